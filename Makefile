@@ -1,0 +1,41 @@
+# Two commands on a fresh machine: `make demo` and `make test`.
+# TORCH is what pip installs for torch first, e.g. TORCH=torch==2.13.0 for one build.
+PYTHON ?= python3
+TORCH ?= torch
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.pairgen-env
+TINY := pairgen/assets/tiny/model_index.json
+
+.PHONY: demo test lint format env clean
+
+demo: env $(TINY)
+	$(BIN)/pairgen demo --out demo
+
+test: env $(TINY)
+	$(BIN)/python -m pytest
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+env: $(STAMP)
+
+# torch comes first and alone, so that nothing else chooses its build.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q "$(TORCH)"
+	$(BIN)/python -m pip install -q -e ".[ray,test,dev]"
+	touch $(STAMP)
+
+$(TINY): pipelines/tiny_teacher/random_weights.py | env
+	$(BIN)/python pipelines/tiny_teacher/random_weights.py --out $(dir $(TINY))
+	touch $(TINY)
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .ruff_cache .mypy_cache pairgen/assets/tiny

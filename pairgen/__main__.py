@@ -1,0 +1,5 @@
+"""`python -m pairgen`."""
+
+from pairgen.cli import main
+
+main()

@@ -1,0 +1,48 @@
+"""The command line: parse, call, print. One file a command."""
+
+import sys
+
+import click
+
+import pairgen
+from pairgen.cli.demo import demo
+from pairgen.cli.ode import ode
+from pairgen.cli.repair import repair
+from pairgen.cli.verify import verify
+from pairgen.errors import PairgenError
+
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(pairgen.__version__, prog_name="pairgen")
+def cli() -> None:
+    """Build distillation datasets for diffusion models.
+
+    \b
+    Exit codes: 0 done; 1 failed or not clean; 2 wrong input, nothing written;
+    3 finished, but too many inputs were refused; 130 stopped by Ctrl-C, run again to continue.
+    """  # noqa: D301
+
+
+for command in (ode, verify, repair, demo):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; turn an expected error into one sentence and its exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        click.echo("Stopped. Run the same command again to continue.", err=True)
+        code = EXIT_INTERRUPTED
+    except PairgenError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    except OSError as error:
+        click.echo(f"Error: {error}. Finished shards are kept; run again to continue.", err=True)
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,130 @@
+"""`pairgen ode`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pairgen.cli.options import config_options, executor_options, given, pin_threads
+from pairgen.config import merge_config
+
+EXIT_TOO_MANY_REJECTED = 3
+EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@click.option("--model", metavar="NAME|PATH|HUB_ID", help="Teacher. [tiny]")
+@click.option(
+    "--cfg",
+    metavar="SCALE[,SCALE...]",
+    help="Guidance scales; each pair is sampled at every one. [7.5]",
+)
+@click.option("--prompts", metavar="FILE", help="txt, jsonl, csv or parquet, UTF-8.")
+@click.option(
+    "--column",
+    metavar="NAME",
+    help="Column of the prompts. [prompt, text, caption or txt, or the only one]",
+)
+@click.option(
+    "--num-samples",
+    type=int,
+    metavar="N",
+    help="Samples in the set. [one for each prompt and scale]",
+)
+@click.option("--out", metavar="DIR|URL", help="Where the dataset goes. [data/ode-MODEL]")
+@click.option("--steps", type=int, metavar="N", help="Steps of the solver. [50]")
+@click.option("--solver", metavar="ddim|dpmpp_2m|heun", help="Step rule. [ddim]")
+@click.option(
+    "--spacing",
+    metavar="leading|trailing|linspace|logsnr",
+    help="How times are laid out. [trailing]",
+)
+@click.option("--end", metavar="t0|clean", help="Where the ODE ends. [t0]")
+@click.option(
+    "--trajectory",
+    metavar="T[,T...]",
+    help="Times whose states are stored as path.npy; inserted into the grid.",
+)
+@click.option(
+    "--noise",
+    metavar="stored|seed",
+    help="Store noise.npy, or only its seed: half the size. [stored]",
+)
+@click.option(
+    "--store-embeddings", is_flag=True, default=None, help="Store txt_emb.npy (and pooled_emb.npy)."
+)
+@click.option("--negative-prompt", metavar="TEXT", help="What guidance leads away from. ['']")
+@click.option("--revision", metavar="REV", help="Branch, tag or commit of a hub id.")
+@click.option("--samples-per-shard", type=int, metavar="N", help="[the model's number]")
+@click.option("--batch-size", type=int, metavar="B", help="[the model's number]")
+@click.option(
+    "--dtype",
+    metavar="float32|float16|bfloat16",
+    help="Of the network; state and update are float32. [the model's]",
+)
+@click.option("--seed", type=int, metavar="S", help="Seed of the dataset. [0]")
+@click.option(
+    "--long-prompts",
+    metavar="truncate|reject",
+    help="What happens to a prompt longer than the teacher reads. [truncate]",
+)
+@click.option(
+    "--max-rejected",
+    type=float,
+    metavar="SHARE",
+    help="Share of refused inputs above which the exit code is 3. [0.01]",
+)
+@click.option("--compile", is_flag=True, default=None, help="Compile the network.")
+@click.option("--cpu-threads", type=int, metavar="N", help="Threads of a worker. [1]")
+@executor_options
+@config_options
+def ode(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
+    """Turn prompts into (noise, prompt, latent) WebDataset shards.
+
+    The same command continues an interrupted run. On a folder that holds a dataset, options that
+    are not given are taken from its plan.
+
+    \b
+    Examples:
+        pairgen ode --model tiny --cfg 8
+        pairgen ode --model sd15 --cfg 3,8 --prompts captions.parquet --out data/pairs
+        pairgen ode --model sd15 --cfg 8 --trajectory 999,749,499,249 --executor ray
+    """  # noqa: D301
+    merged = merge_config("ode", config, overrides) | given(options)
+    pin_threads(merged.get("cpu_threads", 1))
+    from pairgen.api import run_ode
+
+    def say(message: str) -> None:
+        click.echo(message, err=True)
+
+    print_result(run_ode(merged, say))
+
+
+def print_result(result: Any) -> None:
+    """Print the summary of a run and where to look next; exit with its code."""
+    manifest = result.manifest
+    lines = [
+        f"{manifest.num_samples:,} of {manifest.plan.num_samples:,} samples in "
+        f"{len(manifest.receipts):,} of {manifest.plan.num_shards:,} shards, "
+        f"{manifest.num_bytes / 1e6:,.1f} MB: {result.store_url}"
+    ]
+    if manifest.num_failed:
+        lines.append(f"{manifest.num_failed:,} slots failed; their receipts say why.")
+    if result.interrupted:
+        lines.append("Stopped. Run the same command again to continue.")
+    else:
+        lines.append(f"Next: pairgen verify {result.store_url}")
+    click.echo("\n".join(lines))
+    if result.interrupted:
+        sys.exit(EXIT_INTERRUPTED)
+    if result.too_many_rejected:
+        click.echo(
+            f"Error: {manifest.plan.source['num_rejected']:,} prompts were refused "
+            f"(__meta__/rejected/ says why) and {manifest.num_failed:,} slots failed, more than "
+            "--max-rejected allows.",
+            err=True,
+        )
+        sys.exit(EXIT_TOO_MANY_REJECTED)
+    if not manifest.complete:
+        sys.exit(1)

@@ -1,0 +1,189 @@
+"""Read configuration: packaged files, the user's files, `key=value` overrides.
+
+Knows which keys a command has only from its dataclass; every unknown key is an error with a
+suggestion. YAML is read with `safe_load`.
+"""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pairgen.errors import ConfigError
+
+# Read from the working directory when no --config is given.
+PROJECT_FILE = "pairgen.yaml"
+COMMANDS = ("ode",)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'?)` for the closest known name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def packaged_configs() -> Path:
+    """Return the folder of packaged configs: inside the wheel, or beside a checkout's package."""
+    inside = Path(__file__).parent / "configs"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Raises:
+        ConfigError: The file cannot be read, is not YAML, or holds something else.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The file {path} cannot be read: {error}.") from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"The file {path} is not valid YAML: {reason}.") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"The file {path} must hold `key: value` lines, not a bare value.")
+    return data
+
+
+def check_keys(data: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    """Raise ConfigError for the first key of `data` that is not in `known`."""
+    for key in data:
+        if key not in known:
+            raise ConfigError(
+                f"Unknown key {key!r} in {where}{did_you_mean(str(key), known)}; "
+                f"known are {', '.join(known)}."
+            )
+
+
+def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn `key=value` strings into a mapping, values read as YAML.
+
+    Raises:
+        ConfigError: A string has no `=` or its value is not YAML.
+    """
+    overrides: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set takes key=value, got {pair!r}.")
+        try:
+            overrides[key.strip().replace("-", "_")] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f"The value of --set {pair!r} is not valid YAML.") from None
+    return overrides
+
+
+def merge_config(command: str, config: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return what the config file and the `key=value` overrides give for a command.
+
+    The file is `config`, or `./pairgen.yaml` when there is one. It holds the options of one
+    command, or a section for each command (`ode:`). Overrides win over the file.
+
+    Raises:
+        ConfigError: The file cannot be read or an override is malformed.
+    """
+    path = config or Path(PROJECT_FILE)
+    if config is None and not path.is_file():
+        return parse_overrides(overrides)
+    data = read_yaml(path)
+    if any(key in COMMANDS for key in data):
+        check_keys(data, COMMANDS, f"the sections of {path}")
+        data = data.get(command) or {}
+        if not isinstance(data, dict):
+            raise ConfigError(f"The section {command!r} of {path} must hold `key: value` lines.")
+    options = {str(key).replace("-", "_"): value for key, value in data.items()}
+    return options | parse_overrides(overrides)
+
+
+def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """Return `value` as an integer in [low, high].
+
+    Raises:
+        ConfigError: It is not one.
+    """
+    allowed = f"an integer >= {low}" if high is None else f"an integer in {low}..{high}"
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ConfigError(f"{name} must be {allowed}, got {value!r}.")
+    try:
+        number = int(value)
+    except ValueError:
+        raise ConfigError(f"{name} must be {allowed}, got {value!r}.") from None
+    if number < low or (high is not None and number > high):
+        raise ConfigError(f"{name} must be {allowed}, got {value!r}.")
+    return number
+
+
+def number(name: str, value: Any, low: float, high: float) -> float:
+    """Return `value` as a finite float in [low, high].
+
+    Raises:
+        ConfigError: It is not one.
+    """
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        result = math.nan
+    if isinstance(value, bool) or not low <= result <= high:
+        raise ConfigError(f"{name} must be a number in [{low:g}, {high:g}], got {value!r}.")
+    return result
+
+
+def numbers(name: str, value: Any, low: float, high: float) -> tuple[float, ...]:
+    """Return a list, a number, or text such as `3,8` as floats in [low, high].
+
+    Raises:
+        ConfigError: An entry is not a number in the range, or one stands twice.
+    """
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    entries = value if isinstance(value, list | tuple) else [value]
+    result = tuple(number(name, entry, low, high) for entry in entries)
+    if len(set(result)) < len(result):
+        raise ConfigError(f"{name} holds a value twice: {', '.join(f'{v:g}' for v in result)}.")
+    return result
+
+
+def choice(name: str, value: Any, known: Sequence[str]) -> str:
+    """Return `value` if it is one of `known`.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if value not in known:
+        hint = did_you_mean(str(value), known)
+        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}{hint}.")
+    return str(value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return `value` if it is true or false.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be true or false, got {value!r}.")
+    return value
+
+
+def text(name: str, value: Any) -> str:
+    """Return a string or path as text.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if not isinstance(value, str | Path):
+        raise ConfigError(f"{name} must be text, got {value!r}.")
+    return str(value)
+
+
+def field_names(config_class: type) -> list[str]:
+    """Return the names of a config dataclass' fields, in order."""
+    return [field.name for field in dataclasses.fields(config_class)]

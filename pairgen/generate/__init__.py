@@ -1,0 +1,1 @@
+"""Generation: plan, slots, samples, workers, executors."""

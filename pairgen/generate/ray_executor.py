@@ -1,0 +1,336 @@
+"""The ray executor: one actor per GPU pulls tasks; the only file that imports Ray.
+
+Samples never travel: an actor writes its shard and returns a receipt. Actors get a plain job, no
+object references, so Ray can restart them. Ray may run a task twice, which receipts make
+harmless. There is no other state: a new driver continues from the receipts.
+"""
+
+import math
+import os
+import socket
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from pairgen.errors import ConfigError, PairgenError
+from pairgen.generate.executor import Events
+from pairgen.generate.worker import Job, Worker
+from pairgen.types import Receipt, ShardTask
+
+# A shard that kills this many workers is given up: it is the shard's fault, not the machines'.
+MAX_DEATHS_PER_SHARD = 10
+# An error that pairgen does not know is tried on another worker, then it stops the run.
+MAX_ERRORS_PER_SHARD = 2
+SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_STATUS_CALLS = 2.0
+SECONDS_BETWEEN_ROOM_CHECKS = 5.0
+SECONDS_UNTIL_WAITING_NOTE = 60.0
+SECONDS_TO_CONNECT = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RayOptions:
+    """Where and how wide to run.
+
+    Attributes:
+        num_workers: Actors; 0 for as many as the cluster has room for, now and later.
+        gpus_per_worker: GPUs that an actor takes, where the cluster has any.
+        address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; empty for
+            RAY_ADDRESS, else a cluster of this machine alone.
+    """
+
+    num_workers: int
+    gpus_per_worker: float
+    address: str
+
+
+class ShardActor:
+    """A worker in a process of its own, reachable while it works."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.worker: Worker | None = None
+        self.num_done = 0
+        self.lock = threading.Lock()
+
+    def load(self) -> str:
+        """Load the teacher; return where that happened.
+
+        It is not done in `__init__`, where an error would look like a dead actor.
+        """
+        with self.lock:
+            if self.worker is None:
+                self.worker = Worker(self.job)
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        return (
+            f"pid {os.getpid()} on {socket.gethostname()}, device {self.worker.device}, "
+            f"CUDA_VISIBLE_DEVICES={visible}"
+        )
+
+    def run(self, task: ShardTask) -> Receipt:
+        """Make one shard."""
+        # A driver that lost touch for a moment may ask twice: one GPU, one shard at a time.
+        with self.lock:
+            assert self.worker is not None
+            self.num_done = 0
+            return self.worker.run(task, self._advance)
+
+    def status(self) -> int:
+        """Return the number of slots done in the current shard."""
+        return self.num_done
+
+    def _advance(self, num_done: int) -> None:
+        self.num_done = num_done
+
+
+@dataclass(eq=False)
+class _Seat:
+    """An actor as the driver sees it."""
+
+    name: str
+    actor: Any
+    task: ShardTask | None = None
+    is_loaded: bool = False
+    num_deaths_before_load: int = 0
+
+
+@dataclass
+class _Pool:
+    """The state of one run: seats, and what each outstanding reference stands for."""
+
+    job: Job
+    events: Events
+    options: RayOptions
+    pending: deque[ShardTask]
+    seats: list[_Seat] = field(default_factory=list)
+    loads: dict[Any, _Seat] = field(default_factory=dict)
+    runs: dict[Any, _Seat] = field(default_factory=dict)
+    statuses: dict[Any, _Seat] = field(default_factory=dict)
+    deaths: Counter[int] = field(default_factory=Counter)
+    errors: Counter[int] = field(default_factory=Counter)
+    num_failed_loads: int = 0
+
+
+def run_ray(
+    job: Job,
+    tasks: Sequence[ShardTask],
+    events: Events,
+    stop: threading.Event,
+    options: RayOptions,
+) -> None:
+    """Run the tasks on a Ray cluster.
+
+    Raises:
+        ConfigError: The cluster cannot be reached, or no worker can load the teacher.
+        PairgenError: A batch does not fit, or a shard fails again and again.
+        OSError: The disk is full or gone.
+    """
+    with _connected(options.address):
+        pool = _Pool(job, events, options, deque(tasks))
+        try:
+            _drive(pool, stop)
+        finally:
+            for seat in pool.seats:
+                ray.kill(seat.actor)
+
+
+def _drive(pool: _Pool, stop: threading.Event) -> None:
+    """Hand out tasks until none is pending or at work."""
+    last_room_check = last_status_call = -math.inf
+    waiting_note_due = time.monotonic() + SECONDS_UNTIL_WAITING_NOTE
+    while pool.runs or (pool.pending and not stop.is_set()):
+        now = time.monotonic()
+        if now - last_room_check >= SECONDS_BETWEEN_ROOM_CHECKS:
+            last_room_check = now
+            _add_seats(pool)
+        if not stop.is_set():
+            _hand_out(pool)
+        if now - last_status_call >= SECONDS_BETWEEN_STATUS_CALLS:
+            last_status_call = now
+            _ask_for_status(pool)
+        references = [*pool.loads, *pool.runs, *pool.statuses]
+        ready, _ = ray.wait(references, num_returns=1, timeout=SECONDS_BETWEEN_LOOKS)
+        for reference in ready:
+            if reference in pool.loads:
+                _on_loaded(pool, reference)
+            elif reference in pool.runs:
+                _on_ran(pool, reference)
+            else:
+                _on_status(pool, reference)
+        if any(seat.is_loaded for seat in pool.seats):
+            waiting_note_due = math.inf
+        elif now > waiting_note_due:
+            waiting_note_due = math.inf
+            pool.events.note(
+                f"Still waiting for a first worker; the cluster has {ray.cluster_resources()}."
+            )
+
+
+def _add_seats(pool: _Pool) -> None:
+    """Start actors until there are as many as asked for, or as the cluster has room for."""
+    resources = ray.cluster_resources()
+    num_gpus, num_cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
+    options: dict[str, Any]
+    if num_gpus > 0 and pool.options.gpus_per_worker > 0:
+        room = int(num_gpus / pool.options.gpus_per_worker)
+        options = {"num_gpus": pool.options.gpus_per_worker, "num_cpus": 0}
+    else:
+        room = int(num_cpus)
+        # Ask for less than a core when there are more workers than cores: a third one on two
+        # cores would wait for ever. Ray counts in steps of 0.0001.
+        if not pool.seats and pool.options.num_workers > num_cpus:
+            pool.events.note(
+                f"{pool.options.num_workers} workers share {num_cpus:g} cores; "
+                "each starts a process and loads the teacher."
+            )
+        share = min(1.0, num_cpus / (pool.options.num_workers or max(room, 1)))
+        options = {"num_gpus": 0, "num_cpus": math.floor(share * 10_000) / 10_000}
+    wanted = pool.options.num_workers or max(room, 1)
+    threads = str(pool.job.plan["execution"]["cpu_threads"])
+    for number in range(len(pool.seats), wanted):
+        actor = (
+            ray.remote(ShardActor)
+            .options(
+                max_restarts=-1,
+                # One call makes shards, one answers how far it is.
+                max_concurrency=2,
+                scheduling_strategy="SPREAD",
+                runtime_env={"env_vars": {"OMP_NUM_THREADS": threads}},
+                **options,
+            )
+            .remote(pool.job)
+        )
+        seat = _Seat(f"worker {number}", actor)
+        pool.seats.append(seat)
+        pool.loads[actor.load.remote()] = seat
+
+
+def _hand_out(pool: _Pool) -> None:
+    """Give every idle actor a task."""
+    for seat in pool.seats:
+        if seat.is_loaded and seat.task is None and pool.pending:
+            seat.task = pool.pending.popleft()
+            pool.runs[seat.actor.run.remote(seat.task)] = seat
+            pool.events.started(seat.name, seat.task)
+
+
+def _ask_for_status(pool: _Pool) -> None:
+    """Ask every working actor how far it is, unless it still owes an answer."""
+    asked = {id(seat) for seat in pool.statuses.values()}
+    for seat in pool.runs.values():
+        if id(seat) not in asked:
+            pool.statuses[seat.actor.status.remote()] = seat
+
+
+def _on_loaded(pool: _Pool, reference: Any) -> None:
+    seat = pool.loads.pop(reference)
+    try:
+        place = ray.get(reference)
+    except RayTaskError as error:
+        _give_up_seat(pool, seat, _cause(error))
+    except RayActorError as error:
+        seat.num_deaths_before_load += 1
+        if seat.num_deaths_before_load >= MAX_DEATHS_PER_SHARD:
+            _give_up_seat(pool, seat, PairgenError(f"it died while loading: {error}"))
+        else:
+            pool.loads[seat.actor.load.remote()] = seat
+    else:
+        seat.is_loaded = True
+        seat.num_deaths_before_load = 0
+        pool.events.note(f"{seat.name}: {place}")
+
+
+def _give_up_seat(pool: _Pool, seat: _Seat, error: Exception) -> None:
+    """Do without a worker that cannot load the teacher; stop when none can."""
+    pool.num_failed_loads += 1
+    pool.events.lost(seat.name, str(error))
+    if pool.num_failed_loads == len(pool.seats):
+        raise error
+
+
+def _on_ran(pool: _Pool, reference: Any) -> None:
+    seat = pool.runs.pop(reference)
+    task, seat.task = seat.task, None
+    assert task is not None
+    try:
+        receipt = ray.get(reference)
+    except RayTaskError as error:
+        cause = _cause(error)
+        pool.errors[task.shard_index] += 1
+        known = isinstance(cause, PairgenError | OSError)
+        if known or pool.errors[task.shard_index] >= MAX_ERRORS_PER_SHARD:
+            raise cause from None
+        pool.pending.append(task)
+        pool.events.lost(seat.name, f"{type(cause).__name__}: {cause}")
+    except RayActorError:
+        pool.deaths[task.shard_index] += 1
+        if pool.deaths[task.shard_index] >= MAX_DEATHS_PER_SHARD:
+            raise PairgenError(
+                f"Shard {task.shard_index:05d} took {MAX_DEATHS_PER_SHARD} workers with it; "
+                "see the Ray logs for why they died."
+            ) from None
+        pool.pending.appendleft(task)
+        # Ray restarts the actor, here or on another node; until it has loaded it gets no task.
+        seat.is_loaded = False
+        pool.loads[seat.actor.load.remote()] = seat
+        pool.events.lost(seat.name, "its process or node died; the shard goes to another worker")
+    else:
+        pool.events.finished(seat.name, receipt)
+
+
+def _on_status(pool: _Pool, reference: Any) -> None:
+    seat = pool.statuses.pop(reference)
+    try:
+        num_done = ray.get(reference)
+    except (RayActorError, RayTaskError):
+        # The run's own reference tells of the death.
+        return
+    pool.events.advanced(seat.name, num_done)
+
+
+def _cause(error: RayTaskError) -> Exception:
+    """Return what the actor raised."""
+    cause = error.cause
+    return cause if isinstance(cause, Exception) else error
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[None]:
+    """Join a running cluster, or start one on this machine for the time of the run."""
+    if ray.is_initialized():
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS", "") or "local"
+    local_only = {"include_dashboard": False} if address == "local" else {}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    check_reachable(address)
+    try:
+        ray.init(address=address, logging_level="ERROR", log_to_driver=False, **local_only)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"The Ray cluster {address!r} cannot be reached: {reason}") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def check_reachable(address: str) -> None:
+    """Raise ConfigError if nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()
+    except OSError as error:
+        raise ConfigError(
+            f"The Ray cluster {address!r} cannot be reached: {error.strerror or error}."
+        ) from None

@@ -1,0 +1,123 @@
+"""Run what a plan misses: scan the receipts, hand the rest to an executor, fold again."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, ModuleType
+
+from pairgen.errors import ConfigError
+from pairgen.generate.executor import Events, run_serial
+from pairgen.generate.ode_config import OdeConfig
+from pairgen.generate.worker import Job
+from pairgen.shards.manifest import scan, write_manifest
+from pairgen.shards.store import LocalStore, Store
+from pairgen.types import Manifest, Plan
+
+
+def run_missing(
+    store: Store, plan: Plan, before: Manifest, config: OdeConfig, events: Events
+) -> tuple[Manifest, bool]:
+    """Make the missing shards and return the new manifest, and whether the user interrupted.
+
+    Args:
+        store: The dataset folder, its plan written.
+        plan: The plan.
+        before: The manifest as scanned before.
+        config: Says which executor and how many workers.
+        events: Told what happens.
+
+    Raises:
+        PairgenError: The run cannot go on; finished shards stay.
+    """
+    if isinstance(store, LocalStore):
+        store.remove_stale_spool()
+    if before.complete:
+        write_manifest(store, before)
+        return before, False
+    job = Job(plan=plan.to_dict(), store_url=store.url)
+    with stop_on_signal(events) as stop:
+        try:
+            if choose_executor(config) == "serial":
+                run_serial(job, before.missing, events, stop)
+            else:
+                ray_executor = _import_ray_executor()
+                options = ray_executor.RayOptions(
+                    num_workers=config.num_workers,
+                    gpus_per_worker=config.gpus_per_worker,
+                    address=config.address,
+                )
+                ray_executor.run_ray(job, before.missing, events, stop, options)
+        finally:
+            manifest = scan(store, plan)
+            write_manifest(store, manifest)
+    return manifest, stop.is_set()
+
+
+def choose_executor(config: OdeConfig) -> str:
+    """Resolve `auto`: ray when RAY_ADDRESS is set or more than one GPU is seen, else serial."""
+    if config.executor != "auto":
+        return config.executor
+    if os.environ.get("RAY_ADDRESS") or config.address:
+        return "ray"
+    import torch
+
+    return "ray" if torch.cuda.device_count() > 1 else "serial"
+
+
+@contextmanager
+def stop_on_signal(events: Events) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a request to drain; a second Ctrl-C interrupts."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        events.note("Stopping: the shards in work are finished first; Ctrl-C again stops now.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_executor(config: OdeConfig) -> None:
+    """Raise ConfigError if the executor cannot be had; called before anything is written."""
+    if choose_executor(config) == "ray":
+        _import_ray_executor().check_reachable(config.address)
+
+
+def _import_ray_executor() -> ModuleType:
+    _offer_ray_token()
+    try:
+        from pairgen.generate import ray_executor
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise ConfigError(
+            "The ray executor needs Ray: pip install 'pairgen[ray]', or use --executor serial."
+        ) from None
+    return ray_executor
+
+
+def _offer_ray_token() -> None:
+    """Let Ray use this user's token when it has one; must happen before Ray is imported.
+
+    Since 2.60 `ray start` protects a cluster by a token as soon as the machine has one, and a
+    driver that joins by HOST:PORT offers it only in this mode. An open cluster takes it as well.
+    """
+    has_token = (
+        "RAY_AUTH_TOKEN" in os.environ
+        or "RAY_AUTH_TOKEN_PATH" in os.environ
+        or (Path.home() / ".ray" / "auth_token").is_file()
+    )
+    if has_token:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")

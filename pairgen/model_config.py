@@ -1,0 +1,132 @@
+"""What `--model` means: a name under `configs/models/`, a YAML file, a folder, or a hub id."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pairgen.config import (
+    check_keys,
+    choice,
+    did_you_mean,
+    field_names,
+    integer,
+    packaged_configs,
+    read_yaml,
+)
+from pairgen.errors import ConfigError
+
+PACKAGE_PREFIX = "package:"
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDefaults:
+    """A model's default numbers of a run; never guessed from the machine.
+
+    Attributes:
+        dtype: Of the network: float32, float16 or bfloat16.
+        batch_size: Samples in a batch.
+        samples_per_shard: Samples in a shard, about ten GPU-minutes of work.
+    """
+
+    dtype: str
+    batch_size: int
+    samples_per_shard: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """One teacher, ready to be described or built.
+
+    Attributes:
+        name: Short name; the default output folder is `data/ode-{name}`.
+        teacher: Member of `pairgen/teachers/`, or a dotted module name.
+        location: Folder, hub id, or empty for a teacher that needs no weights.
+        options: Passed to the teacher's `describe` and `build`.
+        defaults: Default numbers; None for a bare folder or hub id, see `defaults_for`.
+    """
+
+    name: str
+    teacher: str
+    location: str
+    options: Mapping[str, Any]
+    defaults: RunDefaults | None
+
+
+def model_names() -> list[str]:
+    """Return the packaged model names."""
+    return sorted(path.stem for path in (packaged_configs() / "models").glob("*.yaml"))
+
+
+def find_model(model: str) -> ModelConfig:
+    """Resolve `--model`.
+
+    In this order: a YAML file; a name under `./configs/models/` or among the packaged ones; a
+    local folder in diffusers layout; a hub id `owner/name`.
+
+    Raises:
+        ConfigError: It is none of these, or its config has a wrong key.
+    """
+    if model.endswith((".yaml", ".yml")):
+        return _read_model(Path(model))
+    for folder in (Path("configs/models"), packaged_configs() / "models"):
+        path = folder / f"{model}.yaml"
+        if path.is_file():
+            return _read_model(path)
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return _bare_model(path.resolve().name, str(path.resolve()))
+    looks_like_path = model.startswith((".", "/", "~"))
+    if model.count("/") == 1 and not looks_like_path:
+        return _bare_model(model.split("/")[1], model)
+    known = model_names()
+    raise ConfigError(
+        f"There is no model {model!r}{did_you_mean(model, known)}: give one of {', '.join(known)}, "
+        "a folder in diffusers layout, or a hub id owner/name."
+    )
+
+
+def defaults_for(pipeline: str) -> RunDefaults:
+    """Return the default numbers of a bare folder or hub id, by its pipeline class."""
+    name = "sdxl" if "XL" in pipeline else "sd15"
+    defaults = _read_model(packaged_configs() / "models" / f"{name}.yaml").defaults
+    assert defaults is not None
+    return defaults
+
+
+def _bare_model(name: str, location: str) -> ModelConfig:
+    return ModelConfig(
+        name=name.lower(), teacher="latent_diffusion", location=location, options={}, defaults=None
+    )
+
+
+def _read_model(path: Path) -> ModelConfig:
+    data = read_yaml(path)
+    numbers = field_names(RunDefaults)
+    check_keys(data, ["teacher", "location", "options", *numbers], str(path))
+    missing = [key for key in ("teacher", *numbers) if key not in data]
+    if missing:
+        raise ConfigError(f"The model config {path} lacks {', '.join(missing)}.")
+    options = data.get("options") or {}
+    if not isinstance(options, dict):
+        raise ConfigError(f"options in {path} must hold `key: value` lines, got {options!r}.")
+    defaults = RunDefaults(
+        dtype=choice(f"dtype in {path}", data["dtype"], DTYPES),
+        batch_size=integer(f"batch_size in {path}", data["batch_size"], 1),
+        samples_per_shard=integer(f"samples_per_shard in {path}", data["samples_per_shard"], 1),
+    )
+    location = str(data.get("location") or "")
+    if location.startswith(PACKAGE_PREFIX):
+        location = str(Path(__file__).parent / location.removeprefix(PACKAGE_PREFIX))
+    elif location and (path.parent / location).is_dir():
+        location = str((path.parent / location).resolve())
+    elif location and Path(location).is_dir():
+        location = str(Path(location).resolve())
+    return ModelConfig(
+        name=path.stem,
+        teacher=str(data["teacher"]),
+        location=location,
+        options=options,
+        defaults=defaults,
+    )

@@ -1,0 +1,75 @@
+"""Find the members of a family: the file is the registration.
+
+A family is a folder (`teachers`, later `degradations`, `conditions`, `methods`); a member is a
+file in it that defines `build(**options)`. A dotted name loads a user's own module.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+from typing import Any
+
+from pairgen.config import did_you_mean
+from pairgen.errors import ConfigError
+
+
+def members(family: str) -> list[str]:
+    """Return the names of a family's own members, sorted.
+
+    `base` is the family's protocol; a leading underscore is private to the family.
+    """
+    package = importlib.import_module(f"pairgen.{family}")
+    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(name for name in names if name != "base" and not name.startswith("_"))
+
+
+def load(family: str, name: str) -> ModuleType:
+    """Import the member `name` of `family`, or the user's module when the name has a dot.
+
+    Raises:
+        ConfigError: There is no such member, or it does not define `build`.
+    """
+    path = name if "." in name else f"pairgen.{family}.{name}"
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise ConfigError(f"{name!r} is not the name of a module.")
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        # A missing dependency of an existing module is another problem: let it speak for itself.
+        if error.name is None or not (path == error.name or path.startswith(error.name + ".")):
+            raise
+        known = members(family)
+        raise ConfigError(
+            f"There is no {family[:-1]} {name!r}{did_you_mean(name, known)}; "
+            f"known are {', '.join(known)}, or the dotted name of your own module."
+        ) from None
+    if not callable(getattr(module, "build", None)):
+        raise ConfigError(f"The module {path!r} does not define build(**options).")
+    return module
+
+
+def build(family: str, name: str, **options: Any) -> Any:
+    """Build the member `name` of `family` with `options`.
+
+    Raises:
+        ConfigError: There is no such member, or it does not take one of the options.
+    """
+    return call(family, name, "build", **options)
+
+
+def call(family: str, name: str, function: str, **options: Any) -> Any:
+    """Call one of the functions that the family's manual asks a member for.
+
+    Raises:
+        ConfigError: There is no such member or function, or it does not take one of the options.
+    """
+    member = getattr(load(family, name), function, None)
+    if not callable(member):
+        raise ConfigError(f"The {family[:-1]} {name!r} does not define {function}(**options).")
+    try:
+        # Binding first: catching TypeError around the call would swallow the member's own bugs.
+        inspect.signature(member).bind(**options)
+    except TypeError as error:
+        raise ConfigError(f"The {family[:-1]} {name!r} cannot be built: {error}.") from None
+    return member(**options)

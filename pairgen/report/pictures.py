@@ -1,0 +1,72 @@
+"""Pictures of a dataset: its latents decoded by its own teacher, laid out as a grid."""
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+
+from pairgen.generate.worker import build_teacher
+from pairgen.shards import layout
+from pairgen.shards.reader import map_file, read_samples
+from pairgen.shards.store import Store
+from pairgen.types import Manifest
+
+GRID_GAP = 4
+
+
+def first_latents(
+    store: Store, manifest: Manifest, num: int
+) -> tuple[list[str], list[float], np.ndarray]:
+    """Return prompts, guidance scales and latents [N, C, H, W] of the first `num` samples."""
+    prompts: list[str] = []
+    guidance_scales: list[float] = []
+    latents: list[np.ndarray] = []
+    for receipt in manifest.receipts:
+        if receipt.count == 0 or len(latents) >= num:
+            continue
+        with store.local(layout.shard_path(receipt.shard_index)) as path, map_file(path) as view:
+            for sample in read_samples(view):
+                if len(latents) < num:
+                    prompts.append(sample.decode("txt"))
+                    guidance_scales.append(sample.decode("json")["guidance_scale"])
+                    latents.append(sample.decode("latent.npy"))
+                # A view must be let go of before its file is closed.
+                sample.members.clear()
+    return prompts, guidance_scales, np.stack(latents)
+
+
+def decode_latents(manifest: Manifest, latents: np.ndarray) -> np.ndarray:
+    """Return the pictures of latents [N, C, H, W]: [N, H', W', 3] uint8."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    teacher = build_teacher(manifest.plan, device)
+    batch_size = manifest.plan.execution["batch_size"]
+    pictures = []
+    for first in range(0, len(latents), batch_size):
+        latent = torch.from_numpy(latents[first : first + batch_size]).float().to(device)
+        image = teacher.decode(latent).float().clamp(-1, 1)
+        pictures.append(((image + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+    return np.concatenate(pictures)
+
+
+def make_grid_image(pictures: np.ndarray, num_columns: int) -> Image.Image:
+    """Return pictures [N, H, W, 3] uint8 as one image, row by row, on white."""
+    num, height, width, _ = pictures.shape
+    num_rows = -(-num // num_columns)
+    canvas = np.full(
+        (num_rows * (height + GRID_GAP) - GRID_GAP, num_columns * (width + GRID_GAP) - GRID_GAP, 3),
+        255,
+        dtype=np.uint8,
+    )
+    for i, picture in enumerate(pictures):
+        row, column = divmod(i, num_columns)
+        top, left = row * (height + GRID_GAP), column * (width + GRID_GAP)
+        canvas[top : top + height, left : left + width] = picture
+    return Image.fromarray(canvas)
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """Return the image as PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()

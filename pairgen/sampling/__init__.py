@@ -1,0 +1,1 @@
+"""Sampling the ODE: parameterization, grid, solvers, guidance, sampler. Knows no model."""

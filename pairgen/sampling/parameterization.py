@@ -1,0 +1,120 @@
+"""The one ODE convention: x_t = alpha(t) x0 + sigma(t) eps.
+
+A teacher's network predicts eps, v, x0 or a flow; here its output becomes the pair (x0, eps), and
+nothing inside pairgen knows which it was. A schedule gives alpha and sigma at real-valued times.
+"""
+
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+Prediction = Literal["epsilon", "v_prediction", "sample", "flow"]
+
+
+class Schedule(Protocol):
+    """alpha(t) and sigma(t) of a teacher, t from `last_time` (data) to `first_time` (noise)."""
+
+    first_time: float
+    last_time: float
+    num_train_steps: int
+
+    def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (alpha, sigma), each float64 and shaped as `t`, on the device of `t`."""
+        ...
+
+    def time_of(self, half_log_snr: Tensor) -> Tensor:
+        """Return the times at which log(alpha / sigma) has the given values, float64."""
+        ...
+
+
+class DiscreteSchedule:
+    """A variance-preserving schedule known at the integer times 0 .. T-1.
+
+    At integers alpha and sigma are computed in float32, just as diffusers does, so that float32
+    sampling agrees with it bit for bit. Between integers log(alpha / sigma) is linear in t.
+
+    Args:
+        alphas_cumprod: alpha(t)^2 for t = 0 .. T-1, [T] float32, strictly decreasing in (0, 1).
+
+    Raises:
+        ValueError: `alphas_cumprod` is not strictly decreasing or leaves (0, 1).
+
+    Reference:
+        Lu et al. 2022 (DPM-Solver), arXiv:2206.00927, Section 3.4: sampling from discrete-time
+        models at any time.
+    """
+
+    def __init__(self, alphas_cumprod: Tensor) -> None:
+        alphas_cumprod = alphas_cumprod.detach().cpu().float()
+        inside = bool(((alphas_cumprod > 0) & (alphas_cumprod < 1)).all())
+        if not inside or not bool((alphas_cumprod.diff() < 0).all()):
+            raise ValueError("alphas_cumprod must be strictly decreasing and inside (0, 1).")
+        self.num_train_steps = len(alphas_cumprod)
+        self.first_time = float(self.num_train_steps - 1)
+        self.last_time = 0.0
+        self._alphas = (alphas_cumprod**0.5).double()
+        self._sigmas = ((1 - alphas_cumprod) ** 0.5).double()
+        self._half_log_snrs = torch.log(self._alphas / self._sigmas)
+
+    def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (alpha, sigma) at `t`, see `Schedule`."""
+        if self._alphas.device != t.device:
+            # Once per device: the tables follow the times, so sampling never waits for a copy.
+            self._alphas = self._alphas.to(t.device)
+            self._sigmas = self._sigmas.to(t.device)
+            self._half_log_snrs = self._half_log_snrs.to(t.device)
+        t = t.double()
+        below = t.floor().long().clamp(0, self.num_train_steps - 1)
+        above = (below + 1).clamp(max=self.num_train_steps - 1)
+        fraction = t - below
+        half_log_snr = torch.lerp(self._half_log_snrs[below], self._half_log_snrs[above], fraction)
+        on_integer = fraction == 0
+        alpha = torch.where(on_integer, self._alphas[below], torch.sigmoid(2 * half_log_snr).sqrt())
+        sigma = torch.where(
+            on_integer, self._sigmas[below], torch.sigmoid(-2 * half_log_snr).sqrt()
+        )
+        return alpha, sigma
+
+    def time_of(self, half_log_snr: Tensor) -> Tensor:
+        """Return the times of the given values of log(alpha / sigma), see `Schedule`."""
+        # The table falls with t; searchsorted wants it rising.
+        rising = self._half_log_snrs.to(half_log_snr.device).flip(0).contiguous()
+        above = torch.searchsorted(rising, half_log_snr.double().contiguous())
+        above = above.clamp(1, self.num_train_steps - 1)
+        low, high = rising[above - 1], rising[above]
+        position = (above - 1) + (half_log_snr - low) / (high - low)
+        return ((self.num_train_steps - 1) - position).clamp(self.last_time, self.first_time)
+
+
+def to_x0_eps(
+    prediction: Prediction, output: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Convert a network's output at x_t into (x0, eps).
+
+    Args:
+        prediction: What the network predicts. `epsilon`: eps. `v_prediction`: alpha eps - sigma x0.
+            `sample`: x0. `flow`: eps - x0, for alpha = 1 - t, sigma = t.
+        output: The network's output, [B, C, H, W].
+        x: The state x_t, [B, C, H, W].
+        alpha: [B, 1, 1, 1].
+        sigma: [B, 1, 1, 1], positive.
+
+    Raises:
+        ValueError: `prediction` is unknown.
+
+    Reference:
+        Salimans & Ho 2022, arXiv:2202.00512, Section 4 and Appendix D (v-prediction); Liu et al.
+        2022, arXiv:2209.03003, Equation 1 (the straight path behind `flow`).
+    """
+    if prediction == "epsilon":
+        return (x - sigma * output) / alpha, output
+    if prediction == "v_prediction":
+        return alpha * x - sigma * output, alpha * output + sigma * x
+    if prediction == "sample":
+        return output, (x - alpha * output) / sigma
+    if prediction == "flow":
+        return x - sigma * output, x + alpha * output
+    raise ValueError(
+        f"prediction must be epsilon, v_prediction, sample or flow, got {prediction!r}."
+    )

@@ -1,0 +1,69 @@
+"""Randomness that belongs to a sample: one generator per (seed, index, stream).
+
+Nothing in pairgen draws from a global generator. Draws are made by NumPy on the CPU and moved to
+the device: torch's CPU generator keeps only 32 bits of its seed, and its CUDA generator depends
+on the GPU.
+"""
+
+import zlib
+from enum import IntEnum
+
+import numpy as np
+
+from pairgen.errors import ConfigError
+
+# Name of the map (seed, index) -> noise, stored with every sample. It changes when the map does.
+NOISE_GENERATOR = "numpy-philox4x64-ziggurat-f32"
+
+
+class Stream(IntEnum):
+    """What a draw is for. Streams of one sample never overlap."""
+
+    NOISE = 0
+
+
+def generator_for(seed: int, index: int, stream: Stream) -> np.random.Generator:
+    """Return the generator of one sample's stream.
+
+    Philox is keyed with [seed, index] and its 256-bit counter starts at [0, 0, 0, stream]; the
+    stream sits in the highest word, so streams are 2^192 blocks apart, and two samples cannot
+    share a number because their keys differ.
+
+    Args:
+        seed: Seed of the dataset, in [0, 2^63).
+        index: Position of the sample (for noise: of the pair), in [0, 2^63).
+        stream: What is drawn.
+
+    Raises:
+        ConfigError: `seed` or `index` is out of range.
+
+    Reference:
+        Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox4x64-10).
+    """
+    for name, value in (("seed", seed), ("index", index)):
+        if not 0 <= value < 2**63:
+            raise ConfigError(f"{name} must be in [0, 2^63), got {value}.")
+    key = np.array([seed, index], dtype=np.uint64)
+    counter = np.array([0, 0, 0, stream], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def noise_for(seed: int, pair_index: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return the noise x_T of a pair: unit variance, drawn in float32, rounded to `dtype`.
+
+    The rounding comes before sampling, so what is stored is exactly what the teacher consumed.
+
+    Args:
+        seed: Seed of the dataset.
+        pair_index: Position of the pair; samples of one pair at several guidances share it.
+        shape: Shape of the latent, [C, H, W].
+        dtype: Stored dtype, `float16` or `float32`.
+    """
+    generator = generator_for(seed, pair_index, Stream.NOISE)
+    return generator.standard_normal(shape, dtype=np.float32).astype(dtype)
+
+
+def array_crc32(array: np.ndarray) -> int:
+    """Return the CRC-32 of the array's little-endian bytes."""
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return zlib.crc32(np.ascontiguousarray(little).tobytes())

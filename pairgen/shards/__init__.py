@@ -1,0 +1,1 @@
+"""Shards on disk: names, bytes, receipts, index, verification."""

@@ -1,0 +1,48 @@
+"""The index: one Parquet file a shard, one row a sample, for search and random access."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairgen.seeding import array_crc32
+from pairgen.types import Sample
+
+
+def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
+    """Return the index row of a sample.
+
+    Columns: `key`, `shard_index`, `offset` (of the first tar header), `prompt` when there is a
+    text, every fact, and `{member}_crc32` of every array.
+    """
+    row: dict[str, Any] = {"key": sample.key, "shard_index": shard_index, "offset": offset}
+    if "txt" in sample.fields:
+        row["prompt"] = sample.fields["txt"]
+    row |= sample.facts
+    for extension, value in sorted(sample.fields.items()):
+        if isinstance(value, np.ndarray):
+            row[f"{extension.removesuffix('.npy')}_crc32"] = array_crc32(value)
+    return row
+
+
+def encode_index(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the Parquet file of one shard's rows; there must be at least one."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows)), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def decode_index(data: bytes) -> list[dict[str, Any]]:
+    """Return the rows of one shard's Parquet file.
+
+    Raises:
+        pyarrow.ArrowInvalid: The bytes are not a Parquet file.
+    """
+    # Not `read_table`, and no Python file: its scanner's threads can outlive the call, ask for the
+    # interpreter lock while Python ends, and abort the process (apache/arrow#34314).
+    file = pq.ParquetFile(pa.BufferReader(data))
+    rows: list[dict[str, Any]] = file.read(use_threads=False).to_pylist()
+    return rows

@@ -1,0 +1,30 @@
+"""Names of the files in a dataset folder.
+
+Only tars lie under `train/`. Everything else lies under `__meta__/`, a name that hub loaders
+ignore (they do not ignore `_meta/`).
+"""
+
+CARD = "README.md"
+PLAN = "__meta__/plan.yaml"
+MANIFEST = "__meta__/manifest.json"
+PROMPTS = "__meta__/prompts.arrow"
+REJECTED = "__meta__/rejected/00000.jsonl"
+TRAIN = "train"
+RECEIPTS = "__meta__/shards"
+INDEX = "__meta__/index"
+SPOOL = "__meta__/tmp"
+
+
+def shard_path(shard_index: int) -> str:
+    """Path of a shard."""
+    return f"{TRAIN}/{shard_index:05d}.tar"
+
+
+def receipt_path(shard_index: int) -> str:
+    """Path of a shard's receipt."""
+    return f"{RECEIPTS}/{shard_index:05d}.json"
+
+
+def index_path(shard_index: int) -> str:
+    """Path of a shard's index."""
+    return f"{INDEX}/{shard_index:05d}.parquet"

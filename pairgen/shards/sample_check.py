@@ -1,0 +1,121 @@
+"""Check one sample against the plan: members, dtypes, finite values, facts, text."""
+
+from typing import Any
+
+import numpy as np
+
+from pairgen.shards.reader import StoredSample
+from pairgen.shards.report import Tally
+from pairgen.shards.slots import Slot, slot_facts
+from pairgen.types import Plan, Sample, sample_key
+
+
+class SampleCheck:
+    """Knows what the plan says of every sample, and the JSON types of the first one it saw."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._members = set(plan.members)
+        self._fact_keys = set(plan.members["json"]["keys"])
+        self._arrays = {
+            extension: (np.dtype(spec["dtype"]), tuple(spec["shape"]))
+            for extension, spec in plan.members.items()
+            if extension.endswith("npy")
+        }
+        self._types: dict[str, type] = {}
+
+    def check(self, stored: StoredSample, slot: Slot, prompt: str | None, tally: Tally) -> Sample:
+        """Return the sample with the members that could be decoded and are as planned.
+
+        Args:
+            stored: Where it lies.
+            slot: The slot that its key names.
+            prompt: The planned text; None when it is not known.
+            tally: Told what is wrong.
+        """
+        found = set(stored.members)
+        for words, names in (
+            ("planned members are missing", self._members - found),
+            ("there are members that are not planned", found - self._members),
+        ):
+            if names:
+                tally.add("members", words, stored.key, ", ".join(sorted(names)))
+        fields: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
+        for extension in sorted(self._members & found):
+            try:
+                value = stored.decode(extension)
+            except (ValueError, RecursionError) as error:
+                tally.add("unreadable", f"{extension} cannot be read", stored.key, str(error))
+                continue
+            if extension == "json":
+                facts = self._checked_facts(value, slot, tally)
+            elif extension in self._arrays:
+                if self._is_planned_array(extension, value, slot, tally):
+                    fields[extension] = value
+            else:
+                fields[extension] = value
+        text = fields.get("txt")
+        if prompt is not None and text is not None and text != prompt:
+            subject = "txt is not the prompt of its row"
+            tally.add("prompt", subject, stored.key, f"{_short(text)}, not {_short(prompt)}")
+        return Sample(index=slot.index, fields=fields, facts=facts)
+
+    def _is_planned_array(
+        self, extension: str, array: np.ndarray, slot: Slot, tally: Tally
+    ) -> bool:
+        dtype, shape = self._arrays[extension]
+        key = sample_key(slot.index)
+        if array.dtype != dtype:
+            subject = f"{extension} is not {dtype}"
+            tally.add("dtype", subject, key, f"it is {array.dtype}")
+        if array.shape != shape:
+            subject = f"{extension} has not the shape {list(shape)}"
+            tally.add("shape", subject, key, f"it has {list(array.shape)}")
+        if not is_finite(array):
+            num = array.size - int(np.isfinite(array).sum())
+            tally.add("not finite", f"{extension} holds NaN or infinity", key, f"{num} values")
+            return False
+        return array.dtype == dtype and array.shape == shape
+
+    def _checked_facts(self, value: Any, slot: Slot, tally: Tally) -> dict[str, Any]:
+        """Check the `json` member; return it, empty when it is no object."""
+        key = sample_key(slot.index)
+        if not isinstance(value, dict):
+            tally.add("unreadable", "json is not an object", key)
+            return {}
+        for words, names in (
+            ("keys are missing in json", self._fact_keys - value.keys()),
+            ("json has keys that are not planned", value.keys() - self._fact_keys),
+        ):
+            if names:
+                tally.add("json keys", words, key, ", ".join(sorted(names)))
+        planned = slot_facts(self._plan, slot)
+        if not self._types and value.keys() == self._fact_keys:
+            # Hub loaders type a set by its first samples; these types must hold to the end.
+            self._types = {name: type(fact) for name, fact in value.items()}
+        for name in sorted(self._fact_keys & value.keys()):
+            fact = value[name]
+            # The plan's own type first: one bad first sample must not blame all the others.
+            expected = type(planned[name]) if name in planned else self._types.get(name)
+            if expected is not None and type(fact) is not expected:
+                subject = f"json {name} is not always {expected.__name__}"
+                tally.add("json type", subject, key, f"{_short(fact)} is {type(fact).__name__}")
+            elif name in planned and fact != planned[name]:
+                subject = f"json {name} is not the slot's"
+                tally.add("facts", subject, key, f"{_short(fact)}, not {_short(planned[name])}")
+        return value
+
+
+def is_finite(array: np.ndarray) -> bool:
+    """Whether an array holds neither NaN nor infinity."""
+    if array.dtype == np.float16:
+        # NumPy tests half precision value by value; the exponent bits say the same, six times
+        # as fast.
+        return not bool(((array.view(np.uint16) & 0x7C00) == 0x7C00).any())
+    return bool(np.isfinite(array).all())
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

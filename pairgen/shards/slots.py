@@ -1,0 +1,55 @@
+"""Number the samples before any work: accepted prompt x noise x guidance.
+
+Whoever makes a sample and whoever checks it later take its facts from here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pairgen.types import Plan
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One sample to be made.
+
+    Attributes:
+        index: Its number; the key in the tar.
+        pair_index: Number of its (noise, prompt); siblings at other guidances share it.
+        prompt_index: Row of the prompt in the prompt file.
+        guidance_scale: Of this sample.
+    """
+
+    index: int
+    pair_index: int
+    prompt_index: int
+    guidance_scale: float
+
+
+def slot_at(plan: Plan, index: int) -> Slot:
+    """Return slot `index`: guidances vary fastest, then prompts, which repeat when they run out.
+
+    A repeated prompt gets a new noise, because noise belongs to the pair.
+    """
+    guidance_scales = plan.recipe["guidance_scales"]
+    pair_index, i = divmod(index, len(guidance_scales))
+    return Slot(
+        index=index,
+        pair_index=pair_index,
+        prompt_index=pair_index % plan.source["num_inputs"],
+        guidance_scale=guidance_scales[i],
+    )
+
+
+def slot_facts(plan: Plan, slot: Slot) -> dict[str, Any]:
+    """Return the facts of a sample that follow from the plan alone."""
+    return {
+        "index": slot.index,
+        "pair_index": slot.pair_index,
+        # Siblings of one noise and prompt; stays unique when sets with other seeds are merged.
+        "group": f"{plan.seed}-{slot.pair_index:09d}",
+        "prompt_index": slot.prompt_index,
+        "seed": plan.seed,
+        "noise_generator": plan.recipe["noise_generator"],
+        "guidance_scale": float(slot.guidance_scale),
+    }

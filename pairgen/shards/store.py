@@ -1,0 +1,242 @@
+"""All access to a dataset folder: put atomically, list, read. Local, or anything fsspec opens.
+
+A reader never sees half a file: a local file is written under `__meta__/tmp`, synced, then
+renamed; object stores publish an upload only when it is whole.
+"""
+
+import itertools
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import fsspec
+
+from pairgen.errors import ConfigError
+from pairgen.shards import layout
+
+_counter = itertools.count()
+
+
+class Store(Protocol):
+    """A dataset folder. Paths are relative, with forward slashes."""
+
+    url: str
+
+    def exists(self, path: str) -> bool:
+        """Whether the file is there."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in `folder`, sorted; none when there is no such folder."""
+        ...
+
+    def size(self, path: str) -> int:
+        """Return the file's size in bytes."""
+        ...
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return the file's content."""
+        ...
+
+    def put_bytes(self, path: str, data: bytes) -> None:
+        """Write a small file, atomically, replacing what stands."""
+        ...
+
+    def spool(self, name: str) -> Path:
+        """Return a fresh local path to write a large file to."""
+        ...
+
+    def put_file(self, spooled: Path, path: str) -> None:
+        """Move a spooled file to `path`, atomically, replacing what stands."""
+        ...
+
+    def drop(self, spooled: Path) -> None:
+        """Throw a spooled file away."""
+        ...
+
+    def prune(self) -> None:
+        """Remove the folder if nothing but empty folders is in it."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove the file, if it is there."""
+        ...
+
+    def local(self, path: str) -> Any:
+        """Context manager that gives a local path to the file's content."""
+        ...
+
+
+def open_store(url: str | Path) -> Store:
+    """Open a dataset folder: a local path, or a URL such as `s3://bucket/set`.
+
+    A local path is made absolute, so that workers in another working directory find it.
+    """
+    text = str(url)
+    if "://" in text and not text.startswith("file://"):
+        return RemoteStore(text.rstrip("/"))
+    return LocalStore(Path(text.removeprefix("file://")).expanduser().absolute())
+
+
+class LocalStore:
+    """A folder on a local or shared disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.url = str(root)
+
+    def exists(self, path: str) -> bool:
+        return (self.root / path).is_file()
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            return sorted(os.listdir(self.root / folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def size(self, path: str) -> int:
+        return (self.root / path).stat().st_size
+
+    def read_bytes(self, path: str) -> bytes:
+        with open(self.root / path, "rb") as file:
+            return file.read()
+
+    def put_bytes(self, path: str, data: bytes) -> None:
+        spooled = self.spool(Path(path).name)
+        spooled.write_bytes(data)
+        self.put_file(spooled, path)
+
+    def spool(self, name: str) -> Path:
+        folder = self.root / layout.SPOOL
+        folder.mkdir(parents=True, exist_ok=True)
+        # Host and process are in the name so that what a killed process left can be told apart.
+        return folder / f"{socket.gethostname()}.{os.getpid()}.{next(_counter)}.{name}"
+
+    def put_file(self, spooled: Path, path: str) -> None:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Data first, then the name, then the folder: a power cut leaves the old state or the new.
+        _sync(spooled)
+        os.replace(spooled, target)
+        _sync(target.parent)
+
+    def drop(self, spooled: Path) -> None:
+        spooled.unlink(missing_ok=True)
+
+    def prune(self) -> None:
+        for folder in (layout.SPOOL, "__meta__", "."):
+            try:
+                (self.root / folder).rmdir()
+            except OSError:
+                return
+
+    def remove(self, path: str) -> None:
+        (self.root / path).unlink(missing_ok=True)
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        yield self.root / path
+
+    def check_writable(self) -> None:
+        """Raise ConfigError if the folder cannot be made or written; touches nothing."""
+        folder = self.root
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise ConfigError(f"{self.url!r} cannot be a folder: {str(folder)!r} is a file.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(f"{self.url!r} cannot be written: no right to write in {folder}.")
+
+    def remove_stale_spool(self) -> int:
+        """Remove what dead processes of this host left in the spool; return how many files."""
+        removed = 0
+        for name in self.names(layout.SPOOL):
+            # The host's name may hold dots itself, so the fields are counted from the right end
+            # of the known prefix.
+            prefix = socket.gethostname() + "."
+            pid = name.removeprefix(prefix).partition(".")[0]
+            if name.startswith(prefix) and pid.isdigit() and not _is_alive(int(pid)):
+                self.remove(f"{layout.SPOOL}/{name}")
+                removed += 1
+        return removed
+
+
+class RemoteStore:
+    """A folder behind fsspec: `s3://`, `gs://`, `hf://`, `memory://` ..."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            self.fs, self.root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            # An unknown protocol, or a known one whose package (s3fs, gcsfs ...) is missing.
+            raise ConfigError(f"{url!r} cannot be opened: {error}.") from None
+
+    def exists(self, path: str) -> bool:
+        self.fs.invalidate_cache()
+        return bool(self.fs.isfile(f"{self.root}/{path}"))
+
+    def names(self, folder: str) -> list[str]:
+        self.fs.invalidate_cache()
+        try:
+            found = self.fs.ls(f"{self.root}/{folder}", detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def size(self, path: str) -> int:
+        return int(self.fs.size(f"{self.root}/{path}"))
+
+    def read_bytes(self, path: str) -> bytes:
+        return bytes(self.fs.cat_file(f"{self.root}/{path}"))
+
+    def put_bytes(self, path: str, data: bytes) -> None:
+        self.fs.pipe_file(f"{self.root}/{path}", data)
+
+    def spool(self, name: str) -> Path:
+        return Path(tempfile.mkdtemp(prefix="pairgen-")) / name
+
+    def put_file(self, spooled: Path, path: str) -> None:
+        self.fs.put_file(str(spooled), f"{self.root}/{path}")
+        self.drop(spooled)
+
+    def drop(self, spooled: Path) -> None:
+        shutil.rmtree(spooled.parent, ignore_errors=True)
+
+    def prune(self) -> None:
+        # Object stores have no empty folders.
+        return
+
+    def remove(self, path: str) -> None:
+        if self.exists(path):
+            self.fs.rm_file(f"{self.root}/{path}")
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
+            target = Path(folder) / Path(path).name
+            self.fs.get_file(f"{self.root}/{path}", str(target))
+            yield target
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

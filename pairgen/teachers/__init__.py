@@ -1,0 +1,1 @@
+"""Teachers: a file here is a teacher, see `base.py`."""

@@ -1,0 +1,261 @@
+"""What the configs of a Stable Diffusion folder say, and how its networks are loaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from diffusers import DDIMScheduler, ModelMixin
+from safetensors import SafetensorError
+from transformers import CLIPTextConfig, CLIPTokenizer
+
+from pairgen.errors import TeacherLoadError
+from pairgen.sampling.parameterization import DiscreteSchedule, Prediction
+from pairgen.teachers._pretrained.files import (
+    Snapshot,
+    fetch_weights,
+    find_snapshot,
+    hash_files,
+    quiet,
+    read_json,
+)
+from pairgen.teachers.base import Description
+
+# Pipeline class to the endings of its text encoders' folders.
+TEXT_ENCODERS = {"StableDiffusionPipeline": ("",), "StableDiffusionXLPipeline": ("", "_2")}
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+CONFIG_FILES = (
+    "model_index.json",
+    "scheduler/scheduler_config.json",
+    "tokenizer*/*.json",
+    "tokenizer*/*.txt",
+    "text_encoder*/config.json",
+    "unet/config.json",
+    "vae/config.json",
+)
+UNET_WEIGHTS = "unet/diffusion_pytorch_model"
+VAE_WEIGHTS = "vae/diffusion_pytorch_model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What the configs of a folder say.
+
+    Attributes:
+        snapshot: Where the files are.
+        pipeline: Class name of the diffusers pipeline.
+        prediction: What the UNet predicts.
+        schedule: alpha and sigma over time.
+        latent_shape: [C, H, W].
+        size_px: Height and width in pixels, which SDXL is told.
+        zero_negative: Whether an empty negative prompt means zeros instead of an encoded "".
+        embedding_shapes: Of the conditioning of one prompt: `txt_emb` [L, D], `pooled_emb` [P].
+    """
+
+    snapshot: Snapshot
+    pipeline: str
+    prediction: Prediction
+    schedule: DiscreteSchedule
+    latent_shape: tuple[int, int, int]
+    size_px: tuple[int, int]
+    zero_negative: bool
+    embedding_shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def text_encoders(self) -> tuple[str, ...]:
+        """Endings of the folders of tokenizers and text encoders."""
+        return TEXT_ENCODERS[self.pipeline]
+
+    @property
+    def max_prompt_tokens(self) -> int:
+        """Length at which prompts are cut, special tokens included."""
+        return self.embedding_shapes["txt_emb"][0]
+
+    @property
+    def weight_stems(self) -> list[str]:
+        """The weights that a latent depends on, for `fetch_weights`."""
+        return [UNET_WEIGHTS, *(f"text_encoder{ending}/model" for ending in self.text_encoders)]
+
+    def describe(self, variant: str) -> Description:
+        """Return what a plan needs; of a local folder the weights are hashed."""
+        identity: dict[str, Any] = {
+            "pipeline": self.pipeline,
+            "prediction": self.prediction,
+            "num_train_steps": self.schedule.num_train_steps,
+        }
+        if len(self.text_encoders) == 2:
+            # Neither stands in a file that is hashed.
+            identity["size_px"] = list(self.size_px)
+            identity["force_zeros_for_empty_prompt"] = self.zero_negative
+        if self.snapshot.commit:
+            identity["hub_id"] = self.snapshot.location
+            identity["commit"] = self.snapshot.commit
+            identity["variant"] = variant
+        else:
+            identity["weights_sha256"] = self._weights_sha256(variant)
+        return Description(
+            identity=identity,
+            location=self.snapshot.location,
+            schedule=self.schedule,
+            latent_shape=self.latent_shape,
+            embedding_shapes=self.embedding_shapes,
+        )
+
+    def _weights_sha256(self, variant: str) -> str:
+        """Hash all files that define a latent: not the VAE, and not `model_index.json`."""
+        folder = self.snapshot.folder
+        weights = fetch_weights(self.snapshot, self.weight_stems, variant)
+        files = [path for paths in weights.values() for path in paths]
+        files += [folder / "scheduler/scheduler_config.json", folder / "unet/config.json"]
+        for ending in self.text_encoders:
+            files.append(folder / f"text_encoder{ending}/config.json")
+            files += (folder / f"tokenizer{ending}").glob("*.json")
+            files += (folder / f"tokenizer{ending}").glob("*.txt")
+        return hash_files(folder, files)
+
+
+def read_layout(location: str, revision: str) -> Layout:
+    """Read the configs of a folder or hub id.
+
+    Raises:
+        TeacherLoadError: It cannot be found, or is no text-to-image Stable Diffusion.
+        ConfigError: A revision is given for a local folder.
+    """
+    snapshot = find_snapshot(location, revision, CONFIG_FILES)
+    index = read_json(snapshot, "model_index.json")
+    pipeline = index.get("_class_name")
+    if pipeline not in TEXT_ENCODERS:
+        raise TeacherLoadError(
+            f"{location} is a {pipeline}; the teacher latent_diffusion runs "
+            f"{' and '.join(TEXT_ENCODERS)}."
+        )
+    unet = read_json(snapshot, "unet/config.json")
+    if unet["in_channels"] != unet["out_channels"] or unet.get("time_cond_proj_dim"):
+        raise TeacherLoadError(
+            f"{location} is not a text-to-image teacher: its UNet is made for inpainting, or has "
+            "its guidance already distilled into it."
+        )
+    schedule, prediction = _read_schedule(snapshot)
+    size = unet["sample_size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    vae = read_json(snapshot, "vae/config.json")
+    scale = 2 ** (len(vae["block_out_channels"]) - 1)
+    return Layout(
+        snapshot=snapshot,
+        pipeline=pipeline,
+        prediction=prediction,
+        schedule=schedule,
+        latent_shape=(unet["in_channels"], height, width),
+        size_px=(height * scale, width * scale),
+        zero_negative=bool(index.get("force_zeros_for_empty_prompt", False)),
+        embedding_shapes=_embedding_shapes(snapshot, TEXT_ENCODERS[pipeline]),
+    )
+
+
+def _embedding_shapes(snapshot: Snapshot, endings: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    lengths, widths, shapes = [], [], {}
+    for ending in endings:
+        encoder = CLIPTextConfig(**read_json(snapshot, f"text_encoder{ending}/config.json"))
+        tokenizer = read_json(snapshot, f"tokenizer{ending}/tokenizer_config.json")
+        lengths.append(encoder.max_position_embeddings)
+        lengths.append(tokenizer.get("model_max_length", encoder.max_position_embeddings))
+        widths.append(encoder.hidden_size)
+        if ending:
+            shapes["pooled_emb"] = (encoder.projection_dim,)
+    return {"txt_emb": (min(lengths), sum(widths)), **shapes}
+
+
+def _read_schedule(snapshot: Snapshot) -> tuple[DiscreteSchedule, Prediction]:
+    config = read_json(snapshot, "scheduler/scheduler_config.json")
+    where = snapshot.location
+    if "beta_schedule" not in config and "trained_betas" not in config:
+        raise TeacherLoadError(
+            f"{where} has no discrete schedule: its {config.get('_class_name')} knows no betas."
+        )
+    try:
+        with quiet():
+            # Whatever the class: all schedulers of the family make their alphas alike.
+            scheduler = DDIMScheduler.from_config(config)
+        schedule = DiscreteSchedule(scheduler.alphas_cumprod)
+    except NotImplementedError:
+        raise TeacherLoadError(
+            f"{where} has the unknown beta_schedule {config['beta_schedule']!r}."
+        ) from None
+    except ValueError:
+        zero_snr = config.get("rescale_betas_zero_snr", False)
+        why = " because of rescale_betas_zero_snr" if zero_snr else ""
+        raise TeacherLoadError(
+            f"{where} has a schedule whose alphas leave (0, 1){why}: at alpha = 0 the state says "
+            "nothing about the data, so an ODE cannot start there."
+        ) from None
+    prediction = scheduler.config.prediction_type
+    if prediction not in PREDICTIONS:
+        raise TeacherLoadError(
+            f"{where} predicts {prediction!r}; known are {', '.join(PREDICTIONS)}."
+        )
+    return schedule, cast(Prediction, prediction)
+
+
+def load_tokenizer(layout: Layout, ending: str) -> Any:
+    """Load the tokenizer of one of `layout.text_encoders`.
+
+    Raises:
+        TeacherLoadError: Its vocabulary is missing or broken.
+    """
+    folder = layout.snapshot.folder / f"tokenizer{ending}"
+    # Without these the library would make an empty vocabulary.
+    if not any((folder / name).is_file() for name in ("vocab.json", "tokenizer.json")):
+        raise TeacherLoadError(f"{layout.snapshot.location} lacks tokenizer{ending}/vocab.json.")
+    try:
+        with quiet():
+            return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
+    # The tokenizers library raises plain Exception for a file that it cannot read.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise TeacherLoadError(f"The tokenizer in {folder} cannot be loaded: {reason}.") from None
+
+
+def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dtype) -> Any:
+    """Load a network on the CPU, ready for inference.
+
+    Args:
+        network: Its class, of diffusers or transformers.
+        files: Its weights, from `fetch_weights`; the config stands beside them.
+        variant: Of the files.
+        dtype: Of the result.
+
+    Raises:
+        TeacherLoadError: The weights are broken, incomplete, or of another network.
+    """
+    folder = files[0].parent
+    # A UNet must not be in memory twice; text encoders are small and converted below, whatever
+    # their library calls the option.
+    options = {"torch_dtype": dtype} if issubclass(network, ModelMixin) else {}
+    try:
+        with quiet():
+            loaded, info = network.from_pretrained(
+                str(folder),
+                use_safetensors=True,
+                local_files_only=True,
+                variant=variant or None,
+                output_loading_info=True,
+                **options,
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise TeacherLoadError(f"The weights in {folder} cannot be loaded: {reason}.") from None
+    # The libraries would fill what is missing with random numbers.
+    if missing := sorted(info["missing_keys"]):
+        raise TeacherLoadError(
+            f"The weights in {folder} are incomplete: {len(missing)} tensors are missing, "
+            f"{missing[0]} among them."
+        )
+    return convert(loaded, dtype).eval().requires_grad_(False)
+
+
+def convert(network: Any, dtype: torch.dtype) -> Any:
+    """Convert a network in place."""
+    # diffusers warns at every conversion, even of a network without any float32 part to keep.
+    with quiet():
+        return network.to(dtype)

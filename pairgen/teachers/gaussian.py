@@ -1,0 +1,289 @@
+"""The closed-form teacher: a mixture of Gaussians on Stable Diffusion's schedule.
+
+Its noised densities, and so eps, are known exactly; it has no weights and runs anywhere. It is
+for tests, for comparing solvers and for trying a cluster, and knows no prompt beyond its hash.
+
+With data x0 ~ sum_k w_k N(m_k, s^2 I) the state x_t = alpha x0 + sigma eps has the density
+
+    p_t(x) = sum_k w_k N(x; alpha m_k, v I)      v = alpha^2 s^2 + sigma^2
+
+    eps(x) = -sigma grad log p_t(x) = sigma (x - alpha m(x)) / v
+    m(x)   = sum_k r_k m_k                       r_k ~ w_k exp(-|x - alpha m_k|^2 / (2 v))
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pairgen.config import check_keys, field_names, integer, number
+from pairgen.errors import ConfigError
+from pairgen.sampling.guidance import guided
+from pairgen.sampling.parameterization import DiscreteSchedule, to_x0_eps
+from pairgen.teachers.base import Conditioning, Description
+
+MAX_PROMPT_TOKENS = 77
+
+# Samples are keyed with indices below 2^63, so no sample's noise comes from this key.
+MEANS_KEY = 2**63
+
+# Latents of unit scale rarely leave [-3, 3], which becomes black to white.
+PICTURE_RANGE = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """The data distribution.
+
+    Attributes:
+        latent_shape: [C, H, W].
+        num_modes: Gaussians in the mixture.
+        num_classes: A prompt's hash picks one of these; class c holds the modes k with
+            k % num_classes = c.
+        mode_std: Standard deviation of every mode, s.
+        mean_std: Standard deviation of the entries of the modes' means.
+        seed: Of the means.
+    """
+
+    latent_shape: tuple[int, int, int] = (1, 16, 16)
+    num_modes: int = 24
+    num_classes: int = 12
+    mode_std: float = 0.5
+    mean_std: float = 0.6
+    seed: int = 0
+
+
+def make_mixture(options: dict[str, Any]) -> Mixture:
+    """Check the options of a mixture.
+
+    Raises:
+        ConfigError: An option is unknown or its value is not allowed.
+    """
+    check_keys(options, field_names(Mixture), "the options of the gaussian teacher")
+    given = asdict(Mixture()) | options
+    shape = given["latent_shape"]
+    if not isinstance(shape, list | tuple) or len(shape) != 3:
+        raise ConfigError(f"latent_shape must be three integers, got {shape!r}.")
+    channels, height, width = (integer("latent_shape", size, 1) for size in shape)
+    num_modes = integer("num_modes", given["num_modes"], 1)
+    return Mixture(
+        latent_shape=(channels, height, width),
+        num_modes=num_modes,
+        num_classes=integer("num_classes", given["num_classes"], 1, num_modes),
+        mode_std=number("mode_std", given["mode_std"], 1e-3, 1e3),
+        mean_std=number("mean_std", given["mean_std"], 0.0, 1e3),
+        seed=integer("seed", given["seed"], 0, 2**63 - 1),
+    )
+
+
+def mode_means(mixture: Mixture) -> np.ndarray:
+    """Return the means of the modes, [K, C * H * W] float64."""
+    key = np.array([mixture.seed, MEANS_KEY], dtype=np.uint64)
+    generator = np.random.Generator(np.random.Philox(key=key))
+    means = generator.standard_normal((mixture.num_modes, int(np.prod(mixture.latent_shape))))
+    return mixture.mean_std * means
+
+
+@cache
+def stable_diffusion_schedule() -> DiscreteSchedule:
+    """Return Stable Diffusion 1.5's schedule: 1000 betas, linear in their square root."""
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float32) ** 2
+    return DiscreteSchedule(torch.cumprod(1 - betas, dim=0))
+
+
+def exact_solution(
+    x: Tensor,
+    start: tuple[float, float],
+    stop: tuple[float, float],
+    *,
+    mean: Tensor | float,
+    std: float,
+) -> Tensor:
+    """Carry a state along the probability-flow ODE of one Gaussian, N(mean, std^2 I).
+
+    With x = alpha mean + sqrt(alpha^2 std^2 + sigma^2) z the ODE leaves z as it is.
+
+    Args:
+        x: State at `start`, [B, ...].
+        start: (alpha, sigma) where `x` is.
+        stop: (alpha, sigma) where the state is wanted.
+        mean: Mean of the data, broadcast against `x`.
+        std: Standard deviation of the data.
+
+    Reference:
+        Song et al. 2021, arXiv:2011.13456, Section 4.3 (the probability-flow ODE), solved for the
+        score -(x - alpha mean) / (alpha^2 std^2 + sigma^2).
+    """
+    (alpha, sigma), (alpha_stop, sigma_stop) = start, stop
+    z = (x - alpha * mean) / (alpha**2 * std**2 + sigma**2) ** 0.5
+    return alpha_stop * mean + (alpha_stop**2 * std**2 + sigma_stop**2) ** 0.5 * z
+
+
+def count_tokens(prompts: Sequence[str]) -> list[int]:
+    """Return the number of words of each prompt, plus two as a tokenizer's begin and end."""
+    return [len(prompt.split()) + 2 for prompt in prompts]
+
+
+class GaussianTeacher:
+    """The mixture as a `Teacher`.
+
+    Everything is computed in the dtype of the state: float32 in production, float64 where a test
+    wants to see a solver's order. A conditioning is `txt_emb`, the weights w of the modes,
+    [N, 1, K]: equal inside the prompt's class and 0 outside; the empty prompt weighs all alike.
+
+    Args:
+        mixture: The data distribution.
+        device: Where to compute.
+        negative_prompt: What guidance leads away from.
+    """
+
+    schedule: DiscreteSchedule
+    latent_shape: tuple[int, int, int]
+    device: torch.device
+    max_prompt_tokens: int = MAX_PROMPT_TOKENS
+    negative: Conditioning
+
+    def __init__(self, mixture: Mixture, *, device: torch.device, negative_prompt: str) -> None:
+        self.schedule = stable_diffusion_schedule()
+        self.latent_shape = mixture.latent_shape
+        self.device = device
+        self._mixture = mixture
+        means = torch.from_numpy(mode_means(mixture)).to(device)
+        self._means = {dtype: means.to(dtype) for dtype in (torch.float32, torch.float64)}
+        self.negative = self.encode_prompts([negative_prompt])
+
+    def count_tokens(self, prompts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each prompt, see `Teacher`."""
+        return count_tokens(prompts)
+
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the weights of the modes for N prompts, see `Teacher`."""
+        rows = [mode_weights(prompt, self._mixture) for prompt in prompts]
+        weights = torch.from_numpy(np.stack(rows)).to(self.device)
+        return Conditioning({"txt_emb": weights[:, None, :]})
+
+    def predict(
+        self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the exact (x0, eps) at x_t, guided on eps, see `Teacher`."""
+        alpha, sigma = self.schedule.alpha_sigma(t)
+        v = alpha**2 * self._mixture.mode_std**2 + sigma**2
+        alpha, sigma, v = (scalar.to(x.dtype)[:, None] for scalar in (alpha, sigma, v))
+        means = self._means[x.dtype]
+        flat = x.flatten(1)
+        # -|x - alpha m_k|^2 / (2 v) without the part that all modes share, [B, K].
+        logits = alpha * (flat @ means.T - alpha * means.square().sum(dim=1) / 2) / v
+
+        def eps_of(weights: Tensor) -> Tensor:
+            r = torch.softmax(logits + weights.squeeze(1).to(x.dtype).log(), dim=1)
+            return sigma * (flat - alpha * (r @ means)) / v
+
+        eps = eps_of(conditioning.tensors["txt_emb"])
+        if guidance is not None:
+            negative = eps_of(self.negative.expand(len(x)).tensors["txt_emb"])
+            eps = guided(negative, eps, guidance.to(x.dtype)[:, None])
+        x0, eps = to_x0_eps("epsilon", eps, flat, alpha, sigma)
+        return x0.view_as(x), eps.view_as(x)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the channels side by side as gray pictures, [B, 3, H, C * W] in [-1, 1]."""
+        batch, _, height, _ = latent.shape
+        gray = latent.transpose(1, 2).reshape(batch, 1, height, -1) / PICTURE_RANGE
+        return gray.clamp(-1, 1).expand(-1, 3, -1, -1)
+
+    def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the latents whose pictures these are: `decode` undone, nothing drawn."""
+        del generator
+        batch, (channels, height, width) = len(image), self.latent_shape
+        gray = image.mean(dim=1) * PICTURE_RANGE
+        return gray.view(batch, height, channels, width).transpose(1, 2)
+
+    def to_dtype(self, dtype: torch.dtype) -> None:
+        """Do nothing: there is no network, the formulas follow the dtype of the state."""
+        del dtype
+
+    def compile(self) -> None:
+        """Do nothing: there is no network to compile."""
+
+
+def mode_weights(prompt: str, mixture: Mixture) -> np.ndarray:
+    """Return the weights of the modes for a prompt, [K] float32 with sum 1.
+
+    The class is the CRC-32 of the words that fit into the prompt, modulo the number of classes.
+    """
+    words = prompt.split()[: MAX_PROMPT_TOKENS - 2]
+    modes = np.arange(mixture.num_modes)
+    chosen = np.ones(mixture.num_modes, dtype=bool)
+    if words:
+        prompt_class = zlib.crc32(" ".join(words).encode()) % mixture.num_classes
+        chosen = modes % mixture.num_classes == prompt_class
+    return (chosen / chosen.sum()).astype(np.float32)
+
+
+def prompt_counter(
+    *, location: str, **options: Any
+) -> tuple[Callable[[Sequence[str]], list[int]], int]:
+    """Return `count_tokens` and the longest prompt that is read whole."""
+    _refuse_location(location)
+    make_mixture(options)
+    return count_tokens, MAX_PROMPT_TOKENS
+
+
+def describe(*, location: str, **options: Any) -> Description:
+    """Describe the teacher; its identity is its options.
+
+    Args:
+        location: Empty: there are no weights.
+        **options: The fields of `Mixture`.
+
+    Raises:
+        ConfigError: There is a location, or an option is wrong.
+    """
+    _refuse_location(location)
+    mixture = make_mixture(options)
+    return Description(
+        identity={**asdict(mixture), "latent_shape": list(mixture.latent_shape)},
+        location="",
+        schedule=stable_diffusion_schedule(),
+        latent_shape=mixture.latent_shape,
+        embedding_shapes={"txt_emb": (1, mixture.num_modes)},
+    )
+
+
+def build(
+    *,
+    location: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    negative_prompt: str,
+    **options: Any,
+) -> GaussianTeacher:
+    """Build the teacher.
+
+    Args:
+        location: Empty: there are no weights.
+        device: Where to compute.
+        dtype: Without effect: there is no network, the formulas follow the dtype of the state.
+        negative_prompt: What guidance leads away from.
+        **options: The fields of `Mixture`.
+
+    Raises:
+        ConfigError: There is a location, or an option is wrong.
+    """
+    del dtype
+    _refuse_location(location)
+    return GaussianTeacher(
+        make_mixture(options), device=torch.device(device), negative_prompt=negative_prompt
+    )
+
+
+def _refuse_location(location: str) -> None:
+    if location:
+        raise ConfigError(
+            f"The gaussian teacher has no weights: location must be empty, got {location!r}."
+        )

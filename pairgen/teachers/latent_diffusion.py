@@ -1,0 +1,261 @@
+"""Stable Diffusion 1.5, 2.1 and SDXL: a UNet, one or two CLIP text encoders, and a VAE.
+
+A location is a folder in diffusers layout or a hub id. Which class it is stands in its
+`model_index.json`; what the UNet predicts and its schedule stand in its scheduler's config. The
+scheduler's own step rule is not used: times and steps are pairgen's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+from pairgen.sampling.guidance import guided
+from pairgen.sampling.parameterization import to_x0_eps
+from pairgen.teachers._pretrained.files import fetch_weights
+from pairgen.teachers._pretrained.stable_diffusion import (
+    UNET_WEIGHTS,
+    VAE_WEIGHTS,
+    Layout,
+    convert,
+    load_network,
+    load_tokenizer,
+    read_layout,
+)
+from pairgen.teachers.base import Conditioning, Description
+
+
+def describe(*, location: str, revision: str = "", variant: str = "") -> Description:
+    """Describe a teacher from its configs; of a local folder the weights are hashed too.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        revision: Branch, tag or commit of a hub id; empty for its default branch.
+        variant: Of the weight files, such as `fp16`; empty for those without one.
+
+    Raises:
+        TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
+        ConfigError: A revision is given for a local folder.
+    """
+    return read_layout(location, revision).describe(variant)
+
+
+def prompt_counter(
+    *, location: str, revision: str = "", variant: str = ""
+) -> tuple[Callable[[Sequence[str]], list[int]], int]:
+    """Load only the tokenizers.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        revision: Branch, tag or commit of a hub id; empty for its default branch.
+        variant: Of the weight files, which are not read here.
+
+    Returns:
+        `Teacher.count_tokens` and `Teacher.max_prompt_tokens`.
+
+    Raises:
+        TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
+        ConfigError: A revision is given for a local folder.
+    """
+    del variant
+    layout = read_layout(location, revision)
+    tokenizers = [load_tokenizer(layout, ending) for ending in layout.text_encoders]
+    return partial(_count_tokens, tokenizers), layout.max_prompt_tokens
+
+
+def build(
+    *,
+    location: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    negative_prompt: str,
+    revision: str = "",
+    variant: str = "",
+) -> "LatentDiffusion":
+    """Load a teacher.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        device: Where it runs.
+        dtype: Of UNet and text encoders; the VAE stays in float32.
+        negative_prompt: What guidance leads away from.
+        revision: Branch, tag or commit of a hub id; empty for its default branch.
+        variant: Of the weight files, such as `fp16`; empty for those without one.
+
+    Raises:
+        TeacherLoadError: The weights are missing, incomplete or broken, see also `describe`.
+        ConfigError: A revision is given for a local folder.
+    """
+    layout = read_layout(location, revision)
+    files = fetch_weights(layout.snapshot, layout.weight_stems, variant)
+    unet = load_network(UNet2DConditionModel, files[UNET_WEIGHTS], variant, dtype)
+    towers = []
+    for ending in layout.text_encoders:
+        # Only the second encoder of SDXL has a projection, whose output is the pooled embedding.
+        cls = CLIPTextModelWithProjection if ending else CLIPTextModel
+        encoder = load_network(cls, files[f"text_encoder{ending}/model"], variant, dtype)
+        towers.append(_Tower(load_tokenizer(layout, ending), encoder.to(device=device)))
+    if device.type == "cuda":
+        # The layout of the fast kernels there; on the CPU it would only change the last bits.
+        unet = unet.to(memory_format=torch.channels_last)
+    return LatentDiffusion(
+        layout, variant, unet.to(device), towers, device=device, negative_prompt=negative_prompt
+    )
+
+
+def _count_tokens(tokenizers: Sequence[Any], prompts: Sequence[str]) -> list[int]:
+    """Return the larger count of the tokenizers for each prompt."""
+    if not prompts:
+        # The tokenizers fail on an empty list.
+        return []
+    counts = [
+        [len(ids) for ids in tokenizer(list(prompts), verbose=False).input_ids]
+        for tokenizer in tokenizers
+    ]
+    return [max(column) for column in zip(*counts, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Tower:
+    tokenizer: Any
+    encoder: Any
+
+
+class LatentDiffusion:
+    """A Stable Diffusion model as `pairgen.teachers.base.Teacher`."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        variant: str,
+        unet: Any,
+        towers: Sequence[_Tower],
+        *,
+        device: torch.device,
+        negative_prompt: str,
+    ) -> None:
+        self.schedule = layout.schedule
+        self.latent_shape = layout.latent_shape
+        self.device = device
+        self.max_prompt_tokens = layout.max_prompt_tokens
+        self._layout = layout
+        self._variant = variant
+        self._unet = unet
+        self._towers = towers
+        self._negative_prompt = negative_prompt
+        # Original size, corner of the crop, target size: an uncropped picture of the native size.
+        times = [*layout.size_px, 0, 0, *layout.size_px]
+        self._time_ids = torch.tensor([times], device=device, dtype=unet.dtype)
+        self.negative = self._encode_negative()
+
+    def count_tokens(self, prompts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each prompt, see `Teacher.count_tokens`."""
+        return _count_tokens([tower.tokenizer for tower in self._towers], prompts)
+
+    @torch.no_grad()
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Encode N prompts as one batch, see `Teacher.encode_prompts`.
+
+        Returns:
+            `txt_emb` [N, L, D]; of SDXL also `pooled_emb` [N, P]. In the network's dtype.
+        """
+        hidden, pooled = [], None
+        for tower in self._towers:
+            ids = tower.tokenizer(
+                list(prompts),
+                padding="max_length",
+                max_length=self.max_prompt_tokens,
+                truncation=True,
+                return_tensors="pt",
+            ).input_ids.to(self.device)
+            if len(self._towers) == 1:
+                hidden.append(tower.encoder(ids)[0])
+            else:
+                output = tower.encoder(ids, output_hidden_states=True)
+                hidden.append(output.hidden_states[-2])
+                pooled = output[0]
+        tensors = {"txt_emb": torch.cat(hidden, dim=-1)}
+        return Conditioning(tensors if pooled is None else tensors | {"pooled_emb": pooled})
+
+    @torch.no_grad()
+    def predict(
+        self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Predict (x0, eps) at x_t, see `Teacher.predict`."""
+        alpha, sigma = (_column(value.float()) for value in self.schedule.alpha_sigma(t))
+        t = t.float()
+        if guidance is None:
+            output = self._forward(x, t, conditioning)
+        else:
+            both = Conditioning.cat([self.negative.expand(len(x)), conditioning])
+            output = self._forward(torch.cat([x, x]), torch.cat([t, t]), both)
+            negative, prompted = output.chunk(2)
+            output = guided(negative, prompted, _column(guidance))
+        return to_x0_eps(self._layout.prediction, output, x, alpha, sigma)
+
+    @torch.no_grad()
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the pictures of latents, see `Teacher.decode`."""
+        config = self._vae.config
+        z = latent.to(self.device, torch.float32) / config.scaling_factor
+        z = z + (config.shift_factor or 0.0)
+        return self._vae.decode(z, return_dict=False)[0].clamp(-1, 1)
+
+    @torch.no_grad()
+    def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """Return latents of pictures, see `Teacher.encode`."""
+        config = self._vae.config
+        posterior = self._vae.encode(image.to(self.device, torch.float32)).latent_dist
+        return (posterior.sample(generator) - (config.shift_factor or 0.0)) * config.scaling_factor
+
+    def to_dtype(self, dtype: torch.dtype) -> None:
+        """Convert UNet and text encoders, and encode the negative prompt again."""
+        for network in (self._unet, *(tower.encoder for tower in self._towers)):
+            convert(network, dtype)
+        self._time_ids = self._time_ids.to(dtype)
+        self.negative = self._encode_negative()
+
+    def compile(self) -> None:
+        """Compile the UNet at the shapes it will see."""
+        self._unet.compile(dynamic=False)
+
+    def _forward(self, x: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
+        """Return the UNet's own output in float32, [B, C, H, W]."""
+        tensors = conditioning.tensors
+        added = None
+        if "pooled_emb" in tensors:
+            time_ids = self._time_ids.expand(len(x), -1)
+            added = {"text_embeds": tensors["pooled_emb"], "time_ids": time_ids}
+        output = self._unet(
+            x.to(self._time_ids.dtype),
+            t,
+            encoder_hidden_states=tensors["txt_emb"],
+            added_cond_kwargs=added,
+            return_dict=False,
+        )[0]
+        return output.float()
+
+    def _encode_negative(self) -> Conditioning:
+        # Two rows, one kept: a row alone takes other kernels (matrix times vector), whose last
+        # bits differ from those of the batches that diffusers encodes.
+        row = self.encode_prompts([self._negative_prompt] * 2)[:1]
+        if self._negative_prompt or not self._layout.zero_negative or len(self._towers) == 1:
+            return row
+        return Conditioning({name: torch.zeros_like(value) for name, value in row.tensors.items()})
+
+    @cached_property
+    def _vae(self) -> Any:
+        """The VAE in float32 (that of SDXL overflows in float16), loaded when first asked for."""
+        files = fetch_weights(self._layout.snapshot, [VAE_WEIGHTS], self._variant)
+        return load_network(AutoencoderKL, files[VAE_WEIGHTS], self._variant, torch.float32).to(
+            self.device
+        )
+
+
+def _column(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)

@@ -1,0 +1,36 @@
+"""Fixtures that several test files share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests import true_classes
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread, so that equal arithmetic gives equal bits."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+
+
+@pytest.fixture(scope="session")
+def sd15_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random Stable Diffusion 1.5: predicts eps, latents [4, 8, 8]. Do not change it."""
+    return true_classes.write_sd15(tmp_path_factory.mktemp("models") / "sd15")
+
+
+@pytest.fixture(scope="session")
+def sd21_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random Stable Diffusion 2.1: predicts v, latents [4, 8, 8]. Do not change it."""
+    return true_classes.write_sd21(tmp_path_factory.mktemp("models") / "sd21")
+
+
+@pytest.fixture(scope="session")
+def sdxl_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random SDXL: two text encoders, latents [4, 8, 8]. Do not change it."""
+    return true_classes.write_sdxl(tmp_path_factory.mktemp("models") / "sdxl")

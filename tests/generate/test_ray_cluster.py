@@ -1,0 +1,117 @@
+"""A running Ray cluster, on this machine: GPUs, two nodes, a node that dies."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pairgen
+from tests.runs import SMALL_SET, receipts, run, start, wait_until
+
+RAY = Path(sys.executable).parent / "ray"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def node(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A Ray node in a process group of its own, gone at the end."""
+    process = subprocess.Popen(
+        [str(RAY), "start", "--block", "--disable-usage-stats", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_four_gpu_actors_see_four_different_gpus(tmp_path: Path) -> None:
+    port = free_port()
+    with node("--head", f"--port={port}", "--num-gpus=4", "--num-cpus=2"):
+        address = f"127.0.0.1:{port}"
+        wait_for_nodes(address, 1)
+        result = run("ode", **SMALL_SET, out=tmp_path, executor="ray", address=address)
+    assert result.returncode == 0, result.stderr
+    visible = re.findall(r"CUDA_VISIBLE_DEVICES=(\d+)", result.stderr)
+    assert sorted(visible) == ["0", "1", "2", "3"]
+    assert pairgen.verify(tmp_path).clean
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_node_that_joins_is_used_and_one_that_dies_is_made_up_for(tmp_path: Path) -> None:
+    port = free_port()
+    slow_set = {**SMALL_SET, "num-samples": 3600, "steps": 250}
+    out, log = tmp_path / "out", tmp_path / "log"
+
+    def announced() -> int:
+        return len(re.findall(r"worker \d+: pid", log.read_text()))
+
+    with node("--head", f"--port={port}", "--num-gpus=0", "--num-cpus=1"):
+        address = f"127.0.0.1:{port}"
+        wait_for_nodes(address, 1)
+        process = start(log, "ode", **slow_set, out=out, address=address)
+        wait_until(lambda: len(receipts(out)) >= 2)
+        assert announced() == 1
+        with node(f"--address=127.0.0.1:{port}", "--num-gpus=0", "--num-cpus=1") as second:
+            wait_until(lambda: announced() == 2)
+            num_then = len(receipts(out))
+            wait_until(lambda: len(receipts(out)) >= num_then + 6)
+            assert len(receipts(out)) < 290
+            os.killpg(second.pid, signal.SIGKILL)
+            assert process.wait(timeout=200) == 0, log.read_text()
+    assert "was lost while making shard" in log.read_text()
+    report = pairgen.verify(out)
+    assert report.clean, report.table()
+    assert report.num_samples == 3600
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    result = run("ode", **SMALL_SET, out=tmp_path, address=f"127.0.0.1:{free_port()}")
+    assert result.returncode == 2
+    assert "cannot be reached" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+def wait_for_nodes(address: str, num: int) -> None:
+    """Wait until a cluster has `num` live nodes."""
+    script = (
+        "import sys, time, ray\n"
+        "ray.init(address=sys.argv[1], logging_level='ERROR', log_to_driver=False)\n"
+        "while sum(node['Alive'] for node in ray.nodes()) < int(sys.argv[2]): time.sleep(0.2)\n"
+    )
+
+    def joined() -> bool:
+        probe = [sys.executable, "-c", script, address, str(num)]
+        try:
+            return subprocess.run(probe, capture_output=True, timeout=30).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    wait_until(joined, seconds=120)
+
+
+@pytest.fixture(autouse=True)
+def open_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clusters of these tests are open: they last seconds and hold nothing."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")

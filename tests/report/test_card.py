@@ -1,0 +1,96 @@
+"""The card: front matter that loaders read, and only facts of the manifest."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pairgen.report.card import render_card
+from pairgen.shards.manifest import fold, read_plan, scan
+from pairgen.types import Manifest, Receipt
+from tests.small_sets import make_plan, write_set
+
+
+def front_matter(card: str) -> dict[str, Any]:
+    start, front, _ = card.split("---\n", maxsplit=2)
+    assert start == ""
+    data: dict[str, Any] = yaml.safe_load(front)
+    return data
+
+
+def manifest_of(tmp_path: Path, **options: Any) -> Manifest:
+    store = write_set(tmp_path / "set", **options)
+    return scan(store, read_plan(store))
+
+
+def test_the_front_matter_names_the_tars(tmp_path: Path) -> None:
+    front = front_matter(render_card(manifest_of(tmp_path)))
+    assert front["configs"] == [
+        {"config_name": "default", "data_files": [{"split": "train", "path": "train/*.tar"}]}
+    ]
+    assert front["size_categories"] == ["n<1K"]
+
+
+def test_the_card_says_what_the_set_is(tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path, failed={3: "non-finite latent"})
+    card = render_card(manifest)
+    for line in (
+        "| teacher | gaussian |",
+        "| teacher num_modes | 24 |",
+        "| solver | ddim |",
+        "| grid | trailing, 4 steps, end t0 |",
+        "| times visited | 999, 749, 499, 249, 0 |",
+        "| guidance scales | 7.5 |",
+        "| seed | 5 |",
+        f"| fingerprint | {manifest.plan.fingerprint()} |",
+        "| samples | 23 of 24 planned |",
+        "| failed samples | 1 |",
+        "| rejected prompts | 1 |",
+        "| blank lines skipped | 2 |",
+        "| `latent.npy` | the teacher's latent x_0, scaled by the VAE's factor "
+        "| float16 | [4, 8, 8] |",
+        "| device | cpu x86_64 |",
+        "| versions | pairgen 0.1.0, torch 2.6.0 |",
+    ):
+        assert line in card.splitlines()
+    assert "pairgen verify DIR" in card
+    assert "wds.WebDataset" in card
+
+
+def test_a_mixed_set_says_so(tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path)
+    first, *others = manifest.receipts
+    other: Receipt = replace(first, made={**first.made, "device": "NVIDIA H200"})
+    card = render_card(replace(manifest, receipts=(other, *others)))
+    assert "| device (mixed) | NVIDIA H200; cpu x86_64 |" in card
+
+
+def test_a_set_without_stored_noise_says_how_to_make_it(tmp_path: Path) -> None:
+    assert "noise_for" in render_card(manifest_of(tmp_path, plan=make_plan(noise="seed")))
+    assert "noise_for" not in render_card(manifest_of(tmp_path / "stored"))
+
+
+def test_a_set_that_was_just_begun_has_a_card() -> None:
+    card = render_card(fold(make_plan(), []))
+    assert "| samples | 0 of 24 planned |" in card
+    assert front_matter(card)["configs"]
+
+
+def test_text_of_the_user_cannot_break_the_table() -> None:
+    plan = make_plan(recipe={"negative_prompt": "ugly | bad\n# heading <script>"})
+    card = render_card(fold(plan, []))
+    assert "| negative prompt | ugly \\| bad # heading &lt;script> |" in card.splitlines()
+
+
+def test_a_local_folder_is_named_without_its_place() -> None:
+    plan = make_plan()
+    plan = replace(plan, teacher={**plan.teacher, "location": "/somewhere/private/my-sd"})
+    card = render_card(fold(plan, []))
+    assert "| weights | my-sd |" in card
+    assert "private" not in card
+
+
+def test_equal_manifests_give_equal_cards(tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path)
+    assert render_card(manifest) == render_card(manifest)

@@ -1,0 +1,79 @@
+"""Real runs for tests: the command line in a subprocess, and the bytes it leaves."""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+# The closed-form teacher: a real member of the family that starts in a second. 20 shards of 12.
+SMALL_SET = {
+    "model": "gaussian",
+    "cfg": "3,8",
+    "num-samples": 240,
+    "samples-per-shard": 12,
+    "steps": 20,
+    "solver": "heun",
+}
+
+
+def command(name: str, *arguments: str, **options: object) -> list[str]:
+    """Return a `pairgen` command line."""
+    flags = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
+    return [sys.executable, "-m", "pairgen", name, *arguments, *flags]
+
+
+def run(name: str, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a `pairgen` command to its end."""
+    return subprocess.run(
+        command(name, *arguments, **options), capture_output=True, text=True, timeout=280
+    )
+
+
+def start(log: Path, name: str, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
+    """Start a `pairgen` command in a process group of its own; stderr goes to `log`."""
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            command(name, *arguments, **options),
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+            start_new_session=True,
+        )
+
+
+def shas(out: Path) -> dict[str, str]:
+    """Return the SHA-256 of every tar and index file of a dataset."""
+    files = sorted([*out.glob("train/*"), *out.glob("__meta__/index/*")])
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def receipts(out: Path) -> dict[str, int]:
+    """Return the receipts that stand, with the time they were written (ns)."""
+    return {path.name: path.stat().st_mtime_ns for path in out.glob("__meta__/shards/*.json")}
+
+
+def leftovers(out: Path) -> list[str]:
+    """Return the tars that killed workers left in the spool."""
+    return [path.name for path in out.glob("__meta__/tmp/*.tar")]
+
+
+def wait_until(condition, seconds: float = 60.0) -> None:
+    """Wait until `condition()` holds; fail when it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def worker_pids(log: Path) -> list[int]:
+    """Return the process ids of the Ray workers that a run has announced."""
+    return [int(pid) for pid in re.findall(r"worker \d+: pid (\d+) on", log.read_text())]
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a process and all it started in its group."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

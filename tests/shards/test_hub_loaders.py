@@ -1,0 +1,137 @@
+"""A set opens with what the field uses: webdataset, tarfile, GNU tar, and datasets, offline."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import webdataset as wds
+
+from pairgen.report.card import render_card
+from pairgen.shards import layout
+from pairgen.shards.manifest import read_plan, scan, write_manifest
+from pairgen.shards.store import LocalStore
+from tests.small_sets import FACT_KEYS, PROMPTS, make_plan, make_sample, write_set
+
+SHARD_COUNTS = [1, 3]
+
+
+def finished_set(root: Path, num_shards: int, with_card: bool = True) -> LocalStore:
+    """Return a set as a run leaves it, with all its files."""
+    store = write_set(root, make_plan(num_samples=8 * num_shards))
+    manifest = scan(store, read_plan(store))
+    write_manifest(store, manifest)
+    store.put_bytes(layout.REJECTED, b'{"entry": 1, "reason": "x", "prompt": "y"}\n')
+    if with_card:
+        store.put_bytes(layout.CARD, render_card(manifest).encode())
+    return store
+
+
+def tars(store: LocalStore) -> list[Path]:
+    return [store.root / layout.TRAIN / name for name in store.names(layout.TRAIN)]
+
+
+# webdataset 1.0.2 leaves its files to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("num_shards", SHARD_COUNTS)
+def test_webdataset_opens_it(tmp_path: Path, num_shards: int) -> None:
+    store = finished_set(tmp_path / "set", num_shards)
+    shards = [str(path) for path in tars(store)]
+    samples = list(wds.WebDataset(shards, shardshuffle=False).decode())
+    assert [sample["__key__"] for sample in samples] == [f"{i:09d}" for i in range(8 * num_shards)]
+    for index, sample in enumerate(samples):
+        expected = make_sample(make_plan(), index)
+        assert sample["txt"] == expected.fields["txt"]
+        assert sorted(sample["json"]) == FACT_KEYS
+        assert sample["noise.npy"].dtype == np.float16
+        np.testing.assert_array_equal(sample["latent.npy"], expected.fields["latent.npy"])
+
+
+@pytest.mark.parametrize("num_shards", SHARD_COUNTS)
+def test_tarfile_and_gnu_tar_list_the_same_members(tmp_path: Path, num_shards: int) -> None:
+    store = finished_set(tmp_path / "set", num_shards)
+    assert len(tars(store)) == num_shards
+    for path in tars(store):
+        with tarfile.open(path) as tar:
+            names = tar.getnames()
+        listed = subprocess.run(["tar", "-tf", path], capture_output=True, text=True, check=True)
+        assert listed.stdout.split() == names
+        assert listed.stderr == ""
+        assert len(names) == 8 * 4
+
+
+# The offline switches are read when the library is imported, hence a process of its own.
+LOAD = """
+import json, sys
+import numpy as np
+from datasets import load_dataset
+
+folder, cache = sys.argv[1:]
+found = {}
+for streaming in (False, True):
+    dataset = load_dataset(folder, split="train", streaming=streaming, cache_dir=cache)
+    rows = list(dataset)
+    found[f"streaming {streaming}"] = {
+        "features": {name: repr(feature) for name, feature in dataset.features.items()},
+        "keys": [row["__key__"] for row in rows],
+        "texts": [row["txt"] for row in rows],
+        "json": [row["json"] for row in rows],
+        "shapes": sorted({np.asarray(row["latent.npy"]).shape for row in rows}),
+        "sums": [float(np.asarray(row["noise.npy"], np.float64).sum()) for row in rows],
+    }
+print(json.dumps(found))
+"""
+
+
+def load_with_datasets(store: LocalStore, cache: Path) -> dict[str, Any]:
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_HOME": str(cache),
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", LOAD, store.url, str(cache)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("with_card", [True, False])
+@pytest.mark.parametrize("num_shards", SHARD_COUNTS)
+def test_datasets_opens_the_folder_with_the_right_features(
+    tmp_path: Path, num_shards: int, with_card: bool
+) -> None:
+    store = finished_set(tmp_path / "set", num_shards, with_card)
+    found = load_with_datasets(store, tmp_path / "cache")
+    expected = [make_sample(make_plan(), index) for index in range(8 * num_shards)]
+    for loaded in found.values():
+        features = loaded["features"]
+        assert set(features) == {"txt", "json", "latent.npy", "noise.npy", "__key__", "__url__"}
+        assert features["txt"] == "Value('string')"
+        for name in ("latent.npy", "noise.npy"):
+            assert features[name] == "List(List(List(Value('float16'))))"
+        for name, kind in {
+            "guidance_scale": "float64",
+            "seed": "int64",
+            "noise_crc32": "int64",
+            "prompt_truncated": "bool",
+            "group": "string",
+        }.items():
+            assert f"'{name}': Value('{kind}')" in features["json"]
+        assert loaded["keys"] == [sample.key for sample in expected]
+        assert loaded["texts"] == [PROMPTS[i % len(PROMPTS)] for i in range(len(expected))]
+        assert loaded["json"] == [dict(sample.facts) for sample in expected]
+        assert loaded["shapes"] == [[4, 8, 8]]
+        sums = [np.asarray(s.fields["noise.npy"]).astype(np.float64).sum() for s in expected]
+        assert loaded["sums"] == pytest.approx(sums)

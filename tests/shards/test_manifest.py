@@ -1,0 +1,166 @@
+"""Receipts and their fold: done is a receipt, and nothing else."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pairgen.errors import ConfigError
+from pairgen.shards import layout
+from pairgen.shards.manifest import (
+    fold,
+    has_plan,
+    read_plan,
+    read_receipt,
+    read_receipts,
+    scan,
+    write_manifest,
+    write_plan,
+    write_receipt,
+)
+from pairgen.shards.store import LocalStore
+from pairgen.types import FailedSlot, Plan, Receipt, ShardTask
+from tests.small_sets import make_plan
+
+
+def receipt_of(task: ShardTask, failed: tuple[FailedSlot, ...] = ()) -> Receipt:
+    return Receipt(
+        shard_index=task.shard_index,
+        start=task.start,
+        stop=task.stop,
+        count=task.num_slots - len(failed),
+        num_bytes=1000,
+        sha256="a" * 64,
+        index_sha256="b" * 64,
+        fingerprint=task.fingerprint,
+        failed=failed,
+        made={"device": "cpu", "versions": {"torch": "2.6.0"}},
+    )
+
+
+def begun(tmp_path: Path) -> tuple[LocalStore, Plan]:
+    store, plan = LocalStore(tmp_path), make_plan()
+    write_plan(store, plan)
+    return store, plan
+
+
+def test_a_plan_comes_back(tmp_path: Path) -> None:
+    store, plan = begun(tmp_path)
+    assert has_plan(store)
+    assert read_plan(store) == plan
+
+
+def test_a_folder_without_a_plan_is_refused(tmp_path: Path) -> None:
+    assert not has_plan(LocalStore(tmp_path))
+    with pytest.raises(ConfigError, match="is not a dataset folder"):
+        read_plan(LocalStore(tmp_path))
+
+
+def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
+    store, _ = begun(tmp_path)
+    text = store.read_bytes(layout.PLAN)
+    assert b"solver: ddim" in text
+    store.put_bytes(layout.PLAN, text.replace(b"solver: ddim", b"solver: heun"))
+    with pytest.raises(ConfigError, match="was edited"):
+        read_plan(store)
+
+
+def test_what_is_not_identity_may_change(tmp_path: Path) -> None:
+    store, plan = begun(tmp_path)
+    text = store.read_bytes(layout.PLAN)
+    store.put_bytes(layout.PLAN, text.replace(b"num_samples: 24", b"num_samples: 48"))
+    assert read_plan(store) == replace(plan, num_samples=48)
+
+
+def test_a_plan_of_another_format_is_refused(tmp_path: Path) -> None:
+    store, _ = begun(tmp_path)
+    text = store.read_bytes(layout.PLAN)
+    store.put_bytes(layout.PLAN, text.replace(b"format_version: 1", b"format_version: 99"))
+    with pytest.raises(ConfigError, match="format version 99"):
+        read_plan(store)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[1, 2]", b"a: [", b"format_version: 1", b"\xff\xfe\x00"]
+)
+def test_a_plan_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes) -> None:
+    store = LocalStore(tmp_path)
+    store.put_bytes(layout.PLAN, content)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_plan(store)
+
+
+def test_a_receipt_comes_back(tmp_path: Path) -> None:
+    store, plan = begun(tmp_path)
+    receipt = receipt_of(plan.tasks()[1], (FailedSlot(index=9, reason="non-finite, żółw"),))
+    write_receipt(store, receipt)
+    assert read_receipt(store, 1) == receipt
+    assert read_receipt(store, 0) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b'"x"', b"{}", b"\xff"])
+def test_an_unreadable_receipt_means_not_done(tmp_path: Path, content: bytes) -> None:
+    store, plan = begun(tmp_path)
+    write_receipt(store, receipt_of(plan.tasks()[0]))
+    store.put_bytes(layout.receipt_path(1), content)
+    assert read_receipt(store, 1) is None
+    assert [task.shard_index for task in scan(store, plan).missing] == [1, 2]
+
+
+def test_files_that_are_no_receipts_are_ignored(tmp_path: Path) -> None:
+    store, plan = begun(tmp_path)
+    write_receipt(store, receipt_of(plan.tasks()[0]))
+    store.put_bytes(f"{layout.RECEIPTS}/notes.txt", b"x")
+    assert [receipt.shard_index for receipt in read_receipts(store)] == [0]
+
+
+def test_the_fold_tells_done_from_missing() -> None:
+    plan = make_plan()
+    first, second, third = plan.tasks()
+    failed = (FailedSlot(index=3, reason="x"), FailedSlot(index=4, reason="x"))
+    manifest = fold(plan, [receipt_of(third), receipt_of(first, failed)])
+    assert [receipt.shard_index for receipt in manifest.receipts] == [0, 2]
+    assert manifest.missing == (second,)
+    assert (manifest.num_samples, manifest.num_failed, manifest.num_bytes) == (14, 2, 2000)
+    assert not manifest.complete
+
+
+def test_a_receipt_of_another_plan_or_range_is_not_done() -> None:
+    plan = make_plan()
+    first, second, third = plan.tasks()
+    receipts = [
+        replace(receipt_of(first), fingerprint="0" * 64),
+        replace(receipt_of(second), stop=second.stop - 1),
+        receipt_of(third),
+    ]
+    assert fold(plan, receipts).missing == (first, second)
+
+
+def test_an_extended_plan_keeps_all_but_its_short_last_shard() -> None:
+    plan = make_plan(num_samples=20)
+    receipts = [receipt_of(task) for task in plan.tasks()]
+    longer = replace(plan, num_samples=32)
+    assert [task.shard_index for task in fold(longer, receipts).missing] == [2, 3]
+
+
+def test_many_receipts_are_found_again(tmp_path: Path) -> None:
+    plan = make_plan(num_samples=400, samples_per_shard=2)
+    store = LocalStore(tmp_path)
+    for task in plan.tasks():
+        write_receipt(store, receipt_of(task))
+    manifest = scan(store, plan)
+    assert manifest.complete
+    assert manifest.num_samples == 400
+
+
+def test_the_manifest_file_says_what_the_receipts_say(tmp_path: Path) -> None:
+    import json
+
+    store, plan = begun(tmp_path)
+    write_receipt(store, receipt_of(plan.tasks()[1]))
+    write_manifest(store, scan(store, plan))
+    data = json.loads(store.read_bytes(layout.MANIFEST))
+    assert data["fingerprint"] == plan.fingerprint()
+    assert data["num_samples"] == 8
+    assert data["missing"] == [[0, 8], [16, 24]]
+    assert [receipt["shard_index"] for receipt in data["receipts"]] == [1]

@@ -1,0 +1,150 @@
+"""The store: a file is there whole or not at all, on a disk or behind fsspec."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from pairgen.shards import layout
+from pairgen.shards.store import LocalStore, RemoteStore, Store, open_store
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "local":
+        yield open_store(tmp_path / "set")
+        return
+    yield open_store("memory://tests/set")
+    fsspec.filesystem("memory").store.clear()
+
+
+def test_bytes_come_back(store: Store) -> None:
+    store.put_bytes("__meta__/plan.yaml", b"one")
+    store.put_bytes("__meta__/plan.yaml", b"three")
+    assert store.exists("__meta__/plan.yaml")
+    assert store.read_bytes("__meta__/plan.yaml") == b"three"
+    assert store.size("__meta__/plan.yaml") == 5
+
+
+def test_a_spooled_file_is_moved_to_its_name(store: Store) -> None:
+    spooled = store.spool("00000.tar")
+    spooled.write_bytes(b"shard")
+    assert store.names("train") == []
+    store.put_file(spooled, "train/00000.tar")
+    assert not spooled.exists()
+    assert store.names("train") == ["00000.tar"]
+    with store.local("train/00000.tar") as path:
+        assert path.read_bytes() == b"shard"
+
+
+def test_names_are_sorted_and_a_missing_folder_has_none(store: Store) -> None:
+    for name in ("b", "a", "c"):
+        store.put_bytes(f"train/{name}", b"x")
+    assert store.names("train") == ["a", "b", "c"]
+    assert store.names("nowhere") == []
+
+
+def test_removing_what_is_not_there_is_no_error(store: Store) -> None:
+    store.put_bytes("train/a", b"x")
+    store.remove("train/a")
+    store.remove("train/a")
+    assert not store.exists("train/a")
+
+
+def test_reading_what_is_not_there_is_file_not_found(store: Store) -> None:
+    with pytest.raises(FileNotFoundError):
+        store.read_bytes("__meta__/plan.yaml")
+
+
+def test_a_dropped_spool_is_gone(store: Store) -> None:
+    spooled = store.spool("00000.tar")
+    spooled.write_bytes(b"shard")
+    store.drop(spooled)
+    assert not spooled.exists()
+    store.drop(spooled)
+
+
+def test_two_spools_of_one_name_are_two_files(store: Store) -> None:
+    first, second = store.spool("00000.tar"), store.spool("00000.tar")
+    assert first != second
+    for spooled in (first, second):
+        spooled.write_bytes(b"x")
+        store.drop(spooled)
+
+
+def test_a_failed_write_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        store.put_file(tmp_path / "never-written", "train/00000.tar")
+    assert store.names("train") == []
+
+
+def test_a_failed_write_keeps_what_stood(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.put_bytes("train/00000.tar", b"good")
+    with pytest.raises(FileNotFoundError):
+        store.put_file(tmp_path / "never-written", "train/00000.tar")
+    assert store.read_bytes("train/00000.tar") == b"good"
+
+
+def test_a_folder_in_the_way_is_an_error_and_stays(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    (tmp_path / "train/00000.tar/inside").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        store.put_bytes("train/00000.tar", b"x")
+    assert (tmp_path / "train/00000.tar/inside").is_dir()
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_files_have_the_mode_that_the_umask_says(tmp_path: Path, umask: int, mode: int) -> None:
+    store = LocalStore(tmp_path)
+    before = os.umask(umask)
+    try:
+        store.put_bytes("train/00000.tar", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "train/00000.tar").stat().st_mode) == mode
+
+
+def test_a_local_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = open_store("some/set")
+    assert store.url == str(tmp_path / "some/set")
+    assert open_store(f"file://{tmp_path}/x").url == str(tmp_path / "x")
+    assert isinstance(open_store("memory://x"), RemoteStore)
+
+
+SPOOL_AND_DIE = """
+import os, sys
+from pairgen.shards.store import LocalStore
+spooled = LocalStore(__import__("pathlib").Path(sys.argv[1])).spool("00003.tar")
+spooled.write_bytes(b"half a shard")
+os._exit(9)
+"""
+
+
+def test_the_spool_of_a_dead_process_is_removed_and_of_a_live_one_kept(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    mine = store.spool("00001.tar")
+    mine.write_bytes(b"in work")
+    foreign = tmp_path / layout.SPOOL / "another-host.1.0.00002.tar"
+    foreign.write_bytes(b"in work elsewhere")
+    subprocess.run([sys.executable, "-c", SPOOL_AND_DIE, str(tmp_path)], check=False, timeout=60)
+    assert len(store.names(layout.SPOOL)) == 3
+    assert store.remove_stale_spool() == 1
+    assert store.names(layout.SPOOL) == sorted([mine.name, foreign.name])
+
+
+def test_an_empty_folder_is_pruned_and_a_used_one_kept(tmp_path: Path) -> None:
+    empty, used = LocalStore(tmp_path / "empty"), LocalStore(tmp_path / "used")
+    empty.drop(empty.spool("prompts.arrow"))
+    used.put_bytes("__meta__/plan.yaml", b"x")
+    empty.prune()
+    used.prune()
+    assert not (tmp_path / "empty").exists()
+    assert used.exists("__meta__/plan.yaml")

@@ -1,0 +1,181 @@
+"""Small datasets on disk for tests: made by the real writer, whole or wrong in one chosen way."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
+from pairgen.shards import layout
+from pairgen.shards.index import encode_index, index_row
+from pairgen.shards.manifest import write_plan
+from pairgen.shards.publish import publish
+from pairgen.shards.slots import Slot, slot_at, slot_facts
+from pairgen.shards.store import LocalStore, Store
+from pairgen.shards.writer import ShardWriter
+from pairgen.sources.prompts import collect_prompts
+from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask
+
+LATENT_SHAPE = (4, 8, 8)
+PROMPTS = ["a red fox in fresh snow", "日本の庭園, spring 🌸", "Ein Haus am See", "x" * 300, "owl"]
+MADE = {
+    "batch_size": 4,
+    "dtype": "float32",
+    "cpu_threads": 1,
+    "compile": False,
+    "device": "cpu x86_64",
+    "host": "somewhere",
+    "seconds": 1.5,
+    "versions": {"pairgen": "0.1.0", "torch": "2.6.0"},
+}
+FACT_KEYS = [
+    "float32_retry",
+    "group",
+    "guidance_scale",
+    "index",
+    "noise_crc32",
+    "noise_generator",
+    "pair_index",
+    "prompt_index",
+    "prompt_truncated",
+    "seed",
+]
+
+NoiseOf = Callable[[Plan, Slot], np.ndarray]
+# Takes the shard index and its samples, returns what is written instead.
+Edit = Callable[[int, list[Sample]], list[Sample]]
+
+
+def make_plan(
+    num_samples: int = 24,
+    samples_per_shard: int = 8,
+    guidance_scales: Sequence[float] = (7.5,),
+    noise: str = "stored",
+    recipe: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Return the plan of a small set, 3 shards of 8 samples unless told otherwise."""
+    array = {"dtype": "float16", "shape": list(LATENT_SHAPE)}
+    members: dict[str, Any] = {"txt": {}, "json": {"keys": FACT_KEYS}, "latent.npy": array}
+    if noise == "stored":
+        members["noise.npy"] = dict(array)
+    return Plan(
+        kind="ode",
+        seed=5,
+        num_samples=num_samples,
+        samples_per_shard=samples_per_shard,
+        source={"name": "prompts.txt", "sha256": "", "num_inputs": len(PROMPTS)}
+        | {"num_blank": 2, "num_rejected": 1},
+        teacher={
+            "name": "gaussian",
+            "module": "gaussian",
+            "location": "",
+            "options": {},
+            "identity": {"num_modes": 24},
+        },
+        recipe={
+            "solver": "ddim",
+            "spacing": "trailing",
+            "steps": 4,
+            "end": "t0",
+            "guidance_scales": list(guidance_scales),
+            "negative_prompt": "",
+            "trajectory": [],
+            "noise": noise,
+            "noise_generator": NOISE_GENERATOR,
+            "stored_dtype": "float16",
+            "store_embeddings": False,
+            **(recipe or {}),
+        },
+        members=members,
+        execution={"batch_size": 4, "dtype": "float32", "cpu_threads": 1, "compile": False},
+        resolved={"times": [999.0, 749.0, 499.0, 249.0, 0.0]},
+    )
+
+
+def planned_noise(plan: Plan, slot: Slot) -> np.ndarray:
+    """Return the right noise of a slot."""
+    return noise_for(plan.seed, slot.pair_index, LATENT_SHAPE, "float16")
+
+
+def make_sample(plan: Plan, index: int, noise_of: NoiseOf = planned_noise) -> Sample:
+    """Return the sample of a slot; its latent is half its noise."""
+    slot = slot_at(plan, index)
+    noise = noise_of(plan, slot)
+    fields: dict[str, Any] = {"txt": PROMPTS[slot.prompt_index], "latent.npy": noise / 2}
+    if plan.recipe["noise"] == "stored":
+        fields["noise.npy"] = noise
+    facts = {
+        **slot_facts(plan, slot),
+        "noise_crc32": array_crc32(noise),
+        "prompt_truncated": False,
+        "float32_retry": False,
+    }
+    return Sample(index=index, fields=fields, facts=facts)
+
+
+def write_shard(
+    store: Store,
+    task: ShardTask,
+    samples: Sequence[Sample],
+    failed: Sequence[FailedSlot] = (),
+    made: Mapping[str, Any] | None = None,
+) -> Receipt:
+    """Write a shard as a worker does, and return the receipt that stands."""
+    spooled = store.spool(f"{task.shard_index:05d}.tar")
+    with ShardWriter(spooled) as writer:
+        rows = [index_row(s, task.shard_index, writer.write(s)) for s in samples]
+    index = encode_index(rows) if rows else b""
+    receipt = Receipt(
+        shard_index=task.shard_index,
+        start=task.start,
+        stop=task.stop,
+        count=len(rows),
+        num_bytes=writer.num_bytes if rows else 0,
+        sha256=writer.sha256 if rows else "",
+        index_sha256=hashlib.sha256(index).hexdigest() if rows else "",
+        fingerprint=task.fingerprint,
+        failed=tuple(failed),
+        made={**MADE, **(made or {})},
+    )
+    return publish(store, task, spooled, index, receipt)
+
+
+def write_set(
+    root: Path,
+    plan: Plan | None = None,
+    noise_of: NoiseOf = planned_noise,
+    edit: Edit = lambda _, samples: samples,
+    failed: Mapping[int, str] | None = None,
+) -> LocalStore:
+    """Write a whole dataset.
+
+    Args:
+        root: Its folder.
+        plan: From `make_plan`; its source's hash is filled in.
+        noise_of: The noise of each slot.
+        edit: Changes the samples of a shard before they are written.
+        failed: Slots without a sample, and why.
+    """
+    store = LocalStore(root)
+    failed = failed or {}
+    plan = plan or make_plan()
+    (root / layout.PROMPTS).parent.mkdir(parents=True)
+    summary = collect_prompts(iter(PROMPTS), root / layout.PROMPTS)
+    plan = replace(plan, source={**plan.source, "sha256": summary.sha256})
+    write_plan(store, plan)
+    for task in plan.tasks():
+        slots = range(task.start, task.stop)
+        samples = [make_sample(plan, index, noise_of) for index in slots if index not in failed]
+        reasons = [FailedSlot(index=i, reason=failed[i]) for i in slots if i in failed]
+        write_shard(store, task, edit(task.shard_index, samples), reasons)
+    return store
+
+
+def flip_byte(path: Path, offset: int) -> None:
+    """Turn all bits of one byte of a file."""
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 0xFF
+    path.write_bytes(data)

@@ -1,0 +1,105 @@
+"""Who may import whom, and that importing the package stays light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "pairgen"
+
+# Lowest first. A module imports lower layers and its own folder; files of the vocabulary and
+# `pairgen` itself count as one folder.
+VOCABULARY = ("__init__", "types", "errors", "seeding", "config", "plugins", "model_config")
+LAYERS = (
+    VOCABULARY,
+    ("sampling", "degradations"),
+    ("teachers", "conditions", "sources"),
+    ("shards",),
+    ("generate", "networks", "losses"),
+    ("methods",),
+    ("training", "report"),
+    ("api",),
+    ("cli",),
+    ("__main__",),
+)
+HEAVY = {"click", "diffusers", "pyarrow", "ray", "torch", "transformers"}
+
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+
+def part_of(module: Path) -> str:
+    """Return the folder of a module, or the name of a file that lies in no folder."""
+    return module.parts[0].removesuffix(".py")
+
+
+def layer_of(part: str) -> int:
+    found = [number for number, parts in enumerate(LAYERS) if part in parts]
+    assert found, f"pairgen/{part} has no layer yet: add it to LAYERS"
+    return found[0]
+
+
+def imports_of(module: Path) -> Iterator[str]:
+    """Yield the dotted name of everything a module imports, inside functions too.
+
+    `pairgen/__init__.py` is the one door that opens lazily: there only what runs on import counts.
+    """
+    tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
+    nodes = tree.body if module == Path("__init__.py") else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def parts_imported(module: Path) -> set[str]:
+    """Return the parts of pairgen that a module imports."""
+    parts = set()
+    for name in imports_of(module):
+        first, *rest = name.split(".")
+        if first == "pairgen":
+            is_part = rest and any((PACKAGE / path).exists() for path in (rest[0], f"{rest[0]}.py"))
+            parts.add(rest[0] if is_part else "__init__")
+    return parts
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_imports_only_lower_layers_or_its_own_folder(module):
+    part = part_of(module)
+    own = set(VOCABULARY) if part in VOCABULARY else {part}
+    for imported in parts_imported(module) - own:
+        assert layer_of(imported) < layer_of(part), f"pairgen/{module} imports pairgen.{imported}"
+
+
+@pytest.mark.parametrize("name", VOCABULARY)
+def test_the_vocabulary_imports_nothing_heavy(name):
+    imported = {full_name.split(".")[0] for full_name in imports_of(Path(f"{name}.py"))}
+    assert not imported & HEAVY
+
+
+def test_the_layer_test_sees_what_it_should():
+    assert {"config", "errors", "sampling"} <= parts_imported(Path("teachers/gaussian.py"))
+    assert parts_imported(Path("__init__.py")) == set()
+
+
+def test_only_one_file_imports_ray_and_one_folder_click():
+    def importers(package: str) -> set[str]:
+        return {
+            str(module)
+            for module in MODULES
+            if any(name.split(".")[0] == package for name in imports_of(module))
+        }
+
+    assert importers("ray") <= {"generate/ray_executor.py"}
+    assert {Path(module).parts[0] for module in importers("click")} <= {"cli"}
+
+
+def test_importing_the_package_is_light():
+    modules = ", ".join(f"pairgen.{name}" for name in VOCABULARY if name != "__init__")
+    code = f"import sys, pairgen, {modules}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(run.stdout.split())

@@ -1,0 +1,71 @@
+"""Families: the file is the registration."""
+
+import sys
+
+import pytest
+
+from pairgen import plugins
+from pairgen.errors import ConfigError
+
+
+@pytest.fixture
+def user_folder(tmp_path, monkeypatch):
+    """Return an importable folder for a user's own modules."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "__init__.py").touch()
+    yield tmp_path / "own"
+    for name in [name for name in sys.modules if name.split(".")[0] == "own"]:
+        del sys.modules[name]
+
+
+def test_a_file_in_the_folder_is_a_member():
+    members = plugins.members("teachers")
+    assert "gaussian" in members
+    assert "base" not in members
+    assert members == sorted(members)
+
+
+def test_an_unknown_member_gets_a_suggestion():
+    with pytest.raises(ConfigError, match=r"no teacher 'gausian' \(did you mean 'gaussian'\?\)"):
+        plugins.load("teachers", "gausian")
+
+
+def test_a_module_of_the_user_is_loaded_by_its_dotted_name(user_folder):
+    (user_folder / "teacher.py").write_text("def build(*, scale): return scale\n")
+    assert plugins.build("teachers", "own.teacher", scale=3) == 3
+
+
+@pytest.mark.parametrize("name", ["own.missing", "absent.teacher"])
+def test_a_missing_user_module_is_a_config_error(user_folder, name):
+    with pytest.raises(ConfigError, match=f"There is no teacher '{name}'"):
+        plugins.load("teachers", name)
+
+
+def test_a_missing_dependency_speaks_for_itself(user_folder):
+    (user_folder / "needy.py").write_text("import a_package_nobody_has\n")
+    with pytest.raises(ModuleNotFoundError, match="a_package_nobody_has") as caught:
+        plugins.load("teachers", "own.needy")
+    assert not isinstance(caught.value, ConfigError)
+
+
+def test_a_module_without_build_is_refused(user_folder):
+    (user_folder / "empty.py").touch()
+    with pytest.raises(ConfigError, match=r"'own\.empty' does not define build"):
+        plugins.load("teachers", "own.empty")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"scale": 1, "colour": 2}, "colour"), ({}, "scale")],
+)
+def test_a_wrong_or_missing_option_is_named(user_folder, options, message):
+    (user_folder / "teacher.py").write_text("def build(*, scale): return scale\n")
+    with pytest.raises(ConfigError, match=f"'own.teacher' cannot be built: .*{message}"):
+        plugins.build("teachers", "own.teacher", **options)
+
+
+def test_an_error_inside_build_is_not_mistaken_for_a_wrong_option(user_folder):
+    (user_folder / "teacher.py").write_text("def build(*, scale): return len(scale)\n")
+    with pytest.raises(TypeError, match="has no len"):
+        plugins.build("teachers", "own.teacher", scale=3)
