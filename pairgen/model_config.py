@@ -45,6 +45,7 @@ class ModelConfig:
         location: Folder, hub id, or empty for a teacher that needs no weights.
         options: Passed to the teacher's `describe` and `build`.
         defaults: Default numbers; None for a bare folder or hub id, see `defaults_for`.
+        prompts: Name of the packaged prompt set that suits it, without `.txt`.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ModelConfig:
     location: str
     options: Mapping[str, Any]
     defaults: RunDefaults | None
+    prompts: str = "everyday"
 
 
 def model_names() -> list[str]:
@@ -87,6 +89,11 @@ def find_model(model: str) -> ModelConfig:
     )
 
 
+def prompt_set_names() -> tuple[str, ...]:
+    """Return the names of the packaged prompt sets."""
+    return tuple(sorted(path.stem for path in (packaged_configs() / "prompts").glob("*.txt")))
+
+
 def defaults_for(pipeline: str) -> RunDefaults:
     """Return the default numbers of a bare folder or hub id, by its pipeline class."""
     name = "sdxl" if "XL" in pipeline else "sd15"
@@ -104,7 +111,7 @@ def _bare_model(name: str, location: str) -> ModelConfig:
 def _read_model(path: Path) -> ModelConfig:
     data = read_yaml(path)
     numbers = field_names(RunDefaults)
-    check_keys(data, ["teacher", "location", "options", *numbers], str(path))
+    check_keys(data, ["teacher", "location", "options", "prompts", *numbers], str(path))
     missing = [key for key in ("teacher", *numbers) if key not in data]
     if missing:
         raise ConfigError(f"The model config {path} lacks {', '.join(missing)}.")
@@ -129,4 +136,5 @@ def _read_model(path: Path) -> ModelConfig:
         location=location,
         options=options,
         defaults=defaults,
+        prompts=choice(f"prompts in {path}", data.get("prompts", "everyday"), prompt_set_names()),
     )

@@ -19,7 +19,8 @@ LAYERS = (
     ("teachers", "conditions", "sources"),
     ("shards",),
     ("generate", "networks", "losses"),
-    ("methods",),
+    # Above networks, losses and beside methods: none of them can read the judge.
+    ("methods", "evaluation"),
     ("training", "report"),
     ("api",),
     ("cli",),
@@ -79,6 +80,13 @@ def test_a_module_imports_only_lower_layers_or_its_own_folder(module):
 def test_the_vocabulary_imports_nothing_heavy(name):
     imported = {full_name.split(".")[0] for full_name in imports_of(Path(f"{name}.py"))}
     assert not imported & HEAVY
+
+
+def test_the_evaluation_knows_no_teacher_and_no_dataset():
+    modules = [module for module in MODULES if part_of(module) == "evaluation"]
+    assert modules
+    for module in modules:
+        assert parts_imported(module) <= {*VOCABULARY, "evaluation"}
 
 
 def test_the_layer_test_sees_what_it_should():

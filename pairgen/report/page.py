@@ -1,81 +1,75 @@
-"""A self-contained HTML page about a dataset: what it is, its figures, its pictures."""
+"""A self-contained HTML page: tables, text and pictures, nothing fetched from anywhere."""
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
 from pairgen.report.pictures import encode_png
-from pairgen.shards.verify import Report
-from pairgen.types import Manifest
 
 PICTURE_PX = 128
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; }
-h1 { margin-bottom: 0; } p.sub { color: #555; margin-top: .2em; }
-table { border-collapse: collapse; margin: 1em 0; }
-td, th { padding: .25em .9em .25em 0; text-align: left; border-bottom: 1px solid #ddd; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 12px; }
-figure { margin: 0; } figure img { width: 128px; image-rendering: auto; display: block; }
-figcaption { font-size: 12px; color: #333; }
-pre { background: #f5f5f5; padding: .8em; overflow-x: auto; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2em auto; padding: 0 1em;
+       color: #1b1b1f; }
+h1 { margin-bottom: 0; } h2 { margin: 1.6em 0 .3em; } p { margin: .3em 0 .8em; max-width: 75ch; }
+p.sub { color: #555; margin-top: .2em; }
+table { border-collapse: collapse; margin: .6em 0; }
+td, th { padding: .25em 1.2em .25em 0; text-align: left; border-bottom: 1px solid #ddd;
+         vertical-align: top; font-weight: normal; }
+th { color: #555; }
+.grid { display: grid; grid-template-columns: repeat(8, 128px); gap: 14px 14px; }
+figure { margin: 0; } figure img { width: 128px; height: 128px; object-fit: contain;
+         display: block; border-radius: 6px; }
+figcaption { font-size: 12px; line-height: 1.3; color: #333; margin-top: 3px; }
+pre { background: #f5f5f5; padding: .8em; overflow-x: auto; border-radius: 6px; }
 """
 
 
-def render_page(
-    manifest: Manifest,
-    report: Report,
-    seconds: float,
-    prompts: Sequence[str],
-    guidance_scales: Sequence[float],
-    pictures: np.ndarray,
-) -> str:
-    """Return the page.
-
-    Args:
-        manifest: The dataset.
-        report: What `verify` found.
-        seconds: Wall time of the run that made it.
-        prompts: Of the pictures.
-        guidance_scales: Of the pictures.
-        pictures: [N, H, W, 3] uint8.
-    """
-    plan, recipe = manifest.plan, manifest.plan.recipe
-    times = plan.resolved["times"]
-    rows = [
-        ("teacher", plan.teacher["name"]),
-        ("solver", f"{recipe['solver']}, {recipe['steps']} steps, {recipe['spacing']}"),
-        ("times", f"{times[0]:g} ... {times[-1]:g}, end {recipe['end']}"),
-        ("guidance", ", ".join(f"{scale:g}" for scale in recipe["guidance_scales"])),
-        ("samples", f"{manifest.num_samples:,} in {len(manifest.receipts)} shards"),
-        ("size", f"{manifest.num_bytes / 1e6:.1f} MB"),
-        ("rate", f"{manifest.num_samples / seconds:.1f} samples/s, start-up included"),
-        ("fingerprint", plan.fingerprint()[:16]),
-    ]
-    table = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in rows
-    )
-    figures = "".join(
-        f'<figure><img src="{_data_url(picture)}" alt=""><figcaption>{html.escape(prompt)}'
-        f" (guidance {scale:g})</figcaption></figure>"
-        for prompt, scale, picture in zip(prompts, guidance_scales, pictures, strict=True)
-    )
-    verdict = "verify: clean" if report.clean else "verify: NOT clean"
+def make_page(title: str, subtitle: str, parts: Sequence[str]) -> str:
+    """Return an HTML document of a title, one line under it, and parts made by this module."""
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>pairgen demo</title>'
-        f"<style>{STYLE}</style><h1>pairgen demo</h1>"
-        f'<p class="sub">prompts to verified (noise, prompt, latent) shards</p>'
-        f"<table>{table}</table><h2>{verdict}</h2><pre>{html.escape(report.table())}</pre>"
-        f"<h2>Latents, decoded</h2><p>The embedded teacher has random weights until its trained "
-        f"ones ship, so these pictures are abstract; everything else is as with a real teacher.</p>"
-        f'<div class="grid">{figures}</div></html>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>"
+        f'<p class="sub">{html.escape(subtitle)}</p>{"".join(parts)}</html>'
     )
+
+
+def heading(title: str, text: str = "") -> str:
+    """Return a heading and a paragraph under it."""
+    paragraph = f"<p>{html.escape(text)}</p>" if text else ""
+    return f"<h2>{html.escape(title)}</h2>{paragraph}"
+
+
+def facts_table(facts: Mapping[str, str]) -> str:
+    """Return a table of two columns: what, and its value."""
+    rows = "".join(
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
+        for name, value in facts.items()
+    )
+    return f"<table>{rows}</table>"
+
+
+def preformatted(text: str) -> str:
+    """Return text as it stands."""
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def picture_grid(pictures: np.ndarray, captions: Sequence[str]) -> str:
+    """Return pictures [N, H, W, 3] uint8, eight a row, each with its caption under it."""
+    figures = "".join(
+        f'<figure><img src="{_data_url(picture)}" alt="{html.escape(caption)}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        for caption, picture in zip(captions, pictures, strict=True)
+    )
+    return f'<div class="grid">{figures}</div>'
 
 
 def _data_url(picture: np.ndarray) -> str:
-    image = Image.fromarray(picture).resize((PICTURE_PX, PICTURE_PX), Image.Resampling.BICUBIC)
+    height, width = picture.shape[:2]
+    scale = PICTURE_PX / max(height, width)
+    size = (round(width * scale), round(height * scale))
+    image = Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)
     return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode("ascii")

@@ -1,0 +1,85 @@
+"""Agreement of pictures with their captions: how many other captions fit a picture better.
+
+Reference:
+    Radford et al. 2021 (CLIP), arXiv:2103.00020, Section 3.1: ranking captions for a picture by
+    cosine similarity.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pairgen.errors import ConfigError
+
+# Pictures compared at a time: 17,600 candidates take 36 MB each for two matrices.
+CHUNK = 256
+# One caption embedded in two batches differs in its last bits; two captions differ by far more.
+MIN_COSINE_OF_COPIES = 1 - 1e-9
+
+
+def caption_ranks(
+    picture_embeddings: ArrayLike, own_captions: ArrayLike, candidates: ArrayLike
+) -> NDArray[np.int64]:
+    """Return the rank of each picture's own caption among the candidates and itself, [N].
+
+    The rank is 1 + the number of candidates that fit the picture at least as well, by cosine
+    similarity in float64: a tie counts against the own caption, so a picture that fits
+    everything equally well ranks last. Candidates that are copies of the own caption (cosine
+    between the captions >= 1 - 1e-9) do not count, so it makes no difference whether the
+    candidates hold it never, once, or often. Of other captions every copy counts.
+
+    Args:
+        picture_embeddings: [N, D]; the length of a vector plays no part, here and below.
+        own_captions: Embedding of each picture's own caption, [N, D].
+        candidates: Embeddings of the captions to compare with, [M, D].
+
+    Raises:
+        ConfigError: The shapes do not fit or a value is not finite.
+    """
+    pictures, own, others = (
+        np.asarray(each, np.float64) for each in (picture_embeddings, own_captions, candidates)
+    )
+    _check(pictures, own, others)
+    pictures, own, others = (_unit_length(each) for each in (pictures, own, others))
+    ranks = np.empty(len(pictures), np.int64)
+    for start in range(0, len(pictures), CHUNK):
+        here = slice(start, start + CHUNK)
+        own_cosine = (pictures[here] * own[here]).sum(axis=1, keepdims=True)
+        fits = pictures[here] @ others.T >= own_cosine
+        is_copy = own[here] @ others.T >= MIN_COSINE_OF_COPIES
+        ranks[here] = 1 + (fits & ~is_copy).sum(axis=1)
+    return ranks
+
+
+def top_k_agreement(ranks: ArrayLike, k: int) -> float:
+    """Return the share of pictures whose own caption is among the `k` that fit best.
+
+    Raises:
+        ConfigError: There are no ranks, or `k` is below 1.
+    """
+    found = np.asarray(ranks)
+    if found.size == 0 or k < 1:
+        raise ConfigError(f"Agreement takes one rank or more and k >= 1, got {found.size} and {k}.")
+    return float((found <= k).mean())
+
+
+def _check(
+    pictures: NDArray[np.float64], own: NDArray[np.float64], others: NDArray[np.float64]
+) -> None:
+    shapes = [list(each.shape) for each in (pictures, own, others)]
+    if (
+        any(len(shape) != 2 for shape in shapes)
+        or shapes[0] != shapes[1]
+        or shapes[1][1] != shapes[2][1]
+    ):
+        found = ", ".join(map(str, shapes))
+        raise ConfigError(
+            f"Pictures and own captions must be [N, D] and candidates [M, D], got {found}."
+        )
+    if not all(np.isfinite(each).all() for each in (pictures, own, others)):
+        raise ConfigError("Embeddings must be finite, got NaN or infinity.")
+
+
+def _unit_length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale vectors [N, D] to length 1; a vector of zeros stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths == 0, 1, lengths)

@@ -1,0 +1,72 @@
+"""Diversity: how far apart the pictures of one prompt are, and those of different prompts.
+
+A model that makes one picture a prompt has a distance within prompts near 0. The distance
+between prompts is the scale to read it by.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from pairgen.errors import ConfigError
+
+# Pictures compared with all others at a time.
+CHUNK = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diversity:
+    """Mean Euclidean distances between the features of two pictures; every pair counts once.
+
+    Attributes:
+        within: Over pairs of pictures of one prompt.
+        between: Over pairs of pictures of different prompts.
+    """
+
+    within: float
+    between: float
+
+
+def diversity(features: ArrayLike, prompts: Sequence[str]) -> Diversity:
+    """Measure how different pictures are, in float64.
+
+    Args:
+        features: [N, D].
+        prompts: Of each picture, N; equal text means the same prompt. Prompts with more pictures
+            weigh more: give every prompt equally many.
+
+    Raises:
+        ConfigError: The shapes do not fit, a value is not finite, no prompt has two pictures, or
+            there is only one prompt.
+    """
+    x = torch.from_numpy(np.array(features, np.float64))
+    if x.ndim != 2 or len(x) != len(prompts):
+        raise ConfigError(
+            f"features must be [N, D] with one prompt each, got {list(x.shape)} and "
+            f"{len(prompts)} prompts."
+        )
+    if not x.isfinite().all():
+        raise ConfigError("features must be finite, got NaN or infinity.")
+    numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(prompts))}
+    groups = torch.tensor([numbers[prompt] for prompt in prompts])
+    sums, counts = {True: 0.0, False: 0.0}, {True: 0, False: 0}
+    for start in range(0, len(x), CHUNK):
+        # Differences, not products: these would lose small distances to cancellation.
+        distances = torch.cdist(
+            x[start : start + CHUNK], x, compute_mode="donot_use_mm_for_euclid_dist"
+        )
+        same = groups[start : start + CHUNK, None] == groups[None]
+        later = torch.ones_like(same).triu(diagonal=start + 1)
+        for is_same in (True, False):
+            chosen = later & (same == is_same)
+            sums[is_same] += float(distances[chosen].sum())
+            counts[is_same] += int(chosen.sum())
+    if not counts[True] or not counts[False]:
+        raise ConfigError(
+            "Diversity takes two prompts or more, one of them with two pictures or more, got "
+            f"{len(x)} pictures of {len(numbers)} prompts."
+        )
+    return Diversity(within=sums[True] / counts[True], between=sums[False] / counts[False])

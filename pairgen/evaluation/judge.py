@@ -1,0 +1,167 @@
+"""The judge: the one net that measures pictures and that no training loss ever uses.
+
+It was trained from scratch on painted pictures and their captions by
+`pipelines/tiny_teacher/train_judge.py`. Its numbers are comparable with its own and with no
+others: it is not one of the usual perceptual metrics.
+
+A judge's folder:
+
+    config.json             num_tokens, version; how it was trained and how well it agrees
+    weights.safetensors     float16; the net computes in float32
+    statistics.safetensors  mean, cov, count of the features of real pictures
+    tokenizer/              of class CLIPTokenizer
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_tensors
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+from pairgen.errors import ConfigError
+from pairgen.evaluation.frechet import Statistics
+from pairgen.evaluation.picture_text_net import PictureTextNet
+
+JUDGE_VERSION = 1
+CONFIG, WEIGHTS, STATISTICS, TOKENIZER = (
+    "config.json",
+    "weights.safetensors",
+    "statistics.safetensors",
+    "tokenizer",
+)
+BATCH_SIZE = 256
+
+
+class Judge:
+    """Measures pictures and captions; on the CPU in float32, whatever made them.
+
+    Args:
+        net: In eval mode.
+        tokenizer: Of the captions.
+    """
+
+    def __init__(self, net: PictureTextNet, tokenizer: Any) -> None:
+        self._net = net
+        self._tokenizer = tokenizer
+
+    def features(self, pictures: Tensor) -> NDArray[np.float32]:
+        """Return what distances are taken of, [N, 64].
+
+        Args:
+            pictures: [N, 3, H, W], floating point in [-1, 1]; values beyond are clipped, sizes
+                other than 64 x 64 are brought there by antialiased bilinear interpolation.
+
+        Raises:
+            ConfigError: `pictures` is not of that shape and kind.
+        """
+        if pictures.ndim != 4 or pictures.shape[1] != 3 or not pictures.is_floating_point():
+            raise ConfigError(
+                "pictures must be floating point [N, 3, H, W] in [-1, 1], "
+                f"got {pictures.dtype} {list(pictures.shape)}."
+            )
+        return _in_batches(lambda batch: self._net.features(batch.float().cpu()), pictures)
+
+    def embed_features(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the unit-length embeddings of pictures from their features, [N, 64]."""
+        return _in_batches(self._net.embed_features, torch.from_numpy(features))
+
+    def embed_pictures(self, pictures: Tensor) -> NDArray[np.float32]:
+        """Return the unit-length embeddings of pictures as `features` takes them, [N, 64]."""
+        return self.embed_features(self.features(pictures))
+
+    def embed_captions(self, captions: Sequence[str]) -> NDArray[np.float32]:
+        """Return the unit-length embeddings of captions, [N, 64].
+
+        A caption of more tokens than the tokenizer's `model_max_length` is cut.
+        """
+        encoded = self._tokenizer(
+            list(captions), padding=True, truncation=True, return_tensors="pt"
+        )
+        return _in_batches(self._net.embed_tokens, encoded["input_ids"], encoded["attention_mask"])
+
+
+def judge_folder() -> Path:
+    """Return the folder of the packaged judge."""
+    return Path(__file__).parent.parent / "assets" / "judge"
+
+
+def load_judge(folder: Path | None = None) -> Judge:
+    """Load a judge; the packaged one when no folder is given.
+
+    Raises:
+        ConfigError: A file of it is missing, unreadable, or of another version.
+    """
+    folder = folder or judge_folder()
+    config = read_judge_config(folder)
+    _need(folder / TOKENIZER / "vocab.json", folder / TOKENIZER / "merges.txt", folder / WEIGHTS)
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(str(folder / TOKENIZER), local_files_only=True)
+        net = PictureTextNet(config["num_tokens"])
+        net.load_state_dict(load_tensors(folder / WEIGHTS))
+    # The tokenizers library raises plain Exception for a file that it cannot read.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise ConfigError(f"The judge in {folder} cannot be loaded: {reason}.") from None
+    return Judge(net.eval(), tokenizer)
+
+
+def load_statistics(folder: Path | None = None) -> Statistics:
+    """Load the statistics of real pictures that come with a judge.
+
+    What they were taken of is told in the folder's config.json, under `statistics`.
+
+    Raises:
+        ConfigError: The file is missing or unreadable.
+    """
+    path = (folder or judge_folder()) / STATISTICS
+    _need(path)
+    try:
+        arrays = load_file(path)
+        return Statistics(mean=arrays["mean"], cov=arrays["cov"], count=int(arrays["count"]))
+    except (SafetensorError, KeyError) as error:
+        raise ConfigError(f"The judge's statistics in {path} cannot be read: {error}.") from None
+
+
+def read_judge_config(folder: Path) -> dict[str, Any]:
+    """Read a judge's config.json.
+
+    Raises:
+        ConfigError: It is missing, is not JSON, or is of another version.
+    """
+    path = folder / CONFIG
+    _need(path)
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        version, num_tokens = config["version"], config["num_tokens"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is not the config of a judge: {error!r}.") from None
+    if version != JUDGE_VERSION or not isinstance(num_tokens, int):
+        raise ConfigError(
+            f"{path} must have version {JUDGE_VERSION} and a whole number num_tokens, "
+            f"got {version!r} and {num_tokens!r}."
+        )
+    return dict(config)
+
+
+def _need(*paths: Path) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise ConfigError(
+                f"The judge lacks {path}: make it with pipelines/tiny_teacher/train_judge.py."
+            )
+
+
+def _in_batches(function: Callable[..., Tensor], *inputs: Tensor) -> NDArray[np.float32]:
+    """Return `function` of equally long inputs, computed a batch at a time."""
+    parts = zip(*(each.split(BATCH_SIZE) for each in inputs), strict=True)
+    with torch.inference_mode():
+        results: NDArray[np.float32] = torch.cat([function(*part) for part in parts]).numpy()
+    return results

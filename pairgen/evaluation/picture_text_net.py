@@ -1,0 +1,122 @@
+"""A picture tower and a text tower that meet in one small space.
+
+Letters of the shapes: B = pictures or captions, L = tokens, D = 64.
+
+Reference:
+    Radford et al. 2021 (CLIP), arXiv:2103.00020, Section 2.3: the two towers.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SIZE = 64
+DIMENSION = 64
+# The last features: how blurred, how blotchy, how grainy. No caption speaks of that.
+NUM_SOFTNESS = 3
+
+
+class PictureTextNet(nn.Module):
+    """Embeds pictures and captions so that a picture lies near the caption that is true of it.
+
+    A picture has 64 features, each of mean 0 and variance 1 over the pictures of the training, so
+    that no few of them rule a distance. The first 61 tell what is shown; a linear map of them,
+    scaled to unit length, is the embedding, which therefore speaks of content whether a picture
+    is sharp or soft. The last three tell how blurred, blotchy and grainy it is: a distance
+    between features also sees a soft picture.
+
+    Args:
+        num_tokens: Size of the tokenizer's vocabulary.
+    """
+
+    def __init__(self, num_tokens: int) -> None:
+        super().__init__()
+        self.picture_tower = PictureTower()
+        self.picture_projection = nn.Linear(DIMENSION - NUM_SOFTNESS, DIMENSION, bias=False)
+        self.text_tower = TextTower(num_tokens)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """Return the features of pictures [B, 3, H, W] in [-1, 1], for distances: [B, D].
+
+        Another size than 64 x 64 is brought there by antialiased bilinear interpolation; values
+        beyond the range are clipped, as they are when a picture is saved.
+        """
+        if pictures.shape[-2:] != (SIZE, SIZE):
+            pictures = F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
+        features: Tensor = self.picture_tower(pictures.clamp(-1, 1))
+        return features
+
+    def embed_features(self, features: Tensor) -> Tensor:
+        """Return the unit-length embeddings of features [B, D], for agreement: [B, D]."""
+        return F.normalize(self.picture_projection(features[:, :-NUM_SOFTNESS]), dim=-1)
+
+    def embed_tokens(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Return the unit-length embeddings of captions, [B, D].
+
+        Args:
+            tokens: Numbers in the vocabulary, [B, L].
+            mask: 1 where there is a token, 0 where there is padding, [B, L]. How much padding
+                there is changes nothing.
+        """
+        return F.normalize(self.text_tower(tokens, mask), dim=-1)
+
+
+class PictureTower(nn.Module):
+    """Five convolutions, 64 px to 4 px, then mean and maximum over the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            # A coarse first step: on a CPU most of the time goes into large maps.
+            *convolution(3, 32, kernel_size=7, stride=4),
+            *convolution(32, 64, kernel_size=3, stride=2),
+            *convolution(64, 64, kernel_size=3, stride=1),
+            *convolution(64, 128, kernel_size=3, stride=2),
+            *convolution(128, 128, kernel_size=3, stride=1),
+        )
+        self.head = nn.Linear(2 * 128, DIMENSION, bias=False)
+        self.scale = nn.BatchNorm1d(DIMENSION, affine=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return features [B, D] of pictures [B, 3, 64, 64] in [-1, 1]."""
+        maps = self.layers(pictures.contiguous(memory_format=torch.channels_last))
+        pooled = torch.cat((maps.mean((2, 3)), maps.amax((2, 3))), dim=1)
+        features: Tensor = self.scale(self.head(pooled))
+        return features
+
+
+class TextTower(nn.Module):
+    """Token embeddings, three residual convolutions of width 3, masked mean.
+
+    Each token ends up knowing the three before and after it, which tells the colour of the thing
+    from that of the background.
+    """
+
+    def __init__(self, num_tokens: int) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(num_tokens, DIMENSION)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(DIMENSION, DIMENSION, kernel_size=3, padding=1) for _ in range(3)
+        )
+        self.norm = nn.LayerNorm(DIMENSION)
+        self.head = nn.Linear(DIMENSION, DIMENSION, bias=False)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Return vectors [B, D] of tokens [B, L] where `mask` [B, L] is 1."""
+        kept = mask.unsqueeze(1).to(self.tokens.weight.dtype)
+        x = self.tokens(tokens).transpose(1, 2)  # B x D x L
+        for layer in self.layers:
+            x = x + F.relu(layer(x * kept))
+        mean = (x * kept).sum(2) / kept.sum(2)
+        vectors: Tensor = self.head(self.norm(mean))
+        return vectors
+
+
+def convolution(num_in: int, num_out: int, *, kernel_size: int, stride: int) -> list[nn.Module]:
+    """Return a convolution, its normalisation and its rectifier."""
+    padding = kernel_size // 2
+    return [
+        nn.Conv2d(num_in, num_out, kernel_size, stride, padding, bias=False),
+        nn.BatchNorm2d(num_out),
+        nn.ReLU(inplace=True),
+    ]
