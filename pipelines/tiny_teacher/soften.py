@@ -1,10 +1,9 @@
 """Make pictures a little worse, as a generated picture is: soft, blotchy, grainy.
 
 Half of the judge's training pictures are treated so, at random strength: its embeddings must
-speak of what is shown, not of how sharply. Its last features learn to tell the strength.
+speak of what is shown, not of how sharply.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -33,14 +32,6 @@ def draw_softness(num: int, generator: np.random.Generator) -> Softness:
     drawn = generator.random((3, num)) * treated
     limits = np.array([[MAX_BLUR], [MAX_BLOTCHES], [MAX_GRAIN]])
     return Softness(*torch.from_numpy(drawn * limits).float())
-
-
-def standardise(softness: Softness) -> Tensor:
-    """Return the strengths with mean 0 and variance 1 over all that are drawn, [B, 3]."""
-    limits = torch.tensor([MAX_BLUR, MAX_BLOTCHES, MAX_GRAIN])
-    shares = torch.stack(softness, dim=1) / limits
-    # A share is 0 half of the time, else uniform in [0, 1]: E = 1/4, E of its square = 1/6.
-    return (shares - 1 / 4) / math.sqrt(1 / 6 - 1 / 16)
 
 
 def soften(pictures: Tensor, softness: Softness, generator: np.random.Generator) -> Tensor:

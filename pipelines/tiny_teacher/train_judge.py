@@ -23,12 +23,12 @@ from judge_report import write_judge
 from numpy.typing import NDArray
 from picture_bank import Bank, open_bank
 from pictures import SIZE, Painter
-from soften import Softness, draw_softness, soften, standardise
+from soften import MAX_BLUR, MAX_GRAIN, Softness, draw_softness, soften
 from tokenizer import write_tokenizer
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from pairgen.evaluation.picture_text_net import NUM_SOFTNESS, PictureTextNet
+from pairgen.evaluation.picture_text_net import DIMENSION, PictureTextNet
 
 BANK_SEED, BATCH_SEED = 7001, 7002
 NUM_BLOCKS = 128
@@ -55,16 +55,26 @@ class JudgeBatch(NamedTuple):
     said: Tensor
 
 
-class Temperature(nn.Module):
-    """The learned temperature of the contrast."""
+class Contrast(nn.Module):
+    """What only training needs: the learned temperature, and a reader of softness.
+
+    The reader was to keep sharpness and grain in the features. At its weight it learned next to
+    nothing: see `frechet_distance` in the judge's config.json.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        self.softness = nn.Linear(DIMENSION, 2)
 
-    def forward(self) -> Tensor:
+    def scale(self) -> Tensor:
         """Return the inverse temperature, at most 100, []."""
         return self.log_scale.clamp(max=math.log(100)).exp()
+
+    def softness_loss(self, features: Tensor, softness: Softness) -> Tensor:
+        """Mean squared error of blur and grain, as shares of their largest strength."""
+        target = torch.stack((softness.blur / MAX_BLUR, softness.grain / MAX_GRAIN), dim=1)
+        return F.mse_loss(self.softness(features), target)
 
 
 def main() -> None:
@@ -91,16 +101,16 @@ def main() -> None:
         places,
     )
     torch.manual_seed(BATCH_SEED)
-    net, temperature = PictureTextNet(len(tokenizer)).train(), Temperature()
-    parameters = [*net.parameters(), *temperature.parameters()]
+    net, contrast = PictureTextNet(len(tokenizer)).train(), Contrast()
+    parameters = [*net.parameters(), *contrast.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=0, betas=(0.9, 0.98), weight_decay=0.02)
-    state = {"net": net, "temperature": temperature, "optimizer": optimizer}
+    state = {"net": net, "contrast": contrast, "optimizer": optimizer}
     budget = Budget(arguments.work / "judge.pt", arguments.minutes, state)
     while budget.left:
         generator = np.random.Generator(np.random.Philox(key=[BATCH_SEED, budget.step]))
         batch = draw_batch(bank, arguments.batch_size, compositions, neighbours, generator)
         encoded = tokenizer(batch.captions, padding=True, return_tensors="pt")
-        loss, softness_loss = losses(net, temperature(), batch, encoded)
+        loss, softness_loss = losses(net, contrast, batch, encoded)
         for group in optimizer.param_groups:
             group["lr"] = arguments.learning_rate * budget.rate
         optimizer.zero_grad(set_to_none=True)
@@ -113,22 +123,21 @@ def main() -> None:
         "steps": budget.step,
         "batch_size": arguments.batch_size,
         "minutes": round(budget.spent / 60, 1),
-        "scale": round(float(temperature().detach()), 2),
+        "scale": round(float(contrast.scale().detach()), 2),
     }
     painter = Painter(arguments.work / "art")
     write_judge(arguments.out, net.eval(), arguments.work / "tokenizer", painter, trained)
 
 
 def losses(
-    net: PictureTextNet, scale: Tensor, batch: JudgeBatch, encoded: Mapping[str, Tensor]
+    net: PictureTextNet, contrast: Contrast, batch: JudgeBatch, encoded: Mapping[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Return the contrastive loss and that of the features that tell softness."""
+    """Return the contrastive loss and that of the reader of softness."""
     features = net.features(batch.pictures)
     captions = net.embed_tokens(encoded["input_ids"], encoded["attention_mask"])
     pictures = net.embed_features(features)
-    contrastive = contrastive_loss(pictures, captions, batch.shown, batch.said, scale)
-    target = standardise(batch.softness)
-    return contrastive, F.mse_loss(features[:, -NUM_SOFTNESS:], target)
+    contrastive = contrastive_loss(pictures, captions, batch.shown, batch.said, contrast.scale())
+    return contrastive, contrast.softness_loss(features, batch.softness)
 
 
 def draw_batch(

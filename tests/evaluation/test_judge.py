@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import frechet_distance
 from pairgen.evaluation.judge import Judge, judge_folder, load_judge, load_statistics
-from pairgen.evaluation.picture_text_net import DIMENSION, NUM_SOFTNESS
+from pairgen.evaluation.picture_text_net import DIMENSION
 
 COLOURS = {
     "white": (0.98, 0.98, 0.98),
@@ -110,24 +110,11 @@ def test_colour_and_background_are_not_confused(judge):
     assert [pairs[place] for place in best] == pairs
 
 
-def test_the_embedding_does_not_read_the_features_of_softness(judge):
-    features = judge.features(some_pictures(3))
-    other = features.copy()
-    other[:, -NUM_SOFTNESS:] += 1
-    np.testing.assert_array_equal(judge.embed_features(features), judge.embed_features(other))
-
-
-def test_blur_and_grain_are_told_by_features_of_their_own(judge):
+def test_a_soft_picture_still_fits_its_caption(judge):
     sharp = torch.stack([disc(*pair) for pair in permutations(COLOURS, 2)])
-    blurred = torch.nn.functional.avg_pool2d(sharp, 5, stride=1, padding=2, count_include_pad=False)
-    grain = torch.randn(sharp.shape, generator=torch.Generator().manual_seed(0))
-    before, soft, grainy = (
-        judge.features(each)[:, -NUM_SOFTNESS:].mean(axis=0)
-        for each in (sharp, blurred, sharp + 0.05 * grain)
-    )
-    # In order: blur, blotches, grain; in standard deviations of the training.
-    assert soft[0] > before[0] + 1
-    assert grainy[2] > before[2] + 1
+    soft = torch.nn.functional.avg_pool2d(sharp, 5, stride=1, padding=2, count_include_pad=False)
+    cosines = (judge.embed_pictures(sharp) * judge.embed_pictures(soft)).sum(axis=1)
+    assert cosines.mean() > 0.9
 
 
 def test_the_folder_is_small_and_holds_no_pickle():
@@ -137,11 +124,9 @@ def test_the_folder_is_small_and_holds_no_pickle():
 
 
 def test_the_shipped_judge_was_good_enough():
-    config = json.loads((judge_folder() / "config.json").read_text())
-    agreement, distance = config["held_out_agreement"], config["frechet_distance"]
+    agreement = json.loads((judge_folder() / "config.json").read_text())["held_out_agreement"]
     assert agreement["candidates"] > 17_000
     assert agreement["top_5"] >= 0.9
-    assert distance["real_blurred_1_px"] > 5 * distance["real"]
 
 
 def test_the_statistics_are_of_real_pictures(judge):
@@ -187,7 +172,8 @@ def test_cut_files_are_one_error(copied):
 
 def test_weights_of_another_net_are_one_error(copied):
     weights = load_file(copied / "weights.safetensors")
-    save_file(dict(list(weights.items())[1:]), copied / "weights.safetensors")
+    del weights["picture_projection.weight"]
+    save_file(weights, copied / "weights.safetensors")
     with pytest.raises(ConfigError, match="Missing key"):
         load_judge(copied)
 
