@@ -5,14 +5,13 @@ TORCH ?= torch
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.pairgen-env
-TINY := pairgen/assets/tiny/model_index.json
 
 .PHONY: demo test lint format env clean
 
-demo: env $(TINY)
+demo: env
 	$(BIN)/pairgen demo --out demo
 
-test: env $(TINY)
+test: env
 	$(BIN)/python -m pytest
 
 lint: env
@@ -33,9 +32,5 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install -q -e ".[ray,test,dev]"
 	touch $(STAMP)
 
-$(TINY): pipelines/tiny_teacher/random_weights.py | env
-	$(BIN)/python pipelines/tiny_teacher/random_weights.py --out $(dir $(TINY))
-	touch $(TINY)
-
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .ruff_cache .mypy_cache pairgen/assets/tiny
+	rm -rf $(VENV) demo build dist .pytest_cache .ruff_cache .mypy_cache

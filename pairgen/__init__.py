@@ -1,17 +1,17 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
-`pairgen.ode(...)`, `pairgen.verify(...)` and `pairgen.repair(...)` are the commands of the same
-names. Importing the package loads no torch, ray, diffusers or click.
+`pairgen.ode(...)`, `pairgen.sample(...)`, `pairgen.verify(...)` and `pairgen.repair(...)` are the
+commands of the same names. Importing the package loads no torch, ray, diffusers or click.
 """
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["ode", "repair", "verify"]
+__all__ = ["ode", "repair", "sample", "verify"]
 
 if TYPE_CHECKING:
-    from pairgen.api import ode, repair, verify
+    from pairgen.api import ode, repair, sample, verify
 
 
 def __dir__() -> list[str]:

@@ -1,13 +1,19 @@
 """The commands as Python calls: `pairgen.ode(...)` returns the manifest.
 
 Each resolves its options, writes the plan, runs, and leaves a folder that explains itself.
+`pairgen.sample(...)` leaves pictures instead.
 """
 
+import itertools
 import logging
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
 
 from pairgen import plugins
 from pairgen.config import PROJECT_FILE, packaged_configs
@@ -22,15 +28,32 @@ from pairgen.generate.plan import (
 )
 from pairgen.generate.progress import Progress
 from pairgen.generate.run import check_executor, run_missing
+from pairgen.generate.sample import collect_batches, make_pictures, run_facts
+from pairgen.generate.sample_config import SampleConfig, make_sample_config
 from pairgen.model_config import ModelConfig, find_model
 from pairgen.report.card import render_card
+from pairgen.report.grid import MAX_GRID_PIXELS, GridLayout, lay_out_grid
+from pairgen.report.samples import (
+    Target,
+    check_num_pictures,
+    find_target,
+    picture_rows,
+    write_samples,
+)
 from pairgen.shards import layout
 from pairgen.shards.manifest import has_plan, read_plan, scan, write_plan
 from pairgen.shards.repair import shards_to_redo, withdraw
+from pairgen.shards.slots import slot_at
 from pairgen.shards.store import LocalStore, Store, open_store
 from pairgen.shards.verify import Report
 from pairgen.shards.verify import verify as verify_store
-from pairgen.sources.prompts import collect_prompts, encode_rejected, read_prompts
+from pairgen.sources.prompts import (
+    collect_prompts,
+    encode_rejected,
+    open_prompts,
+    read_prompt_values,
+    read_prompts,
+)
 from pairgen.teachers.base import Description
 from pairgen.types import Manifest, Plan
 
@@ -55,6 +78,24 @@ class RunResult:
     too_many_rejected: bool
 
 
+@dataclass(frozen=True)
+class Samples:
+    """The pictures of `pairgen.sample`.
+
+    Attributes:
+        prompts: Of each picture, N.
+        guidance_scales: Of each picture, N.
+        pictures: [N, H, W, 3] uint8, numbered as the samples of a dataset: guidances vary fastest,
+            then prompts, then noises.
+        path: The grid, or the folder.
+    """
+
+    prompts: tuple[str, ...]
+    guidance_scales: tuple[float, ...]
+    pictures: np.ndarray
+    path: Path
+
+
 def ode(**options: Any) -> Manifest:
     """Turn prompts into (noise, prompt, latent) shards; continue what is there.
 
@@ -71,6 +112,24 @@ def ode(**options: Any) -> Manifest:
         PairgenError: The run cannot go on; finished shards stay.
     """
     return run_ode(options).manifest
+
+
+def sample(**options: Any) -> Samples:
+    """Show what a teacher makes of prompts: a grid, or a folder of pictures.
+
+    Picture i is the decoded latent of sample i of the dataset that `pairgen.ode` makes of the same
+    options.
+
+    Args:
+        **options: The fields of `pairgen.generate.sample_config.SampleConfig`, the same names as
+            the flags of `pairgen sample`. `prompts` is a file, a prompt, or a list of these.
+
+    Raises:
+        ConfigError: An option, a file or the output is wrong; nothing was written.
+        PairgenError: A picture is not finite, or a batch does not fit; nothing was written. Or the
+            disk is full.
+    """
+    return run_sample(options)
 
 
 def verify(folder: str | Path) -> Report:
@@ -138,6 +197,90 @@ def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = _log) ->
     return run_ode({**given, "out": store.url}, say)
 
 
+def run_sample(given: Mapping[str, Any], say: Say = _log) -> Samples:
+    """Do what `sample` says, and tell what it starts from."""
+    config = make_sample_config(given)
+    model = find_model(config.model)
+    target = find_target(config.out)
+    prompts, plan = _plan_pictures(config, model, target, say)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    progress = Progress(plan.num_samples, 0, unit="pictures")
+    try:
+        batches = make_pictures(plan, prompts, device)
+        first = next(batches)
+        # Before the long wait: only a decoded picture tells how large the grid becomes.
+        grid = _lay_out(config, plan, prompts, target, first.pictures.shape)
+        made = collect_batches(itertools.chain([first], batches), plan.num_samples, progress)
+    finally:
+        progress.close()
+    truncated = {fact["prompt_index"] for fact in made.facts if fact["prompt_truncated"]}
+    if truncated:
+        say(f"{len(truncated):,} of {len(prompts):,} prompts cut: longer than the teacher reads.")
+    num_shown = sum(map(len, grid.rows))
+    if num_shown < plan.num_samples:
+        say(f"The grid shows {num_shown:,} of the {plan.num_samples:,} pictures.")
+    write_samples(target, made, grid, run_facts(config, plan, prompts, device))
+    return Samples(
+        prompts=tuple(fact["prompt"] for fact in made.facts),
+        guidance_scales=tuple(fact["guidance_scale"] for fact in made.facts),
+        pictures=made.pictures,
+        path=target.path,
+    )
+
+
+def _plan_pictures(
+    config: SampleConfig, model: ModelConfig, target: Target, say: Say
+) -> tuple[list[str], Plan]:
+    """Read the prompts and return them with the plan of the dataset that is to be shown."""
+    values = config.prompts
+    if not values:
+        path = packaged_prompts(model)
+        say(f"No --prompts and none in ./{PROJECT_FILE}: using the packaged set {path}")
+        values = (str(path),)
+    with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
+        collected = Path(folder) / "prompts.arrow"
+        summary = collect_prompts(read_prompt_values(values, config.column), collected)
+        prompts = open_prompts(collected).to_pylist()
+    options = config.ode_config(len(prompts))
+    check_num_pictures(target, options.num_samples)
+    description: Description = plugins.call(
+        "teachers", model.teacher, "describe", **teacher_options(options, model)
+    )
+    plan = make_ode_plan(options, model, description, prompt_source("", summary))
+    say(
+        f"{plan.num_samples:,} pictures: prompts {len(prompts):,} x noises "
+        f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
+        f"{summary.num_blank:,} blank lines skipped, {len(summary.rejected):,} refused."
+    )
+    return prompts, plan
+
+
+def _lay_out(
+    config: SampleConfig, plan: Plan, prompts: list[str], target: Target, shape: tuple[int, ...]
+) -> GridLayout:
+    """Return the layout of the grid: of all pictures, beside a folder of the first that fit."""
+    captions = [""] * plan.num_samples
+    if config.captions:
+        slots = (slot_at(plan, index) for index in range(plan.num_samples))
+        scaled = len(config.cfg) > 1
+        captions = [
+            f"guidance {slot.guidance_scale:g}: " * scaled + prompts[slot.prompt_index]
+            for slot in slots
+        ]
+    rows = picture_rows(len(prompts), config.num_per_prompt, len(config.cfg), config.columns)
+    _, height, width, _ = shape
+    grid = lay_out_grid(rows, (width, height), captions)
+    shown = grid.first_rows() if target.takes_pictures else grid
+    if not shown.fits:
+        wide, high = shown.size_px
+        advice = "fewer --columns" if target.takes_pictures else "a folder as --out, ending in /"
+        raise ConfigError(
+            f"A grid of {sum(map(len, shown.rows)):,} pictures would have {wide:,} x {high:,} px, "
+            f"more than {MAX_GRID_PIXELS:,} in all: give {advice}."
+        )
+    return shown
+
+
 def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
     """Fill in what was not given: from the folder's plan, then from the defaults."""
     config = make_ode_config(given)
@@ -200,7 +343,7 @@ def _read_prompts_and_write_plan(
     say: Say,
 ) -> Plan:
     """Read the prompts, make the plan, and write both once everything is known to be right."""
-    path = Path(config.prompts).expanduser() if config.prompts else packaged_prompts()
+    path = Path(config.prompts).expanduser() if config.prompts else packaged_prompts(model)
     if config.prompts:
         say(f"Prompts: {path}")
     else:
@@ -253,6 +396,6 @@ def _run(store: Store, plan: Plan, config: OdeConfig) -> RunResult:
     )
 
 
-def packaged_prompts() -> Path:
-    """Return the small prompt set that is used when none is given."""
-    return packaged_configs() / "prompts" / "everyday.txt"
+def packaged_prompts(model: ModelConfig) -> Path:
+    """Return the small prompt set that suits a model, used when none is given."""
+    return packaged_configs() / "prompts" / f"{model.prompts}.txt"

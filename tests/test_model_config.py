@@ -34,6 +34,13 @@ def test_gaussian_is_a_packaged_name():
     assert model.defaults == RunDefaults(dtype="float32", batch_size=16, samples_per_shard=64)
 
 
+def test_a_model_names_the_packaged_prompts_that_suit_it(tmp_path):
+    assert (find_model("tiny").prompts, find_model("sd15").prompts) == ("tiny", "everyday")
+    path = write_model(tmp_path, "teacher: gaussian\nprompts: tinny\n" + NUMBERS)
+    with pytest.raises(ConfigError, match=r"prompts in .* must be one of everyday, tiny, got"):
+        find_model(str(path))
+
+
 def test_an_unknown_name_gets_a_suggestion():
     with pytest.raises(ConfigError, match=r"no model 'gausian' \(did you mean 'gaussian'\?\)"):
         find_model("gausian")

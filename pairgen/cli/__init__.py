@@ -8,6 +8,7 @@ import pairgen
 from pairgen.cli.demo import demo
 from pairgen.cli.ode import ode
 from pairgen.cli.repair import repair
+from pairgen.cli.sample import sample
 from pairgen.cli.verify import verify
 from pairgen.errors import PairgenError
 
@@ -25,7 +26,7 @@ def cli() -> None:
     """  # noqa: D301
 
 
-for command in (ode, verify, repair, demo):
+for command in (ode, sample, verify, repair, demo):
     cli.add_command(command)
 
 

@@ -1,14 +1,25 @@
 """`pairgen demo`: every stage that exists, on the embedded teacher, ending with a page."""
 
+import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pairgen.cli.options import pin_threads
 
-NUM_PICTURES = 32
+if TYPE_CHECKING:
+    import numpy as np
+
+NUM_NOISES = 16
+NUM_PICTURES = 64
+GUIDANCE_SCALE = 4
+GUIDANCE_SCALES = (1, 2, 4, 8)
+ONE_PROMPT = "a 3d red apple on a white background"
+TWO_PROMPTS = (ONE_PROMPT, "a 3d tiger on a green background")
 
 
 @click.command()
@@ -22,43 +33,152 @@ NUM_PICTURES = 32
 @click.option(
     "--num-samples",
     type=click.IntRange(min=1),
-    default=128,
+    default=96,
     show_default=True,
-    help="Pairs to make.",
+    help="Pairs to make; the packaged prompts are 32.",
 )
-def demo(out: Path, num_samples: int) -> None:
-    """Make pairs with the embedded teacher, verify them, and show them on a page."""
-    pin_threads(1)
+@click.option(
+    "--steps", type=click.IntRange(min=1), default=50, show_default=True, help="Of the solver."
+)
+def demo(out: Path, num_samples: int, steps: int) -> None:
+    """Make pairs with the embedded teacher, verify and measure them, show them on a page."""
+    num_threads = os.cpu_count() or 1
+    pin_threads(num_threads)
     from pairgen import api
-    from pairgen.report.page import render_page
-    from pairgen.report.pictures import (
-        decode_latents,
-        encode_png,
-        first_latents,
-        make_grid_image,
-    )
-    from pairgen.shards.store import open_store
+    from pairgen.report import page
+    from pairgen.report.pictures import encode_png, make_grid_image
 
-    def say(message: str) -> None:
-        click.echo(message, err=True)
-
-    click.echo(f"1/3 pairgen ode: {num_samples} pairs from the embedded teacher, 50 DDIM steps")
+    common = {"model": "tiny", "steps": steps, "cpu_threads": num_threads, "executor": "serial"}
+    click.echo(f"1/4 pairgen ode: {num_samples} pairs from the embedded teacher, {steps} steps")
     start = time.perf_counter()
-    options = {"model": "tiny", "cfg": 8, "num_samples": num_samples, "samples_per_shard": 32}
-    result = api.run_ode({**options, "out": str(out / "pairs"), "executor": "serial"}, say)
+    options: dict[str, Any] = {"cfg": GUIDANCE_SCALE, "num_samples": num_samples}
+    options |= {"samples_per_shard": 32, "out": str(out / "pairs")}
+    manifest = _make(api, {**common, **options})
     seconds = time.perf_counter() - start
-    if result.interrupted:
-        raise click.Abort
-    click.echo("2/3 pairgen verify: every byte, every number, the noise")
+    pictures, captions, _ = _pictures_of(out / "pairs", manifest, num_samples)
+
+    click.echo("2/4 pairgen verify: every byte, every number, the noise")
     report = api.verify(out / "pairs")
     click.echo(report.table())
-    click.echo("3/3 pictures: latents decoded by the teacher's own VAE")
-    store = open_store(out / "pairs")
-    prompts, guidance_scales, latents = first_latents(store, result.manifest, NUM_PICTURES)
-    pictures = decode_latents(result.manifest, latents)
-    (out / "grid.png").write_bytes(encode_png(make_grid_image(pictures, 8)))
-    page = render_page(result.manifest, report, seconds, prompts, guidance_scales, pictures)
-    (out / "report.html").write_text(page, encoding="utf-8")
+
+    click.echo(f"3/4 what the noise decides ({NUM_NOISES} noises), what guidance does")
+    prompts = out / "one_prompt.txt"
+    prompts.write_text(f"{ONE_PROMPT}\n", encoding="utf-8")
+    options = {"prompts": str(prompts), "cfg": GUIDANCE_SCALE, "num_samples": NUM_NOISES}
+    noises = _make(api, {**common, **options, "out": str(out / "noises")})
+    noise_pictures, noise_captions, _ = _pictures_of(out / "noises", noises, NUM_NOISES)
+    prompts = out / "two_prompts.txt"
+    prompts.write_text("\n".join(TWO_PROMPTS) + "\n", encoding="utf-8")
+    options = {"prompts": str(prompts), "cfg": GUIDANCE_SCALES}
+    guided = _make(api, {**common, **options, "out": str(out / "guidance")})
+    guided_pictures, guided_captions, scales = _pictures_of(out / "guidance", guided, 8)
+
+    click.echo("4/4 pictures measured by the evaluation net")
+    measured = {
+        **_measure_agreement(pictures, captions),
+        **_measure_diversity(noise_pictures, noise_captions, pictures, captions),
+    }
+    for name, value in measured.items():
+        click.echo(f"{name}: {value}")
+    (out / "grid.png").write_bytes(encode_png(make_grid_image(pictures[:NUM_PICTURES], 8)))
+    recipe = manifest.plan.recipe
+    facts = {
+        "teacher": "tiny, 64 px, inside the package",
+        "solver": f"{recipe['solver']}, {recipe['steps']} steps, {recipe['spacing']}",
+        "guidance": f"{GUIDANCE_SCALE}",
+        "samples": f"{manifest.num_samples:,} in {len(manifest.receipts)} shards, "
+        f"{manifest.num_bytes / 1e6:.1f} MB",
+        "rate": f"{manifest.num_samples / seconds:.1f} samples/s on {num_threads} CPU threads, "
+        "loading included",
+        "fingerprint": manifest.plan.fingerprint()[:16],
+    }
+    parts = [
+        page.heading("1. The pairs", "Each sample is (noise, prompt, latent); here its picture."),
+        page.facts_table(facts),
+        page.picture_grid(pictures[:NUM_PICTURES], captions[:NUM_PICTURES]),
+        page.heading(f"2. verify: {'clean' if report.clean else 'NOT clean'}"),
+        page.preformatted(report.table()),
+        page.heading("3. One prompt, other noises", f"{ONE_PROMPT}: all else is up to the noise."),
+        page.picture_grid(noise_pictures, [f"noise {i}" for i in range(NUM_NOISES)]),
+        page.heading("One noise, other guidance", "Same noise and prompt at several scales."),
+        page.picture_grid(
+            guided_pictures,
+            [
+                f"guidance {scale:g}: {caption}"
+                for scale, caption in zip(scales, guided_captions, strict=True)
+            ],
+        ),
+        page.heading("4. Measured", "By the evaluation net, which no training loss ever uses."),
+        page.facts_table(measured),
+    ]
+    subtitle = "prompts to verified (noise, prompt, latent) shards, on this machine"
+    (out / "report.html").write_text(
+        page.make_page("pairgen demo", subtitle, parts), encoding="utf-8"
+    )
     click.echo(f"Picture: {(out / 'grid.png').absolute()}")
     click.echo(f"Report:  {(out / 'report.html').absolute()}")
     sys.exit(0 if report.clean else 1)
+
+
+def _make(api: Any, options: dict[str, Any]) -> Any:
+    """Make a dataset; return its manifest."""
+    result = api.run_ode(options, lambda message: click.echo(message, err=True))
+    if result.interrupted:
+        raise click.Abort
+    return result.manifest
+
+
+def _pictures_of(
+    folder: Path, manifest: Any, num: int
+) -> tuple["np.ndarray", list[str], list[float]]:
+    """Return pictures [N, H, W, 3] uint8, prompts and guidance scales of the first samples."""
+    from pairgen.report.pictures import decode_latents, first_latents
+    from pairgen.shards.store import open_store
+
+    prompts, scales, latents = first_latents(open_store(folder), manifest, num)
+    return decode_latents(manifest, latents), prompts, scales
+
+
+def _measure_agreement(pictures: "np.ndarray", captions: Sequence[str]) -> dict[str, str]:
+    """Tell how often a picture fits its own prompt better than any other of the set."""
+    from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
+    from pairgen.evaluation.judge import load_judge
+
+    judge = load_judge()
+    own = judge.embed_captions(captions)
+    prompts = list(dict.fromkeys(captions))
+    ranks = caption_ranks(
+        judge.embed_pictures(_to_network(pictures)), own, judge.embed_captions(prompts)
+    )
+    share = top_k_agreement(ranks, 1)
+    return {
+        "prompt and picture": f"{100 * share:.0f} % of {len(pictures)} pictures fit their own "
+        f"prompt better than the other {len(prompts) - 1}"
+    }
+
+
+def _measure_diversity(
+    noise_pictures: "np.ndarray",
+    noise_captions: Sequence[str],
+    pictures: "np.ndarray",
+    captions: Sequence[str],
+) -> dict[str, str]:
+    """Tell how far apart pictures of one prompt are, beside pictures of different prompts."""
+    import numpy as np
+
+    from pairgen.evaluation.diversity import diversity
+    from pairgen.evaluation.judge import load_judge
+
+    features = load_judge().features(_to_network(np.concatenate([noise_pictures, pictures])))
+    found = diversity(features, [*noise_captions, *captions])
+    return {
+        "mean feature distance": f"{found.within:.1f} between noises of one prompt, "
+        f"{found.between:.1f} between prompts"
+    }
+
+
+def _to_network(pictures: "np.ndarray") -> Any:
+    """Return pictures [N, H, W, 3] uint8 as [N, 3, H, W] in [-1, 1]."""
+    import torch
+
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

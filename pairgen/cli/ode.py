@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from pairgen.cli.options import config_options, executor_options, given, pin_threads
+from pairgen.cli.options import (
+    config_options,
+    executor_options,
+    given,
+    pin_threads,
+    sampler_options,
+)
 from pairgen.config import merge_config
 
 EXIT_TOO_MANY_REJECTED = 3
@@ -33,14 +39,7 @@ EXIT_INTERRUPTED = 130
     help="Samples in the set. [one for each prompt and scale]",
 )
 @click.option("--out", metavar="DIR|URL", help="Where the dataset goes. [data/ode-MODEL]")
-@click.option("--steps", type=int, metavar="N", help="Steps of the solver. [50]")
-@click.option("--solver", metavar="ddim|dpmpp_2m|heun", help="Step rule. [ddim]")
-@click.option(
-    "--spacing",
-    metavar="leading|trailing|linspace|logsnr",
-    help="How times are laid out. [trailing]",
-)
-@click.option("--end", metavar="t0|clean", help="Where the ODE ends. [t0]")
+@sampler_options
 @click.option(
     "--trajectory",
     metavar="T[,T...]",
@@ -54,16 +53,7 @@ EXIT_INTERRUPTED = 130
 @click.option(
     "--store-embeddings", is_flag=True, default=None, help="Store txt_emb.npy (and pooled_emb.npy)."
 )
-@click.option("--negative-prompt", metavar="TEXT", help="What guidance leads away from. ['']")
-@click.option("--revision", metavar="REV", help="Branch, tag or commit of a hub id.")
 @click.option("--samples-per-shard", type=int, metavar="N", help="[the model's number]")
-@click.option("--batch-size", type=int, metavar="B", help="[the model's number]")
-@click.option(
-    "--dtype",
-    metavar="float32|float16|bfloat16",
-    help="Of the network; state and update are float32. [the model's]",
-)
-@click.option("--seed", type=int, metavar="S", help="Seed of the dataset. [0]")
 @click.option(
     "--long-prompts",
     metavar="truncate|reject",
@@ -76,7 +66,6 @@ EXIT_INTERRUPTED = 130
     help="Share of refused inputs above which the exit code is 3. [0.01]",
 )
 @click.option("--compile", is_flag=True, default=None, help="Compile the network.")
-@click.option("--cpu-threads", type=int, metavar="N", help="Threads of a worker. [1]")
 @executor_options
 @config_options
 def ode(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:

@@ -37,6 +37,36 @@ def config_options(command: Command) -> Command:
     )(command)
 
 
+def sampler_options(command: Command) -> Command:
+    """Add what decides a sample beside model, prompt and guidance, and how it is computed."""
+    for decorate in reversed(
+        (
+            click.option("--steps", type=int, metavar="N", help="Steps of the solver. [50]"),
+            click.option("--solver", metavar="ddim|dpmpp_2m|heun", help="Step rule. [ddim]"),
+            click.option(
+                "--spacing",
+                metavar="leading|trailing|linspace|logsnr",
+                help="How times are laid out. [trailing]",
+            ),
+            click.option("--end", metavar="t0|clean", help="Where the ODE ends. [t0]"),
+            click.option(
+                "--negative-prompt", metavar="TEXT", help="What guidance leads away from. ['']"
+            ),
+            click.option("--revision", metavar="REV", help="Branch, tag or commit of a hub id."),
+            click.option("--seed", type=int, metavar="S", help="Seed of the noises. [0]"),
+            click.option("--batch-size", type=int, metavar="B", help="[the model's number]"),
+            click.option(
+                "--dtype",
+                metavar="float32|float16|bfloat16",
+                help="Of the network; state and update are float32. [the model's]",
+            ),
+            click.option("--cpu-threads", type=int, metavar="N", help="Threads of a worker. [1]"),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
 def executor_options(command: Command) -> Command:
     """Add what says where tasks run."""
     for decorate in reversed(

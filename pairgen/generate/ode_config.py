@@ -104,11 +104,16 @@ def make_ode_config(options: Mapping[str, Any]) -> OdeConfig:
         ConfigError: A name is unknown or a value is not allowed.
     """
     config.check_keys(options, config.field_names(OdeConfig), "the options of pairgen ode")
-    checked = {name: _check(name, value) for name, value in options.items()}
+    checked = {name: check_option(name, value) for name, value in options.items()}
     return OdeConfig(**checked)
 
 
-def _check(name: str, value: Any) -> Any:
+def check_option(name: str, value: Any) -> Any:
+    """Return the checked value of one option.
+
+    Raises:
+        ConfigError: The value is not allowed.
+    """
     match name:
         case "cfg":
             scales = config.numbers(name, value, 0.0, 100.0)

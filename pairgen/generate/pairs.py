@@ -100,8 +100,8 @@ def make_samples(
         if batch_size == 1:
             advice = "take a device with more memory"
         raise OutOfDeviceMemoryError(
-            f"A batch of {batch_size} does not fit into the memory of {teacher.device}: {advice}, "
-            "finished shards are kept."
+            f"A batch of {batch_size} does not fit into the memory of {teacher.device}: {advice} "
+            "(a dataset keeps its finished shards)."
         ) from None
 
 

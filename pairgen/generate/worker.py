@@ -74,13 +74,7 @@ class Worker:
         # while it loads.
         torch.set_num_threads(execution["cpu_threads"])
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            self.teacher = build_teacher(self.plan, self.device)
-        except torch.OutOfMemoryError:
-            raise OutOfDeviceMemoryError(
-                f"The teacher {self.plan.teacher['name']!r} in {execution['dtype']} does not fit "
-                f"into the memory of {device_name(self.device)}: free it, or take a smaller dtype."
-            ) from None
+        self.teacher = build_teacher(self.plan, self.device)
         if execution["compile"]:
             self.teacher.compile()
         self.grid = grid_of(self.plan, self.teacher.schedule)
@@ -187,7 +181,12 @@ def versions() -> dict[str, str]:
 
 
 def build_teacher(plan: Plan, device: torch.device) -> Teacher:
-    """Load the planned teacher; refuse other weights under the same name."""
+    """Load the planned teacher; refuse other weights under the same name.
+
+    Raises:
+        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
+        OutOfDeviceMemoryError: They do not fit.
+    """
     teacher = plan.teacher
     options = {"location": teacher["location"], **teacher["options"]}
     found = plugins.call("teachers", teacher["module"], "describe", **options).identity
@@ -201,12 +200,19 @@ def build_teacher(plan: Plan, device: torch.device) -> Teacher:
             f"The weights at {teacher['location']} on {socket.gethostname()} are not those of the "
             f"plan: {', '.join(different)} differ."
         )
-    built: Teacher = plugins.build(
-        "teachers",
-        teacher["module"],
-        device=device,
-        dtype=TORCH_DTYPES[plan.execution["dtype"]],
-        negative_prompt=plan.recipe["negative_prompt"],
-        **options,
-    )
+    dtype = plan.execution["dtype"]
+    try:
+        built: Teacher = plugins.build(
+            "teachers",
+            teacher["module"],
+            device=device,
+            dtype=TORCH_DTYPES[dtype],
+            negative_prompt=plan.recipe["negative_prompt"],
+            **options,
+        )
+    except torch.OutOfMemoryError:
+        raise OutOfDeviceMemoryError(
+            f"The teacher {teacher['name']!r} in {dtype} does not fit into the memory of "
+            f"{device_name(device)}: free it, or take a smaller dtype."
+        ) from None
     return built

@@ -5,7 +5,9 @@ import io
 import numpy as np
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from pairgen.generate.decode import decode_pictures
 from pairgen.generate.worker import build_teacher
 from pairgen.shards import layout
 from pairgen.shards.reader import map_file, read_samples
@@ -13,6 +15,8 @@ from pairgen.shards.store import Store
 from pairgen.types import Manifest
 
 GRID_GAP = 4
+# Keyword of the PNG text chunk that says how a picture was made.
+FACTS_CHUNK = "pairgen"
 
 
 def first_latents(
@@ -39,14 +43,7 @@ def first_latents(
 def decode_latents(manifest: Manifest, latents: np.ndarray) -> np.ndarray:
     """Return the pictures of latents [N, C, H, W]: [N, H', W', 3] uint8."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    teacher = build_teacher(manifest.plan, device)
-    batch_size = manifest.plan.execution["batch_size"]
-    pictures = []
-    for first in range(0, len(latents), batch_size):
-        latent = torch.from_numpy(latents[first : first + batch_size]).float().to(device)
-        image = teacher.decode(latent).float().clamp(-1, 1)
-        pictures.append(((image + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
-    return np.concatenate(pictures)
+    return decode_pictures(build_teacher(manifest.plan, device), latents)
 
 
 def make_grid_image(pictures: np.ndarray, num_columns: int) -> Image.Image:
@@ -65,8 +62,16 @@ def make_grid_image(pictures: np.ndarray, num_columns: int) -> Image.Image:
     return Image.fromarray(canvas)
 
 
-def encode_png(image: Image.Image) -> bytes:
-    """Return the image as PNG."""
+def encode_png(image: Image.Image, facts: str = "") -> bytes:
+    """Return the image as PNG.
+
+    Args:
+        image: The picture.
+        facts: JSON in ASCII that is kept in the text chunk `pairgen`; empty for no chunk.
+    """
+    chunks = PngInfo()
+    if facts:
+        chunks.add_text(FACTS_CHUNK, facts)
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
+    image.save(buffer, format="PNG", pnginfo=chunks)
     return buffer.getvalue()

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,32 @@ def read_prompts(path: Path, column: str = "") -> Iterator[Found]:
     if not path.is_file():
         raise ConfigError(f"There is no prompt file {str(path)!r}.")
     return readers[path.suffix.lower()](path, column)
+
+
+def read_prompt_values(values: Sequence[str], column: str = "") -> Iterator[Found]:
+    """Yield the entries of values that are prompt files, or prompts themselves, in order.
+
+    A value is a file if there is one of that name, or if it ends as prompt files do.
+
+    Args:
+        values: As typed.
+        column: Column of the files, see `read_prompts`.
+
+    Raises:
+        ConfigError: A file is missing or wrong, or a column is given for a prompt.
+    """
+    for value in values:
+        path = os.path.expanduser(value)
+        # Path.is_file would raise for a prompt that is longer than a file name may be.
+        if os.path.isfile(path) or value.lower().endswith(FORMATS):
+            yield from read_prompts(Path(path), column)
+        elif column:
+            raise ConfigError(
+                f"The prompt {value!r} is no file and has no columns, but column {column!r} was "
+                "given."
+            )
+        else:
+            yield _checked(value)
 
 
 def collect_prompts(

@@ -11,11 +11,13 @@ import torch.nn.functional as F
 from architecture import make_vae
 from batches import paint_batch, prefetch
 from budget import Budget
-from optimizer import make_optimizer
+from diffusers import AutoencoderKL
+from optimizer import MuonAdamW, make_optimizer
 from pictures import Painter
 from torch import Tensor
 
 KL_WEIGHT = 1e-3
+LEARNING_RATE = 4e-3
 SEED = 1
 
 
@@ -24,7 +26,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("data/tiny_teacher"))
     parser.add_argument("--minutes", type=float, default=25)
     parser.add_argument("--batch-size", type=int, default=12)
-    parser.add_argument("--learning-rate", type=float, default=4e-3)
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
     arguments = parser.parse_args()
     torch.set_flush_denormal(True)
     torch.manual_seed(SEED)
@@ -35,9 +37,7 @@ def main() -> None:
         vae.quant_conv.weight[4:] = 0
         vae.quant_conv.bias[4:] = -5
     vae = vae.to(device).train()
-    border = ("encoder.conv_in", "encoder.conv_out", "decoder.conv_in", "decoder.conv_out")
-    border += ("quant_conv",)
-    optimizer = make_optimizer(vae, (arguments.learning_rate, 2e-3), 1e-4, border)
+    optimizer = make_vae_optimizer(vae, arguments.learning_rate)
     state = {"vae": vae, "optimizer": optimizer}
     budget = Budget(arguments.work / "vae.pt", arguments.minutes, state)
     painter = Painter(arguments.work / "art")
@@ -56,6 +56,12 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         budget.tick(float(F.mse_loss(restored.detach(), pictures)))
+
+
+def make_vae_optimizer(vae: AutoencoderKL, learning_rate: float = LEARNING_RATE) -> MuonAdamW:
+    """Return the optimizer; the first and last layers are AdamW's."""
+    border = ("encoder.conv_in", "encoder.conv_out", "decoder.conv_in", "decoder.conv_out")
+    return make_optimizer(vae, (learning_rate, 2e-3), 1e-4, (*border, "quant_conv"))
 
 
 def restoration_loss(restored: Tensor, pictures: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from pairgen.sources.prompts import (
     open_prompts,
     prompt_rows,
     prompts_sha256,
+    read_prompt_values,
     read_prompts,
 )
 
@@ -277,3 +278,37 @@ def test_rows_wrap_around_and_come_under_their_number(tmp_path: Path) -> None:
     assert prompt_rows(prompts, 1, 3) == {1: PROMPTS[1], 2: PROMPTS[2]}
     assert prompt_rows(prompts, 13, 16) == {3: PROMPTS[3], 4: PROMPTS[4], 0: PROMPTS[0]}
     assert prompt_rows(prompts, 2, 1000) == dict(enumerate(PROMPTS))
+
+
+def test_a_value_is_a_file_if_there_is_one_and_else_a_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_as(tmp_path, ".txt", ["one", "two"])
+    (tmp_path / "apple").mkdir()
+    long = "a very long prompt " * 300
+    values = ["first", "prompts.txt", "apple", long, "~nobody", "\udcff", "nul\0"]
+    found = list(read_prompt_values(values))
+    assert [entry.strip() for entry in found if isinstance(entry, str)] == [
+        "first",
+        "one",
+        "two",
+        "apple",
+        long.strip(),
+        "~nobody",
+        "nul\0",
+    ]
+    # What cannot be encoded is refused later, with its reason.
+    assert [str(entry) for entry in found if isinstance(entry, ValueError)] == ["not valid UTF-8"]
+
+
+@pytest.mark.parametrize("value", ["absent.txt", "absent.JSONL", "a/b.csv", "x y.parquet"])
+def test_a_value_that_ends_as_prompt_files_do_must_be_one(value: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="There is no prompt file") as caught:
+        list(read_prompt_values(["a prompt", str(tmp_path / value)]))
+    assert value in str(caught.value)
+
+
+def test_a_prompt_has_no_columns() -> None:
+    with pytest.raises(ConfigError, match=r"'a fox' is no file.*column 'caption'"):
+        list(read_prompt_values(["a fox"], "caption"))

@@ -1,0 +1,208 @@
+"""What `pairgen sample` leaves on disk: a grid, or a folder of pictures with a grid and facts.
+
+The facts stand in the PNG text chunk `pairgen`, by which a file of ours is also told from others.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pairgen.errors import ConfigError, PairgenError
+from pairgen.generate.sample import Pictures
+from pairgen.report.grid import GridLayout, draw_grid
+from pairgen.report.pictures import FACTS_CHUNK, encode_png
+from pairgen.shards.store import LocalStore
+from pairgen.types import sample_key
+
+GRID_NAME = "grid.png"
+FACTS_NAME = "samples.json"
+PICTURE_NAME = re.compile(r"\d{9,}\.png")
+# A person cannot look at more at once, and a larger picture opens in few programs.
+MAX_GRID_PICTURES = 4096
+USUAL_COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where pictures go.
+
+    Attributes:
+        folder: The folder, absolute.
+        grid_name: File name of the grid.
+        takes_pictures: Whether each picture gets a file of its own beside the grid.
+    """
+
+    folder: Path
+    grid_name: str
+    takes_pictures: bool
+
+    @property
+    def path(self) -> Path:
+        """What the user asked for: the grid, or the folder."""
+        return self.folder if self.takes_pictures else self.folder / self.grid_name
+
+
+def find_target(out: str) -> Target:
+    """Resolve `--out`: a `.png` file, or a folder that exists or ends in `/`.
+
+    Raises:
+        ConfigError: It is neither, cannot be written, or holds what pairgen did not make and
+            would overwrite.
+    """
+    path = Path(out).expanduser().absolute()
+    is_local = out != "" and "://" not in out
+    if is_local and (path.is_dir() or out.endswith("/")):
+        target = Target(path, GRID_NAME, True)
+    elif is_local and path.suffix.lower() == ".png":
+        target = Target(path.parent, path.name, False)
+    else:
+        raise ConfigError(
+            f"out must be a file .png, or a folder that exists or ends in /, got {out!r}."
+        )
+    LocalStore(target.folder).check_writable()
+    foreign = [name for name in _names_taken(target) if not _is_ours(target.folder / name)]
+    if foreign:
+        raise ConfigError(
+            f"{target.folder} holds files that pairgen did not make and would overwrite "
+            f"({', '.join(foreign[:3])}): give another --out."
+        )
+    return target
+
+
+def check_num_pictures(target: Target, num_pictures: int) -> None:
+    """Raise ConfigError if so many pictures are too many for one grid and nothing else."""
+    if not target.takes_pictures and num_pictures > MAX_GRID_PICTURES:
+        raise ConfigError(
+            f"A grid shows at most {MAX_GRID_PICTURES:,} pictures, not {num_pictures:,}: give a "
+            "folder as --out, ending in /."
+        )
+
+
+def picture_rows(
+    num_prompts: int, num_per_prompt: int, num_guidances: int, num_columns: int
+) -> list[list[int]]:
+    """Return the indices of the pictures, row by row, with what is to be compared side by side.
+
+    Pictures are numbered as a dataset's samples: guidances vary fastest, then prompts, then noises.
+    The grid goes prompt by prompt. Several guidances make a row for each prompt and noise; several
+    noises alone make a row for each prompt; else prompts follow one another, eight or more a row.
+
+    Args:
+        num_prompts: Prompts.
+        num_per_prompt: Noises of a prompt.
+        num_guidances: Guidance scales.
+        num_columns: Pictures in a row, all in one sequence; 0 for the rows described.
+    """
+    numbers = np.arange(num_per_prompt * num_prompts * num_guidances)
+    by_prompt = numbers.reshape(num_per_prompt, num_prompts, num_guidances).swapaxes(0, 1)
+    if num_columns:
+        groups = by_prompt.reshape(1, -1)
+    elif num_guidances > 1:
+        groups = by_prompt.reshape(-1, num_guidances)
+    elif num_per_prompt > 1:
+        groups = by_prompt.reshape(num_prompts, -1)
+    else:
+        groups = by_prompt.reshape(1, -1)
+    # Square, if eight columns would make a tower.
+    length = num_columns or max(USUAL_COLUMNS, int(np.ceil(groups.shape[1] ** 0.5)))
+    return [
+        group[first : first + length].tolist()
+        for group in groups
+        for first in range(0, len(group), length)
+    ]
+
+
+def write_samples(
+    target: Target, made: Pictures, layout: GridLayout, run: Mapping[str, Any]
+) -> None:
+    """Write what the target asks for; each file appears whole or not at all.
+
+    In a folder the pictures of an earlier run are replaced, and those beyond the last are removed;
+    `samples.json` is written last.
+
+    Args:
+        target: From `find_target`.
+        made: The pictures.
+        layout: Of the grid; it may show fewer.
+        run: Facts of the run, from `run_facts`.
+
+    Raises:
+        PairgenError: The disk is full or gone.
+    """
+    store = LocalStore(target.folder)
+    shown = [made.facts[i] for i in sorted(i for row in layout.rows for i in row)]
+    grid = draw_grid(made.pictures, layout)
+    try:
+        store.remove_stale_spool()
+        if target.takes_pictures:
+            # While it is away, the folder is not whole.
+            store.remove(FACTS_NAME)
+            _write_pictures(store, made, run)
+        _put(store, target.grid_name, encode_png(grid, json.dumps({**run, "pictures": shown})))
+        if target.takes_pictures:
+            facts = {**run, "pictures": list(made.facts)}
+            text = json.dumps(facts, indent=1, ensure_ascii=False)
+            _put(store, FACTS_NAME, f"{text}\n".encode())
+    except OSError as error:
+        raise PairgenError(f"{target.path} cannot be written: {error}.") from None
+    finally:
+        # The spool, if nothing else is in it.
+        store.prune()
+
+
+def _write_pictures(store: LocalStore, made: Pictures, run: Mapping[str, Any]) -> None:
+    """Write one file a picture, and remove those that an earlier run left beyond the last."""
+    options = {name: value for name, value in run["options"].items() if name != "prompts"}
+    for picture, fact in zip(made.pictures, made.facts, strict=True):
+        facts = json.dumps({**run, "options": options, "picture": fact})
+        _put(store, _picture_name(fact["index"]), encode_png(Image.fromarray(picture), facts))
+    stands = {_picture_name(fact["index"]) for fact in made.facts}
+    for name in store.names(""):
+        if PICTURE_NAME.fullmatch(name) and name not in stands and _is_ours(store.root / name):
+            store.remove(name)
+
+
+def _put(store: LocalStore, name: str, data: bytes) -> None:
+    spooled = store.spool(name)
+    try:
+        spooled.write_bytes(data)
+        store.put_file(spooled, name)
+    except BaseException:
+        store.drop(spooled)
+        raise
+
+
+def _picture_name(index: int) -> str:
+    return f"{sample_key(index)}.png"
+
+
+def _names_taken(target: Target) -> list[str]:
+    """Return the files that stand where this or a larger run would write."""
+    if not target.takes_pictures:
+        return [target.grid_name] if os.path.lexists(target.path) else []
+    names = LocalStore(target.folder).names("")
+    return [
+        name
+        for name in names
+        if name in (GRID_NAME, FACTS_NAME) or PICTURE_NAME.fullmatch(name) is not None
+    ]
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether pairgen wrote this file: its facts are inside."""
+    try:
+        if path.suffix == ".json":
+            found = json.loads(path.read_bytes())
+            return isinstance(found, dict) and "pairgen" in found
+        with Image.open(path) as image:
+            return FACTS_CHUNK in image.info
+    except (OSError, ValueError, Image.DecompressionBombError):
+        # Of another kind, broken, or no file at all.
+        return False
