@@ -4,6 +4,7 @@ python pipelines/tiny_teacher/assemble.py --out pairgen/assets/tiny
 """
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def assemble(work: Path, out: Path) -> None:
     model = AveragedModel(TextToNoise(open_tokenizer(work / "tokenizer")))
     model.load_state_dict(torch.load(work / "unet.pt", weights_only=True)["average"])
     model.module.text_encoder.half().save_pretrained(unfinished / "text_encoder")
+    # transformers loads in the dtype that the config names, diffusers in float32: let them agree.
+    config = unfinished / "text_encoder" / "config.json"
+    write_json(config, {**json.loads(config.read_text()), "dtype": "float32"})
     model.module.unet.half().save_pretrained(unfinished / "unet")
     means, stds, _ = open_bank(work, 0, torch.device("cpu"))
     vae = make_vae()
@@ -55,6 +59,9 @@ def assemble(work: Path, out: Path) -> None:
         **parts,
     }
     write_json(unfinished / "model_index.json", index)
+    for path in unfinished.rglob("*.safetensors"):
+        # Weights are written readable by their owner alone.
+        path.chmod(0o644)
     shutil.rmtree(out, ignore_errors=True)
     unfinished.rename(out)
 
