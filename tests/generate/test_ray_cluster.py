@@ -61,7 +61,7 @@ def test_four_gpu_actors_see_four_different_gpus(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=200) == 130, log.read_text()
     assert sorted(visible()) == ["0", "1", "2", "3"]
-    bad = [problem for problem in pairgen.verify(out).problems if problem.kind != "missing"]
+    bad = [problem for problem in pairgen.verify(out).problems if problem.kind != "incomplete"]
     assert bad == []
 
 
