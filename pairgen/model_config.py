@@ -94,6 +94,11 @@ def prompt_set_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (packaged_configs() / "prompts").glob("*.txt")))
 
 
+def packaged_prompts(model: ModelConfig) -> Path:
+    """Return the small prompt set that suits a model, used when none is given."""
+    return packaged_configs() / "prompts" / f"{model.prompts}.txt"
+
+
 def defaults_for(pipeline: str) -> RunDefaults:
     """Return the default numbers of a bare folder or hub id, by its pipeline class."""
     name = "sdxl" if "XL" in pipeline else "sd15"

@@ -14,6 +14,8 @@ from pairgen.cli.options import pin_threads
 if TYPE_CHECKING:
     import numpy as np
 
+    from pairgen.evaluation.judge import Judge
+
 NUM_NOISES = 16
 NUM_PICTURES = 64
 GUIDANCE_SCALE = 4
@@ -45,6 +47,7 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     num_threads = os.cpu_count() or 1
     pin_threads(num_threads)
     from pairgen import api
+    from pairgen.evaluation.judge import load_judge
     from pairgen.report import page
     from pairgen.report.pictures import encode_png, make_grid_image
 
@@ -74,9 +77,10 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     guided_pictures, guided_captions, scales = _pictures_of(out / "guidance", guided, 8)
 
     click.echo("4/4 pictures measured by the evaluation net")
+    judge = load_judge()
     measured = {
-        **_measure_agreement(pictures, captions),
-        **_measure_diversity(noise_pictures, noise_captions, pictures, captions),
+        **_measure_agreement(judge, pictures, captions),
+        **_measure_diversity(judge, noise_pictures, noise_captions, pictures, captions),
     }
     for name, value in measured.items():
         click.echo(f"{name}: {value}")
@@ -139,12 +143,12 @@ def _pictures_of(
     return decode_latents(manifest, latents), prompts, scales
 
 
-def _measure_agreement(pictures: "np.ndarray", captions: Sequence[str]) -> dict[str, str]:
+def _measure_agreement(
+    judge: "Judge", pictures: "np.ndarray", captions: Sequence[str]
+) -> dict[str, str]:
     """Tell how often a picture fits its own prompt better than any other of the set."""
     from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
-    from pairgen.evaluation.judge import load_judge
 
-    judge = load_judge()
     own = judge.embed_captions(captions)
     prompts = list(dict.fromkeys(captions))
     ranks = caption_ranks(
@@ -158,6 +162,7 @@ def _measure_agreement(pictures: "np.ndarray", captions: Sequence[str]) -> dict[
 
 
 def _measure_diversity(
+    judge: "Judge",
     noise_pictures: "np.ndarray",
     noise_captions: Sequence[str],
     pictures: "np.ndarray",
@@ -167,9 +172,8 @@ def _measure_diversity(
     import numpy as np
 
     from pairgen.evaluation.diversity import diversity
-    from pairgen.evaluation.judge import load_judge
 
-    features = load_judge().features(_to_network(np.concatenate([noise_pictures, pictures])))
+    features = judge.features(_to_network(np.concatenate([noise_pictures, pictures])))
     found = diversity(features, [*noise_captions, *captions])
     return {
         "mean feature distance": f"{found.within:.1f} between noises of one prompt, "

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from compositions import Composition, draw_composition, vary_caption
+from compositions import Composition, draw_where, vary_caption
 from pictures import Painter
 from torch import Tensor
 
@@ -23,9 +23,7 @@ class Batch(NamedTuple):
 
 def draw_seen(painter: Painter, generator: np.random.Generator) -> Composition:
     """Draw a composition that training may see."""
-    while (composition := draw_composition(generator, painter.concepts)).held_out:
-        pass
-    return composition
+    return draw_where(generator, painter.concepts, lambda each: not each.held_out)
 
 
 def paint_batch(painter: Painter, num: int, seed: int, step: int) -> Batch:

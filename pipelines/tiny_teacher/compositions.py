@@ -6,6 +6,7 @@ training of the teacher or of the evaluation net ever sees it. Everything else a
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,17 @@ def draw_composition(
     elif concept in paintable and generator.random() < 2 / 3:
         colour = PAINTS[generator.integers(len(PAINTS))]
     return Composition(style, colour, concept, background)
+
+
+def draw_where(
+    generator: np.random.Generator,
+    concepts: tuple[dict[str, str], dict[str, str]],
+    wanted: Callable[[Composition], bool],
+) -> Composition:
+    """Draw as `draw_composition` does until a composition is wanted."""
+    while not wanted(composition := draw_composition(generator, concepts)):
+        pass
+    return composition
 
 
 def vary_caption(composition: Composition, generator: np.random.Generator) -> str:

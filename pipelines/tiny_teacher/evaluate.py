@@ -6,8 +6,8 @@
 Parts: `vae` (reconstruction), `sheet` (48 captions as pictures), `frechet` (2,048 samples, made
 with `pairgen ode` and kept in the work folder), `held-out` (captions never trained on),
 `diversity`, `convergence`. Everything is drawn from --seed; the figures go to stdout and to
-evaluation.json, the pictures to the work folder. On two CPU cores all of it takes half an hour,
-most of it the 2,048 samples.
+evaluation.json, the pictures to the work folder. The 2,048 samples take longest, then the table of
+convergence.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from batches import paint_all
-from compositions import Composition, all_compositions, draw_composition
+from compositions import Composition, all_compositions, draw_composition, draw_where
 from numpy.typing import NDArray
 from pictures import Painter
 from PIL import Image
@@ -32,7 +32,7 @@ from pairgen.evaluation.diversity import diversity
 from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.evaluation.judge import Judge, load_judge
 from pairgen.model_config import find_model
-from pairgen.report.pictures import decode_latents, first_latents
+from pairgen.report.pictures import decode_latents, first_latents, make_grid_image
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
@@ -128,12 +128,8 @@ def draw_many(
     bench: Bench, num: int, part: int, wanted: Callable[[Composition], bool]
 ) -> list[Composition]:
     """Draw compositions as training does, keeping those that are wanted."""
-    generator, found = bench.generator(part), []
-    while len(found) < num:
-        composition = draw_composition(generator, bench.painter.concepts)
-        if wanted(composition):
-            found.append(composition)
-    return found
+    generator, concepts = bench.generator(part), bench.painter.concepts
+    return [draw_where(generator, concepts, wanted) for _ in range(num)]
 
 
 @torch.no_grad()
@@ -184,9 +180,7 @@ def measure_sheet(bench: Bench) -> dict[str, float]:
 
 def write_sheet(path: Path, pictures: Tensor) -> None:
     """Write the pictures [N, 3, 64, 64] eight a row, twice as large."""
-    rows = to_bytes(pictures).permute(0, 2, 3, 1).reshape(-1, 8, 64, 64, 3)
-    sheet = rows.permute(0, 2, 1, 3, 4).reshape(len(rows) * 64, 8 * 64, 3).numpy()
-    image = Image.fromarray(sheet)
+    image = make_grid_image(to_bytes(pictures).permute(0, 2, 3, 1).numpy(), 8)
     image.resize((2 * image.width, 2 * image.height), Image.Resampling.BICUBIC).save(path)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from batches import paint_all, paint_batch
-from compositions import Composition, all_compositions, draw_composition
+from compositions import Composition, all_compositions, draw_where
 from pictures import Painter
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 from soften import blur
+from tokenizer import write_json
 from torch import Tensor
 
 from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
@@ -83,11 +84,10 @@ def measure_agreement(judge: Judge, painter: Painter) -> dict[str, float]:
     Also returns which parts of the caption in the first place are right.
     """
     generator = np.random.Generator(np.random.Philox(key=[HELD_OUT_SEED, 0]))
-    shown: list[Composition] = []
-    while len(shown) < NUM_HELD_OUT:
-        composition = draw_composition(generator, painter.concepts)
-        if composition.held_out:
-            shown.append(composition)
+    shown = [
+        draw_where(generator, painter.concepts, lambda each: each.held_out)
+        for _ in range(NUM_HELD_OUT)
+    ]
     seen = [composition for composition in all_compositions() if not composition.held_out]
     pictures = judge.embed_pictures(paint_all(painter, shown, generator))
     own = judge.embed_captions([composition.caption for composition in shown])
@@ -127,8 +127,3 @@ def paint_seen(painter: Painter, num: int, seed: int) -> Tensor:
     """Paint pictures [N, 3, 64, 64] of training compositions, as training draws them."""
     blocks = range(num // BLOCK)
     return torch.cat([paint_batch(painter, BLOCK, seed, block).pictures for block in blocks])
-
-
-def write_json(path: Path, data: object) -> None:
-    """Write data as readable JSON."""
-    path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

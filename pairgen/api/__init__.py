@@ -1,0 +1,89 @@
+"""The commands as Python calls: `pairgen.ode(...)` returns the manifest.
+
+Each resolves its options, writes the plan, runs, and leaves a folder that explains itself.
+`pairgen.sample(...)` leaves pictures instead. The functions `run_...`, one file a command, do the
+same and tell what they start from and how they ended; the command line calls those.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pairgen.api.dataset_run import RunResult
+from pairgen.api.ode_run import run_ode
+from pairgen.api.repair_run import run_repair
+from pairgen.api.sample_run import Samples, run_sample
+from pairgen.api.verify_run import run_verify
+from pairgen.shards.verify import Report
+from pairgen.types import Manifest
+
+__all__ = [
+    "RunResult",
+    "Samples",
+    "ode",
+    "repair",
+    "run_ode",
+    "run_repair",
+    "run_sample",
+    "run_verify",
+    "sample",
+    "verify",
+]
+
+
+def ode(**options: Any) -> Manifest:
+    """Turn prompts into (noise, prompt, latent) shards; continue what is there.
+
+    Args:
+        **options: The fields of `pairgen.generate.ode_config.OdeConfig`, the same names as the
+            flags of `pairgen ode`. Options that are not given come from the plan of the folder
+            `out` when it has one, else from the model's config.
+
+    Returns:
+        The manifest. `manifest.complete` is False after Ctrl-C.
+
+    Raises:
+        ConfigError: An option, a file or the folder is wrong; nothing was written.
+        PairgenError: The run cannot go on; finished shards stay.
+    """
+    return run_ode(options).manifest
+
+
+def sample(**options: Any) -> Samples:
+    """Show what a teacher makes of prompts: a grid, or a folder of pictures.
+
+    Picture i is the decoded latent of sample i of the dataset that `pairgen.ode` makes of the same
+    options.
+
+    Args:
+        **options: The fields of `pairgen.generate.sample_config.SampleConfig`, the same names as
+            the flags of `pairgen sample`. `prompts` is a file, a prompt, or a list of these.
+
+    Raises:
+        ConfigError: An option, a file or the output is wrong; nothing was written.
+        PairgenError: A picture is not finite, or a batch does not fit; nothing was written. Or the
+            disk is full.
+    """
+    return run_sample(options)
+
+
+def verify(folder: str | Path) -> Report:
+    """Check every byte and number of a dataset against its plan and receipts.
+
+    Raises:
+        ConfigError: The folder holds no dataset.
+    """
+    return run_verify(folder)
+
+
+def repair(folder: str | Path, **options: Any) -> Manifest:
+    """Make the bad and missing shards again; good shards keep their bytes.
+
+    Args:
+        folder: The dataset.
+        **options: `executor`, `num_workers`, `gpus_per_worker`, `address`, `batch_size`, as in
+            `ode`.
+
+    Raises:
+        ConfigError: The folder holds no dataset, or an option is wrong.
+    """
+    return run_repair(folder, options).manifest

@@ -1,0 +1,86 @@
+"""What every command that makes a dataset shares: the checks of its folder, and the run itself."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pairgen.errors import ConfigError
+from pairgen.generate.ode_config import OdeConfig
+from pairgen.generate.plan import check_continues
+from pairgen.generate.progress import Progress
+from pairgen.generate.run import run_missing
+from pairgen.report.card import render_card
+from pairgen.shards import layout
+from pairgen.shards.manifest import has_plan, scan
+from pairgen.shards.store import LocalStore, Store
+from pairgen.types import Manifest, Plan
+
+Say = Callable[[str], None]
+log = logging.getLogger("pairgen").info
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes:
+        manifest: What stands.
+        store_url: Where.
+        interrupted: Whether the user stopped it.
+        too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
+    """
+
+    manifest: Manifest
+    store_url: str
+    interrupted: bool
+    too_many_rejected: bool
+
+
+def check_folder(store: Store) -> None:
+    """Refuse a folder that cannot be written, or that holds what pairgen did not make."""
+    if isinstance(store, LocalStore):
+        store.check_writable()
+    if has_plan(store) or store.names(layout.RECEIPTS):
+        return
+    foreign = [f"{layout.TRAIN}/{name}" for name in store.names(layout.TRAIN)]
+    foreign += [layout.CARD] if store.exists(layout.CARD) else []
+    if foreign:
+        raise ConfigError(
+            f"{store.url} holds files that pairgen did not make and would overwrite "
+            f"({', '.join(foreign[:3])}): give another --out."
+        )
+
+
+def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
+    """Refuse another plan once a shard stands; tell what this run does in another way."""
+    if not store.names(layout.RECEIPTS):
+        # Nothing was made yet, so a corrected command may replace the plan.
+        return
+    check_continues(old, plan)
+    changed = [
+        f"{name} {value} (before: {old.execution[name]})"
+        for name, value in plan.execution.items()
+        if old.execution[name] != value
+    ]
+    if changed:
+        say(f"The set will mix ways of computing: from now on {', '.join(changed)}.")
+
+
+def make_dataset(store: Store, plan: Plan, config: OdeConfig) -> RunResult:
+    """Make what is missing and leave the dataset card."""
+    before = scan(store, plan)
+    num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)
+    progress = Progress(plan.num_samples, num_before)
+    try:
+        manifest, interrupted = run_missing(store, plan, before, config, progress)
+    finally:
+        progress.close()
+    store.put_bytes(layout.CARD, render_card(manifest).encode("utf-8"))
+    num_refused = plan.source["num_rejected"] + manifest.num_failed
+    num_tried = plan.source["num_rejected"] + plan.num_samples
+    return RunResult(
+        manifest=manifest,
+        store_url=store.url,
+        interrupted=interrupted,
+        too_many_rejected=num_refused > config.max_rejected * num_tried,
+    )
