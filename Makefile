@@ -4,6 +4,8 @@ PYTHON ?= python3
 TORCH ?= torch
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Read by tests/degradations as it lies in its archive; never installed.
+ORACLE := basicsr==1.4.2
 STAMP := $(VENV)/.pairgen-env
 
 .PHONY: demo test lint format env clean
@@ -30,6 +32,8 @@ $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q "$(TORCH)"
 	$(BIN)/python -m pip install -q -e ".[ray,test,dev]"
+	$(BIN)/python -m pip download -q --no-deps --no-build-isolation --no-binary :all: \
+		-d $(VENV)/oracle "$(ORACLE)" || echo "No $(ORACLE): the parity tests that need it are skipped."
 	touch $(STAMP)
 
 clean:

@@ -67,6 +67,14 @@ def call(family: str, name: str, function: str, **options: Any) -> Any:
     member = getattr(load(family, name), function, None)
     if not callable(member):
         raise ConfigError(f"The {family[:-1]} {name!r} does not define {function}(**options).")
+    parameters = inspect.signature(member).parameters
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    for option in options:
+        if option not in parameters and not takes_any:
+            raise ConfigError(
+                f"The {family[:-1]} {name!r} has no option {option!r}"
+                f"{did_you_mean(option, parameters)}; known are {', '.join(parameters) or 'none'}."
+            )
     try:
         # Binding first: catching TypeError around the call would swallow the member's own bugs.
         inspect.signature(member).bind(**options)

@@ -1,0 +1,1 @@
+"""Degradations: operations that make a photograph worse, each drawn first and applied after."""

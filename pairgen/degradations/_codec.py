@@ -1,0 +1,33 @@
+"""Through a real codec and back."""
+
+import cv2
+import numpy as np
+
+from pairgen.degradations.base import Image
+
+
+def through_codec(image: Image, extension: str, options: list[int]) -> Image:
+    """Round to 8 bits, encode, decode.
+
+    Args:
+        image: Clipped to [0, 1] first.
+        extension: `.jpg` or `.webp`.
+        options: Pairs of OpenCV's IMWRITE flags and values.
+    """
+    # OpenCV's codecs take BGR.
+    levels = cv2.cvtColor(to_levels(image), cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(extension, levels, options)[1]
+    decoded = cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return from_levels(np.asarray(decoded, np.uint8))
+
+
+def to_levels(image: Image) -> np.ndarray:
+    """Round an image to 8 bits, [H, W, 3] uint8."""
+    # OpenCV rounds to nearest and saturates in one pass.
+    return np.asarray(cv2.convertScaleAbs(np.maximum(image, 0), alpha=255), np.uint8)
+
+
+def from_levels(levels: np.ndarray) -> Image:
+    """Return 8-bit values as an image."""
+    image: Image = np.multiply(levels, np.float32(1 / 255), dtype=np.float32)
+    return image

@@ -1,0 +1,53 @@
+"""Operations as a preset writes them: `name: {option: value}`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pairgen import plugins
+from pairgen.degradations.base import Degradation, Draw, Image, Target
+from pairgen.errors import ConfigError
+
+
+class Operation:
+    """A degradation with the name it goes by in presets and records."""
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self.name = name
+        self.degradation: Degradation = plugins.build("degradations", name, **options)
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Return {name: draw}."""
+        return {self.name: self.degradation.draw(generator)}
+
+    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
+        """Apply what stands under the name."""
+        return self.degradation.apply(image, draw[self.name], target)
+
+
+def read_operation(item: Any) -> Operation:
+    """Build one operation.
+
+    Raises:
+        ConfigError: `item` is not `name: {option: value}`, or such an operation cannot be built.
+    """
+    if isinstance(item, str):
+        return Operation(item, {})
+    if not isinstance(item, Mapping) or len(item) != 1:
+        raise ConfigError(f"An operation is written as name: {{option: value}}, got {item!r}.")
+    ((name, options),) = item.items()
+    if not isinstance(options, Mapping | None) or not isinstance(name, str):
+        raise ConfigError(f"The options of {name!r} must be {{option: value}}, got {options!r}.")
+    return Operation(name, options or {})
+
+
+def read_operations(items: Any) -> tuple[Operation, ...]:
+    """Build a list of operations.
+
+    Raises:
+        ConfigError: `items` is not a list, or one of them is wrong.
+    """
+    if not isinstance(items, Sequence) or isinstance(items, str):
+        raise ConfigError(f"Operations are a list, got {items!r}.")
+    return tuple(read_operation(item) for item in items)

@@ -1,0 +1,67 @@
+"""The blur kernels of Real-ESRGAN as functions of their parameters.
+
+All are [size, size], float64, of sum 1. Rows are y, columns x; the angle turns x towards y.
+
+Reference:
+    Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Sections 3.1 and 3.2, and the figures of its
+    published code (BasicSR 1.4.2, basicsr/data/degradations.py).
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import j1
+
+Kernel = NDArray[np.float64]
+
+
+def gaussian(size: int, sigma: tuple[float, float], angle: float) -> Kernel:
+    """Return exp(-d / 2) with d the squared distance in units of sigma."""
+    return _normalised(np.exp(-0.5 * _squared_distance(size, sigma, angle)))
+
+
+def generalized_gaussian(
+    size: int, sigma: tuple[float, float], angle: float, beta: float
+) -> Kernel:
+    """Return exp(-d^beta / 2): sharper than a Gaussian below beta 1, flatter above."""
+    return _normalised(np.exp(-0.5 * _squared_distance(size, sigma, angle) ** beta))
+
+
+def plateau(size: int, sigma: tuple[float, float], angle: float, beta: float) -> Kernel:
+    """Return 1 / (1 + d^beta): flat in the middle, with long tails."""
+    return _normalised(1 / (1 + _squared_distance(size, sigma, angle) ** beta))
+
+
+def sinc(size: int, cutoff: float) -> Kernel:
+    """Return the circular low-pass filter that cuts at `cutoff` (radians a pixel) and rings.
+
+    k(r) = cutoff / (2 pi r) J1(cutoff r), J1 the Bessel function of the first kind and order.
+    """
+    y, x = _grid(size)
+    r = np.hypot(x, y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kernel = cutoff * j1(cutoff * r) / (2 * math.pi * r)
+    # The limit of J1(z) / z at 0 is 1 / 2.
+    kernel[size // 2, size // 2] = cutoff**2 / (4 * math.pi)
+    return _normalised(kernel)
+
+
+def _grid(size: int) -> tuple[Kernel, Kernel]:
+    """Return y and x, 0 in the middle."""
+    axis = np.arange(size, dtype=np.float64) - size // 2
+    return axis[:, None], axis[None, :]
+
+
+def _squared_distance(size: int, sigma: tuple[float, float], angle: float) -> Kernel:
+    """Return the Mahalanobis distance to the middle, squared."""
+    y, x = _grid(size)
+    along = (np.cos(angle) * x + np.sin(angle) * y) / sigma[0]
+    across = (np.cos(angle) * y - np.sin(angle) * x) / sigma[1]
+    squared: Kernel = along**2 + across**2
+    return squared
+
+
+def _normalised(kernel: Kernel) -> Kernel:
+    total: Kernel = kernel / kernel.sum()
+    return total

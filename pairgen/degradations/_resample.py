@@ -1,0 +1,36 @@
+"""Change the size of an image: the modes of torch's `interpolate`, without and with antialias."""
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from pairgen.degradations.base import Image
+
+# Real-ESRGAN's three. None looks at more pixels when it makes smaller, so they alias.
+RANDOM_MODES = ("area", "bilinear", "bicubic")
+MODES = (*RANDOM_MODES, "lanczos", "bicubic-antialias")
+_OPENCV = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+
+
+def resample(image: Image, size: tuple[int, int], mode: str) -> Image:
+    """Return the image [H, W, 3] at `size` (height, width).
+
+    Args:
+        image: Float32.
+        size: In px.
+        mode: `area`, `bilinear` and `bicubic` are torch's `F.interpolate(size=...)`, to rounding
+            in float32; `lanczos` is OpenCV's, of eight taps; `bicubic-antialias` is torch's with
+            `antialias=True`, whose kernel grows with the factor (a = -0.5, as in Pillow).
+    """
+    if image.shape[:2] == size:
+        return image
+    if mode in _OPENCV:
+        resized = cv2.resize(image, (size[1], size[0]), interpolation=_OPENCV[mode])
+        return np.asarray(resized, np.float32)
+    planes = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
+    if mode == "area":
+        resized = F.interpolate(planes, size, mode="area")
+    else:
+        resized = F.interpolate(planes, size, mode="bicubic", antialias=True)
+    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())

@@ -1,0 +1,45 @@
+"""Blur by a long Gaussian at any angle."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pairgen.degradations._blur import KERNEL_SIZES, check_sizes, draw_shape, draw_size
+from pairgen.degradations._convolve import convolve
+from pairgen.degradations._kernels import gaussian
+from pairgen.degradations.base import Draw, Image, Target, check_range
+
+
+class AnisotropicBlur:
+    """Blur by a Gaussian with two standard deviations, turned by any angle.
+
+    Args:
+        kernel_sizes: Odd sizes of the kernel in px, equally likely.
+        sigma: Range of both standard deviations in px.
+
+    Raises:
+        ConfigError: A size is even or a range is not one.
+
+    Reference:
+        Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
+    """
+
+    def __init__(
+        self, kernel_sizes: Sequence[int] = KERNEL_SIZES, sigma: Sequence[float] = (0.2, 3.0)
+    ) -> None:
+        self.kernel_sizes = check_sizes(kernel_sizes)
+        self.sigma = check_range("sigma", sigma, 0.01)
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Draw kernel_size, sigma_x, sigma_y and angle."""
+        size = draw_size(generator, self.kernel_sizes)
+        return {"kernel_size": size, **draw_shape(generator, self.sigma, isotropic=False)}
+
+    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
+        """Blur."""
+        del target
+        sigma = draw["sigma_x"], draw["sigma_y"]
+        return convolve(image, gaussian(draw["kernel_size"], sigma, draw["angle"]))
+
+
+build = AnisotropicBlur

@@ -1,0 +1,147 @@
+"""The manual of the degradation family.
+
+A degradation is a file here (or a module of your own) that defines
+
+    build(**options) -> Degradation
+
+It draws all its random choices first, as plain JSON that is stored with the sample, and applies
+them afterwards as a pure function of image, draw and target: the same draw renders every level of
+a pyramid and replays bit for bit. A preset in `configs/degradations/` says which operations follow
+each other; an operation is written there as `name: {option: value}`.
+
+The contract tests find a new member by themselves.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairgen.errors import ConfigError
+
+# An image: [H, W, 3], RGB, float32. Black is 0 and white 1; filters may overshoot a little, and
+# whatever needs the range clips.
+Image = NDArray[np.float32]
+# What an operation has drawn: JSON, and nothing else.
+Draw = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the chain is going.
+
+    Attributes:
+        level: N of the 1/N that is rendered; 1 in the part that all levels share.
+        size: (height, width) of the low-resolution image of that level; of the HR crop in the
+            shared part.
+    """
+
+    level: int
+    size: tuple[int, int]
+
+
+class Degradation(Protocol):
+    """One operation, or a composition of them."""
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Make every random choice."""
+
+    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
+        """Return the degraded image; `image` stays as it is.
+
+        The same bytes for the same arguments, wherever and however often it is called.
+        """
+
+
+def uniform(generator: np.random.Generator, bounds: tuple[float, float]) -> float:
+    """Draw from [low, high)."""
+    low, high = bounds
+    return float(low + (high - low) * generator.random())
+
+
+def draw_name(generator: np.random.Generator, probabilities: Mapping[str, float]) -> str:
+    """Draw one of the names."""
+    place, point = 0.0, generator.random()
+    for name, probability in probabilities.items():
+        place += probability
+        if point < place:
+            return name
+    # Rounding may leave the sum below 1.
+    return next(reversed(probabilities))
+
+
+def draw_field_seed(generator: np.random.Generator) -> int:
+    """Draw the seed of a noise field, below 2^53 so that every JSON reader keeps it."""
+    return int(generator.integers(2**53))
+
+
+def field_generator(field_seed: int, level: int) -> np.random.Generator:
+    """Return the generator of a noise field; every level of a pyramid has its own."""
+    return np.random.Generator(np.random.Philox(key=[field_seed, level]))
+
+
+def check_range(
+    name: str, bounds: Sequence[float], lowest: float = 0.0, highest: float = math.inf
+) -> tuple[float, float]:
+    """Return `bounds` as (low, high).
+
+    Raises:
+        ConfigError: It is not two finite numbers, lowest <= low <= high <= highest.
+    """
+    fine = (
+        isinstance(bounds, Sequence)
+        and not isinstance(bounds, str)
+        and len(bounds) == 2
+        and all(isinstance(bound, int | float) and math.isfinite(bound) for bound in bounds)
+        and lowest <= bounds[0] <= bounds[1] <= highest
+    )
+    if not fine:
+        limit = f" and at most {highest:g}" if math.isfinite(highest) else ""
+        raise ConfigError(
+            f"{name} must be [low, high], two numbers of at least {lowest:g}{limit}, "
+            f"got {bounds!r}."
+        )
+    return float(bounds[0]), float(bounds[1])
+
+
+def check_probability(name: str, value: float) -> float:
+    """Return `value`.
+
+    Raises:
+        ConfigError: It is not a number in [0, 1].
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"{name} must be a probability in [0, 1], got {value!r}.")
+    return float(value)
+
+
+def check_choices(name: str, values: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return `values`.
+
+    Raises:
+        ConfigError: They are none, or one is not known.
+    """
+    if isinstance(values, str) or not values or any(value not in known for value in values):
+        raise ConfigError(f"{name} must be some of {', '.join(known)}, got {values!r}.")
+    return tuple(values)
+
+
+def check_probabilities(given: Mapping[str, float]) -> dict[str, float]:
+    """Return the probabilities of names, those of 0 left out.
+
+    Raises:
+        ConfigError: One is not in [0, 1], or they do not sum to 1.
+    """
+    probabilities = {name: check_probability(name, value) for name, value in given.items()}
+    if abs(sum(probabilities.values()) - 1) > 1e-6:
+        told = " + ".join(f"{name} {value:g}" for name, value in probabilities.items())
+        raise ConfigError(f"Probabilities must sum to 1, got {told or 'none'}.")
+    return {name: value for name, value in probabilities.items() if value > 0}
+
+
+def draw_quality(generator: np.random.Generator, quality: tuple[float, float]) -> int:
+    """Draw a codec's quality, a whole number; both ends belong to the range."""
+    return int(generator.integers(int(quality[0]), int(quality[1]) + 1))

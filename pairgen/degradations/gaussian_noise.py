@@ -1,0 +1,55 @@
+"""Additive Gaussian noise, in colour or gray."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pairgen.degradations.base import (
+    Draw,
+    Image,
+    Target,
+    check_probability,
+    check_range,
+    draw_field_seed,
+    field_generator,
+    uniform,
+)
+
+
+class GaussianNoise:
+    """Add white Gaussian noise and clip to [0, 1].
+
+    Args:
+        sigma: Range of the standard deviation, in levels of 8 bits.
+        gray_probability: How often the three channels share one field.
+
+    Raises:
+        ConfigError: A value is out of range.
+
+    Reference:
+        Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
+    """
+
+    def __init__(self, sigma: Sequence[float] = (1.0, 30.0), gray_probability: float = 0.4) -> None:
+        self.sigma = check_range("sigma", sigma, 0, 255)
+        self.gray_probability = check_probability("gray_probability", gray_probability)
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Draw sigma, gray and the seed of the field."""
+        return {
+            "sigma": uniform(generator, self.sigma),
+            "gray": bool(generator.random() < self.gray_probability),
+            "field_seed": draw_field_seed(generator),
+        }
+
+    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
+        """Add the field of this level."""
+        shape = (*image.shape[:2], 1 if draw["gray"] else 3)
+        generator = field_generator(draw["field_seed"], target.level)
+        noise = generator.standard_normal(shape, np.float32)
+        noise *= np.float32(draw["sigma"] / 255)
+        noisy = image + noise
+        return noisy.clip(0, 1, out=noisy)
+
+
+build = GaussianNoise

@@ -1,0 +1,46 @@
+"""Blur by a round Gaussian."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pairgen.degradations._blur import KERNEL_SIZES, check_sizes, draw_size
+from pairgen.degradations._convolve import separable
+from pairgen.degradations.base import Draw, Image, Target, check_range, uniform
+
+
+class IsotropicBlur:
+    """Blur by a Gaussian that is as wide as it is high.
+
+    Args:
+        kernel_sizes: Odd sizes of the kernel in px, equally likely.
+        sigma: Range of the standard deviation in px.
+
+    Raises:
+        ConfigError: A size is even or a range is not one.
+
+    Reference:
+        Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
+    """
+
+    def __init__(
+        self, kernel_sizes: Sequence[int] = KERNEL_SIZES, sigma: Sequence[float] = (0.2, 3.0)
+    ) -> None:
+        self.kernel_sizes = check_sizes(kernel_sizes)
+        self.sigma = check_range("sigma", sigma, 0.01)
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Draw kernel_size and sigma."""
+        size = draw_size(generator, self.kernel_sizes)
+        return {"kernel_size": size, "sigma": uniform(generator, self.sigma)}
+
+    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
+        """Blur; the kernel is the product of two one-dimensional ones."""
+        del target
+        axis = np.arange(draw["kernel_size"]) - draw["kernel_size"] // 2
+        weights = np.exp(-0.5 * (axis / draw["sigma"]) ** 2)
+        weights /= weights.sum()
+        return separable(image, weights, weights)
+
+
+build = IsotropicBlur

@@ -1,0 +1,35 @@
+"""Lossy WebP compression by a real codec."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from pairgen.degradations._codec import through_codec
+from pairgen.degradations.base import Draw, Image, Target, check_range, draw_quality
+
+
+class WebP:
+    """Compress by libwebp.
+
+    Args:
+        quality: Lowest and highest, whole numbers in [1, 100], equally likely.
+
+    Raises:
+        ConfigError: The range is not one.
+    """
+
+    def __init__(self, quality: Sequence[int] = (30, 95)) -> None:
+        self.quality = check_range("quality", quality, 1, 100)
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Draw quality."""
+        return {"quality": draw_quality(generator, self.quality)}
+
+    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
+        """Compress and decompress."""
+        del target
+        return through_codec(image, ".webp", [cv2.IMWRITE_WEBP_QUALITY, draw["quality"]])
+
+
+build = WebP

@@ -1,0 +1,114 @@
+"""Presets of degradations, and the levels of a pyramid rendered from one draw.
+
+A preset has two chains. `shared` runs once, at the size of HR. `levels` runs once for every 1/N,
+always from the same recorded numbers: sizes follow the level, and each level has noise fields of
+its own. So a level does not depend on which others are rendered beside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairgen.config import check_keys, did_you_mean, packaged_configs, read_yaml
+from pairgen.degradations._codec import from_levels, to_levels
+from pairgen.degradations.base import Draw, Target
+from pairgen.degradations.chain import Chain
+from pairgen.errors import ConfigError
+
+KEYS = ("shared", "levels")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What happens to an image.
+
+    Attributes:
+        name: Of the preset, or of the user's file.
+        recipe: As written, for the plan.
+        shared: Once a sample.
+        levels: Once a level; it ends at the level's size.
+    """
+
+    name: str
+    recipe: Mapping[str, Any]
+    shared: Chain
+    levels: Chain
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Make every random choice of a sample."""
+        return {"shared": self.shared.draw(generator), "levels": self.levels.draw(generator)}
+
+
+def preset_names() -> list[str]:
+    """Return the names of the packaged presets."""
+    return sorted(path.stem for path in (packaged_configs() / "degradations").glob("*.yaml"))
+
+
+def find_preset(preset: str) -> Preset:
+    """Read a preset: a YAML file, or a name looked up in ./configs, then in the package.
+
+    Raises:
+        ConfigError: There is none, or it is wrong; the message names the file.
+    """
+    if preset.endswith((".yaml", ".yml")):
+        return read_preset(Path(preset).expanduser())
+    for folder in (Path("configs/degradations"), packaged_configs() / "degradations"):
+        if (folder / f"{preset}.yaml").is_file():
+            return read_preset(folder / f"{preset}.yaml")
+    known = preset_names()
+    raise ConfigError(
+        f"There is no degradation preset {preset!r}{did_you_mean(preset, known)}: "
+        f"give one of {', '.join(known)}, or a .yaml file."
+    )
+
+
+def read_preset(path: Path) -> Preset:
+    """Read one file.
+
+    Raises:
+        ConfigError: It cannot be read, or an operation in it cannot be built.
+    """
+    recipe = read_yaml(path)
+    check_keys(recipe, KEYS, str(path))
+    try:
+        chains = {key: Chain(recipe.get(key) or ()) for key in KEYS}
+    except ConfigError as error:
+        raise ConfigError(f"The preset {path} is wrong: {error}") from None
+    if not chains["levels"].operations:
+        raise ConfigError(f"The preset {path} needs operations under `levels`.")
+    return Preset(name=path.stem, recipe=recipe, **chains)
+
+
+def render(
+    preset: Preset, image: NDArray[np.uint8], draw: Draw, levels: Sequence[int]
+) -> dict[int, NDArray[np.uint8]]:
+    """Return LR at 1/N for each N of `levels`, [H / N, W / N, 3] uint8.
+
+    Args:
+        preset: As drawn from.
+        image: HR, [H, W, 3]; H and W are multiples of every level.
+        draw: Of this sample.
+        levels: In any order.
+
+    Raises:
+        ConfigError: A size is no multiple of a level, or the preset does not end at its size.
+    """
+    height, width = image.shape[:2]
+    first = preset.shared.apply(from_levels(image), draw["shared"], Target(1, (height, width)))
+    rendered = {}
+    for level in levels:
+        if height % level or width % level:
+            raise ConfigError(f"An image of {width} x {height} px has no level 1/{level}.")
+        target = Target(level, (height // level, width // level))
+        found = preset.levels.apply(first, draw["levels"], target)
+        if found.shape[:2] != target.size:
+            raise ConfigError(
+                f"The preset {preset.name} ends at {found.shape[1]} x {found.shape[0]} px, not at "
+                f"{target.size[1]} x {target.size[0]}: end `levels` with resize_to_target."
+            )
+        rendered[level] = to_levels(found)
+    return rendered

@@ -1,0 +1,191 @@
+"""Operations one by one against the reference implementation of each."""
+
+import io
+import math
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from pairgen import plugins
+from pairgen.degradations._convolve import convolve
+from pairgen.degradations._kernels import gaussian, plateau, sinc
+from pairgen.degradations._resample import resample
+from pairgen.degradations.base import Target, field_generator
+from tests.degradations.oracle import basicsr
+from tests.degradations.pictures import make_picture
+from tests.degradations.reference import quantiles
+
+TARGET = Target(level=4, size=(24, 20))
+LEVEL = 1 / 255
+
+
+def planes(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
+
+
+def channels_last(tensor: torch.Tensor) -> np.ndarray:
+    return tensor[0].permute(1, 2, 0).numpy()
+
+
+def filtered(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Return what basicsr's filter2D makes of an image."""
+    weights = torch.from_numpy(kernel).float()[None]
+    return channels_last(basicsr("utils/img_process_util").filter2D(planes(image), weights))
+
+
+@pytest.mark.parametrize("size", [3, 7, 11, 13, 21])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda k: gaussian(k, (0.4, 2.7), 0.9),
+        lambda k: sinc(k, 1.2),
+        lambda k: plateau(k, (3, 1), -0.3, 1.5),
+    ],
+)
+def test_convolution_is_basicsrs_whatever_way_is_taken(size, make):
+    image, kernel = make_picture(), make(size)
+    np.testing.assert_allclose(convolve(image, kernel), filtered(image, kernel), atol=1e-5)
+
+
+def test_the_round_blur_is_the_separable_gaussian():
+    image, blur = make_picture(), plugins.build("degradations", "isotropic_blur")
+    for size, sigma in ((7, 0.2), (13, 1.1), (21, 3.0)):
+        found = blur.apply(image, {"kernel_size": size, "sigma": sigma}, TARGET)
+        expected = filtered(image, gaussian(size, (sigma, sigma), 0))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["area", "bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(24, 20), (37, 61), (96, 80), (144, 120), (1, 1)])
+def test_resampling_is_torchs(mode, size):
+    image = make_picture()
+    options = {} if mode == "area" else {"align_corners": False}
+    expected = channels_last(F.interpolate(planes(image), size, mode=mode, **options))
+    np.testing.assert_allclose(resample(image, size, mode), expected, atol=2e-5)
+
+
+def test_antialiased_bicubic_is_pillows():
+    image = make_picture()
+    expected = Image.fromarray((image * 255).round().astype(np.uint8)).resize((20, 24), 3)
+    found = resample(image, (24, 20), "bicubic-antialias").clip(0, 1) * 255
+    assert np.abs(found - np.asarray(expected, np.float32)).max() <= 1.01
+
+
+def test_lanczos_is_opencvs():
+    image = make_picture()
+    expected = cv2.resize(image, (61, 37), interpolation=cv2.INTER_LANCZOS4)
+    np.testing.assert_array_equal(resample(image, (37, 61), "lanczos"), expected)
+
+
+def test_a_factor_rounds_the_size_down_and_may_be_of_the_target():
+    image, resize = make_picture(97, 81), plugins.build("degradations", "resize")
+    assert resize.apply(image, {"factor": 0.5, "mode": "area"}, TARGET).shape == (48, 40, 3)
+    of_target = plugins.build("degradations", "resize", of_target=True, factor=(0.3, 1.2))
+    assert of_target.apply(image, {"factor": 1.2, "mode": "area"}, TARGET).shape == (28, 24, 3)
+    assert of_target.apply(image, {"factor": 0.01, "mode": "area"}, TARGET).shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_gaussian_noise_is_its_field_times_sigma(gray):
+    flat, noise = (
+        np.full((400, 400, 3), 0.5, np.float32),
+        plugins.build("degradations", "gaussian_noise"),
+    )
+    draw = {"sigma": 12.0, "gray": gray, "field_seed": 5}
+    added = noise.apply(flat, draw, TARGET) - flat
+    field = field_generator(5, 4).standard_normal((400, 400, 1 if gray else 3), np.float32)
+    np.testing.assert_allclose(added, np.broadcast_to(field, flat.shape) * 12 / 255, atol=1e-6)
+    assert added.std() * 255 == pytest.approx(12, rel=0.01)
+    assert added.mean() * 255 == pytest.approx(0, abs=0.1)
+    correlation = np.corrcoef(added[..., 0].ravel(), added[..., 2].ravel())[0, 1]
+    assert correlation == pytest.approx(float(gray), abs=0.02)
+
+
+def test_every_level_has_its_own_field_and_the_same_draw_the_same():
+    flat, noise = (
+        np.full((64, 64, 3), 0.5, np.float32),
+        plugins.build("degradations", "gaussian_noise"),
+    )
+    draw = noise.draw(np.random.default_rng(0))
+    fields = [noise.apply(flat, draw, Target(level, (8, 8))) - flat for level in (2, 4, 4)]
+    np.testing.assert_array_equal(fields[1], fields[2])
+    assert abs(np.corrcoef(fields[0].ravel(), fields[1].ravel())[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("gray", [0, 1])
+def test_poisson_noise_is_basicsrs_when_the_counts_are_the_same(monkeypatch, gray):
+    image, scale = make_picture(), 1.7
+    given = []
+
+    def counts(rate):
+        given.append(rate)
+        drawn = quantiles(rate.permute(0, 2, 3, 1)[0].numpy(), field_generator(9, 4))
+        return torch.from_numpy(drawn).permute(2, 0, 1)[None].float()
+
+    oracle = basicsr("data/degradations")
+    monkeypatch.setattr(torch, "poisson", counts)
+    if gray:
+        # The published code draws a gray and a coloured field and keeps one.
+        expected = oracle.generate_poisson_noise_pt(planes(image), scale, torch.ones(1))
+    else:
+        expected = oracle.generate_poisson_noise_pt(planes(image), scale, 0)
+    expected = channels_last(planes(image) + expected).clip(0, 1)
+    noise = plugins.build("degradations", "poisson_noise")
+    found = noise.apply(image, {"scale": scale, "gray": bool(gray), "field_seed": 9}, TARGET)
+    assert given
+    # A count may differ where float32 rounds its rate in another way.
+    assert np.mean(np.abs(found - expected) > 1e-5) < 1e-3
+
+
+def test_poisson_noise_has_the_variance_of_counts():
+    flat = np.full((500, 500, 3), 102 / 255, np.float32)
+    flat[:16, :16, 0] = (np.arange(256) / 255).reshape(16, 16)
+    noise = plugins.build("degradations", "poisson_noise")
+    added = noise.apply(flat, {"scale": 1.0, "gray": False, "field_seed": 3}, TARGET) - flat
+    # 256 values: white is 256 counts, so the variance is the brightness over 256.
+    assert added[20:].var() == pytest.approx(0.4 / 256, rel=0.02)
+
+
+@pytest.mark.parametrize("quality", [1, 30, 75, 100])
+def test_jpeg_is_the_codec_that_pillow_has(quality):
+    image, jpeg = make_picture(), plugins.build("degradations", "jpeg")
+    found = jpeg.apply(image, {"quality": quality}, TARGET)
+    buffer = io.BytesIO()
+    Image.fromarray((image * 255).round().astype(np.uint8)).save(
+        buffer, "JPEG", quality=quality, subsampling="4:2:0"
+    )
+    expected = np.asarray(Image.open(buffer), np.float32) / 255
+    # The two may use another inverse transform of the same libjpeg.
+    assert np.abs(found - expected).max() <= 3 * LEVEL
+    assert np.abs(found - expected).mean() <= 0.1 * LEVEL
+
+
+def test_webp_gets_worse_with_lower_quality():
+    image, webp = make_picture(), plugins.build("degradations", "webp")
+    errors = [
+        float(np.square(webp.apply(image, {"quality": quality}, TARGET) - image).mean())
+        for quality in (10, 50, 95)
+    ]
+    assert errors == sorted(errors, reverse=True)
+    assert -10 * math.log10(errors[2]) > 26
+
+
+def test_what_overshoots_is_clipped_before_a_codec():
+    image, jpeg = make_picture(), plugins.build("degradations", "jpeg")
+    beyond = image * 1.4 - 0.2
+    np.testing.assert_array_equal(
+        jpeg.apply(beyond, {"quality": 90}, TARGET),
+        jpeg.apply(beyond.clip(0, 1), {"quality": 90}, TARGET),
+    )
+
+
+def test_unsharp_masking_is_basicsrs():
+    image, sharpen = make_picture(), plugins.build("degradations", "unsharp_mask")
+    found = sharpen.apply(image, sharpen.draw(np.random.default_rng(0)), TARGET)
+    oracle = basicsr("utils/img_process_util")
+    for expected in (oracle.usm_sharp(image), channels_last(oracle.USMSharp()(planes(image)))):
+        np.testing.assert_allclose(found, expected, atol=1e-3)

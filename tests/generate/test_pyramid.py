@@ -1,0 +1,201 @@
+"""Presets and levels: the published chain to one level of 8 bits, and what a level depends on."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from pairgen.errors import ConfigError
+from pairgen.generate.pyramid import Preset, find_preset, preset_names, read_preset, render
+from tests.degradations.pictures import make_picture
+from tests.degradations.reference import render_reference
+
+PUBLISHED = ("realesrgan", "realesrgan-light", "osediff")
+
+
+def levels_of(picture: np.ndarray) -> np.ndarray:
+    return (picture * 255).round().astype(np.uint8)
+
+
+def generator(number: int) -> np.random.Generator:
+    return np.random.default_rng([5, number])
+
+
+def write(path, text: str) -> Preset:
+    path.write_text(text)
+    return read_preset(path)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_20_draws_are_the_published_chain_to_one_level(name):
+    preset, image = find_preset(name), levels_of(make_picture(128, 96))
+    differences = []
+    for number in range(20):
+        draw = json.loads(json.dumps(preset.draw(generator(number))))
+        for level, picture in render(preset, image, draw, (2, 4, 8)).items():
+            differences.append(np.abs(picture - render_reference(image, draw, level)))
+    largest = np.array([difference.max() for difference in differences])
+    # Where float32 rounds to the other of two levels, a codec's coefficient or the peak of the
+    # Poisson counts may fall to the other side too. With Real-ESRGAN's figures it never happens
+    # here; with the others in a few of 60.
+    assert (largest > 1).sum() <= {"realesrgan": 0}.get(name, 5)
+    assert largest.max() <= 12
+    assert np.mean([difference.mean() for difference in differences]) < 0.1
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_level_does_not_depend_on_the_others(name):
+    preset, image = find_preset(name), levels_of(make_picture(64, 96))
+    draw = preset.draw(generator(1))
+    alone, together = render(preset, image, draw, (4,)), render(preset, image, draw, (8, 2, 4))
+    assert alone[4].tobytes() == together[4].tobytes()
+    assert {n: picture.shape for n, picture in together.items()} == {
+        2: (32, 48, 3),
+        4: (16, 24, 3),
+        8: (8, 12, 3),
+    }
+
+
+def walk(draw, path=()):
+    """Yield (path of names, value) of every number and word in a draw."""
+    if isinstance(draw, dict):
+        for key, value in draw.items():
+            yield from walk(value, (*path, key))
+    elif isinstance(draw, list):
+        for value in draw:
+            yield from walk(value, path)
+    else:
+        yield path, draw
+
+
+def test_drawn_parameters_are_distributed_as_published():
+    preset = find_preset("realesrgan")
+    draws = [preset.draw(generator(number)) for number in range(10_000)]
+    first = [draw["shared"]["operations"] for draw in draws]
+    second = [draw["levels"]["operations"] for draw in draws]
+
+    def uniform(values, low, high):
+        assert len(values) > 100
+        p = scipy.stats.kstest(values, scipy.stats.uniform(low, high - low).cdf).pvalue
+        assert p > 1e-4, (low, high, p)
+
+    def share(flags, expected):
+        assert scipy.stats.binomtest(int(sum(flags)), len(flags), expected).pvalue > 1e-4
+
+    blurs = [operations[1]["one_of"] for operations in first]
+    for choice, expected in enumerate((0.1, 0.405, 0.225, 0.108, 0.027, 0.108, 0.027)):
+        share([blur["choice"] == choice for blur in blurs], expected)
+    sizes = np.array(
+        [next(b for k, b in blur.items() if k != "choice")["kernel_size"] for blur in blurs]
+    )
+    counts = np.unique(sizes, return_counts=True)
+    assert counts[0].tolist() == [7, 9, 11, 13, 15, 17, 19, 21]
+    assert scipy.stats.chisquare(counts[1]).pvalue > 1e-4
+    uniform([b["isotropic_blur"]["sigma"] for b in blurs if b["choice"] == 1], 0.2, 3)
+    for key in ("sigma_x", "sigma_y"):
+        uniform([b["anisotropic_blur"][key] for b in blurs if b["choice"] == 2], 0.2, 3)
+    uniform([b["anisotropic_blur"]["angle"] for b in blurs if b["choice"] == 2], -np.pi, np.pi)
+    betas = [b["generalized_blur"]["beta"] for b in blurs if b["choice"] in (3, 4)]
+    share([beta < 1 for beta in betas], 0.5)
+    uniform([beta for beta in betas if beta < 1], 0.5, 1)
+    uniform([beta for beta in betas if beta > 1], 1, 4)
+    sincs = [b["sinc_filter"] for b in blurs if b["choice"] == 0]
+    uniform([s["cutoff"] for s in sincs if s["kernel_size"] < 13], np.pi / 3, np.pi)
+    uniform([s["cutoff"] for s in sincs if s["kernel_size"] >= 13], np.pi / 5, np.pi)
+
+    for operations, place, (up, down, keep), (low, high) in (
+        (first, 2, (0.2, 0.7, 0.1), (0.15, 1.5)),
+        (second, 1, (0.3, 0.4, 0.3), (0.3, 1.2)),
+    ):
+        factors = np.array([each[place]["resize"]["factor"] for each in operations])
+        for flags, expected in ((factors > 1, up), (factors < 1, down), (factors == 1, keep)):
+            share(flags, expected)
+        uniform(factors[factors > 1], 1, high)
+        uniform(factors[factors < 1], low, 1)
+        modes = [each[place]["resize"]["mode"] for each in operations]
+        for mode in ("area", "bilinear", "bicubic"):
+            share([each == mode for each in modes], 1 / 3)
+
+    for operations, place, sigma, scale in (
+        (first, 3, (1, 30), (0.05, 3)),
+        (second, 2, (1, 25), (0.05, 2.5)),
+    ):
+        noises = [each[place]["one_of"] for each in operations]
+        gaussian = [n["gaussian_noise"] for n in noises if n["choice"] == 0]
+        poisson = [n["poisson_noise"] for n in noises if n["choice"] == 1]
+        share([n["choice"] == 0 for n in noises], 0.5)
+        share([n["gray"] for n in (*gaussian, *poisson)], 0.4)
+        uniform([n["sigma"] for n in gaussian], *sigma)
+        uniform([n["scale"] for n in poisson], *scale)
+
+    qualities = [operations[4]["jpeg"]["quality"] for operations in first]
+    values, counts = np.unique(qualities, return_counts=True)
+    assert values.tolist() == list(range(30, 96))
+    assert scipy.stats.chisquare(counts).pvalue > 1e-4
+    share([operations[0]["maybe"]["applied"] for operations in second], 0.8)
+    share([operations[3]["shuffled"]["order"] == [0, 1] for operations in second], 0.5)
+    finals = [
+        operations[3]["shuffled"]["groups"][0]["operations"][1]["maybe"] for operations in second
+    ]
+    share([final["applied"] for final in finals], 0.8)
+    cutoffs = [f["operations"][0]["sinc_filter"]["cutoff"] for f in finals if f["applied"]]
+    uniform(cutoffs, np.pi / 3, np.pi)
+
+
+def test_osediff_records_the_way_back_and_leaves_lr_small():
+    preset = find_preset("osediff")
+    draw = preset.draw(generator(0))
+    assert draw["levels"]["operations"][-1]["resize_back"]["mode"] in (
+        "area",
+        "bilinear",
+        "bicubic",
+    )
+    assert not any("unsharp_mask" in each for each in draw["shared"]["operations"])
+
+
+def test_bicubic_goes_straight_from_hr():
+    preset, image = find_preset("bicubic"), levels_of(make_picture(64, 64))
+    draw = preset.draw(generator(0))
+    assert [path[-1] for path, _ in walk(draw)] == ["mode"]
+    assert render(preset, image, draw, (16,))[16].shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stages: []", r"Unknown key 'stages'"),
+        ("levels: []", "needs operations under `levels`"),
+        ("levels: [{jpg: {}}]", r"no degradation 'jpg' \(did you mean 'jpeg'\?\)"),
+        ("levels: [{jpeg: {qualty: [3, 4]}}]", r"no option 'qualty' \(did you mean 'quality'\?\)"),
+        ("levels: [{jpeg: {quality: [90, 30]}}]", r"quality must be \[low, high\]"),
+        ("levels: [{jpeg: {}, webp: {}}]", "written as name"),
+        ("levels: {jpeg: {}}", "Operations are a list"),
+        ("levels: [{jpeg: 3}]", "options of 'jpeg'"),
+        ("levels: [{one_of: {choices: [{probability: 0.4, jpeg: {}}]}}]", "must sum to 1"),
+        ("levels: [{one_of: {choices: [{jpeg: {}}]}}]", "A choice is"),
+        ("levels: [{maybe: {probability: 2}}]", "probability in"),
+        ("levels: [{isotropic_blur: {kernel_sizes: [8]}}]", "odd whole numbers"),
+        ("levels: [{resize: {modes: [cubic]}}]", "modes must be some of"),
+        ("levels: [{resize: {factor: [2, 3]}}]", "around 1"),
+        ("levels: [{shuffled: {groups: [[jpeg]], in_order: [1]}}]", "in_order"),
+    ],
+)
+def test_a_wrong_preset_is_one_sentence_that_names_the_file(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        write(tmp_path / "own.yaml", text)
+    assert "own.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_preset_gets_a_suggestion():
+    with pytest.raises(ConfigError, match=r"did you mean 'bicubic'"):
+        find_preset("bicubc")
+
+
+def test_a_preset_that_ends_elsewhere_is_refused(tmp_path):
+    preset, image = write(tmp_path / "own.yaml", "levels: [jpeg]"), levels_of(make_picture(64, 64))
+    with pytest.raises(ConfigError, match="ends at 64 x 64 px, not at 16 x 16"):
+        render(preset, image, preset.draw(generator(0)), (4,))
+    with pytest.raises(ConfigError, match="has no level 1/7"):
+        render(preset, image, preset.draw(generator(0)), (7,))
