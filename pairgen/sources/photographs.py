@@ -1,0 +1,146 @@
+"""One image file to RGB: what is accepted, and the rule by which each kind is turned.
+
+| kind | rule |
+|---|---|
+| JPEG, PNG, WebP, TIFF, BMP | read by their content, whatever the name says |
+| EXIF orientation | applied |
+| ICC profile | converted to sRGB, relative colorimetric; one that cannot be read is ignored |
+| gray, 1 bit, palette | the same value in R, G and B; the palette's colours |
+| 16 bits | gray: divided by 257; colour: the upper 8 bits |
+| CMYK, YCbCr, Lab | by the profile, else by Pillow's formula |
+| transparent | laid on white |
+| animated, several pages | refused, but for the pictures of a phone's JPEG (MPO): the first |
+| floating point | refused: its white is unknown |
+"""
+
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+# 16,384 x 16,384 px are 0.8 GB when decoded.
+MAX_PIXELS = 2**28
+_DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I")
+# Of EXIF, those that turn the picture on its side.
+_ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
+
+
+class UnusableImageError(Exception):
+    """Why an image cannot be used: the reason that goes into the list of the rejected."""
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """Width and height in px, as seen after the EXIF orientation."""
+
+    width: int
+    height: int
+
+
+def read_size(data: bytes) -> ImageSize:
+    """Read the size from the header, without decoding.
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+    """
+    with _opened(data) as image:
+        width, height = image.size
+        if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+            width, height = height, width
+        return ImageSize(width, height)
+
+
+def decode_rgb(data: bytes) -> NDArray[np.uint8]:
+    """Decode an image by the rules above: [H, W, 3].
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+    """
+    with _opened(data) as image:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        profile = image.info.get("icc_profile")
+        return np.asarray(_to_rgb(upright, profile), np.uint8)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """Open an image; every way in which that and what follows fails is one reason."""
+    if not data:
+        raise UnusableImageError("empty file")
+    # Pillow warns of odd tags and of large pictures; here a picture is used or has a reason.
+    with (
+        warnings.catch_warnings(action="ignore"),
+        _reasons(),
+        Image.open(io.BytesIO(data), formats=FORMATS) as image,
+    ):
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise UnusableImageError(f"too large: {width} x {height} px")
+        num_frames = getattr(image, "n_frames", 1)
+        if num_frames > 1 and image.format != "MPO":
+            raise UnusableImageError(f"{num_frames} frames or pages")
+        if image.mode == "F":
+            raise UnusableImageError("floating point")
+        yield image
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Turn what Pillow raises into a reason."""
+    try:
+        yield
+    except UnidentifiedImageError:
+        raise UnusableImageError(f"no {', '.join(FORMATS)} image") from None
+    except Image.DecompressionBombError:
+        raise UnusableImageError("too large") from None
+    # What Pillow's decoders raise on broken files, its authors do not list.
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        struct.error,
+        KeyError,
+        IndexError,
+    ) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UnusableImageError(f"cannot be decoded: {reason}") from None
+
+
+def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if image.mode in _DEEP_GRAY:
+        levels = np.rint(np.asarray(image, np.float64).clip(0, 65535) / 257).astype(np.uint8)
+        image = Image.fromarray(levels)
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image).convert("RGB")
+    if profile and image.mode in ("RGB", "L", "CMYK"):
+        image = _to_srgb(image, profile)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert by the profile; one that does not fit the image changes nothing."""
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    assert converted is not None
+    return converted
