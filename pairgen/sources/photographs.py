@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
-# 16,384 x 16,384 px are 0.8 GB when decoded.
-MAX_PIXELS = 2**28
+# More than any camera takes; decoding as many asks for 0.9 GB.
+MAX_PIXELS = 2**27
 _DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I")
 # Of EXIF, those that turn the picture on its side.
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
