@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,13 +45,13 @@ class ImageSize:
     height: int
 
 
-def read_size(data: bytes) -> ImageSize:
-    """Read the size from the header, without decoding.
+def read_size(file: BinaryIO) -> ImageSize:
+    """Read the size from the header of an open file, without decoding.
 
     Raises:
         UnusableImageError: The image cannot be used.
     """
-    with _opened(data) as image:
+    with _opened(file) as image:
         width, height = image.size
         if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
             width, height = height, width
@@ -63,7 +64,7 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
     Raises:
         UnusableImageError: The image cannot be used.
     """
-    with _opened(data) as image:
+    with _opened(io.BytesIO(data)) as image:
         image.load()
         upright = ImageOps.exif_transpose(image)
         profile = image.info.get("icc_profile")
@@ -71,15 +72,16 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     """Open an image; every way in which that and what follows fails is one reason."""
-    if not data:
+    if not file.read(1):
         raise UnusableImageError("empty file")
+    file.seek(0)
     # Pillow warns of odd tags and of large pictures; here a picture is used or has a reason.
     with (
         warnings.catch_warnings(action="ignore"),
         _reasons(),
-        Image.open(io.BytesIO(data), formats=FORMATS) as image,
+        Image.open(file, formats=FORMATS) as image,
     ):
         width, height = image.size
         if width * height > MAX_PIXELS:

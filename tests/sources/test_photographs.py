@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pairgen.sources.photographs import ImageSize, UnusableImageError, decode_rgb, read_size
+from pairgen.sources import photographs
+from pairgen.sources.photographs import ImageSize, UnusableImageError, decode_rgb
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def read_size(data: bytes) -> ImageSize:
+    return photographs.read_size(io.BytesIO(data))
 
 
 def gradient(height: int = 20, width: int = 30) -> np.ndarray:

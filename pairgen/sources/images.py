@@ -1,0 +1,161 @@
+"""The images of a dataset: headers read once, what can be used written into one Arrow file.
+
+A worker maps that file and reads only its range. How many samples an image gives is known from its
+size alone, so every slot is numbered before any image is decoded.
+"""
+
+import bisect
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pairgen.errors import ConfigError
+from pairgen.sources.image_files import ImageFile
+from pairgen.sources.photographs import ImageSize, UnusableImageError, read_size
+
+BATCH_ROWS = 1_000
+SCHEMA = pa.schema(
+    [
+        ("name", pa.large_string()),
+        ("container", pa.large_string()),
+        ("kind", pa.string()),
+        ("place", pa.int64()),
+        ("num_bytes", pa.int64()),
+        ("column", pa.string()),
+        ("caption", pa.large_string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("first_slot", pa.int64()),
+        ("num_slots", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """An accepted image.
+
+    Attributes:
+        file: Where its bytes lie.
+        size: From its header, as seen after the EXIF orientation.
+        first_slot: Its first slot.
+        num_slots: How many samples it gives.
+    """
+
+    file: ImageFile
+    size: ImageSize
+    first_slot: int
+    num_slots: int
+
+
+@dataclass
+class ImageSummary:
+    """What was read.
+
+    Attributes:
+        sha256: Of name, bytes, size and caption of the accepted images in order, hex. Where the
+            files lie is not part of it.
+        num_accepted: Images that can be used.
+        num_slots: Samples they give.
+        rejected: Refused images: name and reason.
+    """
+
+    sha256: str = ""
+    num_accepted: int = 0
+    num_slots: int = 0
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+
+def collect_images(
+    files: Iterator[ImageFile],
+    target: Path,
+    count_slots: Callable[[ImageSize], int],
+    on_image: Callable[[], None] = lambda: None,
+) -> ImageSummary:
+    """Read every header and write the accepted images to the Arrow file `target`.
+
+    Args:
+        files: From `find_images`.
+        target: Where the Arrow IPC file is written.
+        count_slots: Returns how many samples an image of a size gives, at least 1.
+
+            Raises UnusableImageError with the reason when it gives none.
+        on_image: Called after each image.
+
+    Raises:
+        ConfigError: No image was accepted.
+    """
+    summary, digest = ImageSummary(), hashlib.sha256()
+    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        rows: list[dict[str, Any]] = []
+        for file in files:
+            on_image()
+            try:
+                with file.open() as opened:
+                    size = read_size(opened)
+                num_slots = count_slots(size)
+            except UnusableImageError as error:
+                summary.rejected.append({"image": file.name, "reason": str(error)})
+                continue
+            except OSError as error:
+                reason = error.strerror or str(error)
+                summary.rejected.append({"image": file.name, "reason": reason})
+                continue
+            told = [file.name, file.num_bytes, size.width, size.height, file.caption]
+            digest.update(json.dumps(told, ensure_ascii=False).encode() + b"\n")
+            rows.append(
+                {
+                    **asdict(file),
+                    **asdict(size),
+                    "first_slot": summary.num_slots,
+                    "num_slots": num_slots,
+                }
+            )
+            summary.num_accepted += 1
+            summary.num_slots += num_slots
+            if len(rows) == BATCH_ROWS:
+                writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+                rows = []
+        writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+    if summary.num_accepted == 0:
+        why = ""
+        if summary.rejected:
+            first = summary.rejected[0]
+            why = f", the first, {first['image']}, because: {first['reason']}"
+        raise ConfigError(f"No image can be used: {len(summary.rejected)} refused{why}.")
+    summary.sha256 = digest.hexdigest()
+    return summary
+
+
+class PlannedImages:
+    """The Arrow file, mapped; images are found by slot.
+
+    Args:
+        path: Written by `collect_images`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with pa.memory_map(str(path)) as source:
+            self._table = pa.ipc.open_file(source).read_all()
+        self._first_slots = self._table.column("first_slot").to_numpy()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, row: int) -> PlannedImage:
+        (found,) = self._table.slice(row, 1).to_pylist()
+        return PlannedImage(
+            file=ImageFile(**{each.name: found[each.name] for each in fields(ImageFile)}),
+            size=ImageSize(found["width"], found["height"]),
+            first_slot=found["first_slot"],
+            num_slots=found["num_slots"],
+        )
+
+    def row_of(self, slot: int) -> int:
+        """Return the row of the image that a slot is cut from."""
+        return bisect.bisect_right(self._first_slots, slot) - 1
