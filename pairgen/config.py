@@ -17,7 +17,7 @@ from pairgen.errors import ConfigError
 
 # Read from the working directory when no --config is given.
 PROJECT_FILE = "pairgen.yaml"
-COMMANDS = ("ode", "sample")
+COMMANDS = ("ode", "sample", "degrade")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -30,6 +30,11 @@ def packaged_configs() -> Path:
     """Return the folder of packaged configs: inside the wheel, or beside a checkout's package."""
     inside = Path(__file__).parent / "configs"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+def packaged_assets() -> Path:
+    """Return the folder of packaged weights and pictures."""
+    return Path(__file__).parent / "assets"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -14,12 +14,16 @@ from pairgen.errors import ConfigError
 
 # Name of the map (seed, index) -> noise, stored with every sample. It changes when the map does.
 NOISE_GENERATOR = "numpy-philox4x64-ziggurat-f32"
+# Name of the map (seed, index) -> crop and draw of a degradation.
+DRAW_GENERATOR = "numpy-philox4x64"
 
 
 class Stream(IntEnum):
     """What a draw is for. Streams of one sample never overlap."""
 
     NOISE = 0
+    CROP = 1
+    DEGRADATION = 2
 
 
 def generator_for(seed: int, index: int, stream: Stream) -> np.random.Generator:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.api.dataset_run import RunResult
+from pairgen.api.degrade_run import run_degrade
 from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
 from pairgen.api.sample_run import Samples, run_sample
@@ -19,8 +20,10 @@ from pairgen.types import Manifest
 __all__ = [
     "RunResult",
     "Samples",
+    "degrade",
     "ode",
     "repair",
+    "run_degrade",
     "run_ode",
     "run_repair",
     "run_sample",
@@ -46,6 +49,24 @@ def ode(**options: Any) -> Manifest:
         PairgenError: The run cannot go on; finished shards stay.
     """
     return run_ode(options).manifest
+
+
+def degrade(**options: Any) -> Manifest:
+    """Turn photographs into (HR, LR at 1/N) shards; continue what is there.
+
+    Args:
+        **options: The fields of `pairgen.generate.degrade_config.DegradeConfig`, the same names as
+            the flags of `pairgen degrade`. Options that are not given come from the plan of the
+            folder `out` when it has one.
+
+    Returns:
+        The manifest. `manifest.complete` is False after Ctrl-C.
+
+    Raises:
+        ConfigError: An option, a file or the folder is wrong; nothing was written.
+        PairgenError: The run cannot go on; finished shards stay.
+    """
+    return run_degrade(options).manifest
 
 
 def sample(**options: Any) -> Samples:

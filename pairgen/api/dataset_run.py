@@ -1,14 +1,15 @@
 """What every command that makes a dataset shares: the checks of its folder, and the run itself."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pairgen.errors import ConfigError
-from pairgen.generate.ode_config import OdeConfig
 from pairgen.generate.plan import check_continues
 from pairgen.generate.progress import Progress
-from pairgen.generate.run import run_missing
+from pairgen.generate.run import RunOptions, run_missing
 from pairgen.report.card import render_card
 from pairgen.shards import layout
 from pairgen.shards.manifest import has_plan, scan
@@ -34,6 +35,19 @@ class RunResult:
     store_url: str
     interrupted: bool
     too_many_rejected: bool
+
+
+@contextmanager
+def spooled_input(store: Store, name: str) -> Iterator[Path]:
+    """Give a path for a list of inputs; dropped, and an empty folder with it, when it fails."""
+    spooled = store.spool(name)
+    try:
+        yield spooled
+    except BaseException:
+        store.drop(spooled)
+        if not has_plan(store):
+            store.prune()
+        raise
 
 
 def check_folder(store: Store) -> None:
@@ -66,13 +80,13 @@ def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
         say(f"The set will mix ways of computing: from now on {', '.join(changed)}.")
 
 
-def make_dataset(store: Store, plan: Plan, config: OdeConfig) -> RunResult:
+def make_dataset(store: Store, plan: Plan, options: RunOptions) -> RunResult:
     """Make what is missing and leave the dataset card."""
     before = scan(store, plan)
     num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)
     progress = Progress(plan.num_samples, num_before)
     try:
-        manifest, interrupted = run_missing(store, plan, before, config, progress)
+        manifest, interrupted = run_missing(store, plan, before, options, progress)
     finally:
         progress.close()
     store.put_bytes(layout.CARD, render_card(manifest).encode("utf-8"))
@@ -82,5 +96,5 @@ def make_dataset(store: Store, plan: Plan, config: OdeConfig) -> RunResult:
         manifest=manifest,
         store_url=store.url,
         interrupted=interrupted,
-        too_many_rejected=num_refused > config.max_rejected * num_tried,
+        too_many_rejected=num_refused > options.max_rejected * num_tried,
     )

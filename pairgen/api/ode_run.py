@@ -12,6 +12,7 @@ from pairgen.api.dataset_run import (
     check_same_plan,
     log,
     make_dataset,
+    spooled_input,
 )
 from pairgen.config import PROJECT_FILE
 from pairgen.errors import ConfigError
@@ -95,24 +96,18 @@ def _read_prompts_and_write_plan(
     make_ode_plan(config, model, description, {"sha256": "", "num_inputs": 1})
     entries = read_prompts(path, config.column)
     refuse = refuse_long_prompts(config, model) if config.long_prompts == "reject" else None
-    spooled = store.spool("prompts.arrow")
-    try:
+    with spooled_input(store, "prompts.arrow") as spooled:
         summary = collect_prompts(entries, spooled, refuse)
         plan = make_ode_plan(config, model, description, prompt_source(path.name, summary))
         if old is not None:
             check_same_plan(store, old, plan, say)
-    except BaseException:
-        store.drop(spooled)
-        if not has_plan(store):
-            store.prune()
-        raise
-    num_pairs = plan.num_samples // len(config.cfg)
-    reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with other noise"
-    say(
-        f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
-        f"{summary.num_blank:,} blank lines skipped, {len(summary.rejected):,} refused."
-    )
-    store.put_file(spooled, layout.PROMPTS)
+        num_pairs = plan.num_samples // len(config.cfg)
+        reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with other noise"
+        say(
+            f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
+            f"{summary.num_blank:,} blank lines skipped, {len(summary.rejected):,} refused."
+        )
+        store.put_file(spooled, layout.PROMPTS)
     if summary.rejected:
         store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
     write_plan(store, plan)

@@ -5,6 +5,7 @@ import sys
 import click
 
 import pairgen
+from pairgen.cli.degrade import degrade
 from pairgen.cli.demo import demo
 from pairgen.cli.ode import ode
 from pairgen.cli.repair import repair
@@ -26,7 +27,7 @@ def cli() -> None:
     """  # noqa: D301
 
 
-for command in (ode, sample, verify, repair, demo):
+for command in (ode, degrade, sample, verify, repair, demo):
     cli.add_command(command)
 
 

@@ -1,6 +1,5 @@
 """`pairgen ode`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ from pairgen.cli.options import (
     pin_threads,
     sampler_options,
 )
+from pairgen.cli.result import print_result
 from pairgen.config import merge_config
-
-EXIT_TOO_MANY_REJECTED = 3
-EXIT_INTERRUPTED = 130
 
 
 @click.command()
@@ -88,32 +85,3 @@ def ode(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None
         click.echo(message, err=True)
 
     print_result(run_ode(merged, say))
-
-
-def print_result(result: Any) -> None:
-    """Print the summary of a run and where to look next; exit with its code."""
-    manifest = result.manifest
-    lines = [
-        f"{manifest.num_samples:,} of {manifest.plan.num_samples:,} samples in "
-        f"{len(manifest.receipts):,} of {manifest.plan.num_shards:,} shards, "
-        f"{manifest.num_bytes / 1e6:,.1f} MB: {result.store_url}"
-    ]
-    if manifest.num_failed:
-        lines.append(f"{manifest.num_failed:,} slots failed; their receipts say why.")
-    if result.interrupted:
-        lines.append("Stopped. Run the same command again to continue.")
-    else:
-        lines.append(f"Next: pairgen verify {result.store_url}")
-    click.echo("\n".join(lines))
-    if result.interrupted:
-        sys.exit(EXIT_INTERRUPTED)
-    if result.too_many_rejected:
-        click.echo(
-            f"Error: {manifest.plan.source['num_rejected']:,} prompts were refused "
-            f"(__meta__/rejected/ says why) and {manifest.num_failed:,} slots failed, more than "
-            "--max-rejected allows.",
-            err=True,
-        )
-        sys.exit(EXIT_TOO_MANY_REJECTED)
-    if not manifest.complete:
-        sys.exit(1)

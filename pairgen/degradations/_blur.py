@@ -37,7 +37,7 @@ def check_beta(beta: Sequence[float]) -> tuple[float, float]:
 
 def draw_size(generator: np.random.Generator, sizes: Sequence[int]) -> int:
     """Draw one of the sizes."""
-    return int(sizes[generator.integers(len(sizes))])
+    return int(sizes[int(generator.integers(len(sizes)))])
 
 
 def draw_shape(

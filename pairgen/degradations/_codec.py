@@ -17,8 +17,8 @@ def through_codec(image: Image, extension: str, options: list[int]) -> Image:
     # OpenCV's codecs take BGR.
     levels = cv2.cvtColor(to_levels(image), cv2.COLOR_RGB2BGR)
     encoded = cv2.imencode(extension, levels, options)[1]
-    decoded = cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return from_levels(np.asarray(decoded, np.uint8))
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+    return from_levels(np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8))
 
 
 def to_levels(image: Image) -> np.ndarray:

@@ -29,8 +29,6 @@ def resample(image: Image, size: tuple[int, int], mode: str) -> Image:
         resized = cv2.resize(image, (size[1], size[0]), interpolation=_OPENCV[mode])
         return np.asarray(resized, np.float32)
     planes = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
-    if mode == "area":
-        resized = F.interpolate(planes, size, mode="area")
-    else:
-        resized = F.interpolate(planes, size, mode="bicubic", antialias=True)
-    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
+    options = {"mode": "area"} if mode == "area" else {"mode": "bicubic", "antialias": True}
+    found = F.interpolate(planes, size, **options)
+    return np.ascontiguousarray(found[0].permute(1, 2, 0).numpy())

@@ -70,7 +70,7 @@ def draw_name(generator: np.random.Generator, probabilities: Mapping[str, float]
         if point < place:
             return name
     # Rounding may leave the sum below 1.
-    return next(reversed(probabilities))
+    return list(probabilities)[-1]
 
 
 def draw_field_seed(generator: np.random.Generator) -> int:

@@ -182,11 +182,12 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
     there, asked = old.identity(), new.identity()
     different = []
     if there["source"] != asked["source"]:
+        inputs = {"ode": "prompts", "degrade": "images"}[new.kind]
         different.append(
-            f"prompts (there {old.source['num_inputs']:,} of {old.source['name']}, "
+            f"{inputs} (there {old.source['num_inputs']:,} of {old.source['name']}, "
             f"asked {new.source['num_inputs']:,} of {new.source['name']} with other content)"
         )
-    if there["teacher"] != asked["teacher"] and old.teacher["name"] != new.teacher["name"]:
+    if there["teacher"] != asked["teacher"] and old.teacher.get("name") != new.teacher.get("name"):
         different.append(f"model (there {old.teacher['name']}, asked {new.teacher['name']})")
     else:
         different += _differences(there["teacher"], asked["teacher"], "teacher")

@@ -22,7 +22,7 @@ class Progress:
     """Counts what executors report and prints it.
 
     Args:
-        num_planned: Slots in the dataset.
+        num_planned: Slots in the dataset; 0 when nobody knows.
         num_before: Slots that were done before this run.
         unit: What a slot is called.
         stream: Where lines go.
@@ -112,6 +112,8 @@ class Progress:
         percent = 100 * num_done / max(self.num_planned, 1)
         left = (self.num_planned - num_done) / self.mean_rate if self.mean_rate > 0 else None
         eta = "?" if left is None else format_seconds(left)
+        if self.num_planned == 0:
+            return f"{num_done:,} {self.unit}, {self.rate:.2f}/s now, {self.mean_rate:.2f}/s mean"
         at_work = f", {len(self.workers)} at work" if self.workers else ""
         return (
             f"{num_done:,} of {self.num_planned:,} {self.unit} ({percent:.1f} %), "

@@ -75,12 +75,22 @@ def read_preset(path: Path) -> Preset:
     recipe = read_yaml(path)
     check_keys(recipe, KEYS, str(path))
     try:
-        chains = {key: Chain(recipe.get(key) or ()) for key in KEYS}
+        preset = make_preset(path.stem, recipe)
     except ConfigError as error:
         raise ConfigError(f"The preset {path} is wrong: {error}") from None
-    if not chains["levels"].operations:
+    if not preset.levels.operations:
         raise ConfigError(f"The preset {path} needs operations under `levels`.")
-    return Preset(name=path.stem, recipe=recipe, **chains)
+    return preset
+
+
+def make_preset(name: str, recipe: Mapping[str, Any]) -> Preset:
+    """Build a preset from what a file or a plan holds.
+
+    Raises:
+        ConfigError: An operation cannot be built.
+    """
+    chains = {key: Chain(recipe.get(key) or ()) for key in KEYS}
+    return Preset(name=name, recipe=recipe, **chains)
 
 
 def render(

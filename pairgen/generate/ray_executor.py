@@ -61,7 +61,7 @@ class ShardActor:
         self.lock = threading.Lock()
 
     def load(self) -> str:
-        """Load the teacher; return where that happened.
+        """Load what makes the samples; return where that happened.
 
         It is not done in `__init__`, where an error would look like a dead actor.
         """
@@ -70,7 +70,7 @@ class ShardActor:
                 self.worker = Worker(self.job)
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         return (
-            f"pid {os.getpid()} on {socket.gethostname()}, device {self.worker.device}, "
+            f"pid {os.getpid()} on {socket.gethostname()}, device {self.worker.maker.device}, "
             f"CUDA_VISIBLE_DEVICES={visible}"
         )
 

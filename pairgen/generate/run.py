@@ -7,18 +7,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import Protocol
 
 from pairgen.errors import ConfigError
 from pairgen.generate.executor import Events, run_serial
-from pairgen.generate.ode_config import OdeConfig
 from pairgen.generate.worker import Job
 from pairgen.shards.manifest import scan, write_manifest
 from pairgen.shards.store import LocalStore, Store
 from pairgen.types import Manifest, Plan
 
 
+class RunOptions(Protocol):
+    """Where tasks run; every command that makes a dataset has these options."""
+
+    @property
+    def executor(self) -> str: ...  # noqa: D102
+    @property
+    def num_workers(self) -> int: ...  # noqa: D102
+    @property
+    def gpus_per_worker(self) -> float: ...  # noqa: D102
+    @property
+    def address(self) -> str: ...  # noqa: D102
+    @property
+    def max_rejected(self) -> float: ...  # noqa: D102
+
+
 def run_missing(
-    store: Store, plan: Plan, before: Manifest, config: OdeConfig, events: Events
+    store: Store, plan: Plan, before: Manifest, options: RunOptions, events: Events
 ) -> tuple[Manifest, bool]:
     """Make the missing shards and return the new manifest, and whether the user interrupted.
 
@@ -26,7 +41,7 @@ def run_missing(
         store: The dataset folder, its plan written.
         plan: The plan.
         before: The manifest as scanned before.
-        config: Says which executor and how many workers.
+        options: Say which executor and how many workers.
         events: Told what happens.
 
     Raises:
@@ -40,27 +55,27 @@ def run_missing(
     job = Job(plan=plan.to_dict(), store_url=store.url)
     with stop_on_signal(events) as stop:
         try:
-            if choose_executor(config) == "serial":
+            if choose_executor(options) == "serial":
                 run_serial(job, before.missing, events, stop)
             else:
                 ray_executor = _import_ray_executor()
-                options = ray_executor.RayOptions(
-                    num_workers=config.num_workers,
-                    gpus_per_worker=config.gpus_per_worker,
-                    address=config.address,
+                ray_options = ray_executor.RayOptions(
+                    num_workers=options.num_workers,
+                    gpus_per_worker=options.gpus_per_worker,
+                    address=options.address,
                 )
-                ray_executor.run_ray(job, before.missing, events, stop, options)
+                ray_executor.run_ray(job, before.missing, events, stop, ray_options)
         finally:
             manifest = scan(store, plan)
             write_manifest(store, manifest)
     return manifest, stop.is_set()
 
 
-def choose_executor(config: OdeConfig) -> str:
+def choose_executor(options: RunOptions) -> str:
     """Resolve `auto`: ray when RAY_ADDRESS is set or more than one GPU is seen, else serial."""
-    if config.executor != "auto":
-        return config.executor
-    if os.environ.get("RAY_ADDRESS") or config.address:
+    if options.executor != "auto":
+        return options.executor
+    if os.environ.get("RAY_ADDRESS") or options.address:
         return "ray"
     import torch
 
@@ -89,10 +104,10 @@ def stop_on_signal(events: Events) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def check_executor(config: OdeConfig) -> None:
+def check_executor(options: RunOptions) -> None:
     """Raise ConfigError if the executor cannot be had; called before anything is written."""
-    if choose_executor(config) == "ray":
-        _import_ray_executor().check_reachable(config.address)
+    if choose_executor(options) == "ray":
+        _import_ray_executor().check_reachable(options.address)
 
 
 def _import_ray_executor() -> ModuleType:

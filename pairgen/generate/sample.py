@@ -13,10 +13,11 @@ import torch
 import pairgen
 from pairgen.errors import PairgenError
 from pairgen.generate.decode import decode_pictures
+from pairgen.generate.machine import device_name, versions
+from pairgen.generate.ode_maker import MODULES, build_teacher, grid_of
 from pairgen.generate.pairs import make_samples
 from pairgen.generate.progress import Progress
 from pairgen.generate.sample_config import SAMPLER_OPTIONS, SampleConfig
-from pairgen.generate.worker import build_teacher, device_name, grid_of, versions
 from pairgen.shards.slots import slot_at
 from pairgen.types import Facts, FailedSlot, Plan, Sample
 
@@ -106,5 +107,5 @@ def run_facts(
         },
         "teacher": {"name": plan.teacher["name"], "identity": dict(plan.teacher["identity"])},
         "noise_generator": plan.recipe["noise_generator"],
-        "made": {"device": device_name(device), "versions": versions()},
+        "made": {"device": device_name(device), "versions": versions(MODULES)},
     }

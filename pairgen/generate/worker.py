@@ -1,37 +1,27 @@
-"""A worker: loads the teacher once, then turns tasks into published shards.
+"""A worker: turns tasks into published shards, of whatever kind the plan is.
 
-It does not know where it runs: the serial executor holds one, a Ray actor holds one.
+It does not know where it runs: the serial executor holds one, a Ray actor holds one. Nor does it
+know how a sample is made: its maker does.
 """
 
 import hashlib
-import platform
+import importlib
 import socket
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-import pairgen
-from pairgen import plugins
-from pairgen.errors import OutOfDeviceMemoryError, TeacherLoadError
-from pairgen.generate.pairs import TORCH_DTYPES, make_samples
-from pairgen.sampling.grid import Grid, make_grid
-from pairgen.sampling.parameterization import Schedule
-from pairgen.shards import layout
+from pairgen.generate.machine import versions
 from pairgen.shards.index import encode_index, index_row
 from pairgen.shards.manifest import read_receipt
 from pairgen.shards.publish import ShardContestedError, publish
-from pairgen.shards.slots import slot_at
-from pairgen.shards.store import open_store
+from pairgen.shards.store import Store, open_store
 from pairgen.shards.writer import ShardWriter
-from pairgen.sources.prompts import open_prompts, prompt_rows
-from pairgen.teachers.base import Teacher
 from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask
 
 # Batches that may wait for the writing thread; more would only hold memory.
@@ -51,35 +41,45 @@ class Job:
     store_url: str
 
 
-def grid_of(plan: Plan, schedule: Schedule) -> Grid:
-    """Return the grid that the plan's recipe asks for."""
-    recipe = plan.recipe
-    return make_grid(
-        schedule, recipe["spacing"], recipe["steps"], recipe["end"], recipe["trajectory"]
-    )
+class Maker(Protocol):
+    """Makes the samples of one kind of dataset; what it loads stays loaded from task to task.
+
+    Attributes:
+        device: Name of what it computes on.
+        modules: Whose versions can change bits.
+    """
+
+    device: str
+    modules: Sequence[str]
+
+    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
+        """Yield the results of a shard in order, in lists of any length."""
+
+
+# Kind of a plan to the module of its maker: `build(plan, store)`. Loaded when needed.
+MAKERS = {"ode": "pairgen.generate.ode_maker", "degrade": "pairgen.generate.degrade_maker"}
+
+
+def open_maker(plan: Plan, store: Store) -> Maker:
+    """Load what makes the samples of a plan."""
+    maker: Maker = importlib.import_module(MAKERS[plan.kind]).build(plan, store)
+    return maker
 
 
 class Worker:
-    """One teacher on one device.
+    """One maker, and the store that its shards go to.
 
     Raises:
-        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
+        PairgenError: The maker cannot be loaded.
     """
 
     def __init__(self, job: Job) -> None:
         self.plan = Plan.from_dict(job.plan)
         self.store = open_store(job.store_url)
-        execution = self.plan.execution
         # Thread counts change bits at small batches, so every worker has the planned one, also
         # while it loads.
-        torch.set_num_threads(execution["cpu_threads"])
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.teacher = build_teacher(self.plan, self.device)
-        if execution["compile"]:
-            self.teacher.compile()
-        self.grid = grid_of(self.plan, self.teacher.schedule)
-        with self.store.local(layout.PROMPTS) as path:
-            self.prompts = open_prompts(path)
+        torch.set_num_threads(self.plan.execution["cpu_threads"])
+        self.maker = open_maker(self.plan, self.store)
 
     def run(self, task: ShardTask, on_samples: Callable[[int], None] = lambda _: None) -> Receipt:
         """Make, write and publish one shard; return the receipt that stands for it.
@@ -120,8 +120,7 @@ class Worker:
             with ShardWriter(spooled) as writer, ThreadPoolExecutor(1) as thread:
                 unwritten: deque[Future[None]] = deque()
                 num_done = 0
-                prompts = self._prompts_of(task)
-                for results in make_samples(self.teacher, self.plan, task, prompts, self.grid):
+                for results in self.maker.make(task):
                     if len(unwritten) == MAX_UNWRITTEN_BATCHES:
                         unwritten.popleft().result()
                     unwritten.append(thread.submit(write, results))
@@ -147,72 +146,12 @@ class Worker:
         )
         return publish(self.store, task, spooled, index, receipt)
 
-    def _prompts_of(self, task: ShardTask) -> dict[int, str]:
-        """Read the prompts of a task, and only those."""
-        first, last = (slot_at(self.plan, index) for index in (task.start, task.stop - 1))
-        return prompt_rows(self.prompts, first.pair_index, last.pair_index + 1)
-
     def _made(self, seconds: float) -> dict[str, Any]:
         """Return how this worker's bits come about."""
         return {
             **self.plan.execution,
-            "device": device_name(self.device),
+            "device": self.maker.device,
             "host": socket.gethostname(),
             "seconds": round(seconds, 3),
-            "versions": versions(),
+            "versions": versions(self.maker.modules),
         }
-
-
-def device_name(device: torch.device) -> str:
-    """Return the model of the GPU, or the machine type of the CPU."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu {platform.machine()}"
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what can change bits."""
-    loaded = [name for name in ("diffusers", "transformers") if name in sys.modules]
-    return {
-        "pairgen": pairgen.__version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "numpy", *loaded)},
-    }
-
-
-def build_teacher(plan: Plan, device: torch.device) -> Teacher:
-    """Load the planned teacher; refuse other weights under the same name.
-
-    Raises:
-        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
-        OutOfDeviceMemoryError: They do not fit.
-    """
-    teacher = plan.teacher
-    options = {"location": teacher["location"], **teacher["options"]}
-    found = plugins.call("teachers", teacher["module"], "describe", **options).identity
-    different = sorted(
-        key
-        for key in {*found, *teacher["identity"]}
-        if found.get(key) != teacher["identity"].get(key)
-    )
-    if different:
-        raise TeacherLoadError(
-            f"The weights at {teacher['location']} on {socket.gethostname()} are not those of the "
-            f"plan: {', '.join(different)} differ."
-        )
-    dtype = plan.execution["dtype"]
-    try:
-        built: Teacher = plugins.build(
-            "teachers",
-            teacher["module"],
-            device=device,
-            dtype=TORCH_DTYPES[dtype],
-            negative_prompt=plan.recipe["negative_prompt"],
-            **options,
-        )
-    except torch.OutOfMemoryError:
-        raise OutOfDeviceMemoryError(
-            f"The teacher {teacher['name']!r} in {dtype} does not fit into the memory of "
-            f"{device_name(device)}: free it, or take a smaller dtype."
-        ) from None
-    return built

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from pairgen.shards.receipt_check import find_mixes
-from pairgen.types import Manifest, Receipt, canonical_json
+from pairgen.types import Manifest, Plan, Receipt, canonical_json
 
 # As the hub writes them: the class of a set is the first whose bound it stays under.
 SIZES = (
@@ -31,6 +31,24 @@ ABOUT = {
     "path.npy": "states of the trajectory at the stored times, noise first",
     "txt_emb.npy": "prompt embedding",
     "pooled_emb.npy": "pooled prompt embedding",
+    "png": "HR, a crop of the photograph",
+    "webp": "HR, a crop of the photograph, lossless",
+    "jpg": "HR, a crop of the photograph, JPEG of quality 95",
+    **{f"lr{level}.png": f"LR at 1/{level}" for level in (2, 4, 8, 16)},
+}
+
+# By kind of dataset: its name, what a sample is, and the members that the example shows.
+KINDS = {
+    "ode": (
+        "ODE pairs of",
+        "Each sample is a prompt, the noise a diffusion model started from, and the latent its "
+        "ODE\nsampler reached. Made with pairgen.\n",
+    ),
+    "degrade": (
+        "Degraded photographs:",
+        "Each sample is a crop of a photograph and what one draw of a degradation made of it, at "
+        "every\nlevel. The draw stands in `json` under `draw`. Made with pairgen.\n",
+    ),
 }
 
 USAGE = """\
@@ -42,7 +60,7 @@ from glob import glob
 import webdataset as wds
 
 for sample in wds.WebDataset(sorted(glob("train/*.tar")), shardshuffle=False).decode():
-    print(sample["__key__"], sample["txt"], sample["latent.npy"].shape)
+    print(sample["__key__"], sorted(sample))
 ```
 
 ```python
@@ -58,7 +76,7 @@ Both from this folder. The files are plain tars, sorted, with the members of a k
 ```
 pairgen verify DIR    # exit code 0 when every byte and number is right
 pairgen repair DIR    # makes bad or missing shards again
-pairgen ode --out DIR # continues where the run stopped
+pairgen KIND --out DIR # continues where the run stopped
 ```
 """
 
@@ -72,9 +90,10 @@ from the numbers in `json` and the latent's shape and dtype; `noise_crc32` prove
 def render_card(manifest: Manifest) -> str:
     """Return the card: front matter and Markdown."""
     plan = manifest.plan
-    teacher = str(plan.teacher.get("name") or plan.teacher["module"])
+    title, about = KINDS[plan.kind]
+    title = f"{title} {_subject(plan)}"
     front = {
-        "pretty_name": f"ODE pairs of {teacher}",
+        "pretty_name": title,
         "tags": ["pairgen", "webdataset", "diffusion", "distillation"],
         "size_categories": [_size_category(manifest.num_samples)],
         "configs": [
@@ -83,24 +102,52 @@ def render_card(manifest: Manifest) -> str:
     }
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
-        f"# ODE pairs of {teacher}\n",
-        "Each sample is a prompt, the noise a diffusion model started from, and the latent its "
-        "ODE\nsampler reached. Made with pairgen.\n",
+        f"# {title}\n",
+        about,
         _table(("", ""), [*_what(manifest), *_counts(manifest)]),
         "## Members\n",
         f"A sample's key is its number, nine digits. JSON keys: {_json_keys(plan.members)}.\n",
         _table(("member", "content", "dtype", "shape"), _members(plan.members)),
-        *([] if "noise.npy" in plan.members else [NOISE_FROM_SEED]),
+        *([NOISE_FROM_SEED] if plan.recipe.get("noise") == "seed" else []),
         "## How it was made\n",
         _table(("", ""), _made(manifest.receipts)),
-        USAGE,
+        USAGE.replace("KIND", plan.kind),
     ]
     return "\n".join(parts)
 
 
+def _subject(plan: Plan) -> str:
+    """Return what the title names: the teacher, or the preset."""
+    if plan.kind == "degrade":
+        return str(plan.recipe["degradation"])
+    return str(plan.teacher.get("name") or plan.teacher["module"])
+
+
 def _what(manifest: Manifest) -> list[tuple[str, Any]]:
-    plan, recipe = manifest.plan, manifest.plan.recipe
-    rows: list[tuple[str, Any]] = [
+    plan = manifest.plan
+    rows = _what_degraded(plan) if plan.kind == "degrade" else _what_sampled(plan)
+    return [(name, value) for name, value in rows if value not in ("", (), [], {}, None)]
+
+
+def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
+    recipe = plan.recipe
+    return [
+        ("degradation", recipe["degradation"]),
+        ("levels", ", ".join(f"1/{level}" for level in recipe["levels"])),
+        ("HR", f"{recipe['crop']} px, {recipe['crops']} crops, {recipe['hr_format']}"),
+        ("least sharpness", recipe["min_sharpness"] or None),
+        ("operations, once a sample", canonical_json(recipe["operations"].get("shared"))),
+        ("operations, once a level", canonical_json(recipe["operations"]["levels"])),
+        ("seed", plan.seed),
+        ("generator", recipe["generator"]),
+        ("images", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a folder')}"),
+        ("fingerprint", plan.fingerprint()),
+    ]
+
+
+def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:
+    recipe = plan.recipe
+    return [
         ("teacher", plan.teacher.get("name") or plan.teacher["module"]),
         ("weights", _public_name(plan.teacher.get("location", ""))),
         *((f"teacher {name}", value) for name, value in plan.teacher["identity"].items()),
@@ -115,7 +162,6 @@ def _what(manifest: Manifest) -> list[tuple[str, Any]]:
         ("prompts", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a file')}"),
         ("fingerprint", plan.fingerprint()),
     ]
-    return [(name, value) for name, value in rows if value not in ("", (), [], {}, None)]
 
 
 def _public_name(location: str) -> str:
@@ -130,7 +176,10 @@ def _counts(manifest: Manifest) -> list[tuple[str, Any]]:
         ("shards", f"{len(manifest.receipts):,} of {plan.num_shards:,} planned"),
         ("size", f"{manifest.num_bytes:,} bytes"),
         ("failed samples", f"{manifest.num_failed:,}"),
-        ("rejected prompts", f"{plan.source.get('num_rejected', 0):,}"),
+        (
+            f"rejected {'images' if plan.kind == 'degrade' else 'prompts'}",
+            f"{plan.source.get('num_rejected', 0):,}",
+        ),
         ("blank lines skipped", f"{plan.source.get('num_blank', 0):,}"),
     ]
 
@@ -150,6 +199,8 @@ def _made(receipts: Iterable[Receipt]) -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     mixes = find_mixes(receipts)
     for name in ("device", "dtype", "batch_size", "cpu_threads", "compile", "versions"):
+        if name not in receipts[0].made:
+            continue
         if name in mixes:
             rows.append((f"{name} (mixed)", "; ".join(mixes[name])))
         else:

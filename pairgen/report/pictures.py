@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pairgen.generate.decode import decode_pictures
-from pairgen.generate.worker import build_teacher
+from pairgen.generate.ode_maker import build_teacher
 from pairgen.shards import layout
 from pairgen.shards.reader import map_file, read_samples
 from pairgen.shards.store import Store

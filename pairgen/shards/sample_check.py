@@ -4,17 +4,19 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.shards.planned import Planned
 from pairgen.shards.reader import StoredSample
 from pairgen.shards.report import Tally
-from pairgen.shards.slots import Slot, slot_facts
+from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.types import Plan, Sample, sample_key
+
+PICTURES = ("png", "jpg", "webp")
 
 
 class SampleCheck:
     """Knows what the plan says of every sample, and the JSON types of the first one it saw."""
 
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
         self._members = set(plan.members)
         self._fact_keys = set(plan.members["json"]["keys"])
         self._arrays = {
@@ -22,15 +24,19 @@ class SampleCheck:
             for extension, spec in plan.members.items()
             if extension.endswith("npy")
         }
+        self._pictures = {
+            extension: tuple(spec["shape"])
+            for extension, spec in plan.members.items()
+            if extension.rpartition(".")[2] in PICTURES
+        }
         self._types: dict[str, type] = {}
 
-    def check(self, stored: StoredSample, slot: Slot, prompt: str | None, tally: Tally) -> Sample:
+    def check(self, stored: StoredSample, planned: Planned, tally: Tally) -> Sample:
         """Return the sample with the members that could be decoded and are as planned.
 
         Args:
             stored: Where it lies.
-            slot: The slot that its key names.
-            prompt: The planned text; None when it is not known.
+            planned: What its slot says of it.
             tally: Told what is wrong.
         """
         found = set(stored.members)
@@ -49,23 +55,23 @@ class SampleCheck:
                 tally.add("unreadable", f"{extension} cannot be read", stored.key, str(error))
                 continue
             if extension == "json":
-                facts = self._checked_facts(value, slot, tally)
+                facts = self._checked_facts(value, planned, tally)
+            elif extension in self._pictures:
+                if self._is_planned_picture(extension, value, stored.key, tally):
+                    fields[extension] = value
             elif extension in self._arrays:
-                if self._is_planned_array(extension, value, slot, tally):
+                if self._is_planned_array(extension, value, stored.key, tally):
                     fields[extension] = value
             else:
                 fields[extension] = value
         text = fields.get("txt")
-        if prompt is not None and text is not None and text != prompt:
-            subject = "txt is not the prompt of its row"
-            tally.add("prompt", subject, stored.key, f"{_short(text)}, not {_short(prompt)}")
-        return Sample(index=slot.index, fields=fields, facts=facts)
+        if planned.text is not None and text is not None and text != planned.text:
+            subject = "txt is not that of its input"
+            tally.add("prompt", subject, stored.key, f"{_short(text)}, not {_short(planned.text)}")
+        return Sample(index=planned.index, fields=fields, facts=facts)
 
-    def _is_planned_array(
-        self, extension: str, array: np.ndarray, slot: Slot, tally: Tally
-    ) -> bool:
+    def _is_planned_array(self, extension: str, array: np.ndarray, key: str, tally: Tally) -> bool:
         dtype, shape = self._arrays[extension]
-        key = sample_key(slot.index)
         if array.dtype != dtype:
             subject = f"{extension} is not {dtype}"
             tally.add("dtype", subject, key, f"it is {array.dtype}")
@@ -78,9 +84,21 @@ class SampleCheck:
             return False
         return array.dtype == dtype and array.shape == shape
 
-    def _checked_facts(self, value: Any, slot: Slot, tally: Tally) -> dict[str, Any]:
+    def _is_planned_picture(self, extension: str, data: bytes, key: str, tally: Tally) -> bool:
+        try:
+            shape = decode_rgb(data).shape
+        except UnusableImageError as error:
+            tally.add("unreadable", f"{extension} cannot be read", key, str(error))
+            return False
+        if shape != self._pictures[extension]:
+            subject = f"{extension} has not the shape {list(self._pictures[extension])}"
+            tally.add("shape", subject, key, f"it has {list(shape)}")
+            return False
+        return True
+
+    def _checked_facts(self, value: Any, planned: Planned, tally: Tally) -> dict[str, Any]:
         """Check the `json` member; return it, empty when it is no object."""
-        key = sample_key(slot.index)
+        key, facts = sample_key(planned.index), planned.facts
         if not isinstance(value, dict):
             tally.add("unreadable", "json is not an object", key)
             return {}
@@ -90,20 +108,19 @@ class SampleCheck:
         ):
             if names:
                 tally.add("json keys", words, key, ", ".join(sorted(names)))
-        planned = slot_facts(self._plan, slot)
         if not self._types and value.keys() == self._fact_keys:
             # Hub loaders type a set by its first samples; these types must hold to the end.
             self._types = {name: type(fact) for name, fact in value.items()}
         for name in sorted(self._fact_keys & value.keys()):
             fact = value[name]
             # The plan's own type first: one bad first sample must not blame all the others.
-            expected = type(planned[name]) if name in planned else self._types.get(name)
+            expected = type(facts[name]) if name in facts else self._types.get(name)
             if expected is not None and type(fact) is not expected:
                 subject = f"json {name} is not always {expected.__name__}"
                 tally.add("json type", subject, key, f"{_short(fact)} is {type(fact).__name__}")
-            elif name in planned and fact != planned[name]:
+            elif name in facts and fact != facts[name]:
                 subject = f"json {name} is not the slot's"
-                tally.add("facts", subject, key, f"{_short(fact)}, not {_short(planned[name])}")
+                tally.add("facts", subject, key, f"{_short(fact)}, not {_short(facts[name])}")
         return value
 
 

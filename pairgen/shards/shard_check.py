@@ -1,6 +1,7 @@
 """Check one shard: its bytes, its samples, its slots, its index."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from pairgen.errors import CorruptShardError
 from pairgen.shards import layout
 from pairgen.shards.index import decode_index, index_row
 from pairgen.shards.noise_audit import NoiseAudit
+from pairgen.shards.planned import Planned, PlannedInputs
 from pairgen.shards.reader import (
     DuplicateKeyError,
     StoredSample,
@@ -20,7 +22,6 @@ from pairgen.shards.report import Problem, Tally
 from pairgen.shards.sample_check import SampleCheck
 from pairgen.shards.slots import slot_at
 from pairgen.shards.store import Store
-from pairgen.sources.prompts import prompt_rows
 from pairgen.types import Plan, Receipt, sample_key
 
 
@@ -30,15 +31,15 @@ class ShardCheck:
     Args:
         store: The dataset folder.
         plan: Its plan.
-        prompts: Column of the planned prompts; None when they are not there.
+        inputs: What the plan was made of.
     """
 
-    def __init__(self, store: Store, plan: Plan, prompts: pa.ChunkedArray | None) -> None:
+    def __init__(self, store: Store, plan: Plan, inputs: PlannedInputs) -> None:
         self._store = store
         self._plan = plan
-        self._prompts = prompts
+        self._inputs = inputs
         self._samples = SampleCheck(plan)
-        self.noise = NoiseAudit(plan)
+        self.noise = NoiseAudit(plan) if plan.kind == "ode" else None
         self.num_samples = 0
         self.num_bytes = 0
 
@@ -59,9 +60,9 @@ class ShardCheck:
             with self._store.local(path) as local, map_file(local) as view:
                 self.num_bytes += len(view)
                 problems += _check_bytes(view, path, receipt)
-                prompts = self._prompts_of(receipt)
+                planned = self._inputs.samples(receipt.start, receipt.stop)
                 for stored in read_samples(view):
-                    self._check_sample(stored, receipt, keys, prompts, rows, tally)
+                    self._check_sample(stored, receipt, keys, planned, rows, tally)
         except (CorruptShardError, OSError) as error:
             # What is left of a damaged shard says nothing about its other slots.
             whole = False
@@ -77,7 +78,7 @@ class ShardCheck:
         stored: StoredSample,
         receipt: Receipt,
         keys: list[str],
-        prompts: dict[int, str],
+        planned: Callable[[int], Planned],
         rows: list[dict[str, Any]],
         tally: Tally,
     ) -> None:
@@ -89,19 +90,13 @@ class ShardCheck:
             slots = f"slots {receipt.start} to {receipt.stop}"
             tally.add("key", f"the key is not one of {slots}", stored.key)
             return
-        slot = slot_at(self._plan, index)
-        sample = self._samples.check(stored, slot, prompts.get(slot.prompt_index), tally)
-        noise = sample.fields.get("noise.npy")
-        assert noise is None or not isinstance(noise, bytes | str)
-        self.noise.check(slot, noise, sample.facts.get("noise_crc32"), tally)
+        sample = self._samples.check(stored, planned(index), tally)
+        if self.noise is not None:
+            noise = sample.fields.get("noise.npy")
+            assert noise is None or not isinstance(noise, bytes | str)
+            crc32 = sample.facts.get("noise_crc32")
+            self.noise.check(slot_at(self._plan, index), noise, crc32, tally)
         rows.append(index_row(sample, receipt.shard_index, stored.offset))
-
-    def _prompts_of(self, receipt: Receipt) -> dict[int, str]:
-        """Return the prompts of a shard by row; none when they are not there."""
-        if self._prompts is None:
-            return {}
-        first, last = (slot_at(self._plan, i) for i in (receipt.start, receipt.stop - 1))
-        return prompt_rows(self._prompts, first.pair_index, last.pair_index + 1)
 
     def _check_index(
         self, receipt: Receipt, rows: list[dict[str, Any]], whole: bool

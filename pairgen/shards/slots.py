@@ -1,4 +1,4 @@
-"""Number the samples before any work: accepted prompt x noise x guidance.
+"""Number the samples before any work: accepted prompt x noise x guidance, or image x crop.
 
 Whoever makes a sample and whoever checks it later take its facts from here.
 """
@@ -6,6 +6,7 @@ Whoever makes a sample and whoever checks it later take its facts from here.
 from dataclasses import dataclass
 from typing import Any
 
+from pairgen.sources.images import PlannedImage
 from pairgen.types import Plan
 
 
@@ -52,4 +53,16 @@ def slot_facts(plan: Plan, slot: Slot) -> dict[str, Any]:
         "seed": plan.seed,
         "noise_generator": plan.recipe["noise_generator"],
         "guidance_scale": float(slot.guidance_scale),
+    }
+
+
+def crop_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[str, Any]:
+    """Return the facts of a degraded sample that follow from the plan and its image alone."""
+    return {
+        "index": index,
+        "seed": plan.seed,
+        "generator": plan.recipe["generator"],
+        "image": image.file.name,
+        "image_row": row,
+        "crop_number": index - image.first_slot,
     }

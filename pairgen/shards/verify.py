@@ -5,16 +5,14 @@ state of the others.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
-import pyarrow as pa
-
-from pairgen.shards import layout
 from pairgen.shards.manifest import read_plan
+from pairgen.shards.planned import INPUTS, UNREADABLE, NoInputs, PlannedInputs
 from pairgen.shards.receipt_check import check_folder, check_receipts, find_mixes
 from pairgen.shards.report import Problem, Report
 from pairgen.shards.shard_check import ShardCheck
 from pairgen.shards.store import Store
-from pairgen.sources.prompts import open_prompts, prompts_sha256
 from pairgen.types import Plan
 
 
@@ -31,14 +29,15 @@ def verify(store: Store, on_progress: Callable[[int, int], None] = lambda *_: No
     plan = read_plan(store)
     receipts, problems = check_receipts(store, plan)
     problems += check_folder(store, plan, receipts)
-    prompts, prompt_problems = _planned_prompts(store, plan)
-    shards = ShardCheck(store, plan, prompts)
+    inputs, input_problems = _planned_inputs(store, plan)
+    shards = ShardCheck(store, plan, inputs)
     for num_done, receipt in enumerate(receipts, start=1):
         problems += shards.check(receipt)
         on_progress(num_done, len(receipts))
-    mean_z, variance_z = shards.noise.z_scores() or (None, None)
+    noise = shards.noise
+    mean_z, variance_z = (noise and noise.z_scores()) or (None, None)
     return Report(
-        problems=tuple(problems + prompt_problems + shards.noise.problems()),
+        problems=tuple(problems + input_problems + (noise.problems() if noise else [])),
         num_samples=shards.num_samples,
         num_shards=plan.num_shards,
         num_bytes=shards.num_bytes,
@@ -48,18 +47,19 @@ def verify(store: Store, on_progress: Callable[[int, int], None] = lambda *_: No
     )
 
 
-def _planned_prompts(store: Store, plan: Plan) -> tuple[pa.ChunkedArray | None, list[Problem]]:
-    """Return the prompts of the plan, or why they cannot be compared; a set may come without."""
-    path = layout.PROMPTS
+def _planned_inputs(store: Store, plan: Plan) -> tuple[PlannedInputs, list[Problem]]:
+    """Return the inputs of the plan, or why they cannot be compared; a set may come without."""
+    path, read = INPUTS[plan.kind]
     if not store.exists(path):
-        return None, []
+        return NoInputs(plan), []
+    kind = Path(path).stem
     try:
         with store.local(path) as local:
-            prompts = open_prompts(local)
-        sha256 = prompts_sha256(prompts)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        return None, [Problem("prompts", path, f"cannot be read: {error}")]
+            inputs = read(plan, local)
+        sha256 = inputs.sha256()
+    except UNREADABLE as error:
+        return NoInputs(plan), [Problem(kind, path, f"cannot be read: {error}")]
     if sha256 != plan.source["sha256"]:
         detail = f"sha256 {sha256[:12]}, the plan says {str(plan.source['sha256'])[:12]}"
-        return None, [Problem("prompts", path, detail)]
-    return prompts, []
+        return NoInputs(plan), [Problem(kind, path, detail)]
+    return inputs, []

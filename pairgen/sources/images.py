@@ -7,7 +7,7 @@ size alone, so every slot is numbered before any image is decoded.
 import bisect
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,14 @@ class ImageSummary:
             files lie is not part of it.
         num_accepted: Images that can be used.
         num_slots: Samples they give.
+        num_captions: Of them with a caption.
         rejected: Refused images: name and reason.
     """
 
     sha256: str = ""
     num_accepted: int = 0
     num_slots: int = 0
+    num_captions: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -82,9 +84,8 @@ def collect_images(
     Args:
         files: From `find_images`.
         target: Where the Arrow IPC file is written.
-        count_slots: Returns how many samples an image of a size gives, at least 1.
-
-            Raises UnusableImageError with the reason when it gives none.
+        count_slots: Returns how many samples an image of a size gives, at least 1; raises
+            UnusableImageError with the reason when it gives none.
         on_image: Called after each image.
 
     Raises:
@@ -106,8 +107,6 @@ def collect_images(
                 reason = error.strerror or str(error)
                 summary.rejected.append({"image": file.name, "reason": reason})
                 continue
-            told = [file.name, file.num_bytes, size.width, size.height, file.caption]
-            digest.update(json.dumps(told, ensure_ascii=False).encode() + b"\n")
             rows.append(
                 {
                     **asdict(file),
@@ -116,8 +115,10 @@ def collect_images(
                     "num_slots": num_slots,
                 }
             )
+            _update(digest, rows[-1])
             summary.num_accepted += 1
             summary.num_slots += num_slots
+            summary.num_captions += bool(file.caption)
             if len(rows) == BATCH_ROWS:
                 writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
                 rows = []
@@ -156,6 +157,20 @@ class PlannedImages:
             num_slots=found["num_slots"],
         )
 
+    def sha256(self) -> str:
+        """Return what `ImageSummary.sha256` was when these images were written."""
+        digest = hashlib.sha256()
+        for first in range(0, len(self), BATCH_ROWS):
+            for row in self._table.slice(first, BATCH_ROWS).to_pylist():
+                _update(digest, row)
+        return digest.hexdigest()
+
     def row_of(self, slot: int) -> int:
         """Return the row of the image that a slot is cut from."""
         return bisect.bisect_right(self._first_slots, slot) - 1
+
+
+def _update(digest: "hashlib._Hash", row: Mapping[str, Any]) -> None:
+    """Add what an image is, not where it lies."""
+    told = [row[name] for name in ("name", "num_bytes", "width", "height", "caption")]
+    digest.update(json.dumps(told, ensure_ascii=False).encode() + b"\n")

@@ -1,0 +1,71 @@
+"""`pairgen degrade`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pairgen.cli.options import config_options, executor_options, given, pin_threads
+from pairgen.cli.result import print_result
+from pairgen.config import merge_config
+
+
+@click.command()
+@click.option(
+    "--images",
+    multiple=True,
+    default=None,
+    metavar="DIR|GLOB|FILE",
+    help="Folder, glob, image, .txt list of paths, .tar or .parquet; repeatable.",
+)
+@click.option(
+    "--scales",
+    metavar="N[,N...]",
+    help="LR at 1/N for N of 2, 4, 8, 16; each brings its 2/N. [4]",
+)
+@click.option("--levels", metavar="N[,N...]", help="Levels stored, instead of those of --scales.")
+@click.option("--degradation", metavar="NAME|FILE", help="Preset, or your own .yaml. [realesrgan]")
+@click.option("--crop", type=int, metavar="PX", help="Side of HR. [512]")
+@click.option("--crops", metavar="random|tiled", help="Random crops, or all tiles. [random]")
+@click.option("--samples-per-image", type=int, metavar="K", help="Random crops an image. [1]")
+@click.option(
+    "--min-sharpness",
+    type=float,
+    metavar="V",
+    help="Lowest variance of a crop's Laplacian; flat and blurred ones are left out. [0]",
+)
+@click.option("--max-aspect", type=float, metavar="A", help="Longer over shorter side. [any]")
+@click.option("--hr-format", metavar="png|webp-lossless|jpg", help="How HR is stored. [png]")
+@click.option("--out", metavar="DIR|URL", help="Where the set goes. [data/degrade-DEGRADATION]")
+@click.option("--samples-per-shard", type=int, metavar="N", help="[256]")
+@click.option("--seed", type=int, metavar="S", help="Seed of crops and degradations. [0]")
+@click.option(
+    "--max-rejected",
+    type=float,
+    metavar="SHARE",
+    help="Share of refused images above which the exit code is 3. [0.01]",
+)
+@click.option("--cpu-threads", type=int, metavar="N", help="Threads of a worker. [1]")
+@executor_options
+@config_options
+def degrade(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
+    """Turn photographs into pairs of HR and degraded LR, as WebDataset shards.
+
+    Every sample has its own degradation, drawn once and recorded; all its levels are rendered from
+    that draw. The same command continues an interrupted run.
+
+    \b
+    Examples:
+        pairgen degrade --scales 4,8
+        pairgen degrade --scales 4 --images photos/ --samples-per-image 4 --out data/sr
+        pairgen degrade --scales 8 --images 'a/*.jpg' --degradation bicubic --crop 256
+    """  # noqa: D301
+    options["images"] = options["images"] or None
+    merged = merge_config("degrade", config, overrides) | given(options)
+    pin_threads(merged.get("cpu_threads", 1))
+    from pairgen.api import run_degrade
+
+    def say(message: str) -> None:
+        click.echo(message, err=True)
+
+    print_result(run_degrade(merged, say))

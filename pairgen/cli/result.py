@@ -1,0 +1,39 @@
+"""How a command that makes a dataset ends: a summary, where to look next, an exit code."""
+
+import sys
+from typing import Any
+
+import click
+
+EXIT_TOO_MANY_REJECTED = 3
+EXIT_INTERRUPTED = 130
+INPUTS = {"ode": "prompts", "degrade": "images"}
+
+
+def print_result(result: Any) -> None:
+    """Print the summary of a run and where to look next; exit with its code."""
+    manifest = result.manifest
+    lines = [
+        f"{manifest.num_samples:,} of {manifest.plan.num_samples:,} samples in "
+        f"{len(manifest.receipts):,} of {manifest.plan.num_shards:,} shards, "
+        f"{manifest.num_bytes / 1e6:,.1f} MB: {result.store_url}"
+    ]
+    if manifest.num_failed:
+        lines.append(f"{manifest.num_failed:,} slots failed; their receipts say why.")
+    if result.interrupted:
+        lines.append("Stopped. Run the same command again to continue.")
+    else:
+        lines.append(f"Next: pairgen verify {result.store_url}")
+    click.echo("\n".join(lines))
+    if result.interrupted:
+        sys.exit(EXIT_INTERRUPTED)
+    if result.too_many_rejected:
+        click.echo(
+            f"Error: {manifest.plan.source['num_rejected']:,} {INPUTS[manifest.plan.kind]} were "
+            f"refused (__meta__/rejected/ says why) and {manifest.num_failed:,} slots failed, more "
+            "than --max-rejected allows.",
+            err=True,
+        )
+        sys.exit(EXIT_TOO_MANY_REJECTED)
+    if not manifest.complete:
+        sys.exit(1)

@@ -1,0 +1,33 @@
+"""What a receipt says of the machine: its device, and the versions of what can change bits."""
+
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import torch
+
+import pairgen
+
+
+def device_name(device: torch.device) -> str:
+    """Return the model of the GPU, or the machine type of the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu {platform.machine()}"
+
+
+def versions(modules: Sequence[str]) -> dict[str, str]:
+    """Return the versions of pairgen, Python, and those of the modules that are in use."""
+    loaded = (name for name in modules if name in sys.modules)
+    return {
+        "pairgen": pairgen.__version__,
+        "python": platform.python_version(),
+        **{name: _version(name) for name in loaded},
+    }
+
+
+def _version(module: str) -> str:
+    # Two packages give cv2, and PIL is Pillow's.
+    found = {"cv2": "", "PIL": "pillow"}.get(module, module)
+    return version(found) if found else str(sys.modules[module].__version__)

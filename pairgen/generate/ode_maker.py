@@ -1,0 +1,100 @@
+"""What a worker of `pairgen ode` holds: the teacher, its grid, the prompts."""
+
+import socket
+from collections.abc import Iterator
+
+import torch
+
+from pairgen import plugins
+from pairgen.errors import OutOfDeviceMemoryError, TeacherLoadError
+from pairgen.generate.machine import device_name
+from pairgen.generate.pairs import TORCH_DTYPES, make_samples
+from pairgen.sampling.grid import Grid, make_grid
+from pairgen.sampling.parameterization import Schedule
+from pairgen.shards import layout
+from pairgen.shards.slots import slot_at
+from pairgen.shards.store import Store
+from pairgen.sources.prompts import open_prompts, prompt_rows
+from pairgen.teachers.base import Teacher
+from pairgen.types import FailedSlot, Plan, Sample, ShardTask
+
+# Whose versions can change bits.
+MODULES = ("torch", "numpy", "diffusers", "transformers")
+
+
+class OdeMaker:
+    """One teacher on one device.
+
+    Raises:
+        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
+        OutOfDeviceMemoryError: They do not fit.
+    """
+
+    modules = MODULES
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan = plan
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device_name(device)
+        self.teacher = build_teacher(plan, device)
+        if plan.execution["compile"]:
+            self.teacher.compile()
+        self.grid = grid_of(plan, self.teacher.schedule)
+        with store.local(layout.PROMPTS) as path:
+            self.prompts = open_prompts(path)
+
+    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
+        """Yield the samples of a shard in order, a batch at a time."""
+        # Only the prompts of the task are read.
+        first, last = (slot_at(self.plan, index) for index in (task.start, task.stop - 1))
+        prompts = prompt_rows(self.prompts, first.pair_index, last.pair_index + 1)
+        return make_samples(self.teacher, self.plan, task, prompts, self.grid)
+
+
+build = OdeMaker
+
+
+def grid_of(plan: Plan, schedule: Schedule) -> Grid:
+    """Return the grid that the plan's recipe asks for."""
+    recipe = plan.recipe
+    return make_grid(
+        schedule, recipe["spacing"], recipe["steps"], recipe["end"], recipe["trajectory"]
+    )
+
+
+def build_teacher(plan: Plan, device: torch.device) -> Teacher:
+    """Load the planned teacher; refuse other weights under the same name.
+
+    Raises:
+        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
+        OutOfDeviceMemoryError: They do not fit.
+    """
+    teacher = plan.teacher
+    options = {"location": teacher["location"], **teacher["options"]}
+    found = plugins.call("teachers", teacher["module"], "describe", **options).identity
+    different = sorted(
+        key
+        for key in {*found, *teacher["identity"]}
+        if found.get(key) != teacher["identity"].get(key)
+    )
+    if different:
+        raise TeacherLoadError(
+            f"The weights at {teacher['location']} on {socket.gethostname()} are not those of the "
+            f"plan: {', '.join(different)} differ."
+        )
+    dtype = plan.execution["dtype"]
+    try:
+        built: Teacher = plugins.build(
+            "teachers",
+            teacher["module"],
+            device=device,
+            dtype=TORCH_DTYPES[dtype],
+            negative_prompt=plan.recipe["negative_prompt"],
+            **options,
+        )
+    except torch.OutOfMemoryError:
+        raise OutOfDeviceMemoryError(
+            f"The teacher {teacher['name']!r} in {dtype} does not fit into the memory of "
+            f"{device_name(device)}: free it, or take a smaller dtype."
+        ) from None
+    return built

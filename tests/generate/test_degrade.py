@@ -1,0 +1,275 @@
+"""`pairgen degrade` from photographs to verified shards: what a sample is and depends on."""
+
+import io
+import json
+import random
+import tarfile
+import threading
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+from PIL import Image
+
+import pairgen
+from pairgen.api import run_degrade
+from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.generate.degrade_maker import read_draw
+from pairgen.generate.executor import run_serial
+from pairgen.generate.progress import Progress
+from pairgen.generate.pyramid import find_preset, render
+from pairgen.generate.ray_executor import RayOptions, run_ray
+from pairgen.generate.worker import Job
+from pairgen.seeding import Stream, generator_for
+from pairgen.shards.index import decode_index
+from pairgen.shards.manifest import read_plan
+from pairgen.shards.store import open_store
+from pairgen.sources.photographs import decode_rgb
+from tests.degradations.pictures import make_picture
+from tests.runs import kill_group, receipts, run, shas, start, wait_until
+
+OPTIONS = {"crop": 64, "samples_per_shard": 4, "executor": "serial", "scales": "4,8", "seed": 3}
+
+
+def encoded(picture: np.ndarray, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray((picture * 255).round().astype(np.uint8)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five images; two have a caption."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for number in range(5):
+        data = encoded(make_picture(80 + 8 * number, 100, seed=number))
+        (folder / f"{number}.png").write_bytes(data)
+    (folder / "1.txt").write_text("a red square")
+    (folder / "3.txt").write_text("é\n")
+    return folder
+
+
+def degrade(photographs: Path, out: Path, **options: object) -> Path:
+    manifest = pairgen.degrade(images=str(photographs), out=str(out), **(OPTIONS | options))
+    assert manifest.complete
+    return out
+
+
+def samples(out: Path) -> list[dict[str, bytes]]:
+    """Return the members of every sample, in order."""
+    found: dict[str, dict[str, bytes]] = {}
+    for path in sorted(out.glob("train/*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                key, _, extension = member.name.partition(".")
+                found.setdefault(key, {})[extension] = tar.extractfile(member).read()
+    return [found[key] for key in sorted(found)]
+
+
+def assert_clean(out: Path) -> None:
+    report = pairgen.verify(out)
+    assert report.clean, report.table()
+
+
+def test_a_sample_is_a_crop_and_its_levels_from_the_recorded_draw(photographs, tmp_path):
+    out = degrade(photographs, tmp_path / "out", samples_per_image=2)
+    made, preset = samples(out), find_preset("realesrgan")
+    assert len(made) == 10
+    for index, sample in enumerate(made):
+        facts, hr = json.loads(sample["json"]), decode_rgb(sample["png"])
+        data = (photographs / facts["image"]).read_bytes()
+        top, left = facts["top"], facts["left"]
+        np.testing.assert_array_equal(hr, decode_rgb(data)[top : top + 64, left : left + 64])
+        assert facts["image"] == f"{index // 2}.png"
+        assert facts["crop_number"] == index % 2
+        assert facts["image_crc32"] == zlib.crc32(data)
+        draw = read_draw(facts)
+        assert draw == preset.draw(generator_for(3, index, Stream.DEGRADATION))
+        for level, picture in render(preset, hr, draw, (2, 4, 8)).items():
+            np.testing.assert_array_equal(decode_rgb(sample[f"lr{level}.png"]), picture)
+            assert picture.shape == (64 // level, 64 // level, 3)
+    assert len({sample["json"] for sample in made}) == 10
+    assert_clean(out)
+
+
+def test_a_level_has_equal_bytes_whatever_is_stored_beside_it(photographs, tmp_path):
+    both = samples(degrade(photographs, tmp_path / "both"))
+    four = samples(degrade(photographs, tmp_path / "four", scales="4"))
+    only = samples(degrade(photographs, tmp_path / "only", levels="4"))
+    assert set(both[0]) == {"json", "txt", "png", "lr2.png", "lr4.png", "lr8.png"}
+    assert set(four[0]) == {"json", "txt", "png", "lr2.png", "lr4.png"}
+    assert set(only[0]) == {"json", "txt", "png", "lr4.png"}
+    for one, two, three in zip(both, four, only, strict=True):
+        assert one["lr4.png"] == two["lr4.png"] == three["lr4.png"]
+        assert one["json"] == two["json"]
+
+
+def test_captions_travel_and_a_set_without_any_has_no_txt(photographs, tmp_path):
+    made = samples(degrade(photographs, tmp_path / "with"))
+    assert [sample["txt"].decode() for sample in made] == ["", "a red square", "", "é", ""]
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "a.png").write_bytes((photographs / "0.png").read_bytes())
+    assert "txt" not in samples(degrade(bare, tmp_path / "without"))[0]
+
+
+@pytest.mark.parametrize("preset", ["bicubic", "osediff", "realesrgan-light"])
+@pytest.mark.parametrize("hr_format", ["png", "webp-lossless", "jpg"])
+def test_presets_and_formats(photographs, tmp_path, preset, hr_format):
+    out = degrade(photographs, tmp_path / "out", degradation=preset, hr_format=hr_format)
+    extension = hr_format.removesuffix("-lossless")
+    hr = decode_rgb(samples(out)[0][extension])
+    facts = json.loads(samples(out)[0]["json"])
+    source = decode_rgb((photographs / "0.png").read_bytes())
+    crop = source[facts["top"] : facts["top"] + 64, facts["left"] : facts["left"] + 64]
+    error = np.abs(hr.astype(int) - crop).mean()
+    assert error < 8 if hr_format == "jpg" else error == 0
+    assert_clean(out)
+
+
+def test_tiles_cover_the_image_and_flat_ones_are_left_out(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    picture = np.full((128, 192, 3), 0.5, np.float32)
+    picture[:64, 64:128] = make_picture(64, 64)
+    picture[64:, 128:] = make_picture(64, 64, seed=1)
+    (folder / "a.png").write_bytes(encoded(picture))
+    result = run_degrade(
+        {
+            **OPTIONS,
+            "images": str(folder),
+            "crops": "tiled",
+            "min_sharpness": 1,
+            "out": str(tmp_path / "out"),
+        }
+    )
+    made = samples(tmp_path / "out")
+    places = [(f["top"], f["left"]) for f in (json.loads(sample["json"]) for sample in made)]
+    assert places == [(0, 64), (64, 128)]
+    failed = [slot for receipt in result.manifest.receipts for slot in receipt.failed]
+    assert [slot.index for slot in failed] == [0, 2, 3, 4]
+    assert all("flat or blurred: sharpness 0.0, below 1" in slot.reason for slot in failed)
+    assert_clean(tmp_path / "out")
+
+
+def test_pairgens_own_shards_are_a_source(photographs, tmp_path):
+    first = degrade(photographs, tmp_path / "first")
+    again = degrade(first, tmp_path / "again", scales="2")
+    for before, after in zip(samples(first), samples(again), strict=True):
+        np.testing.assert_array_equal(decode_rgb(before["png"]), decode_rgb(after["png"]))
+        assert before["txt"] == after["txt"]
+    assert_clean(again)
+
+
+def test_a_folder_continues_with_its_own_options_and_refuses_others(photographs, tmp_path):
+    out = degrade(photographs, tmp_path / "out")
+    before = shas(out)
+    (out / "train/00001.tar").unlink()
+    (out / "__meta__/shards/00001.json").unlink()
+    assert pairgen.degrade(out=str(out), executor="serial").complete
+    assert shas(out) == before
+    with pytest.raises(PlanMismatchError, match=r"recipe\.crop \(there 64, asked 32\)"):
+        pairgen.degrade(out=str(out), crop=32)
+    with pytest.raises(PlanMismatchError, match=r"recipe\.degradation"):
+        pairgen.degrade(out=str(out), degradation="bicubic")
+    fewer = tmp_path / "fewer"
+    fewer.mkdir()
+    (fewer / "0.png").write_bytes((photographs / "0.png").read_bytes())
+    with pytest.raises(PlanMismatchError, match=r"images \(there 5"):
+        pairgen.degrade(out=str(out), images=str(fewer))
+    with pytest.raises(ConfigError, match="kind 'degrade', not 'ode'"):
+        pairgen.ode(out=str(out))
+    assert shas(out) == before
+
+
+def test_verify_finds_an_altered_picture_and_repair_makes_it_again(photographs, tmp_path):
+    out = degrade(photographs, tmp_path / "out")
+    before = shas(out)
+    path = out / "train/00001.tar"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 40] ^= 1
+    path.write_bytes(data)
+    report = pairgen.verify(out)
+    assert {problem.shard_index for problem in report.problems} == {1}
+    assert {"sha256", "unreadable"} <= {problem.kind for problem in report.problems}
+    assert pairgen.repair(out, executor="serial").complete
+    assert shas(out) == before
+    assert_clean(out)
+
+
+def test_a_changed_source_fails_its_slots_and_hurts_no_other(photographs, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in photographs.glob("*.png"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    out = degrade(folder, tmp_path / "out")
+    expected = samples(out)
+    (folder / "1.png").write_bytes(encoded(make_picture(70, 70)))
+    (folder / "2.png").unlink()
+    for path in (*out.glob("train/*"), *out.glob("__meta__/shards/*")):
+        path.unlink()
+    manifest = pairgen.degrade(out=str(out), executor="serial")
+    failed = {slot.index: slot.reason for each in manifest.receipts for slot in each.failed}
+    assert set(failed) == {1, 2}
+    assert "70 x 70 px, planned with 100 x 88" in failed[1]
+    assert "No such file" in failed[2]
+    assert samples(out) == [expected[0], *expected[3:]]
+
+
+def test_the_index_holds_what_was_drawn(photographs, tmp_path):
+    out = degrade(photographs, tmp_path / "out")
+    rows = decode_index((out / "__meta__/index/00000.parquet").read_bytes())
+    assert [row["image"] for row in rows] == ["0.png", "1.png", "2.png", "3.png"]
+    assert all(json.loads(row["draw"])["shared"] for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_bytes_are_equal_for_serial_ray_and_any_order(photographs, tmp_path):
+    reference = degrade(photographs, tmp_path / "serial", samples_per_image=6)
+    expected = shas(reference)
+
+    def prepare(out: Path) -> tuple[list, Job]:
+        source, target = open_store(reference), open_store(out)
+        for path in ("__meta__/plan.yaml", "__meta__/images.arrow"):
+            target.put_bytes(path, source.read_bytes(path))
+        plan = read_plan(target)
+        return plan.tasks(), Job(plan=plan.to_dict(), store_url=target.url)
+
+    tasks, job = prepare(tmp_path / "shuffled")
+    random.Random(0).shuffle(tasks)
+    run_serial(job, tasks, Progress(30, 0), threading.Event())
+    assert shas(tmp_path / "shuffled") == expected
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
+    try:
+        for num_workers in (1, 2, 3):
+            tasks, job = prepare(tmp_path / f"ray{num_workers}")
+            options = RayOptions(num_workers=num_workers, gpus_per_worker=0, address="")
+            run_ray(job, tasks, Progress(30, 0), threading.Event(), options)
+            assert shas(tmp_path / f"ray{num_workers}") == expected
+    finally:
+        ray.shutdown()
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_to_the_same_bytes(photographs, tmp_path):
+    options = {
+        "images": photographs,
+        "crop": 64,
+        "scales": "4,8",
+        "samples-per-image": 60,
+        "samples-per-shard": 10,
+        "executor": "serial",
+    }
+    assert run("degrade", **options, out=tmp_path / "whole").returncode == 0
+    out = tmp_path / "killed"
+    for stop_at in (3, 11, 19):
+        process = start(tmp_path / "log", "degrade", **options, out=out)
+        wait_until(lambda stop_at=stop_at: len(receipts(out)) >= stop_at)
+        kill_group(process)
+    result = run("degrade", **options, out=out)
+    assert result.returncode == 0, result.stderr
+    assert shas(out) == shas(tmp_path / "whole")
+    assert_clean(out)
