@@ -12,12 +12,14 @@ from pairgen.api.dataset_run import RunResult
 from pairgen.api.degrade_run import run_degrade
 from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
+from pairgen.api.replay_run import Replay, run_replay
 from pairgen.api.sample_run import Samples, run_sample
 from pairgen.api.verify_run import run_verify
 from pairgen.shards.verify import Report
 from pairgen.types import Manifest
 
 __all__ = [
+    "Replay",
     "RunResult",
     "Samples",
     "degrade",
@@ -26,6 +28,7 @@ __all__ = [
     "run_degrade",
     "run_ode",
     "run_repair",
+    "run_replay",
     "run_sample",
     "run_verify",
     "sample",

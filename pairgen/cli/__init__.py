@@ -9,6 +9,7 @@ from pairgen.cli.degrade import degrade
 from pairgen.cli.demo import demo
 from pairgen.cli.ode import ode
 from pairgen.cli.repair import repair
+from pairgen.cli.replay import replay
 from pairgen.cli.sample import sample
 from pairgen.cli.verify import verify
 from pairgen.errors import PairgenError
@@ -27,7 +28,7 @@ def cli() -> None:
     """  # noqa: D301
 
 
-for command in (ode, degrade, sample, verify, repair, demo):
+for command in (ode, degrade, sample, verify, repair, replay, demo):
     cli.add_command(command)
 
 

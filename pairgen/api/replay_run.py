@@ -1,0 +1,87 @@
+"""`pairgen replay`: one sample made again from its plan, its source and its record."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pairgen.errors import ConfigError
+from pairgen.generate.degrade_maker import DegradeMaker
+from pairgen.generate.machine import versions
+from pairgen.generate.replay import differences
+from pairgen.shards import layout
+from pairgen.shards.manifest import read_plan, read_receipt
+from pairgen.shards.reader import StoredSample, map_file, read_samples
+from pairgen.shards.store import Store, open_store
+from pairgen.sources.photographs import UnusableImageError
+from pairgen.types import sample_key
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How a replay ended.
+
+    Attributes:
+        key: Of the sample.
+        differences: What differs, in words; empty when every byte is equal.
+        software: `name: there a, here b` of versions that differ from those of the receipt.
+        seconds: It took.
+    """
+
+    key: str
+    differences: tuple[str, ...]
+    software: tuple[str, ...]
+    seconds: float
+
+
+def run_replay(folder: str | Path, key: str) -> Replay:
+    """Make one sample of a degraded set again and compare it with what is stored.
+
+    Args:
+        folder: The dataset.
+        key: Of the sample, nine digits; leading zeros may be left out.
+
+    Raises:
+        ConfigError: The folder holds no degraded set, or no such sample.
+    """
+    start, store = time.perf_counter(), open_store(folder)
+    plan = read_plan(store)
+    if plan.kind != "degrade":
+        raise ConfigError(f"Only degraded sets are replayed so far; {store.url} is {plan.kind!r}.")
+    if not key.isdecimal() or int(key) >= plan.num_samples:
+        raise ConfigError(f"KEY must be a number from 0 to {plan.num_samples - 1}, got {key!r}.")
+    index = int(key)
+    shard_index = index // plan.samples_per_shard
+    receipt = read_receipt(store, shard_index)
+    if receipt is None or not store.exists(layout.shard_path(shard_index)):
+        raise ConfigError(f"Shard {shard_index:05d} of {store.url}, which has {key}, is not there.")
+    for slot in receipt.failed:
+        if slot.index == index:
+            raise ConfigError(f"Sample {sample_key(index)} was not made: {slot.reason}.")
+    maker = DegradeMaker(plan, store)
+    try:
+        made = maker.make_sample(index)
+    except (OSError, UnusableImageError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        found = [f"the source cannot be used any more: {reason}"]
+    else:
+        with store.local(layout.shard_path(shard_index)) as path, map_file(path) as view:
+            stored = _sample(read_samples(view), sample_key(index), store)
+            members = {name: data for name, data in stored.members.items() if name != "json"}
+            facts = json.loads(bytes(stored.members["json"]))
+            found = differences(made, members, facts)
+    there, here = receipt.made["versions"], versions(maker.modules)
+    software = [
+        f"{name}: there {there.get(name)}, here {here.get(name)}"
+        for name in sorted({*there, *here})
+        if there.get(name) != here.get(name)
+    ]
+    return Replay(sample_key(index), tuple(found), tuple(software), time.perf_counter() - start)
+
+
+def _sample(samples: Iterator[StoredSample], key: str, store: Store) -> StoredSample:
+    for stored in samples:
+        if stored.key == key:
+            return stored
+    raise ConfigError(f"The shards of {store.url} have no sample {key}: see pairgen verify.")
