@@ -31,7 +31,7 @@ from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import Statistics
 from pairgen.evaluation.picture_text_net import PictureTextNet
 
-JUDGE_VERSION = 1
+JUDGE_VERSION = 2
 CONFIG, WEIGHTS, STATISTICS, TOKENIZER = (
     "config.json",
     "weights.safetensors",
