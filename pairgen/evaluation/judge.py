@@ -2,8 +2,9 @@
 
 It was trained from scratch on painted pictures and their captions by
 `pipelines/tiny_teacher/train_judge.py`. Its numbers are comparable with its own and with no
-others: it is not one of the usual perceptual metrics. It judges what is shown, not how sharply:
-2,048 real pictures blurred by 1 px lie at 0.29 from the statistics, unblurred ones at 0.20.
+others: it is not one of the usual perceptual metrics. Its embeddings speak of what is shown, its
+distances of sharpness too: config.json tells how far real pictures lie from the statistics as they
+are, and blurred.
 
 A judge's folder:
 
@@ -31,7 +32,7 @@ from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import Statistics
 from pairgen.evaluation.picture_text_net import PictureTextNet
 
-JUDGE_VERSION = 1
+JUDGE_VERSION = 2
 CONFIG, WEIGHTS, STATISTICS, TOKENIZER = (
     "config.json",
     "weights.safetensors",

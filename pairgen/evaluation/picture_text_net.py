@@ -10,17 +10,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pairgen.evaluation.sharpness import NUM_BANDS, band_energies
+
 SIZE = 64
 DIMENSION = 64
+# Features that speak of what is shown; the others, of how sharply.
+NUM_CONTENT = DIMENSION - NUM_BANDS
 
 
 class PictureTextNet(nn.Module):
     """Embeds pictures and captions so that a picture lies near the caption that is true of it.
 
-    The features of a picture are what its embedding is made of: every feature has mean 0 and
-    variance 1 over the pictures of the training, so that no few of them rule a distance. The
-    embedding is a linear map of the features, scaled to unit length. Both speak of what is shown:
-    half of the training pictures were softened, and the features hardly see a blur below 1 px.
+    The first 61 features of a picture are learned, and its embedding is a linear map of them,
+    scaled to unit length. They speak of what is shown: half of the training pictures were
+    softened, and they hardly see a blur below 1 px. The last three are measured: the energies of
+    the finest bands, so that a distance sees softness and grain. Every feature has mean 0 and
+    variance 1 over the pictures of the training, so that no few of them rule a distance.
 
     Args:
         num_tokens: Size of the tokenizer's vocabulary.
@@ -29,7 +34,8 @@ class PictureTextNet(nn.Module):
     def __init__(self, num_tokens: int) -> None:
         super().__init__()
         self.picture_tower = PictureTower()
-        self.picture_projection = nn.Linear(DIMENSION, DIMENSION, bias=False)
+        self.scale = nn.BatchNorm1d(DIMENSION, affine=False)
+        self.picture_projection = nn.Linear(NUM_CONTENT, DIMENSION, bias=False)
         self.text_tower = TextTower(num_tokens)
 
     def features(self, pictures: Tensor) -> Tensor:
@@ -40,12 +46,14 @@ class PictureTextNet(nn.Module):
         """
         if pictures.shape[-2:] != (SIZE, SIZE):
             pictures = F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
-        features: Tensor = self.picture_tower(pictures.clamp(-1, 1))
+        pictures = pictures.clamp(-1, 1)
+        measured = torch.cat((self.picture_tower(pictures), band_energies(pictures)), dim=1)
+        features: Tensor = self.scale(measured)
         return features
 
     def embed_features(self, features: Tensor) -> Tensor:
         """Return the unit-length embeddings of features [B, D], for agreement: [B, D]."""
-        return F.normalize(self.picture_projection(features), dim=-1)
+        return F.normalize(self.picture_projection(features[:, :NUM_CONTENT]), dim=-1)
 
     def embed_tokens(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Return the unit-length embeddings of captions, [B, D].
@@ -71,14 +79,13 @@ class PictureTower(nn.Module):
             *convolution(64, 128, kernel_size=3, stride=2),
             *convolution(128, 128, kernel_size=3, stride=1),
         )
-        self.head = nn.Linear(2 * 128, DIMENSION, bias=False)
-        self.scale = nn.BatchNorm1d(DIMENSION, affine=False)
+        self.head = nn.Linear(2 * 128, NUM_CONTENT, bias=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Return features [B, D] of pictures [B, 3, 64, 64] in [-1, 1]."""
+        """Return the learned features, not yet scaled, [B, 61] of pictures [B, 3, 64, 64]."""
         maps = self.layers(pictures.contiguous(memory_format=torch.channels_last))
         pooled = torch.cat((maps.mean((2, 3)), maps.amax((2, 3))), dim=1)
-        features: Tensor = self.scale(self.head(pooled))
+        features: Tensor = self.head(pooled)
         return features
 
 

@@ -4,13 +4,14 @@
     python pipelines/tiny_teacher/evaluate.py --only vae,sheet        # some parts
 
 Parts: `vae` (reconstruction), `sheet` (48 captions as pictures), `frechet` (2,048 samples, made
-with `pairgen ode` and kept in the work folder), `held-out` (captions never trained on),
+with `pairgen ode`, the rate printed, and kept in the work folder), `held-out` (captions never trained on),
 `diversity`, `convergence`. Everything is drawn from --seed; the figures go to stdout and to
 evaluation.json, the pictures to the work folder. The 2,048 samples take longest, then the table of
 convergence.
 """
 
 import argparse
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,6 +78,13 @@ class Bench:
         seen = [each.caption for each in all_compositions() if not each.held_out]
         return self.judge.embed_captions(seen)
 
+    @cached_property
+    def samples(self) -> Path:
+        """Folder of the samples: another one for other weights, guidance or seed."""
+        identity = latent_diffusion.describe(location=find_model(self.model).location).identity
+        told = json.dumps([dict(identity), self.cfg, self.seed], sort_keys=True)
+        return self.work / "evaluation" / hashlib.sha256(told.encode()).hexdigest()[:8]
+
     def generator(self, part: int) -> np.random.Generator:
         """Return the generator of a part; no two share numbers."""
         return np.random.Generator(np.random.Philox(key=[self.seed, part]))
@@ -94,7 +102,7 @@ class Bench:
 
     def sampled(self, name: str, captions: list[str]) -> Tensor:
         """Sample one picture a caption with `pairgen ode`; continued when interrupted."""
-        folder = self.work / f"evaluation/{name}"
+        folder = self.samples / name
         folder.mkdir(parents=True, exist_ok=True)
         prompts = folder / "captions.txt"
         prompts.write_text("\n".join(captions) + "\n", encoding="utf-8")

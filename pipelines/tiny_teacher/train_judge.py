@@ -23,18 +23,17 @@ from judge_report import write_judge
 from numpy.typing import NDArray
 from picture_bank import Bank, open_bank
 from pictures import SIZE, Painter
-from soften import MAX_BLUR, MAX_GRAIN, Softness, draw_softness, soften
+from soften import draw_softness, soften
 from tokenizer import write_tokenizer
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from pairgen.evaluation.picture_text_net import DIMENSION, PictureTextNet
+from pairgen.evaluation.picture_text_net import PictureTextNet
 
 BANK_SEED, BATCH_SEED = 7001, 7002
 NUM_BLOCKS = 128
 MAX_SHIFT = 3
 NUM_NEIGHBOURS = 2
-SOFTNESS_WEIGHT = 0.2
 
 
 class JudgeBatch(NamedTuple):
@@ -42,39 +41,27 @@ class JudgeBatch(NamedTuple):
 
     Attributes:
         pictures: [B, 3, 64, 64] in [-1, 1].
-        softness: What was done to them.
         shown: Composition of each picture, [B].
         captions: Of the pictures, then the extra ones; B + E.
         said: Composition of each caption, [B + E].
     """
 
     pictures: Tensor
-    softness: Softness
     shown: Tensor
     captions: list[str]
     said: Tensor
 
 
-class Contrast(nn.Module):
-    """What only training needs: the learned temperature, and a reader of softness.
-
-    The reader was to keep sharpness and grain in the features. At its weight it learned next to
-    nothing: see `frechet_distance` in the judge's config.json.
-    """
+class Temperature(nn.Module):
+    """The learned temperature, which only training needs."""
 
     def __init__(self) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
-        self.softness = nn.Linear(DIMENSION, 2)
 
     def scale(self) -> Tensor:
         """Return the inverse temperature, at most 100, []."""
         return self.log_scale.clamp(max=math.log(100)).exp()
-
-    def softness_loss(self, features: Tensor, softness: Softness) -> Tensor:
-        """Mean squared error of blur and grain, as shares of their largest strength."""
-        target = torch.stack((softness.blur / MAX_BLUR, softness.grain / MAX_GRAIN), dim=1)
-        return F.mse_loss(self.softness(features), target)
 
 
 def main() -> None:
@@ -101,20 +88,20 @@ def main() -> None:
         places,
     )
     torch.manual_seed(BATCH_SEED)
-    net, contrast = PictureTextNet(len(tokenizer)).train(), Contrast()
-    parameters = [*net.parameters(), *contrast.parameters()]
+    net, temperature = PictureTextNet(len(tokenizer)).train(), Temperature()
+    parameters = [*net.parameters(), *temperature.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=0, betas=(0.9, 0.98), weight_decay=0.02)
-    state = {"net": net, "contrast": contrast, "optimizer": optimizer}
+    state = {"net": net, "temperature": temperature, "optimizer": optimizer}
     budget = Budget(arguments.work / "judge.pt", arguments.minutes, state)
     while budget.left:
         generator = np.random.Generator(np.random.Philox(key=[BATCH_SEED, budget.step]))
         batch = draw_batch(bank, arguments.batch_size, compositions, neighbours, generator)
         encoded = tokenizer(batch.captions, padding=True, return_tensors="pt")
-        loss, softness_loss = losses(net, contrast, batch, encoded)
+        loss = batch_loss(net, batch, encoded, temperature.scale())
         for group in optimizer.param_groups:
             group["lr"] = arguments.learning_rate * budget.rate
         optimizer.zero_grad(set_to_none=True)
-        (loss + SOFTNESS_WEIGHT * softness_loss).backward()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         budget.tick(float(loss.detach()))
@@ -123,21 +110,19 @@ def main() -> None:
         "steps": budget.step,
         "batch_size": arguments.batch_size,
         "minutes": round(budget.spent / 60, 1),
-        "scale": round(float(contrast.scale().detach()), 2),
+        "scale": round(float(temperature.scale().detach()), 2),
     }
     painter = Painter(arguments.work / "art")
     write_judge(arguments.out, net.eval(), arguments.work / "tokenizer", painter, trained)
 
 
-def losses(
-    net: PictureTextNet, contrast: Contrast, batch: JudgeBatch, encoded: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Return the contrastive loss and that of the reader of softness."""
-    features = net.features(batch.pictures)
+def batch_loss(
+    net: PictureTextNet, batch: JudgeBatch, encoded: Mapping[str, Tensor], scale: Tensor
+) -> Tensor:
+    """Return the contrastive loss of a batch."""
+    pictures = net.embed_features(net.features(batch.pictures))
     captions = net.embed_tokens(encoded["input_ids"], encoded["attention_mask"])
-    pictures = net.embed_features(features)
-    contrastive = contrastive_loss(pictures, captions, batch.shown, batch.said, contrast.scale())
-    return contrastive, contrast.softness_loss(features, batch.softness)
+    return contrastive_loss(pictures, captions, batch.shown, batch.said, scale)
 
 
 def draw_batch(
@@ -155,10 +140,10 @@ def draw_batch(
     ]
     captions = [vary_caption(compositions[place], generator) for place in shown]
     captions += [compositions[place].caption for place in nearby]
-    softness = draw_softness(num, generator)
-    pictures = soften(move(bank.pictures[rows], generator), softness, generator)
+    pictures = move(bank.pictures[rows], generator)
+    pictures = soften(pictures, draw_softness(num, generator), generator)
     said = torch.from_numpy(np.concatenate((shown, np.array(nearby, np.int32))))
-    return JudgeBatch(pictures, softness, said[:num], captions, said)
+    return JudgeBatch(pictures, said[:num], captions, said)
 
 
 def move(pictures: NDArray[np.uint8], generator: np.random.Generator) -> Tensor:

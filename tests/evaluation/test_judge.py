@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import frechet_distance
 from pairgen.evaluation.judge import Judge, judge_folder, load_judge, load_statistics
-from pairgen.evaluation.picture_text_net import DIMENSION
+from pairgen.evaluation.picture_text_net import DIMENSION, NUM_CONTENT
 
 COLOURS = {
     "white": (0.98, 0.98, 0.98),
@@ -127,6 +127,20 @@ def test_the_shipped_judge_was_good_enough():
     agreement = json.loads((judge_folder() / "config.json").read_text())["held_out_agreement"]
     assert agreement["candidates"] > 17_000
     assert agreement["top_5"] >= 0.9
+
+
+def test_the_shipped_judge_saw_softness():
+    distances = json.loads((judge_folder() / "config.json").read_text())["frechet_distance"]
+    real = distances["real"]
+    assert 0 < real < 1
+    assert distances["real_blurred_1_px"] > distances["real_blurred_0.5_px"] > 2 * real
+
+
+def test_softness_moves_the_measured_features_and_hardly_the_others(judge):
+    sharp = torch.stack([disc(*pair) for pair in permutations(COLOURS, 2)])
+    soft = torch.nn.functional.avg_pool2d(sharp, 3, stride=1, padding=1, count_include_pad=False)
+    moved = np.abs(judge.features(soft) - judge.features(sharp)).mean(axis=0)
+    assert moved[NUM_CONTENT:].max() > 3 * moved[:NUM_CONTENT].mean()
 
 
 def test_the_statistics_are_of_real_pictures(judge):
