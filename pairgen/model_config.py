@@ -70,6 +70,8 @@ def find_model(model: str) -> ModelConfig:
     Raises:
         ConfigError: It is none of these, or its config has a wrong key.
     """
+    if not model:
+        raise ConfigError(f"model must not be empty: give one of {', '.join(model_names())}.")
     if model.endswith((".yaml", ".yml")):
         return _read_model(Path(model))
     for folder in (Path("configs/models"), packaged_configs() / "models"):

@@ -34,6 +34,11 @@ def test_gaussian_is_a_packaged_name():
     assert model.defaults == RunDefaults(dtype="float32", batch_size=16, samples_per_shard=64)
 
 
+def test_an_empty_model_is_no_folder():
+    with pytest.raises(ConfigError, match="model must not be empty: give one of gaussian"):
+        find_model("")
+
+
 def test_a_model_names_the_packaged_prompts_that_suit_it(tmp_path):
     assert (find_model("tiny").prompts, find_model("sd15").prompts) == ("tiny", "everyday")
     path = write_model(tmp_path, "teacher: gaussian\nprompts: tinny\n" + NUMBERS)

@@ -13,7 +13,7 @@ from pairgen.api.dataset_run import (
     make_dataset,
     spooled_input,
 )
-from pairgen.config import PROJECT_FILE, packaged_assets
+from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
 from pairgen.generate.crops import count_crops
 from pairgen.generate.degrade_config import DegradeConfig, make_degrade_config
@@ -78,7 +78,7 @@ def _read_images_and_write_plan(
         values = config.images
     else:
         packaged = packaged_assets() / "photographs"
-        say(f"No --images and none in ./{PROJECT_FILE}: using the packaged set {packaged}")
+        say(f"No images given: using the packaged set {packaged}")
         values = (str(packaged),)
     num_read = 0
     progress = Progress(0, 0, unit="headers")

@@ -14,7 +14,6 @@ from pairgen.api.dataset_run import (
     make_dataset,
     spooled_input,
 )
-from pairgen.config import PROJECT_FILE
 from pairgen.errors import ConfigError
 from pairgen.generate.ode_config import OdeConfig, make_ode_config
 from pairgen.generate.plan import (
@@ -91,7 +90,7 @@ def _read_prompts_and_write_plan(
     if config.prompts:
         say(f"Prompts: {path}")
     else:
-        say(f"No --prompts and none in ./{PROJECT_FILE}: using the packaged set {path}")
+        say(f"No prompts given: using the packaged set {path}")
     # A plan for one prompt finds whatever is wrong with the other options before any reading.
     make_ode_plan(config, model, description, {"sha256": "", "num_inputs": 1})
     entries = read_prompts(path, config.column)

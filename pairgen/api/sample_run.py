@@ -12,7 +12,6 @@ import torch
 
 from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
-from pairgen.config import PROJECT_FILE
 from pairgen.errors import ConfigError
 from pairgen.generate.plan import make_ode_plan, prompt_source, teacher_options
 from pairgen.generate.progress import Progress
@@ -31,6 +30,9 @@ from pairgen.shards.slots import slot_at
 from pairgen.sources.prompts import collect_prompts, open_prompts, read_prompt_values
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
+
+# Refused prompts that are named; a dataset would list them all.
+MAX_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _plan_pictures(
     values = config.prompts
     if not values:
         path = packaged_prompts(model)
-        say(f"No --prompts and none in ./{PROJECT_FILE}: using the packaged set {path}")
+        say(f"No prompts given: using the packaged set {path}")
         values = (str(path),)
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         collected = Path(folder) / "prompts.arrow"
@@ -106,6 +108,8 @@ def _plan_pictures(
         f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
         f"{summary.num_blank:,} blank lines skipped, {len(summary.rejected):,} refused."
     )
+    for entry in summary.rejected[:MAX_REASONS]:
+        say(f"Refused: entry {entry['entry']}, {entry['reason']}.")
     return prompts, plan
 
 

@@ -40,12 +40,17 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except click.Abort:
-        click.echo("Stopped. Run the same command again to continue.", err=True)
+        click.echo(
+            "Stopped. A dataset keeps its finished shards: run the same command again.", err=True
+        )
         code = EXIT_INTERRUPTED
     except PairgenError as error:
         click.echo(f"Error: {error}", err=True)
         code = error.exit_code
     except OSError as error:
-        click.echo(f"Error: {error}. Finished shards are kept; run again to continue.", err=True)
+        click.echo(
+            f"Error: {error}. A dataset keeps its finished shards: run the same command again.",
+            err=True,
+        )
         code = 1
     sys.exit(code)

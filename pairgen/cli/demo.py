@@ -1,6 +1,5 @@
 """`pairgen demo`: every stage that exists, on the embedded teacher, ending with a page."""
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pairgen.cli.options import pin_threads
+from pairgen.cli.options import pin_threads, usable_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,11 +29,11 @@ TWO_PROMPTS = (ONE_PROMPT, "a 3d tiger on a green background")
     type=click.Path(path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Folder of the demo.",
+    help="Folder of the demo; one that stands there is continued.",
 )
 @click.option(
     "--num-samples",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=2),
     default=96,
     show_default=True,
     help="Pairs to make; the packaged prompts are 32.",
@@ -44,7 +43,7 @@ TWO_PROMPTS = (ONE_PROMPT, "a 3d tiger on a green background")
 )
 def demo(out: Path, num_samples: int, steps: int) -> None:
     """Make pairs with the embedded teacher, verify and measure them, show them on a page."""
-    num_threads = os.cpu_count() or 1
+    num_threads = usable_cores()
     pin_threads(num_threads)
     from pairgen import api
     from pairgen.evaluation.judge import load_judge
@@ -173,8 +172,11 @@ def _measure_diversity(
 
     from pairgen.evaluation.diversity import diversity
 
-    features = judge.features(_to_network(np.concatenate([noise_pictures, pictures])))
-    found = diversity(features, [*noise_captions, *captions])
+    # One picture of every other prompt: the prompt of the noises is in the set as well.
+    others = [captions.index(each) for each in dict.fromkeys(captions) if each != ONE_PROMPT]
+    shown = np.concatenate([noise_pictures, pictures[others]])
+    prompts = [*noise_captions, *(captions[place] for place in others)]
+    found = diversity(judge.features(_to_network(shown)), prompts)
     return {
         "mean feature distance": f"{found.within:.1f} between noises of one prompt, "
         f"{found.between:.1f} between prompts"

@@ -71,7 +71,7 @@ def frechet_distance(
 
     Raises:
         ConfigError: The shapes do not fit, a value is not finite, or a covariance is not
-            symmetric.
+            symmetric or has a negative eigenvalue.
 
     Reference:
         Dowson & Landau 1982, Equation 4.
@@ -84,6 +84,9 @@ def frechet_distance(
     for cov in covs:
         if np.abs(cov - cov.T).max() > MAX_ASYMMETRY * np.abs(cov).max():
             raise ConfigError("A covariance must be symmetric.")
+        eigenvalues = np.linalg.eigvalsh(cov)
+        if eigenvalues.min() < -MAX_ASYMMETRY * max(eigenvalues.max(), 0):
+            raise ConfigError("A covariance must have no negative eigenvalue.")
     # (A B)^(1/2) has the trace of (A^(1/2) B A^(1/2))^(1/2), whose inside is symmetric.
     root_a = _symmetric_root(covs[0])
     eigenvalues = np.linalg.eigvalsh(root_a @ covs[1] @ root_a)

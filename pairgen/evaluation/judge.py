@@ -30,7 +30,7 @@ from transformers import CLIPTokenizer
 
 from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import Statistics
-from pairgen.evaluation.picture_text_net import PictureTextNet
+from pairgen.evaluation.picture_text_net import DIMENSION, PictureTextNet
 
 JUDGE_VERSION = 2
 CONFIG, WEIGHTS, STATISTICS, TOKENIZER = (
@@ -62,18 +62,23 @@ class Judge:
                 other than 64 x 64 are brought there by antialiased bilinear interpolation.
 
         Raises:
-            ConfigError: `pictures` is not of that shape and kind.
+            ConfigError: `pictures` is not of that shape and kind, or not finite.
         """
-        if pictures.ndim != 4 or pictures.shape[1] != 3 or not pictures.is_floating_point():
+        if not isinstance(pictures, Tensor):
+            raise ConfigError(f"pictures must be a tensor, got {type(pictures).__name__}.")
+        fits = pictures.ndim == 4 and pictures.shape[1] == 3 and 0 not in pictures.shape[2:]
+        if not fits or not pictures.is_floating_point():
             raise ConfigError(
                 "pictures must be floating point [N, 3, H, W] in [-1, 1], "
                 f"got {pictures.dtype} {list(pictures.shape)}."
             )
+        if not pictures.isfinite().all():
+            raise ConfigError("pictures must be finite, got NaN or infinity.")
         return _in_batches(lambda batch: self._net.features(batch.float().cpu()), pictures)
 
     def embed_features(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the unit-length embeddings of pictures from their features, [N, 64]."""
-        return _in_batches(self._net.embed_features, torch.from_numpy(features))
+        return _in_batches(self._net.embed_features, torch.from_numpy(features).float())
 
     def embed_pictures(self, pictures: Tensor) -> NDArray[np.float32]:
         """Return the unit-length embeddings of pictures as `features` takes them, [N, 64]."""
@@ -83,7 +88,14 @@ class Judge:
         """Return the unit-length embeddings of captions, [N, 64].
 
         A caption of more tokens than the tokenizer's `model_max_length` is cut.
+
+        Raises:
+            ConfigError: `captions` is one text instead of a list of texts.
         """
+        if isinstance(captions, str):
+            raise ConfigError(f"captions must be a list of texts, got the text {captions!r}.")
+        if not captions:
+            return np.empty((0, DIMENSION), np.float32)
         encoded = self._tokenizer(
             list(captions), padding=True, truncation=True, return_tensors="pt"
         )
@@ -95,13 +107,13 @@ def judge_folder() -> Path:
     return Path(__file__).parent.parent / "assets" / "judge"
 
 
-def load_judge(folder: Path | None = None) -> Judge:
+def load_judge(folder: str | Path | None = None) -> Judge:
     """Load a judge; the packaged one when no folder is given.
 
     Raises:
         ConfigError: A file of it is missing, unreadable, or of another version.
     """
-    folder = folder or judge_folder()
+    folder = Path(folder or judge_folder())
     config = read_judge_config(folder)
     _need(folder / TOKENIZER / "vocab.json", folder / TOKENIZER / "merges.txt", folder / WEIGHTS)
     try:
@@ -115,7 +127,7 @@ def load_judge(folder: Path | None = None) -> Judge:
     return Judge(net.eval(), tokenizer)
 
 
-def load_statistics(folder: Path | None = None) -> Statistics:
+def load_statistics(folder: str | Path | None = None) -> Statistics:
     """Load the statistics of real pictures that come with a judge.
 
     What they were taken of is told in the folder's config.json, under `statistics`.
@@ -123,7 +135,7 @@ def load_statistics(folder: Path | None = None) -> Statistics:
     Raises:
         ConfigError: The file is missing or unreadable.
     """
-    path = (folder or judge_folder()) / STATISTICS
+    path = Path(folder or judge_folder()) / STATISTICS
     _need(path)
     try:
         arrays = load_file(path)

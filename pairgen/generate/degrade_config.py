@@ -7,7 +7,7 @@ from typing import Any
 
 from pairgen import config
 from pairgen.errors import ConfigError
-from pairgen.generate.ode_config import EXECUTORS
+from pairgen.generate.ode_config import EXECUTORS, MAX_CPU_THREADS
 
 SCALES = (2, 4, 8, 16)
 HR_FORMATS = ("png", "webp-lossless", "jpg")
@@ -126,8 +126,10 @@ def check_option(name: str, value: Any) -> Any:
             return tuple(sorted(int(number) for number in numbers))
         case "crop":
             return config.integer(name, value, 16, 16_384)
-        case "samples_per_image" | "samples_per_shard" | "cpu_threads":
+        case "samples_per_image" | "samples_per_shard":
             return config.integer(name, value, 1, 10**9)
+        case "cpu_threads":
+            return config.integer(name, value, 1, MAX_CPU_THREADS)
         case "num_workers":
             return config.integer(name, value, 0)
         case "seed":

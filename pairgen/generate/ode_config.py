@@ -12,6 +12,7 @@ from pairgen.sampling.solvers import SOLVERS
 
 NOISE_MODES = ("stored", "seed")
 LONG_PROMPTS = ("truncate", "reject")
+MAX_CPU_THREADS = 1024
 EXECUTORS = ("auto", "serial", "ray")
 
 # How a run is carried out; a resumed folder does not remember these.
@@ -125,8 +126,11 @@ def check_option(name: str, value: Any) -> Any:
         case "num_samples":
             # Keys have nine digits.
             return config.integer(name, value, 0, 10**9)
-        case "steps" | "cpu_threads":
+        case "steps":
             return config.integer(name, value, 1)
+        case "cpu_threads":
+            # OpenMP crashes where it cannot have as many.
+            return config.integer(name, value, 1, MAX_CPU_THREADS)
         case "samples_per_shard" | "batch_size" | "num_workers":
             return config.integer(name, value, 0)
         case "seed":

@@ -173,7 +173,7 @@ def check_continues(old: Plan, new: Plan) -> None:
     if new.num_samples < old.num_samples:
         raise PlanMismatchError(
             f"num_samples can grow but not shrink: the folder plans {old.num_samples}, "
-            f"asked for {new.num_samples}."
+            f"asked for {new.num_samples}: give another --out for a smaller set."
         )
 
 

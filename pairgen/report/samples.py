@@ -26,6 +26,8 @@ FACTS_NAME = "samples.json"
 PICTURE_NAME = re.compile(r"\d{9,}\.png")
 # A person cannot look at more at once, and a larger picture opens in few programs.
 MAX_GRID_PICTURES = 4096
+# All are held in memory until they are written: 8 GB at 512 px.
+MAX_PICTURES = 10_000
 USUAL_COLUMNS = 8
 
 
@@ -77,7 +79,12 @@ def find_target(out: str) -> Target:
 
 
 def check_num_pictures(target: Target, num_pictures: int) -> None:
-    """Raise ConfigError if so many pictures are too many for one grid and nothing else."""
+    """Raise ConfigError if so many pictures are too many for one grid, or for memory."""
+    if target.takes_pictures and num_pictures > MAX_PICTURES:
+        raise ConfigError(
+            f"A folder takes at most {MAX_PICTURES:,} pictures, not {num_pictures:,}: for more, "
+            "make a dataset with pairgen ode."
+        )
     if not target.takes_pictures and num_pictures > MAX_GRID_PICTURES:
         raise ConfigError(
             f"A grid shows at most {MAX_GRID_PICTURES:,} pictures, not {num_pictures:,}: give a "

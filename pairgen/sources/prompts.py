@@ -83,11 +83,14 @@ def read_prompt_values(values: Sequence[str], column: str = "") -> Iterator[Foun
         column: Column of the files, see `read_prompts`.
 
     Raises:
-        ConfigError: A file is missing or wrong, or a column is given for a prompt.
+        ConfigError: A file is missing or wrong, it is a folder, or a column is given for a prompt.
     """
     for value in values:
         path = os.path.expanduser(value)
         # Path.is_file would raise for a prompt that is longer than a file name may be.
+        # A word may be the name of a folder by chance; with a slash it is meant.
+        if "/" in value and os.path.isdir(path):
+            raise ConfigError(f"Prompts are files or texts, but {value!r} is a folder.")
         if os.path.isfile(path) or value.lower().endswith(FORMATS):
             yield from read_prompts(Path(path), column)
         elif column:

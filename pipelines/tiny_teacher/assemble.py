@@ -6,6 +6,7 @@ python pipelines/tiny_teacher/assemble.py --out pairgen/assets/tiny
 import argparse
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import torch
@@ -27,6 +28,9 @@ def main() -> None:
 
 def assemble(work: Path, out: Path) -> None:
     """Write the whole folder beside `out`, then put it in its place."""
+    for name in ("vae.pt", "unet.pt", "bank.npz", "tokenizer"):
+        if not (work / name).exists():
+            sys.exit(f"{work / name} is not there: train_vae.py, then train_unet.py write it.")
     unfinished = out.with_name(out.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)

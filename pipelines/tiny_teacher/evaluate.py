@@ -4,10 +4,10 @@
     python pipelines/tiny_teacher/evaluate.py --only vae,sheet        # some parts
 
 Parts: `vae` (reconstruction), `sheet` (48 captions as pictures), `frechet` (2,048 samples, made
-with `pairgen ode`, the rate printed, and kept in the work folder), `held-out` (captions never trained on),
-`diversity`, `convergence`. Everything is drawn from --seed; the figures go to stdout and to
-evaluation.json, the pictures to the work folder. The 2,048 samples take longest, then the table of
-convergence.
+with `pairgen ode`, which prints its rate, and kept in the work folder), `held-out` (captions never
+trained on), `diversity`, `convergence`. Everything is drawn from --seed; the figures go to stdout
+and to evaluation.json, the pictures to the work folder. The 2,048 samples take longest, then the
+table of convergence.
 """
 
 import argparse
@@ -264,8 +264,9 @@ def measure_convergence(bench: Bench) -> dict[str, float]:
         for steps in (*STEP_COUNTS, *long):
             difference = end(solver, spacing, steps) - reference
             errors = difference.flatten(1).norm(dim=1) / reference.flatten(1).norm(dim=1)
-            found[f"{solver}, {spacing}, {steps} steps"] = 100 * float(errors.median())
-            print(f"  {solver:9s} {spacing:9s} {steps:5d} steps: {100 * errors.median():.3f} %")
+            error = 100 * float(errors.median())
+            print(f"  {solver:9s} {spacing:9s} {steps:5d} steps: {error:.3f} %", flush=True)
+            found[f"{solver}, {spacing}, {steps} steps"] = error
     return found
 
 
@@ -295,8 +296,12 @@ def main() -> None:
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--cfg", type=float, default=4.0)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--only", default=",".join(PARTS), help="Parts, with commas between.")
+    parser.add_argument("--only", default=",".join(PARTS), help="Parts: %(default)s.")
     arguments = parser.parse_args()
+    if unknown := set(arguments.only.split(",")) - PARTS.keys():
+        parser.error(
+            f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}."
+        )
     torch.set_flush_denormal(True)
     bench = Bench(arguments.work, arguments.model, arguments.cfg, arguments.seed)
     path = arguments.work / "evaluation.json"

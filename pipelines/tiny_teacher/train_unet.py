@@ -1,6 +1,6 @@
 """Train the text encoder and the UNet of the tiny teacher on latents of the finished encoder.
 
-    python pipelines/tiny_teacher/train_unet.py --minutes 75
+    python pipelines/tiny_teacher/train_unet.py --minutes 130
 
 Epsilon prediction under Stable Diffusion 1.5's schedule, one caption in ten left empty for
 guidance, an exponential moving average of the weights. The loss weighs the error of x0 by the
@@ -49,7 +49,7 @@ class TextToNoise(nn.Module):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=Path("data/tiny_teacher"))
-    parser.add_argument("--minutes", type=float, default=75)
+    parser.add_argument("--minutes", type=float, default=130)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
     parser.add_argument("--bank", type=int, default=48_000, help="Pictures that are encoded first.")

@@ -1,6 +1,6 @@
 """Train the autoencoder of the tiny teacher; the first of three trainings (see README.md here).
 
-python pipelines/tiny_teacher/train_vae.py --minutes 25
+python pipelines/tiny_teacher/train_vae.py --minutes 20
 """
 
 import argparse
@@ -24,7 +24,7 @@ SEED = 1
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=Path("data/tiny_teacher"))
-    parser.add_argument("--minutes", type=float, default=25)
+    parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--batch-size", type=int, default=12)
     parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
     arguments = parser.parse_args()

@@ -97,3 +97,10 @@ def test_features_that_are_no_finite_matrix_are_refused(features):
 def test_gaussians_that_do_not_fit_are_refused(mean_b, cov_b, reason):
     with pytest.raises(ConfigError, match=reason):
         frechet_distance(np.zeros(2), np.eye(2), mean_b, cov_b)
+
+
+def test_a_covariance_with_a_negative_eigenvalue_is_none():
+    mean, good, bad = np.zeros(2), np.eye(2), np.diag([1.0, -0.5])
+    for covs in ((good, bad), (bad, good)):
+        with pytest.raises(ConfigError, match="negative eigenvalue"):
+            frechet_distance(mean, covs[0], mean, covs[1])

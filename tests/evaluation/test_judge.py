@@ -90,6 +90,34 @@ def test_what_is_no_picture_is_refused(judge, pictures):
         judge.features(pictures)
 
 
+@pytest.mark.parametrize(
+    ("pictures", "message"),
+    [
+        (np.zeros((1, 3, 64, 64), np.float32), "must be a tensor, got ndarray"),
+        (torch.zeros(1, 3, 0, 5), "floating point"),
+        (torch.full((1, 3, 64, 64), torch.nan), "must be finite"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(judge, pictures, message):
+    with pytest.raises(ConfigError, match=message):
+        judge.features(pictures)
+
+
+def test_captions_are_a_list_and_may_be_none(judge):
+    with pytest.raises(ConfigError, match="list of texts, got the text 'a cat'"):
+        judge.embed_captions("a cat")
+    assert judge.embed_captions([]).shape == (0, DIMENSION)
+
+
+def test_double_precision_and_a_path_as_text_are_taken(judge):
+    features = judge.features(some_pictures(2))
+    np.testing.assert_array_equal(
+        judge.embed_features(features.astype(np.float64)), judge.embed_features(features)
+    )
+    assert load_statistics(str(judge_folder())).count > 10_000
+    load_judge(str(judge_folder()))
+
+
 def test_the_order_of_words_matters(judge):
     one, swapped = judge.embed_captions(
         ["a red apple on a blue background", "a blue apple on a red background"]

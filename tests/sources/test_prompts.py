@@ -312,3 +312,8 @@ def test_a_value_that_ends_as_prompt_files_do_must_be_one(value: str, tmp_path: 
 def test_a_prompt_has_no_columns() -> None:
     with pytest.raises(ConfigError, match=r"'a fox' is no file.*column 'caption'"):
         list(read_prompt_values(["a fox"], "caption"))
+
+
+def test_a_folder_that_is_meant_is_no_prompt(tmp_path):
+    with pytest.raises(ConfigError, match="but .* is a folder"):
+        list(read_prompt_values([f"{tmp_path}/"]))
