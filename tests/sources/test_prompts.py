@@ -315,5 +315,5 @@ def test_a_prompt_has_no_columns() -> None:
 
 
 def test_a_folder_that_is_meant_is_no_prompt(tmp_path):
-    with pytest.raises(ConfigError, match="but .* is a folder"):
+    with pytest.raises(ConfigError, match=r"but .* is a folder"):
         list(read_prompt_values([f"{tmp_path}/"]))
