@@ -51,7 +51,7 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     from pairgen.report.pictures import encode_png, make_grid_image
 
     common = {"model": "tiny", "steps": steps, "cpu_threads": num_threads, "executor": "serial"}
-    click.echo(f"1/4 pairgen ode: {num_samples} pairs from the embedded teacher, {steps} steps")
+    click.echo(f"1/5 pairgen ode: {num_samples} pairs from the embedded teacher, {steps} steps")
     start = time.perf_counter()
     options: dict[str, Any] = {"cfg": GUIDANCE_SCALE, "num_samples": num_samples}
     options |= {"samples_per_shard": 32, "out": str(out / "pairs")}
@@ -59,11 +59,11 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     seconds = time.perf_counter() - start
     pictures, captions, _ = _pictures_of(out / "pairs", manifest, num_samples)
 
-    click.echo("2/4 pairgen verify: every byte, every number, the noise")
+    click.echo("2/5 pairgen verify: every byte, every number, the noise")
     report = api.verify(out / "pairs")
     click.echo(report.table())
 
-    click.echo(f"3/4 what the noise decides ({NUM_NOISES} noises), what guidance does")
+    click.echo(f"3/5 what the noise decides ({NUM_NOISES} noises), what guidance does")
     prompts = out / "one_prompt.txt"
     prompts.write_text(f"{ONE_PROMPT}\n", encoding="utf-8")
     options = {"prompts": str(prompts), "cfg": GUIDANCE_SCALE, "num_samples": NUM_NOISES}
@@ -75,7 +75,10 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     guided = _make(api, {**common, **options, "out": str(out / "guidance")})
     guided_pictures, guided_captions, scales = _pictures_of(out / "guidance", guided, 8)
 
-    click.echo("4/4 pictures measured by the evaluation net")
+    click.echo("4/5 pairgen degrade: the packaged photographs, three levels from one draw each")
+    degraded, degraded_captions = _degrade(api, out / "degraded", num_threads)
+
+    click.echo("5/5 pictures measured by the evaluation net")
     judge = load_judge()
     measured = {
         **_measure_agreement(judge, pictures, captions),
@@ -111,7 +114,9 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
                 for scale, caption in zip(scales, guided_captions, strict=True)
             ],
         ),
-        page.heading("4. Measured", "By the evaluation net, which no training loss ever uses."),
+        page.heading("4. Degraded photographs", "HR and its levels, enlarged to one size."),
+        page.picture_grid(degraded, degraded_captions),
+        page.heading("5. Measured", "By the evaluation net, which no training loss ever uses."),
         page.facts_table(measured),
     ]
     subtitle = "prompts to verified (noise, prompt, latent) shards, on this machine"
@@ -140,6 +145,33 @@ def _pictures_of(
 
     prompts, scales, latents = first_latents(open_store(folder), manifest, num)
     return decode_latents(manifest, latents), prompts, scales
+
+
+def _degrade(api: Any, out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
+    """Degrade the packaged photographs; return HR and levels at one size, with captions."""
+    import cv2
+    import numpy as np
+
+    from pairgen.shards import layout
+    from pairgen.shards.reader import map_file, read_samples
+    from pairgen.sources.photographs import decode_rgb
+
+    options = {"scales": "4,8", "crop": 256, "cpu_threads": num_threads, "executor": "serial"}
+    result = api.run_degrade(
+        {**options, "out": str(out)}, lambda message: click.echo(message, err=True)
+    )
+    if result.interrupted:
+        raise click.Abort
+    names = {"png": "HR", "lr2.png": "1/2", "lr4.png": "1/4", "lr8.png": "1/8"}
+    pictures = []
+    with map_file(out / layout.shard_path(0)) as view:
+        for stored in read_samples(view):
+            for name in names:
+                # Blocks, not a blur: what LR holds is to be seen.
+                how = cv2.INTER_AREA if name == "png" else cv2.INTER_NEAREST
+                picture = decode_rgb(bytes(stored.members[name]))
+                pictures.append(cv2.resize(picture, (128, 128), interpolation=how))
+    return np.stack(pictures), list(names.values()) * (len(pictures) // len(names))
 
 
 def _measure_agreement(

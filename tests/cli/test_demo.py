@@ -15,16 +15,16 @@ def test_the_demo_makes_verifies_measures_and_shows_pictures(tmp_path: Path) -> 
     result = run("demo", out=tmp_path / "demo", num_samples=4, steps=4)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == f"Report:  {tmp_path / 'demo/report.html'}"
-    assert [line[:4] for line in result.stdout.splitlines() if re.match(r"\d/4 ", line)] == [
-        f"{stage}/4 " for stage in (1, 2, 3, 4)
+    assert [line[:4] for line in result.stdout.splitlines() if re.match(r"\d/5 ", line)] == [
+        f"{stage}/5 " for stage in (1, 2, 3, 4, 5)
     ]
     page = (tmp_path / "demo/report.html").read_text(encoding="utf-8")
     assert "verify: clean" in page and "a 3d red apple on a white background" in page
     assert re.search(r"\d+ % of 4 pictures fit their own prompt better than the other 3", page)
     assert re.search(r"[\d.]+ between noises of one prompt, [\d.]+ between prompts", page)
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
-    # The pairs, sixteen noises, two prompts at four guidance scales.
-    assert len(pictures) == 4 + 16 + 8
+    # The pairs, sixteen noises, two prompts at four guidance scales, four photographs.
+    assert len(pictures) == 4 + 16 + 8 + 4 * 4
     # Self-contained: nothing is fetched.
     assert not re.search(r'(src|href)="(?!data:)', page)
     arrays = [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for data in pictures]
