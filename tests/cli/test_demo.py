@@ -34,3 +34,10 @@ def test_the_demo_makes_verifies_measures_and_shows_pictures(tmp_path: Path) -> 
     # Eight columns of 64 px with 4 px between them.
     with Image.open(tmp_path / "demo/grid.png") as grid:
         assert grid.size == (8 * 64 + 7 * 4, 64)
+
+
+def test_one_sample_is_too_few_and_nothing_is_written(tmp_path: Path) -> None:
+    result = run("demo", out=tmp_path / "demo", num_samples=1)
+    assert result.returncode == 2
+    assert "1 is not in the range x>=2" in result.stderr
+    assert not (tmp_path / "demo").exists()
