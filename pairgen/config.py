@@ -189,6 +189,15 @@ def text(name: str, value: Any) -> str:
     return str(value)
 
 
+def plain_options(options: Any, without: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of a config dataclass as plain data, tuples as lists, some left out."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in dataclasses.asdict(options).items()
+        if name not in without
+    }
+
+
 def field_names(config_class: type) -> list[str]:
     """Return the names of a config dataclass' fields, in order."""
     return [field.name for field in dataclasses.fields(config_class)]

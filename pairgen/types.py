@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 FORMAT_VERSION = 1
+# What the inputs of each kind of dataset are called.
+INPUT_NAMES = {"ode": "prompts", "degrade": "images"}
 
 # What a member of a sample may hold: an array (`.npy`), encoded bytes (`png`, `jpg`), or text.
 Field = np.ndarray | bytes | str

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
+from pairgen.types import INPUT_NAMES
+
 EXIT_TOO_MANY_REJECTED = 3
 EXIT_INTERRUPTED = 130
-INPUTS = {"ode": "prompts", "degrade": "images"}
 
 
 def print_result(result: Any) -> None:
@@ -29,9 +30,9 @@ def print_result(result: Any) -> None:
         sys.exit(EXIT_INTERRUPTED)
     if result.too_many_rejected:
         click.echo(
-            f"Error: {manifest.plan.source['num_rejected']:,} {INPUTS[manifest.plan.kind]} were "
-            f"refused (__meta__/rejected/ says why) and {manifest.num_failed:,} slots failed, more "
-            "than --max-rejected allows.",
+            f"Error: {manifest.plan.source['num_rejected']:,} {INPUT_NAMES[manifest.plan.kind]} "
+            f"were refused (__meta__/rejected/ says why) and {manifest.num_failed:,} slots failed, "
+            "more than --max-rejected allows.",
             err=True,
         )
         sys.exit(EXIT_TOO_MANY_REJECTED)

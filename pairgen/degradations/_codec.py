@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pairgen.degradations.base import Image
+from pairgen.degradations.base import Image, from_levels, to_levels
 
 
 def through_codec(image: Image, extension: str, options: list[int]) -> Image:
@@ -19,15 +19,3 @@ def through_codec(image: Image, extension: str, options: list[int]) -> Image:
     encoded = cv2.imencode(extension, levels, options)[1]
     decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
     return from_levels(np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8))
-
-
-def to_levels(image: Image) -> np.ndarray:
-    """Round an image to 8 bits, [H, W, 3] uint8."""
-    # OpenCV rounds to nearest and saturates in one pass.
-    return np.asarray(cv2.convertScaleAbs(np.maximum(image, 0), alpha=255), np.uint8)
-
-
-def from_levels(levels: np.ndarray) -> Image:
-    """Return 8-bit values as an image."""
-    image: Image = np.multiply(levels, np.float32(1 / 255), dtype=np.float32)
-    return image

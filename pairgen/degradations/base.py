@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -145,3 +146,15 @@ def check_probabilities(given: Mapping[str, float]) -> dict[str, float]:
 def draw_quality(generator: np.random.Generator, quality: tuple[float, float]) -> int:
     """Draw a codec's quality, a whole number; both ends belong to the range."""
     return int(generator.integers(int(quality[0]), int(quality[1]) + 1))
+
+
+def to_levels(image: Image) -> np.ndarray:
+    """Round an image to 8 bits, [H, W, 3] uint8."""
+    # OpenCV rounds to nearest and saturates in one pass.
+    return np.asarray(cv2.convertScaleAbs(np.maximum(image, 0), alpha=255), np.uint8)
+
+
+def from_levels(levels: np.ndarray) -> Image:
+    """Return 8-bit values as an image."""
+    image: Image = np.multiply(levels, np.float32(1 / 255), dtype=np.float32)
+    return image

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pairgen.degradations._noise import gray_of
 from pairgen.degradations._poisson import poisson_counts
 from pairgen.degradations.base import (
     Draw,
@@ -17,6 +16,9 @@ from pairgen.degradations.base import (
     field_generator,
     uniform,
 )
+
+# Weights of R, G and B in a gray value, as torchvision's rgb_to_grayscale has them.
+GRAY = np.array([0.2989, 0.587, 0.114], np.float32)
 
 
 class PoissonNoise:
@@ -64,3 +66,8 @@ class PoissonNoise:
 
 
 build = PoissonNoise
+
+
+def gray_of(image: Image) -> Image:
+    """Return the gray value of every pixel, [H, W, 1]."""
+    return np.asarray(image @ GRAY, np.float32)[..., None]

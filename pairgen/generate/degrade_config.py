@@ -1,6 +1,5 @@
 """The options of `pairgen degrade`: one name in the flag, the config file and the Python call."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,10 +79,7 @@ class DegradeConfig:
 
     def remembered(self) -> dict[str, Any]:
         """Return what a resumed folder remembers, as plain data."""
-        options = dataclasses.asdict(self)
-        for name in RUN_OPTIONS:
-            del options[name]
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+        return config.plain_options(self, without=RUN_OPTIONS)
 
 
 def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:

@@ -1,6 +1,5 @@
 """What a worker of `pairgen degrade` holds: the preset, the images, the last one decoded."""
 
-import json
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -133,9 +132,3 @@ def encode_image(image: NDArray[np.uint8], kind: str) -> bytes:
     extension, options = ENCODINGS[kind]
     encoded = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1]
     return bytes(encoded)
-
-
-def read_draw(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the recorded draw of a sample."""
-    draw: dict[str, Any] = json.loads(facts["draw"])
-    return draw

@@ -11,7 +11,7 @@ from pairgen.sampling.grid import make_grid
 from pairgen.seeding import NOISE_GENERATOR
 from pairgen.sources.prompts import PromptSummary
 from pairgen.teachers.base import Description
-from pairgen.types import Plan
+from pairgen.types import INPUT_NAMES, Plan
 
 # Latents of latent-diffusion teachers are of order 1, so half precision holds them to 3 digits.
 STORED_DTYPE = "float16"
@@ -182,7 +182,7 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
     there, asked = old.identity(), new.identity()
     different = []
     if there["source"] != asked["source"]:
-        inputs = {"ode": "prompts", "degrade": "images"}[new.kind]
+        inputs = INPUT_NAMES[new.kind]
         different.append(
             f"{inputs} (there {old.source['num_inputs']:,} of {old.source['name']}, "
             f"asked {new.source['num_inputs']:,} of {new.source['name']} with other content)"

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairgen.config import check_keys, did_you_mean, packaged_configs, read_yaml
-from pairgen.degradations._codec import from_levels, to_levels
-from pairgen.degradations.base import Draw, Target
+from pairgen.degradations.base import Draw, Target, from_levels, to_levels
 from pairgen.degradations.chain import Chain
 from pairgen.errors import ConfigError
 

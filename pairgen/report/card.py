@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from pairgen.shards.receipt_check import find_mixes
-from pairgen.types import Manifest, Plan, Receipt, canonical_json
+from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
 
 # As the hub writes them: the class of a set is the first whose bound it stays under.
 SIZES = (
@@ -177,7 +177,7 @@ def _counts(manifest: Manifest) -> list[tuple[str, Any]]:
         ("size", f"{manifest.num_bytes:,} bytes"),
         ("failed samples", f"{manifest.num_failed:,}"),
         (
-            f"rejected {'images' if plan.kind == 'degrade' else 'prompts'}",
+            f"rejected {INPUT_NAMES[plan.kind]}",
             f"{plan.source.get('num_rejected', 0):,}",
         ),
         ("blank lines skipped", f"{plan.source.get('num_blank', 0):,}"),

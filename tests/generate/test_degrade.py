@@ -16,7 +16,6 @@ from PIL import Image
 import pairgen
 from pairgen.api import run_degrade
 from pairgen.errors import ConfigError, PlanMismatchError
-from pairgen.generate.degrade_maker import read_draw
 from pairgen.generate.executor import run_serial
 from pairgen.generate.progress import Progress
 from pairgen.generate.pyramid import find_preset, render
@@ -85,7 +84,7 @@ def test_a_sample_is_a_crop_and_its_levels_from_the_recorded_draw(photographs, t
         assert facts["image"] == f"{index // 2}.png"
         assert facts["crop_number"] == index % 2
         assert facts["image_crc32"] == zlib.crc32(data)
-        draw = read_draw(facts)
+        draw = json.loads(facts["draw"])
         assert draw == preset.draw(generator_for(3, index, Stream.DEGRADATION))
         for level, picture in render(preset, hr, draw, (2, 4, 8)).items():
             np.testing.assert_array_equal(decode_rgb(sample[f"lr{level}.png"]), picture)
