@@ -35,6 +35,18 @@ def check_beta(beta: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
+def check_line(name: str, line: Sequence[float]) -> tuple[float, float]:
+    """Return a width's (constant, slope in the scale).
+
+    Raises:
+        ConfigError: They are not two numbers of at least 0.
+    """
+    fine = isinstance(line, Sequence) and not isinstance(line, str) and len(line) == 2
+    if not fine or any(not isinstance(v, int | float) or not 0 <= v < math.inf for v in line):
+        raise ConfigError(f"{name} must be [constant, slope], two numbers >= 0, got {line!r}.")
+    return float(line[0]), float(line[1])
+
+
 def draw_size(generator: np.random.Generator, sizes: Sequence[int]) -> int:
     """Draw one of the sizes."""
     return int(sizes[int(generator.integers(len(sizes)))])

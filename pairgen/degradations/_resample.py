@@ -9,8 +9,13 @@ from pairgen.degradations.base import Image
 
 # Real-ESRGAN's three. None looks at more pixels when it makes smaller, so they alias.
 RANDOM_MODES = ("area", "bilinear", "bicubic")
-MODES = (*RANDOM_MODES, "lanczos", "bicubic-antialias")
-_OPENCV = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+MODES = (*RANDOM_MODES, "lanczos", "area-weighted", "bicubic-antialias")
+_OPENCV = {
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+    "lanczos": cv2.INTER_LANCZOS4,
+    "area-weighted": cv2.INTER_AREA,
+}
 
 
 def resample(image: Image, size: tuple[int, int], mode: str) -> Image:
@@ -20,8 +25,10 @@ def resample(image: Image, size: tuple[int, int], mode: str) -> Image:
         image: Float32.
         size: In px.
         mode: `area`, `bilinear` and `bicubic` are torch's `F.interpolate(size=...)`, to rounding
-            in float32; `lanczos` is OpenCV's, of eight taps; `bicubic-antialias` is torch's with
-            `antialias=True`, whose kernel grows with the factor (a = -0.5, as in Pillow).
+            in float32; `lanczos` is OpenCV's, of eight taps; `area-weighted` is OpenCV's, which
+            counts a pixel by the part of it that is covered (torch's `area` counts it fully);
+            `bicubic-antialias` is torch's with `antialias=True`, whose kernel grows with the factor
+            (a = -0.5, as in Pillow).
     """
     if image.shape[:2] == size:
         return image

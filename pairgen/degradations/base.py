@@ -38,10 +38,17 @@ class Target:
         level: N of the 1/N that is rendered; 1 in the part that all levels share.
         size: (height, width) of the low-resolution image of that level; of the HR crop in the
             shared part.
+        num_halvings: How often the image was already halved on the way, as part of the level.
     """
 
     level: int
     size: tuple[int, int]
+    num_halvings: int = 0
+
+    @property
+    def scale(self) -> int:
+        """N of the 1/N that is left to go: the level, but for halvings done."""
+        return self.level >> self.num_halvings
 
 
 class Degradation(Protocol):

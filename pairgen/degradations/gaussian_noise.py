@@ -22,6 +22,7 @@ class GaussianNoise:
     Args:
         sigma: Range of the standard deviation, in levels of 8 bits.
         gray_probability: How often the three channels share one field.
+        whole_sigma: Draw whole standard deviations, both ends of the range among them.
 
     Raises:
         ConfigError: A value is out of range.
@@ -30,14 +31,24 @@ class GaussianNoise:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
     """
 
-    def __init__(self, sigma: Sequence[float] = (1.0, 30.0), gray_probability: float = 0.4) -> None:
+    def __init__(
+        self,
+        sigma: Sequence[float] = (1.0, 30.0),
+        gray_probability: float = 0.4,
+        whole_sigma: bool = False,
+    ) -> None:
         self.sigma = check_range("sigma", sigma, 0, 255)
+        self.whole_sigma = whole_sigma
         self.gray_probability = check_probability("gray_probability", gray_probability)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw sigma, gray and the seed of the field."""
+        low, high = self.sigma
+        whole = self.whole_sigma
         return {
-            "sigma": uniform(generator, self.sigma),
+            "sigma": float(generator.integers(int(low), int(high) + 1))
+            if whole
+            else uniform(generator, self.sigma),
             "gray": bool(generator.random() < self.gray_probability),
             "field_seed": draw_field_seed(generator),
         }

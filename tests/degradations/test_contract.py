@@ -11,8 +11,8 @@ from pairgen.degradations.base import Target
 from pairgen.errors import ConfigError
 from tests.degradations.pictures import make_picture
 
-# Without options these contain no operation, or record something for others.
-CHANGE_NOTHING = {"chain", "maybe", "one_of", "shuffled", "resize_back"}
+# Without options these contain no operation, record something for others, or find nothing to clip.
+CHANGE_NOTHING = {"chain", "maybe", "one_of", "shuffled", "resize_back", "halved", "clip"}
 NAMES = plugins.members("degradations")
 TARGET = Target(level=4, size=(24, 20))
 
@@ -67,7 +67,7 @@ def test_it_moves_pixels(name):
 def test_other_generators_draw_other_numbers(name):
     operation = plugins.build("degradations", name)
     drawn = {json.dumps(operation.draw(generator(number))) for number in range(50)}
-    fixed = {"unsharp_mask", "chain", "one_of", "shuffled"}
+    fixed = {"unsharp_mask", "chain", "one_of", "shuffled", "clip"}
     assert (len(drawn) > 1) == (name not in fixed)
 
 

@@ -189,3 +189,62 @@ def test_unsharp_masking_is_basicsrs():
     oracle = basicsr("utils/img_process_util")
     for expected in (oracle.usm_sharp(image), channels_last(oracle.USMSharp()(planes(image)))):
         np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_decimation_keeps_the_middles_of_blocks(scale):
+    decimate = plugins.build("degradations", "decimate")
+    ramp = np.broadcast_to(np.linspace(0, 1, 96, dtype=np.float32)[None, :, None], (96, 96, 3))
+    target = Target(scale, (96 // scale, 96 // scale))
+    found = decimate.apply(np.ascontiguousarray(ramp), {"width": 0.2}, target)
+    middles = np.ascontiguousarray(ramp).reshape(96, 96 // scale, scale, 3).mean(axis=2)[::scale]
+    inside = slice(16 // scale, -16 // scale)
+    np.testing.assert_allclose(found[inside, inside], middles[inside, inside], atol=1e-5)
+
+
+def test_widths_grow_with_the_scale_and_halve_with_the_image():
+    blur = plugins.build("degradations", "scaled_blur")
+    assert blur.sigmas({"width": 0.5}, 4) == pytest.approx((1.4, 1.4))
+    long = {"width_x": 0.5, "width_y": 0.125, "angle": 0.0}
+    assert blur.sigmas(long, 4) == pytest.approx((2.0, 1.0))
+    assert Target(4, (8, 8)).scale == 4
+    assert Target(4, (8, 8), num_halvings=1).scale == 2
+
+
+def test_halving_happens_at_its_levels_only_and_what_follows_has_half_the_scale():
+    halved = plugins.build(
+        "degradations", "halved", levels=(4,), operations=[{"shrink": {"beyond": 1}}]
+    )
+    draw = {"halved": True, "mode": "bilinear", "operations": [{"shrink": {"amount": 1.0}}]}
+    draw["operations"][0]["shrink"]["mode"] = "area"
+    image = make_picture(96, 96)
+    for level, size in ((2, 48), (4, 24), (8, 12)):
+        assert halved.apply(image, draw, Target(level, (1, 1))).shape == (size, size, 3)
+    draw["operations"] = []
+    empty = plugins.build("degradations", "halved")
+    assert empty.apply(image, draw, Target(4, (1, 1))).shape == (48, 48, 3)
+    assert empty.apply(image, draw, Target(2, (1, 1))).shape == (96, 96, 3)
+
+
+def test_correlated_noise_has_its_covariance():
+    noise = plugins.build("degradations", "correlated_noise", sigma=10)
+    flat = np.full((600, 600, 3), 0.5, np.float32)
+    for number in range(5):
+        draw = noise.draw(np.random.default_rng(number))
+        added = (noise.apply(flat, draw, TARGET) - flat).reshape(-1, 3) * 25.5
+        # The matrix of absolute values, without the signs of its eigenvalues.
+        values, axes = np.linalg.eigh(np.array(draw["covariance"]))
+        expected = axes @ np.diag(np.abs(values)) @ axes.T
+        np.testing.assert_allclose(np.cov(added.T), expected, atol=0.01)
+
+
+def test_whole_standard_deviations_are_whole():
+    noise = plugins.build("degradations", "gaussian_noise", sigma=(2, 4), whole_sigma=True)
+    drawn = {noise.draw(np.random.default_rng(number))["sigma"] for number in range(100)}
+    assert drawn == {2.0, 3.0, 4.0}
+
+
+def test_clipping_clips():
+    clip = plugins.build("degradations", "clip")
+    found = clip.apply(np.array([[[-0.2, 0.4, 1.3]]], np.float32), {}, TARGET)
+    np.testing.assert_array_equal(found, np.array([[[0, 0.4, 1]]], np.float32))

@@ -8,10 +8,16 @@ import scipy.stats
 
 from pairgen.errors import ConfigError
 from pairgen.generate.pyramid import Preset, find_preset, preset_names, read_preset, render
+from tests.degradations.bsrgan_reference import render_bsrgan
 from tests.degradations.pictures import make_picture
 from tests.degradations.reference import render_reference
 
-PUBLISHED = ("realesrgan", "realesrgan-light", "osediff")
+PUBLISHED = {
+    "realesrgan": render_reference,
+    "realesrgan-light": render_reference,
+    "osediff": render_reference,
+    "bsrgan": render_bsrgan,
+}
 
 
 def levels_of(picture: np.ndarray) -> np.ndarray:
@@ -34,13 +40,13 @@ def test_20_draws_are_the_published_chain_to_one_level(name):
     for number in range(20):
         draw = json.loads(json.dumps(preset.draw(generator(number))))
         for level, picture in render(preset, image, draw, (2, 4, 8)).items():
-            differences.append(np.abs(picture - render_reference(image, draw, level)))
+            differences.append(np.abs(picture - PUBLISHED[name](image, draw, level)))
     largest = np.array([difference.max() for difference in differences])
     # Where float32 rounds to the other of two levels, a codec's coefficient or the peak of the
     # Poisson counts may fall to the other side too. With Real-ESRGAN's figures it never happens
     # here; with the others in a few of 60.
     assert (largest > 1).sum() <= {"realesrgan": 0}.get(name, 5)
-    assert largest.max() <= 12
+    assert largest.max() <= 13
     assert np.mean([difference.mean() for difference in differences]) < 0.1
 
 
@@ -69,19 +75,28 @@ def walk(draw, path=()):
         yield path, draw
 
 
+def uniform(values, low, high):
+    assert len(values) > 100
+    p = scipy.stats.kstest(values, scipy.stats.uniform(low, high - low).cdf).pvalue
+    assert p > 1e-4, (low, high, p)
+
+
+def share(flags, expected):
+    flags = list(flags)
+    assert scipy.stats.binomtest(int(sum(flags)), len(flags), expected).pvalue > 1e-4
+
+
+def whole(values, low, high):
+    found, counts = np.unique(values, return_counts=True)
+    assert found.tolist() == list(range(low, high + 1))
+    assert scipy.stats.chisquare(counts).pvalue > 1e-4
+
+
 def test_drawn_parameters_are_distributed_as_published():
     preset = find_preset("realesrgan")
     draws = [preset.draw(generator(number)) for number in range(10_000)]
     first = [draw["shared"]["operations"] for draw in draws]
     second = [draw["levels"]["operations"] for draw in draws]
-
-    def uniform(values, low, high):
-        assert len(values) > 100
-        p = scipy.stats.kstest(values, scipy.stats.uniform(low, high - low).cdf).pvalue
-        assert p > 1e-4, (low, high, p)
-
-    def share(flags, expected):
-        assert scipy.stats.binomtest(int(sum(flags)), len(flags), expected).pvalue > 1e-4
 
     blurs = [operations[1]["one_of"] for operations in first]
     for choice, expected in enumerate((0.1, 0.405, 0.225, 0.108, 0.027, 0.108, 0.027)):
@@ -129,10 +144,7 @@ def test_drawn_parameters_are_distributed_as_published():
         uniform([n["sigma"] for n in gaussian], *sigma)
         uniform([n["scale"] for n in poisson], *scale)
 
-    qualities = [operations[4]["jpeg"]["quality"] for operations in first]
-    values, counts = np.unique(qualities, return_counts=True)
-    assert values.tolist() == list(range(30, 96))
-    assert scipy.stats.chisquare(counts).pvalue > 1e-4
+    whole([operations[4]["jpeg"]["quality"] for operations in first], 30, 95)
     share([operations[0]["maybe"]["applied"] for operations in second], 0.8)
     share([operations[3]["shuffled"]["order"] == [0, 1] for operations in second], 0.5)
     finals = [
@@ -141,6 +153,44 @@ def test_drawn_parameters_are_distributed_as_published():
     share([final["applied"] for final in finals], 0.8)
     cutoffs = [f["operations"][0]["sinc_filter"]["cutoff"] for f in finals if f["applied"]]
     uniform(cutoffs, np.pi / 3, np.pi)
+
+
+def test_drawn_parameters_of_bsrgan_are_distributed_as_published():
+    preset = find_preset("bsrgan")
+    draws = [preset.draw(generator(number))["levels"]["operations"] for number in range(10_000)]
+    halved = [draw[0]["halved"] for draw in draws]
+    share([each["halved"] for each in halved], 0.25)
+    share([each["mode"] == "bicubic-antialias" for each in halved], 0.5)
+    share([each["mode"] == "area-weighted" for each in halved], 1 / 6)
+    shuffled = [each["operations"][0]["shuffled"] for each in halved]
+    orders = [each["order"] for each in shuffled]
+    assert all(order.index(2) < order.index(3) for order in orders)
+    for group in (0, 1, 4, 5):
+        for place in range(6):
+            share([order[place] == group for order in orders], 1 / 6)
+    groups = [[group["operations"][0] for group in each["groups"]] for each in shuffled]
+    blurs = [group[number]["scaled_blur"] for group in groups for number in (0, 1)]
+    share(["width" in blur for blur in blurs], 0.5)
+    sizes, counts = np.unique([blur["kernel_size"] for blur in blurs], return_counts=True)
+    assert sizes.tolist() == list(range(7, 26, 2))
+    assert scipy.stats.chisquare(counts).pvalue > 1e-4
+    uniform([blur["width"] for blur in blurs if "width" in blur], 0, 1)
+    for key, high in (("width_x", 1), ("width_y", 1), ("angle", np.pi)):
+        uniform([blur[key] for blur in blurs if key in blur], 0, high)
+    first = [group[2]["one_of"] for group in groups]
+    share(["shrink" in each for each in first], 0.75)
+    uniform([each["shrink"]["amount"] for each in first if "shrink" in each], 0, 1)
+    uniform([each["decimate"]["width"] for each in first if "decimate" in each], 0, 1)
+    for mode in ("bilinear", "bicubic", "area-weighted"):
+        share([each["shrink"]["mode"] == mode for each in first if "shrink" in each], 1 / 3)
+        share([group[3]["resize_to_target"]["mode"] == mode for group in groups], 1 / 3)
+    noises = [group[4]["one_of"] for group in groups]
+    white = [each["gaussian_noise"] for each in noises if "gaussian_noise" in each]
+    share(["gaussian_noise" in each for each in noises], 0.8)
+    share([each["gray"] for each in white], 0.5)
+    whole([each["sigma"] for each in white], 2, 25)
+    share([group[5]["maybe"]["applied"] for group in groups], 0.9)
+    whole([each["operations"][1]["jpeg"]["quality"] for each in halved], 30, 95)
 
 
 def test_osediff_records_the_way_back_and_leaves_lr_small():
@@ -179,6 +229,11 @@ def test_bicubic_goes_straight_from_hr():
         ("levels: [{resize: {modes: [cubic]}}]", "modes must be some of"),
         ("levels: [{resize: {factor: [2, 3]}}]", "around 1"),
         ("levels: [{shuffled: {groups: [[jpeg]], in_order: [1]}}]", "in_order"),
+        ("levels: [{halved: {levels: [3]}}]", "levels must be some of"),
+        ("levels: [{scaled_blur: {round_sigma: [2, -1]}}]", "constant, slope"),
+        ("levels: [{shrink: {beyond: 0}}]", "beyond must be"),
+        ("levels: [{decimate: {num_taps: 4}}]", "odd number"),
+        ("levels: [{correlated_noise: {sigma: 300}}]", "sigma must be"),
     ],
 )
 def test_a_wrong_preset_is_one_sentence_that_names_the_file(tmp_path, text, message):

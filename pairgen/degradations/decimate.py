@@ -1,0 +1,63 @@
+"""Blur and keep one pixel of every block, as BSRGAN has it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairgen.degradations._blur import check_line
+from pairgen.degradations._convolve import separable
+from pairgen.degradations.base import Draw, Image, Target
+from pairgen.errors import ConfigError
+
+
+class Decimate:
+    """Blur by a Gaussian about the middle of every N x N block, N the scale, and keep that value.
+
+    The standard deviation lies between a and b N, all equally likely. The record holds where
+    between the two, from 0 to 1, so one draw serves every level.
+
+    Args:
+        num_taps: Of the kernel, an odd number.
+        sigma: (a, b), px.
+
+    Raises:
+        ConfigError: A value is out of range.
+
+    Reference:
+        Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.2; figures of its published code
+        (utils_blindsr.py, degradation_bsrgan and shift_pixel).
+    """
+
+    def __init__(self, num_taps: int = 25, sigma: Sequence[float] = (0.1, 0.6)) -> None:
+        if not isinstance(num_taps, int) or num_taps % 2 == 0 or not 1 <= num_taps < 100:
+            raise ConfigError(f"num_taps must be an odd number from 1 to 99, got {num_taps!r}.")
+        self.num_taps = num_taps
+        self.sigma = check_line("sigma", sigma)
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Draw width."""
+        return {"width": float(generator.random())}
+
+    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
+        """Blur, keep every N-th pixel both ways, clip to [0, 1]."""
+        scale = target.scale
+        low, high = self.sigma[0], max(self.sigma[0], self.sigma[1] * scale)
+        weights = shifted_gaussian(self.num_taps, low + draw["width"] * (high - low), scale)
+        blurred = separable(image, weights, weights)
+        return np.ascontiguousarray(blurred[::scale, ::scale]).clip(0, 1)
+
+
+build = Decimate
+
+
+def shifted_gaussian(num_taps: int, sigma: float, scale: int) -> NDArray[np.float64]:
+    """Return a Gaussian [num_taps] of sum 1 about the point (scale - 1) / 2 right of the middle.
+
+    A shift of half a pixel is the mean of two neighbours; beyond the last tap stands the last.
+    """
+    axis = np.arange(num_taps) - num_taps // 2
+    weights = np.exp(-0.5 * (axis / sigma) ** 2)
+    shifted = np.interp(axis - (scale - 1) / 2, axis, weights)
+    normalised: NDArray[np.float64] = shifted / shifted.sum()
+    return normalised

@@ -1,0 +1,77 @@
+"""Blur by a Gaussian whose width grows with the scale, as BSRGAN has it."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pairgen.degradations._blur import check_line, check_sizes, draw_size
+from pairgen.degradations._convolve import convolve
+from pairgen.degradations._kernels import gaussian
+from pairgen.degradations.base import Draw, Image, Target, check_probability, uniform
+
+# A narrower kernel leaves the image as it is.
+LOWEST_SIGMA = 0.01
+
+
+class ScaledBlur:
+    """Blur by a Gaussian, round or long; N is the scale, r a number drawn from [0, 1).
+
+    Round: the standard deviation is r (a + b N). Long: the variances along its two axes are
+    r (c + d N), each with its own r. The record holds r, so one draw serves every level.
+
+    Args:
+        kernel_sizes: Odd sizes of the kernel in px, equally likely.
+        round_sigma: (a, b), px.
+        long_variance: (c, d), squared px.
+        round_probability: How often it is round.
+
+    Raises:
+        ConfigError: A size is even, a number negative or the probability not one.
+
+    Reference:
+        Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.1; figures of its published code
+        (utils_blindsr.py, add_blur).
+    """
+
+    def __init__(
+        self,
+        kernel_sizes: Sequence[int] = (7, 9, 11, 13, 15, 17, 19, 21, 23, 25),
+        round_sigma: Sequence[float] = (2.0, 0.2),
+        long_variance: Sequence[float] = (4.0, 1.0),
+        round_probability: float = 0.5,
+    ) -> None:
+        self.kernel_sizes = check_sizes(kernel_sizes)
+        self.round_sigma = check_line("round_sigma", round_sigma)
+        self.long_variance = check_line("long_variance", long_variance)
+        self.round_probability = check_probability("round_probability", round_probability)
+
+    def draw(self, generator: np.random.Generator) -> Draw:
+        """Draw kernel_size and width; for a long one width_x, width_y and angle."""
+        size = draw_size(generator, self.kernel_sizes)
+        if generator.random() < self.round_probability:
+            return {"kernel_size": size, "width": float(generator.random())}
+        return {
+            "kernel_size": size,
+            "width_x": float(generator.random()),
+            "width_y": float(generator.random()),
+            "angle": uniform(generator, (0.0, math.pi)),
+        }
+
+    def sigmas(self, draw: Draw, scale: int) -> tuple[float, float]:
+        """Return the standard deviations along both axes, px."""
+        if "width" in draw:
+            a, b = self.round_sigma
+            sigma = max(LOWEST_SIGMA, draw["width"] * (a + b * scale))
+            return sigma, sigma
+        c, d = self.long_variance
+        x, y = (math.sqrt(draw[name] * (c + d * scale)) for name in ("width_x", "width_y"))
+        return max(LOWEST_SIGMA, x), max(LOWEST_SIGMA, y)
+
+    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
+        """Blur by the width that the target's scale gives."""
+        sigma = self.sigmas(draw, target.scale)
+        return convolve(image, gaussian(draw["kernel_size"], sigma, draw.get("angle", 0.0)))
+
+
+build = ScaledBlur
