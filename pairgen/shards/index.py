@@ -1,6 +1,7 @@
 """The index: one Parquet file a shard, one row a sample, for search and random access."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairgen.seeding import array_crc32
+from pairgen.shards.draw_columns import draw_columns
 from pairgen.types import Sample
 
 
@@ -16,12 +18,15 @@ def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
     """Return the index row of a sample.
 
     Columns: `key`, `shard_index`, `offset` (of the first tar header), `prompt` when there is a
-    text, every fact, and `{member}_crc32` of every array.
+    text, every fact, and `{member}_crc32` of every array. The fact `draw` becomes columns of its
+    own, see `draw_columns`.
     """
     row: dict[str, Any] = {"key": sample.key, "shard_index": shard_index, "offset": offset}
     if "txt" in sample.fields:
         row["prompt"] = sample.fields["txt"]
     row |= sample.facts
+    if "draw" in row:
+        row |= draw_columns(json.loads(row.pop("draw")))
     for extension, value in sorted(sample.fields.items()):
         if isinstance(value, np.ndarray):
             row[f"{extension.removesuffix('.npy')}_crc32"] = array_crc32(value)
@@ -29,9 +34,15 @@ def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
 
 
 def encode_index(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return the Parquet file of one shard's rows; there must be at least one."""
+    """Return the Parquet file of one shard's rows; there must be at least one.
+
+    A row may lack columns that another has: they are null there.
+    """
+    columns = list(rows[0])
+    columns += sorted({name for row in rows for name in row} - set(columns))
+    table = pa.table({name: [row.get(name) for row in rows] for name in columns})
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows)), buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
 

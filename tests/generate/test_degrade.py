@@ -221,7 +221,14 @@ def test_the_index_holds_what_was_drawn(photographs, tmp_path):
     out = degrade(photographs, tmp_path / "out")
     rows = decode_index((out / "__meta__/index/00000.parquet").read_bytes())
     assert [row["image"] for row in rows] == ["0.png", "1.png", "2.png", "3.png"]
-    assert all(json.loads(row["draw"])["shared"] for row in rows)
+    facts = [json.loads(members["json"]) for members in samples(out)[:4]]
+    drawn = [json.loads(each["draw"])["shared"]["operations"] for each in facts]
+    assert [row["draw_shared_2_resize_factor"] for row in rows] == [
+        operations[2]["resize"]["factor"] for operations in drawn
+    ]
+    assert [row["draw_shared_1_choice"] for row in rows] == [
+        operations[1]["one_of"]["choice"] for operations in drawn
+    ]
 
 
 @pytest.mark.slow
