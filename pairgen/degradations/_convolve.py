@@ -12,27 +12,68 @@ BORDER = cv2.BORDER_REFLECT_101
 # Up to this size OpenCV convolves directly; above, by a Fourier transform that is slower than
 # a few separable passes.
 MAX_DIRECT_SIZE = 11
-# What is left out of a kernel that is taken apart; far below one level of 8 bits.
-MAX_REST = 1e-6
+# What is left out of a kernel that is taken apart, summed; far below one level of 8 bits.
+MAX_REST = 5e-6
 
 
 def convolve(image: Image, kernel: Kernel) -> Image:
     """Return the image [H, W, 3] under a kernel [K, K] that is symmetric about its middle.
 
-    A large kernel is taken apart into a sum of separable ones, by singular value decomposition:
-    the rest that is left out sums to less than 1e-6.
+    A large kernel is taken apart into a sum of separable ones; the absolute values of the rest that
+    is left out sum to less than 5e-6.
     """
     if len(kernel) <= MAX_DIRECT_SIZE:
         return np.asarray(
             cv2.filter2D(image, -1, kernel.astype(np.float32), borderType=BORDER), np.float32
         )
-    columns, values, rows = np.linalg.svd(kernel)
-    rest = np.cumsum(values[::-1])[::-1] * len(kernel)
-    rank = max(1, int((rest > MAX_REST).sum()))
-    blurred = separable(image, values[0] * columns[:, 0], rows[0])
-    for i in range(1, rank):
-        blurred += separable(image, values[i] * columns[:, i], rows[i])
+    parts = separable_parts(kernel)
+    blurred = separable(image, *parts[0])
+    for vertical, horizontal in parts[1:]:
+        blurred += separable(image, vertical, horizontal)
     return blurred
+
+
+def separable_parts(kernel: Kernel) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return pairs of filters [K] whose outer products sum to the kernel [K, K].
+
+    A kernel that is symmetric about its middle is the sum of one that is even in both directions
+    and one that is odd in both. Each is taken apart by a singular value decomposition of its
+    quarter, so every filter is exactly even or odd: OpenCV runs those twice as fast.
+    """
+    half = len(kernel) // 2
+    flipped = kernel[::-1]
+    even, odd = (kernel + flipped) / 2, (kernel - flipped) / 2
+    found = [
+        *_parts_of_quarter(even[half:, half:], sign=1),
+        *_parts_of_quarter(odd[half + 1 :, half + 1 :], sign=-1),
+    ]
+    found.sort(key=lambda part: -part[0])
+    parts, rest = [], kernel
+    for _, vertical, horizontal in found:
+        parts.append((vertical, horizontal))
+        rest = rest - np.outer(vertical, horizontal)
+        if np.abs(rest).sum() < MAX_REST:
+            break
+    return parts
+
+
+def _parts_of_quarter(
+    quarter: Kernel, sign: int
+) -> list[tuple[float, NDArray[np.float64], NDArray[np.float64]]]:
+    """Return (singular value, vertical, horizontal) with both filters unfolded to full length."""
+    if not len(quarter):
+        return []
+    columns, values, rows = np.linalg.svd(quarter)
+
+    def unfolded(side: NDArray[np.float64]) -> NDArray[np.float64]:
+        if sign > 0:
+            return np.concatenate([side[:0:-1], side])
+        return np.concatenate([-side[::-1], [0.0], side])
+
+    return [
+        (float(value), unfolded(value * columns[:, i]), unfolded(rows[i]))
+        for i, value in enumerate(values)
+    ]
 
 
 def separable(

@@ -52,6 +52,29 @@ def test_kernels_sum_to_1_and_are_symmetric_about_the_middle(size):
         np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-15)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_many_kernels_in_one_call_are_the_kernels_one_by_one(size):
+    shapes = np.array(SHAPES)
+    x, y, angle = shapes.T[..., None, None]
+    beta, cutoff = np.linspace(0.5, 3, 4)[:, None, None], np.linspace(0.7, 3.1, 4)[:, None, None]
+    many = (
+        gaussian(size, (x, y), angle),
+        generalized_gaussian(size, (x, y), angle, beta),
+        plateau(size, (x, y), angle, beta),
+        sinc(size, cutoff),
+    )
+    for i in range(4):
+        sigma, turned = (x[i].item(), y[i].item()), angle[i].item()
+        alone = (
+            gaussian(size, sigma, turned),
+            generalized_gaussian(size, sigma, turned, beta[i].item()),
+            plateau(size, sigma, turned, beta[i].item()),
+            sinc(size, cutoff[i].item()),
+        )
+        for kernels, kernel in zip(many, alone, strict=True):
+            np.testing.assert_allclose(kernels[i], kernel, rtol=1e-13, atol=1e-16)
+
+
 def test_the_variance_of_a_wide_enough_gaussian_is_sigma_squared_along_its_axes():
     kernel, axis = gaussian(41, (3.0, 1.5), math.pi / 2), np.arange(41) - 20
     # Turned by a right angle, x is y.
