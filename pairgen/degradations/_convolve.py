@@ -9,27 +9,49 @@ from pairgen.degradations.base import Image
 
 # The middle of the border pixel is the mirror, as in the published code.
 BORDER = cv2.BORDER_REFLECT_101
-# Up to this size OpenCV convolves directly; above, by a Fourier transform that is slower than
-# a few separable passes.
+# OpenCV convolves directly by kernels of up to so many taps; above, by a Fourier transform that
+# takes several times as long.
+MAX_DIRECT_TAPS = 129
 MAX_DIRECT_SIZE = 11
-# What is left out of a kernel that is taken apart, summed; far below one level of 8 bits.
-MAX_REST = 5e-6
+# What is left out of a kernel that is taken apart, summed: a hundredth of one level of 8 bits.
+MAX_REST = 4e-5
+# Below so many pixels the taking apart is not worth its time.
+MIN_PIXELS = 100 * 100
+# Separable passes that cost as much as a direct convolution, for each px of the kernel's size.
+MAX_PARTS = 0.4
 
 
 def convolve(image: Image, kernel: Kernel) -> Image:
     """Return the image [H, W, 3] under a kernel [K, K] that is symmetric about its middle.
 
-    A large kernel is taken apart into a sum of separable ones; the absolute values of the rest that
-    is left out sum to less than 5e-6.
+    A large kernel is taken apart into a sum of separable ones, where few of them are enough: the
+    absolute values of the rest that is left out sum to less than a hundredth of an 8-bit level.
     """
     if len(kernel) <= MAX_DIRECT_SIZE:
         return np.asarray(
             cv2.filter2D(image, -1, kernel.astype(np.float32), borderType=BORDER), np.float32
         )
+    if image.shape[0] * image.shape[1] < MIN_PIXELS:
+        return _in_strips(image, kernel)
     parts = separable_parts(kernel)
+    if len(parts) > MAX_PARTS * len(kernel):
+        return _in_strips(image, kernel)
     blurred = separable(image, *parts[0])
     for vertical, horizontal in parts[1:]:
         blurred += separable(image, vertical, horizontal)
+    return blurred
+
+
+def _in_strips(image: Image, kernel: Kernel) -> Image:
+    """Convolve directly by some rows of the kernel at a time."""
+    (height, width), size = image.shape[:2], len(kernel)
+    half, num_rows = size // 2, MAX_DIRECT_TAPS // size
+    padded = cv2.copyMakeBorder(image, half, half, half, half, BORDER)
+    blurred = np.zeros_like(image)
+    for first in range(0, size, num_rows):
+        strip = kernel[first : first + num_rows].astype(np.float32)
+        rows = padded[first : first + height + len(strip) - 1]
+        blurred += cv2.filter2D(rows, -1, strip, anchor=(half, 0))[:height, half : half + width]
     return blurred
 
 

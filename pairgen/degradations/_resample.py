@@ -35,7 +35,25 @@ def resample(image: Image, size: tuple[int, int], mode: str) -> Image:
     if mode in _OPENCV:
         resized = cv2.resize(image, (size[1], size[0]), interpolation=_OPENCV[mode])
         return np.asarray(resized, np.float32)
+    if mode == "area":
+        shrunk = np.asarray(cv2.transpose(_mean_of_rows(image, size[0])), np.float32)
+        return np.asarray(cv2.transpose(_mean_of_rows(shrunk, size[1])), np.float32)
     planes = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
-    options = {"mode": "area"} if mode == "area" else {"mode": "bicubic", "antialias": True}
-    found = F.interpolate(planes, size, **options)
+    found = F.interpolate(planes, size, mode="bicubic", antialias=True)
     return np.ascontiguousarray(found[0].permute(1, 2, 0).numpy())
+
+
+def _mean_of_rows(image: Image, num: int) -> Image:
+    """Return [num, W, 3]: row i is the mean of the rows that the i-th part of the height touches.
+
+    A row that is touched in part counts fully, as torch has it, whose own way is slower.
+    """
+    rows, i = image.reshape(len(image), -1), np.arange(num)
+    starts, stops = i * len(image) // num, -(-(i + 1) * len(image) // num)
+    counts = stops - starts
+    found = rows[starts]
+    for further in range(1, counts.max()):
+        wide = np.flatnonzero(counts > further)
+        found[wide] += rows[starts[wide] + further]
+    found /= counts[:, None].astype(np.float32)
+    return found.reshape(num, *image.shape[1:])

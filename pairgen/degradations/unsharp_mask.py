@@ -45,11 +45,18 @@ class UnsharpMask:
         """Sharpen."""
         del target
         size = (draw["taps"], draw["taps"])
-        residual = image - cv2.GaussianBlur(image, size, 0, borderType=BORDER)
-        mask = (np.abs(residual) * 255 > draw["threshold"]).astype(np.float32)
+        blurred = cv2.GaussianBlur(image, size, 0, borderType=BORDER)
+        mask = cv2.absdiff(image, blurred)
+        cv2.threshold(mask, draw["threshold"] / 255, 1, cv2.THRESH_BINARY, dst=mask)
         mask = cv2.GaussianBlur(mask, size, 0, borderType=BORDER)
-        sharp = (image + np.float32(draw["weight"]) * residual).clip(0, 1)
-        return np.asarray(image + mask * (sharp - image), np.float32)
+        residual = np.subtract(image, blurred, out=blurred)
+        residual *= np.float32(draw["weight"])
+        sharp = np.add(image, residual, out=residual)
+        change = np.clip(sharp, 0, 1, out=sharp)
+        change -= image
+        change *= mask
+        change += image
+        return np.asarray(change, np.float32)
 
 
 build = UnsharpMask
