@@ -12,7 +12,16 @@ PACKAGE = Path(__file__).parent.parent / "pairgen"
 
 # Lowest first. A module imports lower layers and its own folder; files of the vocabulary and
 # `pairgen` itself count as one folder.
-VOCABULARY = ("__init__", "types", "errors", "seeding", "config", "plugins", "model_config")
+VOCABULARY = (
+    "__init__",
+    "types",
+    "errors",
+    "seeding",
+    "config",
+    "plugins",
+    "model_config",
+    "basicsr_shim",
+)
 LAYERS = (
     VOCABULARY,
     ("sampling", "degradations"),
