@@ -16,7 +16,11 @@ from pairgen.api.dataset_run import (
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
 from pairgen.generate.crops import count_crops
-from pairgen.generate.degrade_config import DegradeConfig, make_degrade_config
+from pairgen.generate.degrade_config import (
+    DegradeConfig,
+    check_batch_size,
+    make_degrade_config,
+)
 from pairgen.generate.degrade_plan import image_source, make_degrade_plan
 from pairgen.generate.progress import Progress
 from pairgen.generate.pyramid import Preset, find_preset, make_preset
@@ -33,6 +37,7 @@ from pairgen.types import Plan
 def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `degrade` says, tell what it starts from, and how it ended."""
     config, preset, store, old = _resolve(given)
+    check_batch_size(given, config)
     check_folder(store)
     check_executor(config)
     if old is not None and not config.images:

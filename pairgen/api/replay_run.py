@@ -1,5 +1,6 @@
 """`pairgen replay`: one sample made again from its plan, its source and its record."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -14,8 +15,7 @@ from pairgen.shards import layout
 from pairgen.shards.manifest import read_plan, read_receipt
 from pairgen.shards.reader import StoredSample, map_file, read_samples
 from pairgen.shards.store import Store, open_store
-from pairgen.sources.photographs import UnusableImageError
-from pairgen.types import sample_key
+from pairgen.types import FailedSlot, sample_key
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Replay:
     Attributes:
         key: Of the sample.
         differences: What differs, in words; empty when every byte is equal.
-        software: `name: there a, here b` of versions that differ from those of the receipt.
+        software: `name: there a, here b` of versions, and of the device, that differ from those of
+            the receipt.
         seconds: It took.
     """
 
@@ -59,19 +60,20 @@ def run_replay(folder: str | Path, key: str) -> Replay:
     for slot in receipt.failed:
         if slot.index == index:
             raise ConfigError(f"Sample {sample_key(index)} was not made: {slot.reason}.")
-    maker = DegradeMaker(plan, store)
-    try:
-        made = maker.make_sample(index)
-    except (OSError, UnusableImageError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        found = [f"the source cannot be used any more: {reason}"]
+    # As that shard was made; the set may have continued in another way.
+    made_by = {name: receipt.made[name] for name in plan.execution}
+    maker = DegradeMaker(dataclasses.replace(plan, execution=made_by), store)
+    made = maker.make_again(index, receipt.start, receipt.stop)
+    if isinstance(made, FailedSlot):
+        found = [f"the source cannot be used any more: {made.reason}"]
     else:
         with store.local(layout.shard_path(shard_index)) as path, map_file(path) as view:
             stored = _sample(read_samples(view), sample_key(index), store)
             members = {name: data for name, data in stored.members.items() if name != "json"}
             facts = json.loads(bytes(stored.members["json"]))
             found = differences(made, members, facts)
-    there, here = receipt.made["versions"], versions(maker.modules)
+    there = {**receipt.made["versions"], "device": receipt.made["device"]}
+    here = {**versions(maker.modules), "device": maker.device}
     software = [
         f"{name}: there {there.get(name)}, here {here.get(name)}"
         for name in sorted({*there, *here})

@@ -46,6 +46,15 @@ from pairgen.config import merge_config
     help="Share of refused images above which the exit code is 3. [0.01]",
 )
 @click.option("--cpu-threads", type=int, metavar="N", help="Threads of a worker. [1]")
+@click.option(
+    "--pixel-path",
+    metavar="cpu|torch",
+    help="Degrade one image at a time on the CPU, or batches by torch, on a GPU if there is one; "
+    "a set keeps its path. [cpu]",
+)
+@click.option(
+    "--batch-size", type=int, metavar="B", help="Images of a batch of the path torch. [32]"
+)
 @executor_options
 @config_options
 def degrade(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:

@@ -94,7 +94,7 @@ def executor_options(command: Command) -> Command:
                 "--gpus-per-worker",
                 type=float,
                 metavar="G",
-                help="GPUs an actor takes, where there are any. [1]",
+                help="GPUs an actor takes, where there are any. [1; degrade on the CPU: 0]",
             ),
             click.option(
                 "--address",

@@ -15,7 +15,8 @@ def replay(folder: Path, key: str) -> None:
     """Make sample KEY of a degraded set again and compare it with what is stored.
 
     Exit code 0 when every byte is equal, 1 when not; then the recorded facts and members that
-    differ are named, and the software that is another.
+    differ are named, and the software and the device that are others. What was made in a batch is
+    made again in the same one.
     """
     pin_threads(1)
     from pairgen.api import run_replay

@@ -1,8 +1,14 @@
 """Through a real codec and back."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from pairgen.degradations._batch import Batch
+from pairgen.degradations._threads import in_threads
 from pairgen.degradations.base import Image, from_levels, to_levels
 
 
@@ -14,8 +20,17 @@ def through_codec(image: Image, extension: str, options: list[int]) -> Image:
         extension: `.jpg` or `.webp`.
         options: Pairs of OpenCV's IMWRITE flags and values.
     """
+    return from_levels(_recoded(extension, to_levels(image), options))
+
+
+def batch_through_codec(batch: Batch, extension: str, options: Sequence[list[int]]) -> Batch:
+    """Do the same to each image with options of its own, on CPU threads."""
+    decoded = in_threads(partial(_recoded, extension), batch.levels(), options)
+    return Batch.from_levels(decoded, batch.pixels.device)
+
+
+def _recoded(extension: str, levels: NDArray[np.uint8], options: list[int]) -> NDArray[np.uint8]:
     # OpenCV's codecs take BGR.
-    levels = cv2.cvtColor(to_levels(image), cv2.COLOR_RGB2BGR)
-    encoded = cv2.imencode(extension, levels, options)[1]
+    encoded = cv2.imencode(extension, cv2.cvtColor(levels, cv2.COLOR_RGB2BGR), options)[1]
     decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
-    return from_levels(np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8))
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

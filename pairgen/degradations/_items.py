@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from pairgen import plugins
-from pairgen.degradations.base import Degradation, Draw, Image, Target
+from pairgen.degradations._batch import Batch
+from pairgen.degradations.base import BatchDegradation, Degradation, Draw, Image, Target
 from pairgen.errors import ConfigError
 
 
@@ -24,6 +25,14 @@ class Operation:
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply what stands under the name."""
         return self.degradation.apply(image, draw[self.name], target)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Apply what stands under the name to each image."""
+        drawn = [draw[self.name] for draw in draws]
+        if isinstance(self.degradation, BatchDegradation):
+            return self.degradation.apply_batch(batch, drawn, targets)
+        images = map(self.degradation.apply, batch.images(), drawn, targets)
+        return Batch.from_images(list(images), batch.pixels.device)
 
 
 def read_operation(item: Any) -> Operation:

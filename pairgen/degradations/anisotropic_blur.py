@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._blur import KERNEL_SIZES, check_sizes, draw_shape, draw_size
 from pairgen.degradations._convolve import convolve
-from pairgen.degradations._kernels import gaussian
+from pairgen.degradations._convolve_batch import convolve_batch
+from pairgen.degradations._kernels import Kernel, gaussian
 from pairgen.degradations.base import Draw, Image, Target, check_range
 
 
@@ -38,8 +40,17 @@ class AnisotropicBlur:
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Blur."""
         del target
-        sigma = draw["sigma_x"], draw["sigma_y"]
-        return convolve(image, gaussian(draw["kernel_size"], sigma, draw["angle"]))
+        return convolve(image, _kernel(draw))
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Blur."""
+        del targets
+        return convolve_batch(batch, [_kernel(draw) for draw in draws])
+
+
+def _kernel(draw: Draw) -> Kernel:
+    sigma = draw["sigma_x"], draw["sigma_y"]
+    return gaussian(draw["kernel_size"], sigma, draw["angle"])
 
 
 build = AnisotropicBlur

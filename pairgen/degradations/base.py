@@ -9,18 +9,22 @@ them afterwards as a pure function of image, draw and target: the same draw rend
 a pyramid and replays bit for bit. A preset in `configs/degradations/` says which operations follow
 each other; an operation is written there as `name: {option: value}`.
 
+An operation may also have `apply_batch`, which does the same to many images on one device
+(`BatchDegradation`). One that has not is applied there image by image, on the CPU.
+
 The contract tests find a new member by themselves.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pairgen.degradations._batch import Batch as Batch
 from pairgen.errors import ConfigError
 
 # An image: [H, W, 3], RGB, float32. Black is 0 and white 1; filters may overshoot a little, and
@@ -61,6 +65,23 @@ class Degradation(Protocol):
         """Return the degraded image; `image` stays as it is.
 
         The same bytes for the same arguments, wherever and however often it is called.
+        """
+
+
+@runtime_checkable
+class BatchDegradation(Degradation, Protocol):
+    """An operation that also works on a batch."""
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Return the degraded images; `batch` stays as it is.
+
+        Image i is what `apply` makes of it with draw i and target i, to rounding in float32. The
+        other images beside it change nothing.
+
+        Args:
+            batch: B images on one device.
+            draws: One an image.
+            targets: One an image.
         """
 
 

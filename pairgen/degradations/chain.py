@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._items import read_operations
 from pairgen.degradations.base import Draw, Image, Target
 
@@ -31,6 +32,13 @@ class Chain:
         for operation, drawn in zip(self.operations, draw["operations"], strict=True):
             image = operation.apply(image, drawn, target)
         return image
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Apply them."""
+        for number, operation in enumerate(self.operations):
+            drawn = [draw["operations"][number] for draw in draws]
+            batch = operation.apply_batch(batch, drawn, targets)
+        return batch
 
 
 build = Chain

@@ -1,7 +1,10 @@
 """Clip what overshoots."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations.base import Draw, Image, Target
 
 
@@ -17,6 +20,11 @@ class Clip:
         """Clip."""
         del draw, target
         return image.clip(0, 1)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Clip."""
+        del draws, targets
+        return Batch(batch.pixels.clamp(0, 1), batch.sizes)
 
 
 build = Clip

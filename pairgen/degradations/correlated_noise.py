@@ -1,8 +1,14 @@
 """Gaussian noise whose channels go together, each pixel by itself."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from pairgen.degradations._batch import Batch, to_device
+from pairgen.degradations._threads import in_threads
 from pairgen.degradations.base import Draw, Image, Target, draw_field_seed, field_generator
 from pairgen.errors import ConfigError
 
@@ -39,14 +45,34 @@ class CorrelatedNoise:
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Add the field of this level."""
+        field = _field(image.shape[:2], draw, target)
+        noisy = image + cv2.transform(field, self._mixing(draw).T)
+        return noisy.clip(0, 1, out=noisy)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Add the fields, which are those of `apply`."""
+        fields = batch.planes(in_threads(_field, batch.sizes, draws, targets))
+        mixing = torch.from_numpy(np.stack([self._mixing(draw) for draw in draws]))
+        mixing = to_device(mixing, fields.device)[..., None, None]
+        # One by one: the order in which a matrix product adds may depend on the batch.
+        noise = fields[:, :1] * mixing[:, 0]
+        for channel in (1, 2):
+            noise = noise + fields[:, channel : channel + 1] * mixing[:, channel]
+        return Batch((batch.pixels + noise).clamp(0, 1), batch.sizes)
+
+    def _mixing(self, draw: Draw) -> NDArray[np.float32]:
+        """Return what standard normal numbers are multiplied with from the right, [3, 3]."""
         # The absolute values may leave the matrix with a negative eigenvalue; its singular values
         # are what NumPy's multivariate_normal takes too.
         _, values, rows = np.linalg.svd(np.asarray(draw["covariance"], np.float64))
-        mixing = (np.sqrt(values)[:, None] * rows * (self.sigma / 255)).astype(np.float32)
-        generator = field_generator(draw["field_seed"], target.level)
-        field = generator.standard_normal(image.shape, np.float32)
-        noisy = image + cv2.transform(field, mixing.T)
-        return noisy.clip(0, 1, out=noisy)
+        mixing: NDArray[np.float64] = np.sqrt(values)[:, None] * rows * (self.sigma / 255)
+        return mixing.astype(np.float32)
+
+
+def _field(size: tuple[int, ...], draw: Draw, target: Target) -> Image:
+    """Return the field of a level, [H, W, 3]."""
+    generator = field_generator(draw["field_seed"], target.level)
+    return generator.standard_normal((*size, 3), np.float32)
 
 
 build = CorrelatedNoise

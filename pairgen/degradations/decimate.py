@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pairgen.degradations._batch import Batch, in_groups
 from pairgen.degradations._blur import check_line
 from pairgen.degradations._convolve import separable
+from pairgen.degradations._convolve_batch import separable_batch
 from pairgen.degradations.base import Draw, Image, Target
 from pairgen.errors import ConfigError
 
@@ -41,11 +43,24 @@ class Decimate:
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Blur, keep every N-th pixel both ways, clip to [0, 1]."""
-        scale = target.scale
-        low, high = self.sigma[0], max(self.sigma[0], self.sigma[1] * scale)
-        weights = shifted_gaussian(self.num_taps, low + draw["width"] * (high - low), scale)
+        weights = self._weights(draw, target)
         blurred = separable(image, weights, weights)
-        return np.ascontiguousarray(blurred[::scale, ::scale]).clip(0, 1)
+        return np.ascontiguousarray(blurred[:: target.scale, :: target.scale]).clip(0, 1)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Blur each, and keep the pixels that its scale keeps."""
+        blurred = separable_batch(batch, list(map(self._weights, draws, targets)))
+
+        def run(scale: int, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
+            del draws, targets
+            kept = part.pixels[:, :, ::scale, ::scale].clamp(0, 1)
+            return Batch(kept, tuple((-(-h // scale), -(-w // scale)) for h, w in part.sizes))
+
+        return in_groups(blurred, [target.scale for target in targets], draws, targets, run)
+
+    def _weights(self, draw: Draw, target: Target) -> NDArray[np.float64]:
+        low, high = self.sigma[0], max(self.sigma[0], self.sigma[1] * target.scale)
+        return shifted_gaussian(self.num_taps, low + draw["width"] * (high - low), target.scale)
 
 
 build = Decimate

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
+from pairgen.degradations._threads import in_threads
 from pairgen.degradations.base import (
     Draw,
     Image,
@@ -55,12 +57,22 @@ class GaussianNoise:
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Add the field of this level."""
-        shape = (*image.shape[:2], 1 if draw["gray"] else 3)
-        generator = field_generator(draw["field_seed"], target.level)
-        noise = generator.standard_normal(shape, np.float32)
+        noise = _field(image.shape[:2], draw, target)
         noise *= np.float32(draw["sigma"] / 255)
         noisy = image + noise
         return noisy.clip(0, 1, out=noisy)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Add the fields, which are those of `apply`."""
+        noise = batch.planes(in_threads(_field, batch.sizes, draws, targets))
+        noise = noise * batch.column([draw["sigma"] / 255 for draw in draws])
+        return Batch((batch.pixels + noise).clamp(0, 1), batch.sizes)
+
+
+def _field(size: tuple[int, ...], draw: Draw, target: Target) -> Image:
+    """Return the field of a level, [H, W, 1 or 3]."""
+    generator = field_generator(draw["field_seed"], target.level)
+    return generator.standard_normal((*size, 1 if draw["gray"] else 3), np.float32)
 
 
 build = GaussianNoise

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch, in_groups
 from pairgen.degradations._resample import MODES, resample
+from pairgen.degradations._resample_batch import resample_batch
 from pairgen.degradations.base import Draw, Image, Target, check_choices, check_probability
 from pairgen.degradations.chain import Chain
 from pairgen.errors import ConfigError
@@ -51,11 +53,36 @@ class Halved:
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Halve where it is drawn, clip, and apply the operations."""
-        if draw["halved"] and target.level in self.levels:
+        if self._halves(draw, target):
             half = (image.shape[0] // 2, image.shape[1] // 2)
-            image = resample(image, half, draw["mode"]).clip(0, 1)
-            target = replace(target, num_halvings=target.num_halvings + 1)
+            image, target = resample(image, half, draw["mode"]).clip(0, 1), _half_way(target)
         return self.chain.apply(image, draw, target)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Halve those for which it is drawn, clip them, and apply the operations to all."""
+
+        def run(halves: bool, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
+            del targets
+            if not halves:
+                return part
+            sizes = [(height // 2, width // 2) for height, width in part.sizes]
+            part = resample_batch(part, sizes, [draw["mode"] for draw in draws])
+            return Batch(part.pixels.clamp(0, 1), part.sizes)
+
+        halves = list(map(self._halves, draws, targets))
+        batch = in_groups(batch, halves, draws, targets, run)
+        targets = [
+            _half_way(target) if halved else target
+            for halved, target in zip(halves, targets, strict=True)
+        ]
+        return self.chain.apply_batch(batch, draws, targets)
+
+    def _halves(self, draw: Draw, target: Target) -> bool:
+        return bool(draw["halved"]) and target.level in self.levels
+
+
+def _half_way(target: Target) -> Target:
+    return replace(target, num_halvings=target.num_halvings + 1)
 
 
 build = Halved

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._blur import KERNEL_SIZES, check_sizes, draw_size
 from pairgen.degradations._convolve import separable
+from pairgen.degradations._convolve_batch import separable_batch
 from pairgen.degradations.base import Draw, Image, Target, check_range, uniform
 
 
@@ -37,10 +40,20 @@ class IsotropicBlur:
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Blur; the kernel is the product of two one-dimensional ones."""
         del target
-        axis = np.arange(draw["kernel_size"]) - draw["kernel_size"] // 2
-        weights = np.exp(-0.5 * (axis / draw["sigma"]) ** 2)
-        weights /= weights.sum()
+        weights = _weights(draw)
         return separable(image, weights, weights)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Blur."""
+        del targets
+        return separable_batch(batch, [_weights(draw) for draw in draws])
+
+
+def _weights(draw: Draw) -> NDArray[np.float64]:
+    axis = np.arange(draw["kernel_size"]) - draw["kernel_size"] // 2
+    weights = np.exp(-0.5 * (axis / draw["sigma"]) ** 2)
+    weights /= weights.sum()
+    return weights
 
 
 build = IsotropicBlur

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pairgen.degradations._codec import through_codec
+from pairgen.degradations._batch import Batch
+from pairgen.degradations._codec import batch_through_codec, through_codec
 from pairgen.degradations.base import Draw, Image, Target, check_range, draw_quality
 
 
@@ -33,11 +34,19 @@ class Jpeg:
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Compress and decompress."""
         del target
-        options = [
-            *(cv2.IMWRITE_JPEG_QUALITY, draw["quality"]),
-            *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
-        ]
-        return through_codec(image, ".jpg", options)
+        return through_codec(image, ".jpg", _options(draw))
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Compress and decompress."""
+        del targets
+        return batch_through_codec(batch, ".jpg", [_options(draw) for draw in draws])
+
+
+def _options(draw: Draw) -> list[int]:
+    return [
+        *(cv2.IMWRITE_JPEG_QUALITY, draw["quality"]),
+        *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
+    ]
 
 
 build = Jpeg

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch, in_groups
 from pairgen.degradations.base import Draw, Image, Target, check_probability
 from pairgen.degradations.chain import Chain
 
@@ -33,6 +34,14 @@ class Maybe:
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply them, or return the image as it is."""
         return self.chain.apply(image, draw, target) if draw["applied"] else image
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Apply them to some of the images."""
+
+        def run(applied: bool, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
+            return self.chain.apply_batch(part, draws, targets) if applied else part
+
+        return in_groups(batch, [draw["applied"] for draw in draws], draws, targets, run)
 
 
 build = Maybe

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch, in_groups
 from pairgen.degradations._items import read_operation
 from pairgen.degradations.base import Draw, Image, Target, check_probabilities, draw_name
 from pairgen.errors import ConfigError
@@ -45,6 +46,16 @@ class OneOf:
         if draw["choice"] < 0:
             return image
         return self.operations[draw["choice"]].apply(image, draw, target)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Apply to each image its own."""
+
+        def run(choice: int, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
+            if choice < 0:
+                return part
+            return self.operations[choice].apply_batch(part, draws, targets)
+
+        return in_groups(batch, [draw["choice"] for draw in draws], draws, targets, run)
 
 
 build = OneOf

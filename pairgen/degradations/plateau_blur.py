@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._blur import (
     KERNEL_SIZES,
     check_beta,
@@ -13,7 +14,8 @@ from pairgen.degradations._blur import (
     draw_size,
 )
 from pairgen.degradations._convolve import convolve
-from pairgen.degradations._kernels import plateau
+from pairgen.degradations._convolve_batch import convolve_batch
+from pairgen.degradations._kernels import Kernel, plateau
 from pairgen.degradations.base import Draw, Image, Target, check_range
 
 
@@ -54,9 +56,17 @@ class PlateauBlur:
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Blur."""
         del target
-        sigma = draw["sigma_x"], draw["sigma_y"]
-        kernel = plateau(draw["kernel_size"], sigma, draw["angle"], draw["beta"])
-        return convolve(image, kernel)
+        return convolve(image, _kernel(draw))
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Blur."""
+        del targets
+        return convolve_batch(batch, [_kernel(draw) for draw in draws])
+
+
+def _kernel(draw: Draw) -> Kernel:
+    sigma = draw["sigma_x"], draw["sigma_y"]
+    return plateau(draw["kernel_size"], sigma, draw["angle"], draw["beta"])
 
 
 build = PlateauBlur

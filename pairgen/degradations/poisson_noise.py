@@ -4,8 +4,17 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._poisson import poisson_counts
+from pairgen.degradations._poisson_batch import (
+    num_different,
+    ordered_numbers,
+    poisson_counts_batch,
+)
+from pairgen.degradations._threads import in_threads
 from pairgen.degradations.base import (
     Draw,
     Image,
@@ -55,17 +64,47 @@ class PoissonNoise:
         """Add the deviation of this level's counts."""
         means = gray_of(image) if draw["gray"] else image
         levels = np.rint(means.clip(0, 1) * 255).astype(np.uint8)
-        peak = 2 ** math.ceil(math.log2(np.count_nonzero(np.bincount(levels.ravel()))))
-        generator = field_generator(draw["field_seed"], target.level)
-        numbers = generator.integers(2**32, size=levels.shape, dtype=np.uint32)
+        peak = _peak(int(np.count_nonzero(np.bincount(levels.ravel()))))
+        numbers = _numbers(image.shape[:2], draw, target)
         counts = poisson_counts(levels, peak, numbers).astype(np.float32)
         counts -= levels * np.float32(peak / 255)
         counts *= np.float32(draw["scale"] / peak)
         noisy = image + counts
         return noisy.clip(0, 1, out=noisy)
 
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Add the deviations; the numbers and tables are those of `apply`."""
+        red, green, blue = batch.pixels.split(1, dim=1)
+        gray = red * float(GRAY[0]) + green * float(GRAY[1]) + blue * float(GRAY[2])
+        is_gray = batch.column([draw["gray"] for draw in draws]) > 0
+        means = torch.where(is_gray, gray, batch.pixels)
+        levels = (means.clamp(0, 1) * 255).round().to(torch.int64)
+        peaks = [_peak(number) for number in num_different(levels, batch.sizes)]
+        numbers = batch.planes(
+            in_threads(
+                lambda *drawn: ordered_numbers(_numbers(*drawn)), batch.sizes, draws, targets
+            )
+        )
+        noise = poisson_counts_batch(levels, peaks, numbers).float()
+        noise -= levels * batch.column([peak / 255 for peak in peaks])
+        noise *= batch.column(
+            [draw["scale"] / peak for draw, peak in zip(draws, peaks, strict=True)]
+        )
+        return Batch((batch.pixels + noise).clamp(0, 1), batch.sizes)
+
 
 build = PoissonNoise
+
+
+def _peak(num_levels: int) -> int:
+    return 2 ** math.ceil(math.log2(num_levels))
+
+
+def _numbers(size: tuple[int, ...], draw: Draw, target: Target) -> NDArray[np.uint32]:
+    """Return the random numbers of a level, [H, W, 1 or 3]."""
+    generator = field_generator(draw["field_seed"], target.level)
+    shape = (*size, 1 if draw["gray"] else 3)
+    return generator.integers(2**32, size=shape, dtype=np.uint32)
 
 
 def gray_of(image: Image) -> Image:

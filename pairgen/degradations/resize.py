@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._resample import MODES, RANDOM_MODES, resample
+from pairgen.degradations._resample_batch import resample_batch
 from pairgen.degradations.base import (
     Draw,
     Image,
@@ -64,9 +66,17 @@ class Resize:
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Resize to the size that the factor gives, rounded down, at least 1 px."""
-        height, width = target.size if self.of_target else image.shape[:2]
-        size = max(1, int(height * draw["factor"])), max(1, int(width * draw["factor"]))
-        return resample(image, size, draw["mode"])
+        height, width = image.shape[:2]
+        return resample(image, self._size((height, width), draw, target), draw["mode"])
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Resize each to a size of its own."""
+        sizes = list(map(self._size, batch.sizes, draws, targets))
+        return resample_batch(batch, sizes, [draw["mode"] for draw in draws])
+
+    def _size(self, size: tuple[int, int], draw: Draw, target: Target) -> tuple[int, int]:
+        height, width = target.size if self.of_target else size
+        return max(1, int(height * draw["factor"])), max(1, int(width * draw["factor"]))
 
 
 build = Resize

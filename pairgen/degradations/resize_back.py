@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._resample import MODES, RANDOM_MODES
 from pairgen.degradations.base import Draw, Image, Target, check_choices
 
@@ -35,6 +36,11 @@ class ResizeBack:
         """Return the image as it is."""
         del draw, target
         return image
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Return the images as they are."""
+        del draws, targets
+        return batch
 
 
 build = ResizeBack

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._resample import MODES, RANDOM_MODES, resample
+from pairgen.degradations._resample_batch import resample_batch
 from pairgen.degradations.base import Draw, Image, Target, check_choices
 
 
@@ -31,6 +33,11 @@ class ResizeToTarget:
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Resize."""
         return resample(image, target.size, draw["mode"])
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Resize."""
+        sizes = [target.size for target in targets]
+        return resample_batch(batch, sizes, [draw["mode"] for draw in draws])
 
 
 build = ResizeToTarget

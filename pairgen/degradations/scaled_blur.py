@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._blur import check_line, check_sizes, draw_size
 from pairgen.degradations._convolve import convolve
-from pairgen.degradations._kernels import gaussian
+from pairgen.degradations._convolve_batch import convolve_batch
+from pairgen.degradations._kernels import Kernel, gaussian
 from pairgen.degradations.base import Draw, Image, Target, check_probability, uniform
 
 # A narrower kernel leaves the image as it is.
@@ -70,8 +72,15 @@ class ScaledBlur:
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Blur by the width that the target's scale gives."""
+        return convolve(image, self._kernel(draw, target))
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Blur each by its width."""
+        return convolve_batch(batch, list(map(self._kernel, draws, targets)))
+
+    def _kernel(self, draw: Draw, target: Target) -> Kernel:
         sigma = self.sigmas(draw, target.scale)
-        return convolve(image, gaussian(draw["kernel_size"], sigma, draw.get("angle", 0.0)))
+        return gaussian(draw["kernel_size"], sigma, draw.get("angle", 0.0))
 
 
 build = ScaledBlur

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch, Size
 from pairgen.degradations._resample import MODES, resample
+from pairgen.degradations._resample_batch import resample_batch
 from pairgen.degradations.base import Draw, Image, Target, check_choices
 from pairgen.errors import ConfigError
 
@@ -41,9 +43,16 @@ class Shrink:
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Shrink; sizes are rounded down, to at least 1 px."""
+        return resample(image, self._size(image.shape[:2], draw, target), draw["mode"])
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Shrink each."""
+        sizes = list(map(self._size, batch.sizes, draws, targets))
+        return resample_batch(batch, sizes, [draw["mode"] for draw in draws])
+
+    def _size(self, size: tuple[int, ...], draw: Draw, target: Target) -> Size:
         divisor = 1 + draw["amount"] * (self.beyond * target.scale - 1)
-        height, width = (max(1, int(length / divisor)) for length in image.shape[:2])
-        return resample(image, (height, width), draw["mode"])
+        return max(1, int(size[0] / divisor)), max(1, int(size[1] / divisor))
 
 
 build = Shrink

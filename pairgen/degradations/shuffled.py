@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch, in_groups
 from pairgen.degradations.base import Draw, Image, Target
 from pairgen.degradations.chain import Chain
 from pairgen.errors import ConfigError
@@ -47,6 +48,18 @@ class Shuffled:
         for i in draw["order"]:
             image = self.groups[i].apply(image, draw["groups"][i], target)
         return image
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Apply at each place of the order the groups that the images have there."""
+
+        def run(number: int, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
+            drawn = [draw["groups"][number] for draw in draws]
+            return self.groups[number].apply_batch(part, drawn, targets)
+
+        for place in range(len(self.groups)):
+            keys = [draw["order"][place] for draw in draws]
+            batch = in_groups(batch, keys, draws, targets, run)
+        return batch
 
 
 build = Shuffled

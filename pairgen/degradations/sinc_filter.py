@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._blur import KERNEL_SIZES, check_sizes, draw_size
 from pairgen.degradations._convolve import convolve
+from pairgen.degradations._convolve_batch import convolve_batch
 from pairgen.degradations._kernels import sinc
 from pairgen.degradations.base import Draw, Image, Target, uniform
 from pairgen.errors import ConfigError
@@ -52,6 +54,12 @@ class SincFilter:
         """Filter; what overshoots is left to the operation that next rounds or clips."""
         del target
         return convolve(image, sinc(draw["kernel_size"], draw["cutoff"]))
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Filter."""
+        del targets
+        kernels = [sinc(draw["kernel_size"], draw["cutoff"]) for draw in draws]
+        return convolve_batch(batch, kernels)
 
 
 build = SincFilter

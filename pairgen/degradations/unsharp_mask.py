@@ -1,9 +1,13 @@
 """Unsharp masking of what differs clearly from its blurred self."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from pairgen.degradations._batch import Batch
 from pairgen.degradations._convolve import BORDER
+from pairgen.degradations._convolve_batch import separable_batch
 from pairgen.degradations.base import Draw, Image, Target
 from pairgen.errors import ConfigError
 
@@ -57,6 +61,18 @@ class UnsharpMask:
         change *= mask
         change += image
         return np.asarray(change, np.float32)
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Sharpen."""
+        del targets
+        image = batch.pixels
+        taps = [cv2.getGaussianKernel(draw["taps"], 0, cv2.CV_32F)[:, 0] for draw in draws]
+        residual = image - separable_batch(batch, taps).pixels
+        mask = (residual.abs() * 255 > batch.column([draw["threshold"] for draw in draws])).float()
+        mask = separable_batch(Batch(mask, batch.sizes), taps).pixels
+        weight = batch.column([draw["weight"] for draw in draws])
+        sharp = (image + weight * residual).clamp(0, 1)
+        return Batch(image + mask * (sharp - image), batch.sizes)
 
 
 build = UnsharpMask

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pairgen.degradations._codec import through_codec
+from pairgen.degradations._batch import Batch
+from pairgen.degradations._codec import batch_through_codec, through_codec
 from pairgen.degradations.base import Draw, Image, Target, check_range, draw_quality
 
 
@@ -30,6 +31,12 @@ class WebP:
         """Compress and decompress."""
         del target
         return through_codec(image, ".webp", [cv2.IMWRITE_WEBP_QUALITY, draw["quality"]])
+
+    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
+        """Compress and decompress."""
+        del targets
+        options = [[cv2.IMWRITE_WEBP_QUALITY, draw["quality"]] for draw in draws]
+        return batch_through_codec(batch, ".webp", options)
 
 
 build = WebP

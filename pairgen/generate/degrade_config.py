@@ -11,6 +11,7 @@ from pairgen.generate.ode_config import EXECUTORS, MAX_CPU_THREADS
 SCALES = (2, 4, 8, 16)
 HR_FORMATS = ("png", "webp-lossless", "jpg")
 CROPS = ("random", "tiled")
+PIXEL_PATHS = ("cpu", "torch")
 
 # How a run is carried out; a resumed folder does not remember these.
 RUN_OPTIONS = (
@@ -45,9 +46,13 @@ class DegradeConfig:
         seed: Of the dataset.
         max_rejected: Share of refused images and failed slots above which the exit code is 3.
         cpu_threads: Threads of OpenCV and torch in every worker.
+        pixel_path: `cpu`, one image at a time by NumPy and OpenCV; or `torch`, in batches, on a GPU
+            where there is one.
+        batch_size: Images of a batch, for the path `torch`.
         executor: `serial`, `ray`, or `auto`: ray if RAY_ADDRESS is set or several GPUs are seen.
         num_workers: Ray actors; 0 for as many as the cluster has room for.
-        gpus_per_worker: GPUs an actor takes, where there are any; nothing here uses one.
+        gpus_per_worker: GPUs an actor takes, where there are any; unless told, 1 for the path
+            `torch`, 0 for `cpu`.
         address: Of a running Ray cluster; empty for RAY_ADDRESS, or a local one.
     """
 
@@ -66,6 +71,8 @@ class DegradeConfig:
     seed: int = 0
     max_rejected: float = 0.01
     cpu_threads: int = 1
+    pixel_path: str = "cpu"
+    batch_size: int = 32
     executor: str = "auto"
     num_workers: int = 0
     gpus_per_worker: float = 0.0
@@ -90,6 +97,7 @@ def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
     """
     known = config.field_names(DegradeConfig)
     config.check_keys(options, known, "the options of pairgen degrade")
+    options = {"gpus_per_worker": float(options.get("pixel_path") == "torch"), **options}
     checked = DegradeConfig(**{name: check_option(name, v) for name, v in options.items()})
     if checked.crop % max(checked.stored_levels):
         raise ConfigError(
@@ -97,6 +105,23 @@ def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
             f"got {checked.crop}."
         )
     return checked
+
+
+def check_batch_size(given: Mapping[str, Any], config: DegradeConfig) -> None:
+    """Refuse a batch size for the path that has none.
+
+    Args:
+        given: What the user gave.
+        config: The same with what the folder remembers.
+
+    Raises:
+        ConfigError: `batch_size` is given, and the path is not `torch`.
+    """
+    if "batch_size" in given and config.pixel_path != "torch":
+        raise ConfigError(
+            f"batch_size must be left out with pixel_path {config.pixel_path!r}, which takes one "
+            f"image at a time, got {config.batch_size}."
+        )
 
 
 def check_option(name: str, value: Any) -> Any:
@@ -126,6 +151,10 @@ def check_option(name: str, value: Any) -> Any:
             return config.integer(name, value, 1, 10**9)
         case "cpu_threads":
             return config.integer(name, value, 1, MAX_CPU_THREADS)
+        case "batch_size":
+            return config.integer(name, value, 1, 4096)
+        case "pixel_path":
+            return config.choice(name, value, PIXEL_PATHS)
         case "num_workers":
             return config.integer(name, value, 0)
         case "seed":

@@ -1,7 +1,9 @@
 """What a worker of `pairgen degrade` holds: the preset, the images, the last one decoded."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -9,9 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pairgen.degradations.base import Draw
 from pairgen.generate.crops import choose_place, cut, draw_place, sharpness, tile_place
-from pairgen.generate.machine import device_name
-from pairgen.generate.pyramid import make_preset, render
+from pairgen.generate.machine import batch_does_not_fit, device_name
+from pairgen.generate.pyramid import make_preset, render, render_batch
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards import layout
 from pairgen.shards.slots import crop_facts
@@ -37,58 +40,131 @@ ENCODINGS: dict[str, tuple[str, list[int]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Crop:
+    """What is degraded to make a sample.
+
+    Attributes:
+        index: Of the sample.
+        hr: [crop, crop, 3] uint8.
+        draw: Of its degradation.
+        caption: Of its image.
+        facts: Where it comes from, without the draw.
+    """
+
+    index: int
+    hr: NDArray[np.uint8]
+    draw: Draw
+    caption: str
+    facts: dict[str, Any]
+
+
 class DegradeMaker:
-    """Cuts, degrades and encodes on the CPU."""
+    """Cuts and encodes on the CPU; degrades there image by image, or in batches on a device."""
 
     modules = MODULES
 
     def __init__(self, plan: Plan, store: Store) -> None:
         cv2.setNumThreads(plan.execution["cpu_threads"])
         self.plan = plan
-        self.device = device_name(torch.device("cpu"))
+        self.by_torch = plan.recipe["pixel_path"] == "torch"
+        on_gpu = self.by_torch and torch.cuda.is_available()
+        self.torch_device = torch.device("cuda" if on_gpu else "cpu")
+        self.device = device_name(self.torch_device)
+        # The other path takes one image at a time.
+        self.batch_size = plan.execution["batch_size"] if self.by_torch else 1
         self.preset = make_preset(plan.recipe["degradation"], plan.recipe["operations"])
         with store.local(layout.IMAGES) as path:
             self.images = PlannedImages(path)
         self._decoded: tuple[int, NDArray[np.uint8], int] | None = None
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
-        """Yield the samples of a shard in order, one at a time."""
+        """Yield the samples of a shard in order, a batch at a time.
+
+        Raises:
+            OutOfDeviceMemoryError: A batch does not fit.
+        """
+        for start in range(task.start, task.stop, self.batch_size):
+            yield self._make_batch(range(start, min(start + self.batch_size, task.stop)))
+
+    def make_again(self, index: int, start: int, stop: int) -> Sample | FailedSlot:
+        """Make one sample of the shard of the slots start to stop, in the batch that it was in.
+
+        Raises:
+            OutOfDeviceMemoryError: The batch does not fit.
+        """
+        # A worker sets this itself.
+        torch.set_num_threads(self.plan.execution["cpu_threads"])
+        first = index - (index - start) % self.batch_size
+        made = self._make_batch(range(first, min(first + self.batch_size, stop)))
+        return made[index - first]
+
+    def _make_batch(self, indices: range) -> list[Sample | FailedSlot]:
+        """Make some samples; a slot that fails keeps its place."""
         # Per thread: torch and OpenCV may be called from another one than loaded them.
         cv2.setNumThreads(self.plan.execution["cpu_threads"])
-        for index in range(task.start, task.stop):
-            try:
-                yield [self.make_sample(index)]
-            except UnusableImageError as error:
-                yield [FailedSlot(index=index, reason=str(error))]
-            except OSError as error:
-                yield [FailedSlot(index=index, reason=error.strerror or str(error))]
+        cut_out = [self._try_crop(index) for index in indices]
+        crops = [each for each in cut_out if isinstance(each, Crop)]
+        rendered = self._render(crops)
+        with ThreadPoolExecutor(self.plan.execution["cpu_threads"]) as threads:
+            samples = threads.map(self._encode, crops, rendered)
+            return [each if isinstance(each, FailedSlot) else next(samples) for each in cut_out]
 
-    def make_sample(self, index: int) -> Sample:
-        """Make one sample.
+    def _render(self, crops: Sequence[Crop]) -> list[dict[int, NDArray[np.uint8]]]:
+        """Return the levels of each crop."""
+        levels = self.plan.recipe["levels"]
+        if not self.by_torch:
+            return [render(self.preset, crop.hr, crop.draw, levels) for crop in crops]
+        if not crops:
+            return []
+        images, draws = [crop.hr for crop in crops], [crop.draw for crop in crops]
+        try:
+            return render_batch(self.preset, images, draws, levels, self.torch_device)
+        except torch.OutOfMemoryError:
+            raise batch_does_not_fit(self.batch_size, self.torch_device) from None
+
+    def _try_crop(self, index: int) -> Crop | FailedSlot:
+        """Cut HR out of its image, or say why that cannot be done."""
+        try:
+            return self._crop(index)
+        except UnusableImageError as error:
+            return FailedSlot(index=index, reason=str(error))
+        except OSError as error:
+            return FailedSlot(index=index, reason=error.strerror or str(error))
+
+    def _crop(self, index: int) -> Crop:
+        """Cut HR out of its image, and draw.
 
         Raises:
             UnusableImageError: Its image or its crop cannot be used.
             OSError: Its image cannot be read.
         """
-        plan, recipe = self.plan, self.plan.recipe
         row = self.images.row_of(index)
         planned = self.images[row]
         image, crc32 = self._decode(row, planned)
-        facts: dict[str, Any] = crop_facts(plan, planned, row, index)
+        facts: dict[str, Any] = crop_facts(self.plan, planned, row, index)
         place, found = self._place(image, index, facts["crop_number"])
-        hr = cut(image, place, recipe["crop"])
-        draw = self.preset.draw(generator_for(plan.seed, index, Stream.DEGRADATION))
-        levels = render(self.preset, hr, draw, recipe["levels"])
+        return Crop(
+            index=index,
+            hr=cut(image, place, self.plan.recipe["crop"]),
+            draw=self.preset.draw(generator_for(self.plan.seed, index, Stream.DEGRADATION)),
+            caption=planned.file.caption,
+            facts=facts
+            | {"image_crc32": crc32, "top": place[0], "left": place[1], "sharpness": found},
+        )
+
+    def _encode(self, crop: Crop, levels: Mapping[int, NDArray[np.uint8]]) -> Sample:
+        """Return a crop and its levels as they are stored."""
+        hr_format = self.plan.recipe["hr_format"]
         fields: dict[str, NDArray[Any] | bytes | str] = {
             f"lr{level}.png": encode_image(picture, "png") for level, picture in levels.items()
         }
-        name = recipe["hr_format"].removesuffix("-lossless")
-        fields[name] = encode_image(hr, recipe["hr_format"])
-        if "txt" in plan.members:
-            fields["txt"] = planned.file.caption
-        facts |= {"image_crc32": crc32, "top": place[0], "left": place[1], "sharpness": found}
+        fields[hr_format.removesuffix("-lossless")] = encode_image(crop.hr, hr_format)
+        if "txt" in self.plan.members:
+            fields["txt"] = crop.caption
         # One string: hub loaders type every nested key, and draws have many.
-        return Sample(index=index, fields=fields, facts={**facts, "draw": canonical_json(draw)})
+        facts = {**crop.facts, "draw": canonical_json(crop.draw)}
+        return Sample(index=crop.index, fields=fields, facts=facts)
 
     def _decode(self, row: int, planned: PlannedImage) -> tuple[NDArray[np.uint8], int]:
         """Return an image and the checksum of its file; crops of one image follow each other."""

@@ -21,8 +21,6 @@ FACT_KEYS = (
     "sharpness",
     "draw",
 )
-# Pixels of this path are made by NumPy and OpenCV, one image at a time.
-PIXEL_PATH = "cpu"
 
 
 def make_degrade_plan(
@@ -47,7 +45,7 @@ def make_degrade_plan(
         "max_aspect": config.max_aspect,
         "hr_format": config.hr_format,
         "generator": DRAW_GENERATOR,
-        "pixel_path": PIXEL_PATH,
+        "pixel_path": config.pixel_path,
     }
     return Plan(
         kind="degrade",
@@ -58,7 +56,7 @@ def make_degrade_plan(
         teacher={},
         recipe=recipe,
         members=_members(config, bool(source["num_captions"])),
-        execution={"cpu_threads": config.cpu_threads},
+        execution=_execution(config),
         resolved={"options": config.remembered()},
     )
 
@@ -72,6 +70,11 @@ def image_source(name: str, summary: ImageSummary) -> dict[str, Any]:
         "num_captions": summary.num_captions,
         "num_rejected": len(summary.rejected),
     }
+
+
+def _execution(config: DegradeConfig) -> dict[str, Any]:
+    batch_size = {"batch_size": config.batch_size} if config.pixel_path == "torch" else {}
+    return {"cpu_threads": config.cpu_threads, **batch_size}
 
 
 def _members(config: DegradeConfig, has_captions: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import torch
 
 import pairgen
+from pairgen.errors import OutOfDeviceMemoryError
 
 
 def device_name(device: torch.device) -> str:
@@ -15,6 +16,17 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu {platform.machine()}"
+
+
+def batch_does_not_fit(batch_size: int, device: torch.device) -> OutOfDeviceMemoryError:
+    """Return the error that names a batch size which may fit."""
+    advice = f"run the same command with --batch-size {batch_size // 2}"
+    if batch_size == 1:
+        advice = "take a device with more memory"
+    return OutOfDeviceMemoryError(
+        f"A batch of {batch_size} does not fit into the memory of {device}: {advice} "
+        "(a dataset keeps its finished shards)."
+    )
 
 
 def versions(modules: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pairgen.errors import OutOfDeviceMemoryError
+from pairgen.generate.machine import batch_does_not_fit
 from pairgen.sampling.grid import Grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
@@ -96,13 +96,7 @@ def make_samples(
         assert waiting is not None
         yield _collect(teacher, plan, waiting, prompts, encoded, grid)
     except torch.OutOfMemoryError:
-        advice = f"run the same command with --batch-size {batch_size // 2}"
-        if batch_size == 1:
-            advice = "take a device with more memory"
-        raise OutOfDeviceMemoryError(
-            f"A batch of {batch_size} does not fit into the memory of {teacher.device}: {advice} "
-            "(a dataset keeps its finished shards)."
-        ) from None
+        raise batch_does_not_fit(batch_size, teacher.device) from None
 
 
 def encode_distinct(

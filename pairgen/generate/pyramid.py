@@ -3,18 +3,26 @@
 A preset has two chains. `shared` runs once, at the size of HR. `levels` runs once for every 1/N,
 always from the same recorded numbers: sizes follow the level, and each level has noise fields of
 its own. So a level does not depend on which others are rendered beside it.
+
+`render` takes one image on the CPU, `render_batch` many on a device. From one draw they give the
+same to rounding in float32. Where a value then falls to the other of two levels, a coefficient of a
+codec or the peak of the Poisson counts may follow it: of 288 pictures of 16 to 64 px
+rendered with each preset at most 4 % differed by more than one level of 8 bits (by up to 14), and
+less than 1 % of all pixels differed at all.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pairgen.config import check_keys, did_you_mean, packaged_configs, read_yaml
-from pairgen.degradations.base import Draw, Target, from_levels, to_levels
+from pairgen.degradations.base import Batch, Draw, Target, from_levels, to_levels
 from pairgen.degradations.chain import Chain
 from pairgen.errors import ConfigError
 
@@ -106,18 +114,75 @@ def render(
     Raises:
         ConfigError: A size is no multiple of a level, or the preset does not end at its size.
     """
-    height, width = image.shape[:2]
-    first = preset.shared.apply(from_levels(image), draw["shared"], Target(1, (height, width)))
+    first = preset.shared.apply(from_levels(image), draw["shared"], _target(image, 1))
     rendered = {}
     for level in levels:
-        if height % level or width % level:
-            raise ConfigError(f"An image of {width} x {height} px has no level 1/{level}.")
-        target = Target(level, (height // level, width // level))
+        target = _target(image, level)
         found = preset.levels.apply(first, draw["levels"], target)
-        if found.shape[:2] != target.size:
-            raise ConfigError(
-                f"The preset {preset.name} ends at {found.shape[1]} x {found.shape[0]} px, not at "
-                f"{target.size[1]} x {target.size[0]}: end `levels` with resize_to_target."
-            )
+        _check_end(preset, (found.shape[0], found.shape[1]), target)
         rendered[level] = to_levels(found)
     return rendered
+
+
+def render_batch(
+    preset: Preset,
+    images: Sequence[NDArray[np.uint8]],
+    draws: Sequence[Draw],
+    levels: Sequence[int],
+    device: torch.device,
+) -> list[dict[int, NDArray[np.uint8]]]:
+    """Return LR of each image, as `render` does, computed on `device`.
+
+    The pixels of an image do not depend on those beside it: nothing sums over images, and every
+    sum of products has an order of its own. That the convolution keeps it is how torch 2.13 does it
+    on the CPU; torch promises no such thing.
+
+    Args:
+        preset: As drawn from.
+        images: HR, each [H, W, 3]; H and W are multiples of every level.
+        draws: One an image.
+        levels: In any order.
+        device: Codecs and random numbers stay on the CPU, in as many threads as torch has.
+
+    Raises:
+        ConfigError: A size is no multiple of a level, or the preset does not end at its size.
+        torch.OutOfMemoryError: The batch does not fit on the device.
+    """
+    rendered: list[dict[int, NDArray[np.uint8]]] = [{} for _ in images]
+    with torch.inference_mode(), _full_float32():
+        targets = [_target(image, 1) for image in images]
+        batch = Batch.from_levels(images, device)
+        first = preset.shared.apply_batch(batch, [draw["shared"] for draw in draws], targets)
+        for level in levels:
+            targets = [_target(image, level) for image in images]
+            drawn = [draw["levels"] for draw in draws]
+            found = preset.levels.apply_batch(first, drawn, targets)
+            for size, target in zip(found.sizes, targets, strict=True):
+                _check_end(preset, size, target)
+            for pictures, picture in zip(rendered, found.levels(), strict=True):
+                pictures[level] = picture
+    return rendered
+
+
+def _full_float32() -> AbstractContextManager[None]:
+    """Keep cuDNN from rounding to 10 bits (TF32) and from choosing kernels by timing them."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return flags
+
+
+def _target(image: NDArray[np.uint8], level: int) -> Target:
+    """Return where the chain of a level leads."""
+    height, width = image.shape[:2]
+    if height % level or width % level:
+        raise ConfigError(f"An image of {width} x {height} px has no level 1/{level}.")
+    return Target(level, (height // level, width // level))
+
+
+def _check_end(preset: Preset, size: tuple[int, int], target: Target) -> None:
+    if size != target.size:
+        raise ConfigError(
+            f"The preset {preset.name} ends at {size[1]} x {size[0]} px, not at "
+            f"{target.size[1]} x {target.size[0]}: end `levels` with resize_to_target."
+        )

@@ -14,8 +14,8 @@ import ray
 from PIL import Image
 
 import pairgen
-from pairgen.api import run_degrade
-from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.api import run_degrade, run_replay
+from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PlanMismatchError
 from pairgen.generate.executor import run_serial
 from pairgen.generate.progress import Progress
 from pairgen.generate.pyramid import find_preset, render
@@ -231,10 +231,93 @@ def test_the_index_holds_what_was_drawn(photographs, tmp_path):
     ]
 
 
+def test_the_torch_path_makes_a_set_with_the_same_draws_and_nearly_the_same_pixels(
+    photographs, tmp_path
+):
+    options = {"samples_per_image": 3, "samples_per_shard": 6}
+    by_cpu = degrade(photographs, tmp_path / "cpu", **options)
+    by_torch = degrade(photographs, tmp_path / "torch", **options, pixel_path="torch", batch_size=4)
+    plans = [read_plan(open_store(out)) for out in (by_cpu, by_torch)]
+    assert [plan.recipe["pixel_path"] for plan in plans] == ["cpu", "torch"]
+    assert [plan.execution for plan in plans] == [
+        {"cpu_threads": 1},
+        {"cpu_threads": 1, "batch_size": 4},
+    ]
+    off = []
+    for one, other in zip(samples(by_cpu), samples(by_torch), strict=True):
+        assert {one[name] == other[name] for name in ("json", "txt", "png")} == {True}
+        for level in (2, 4, 8):
+            pictures = [decode_rgb(each[f"lr{level}.png"]).astype(int) for each in (one, other)]
+            off.append(np.abs(pictures[0] - pictures[1]).max())
+    assert (np.array(off) > 1).sum() <= 5
+    again = degrade(photographs, tmp_path / "again", **options, pixel_path="torch", batch_size=4)
+    assert shas(again) == shas(by_torch)
+    assert_clean(by_torch)
+
+
+def test_a_set_of_the_torch_path_continues_and_replays(photographs, tmp_path):
+    out = tmp_path / "out"
+    options = {"images": photographs, "out": out, "crop": 64, "executor": "serial"}
+    options |= {"samples-per-image": 3, "samples-per-shard": 6, "pixel-path": "torch"}
+    result = run("degrade", **options, **{"batch-size": 4})
+    assert result.returncode == 0, result.stderr
+    before = shas(out)
+    (out / "train/00001.tar").unlink()
+    (out / "__meta__/shards/00001.json").unlink()
+    assert pairgen.degrade(out=str(out), executor="serial").complete
+    assert shas(out) == before
+    with pytest.raises(PlanMismatchError, match=r"recipe\.pixel_path \(there torch, asked cpu\)"):
+        pairgen.degrade(out=str(out), pixel_path="cpu")
+    # The shard that is made again is replayed in its own batches, those of two.
+    (out / "train/00001.tar").unlink()
+    (out / "__meta__/shards/00001.json").unlink()
+    assert pairgen.degrade(out=str(out), executor="serial", batch_size=2).complete
+    for index in (0, 5, 6, 7, 9, 11, 14):
+        result = run_replay(out, str(index))
+        assert result.differences == result.software == ()
+
+
+def test_a_slot_that_fails_keeps_its_place_in_a_batch(photographs, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in photographs.glob("*.png"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    options = {"pixel_path": "torch", "samples_per_shard": 5, "batch_size": 2}
+    out = degrade(folder, tmp_path / "out", **options)
+    expected = samples(out)
+    for path in (*out.glob("train/*"), *out.glob("__meta__/shards/*")):
+        path.unlink()
+    for name in ("0.png", "2.png", "3.png"):
+        (folder / name).unlink()
+    manifest = pairgen.degrade(out=str(out), executor="serial")
+    failed = [slot.index for each in manifest.receipts for slot in each.failed]
+    assert failed == [0, 2, 3]
+    assert samples(out) == [expected[1], expected[4]]
+
+
+def test_full_memory_names_a_smaller_batch(photographs, tmp_path):
+    preset = tmp_path / "hungry.yaml"
+    preset.write_text("levels: [{tests.degradations.own_hungry: {max_batch: 2}}, resize_to_target]")
+    options = {**OPTIONS, "images": str(photographs), "degradation": str(preset)}
+    options |= {"out": str(tmp_path / "out"), "pixel_path": "torch"}
+    with pytest.raises(OutOfDeviceMemoryError, match=r"batch of 4 does not fit.*--batch-size 2"):
+        pairgen.degrade(**options, batch_size=4)
+    manifest = pairgen.degrade(**options, batch_size=2)
+    assert manifest.complete
+    assert {receipt.made["batch_size"] for receipt in manifest.receipts} == {2}
+
+
+def test_a_batch_size_needs_the_torch_path(photographs, tmp_path):
+    with pytest.raises(ConfigError, match="batch_size must be left out with pixel_path 'cpu'"):
+        degrade(photographs, tmp_path / "out", batch_size=4)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.ray
-def test_bytes_are_equal_for_serial_ray_and_any_order(photographs, tmp_path):
-    reference = degrade(photographs, tmp_path / "serial", samples_per_image=6)
+@pytest.mark.parametrize("path", [{}, {"pixel_path": "torch", "batch_size": 3}], ids=str)
+def test_bytes_are_equal_for_serial_ray_and_any_order(photographs, tmp_path, path):
+    reference = degrade(photographs, tmp_path / "serial", samples_per_image=6, **path)
     expected = shas(reference)
 
     def prepare(out: Path) -> tuple[list, Job]:

@@ -22,6 +22,19 @@ def test_each_scale_brings_its_half(options, levels):
 
 
 @pytest.mark.parametrize(
+    ("options", "gpus"),
+    [
+        ({}, 0),
+        ({"pixel_path": "torch"}, 1),
+        ({"pixel_path": "torch", "gpus_per_worker": 0.25}, 0.25),
+        ({"gpus_per_worker": 1}, 1),
+    ],
+)
+def test_a_worker_asks_for_a_gpu_where_it_can_use_one(options, gpus):
+    assert make_degrade_config(options).gpus_per_worker == gpus
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"scales": "3"}, "scales must be some of 2, 4, 8, 16, got '3'"),
@@ -36,6 +49,8 @@ def test_each_scale_brings_its_half(options, levels):
         ({"max_aspect": 0.5}, "max_aspect must be a number"),
         ({"min_sharpness": "nan"}, "min_sharpness must be a number"),
         ({"images": 3}, "images must be paths"),
+        ({"pixel_path": "gpu"}, "pixel_path must be one of cpu, torch, got 'gpu'"),
+        ({"batch_size": 0}, "batch_size must be an integer in 1..4096, got 0"),
         ({"scale": "4"}, r"Unknown key 'scale' .*did you mean 'scales'"),
     ],
 )
