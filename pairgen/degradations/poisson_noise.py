@@ -23,6 +23,7 @@ from pairgen.degradations.base import (
     check_range,
     draw_field_seed,
     field_generator,
+    to_levels,
     uniform,
 )
 
@@ -63,7 +64,7 @@ class PoissonNoise:
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Add the deviation of this level's counts."""
         means = gray_of(image) if draw["gray"] else image
-        levels = np.rint(means.clip(0, 1) * 255).astype(np.uint8)
+        levels = to_levels(means).reshape(means.shape)
         peak = _peak(int(np.count_nonzero(np.bincount(levels.ravel()))))
         numbers = _numbers(image.shape[:2], draw, target)
         counts = poisson_counts(levels, peak, numbers).astype(np.float32)
@@ -104,7 +105,10 @@ def _numbers(size: tuple[int, ...], draw: Draw, target: Target) -> NDArray[np.ui
     """Return the random numbers of a level, [H, W, 1 or 3]."""
     generator = field_generator(draw["field_seed"], target.level)
     shape = (*size, 1 if draw["gray"] else 3)
-    return generator.integers(2**32, size=shape, dtype=np.uint32)
+    count = math.prod(shape)
+    # Both halves of each raw number: what `integers` gives, in half its time.
+    raw = np.asarray(generator.bit_generator.random_raw((count + 1) // 2), "<u8")
+    return raw.view("<u4")[:count].reshape(shape)
 
 
 def gray_of(image: Image) -> Image:
