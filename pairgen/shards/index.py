@@ -46,3 +46,14 @@ def decode_index(data: bytes) -> list[dict[str, Any]]:
     file = pq.ParquetFile(pa.BufferReader(data))
     rows: list[dict[str, Any]] = file.read(use_threads=False).to_pylist()
     return rows
+
+
+def index_columns(data: bytes) -> list[str]:
+    """Return the names of an index's columns."""
+    return list(pq.ParquetFile(pa.BufferReader(data)).schema_arrow.names)
+
+
+def read_columns(data: bytes, columns: Sequence[str]) -> pa.Table:
+    """Return some columns of one shard's Parquet file, [N] each."""
+    file = pq.ParquetFile(pa.BufferReader(data))
+    return file.read(columns=list(columns), use_threads=False)
