@@ -68,7 +68,9 @@ class ShardCache:
         try:
             store.fetch(path, spooled)
             file = open(spooled, "rb")  # noqa: SIM115
-            os.replace(spooled, target)
+            with self._lock():
+                # Whoever counts the folder meanwhile would see the file under no name, or both.
+                os.replace(spooled, target)
         finally:
             spooled.unlink(missing_ok=True)
         return file

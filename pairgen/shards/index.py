@@ -48,9 +48,13 @@ def decode_index(data: bytes) -> list[dict[str, Any]]:
     return rows
 
 
-def index_columns(data: bytes) -> list[str]:
-    """Return the names of an index's columns."""
-    return list(pq.ParquetFile(pa.BufferReader(data)).schema_arrow.names)
+def index_columns(members: Mapping[str, Any]) -> list[str]:
+    """Return the columns that `index_row` gives the samples of a plan with these members."""
+    text = ["prompt"] if "txt" in members else []
+    arrays = sorted(name for name in members if name.endswith(".npy"))
+    checksums = [f"{name.removesuffix('.npy')}_crc32" for name in arrays]
+    facts = members["json"]["keys"]
+    return list(dict.fromkeys(["key", "shard_index", "offset", *text, *facts, *checksums]))
 
 
 def read_columns(data: bytes, columns: Sequence[str]) -> pa.Table:

@@ -60,9 +60,10 @@ class Loader:
         guidance_embedding: The student is told the guidance scale, so several may be mixed.
         allow_shared_noise: Sets with the same noises may be mixed.
         check: `sha256` hashes every shard once before its first use, `size` looks at its size.
-        skip_bad: Train without bad shards, and log each once. What is known by its size counts
-            from the start; one whose hash turns out wrong is replaced by the next good shard of
-            its set, whose samples then come more often.
+        skip_bad: Train without bad shards, and log each once. One that is missing or of a wrong
+            size is left out from the start. One whose hash turns out wrong is replaced by the next
+            good shard of its set, whose samples then come more often: for every rank alike, and
+            whatever the timing.
         cache: Folder for shards that lie behind a URL; processes may share it.
         cache_bytes: Its bound.
         num_threads: Batches that are read at one time.

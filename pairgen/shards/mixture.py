@@ -15,7 +15,6 @@ from pairgen.shards.training_set import (
     check_noise_generator,
     guidance_scales,
     noise_identity,
-    read_index,
 )
 
 Datasets = str | Path | TrainingSet | Sequence[str | Path | TrainingSet]
@@ -65,14 +64,13 @@ def columns_to_read(found: OpenSet, fields: Sequence[str], facts: Sequence[str])
     Raises:
         ConfigError: The index has not a wanted fact, or the noise cannot be drawn again.
     """
-    if facts:
-        known = index_columns(read_index(found.base, found.shards[0]))
-        for name in facts:
-            if name not in known:
-                raise ConfigError(
-                    f"The index of {found.url} has no column {name!r}{did_you_mean(name, known)}; "
-                    f"its columns are {', '.join(known)}."
-                )
+    known = index_columns(found.base.plan.members)
+    for name in facts:
+        if name not in known:
+            raise ConfigError(
+                f"The index of {found.url} has no column {name!r}{did_you_mean(name, known)}; "
+                f"its columns are {', '.join(known)}."
+            )
     columns = list(facts)
     if "guidance_scales" in found.base.plan.recipe:
         columns.append(GUIDANCE_SCALE)

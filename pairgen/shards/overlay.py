@@ -53,9 +53,10 @@ def check_overlay(parent: Layer, overlay: Layer) -> None:
     if plan.kind != KIND:
         raise ConfigError(f"{url} is a set of kind {plan.kind!r}, not an overlay.")
     fingerprint = parent.plan.fingerprint()
-    if plan.recipe["parent"] != fingerprint:
+    parent_named = str(plan.recipe.get("parent", ""))
+    if parent_named != fingerprint:
         raise ConfigError(
-            f"{url} is an overlay of the set {str(plan.recipe['parent'])[:12]}, "
+            f"{url} is an overlay of the set {parent_named[:12]!r}, "
             f"but {parent.store.url} is {fingerprint[:12]}."
         )
     if plan.samples_per_shard != parent.plan.samples_per_shard:

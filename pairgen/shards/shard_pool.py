@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import mmap
+import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ import pyarrow as pa
 from pairgen.errors import CorruptShardError
 from pairgen.shards import layout
 from pairgen.shards.cache import ShardCache
+from pairgen.shards.good_shards import bad_shard, read_index
 from pairgen.shards.index import read_columns
 from pairgen.shards.members import Member, find_members, skip_npy_headers
 from pairgen.shards.overlay import Layer
 from pairgen.shards.store import LocalStore
-from pairgen.shards.training_set import OpenSet, bad_shard, read_index
+from pairgen.shards.training_set import OpenSet
 
 # One fetches or reads while the other hashes; more would take cores from the training.
 NUM_THREADS = 2
@@ -69,6 +71,7 @@ class ShardPool:
         self._open: dict[tuple[int, int], Future[LoadedShard]] = {}
         self._checked: set[str] = set()
         self._bad: dict[tuple[int, int], CorruptShardError] = {}
+        self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(NUM_THREADS, thread_name_prefix="pairgen-shards")
 
     def reach(
@@ -96,9 +99,11 @@ class ShardPool:
             except CorruptShardError as error:
                 if not self._skip_bad:
                     raise
-                self._bad[key] = error
-                log.warning("Replaced by the shard that follows it: %s", error)
-        raise next(error for (of_set, _), error in self._bad.items() if of_set == set_index)
+                with self._lock:
+                    if key not in self._bad:
+                        log.warning("Replaced by the shard that follows it: %s", error)
+                    self._bad[key] = error
+        raise self._bad[set_index, position]
 
     def _load(self, set_index: int, position: int) -> LoadedShard:
         found = self._sets[set_index]

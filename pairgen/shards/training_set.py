@@ -14,7 +14,7 @@ import pyarrow as pa
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import NOISE_GENERATOR
-from pairgen.shards import layout
+from pairgen.shards.good_shards import good_shards, read_index
 from pairgen.shards.index import index_columns, read_columns
 from pairgen.shards.overlay import KIND, Layer, check_overlay, open_layer
 from pairgen.shards.sample_check import PICTURES
@@ -138,11 +138,10 @@ def open_set(training_set: TrainingSet, where: Where | None, skip_bad: bool) -> 
         check_overlay(base, overlay)
     layers = (base, *overlays)
     _check_members(layers)
-    shards = _good_shards(layers, skip_bad)
+    shards = good_shards(layers, skip_bad)
     rows: Iterable[np.ndarray | None] = [None] * len(shards)
     if where is not None and shards:
-        names = index_columns(read_index(base, shards[0]))
-        where.check_columns(names, f"The index of {base.store.url}")
+        where.check_columns(index_columns(base.plan.members), f"The index of {base.store.url}")
         kept = _select(base, shards, where.columns, where.mask, skip_bad)
         shards, rows = tuple(kept), tuple(np.flatnonzero(mask) for mask in kept.values())
     found = OpenSet(layers, shards, tuple(rows))
@@ -181,30 +180,6 @@ def check_noise_generator(found: OpenSet) -> None:
         )
 
 
-def read_index(layer: Layer, shard_index: int) -> bytes:
-    """Return a shard's index file.
-
-    Raises:
-        CorruptShardError: It is missing, or not the one of the receipt.
-    """
-    path = layout.index_path(shard_index)
-    try:
-        data = layer.store.read_bytes(path)
-    except FileNotFoundError:
-        raise bad_shard(layer, path, "is missing") from None
-    if hashlib.sha256(data).hexdigest() != layer.receipts[shard_index].index_sha256:
-        raise bad_shard(layer, path, "is not the file that the shard's receipt names")
-    return data
-
-
-def bad_shard(layer: Layer, path: str, reason: str) -> CorruptShardError:
-    """Return the error that stops a training at a bad shard."""
-    return CorruptShardError(
-        f"{path} of {layer.store.url} {reason}; `pairgen verify` says more, `pairgen repair` makes "
-        "it again, and skip_bad=True trains without it."
-    )
-
-
 def _check_members(layers: Sequence[Layer]) -> None:
     """Refuse overlays that hold what another layer holds already."""
     holders: dict[str, Layer] = {}
@@ -215,40 +190,6 @@ def _check_members(layers: Sequence[Layer]) -> None:
                     f"{name!r} is a member of {holders[name].store.url} and of {layer.store.url}."
                 )
             holders[name] = layer
-
-
-def _good_shards(layers: Sequence[Layer], skip_bad: bool) -> tuple[int, ...]:
-    """Return the shards whose tars stand in every layer with the size of their receipts."""
-    plan = layers[0].plan
-    bad: set[int] = set()
-    for layer in layers:
-        sizes = layer.store.sizes(layout.TRAIN)
-        for shard_index in range(plan.num_shards):
-            reason = _why_bad(layer, shard_index, sizes)
-            if reason is None:
-                continue
-            error = bad_shard(layer, layout.shard_path(shard_index), reason)
-            if not skip_bad:
-                raise error
-            log.warning("Left out: %s", error)
-            bad.add(shard_index)
-    receipts = layers[0].receipts
-    good = (i for i in range(plan.num_shards) if i not in bad and receipts[i].count)
-    return tuple(good)
-
-
-def _why_bad(layer: Layer, shard_index: int, sizes: Mapping[str, int]) -> str | None:
-    receipt = layer.receipts.get(shard_index)
-    if receipt is None:
-        return "has no receipt: it was not made yet"
-    if receipt.count == 0:
-        return None
-    size = sizes.get(layout.shard_path(shard_index).rpartition("/")[2])
-    if size is None:
-        return "is missing"
-    if size != receipt.num_bytes:
-        return f"has {size:,} bytes, its receipt says {receipt.num_bytes:,}"
-    return None
 
 
 def _select(
