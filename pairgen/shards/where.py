@@ -42,7 +42,7 @@ _ARITHMETIC: dict[type, str] = {
     ast.Mult: "multiply_checked",
     ast.Div: "divide",
 }
-# Function to the kinds of its arguments and what computes it.
+# Function to the number of its arguments and what computes it.
 _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "len": (1, pc.utf8_length),
     "lower": (1, pc.utf8_lower),
@@ -50,7 +50,6 @@ _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "endswith": (2, pc.ends_with),
     "contains": (2, pc.match_substring),
 }
-_Value = Any  # An Arrow array or scalar.
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Where:
             return np.full(table.num_rows, found.as_py() is True)
         return np.asarray(pc.fill_null(found, False))
 
-    def _compute(self, node: ast.expr, table: pa.Table) -> _Value:
+    def _compute(self, node: ast.expr, table: pa.Table) -> Any:
         match node:
             case ast.Name(name):
                 return table.column(name)
@@ -111,7 +110,7 @@ class Where:
             case ast.BinOp(left, operator, right):
                 values = [self._compute(side, table) for side in (left, right)]
                 if isinstance(operator, ast.Div):
-                    values = [self._as_float(value) for value in values]
+                    values = [self._call("cast", value, "float64") for value in values]
                 return self._call(_ARITHMETIC[type(operator)], *values)
             case ast.Compare(left, operators, rights):
                 sides = [left, *rights]
@@ -122,7 +121,7 @@ class Where:
                 return self._function(name, [self._compute(a, table) for a in arguments])
         raise AssertionError(f"{type(node).__name__} passed the check")
 
-    def _compare(self, a: ast.expr, operator: ast.cmpop, b: ast.expr, table: pa.Table) -> _Value:
+    def _compare(self, a: ast.expr, operator: ast.cmpop, b: ast.expr, table: pa.Table) -> Any:
         left = self._compute(a, table)
         if not isinstance(operator, ast.In | ast.NotIn):
             return self._call(_COMPARISONS[type(operator)], left, self._compute(b, table))
@@ -133,7 +132,7 @@ class Where:
             found = self._function("contains", [self._compute(b, table), left])
         return self._call("invert", found) if isinstance(operator, ast.NotIn) else found
 
-    def _function(self, name: str, values: list[_Value]) -> _Value:
+    def _function(self, name: str, values: list[Any]) -> Any:
         _, function = _FUNCTIONS[name]
         if not all(_is_text(value.type) for value in values):
             kinds = " and ".join(_kind(value.type) for value in values)
@@ -143,16 +142,13 @@ class Where:
             raise _error(self.text, f"{name} looks for a quoted text, not for a column")
         return function(values[0], *(pattern.as_py() for pattern in patterns))
 
-    def _as_float(self, value: _Value) -> _Value:
-        return value if pa.types.is_floating(value.type) else self._call("cast", value, "float64")
-
-    def _fold(self, function: str, values: list[_Value]) -> _Value:
+    def _fold(self, function: str, values: list[Any]) -> Any:
         result = values[0]
         for value in values[1:]:
             result = self._call(function, result, value)
         return result
 
-    def _call(self, function: str, *values: Any) -> _Value:
+    def _call(self, function: str, *values: Any) -> Any:
         try:
             return getattr(pc, function)(*values)
         except pa.ArrowInvalid as error:
