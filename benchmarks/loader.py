@@ -90,9 +90,21 @@ def write_pairs(folder: Path, plan: Plan) -> None:
         publish(store, task, spooled, encoded, receipt)
 
 
-def webdataset_batches(folder: Path, batch_size: int, num_workers: int) -> Iterable[list]:
+def with_noise(sample: dict) -> dict:
+    """Draw the noise of a sample that webdataset read."""
+    facts = sample["json"]
+    noise = noise_for(facts["seed"], facts["pair_index"], SHAPE, "float16")
+    assert array_crc32(noise) == facts["noise_crc32"]
+    return {**sample, "noise.npy": noise}
+
+
+def webdataset_batches(
+    folder: Path, batch_size: int, num_workers: int, draw: bool = False
+) -> Iterable[list]:
     shards = sorted(str(path) for path in folder.glob("train/*.tar"))
     dataset = webdataset.WebDataset(shards, shardshuffle=len(shards)).shuffle(1000).decode()
+    if draw:
+        dataset = dataset.map(with_noise)
     batched = dataset.to_tuple(*FIELDS).batched(batch_size)
     # Workers that stay, so that no epoch pays for their start.
     stay = num_workers > 0
@@ -144,12 +156,14 @@ def main() -> None:
         kept, kept_seeds = loader(stored), loader(seeds)
         in_process = webdataset_batches(stored, size, 0)
         workers = webdataset_batches(stored, size, 2)
+        drawn = webdataset_batches(seeds, size, 0, draw=True)
         runs = {
             "pairgen.Loader, checked shards": lambda: read_pairgen(kept, num),
             "pairgen.Loader, first epoch: sha256, headers": lambda: read_pairgen(
                 loader(stored), num
             ),
             "pairgen.Loader, noise drawn from its seed": lambda: read_pairgen(kept_seeds, num),
+            "webdataset, noise drawn in a map": lambda: read_webdataset(drawn, num),
             "webdataset, 2 workers": lambda: read_webdataset(workers, num),
             "webdataset, in process": lambda: read_webdataset(in_process, num),
         }

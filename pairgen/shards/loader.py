@@ -106,6 +106,8 @@ class Loader:
         choice("check", check, CHECKS)
         self._device = torch.device(device)
         choice("device", self._device.type, DEVICES)
+        if self._device.type == "cuda" and not torch.cuda.is_available():
+            raise ConfigError("device is 'cuda', but no CUDA device is found.")
         chosen = training_sets(datasets)
         condition = parse_where(where) if where else None
         self._sets = [open_set(item, condition, skip_bad) for item in chosen]

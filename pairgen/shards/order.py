@@ -83,7 +83,13 @@ class Order:
         return sum(self.rank_sizes()) // self.batch_size
 
     def check(self) -> None:
-        """Raise ConfigError when an epoch gives no batch."""
+        """Raise ConfigError when an epoch gives no batch, or a rank nothing of one of the sets."""
+        for number, (size, count) in enumerate(zip(self.rank_sizes(), self.counts, strict=True)):
+            if size == 0:
+                raise ConfigError(
+                    f"An epoch takes nothing of set {number}: {sum(count):,} samples at weight "
+                    f"{self.weights[number]} for {self.world_size} ranks are less than one each."
+                )
         if self.num_batches == 0:
             raise ConfigError(
                 f"An epoch has {sum(self.epoch_sizes()):,} samples, fewer than one batch of "

@@ -174,3 +174,9 @@ def test_rows_of_a_window_are_a_fair_shuffle() -> None:
 def test_an_epoch_without_a_batch_is_refused() -> None:
     with pytest.raises(ConfigError, match="41 samples, fewer than one batch of 30 for each of 2"):
         make_order(batch_size=30, world_size=2).check()
+
+
+def test_a_set_that_an_epoch_never_takes_is_refused() -> None:
+    order = make_order(counts=(COUNTS, (3, 2)), weights=(1.0, 0.3), world_size=2)
+    with pytest.raises(ConfigError, match=r"nothing of set 1: 5 samples at weight 0.3 for 2 ranks"):
+        order.check()
