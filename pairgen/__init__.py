@@ -1,27 +1,36 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
 `pairgen.ode(...)`, `pairgen.degrade(...)`, `pairgen.sample(...)`, `pairgen.verify(...)` and
-`pairgen.repair(...)` are the commands of the same names. Importing the package loads no torch, ray,
-diffusers or click.
+`pairgen.repair(...)` are the commands of the same names; `pairgen.Loader(...)` reads what they
+made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays. Importing the
+package loads no torch, ray, diffusers or click.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["degrade", "ode", "repair", "sample", "verify"]
+__all__ = ["Loader", "TrainingSet", "degrade", "ode", "repair", "sample", "verify"]
+
+# A training needs no teacher: what it takes is loaded without the commands.
+_TRAINING = {"Loader": "pairgen.shards.loader", "TrainingSet": "pairgen.shards.training_set"}
 
 if TYPE_CHECKING:
     from pairgen.api import degrade, ode, repair, sample, verify
+    from pairgen.shards.loader import Loader
+    from pairgen.shards.training_set import TrainingSet
 
 
 def __dir__() -> list[str]:
-    """Return the commands too, though they are loaded late."""
+    """Return what is public too, though it is loaded late."""
     return sorted([*globals(), *__all__])
 
 
 def __getattr__(name: str) -> Any:
     """Load the API with torch behind it when it is first used."""
+    if name in _TRAINING:
+        return getattr(import_module(_TRAINING[name]), name)
     if name in __all__:
         from pairgen import api
 

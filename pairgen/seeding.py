@@ -24,31 +24,36 @@ class Stream(IntEnum):
     NOISE = 0
     CROP = 1
     DEGRADATION = 2
+    # Of a training loader: `seed` is the training's, `index` a position in its order of samples.
+    SHARD_ORDER = 3
+    SAMPLE_ORDER = 4
+    SET_ORDER = 5
 
 
-def generator_for(seed: int, index: int, stream: Stream) -> np.random.Generator:
+def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:
     """Return the generator of one sample's stream.
 
-    Philox is keyed with [seed, index] and its 256-bit counter starts at [0, 0, 0, stream]; the
-    stream sits in the highest word, so streams are 2^192 blocks apart, and two samples cannot
-    share a number because their keys differ.
+    Philox is keyed with [seed, index] and its 256-bit counter starts at [0, 0, part, stream]; the
+    stream sits in the highest word, so streams are 2^192 blocks apart and their parts 2^128, and
+    two samples cannot share a number because their keys differ.
 
     Args:
         seed: Seed of the dataset, in [0, 2^63).
         index: Position of the sample (for noise: of the pair), in [0, 2^63).
         stream: What is drawn.
+        part: Which of several draws of one stream, in [0, 2^63).
 
     Raises:
-        ConfigError: `seed` or `index` is out of range.
+        ConfigError: `seed`, `index` or `part` is out of range.
 
     Reference:
         Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox4x64-10).
     """
-    for name, value in (("seed", seed), ("index", index)):
+    for name, value in (("seed", seed), ("index", index), ("part", part)):
         if not 0 <= value < 2**63:
             raise ConfigError(f"{name} must be in [0, 2^63), got {value}.")
     key = np.array([seed, index], dtype=np.uint64)
-    counter = np.array([0, 0, 0, stream], dtype=np.uint64)
+    counter = np.array([0, 0, part, stream], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
@@ -63,8 +68,12 @@ def noise_for(seed: int, pair_index: int, shape: tuple[int, ...], dtype: str) ->
         shape: Shape of the latent, [C, H, W].
         dtype: Stored dtype, `float16` or `float32`.
     """
-    generator = generator_for(seed, pair_index, Stream.NOISE)
-    return generator.standard_normal(shape, dtype=np.float32).astype(dtype)
+    return unrounded_noise_for(seed, pair_index, shape).astype(dtype)
+
+
+def unrounded_noise_for(seed: int, pair_index: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the noise of a pair as drawn, float32; `noise_for` rounds it to the stored dtype."""
+    return generator_for(seed, pair_index, Stream.NOISE).standard_normal(shape, dtype=np.float32)
 
 
 def array_crc32(array: np.ndarray) -> int:

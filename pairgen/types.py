@@ -58,7 +58,7 @@ class Plan:
     """What a dataset is. Two equal fingerprints mean the same sample in every slot.
 
     Attributes:
-        kind: The job that makes it: `ode`.
+        kind: The job that makes it: `ode`, `degrade`; `overlay` for added members.
         seed: Seed of the dataset, in [0, 2^63).
         num_samples: Number of slots; can grow later, so it is not part of the identity.
         samples_per_shard: Slots in a shard; fixed by the folder.

@@ -61,6 +61,8 @@ def test_streams_of_a_sample_never_meet():
         state = generator_for(1, 2, stream).bit_generator.state["state"]
         assert state["counter"].tolist() == [0, 0, 0, int(stream)]
         assert state["key"].tolist() == [1, 2]
+    state = generator_for(1, 2, Stream.SHARD_ORDER, part=7).bit_generator.state["state"]
+    assert state["counter"].tolist() == [0, 0, 7, int(Stream.SHARD_ORDER)]
     other = np.random.Philox(key=np.uint64([1, 2]), counter=np.uint64([0, 0, 0, 99]))
     first = np.random.Generator(other).standard_normal(16)
     assert not np.array_equal(generator_for(1, 2, Stream.NOISE).standard_normal(16), first)
@@ -72,6 +74,8 @@ def test_numbers_out_of_range_are_refused(value):
         generator_for(value, 0, Stream.NOISE)
     with pytest.raises(ConfigError, match=rf"index must be in \[0, 2\^63\), got {value}"):
         generator_for(0, value, Stream.NOISE)
+    with pytest.raises(ConfigError, match=rf"part must be in \[0, 2\^63\), got {value}"):
+        generator_for(0, 0, Stream.NOISE, part=value)
 
 
 def test_noise_has_unit_variance():

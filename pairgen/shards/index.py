@@ -57,3 +57,18 @@ def decode_index(data: bytes) -> list[dict[str, Any]]:
     file = pq.ParquetFile(pa.BufferReader(data))
     rows: list[dict[str, Any]] = file.read(use_threads=False).to_pylist()
     return rows
+
+
+def index_columns(members: Mapping[str, Any]) -> list[str]:
+    """Return the columns that `index_row` gives the samples of a plan with these members."""
+    text = ["prompt"] if "txt" in members else []
+    arrays = sorted(name for name in members if name.endswith(".npy"))
+    checksums = [f"{name.removesuffix('.npy')}_crc32" for name in arrays]
+    facts = members["json"]["keys"]
+    return list(dict.fromkeys(["key", "shard_index", "offset", *text, *facts, *checksums]))
+
+
+def read_columns(data: bytes, columns: Sequence[str]) -> pa.Table:
+    """Return some columns of one shard's Parquet file, [N] each."""
+    file = pq.ParquetFile(pa.BufferReader(data))
+    return file.read(columns=list(columns), use_threads=False)

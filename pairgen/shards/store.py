@@ -39,8 +39,16 @@ class Store(Protocol):
         """Return the file's size in bytes."""
         ...
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the size in bytes of every file in `folder`, by name; one listing."""
+        ...
+
     def read_bytes(self, path: str) -> bytes:
         """Return the file's content."""
+        ...
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Copy the file to a local path, over what stands there."""
         ...
 
     def put_bytes(self, path: str, data: bytes) -> None:
@@ -102,9 +110,19 @@ class LocalStore:
     def size(self, path: str) -> int:
         return (self.root / path).stat().st_size
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
     def read_bytes(self, path: str) -> bytes:
         with open(self.root / path, "rb") as file:
             return file.read()
+
+    def fetch(self, path: str, target: Path) -> None:
+        shutil.copyfile(self.root / path, target)
 
     def put_bytes(self, path: str, data: bytes) -> None:
         spooled = self.spool(Path(path).name)
@@ -160,7 +178,7 @@ class LocalStore:
             # of the known prefix.
             prefix = socket.gethostname() + "."
             pid = name.removeprefix(prefix).partition(".")[0]
-            if name.startswith(prefix) and pid.isdigit() and not _is_alive(int(pid)):
+            if name.startswith(prefix) and pid.isdigit() and not is_alive(int(pid)):
                 self.remove(f"{layout.SPOOL}/{name}")
                 removed += 1
         return removed
@@ -192,8 +210,20 @@ class RemoteStore:
     def size(self, path: str) -> int:
         return int(self.fs.size(f"{self.root}/{path}"))
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        self.fs.invalidate_cache()
+        try:
+            found = self.fs.ls(f"{self.root}/{folder}", detail=True)
+        except FileNotFoundError:
+            return {}
+        files = (entry for entry in found if entry["type"] == "file")
+        return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"]) for entry in files}
+
     def read_bytes(self, path: str) -> bytes:
         return bytes(self.fs.cat_file(f"{self.root}/{path}"))
+
+    def fetch(self, path: str, target: Path) -> None:
+        self.fs.get_file(f"{self.root}/{path}", str(target))
 
     def put_bytes(self, path: str, data: bytes) -> None:
         self.fs.pipe_file(f"{self.root}/{path}", data)
@@ -220,7 +250,7 @@ class RemoteStore:
     def local(self, path: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
             target = Path(folder) / Path(path).name
-            self.fs.get_file(f"{self.root}/{path}", str(target))
+            self.fetch(path, target)
             yield target
 
 
@@ -232,7 +262,8 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of this host runs."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -49,6 +49,9 @@ def verify(store: Store, on_progress: Callable[[int, int], None] = lambda *_: No
 
 def _planned_inputs(store: Store, plan: Plan) -> tuple[PlannedInputs, list[Problem]]:
     """Return the inputs of the plan, or why they cannot be compared; a set may come without."""
+    if plan.kind not in INPUTS:
+        # An overlay adds members to samples whose inputs its parent holds.
+        return NoInputs(plan), []
     path, read = INPUTS[plan.kind]
     if not store.exists(path):
         return NoInputs(plan), []

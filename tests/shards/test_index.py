@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairgen.seeding import array_crc32
-from pairgen.shards.index import decode_index, encode_index, index_row
+from pairgen.shards.index import decode_index, encode_index, index_columns, index_row, read_columns
 from tests.small_sets import FACT_KEYS, make_plan, make_sample
 
 
@@ -29,6 +29,18 @@ def test_a_row_holds_key_place_prompt_facts_and_checksums() -> None:
 def test_rows_come_back() -> None:
     rows = [index_row(make_sample(make_plan(), i), 0, 512 * i) for i in range(4)]
     assert decode_index(encode_index(rows)) == rows
+
+
+def test_some_columns_come_back() -> None:
+    rows = [index_row(make_sample(make_plan(), i), 0, 512 * i) for i in range(4)]
+    table = read_columns(encode_index(rows), ["offset", "prompt"])
+    assert table.to_pylist() == [{name: row[name] for name in ("offset", "prompt")} for row in rows]
+
+
+def test_a_plan_tells_the_columns() -> None:
+    for noise in ("stored", "seed"):
+        plan = make_plan(noise=noise)
+        assert set(index_columns(plan.members)) == set(index_row(make_sample(plan, 0), 0, 0))
 
 
 def test_equal_rows_give_equal_bytes() -> None:

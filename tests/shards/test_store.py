@@ -49,6 +49,21 @@ def test_names_are_sorted_and_a_missing_folder_has_none(store: Store) -> None:
     assert store.names("nowhere") == []
 
 
+def test_sizes_are_of_the_files_of_a_folder(store: Store) -> None:
+    for name, num_bytes in (("a.tar", 3), ("b.tar", 0), ("deeper/c.tar", 5)):
+        store.put_bytes(f"train/{name}", bytes(num_bytes))
+    assert store.sizes("train") == {"a.tar": 3, "b.tar": 0}
+    assert store.sizes("nothing") == {}
+
+
+def test_a_file_is_fetched_over_what_stands_there(store: Store, tmp_path: Path) -> None:
+    store.put_bytes("train/a.tar", b"shard")
+    target = tmp_path / "target"
+    target.write_bytes(bytes(100))
+    store.fetch("train/a.tar", target)
+    assert target.read_bytes() == b"shard"
+
+
 def test_removing_what_is_not_there_is_no_error(store: Store) -> None:
     store.put_bytes("train/a", b"x")
     store.remove("train/a")

@@ -1,0 +1,230 @@
+"""The order in which a training reads its samples: a pure function of numbers, without any file.
+
+Each set is an endless stream: pass after pass over its shards, each pass in an order of its own. An
+epoch takes `weight * size` samples from where the last one ended, so weight 1 is every sample once,
+2 is twice, and at 0.5 two epochs together are every sample once. The epoch's stretch is cut into
+equal parts, one a rank, wherever the cuts fall: ranks never share a sample, and each reads few
+shards. A rank mixes its part in windows of `window` pieces of shards. Samples of several sets are
+dealt out in a random order with the exact shares. What does not divide by ranks and batches is left
+out at the end of the epoch; other samples each epoch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from pairgen.errors import ConfigError
+from pairgen.seeding import Stream, generator_for
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Samples `start` to `stop` of a shard, counted among those that are read."""
+
+    shard: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the samples of one batch lie.
+
+    Attributes:
+        sets: Number of the set of each sample, [B].
+        shards: Position of its shard in the set's list, [B].
+        rows: Its position among the shard's samples, [B].
+        in_use: (set, shard) of this batch and of the windows that it belongs to.
+        ahead: (set, shard) of the windows that come next.
+    """
+
+    sets: np.ndarray
+    shards: np.ndarray
+    rows: np.ndarray
+    in_use: frozenset[tuple[int, int]]
+    ahead: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """The numbers that fix the order.
+
+    Attributes:
+        counts: Samples in every shard of every set.
+        weights: How often an epoch takes each sample of each set, on average.
+        seed: Of the order, in [0, 2^63).
+        window: Pieces of shards that are mixed with each other.
+        batch_size: Samples in a batch of one rank.
+        world_size: Number of ranks.
+    """
+
+    counts: tuple[tuple[int, ...], ...]
+    weights: tuple[float, ...]
+    seed: int
+    window: int
+    batch_size: int
+    world_size: int
+
+    def epoch_sizes(self) -> list[int]:
+        """Return the samples that an epoch takes from each set."""
+        # As a decimal: 0.29 * 100 is 29, though the float below 0.29 would give 28.
+        pairs = zip(self.weights, self.counts, strict=True)
+        return [int(Fraction(str(weight)) * sum(counts)) for weight, counts in pairs]
+
+    def rank_sizes(self) -> list[int]:
+        """Return the samples that each rank takes from each set, before batches are cut."""
+        return [size // self.world_size for size in self.epoch_sizes()]
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of each rank in an epoch."""
+        return sum(self.rank_sizes()) // self.batch_size
+
+    def check(self) -> None:
+        """Raise ConfigError when an epoch gives no batch, or a rank nothing of one of the sets."""
+        for number, (size, count) in enumerate(zip(self.rank_sizes(), self.counts, strict=True)):
+            if size == 0:
+                raise ConfigError(
+                    f"An epoch takes nothing of set {number}: {sum(count):,} samples at weight "
+                    f"{self.weights[number]} for {self.world_size} ranks are less than one each."
+                )
+        if self.num_batches == 0:
+            raise ConfigError(
+                f"An epoch has {sum(self.epoch_sizes()):,} samples, fewer than one batch of "
+                f"{self.batch_size} for each of {self.world_size} ranks."
+            )
+
+    def batches(self, epoch: int, rank: int, start: int = 0) -> Iterator[Places]:
+        """Yield the batches of one rank in one epoch, from batch `start` on."""
+        labels = self._labels(epoch, rank)
+        before = np.bincount(labels[: start * self.batch_size], minlength=len(self.counts))
+        cursors = []
+        for set_index, (size, taken) in enumerate(zip(self.rank_sizes(), before, strict=True)):
+            first = epoch * self.epoch_sizes()[set_index] + rank * size
+            pieces = stream_pieces(
+                self.counts[set_index], self.seed, set_index, first, first + size
+            )
+            cursors.append(_Cursor(pieces, first, set_index, self.seed, self.window, int(taken)))
+        for step in range(start, self.num_batches):
+            sets = labels[step * self.batch_size : (step + 1) * self.batch_size]
+            yield _places(sets, cursors)
+
+    def _labels(self, epoch: int, rank: int) -> np.ndarray:
+        """Return the set of every sample of a rank's epoch, [N]."""
+        labels = np.repeat(np.arange(len(self.counts), dtype=np.uint16), self.rank_sizes())
+        if len(self.counts) > 1:
+            generator_for(self.seed, epoch, Stream.SET_ORDER, part=rank).shuffle(labels)
+        return labels
+
+
+def stream_pieces(
+    counts: tuple[int, ...], seed: int, set_index: int, first: int, last: int
+) -> list[Piece]:
+    """Return what positions `first` to `last` of a set's endless stream are.
+
+    Args:
+        counts: Samples in every shard of the set; at least one sample in all.
+        seed: Of the order.
+        set_index: Number of the set.
+        first: First position.
+        last: One past the last position.
+    """
+    sizes = np.asarray(counts, dtype=np.int64)
+    total = int(sizes.sum())
+    pieces = []
+    while first < last:
+        number, offset = divmod(first, total)
+        generator = generator_for(seed, number, Stream.SHARD_ORDER, part=set_index)
+        shards = generator.permutation(len(sizes))
+        ends = np.cumsum(sizes[shards])
+        stop = min(last - number * total, total)
+        for i in range(int(np.searchsorted(ends, offset, side="right")), len(shards)):
+            begin = int(ends[i] - sizes[shards[i]])
+            if begin >= stop:
+                break
+            piece = Piece(int(shards[i]), max(0, offset - begin), min(int(ends[i]), stop) - begin)
+            if piece.start < piece.stop:
+                pieces.append(piece)
+        first = number * total + stop
+    return pieces
+
+
+class _Cursor:
+    """Walks through a rank's part of one set, a window at a time."""
+
+    def __init__(
+        self, pieces: list[Piece], first: int, set_index: int, seed: int, window: int, skip: int
+    ) -> None:
+        self._windows = [pieces[i : i + window] for i in range(0, len(pieces), window)]
+        self._position = first
+        self._set_index = set_index
+        self._seed = seed
+        self._number = -1
+        self._shards = self._rows = np.empty(0, dtype=np.int64)
+        while skip and self._windows:
+            size = _size(self._windows[self._number + 1])
+            if skip < size:
+                self._enter_next()
+                self._shards, self._rows = self._shards[skip:], self._rows[skip:]
+                break
+            skip -= size
+            self._number += 1
+            self._position += size
+
+    def take(self, num: int) -> tuple[np.ndarray, np.ndarray, set[int], list[int]]:
+        """Return shards and rows of the next samples, the shards in use, and those ahead.
+
+        A step that crosses from one window into another names none ahead: with those of both
+        windows that would be three windows open.
+        """
+        in_use = self._window_shards(self._number)
+        parts = []
+        crossed = False
+        while num > len(self._rows):
+            parts.append((self._shards, self._rows))
+            num -= len(self._rows)
+            crossed = crossed or self._number >= 0
+            self._enter_next()
+            in_use |= self._window_shards(self._number)
+        parts.append((self._shards[:num], self._rows[:num]))
+        self._shards, self._rows = self._shards[num:], self._rows[num:]
+        ahead = set() if crossed else self._window_shards(self._number + 1)
+        shards, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return shards, rows, in_use, sorted(ahead - in_use)
+
+    def _enter_next(self) -> None:
+        self._number += 1
+        pieces = self._windows[self._number]
+        shards = [np.full(piece.stop - piece.start, piece.shard) for piece in pieces]
+        rows = [np.arange(piece.start, piece.stop) for piece in pieces]
+        # No other window begins at this position of the set's stream, whatever rank or epoch.
+        generator = generator_for(
+            self._seed, self._position, Stream.SAMPLE_ORDER, part=self._set_index
+        )
+        order = generator.permutation(_size(pieces))
+        self._shards, self._rows = np.concatenate(shards)[order], np.concatenate(rows)[order]
+        self._position += len(order)
+
+    def _window_shards(self, number: int) -> set[int]:
+        if not 0 <= number < len(self._windows):
+            return set()
+        return {piece.shard for piece in self._windows[number]}
+
+
+def _size(pieces: list[Piece]) -> int:
+    return sum(piece.stop - piece.start for piece in pieces)
+
+
+def _places(sets: np.ndarray, cursors: list[_Cursor]) -> Places:
+    """Take a batch whose samples belong to `sets`, [B]."""
+    shards, rows = np.empty(len(sets), np.int64), np.empty(len(sets), np.int64)
+    in_use: set[tuple[int, int]] = set()
+    ahead: list[tuple[int, int]] = []
+    for set_index, cursor in enumerate(cursors):
+        of_set = sets == set_index
+        shards[of_set], rows[of_set], used, coming = cursor.take(int(of_set.sum()))
+        in_use |= {(set_index, shard) for shard in used}
+        ahead += [(set_index, shard) for shard in coming]
+    return Places(sets, shards, rows, frozenset(in_use), tuple(ahead))

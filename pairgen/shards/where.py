@@ -1,0 +1,248 @@
+"""Choose samples by an expression over the columns of the index.
+
+    guidance_scale == 8 and len(prompt) < 200
+    not prompt_truncated and "fox" in lower(prompt)
+
+| allowed | what |
+|---|---|
+| names | columns of the index |
+| values | numbers, strings, True, False, lists of values after `in` |
+| comparisons | `== != < <= > >=`, also chained; `in`, `not in` a list or a text |
+| logic | `and`, `or`, `not` |
+| arithmetic | `+ - * /` of numbers; `/` is a division of floats |
+| of texts | `len(x)`, `lower(x)`, `startswith(x, "a")`, `endswith(x, "a")`, `contains(x, "a")` |
+
+The text is parsed by Python's `ast` and computed by Arrow, column by column; nothing is evaluated
+as code. A missing value makes a comparison false.
+"""
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pairgen.config import did_you_mean
+from pairgen.errors import ConfigError
+
+_COMPARISONS: dict[type, str] = {
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+}
+_ARITHMETIC: dict[type, str] = {
+    ast.Add: "add_checked",
+    ast.Sub: "subtract_checked",
+    ast.Mult: "multiply_checked",
+    ast.Div: "divide",
+}
+# Function to the number of its arguments and what computes it.
+_FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "len": (1, pc.utf8_length),
+    "lower": (1, pc.utf8_lower),
+    "startswith": (2, pc.starts_with),
+    "endswith": (2, pc.ends_with),
+    "contains": (2, pc.match_substring),
+}
+
+
+@dataclass(frozen=True)
+class Where:
+    """A parsed condition.
+
+    Attributes:
+        text: As the user wrote it.
+        columns: The columns that it reads, sorted.
+    """
+
+    text: str
+    columns: tuple[str, ...]
+    _tree: ast.expr
+
+    def check_columns(self, known: Sequence[str], where: str) -> None:
+        """Refuse columns that an index has not.
+
+        Args:
+            known: The columns of the index.
+            where: Whose index it is, for the message.
+
+        Raises:
+            ConfigError: A column is unknown.
+        """
+        for name in self.columns:
+            if name not in known:
+                raise ConfigError(
+                    f"{where} has no column {name!r}{did_you_mean(name, known)}, which the "
+                    f"condition {self.text!r} reads; its columns are {', '.join(known)}."
+                )
+
+    def mask(self, table: pa.Table) -> np.ndarray:
+        """Return which rows of `table` fulfil the condition, bool [N].
+
+        Raises:
+            ConfigError: Values of the columns cannot be compared or combined like this.
+        """
+        found = self._compute(self._tree, table)
+        if not pa.types.is_boolean(found.type):
+            raise _error(self.text, f"it gives {_kind(found.type)} instead of true or false")
+        if isinstance(found, pa.Scalar):
+            return np.full(table.num_rows, found.as_py() is True)
+        return np.asarray(pc.fill_null(found, False))
+
+    def _compute(self, node: ast.expr, table: pa.Table) -> Any:
+        match node:
+            case ast.Name(name):
+                return table.column(name)
+            case ast.Constant(value):
+                return pa.scalar(value)
+            case ast.BoolOp(operator, values):
+                function = "and_kleene" if isinstance(operator, ast.And) else "or_kleene"
+                return self._fold(function, [self._compute(value, table) for value in values])
+            case ast.UnaryOp(operator, operand):
+                value = self._compute(operand, table)
+                return self._call("invert" if isinstance(operator, ast.Not) else "negate", value)
+            case ast.BinOp(left, operator, right):
+                values = [self._compute(side, table) for side in (left, right)]
+                if isinstance(operator, ast.Div):
+                    values = [self._call("cast", value, "float64") for value in values]
+                return self._call(_ARITHMETIC[type(operator)], *values)
+            case ast.Compare(left, operators, rights):
+                sides = [left, *rights]
+                pairs = zip(sides, operators, rights, strict=False)
+                parts = [self._compare(a, operator, b, table) for a, operator, b in pairs]
+                return self._fold("and_kleene", parts)
+            case ast.Call(ast.Name(name), arguments):
+                return self._function(name, [self._compute(a, table) for a in arguments])
+        raise AssertionError(f"{type(node).__name__} passed the check")
+
+    def _compare(self, a: ast.expr, operator: ast.cmpop, b: ast.expr, table: pa.Table) -> Any:
+        left = self._compute(a, table)
+        if not isinstance(operator, ast.In | ast.NotIn):
+            return self._call(_COMPARISONS[type(operator)], left, self._compute(b, table))
+        if isinstance(b, ast.List | ast.Tuple):
+            equal = [self._call("equal", left, self._compute(item, table)) for item in b.elts]
+            found = self._fold("or_kleene", equal) if equal else pa.scalar(False)
+        else:
+            found = self._function("contains", [self._compute(b, table), left])
+        return self._call("invert", found) if isinstance(operator, ast.NotIn) else found
+
+    def _function(self, name: str, values: list[Any]) -> Any:
+        _, function = _FUNCTIONS[name]
+        if not all(_is_text(value.type) for value in values):
+            kinds = " and ".join(_kind(value.type) for value in values)
+            raise _error(self.text, f"{name} takes text, not {kinds}")
+        patterns = values[1:]
+        if not all(isinstance(pattern, pa.Scalar) for pattern in patterns):
+            raise _error(self.text, f"{name} looks for a quoted text, not for a column")
+        return function(values[0], *(pattern.as_py() for pattern in patterns))
+
+    def _fold(self, function: str, values: list[Any]) -> Any:
+        result = values[0]
+        for value in values[1:]:
+            result = self._call(function, result, value)
+        return result
+
+    def _call(self, function: str, *values: Any) -> Any:
+        try:
+            return getattr(pc, function)(*values)
+        except pa.ArrowInvalid as error:
+            raise _error(self.text, " ".join(str(error).split()).rstrip(".")) from None
+        except (pa.ArrowNotImplementedError, pa.ArrowTypeError):
+            kinds = " and ".join(_kind(v.type) for v in values if not isinstance(v, str))
+            what = function.removesuffix("_checked").removesuffix("_kleene")
+            raise _error(self.text, f"{what!r} does not take {kinds}") from None
+
+
+def parse_where(text: str) -> Where:
+    """Parse a condition; which columns there are is asked later.
+
+    Raises:
+        ConfigError: It is not a condition, or uses what is not allowed.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        _check(tree, text)
+    except SyntaxError as error:
+        raise _error(text, f"{error.msg} at character {error.offset}") from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise _error(text, "it is nested too deeply or holds a null character") from None
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    functions = {node.id for node in called if isinstance(node, ast.Name)}
+    return Where(text=text, columns=tuple(sorted(names - functions)), _tree=tree)
+
+
+def _check(node: ast.AST, text: str) -> None:
+    """Refuse every node that is not in the table above."""
+    children: Sequence[ast.AST]
+    match node:
+        case ast.Name():
+            children = ()
+        case ast.Constant(bool() | int() | float() | str() as value):
+            if isinstance(value, int) and abs(value) >= 2**63:
+                raise _error(text, f"{value} is not a 64-bit number")
+            children = ()
+        case ast.BoolOp(_, values):
+            children = values
+        case ast.UnaryOp(ast.Not() | ast.USub(), operand):
+            children = (operand,)
+        case ast.BinOp(left, operator, right) if type(operator) in _ARITHMETIC:
+            children = (left, right)
+        case ast.Compare(left, operators, rights):
+            children = (left, *_compared(operators, rights, text))
+        case ast.Call(ast.Name(name), arguments, []) if name in _FUNCTIONS:
+            num_arguments, _ = _FUNCTIONS[name]
+            if len(arguments) != num_arguments:
+                raise _error(text, f"{name} takes {num_arguments} values, not {len(arguments)}")
+            children = arguments
+        case ast.Call(ast.Name(name)):
+            raise _error(text, f"there is no function {name!r}{did_you_mean(name, _FUNCTIONS)}")
+        case _:
+            shown = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
+            raise _error(text, f"{shown!r} is not allowed")
+    for child in children:
+        _check(child, text)
+
+
+def _compared(
+    operators: Sequence[ast.cmpop], rights: Sequence[ast.expr], text: str
+) -> list[ast.expr]:
+    """Return what stands on the right of comparisons, lists opened."""
+    found: list[ast.expr] = []
+    for operator, right in zip(operators, rights, strict=True):
+        is_membership = isinstance(operator, ast.In | ast.NotIn)
+        if not is_membership and type(operator) not in _COMPARISONS:
+            raise _error(text, "'is' is not allowed, only ==")
+        if is_membership and isinstance(right, ast.List | ast.Tuple):
+            found += right.elts
+        else:
+            found.append(right)
+    return found
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _kind(kind: pa.DataType) -> str:
+    """Name an Arrow type as users do."""
+    if _is_text(kind):
+        return "text"
+    if pa.types.is_boolean(kind):
+        return "true or false"
+    return "a number" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else str(kind)
+
+
+def _error(text: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"The condition {text!r} cannot be used: {reason}; "
+        "an example is 'guidance_scale == 8 and len(prompt) < 200'."
+    )
