@@ -19,6 +19,11 @@ from pairgen.config import merge_config
     help="Folder, glob, image, .txt list of paths, .tar or .parquet; repeatable.",
 )
 @click.option(
+    "--from-ode",
+    metavar="DIR",
+    help="Set made by pairgen ode: its samples, decoded by its teacher, are the images.",
+)
+@click.option(
     "--scales",
     metavar="N[,N...]",
     help="LR at 1/N for N of 2, 4, 8, 16; each brings its 2/N. [4]",
@@ -59,6 +64,7 @@ def degrade(config: Path | None, overrides: tuple[str, ...], **options: Any) -> 
         pairgen degrade --scales 4,8
         pairgen degrade --scales 4 --images photos/ --samples-per-image 4 --out data/sr
         pairgen degrade --scales 8 --images 'a/*.jpg' --degradation bicubic --crop 256
+        pairgen degrade --scales 4 --from-ode data/pairs --out data/sr
     """  # noqa: D301
     options["images"] = options["images"] or None
     merged = merge_config("degrade", config, overrides) | given(options)

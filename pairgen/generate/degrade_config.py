@@ -16,6 +16,7 @@ CROPS = ("random", "tiled")
 RUN_OPTIONS = (
     "out",
     "images",
+    "from_ode",
     "max_rejected",
     "executor",
     "num_workers",
@@ -31,6 +32,7 @@ class DegradeConfig:
     Attributes:
         images: Folders, globs, images, `.txt` lists, tars or Parquet files; empty for the packaged
             set.
+        from_ode: Folder of an ODE set whose decoded samples are the images, instead.
         scales: N of the 1/N that students start from: 2, 4, 8, 16. Each brings its 2/N.
         levels: N of the levels stored; empty for the scales and the halves they bring.
         degradation: A preset under `configs/degradations/`, or a `.yaml` file.
@@ -52,6 +54,7 @@ class DegradeConfig:
     """
 
     images: tuple[str, ...] = ()
+    from_ode: str = ""
     scales: tuple[int, ...] = (4,)
     levels: tuple[int, ...] = ()
     degradation: str = "realesrgan"
@@ -70,6 +73,11 @@ class DegradeConfig:
     num_workers: int = 0
     gpus_per_worker: float = 0.0
     address: str = ""
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether it is said where images come from."""
+        return bool(self.images or self.from_ode)
 
     @property
     def stored_levels(self) -> tuple[int, ...]:
@@ -95,6 +103,11 @@ def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
         raise ConfigError(
             f"crop must be a multiple of the largest level, {max(checked.stored_levels)}, "
             f"got {checked.crop}."
+        )
+    if checked.images and checked.from_ode:
+        raise ConfigError(
+            f"Give images or from_ode, not both: got {', '.join(checked.images)} and "
+            f"{checked.from_ode}."
         )
     return checked
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from pairgen.generate.crops import choose_place, cut, draw_place, sharpness, tile_place
+from pairgen.generate.decoded_samples import LatentPictures
 from pairgen.generate.machine import device_name
 from pairgen.generate.pyramid import make_preset, render
 from pairgen.seeding import Stream, generator_for
@@ -38,14 +39,17 @@ ENCODINGS: dict[str, tuple[str, list[int]]] = {
 
 
 class DegradeMaker:
-    """Cuts, degrades and encodes on the CPU."""
+    """Cuts, degrades and encodes on the CPU; latents are decoded on a GPU where there is one."""
 
-    modules = MODULES
+    modules: tuple[str, ...] = MODULES
 
     def __init__(self, plan: Plan, store: Store) -> None:
         cv2.setNumThreads(plan.execution["cpu_threads"])
         self.plan = plan
         self.device = device_name(torch.device("cpu"))
+        self.latents = LatentPictures(plan) if plan.teacher else None
+        if self.latents is not None:
+            self.device, self.modules = device_name(self.latents.device), (*MODULES, "diffusers")
         self.preset = make_preset(plan.recipe["degradation"], plan.recipe["operations"])
         with store.local(layout.IMAGES) as path:
             self.images = PlannedImages(path)
@@ -95,7 +99,7 @@ class DegradeMaker:
         if self._decoded is None or self._decoded[0] != row:
             self._decoded = None
             data = planned.file.read()
-            image = decode_rgb(data)
+            image = self.latents.decode(data) if self.latents else decode_rgb(data)
             height, width = image.shape[:2]
             if ImageSize(width, height) != planned.size:
                 raise UnusableImageError(

@@ -1,5 +1,6 @@
 """The plan of `pairgen degrade`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pairgen.generate.degrade_config import DegradeConfig
@@ -26,7 +27,11 @@ PIXEL_PATH = "cpu"
 
 
 def make_degrade_plan(
-    config: DegradeConfig, preset: Preset, source: dict[str, Any], num_slots: int
+    config: DegradeConfig,
+    preset: Preset,
+    source: dict[str, Any],
+    num_slots: int,
+    teacher: Mapping[str, Any],
 ) -> Plan:
     """Return the plan of a degradation run.
 
@@ -35,6 +40,7 @@ def make_degrade_plan(
         preset: What `degradation` resolved to.
         source: From `image_source`.
         num_slots: Samples that the images give.
+        teacher: Of `DecodedSamples` when those are the images, else empty.
     """
     recipe = {
         "degradation": preset.name,
@@ -55,7 +61,7 @@ def make_degrade_plan(
         num_samples=num_slots,
         samples_per_shard=config.samples_per_shard,
         source=source,
-        teacher={},
+        teacher=teacher,
         recipe=recipe,
         members=_members(config, bool(source["num_captions"])),
         execution={"cpu_threads": config.cpu_threads},

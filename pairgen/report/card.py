@@ -141,6 +141,8 @@ def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
         ("seed", plan.seed),
         ("generator", recipe["generator"]),
         ("images", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a folder')}"),
+        ("images decoded by", plan.teacher.get("name", "")),
+        *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
         ("fingerprint", plan.fingerprint()),
     ]
 

@@ -73,20 +73,33 @@ class ImageSummary:
     rejected: list[dict[str, Any]] = field(default_factory=list)
 
 
+def header_size(file: ImageFile) -> ImageSize:
+    """Read the size of an image from its header.
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+        OSError: It cannot be read.
+    """
+    with file.open() as opened:
+        return read_size(opened)
+
+
 def collect_images(
     files: Iterator[ImageFile],
     target: Path,
     count_slots: Callable[[ImageSize], int],
     on_image: Callable[[], None] = lambda: None,
+    size_of: Callable[[ImageFile], ImageSize] = header_size,
 ) -> ImageSummary:
     """Read every header and write the accepted images to the Arrow file `target`.
 
     Args:
-        files: From `find_images`.
+        files: Such as those of `find_images`.
         target: Where the Arrow IPC file is written.
         count_slots: Returns how many samples an image of a size gives, at least 1; raises
             UnusableImageError with the reason when it gives none.
         on_image: Called after each image.
+        size_of: Returns the size of an image; raises as `header_size` does.
 
     Raises:
         ConfigError: No image was accepted.
@@ -97,8 +110,7 @@ def collect_images(
         for file in files:
             on_image()
             try:
-                with file.open() as opened:
-                    size = read_size(opened)
+                size = size_of(file)
                 num_slots = count_slots(size)
             except UnusableImageError as error:
                 summary.rejected.append({"image": file.name, "reason": str(error)})
