@@ -17,6 +17,7 @@ from pairgen.generate.pyramid import Preset, find_preset, make_preset
 from pairgen.shards import layout
 from pairgen.shards.manifest import has_plan, read_plan
 from pairgen.shards.store import Store, open_store
+from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images
 from pairgen.sources.images import ImageSummary, collect_images, header_size
 from pairgen.sources.photographs import ImageSize
@@ -94,6 +95,8 @@ def read_images(
         ConfigError: A source names nothing or cannot be read, or no image can be used.
     """
     source = _open_source(config, say)
+    captions = Captions(Path(config.captions), config.column) if config.captions else None
+    files = captions.apply(source.files) if captions else source.files
     num_read = 0
     progress = Progress(0, 0, unit="headers")
 
@@ -107,9 +110,11 @@ def read_images(
         return count_crops(size, config.crop, config.samples_per_image, tiled, config.max_aspect)
 
     try:
-        summary = collect_images(source.files, target, count_slots, on_image, source.size_of)
+        summary = collect_images(files, target, count_slots, on_image, source.size_of)
     finally:
         progress.close()
+    if config.column and not captions and not summary.num_captions:
+        raise ConfigError(f"The column {config.column!r} gave no image a caption.")
     described = image_source(source.name, summary)
     plan = make_degrade_plan(config, preset, described, summary.num_slots, source.teacher)
     say(
@@ -117,6 +122,12 @@ def read_images(
         f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
         f"{len(summary.rejected):,} images refused."
     )
+    if captions:
+        say(
+            f"{summary.num_captions:,} images have a caption from {config.captions}; "
+            f"{captions.num_unmatched:,} of its names belong to no image, "
+            f"{captions.num_repeated:,} rows repeat a name."
+        )
     return plan, summary
 
 
@@ -131,7 +142,8 @@ def _open_source(config: DegradeConfig, say: Say) -> ImageSource:
         values = (str(packaged_assets() / "photographs"),)
         say(f"No images given: using the packaged set {values[0]}")
     name = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
-    return ImageSource(name, find_images(values))
+    # With a table of captions, the column is that table's.
+    return ImageSource(name, find_images(values, "" if config.captions else config.column))
 
 
 def _open_ode_set(config: DegradeConfig, say: Say) -> ImageSource:

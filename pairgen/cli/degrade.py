@@ -16,12 +16,22 @@ from pairgen.config import merge_config
     multiple=True,
     default=None,
     metavar="DIR|GLOB|FILE",
-    help="Folder, glob, image, .txt list of paths, .tar or .parquet; repeatable.",
+    help="Folder, glob, image, .txt list of paths, .tar, .parquet, .arrow; repeatable.",
 )
 @click.option(
     "--from-ode",
     metavar="DIR",
     help="Set made by pairgen ode: its samples, decoded by its teacher, are the images.",
+)
+@click.option(
+    "--captions",
+    metavar="FILE",
+    help="csv, tsv, jsonl or parquet: file_name (or image, path, key) and a caption column.",
+)
+@click.option(
+    "--column",
+    metavar="NAME",
+    help="Column of the captions. [caption, text, prompt or txt]",
 )
 @click.option(
     "--scales",

@@ -17,6 +17,8 @@ RUN_OPTIONS = (
     "out",
     "images",
     "from_ode",
+    "captions",
+    "column",
     "max_rejected",
     "executor",
     "num_workers",
@@ -30,9 +32,12 @@ class DegradeConfig:
     """Every option of `pairgen degrade`, checked.
 
     Attributes:
-        images: Folders, globs, images, `.txt` lists, tars or Parquet files; empty for the packaged
-            set.
+        images: Folders, globs, images, `.txt` lists, tars, Parquet or Arrow files; empty for the
+            packaged set.
         from_ode: Folder of an ODE set whose decoded samples are the images, instead.
+        captions: csv, tsv, jsonl or Parquet file with names of images and their captions; empty
+            for those that lie beside the images.
+        column: Column of the captions; empty for the usual one.
         scales: N of the 1/N that students start from: 2, 4, 8, 16. Each brings its 2/N.
         levels: N of the levels stored; empty for the scales and the halves they bring.
         degradation: A preset under `configs/degradations/`, or a `.yaml` file.
@@ -55,6 +60,8 @@ class DegradeConfig:
 
     images: tuple[str, ...] = ()
     from_ode: str = ""
+    captions: str = ""
+    column: str = ""
     scales: tuple[int, ...] = (4,)
     levels: tuple[int, ...] = ()
     degradation: str = "realesrgan"
@@ -76,8 +83,8 @@ class DegradeConfig:
 
     @property
     def has_inputs(self) -> bool:
-        """Whether it is said where images come from."""
-        return bool(self.images or self.from_ode)
+        """Whether it is said where images or their captions come from."""
+        return bool(self.images or self.from_ode or self.captions or self.column)
 
     @property
     def stored_levels(self) -> tuple[int, ...]:
@@ -108,6 +115,11 @@ def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
         raise ConfigError(
             f"Give images or from_ode, not both: got {', '.join(checked.images)} and "
             f"{checked.from_ode}."
+        )
+    if checked.from_ode and (checked.captions or checked.column):
+        raise ConfigError(
+            "captions and column are for images: the captions of from_ode are its prompts, got "
+            f"{checked.captions or checked.column!r}."
         )
     return checked
 
