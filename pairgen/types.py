@@ -162,10 +162,18 @@ def sample_key(index: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedSlot:
-    """A slot whose key stays unused, and why."""
+    """A slot whose key stays unused, and why.
+
+    Attributes:
+        index: The slot.
+        reason: Why it has no sample.
+        skipped: Whether a threshold that the user asked for left it out: then nothing failed.
+    """
 
     index: int
     reason: str
+    # Receipts of earlier versions do not say it.
+    skipped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +189,7 @@ class Receipt:
         sha256: Of the tar; empty when there is none.
         index_sha256: Of the shard's index file.
         fingerprint: Of the plan.
-        failed: Slots that have no sample.
+        failed: Slots that have no sample, those skipped on demand among them.
         made: How the bits came about: batch_size, cpu_threads, compile, dtype, device, versions,
             seconds, host.
     """
@@ -238,8 +246,13 @@ class Manifest:
 
     @property
     def num_failed(self) -> int:
-        """Slots that were tried and have no sample."""
-        return sum(len(receipt.failed) for receipt in self.receipts)
+        """Slots that were tried and have no sample, but for those skipped on demand."""
+        return sum(not slot.skipped for receipt in self.receipts for slot in receipt.failed)
+
+    @property
+    def num_skipped(self) -> int:
+        """Slots that a threshold of the user left out."""
+        return sum(slot.skipped for receipt in self.receipts for slot in receipt.failed)
 
     @property
     def num_bytes(self) -> int:
@@ -259,6 +272,7 @@ class Manifest:
             "num_planned": self.plan.num_samples,
             "num_samples": self.num_samples,
             "num_failed": self.num_failed,
+            "num_skipped": self.num_skipped,
             "num_bytes": self.num_bytes,
             "missing": [[task.start, task.stop] for task in self.missing],
             "receipts": [receipt.to_dict() for receipt in self.receipts],

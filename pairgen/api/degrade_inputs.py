@@ -117,10 +117,11 @@ def read_images(
         raise ConfigError(f"The column {config.column!r} gave no image a caption.")
     described = image_source(source.name, summary)
     plan = make_degrade_plan(config, preset, described, summary.num_slots, source.teacher)
+    skipped = f", {summary.num_skipped:,} left out by --max-aspect" if summary.num_skipped else ""
     say(
         f"{summary.num_accepted:,} images, {summary.num_slots:,} crops of {config.crop} px; "
         f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
-        f"{len(summary.rejected):,} images refused."
+        f"{described['num_rejected']:,} images refused{skipped}."
     )
     if captions:
         say(

@@ -50,7 +50,8 @@ class DegradeConfig:
         out: Folder or URL of the dataset; empty for `data/degrade-{degradation}`.
         samples_per_shard: Slots in a shard.
         seed: Of the dataset.
-        max_rejected: Share of refused images and failed slots above which the exit code is 3.
+        max_rejected: Share of refused images and failed slots above which the exit code is 3; what
+            `min_sharpness` and `max_aspect` leave out is neither.
         cpu_threads: Threads of OpenCV and torch in every worker.
         executor: `serial`, `ray`, or `auto`: ray if RAY_ADDRESS is set or several GPUs are seen.
         num_workers: Ray actors; 0 for as many as the cluster has room for.

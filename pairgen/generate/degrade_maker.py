@@ -18,7 +18,12 @@ from pairgen.shards import layout
 from pairgen.shards.slots import crop_facts
 from pairgen.shards.store import Store
 from pairgen.sources.images import PlannedImage, PlannedImages
-from pairgen.sources.photographs import ImageSize, UnusableImageError, decode_rgb
+from pairgen.sources.photographs import (
+    ImageSize,
+    SkippedImageError,
+    UnusableImageError,
+    decode_rgb,
+)
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
 
 MODULES = ("numpy", "cv2", "PIL", "scipy", "torch")
@@ -62,6 +67,8 @@ class DegradeMaker:
         for index in range(task.start, task.stop):
             try:
                 yield [self.make_sample(index)]
+            except SkippedImageError as error:
+                yield [FailedSlot(index=index, reason=str(error), skipped=True)]
             except UnusableImageError as error:
                 yield [FailedSlot(index=index, reason=str(error))]
             except OSError as error:
@@ -124,7 +131,7 @@ class DegradeMaker:
             place = tile_place(size, crop, number)
         found = sharpness(cut(image, place, crop))
         if found < lowest:
-            raise UnusableImageError(f"flat or blurred: sharpness {found:.1f}, below {lowest:g}")
+            raise SkippedImageError(f"flat or blurred: sharpness {found:.1f}, below {lowest:g}")
         return place, found
 
 

@@ -76,7 +76,8 @@ def image_source(name: str, summary: ImageSummary) -> dict[str, Any]:
         "sha256": summary.sha256,
         "num_inputs": summary.num_accepted,
         "num_captions": summary.num_captions,
-        "num_rejected": len(summary.rejected),
+        "num_rejected": len(summary.rejected) - summary.num_skipped,
+        "num_skipped": summary.num_skipped,
     }
 
 

@@ -178,6 +178,11 @@ def _counts(manifest: Manifest) -> list[tuple[str, Any]]:
         ("shards", f"{len(manifest.receipts):,} of {plan.num_shards:,} planned"),
         ("size", f"{manifest.num_bytes:,} bytes"),
         ("failed samples", f"{manifest.num_failed:,}"),
+        *(
+            [("samples left out by a threshold", f"{manifest.num_skipped:,}")]
+            if manifest.num_skipped
+            else []
+        ),
         (
             f"rejected {INPUT_NAMES[plan.kind]}",
             f"{plan.source.get('num_rejected', 0):,}",

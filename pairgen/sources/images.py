@@ -16,7 +16,12 @@ import pyarrow as pa
 
 from pairgen.errors import ConfigError
 from pairgen.sources.image_files import ImageFile
-from pairgen.sources.photographs import ImageSize, UnusableImageError, read_size
+from pairgen.sources.photographs import (
+    ImageSize,
+    SkippedImageError,
+    UnusableImageError,
+    read_size,
+)
 
 BATCH_ROWS = 1_000
 SCHEMA = pa.schema(
@@ -64,6 +69,7 @@ class ImageSummary:
         num_slots: Samples they give.
         num_captions: Of them with a caption.
         rejected: Refused images: name and reason.
+        num_skipped: Of them those that a threshold of the user left out.
     """
 
     sha256: str = ""
@@ -71,6 +77,7 @@ class ImageSummary:
     num_slots: int = 0
     num_captions: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    num_skipped: int = 0
 
 
 def header_size(file: ImageFile) -> ImageSize:
@@ -113,6 +120,7 @@ def collect_images(
                 size = size_of(file)
                 num_slots = count_slots(size)
             except UnusableImageError as error:
+                summary.num_skipped += isinstance(error, SkippedImageError)
                 summary.rejected.append({"image": file.name, "reason": str(error)})
                 continue
             except OSError as error:
