@@ -126,8 +126,8 @@ def read_images(
     if captions:
         say(
             f"{summary.num_captions:,} images have a caption from {config.captions}; "
-            f"{captions.num_unmatched:,} of its names belong to no image, "
-            f"{captions.num_repeated:,} rows repeat a name."
+            f"names of no image: {captions.num_unmatched:,}; "
+            f"repeated names: {captions.num_repeated:,}."
         )
     return plan, summary
 
