@@ -58,12 +58,13 @@ class Plan:
     """What a dataset is. Two equal fingerprints mean the same sample in every slot.
 
     Attributes:
-        kind: The job that makes it: `ode`.
+        kind: The job that makes it: `ode` or `degrade`.
         seed: Seed of the dataset, in [0, 2^63).
         num_samples: Number of slots; can grow later, so it is not part of the identity.
         samples_per_shard: Slots in a shard; fixed by the folder.
         source: Where inputs come from. Only its `sha256` and `num_inputs` are identity.
-        teacher: The model that makes the samples: `module` and `identity` are identity; `name`,
+        teacher: The model that makes the samples, or decodes the images of a degraded set (else
+            empty): `module` and `identity` are identity; `name`,
             `location` and `options` say how this machine finds it.
         recipe: How a sample is made: solver, times, guidances ...
         members: Extension to {dtype, shape} of every member of every sample.

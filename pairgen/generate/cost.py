@@ -3,10 +3,12 @@
 Of whatever kind the plan is: its maker makes short runs of slots, as a worker would let it.
 """
 
+import bisect
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 
@@ -25,7 +27,8 @@ class Measured:
         num_samples: Made of them.
         num_skipped: Left out by a threshold of the user; the rest has failed.
         member_bytes: Extension to the bytes in a tar, header and padding included, of all samples.
-        seconds: To make and encode them with one worker, loading left out.
+        seconds: To make and encode them with one worker, loading left out. Slots that lie apart
+            share no decoded image, so where an image gives many crops this is too long.
         device: That they were made on.
     """
 
@@ -75,16 +78,18 @@ def spread_tasks(tasks: Sequence[ShardTask], num: int, run_length: int) -> list[
         num: Slots; at least one run is returned, and all slots when there are fewer.
         run_length: Slots that are made together, such as a batch; runs do not cross tasks.
     """
-    runs = [
-        replace(task, start=start, stop=min(start + run_length, task.stop))
-        for task in tasks
-        for start in range(task.start, task.stop, run_length)
-    ]
-    num_runs = max(1, min(len(runs), num // run_length))
-    # The middle of each of `num_runs` equal parts.
-    return (
-        [runs[(2 * i + 1) * len(runs) // (2 * num_runs)] for i in range(num_runs)] if runs else []
-    )
+    # Runs of the tasks before each one; a large set has too many runs to list them.
+    before = list(accumulate((-(-task.num_slots // run_length) for task in tasks), initial=0))
+    num_runs = max(1, min(before[-1], num // run_length))
+    spread = []
+    for part in range(num_runs if tasks else 0):
+        # The middle of each of `num_runs` equal parts.
+        run = (2 * part + 1) * before[-1] // (2 * num_runs)
+        number = bisect.bisect_right(before, run) - 1
+        task = tasks[number]
+        start = task.start + (run - before[number]) * run_length
+        spread.append(replace(task, start=start, stop=min(start + run_length, task.stop)))
+    return spread
 
 
 def measure(plan: Plan, maker: Maker, tasks: Sequence[ShardTask]) -> Measured:

@@ -83,7 +83,7 @@ class DecodedSamples:
                             ImageFile(told, str(path), "tar", place, num_bytes, "", caption)
                         )
         except (CorruptShardError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            reason = getattr(error, "strerror", None) or str(error)
             raise ConfigError(
                 f"{name} of {self.store.url} cannot be used: {reason}; mend the set with `pairgen "
                 f"repair {self.store.url}`."

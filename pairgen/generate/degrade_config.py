@@ -55,7 +55,8 @@ class DegradeConfig:
         cpu_threads: Threads of OpenCV and torch in every worker.
         executor: `serial`, `ray`, or `auto`: ray if RAY_ADDRESS is set or several GPUs are seen.
         num_workers: Ray actors; 0 for as many as the cluster has room for.
-        gpus_per_worker: GPUs an actor takes, where there are any; nothing here uses one.
+        gpus_per_worker: GPUs an actor takes, where there are any; only the decoder of `from_ode`
+            uses one.
         address: Of a running Ray cluster; empty for RAY_ADDRESS, or a local one.
     """
 

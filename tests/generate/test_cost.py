@@ -16,10 +16,9 @@ from pairgen.generate.cost import Cost, Measured, measure, price, spread_tasks
 from pairgen.shards.writer import ShardWriter, end_size, member_size
 from pairgen.types import FailedSlot, Sample, ShardTask
 from tests.degradations.pictures import make_picture
-from tests.generate.test_decoded_samples import members
 from tests.generate.test_degrade import encoded
 from tests.plans import small_plan
-from tests.runs import run, shas
+from tests.runs import run, samples, shas
 
 # The packaged photographs: 4 x 15 slots.
 OPTIONS = {
@@ -80,6 +79,9 @@ def test_slots_are_spread_evenly_and_runs_stay_inside_their_task():
     runs = [(task.start, task.stop) for task in spread_tasks(tasks, 99, 3)]
     assert runs == [(0, 3), (3, 6), (6, 8), (8, 11), (11, 14), (14, 16), (16, 19), (19, 20)]
     assert len(spread_tasks(tasks, 1, 16)) == 1
+    assert spread_tasks([], 5, 1) == []
+    # As for what is missing of a folder: tasks with a gap between them.
+    assert [task.start for task in spread_tasks(tasks[::2], 99, 1)] == [*range(8), *range(16, 20)]
 
 
 def test_a_shard_belongs_to_one_worker():
@@ -115,7 +117,7 @@ def test_the_prediction_for_the_packaged_photographs_holds(tmp_path):
     assert dry.cost.num_samples == manifest.num_samples == 60
     # Measured: -0.9 %. Other seeds, crops and presets: at most 2.1 % in 16 trials.
     assert dry.cost.num_bytes == pytest.approx(manifest.num_bytes, rel=0.02)
-    made = members(out)
+    made = samples(out)
     for name, predicted in dry.cost.member_bytes.items():
         real = sum(member_size(len(sample[name])) for sample in made)
         assert predicted == pytest.approx(real, rel=0.05), name

@@ -3,13 +3,13 @@
 import io
 import json
 import shutil
-import tarfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
 import torch
 
 import pairgen
@@ -22,22 +22,11 @@ from pairgen.generate.ode_maker import build_teacher
 from pairgen.shards.manifest import read_plan
 from pairgen.shards.store import open_store
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
-from tests.runs import shas
+from tests.runs import samples, shas
 from tests.small_sets import flip_byte
 
 ODE = {"steps": 4, "num_samples": 10, "samples_per_shard": 4, "executor": "serial"}
 OPTIONS = {"crop": 16, "scales": "4", "degradation": "bicubic", "executor": "serial", "seed": 1}
-
-
-def members(out: Path) -> list[dict[str, bytes]]:
-    """Return the members of every sample, in order."""
-    found: dict[str, dict[str, bytes]] = {}
-    for path in sorted(out.glob("train/*.tar")):
-        with tarfile.open(path) as tar:
-            for member in tar:
-                key, _, extension = member.name.partition(".")
-                found.setdefault(key, {})[extension] = tar.extractfile(member).read()
-    return list(found.values())
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +48,7 @@ def test_hr_is_the_decoded_latent_and_the_caption_its_prompt(model, crop, tmp_pa
     pairgen.ode(model=model, out=str(pairs), **(ODE | {"num_samples": 3, "samples_per_shard": 2}))
     out = degrade(pairs, tmp_path / "out", crop=crop)
     teacher = build_teacher(read_plan(open_store(pairs)), torch.device("cpu"))
-    stored, made = members(pairs), members(out)
+    stored, made = samples(pairs), samples(out)
     assert len(made) == len(stored) == 3
     latents = [np.load(io.BytesIO(sample["latent.npy"])) for sample in stored]
     for index, picture in enumerate(decode_pictures(teacher, latents)):
@@ -76,7 +65,7 @@ def test_hr_is_the_decoded_latent_and_the_caption_its_prompt(model, crop, tmp_pa
 def test_bytes_depend_on_no_shard_border_and_a_moved_set_is_the_same(pairs, tmp_path):
     expected = shas(degrade(pairs, tmp_path / "whole", samples_per_image=2))
     split = degrade(pairs, tmp_path / "split", samples_per_image=2, samples_per_shard=3)
-    assert members(split) == members(tmp_path / "whole")
+    assert samples(split) == samples(tmp_path / "whole")
     moved = tmp_path / "moved"
     shutil.copytree(pairs, moved)
     assert shas(degrade(moved, tmp_path / "again", samples_per_image=2)) == expected
@@ -113,7 +102,7 @@ def test_a_sample_whose_latent_changed_fails_alone(pairs, tmp_path):
     source = tmp_path / "pairs"
     shutil.copytree(pairs, source)
     out = degrade(source, tmp_path / "out")
-    expected = members(out)
+    expected = samples(out)
     data = bytearray((source / "train/00000.tar").read_bytes())
     data[data.index(b"\x93NUMPY")] ^= 1
     (source / "train/00000.tar").write_bytes(data)
@@ -122,7 +111,7 @@ def test_a_sample_whose_latent_changed_fails_alone(pairs, tmp_path):
     (receipt,) = pairgen.degrade(out=str(out), executor="serial").receipts
     assert [slot.index for slot in receipt.failed] == [0]
     assert receipt.failed[0].reason == "cannot be decoded: not a .npy file"
-    assert members(out) == expected[1:]
+    assert samples(out) == expected[1:]
 
 
 def test_what_is_no_finished_ode_set_is_one_sentence_and_nothing_is_written(pairs, tmp_path):
@@ -171,9 +160,27 @@ def test_the_decoder_is_part_of_the_identity(tmp_path):
 
 def test_a_picture_that_is_not_finite_has_its_reason(pairs):
     plan = read_plan(open_store(pairs))
-    samples = open_decoded_samples(str(pairs))
-    pictures = LatentPictures(replace(plan, teacher=samples.teacher))
+    decoded = open_decoded_samples(str(pairs))
+    pictures = LatentPictures(replace(plan, teacher=decoded.teacher))
     buffer = io.BytesIO()
     np.save(buffer, np.full((1, 16, 16), np.nan, np.float16))
     with pytest.raises(UnusableImageError, match="not finite"):
         pictures.decode(buffer.getvalue())
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_bytes_are_equal_for_serial_and_ray_with_a_real_decoder(tmp_path):
+    pairs = tmp_path / "pairs"
+    pairgen.ode(model="tiny", out=str(pairs), **(ODE | {"num_samples": 8}))
+    options = {"crop": 64, "samples_per_shard": 2}
+    expected = shas(degrade(pairs, tmp_path / "serial", **options))
+    assert len(expected) == 8
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
+    try:
+        for num_workers in (1, 2):
+            out = tmp_path / f"ray{num_workers}"
+            degrade(pairs, out, **options, executor="ray", num_workers=num_workers)
+            assert shas(out) == expected
+    finally:
+        ray.shutdown()

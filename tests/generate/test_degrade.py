@@ -3,7 +3,6 @@
 import io
 import json
 import random
-import tarfile
 import threading
 import zlib
 from pathlib import Path
@@ -27,7 +26,7 @@ from pairgen.shards.manifest import read_plan
 from pairgen.shards.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.degradations.pictures import make_picture
-from tests.runs import kill_group, receipts, run, shas, start, wait_until
+from tests.runs import kill_group, receipts, run, samples, shas, start, wait_until
 
 OPTIONS = {"crop": 64, "samples_per_shard": 4, "executor": "serial", "scales": "4,8", "seed": 3}
 
@@ -54,17 +53,6 @@ def degrade(photographs: Path, out: Path, **options: object) -> Path:
     manifest = pairgen.degrade(images=str(photographs), out=str(out), **(OPTIONS | options))
     assert manifest.complete
     return out
-
-
-def samples(out: Path) -> list[dict[str, bytes]]:
-    """Return the members of every sample, in order."""
-    found: dict[str, dict[str, bytes]] = {}
-    for path in sorted(out.glob("train/*.tar")):
-        with tarfile.open(path) as tar:
-            for member in tar:
-                key, _, extension = member.name.partition(".")
-                found.setdefault(key, {})[extension] = tar.extractfile(member).read()
-    return [found[key] for key in sorted(found)]
 
 
 def assert_clean(out: Path) -> None:

@@ -14,7 +14,7 @@ from pairgen.api import run_degrade
 from pairgen.errors import ConfigError
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import find_images
-from tests.generate.test_decoded_samples import members
+from tests.runs import samples
 from tests.sources.test_image_files import picture, write, write_tar
 
 ROWS = [
@@ -142,7 +142,7 @@ def test_degrade_takes_captions_and_says_what_they_do_not_fit(tmp_path):
     said: list[str] = []
     run_degrade({**options, "captions": str(table), "out": str(tmp_path / "out")}, said.append)
     assert f"1 images have a caption from {table}; names of no image: 1;" in said[-1]
-    texts = [sample["txt"].decode() for sample in members(tmp_path / "out")]
+    texts = [sample["txt"].decode() for sample in samples(tmp_path / "out")]
     assert texts == ["un", "", "", ""]
     assert pairgen.verify(tmp_path / "out").clean
     with pytest.raises(ConfigError, match="The column 'fr' gave no image a caption"):
