@@ -63,7 +63,8 @@ class Plan:
         num_samples: Number of slots; can grow later, so it is not part of the identity.
         samples_per_shard: Slots in a shard; fixed by the folder.
         source: Where inputs come from. Only its `sha256` and `num_inputs` are identity.
-        teacher: The model that makes the samples: `module` and `identity` are identity; `name`,
+        teacher: The model that makes the samples, or decodes the images of a degraded set (else
+            empty): `module` and `identity` are identity; `name`,
             `location` and `options` say how this machine finds it.
         recipe: How a sample is made: solver, times, guidances ...
         members: Extension to {dtype, shape} of every member of every sample.
@@ -162,10 +163,18 @@ def sample_key(index: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedSlot:
-    """A slot whose key stays unused, and why."""
+    """A slot whose key stays unused, and why.
+
+    Attributes:
+        index: The slot.
+        reason: Why it has no sample.
+        skipped: Whether a threshold that the user asked for left it out: then nothing failed.
+    """
 
     index: int
     reason: str
+    # Receipts of earlier versions do not say it.
+    skipped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +190,7 @@ class Receipt:
         sha256: Of the tar; empty when there is none.
         index_sha256: Of the shard's index file.
         fingerprint: Of the plan.
-        failed: Slots that have no sample.
+        failed: Slots that have no sample, those skipped on demand among them.
         made: How the bits came about: batch_size, cpu_threads, compile, dtype, device, versions,
             seconds, host.
     """
@@ -238,8 +247,13 @@ class Manifest:
 
     @property
     def num_failed(self) -> int:
-        """Slots that were tried and have no sample."""
-        return sum(len(receipt.failed) for receipt in self.receipts)
+        """Slots that were tried and have no sample, but for those skipped on demand."""
+        return sum(not slot.skipped for receipt in self.receipts for slot in receipt.failed)
+
+    @property
+    def num_skipped(self) -> int:
+        """Slots that a threshold of the user left out."""
+        return sum(slot.skipped for receipt in self.receipts for slot in receipt.failed)
 
     @property
     def num_bytes(self) -> int:
@@ -259,6 +273,7 @@ class Manifest:
             "num_planned": self.plan.num_samples,
             "num_samples": self.num_samples,
             "num_failed": self.num_failed,
+            "num_skipped": self.num_skipped,
             "num_bytes": self.num_bytes,
             "missing": [[task.start, task.stop] for task in self.missing],
             "receipts": [receipt.to_dict() for receipt in self.receipts],

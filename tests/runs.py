@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def shas(out: Path) -> dict[str, str]:
     """Return the SHA-256 of every tar and index file of a dataset."""
     files = sorted([*out.glob("train/*"), *out.glob("__meta__/index/*")])
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def samples(out: Path) -> list[dict[str, bytes]]:
+    """Return the members of every sample of a dataset, in order."""
+    found: dict[str, dict[str, bytes]] = {}
+    for path in sorted(out.glob("train/*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                key, _, extension = member.name.partition(".")
+                found.setdefault(key, {})[extension] = tar.extractfile(member).read()
+    return [found[key] for key in sorted(found)]
 
 
 def receipts(out: Path) -> dict[str, int]:

@@ -152,6 +152,23 @@ def test_a_receipt_fulfils_its_own_task_only():
     assert not receipt.fulfils(make_plan(num_samples=3).tasks()[0])
 
 
+def test_a_receipt_of_before_slots_could_be_skipped_is_read():
+    data = make_receipt(make_plan().tasks()[0]).to_dict()
+    data["failed"] = [{"index": 0, "reason": "x"}]
+    (slot,) = Receipt.from_dict(json.loads(json.dumps(data))).failed
+    assert not slot.skipped
+
+
+def test_what_a_threshold_leaves_out_has_not_failed():
+    failed = (FailedSlot(index=0, reason="x"), FailedSlot(index=1, reason="flat", skipped=True))
+    plan = make_plan()
+    receipt = make_receipt(plan.tasks()[0], failed=failed)
+    assert Receipt.from_dict(json.loads(json.dumps(receipt.to_dict()))) == receipt
+    manifest = Manifest(plan=plan, receipts=(receipt,), missing=())
+    assert (manifest.num_failed, manifest.num_skipped) == (1, 1)
+    assert manifest.to_dict()["num_skipped"] == 1
+
+
 def test_a_manifest_adds_up_its_receipts():
     plan = make_plan()
     first, second, third = plan.tasks()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.api.dataset_run import RunResult
+from pairgen.api.degrade_dry_run import DryRun, run_degrade_dry
 from pairgen.api.degrade_run import run_degrade
 from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
@@ -19,6 +20,7 @@ from pairgen.shards.verify import Report
 from pairgen.types import Manifest
 
 __all__ = [
+    "DryRun",
     "Replay",
     "RunResult",
     "Samples",
@@ -26,6 +28,7 @@ __all__ = [
     "ode",
     "repair",
     "run_degrade",
+    "run_degrade_dry",
     "run_ode",
     "run_repair",
     "run_replay",

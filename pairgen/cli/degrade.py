@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pairgen.cli.cost_sheet import cost_sheet
 from pairgen.cli.options import config_options, executor_options, given, pin_threads
 from pairgen.cli.result import print_result
 from pairgen.config import merge_config
@@ -16,7 +17,22 @@ from pairgen.config import merge_config
     multiple=True,
     default=None,
     metavar="DIR|GLOB|FILE",
-    help="Folder, glob, image, .txt list of paths, .tar or .parquet; repeatable.",
+    help="Folder, glob, image, .txt list of paths, .tar, .parquet, .arrow; repeatable.",
+)
+@click.option(
+    "--from-ode",
+    metavar="DIR",
+    help="Set made by pairgen ode: its samples, decoded by its teacher, are the images.",
+)
+@click.option(
+    "--captions",
+    metavar="FILE",
+    help="csv, tsv, jsonl or parquet: file_name (or image, path, key) and a caption column.",
+)
+@click.option(
+    "--column",
+    metavar="NAME",
+    help="Column of the captions. [caption, text, prompt or txt]",
 )
 @click.option(
     "--scales",
@@ -55,9 +71,19 @@ from pairgen.config import merge_config
 @click.option(
     "--batch-size", type=int, metavar="B", help="Images of a batch of the path torch. [32]"
 )
+@click.option(
+    "--dry-run",
+    is_flag=False,
+    flag_value=32,
+    type=int,
+    metavar="[N]",
+    help="Make N samples in memory, tell what all would cost, write nothing. [32]",
+)
 @executor_options
 @config_options
-def degrade(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
+def degrade(
+    config: Path | None, overrides: tuple[str, ...], dry_run: int | None, **options: Any
+) -> None:
     """Turn photographs into pairs of HR and degraded LR, as WebDataset shards.
 
     Every sample has its own degradation, drawn once and recorded; all its levels are rendered from
@@ -68,13 +94,18 @@ def degrade(config: Path | None, overrides: tuple[str, ...], **options: Any) -> 
         pairgen degrade --scales 4,8
         pairgen degrade --scales 4 --images photos/ --samples-per-image 4 --out data/sr
         pairgen degrade --scales 8 --images 'a/*.jpg' --degradation bicubic --crop 256
+        pairgen degrade --scales 4 --from-ode data/pairs --out data/sr
+        pairgen degrade --scales 4 --images photos/ --out data/sr --dry-run
     """  # noqa: D301
     options["images"] = options["images"] or None
     merged = merge_config("degrade", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
-    from pairgen.api import run_degrade
+    from pairgen.api import run_degrade, run_degrade_dry
 
     def say(message: str) -> None:
         click.echo(message, err=True)
 
+    if dry_run is not None:
+        click.echo(cost_sheet(run_degrade_dry(merged, dry_run, say)))
+        return
     print_result(run_degrade(merged, say))

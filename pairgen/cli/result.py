@@ -21,6 +21,10 @@ def print_result(result: Any) -> None:
     ]
     if manifest.num_failed:
         lines.append(f"{manifest.num_failed:,} slots failed; their receipts say why.")
+    if manifest.num_skipped:
+        lines.append(
+            f"{manifest.num_skipped:,} slots left out by --min-sharpness; their receipts say why."
+        )
     if result.interrupted:
         lines.append("Stopped. Run the same command again to continue.")
     else:

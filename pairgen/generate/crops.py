@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pairgen.sources.photographs import ImageSize, UnusableImageError
+from pairgen.sources.photographs import ImageSize, SkippedImageError, UnusableImageError
 
 # Places tried for a random crop that must be sharp.
 MAX_TRIES = 10
@@ -24,12 +24,13 @@ def count_crops(
 
     Raises:
         UnusableImageError: It gives none; the message says why.
+        SkippedImageError: Because of `max_aspect`.
     """
     short, long = sorted((size.width, size.height))
     if short < crop:
         raise UnusableImageError(f"smaller than {crop} px: {size.width} x {size.height}")
     if long > max_aspect * short:
-        raise UnusableImageError(
+        raise SkippedImageError(
             f"aspect above {max_aspect:g}: {size.width} x {size.height} is {long / short:.2f}"
         )
     return (size.width // crop) * (size.height // crop) if tiled else samples_per_image
@@ -74,7 +75,7 @@ def choose_place(
     """Draw places until one is sharp enough; return (top, left) and the sharpness there.
 
     Raises:
-        UnusableImageError: None of ten places is.
+        SkippedImageError: None of ten places is.
     """
     size, best = ImageSize(image.shape[1], image.shape[0]), 0.0
     for _ in range(MAX_TRIES):
@@ -83,7 +84,7 @@ def choose_place(
         if found >= min_sharpness:
             return place, found
         best = max(best, found)
-    raise UnusableImageError(
+    raise SkippedImageError(
         f"flat or blurred: sharpness at most {best:.1f} in {MAX_TRIES} places, below "
         f"{min_sharpness:g}"
     )

@@ -17,6 +17,9 @@ PIXEL_PATHS = ("cpu", "torch")
 RUN_OPTIONS = (
     "out",
     "images",
+    "from_ode",
+    "captions",
+    "column",
     "max_rejected",
     "executor",
     "num_workers",
@@ -30,8 +33,12 @@ class DegradeConfig:
     """Every option of `pairgen degrade`, checked.
 
     Attributes:
-        images: Folders, globs, images, `.txt` lists, tars or Parquet files; empty for the packaged
-            set.
+        images: Folders, globs, images, `.txt` lists, tars, Parquet or Arrow files; empty for the
+            packaged set.
+        from_ode: Folder of an ODE set whose decoded samples are the images, instead.
+        captions: csv, tsv, jsonl or Parquet file with names of images and their captions; empty
+            for those that lie beside the images.
+        column: Column of the captions; empty for the usual one.
         scales: N of the 1/N that students start from: 2, 4, 8, 16. Each brings its 2/N.
         levels: N of the levels stored; empty for the scales and the halves they bring.
         degradation: A preset under `configs/degradations/`, or a `.yaml` file.
@@ -44,7 +51,8 @@ class DegradeConfig:
         out: Folder or URL of the dataset; empty for `data/degrade-{degradation}`.
         samples_per_shard: Slots in a shard.
         seed: Of the dataset.
-        max_rejected: Share of refused images and failed slots above which the exit code is 3.
+        max_rejected: Share of refused images and failed slots above which the exit code is 3; what
+            `min_sharpness` and `max_aspect` leave out is neither.
         cpu_threads: Threads of OpenCV and torch in every worker.
         pixel_path: `cpu`, one image at a time by NumPy and OpenCV; or `torch`, in batches, on a GPU
             where there is one.
@@ -52,11 +60,14 @@ class DegradeConfig:
         executor: `serial`, `ray`, or `auto`: ray if RAY_ADDRESS is set or several GPUs are seen.
         num_workers: Ray actors; 0 for as many as the cluster has room for.
         gpus_per_worker: GPUs an actor takes, where there are any; unless told, 1 for the path
-            `torch`, 0 for `cpu`.
+            `torch`, 0 for `cpu`; the decoder of `from_ode` uses one too.
         address: Of a running Ray cluster; empty for RAY_ADDRESS, or a local one.
     """
 
     images: tuple[str, ...] = ()
+    from_ode: str = ""
+    captions: str = ""
+    column: str = ""
     scales: tuple[int, ...] = (4,)
     levels: tuple[int, ...] = ()
     degradation: str = "realesrgan"
@@ -77,6 +88,11 @@ class DegradeConfig:
     num_workers: int = 0
     gpus_per_worker: float = 0.0
     address: str = ""
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether it is said where images or their captions come from."""
+        return bool(self.images or self.from_ode or self.captions or self.column)
 
     @property
     def stored_levels(self) -> tuple[int, ...]:
@@ -103,6 +119,16 @@ def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
         raise ConfigError(
             f"crop must be a multiple of the largest level, {max(checked.stored_levels)}, "
             f"got {checked.crop}."
+        )
+    if checked.images and checked.from_ode:
+        raise ConfigError(
+            f"Give images or from_ode, not both: got {', '.join(checked.images)} and "
+            f"{checked.from_ode}."
+        )
+    if checked.from_ode and (checked.captions or checked.column):
+        raise ConfigError(
+            "captions and column are for images: the captions of from_ode are its prompts, got "
+            f"{checked.captions or checked.column!r}."
         )
     return checked
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pairgen.degradations.base import Draw
 from pairgen.generate.crops import choose_place, cut, draw_place, sharpness, tile_place
+from pairgen.generate.decoded_samples import LatentPictures
 from pairgen.generate.machine import batch_does_not_fit, device_name
 from pairgen.generate.pyramid import make_preset, render, render_batch
 from pairgen.seeding import Stream, generator_for
@@ -20,7 +21,12 @@ from pairgen.shards import layout
 from pairgen.shards.slots import crop_facts
 from pairgen.shards.store import Store
 from pairgen.sources.images import PlannedImage, PlannedImages
-from pairgen.sources.photographs import ImageSize, UnusableImageError, decode_rgb
+from pairgen.sources.photographs import (
+    ImageSize,
+    SkippedImageError,
+    UnusableImageError,
+    decode_rgb,
+)
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
 
 MODULES = ("numpy", "cv2", "PIL", "scipy", "torch")
@@ -60,9 +66,12 @@ class Crop:
 
 
 class DegradeMaker:
-    """Cuts and encodes on the CPU; degrades there image by image, or in batches on a device."""
+    """Cuts and encodes on the CPU; degrades there image by image, or in batches on a device.
 
-    modules = MODULES
+    Latents are decoded on a GPU where there is one.
+    """
+
+    modules: tuple[str, ...] = MODULES
 
     def __init__(self, plan: Plan, store: Store) -> None:
         cv2.setNumThreads(plan.execution["cpu_threads"])
@@ -73,6 +82,9 @@ class DegradeMaker:
         self.device = device_name(self.torch_device)
         # The other path takes one image at a time.
         self.batch_size = plan.execution["batch_size"] if self.by_torch else 1
+        self.latents = LatentPictures(plan) if plan.teacher else None
+        if self.latents is not None:
+            self.device, self.modules = device_name(self.latents.device), (*MODULES, "diffusers")
         self.preset = make_preset(plan.recipe["degradation"], plan.recipe["operations"])
         with store.local(layout.IMAGES) as path:
             self.images = PlannedImages(path)
@@ -127,6 +139,8 @@ class DegradeMaker:
         """Cut HR out of its image, or say why that cannot be done."""
         try:
             return self._crop(index)
+        except SkippedImageError as error:
+            return FailedSlot(index=index, reason=str(error), skipped=True)
         except UnusableImageError as error:
             return FailedSlot(index=index, reason=str(error))
         except OSError as error:
@@ -171,7 +185,7 @@ class DegradeMaker:
         if self._decoded is None or self._decoded[0] != row:
             self._decoded = None
             data = planned.file.read()
-            image = decode_rgb(data)
+            image = self.latents.decode(data) if self.latents else decode_rgb(data)
             height, width = image.shape[:2]
             if ImageSize(width, height) != planned.size:
                 raise UnusableImageError(
@@ -196,7 +210,7 @@ class DegradeMaker:
             place = tile_place(size, crop, number)
         found = sharpness(cut(image, place, crop))
         if found < lowest:
-            raise UnusableImageError(f"flat or blurred: sharpness {found:.1f}, below {lowest:g}")
+            raise SkippedImageError(f"flat or blurred: sharpness {found:.1f}, below {lowest:g}")
         return place, found
 
 

@@ -1,5 +1,6 @@
 """The plan of `pairgen degrade`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pairgen.generate.degrade_config import DegradeConfig
@@ -24,7 +25,11 @@ FACT_KEYS = (
 
 
 def make_degrade_plan(
-    config: DegradeConfig, preset: Preset, source: dict[str, Any], num_slots: int
+    config: DegradeConfig,
+    preset: Preset,
+    source: dict[str, Any],
+    num_slots: int,
+    teacher: Mapping[str, Any],
 ) -> Plan:
     """Return the plan of a degradation run.
 
@@ -33,6 +38,7 @@ def make_degrade_plan(
         preset: What `degradation` resolved to.
         source: From `image_source`.
         num_slots: Samples that the images give.
+        teacher: Of `DecodedSamples` when those are the images, else empty.
     """
     recipe = {
         "degradation": preset.name,
@@ -53,7 +59,7 @@ def make_degrade_plan(
         num_samples=num_slots,
         samples_per_shard=config.samples_per_shard,
         source=source,
-        teacher={},
+        teacher=teacher,
         recipe=recipe,
         members=_members(config, bool(source["num_captions"])),
         execution=_execution(config),
@@ -68,7 +74,8 @@ def image_source(name: str, summary: ImageSummary) -> dict[str, Any]:
         "sha256": summary.sha256,
         "num_inputs": summary.num_accepted,
         "num_captions": summary.num_captions,
-        "num_rejected": len(summary.rejected),
+        "num_rejected": len(summary.rejected) - summary.num_skipped,
+        "num_skipped": summary.num_skipped,
     }
 
 

@@ -188,7 +188,8 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
             f"asked {new.source['num_inputs']:,} of {new.source['name']} with other content)"
         )
     if there["teacher"] != asked["teacher"] and old.teacher.get("name") != new.teacher.get("name"):
-        different.append(f"model (there {old.teacher['name']}, asked {new.teacher['name']})")
+        names = [plan.teacher.get("name", "none") for plan in (old, new)]
+        different.append(f"model (there {names[0]}, asked {names[1]})")
     else:
         different += _differences(there["teacher"], asked["teacher"], "teacher")
     for field in ("format_version", "kind", "seed", "recipe"):

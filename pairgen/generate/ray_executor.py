@@ -11,12 +11,13 @@ import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
+import torch
 from ray.exceptions import RayActorError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
@@ -173,16 +174,36 @@ def _drive(pool: _Pool, stop: threading.Event) -> None:
             )
 
 
+def count_workers(address: str, gpus_per_worker: float) -> int:
+    """Return how many actors a cluster has room for; without one, this machine. Starts none.
+
+    Raises:
+        ConfigError: The cluster cannot be reached.
+    """
+    if not (address or os.environ.get("RAY_ADDRESS")):
+        here = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+        return _room(here, gpus_per_worker)
+    with _connected(address):
+        return _room(ray.cluster_resources(), gpus_per_worker)
+
+
+def _room(resources: Mapping[str, float], gpus_per_worker: float) -> int:
+    """Return how many actors fit into these resources, at least 1."""
+    num_gpus = resources.get("GPU", 0.0)
+    if num_gpus > 0 and gpus_per_worker > 0:
+        return max(int(num_gpus / gpus_per_worker), 1)
+    return max(int(resources.get("CPU", 1.0)), 1)
+
+
 def _add_seats(pool: _Pool) -> None:
     """Start actors until there are as many as asked for, or as the cluster has room for."""
     resources = ray.cluster_resources()
     num_gpus, num_cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
+    wanted = pool.options.num_workers or _room(resources, pool.options.gpus_per_worker)
     options: dict[str, Any]
     if num_gpus > 0 and pool.options.gpus_per_worker > 0:
-        room = int(num_gpus / pool.options.gpus_per_worker)
         options = {"num_gpus": pool.options.gpus_per_worker, "num_cpus": 0}
     else:
-        room = int(num_cpus)
         # Ask for less than a core when there are more workers than cores: a third one on two
         # cores would wait for ever. Ray counts in steps of 0.0001.
         if not pool.seats and pool.options.num_workers > num_cpus:
@@ -190,9 +211,8 @@ def _add_seats(pool: _Pool) -> None:
                 f"{pool.options.num_workers} workers share {num_cpus:g} cores; "
                 "each starts a process and loads the teacher."
             )
-        share = min(1.0, num_cpus / (pool.options.num_workers or max(room, 1)))
+        share = min(1.0, num_cpus / wanted)
         options = {"num_gpus": 0, "num_cpus": math.floor(share * 10_000) / 10_000}
-    wanted = pool.options.num_workers or max(room, 1)
     threads = str(pool.job.plan["execution"]["cpu_threads"])
     for number in range(len(pool.seats), wanted):
         actor = (

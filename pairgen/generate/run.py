@@ -82,6 +82,22 @@ def choose_executor(options: RunOptions) -> str:
     return "ray" if torch.cuda.device_count() > 1 else "serial"
 
 
+def count_workers(options: RunOptions) -> int:
+    """Return the number of workers that a run would have at once.
+
+    Raises:
+        ConfigError: The cluster cannot be reached.
+    """
+    if choose_executor(options) == "serial":
+        return 1
+    if options.num_workers:
+        return options.num_workers
+    num_workers: int = _import_ray_executor().count_workers(
+        options.address, options.gpus_per_worker
+    )
+    return num_workers
+
+
 @contextmanager
 def stop_on_signal(events: Events) -> Iterator[threading.Event]:
     """Turn the first Ctrl-C or SIGTERM into a request to drain; a second Ctrl-C interrupts."""

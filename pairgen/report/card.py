@@ -141,6 +141,8 @@ def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
         ("seed", plan.seed),
         ("generator", recipe["generator"]),
         ("images", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a folder')}"),
+        ("images decoded by", plan.teacher.get("name", "")),
+        *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
         ("fingerprint", plan.fingerprint()),
     ]
 
@@ -176,6 +178,11 @@ def _counts(manifest: Manifest) -> list[tuple[str, Any]]:
         ("shards", f"{len(manifest.receipts):,} of {plan.num_shards:,} planned"),
         ("size", f"{manifest.num_bytes:,} bytes"),
         ("failed samples", f"{manifest.num_failed:,}"),
+        *(
+            [("samples left out by a threshold", f"{manifest.num_skipped:,}")]
+            if manifest.num_skipped
+            else []
+        ),
         (
             f"rejected {INPUT_NAMES[plan.kind]}",
             f"{plan.source.get('num_rejected', 0):,}",

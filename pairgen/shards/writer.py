@@ -40,6 +40,16 @@ def ustar_header(name: str, size: int) -> bytes:
     return head + b"%06o\0 " % checksum + tail
 
 
+def member_size(num_bytes: int) -> int:
+    """Return what a member of `num_bytes` takes in a tar: header, content, padding."""
+    return BLOCK + num_bytes + -num_bytes % BLOCK
+
+
+def end_size(num_bytes: int) -> int:
+    """Return the size of the end mark after `num_bytes` of members, filled up to a record."""
+    return 2 * BLOCK + -(num_bytes + 2 * BLOCK) % RECORD
+
+
 class ShardWriter:
     """Write samples to one tar and hash it on the way.
 
@@ -86,6 +96,5 @@ class ShardWriter:
         traceback: TracebackType | None,
     ) -> None:
         if kind is None:
-            end = self.num_bytes + 2 * BLOCK
-            self._append(bytes(2 * BLOCK + -end % RECORD))
+            self._append(bytes(end_size(self.num_bytes)))
         self._file.close()

@@ -16,7 +16,12 @@ import pyarrow as pa
 
 from pairgen.errors import ConfigError
 from pairgen.sources.image_files import ImageFile
-from pairgen.sources.photographs import ImageSize, UnusableImageError, read_size
+from pairgen.sources.photographs import (
+    ImageSize,
+    SkippedImageError,
+    UnusableImageError,
+    read_size,
+)
 
 BATCH_ROWS = 1_000
 SCHEMA = pa.schema(
@@ -64,6 +69,7 @@ class ImageSummary:
         num_slots: Samples they give.
         num_captions: Of them with a caption.
         rejected: Refused images: name and reason.
+        num_skipped: Of them those that a threshold of the user left out.
     """
 
     sha256: str = ""
@@ -71,6 +77,18 @@ class ImageSummary:
     num_slots: int = 0
     num_captions: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    num_skipped: int = 0
+
+
+def header_size(file: ImageFile) -> ImageSize:
+    """Read the size of an image from its header.
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+        OSError: It cannot be read.
+    """
+    with file.open() as opened:
+        return read_size(opened)
 
 
 def collect_images(
@@ -78,15 +96,17 @@ def collect_images(
     target: Path,
     count_slots: Callable[[ImageSize], int],
     on_image: Callable[[], None] = lambda: None,
+    size_of: Callable[[ImageFile], ImageSize] = header_size,
 ) -> ImageSummary:
     """Read every header and write the accepted images to the Arrow file `target`.
 
     Args:
-        files: From `find_images`.
+        files: Such as those of `find_images`.
         target: Where the Arrow IPC file is written.
         count_slots: Returns how many samples an image of a size gives, at least 1; raises
             UnusableImageError with the reason when it gives none.
         on_image: Called after each image.
+        size_of: Returns the size of an image; raises as `header_size` does.
 
     Raises:
         ConfigError: No image was accepted.
@@ -97,10 +117,10 @@ def collect_images(
         for file in files:
             on_image()
             try:
-                with file.open() as opened:
-                    size = read_size(opened)
+                size = size_of(file)
                 num_slots = count_slots(size)
             except UnusableImageError as error:
+                summary.num_skipped += isinstance(error, SkippedImageError)
                 summary.rejected.append({"image": file.name, "reason": str(error)})
                 continue
             except OSError as error:

@@ -37,6 +37,10 @@ class UnusableImageError(Exception):
     """Why an image cannot be used: the reason that goes into the list of the rejected."""
 
 
+class SkippedImageError(UnusableImageError):
+    """An image or a crop that a threshold of the user leaves out; nothing is wrong with it."""
+
+
 @dataclass(frozen=True)
 class ImageSize:
     """Width and height in px, as seen after the EXIF orientation."""

@@ -5,11 +5,15 @@ A teacher is a file here (or a module of your own) that defines
     build(*, location, device, dtype, negative_prompt, **options) -> Teacher
     describe(*, location, **options) -> Description
     prompt_counter(*, location, **options) -> (count_tokens, max_prompt_tokens)
+    describe_decoder(*, location, **options) -> DecoderDescription
+    build_decoder(*, location, device, **options) -> Decoder
 
 `build` loads the weights; `describe` reads only configs and hashes files, so that a plan can be
 made on a machine without a GPU; `prompt_counter` loads only the tokenizer, for refusing long
-prompts before any slot is numbered. A file in `configs/models/` names the module, its location, its
-options and the defaults of a run. The contract tests find a new member by themselves.
+prompts before any slot is numbered. The last two are for pictures of latents that are already made:
+`build_decoder` loads only what `decode` needs, and decodes to the same bits as the whole teacher. A
+file in `configs/models/` names the module, its location, its options and the defaults of a run. The
+contract tests find a new member by themselves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,20 +78,46 @@ class Description:
     embedding_shapes: Mapping[str, tuple[int, ...]]
 
 
-class Teacher(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class DecoderDescription:
+    """What a plan needs to know of a teacher's decoder, found without loading its weights.
+
+    Attributes:
+        identity: Plain data that tells two decoders apart. Apart from `Description.identity`,
+            which need not say anything of the decoder.
+        size_px: Height and width of a picture.
+    """
+
+    identity: Mapping[str, Any]
+    size_px: tuple[int, int]
+
+
+class Decoder(Protocol):
+    """Turns latents into pictures; every teacher is one.
+
+    Attributes:
+        device: Where the tensors live.
+    """
+
+    device: torch.device
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the pictures of latents [B, C, H, W]: [B, 3, H', W'] in [-1, 1]."""
+        ...
+
+
+class Teacher(Decoder, Protocol):
     """A diffusion model that predicts x0, and so eps, of x_t = alpha(t) x0 + sigma(t) eps.
 
     Attributes:
         schedule: alpha and sigma over time.
         latent_shape: [C, H, W].
-        device: Where the tensors live.
         max_prompt_tokens: Longer prompts are cut, as the teacher's own pipeline does.
         negative: Conditioning of the negative prompt, one row.
     """
 
     schedule: Schedule
     latent_shape: tuple[int, int, int]
-    device: torch.device
     max_prompt_tokens: int
     negative: Conditioning
 
@@ -113,10 +143,6 @@ class Teacher(Protocol):
         Returns:
             x0 and eps, each [B, C, H, W] float32, whatever the network's dtype.
         """
-        ...
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """Return the pictures of latents [B, C, H, W]: [B, 3, H', W'] in [-1, 1]."""
         ...
 
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:

@@ -25,7 +25,7 @@ from pairgen.config import check_keys, field_names, integer, number
 from pairgen.errors import ConfigError
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import DiscreteSchedule, to_x0_eps
-from pairgen.teachers.base import Conditioning, Description
+from pairgen.teachers.base import Conditioning, DecoderDescription, Description
 
 MAX_PROMPT_TOKENS = 77
 
@@ -252,6 +252,39 @@ def describe(*, location: str, **options: Any) -> Description:
         schedule=stable_diffusion_schedule(),
         latent_shape=mixture.latent_shape,
         embedding_shapes={"txt_emb": (1, mixture.num_modes)},
+    )
+
+
+def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
+    """Describe how latents are shown.
+
+    Args:
+        location: Empty: there are no weights.
+        **options: The fields of `Mixture`.
+
+    Raises:
+        ConfigError: There is a location, or an option is wrong.
+    """
+    _refuse_location(location)
+    channels, height, width = make_mixture(options).latent_shape
+    return DecoderDescription(
+        identity={"picture_range": PICTURE_RANGE}, size_px=(height, channels * width)
+    )
+
+
+def build_decoder(*, location: str, device: torch.device, **options: Any) -> GaussianTeacher:
+    """Build the teacher: it is small.
+
+    Args:
+        location: Empty: there are no weights.
+        device: Where to compute.
+        **options: The fields of `Mixture`.
+
+    Raises:
+        ConfigError: There is a location, or an option is wrong.
+    """
+    return build(
+        location=location, device=device, dtype=torch.float32, negative_prompt="", **options
     )
 
 

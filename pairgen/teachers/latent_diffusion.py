@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
@@ -20,14 +20,14 @@ from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.teachers._pretrained.files import fetch_weights
 from pairgen.teachers._pretrained.stable_diffusion import (
     UNET_WEIGHTS,
-    VAE_WEIGHTS,
     Layout,
     convert,
     load_network,
     load_tokenizer,
     read_layout,
 )
-from pairgen.teachers.base import Conditioning, Description
+from pairgen.teachers._pretrained.vae import Vae, vae_identity
+from pairgen.teachers.base import Conditioning, DecoderDescription, Description
 
 
 def describe(*, location: str, revision: str = "", variant: str = "") -> Description:
@@ -43,6 +43,41 @@ def describe(*, location: str, revision: str = "", variant: str = "") -> Descrip
         ConfigError: A revision is given for a local folder.
     """
     return read_layout(location, revision).describe(variant)
+
+
+def describe_decoder(*, location: str, revision: str = "", variant: str = "") -> DecoderDescription:
+    """Describe the VAE from its configs; of a local folder its weights are hashed.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        revision: Branch, tag or commit of a hub id; empty for its default branch.
+        variant: Of the weight files, such as `fp16`; empty for those without one.
+
+    Raises:
+        TeacherLoadError: The model or its VAE cannot be found, see also `describe`.
+        ConfigError: A revision is given for a local folder.
+    """
+    layout = read_layout(location, revision)
+    identity = vae_identity(layout.snapshot, variant)
+    return DecoderDescription(identity=identity, size_px=layout.size_px)
+
+
+def build_decoder(
+    *, location: str, device: torch.device, revision: str = "", variant: str = ""
+) -> Vae:
+    """Load the VAE alone.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        device: Where it runs, in float32.
+        revision: Branch, tag or commit of a hub id; empty for its default branch.
+        variant: Of the weight files, such as `fp16`; empty for those without one.
+
+    Raises:
+        TeacherLoadError: The weights are missing, incomplete or broken.
+        ConfigError: A revision is given for a local folder.
+    """
+    return Vae(read_layout(location, revision).snapshot, variant, device)
 
 
 def prompt_counter(
@@ -198,20 +233,13 @@ class LatentDiffusion:
             output = guided(negative, prompted, _column(guidance))
         return to_x0_eps(self._layout.prediction, output, x, alpha, sigma)
 
-    @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
-        """Return the pictures of latents, see `Teacher.decode`."""
-        config = self._vae.config
-        z = latent.to(self.device, torch.float32) / config.scaling_factor
-        z = z + (config.shift_factor or 0.0)
-        return self._vae.decode(z, return_dict=False)[0].clamp(-1, 1)
+        """Return the pictures of latents, see `Decoder.decode`."""
+        return self._vae.decode(latent)
 
-    @torch.no_grad()
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """Return latents of pictures, see `Teacher.encode`."""
-        config = self._vae.config
-        posterior = self._vae.encode(image.to(self.device, torch.float32)).latent_dist
-        return (posterior.sample(generator) - (config.shift_factor or 0.0)) * config.scaling_factor
+        return self._vae.encode(image, generator)
 
     def to_dtype(self, dtype: torch.dtype) -> None:
         """Convert UNet and text encoders, and encode the negative prompt again."""
@@ -249,12 +277,9 @@ class LatentDiffusion:
         return Conditioning({name: torch.zeros_like(value) for name, value in row.tensors.items()})
 
     @cached_property
-    def _vae(self) -> Any:
-        """The VAE in float32 (that of SDXL overflows in float16), loaded when first asked for."""
-        files = fetch_weights(self._layout.snapshot, [VAE_WEIGHTS], self._variant)
-        return load_network(AutoencoderKL, files[VAE_WEIGHTS], self._variant, torch.float32).to(
-            self.device
-        )
+    def _vae(self) -> Vae:
+        """The VAE, loaded when first asked for."""
+        return Vae(self._layout.snapshot, self._variant, self.device)
 
 
 def _column(values: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 import io
 import json
 import random
-import tarfile
 import threading
 import zlib
 from pathlib import Path
@@ -27,7 +26,7 @@ from pairgen.shards.manifest import read_plan
 from pairgen.shards.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.degradations.pictures import make_picture
-from tests.runs import kill_group, receipts, run, shas, start, wait_until
+from tests.runs import kill_group, receipts, run, samples, shas, start, wait_until
 
 OPTIONS = {"crop": 64, "samples_per_shard": 4, "executor": "serial", "scales": "4,8", "seed": 3}
 
@@ -54,17 +53,6 @@ def degrade(photographs: Path, out: Path, **options: object) -> Path:
     manifest = pairgen.degrade(images=str(photographs), out=str(out), **(OPTIONS | options))
     assert manifest.complete
     return out
-
-
-def samples(out: Path) -> list[dict[str, bytes]]:
-    """Return the members of every sample, in order."""
-    found: dict[str, dict[str, bytes]] = {}
-    for path in sorted(out.glob("train/*.tar")):
-        with tarfile.open(path) as tar:
-            for member in tar:
-                key, _, extension = member.name.partition(".")
-                found.setdefault(key, {})[extension] = tar.extractfile(member).read()
-    return [found[key] for key in sorted(found)]
 
 
 def assert_clean(out: Path) -> None:
@@ -150,7 +138,33 @@ def test_tiles_cover_the_image_and_flat_ones_are_left_out(tmp_path):
     failed = [slot for receipt in result.manifest.receipts for slot in receipt.failed]
     assert [slot.index for slot in failed] == [0, 2, 3, 4]
     assert all("flat or blurred: sharpness 0.0, below 1" in slot.reason for slot in failed)
+    assert all(slot.skipped for slot in failed)
+    assert (result.manifest.num_skipped, result.manifest.num_failed) == (4, 0)
+    assert "| samples left out by a threshold | 4 |" in (tmp_path / "out/README.md").read_text()
+    assert not result.too_many_rejected
     assert_clean(tmp_path / "out")
+
+
+def test_what_a_threshold_leaves_out_is_told_and_is_no_failure(photographs, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in photographs.glob("*.png"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "flat.png").write_bytes(encoded(np.full((80, 80, 3), 0.5, np.float32)))
+    (folder / "long.png").write_bytes(encoded(make_picture(64, 400)))
+    options = {"images": folder, "crop": 64, "max-rejected": 0, "max-aspect": 2}
+    result = run("degrade", **options, min_sharpness=1, out=tmp_path / "out", executor="serial")
+    assert result.returncode == 0, result.stderr
+    assert "0 images refused, 1 left out by --max-aspect." in result.stderr
+    assert "1 slots left out by --min-sharpness; their receipts say why." in result.stdout
+    assert "failed" not in result.stdout
+    (rejected,) = (tmp_path / "out/__meta__/rejected/00000.jsonl").read_text().splitlines()
+    assert json.loads(rejected)["reason"] == "aspect above 2: 400 x 64 is 6.25"
+    # What cannot be read counts, as before.
+    (folder / "broken.png").write_bytes(b"no image")
+    result = run("degrade", **options, min_sharpness=1, out=tmp_path / "two", executor="serial")
+    assert result.returncode == 3, result.stderr
+    assert "1 images were refused" in result.stderr
 
 
 def test_pairgens_own_shards_are_a_source(photographs, tmp_path):

@@ -159,3 +159,15 @@ def test_it_answers_in_float32_whatever_its_dtype(teacher):
     assert halved.dtype == torch.float32
     assert halved.isfinite().all()
     assert (halved - before).norm() < 0.5 * before.norm()
+
+
+def test_its_decoder_alone_makes_the_same_pictures_of_the_described_size(name, location, teacher):
+    description = plugins.call("teachers", name, "describe_decoder", location=location)
+    assert json.loads(canonical_json(dict(description.identity))) == description.identity
+    decoder = plugins.call(
+        "teachers", name, "build_decoder", location=location, device=torch.device("cpu")
+    )
+    latent, _ = state(teacher, 1)
+    pictures = decoder.decode(latent)
+    assert torch.equal(pictures, teacher.decode(latent))
+    assert tuple(pictures.shape[2:]) == description.size_px

@@ -1,0 +1,146 @@
+"""Images in the rows of Parquet files, and of the Arrow files of saved hub datasets.
+
+A cell holds an image's bytes, alone or wrapped as {bytes, path}.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pairgen.errors import ConfigError
+from pairgen.sources.caption_tables import choose_column
+
+IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
+# Written beside the Arrow files of a dataset that was saved to disk; it lists them.
+STATE_FILE = "state.json"
+
+
+def saved_files(folder: Path, names: Sequence[str]) -> list[str]:
+    """Return the names of a saved hub dataset's files in a folder; none where there is none.
+
+    Others of its Arrow files are caches, or are left from an earlier saving.
+
+    Raises:
+        ConfigError: The dataset's state cannot be read, or its rows are chosen by another file.
+    """
+    if STATE_FILE not in names:
+        return []
+    try:
+        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        files = [str(each["filename"]) for each in state.get("_data_files", ())]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    if state.get("_indices_data_files"):
+        raise ConfigError(
+            f"The dataset {folder} keeps its choice of rows apart: save it again after "
+            "flatten_indices()."
+        )
+    return sorted(files)
+
+
+def table_images(path: Path, kind: str, column: str) -> tuple[str, Iterator[tuple[int, str]]]:
+    """Return the image column of a file, and (size in bytes, caption) of every row.
+
+    Args:
+        path: The file.
+        kind: `parquet` or `arrow`.
+        column: Of the captions; empty for a usual one, which need not be there.
+
+    Raises:
+        ConfigError: It cannot be read, or lacks the column.
+    """
+    try:
+        columns = list(_schema(path, kind).names)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, kind, error) from None
+    image = next((name for name in IMAGE_COLUMNS if name in columns), "")
+    if not image:
+        raise ConfigError(f"{path} has none of the columns {', '.join(IMAGE_COLUMNS)}.")
+    return image, _rows(path, kind, image, choose_column(columns, column, path))
+
+
+def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
+    """Return the bytes of an image; none where the cell holds no bytes.
+
+    Raises:
+        OSError: There is no such row any more.
+    """
+    if kind == "arrow":
+        table = _arrow_table(container)
+        if row >= len(table):
+            raise OSError(f"{container} has no such row any more")
+        return _cell_bytes(table.column(column).slice(row, 1).to_pylist()[0])
+    metadata = pq.read_metadata(container)
+    for group in range(metadata.num_row_groups):
+        num_rows = metadata.row_group(group).num_rows
+        if row < num_rows:
+            return _cell_bytes(_parquet_group(container, column, group)[row])
+        row -= num_rows
+    raise OSError(f"{container} has no such row any more")
+
+
+def _schema(path: Path, kind: str) -> pa.Schema:
+    if kind == "parquet":
+        return pq.read_schema(path)
+    return _arrow_table(str(path.absolute())).schema
+
+
+def _rows(path: Path, kind: str, image: str, caption: str) -> Iterator[tuple[int, str]]:
+    try:
+        for batch in _batches(path, kind, [each for each in (image, caption) if each]):
+            sizes = _num_bytes(batch.column(image))
+            texts = batch.column(caption).to_pylist() if caption else [""] * len(batch)
+            for size, text in zip(sizes, texts, strict=True):
+                yield size, text if isinstance(text, str) else ""
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, kind, error) from None
+
+
+def _batches(path: Path, kind: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    if kind == "parquet":
+        yield from pq.ParquetFile(path).iter_batches(64, columns=columns)
+    else:
+        yield from _arrow_table(str(path.absolute())).select(columns).to_batches()
+
+
+def _num_bytes(cells: pa.Array) -> list[int]:
+    """Return the sizes of a column's images without copying them."""
+    if pa.types.is_struct(cells.type) and cells.type.get_field_index("bytes") >= 0:
+        cells = pc.struct_field(cells, "bytes")
+    if not (pa.types.is_binary(cells.type) or pa.types.is_large_binary(cells.type)):
+        return [0] * len(cells)
+    sizes: list[int] = pc.binary_length(cells).fill_null(0).to_pylist()
+    return sizes
+
+
+@lru_cache(maxsize=2)
+def _arrow_table(container: str) -> pa.Table:
+    """Map an Arrow stream: the images are read when they are asked for."""
+    with pa.memory_map(container) as source:
+        return pa.ipc.open_stream(source).read_all()
+
+
+@lru_cache(maxsize=2)
+def _parquet_group(container: str, column: str, group: int) -> list[Any]:
+    """Return one row group; neighbours are asked for one after the other."""
+    table = pq.ParquetFile(container).read_row_group(group, columns=[column], use_threads=False)
+    cells: list[Any] = table.column(column).to_pylist()
+    return cells
+
+
+def _cell_bytes(cell: Any) -> bytes:
+    """Return the bytes of a cell; hub datasets wrap them in {bytes, path}."""
+    if isinstance(cell, Mapping):
+        cell = cell.get("bytes")
+    return cell if isinstance(cell, bytes) else b""
+
+
+def _unreadable(path: Path, kind: str, error: Exception) -> ConfigError:
+    name = "a Parquet file" if kind == "parquet" else "an Arrow stream"
+    return ConfigError(f"The file {path} is not {name}: {error}.")

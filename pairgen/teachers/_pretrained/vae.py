@@ -1,0 +1,58 @@
+"""The VAE of a Stable Diffusion folder: latents to pictures and back."""
+
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from pairgen.teachers._pretrained.files import Snapshot, fetch_weights, hash_files
+from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, load_network
+
+
+class Vae:
+    """A VAE in float32: that of SDXL overflows in float16. Meets `Decoder`.
+
+    Args:
+        snapshot: The model's folder.
+        variant: Of the weight files; empty for those without one.
+        device: Where it runs.
+
+    Raises:
+        TeacherLoadError: The weights are missing, incomplete or broken.
+    """
+
+    def __init__(self, snapshot: Snapshot, variant: str, device: torch.device) -> None:
+        self.device = device
+        (files,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
+        self._network = load_network(AutoencoderKL, files, variant, torch.float32).to(device)
+
+    @torch.no_grad()
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the pictures of latents, see `Decoder.decode`."""
+        config = self._network.config
+        z = latent.to(self.device, torch.float32) / config.scaling_factor
+        z = z + (config.shift_factor or 0.0)
+        picture: Tensor = self._network.decode(z, return_dict=False)[0]
+        return picture.clamp(-1, 1)
+
+    @torch.no_grad()
+    def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """Return latents of pictures, see `Teacher.encode`."""
+        config = self._network.config
+        posterior = self._network.encode(image.to(self.device, torch.float32)).latent_dist
+        latent: Tensor = posterior.sample(generator) - (config.shift_factor or 0.0)
+        return latent * config.scaling_factor
+
+
+def vae_identity(snapshot: Snapshot, variant: str) -> dict[str, Any]:
+    """Return what tells two VAEs apart: the hub's commit, or of a local folder a hash.
+
+    Raises:
+        TeacherLoadError: The weights are missing.
+    """
+    if snapshot.commit:
+        return {"hub_id": snapshot.location, "commit": snapshot.commit, "variant": variant}
+    (files,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
+    folder = snapshot.folder
+    return {"vae_sha256": hash_files(folder, [*files, folder / "vae/config.json"])}
