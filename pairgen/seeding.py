@@ -28,6 +28,8 @@ class Stream(IntEnum):
     SHARD_ORDER = 3
     SAMPLE_ORDER = 4
     SET_ORDER = 5
+    # Of a training step: `index` is the sample of a step, `part` the call.
+    TRAINING = 6
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

@@ -1,5 +1,8 @@
 """Classifier-free guidance, on the network's own output."""
 
+import math
+
+import torch
 from torch import Tensor
 
 
@@ -17,3 +20,25 @@ def guided(negative: Tensor, prompted: Tensor, guidance_scale: Tensor) -> Tensor
         Ho & Salimans 2022, arXiv:2207.12598, Equation 6, with guidance_scale = 1 + w.
     """
     return negative + guidance_scale * (prompted - negative)
+
+
+def guidance_embedding(guidance_scale: Tensor, dim: int) -> Tensor:
+    """Return what a network with guidance in its time path is told: [B, dim] float32.
+
+    Sines and cosines of 1000 (guidance_scale - 1) at frequencies from 1 down to 1 / 10,000, as
+    diffusers' pipelines compute them for such a network.
+
+    Args:
+        guidance_scale: [B]; 1 is no guidance.
+        dim: Even.
+
+    Reference:
+        Meng et al. 2023, arXiv:2210.03142 (a student conditioned on w); Ho & Salimans 2022, where
+        guidance_scale = 1 + w.
+    """
+    half = dim // 2
+    w = (guidance_scale.float() - 1) * 1000
+    steps = torch.arange(half, dtype=torch.float32, device=w.device)
+    frequencies = torch.exp(steps * -(math.log(10_000) / (half - 1)))
+    angles = w[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)

@@ -8,6 +8,11 @@ A teacher is a file here (or a module of your own) that defines
     describe_decoder(*, location, **options) -> DecoderDescription
     build_decoder(*, location, device, **options) -> Decoder
 
+and, if students can be trained from it,
+
+    build_denoiser(*, location, device, guidance_embedding, **options) -> Denoiser
+    save_student(*, denoiser, folder, location, **options)
+
 `build` loads the weights; `describe` reads only configs and hashes files, so that a plan can be
 made on a machine without a GPU; `prompt_counter` loads only the tokenizer, for refusing long
 prompts before any slot is numbered. The last two are for pictures of latents that are already made:
@@ -23,7 +28,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pairgen.sampling.parameterization import Schedule
+from pairgen.sampling.parameterization import Prediction, Schedule
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,46 @@ class Decoder(Protocol):
         ...
 
 
+class Denoiser(Protocol):
+    """A teacher's network in float32 that gradients flow through: a student, or a critic.
+
+    It is a `torch.nn.Module`.
+
+    Attributes:
+        network: What is optimised, given adapters and saved: a diffusers model.
+        prediction: What it predicts.
+        schedule: alpha and sigma over time.
+        latent_shape: [C, H, W].
+        guidance_dim: Width of its guidance embedding; 0 for none.
+    """
+
+    network: Any
+    prediction: Prediction
+    schedule: Schedule
+    latent_shape: tuple[int, int, int]
+    guidance_dim: int
+
+    def __call__(
+        self,
+        x: Tensor,
+        t: Tensor,
+        conditioning: Conditioning,
+        guidance_scale: Tensor | None = None,
+    ) -> Tensor:
+        """Return the network's own output.
+
+        Args:
+            x: State, [B, C, H, W].
+            t: Times, [B].
+            conditioning: Of the prompts, B rows.
+            guidance_scale: [B], for a network that is told; None is 1.
+
+        Returns:
+            [B, C, H, W] float32; the last layer is never computed in less.
+        """
+        ...
+
+
 class Teacher(Decoder, Protocol):
     """A diffusion model that predicts x0, and so eps, of x_t = alpha(t) x0 + sigma(t) eps.
 
@@ -147,6 +192,13 @@ class Teacher(Decoder, Protocol):
 
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """Return latents of pictures [B, 3, H', W'] in [-1, 1], drawn from their posterior."""
+        ...
+
+    def features(self, latent: Tensor) -> list[Tensor]:
+        """Return what decoding makes of latents block by block, the picture last.
+
+        For perceptual losses: gradients flow to the latents.
+        """
         ...
 
     def to_dtype(self, dtype: torch.dtype) -> None:

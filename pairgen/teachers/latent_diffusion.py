@@ -8,6 +8,7 @@ scheduler's own step rule is not used: times and steps are pairgen's.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import to_x0_eps
+from pairgen.teachers._pretrained.export import export_pipeline
 from pairgen.teachers._pretrained.files import fetch_weights
 from pairgen.teachers._pretrained.stable_diffusion import (
     UNET_WEIGHTS,
@@ -26,6 +28,7 @@ from pairgen.teachers._pretrained.stable_diffusion import (
     load_tokenizer,
     read_layout,
 )
+from pairgen.teachers._pretrained.unet import Denoiser, load_denoiser, time_ids, unet_output
 from pairgen.teachers._pretrained.vae import Vae, vae_identity
 from pairgen.teachers.base import Conditioning, DecoderDescription, Description
 
@@ -80,6 +83,49 @@ def build_decoder(
     return Vae(read_layout(location, revision).snapshot, variant, device)
 
 
+def build_denoiser(
+    *,
+    location: str,
+    device: torch.device,
+    guidance_embedding: bool = False,
+    revision: str = "",
+    variant: str = "",
+) -> Denoiser:
+    """Load the UNet alone, in float32 and ready to be trained.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        device: Where it runs.
+        guidance_embedding: Give it a path for the guidance scale, which changes nothing at first.
+        revision: Branch, tag or commit of a hub id; empty for its default branch.
+        variant: Of the weight files, such as `fp16`; empty for those without one.
+
+    Raises:
+        TeacherLoadError: The weights are missing, incomplete or broken.
+        ConfigError: A revision is given for a local folder.
+    """
+    layout = read_layout(location, revision)
+    return load_denoiser(layout, variant, guidance_embedding).to(device)
+
+
+def save_student(
+    *, denoiser: Denoiser, folder: Path, location: str, revision: str = "", variant: str = ""
+) -> None:
+    """Write a trained UNet with all that it needs: a folder that diffusers' pipeline loads.
+
+    Args:
+        denoiser: From `build_denoiser`, trained since.
+        folder: Where it goes; it does not exist yet.
+        location: Of the teacher, whose text encoders, tokenizers and VAE are copied.
+        revision: As for `build_denoiser`.
+        variant: As for `build_denoiser`.
+
+    Raises:
+        TeacherLoadError: A part of the teacher is missing.
+    """
+    export_pipeline(read_layout(location, revision), variant, denoiser, folder)
+
+
 def prompt_counter(
     *, location: str, revision: str = "", variant: str = ""
 ) -> tuple[Callable[[Sequence[str]], list[int]], int]:
@@ -109,6 +155,7 @@ def build(
     device: torch.device,
     dtype: torch.dtype,
     negative_prompt: str,
+    with_network: bool = True,
     revision: str = "",
     variant: str = "",
 ) -> "LatentDiffusion":
@@ -119,6 +166,7 @@ def build(
         device: Where it runs.
         dtype: Of UNet and text encoders; the VAE stays in float32.
         negative_prompt: What guidance leads away from.
+        with_network: False for all but `predict`, when only prompts and pictures are needed.
         revision: Branch, tag or commit of a hub id; empty for its default branch.
         variant: Of the weight files, such as `fp16`; empty for those without one.
 
@@ -127,19 +175,23 @@ def build(
         ConfigError: A revision is given for a local folder.
     """
     layout = read_layout(location, revision)
-    files = fetch_weights(layout.snapshot, layout.weight_stems, variant)
-    unet = load_network(UNet2DConditionModel, files[UNET_WEIGHTS], variant, dtype)
+    stems = [stem for stem in layout.weight_stems if with_network or stem != UNET_WEIGHTS]
+    files = fetch_weights(layout.snapshot, stems, variant)
+    unet = None
+    if with_network:
+        unet = load_network(UNet2DConditionModel, files[UNET_WEIGHTS], variant, dtype)
+        if device.type == "cuda":
+            # The layout of the fast kernels there; on the CPU it would only change the last bits.
+            unet = unet.to(memory_format=torch.channels_last)
+        unet = unet.to(device)
     towers = []
     for ending in layout.text_encoders:
         # Only the second encoder of SDXL has a projection, whose output is the pooled embedding.
         cls = CLIPTextModelWithProjection if ending else CLIPTextModel
         encoder = load_network(cls, files[f"text_encoder{ending}/model"], variant, dtype)
         towers.append(_Tower(load_tokenizer(layout, ending), encoder.to(device=device)))
-    if device.type == "cuda":
-        # The layout of the fast kernels there; on the CPU it would only change the last bits.
-        unet = unet.to(memory_format=torch.channels_last)
     return LatentDiffusion(
-        layout, variant, unet.to(device), towers, device=device, negative_prompt=negative_prompt
+        layout, variant, unet, towers, device=device, dtype=dtype, negative_prompt=negative_prompt
     )
 
 
@@ -172,6 +224,7 @@ class LatentDiffusion:
         towers: Sequence[_Tower],
         *,
         device: torch.device,
+        dtype: torch.dtype,
         negative_prompt: str,
     ) -> None:
         self.schedule = layout.schedule
@@ -183,9 +236,7 @@ class LatentDiffusion:
         self._unet = unet
         self._towers = towers
         self._negative_prompt = negative_prompt
-        # Original size, corner of the crop, target size: an uncropped picture of the native size.
-        times = [*layout.size_px, 0, 0, *layout.size_px]
-        self._time_ids = torch.tensor([times], device=device, dtype=unet.dtype)
+        self._time_ids = time_ids(layout).to(device, dtype)
         self.negative = self._encode_negative()
 
     def count_tokens(self, prompts: Sequence[str]) -> list[int]:
@@ -224,8 +275,8 @@ class LatentDiffusion:
         """Predict (x0, eps) at x_t, see `Teacher.predict`."""
         alpha, sigma = (_column(value.float()) for value in self.schedule.alpha_sigma(t))
         t = t.float()
-        if guidance is None:
-            output = self._forward(x, t, conditioning)
+        if guidance is None or self._layout.guidance_dim:
+            output = self._forward(x, t, conditioning, guidance)
         else:
             both = Conditioning.cat([self.negative.expand(len(x)), conditioning])
             output = self._forward(torch.cat([x, x]), torch.cat([t, t]), both)
@@ -237,6 +288,10 @@ class LatentDiffusion:
         """Return the pictures of latents, see `Decoder.decode`."""
         return self._vae.decode(latent)
 
+    def features(self, latent: Tensor) -> list[Tensor]:
+        """Return the decoder's feature maps, see `Vae.features`."""
+        return self._vae.features(latent)
+
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """Return latents of pictures, see `Teacher.encode`."""
         return self._vae.encode(image, generator)
@@ -244,7 +299,8 @@ class LatentDiffusion:
     def to_dtype(self, dtype: torch.dtype) -> None:
         """Convert UNet and text encoders, and encode the negative prompt again."""
         for network in (self._unet, *(tower.encoder for tower in self._towers)):
-            convert(network, dtype)
+            if network is not None:
+                convert(network, dtype)
         self._time_ids = self._time_ids.to(dtype)
         self.negative = self._encode_negative()
 
@@ -252,21 +308,12 @@ class LatentDiffusion:
         """Compile the UNet at the shapes it will see."""
         self._unet.compile(dynamic=False)
 
-    def _forward(self, x: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
+    def _forward(
+        self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None = None
+    ) -> Tensor:
         """Return the UNet's own output in float32, [B, C, H, W]."""
-        tensors = conditioning.tensors
-        added = None
-        if "pooled_emb" in tensors:
-            time_ids = self._time_ids.expand(len(x), -1)
-            added = {"text_embeds": tensors["pooled_emb"], "time_ids": time_ids}
-        output = self._unet(
-            x.to(self._time_ids.dtype),
-            t,
-            encoder_hidden_states=tensors["txt_emb"],
-            added_cond_kwargs=added,
-            return_dict=False,
-        )[0]
-        return output.float()
+        dim = self._layout.guidance_dim
+        return unet_output(self._unet, x, t, conditioning, self._time_ids, dim, guidance)
 
     def _encode_negative(self) -> Conditioning:
         # Two rows, one kept: a row alone takes other kernels (matrix times vector), whose last

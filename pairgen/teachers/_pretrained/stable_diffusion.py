@@ -49,6 +49,8 @@ class Layout:
         schedule: alpha and sigma over time.
         latent_shape: [C, H, W].
         size_px: Height and width in pixels, which SDXL is told.
+        guidance_dim: Width of the guidance embedding in the UNet's time path; 0 where guidance is
+            that of two evaluations.
         zero_negative: Whether an empty negative prompt means zeros instead of an encoded "".
         embedding_shapes: Of the conditioning of one prompt: `txt_emb` [L, D], `pooled_emb` [P].
     """
@@ -59,6 +61,7 @@ class Layout:
     schedule: DiscreteSchedule
     latent_shape: tuple[int, int, int]
     size_px: tuple[int, int]
+    guidance_dim: int
     zero_negative: bool
     embedding_shapes: Mapping[str, tuple[int, ...]]
 
@@ -131,10 +134,10 @@ def read_layout(location: str, revision: str) -> Layout:
             f"{' and '.join(TEXT_ENCODERS)}."
         )
     unet = read_json(snapshot, "unet/config.json")
-    if unet["in_channels"] != unet["out_channels"] or unet.get("time_cond_proj_dim"):
+    if unet["in_channels"] != unet["out_channels"]:
         raise TeacherLoadError(
-            f"{location} is not a text-to-image teacher: its UNet is made for inpainting, or has "
-            "its guidance already distilled into it."
+            f"{location} is not a text-to-image teacher: its UNet takes {unet['in_channels']} "
+            f"channels and gives {unet['out_channels']}, as those made for inpainting do."
         )
     schedule, prediction = _read_schedule(snapshot)
     size = unet["sample_size"]
@@ -148,6 +151,7 @@ def read_layout(location: str, revision: str) -> Layout:
         schedule=schedule,
         latent_shape=(unet["in_channels"], height, width),
         size_px=(height * scale, width * scale),
+        guidance_dim=unet.get("time_cond_proj_dim") or 0,
         zero_negative=bool(index.get("force_zeros_for_empty_prompt", False)),
         embedding_shapes=_embedding_shapes(snapshot, TEXT_ENCODERS[pipeline]),
     )

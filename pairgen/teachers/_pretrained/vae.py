@@ -36,6 +36,28 @@ class Vae:
         picture: Tensor = self._network.decode(z, return_dict=False)[0]
         return picture.clamp(-1, 1)
 
+    def features(self, latent: Tensor) -> list[Tensor]:
+        """Return what the decoder makes of latents block by block, its picture last.
+
+        Gradients flow to the latents.
+
+        Returns:
+            Feature maps [B, C, H, W] of rising size, then [B, 3, H', W'] around [-1, 1].
+        """
+        network, config = self._network, self._network.config
+        z = latent.to(self.device, torch.float32) / config.scaling_factor
+        z = z + (config.shift_factor or 0.0)
+        if network.post_quant_conv is not None:
+            z = network.post_quant_conv(z)
+        decoder = network.decoder
+        x = decoder.mid_block(decoder.conv_in(z))
+        found = []
+        for block in decoder.up_blocks:
+            x = block(x)
+            found.append(x)
+        found.append(decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(x))))
+        return found
+
     @torch.no_grad()
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """Return latents of pictures, see `Teacher.encode`."""

@@ -1,0 +1,1 @@
+"""Distances between what a student makes and what it should make. Each is a pure function."""

@@ -1,0 +1,131 @@
+"""Regression: from the teacher's noise to its end point in one step, pair by pair."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pairgen.config import choice
+from pairgen.errors import ConfigError
+from pairgen.losses.decoder_features import feature_distance
+from pairgen.losses.distances import mse, pseudo_huber
+from pairgen.methods._pairs import (
+    LATENT,
+    NOISE,
+    TEXT,
+    check_pairs,
+    column,
+    conditioning_of,
+    first_time,
+    stored_embeddings,
+)
+from pairgen.methods.base import STUDENT, Setup, Student
+from pairgen.methods.draws import Draws
+from pairgen.sampling.parameterization import to_x0_eps
+from pairgen.shards.batch import Batch
+from pairgen.teachers.base import Conditioning
+
+DISTANCES = ("mse", "pseudo_huber", "perceptual")
+
+
+class Regression:
+    """Learn G(z, c) = x0 predicted at the teacher's first time, by its distance to the end point.
+
+    Args:
+        setup: Teacher and datasets.
+        distance: `mse`, `pseudo_huber`, both of latents, or `perceptual`, of what the decoder makes
+            of them.
+        student_time: At which the network is asked; None for the time at which the teacher began.
+
+    Raises:
+        ConfigError: The sets hold no pairs, or begin at another time.
+
+    Reference:
+        Kang et al. 2024 (Diffusion2GAN), arXiv:2405.05967: ODE distillation as paired translation;
+        the head x0 = (z - sigma eps) / alpha is that of DMD2's published regression code.
+    """
+
+    facts: Sequence[str] = ()
+
+    def __init__(
+        self,
+        setup: Setup,
+        distance: str = "pseudo_huber",
+        student_time: float | None = None,
+    ) -> None:
+        check_pairs("regression", setup.plans)
+        began = first_time(setup.plans)
+        if student_time is not None and float(student_time) != began:
+            raise ConfigError(
+                f"student_time must be the time at which the sets' teacher began, {began:g}, "
+                f"got {student_time:g}."
+            )
+        self.distance = choice("distance", distance, DISTANCES)
+        self.time = began
+        self._teacher = setup.teacher
+        self._told = setup.guidance_embedding
+        self._embeddings = stored_embeddings(setup.plans)
+        self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
+        self._denoiser = setup.new_denoiser(setup.guidance_embedding)
+
+    def players(self) -> Mapping[str, nn.Module]:
+        """Return the student."""
+        return {STUDENT: self._denoiser}  # type: ignore[dict-item]
+
+    def turns(self, step: int) -> Sequence[str]:
+        """Return the student, always."""
+        del step
+        return (STUDENT,)
+
+    def forward(self, batch: Batch, draws: Draws) -> Tensor:
+        """Return the student's x0 of the batch's noises, [B, C, H, W] float32."""
+        del draws
+        conditioning = conditioning_of(batch, self._teacher, self._embeddings)
+        scales = batch.guidance_scale if self._told else None
+        return self._generate(batch[NOISE].float(), conditioning, scales)
+
+    def loss(
+        self, player: str, shared: Tensor, batch: Batch, draws: Draws
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the distance to the teacher's end points."""
+        del player, draws
+        target = batch[LATENT].float()
+        with torch.autocast(shared.device.type, enabled=False):
+            if self.distance == "perceptual":
+                found = feature_distance(
+                    self._teacher.features(shared), self._teacher.features(target)
+                )
+                return found, {"mse": mse(shared.detach(), target)}
+            distance = pseudo_huber if self.distance == "pseudo_huber" else mse
+            return distance(shared, target), {"mse": mse(shared.detach(), target)}
+
+    def after_step(self, step: int) -> None:
+        """Do nothing."""
+        del step
+
+    def kept(self) -> Mapping[str, nn.Module]:
+        """Return nothing."""
+        return {}
+
+    def student(self) -> Student:
+        """Return the student: one step from the first time to x0."""
+        return Student(
+            denoiser=self._denoiser,
+            generate=self._generate,
+            sampling={"steps": 1, "solver": "ddim", "spacing": "trailing", "end": "clean"},
+            num_evaluations=1,
+        )
+
+    def _generate(
+        self, noise: Tensor, conditioning: Conditioning, guidance_scale: Tensor | None
+    ) -> Tensor:
+        denoiser = self._denoiser
+        t = torch.full((len(noise),), self.time, dtype=torch.float64, device=noise.device)
+        output = denoiser(noise, t, conditioning, guidance_scale)
+        alpha, sigma = (column(each) for each in denoiser.schedule.alpha_sigma(t))
+        # In float64: 1 / alpha is 15 at Stable Diffusion's first time.
+        x0, _ = to_x0_eps(denoiser.prediction, output.double(), noise.double(), alpha, sigma)
+        return x0.float()
+
+
+build = Regression

@@ -1,0 +1,1 @@
+"""The trainer: any method's players, stepped, checkpointed and exported."""

@@ -1,0 +1,156 @@
+"""Checkpoints: a folder that appears whole or not at all. Tensors are safetensors, the rest JSON.
+
+checkpoints/00001000/
+  student.safetensors             trained weights
+  student.ema.safetensors         their average, where there is one
+  student.optimizer.safetensors   AdamW's moments and counts
+  kept.NAME.safetensors           networks that change without being trained
+  state.json                      step, where the data stands, gradient scaler
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from pairgen.errors import ConfigError, PairgenError
+from pairgen.training.player import Player
+
+STATE_FILE = "state.json"
+
+
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    players: Mapping[str, Player],
+    kept: Mapping[str, nn.Module],
+    state: Mapping[str, Any],
+    limit: int,
+) -> Path:
+    """Write the checkpoint after `step` steps, and drop the oldest beyond `limit` (0: none).
+
+    Raises:
+        PairgenError: It cannot be written; those before it stand.
+    """
+    target = folder / f"{step:08d}"
+    partial = folder / f".{step:08d}.{os.getpid()}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stale in folder.glob(".*.partial"):
+            shutil.rmtree(stale)
+        partial.mkdir()
+        for name, player in players.items():
+            _save(partial / f"{name}.safetensors", player.parameters)
+            if player.ema is not None:
+                _save(partial / f"{name}.ema.safetensors", player.ema.averages)
+            _save(partial / f"{name}.optimizer.safetensors", optimizer_tensors(player))
+        for name, module in kept.items():
+            _save(partial / f"kept.{name}.safetensors", module.state_dict())
+        text = json.dumps({**state, "step": step}, indent=2, allow_nan=False)
+        (partial / STATE_FILE).write_text(text, encoding="utf-8")
+        for path in (*partial.iterdir(), partial):
+            _sync(path)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+        _sync(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or str(error)
+        last = find_checkpoints(folder)
+        stands = f"; {last[-1].name} stands" if last else ""
+        raise PairgenError(
+            f"The checkpoint {target} could not be written: {reason}{stands}."
+        ) from None
+    for old in find_checkpoints(folder)[:-limit] if limit else ():
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def find_checkpoints(folder: Path) -> list[Path]:
+    """Return the whole checkpoints of a run, oldest first."""
+    return sorted(path.parent for path in folder.glob(f"[0-9]*/{STATE_FILE}"))
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """Return a checkpoint's JSON.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        state: dict[str, Any] = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The checkpoint {checkpoint} cannot be read: {error}.") from None
+    return state
+
+
+def load_checkpoint(
+    checkpoint: Path, players: Mapping[str, Player], kept: Mapping[str, nn.Module]
+) -> None:
+    """Put a checkpoint's tensors where they belong.
+
+    Raises:
+        ConfigError: It cannot be read, or is one of other networks.
+    """
+    for name, player in players.items():
+        _fill(checkpoint / f"{name}.safetensors", player.parameters)
+        if player.ema is not None:
+            _fill(checkpoint / f"{name}.ema.safetensors", player.ema.averages)
+        _load_optimizer(_load(checkpoint / f"{name}.optimizer.safetensors"), player)
+    for name, module in kept.items():
+        _fill(checkpoint / f"kept.{name}.safetensors", module.state_dict())
+
+
+def optimizer_tensors(player: Player) -> dict[str, Tensor]:
+    """Return an optimizer's state as `{parameter}/{quantity}`."""
+    return {
+        f"{name}/{quantity}": torch.as_tensor(value)
+        for name, parameter in player.parameters.items()
+        for quantity, value in player.optimizer.state.get(parameter, {}).items()
+    }
+
+
+def _load_optimizer(tensors: Mapping[str, Tensor], player: Player) -> None:
+    for path, value in tensors.items():
+        name, _, quantity = path.rpartition("/")
+        parameter = player.parameters[name]
+        # Counts stay on the CPU, as AdamW keeps them.
+        device = parameter.device if value.dim() else torch.device("cpu")
+        player.optimizer.state[parameter][quantity] = value.to(device)
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    save_file({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, path)
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"The checkpoint file {path} cannot be read: {error}.") from None
+
+
+@torch.no_grad()
+def _fill(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    loaded = _load(path)
+    if loaded.keys() != tensors.keys():
+        raise ConfigError(f"The checkpoint file {path} holds the weights of another network.")
+    for name, tensor in tensors.items():
+        tensor.copy_(loaded[name])
+
+
+def _sync(path: Path) -> None:
+    """Make a file or folder reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,42 @@
+"""Gradients of several ranks become one."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+# Bytes that are sent at one time: enough to fill a link, little beside the weights.
+BUCKET_BYTES = 64 * 2**20
+
+
+def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
+    """Replace every gradient by its mean over the ranks; nothing on one rank.
+
+    Done once a step, after all micro-batches and players: networks need no wrapper, so a method may
+    call them as often and in whatever order its losses want.
+    """
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return
+    gradients = [each.grad for each in parameters if each.grad is not None]
+    for bucket in _buckets(gradients):
+        flat = torch.cat([gradient.flatten() for gradient in bucket])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        for gradient, mean in zip(
+            bucket, flat.split([each.numel() for each in bucket]), strict=True
+        ):
+            gradient.copy_(mean.view_as(gradient))
+
+
+def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    bucket: list[Tensor] = []
+    num_bytes = 0
+    for gradient in gradients:
+        if bucket and num_bytes + gradient.nbytes > BUCKET_BYTES:
+            yield bucket
+            bucket, num_bytes = [], 0
+        bucket.append(gradient)
+        num_bytes += gradient.nbytes
+    if bucket:
+        yield bucket

@@ -1,0 +1,92 @@
+"""One network that is trained: its weights, its optimizer, its average."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from pairgen.training.config import PlayerConfig
+from pairgen.training.ema import Ema
+from pairgen.training.lora import add_lora
+
+
+@dataclass(frozen=True)
+class Player:
+    """A network with what trains it.
+
+    Attributes:
+        name: In the method.
+        module: The network.
+        parameters: Those that are trained, by name.
+        optimizer: Over them.
+        config: How.
+        ema: Average of them; None for none.
+    """
+
+    name: str
+    module: nn.Module
+    parameters: dict[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    config: PlayerConfig
+    ema: Ema | None
+
+    def set_lr(self, step: int, num_steps: int) -> float:
+        """Set and return the learning rate of a step, counted from 0."""
+        lr = learning_rate(self.config, step, num_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        return lr
+
+    def set_trainable(self, trainable: bool) -> None:
+        """Let gradients flow into the weights, or not."""
+        for parameter in self.parameters.values():
+            parameter.requires_grad_(trainable)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the network have its average for a while, where it has one."""
+        if self.ema is None:
+            yield
+        else:
+            with self.ema.applied(self.parameters):
+                yield
+
+
+def make_player(name: str, module: nn.Module, config: PlayerConfig) -> Player:
+    """Make a network ready to be trained.
+
+    Raises:
+        ConfigError: It is to have adapters and cannot.
+    """
+    if config.lora_rank:
+        add_lora(name, module, config.lora_rank)
+    parameters = {n: each for n, each in module.named_parameters() if each.requires_grad}
+    options: dict[str, Any] = {
+        "lr": config.lr,
+        "betas": config.betas,
+        "weight_decay": config.weight_decay,
+    }
+    return Player(
+        name=name,
+        module=module,
+        parameters=parameters,
+        optimizer=torch.optim.AdamW(parameters.values(), **options),
+        config=config,
+        ema=Ema(parameters, config.ema_decay) if config.ema_decay else None,
+    )
+
+
+def learning_rate(config: PlayerConfig, step: int, num_steps: int) -> float:
+    """Return the learning rate of step `step` of `num_steps`, counted from 0."""
+    factor = 1.0
+    if config.lr_schedule == "cosine":
+        left = max(num_steps - config.warmup_steps, 1)
+        done = min(max(step - config.warmup_steps, 0) / left, 1.0)
+        factor = 0.5 * (1 + math.cos(math.pi * done))
+    if step < config.warmup_steps:
+        factor *= (step + 1) / config.warmup_steps
+    return config.lr * factor

@@ -1,0 +1,269 @@
+"""The training loop: any method, any number of players, one rank or many."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from accelerate import Accelerator
+from torch import Tensor
+
+from pairgen.config import check_keys
+from pairgen.errors import PairgenError
+from pairgen.generate.progress import Progress
+from pairgen.methods.base import Method
+from pairgen.methods.draws import Draws
+from pairgen.shards.batch import Batch
+from pairgen.shards.loader import Loader
+from pairgen.training.checkpoint import save_checkpoint
+from pairgen.training.config import TrainConfig
+from pairgen.training.gradients import average_gradients
+from pairgen.training.metrics import Metrics
+from pairgen.training.player import make_player
+
+AUTOCAST = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+MAX_KEYS_TOLD = 8
+FAILED_FILE = "failed_step.json"
+
+
+class Trainer:
+    """Steps a method's players and keeps what a run is made of.
+
+    Args:
+        config: Of the run.
+        method: What is trained.
+        loader: Batches of this rank.
+        folder: Of the run.
+        accelerator: Device and ranks.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        method: Method,
+        loader: Loader,
+        folder: Path,
+        accelerator: Accelerator,
+    ) -> None:
+        self.config, self.method, self.loader, self.folder = config, method, loader, folder
+        self.accelerator = accelerator
+        modules = method.players()
+        check_keys(config.players, list(modules), "the players")
+        self.players = {
+            name: make_player(name, module, config.player(name)) for name, module in modules.items()
+        }
+        half = config.precision == "float16"
+        device = accelerator.device.type
+        self.scalers = {name: torch.amp.GradScaler(device, enabled=half) for name in modules}
+        self.step = 0
+        self.seconds = 0.0
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints lie."""
+        return self.folder / "checkpoints"
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds beside tensors."""
+        return {
+            "loader": self.loader.state(),
+            "seconds": round(self.seconds, 3),
+            "scalers": {name: scaler.state_dict() for name, scaler in self.scalers.items()},
+        }
+
+    def resumed(self, state: Mapping[str, Any]) -> None:
+        """Take over a checkpoint's state; tensors and loader have theirs already."""
+        self.step, self.seconds = state["step"], state["seconds"]
+        for name, scaler in self.scalers.items():
+            scaler.load_state_dict(state["scalers"][name])
+
+    def train(
+        self,
+        stop: Callable[[], bool],
+        on_grid: Callable[[int], None],
+        progress: Progress,
+        metrics: Metrics | None,
+    ) -> None:
+        """Train to the last step, or until asked to stop; leave a checkpoint either way.
+
+        Args:
+            stop: Whether to stop after the present step.
+            on_grid: Called after a step whose pictures are wanted.
+            progress: Told the steps.
+            metrics: Told the figures; None on all ranks but the first.
+
+        Raises:
+            PairgenError: A loss is not finite, or a checkpoint cannot be written.
+            CorruptShardError: A shard is bad.
+        """
+        config = self.config
+        watch = _Watch()
+        batches = _endless(self.loader)
+        saved = self.step
+        while self.step < config.steps and not self._agreed(stop()):
+            with watch.waiting():
+                batch = next(batches).to(self.accelerator.device)
+            figures = self._train_step(self.step, batch)
+            self.step += 1
+            self.seconds += watch.lap()
+            progress.reached(self.step)
+            if metrics and (self.step % config.log_every == 0 or self.step == config.steps):
+                metrics.write(self.step, {**_numbers(figures), **watch.figures(config.batch_size)})
+            if config.grid_every and self.step % config.grid_every == 0:
+                on_grid(self.step)
+            if config.checkpoint_every and self.step % config.checkpoint_every == 0:
+                self.save()
+                saved = self.step
+        if saved != self.step:
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint, on the first rank."""
+        if self.accelerator.is_main_process:
+            save_checkpoint(
+                self.checkpoints,
+                self.step,
+                self.players,
+                self.method.kept(),
+                self.state(),
+                self.config.checkpoints_total_limit,
+            )
+        self.accelerator.wait_for_everyone()
+
+    def _train_step(self, step: int, batch: Batch) -> dict[str, Tensor]:
+        """Step the players of a turn; return figures averaged over ranks and micro-batches."""
+        turn = [self.players[name] for name in self.method.turns(step)]
+        figures: dict[str, Tensor] = {}
+        for player in turn:
+            player.optimizer.zero_grad(set_to_none=True)
+            figures[f"{player.name}/lr"] = torch.tensor(player.set_lr(step, self.config.steps))
+        for part, draws in self._micro_batches(step, batch):
+            with self._autocast():
+                shared = self.method.forward(part, draws)
+            for place, player in enumerate(turn):
+                with self._autocast():
+                    loss, extra = self.method.loss(player.name, shared, part, draws)
+                named = {"loss": loss.detach(), **extra}
+                for name, value in named.items():
+                    key = f"{player.name}/{name}"
+                    share = value.detach().float() / self.config.accumulate
+                    figures[key] = figures[key] + share if key in figures else share
+                scaled = self.scalers[player.name].scale(loss / self.config.accumulate)
+                # Into this player only, whatever else the loss hangs on.
+                scaled.backward(
+                    inputs=list(player.parameters.values()), retain_graph=place < len(turn) - 1
+                )
+        self._check_finite(step, batch, {k: v for k, v in figures.items() if "/loss" in k})
+        for player in turn:
+            figures[f"{player.name}/grad_norm"] = self._step_player(player.name, step, batch)
+        self.method.after_step(step)
+        return self._averaged(figures)
+
+    def _step_player(self, name: str, step: int, batch: Batch) -> Tensor:
+        player, scaler = self.players[name], self.scalers[name]
+        parameters = list(player.parameters.values())
+        average_gradients(parameters)
+        scaler.unscale_(player.optimizer)
+        limit = player.config.clip or float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        if not scaler.is_enabled():
+            # In float16 an overflow is expected now and then, and the scaler leaves it out.
+            self._check_finite(step, batch, {f"{name}/grad_norm": norm})
+        scaler.step(player.optimizer)
+        scaler.update()
+        if player.ema is not None:
+            player.ema.update(player.parameters, step + 1)
+        return norm.detach()
+
+    def _micro_batches(self, step: int, batch: Batch) -> Iterator[tuple[Batch, Draws]]:
+        size = len(batch) // self.config.accumulate
+        first = self.accelerator.process_index * len(batch)
+        for start in range(0, len(batch), size):
+            rows = (first + start, first + start + size)
+            draws = Draws(self.config.seed, step, *rows, self.accelerator.device)
+            yield batch.rows(start, start + size), draws
+
+    def _autocast(self) -> Any:
+        dtype = AUTOCAST.get(self.config.precision)
+        return torch.autocast(self.accelerator.device.type, dtype, enabled=dtype is not None)
+
+    def _check_finite(self, step: int, batch: Batch, figures: Mapping[str, Tensor]) -> None:
+        """Stop, on all ranks, when a figure of any rank is not finite; tell the batch."""
+        bad = [name for name, value in figures.items() if not bool(torch.isfinite(value).all())]
+        if not self._agreed(bool(bad)):
+            return
+        rank = self.accelerator.process_index
+        keys = list(batch.keys)
+        found = {"step": step, "rank": rank, "figures": bad, "sets": batch.sets.tolist()}
+        path = self.folder / (FAILED_FILE if rank == 0 else f"rank{rank}_{FAILED_FILE}")
+        path.write_text(json.dumps({**found, "keys": keys}, indent=2), encoding="utf-8")
+        more = f" and {len(keys) - MAX_KEYS_TOLD} more" if len(keys) > MAX_KEYS_TOLD else ""
+        raise PairgenError(
+            f"{', '.join(bad) or 'A figure of another rank'} is not finite at step {step}, whose "
+            f"batch holds {', '.join(keys[:MAX_KEYS_TOLD])}{more} (all in {path}); the last "
+            "checkpoint stands."
+        )
+
+    def _agreed(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        told = torch.tensor(float(flag), device=self.accelerator.device)
+        dist.all_reduce(told)
+        return bool(told > 0)
+
+    def _averaged(self, figures: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self.accelerator.num_processes == 1:
+            return figures
+        device = self.accelerator.device
+        values = torch.stack([value.float().to(device) for value in figures.values()])
+        dist.all_reduce(values)
+        means = values / self.accelerator.num_processes
+        return dict(zip(figures, means, strict=True))
+
+
+class _Watch:
+    """Tells how long steps take, and which share of it is waiting for data."""
+
+    def __init__(self) -> None:
+        self._last = self._since = time.perf_counter()
+        self._waited = 0.0
+        self._num_steps = 0
+
+    def waiting(self) -> "_Watch":
+        return self
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._waited += time.perf_counter() - self._began
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap."""
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        self._num_steps += 1
+        return seconds
+
+    def figures(self, batch_size: int) -> dict[str, float]:
+        """Return the rate and the share of waiting since the last call."""
+        seconds = max(self._last - self._since, 1e-9)
+        found = {
+            "samples_per_second": round(self._num_steps * batch_size / seconds, 3),
+            "data_wait": round(self._waited / seconds, 5),
+        }
+        self._since, self._waited, self._num_steps = self._last, 0.0, 0
+        return found
+
+
+def _endless(loader: Loader) -> Iterator[Batch]:
+    while True:
+        yield from loader
+
+
+def _numbers(figures: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: float(value) for name, value in figures.items()}
