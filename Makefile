@@ -31,7 +31,7 @@ env: $(STAMP)
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q "$(TORCH)"
-	$(BIN)/python -m pip install -q -e ".[ray,test,dev]"
+	$(BIN)/python -m pip install -q -e ".[ray,train,test,dev]"
 	$(BIN)/python -m pip download -q --no-deps --no-build-isolation --no-binary :all: \
 		-d $(VENV)/oracle "$(ORACLE)" || echo "No $(ORACLE): the parity tests that need it are skipped."
 	touch $(STAMP)

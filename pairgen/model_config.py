@@ -1,7 +1,7 @@
 """What `--model` means: a name under `configs/models/`, a YAML file, a folder, or a hub id."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from pairgen.config import (
 from pairgen.errors import ConfigError
 
 PACKAGE_PREFIX = "package:"
+# In a folder, makes it a model.
+MODEL_FILE = "model.yaml"
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -46,6 +48,7 @@ class ModelConfig:
         options: Passed to the teacher's `describe` and `build`.
         defaults: Default numbers; None for a bare folder or hub id, see `defaults_for`.
         prompts: Name of the packaged prompt set that suits it, without `.txt`.
+        sampling: Options of a run that are others than the usual, as a student's one step.
     """
 
     name: str
@@ -54,6 +57,7 @@ class ModelConfig:
     options: Mapping[str, Any]
     defaults: RunDefaults | None
     prompts: str = "everyday"
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
 def model_names() -> list[str]:
@@ -79,6 +83,9 @@ def find_model(model: str) -> ModelConfig:
         if path.is_file():
             return _read_model(path)
     path = Path(model).expanduser()
+    if (path / MODEL_FILE).is_file():
+        # A run of `pairgen train`: its student, and how it is sampled.
+        return replace(_read_model(path / MODEL_FILE), name=path.resolve().name.lower())
     if path.is_dir():
         return _bare_model(path.resolve().name, str(path.resolve()))
     looks_like_path = model.startswith((".", "/", "~"))
@@ -118,13 +125,15 @@ def _bare_model(name: str, location: str) -> ModelConfig:
 def _read_model(path: Path) -> ModelConfig:
     data = read_yaml(path)
     numbers = field_names(RunDefaults)
-    check_keys(data, ["teacher", "location", "options", "prompts", *numbers], str(path))
+    check_keys(data, ["teacher", "location", "options", "prompts", "sampling", *numbers], str(path))
     missing = [key for key in ("teacher", *numbers) if key not in data]
     if missing:
         raise ConfigError(f"The model config {path} lacks {', '.join(missing)}.")
-    options = data.get("options") or {}
-    if not isinstance(options, dict):
-        raise ConfigError(f"options in {path} must hold `key: value` lines, got {options!r}.")
+    for section in ("options", "sampling"):
+        if not isinstance(data.get(section) or {}, dict):
+            raise ConfigError(
+                f"{section} in {path} must hold `key: value` lines, got {data[section]!r}."
+            )
     defaults = RunDefaults(
         dtype=choice(f"dtype in {path}", data["dtype"], DTYPES),
         batch_size=integer(f"batch_size in {path}", data["batch_size"], 1),
@@ -141,7 +150,8 @@ def _read_model(path: Path) -> ModelConfig:
         name=path.stem,
         teacher=str(data["teacher"]),
         location=location,
-        options=options,
+        options=data.get("options") or {},
         defaults=defaults,
         prompts=choice(f"prompts in {path}", data.get("prompts", "everyday"), prompt_set_names()),
+        sampling=data.get("sampling") or {},
     )

@@ -57,17 +57,19 @@ def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
 def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
     """Fill in what was not given: from the folder's plan, then from the defaults."""
     config = make_ode_config(given)
-    out = config.out or f"data/ode-{find_model(config.model).name}"
+    model = find_model(config.model)
+    config = make_ode_config({**model.sampling, **given})
+    out = config.out or f"data/ode-{model.name}"
     store = open_store(out)
     if not has_plan(store):
-        return config, find_model(config.model), store, None
+        return config, model, store, None
     old = read_plan(store)
     if old.kind != "ode":
         raise ConfigError(f"{out} holds a dataset of kind {old.kind!r}, not 'ode'.")
     if config.prompts and not store.names(layout.RECEIPTS):
         # Nothing was made yet and the inputs are given: the command starts afresh, so that no
         # number of a mistaken first try stays behind.
-        return config, find_model(config.model), store, None
+        return config, model, store, None
     config = make_ode_config({**old.resolved["options"], **given})
     model = find_model(config.model)
     if "revision" not in given and model.location == old.teacher["location"]:

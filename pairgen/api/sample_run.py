@@ -57,6 +57,7 @@ def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
     """Do what `sample` says, and tell what it starts from."""
     config = make_sample_config(given)
     model = find_model(config.model)
+    config = make_sample_config({**model.sampling, **given})
     target = find_target(config.out)
     prompts, plan = _plan_pictures(config, model, target, say)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -11,6 +11,7 @@ from pairgen.cli.ode import ode
 from pairgen.cli.repair import repair
 from pairgen.cli.replay import replay
 from pairgen.cli.sample import sample
+from pairgen.cli.train import train
 from pairgen.cli.verify import verify
 from pairgen.errors import PairgenError
 
@@ -28,7 +29,7 @@ def cli() -> None:
     """  # noqa: D301
 
 
-for command in (ode, degrade, sample, verify, repair, replay, demo):
+for command in (ode, degrade, train, sample, verify, repair, replay, demo):
     cli.add_command(command)
 
 

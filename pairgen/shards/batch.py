@@ -52,6 +52,17 @@ class Batch:
         """Return the tensor of a field."""
         return self.tensors[field]
 
+    def rows(self, start: int, stop: int) -> "Batch":
+        """Return the samples `start` to `stop` as a batch of views."""
+        return Batch(
+            tensors={name: value[start:stop] for name, value in self.tensors.items()},
+            texts={name: value[start:stop] for name, value in self.texts.items()},
+            indices=self.indices[start:stop],
+            sets=self.sets[start:stop],
+            guidance_scale=None if self.guidance_scale is None else self.guidance_scale[start:stop],
+            facts={name: value[start:stop] for name, value in self.facts.items()},
+        )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """Key of each sample in its shard."""

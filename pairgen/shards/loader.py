@@ -23,11 +23,12 @@ from pairgen.shards.mixture import (
     field_specs,
     training_sets,
 )
-from pairgen.shards.order import Order, Places
+from pairgen.shards.order import Order, Places, joined
 from pairgen.shards.shard_pool import CHECKS, LoadedShard, ShardPool
 from pairgen.shards.store import LocalStore
-from pairgen.shards.training_set import OpenSet, open_set
+from pairgen.shards.training_set import OpenSet, guidance_scales, open_set
 from pairgen.shards.where import parse_where
+from pairgen.types import Plan
 
 DEFAULT_CACHE = "~/.cache/pairgen/shards"
 DEVICES = ("cpu", "cuda")
@@ -54,6 +55,9 @@ class Loader:
         rank: Of this process, in [0, world_size).
         world_size: Number of ranks. What does not divide into equal batches for all is left out
             at the end of the epoch, other samples each epoch.
+        num_parts: Parts that the order is cut into, a multiple of `world_size`; None for one a
+            rank. While it stays, and with it the batch over all ranks, the number of ranks may
+            change at any step, and the samples of a step do not.
         where: Condition over columns of the index, such as `guidance_scale == 8`; manual:
             `pairgen.shards.where`.
         facts: Columns of the index to hand out with the batch.
@@ -87,6 +91,7 @@ class Loader:
         window: int = 8,
         rank: int = 0,
         world_size: int = 1,
+        num_parts: int | None = None,
         where: str | None = None,
         facts: Sequence[str] = (),
         guidance_embedding: bool = False,
@@ -101,6 +106,15 @@ class Loader:
         state: Mapping[str, Any] | None = None,
     ) -> None:
         self._rank = integer("rank", rank, 0, integer("world_size", world_size, 1) - 1)
+        num_parts = world_size if num_parts is None else integer("num_parts", num_parts, 1)
+        for name, value, divisor in (
+            ("num_parts", num_parts, world_size),
+            ("batch_size", integer("batch_size", batch_size, 1), max(1, num_parts // world_size)),
+        ):
+            if value % divisor:
+                raise ConfigError(f"{name} must be a multiple of {divisor}, got {value}.")
+        each = num_parts // world_size
+        self._parts = range(self._rank * each, (self._rank + 1) * each)
         self._num_threads = integer("num_threads", num_threads, 1)
         self._num_ahead = integer("num_ahead", num_ahead, 1)
         choice("check", check, CHECKS)
@@ -122,8 +136,8 @@ class Loader:
             weights=tuple(item.weight for item in chosen),
             seed=integer("seed", seed, 0, 2**63 - 1),
             window=integer("window", window, 1),
-            batch_size=integer("batch_size", batch_size, 1),
-            world_size=world_size,
+            batch_size=batch_size // each,
+            num_parts=num_parts,
         )
         self._order.check()
         opened = _open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
@@ -133,13 +147,13 @@ class Loader:
         self._with_guidance = all(GUIDANCE_SCALE in names for names in columns)
         arrays = {name: spec for name, spec in specs.items() if spec}
         pinned = self._device.type == "cuda"
-        self._buffers = Buffers(arrays, self._order.batch_size, pinned)
+        self._buffers = Buffers(arrays, batch_size, pinned)
         start = LoaderState(
             epoch=0,
             step=0,
             seed=self._order.seed,
             batch_size=self._order.batch_size,
-            world_size=self._order.world_size,
+            num_parts=self._order.num_parts,
             window=self._order.window,
             where=where or "",
             sets=tuple(
@@ -159,9 +173,19 @@ class Loader:
         return self._state.epoch
 
     @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Plans of the sets."""
+        return tuple(found.base.plan for found in self._sets)
+
+    @property
+    def guidance_scales(self) -> tuple[float, ...]:
+        """Guidance scales among the samples that are read, rising."""
+        return tuple(sorted(set().union(*(guidance_scales(found) for found in self._sets))))
+
+    @property
     def num_samples(self) -> int:
         """Samples that an epoch gives to all ranks together."""
-        return len(self) * self._order.batch_size * self._order.world_size
+        return len(self) * self._order.batch_size * self._order.num_parts
 
     def state(self) -> dict[str, Any]:
         """Return where the loader stands, as plain JSON: the batch that comes next."""
@@ -170,7 +194,8 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         """Yield the rest of the epoch."""
         epoch, start = self._state.epoch, self._state.step
-        batches = self._read(self._order.batches(epoch, self._rank, start))
+        parts = [self._order.batches(epoch, part, start) for part in self._parts]
+        batches = self._read(map(joined, zip(*parts, strict=True)))
         if self._device.type == "cuda":
             batches = _on_device(batches, self._device)
         with closing(batches):

@@ -8,7 +8,7 @@ from pairgen.errors import ConfigError
 
 VERSION = 1
 # Between epochs a training may go on with other numbers; within one they fix the order.
-CHANGEABLE = ("world_size", "batch_size", "window")
+CHANGEABLE = ("num_parts", "batch_size", "window")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +19,8 @@ class LoaderState:
         epoch: From 0.
         step: The batch that comes next in it.
         seed: Of the order.
-        batch_size: Of each rank.
-        world_size: Number of ranks.
+        batch_size: Of each part of the order.
+        num_parts: Parts that the order is cut into.
         window: Pieces of shards that are mixed.
         where: The condition; empty for none.
         sets: What identifies each set and its shards, with its weight.
@@ -30,7 +30,7 @@ class LoaderState:
     step: int
     seed: int
     batch_size: int
-    world_size: int
+    num_parts: int
     window: int
     where: str
     sets: tuple[Mapping[str, Any], ...]

@@ -3,13 +3,14 @@
 Each set is an endless stream: pass after pass over its shards, each pass in an order of its own. An
 epoch takes `weight * size` samples from where the last one ended, so weight 1 is every sample once,
 2 is twice, and at 0.5 two epochs together are every sample once. The epoch's stretch is cut into
-equal parts, one a rank, wherever the cuts fall: ranks never share a sample, and each reads few
-shards. A rank mixes its part in windows of `window` pieces of shards. Samples of several sets are
-dealt out in a random order with the exact shares. What does not divide by ranks and batches is left
-out at the end of the epoch; other samples each epoch.
+equal parts wherever the cuts fall: parts never share a sample, and each reads few shards. A rank
+reads one part or several, so the number of ranks may change while the parts stay. A part is mixed
+in windows of `window` pieces of shards. Samples of several sets are dealt out in a random order
+with the exact shares. What does not divide by parts and batches is left out at the end of the
+epoch; other samples each epoch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -56,8 +57,8 @@ class Order:
         weights: How often an epoch takes each sample of each set, on average.
         seed: Of the order, in [0, 2^63).
         window: Pieces of shards that are mixed with each other.
-        batch_size: Samples in a batch of one rank.
-        world_size: Number of ranks.
+        batch_size: Samples that each part gives to a batch.
+        num_parts: Parts of an epoch.
     """
 
     counts: tuple[tuple[int, ...], ...]
@@ -65,7 +66,7 @@ class Order:
     seed: int
     window: int
     batch_size: int
-    world_size: int
+    num_parts: int
 
     def epoch_sizes(self) -> list[int]:
         """Return the samples that an epoch takes from each set."""
@@ -73,36 +74,36 @@ class Order:
         pairs = zip(self.weights, self.counts, strict=True)
         return [int(Fraction(str(weight)) * sum(counts)) for weight, counts in pairs]
 
-    def rank_sizes(self) -> list[int]:
-        """Return the samples that each rank takes from each set, before batches are cut."""
-        return [size // self.world_size for size in self.epoch_sizes()]
+    def part_sizes(self) -> list[int]:
+        """Return the samples that each part takes from each set, before batches are cut."""
+        return [size // self.num_parts for size in self.epoch_sizes()]
 
     @property
     def num_batches(self) -> int:
-        """Batches of each rank in an epoch."""
-        return sum(self.rank_sizes()) // self.batch_size
+        """Batches of an epoch."""
+        return sum(self.part_sizes()) // self.batch_size
 
     def check(self) -> None:
         """Raise ConfigError when an epoch gives no batch, or a rank nothing of one of the sets."""
-        for number, (size, count) in enumerate(zip(self.rank_sizes(), self.counts, strict=True)):
+        for number, (size, count) in enumerate(zip(self.part_sizes(), self.counts, strict=True)):
             if size == 0:
                 raise ConfigError(
                     f"An epoch takes nothing of set {number}: {sum(count):,} samples at weight "
-                    f"{self.weights[number]} for {self.world_size} ranks are less than one each."
+                    f"{self.weights[number]} for {self.num_parts} parts are less than one each."
                 )
         if self.num_batches == 0:
             raise ConfigError(
                 f"An epoch has {sum(self.epoch_sizes()):,} samples, fewer than one batch of "
-                f"{self.batch_size} for each of {self.world_size} ranks."
+                f"{self.batch_size} for each of {self.num_parts} parts."
             )
 
-    def batches(self, epoch: int, rank: int, start: int = 0) -> Iterator[Places]:
-        """Yield the batches of one rank in one epoch, from batch `start` on."""
-        labels = self._labels(epoch, rank)
+    def batches(self, epoch: int, part: int, start: int = 0) -> Iterator[Places]:
+        """Yield the batches of one part of one epoch, from batch `start` on."""
+        labels = self._labels(epoch, part)
         before = np.bincount(labels[: start * self.batch_size], minlength=len(self.counts))
         cursors = []
-        for set_index, (size, taken) in enumerate(zip(self.rank_sizes(), before, strict=True)):
-            first = epoch * self.epoch_sizes()[set_index] + rank * size
+        for set_index, (size, taken) in enumerate(zip(self.part_sizes(), before, strict=True)):
+            first = epoch * self.epoch_sizes()[set_index] + part * size
             pieces = stream_pieces(
                 self.counts[set_index], self.seed, set_index, first, first + size
             )
@@ -111,12 +112,27 @@ class Order:
             sets = labels[step * self.batch_size : (step + 1) * self.batch_size]
             yield _places(sets, cursors)
 
-    def _labels(self, epoch: int, rank: int) -> np.ndarray:
-        """Return the set of every sample of a rank's epoch, [N]."""
-        labels = np.repeat(np.arange(len(self.counts), dtype=np.uint16), self.rank_sizes())
+    def _labels(self, epoch: int, part: int) -> np.ndarray:
+        """Return the set of every sample of a part, [N]."""
+        labels = np.repeat(np.arange(len(self.counts), dtype=np.uint16), self.part_sizes())
         if len(self.counts) > 1:
-            generator_for(self.seed, epoch, Stream.SET_ORDER, part=rank).shuffle(labels)
+            generator_for(self.seed, epoch, Stream.SET_ORDER, part=part).shuffle(labels)
         return labels
+
+
+def joined(parts: Sequence[Places]) -> Places:
+    """Return the batches of several parts as one, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    in_use = frozenset().union(*(part.in_use for part in parts))
+    ahead = {place: None for part in parts for place in part.ahead if place not in in_use}
+    return Places(
+        sets=np.concatenate([part.sets for part in parts]),
+        shards=np.concatenate([part.shards for part in parts]),
+        rows=np.concatenate([part.rows for part in parts]),
+        in_use=in_use,
+        ahead=tuple(ahead),
+    )
 
 
 def stream_pieces(
@@ -152,7 +168,7 @@ def stream_pieces(
 
 
 class _Cursor:
-    """Walks through a rank's part of one set, a window at a time."""
+    """Walks through a part of one set, a window at a time."""
 
     def __init__(
         self, pieces: list[Piece], first: int, set_index: int, seed: int, window: int, skip: int

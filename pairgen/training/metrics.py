@@ -36,6 +36,13 @@ class Metrics:
             self._writer.close()
 
 
+def last_figures(folder: Path) -> dict[str, float]:
+    """Return the figures of the last line of a run, without its step."""
+    path = folder / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {k: v for k, v in json.loads(lines[-1]).items() if k != "step"} if lines else {}
+
+
 def _step_of(line: str) -> int:
     """Return a line's step; a line that was cut off belongs to no step that stands."""
     try:

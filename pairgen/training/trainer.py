@@ -13,8 +13,7 @@ from torch import Tensor
 
 from pairgen.config import check_keys
 from pairgen.errors import PairgenError
-from pairgen.generate.progress import Progress
-from pairgen.methods.base import Method
+from pairgen.methods.base import STUDENT, Method
 from pairgen.methods.draws import Draws
 from pairgen.shards.batch import Batch
 from pairgen.shards.loader import Loader
@@ -23,6 +22,7 @@ from pairgen.training.config import TrainConfig
 from pairgen.training.gradients import average_gradients
 from pairgen.training.metrics import Metrics
 from pairgen.training.player import make_player
+from pairgen.training.progress import TrainProgress
 
 AUTOCAST = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 MAX_KEYS_TOLD = 8
@@ -84,7 +84,7 @@ class Trainer:
         self,
         stop: Callable[[], bool],
         on_grid: Callable[[int], None],
-        progress: Progress,
+        progress: TrainProgress,
         metrics: Metrics | None,
     ) -> None:
         """Train to the last step, or until asked to stop; leave a checkpoint either way.
@@ -109,9 +109,12 @@ class Trainer:
             figures = self._train_step(self.step, batch)
             self.step += 1
             self.seconds += watch.lap()
+            if self.step % config.log_every == 0 or self.step == config.steps:
+                told = {**_numbers(figures), **watch.figures(config.batch_size)}
+                progress.tell(told[f"{STUDENT}/loss"], told["data_wait"])
+                if metrics:
+                    metrics.write(self.step, told)
             progress.reached(self.step)
-            if metrics and (self.step % config.log_every == 0 or self.step == config.steps):
-                metrics.write(self.step, {**_numbers(figures), **watch.figures(config.batch_size)})
             if config.grid_every and self.step % config.grid_every == 0:
                 on_grid(self.step)
             if config.checkpoint_every and self.step % config.checkpoint_every == 0:

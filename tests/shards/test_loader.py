@@ -181,8 +181,34 @@ def test_the_world_may_change_between_epochs_only(folder: Path) -> None:
     resumed = load(folder, world_size=2, batch_size=3, window=2, state=loader.state())
     assert (resumed.epoch, len(resumed)) == (1, 10)
     next(iter(loader))
-    with pytest.raises(ConfigError, match=r"world_size can change between epochs only: .* step 1 "):
+    with pytest.raises(ConfigError, match=r"num_parts can change between epochs only: .* step 1 "):
         load(folder, world_size=2, state=loader.state())
+
+
+def test_with_parts_that_stay_the_world_may_change_at_any_step(folder: Path) -> None:
+    one = load(folder, batch_size=12, num_parts=4)
+    whole = keys(one)
+    one = load(folder, batch_size=12, num_parts=4)
+    first = [next(iter(one)).keys]
+    two = [
+        load(folder, batch_size=6, num_parts=4, rank=rank, world_size=2, state=one.state())
+        for rank in range(2)
+    ]
+    halves = [keys(loader) for loader in two]
+    assert first + [a + b for a, b in zip(*halves, strict=True)] == whole
+    with pytest.raises(ConfigError, match="num_parts must be a multiple of 3, got 4"):
+        load(folder, world_size=3, num_parts=4)
+    with pytest.raises(ConfigError, match="batch_size must be a multiple of 2, got 5"):
+        load(folder, batch_size=5, num_parts=2)
+
+
+def test_rows_of_a_batch_are_views(folder: Path) -> None:
+    batch = next(iter(load(folder, fields=["latent.npy", "txt"])))
+    part = batch.rows(1, 3)
+    assert len(part) == 2
+    assert part.keys == batch.keys[1:3]
+    assert part.texts["txt"] == batch.texts["txt"][1:3]
+    assert part["latent.npy"].data_ptr() == batch["latent.npy"][1].data_ptr()
 
 
 @pytest.mark.parametrize(
@@ -343,7 +369,7 @@ def test_a_field_must_have_one_shape(folder: Path, tmp_path: Path) -> None:
         ({"facts": ["guidance"]}, "no column 'guidance' .did you mean 'guidance_scale'"),
         ({"where": "guidance == 8"}, "no column 'guidance' .did you mean 'guidance_scale'"),
         ({"where": "seed == 6"}, "has no sample that fulfils 'seed == 6'"),
-        ({"batch_size": 61}, "60 samples, fewer than one batch of 61 for each of 1 ranks"),
+        ({"batch_size": 61}, "60 samples, fewer than one batch of 61 for each of 1 parts"),
         ({"rank": 2, "world_size": 2}, r"rank must be an integer in 0..1, got 2"),
         ({"check": "md5"}, "check must be one of sha256, size, got 'md5'"),
         ({"device": "meta"}, "device must be one of cpu, cuda, got 'meta'"),

@@ -1,4 +1,4 @@
-"""The order of a training: every sample once, ranks disjoint, and nothing but numbers decides."""
+"""The order of a training: every sample once, parts disjoint, and nothing but numbers decides."""
 
 from collections import Counter
 from itertools import pairwise
@@ -21,14 +21,14 @@ def make_order(**changes) -> Order:
         "seed": 0,
         "window": 3,
         "batch_size": 4,
-        "world_size": 1,
+        "num_parts": 1,
     }
     return Order(**{**fields, **changes})
 
 
-def samples(order: Order, epoch: int = 0, rank: int = 0, start: int = 0) -> list[Sample]:
+def samples(order: Order, epoch: int = 0, part: int = 0, start: int = 0) -> list[Sample]:
     found = []
-    for places in order.batches(epoch, rank, start):
+    for places in order.batches(epoch, part, start):
         assert len(places.sets) == order.batch_size
         columns = (places.sets, places.shards, places.rows)
         found += zip(*(column.tolist() for column in columns), strict=True)
@@ -46,28 +46,28 @@ def test_an_epoch_holds_every_sample_once(seed: int, window: int) -> None:
         assert set(found) == everything
 
 
-@pytest.mark.parametrize("world_size", [1, 2, 3, 8])
+@pytest.mark.parametrize("num_parts", [1, 2, 3, 8])
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
-def test_ranks_get_equal_batches_of_disjoint_samples(world_size: int, batch_size: int) -> None:
-    order = make_order(batch_size=batch_size, world_size=world_size)
-    ranks = [samples(order, epoch=2, rank=rank) for rank in range(world_size)]
-    assert {len(found) for found in ranks} == {order.num_batches * batch_size}
-    union = [sample for found in ranks for sample in found]
+def test_parts_get_equal_batches_of_disjoint_samples(num_parts: int, batch_size: int) -> None:
+    order = make_order(batch_size=batch_size, num_parts=num_parts)
+    parts = [samples(order, epoch=2, part=part) for part in range(num_parts)]
+    assert {len(found) for found in parts} == {order.num_batches * batch_size}
+    union = [sample for found in parts for sample in found]
     assert len(set(union)) == len(union)
-    # Fewer are left out than one batch for every rank.
-    assert 0 <= sum(COUNTS) - len(union) < world_size * batch_size
+    # Fewer are left out than one batch for every part.
+    assert 0 <= sum(COUNTS) - len(union) < num_parts * batch_size
 
 
-def test_one_shard_is_enough_for_many_ranks() -> None:
-    order = make_order(counts=((64,),), world_size=8)
-    union = {sample for rank in range(8) for sample in samples(order, rank=rank)}
+def test_one_shard_is_enough_for_many_parts() -> None:
+    order = make_order(counts=((64,),), num_parts=8)
+    union = {sample for part in range(8) for sample in samples(order, part=part)}
     assert union == {(0, 0, row) for row in range(64)}
 
 
-def test_a_rank_reads_its_share_of_the_shards() -> None:
-    order = make_order(counts=((10,) * 80,), world_size=8)
-    for rank in range(8):
-        assert len({shard for _, shard, _ in samples(order, rank=rank)}) <= 80 / 8 + 1
+def test_a_part_reads_its_share_of_the_shards() -> None:
+    order = make_order(counts=((10,) * 80,), num_parts=8)
+    for part in range(8):
+        assert len({shard for _, shard, _ in samples(order, part=part)}) <= 80 / 8 + 1
 
 
 def test_epochs_seeds_and_windows_differ_and_the_same_numbers_agree() -> None:
@@ -86,15 +86,15 @@ def test_what_is_left_out_differs_between_epochs() -> None:
     assert len(set(left_out)) > 1
 
 
-@pytest.mark.parametrize("world_size", [1, 2])
-def test_any_batch_can_be_the_first(world_size: int) -> None:
+@pytest.mark.parametrize("num_parts", [1, 2])
+def test_any_batch_can_be_the_first(num_parts: int) -> None:
     order = make_order(
-        counts=(COUNTS, (7, 7, 7)), weights=(1.5, 0.7), world_size=world_size, batch_size=3
+        counts=(COUNTS, (7, 7, 7)), weights=(1.5, 0.7), num_parts=num_parts, batch_size=3
     )
-    for rank in range(world_size):
-        whole = samples(order, epoch=3, rank=rank)
+    for part in range(num_parts):
+        whole = samples(order, epoch=3, part=part)
         for start in range(order.num_batches + 1):
-            assert samples(order, 3, rank, start) == whole[start * 3 :]
+            assert samples(order, 3, part, start) == whole[start * 3 :]
 
 
 def test_a_window_mixes_its_shards_and_no_others() -> None:
@@ -173,10 +173,10 @@ def test_rows_of_a_window_are_a_fair_shuffle() -> None:
 
 def test_an_epoch_without_a_batch_is_refused() -> None:
     with pytest.raises(ConfigError, match="41 samples, fewer than one batch of 30 for each of 2"):
-        make_order(batch_size=30, world_size=2).check()
+        make_order(batch_size=30, num_parts=2).check()
 
 
 def test_a_set_that_an_epoch_never_takes_is_refused() -> None:
-    order = make_order(counts=(COUNTS, (3, 2)), weights=(1.0, 0.3), world_size=2)
-    with pytest.raises(ConfigError, match=r"nothing of set 1: 5 samples at weight 0.3 for 2 ranks"):
+    order = make_order(counts=(COUNTS, (3, 2)), weights=(1.0, 0.3), num_parts=2)
+    with pytest.raises(ConfigError, match=r"nothing of set 1: 5 samples at weight 0.3 for 2 parts"):
         order.check()

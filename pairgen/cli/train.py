@@ -1,0 +1,71 @@
+"""`pairgen train`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pairgen.cli.options import config_options, given
+from pairgen.config import merge_config
+
+EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("method")
+@click.option("--data", multiple=True, default=None, metavar="DIR|URL", help="Dataset; repeatable.")
+@click.option("--model", metavar="NAME|PATH|HUB_ID", help="Start. [the teacher of the data]")
+@click.option("--out", metavar="RUN", help="Folder of the run. [runs/METHOD-MODEL]")
+@click.option("--steps", type=int, metavar="N", help="Training steps. [10,000]")
+@click.option(
+    "--batch-size",
+    type=int,
+    metavar="B",
+    help="Samples of a step, over all processes and micro-batches. [the method's]",
+)
+@click.option("--accumulate", type=int, metavar="N", help="Micro-batches of a process. [1]")
+@click.option(
+    "--precision", metavar="float32|bfloat16|float16", help="Of the computation. [float32]"
+)
+@click.option("--lr", type=float, metavar="LR", help="Learning rate. [the method's]")
+@click.option("--lora-rank", type=int, metavar="R", help="Train adapters of this rank. [0: all]")
+@click.option("--seed", type=int, metavar="S", help="Seed of order and draws. [0]")
+@click.option("--where", metavar="EXPR", help="Only samples with, such as 'guidance_scale == 8'.")
+@click.option(
+    "--guidance-embedding",
+    is_flag=True,
+    default=None,
+    help="Tell the student the guidance scale of each sample.",
+)
+@click.option("--checkpoint-every", type=int, metavar="N", help="Steps. [1,000; 0: at the end]")
+@click.option("--grid-every", type=int, metavar="N", help="Steps. [1,000; 0: at the end]")
+@click.option("--skip-bad", is_flag=True, default=None, help="Leave out bad shards; log each.")
+@click.option("--resume", is_flag=True, default=None, help="Continue from the last checkpoint.")
+@config_options
+def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
+    """Train a student by METHOD on datasets that pairgen made.
+
+    METHOD: regression, or the dotted name of your own module. `--set name=value` sets any option of
+    the run, of the method, or as `player.name=value` of one player. Under `torchrun` or
+    `accelerate launch` every process takes its part of each step.
+
+    \b
+    Examples:
+        pairgen train regression --data pairs --out student --steps 2000
+        pairgen train regression --data pairs --set distance=perceptual --lora-rank 16
+        torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
+    """  # noqa: D301
+    options["data"] = options["data"] or None
+    merged = merge_config("train", config, overrides) | given(options) | {"method": method}
+    from pairgen.api.train_run import run_train
+
+    def say(message: str) -> None:
+        click.echo(message, err=True)
+
+    result = run_train(merged, say)
+    if result.interrupted:
+        click.echo(f"Stopped after step {result.step:,}. Continue with --resume.")
+        sys.exit(EXIT_INTERRUPTED)
+    click.echo(f"{result.step:,} steps: {result.folder}")
+    click.echo(f"Next: pairgen sample --model {result.folder}")

@@ -1,0 +1,134 @@
+"""What a finished run leaves: the student in diffusers layout, and a card that tells of it."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from pairgen import plugins
+from pairgen.methods.base import Student
+from pairgen.model_config import MODEL_FILE
+from pairgen.training.player import Player
+
+STUDENT_FOLDER, LORA_FOLDER = "student", "lora"
+
+
+def export_student(
+    folder: Path, student: Student, player: Player, teacher: Mapping[str, Any], told: bool
+) -> None:
+    """Write the student, its average where it has one, and the file that makes it a model.
+
+    With adapters these are written too, and the student has them merged into its weights.
+
+    Args:
+        folder: Of the run.
+        student: Of the method; its network is changed where it has adapters.
+        player: That trained it.
+        teacher: `module`, `location` and `options` of what it started from.
+        told: Whether it is told the guidance scale.
+    """
+    target, partial = folder / STUDENT_FOLDER, folder / f".{STUDENT_FOLDER}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    network: Any = student.denoiser.network
+    with player.averaged():
+        if player.config.lora_rank:
+            _save_lora(network, folder / LORA_FOLDER)
+            network.fuse_lora()
+            network.unload_lora()
+        plugins.call(
+            "teachers",
+            teacher["module"],
+            "save_student",
+            denoiser=student.denoiser,
+            folder=partial,
+            location=teacher["location"],
+            **teacher["options"],
+        )
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+    model = {
+        "teacher": teacher["module"],
+        "location": STUDENT_FOLDER,
+        "dtype": "float32",
+        "batch_size": 16,
+        "samples_per_shard": 1024,
+        "sampling": {**student.sampling, **({} if told else {"cfg": 1})},
+    }
+    (folder / MODEL_FILE).write_text(yaml.safe_dump(model, sort_keys=False), encoding="utf-8")
+
+
+def _save_lora(network: Any, folder: Path) -> None:
+    """Write the adapters as diffusers' `load_lora_weights` reads them."""
+    from diffusers import StableDiffusionPipeline
+    from peft.utils import get_peft_model_state_dict
+
+    layers = {
+        name: tensor.detach().to(torch.float32).cpu().contiguous()
+        for name, tensor in get_peft_model_state_dict(network).items()
+    }
+    StableDiffusionPipeline.save_lora_weights(str(folder), unet_lora_layers=layers)
+
+
+def render_card(facts: Mapping[str, Any]) -> str:
+    """Return the run's README: recipe, data, figures, cost.
+
+    Args:
+        facts: `method`, `model`, `config`, `data` (a list of what identifies each set), `figures`
+            (the last line of metrics), `ledger`.
+    """
+    data = "\n".join(
+        f"| {each['url']} | {each['num_samples']:,} | `{each['fingerprint'][:16]}` | "
+        f"{each['made']} |"
+        for each in facts["data"]
+    )
+    figures = "\n".join(f"| {name} | {value:.6g} |" for name, value in facts["figures"].items())
+    ledger = "\n".join(f"| {name} | {value} |" for name, value in facts["ledger"].items())
+    recipe = yaml.safe_dump(dict(facts["config"]), sort_keys=False, allow_unicode=True)
+    front = {
+        "library_name": "diffusers",
+        "tags": ["pairgen", "distillation", facts["method"]],
+        "base_model": facts["model"],
+    }
+    return f"""---
+{yaml.safe_dump(front, sort_keys=False)}---
+
+# {facts["method"]} student of {facts["model"]}
+
+A student that makes a picture in {facts["num_evaluations"]} evaluation of its network, trained by
+pairgen. `pairgen sample --model .` in this folder shows it; `student/` is a folder for diffusers:
+
+```python
+from diffusers import StableDiffusionPipeline
+
+pipeline = StableDiffusionPipeline.from_pretrained("student", safety_checker=None)
+picture = pipeline(
+    "a prompt", num_inference_steps=1, guidance_scale={facts["guidance_scale"]:g}
+).images[0]
+```
+
+## Data
+
+| set | samples | fingerprint | made by |
+|---|---|---|---|
+{data}
+
+## Figures of the last step that was logged
+
+| figure | value |
+|---|---|
+{figures}
+
+## Cost
+
+| what | how much |
+|---|---|
+{ledger}
+
+## Recipe
+
+```yaml
+{recipe}```
+"""

@@ -1,0 +1,29 @@
+"""How a training tells how far it is."""
+
+import io
+
+from pairgen.generate.progress import Progress
+
+
+class TrainProgress(Progress):
+    """Counts steps, and tells the loss and the share of time that waits for data.
+
+    Args:
+        num_steps: Of the run.
+        num_before: Steps that stand.
+        quiet: Say nothing, as all ranks but the first.
+    """
+
+    def __init__(self, num_steps: int, num_before: int, quiet: bool) -> None:
+        super().__init__(
+            num_steps, num_before, unit="steps", stream=io.StringIO() if quiet else None
+        )
+        self.told = ""
+
+    def line(self) -> str:
+        """Return the one-line state."""
+        return super().line() + self.told
+
+    def tell(self, loss: float, data_wait: float) -> None:
+        """Take over the newest figures."""
+        self.told = f", loss {loss:.4g}, data wait {100 * data_wait:.1f} %"

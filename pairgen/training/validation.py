@@ -1,0 +1,128 @@
+"""Pictures of fixed prompts and noises: the teacher's, and beside them what the student makes."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from pairgen.generate.decode import decode_pictures
+from pairgen.generate.sample import make_pictures
+from pairgen.methods.base import Student
+from pairgen.seeding import noise_for
+from pairgen.shards.slots import slot_at
+from pairgen.teachers.base import Teacher
+from pairgen.types import Plan
+
+# Added to the set's seed: other noises than those that are trained on.
+SEED_STEP = 1
+MARGIN = 2
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What is shown in every grid of a run.
+
+    Attributes:
+        prompts: N texts.
+        guidance_scales: [N] float32.
+        noises: [N, C, H, W] float32.
+        pictures: The teacher's, [N, H', W', 3] uint8.
+    """
+
+    prompts: tuple[str, ...]
+    guidance_scales: np.ndarray
+    noises: np.ndarray
+    pictures: np.ndarray
+
+
+def prepare_validation(
+    plan: Plan, prompts: Sequence[str], guidance_scales: Sequence[float], device: torch.device
+) -> Validation:
+    """Let the teacher of a dataset make the first prompts' pictures from noises of their own.
+
+    Args:
+        plan: Of the dataset.
+        prompts: Its first prompts.
+        guidance_scales: At which each is made.
+        device: Where the teacher runs.
+
+    Raises:
+        PairgenError: The teacher cannot be loaded, or made a picture that is not finite.
+    """
+    num = len(prompts) * len(guidance_scales)
+    shown = replace(
+        plan,
+        seed=(plan.seed + SEED_STEP) % 2**63,
+        num_samples=num,
+        samples_per_shard=num,
+        source={**plan.source, "num_inputs": len(prompts)},
+        recipe={**plan.recipe, "guidance_scales": list(guidance_scales), "trajectory": []},
+    )
+    pictures = np.concatenate([part.pictures for part in make_pictures(shown, prompts, device)])
+    slots = [slot_at(shown, index) for index in range(num)]
+    shape = tuple(plan.members["latent.npy"]["shape"])
+    dtype = plan.recipe["stored_dtype"]
+    return Validation(
+        prompts=tuple(prompts[slot.prompt_index] for slot in slots),
+        guidance_scales=np.array([slot.guidance_scale for slot in slots], np.float32),
+        noises=np.stack(
+            [noise_for(shown.seed, slot.pair_index, shape, dtype) for slot in slots]
+        ).astype(np.float32),
+        pictures=pictures,
+    )
+
+
+def save_validation(validation: Validation, path: Path) -> None:
+    """Keep it, so that a continued run shows the same."""
+    prompts = np.frombuffer(json.dumps(validation.prompts).encode(), np.uint8)
+    arrays = {name: getattr(validation, name) for name in ("guidance_scales", "noises", "pictures")}
+    with path.open("wb") as file:
+        np.savez(file, prompts=prompts, **arrays)
+
+
+def load_validation(path: Path) -> Validation:
+    """Read what `save_validation` kept."""
+    with np.load(path, allow_pickle=False) as found:
+        arrays = {name: found[name] for name in ("guidance_scales", "noises", "pictures")}
+        return Validation(tuple(json.loads(found["prompts"].tobytes())), **arrays)
+
+
+@torch.no_grad()
+def student_pictures(
+    student: Student, teacher: Teacher, validation: Validation, told: bool, batch_size: int = 16
+) -> np.ndarray:
+    """Return what the student makes of the same prompts and noises, [N, H', W', 3] uint8.
+
+    Args:
+        student: Of the method.
+        teacher: For conditioning and decoding.
+        validation: Prompts and noises.
+        told: Whether the student is told the guidance scale.
+        batch_size: Of the network.
+    """
+    device = teacher.device
+    latents = []
+    for start in range(0, len(validation.noises), batch_size):
+        rows = slice(start, start + batch_size)
+        scales = torch.from_numpy(validation.guidance_scales[rows]).to(device)
+        latents.append(
+            student.generate(
+                torch.from_numpy(validation.noises[rows]).to(device),
+                teacher.encode_prompts(validation.prompts[rows]),
+                scales if told else None,
+            )
+        )
+    return decode_pictures(teacher, torch.cat(latents).float().cpu().numpy())
+
+
+def write_grid(rows: Sequence[np.ndarray], path: Path) -> None:
+    """Write rows of pictures, each [N, H, W, 3] uint8, one below the other."""
+    pad = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
+    padded = [np.pad(row, pad, constant_values=255) for row in rows]
+    lines = [np.concatenate(list(row), axis=1) for row in padded]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(lines, axis=0)).save(path)
