@@ -10,6 +10,9 @@ A teacher is a file here (or a module of your own) that defines
 made on a machine without a GPU; `prompt_counter` loads only the tokenizer, for refusing long
 prompts before any slot is numbered. A file in `configs/models/` names the module, its location, its
 options and the defaults of a run. The contract tests find a new member by themselves.
+
+A teacher that knows classes says so with `Description.labels`: its prompts are labels, others are
+refused before any slot is numbered, and samples carry the class as `cls`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +22,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from pairgen.labels import ClassLabels
 from pairgen.sampling.parameterization import Schedule
 
 
@@ -28,7 +32,7 @@ class Conditioning:
 
     Attributes:
         tensors: Name to tensor, [N, ...] each. Stable Diffusion: `txt_emb` [N, L, D]; SDXL also
-            `pooled_emb` [N, P].
+            `pooled_emb` [N, P]. Teachers with classes: `class_labels` [N] int64.
     """
 
     tensors: Mapping[str, Tensor]
@@ -65,6 +69,8 @@ class Description:
         schedule: alpha and sigma over time.
         latent_shape: [C, H, W] of noise and latent.
         embedding_shapes: Member name (without `.npy`) to shape, of what `--store-embeddings` keeps.
+        labels: The classes that prompts name; None where prompts are texts.
+        guidable: Whether there is anything for guidance to lead away from.
     """
 
     identity: Mapping[str, Any]
@@ -72,6 +78,8 @@ class Description:
     schedule: Schedule
     latent_shape: tuple[int, int, int]
     embedding_shapes: Mapping[str, tuple[int, ...]]
+    labels: ClassLabels | None = None
+    guidable: bool = True
 
 
 class Teacher(Protocol):
@@ -82,7 +90,8 @@ class Teacher(Protocol):
         latent_shape: [C, H, W].
         device: Where the tensors live.
         max_prompt_tokens: Longer prompts are cut, as the teacher's own pipeline does.
-        negative: Conditioning of the negative prompt, one row.
+        negative: Conditioning of the negative prompt, one row; perhaps none where
+            `Description.guidable` is false.
     """
 
     schedule: Schedule

@@ -15,15 +15,13 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from pairgen.sampling.guidance import guided
-from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.teachers._pretrained.files import fetch_weights
+from pairgen.teachers._pretrained.networks import convert, load_network
+from pairgen.teachers._pretrained.predict import predict_guided
 from pairgen.teachers._pretrained.stable_diffusion import (
     UNET_WEIGHTS,
     VAE_WEIGHTS,
     Layout,
-    convert,
-    load_network,
     load_tokenizer,
     read_layout,
 )
@@ -182,21 +180,14 @@ class LatentDiffusion:
         tensors = {"txt_emb": torch.cat(hidden, dim=-1)}
         return Conditioning(tensors if pooled is None else tensors | {"pooled_emb": pooled})
 
-    @torch.no_grad()
     def predict(
         self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Predict (x0, eps) at x_t, see `Teacher.predict`."""
-        alpha, sigma = (_column(value.float()) for value in self.schedule.alpha_sigma(t))
-        t = t.float()
-        if guidance is None:
-            output = self._forward(x, t, conditioning)
-        else:
-            both = Conditioning.cat([self.negative.expand(len(x)), conditioning])
-            output = self._forward(torch.cat([x, x]), torch.cat([t, t]), both)
-            negative, prompted = output.chunk(2)
-            output = guided(negative, prompted, _column(guidance))
-        return to_x0_eps(self._layout.prediction, output, x, alpha, sigma)
+        prediction, negative = self._layout.prediction, self.negative
+        return predict_guided(
+            self._forward, self.schedule, prediction, negative, x, t, conditioning, guidance
+        )
 
     @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
@@ -255,7 +246,3 @@ class LatentDiffusion:
         return load_network(AutoencoderKL, files[VAE_WEIGHTS], self._variant, torch.float32).to(
             self.device
         )
-
-
-def _column(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)

@@ -13,7 +13,9 @@ from pairgen.teachers.base import Conditioning, Description
 from pairgen.types import canonical_json
 
 # Fixtures with the weights of the members that need some.
-FOLDERS = {"latent_diffusion": "sdxl_folder"}
+FOLDERS = {"latent_diffusion": "sdxl_folder", "pixel_unet": "pixel_folder"}
+# Without it that member cannot be guided.
+OPTIONS = {"pixel_unet": {"null_label": 3}}
 PROMPTS = ("a red heart", "a blue book", "a cat")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -34,7 +36,7 @@ def location(name: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def description(name: str, location: str) -> Description:
-    return plugins.load("teachers", name).describe(location=location)
+    return plugins.load("teachers", name).describe(location=location, **OPTIONS.get(name, {}))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,7 @@ def teacher(name: str, location: str) -> Any:
         device=torch.device("cpu"),
         dtype=torch.float32,
         negative_prompt="",
+        **OPTIONS.get(name, {}),
     )
 
 
@@ -61,7 +64,7 @@ def test_its_options_have_defaults(name):
 
 
 def test_its_identity_is_plain_data_and_stays(name, location, description):
-    again = plugins.load("teachers", name).describe(location=location)
+    again = plugins.load("teachers", name).describe(location=location, **OPTIONS.get(name, {}))
     text = canonical_json(dict(description.identity))
     assert canonical_json(dict(again.identity)) == text
     assert json.loads(text) == description.identity
@@ -89,10 +92,12 @@ def test_it_encodes_a_row_for_each_prompt_and_one_for_the_negative(teacher):
         assert not torch.equal(tensor[0], tensor[1])
 
 
-def test_it_counts_tokens_beyond_its_limit(teacher):
+def test_it_counts_tokens_beyond_its_limit(teacher, description):
     counts = teacher.count_tokens(["a red heart", "a red heart " * 100, ""])
     assert all(isinstance(count, int) for count in counts)
-    assert counts[0] <= teacher.max_prompt_tokens < counts[1]
+    assert counts[0] <= teacher.max_prompt_tokens
+    # A label is read whole.
+    assert (counts[1] > teacher.max_prompt_tokens) == (description.labels is None)
 
 
 def test_its_prompt_counter_counts_the_same_without_weights(name, location, teacher):
