@@ -27,7 +27,7 @@ ABOUT = {
     "txt": "the prompt",
     "json": "facts, the same keys in every sample",
     "noise.npy": "the noise x_T, exactly what the teacher consumed",
-    "latent.npy": "the teacher's x_0: a latent scaled by the VAE's factor, or pixels in [-1, 1]",
+    "latent.npy": "the teacher's latent x_0: scaled by the VAE's factor, or pixels in [-1, 1]",
     "cls": "number of the class that the label in `txt` means",
     "path.npy": "states of the trajectory at the stored times, noise first",
     "txt_emb.npy": "prompt embedding",
