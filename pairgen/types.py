@@ -67,7 +67,7 @@ class Plan:
             empty): `module` and `identity` are identity; `name`,
             `location` and `options` say how this machine finds it.
         recipe: How a sample is made: solver, times, guidances ...
-        members: Extension to {dtype, shape} of every member of every sample.
+        members: Extension to {dtype, shape} of every member of every sample; of `cls` the classes.
         execution: How the bits come about: batch_size, dtype, cpu_threads, compile. Not identity;
             every receipt records its own.
         resolved: What follows from the rest, written down for readers: the times really visited.

@@ -34,3 +34,16 @@ def sd21_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sdxl_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small random SDXL: two text encoders, latents [4, 8, 8]. Do not change it."""
     return true_classes.write_sdxl(tmp_path_factory.mktemp("models") / "sdxl")
+
+
+@pytest.fixture(scope="session")
+def pixel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random pixel-space model: three named classes, null class 3. Do not change it."""
+    folder = tmp_path_factory.mktemp("models") / "pixels"
+    return true_classes.write_pixels(folder, ("a red heart", "a blue book", "a cat"))
+
+
+@pytest.fixture(scope="session")
+def unconditional_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random pixel-space model without classes. Do not change it."""
+    return true_classes.write_pixels(tmp_path_factory.mktemp("models") / "unconditional")

@@ -20,6 +20,7 @@ VOCABULARY = (
     "config",
     "plugins",
     "model_config",
+    "labels",
     "basicsr_shim",
 )
 LAYERS = (

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, PNDMScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DDPMScheduler,
+    PNDMScheduler,
+    UNet2DConditionModel,
+    UNet2DModel,
+)
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -66,6 +73,49 @@ def write_sdxl(folder: Path) -> Path:
     DDIMScheduler(**SCHEDULE, clip_sample=False).save_pretrained(folder / "scheduler")
     extra = {"force_zeros_for_empty_prompt": True}
     _write_index(folder, "StableDiffusionXLPipeline", ("", "_2"), extra)
+    return folder
+
+
+def write_pixels(
+    folder: Path,
+    names: Sequence[str] = (),
+    *,
+    channels: int = 3,
+    prediction: str = "epsilon",
+    null_class: bool = True,
+) -> Path:
+    """Write a DDPMPipeline whose pictures are [channels, 8, 8].
+
+    Args:
+        folder: Where to write it.
+        names: Of its classes, for `id2label`; empty for an unconditional model.
+        channels: 1 or 3.
+        prediction: What the network predicts.
+        null_class: Whether there is one class more than names, the last.
+    """
+    torch.manual_seed(32)
+    UNet2DModel(
+        sample_size=8,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=(16, 32),
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        attention_head_dim=8,
+        norm_num_groups=8,
+        num_class_embeds=len(names) + null_class if names else None,
+    ).save_pretrained(folder / "unet")
+    # The betas of Ho et al. 2020, as DDPM's models for CIFAR-10 have them.
+    DDPMScheduler(prediction_type=prediction).save_pretrained(folder / "scheduler")
+    index: dict[str, object] = {
+        "_class_name": "DDPMPipeline",
+        "unet": ["diffusers", "UNet2DModel"],
+        "scheduler": ["diffusers", "DDPMScheduler"],
+    }
+    if names:
+        index["id2label"] = {str(number): name for number, name in enumerate(names)}
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
     return folder
 
 

@@ -15,13 +15,9 @@ from pairgen.api.dataset_run import (
     spooled_input,
 )
 from pairgen.errors import ConfigError
+from pairgen.generate.conditioning import refuse_prompts, teacher_options
 from pairgen.generate.ode_config import OdeConfig, make_ode_config
-from pairgen.generate.plan import (
-    make_ode_plan,
-    prompt_source,
-    refuse_long_prompts,
-    teacher_options,
-)
+from pairgen.generate.plan import make_ode_plan, prompt_source
 from pairgen.generate.run import check_executor
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.shards import layout
@@ -96,7 +92,7 @@ def _read_prompts_and_write_plan(
     # A plan for one prompt finds whatever is wrong with the other options before any reading.
     make_ode_plan(config, model, description, {"sha256": "", "num_inputs": 1})
     entries = read_prompts(path, config.column)
-    refuse = refuse_long_prompts(config, model) if config.long_prompts == "reject" else None
+    refuse = refuse_prompts(config, model, description)
     with spooled_input(store, "prompts.arrow") as spooled:
         summary = collect_prompts(entries, spooled, refuse)
         plan = make_ode_plan(config, model, description, prompt_source(path.name, summary))

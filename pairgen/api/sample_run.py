@@ -13,7 +13,8 @@ import torch
 from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
 from pairgen.errors import ConfigError
-from pairgen.generate.plan import make_ode_plan, prompt_source, teacher_options
+from pairgen.generate.conditioning import refuse_prompts, teacher_options
+from pairgen.generate.plan import make_ode_plan, prompt_source
 from pairgen.generate.progress import Progress
 from pairgen.generate.sample import collect_batches, make_pictures, run_facts
 from pairgen.generate.sample_config import SampleConfig, make_sample_config
@@ -94,15 +95,17 @@ def _plan_pictures(
         path = packaged_prompts(model)
         say(f"No prompts given: using the packaged set {path}")
         values = (str(path),)
+    dataset = config.ode_config(num_prompts=1)
+    description: Description = plugins.call(
+        "teachers", model.teacher, "describe", **teacher_options(dataset, model)
+    )
+    refuse = refuse_prompts(dataset, model, description)
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         collected = Path(folder) / "prompts.arrow"
-        summary = collect_prompts(read_prompt_values(values, config.column), collected)
+        summary = collect_prompts(read_prompt_values(values, config.column), collected, refuse)
         prompts = open_prompts(collected).to_pylist()
     options = config.ode_config(len(prompts))
     check_num_pictures(target, options.num_samples)
-    description: Description = plugins.call(
-        "teachers", model.teacher, "describe", **teacher_options(options, model)
-    )
     plan = make_ode_plan(options, model, description, prompt_source("", summary))
     say(
         f"{plan.num_samples:,} pictures: prompts {len(prompts):,} x noises "

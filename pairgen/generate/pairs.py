@@ -35,12 +35,14 @@ class Encoded:
         rows: Prompt to its row.
         truncated: Prompts that are longer than the teacher reads.
         stored: Member to array [N, ...] for the embeddings that are kept; empty when none are.
+        classes: Label to its class as digits, of a teacher with classes; else empty.
     """
 
     conditioning: Conditioning
     rows: Mapping[str, int]
     truncated: frozenset[str]
     stored: Mapping[str, np.ndarray]
+    classes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,12 @@ def encode_distinct(
 ) -> Encoded:
     """Encode each distinct prompt once, in batches of one fixed shape.
 
-    The last batch is padded with empty prompts: equal shapes mean equal kernels, so equal bits.
+    The last batch is padded with its last prompt: equal shapes mean equal kernels, so equal bits.
     """
     parts = []
     for first in range(0, len(texts), batch_size):
         part = list(texts[first : first + batch_size])
-        padded = part + [""] * (batch_size - len(part))
+        padded = part + part[-1:] * (batch_size - len(part))
         parts.append(teacher.encode_prompts(padded)[: len(part)])
     conditioning = Conditioning.cat(parts)
     counts = teacher.count_tokens(texts)
@@ -118,11 +120,14 @@ def encode_distinct(
     if keep_embeddings:
         for name, tensor in conditioning.tensors.items():
             stored[f"{name}.npy"] = tensor.to(torch.float16).cpu().numpy()
+    labels = conditioning.tensors.get("class_labels")
+    classes = {} if labels is None else dict(zip(texts, map(str, labels.tolist()), strict=True))
     return Encoded(
         conditioning=conditioning,
         rows={text: row for row, text in enumerate(texts)},
         truncated=frozenset(too_long),
         stored=stored,
+        classes=classes,
     )
 
 
@@ -246,6 +251,8 @@ def _to_sample(
         fields["noise.npy"] = noise
     if path is not None:
         fields["path.npy"] = path
+    if "cls" in plan.members:
+        fields["cls"] = encoded.classes[text]
     for member, array in encoded.stored.items():
         fields[member] = array[encoded.rows[text]]
     facts = {

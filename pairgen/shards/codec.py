@@ -34,7 +34,7 @@ def encode_facts(facts: Facts) -> bytes:
 
 
 def decode_member(extension: str, data: bytes | memoryview) -> Any:
-    """Return a member's content: array, facts, text, or the bytes of any other extension.
+    """Return a member's content: array, facts, class, text, or the bytes of any other extension.
 
     Raises:
         ValueError: The bytes are not what the extension says.
@@ -43,9 +43,23 @@ def decode_member(extension: str, data: bytes | memoryview) -> Any:
         return decode_array(data)
     if extension.endswith("json"):
         return json.loads(bytes(data))
+    if extension == "cls":
+        return decode_class(data)
     if extension.endswith("txt"):
         return bytes(data).decode("utf-8")
     return bytes(data)
+
+
+def decode_class(data: bytes | memoryview) -> int:
+    """Return the class of a `cls` member: digits and nothing else.
+
+    Raises:
+        ValueError: The bytes are something else.
+    """
+    digits = bytes(data)
+    if not re.fullmatch(rb"0|[1-9][0-9]{0,17}", digits):
+        raise ValueError("not the digits of a class")
+    return int(digits)
 
 
 def decode_array(data: bytes | memoryview) -> np.ndarray:

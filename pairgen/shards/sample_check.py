@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.errors import ConfigError
+from pairgen.labels import ClassLabels
 from pairgen.shards.planned import Planned
 from pairgen.shards.reader import StoredSample
 from pairgen.shards.report import Tally
@@ -29,6 +31,8 @@ class SampleCheck:
             for extension, spec in plan.members.items()
             if extension.rpartition(".")[2] in PICTURES
         }
+        classes = plan.members.get("cls")
+        self._labels = None if classes is None else ClassLabels.from_dict(classes)
         self._types: dict[str, type] = {}
 
     def check(self, stored: StoredSample, planned: Planned, tally: Tally) -> Sample:
@@ -68,6 +72,9 @@ class SampleCheck:
         if planned.text is not None and text is not None and text != planned.text:
             subject = "txt is not that of its input"
             tally.add("prompt", subject, stored.key, f"{_short(text)}, not {_short(planned.text)}")
+        if self._labels is not None and "cls" in fields:
+            label = text if planned.text is None else planned.text
+            _check_class(self._labels, label, fields["cls"], stored.key, tally)
         return Sample(index=planned.index, fields=fields, facts=facts)
 
     def _is_planned_array(self, extension: str, array: np.ndarray, key: str, tally: Tally) -> bool:
@@ -122,6 +129,21 @@ class SampleCheck:
                 subject = f"json {name} is not the slot's"
                 tally.add("facts", subject, key, f"{_short(fact)}, not {_short(facts[name])}")
         return value
+
+
+def _check_class(
+    labels: ClassLabels, label: str | None, stored: int, key: str, tally: Tally
+) -> None:
+    """Check that a sample's class is that of its label; a missing label is told elsewhere."""
+    if label is None:
+        return
+    try:
+        expected = labels.class_of(label)
+    except ConfigError as error:
+        tally.add("class", "txt is no class label", key, str(error))
+        return
+    if stored != expected:
+        tally.add("class", "cls is not the class of its label", key, f"{stored}, not {expected}")
 
 
 def is_finite(array: np.ndarray) -> bool:

@@ -19,6 +19,9 @@ prompts before any slot is numbered. The last two are for pictures of latents th
 `build_decoder` loads only what `decode` needs, and decodes to the same bits as the whole teacher. A
 file in `configs/models/` names the module, its location, its options and the defaults of a run. The
 contract tests find a new member by themselves.
+
+A teacher that knows classes says so with `Description.labels`: its prompts are labels, others are
+refused before any slot is numbered, and samples carry the class as `cls`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +31,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from pairgen.labels import ClassLabels
 from pairgen.sampling.parameterization import Prediction, Schedule
 
 
@@ -37,7 +41,7 @@ class Conditioning:
 
     Attributes:
         tensors: Name to tensor, [N, ...] each. Stable Diffusion: `txt_emb` [N, L, D]; SDXL also
-            `pooled_emb` [N, P].
+            `pooled_emb` [N, P]. Teachers with classes: `class_labels` [N] int64.
     """
 
     tensors: Mapping[str, Tensor]
@@ -74,6 +78,8 @@ class Description:
         schedule: alpha and sigma over time.
         latent_shape: [C, H, W] of noise and latent.
         embedding_shapes: Member name (without `.npy`) to shape, of what `--store-embeddings` keeps.
+        labels: The classes that prompts name; None where prompts are texts.
+        guidable: Whether there is anything for guidance to lead away from.
     """
 
     identity: Mapping[str, Any]
@@ -81,6 +87,8 @@ class Description:
     schedule: Schedule
     latent_shape: tuple[int, int, int]
     embedding_shapes: Mapping[str, tuple[int, ...]]
+    labels: ClassLabels | None = None
+    guidable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +166,8 @@ class Teacher(Decoder, Protocol):
         schedule: alpha and sigma over time.
         latent_shape: [C, H, W].
         max_prompt_tokens: Longer prompts are cut, as the teacher's own pipeline does.
-        negative: Conditioning of the negative prompt, one row.
+        negative: Conditioning of the negative prompt, one row; perhaps none where
+            `Description.guidable` is false.
     """
 
     schedule: Schedule

@@ -16,19 +16,18 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from pairgen.sampling.guidance import guided
-from pairgen.sampling.parameterization import to_x0_eps
+from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import export_pipeline
 from pairgen.teachers._pretrained.files import fetch_weights
+from pairgen.teachers._pretrained.networks import convert, load_network
+from pairgen.teachers._pretrained.predict import predict_guided
 from pairgen.teachers._pretrained.stable_diffusion import (
     UNET_WEIGHTS,
     Layout,
-    convert,
-    load_network,
     load_tokenizer,
     read_layout,
 )
-from pairgen.teachers._pretrained.unet import Denoiser, load_denoiser, time_ids, unet_output
+from pairgen.teachers._pretrained.unet import load_denoiser, time_ids, unet_output
 from pairgen.teachers._pretrained.vae import Vae, vae_identity
 from pairgen.teachers.base import Conditioning, DecoderDescription, Description
 
@@ -268,21 +267,19 @@ class LatentDiffusion:
         tensors = {"txt_emb": torch.cat(hidden, dim=-1)}
         return Conditioning(tensors if pooled is None else tensors | {"pooled_emb": pooled})
 
-    @torch.no_grad()
     def predict(
         self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Predict (x0, eps) at x_t, see `Teacher.predict`."""
-        alpha, sigma = (_column(value.float()) for value in self.schedule.alpha_sigma(t))
-        t = t.float()
-        if guidance is None or self._layout.guidance_dim:
-            output = self._forward(x, t, conditioning, guidance)
+        if self._layout.guidance_dim:
+            # The network is told the scale, in one evaluation.
+            forward, guidance = partial(self._forward, guidance=guidance), None
         else:
-            both = Conditioning.cat([self.negative.expand(len(x)), conditioning])
-            output = self._forward(torch.cat([x, x]), torch.cat([t, t]), both)
-            negative, prompted = output.chunk(2)
-            output = guided(negative, prompted, _column(guidance))
-        return to_x0_eps(self._layout.prediction, output, x, alpha, sigma)
+            forward = partial(self._forward, guidance=None)
+        prediction, negative = self._layout.prediction, self.negative
+        return predict_guided(
+            forward, self.schedule, prediction, negative, x, t, conditioning, guidance
+        )
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return the pictures of latents, see `Decoder.decode`."""
@@ -309,11 +306,13 @@ class LatentDiffusion:
         self._unet.compile(dynamic=False)
 
     def _forward(
-        self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None = None
+        self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
     ) -> Tensor:
         """Return the UNet's own output in float32, [B, C, H, W]."""
         dim = self._layout.guidance_dim
-        return unet_output(self._unet, x, t, conditioning, self._time_ids, dim, guidance)
+        return unet_output(
+            self._unet, x, t, conditioning, guidance, time_ids=self._time_ids, guidance_dim=dim
+        )
 
     def _encode_negative(self) -> Conditioning:
         # Two rows, one kept: a row alone takes other kernels (matrix times vector), whose last
@@ -327,7 +326,3 @@ class LatentDiffusion:
     def _vae(self) -> Vae:
         """The VAE, loaded when first asked for."""
         return Vae(self._layout.snapshot, self._variant, self.device)
-
-
-def _column(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)

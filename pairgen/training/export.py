@@ -14,6 +14,8 @@ from pairgen.model_config import MODEL_FILE
 from pairgen.training.player import Player
 
 STUDENT_FOLDER, LORA_FOLDER = "student", "lora"
+# Options that say which weights of a teacher are meant; the student has its own.
+OF_WEIGHTS = ("revision", "variant")
 
 
 def export_student(
@@ -52,6 +54,7 @@ def export_student(
     model = {
         "teacher": teacher["module"],
         "location": STUDENT_FOLDER,
+        "options": {k: v for k, v in teacher["options"].items() if k not in OF_WEIGHTS},
         "dtype": "float32",
         "batch_size": 16,
         "samples_per_shard": 1024,

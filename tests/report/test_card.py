@@ -48,8 +48,8 @@ def test_the_card_says_what_the_set_is(tmp_path: Path) -> None:
         "| failed samples | 1 |",
         "| rejected prompts | 1 |",
         "| blank lines skipped | 2 |",
-        "| `latent.npy` | the teacher's latent x_0, scaled by the VAE's factor "
-        "| float16 | [4, 8, 8] |",
+        "| `latent.npy` | the teacher's latent x_0: scaled by the VAE's factor, or pixels "
+        "in [-1, 1] | float16 | [4, 8, 8] |",
         "| device | cpu x86_64 |",
         "| versions | pairgen 0.1.0, torch 2.6.0 |",
     ):

@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from pairgen import plugins
+from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.teachers.base import Conditioning, Description
 from pairgen.types import canonical_json
 
 # Fixtures with the weights of the members that need some.
-FOLDERS = {"latent_diffusion": "sdxl_folder"}
+FOLDERS = {"latent_diffusion": "sdxl_folder", "pixel_unet": "pixel_folder"}
+# Without it that member cannot be guided.
+OPTIONS = {"pixel_unet": {"null_label": 3}}
 PROMPTS = ("a red heart", "a blue book", "a cat")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -34,7 +37,7 @@ def location(name: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def description(name: str, location: str) -> Description:
-    return plugins.load("teachers", name).describe(location=location)
+    return plugins.load("teachers", name).describe(location=location, **OPTIONS.get(name, {}))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,7 @@ def teacher(name: str, location: str) -> Any:
         device=torch.device("cpu"),
         dtype=torch.float32,
         negative_prompt="",
+        **OPTIONS.get(name, {}),
     )
 
 
@@ -61,7 +65,7 @@ def test_its_options_have_defaults(name):
 
 
 def test_its_identity_is_plain_data_and_stays(name, location, description):
-    again = plugins.load("teachers", name).describe(location=location)
+    again = plugins.load("teachers", name).describe(location=location, **OPTIONS.get(name, {}))
     text = canonical_json(dict(description.identity))
     assert canonical_json(dict(again.identity)) == text
     assert json.loads(text) == description.identity
@@ -89,10 +93,12 @@ def test_it_encodes_a_row_for_each_prompt_and_one_for_the_negative(teacher):
         assert not torch.equal(tensor[0], tensor[1])
 
 
-def test_it_counts_tokens_beyond_its_limit(teacher):
+def test_it_counts_tokens_beyond_its_limit(teacher, description):
     counts = teacher.count_tokens(["a red heart", "a red heart " * 100, ""])
     assert all(isinstance(count, int) for count in counts)
-    assert counts[0] <= teacher.max_prompt_tokens < counts[1]
+    assert counts[0] <= teacher.max_prompt_tokens
+    # A label is read whole.
+    assert (counts[1] > teacher.max_prompt_tokens) == (description.labels is None)
 
 
 def test_its_prompt_counter_counts_the_same_without_weights(name, location, teacher):
@@ -162,12 +168,64 @@ def test_it_answers_in_float32_whatever_its_dtype(teacher):
 
 
 def test_its_decoder_alone_makes_the_same_pictures_of_the_described_size(name, location, teacher):
-    description = plugins.call("teachers", name, "describe_decoder", location=location)
+    options = {"location": location, **OPTIONS.get(name, {})}
+    description = plugins.call("teachers", name, "describe_decoder", **options)
     assert json.loads(canonical_json(dict(description.identity))) == description.identity
-    decoder = plugins.call(
-        "teachers", name, "build_decoder", location=location, device=torch.device("cpu")
-    )
+    decoder = plugins.call("teachers", name, "build_decoder", device=torch.device("cpu"), **options)
     latent, _ = state(teacher, 1)
     pictures = decoder.decode(latent)
     assert torch.equal(pictures, teacher.decode(latent))
     assert tuple(pictures.shape[2:]) == description.size_px
+
+
+def test_its_network_can_be_trained_and_saved_as_a_student(name, location, teacher, tmp_path):
+    if not hasattr(plugins.load("teachers", name), "build_denoiser"):
+        pytest.skip("no student starts from it")
+    options = {"location": location, **OPTIONS.get(name, {})}
+    cpu = torch.device("cpu")
+    denoiser = plugins.call("teachers", name, "build_denoiser", device=cpu, **options)
+    x, t = state(teacher)
+    conditioning = teacher.encode_prompts(PROMPTS)
+    output = denoiser(x, t, conditioning)
+    alpha, sigma = (v.float().view(-1, 1, 1, 1) for v in denoiser.schedule.alpha_sigma(t))
+    x0, _ = to_x0_eps(denoiser.prediction, output, x, alpha, sigma)
+    expected, _ = teacher.predict(x, t, conditioning, None)
+    # With gradients attention takes another kernel; at t = 900 x0 magnifies its last digits.
+    torch.testing.assert_close(x0, expected, rtol=1e-4, atol=1e-4)
+    output.square().mean().backward()
+    gradients = [each.grad for each in denoiser.network.parameters()]
+    assert sum(gradient is not None for gradient in gradients) > 0.8 * len(gradients)
+    with torch.no_grad():
+        denoiser.network.conv_out.bias += 1
+    folder = tmp_path / "student"
+    plugins.call("teachers", name, "save_student", denoiser=denoiser, folder=folder, **options)
+    student = plugins.build(
+        "teachers",
+        name,
+        device=cpu,
+        dtype=torch.float32,
+        negative_prompt="",
+        **{**options, "location": str(folder)},
+    )
+    trained = denoiser(x, t, conditioning).detach()
+    expected, _ = to_x0_eps(denoiser.prediction, trained, x, alpha, sigma)
+    found, _ = student.predict(x, t, conditioning, None)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_it_encodes_prompts_without_its_network(name, location, teacher):
+    if not hasattr(plugins.load("teachers", name), "build_denoiser"):
+        pytest.skip("no student starts from it")
+    alone = plugins.build(
+        "teachers",
+        name,
+        location=location,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        negative_prompt="",
+        with_network=False,
+        **OPTIONS.get(name, {}),
+    )
+    expected = teacher.encode_prompts(PROMPTS).tensors
+    for key, tensor in alone.encode_prompts(PROMPTS).tensors.items():
+        assert torch.equal(tensor, expected[key])

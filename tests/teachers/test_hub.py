@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from pairgen.errors import TeacherLoadError
-from pairgen.teachers import latent_diffusion
+from pairgen.teachers import latent_diffusion, pixel_unet
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CPU = torch.device("cpu")
@@ -134,6 +134,27 @@ def test_what_was_fetched_once_is_quiet_the_next_time(hub, capfd):
     build("someone/small", COMMIT)
     assert capfd.readouterr() == ("", "")
     assert len(hub.fetched) == num_fetched
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_pixel_space_model_is_fetched_in_both_layouts(hub, unconditional_folder, tmp_path, flat):
+    hub.folder = unconditional_folder
+    if flat:
+        hub.folder = Path(shutil.copytree(unconditional_folder / "unet", tmp_path / "flat"))
+        shutil.copytree(unconditional_folder / "scheduler", hub.folder, dirs_exist_ok=True)
+        shutil.copy(unconditional_folder / "model_index.json", hub.folder)
+    identity = pixel_unet.describe(location="someone/small").identity
+    assert identity["commit"] == COMMIT
+    assert all(name.endswith(".json") for name in hub.fetched)
+    options = {"device": CPU, "dtype": torch.float32, "negative_prompt": ""}
+    teacher = pixel_unet.build(location="someone/small", revision=COMMIT, **options)
+    local = pixel_unet.build(location=str(unconditional_folder), **options)
+    x, t = torch.ones(1, 3, 8, 8), torch.tensor([500.0], dtype=torch.float64)
+    ours, theirs = (
+        each.predict(x, t, each.encode_prompts([""]), None)[0] for each in (teacher, local)
+    )
+    assert torch.equal(ours, theirs)
+    assert len(hub.fetched) == 4
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from diffusers import DDIMScheduler
 
-from pairgen.teachers._pretrained.files import fetch_weights, quiet, read_json
+from pairgen.teachers._pretrained.denoiser import Denoiser
+from pairgen.teachers._pretrained.files import Snapshot, fetch_weights, quiet, read_json
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, Layout
-from pairgen.teachers._pretrained.unet import Denoiser
 
 # Files of a teacher's folders that are not weights.
 SMALL_FILES = ("*.json", "*.txt")
@@ -31,18 +33,28 @@ def export_pipeline(layout: Layout, variant: str, denoiser: Denoiser, folder: Pa
         for pattern in SMALL_FILES:
             for file in sorted((source / part).glob(pattern)):
                 _copy(file, folder / part / file.name)
-    index = read_json(layout.snapshot, "model_index.json")
-    index["scheduler"] = ["diffusers", "DDIMScheduler"]
-    index["unet"] = ["diffusers", "UNet2DConditionModel"]
+    index = read_json(layout.snapshot, "model_index.json") | {
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+    }
+    save_one_step(folder, layout.snapshot, "scheduler/scheduler_config.json", index, denoiser)
+
+
+def save_one_step(
+    folder: Path, snapshot: Snapshot, scheduler: str, index: Mapping[str, Any], denoiser: Denoiser
+) -> None:
+    """Write network, scheduler and index of a student that goes from noise to x0 in one step.
+
+    Args:
+        folder: Where they go.
+        snapshot: Of the teacher.
+        scheduler: Its scheduler's config inside the snapshot; the schedule is the teacher's, begun
+            at its noisiest time and ended at x0 itself.
+        index: What `model_index.json` says.
+        denoiser: The student.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "model_index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
-    with quiet():
-        denoiser.network.save_pretrained(folder / "unet", safe_serialization=True)
-        _one_step_scheduler(layout).save_pretrained(folder / "scheduler")
-
-
-def _one_step_scheduler(layout: Layout) -> DDIMScheduler:
-    """Return the teacher's schedule, begun at its noisiest time and ended at x0 itself."""
-    config = read_json(layout.snapshot, "scheduler/scheduler_config.json")
     changes = {
         "timestep_spacing": "trailing",
         "set_alpha_to_one": True,
@@ -50,8 +62,10 @@ def _one_step_scheduler(layout: Layout) -> DDIMScheduler:
         "thresholding": False,
         "steps_offset": 0,
     }
-    scheduler: DDIMScheduler = DDIMScheduler.from_config({**config, **changes})
-    return scheduler
+    with quiet():
+        denoiser.network.save_pretrained(folder / "unet", safe_serialization=True)
+        config = {**read_json(snapshot, scheduler), **changes}
+        DDIMScheduler.from_config(config).save_pretrained(folder / "scheduler")
 
 
 def _tower_folders(ending: str) -> tuple[str, str]:

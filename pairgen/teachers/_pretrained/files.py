@@ -113,6 +113,24 @@ def hash_files(folder: Path, files: Sequence[Path]) -> str:
     return whole.hexdigest()
 
 
+def weights_identity(
+    snapshot: Snapshot, stems: Sequence[str], variant: str, configs: Sequence[Path]
+) -> dict[str, str]:
+    """Return what tells two versions of a model apart: the commit, or a hash of a local folder.
+
+    Args:
+        snapshot: From `find_snapshot`.
+        stems: Of the weights that a sample depends on, see `fetch_weights`.
+        variant: Of the weight files.
+        configs: The other files that a sample depends on.
+    """
+    if snapshot.commit:
+        return {"hub_id": snapshot.location, "commit": snapshot.commit, "variant": variant}
+    weights = fetch_weights(snapshot, stems, variant)
+    files = [path for paths in weights.values() for path in paths]
+    return {"weights_sha256": hash_files(snapshot.folder, [*files, *configs])}
+
+
 def read_json(snapshot: Snapshot, name: str) -> dict[str, Any]:
     """Read a JSON object of a snapshot.
 

@@ -1,33 +1,29 @@
-"""What the configs of a Stable Diffusion folder say, and how its networks are loaded."""
+"""What the configs of a Stable Diffusion folder say, and how its tokenizers are loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import torch
-from diffusers import DDIMScheduler, ModelMixin
-from safetensors import SafetensorError
 from transformers import CLIPTextConfig, CLIPTokenizer
 
 from pairgen.errors import TeacherLoadError
 from pairgen.sampling.parameterization import DiscreteSchedule, Prediction
 from pairgen.teachers._pretrained.files import (
     Snapshot,
-    fetch_weights,
     find_snapshot,
-    hash_files,
     quiet,
     read_json,
+    weights_identity,
 )
+from pairgen.teachers._pretrained.schedule import SCHEDULER_CONFIG, read_schedule
 from pairgen.teachers.base import Description
 
 # Pipeline class to the endings of its text encoders' folders.
 TEXT_ENCODERS = {"StableDiffusionPipeline": ("",), "StableDiffusionXLPipeline": ("", "_2")}
-PREDICTIONS = ("epsilon", "v_prediction", "sample")
 CONFIG_FILES = (
     "model_index.json",
-    "scheduler/scheduler_config.json",
+    SCHEDULER_CONFIG,
     "tokenizer*/*.json",
     "tokenizer*/*.txt",
     "text_encoder*/config.json",
@@ -91,12 +87,9 @@ class Layout:
             # Neither stands in a file that is hashed.
             identity["size_px"] = list(self.size_px)
             identity["force_zeros_for_empty_prompt"] = self.zero_negative
-        if self.snapshot.commit:
-            identity["hub_id"] = self.snapshot.location
-            identity["commit"] = self.snapshot.commit
-            identity["variant"] = variant
-        else:
-            identity["weights_sha256"] = self._weights_sha256(variant)
+        identity |= weights_identity(
+            self.snapshot, self.weight_stems, variant, self._config_files()
+        )
         return Description(
             identity=identity,
             location=self.snapshot.location,
@@ -105,17 +98,15 @@ class Layout:
             embedding_shapes=self.embedding_shapes,
         )
 
-    def _weights_sha256(self, variant: str) -> str:
-        """Hash all files that define a latent: not the VAE, and not `model_index.json`."""
+    def _config_files(self) -> list[Path]:
+        """Return the files beside the weights that define a latent: not `model_index.json`."""
         folder = self.snapshot.folder
-        weights = fetch_weights(self.snapshot, self.weight_stems, variant)
-        files = [path for paths in weights.values() for path in paths]
-        files += [folder / "scheduler/scheduler_config.json", folder / "unet/config.json"]
+        files = [folder / SCHEDULER_CONFIG, folder / "unet/config.json"]
         for ending in self.text_encoders:
             files.append(folder / f"text_encoder{ending}/config.json")
             files += (folder / f"tokenizer{ending}").glob("*.json")
             files += (folder / f"tokenizer{ending}").glob("*.txt")
-        return hash_files(folder, files)
+        return files
 
 
 def read_layout(location: str, revision: str) -> Layout:
@@ -131,7 +122,7 @@ def read_layout(location: str, revision: str) -> Layout:
     if pipeline not in TEXT_ENCODERS:
         raise TeacherLoadError(
             f"{location} is a {pipeline}; the teacher latent_diffusion runs "
-            f"{' and '.join(TEXT_ENCODERS)}."
+            f"{' and '.join(TEXT_ENCODERS)}; a config, --model NAME.yaml, names another teacher."
         )
     unet = read_json(snapshot, "unet/config.json")
     if unet["in_channels"] != unet["out_channels"]:
@@ -139,7 +130,7 @@ def read_layout(location: str, revision: str) -> Layout:
             f"{location} is not a text-to-image teacher: its UNet takes {unet['in_channels']} "
             f"channels and gives {unet['out_channels']}, as those made for inpainting do."
         )
-    schedule, prediction = _read_schedule(snapshot)
+    schedule, prediction = read_schedule(snapshot)
     size = unet["sample_size"]
     height, width = (size, size) if isinstance(size, int) else size
     vae = read_json(snapshot, "vae/config.json")
@@ -170,37 +161,6 @@ def _embedding_shapes(snapshot: Snapshot, endings: tuple[str, ...]) -> dict[str,
     return {"txt_emb": (min(lengths), sum(widths)), **shapes}
 
 
-def _read_schedule(snapshot: Snapshot) -> tuple[DiscreteSchedule, Prediction]:
-    config = read_json(snapshot, "scheduler/scheduler_config.json")
-    where = snapshot.location
-    if "beta_schedule" not in config and "trained_betas" not in config:
-        raise TeacherLoadError(
-            f"{where} has no discrete schedule: its {config.get('_class_name')} knows no betas."
-        )
-    try:
-        with quiet():
-            # Whatever the class: all schedulers of the family make their alphas alike.
-            scheduler = DDIMScheduler.from_config(config)
-        schedule = DiscreteSchedule(scheduler.alphas_cumprod)
-    except NotImplementedError:
-        raise TeacherLoadError(
-            f"{where} has the unknown beta_schedule {config['beta_schedule']!r}."
-        ) from None
-    except ValueError:
-        zero_snr = config.get("rescale_betas_zero_snr", False)
-        why = " because of rescale_betas_zero_snr" if zero_snr else ""
-        raise TeacherLoadError(
-            f"{where} has a schedule whose alphas leave (0, 1){why}: at alpha = 0 the state says "
-            "nothing about the data, so an ODE cannot start there."
-        ) from None
-    prediction = scheduler.config.prediction_type
-    if prediction not in PREDICTIONS:
-        raise TeacherLoadError(
-            f"{where} predicts {prediction!r}; known are {', '.join(PREDICTIONS)}."
-        )
-    return schedule, cast(Prediction, prediction)
-
-
 def load_tokenizer(layout: Layout, ending: str) -> Any:
     """Load the tokenizer of one of `layout.text_encoders`.
 
@@ -218,48 +178,3 @@ def load_tokenizer(layout: Layout, ending: str) -> Any:
     except Exception as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise TeacherLoadError(f"The tokenizer in {folder} cannot be loaded: {reason}.") from None
-
-
-def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dtype) -> Any:
-    """Load a network on the CPU, ready for inference.
-
-    Args:
-        network: Its class, of diffusers or transformers.
-        files: Its weights, from `fetch_weights`; the config stands beside them.
-        variant: Of the files.
-        dtype: Of the result.
-
-    Raises:
-        TeacherLoadError: The weights are broken, incomplete, or of another network.
-    """
-    folder = files[0].parent
-    # A UNet must not be in memory twice; text encoders are small and converted below, whatever
-    # their library calls the option.
-    options = {"torch_dtype": dtype} if issubclass(network, ModelMixin) else {}
-    try:
-        with quiet():
-            loaded, info = network.from_pretrained(
-                str(folder),
-                use_safetensors=True,
-                local_files_only=True,
-                variant=variant or None,
-                output_loading_info=True,
-                **options,
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise TeacherLoadError(f"The weights in {folder} cannot be loaded: {reason}.") from None
-    # The libraries would fill what is missing with random numbers.
-    if missing := sorted(info["missing_keys"]):
-        raise TeacherLoadError(
-            f"The weights in {folder} are incomplete: {len(missing)} tensors are missing, "
-            f"{missing[0]} among them."
-        )
-    return convert(loaded, dtype).eval().requires_grad_(False)
-
-
-def convert(network: Any, dtype: torch.dtype) -> Any:
-    """Convert a network in place."""
-    # diffusers warns at every conversion, even of a network without any float32 part to keep.
-    with quiet():
-        return network.to(dtype)

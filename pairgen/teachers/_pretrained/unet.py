@@ -1,15 +1,17 @@
 """Stable Diffusion's UNet: how it is called, and how it is made ready to be trained."""
 
+from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from pairgen.sampling.guidance import guidance_embedding
+from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.files import fetch_weights, quiet
-from pairgen.teachers._pretrained.stable_diffusion import UNET_WEIGHTS, Layout, load_network
+from pairgen.teachers._pretrained.networks import load_network
+from pairgen.teachers._pretrained.stable_diffusion import UNET_WEIGHTS, Layout
 from pairgen.teachers.base import Conditioning
 
 # Of latent consistency models, whose pipelines read it from the config.
@@ -27,9 +29,10 @@ def unet_output(
     x: Tensor,
     t: Tensor,
     conditioning: Conditioning,
+    guidance_scale: Tensor | None,
+    *,
     time_ids: Tensor,
     guidance_dim: int,
-    guidance_scale: Tensor | None,
 ) -> Tensor:
     """Return the UNet's own output in float32, [B, C, H, W].
 
@@ -38,16 +41,16 @@ def unet_output(
         x: State, [B, C, H, W].
         t: Times, [B] float32.
         conditioning: Of the prompts, B rows.
+        guidance_scale: [B], for a UNet that is told; None is 1.
         time_ids: [1, 6], in the network's dtype; only SDXL reads it.
         guidance_dim: Width of its guidance embedding; 0 for none.
-        guidance_scale: [B], for a UNet that has one; None is 1.
     """
     tensors = conditioning.tensors
     added = condition = None
     if "pooled_emb" in tensors:
         added = {
             "text_embeds": tensors["pooled_emb"],
-            "time_ids": time_ids.expand(len(x), -1),
+            "time_ids": time_ids.to(x.device).expand(len(x), -1),
         }
     if guidance_dim:
         scale = x.new_ones(len(x)) if guidance_scale is None else guidance_scale
@@ -63,43 +66,6 @@ def unet_output(
     return output.float()
 
 
-class Denoiser(torch.nn.Module):
-    """A UNet in float32 that gradients flow through, see `pairgen.teachers.base.Denoiser`."""
-
-    def __init__(self, network: Any, layout: Layout, guidance_dim: int) -> None:
-        super().__init__()
-        self.network = network
-        self.prediction = layout.prediction
-        self.schedule = layout.schedule
-        self.latent_shape = layout.latent_shape
-        self.guidance_dim = guidance_dim
-        self.register_buffer("time_ids", time_ids(layout).float(), persistent=False)
-
-    def forward(
-        self,
-        x: Tensor,
-        t: Tensor,
-        conditioning: Conditioning,
-        guidance_scale: Tensor | None = None,
-    ) -> Tensor:
-        """Return the UNet's own output, [B, C, H, W] float32."""
-        ids: Any = self.time_ids
-        return unet_output(
-            self.network, x, t.float(), conditioning, ids, self.guidance_dim, guidance_scale
-        )
-
-
-class Float32Conv2d(torch.nn.Conv2d):
-    """A convolution that stays in float32 under mixed precision."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """Convolve without autocast."""
-        with torch.autocast(input.device.type, enabled=False):
-            return F.conv2d(
-                input.float(), self.weight.float(), self.bias, self.stride, self.padding
-            )
-
-
 def load_denoiser(layout: Layout, variant: str, with_guidance: bool) -> Denoiser:
     """Load the UNet of a folder to be trained.
 
@@ -112,9 +78,14 @@ def load_denoiser(layout: Layout, variant: str, with_guidance: bool) -> Denoiser
     if with_guidance and not dim:
         dim = GUIDANCE_DIM
         network = _with_guidance(network, dim)
-    # Its output is divided by alpha, which at the first time is small: an error there grows by it.
-    network.conv_out.__class__ = Float32Conv2d
-    return Denoiser(network.requires_grad_(True), layout, dim)
+    return Denoiser(
+        network,
+        partial(unet_output, time_ids=time_ids(layout).float(), guidance_dim=dim),
+        prediction=layout.prediction,
+        schedule=layout.schedule,
+        latent_shape=layout.latent_shape,
+        guidance_dim=dim,
+    )
 
 
 def _with_guidance(network: Any, dim: int) -> Any:

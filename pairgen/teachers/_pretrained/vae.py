@@ -7,7 +7,8 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from pairgen.teachers._pretrained.files import Snapshot, fetch_weights, hash_files
-from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, load_network
+from pairgen.teachers._pretrained.networks import load_network
+from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS
 
 
 class Vae:

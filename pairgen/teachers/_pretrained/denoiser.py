@@ -1,0 +1,66 @@
+"""A pretrained network in float32 that gradients flow through."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pairgen.sampling.parameterization import Prediction, Schedule
+from pairgen.teachers.base import Conditioning
+
+# Network, x [B, C, H, W], t [B] float32, conditioning, guidance scales to its output.
+Output = Callable[[Any, Tensor, Tensor, Conditioning, Tensor | None], Tensor]
+
+
+class Denoiser(torch.nn.Module):
+    """A network to be trained, see `pairgen.teachers.base.Denoiser`.
+
+    Args:
+        network: A diffusers model with a last layer `conv_out`.
+        output: How it is called.
+        prediction: What it predicts.
+        schedule: alpha and sigma over time.
+        latent_shape: [C, H, W].
+        guidance_dim: Width of its guidance embedding; 0 for none.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        output: Output,
+        *,
+        prediction: Prediction,
+        schedule: Schedule,
+        latent_shape: tuple[int, int, int],
+        guidance_dim: int,
+    ) -> None:
+        super().__init__()
+        # x0 is what it gives over alpha, which at the first time is small: errors grow by that.
+        network.conv_out.__class__ = Float32Conv2d
+        self.network = network.requires_grad_(True)
+        self.prediction, self.schedule = prediction, schedule
+        self.latent_shape, self.guidance_dim = latent_shape, guidance_dim
+        self._output = output
+
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        conditioning: Conditioning,
+        guidance_scale: Tensor | None = None,
+    ) -> Tensor:
+        """Return the network's own output, [B, C, H, W] float32."""
+        return self._output(self.network, x, t.float(), conditioning, guidance_scale)
+
+
+class Float32Conv2d(torch.nn.Conv2d):
+    """A convolution that stays in float32 under mixed precision."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        """Convolve without autocast."""
+        with torch.autocast(input.device.type, enabled=False):
+            return F.conv2d(
+                input.float(), self.weight.float(), self.bias, self.stride, self.padding
+            )

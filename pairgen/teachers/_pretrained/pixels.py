@@ -1,0 +1,196 @@
+"""What the configs of a pixel-space folder say: a UNet2DModel, its scheduler, its classes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pairgen.config import integer, text
+from pairgen.errors import ConfigError, TeacherLoadError
+from pairgen.labels import ClassLabels
+from pairgen.sampling.parameterization import DiscreteSchedule, Prediction
+from pairgen.teachers._pretrained.files import (
+    Snapshot,
+    find_snapshot,
+    read_json,
+    weights_identity,
+)
+from pairgen.teachers._pretrained.schedule import read_schedule
+from pairgen.teachers.base import Description
+
+PIPELINES = ("DDPMPipeline", "DDIMPipeline")
+CONFIG_FILES = (
+    "model_index.json",
+    "unet/config.json",
+    "scheduler/scheduler_config.json",
+    # Early repositories hold the network itself and its scheduler beside the index.
+    "config.json",
+    "scheduler_config.json",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What the configs of a folder say.
+
+    Attributes:
+        snapshot: Where the files are.
+        unet: Folder of the UNet inside the snapshot with a slash, or empty for the snapshot itself.
+        scheduler: The same of the scheduler.
+        prediction: What the UNet predicts.
+        schedule: alpha and sigma over time.
+        image_shape: [C, H, W], C = 1 or 3.
+        labels: The classes; None of an unconditional UNet.
+        null_label: The class that stands for no class; None where there is none.
+    """
+
+    snapshot: Snapshot
+    unet: str
+    scheduler: str
+    prediction: Prediction
+    schedule: DiscreteSchedule
+    image_shape: tuple[int, int, int]
+    labels: ClassLabels | None
+    null_label: int | None
+
+    @property
+    def weights(self) -> str:
+        """The weights of the UNet, for `fetch_weights`."""
+        return f"{self.unet}diffusion_pytorch_model"
+
+    def describe(self, variant: str) -> Description:
+        """Return what a plan needs; of a local folder the weights are hashed."""
+        names = (f"{self.unet}config.json", f"{self.scheduler}scheduler_config.json")
+        configs = [self.snapshot.folder / name for name in names]
+        identity: dict[str, Any] = {
+            "prediction": self.prediction,
+            "num_train_steps": self.schedule.num_train_steps,
+            "conditioning": "class labels" if self.labels else "none, prompts are ignored",
+            **weights_identity(self.snapshot, [self.weights], variant, configs),
+        }
+        if self.null_label is not None:
+            identity["null_label"] = self.null_label
+        return Description(
+            identity=identity,
+            location=self.snapshot.location,
+            schedule=self.schedule,
+            latent_shape=self.image_shape,
+            embedding_shapes={},
+            labels=self.labels,
+            guidable=self.null_label is not None,
+        )
+
+
+def read_layout(
+    location: str, revision: str, labels: Sequence[str], null_label: int | None
+) -> Layout:
+    """Read the configs of a folder or hub id.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        revision: Branch, tag or commit of a hub id.
+        labels: Names of the classes; empty for those of `id2label` in `model_index.json`.
+        null_label: The class that stands for no class; None where there is none.
+
+    Raises:
+        TeacherLoadError: It cannot be found, or is no pixel-space model that this file knows.
+        ConfigError: The labels do not fit the model, or a revision is given for a local folder.
+    """
+    snapshot = find_snapshot(location, revision, CONFIG_FILES)
+    index = read_json(snapshot, "model_index.json")
+    if index.get("_class_name") not in PIPELINES:
+        raise TeacherLoadError(
+            f"{location} is a {index.get('_class_name')}; the teacher pixel_unet runs "
+            f"{' and '.join(PIPELINES)}."
+        )
+    unet_folder, scheduler_folder = (
+        f"{part}/" if (snapshot.folder / part).is_dir() else "" for part in ("unet", "scheduler")
+    )
+    unet = read_json(snapshot, f"{unet_folder}config.json")
+    schedule, prediction = read_schedule(snapshot, f"{scheduler_folder}scheduler_config.json")
+    num_classes = _num_classes(location, unet)
+    null_label = _check_null_label(location, num_classes, null_label)
+    return Layout(
+        snapshot=snapshot,
+        unet=unet_folder,
+        scheduler=scheduler_folder,
+        prediction=prediction,
+        schedule=schedule,
+        image_shape=_image_shape(location, unet),
+        labels=_read_labels(location, num_classes, index, labels, null_label),
+        null_label=null_label,
+    )
+
+
+def _image_shape(location: str, unet: Mapping[str, Any]) -> tuple[int, int, int]:
+    channels, size = unet["in_channels"], unet.get("sample_size")
+    if unet.get("_class_name") != "UNet2DModel" or channels not in (1, 3) or size is None:
+        raise TeacherLoadError(
+            f"{location} is no pixel-space teacher: its UNet must be a UNet2DModel of a known "
+            f"sample_size for gray or RGB, got a {unet.get('_class_name')} of sample_size {size} "
+            f"for {channels} channels."
+        )
+    if unet["out_channels"] != channels:
+        raise TeacherLoadError(
+            f"{location} is not supported: of {channels} channels its UNet makes "
+            f"{unet['out_channels']}, so it predicts a variance too."
+        )
+    height, width = (size, size) if isinstance(size, int) else size
+    return channels, height, width
+
+
+def _num_classes(location: str, unet: Mapping[str, Any]) -> int | None:
+    """Return the number of classes in the UNet's table; None of an unconditional UNet."""
+    if unet.get("class_embed_type") is not None:
+        raise TeacherLoadError(
+            f"{location} is not supported: its UNet embeds classes as {unet['class_embed_type']!r} "
+            "instead of by a table."
+        )
+    return unet.get("num_class_embeds")
+
+
+def _check_null_label(location: str, num_classes: int | None, null_label: int | None) -> int | None:
+    if null_label is None:
+        return None
+    if num_classes is None:
+        raise ConfigError(f"null_label is given, but the UNet of {location} knows no classes.")
+    return integer("null_label", null_label, 0, num_classes - 1)
+
+
+def _read_labels(
+    location: str,
+    num_classes: int | None,
+    index: Mapping[str, Any],
+    labels: Sequence[str],
+    null_label: int | None,
+) -> ClassLabels | None:
+    if not isinstance(labels, list | tuple):
+        raise ConfigError(f"labels must be a list of names, got {labels!r}.")
+    if num_classes is None:
+        if labels:
+            raise ConfigError(f"labels are given, but the UNet of {location} knows no classes.")
+        return None
+    names = [text("labels", name) for name in labels] or _names_of_index(location, index)
+    # A class that stands for none needs no name where it is the last.
+    allowed = {0, num_classes, num_classes - (null_label == num_classes - 1)}
+    if len(names) not in allowed:
+        raise ConfigError(
+            f"labels must name the {num_classes} classes of {location} (a null_label that is the "
+            f"last of them may be left out), got {len(names)} names."
+        )
+    return ClassLabels(num_classes=num_classes, names=tuple(names))
+
+
+def _names_of_index(location: str, index: Mapping[str, Any]) -> list[str]:
+    """Return the names under `id2label`, where class-conditional pipelines of diffusers keep them.
+
+    That is a table of numbers as text, `{"0": "airplane"}`.
+    """
+    table = index.get("id2label")
+    if not isinstance(table, dict):
+        return []
+    numbers = [str(number) for number in range(len(table))]
+    if set(table) != set(numbers) or not all(isinstance(name, str) for name in table.values()):
+        raise TeacherLoadError(
+            f"{location}: id2label in model_index.json does not map 0, 1, 2 ... to names."
+        )
+    return [table[number] for number in numbers]

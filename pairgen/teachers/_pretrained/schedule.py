@@ -1,0 +1,54 @@
+"""What a scheduler's config says: betas and prediction. Its step rule is never used."""
+
+from typing import cast
+
+from diffusers import DDIMScheduler
+
+from pairgen.errors import TeacherLoadError
+from pairgen.sampling.parameterization import DiscreteSchedule, Prediction
+from pairgen.teachers._pretrained.files import Snapshot, quiet, read_json
+
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
+
+
+def read_schedule(
+    snapshot: Snapshot, name: str = SCHEDULER_CONFIG
+) -> tuple[DiscreteSchedule, Prediction]:
+    """Read alpha and sigma over time, and what the network predicts.
+
+    Args:
+        snapshot: Where the files are.
+        name: Of the scheduler's config.
+
+    Raises:
+        TeacherLoadError: The file is missing, or its schedule or prediction is of another kind.
+    """
+    config = read_json(snapshot, name)
+    where = snapshot.location
+    if "beta_schedule" not in config and "trained_betas" not in config:
+        raise TeacherLoadError(
+            f"{where} has no discrete schedule: its {config.get('_class_name')} knows no betas."
+        )
+    try:
+        with quiet():
+            # Whatever the class: all schedulers of the family make their alphas alike.
+            scheduler = DDIMScheduler.from_config(config)
+        schedule = DiscreteSchedule(scheduler.alphas_cumprod)
+    except NotImplementedError:
+        raise TeacherLoadError(
+            f"{where} has the unknown beta_schedule {config['beta_schedule']!r}."
+        ) from None
+    except ValueError:
+        zero_snr = config.get("rescale_betas_zero_snr", False)
+        why = " because of rescale_betas_zero_snr" if zero_snr else ""
+        raise TeacherLoadError(
+            f"{where} has a schedule whose alphas leave (0, 1){why}: at alpha = 0 the state says "
+            "nothing about the data, so an ODE cannot start there."
+        ) from None
+    prediction = scheduler.config.prediction_type
+    if prediction not in PREDICTIONS:
+        raise TeacherLoadError(
+            f"{where} predicts {prediction!r}; known are {', '.join(PREDICTIONS)}."
+        )
+    return schedule, cast(Prediction, prediction)
