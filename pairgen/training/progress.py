@@ -1,6 +1,7 @@
 """How a training tells how far it is."""
 
 import io
+from collections.abc import Mapping
 
 from pairgen.generate.progress import Progress
 
@@ -24,6 +25,8 @@ class TrainProgress(Progress):
         """Return the one-line state."""
         return super().line() + self.told
 
-    def tell(self, loss: float, data_wait: float) -> None:
-        """Take over the newest figures."""
-        self.told = f", loss {loss:.4g}, data wait {100 * data_wait:.1f} %"
+    def tell(self, figures: Mapping[str, float]) -> None:
+        """Take over the newest figures: `PLAYER/loss` of each player, `data_wait`."""
+        losses = {k.removesuffix("/loss"): v for k, v in figures.items() if k.endswith("/loss")}
+        told = ", ".join(f"{name} loss {value:.4g}" for name, value in losses.items())
+        self.told = f", {told}, data wait {100 * figures['data_wait']:.1f} %"

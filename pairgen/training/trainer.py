@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pairgen.config import check_keys
 from pairgen.errors import PairgenError
-from pairgen.methods.base import STUDENT, Method
+from pairgen.methods.base import Method
 from pairgen.methods.draws import Draws
 from pairgen.shards.batch import Batch
 from pairgen.shards.loader import Loader
@@ -111,7 +111,7 @@ class Trainer:
             self.seconds += watch.lap()
             if self.step % config.log_every == 0 or self.step == config.steps:
                 told = {**_numbers(figures), **watch.figures(config.batch_size)}
-                progress.tell(told[f"{STUDENT}/loss"], told["data_wait"])
+                progress.tell(told)
                 if metrics:
                     metrics.write(self.step, told)
             progress.reached(self.step)

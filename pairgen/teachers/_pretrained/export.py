@@ -60,7 +60,8 @@ def save_one_step(
         "set_alpha_to_one": True,
         "clip_sample": False,
         "thresholding": False,
-        "steps_offset": 0,
+        # Of no effect on this spacing; diffusers warns of any other number.
+        "steps_offset": 1,
     }
     with quiet():
         denoiser.network.save_pretrained(folder / "unet", safe_serialization=True)

@@ -1,0 +1,75 @@
+"""Small pairs of a small random Stable Diffusion, made by the real command."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import pairgen
+from pairgen.api.train_run import Trained, run_train
+
+OPTIONS = {
+    "method": "regression",
+    "steps": 6,
+    "batch_size": 8,
+    "checkpoint_every": 0,
+    "grid_every": 0,
+    "warmup_steps": 2,
+    "num_grid_prompts": 2,
+    "log_every": 1,
+    "tensorboard": False,
+    "lr": 1e-3,
+}
+
+
+def make_pairs(folder: Path, out: Path, **options: Any) -> Path:
+    prompts = out.parent / f"{out.name}.txt"
+    prompts.write_text("a red heart\na blue book\na cat\n", encoding="utf-8")
+    manifest = pairgen.ode(
+        model=str(folder),
+        prompts=str(prompts),
+        out=str(out),
+        executor="serial",
+        **{
+            "cfg": 3,
+            "steps": 3,
+            "num_samples": 32,
+            "samples_per_shard": 8,
+            "batch_size": 8,
+            "dtype": "float32",
+            **options,
+        },
+    )
+    assert manifest.complete
+    return out
+
+
+@pytest.fixture(scope="session")
+def pairs(sd15_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 pairs in 4 shards. Do not change it."""
+    return make_pairs(sd15_folder, tmp_path_factory.mktemp("pairs") / "set")
+
+
+@pytest.fixture(scope="session")
+def pairs_of_two_scales(sd15_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """16 pairs at two guidance scales. Do not change it."""
+    return make_pairs(sd15_folder, tmp_path_factory.mktemp("pairs") / "two", cfg="2,8")
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Iterator[Callable[..., Trained]]:
+    """Train in this process, one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    said: list[str] = []
+
+    def run(data: Path, out: str = "run", **options: Any) -> Trained:
+        run.folder = tmp_path / out  # type: ignore[attr-defined]
+        given = {**OPTIONS, "data": str(data), "out": str(run.folder), **options}  # type: ignore[attr-defined]
+        return run_train(given, said.append)
+
+    run.said = said  # type: ignore[attr-defined]
+    yield run
+    torch.set_num_threads(threads)

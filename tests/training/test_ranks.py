@@ -1,0 +1,133 @@
+"""Several processes: the same training as one, disjoint samples, another number on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pairgen.training.checkpoint import find_checkpoints
+from tests.training.conftest import OPTIONS
+from tests.training.test_train import assert_equal, assert_same_gradients, tensors
+
+TWO_PLAYERS = "tests.training.two_players"
+
+
+def command(data: Path, out: Path, ranks: int = 1, **options: object) -> list[str]:
+    given = {**OPTIONS, "cpu_threads": 1, **options}
+    method = given.pop("method")
+    start = [sys.executable, "-m"]
+    if ranks > 1:
+        start += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
+    flags = [f"--set={key}={json.dumps(value)}" for key, value in given.items()]
+    return [*start, "pairgen", "train", method, "--data", str(data), "--out", str(out), *flags]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments, **options),  # type: ignore[arg-type]
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+@pytest.mark.slow
+def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, tmp_path):
+    options = {"method": TWO_PLAYERS, "steps": 4, "batch_size": 8, "data_parts": 2}
+    one = run(pairs, tmp_path / "one", **options)
+    assert one.returncode == 0, one.stderr
+    two = run(pairs, tmp_path / "two", ranks=2, **{**options, "steps": 2})
+    assert two.returncode == 0, two.stderr
+    two = run(pairs, tmp_path / "two", **options, resume=True)
+    assert two.returncode == 0, two.stderr
+    assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), 1e-5)
+
+
+@pytest.mark.slow
+def test_ten_kills_change_no_bit(pairs, tmp_path):
+    options = {"method": TWO_PLAYERS, "steps": 60, "checkpoint_every": 5, "ema_decay": 0.9}
+    whole = run(pairs, tmp_path / "whole", **options)
+    assert whole.returncode == 0, whole.stderr
+    folder, kills = tmp_path / "killed", 0
+    for number in range(10):
+        process = subprocess.Popen(
+            command(pairs, folder, **options, resume=True),
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        done = len(steps_logged(folder))
+        # At some step after the one where it began, at another moment each time.
+        while process.poll() is None and len(steps_logged(folder)) < done + 1 + number % 4:
+            time.sleep(0.02)
+        time.sleep(0.013 * number)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills >= 8
+    last = run(pairs, folder, **options, resume=True)
+    assert last.returncode == 0, last.stderr
+    assert find_checkpoints(folder / "checkpoints")[-1].name == "00000060"
+    assert_equal(tensors(folder), tensors(tmp_path / "whole"))
+
+
+def steps_logged(folder: Path) -> list[str]:
+    path = folder / "metrics.jsonl"
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def test_a_full_disk_at_a_checkpoint_is_one_sentence_and_the_last_one_stands(pairs, tmp_path):
+    first = run(pairs, tmp_path / "run", steps=1)
+    assert first.returncode == 0, first.stderr
+    # Files may not grow beyond half a checkpoint: what a full disk does, for this process alone.
+    limit = max(p.stat().st_size for p in (tmp_path / "run/checkpoints").rglob("*.safetensors"))
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit // 2}, {limit // 2})); "
+        "from pairgen.cli import main; main()"
+    )
+    arguments = command(pairs, tmp_path / "run", steps=2, resume=True)[3:]
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 1, result.stderr
+    assert "could not be written" in result.stderr
+    assert "00000001 stands" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in find_checkpoints(tmp_path / "run/checkpoints")] == ["00000001"]
+    assert not list((tmp_path / "run/checkpoints").glob(".*"))
+
+
+def test_ctrl_c_leaves_a_checkpoint(pairs, tmp_path):
+    process = subprocess.Popen(
+        command(pairs, tmp_path / "run", steps=5000),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and not steps_logged(tmp_path / "run"):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Continue with --resume" in output
+    assert len(find_checkpoints(tmp_path / "run/checkpoints")) == 1
+    assert not (tmp_path / "run/student").exists()
