@@ -1,18 +1,18 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
-`pairgen.ode(...)`, `pairgen.degrade(...)`, `pairgen.sample(...)`, `pairgen.verify(...)` and
-`pairgen.repair(...)` are the commands of the same names. Importing the package loads no torch, ray,
-diffusers or click.
+`pairgen.ode(...)`, `pairgen.degrade(...)`, `pairgen.sample(...)`, `pairgen.verify(...)`,
+`pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same names. Importing the
+package loads no torch, ray, diffusers or click.
 """
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["degrade", "ode", "repair", "sample", "verify"]
+__all__ = ["degrade", "ode", "repair", "replay", "sample", "verify"]
 
 if TYPE_CHECKING:
-    from pairgen.api import degrade, ode, repair, sample, verify
+    from pairgen.api import degrade, ode, repair, replay, sample, verify
 
 
 def __dir__() -> list[str]:

@@ -27,6 +27,7 @@ __all__ = [
     "degrade",
     "ode",
     "repair",
+    "replay",
     "run_degrade",
     "run_degrade_dry",
     "run_ode",
@@ -100,6 +101,16 @@ def verify(folder: str | Path) -> Report:
         ConfigError: The folder holds no dataset.
     """
     return run_verify(folder)
+
+
+def replay(folder: str | Path, key: str) -> Replay:
+    """Make one sample of a degraded set again and compare it with what is stored.
+
+    Raises:
+        ConfigError: The folder holds no degraded set, or no such sample.
+        CorruptShardError: Its shard is damaged.
+    """
+    return run_replay(folder, key)
 
 
 def repair(folder: str | Path, **options: Any) -> Manifest:
