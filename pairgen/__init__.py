@@ -1,9 +1,9 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
-`pairgen.ode(...)`, `pairgen.degrade(...)`, `pairgen.sample(...)`, `pairgen.verify(...)` and
-`pairgen.repair(...)` are the commands of the same names; `pairgen.Loader(...)` reads what they
-made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays. Importing the
-package loads no torch, ray, diffusers or click.
+`pairgen.ode(...)`, `pairgen.degrade(...)`, `pairgen.train(...)`, `pairgen.sample(...)`,
+`pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same
+names; `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
+dataset with a weight or overlays. Importing the package loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Loader", "TrainingSet", "degrade", "ode", "repair", "sample", "verify"]
+__all__ = [
+    "Loader",
+    "TrainingSet",
+    "degrade",
+    "ode",
+    "repair",
+    "replay",
+    "sample",
+    "train",
+    "verify",
+]
 
 # A training needs no teacher: what it takes is loaded without the commands.
 _TRAINING = {"Loader": "pairgen.shards.loader", "TrainingSet": "pairgen.shards.training_set"}
 
 if TYPE_CHECKING:
-    from pairgen.api import degrade, ode, repair, sample, verify
+    from pairgen.api import degrade, ode, repair, replay, sample, train, verify
     from pairgen.shards.loader import Loader
     from pairgen.shards.training_set import TrainingSet
 

@@ -15,6 +15,7 @@ from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
 from pairgen.api.replay_run import Replay, run_replay
 from pairgen.api.sample_run import Samples, run_sample
+from pairgen.api.train_run import Trained, run_train
 from pairgen.api.verify_run import run_verify
 from pairgen.shards.verify import Report
 from pairgen.types import Manifest
@@ -24,17 +25,21 @@ __all__ = [
     "Replay",
     "RunResult",
     "Samples",
+    "Trained",
     "degrade",
     "ode",
     "repair",
+    "replay",
     "run_degrade",
     "run_degrade_dry",
     "run_ode",
     "run_repair",
     "run_replay",
     "run_sample",
+    "run_train",
     "run_verify",
     "sample",
+    "train",
     "verify",
 ]
 
@@ -93,6 +98,22 @@ def sample(**options: Any) -> Samples:
     return run_sample(options)
 
 
+def train(method: str, **options: Any) -> Trained:
+    """Train a student on datasets; continue a run with `resume=True`.
+
+    Args:
+        method: Member of `pairgen/methods/`, or the dotted name of your own module.
+        **options: The fields of `pairgen.training.config.TrainConfig`, and those of the method.
+            What is not given comes from `configs/train/`.
+
+    Raises:
+        ConfigError: An option, a set or the folder is wrong; nothing was written.
+        PairgenError: A loss is not finite, or a checkpoint cannot be written.
+        CorruptShardError: A shard is bad.
+    """
+    return run_train({**options, "method": method})
+
+
 def verify(folder: str | Path) -> Report:
     """Check every byte and number of a dataset against its plan and receipts.
 
@@ -100,6 +121,16 @@ def verify(folder: str | Path) -> Report:
         ConfigError: The folder holds no dataset.
     """
     return run_verify(folder)
+
+
+def replay(folder: str | Path, key: str) -> Replay:
+    """Make one sample of a degraded set again and compare it with what is stored.
+
+    Raises:
+        ConfigError: The folder holds no degraded set, or no such sample.
+        CorruptShardError: Its shard is damaged.
+    """
+    return run_replay(folder, key)
 
 
 def repair(folder: str | Path, **options: Any) -> Manifest:

@@ -18,6 +18,9 @@ from pairgen.shards.manifest import scan
 from pairgen.shards.store import LocalStore, Store
 from pairgen.types import Manifest
 
+# Crops of one image that are tried: more would leave too few images.
+MAX_CROPS_TRIED = 4
+
 
 @dataclass(frozen=True)
 class DryRun:
@@ -38,7 +41,7 @@ class DryRun:
     free_bytes: int | None
 
 
-def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 32, say: Say = log) -> DryRun:
+def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log) -> DryRun:
     """Do all that `degrade` does before its first shard, then make a few samples in memory.
 
     Nothing is written at `out`. The list of images lies in a temporary folder while this runs.
@@ -72,7 +75,10 @@ def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 32, say: Say = 
         free_bytes = _free_bytes(store)
         if manifest.complete:
             return DryRun(manifest, None, None, num_workers, free_bytes)
-        run_length = plan.execution.get("batch_size", 1)
+        # Crops of one image follow each other and share its decoding.
+        run_length = max(
+            plan.execution.get("batch_size", 1), min(config.samples_per_image, MAX_CROPS_TRIED)
+        )
         tasks = spread_tasks(manifest.missing, num_samples, run_length)
         measured = measure(plan, open_maker(plan, inputs), tasks)
     return DryRun(manifest, measured, price(measured, manifest.missing), num_workers, free_bytes)

@@ -13,12 +13,12 @@ from pairgen.generate.decoded_samples import open_decoded_samples
 from pairgen.generate.degrade_config import DegradeConfig, make_degrade_config
 from pairgen.generate.degrade_plan import image_source, make_degrade_plan
 from pairgen.generate.progress import Progress
-from pairgen.generate.pyramid import Preset, find_preset, make_preset
+from pairgen.generate.pyramid import Preset, check_preset, find_preset, make_preset
 from pairgen.shards import layout
 from pairgen.shards.manifest import has_plan, read_plan
 from pairgen.shards.store import Store, open_store
 from pairgen.sources.captions import Captions
-from pairgen.sources.image_files import ImageFile, find_images
+from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.images import ImageSummary, collect_images, header_size
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
@@ -52,7 +52,9 @@ def resolve_degrade(
     config = make_degrade_config(given)
     store = open_store(config.out or f"data/degrade-{Path(config.degradation).stem}")
     if not has_plan(store):
-        return config, find_preset(config.degradation), store, None
+        preset = find_preset(config.degradation)
+        check_preset(preset, config.crop, config.stored_levels)
+        return config, preset, store, None
     old = read_plan(store)
     if old.kind != "degrade":
         raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'degrade'.")
@@ -113,6 +115,8 @@ def read_images(
         summary = collect_images(files, target, count_slots, on_image, source.size_of)
     finally:
         progress.close()
+    if captions and not summary.num_captions:
+        raise ConfigError(f"The captions {config.captions} name none of the images.")
     if config.column and not captions and not summary.num_captions:
         raise ConfigError(f"The column {config.column!r} gave no image a caption.")
     described = image_source(source.name, summary)
@@ -144,7 +148,8 @@ def _open_source(config: DegradeConfig, say: Say) -> ImageSource:
         say(f"No images given: using the packaged set {values[0]}")
     name = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
     # With a table of captions, the column is that table's.
-    return ImageSource(name, find_images(values, "" if config.captions else config.column))
+    files = find_images(values, "" if config.captions else config.column)
+    return ImageSource(name, without_repeats(files) if len(values) > 1 else files)
 
 
 def _open_ode_set(config: DegradeConfig, say: Say) -> ImageSource:

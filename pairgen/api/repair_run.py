@@ -1,6 +1,6 @@
 """`pairgen repair`: withdraw what is bad, then make it again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,15 @@ from pairgen.api.dataset_run import RunResult, Say, log
 from pairgen.api.degrade_run import run_degrade
 from pairgen.api.ode_run import run_ode
 from pairgen.api.verify_run import run_verify
+from pairgen.errors import ConfigError
 from pairgen.generate.degrade_config import make_degrade_config
 from pairgen.generate.ode_config import make_ode_config
 from pairgen.generate.run import RunOptions, check_executor
-from pairgen.shards.manifest import read_plan
+from pairgen.shards import layout
+from pairgen.shards.manifest import read_plan, read_receipts
 from pairgen.shards.repair import shards_to_redo, withdraw
 from pairgen.shards.store import open_store
+from pairgen.types import Plan, Receipt
 
 # Kind of a dataset to what checks its options and what makes its shards.
 KINDS: dict[str, tuple[Callable[..., RunOptions], Callable[..., RunResult]]] = {
@@ -25,14 +28,44 @@ KINDS: dict[str, tuple[Callable[..., RunOptions], Callable[..., RunResult]]] = {
 def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `repair` says, and tell how it ended."""
     store = open_store(folder)
-    make_config, run = KINDS[read_plan(store).kind]
+    plan = read_plan(store)
+    make_config, run = KINDS[plan.kind]
     # Options first: nothing may be withdrawn for a command that cannot run.
     check_executor(make_config(given))
     report = run_verify(folder)
+    receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
     bad = shards_to_redo(report)
     say(f"{len(bad)} of {report.num_shards} shards are made again.")
+    tried_again = sorted(set(_with_failures(plan, receipts.values())) - set(bad))
+    if tried_again:
+        say(f"{len(tried_again)} more are made again because slots of them failed.")
+    if plan.kind == "degrade" and not store.exists(layout.IMAGES):
+        raise ConfigError(
+            f"{layout.IMAGES} of {store.url} is missing: run `pairgen degrade` on the folder with "
+            "the first --images again, then repair."
+        )
     elsewhere = [problem.where for problem in report.problems if problem.shard_index is None]
     if elsewhere:
         say(f"Not in a shard, so not mended: {', '.join(elsewhere[:5])}; see pairgen verify.")
-    withdraw(store, bad)
-    return run({**given, "out": store.url}, say)
+    withdraw(store, [*bad, *tried_again])
+    result = run({**given, "out": store.url}, say)
+    others = [
+        receipt.shard_index
+        for receipt in result.manifest.receipts
+        if receipt.shard_index in bad
+        and receipt.shard_index in receipts
+        and receipt.sha256 != receipts[receipt.shard_index].sha256
+    ]
+    if others:
+        say(
+            f"Shards {', '.join(f'{each:05d}' for each in others[:5])} have other bytes than "
+            "before: other software or hardware, or another source."
+        )
+    return result
+
+
+def _with_failures(plan: Plan, receipts: Iterable[Receipt]) -> Iterator[int]:
+    """Yield degraded shards with slots that failed: their images may be there by now."""
+    for receipt in receipts:
+        if plan.kind == "degrade" and any(not slot.skipped for slot in receipt.failed):
+            yield receipt.shard_index

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.generate.degrade_maker import DegradeMaker
 from pairgen.generate.machine import versions
 from pairgen.generate.replay import differences
@@ -55,11 +55,17 @@ def run_replay(folder: str | Path, key: str) -> Replay:
     index = int(key)
     shard_index = index // plan.samples_per_shard
     receipt = read_receipt(store, shard_index)
-    if receipt is None or not store.exists(layout.shard_path(shard_index)):
-        raise ConfigError(f"Shard {shard_index:05d} of {store.url}, which has {key}, is not there.")
-    for slot in receipt.failed:
+    for slot in receipt.failed if receipt else ():
         if slot.index == index:
-            raise ConfigError(f"Sample {sample_key(index)} was not made: {slot.reason}.")
+            told = "left out" if slot.skipped else "not made"
+            raise ConfigError(f"Sample {sample_key(index)} was {told}: {slot.reason}.")
+    needed = (layout.receipt_path(shard_index), layout.shard_path(shard_index), layout.IMAGES)
+    missing = [path for path in needed if not store.exists(path)]
+    if receipt is None or missing:
+        raise ConfigError(
+            f"{', '.join(missing or needed[:1])} of {store.url} is missing or damaged, and without "
+            f"it {sample_key(index)} cannot be compared: see pairgen verify."
+        )
     # As that shard was made; the set may have continued in another way.
     made_by = {name: receipt.made[name] for name in plan.execution}
     maker = DegradeMaker(dataclasses.replace(plan, execution=made_by), store)
@@ -67,8 +73,14 @@ def run_replay(folder: str | Path, key: str) -> Replay:
     if isinstance(made, FailedSlot):
         found = [f"the source cannot be used any more: {made.reason}"]
     else:
-        with store.local(layout.shard_path(shard_index)) as path, map_file(path) as view:
-            stored = _sample(read_samples(view), sample_key(index), store)
+        shard = layout.shard_path(shard_index)
+        with store.local(shard) as local, map_file(local) as view:
+            try:
+                stored = _sample(read_samples(view), sample_key(index), store)
+            except CorruptShardError as error:
+                raise CorruptShardError(
+                    f"{shard} of {store.url} is damaged, pairgen repair makes it again: {error}."
+                ) from None
             members = {name: data for name, data in stored.members.items() if name != "json"}
             facts = json.loads(bytes(stored.members["json"]))
             found = differences(made, members, facts)

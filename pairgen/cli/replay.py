@@ -1,7 +1,6 @@
 """`pairgen replay`."""
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -9,9 +8,9 @@ from pairgen.cli.options import pin_threads
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", metavar="DIR|URL")
 @click.argument("key")
-def replay(folder: Path, key: str) -> None:
+def replay(folder: str, key: str) -> None:
     """Make sample KEY of a degraded set again and compare it with what is stored.
 
     Exit code 0 when every byte is equal, 1 when not; then the recorded facts and members that

@@ -20,7 +20,11 @@ def print_result(result: Any) -> None:
         f"{manifest.num_bytes / 1e6:,.1f} MB: {result.store_url}"
     ]
     if manifest.num_failed:
-        lines.append(f"{manifest.num_failed:,} slots failed; their receipts say why.")
+        reason = next(s.reason for r in manifest.receipts for s in r.failed if not s.skipped)
+        lines.append(
+            f"{manifest.num_failed:,} slots failed, the first because: {reason}. The receipts "
+            "under __meta__/shards/ say why; pairgen repair tries those of images again."
+        )
     if manifest.num_skipped:
         lines.append(
             f"{manifest.num_skipped:,} slots left out by --min-sharpness; their receipts say why."
@@ -40,5 +44,8 @@ def print_result(result: Any) -> None:
             err=True,
         )
         sys.exit(EXIT_TOO_MANY_REJECTED)
+    if manifest.num_samples == 0:
+        click.echo("Error: no sample was made.", err=True)
+        sys.exit(1)
     if not manifest.complete:
         sys.exit(1)

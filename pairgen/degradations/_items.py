@@ -7,7 +7,14 @@ import numpy as np
 
 from pairgen import plugins
 from pairgen.degradations._batch import Batch
-from pairgen.degradations.base import BatchDegradation, Degradation, Draw, Image, Target
+from pairgen.degradations.base import (
+    BatchDegradation,
+    Composition,
+    Degradation,
+    Draw,
+    Image,
+    Target,
+)
 from pairgen.errors import ConfigError
 
 
@@ -21,6 +28,12 @@ class Operation:
     def draw(self, generator: np.random.Generator) -> Draw:
         """Return {name: draw}."""
         return {self.name: self.degradation.draw(generator)}
+
+    def draw_every(self, generator: np.random.Generator) -> Draw:
+        """Return {name: draw} with every part of a composition."""
+        degradation = self.degradation
+        every = degradation.draw_every if isinstance(degradation, Composition) else degradation.draw
+        return {self.name: every(generator)}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply what stands under the name."""
@@ -59,4 +72,13 @@ def read_operations(items: Any) -> tuple[Operation, ...]:
     """
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise ConfigError(f"Operations are a list, got {items!r}.")
-    return tuple(read_operation(item) for item in items)
+    found = []
+    for number, item in enumerate(items, start=1):
+        try:
+            found.append(read_operation(item))
+        except ConfigError as error:
+            # The innermost place is enough to find it.
+            told = str(error)
+            where = "" if told.startswith("operation ") else f"operation {number}: "
+            raise ConfigError(f"{where}{told}") from None
+    return tuple(found)

@@ -69,6 +69,14 @@ class Degradation(Protocol):
 
 
 @runtime_checkable
+class Composition(Degradation, Protocol):
+    """An operation made of others, some of which a draw may leave out."""
+
+    def draw_every(self, generator: np.random.Generator) -> Draw:
+        """Draw as if everything were applied: what a draw may hold, in one record."""
+
+
+@runtime_checkable
 class BatchDegradation(Degradation, Protocol):
     """An operation that also works on a batch."""
 
@@ -130,7 +138,7 @@ def check_range(
     if not fine:
         limit = f" and at most {highest:g}" if math.isfinite(highest) else ""
         raise ConfigError(
-            f"{name} must be [low, high], two numbers of at least {lowest:g}{limit}, "
+            f"{name} must be [low, high], low <= high, two numbers of at least {lowest:g}{limit}, "
             f"got {bounds!r}."
         )
     return float(bounds[0]), float(bounds[1])
@@ -166,7 +174,7 @@ def check_probabilities(given: Mapping[str, float]) -> dict[str, float]:
     """
     probabilities = {name: check_probability(name, value) for name, value in given.items()}
     if abs(sum(probabilities.values()) - 1) > 1e-6:
-        told = " + ".join(f"{name} {value:g}" for name, value in probabilities.items())
+        told = " + ".join(f"{value:g}" for value in probabilities.values())
         raise ConfigError(f"Probabilities must sum to 1, got {told or 'none'}.")
     return {name: value for name, value in probabilities.items() if value > 0}
 

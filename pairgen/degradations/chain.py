@@ -27,6 +27,10 @@ class Chain:
         """Draw every operation."""
         return {"operations": [operation.draw(generator) for operation in self.operations]}
 
+    def draw_every(self, generator: np.random.Generator) -> Draw:
+        """Draw every operation with all its parts, see `Composition`."""
+        return {"operations": [operation.draw_every(generator) for operation in self.operations]}
+
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply them."""
         for operation, drawn in zip(self.operations, draw["operations"], strict=True):

@@ -51,6 +51,10 @@ class Halved:
         mode = self.modes[generator.integers(len(self.modes))]
         return {"halved": halved, "mode": mode, **self.chain.draw(generator)}
 
+    def draw_every(self, generator: np.random.Generator) -> Draw:
+        """Draw the operations with all their parts, see `Composition`."""
+        return {"halved": True, "mode": self.modes[0], **self.chain.draw_every(generator)}
+
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Halve where it is drawn, clip, and apply the operations."""
         if self._halves(draw, target):

@@ -31,6 +31,10 @@ class Maybe:
             return {"applied": False}
         return {"applied": True, **self.chain.draw(generator)}
 
+    def draw_every(self, generator: np.random.Generator) -> Draw:
+        """Draw the operations, whatever the probability, see `Composition`."""
+        return {"applied": True, **self.chain.draw_every(generator)}
+
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply them, or return the image as it is."""
         return self.chain.apply(image, draw, target) if draw["applied"] else image

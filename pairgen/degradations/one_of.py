@@ -41,6 +41,13 @@ class OneOf:
             return {"choice": choice}
         return {"choice": choice, **self.operations[choice].draw(generator)}
 
+    def draw_every(self, generator: np.random.Generator) -> Draw:
+        """Draw all the choices, see `Composition`."""
+        draw: Draw = {"choice": len(self.operations) - 1}
+        for operation in self.operations:
+            draw |= operation.draw_every(generator)
+        return draw
+
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply it."""
         if draw["choice"] < 0:

@@ -49,22 +49,23 @@ class ScaledBlur:
         self.round_probability = check_probability("round_probability", round_probability)
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        """Draw kernel_size and width; for a long one width_x, width_y and angle."""
+        """Draw kernel_size, round, width_x, width_y and angle; a round one has one width."""
         size = draw_size(generator, self.kernel_sizes)
-        if generator.random() < self.round_probability:
-            return {"kernel_size": size, "width": float(generator.random())}
+        is_round = bool(generator.random() < self.round_probability)
+        width_x = float(generator.random())
         return {
             "kernel_size": size,
-            "width_x": float(generator.random()),
-            "width_y": float(generator.random()),
-            "angle": uniform(generator, (0.0, math.pi)),
+            "round": is_round,
+            "width_x": width_x,
+            "width_y": width_x if is_round else float(generator.random()),
+            "angle": 0.0 if is_round else uniform(generator, (0.0, math.pi)),
         }
 
     def sigmas(self, draw: Draw, scale: int) -> tuple[float, float]:
         """Return the standard deviations along both axes, px."""
-        if "width" in draw:
+        if draw["round"]:
             a, b = self.round_sigma
-            sigma = max(LOWEST_SIGMA, draw["width"] * (a + b * scale))
+            sigma = max(LOWEST_SIGMA, draw["width_x"] * (a + b * scale))
             return sigma, sigma
         c, d = self.long_variance
         x, y = (math.sqrt(draw[name] * (c + d * scale)) for name in ("width_x", "width_y"))
@@ -80,7 +81,7 @@ class ScaledBlur:
 
     def _kernel(self, draw: Draw, target: Target) -> Kernel:
         sigma = self.sigmas(draw, target.scale)
-        return gaussian(draw["kernel_size"], sigma, draw.get("angle", 0.0))
+        return gaussian(draw["kernel_size"], sigma, draw["angle"])
 
 
 build = ScaledBlur

@@ -43,6 +43,11 @@ class Shuffled:
             order[place] = group
         return {"order": order, "groups": [group.draw(generator) for group in self.groups]}
 
+    def draw_every(self, generator: np.random.Generator) -> Draw:
+        """Draw every group with all its parts, see `Composition`."""
+        order = list(range(len(self.groups)))
+        return {"order": order, "groups": [group.draw_every(generator) for group in self.groups]}
+
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply them in the order drawn."""
         for i in draw["order"]:

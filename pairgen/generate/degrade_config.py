@@ -102,7 +102,9 @@ class DegradeConfig:
 
     def remembered(self) -> dict[str, Any]:
         """Return what a resumed folder remembers, as plain data."""
-        return config.plain_options(self, without=RUN_OPTIONS)
+        # Where it has no say it is no option that was given.
+        without = ("samples_per_image",) if self.crops == "tiled" else ()
+        return config.plain_options(self, without=(*RUN_OPTIONS, *without))
 
 
 def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
@@ -113,6 +115,15 @@ def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
     """
     known = config.field_names(DegradeConfig)
     config.check_keys(options, known, "the options of pairgen degrade")
+    for name in ("images", "from_ode", "captions", "column", "degradation", "out"):
+        if name in options and options[name] in ("", [""], ("",)):
+            # As a script's unset variable gives it: not a wish for the default.
+            raise ConfigError(f"{name} must not be empty: leave it out for the default.")
+    if options.get("crops") == "tiled" and "samples_per_image" in options:
+        raise ConfigError(
+            "samples_per_image is for random crops; tiled ones are as many as fit, got "
+            f"{options['samples_per_image']}."
+        )
     options = {"gpus_per_worker": float(options.get("pixel_path") == "torch"), **options}
     checked = DegradeConfig(**{name: check_option(name, v) for name, v in options.items()})
     if checked.crop % max(checked.stored_levels):
@@ -163,13 +174,16 @@ def check_option(name: str, value: Any) -> Any:
                 raise ConfigError(f"images must be paths, got {value!r}.")
             return tuple(config.text(name, each) for each in values)
         case "scales" | "levels":
-            numbers = config.numbers(name, value, 0, 1e6)
+            wrong = ConfigError(
+                f"{name} must be some of {', '.join(map(str, SCALES))}, got {value!r}."
+            )
+            try:
+                numbers = config.numbers(name, value, min(SCALES), max(SCALES))
+            except ConfigError as error:
+                raise (error if "twice" in str(error) else wrong) from None
             # Without levels they follow from the scales; without scales there is nothing to do.
-            empty = not numbers and name == "scales"
-            if empty or any(number not in SCALES for number in numbers):
-                raise ConfigError(
-                    f"{name} must be some of {', '.join(map(str, SCALES))}, got {value!r}."
-                )
+            if (not numbers and name == "scales") or any(each not in SCALES for each in numbers):
+                raise wrong
             return tuple(sorted(int(number) for number in numbers))
         case "crop":
             return config.integer(name, value, 16, 16_384)

@@ -18,6 +18,7 @@ from pairgen.generate.machine import batch_does_not_fit, device_name
 from pairgen.generate.pyramid import make_preset, render, render_batch
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards import layout
+from pairgen.shards.draw_columns import draw_columns
 from pairgen.shards.slots import crop_facts
 from pairgen.shards.store import Store
 from pairgen.sources.images import PlannedImage, PlannedImages
@@ -86,6 +87,7 @@ class DegradeMaker:
         if self.latents is not None:
             self.device, self.modules = device_name(self.latents.device), (*MODULES, "diffusers")
         self.preset = make_preset(plan.recipe["degradation"], plan.recipe["operations"])
+        self.index_columns = draw_columns(self.preset.draw_every())
         with store.local(layout.IMAGES) as path:
             self.images = PlannedImages(path)
         self._decoded: tuple[int, NDArray[np.uint8], int] | None = None
@@ -185,6 +187,10 @@ class DegradeMaker:
         if self._decoded is None or self._decoded[0] != row:
             self._decoded = None
             data = planned.file.read()
+            if len(data) != planned.file.num_bytes:
+                raise UnusableImageError(
+                    f"{len(data):,} bytes, planned with {planned.file.num_bytes:,}: other content"
+                )
             image = self.latents.decode(data) if self.latents else decode_rgb(data)
             height, width = image.shape[:2]
             if ImageSize(width, height) != planned.size:

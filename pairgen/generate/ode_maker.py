@@ -1,7 +1,8 @@
 """What a worker of `pairgen ode` holds: the teacher, its grid, the prompts."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 
@@ -31,6 +32,7 @@ class OdeMaker:
     """
 
     modules = MODULES
+    index_columns: Mapping[str, Any] = {}
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self.plan = plan

@@ -49,6 +49,21 @@ class Preset:
         """Make every random choice of a sample."""
         return {"shared": self.shared.draw(generator), "levels": self.levels.draw(generator)}
 
+    def draw_every(self) -> Draw:
+        """Return a draw that holds everything that any draw may hold."""
+        generator = np.random.default_rng(0)
+        return {key: getattr(self, key).draw_every(generator) for key in KEYS}
+
+
+def check_preset(preset: Preset, crop: int, levels: Sequence[int]) -> None:
+    """Try a preset on a black image of the size of the crops, before any work.
+
+    Raises:
+        ConfigError: It does not end at the size of a level.
+    """
+    black = np.zeros((crop, crop, 3), np.uint8)
+    render(preset, black, preset.draw(np.random.default_rng(0)), levels)
+
 
 def preset_names() -> list[str]:
     """Return the names of the packaged presets."""

@@ -68,7 +68,8 @@ def run_missing(
         finally:
             manifest = scan(store, plan)
             write_manifest(store, manifest)
-    return manifest, stop.is_set()
+    # Whoever asked to stop during the last shard has all of them.
+    return manifest, stop.is_set() and not manifest.complete
 
 
 def choose_executor(options: RunOptions) -> str:

@@ -47,10 +47,12 @@ class Maker(Protocol):
     Attributes:
         device: Name of what it computes on.
         modules: Whose versions can change bits.
+        index_columns: A value of every column of the index that a sample may lack.
     """
 
     device: str
     modules: Sequence[str]
+    index_columns: Mapping[str, Any]
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         """Yield the results of a shard in order, in lists of any length."""
@@ -131,7 +133,7 @@ class Worker:
         except BaseException:
             self.store.drop(spooled)
             raise
-        index = encode_index(rows) if rows else b""
+        index = encode_index(rows, self.maker.index_columns) if rows else b""
         receipt = Receipt(
             shard_index=task.shard_index,
             start=task.start,

@@ -48,7 +48,8 @@ KINDS = {
     "degrade": (
         "Degraded photographs:",
         "Each sample is a crop of a photograph and what one draw of a degradation made of it, at "
-        "every\nlevel. The draw stands in `json` under `draw`. Made with pairgen.\n",
+        "every\nlevel. The draw stands in `json` under `draw`, as JSON text, and number by number "
+        "in the\n`draw_...` columns of `__meta__/index/*.parquet`. Made with pairgen.\n",
     ),
 }
 
@@ -188,7 +189,7 @@ def _counts(manifest: Manifest) -> list[tuple[str, Any]]:
             f"rejected {INPUT_NAMES[plan.kind]}",
             f"{plan.source.get('num_rejected', 0):,}",
         ),
-        ("blank lines skipped", f"{plan.source.get('num_blank', 0):,}"),
+        *([("blank lines skipped", f"{plan.source['num_blank']:,}")] if plan.kind == "ode" else []),
     ]
 
 

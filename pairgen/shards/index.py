@@ -33,14 +33,29 @@ def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
     return row
 
 
-def encode_index(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def encode_index(
+    rows: Sequence[Mapping[str, Any]], every: Mapping[str, Any] | None = None
+) -> bytes:
     """Return the Parquet file of one shard's rows; there must be at least one.
 
-    A row may lack columns that another has: they are null there.
+    Args:
+        rows: Of the samples. A row may lack columns that another has: they are null there.
+        every: A row with the columns that any row of the set may have, so that all files of the set
+            have the same ones.
     """
-    columns = list(rows[0])
-    columns += sorted({name for row in rows for name in row} - set(columns))
-    table = pa.table({name: [row.get(name) for row in rows] for name in columns})
+    every = every or {}
+    known = pa.table({name: [value] for name, value in every.items()}).schema
+    columns = [name for name in rows[0] if name not in every]
+    columns += sorted({name for row in rows for name in row} - set(columns) - set(every))
+    columns += every
+    table = pa.table(
+        {
+            name: pa.array(
+                [row.get(name) for row in rows], known.field(name).type if name in every else None
+            )
+            for name in columns
+        }
+    )
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()

@@ -95,6 +95,16 @@ def find_images(values: Sequence[str], column: str = "") -> Iterator[ImageFile]:
             raise ConfigError(f"There are no images {value!r}: it is no file, folder or glob.")
 
 
+def without_repeats(files: Iterator[ImageFile]) -> Iterator[ImageFile]:
+    """Yield each image once, though several values name it."""
+    seen: set[tuple[str, int]] = set()
+    for file in files:
+        place = (file.container, file.place)
+        if place not in seen:
+            seen.add(place)
+            yield file
+
+
 def _in_path(path: Path, column: str) -> Iterator[ImageFile]:
     if path.is_dir():
         return _in_folder(path, column)
@@ -119,6 +129,11 @@ def _in_folder(folder: Path, column: str) -> Iterator[ImageFile]:
 def _in_file(path: Path, root: Path, column: str) -> Iterator[ImageFile]:
     suffix = path.suffix.lower()
     if suffix == ".tar":
+        if column:
+            raise ConfigError(
+                f"column {column!r} is of tables, but {path} is a tar, whose captions are its txt "
+                "members: give a table with --captions."
+            )
         return _in_tar(path, root)
     if suffix in (".parquet", ".arrow"):
         return _in_table(path, root, suffix[1:], column)

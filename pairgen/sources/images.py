@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from pairgen.errors import ConfigError
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_files import SUFFIXES, ImageFile
 from pairgen.sources.photographs import (
     ImageSize,
     SkippedImageError,
@@ -144,11 +144,16 @@ def collect_images(
                 rows = []
         writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
     if summary.num_accepted == 0:
-        why = ""
-        if summary.rejected:
-            first = summary.rejected[0]
-            why = f", the first, {first['image']}, because: {first['reason']}"
-        raise ConfigError(f"No image can be used: {len(summary.rejected)} refused{why}.")
+        if not summary.rejected:
+            raise ConfigError(
+                f"There are no images in what was given: known are {', '.join(SUFFIXES)}, tars and "
+                "tables."
+            )
+        first = summary.rejected[0]
+        raise ConfigError(
+            f"No image can be used: {len(summary.rejected)} refused, the first, {first['image']}, "
+            f"because: {first['reason']}."
+        )
     summary.sha256 = digest.hexdigest()
     return summary
 

@@ -57,8 +57,8 @@ def blur_kernel(drawn: dict, scale: int) -> np.ndarray:
     size = drawn["kernel_size"]
     axis = np.arange(size) - (size - 1) / 2
     points = np.stack(np.meshgrid(axis, axis), -1)
-    if "width" in drawn:
-        covariance = np.eye(2) * (drawn["width"] * (2 + 0.2 * scale)) ** 2
+    if drawn["round"]:
+        covariance = np.eye(2) * (drawn["width_x"] * (2 + 0.2 * scale)) ** 2
     else:
         c, s = np.cos(drawn["angle"]), np.sin(drawn["angle"])
         axes = np.array([[c, s], [s, -c]])

@@ -204,8 +204,8 @@ def test_decimation_keeps_the_middles_of_blocks(scale):
 
 def test_widths_grow_with_the_scale_and_halve_with_the_image():
     blur = plugins.build("degradations", "scaled_blur")
-    assert blur.sigmas({"width": 0.5}, 4) == pytest.approx((1.4, 1.4))
-    long = {"width_x": 0.5, "width_y": 0.125, "angle": 0.0}
+    assert blur.sigmas({"round": True, "width_x": 0.5}, 4) == pytest.approx((1.4, 1.4))
+    long = {"round": False, "width_x": 0.5, "width_y": 0.125, "angle": 0.0}
     assert blur.sigmas(long, 4) == pytest.approx((2.0, 1.0))
     assert Target(4, (8, 8)).scale == 4
     assert Target(4, (8, 8), num_halvings=1).scale == 2

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import ray
 from PIL import Image
@@ -17,7 +18,7 @@ from pairgen.api import run_degrade, run_replay
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PlanMismatchError
 from pairgen.generate.executor import run_serial
 from pairgen.generate.progress import Progress
-from pairgen.generate.pyramid import find_preset, render
+from pairgen.generate.pyramid import find_preset, preset_names, render
 from pairgen.generate.ray_executor import RayOptions, run_ray
 from pairgen.generate.worker import Job
 from pairgen.seeding import Stream, generator_for
@@ -226,9 +227,53 @@ def test_a_changed_source_fails_its_slots_and_hurts_no_other(photographs, tmp_pa
     manifest = pairgen.degrade(out=str(out), executor="serial")
     failed = {slot.index: slot.reason for each in manifest.receipts for slot in each.failed}
     assert set(failed) == {1, 2}
-    assert "70 x 70 px, planned with 100 x 88" in failed[1]
+    assert "bytes, planned with" in failed[1]
     assert "No such file" in failed[2]
     assert samples(out) == [expected[0], *expected[3:]]
+    # When the images are back, repair tries the failed slots again.
+    for path in photographs.glob("*.png"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    assert pairgen.repair(out, executor="serial").num_failed == 0
+    assert samples(out) == expected
+
+
+def test_every_index_file_has_the_same_columns(photographs, tmp_path):
+    for preset in preset_names():
+        out = degrade(photographs, tmp_path / preset, samples_per_shard=1, degradation=preset)
+        files = sorted(out.glob("__meta__/index/*.parquet"))
+        first, *others = (pq.read_schema(path) for path in files)
+        assert len(others) == 4
+        assert all(schema.equals(first) for schema in others)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"images": ""}, "images must not be empty"),
+        ({"from_ode": ""}, "from_ode must not be empty"),
+        ({"crops": "tiled", "samples_per_image": 3}, "samples_per_image is for random crops"),
+        ({"degradation": "own.yaml"}, "ends at 64 x 64 px, not at 32 x 32"),
+    ],
+)
+def test_what_is_wrong_leaves_nothing(photographs, tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.yaml").write_text("levels: [jpeg]")
+    with pytest.raises(ConfigError, match=message):
+        pairgen.degrade(**{**OPTIONS, "images": str(photographs), "out": "new", **options})
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_image_that_two_values_name_is_used_once(photographs, tmp_path):
+    values = [str(photographs), f"{photographs}/*.png"]
+    manifest = pairgen.degrade(**{**OPTIONS, "images": values, "out": str(tmp_path / "out")})
+    assert manifest.num_samples == 5
+
+
+def test_captions_that_name_no_image_are_refused(photographs, tmp_path):
+    (tmp_path / "c.csv").write_text("file_name,caption\nother.png,a boat\n")
+    with pytest.raises(ConfigError, match="name none of the images"):
+        degrade(photographs, tmp_path / "out", captions=str(tmp_path / "c.csv"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_index_holds_what_was_drawn(photographs, tmp_path):

@@ -170,13 +170,13 @@ def test_drawn_parameters_of_bsrgan_are_distributed_as_published():
             share([order[place] == group for order in orders], 1 / 6)
     groups = [[group["operations"][0] for group in each["groups"]] for each in shuffled]
     blurs = [group[number]["scaled_blur"] for group in groups for number in (0, 1)]
-    share(["width" in blur for blur in blurs], 0.5)
+    share([blur["round"] for blur in blurs], 0.5)
     sizes, counts = np.unique([blur["kernel_size"] for blur in blurs], return_counts=True)
     assert sizes.tolist() == list(range(7, 26, 2))
     assert scipy.stats.chisquare(counts).pvalue > 1e-4
-    uniform([blur["width"] for blur in blurs if "width" in blur], 0, 1)
+    uniform([blur["width_x"] for blur in blurs if blur["round"]], 0, 1)
     for key, high in (("width_x", 1), ("width_y", 1), ("angle", np.pi)):
-        uniform([blur[key] for blur in blurs if key in blur], 0, high)
+        uniform([blur[key] for blur in blurs if not blur["round"]], 0, high)
     first = [group[2]["one_of"] for group in groups]
     share(["shrink" in each for each in first], 0.75)
     uniform([each["shrink"]["amount"] for each in first if "shrink" in each], 0, 1)

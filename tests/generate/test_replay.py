@@ -94,8 +94,14 @@ def test_a_changed_source_is_named(made, tmp_path):
     path = photos / "0.png"
     original = path.read_bytes()
     try:
-        picture = (make_picture(90, 100, seed=77) * 255).round().astype(np.uint8)
+        picture = np.asarray(Image.open(path)).copy()
+        picture[20:60] = 0
         Image.fromarray(picture).save(path)
+        smaller = path.read_bytes()
+        (found,) = run_replay(out, "3").differences
+        assert f"{len(smaller):,} bytes, planned with {len(original):,}" in found
+        # Of the same size, the checksum tells it.
+        path.write_bytes(smaller.ljust(len(original), b"\0"))
         found = run_replay(out, "3").differences
         assert any(line.startswith("image_crc32: recorded") for line in found)
         assert "png has other bytes" in found
