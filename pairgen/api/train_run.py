@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
-from accelerate import Accelerator
 
 from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
@@ -37,6 +36,9 @@ from pairgen.training.validation import (
 )
 from pairgen.types import Plan
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
 CONFIG_FILE, VALIDATION_FILE, CARD_FILE = "config.yaml", "validation.npz", "README.md"
 
 
@@ -57,6 +59,8 @@ class Trained:
 
 def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     """Do what `train` says, tell what it starts from, and how it ended."""
+    from accelerate import Accelerator
+
     config = make_train_config(given)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     if config.cpu_threads:
@@ -238,7 +242,7 @@ def _setup(
 
 
 def _loader(
-    config: TrainConfig, method: Method, accelerator: Accelerator, state: Mapping[str, Any]
+    config: TrainConfig, method: Method, accelerator: "Accelerator", state: Mapping[str, Any]
 ) -> Loader:
     return Loader(
         config.data,

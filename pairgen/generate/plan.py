@@ -64,6 +64,10 @@ def make_ode_plan(
     grid = make_grid(
         description.schedule, config.spacing, config.steps, config.end, config.trajectory
     )
+    if grid.alphas[0] == 0 and config.solver != "ddim":
+        raise ConfigError(
+            f"solver must be ddim for a flow, which starts where alpha is 0, got {config.solver!r}."
+        )
     recipe = {
         "solver": config.solver,
         "spacing": config.spacing,

@@ -14,7 +14,7 @@ from pairgen.config import choice, integer
 from pairgen.errors import ConfigError
 from pairgen.sampling.parameterization import Schedule
 
-SPACINGS = ("leading", "trailing", "linspace", "logsnr")
+SPACINGS = ("leading", "trailing", "linspace", "logsnr", "uniform")
 ENDS = ("t0", "clean")
 
 
@@ -52,7 +52,8 @@ def make_grid(
         schedule: The teacher's schedule.
         spacing: `leading` or `trailing`: integer times as diffusers' DDIMScheduler lays them out;
             `linspace`: as its DPMSolverMultistepScheduler does; `logsnr`: real-valued times,
-            uniform in log(alpha / sigma).
+            uniform in log(alpha / sigma); `uniform`: real-valued times in equal steps from the
+            first time to the last.
         steps: Number of transitions before `insert`; one less for `trailing` beyond two thirds of
             the training steps, where the last time is the end itself.
         end: `t0`: the schedule's last time, as Stable Diffusion's `set_alpha_to_one=false`;
@@ -96,6 +97,10 @@ def _spaced_times(schedule: Schedule, spacing: str, steps: int, end: str) -> lis
         # By arange, whose rounding decides the halves (48 steps); for some steps, such as 61, it
         # gives one number too many, which diffusers turns into the time -1.
         times = np.round(np.arange(num, 0, -num / steps))[:steps] - 1.0
+    elif spacing == "uniform":
+        times = schedule.last_time + (schedule.first_time - schedule.last_time) * (
+            1 - np.arange(steps) / steps
+        )
     elif spacing == "linspace":
         times = np.linspace(0, num - 1, steps + 1).round()[::-1][:-1]
     else:

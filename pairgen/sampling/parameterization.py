@@ -87,6 +87,31 @@ class DiscreteSchedule:
         return ((self.num_train_steps - 1) - position).clamp(self.last_time, self.first_time)
 
 
+class FlowSchedule:
+    """The straight path from noise to data: sigma = t / T, alpha = 1 - t / T, t from T to 0.
+
+    Args:
+        num_train_steps: T; a network is told times of this range.
+
+    Reference:
+        Liu et al. 2022, arXiv:2209.03003, Equation 1 (rectified flow), with time turned round.
+    """
+
+    def __init__(self, num_train_steps: int = 1000) -> None:
+        self.num_train_steps = num_train_steps
+        self.first_time = float(num_train_steps)
+        self.last_time = 0.0
+
+    def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (alpha, sigma) at `t`, see `Schedule`."""
+        sigma = t.double() / self.num_train_steps
+        return 1 - sigma, sigma
+
+    def time_of(self, half_log_snr: Tensor) -> Tensor:
+        """Return the times of the given values of log(alpha / sigma), see `Schedule`."""
+        return self.num_train_steps * torch.sigmoid(-half_log_snr.double())
+
+
 def to_x0_eps(
     prediction: Prediction, output: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor
 ) -> tuple[Tensor, Tensor]:

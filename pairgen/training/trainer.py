@@ -4,11 +4,10 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator
 from torch import Tensor
 
 from pairgen.config import check_keys
@@ -23,6 +22,9 @@ from pairgen.training.gradients import average_gradients
 from pairgen.training.metrics import Metrics
 from pairgen.training.player import make_player
 from pairgen.training.progress import TrainProgress
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 AUTOCAST = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 MAX_KEYS_TOLD = 8
@@ -46,7 +48,7 @@ class Trainer:
         method: Method,
         loader: Loader,
         folder: Path,
-        accelerator: Accelerator,
+        accelerator: "Accelerator",
     ) -> None:
         self.config, self.method, self.loader, self.folder = config, method, loader, folder
         self.accelerator = accelerator

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.files import Snapshot, fetch_weights, quiet, read_json
+from pairgen.teachers._pretrained.schedule import FLOW_SCHEDULER
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, Layout
 
 # Files of a teacher's folders that are not weights.
@@ -54,6 +55,8 @@ def save_one_step(
         denoiser: The student.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if denoiser.prediction == "flow":
+        index = {**index, "scheduler": ["diffusers", FLOW_SCHEDULER]}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
     changes = {
         "timestep_spacing": "trailing",
@@ -65,8 +68,11 @@ def save_one_step(
     }
     with quiet():
         denoiser.network.save_pretrained(folder / "unet", safe_serialization=True)
-        config = {**read_json(snapshot, scheduler), **changes}
-        DDIMScheduler.from_config(config).save_pretrained(folder / "scheduler")
+        if denoiser.prediction == "flow":
+            FlowMatchEulerDiscreteScheduler().save_pretrained(folder / "scheduler")
+        else:
+            config = {**read_json(snapshot, scheduler), **changes}
+            DDIMScheduler.from_config(config).save_pretrained(folder / "scheduler")
 
 
 def _tower_folders(ending: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from pairgen.config import integer, text
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.labels import ClassLabels
-from pairgen.sampling.parameterization import DiscreteSchedule, Prediction
+from pairgen.sampling.parameterization import Prediction, Schedule
 from pairgen.teachers._pretrained.files import (
     Snapshot,
     find_snapshot,
@@ -47,7 +47,7 @@ class Layout:
     unet: str
     scheduler: str
     prediction: Prediction
-    schedule: DiscreteSchedule
+    schedule: Schedule
     image_shape: tuple[int, int, int]
     labels: ClassLabels | None
     null_label: int | None

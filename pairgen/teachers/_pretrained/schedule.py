@@ -5,16 +5,21 @@ from typing import cast
 from diffusers import DDIMScheduler
 
 from pairgen.errors import TeacherLoadError
-from pairgen.sampling.parameterization import DiscreteSchedule, Prediction
+from pairgen.sampling.parameterization import (
+    DiscreteSchedule,
+    FlowSchedule,
+    Prediction,
+    Schedule,
+)
 from pairgen.teachers._pretrained.files import Snapshot, quiet, read_json
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
+# Of students that learned velocities on the straight path; its shift is not used.
+FLOW_SCHEDULER = "FlowMatchEulerDiscreteScheduler"
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
 
 
-def read_schedule(
-    snapshot: Snapshot, name: str = SCHEDULER_CONFIG
-) -> tuple[DiscreteSchedule, Prediction]:
+def read_schedule(snapshot: Snapshot, name: str = SCHEDULER_CONFIG) -> tuple[Schedule, Prediction]:
     """Read alpha and sigma over time, and what the network predicts.
 
     Args:
@@ -26,6 +31,8 @@ def read_schedule(
     """
     config = read_json(snapshot, name)
     where = snapshot.location
+    if config.get("_class_name") == FLOW_SCHEDULER:
+        return FlowSchedule(config.get("num_train_timesteps", 1000)), "flow"
     if "beta_schedule" not in config and "trained_betas" not in config:
         raise TeacherLoadError(
             f"{where} has no discrete schedule: its {config.get('_class_name')} knows no betas."

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import CLIPTextConfig, CLIPTokenizer
 
 from pairgen.errors import TeacherLoadError
-from pairgen.sampling.parameterization import DiscreteSchedule, Prediction
+from pairgen.sampling.parameterization import Prediction, Schedule
 from pairgen.teachers._pretrained.files import (
     Snapshot,
     find_snapshot,
@@ -54,7 +54,7 @@ class Layout:
     snapshot: Snapshot
     pipeline: str
     prediction: Prediction
-    schedule: DiscreteSchedule
+    schedule: Schedule
     latent_shape: tuple[int, int, int]
     size_px: tuple[int, int]
     guidance_dim: int

@@ -1,0 +1,120 @@
+"""Reflow: the velocity on the straight path between the noise and the end point of each pair."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pairgen.config import integer
+from pairgen.losses.distances import mse
+from pairgen.methods._pairs import (
+    LATENT,
+    NOISE,
+    TEXT,
+    check_pairs,
+    column,
+    conditioning_of,
+    stored_embeddings,
+)
+from pairgen.methods.base import STUDENT, Setup, Student
+from pairgen.methods.draws import Draws
+from pairgen.sampling.parameterization import FlowSchedule
+from pairgen.shards.batch import Batch
+from pairgen.teachers.base import Conditioning
+
+
+class Reflow:
+    """Learn v(x_t, t) = z - x on x_t = (1 - t) x + t z, for pairs (z, x) of the teacher.
+
+    Paths that cross in the data are straightened by the pairs, so few Euler steps are enough, or
+    one. The network is told 1000 t.
+
+    Args:
+        setup: Teacher and datasets.
+        student_steps: Euler steps by which the student is shown and exported.
+
+    Raises:
+        ConfigError: The sets hold no pairs.
+
+    Reference:
+        Liu et al. 2022, arXiv:2209.03003, Equation 1 and Algorithm 1 (reflow); Liu et al. 2023
+        (InstaFlow), arXiv:2309.06380: the same for Stable Diffusion.
+    """
+
+    facts: Sequence[str] = ()
+
+    def __init__(self, setup: Setup, student_steps: int = 1) -> None:
+        check_pairs("reflow", setup.plans)
+        self.student_steps = integer("student_steps", student_steps, 1, 1000)
+        self._teacher = setup.teacher
+        self._told = setup.guidance_embedding
+        self._embeddings = stored_embeddings(setup.plans)
+        self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
+        self._denoiser = setup.new_denoiser(setup.guidance_embedding)
+        # From here on the network means velocities.
+        self._denoiser.prediction, self._denoiser.schedule = "flow", FlowSchedule()
+
+    def players(self) -> Mapping[str, nn.Module]:
+        """Return the student."""
+        return {STUDENT: self._denoiser}  # type: ignore[dict-item]
+
+    def turns(self, step: int) -> Sequence[str]:
+        """Return the student, always."""
+        del step
+        return (STUDENT,)
+
+    def forward(self, batch: Batch, draws: Draws) -> Tensor:
+        """Return the velocities at random points of the paths, [B, C, H, W] float32."""
+        z, x = batch[NOISE].float(), batch[LATENT].float()
+        t = draws.uniform()
+        x_t = (1 - column(t)) * x + column(t) * z
+        conditioning = conditioning_of(batch, self._teacher, self._embeddings)
+        scales = batch.guidance_scale if self._told else None
+        return self._velocity(x_t, t, conditioning, scales)
+
+    def loss(
+        self, player: str, shared: Tensor, batch: Batch, draws: Draws
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the mean squared error of the velocities."""
+        del player, draws
+        return mse(shared, batch[NOISE].float() - batch[LATENT].float()), {}
+
+    def after_step(self, step: int) -> None:
+        """Do nothing."""
+        del step
+
+    def kept(self) -> Mapping[str, nn.Module]:
+        """Return nothing."""
+        return {}
+
+    def student(self) -> Student:
+        """Return the student: Euler steps along the path."""
+        return Student(
+            denoiser=self._denoiser,
+            generate=self._generate,
+            sampling={
+                "steps": self.student_steps,
+                "solver": "ddim",
+                "spacing": "uniform",
+                "end": "clean",
+            },
+            num_evaluations=self.student_steps,
+        )
+
+    def _generate(
+        self, noise: Tensor, conditioning: Conditioning, guidance_scale: Tensor | None
+    ) -> Tensor:
+        x, num = noise.float(), self.student_steps
+        for step in range(num):
+            t = torch.full((len(x),), 1 - step / num, device=x.device)
+            x = x - self._velocity(x, t, conditioning, guidance_scale) / num
+        return x
+
+    def _velocity(
+        self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance_scale: Tensor | None
+    ) -> Tensor:
+        times = self._denoiser.schedule.num_train_steps * t
+        return self._denoiser(x, times, conditioning, guidance_scale)
+
+
+build = Reflow
