@@ -1,9 +1,10 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
 `pairgen.ode(...)`, `pairgen.degrade(...)`, `pairgen.sample(...)`, `pairgen.verify(...)` and
-`pairgen.repair(...)` are the commands of the same names; `pairgen.Loader(...)` reads what they
-made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays. Importing the
-package loads no torch, ray, diffusers or click.
+`pairgen.repair(...)` are the commands of the same names, and `pairgen.evaluate(...)` is
+`pairgen eval`; `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet`
+is a dataset with a weight or overlays. Importing the package loads no torch, ray, diffusers or
+click.
 """
 
 from importlib import import_module
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Loader", "TrainingSet", "degrade", "ode", "repair", "sample", "verify"]
+__all__ = ["Loader", "TrainingSet", "degrade", "evaluate", "ode", "repair", "sample", "verify"]
 
 # A training needs no teacher: what it takes is loaded without the commands.
 _TRAINING = {"Loader": "pairgen.shards.loader", "TrainingSet": "pairgen.shards.training_set"}
 
 if TYPE_CHECKING:
-    from pairgen.api import degrade, ode, repair, sample, verify
+    from pairgen.api import degrade, evaluate, ode, repair, sample, verify
     from pairgen.shards.loader import Loader
     from pairgen.shards.training_set import TrainingSet
 
