@@ -114,9 +114,18 @@ def _find_folder(config: EvalConfig, judged: Judged) -> Path:
         raise ConfigError(f"out must be a local folder, got {config.out!r}.")
     store = LocalStore(folder)
     store.check_writable()
-    if folder.is_dir() and any(folder.iterdir()) and not store.exists(FIGURES_FILE):
+    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(store):
         raise ConfigError(f"{folder} holds other files: give another --out.")
     return folder
+
+
+def _is_ours(store: LocalStore) -> bool:
+    """Whether an earlier evaluation stands in the folder."""
+    try:
+        found = json.loads(store.read_bytes(FIGURES_FILE))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "pairgen" in found
 
 
 def _facts(
@@ -163,7 +172,7 @@ def _write(
     shown: Sequence[Mapping[str, Any]],
     prompts: Sequence[str],
 ) -> None:
-    """Write page and grid, and the figures last: with them the folder is known as ours."""
+    """Write the figures first, by which the folder is known as ours, then grid and page."""
     # All of it is made before the first byte is written.
     grid = encode_png(grid_image(shown, prompts))
     page = eval_page(figures, shown, prompts)

@@ -106,7 +106,8 @@ class Judge:
 
         Their order is not looked at, so a caption may still be none of the net's world.
         """
-        return [self._knows(self._tokenizer.tokenize(caption)) for caption in captions]
+        # Quiet about long ones, which are told from the count.
+        return [self._knows(self._tokenizer.tokenize(each, verbose=False)) for each in captions]
 
     def _knows(self, tokens: Sequence[str]) -> bool:
         # A word that the training's captions did not have falls into pieces.

@@ -120,14 +120,14 @@ def sample_pairs(
 
 def guidance_of(sampling: Sampling, pairs: HeldOut) -> np.ndarray | None:
     """Return the guidance scale of each pair, [N] float32; None where there is no guidance."""
-    if sampling.guidance_scale is None:
-        scales = np.array(pairs.guidance_scales, np.float32)
-    else:
+    # Decided by the set, not by the pairs that were chosen of it, as when it was made.
+    planned = set(pairs.plan.recipe["guidance_scales"])
+    scales = np.array(pairs.guidance_scales, np.float32)
+    if sampling.guidance_scale is not None:
+        planned = {sampling.guidance_scale}
         scales = np.full(len(pairs), sampling.guidance_scale, np.float32)
-    # Decided by the set, as it was when it was made; a network that is told is told 1 as well.
-    planned = {*pairs.plan.recipe["guidance_scales"]}
-    unguided = planned if sampling.guidance_scale is None else {sampling.guidance_scale}
-    return None if unguided == {1.0} and not sampling.told else scales
+    # A network that is told the scale is told 1 as well.
+    return scales if sampling.told or planned != {1.0} else None
 
 
 def _check_finite(latents: np.ndarray, sampling: Sampling, pairs: HeldOut) -> None:
