@@ -2,8 +2,9 @@
 
 `pairgen.ode(...)`, `pairgen.degrade(...)`, `pairgen.train(...)`, `pairgen.sample(...)`,
 `pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same
-names; `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
-dataset with a weight or overlays. Importing the package loads no torch, ray, diffusers or click.
+names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)` reads what they made,
+batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays. Importing the package
+loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
@@ -15,6 +16,7 @@ __all__ = [
     "Loader",
     "TrainingSet",
     "degrade",
+    "evaluate",
     "ode",
     "repair",
     "replay",
@@ -27,7 +29,7 @@ __all__ = [
 _TRAINING = {"Loader": "pairgen.shards.loader", "TrainingSet": "pairgen.shards.training_set"}
 
 if TYPE_CHECKING:
-    from pairgen.api import degrade, ode, repair, replay, sample, train, verify
+    from pairgen.api import degrade, evaluate, ode, repair, replay, sample, train, verify
     from pairgen.shards.loader import Loader
     from pairgen.shards.training_set import TrainingSet
 

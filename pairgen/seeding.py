@@ -30,6 +30,8 @@ class Stream(IntEnum):
     SET_ORDER = 5
     # Of a training step: `index` is the sample of a step, `part` the call.
     TRAINING = 6
+    # Of figures: `index` is the split.
+    EVALUATION = 7
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

@@ -44,7 +44,10 @@ def main() -> None:
         "cpu_threads": options.cpu_threads,
         **({"prompts": options.prompts} if options.prompts else {}),
     }
-    for name, seed, count in (("pairs", 0, options.num_pairs), ("held-out", 1, options.num_held_out)):
+    for name, seed, count in (
+        ("pairs", 0, options.num_pairs),
+        ("held-out", 1, options.num_held_out),
+    ):
         out = options.out / name
         pairgen.ode(**teacher, seed=seed, num_samples=count, samples_per_shard=64, out=str(out))
     paired = time.perf_counter()

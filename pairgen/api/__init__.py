@@ -11,6 +11,7 @@ from typing import Any
 from pairgen.api.dataset_run import RunResult
 from pairgen.api.degrade_dry_run import DryRun, run_degrade_dry
 from pairgen.api.degrade_run import run_degrade
+from pairgen.api.eval_run import Evaluated, run_evaluate
 from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
 from pairgen.api.replay_run import Replay, run_replay
@@ -22,16 +23,19 @@ from pairgen.types import Manifest
 
 __all__ = [
     "DryRun",
+    "Evaluated",
     "Replay",
     "RunResult",
     "Samples",
     "Trained",
     "degrade",
+    "evaluate",
     "ode",
     "repair",
     "replay",
     "run_degrade",
     "run_degrade_dry",
+    "run_evaluate",
     "run_ode",
     "run_repair",
     "run_replay",
@@ -112,6 +116,23 @@ def train(method: str, **options: Any) -> Trained:
         CorruptShardError: A shard is bad.
     """
     return run_train({**options, "method": method})
+
+
+def evaluate(run: str | Path, **options: Any) -> Evaluated:
+    """Judge a trained student by held-out pairs, beside its teacher at several steps.
+
+    Args:
+        run: A folder of `pairgen train`, or any model.
+        **options: The other fields of `pairgen.training.eval_config.EvalConfig`, the same names as
+            the flags of `pairgen eval`; `data` must be given.
+
+    Raises:
+        ConfigError: An option, the run or the pairs are wrong, or the student was trained on them;
+            nothing was written.
+        PairgenError: A picture is not finite, or a batch does not fit; nothing was written.
+        CorruptShardError: A shard of the pairs is bad.
+    """
+    return run_evaluate({**options, "run": str(run)})
 
 
 def verify(folder: str | Path) -> Report:

@@ -12,6 +12,7 @@ from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
 from pairgen.config import read_yaml
 from pairgen.errors import ConfigError, PairgenError
+from pairgen.generate.machine import device_name
 from pairgen.generate.run import stop_on_signal
 from pairgen.methods.base import STUDENT, Method, Setup
 from pairgen.model_config import find_model
@@ -25,6 +26,7 @@ from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.export import export_student, render_card
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.progress import TrainProgress
+from pairgen.training.record import TrainRecord, record_set, write_record
 from pairgen.training.trainer import Trainer
 from pairgen.training.validation import (
     Validation,
@@ -130,6 +132,8 @@ def _train(
     if main and finished:
         if not config.grid_every or trainer.step % config.grid_every:
             on_grid(trainer.step)
+        # Before the file that makes the run a model: who finds a model finds its record.
+        write_record(folder, _record(config, trainer))
         student = trainer.method.student()
         export_student(
             folder, student, trainer.players[STUDENT], teacher, config.guidance_embedding
@@ -318,6 +322,18 @@ def _card_facts(
             "seconds of making the data": f"{sum(each['seconds'] for each in data):,.0f}",
         },
     }
+
+
+def _record(config: TrainConfig, trainer: Trainer) -> TrainRecord:
+    return TrainRecord(
+        method=config.method,
+        steps=trainer.step,
+        batch_size=config.batch_size,
+        num_processes=trainer.accelerator.num_processes,
+        seconds=round(trainer.seconds, 3),
+        device=device_name(trainer.accelerator.device),
+        sets=tuple(record_set(url) for url in config.data),
+    )
 
 
 def _write_config(config: TrainConfig, folder: Path) -> None:

@@ -101,6 +101,19 @@ class Judge:
         )
         return _in_batches(self._net.embed_tokens, encoded["input_ids"], encoded["attention_mask"])
 
+    def knows(self, captions: Sequence[str]) -> list[bool]:
+        """Return whether each caption has only words of the captions that the net was made with.
+
+        Their order is not looked at, so a caption may still be none of the net's world.
+        """
+        # Quiet about long ones, which are told from the count.
+        return [self._knows(self._tokenizer.tokenize(each, verbose=False)) for each in captions]
+
+    def _knows(self, tokens: Sequence[str]) -> bool:
+        # A word that the training's captions did not have falls into pieces.
+        whole = all(token.endswith("</w>") for token in tokens)
+        return whole and 0 < len(tokens) <= self._tokenizer.model_max_length - 2
+
 
 def judge_folder() -> Path:
     """Return the folder of the packaged judge."""

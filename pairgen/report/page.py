@@ -39,8 +39,13 @@ def make_page(title: str, subtitle: str, parts: Sequence[str]) -> str:
 
 def heading(title: str, text: str = "") -> str:
     """Return a heading and a paragraph under it."""
-    paragraph = f"<p>{html.escape(text)}</p>" if text else ""
-    return f"<h2>{html.escape(title)}</h2>{paragraph}"
+    below = paragraph(text) if text else ""
+    return f"<h2>{html.escape(title)}</h2>{below}"
+
+
+def paragraph(text: str) -> str:
+    """Return a paragraph."""
+    return f"<p>{html.escape(text)}</p>"
 
 
 def facts_table(facts: Mapping[str, str]) -> str:

@@ -1,0 +1,131 @@
+"""What the judge's features say of pictures beside the end points of the same pairs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairgen.errors import ConfigError
+from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
+from pairgen.evaluation.diversity import Diversity, diversity
+from pairgen.evaluation.frechet import frechet_distance, statistics
+from pairgen.evaluation.halves import halves_distance
+from pairgen.evaluation.judge import Judge
+
+FRECHET = ("frechet_distance", "frechet_distance_halves")
+AGREEMENT = ("caption_agreement",)
+DIVERSITY = ("diversity_within", "diversity_between")
+# What its pictures are made of; others are brought to this size, and measured with less right.
+NATIVE_PX = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Figures by name, and what is to be said of them.
+
+    Attributes:
+        values: None for those that cannot be computed.
+        missing: Why, by the names of those.
+    """
+
+    values: dict[str, float | None]
+    missing: dict[str, str]
+
+
+def judge_figures(
+    judge: Judge,
+    features: NDArray[np.float32],
+    end_points: NDArray[np.float32],
+    prompts: Sequence[str],
+    guidance_scales: Sequence[float],
+) -> Figures:
+    """Return Frechet distance, caption agreement and diversity, where there are enough pictures.
+
+    Args:
+        judge: That made the features.
+        features: Of pictures, [N, 64].
+        end_points: Features of the same pairs' end points, [N, 64].
+        prompts: Of each pair, N.
+        guidance_scales: Of each pair, N.
+    """
+    values: dict[str, float | None] = {}
+    missing: dict[str, str] = {}
+
+    def add(names: Sequence[str], compute: Callable[[], Sequence[float]]) -> None:
+        try:
+            values.update(zip(names, compute(), strict=True))
+        except ConfigError as error:
+            values.update(dict.fromkeys(names))
+            missing.update(dict.fromkeys(names, str(error)))
+
+    add(FRECHET[:1], lambda: [_frechet(features, end_points)])
+    add(FRECHET[1:], lambda: [halves_distance(features, end_points)])
+    add(AGREEMENT, lambda: [_agreement(judge, features, prompts)])
+    add(DIVERSITY, lambda: _diversity(features, prompts, guidance_scales))
+    return Figures(values=values, missing=missing)
+
+
+def not_meaningful(
+    judge: Judge, size_px: tuple[int, int], prompts: Sequence[str]
+) -> dict[str, str]:
+    """Return the figures that the judge computes without being made for it, and why.
+
+    Args:
+        judge: Of 64 px and captions of its own.
+        size_px: Height and width of the pictures.
+        prompts: Of the pictures.
+    """
+    found: dict[str, str] = {}
+    known = judge.knows(prompts)
+    if not all(known):
+        reason = (
+            f"the evaluation net's captions have not the words of {known.count(False):,} of "
+            f"{len(known):,} prompts, such as {prompts[known.index(False)]!r}"
+        )
+        # What such pictures show is not in its pictures either.
+        found |= dict.fromkeys((*FRECHET, *AGREEMENT, *DIVERSITY), reason)
+    if size_px != (NATIVE_PX, NATIVE_PX):
+        height, width = size_px
+        reason = f"the evaluation net was made for 64 x 64 px, these are {width} x {height}"
+        found |= {
+            name: f"{found[name]}; {reason}" if name in found else reason
+            for name in (*FRECHET, *AGREEMENT, *DIVERSITY)
+        }
+    return found
+
+
+def _frechet(features: NDArray[np.float32], end_points: NDArray[np.float32]) -> float:
+    a, b = statistics(features), statistics(end_points)
+    return frechet_distance(a.mean, a.cov, b.mean, b.cov)
+
+
+def _agreement(judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]) -> float:
+    """Return the share of pictures that fit no other prompt as well as their own."""
+    candidates = list(dict.fromkeys(prompts))
+    if len(candidates) < 2:
+        raise ConfigError(
+            f"Caption agreement takes two prompts or more, got {len(candidates)} of "
+            f"{len(prompts)} pictures."
+        )
+    embedded = judge.embed_captions(candidates)
+    places = {prompt: place for place, prompt in enumerate(candidates)}
+    own = embedded[[places[prompt] for prompt in prompts]]
+    return top_k_agreement(caption_ranks(judge.embed_features(features), own, embedded), 1)
+
+
+def _diversity(
+    features: NDArray[np.float32], prompts: Sequence[str], guidance_scales: Sequence[float]
+) -> tuple[float, float]:
+    """Return the distances within and between prompts, averaged over the guidance scales.
+
+    Siblings of one noise at several scales would pass for several noises.
+    """
+    found: list[Diversity] = []
+    for scale in sorted(set(guidance_scales)):
+        rows = [row for row, each in enumerate(guidance_scales) if each == scale]
+        found.append(diversity(features[rows], [prompts[row] for row in rows]))
+    return (
+        float(np.mean([each.within for each in found])),
+        float(np.mean([each.between for each in found])),
+    )

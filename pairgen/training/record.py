@@ -1,0 +1,121 @@
+"""What a run says of its data and its cost, for whoever judges the student: `record.json`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pairgen.errors import ConfigError
+from pairgen.sampling.evaluations import num_evaluations
+from pairgen.shards.manifest import read_plan, read_receipts
+from pairgen.shards.store import open_store
+from pairgen.types import Plan
+
+RECORD_FILE = "record.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetRecord:
+    """A dataset: what tells it from others, and what it cost.
+
+    Attributes:
+        url: As given to the training.
+        fingerprint: Of its plan.
+        source_sha256: Of its prompts or images.
+        seed: Of its noises.
+        noise_generator: Of its noises; empty where it has none.
+        num_samples: That stand.
+        evaluations: Of the teacher's network, for all of them.
+        seconds: Of all workers, from the receipts.
+        devices: That made them.
+    """
+
+    url: str
+    fingerprint: str
+    source_sha256: str
+    seed: int
+    noise_generator: str
+    num_samples: int
+    evaluations: int
+    seconds: float
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRecord:
+    """A finished training.
+
+    Attributes:
+        method: That trained.
+        steps: Of training.
+        batch_size: Samples of a step, over all processes.
+        num_processes: Of the training.
+        seconds: Of training, by the clock.
+        device: Of each process.
+        sets: That were trained on.
+    """
+
+    method: str
+    steps: int
+    batch_size: int
+    num_processes: int
+    seconds: float
+    device: str
+    sets: tuple[SetRecord, ...]
+
+
+def evaluations_per_sample(plan: Plan) -> int:
+    """Return how often a sample's teacher evaluates its network; 0 for a set without a sampler.
+
+    Guidance counts double, as `pairgen ode` computes it: for every sample of a set with any
+    guidance scale other than 1.
+    """
+    if "solver" not in plan.recipe:
+        return 0
+    recipe = plan.recipe
+    num_steps = len(plan.resolved["times"]) - (recipe["end"] == "t0")
+    guided = any(scale != 1 for scale in recipe["guidance_scales"])
+    return num_evaluations(recipe["solver"], num_steps, recipe["end"]) * (1 + guided)
+
+
+def record_set(url: str) -> SetRecord:
+    """Return what is to be recorded of a dataset."""
+    store = open_store(url)
+    plan, receipts = read_plan(store), read_receipts(store)
+    num_samples = sum(receipt.count for receipt in receipts)
+    return SetRecord(
+        url=url,
+        fingerprint=plan.fingerprint(),
+        source_sha256=str(plan.source["sha256"]),
+        seed=plan.seed,
+        noise_generator=str(plan.recipe.get("noise_generator", "")),
+        num_samples=num_samples,
+        evaluations=num_samples * evaluations_per_sample(plan),
+        seconds=round(sum(float(receipt.made["seconds"]) for receipt in receipts), 3),
+        devices=tuple(sorted({str(receipt.made["device"]) for receipt in receipts})),
+    )
+
+
+def write_record(folder: Path, record: TrainRecord) -> None:
+    """Write the record of a run."""
+    text = json.dumps(asdict(record), indent=2, ensure_ascii=False)
+    (folder / RECORD_FILE).write_text(f"{text}\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> TrainRecord | None:
+    """Return the record of a run; None where there is none.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    path = folder / RECORD_FILE
+    if not path.is_file():
+        return None
+    try:
+        data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        sets: Sequence[Mapping[str, Any]] = data["sets"]
+        records = tuple(SetRecord(**{**each, "devices": tuple(each["devices"])}) for each in sets)
+        return TrainRecord(**{**data, "sets": records})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is not the record of a training: {error!r}.") from None

@@ -1,0 +1,55 @@
+"""Whether a student was trained on the pairs that are to judge it."""
+
+from pairgen.errors import ConfigError
+from pairgen.training.record import RECORD_FILE, TrainRecord
+from pairgen.types import Plan
+
+DEMAND = "judge it by pairs of another --seed, or pass --allow-training-data"
+
+
+def check_unseen(
+    plan: Plan, url: str, record: TrainRecord | None, run: str, is_run: bool, allowed: bool
+) -> list[str]:
+    """Return what is to be said of the pairs' kinship with the training's sets.
+
+    Args:
+        plan: Of the pairs.
+        url: Where they lie.
+        record: Of the training; None where there is none.
+        run: What is judged.
+        is_run: Whether that is a run of `pairgen train`.
+        allowed: Whether training data may judge.
+
+    Raises:
+        ConfigError: The student was trained on these pairs, or nobody knows, and it is not allowed.
+    """
+    notes = []
+    problem = _problem(plan, url, record, run) if is_run else ""
+    if problem and not allowed:
+        raise ConfigError(f"{problem}: {DEMAND}.")
+    if problem:
+        notes.append(f"{problem}.")
+    if record is None or problem:
+        return notes
+    for each in record.sets:
+        if (each.seed, each.noise_generator) == _noises(plan):
+            notes.append(f"{url} has the noises of {each.url}, which was trained on.")
+        if each.source_sha256 == plan.source["sha256"]:
+            notes.append(f"{url} has the prompts of {each.url}, which was trained on.")
+    return notes
+
+
+def _problem(plan: Plan, url: str, record: TrainRecord | None, run: str) -> str:
+    if record is None:
+        return f"{run} has no {RECORD_FILE} that says what it was trained on"
+    for each in record.sets:
+        if each.fingerprint == plan.fingerprint():
+            return f"{run} was trained on {url} (fingerprint {each.fingerprint[:12]})"
+        same_noises = (each.seed, each.noise_generator) == _noises(plan)
+        if same_noises and each.source_sha256 == plan.source["sha256"]:
+            return f"{run} was trained on {each.url}, which has the noises and prompts of {url}"
+    return ""
+
+
+def _noises(plan: Plan) -> tuple[int, str]:
+    return plan.seed, str(plan.recipe["noise_generator"])

@@ -1,0 +1,129 @@
+"""A student that is the end point scores zero; costs are counted; ledgers add up."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pairgen.errors import ConfigError, PairgenError
+from pairgen.evaluation.pair_distance import relative_rms
+from pairgen.model_config import find_model
+from pairgen.teachers import gaussian
+from pairgen.teachers.base import Conditioning
+from pairgen.training.eval_rows import shown_places
+from pairgen.training.held_out import HeldOut, read_held_out
+from pairgen.training.ledger import make_ledger
+from pairgen.training.record import TrainRecord, record_set
+from pairgen.training.sampled import Sampled, Sampling, sample_pairs
+from tests.small_sets import make_plan, write_set
+
+ONE_STEP = Sampling(name="student", steps=1, solver="ddim", spacing="trailing", end="clean")
+
+
+class Oracle:
+    """Predicts the stored end point of a noise; notes what it is told."""
+
+    def __init__(self, pairs: HeldOut) -> None:
+        options = find_model("gaussian").options
+        self.device = torch.device("cpu")
+        self.schedule = gaussian.describe(location="", **options).schedule
+        self.max_prompt_tokens = 10**6
+        self.answers = dict(
+            zip((noise.tobytes() for noise in pairs.noises), pairs.latents, strict=True)
+        )
+        self.told: list[list[float] | None] = []
+
+    def count_tokens(self, prompts):
+        return [1] * len(prompts)
+
+    def encode_prompts(self, prompts):
+        return Conditioning({"lengths": torch.tensor([len(prompt) for prompt in prompts])})
+
+    def predict(self, x, t, conditioning, guidance):
+        assert len(conditioning) == len(x) == len(t)
+        self.told.append(None if guidance is None else guidance.tolist())
+        x0 = np.stack([self.answers[noise.numpy().tobytes()] for noise in x])
+        return torch.from_numpy(x0), torch.zeros_like(x)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("pairs") / "set"
+    write_set(folder, make_plan(guidance_scales=(3.0, 8.0)))
+    return str(folder)
+
+
+@pytest.fixture
+def pairs(url) -> HeldOut:
+    return read_held_out(url, "", 10)
+
+
+def test_a_student_that_is_the_end_point_is_at_distance_zero_at_any_batch_size(pairs):
+    for batch_size in (1, 4, 10, 16):
+        advanced = []
+        made = sample_pairs(Oracle(pairs), ONE_STEP, pairs, batch_size, advanced.append)
+        assert np.array_equal(made.latents, pairs.latents)
+        assert relative_rms(made.latents, pairs.latents).tolist() == [0] * 10
+        assert sum(advanced) == 10 and made.seconds > 0
+
+
+def test_what_the_network_is_told_decides_what_a_picture_costs(pairs):
+    def run(**changes):
+        oracle = Oracle(pairs)
+        made = sample_pairs(oracle, replace(ONE_STEP, **changes), pairs, 10, lambda _: None)
+        return oracle.told, made.evaluations
+
+    scales = [3.0, 8.0] * 5
+    assert run() == ([scales], 2)
+    assert run(told=True) == ([scales], 1)
+    assert run(guidance_scale=1.0) == ([None], 1)
+    assert run(guidance_scale=5.0) == ([[5.0] * 10], 2)
+
+
+def test_steps_that_do_not_fit_and_what_is_not_finite_are_refused(pairs):
+    oracle = Oracle(pairs)
+    with pytest.raises(ConfigError, match="steps must be"):
+        sample_pairs(oracle, replace(ONE_STEP, steps=5000), pairs, 10, lambda _: None)
+    oracle.answers[pairs.noises[6].tobytes()][0, 0, 0] = np.nan
+    with pytest.raises(PairgenError, match=r"student makes of sample 000000006 .*not finite"):
+        sample_pairs(oracle, ONE_STEP, pairs, 4, lambda _: None)
+
+
+def sampled(evaluations: int, seconds: float) -> Sampled:
+    return Sampled(sampling=ONE_STEP, latents=np.zeros(0), evaluations=evaluations, seconds=seconds)
+
+
+def test_a_ledger_adds_up(url, pairs):
+    record = TrainRecord(
+        method="regression",
+        steps=100,
+        batch_size=8,
+        num_processes=2,
+        seconds=10.0,
+        device="cpu x86_64",
+        sets=(record_set(url), record_set(url)),
+    )
+    student, teachers = sampled(1, 0.5), [sampled(2, 1.0), sampled(10, 5.5)]
+    found = make_ledger(record, pairs.plan, student, teachers, "cpu x86_64")
+    # Twice 24 samples of 4 guided steps; 100 steps of 8 samples.
+    assert found["data"] == {"evaluations": 2 * 24 * 8, "seconds": 2 * 4.5}
+    assert found["training"] == {"evaluations": 2400, "seconds": 20.0, "samples": 800}
+    assert found["together"] == {"evaluations": 2784, "seconds": 29.0}
+    # 2784 / (8 - 1) = 397.7; the teacher's 8 evaluations take 8 x 0.55 s: 29 / (4.4 - 0.5) = 7.4.
+    assert found["break_even"]["evaluations"]["pictures"] == 398
+    assert found["break_even"]["seconds"]["pictures"] == 8
+    elsewhere = make_ledger(record, pairs.plan, student, teachers, "a GPU")["break_even"]
+    assert elsewhere["evaluations"]["pictures"] == 398
+    assert elsewhere["seconds"]["pictures"] is None
+    assert "different devices" in elsewhere["seconds"]["reason"]
+    slow = make_ledger(record, pairs.plan, sampled(8, 9.0), [], "cpu x86_64")["break_even"]
+    assert "costs 8, one of the teacher 8" in slow["evaluations"]["reason"]
+    assert "not timed" in slow["seconds"]["reason"]
+
+
+def test_eight_prompts_are_shown_and_none_twice_where_there_are_enough():
+    prompts = [f"{i % 9}" for i in range(30)]
+    assert shown_places(prompts) == list(range(8))
+    assert shown_places(["a", "a", "b", "a", "b"]) == [0, 1, 2, 3, 4]
+    assert shown_places(["a"] * 9 + ["b"]) == [0, 1, 2, 3, 4, 5, 6, 9]
