@@ -1,6 +1,6 @@
 """One-step student by regression, from pairs to a judged student, by one command.
 
-    python pipelines/regression.py --model tiny --out runs/regression        # 2 CPU cores: see below
+    python pipelines/regression.py --model tiny --out runs/regression
 
 1. pairs: `--num-pairs` of the teacher's converged ODE (dpmpp_2m, logSNR grid, `--teacher-steps`),
    and as many held-out ones with other noises as `--num-held-out`;

@@ -1,4 +1,4 @@
-"""What a finished run leaves: the student in diffusers layout, and a card that tells of it."""
+"""What a finished run leaves: the student in diffusers layout, and its adapters."""
 
 import shutil
 from collections.abc import Mapping
@@ -73,65 +73,3 @@ def _save_lora(network: Any, folder: Path) -> None:
         for name, tensor in get_peft_model_state_dict(network).items()
     }
     StableDiffusionPipeline.save_lora_weights(str(folder), unet_lora_layers=layers)
-
-
-def render_card(facts: Mapping[str, Any]) -> str:
-    """Return the run's README: recipe, data, figures, cost.
-
-    Args:
-        facts: `method`, `model`, `config`, `data` (a list of what identifies each set), `figures`
-            (the last line of metrics), `ledger`.
-    """
-    data = "\n".join(
-        f"| {each['url']} | {each['num_samples']:,} | `{each['fingerprint'][:16]}` | "
-        f"{each['made']} |"
-        for each in facts["data"]
-    )
-    figures = "\n".join(f"| {name} | {value:.6g} |" for name, value in facts["figures"].items())
-    ledger = "\n".join(f"| {name} | {value} |" for name, value in facts["ledger"].items())
-    recipe = yaml.safe_dump(dict(facts["config"]), sort_keys=False, allow_unicode=True)
-    front = {
-        "library_name": "diffusers",
-        "tags": ["pairgen", "distillation", facts["method"]],
-        "base_model": facts["model"],
-    }
-    return f"""---
-{yaml.safe_dump(front, sort_keys=False)}---
-
-# {facts["method"]} student of {facts["model"]}
-
-A student that makes a picture in {facts["num_evaluations"]} evaluation of its network, trained by
-pairgen. `pairgen sample --model .` in this folder shows it; `student/` is a folder for diffusers:
-
-```python
-from diffusers import StableDiffusionPipeline
-
-pipeline = StableDiffusionPipeline.from_pretrained("student", safety_checker=None)
-picture = pipeline(
-    "a prompt", num_inference_steps=1, guidance_scale={facts["guidance_scale"]:g}
-).images[0]
-```
-
-## Data
-
-| set | samples | fingerprint | made by |
-|---|---|---|---|
-{data}
-
-## Figures of the last step that was logged
-
-| figure | value |
-|---|---|
-{figures}
-
-## Cost
-
-| what | how much |
-|---|---|
-{ledger}
-
-## Recipe
-
-```yaml
-{recipe}```
-"""

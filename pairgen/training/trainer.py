@@ -1,7 +1,6 @@
 """The training loop: any method, any number of players, one rank or many."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from pairgen.training.gradients import average_gradients
 from pairgen.training.metrics import Metrics
 from pairgen.training.player import make_player
 from pairgen.training.progress import TrainProgress
+from pairgen.training.watch import StepWatch
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -102,7 +102,7 @@ class Trainer:
             CorruptShardError: A shard is bad.
         """
         config = self.config
-        watch = _Watch()
+        watch = StepWatch()
         batches = _endless(self.loader)
         saved = self.step
         while self.step < config.steps and not self._agreed(stop()):
@@ -228,41 +228,6 @@ class Trainer:
         dist.all_reduce(values)
         means = values / self.accelerator.num_processes
         return dict(zip(figures, means, strict=True))
-
-
-class _Watch:
-    """Tells how long steps take, and which share of it is waiting for data."""
-
-    def __init__(self) -> None:
-        self._last = self._since = time.perf_counter()
-        self._waited = 0.0
-        self._num_steps = 0
-
-    def waiting(self) -> "_Watch":
-        return self
-
-    def __enter__(self) -> None:
-        self._began = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._waited += time.perf_counter() - self._began
-
-    def lap(self) -> float:
-        """Return the seconds since the last lap."""
-        now = time.perf_counter()
-        seconds, self._last = now - self._last, now
-        self._num_steps += 1
-        return seconds
-
-    def figures(self, batch_size: int) -> dict[str, float]:
-        """Return the rate and the share of waiting since the last call."""
-        seconds = max(self._last - self._since, 1e-9)
-        found = {
-            "samples_per_second": round(self._num_steps * batch_size / seconds, 3),
-            "data_wait": round(self._waited / seconds, 5),
-        }
-        self._since, self._waited, self._num_steps = self._last, 0.0, 0
-        return found
 
 
 def _endless(loader: Loader) -> Iterator[Batch]:

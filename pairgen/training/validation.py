@@ -13,7 +13,11 @@ from pairgen.generate.decode import decode_pictures
 from pairgen.generate.sample import make_pictures
 from pairgen.methods.base import Student
 from pairgen.seeding import noise_for
+from pairgen.shards import layout
+from pairgen.shards.manifest import read_plan
 from pairgen.shards.slots import slot_at
+from pairgen.shards.store import open_store
+from pairgen.sources.prompts import open_prompts
 from pairgen.teachers.base import Teacher
 from pairgen.types import Plan
 
@@ -89,6 +93,37 @@ def load_validation(path: Path) -> Validation:
     with np.load(path, allow_pickle=False) as found:
         arrays = {name: found[name] for name in ("guidance_scales", "noises", "pictures")}
         return Validation(tuple(json.loads(found["prompts"].tobytes())), **arrays)
+
+
+def find_validation(
+    url: str, num_prompts: int, guidance_scales: Sequence[float], path: Path, device: torch.device
+) -> Validation | None:
+    """Return what a run shows: as kept in `path`, else made now and kept there.
+
+    Args:
+        url: Of the first dataset.
+        num_prompts: Of its prompts.
+        guidance_scales: At which each is made.
+        path: Of the run.
+        device: Where the teacher runs.
+
+    Returns:
+        None where the set has no prompts that a teacher could show.
+
+    Raises:
+        PairgenError: The teacher cannot be loaded, or made a picture that is not finite.
+    """
+    if path.is_file():
+        return load_validation(path)
+    store = open_store(url)
+    plan = read_plan(store)
+    if plan.kind != "ode" or not store.exists(layout.PROMPTS):
+        return None
+    with store.local(layout.PROMPTS) as local:
+        prompts = open_prompts(local)[:num_prompts].to_pylist()
+    validation = prepare_validation(plan, prompts, guidance_scales, device)
+    save_validation(validation, path)
+    return validation
 
 
 @torch.no_grad()

@@ -1,0 +1,80 @@
+"""The card of a run: recipe, data, figures, cost."""
+
+from collections.abc import Mapping
+
+import yaml
+
+from pairgen.training.config import TrainConfig
+from pairgen.training.record import TrainRecord
+from pairgen.training.run_folder import plain_identity
+
+
+def render_card(
+    config: TrainConfig,
+    model: str,
+    record: TrainRecord,
+    figures: Mapping[str, float],
+    num_evaluations: int,
+    guidance_scale: float,
+) -> str:
+    """Return the README of a finished run.
+
+    Args:
+        config: Of the run.
+        model: Name of what the student started from.
+        record: Its data and cost.
+        figures: Of the last step that was logged.
+        num_evaluations: Of the network, for a picture.
+        guidance_scale: To show in the example; 1 for a student that is not told one.
+    """
+    sets = "\n".join(
+        f"| {each.url} | {each.num_samples:,} | `{each.fingerprint[:16]}` | "
+        f"{each.evaluations:,} | {each.seconds:,.0f} |"
+        for each in record.sets
+    )
+    logged = "\n".join(f"| {name} | {value:.6g} |" for name, value in figures.items())
+    recipe = yaml.safe_dump(
+        {**plain_identity(config), "steps": record.steps}, sort_keys=False, allow_unicode=True
+    )
+    front = {
+        "library_name": "diffusers",
+        "tags": ["pairgen", "distillation", config.method],
+        "base_model": model,
+    }
+    times = "1 evaluation" if num_evaluations == 1 else f"{num_evaluations} evaluations"
+    return f"""---
+{yaml.safe_dump(front, sort_keys=False)}---
+
+# {config.method} student of {model}
+
+A student that makes a picture in {times} of its network, trained by pairgen. `pairgen sample
+--model .` in this folder shows it. `student/` is a folder for diffusers; a student that predicts x0
+or eps runs there in one step:
+
+```python
+from diffusers import StableDiffusionPipeline
+
+pipeline = StableDiffusionPipeline.from_pretrained("student", safety_checker=None)
+picture = pipeline("a prompt", num_inference_steps=1, guidance_scale={guidance_scale:g}).images[0]
+```
+
+## Data
+
+| set | samples | fingerprint | evaluations | seconds |
+|---|---|---|---|---|
+{sets}
+
+## Training
+
+{record.steps:,} steps of {record.batch_size:,} samples on {record.num_processes} x {record.device}:
+{record.seconds:,.0f} s.
+
+| figure of the last step that was logged | value |
+|---|---|
+{logged}
+
+## Recipe
+
+```yaml
+{recipe}```
+"""

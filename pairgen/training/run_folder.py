@@ -1,0 +1,84 @@
+"""The folder of a run: its resolved config, and where it is continued from."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pairgen.config import read_yaml
+from pairgen.errors import ConfigError
+from pairgen.training.checkpoint import find_checkpoints, read_state
+from pairgen.training.config import TrainConfig
+
+CONFIG_FILE = "config.yaml"
+
+
+def begin_run(
+    config: TrainConfig, folder: Path, num_processes: int
+) -> tuple[TrainConfig, dict[str, Any], Path | None]:
+    """Return the resolved config, and the state and folder of the checkpoint to continue from.
+
+    Raises:
+        ConfigError: The folder holds another run, or one that was not asked to be continued.
+    """
+    parts = config.data_parts or num_processes
+    found = find_checkpoints(folder / "checkpoints")
+    path = folder / CONFIG_FILE
+    if path.is_file():
+        if not config.resume:
+            raise ConfigError(
+                f"{folder} holds a run after {len(found)} checkpoint(s): continue it with --resume,"
+                " or give another --out."
+            )
+        before = read_yaml(path)
+        parts = config.data_parts or before["data_parts"]
+        config = replace(config, data_parts=parts)
+        _check_same(before, plain_identity(config), folder)
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} holds other files: give another --out.")
+    config = replace(config, data_parts=parts)
+    for name, value, divisor in (
+        ("data_parts", parts, num_processes),
+        ("batch_size", config.batch_size, parts),
+        ("batch_size", config.batch_size, num_processes * config.accumulate),
+    ):
+        if value % divisor:
+            raise ConfigError(
+                f"{name} must be a multiple of {divisor} here "
+                f"({num_processes} process(es), accumulate {config.accumulate}, data_parts "
+                f"{parts}), got {value}."
+            )
+    if config.resume and found:
+        return config, read_state(found[-1]), found[-1]
+    return config, {}, None
+
+
+def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    different = [
+        f"{name} (there {before.get(name)!r}, asked {value!r})"
+        for name, value in now.items()
+        if before.get(name) != value
+    ]
+    if different:
+        raise ConfigError(f"{folder} holds another run; different are: {', '.join(different)}.")
+
+
+def write_config(config: TrainConfig, folder: Path) -> None:
+    """Write what the run is, before its first step."""
+    text = yaml.safe_dump(plain_identity(config), sort_keys=False, allow_unicode=True)
+    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+def plain_identity(config: TrainConfig) -> dict[str, Any]:
+    """Return what a continued run must have in common with its beginning, as YAML holds it."""
+    identity: dict[str, Any] = _plain(config.identity())
+    return identity
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples as lists, all the way down."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,69 @@
+"""What a student starts from: a teacher by name, and what a method is built from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.methods.base import Setup
+from pairgen.model_config import find_model
+from pairgen.training.config import TrainConfig
+from pairgen.types import Plan
+
+
+def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
+    """Return name, module, location and options of the model, by default that of the first set.
+
+    Raises:
+        ConfigError: There is no such model, or none was given for a set without a teacher.
+    """
+    if not config.model:
+        if not plan.teacher:
+            raise ConfigError(
+                f"model must be given: the set {config.data[0]} was made without a teacher."
+            )
+        return {key: plan.teacher[key] for key in ("name", "module", "location", "options")}
+    model = find_model(config.model)
+    return {
+        "name": model.name,
+        "module": model.teacher,
+        "location": model.location,
+        "options": dict(model.options),
+    }
+
+
+def make_setup(
+    config: TrainConfig, plans: tuple[Plan, ...], start: Mapping[str, Any], device: torch.device
+) -> Setup:
+    """Return what a method is built from; only prompts' encoders are loaded here.
+
+    Raises:
+        TeacherLoadError: The weights are missing, incomplete or broken.
+    """
+    module, options = start["module"], dict(start["options"])
+    where = {"location": start["location"], **options}
+    frozen = {"device": device, "dtype": torch.float32, "negative_prompt": ""}
+
+    def new_denoiser(guidance_embedding: bool) -> Any:
+        return plugins.call(
+            "teachers",
+            module,
+            "build_denoiser",
+            device=device,
+            guidance_embedding=guidance_embedding,
+            **where,
+        )
+
+    def load_teacher() -> Any:
+        return plugins.build("teachers", module, **where, **frozen)
+
+    return Setup(
+        plans=plans,
+        teacher=plugins.build("teachers", module, with_network=False, **where, **frozen),
+        load_teacher=load_teacher,
+        new_denoiser=new_denoiser,
+        guidance_embedding=config.guidance_embedding,
+        device=device,
+    )

@@ -1,0 +1,38 @@
+"""How long training steps take, and which share of it waits for data."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class StepWatch:
+    """Tells how long steps take, and which share of it is waiting for data."""
+
+    def __init__(self) -> None:
+        self._last = self._since = time.perf_counter()
+        self._waited = 0.0
+        self._num_steps = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count what happens inside as waiting for data."""
+        began = time.perf_counter()
+        yield
+        self._waited += time.perf_counter() - began
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap."""
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        self._num_steps += 1
+        return seconds
+
+    def figures(self, batch_size: int) -> dict[str, float]:
+        """Return the rate and the share of waiting since the last call."""
+        seconds = max(self._last - self._since, 1e-9)
+        found = {
+            "samples_per_second": round(self._num_steps * batch_size / seconds, 3),
+            "data_wait": round(self._waited / seconds, 5),
+        }
+        self._since, self._waited, self._num_steps = self._last, 0.0, 0
+        return found
