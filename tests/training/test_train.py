@@ -117,6 +117,20 @@ def test_the_last_layer_and_the_head_stay_in_float32(pairs, train, precision):
     assert found == pytest.approx(full, rel=0.05)
 
 
+def test_activations_may_be_computed_twice(pairs, train):
+    kept = metrics(train(pairs, "kept", steps=2).folder)
+    again = metrics(train(pairs, "again", steps=2, gradient_checkpointing=True).folder)
+    for name in ("student/loss", "student/grad_norm"):
+        assert [line[name] for line in again] == pytest.approx([line[name] for line in kept])
+
+
+def test_noise_that_is_stored_as_a_seed_trains_the_same(sd15_folder, pairs, train, tmp_path):
+    seeds = make_pairs(sd15_folder, tmp_path / "seeds", noise="seed")
+    stored = metrics(train(pairs, "stored", steps=2).folder)
+    drawn = metrics(train(seeds, "drawn", steps=2).folder)
+    assert [line["student/loss"] for line in drawn] == [line["student/loss"] for line in stored]
+
+
 def test_a_finished_run_is_a_pipeline_a_model_and_a_card(pairs, train, tmp_path):
     run = train(pairs, steps=3, ema_decay=0.9, grid_every=3).folder
     pipeline = StableDiffusionPipeline.from_pretrained(
