@@ -8,8 +8,8 @@
 3. `pairgen eval` on the held-out pairs: figures, pictures, cost, a page to look at.
 
 Every stage continues where it was stopped. With the numbers that stand here, on two cores of a
-virtual machine (torch 2.13, CPU): pairs 208 s, training 400 s, evaluation 19 s. On 128 held-out pairs
-(the same 32 prompts, other noises):
+virtual machine (torch 2.13, CPU): pairs 208 s, training 400 s, evaluation 19 s. On 128 held-out
+pairs (the same 32 prompts, other noises):
 
     row              evaluations  latent error  PSNR dB  Frechet  agreement  within  between
     end points                24        0.0000    equal    0.000      1.000   2.572   11.531
@@ -18,8 +18,8 @@ virtual machine (torch 2.13, CPU): pairs 208 s, training 400 s, evaluation 19 s.
     teacher, 2 steps           4        1.3735    13.93   20.484      0.891   4.579   11.052
     teacher, 4 steps           8        0.5927    15.68    4.498      0.914   4.544   10.505
 
-`latent error` is relative to the end point, `Frechet` in the features of the embedded evaluation net,
-`within` and `between` the mean feature distance of noises of one prompt and of different prompts.
+`latent error` is relative to the end point, `Frechet` in the features of the embedded evaluation
+net, `within` and `between` the mean feature distance of noises of one prompt and of other prompts.
 """
 
 import argparse
