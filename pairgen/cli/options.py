@@ -52,8 +52,9 @@ def sampler_options(command: Command) -> Command:
             click.option("--solver", metavar="ddim|dpmpp_2m|heun", help="Step rule. [ddim]"),
             click.option(
                 "--spacing",
-                metavar="leading|trailing|linspace|logsnr",
-                help="How times are laid out. [trailing]",
+                metavar="RULE|T[,T...]",
+                help="How times are laid out: leading, trailing, linspace, logsnr, uniform, or the "
+                "times themselves. [trailing]",
             ),
             click.option("--end", metavar="t0|clean", help="Where the ODE ends. [t0]"),
             click.option(

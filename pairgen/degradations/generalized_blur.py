@@ -2,24 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from pairgen.degradations._batch import Batch
-from pairgen.degradations._blur import (
-    KERNEL_SIZES,
-    check_beta,
-    check_sizes,
-    draw_beta,
-    draw_shape,
-    draw_size,
-)
-from pairgen.degradations._convolve import convolve
-from pairgen.degradations._convolve_batch import convolve_batch
+from pairgen.degradations._beta_blur import BetaBlur
+from pairgen.degradations._blur import KERNEL_SIZES
 from pairgen.degradations._kernels import Kernel, generalized_gaussian
-from pairgen.degradations.base import Draw, Image, Target, check_range
+from pairgen.degradations.base import Draw
 
 
-class GeneralizedBlur:
+class GeneralizedBlur(BetaBlur):
     """Blur by exp(-d^beta / 2), d the squared distance in units of sigma.
 
     Args:
@@ -43,31 +32,12 @@ class GeneralizedBlur:
         beta: Sequence[float] = (0.5, 4.0),
         isotropic: bool = True,
     ) -> None:
-        self.kernel_sizes = check_sizes(kernel_sizes)
-        self.sigma = check_range("sigma", sigma, 0.01)
-        self.beta = check_beta(beta)
-        self.isotropic = isotropic
+        super().__init__(kernel_sizes, sigma, beta, isotropic)
 
-    def draw(self, generator: np.random.Generator) -> Draw:
-        """Draw kernel_size, sigma_x, sigma_y, angle and beta."""
-        size = draw_size(generator, self.kernel_sizes)
-        shape = draw_shape(generator, self.sigma, isotropic=self.isotropic)
-        return {"kernel_size": size, **shape, "beta": draw_beta(generator, self.beta)}
-
-    def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Blur."""
-        del target
-        return convolve(image, _kernel(draw))
-
-    def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Blur."""
-        del targets
-        return convolve_batch(batch, [_kernel(draw) for draw in draws])
-
-
-def _kernel(draw: Draw) -> Kernel:
-    sigma = draw["sigma_x"], draw["sigma_y"]
-    return generalized_gaussian(draw["kernel_size"], sigma, draw["angle"], draw["beta"])
+    def kernel(self, draw: Draw) -> Kernel:
+        """Return the kernel of a draw."""
+        sigma = draw["sigma_x"], draw["sigma_y"]
+        return generalized_gaussian(draw["kernel_size"], sigma, draw["angle"], draw["beta"])
 
 
 build = GeneralizedBlur

@@ -6,7 +6,7 @@ from typing import Any
 
 from pairgen import config
 from pairgen.model_config import DTYPES
-from pairgen.sampling.grid import ENDS, SPACINGS
+from pairgen.sampling.grid import ENDS, check_spacing
 from pairgen.sampling.solvers import SOLVERS
 
 NOISE_MODES = ("stored", "seed")
@@ -138,7 +138,7 @@ def check_option(name: str, value: Any) -> Any:
         case "solver":
             return config.choice(name, value, tuple(SOLVERS))
         case "spacing":
-            return config.choice(name, value, SPACINGS)
+            return check_spacing(config.text(name, value))
         case "end":
             return config.choice(name, value, ENDS)
         case "noise":

@@ -1,12 +1,13 @@
 """What the methods that learn from (noise, prompt, latent) pairs share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
+from pairgen.methods.base import STUDENT
 from pairgen.shards.batch import Batch
-from pairgen.teachers.base import Conditioning, Teacher
+from pairgen.teachers.base import Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
 
 NOISE, LATENT, TEXT = "noise.npy", "latent.npy", "txt"
@@ -58,6 +59,36 @@ def conditioning_of(batch: Batch, teacher: Teacher, embeddings: Sequence[str]) -
     distinct = list(dict.fromkeys(texts))
     places = {text: place for place, text in enumerate(distinct)}
     return teacher.encode_prompts(distinct)[[places[text] for text in texts]]
+
+
+class OneStudent:
+    """The part of a method whose only player is its student, stepped every time.
+
+    Args:
+        denoiser: The student.
+    """
+
+    facts: Sequence[str] = ()
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self._denoiser = denoiser
+
+    def players(self) -> Mapping[str, nn.Module]:
+        """Return the student."""
+        return {STUDENT: self._denoiser}  # type: ignore[dict-item]
+
+    def turns(self, step: int) -> Sequence[str]:
+        """Return the student, always."""
+        del step
+        return (STUDENT,)
+
+    def after_step(self, step: int) -> None:
+        """Do nothing."""
+        del step
+
+    def kept(self) -> Mapping[str, nn.Module]:
+        """Return nothing."""
+        return {}
 
 
 def column(values: Tensor) -> Tensor:

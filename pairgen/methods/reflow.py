@@ -1,9 +1,7 @@
 """Reflow: the velocity on the straight path between the noise and the end point of each pair."""
 
-from collections.abc import Mapping, Sequence
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pairgen.config import integer
 from pairgen.losses.distances import mse
@@ -11,19 +9,20 @@ from pairgen.methods._pairs import (
     LATENT,
     NOISE,
     TEXT,
+    OneStudent,
     check_pairs,
     column,
     conditioning_of,
     stored_embeddings,
 )
-from pairgen.methods.base import STUDENT, Setup, Student
+from pairgen.methods.base import Setup, Student
 from pairgen.methods.draws import Draws
 from pairgen.sampling.parameterization import FlowSchedule
 from pairgen.shards.batch import Batch
 from pairgen.teachers.base import Conditioning
 
 
-class Reflow:
+class Reflow(OneStudent):
     """Learn v(x_t, t) = z - x on x_t = (1 - t) x + t z, for pairs (z, x) of the teacher.
 
     Paths that cross in the data are straightened by the pairs, so few Euler steps are enough, or
@@ -41,8 +40,6 @@ class Reflow:
         (InstaFlow), arXiv:2309.06380: the same for Stable Diffusion.
     """
 
-    facts: Sequence[str] = ()
-
     def __init__(self, setup: Setup, student_steps: int = 1) -> None:
         check_pairs("reflow", setup.plans)
         self.student_steps = integer("student_steps", student_steps, 1, 1000)
@@ -50,18 +47,9 @@ class Reflow:
         self._told = setup.guidance_embedding
         self._embeddings = stored_embeddings(setup.plans)
         self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
-        self._denoiser = setup.new_denoiser(setup.guidance_embedding)
+        super().__init__(setup.new_denoiser(setup.guidance_embedding))
         # From here on the network means velocities.
         self._denoiser.prediction, self._denoiser.schedule = "flow", FlowSchedule()
-
-    def players(self) -> Mapping[str, nn.Module]:
-        """Return the student."""
-        return {STUDENT: self._denoiser}  # type: ignore[dict-item]
-
-    def turns(self, step: int) -> Sequence[str]:
-        """Return the student, always."""
-        del step
-        return (STUDENT,)
 
     def forward(self, batch: Batch, draws: Draws) -> Tensor:
         """Return the velocities at random points of the paths, [B, C, H, W] float32."""
@@ -78,14 +66,6 @@ class Reflow:
         """Return the mean squared error of the velocities."""
         del player, draws
         return mse(shared, batch[NOISE].float() - batch[LATENT].float()), {}
-
-    def after_step(self, step: int) -> None:
-        """Do nothing."""
-        del step
-
-    def kept(self) -> Mapping[str, nn.Module]:
-        """Return nothing."""
-        return {}
 
     def student(self) -> Student:
         """Return the student: Euler steps along the path."""

@@ -1,9 +1,7 @@
 """Regression: from the teacher's noise to its end point in one step, pair by pair."""
 
-from collections.abc import Mapping, Sequence
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pairgen.config import choice
 from pairgen.errors import ConfigError
@@ -13,13 +11,14 @@ from pairgen.methods._pairs import (
     LATENT,
     NOISE,
     TEXT,
+    OneStudent,
     check_pairs,
     column,
     conditioning_of,
     first_time,
     stored_embeddings,
 )
-from pairgen.methods.base import STUDENT, Setup, Student
+from pairgen.methods.base import Setup, Student
 from pairgen.methods.draws import Draws
 from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.shards.batch import Batch
@@ -28,7 +27,7 @@ from pairgen.teachers.base import Conditioning
 DISTANCES = ("mse", "pseudo_huber", "perceptual")
 
 
-class Regression:
+class Regression(OneStudent):
     """Learn G(z, c) = x0 predicted at the teacher's first time, by its distance to the end point.
 
     Args:
@@ -44,8 +43,6 @@ class Regression:
         Kang et al. 2024 (Diffusion2GAN), arXiv:2405.05967: ODE distillation as paired translation;
         the head x0 = (z - sigma eps) / alpha is that of DMD2's published regression code.
     """
-
-    facts: Sequence[str] = ()
 
     def __init__(
         self,
@@ -66,16 +63,7 @@ class Regression:
         self._told = setup.guidance_embedding
         self._embeddings = stored_embeddings(setup.plans)
         self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
-        self._denoiser = setup.new_denoiser(setup.guidance_embedding)
-
-    def players(self) -> Mapping[str, nn.Module]:
-        """Return the student."""
-        return {STUDENT: self._denoiser}  # type: ignore[dict-item]
-
-    def turns(self, step: int) -> Sequence[str]:
-        """Return the student, always."""
-        del step
-        return (STUDENT,)
+        super().__init__(setup.new_denoiser(setup.guidance_embedding))
 
     def forward(self, batch: Batch, draws: Draws) -> Tensor:
         """Return the student's x0 of the batch's noises, [B, C, H, W] float32."""
@@ -99,20 +87,12 @@ class Regression:
             distance = pseudo_huber if self.distance == "pseudo_huber" else mse
             return distance(shared, target), {"mse": mse(shared.detach(), target)}
 
-    def after_step(self, step: int) -> None:
-        """Do nothing."""
-        del step
-
-    def kept(self) -> Mapping[str, nn.Module]:
-        """Return nothing."""
-        return {}
-
     def student(self) -> Student:
         """Return the student: one step from the first time to x0."""
         return Student(
             denoiser=self._denoiser,
             generate=self._generate,
-            sampling={"steps": 1, "solver": "ddim", "spacing": "trailing", "end": "clean"},
+            sampling={"steps": 1, "solver": "ddim", "spacing": f"{self.time:g}", "end": "clean"},
             num_evaluations=1,
         )
 

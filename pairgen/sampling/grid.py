@@ -6,6 +6,7 @@ instead, which is another time whenever n does not divide T.)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ def make_grid(
         spacing: `leading` or `trailing`: integer times as diffusers' DDIMScheduler lays them out;
             `linspace`: as its DPMSolverMultistepScheduler does; `logsnr`: real-valued times,
             uniform in log(alpha / sigma); `uniform`: real-valued times in equal steps from the
-            first time to the last.
+            first time to the last; or the times themselves, `999,749,499,249`.
         steps: Number of transitions before `insert`; one less for `trailing` beyond two thirds of
             the training steps, where the last time is the end itself.
         end: `t0`: the schedule's last time, as Stable Diffusion's `set_alpha_to_one=false`;
@@ -67,10 +68,15 @@ def make_grid(
         Lin et al. 2023, arXiv:2305.08891, Table 2 (leading, trailing, linspace); Lu et al. 2022,
         arXiv:2206.00927, Section 3.3 (uniform in log(alpha / sigma)).
     """
-    choice("spacing", spacing, SPACINGS)
     choice("end", end, ENDS)
     integer("steps", steps, 1, schedule.num_train_steps)
-    times = _spaced_times(schedule, spacing, steps, end)
+    named = named_times(check_spacing(spacing))
+    times = named or _spaced_times(schedule, spacing, steps, end)
+    if named and (len(named) != steps or not _inside(schedule, named)):
+        raise ConfigError(
+            f"spacing {spacing} must name as many times as there are steps, {steps}, in "
+            f"({schedule.last_time:g}, {schedule.first_time:g}]."
+        )
     for time in insert:
         if not schedule.last_time < time <= times[0]:
             raise ConfigError(
@@ -85,6 +91,30 @@ def make_grid(
     if end == "clean":
         alphas, sigmas = (*alphas, 1.0), (*sigmas, 0.0)
     return Grid(tuple(times), alphas, sigmas)
+
+
+def check_spacing(spacing: str) -> str:
+    """Return `spacing`.
+
+    Raises:
+        ConfigError: It is no rule, and names no falling times.
+    """
+    times = named_times(spacing)
+    if not times or any(not a > b for a, b in pairwise(times)):
+        choice("spacing", spacing, SPACINGS)
+    return spacing
+
+
+def named_times(spacing: str) -> list[float]:
+    """Return the times that a spacing names; none for a rule."""
+    try:
+        return [float(time) for time in spacing.split(",")]
+    except ValueError:
+        return []
+
+
+def _inside(schedule: Schedule, times: Sequence[float]) -> bool:
+    return all(schedule.last_time < time <= schedule.first_time for time in times)
 
 
 def _spaced_times(schedule: Schedule, spacing: str, steps: int, end: str) -> list[float]:

@@ -156,3 +156,16 @@ def test_an_unknown_end_is_refused():
 def test_a_number_of_steps_out_of_range_is_refused(steps):
     with pytest.raises(ConfigError, match=rf"steps must be an integer in 1\.\.1000, got {steps}"):
         make_grid(SCHEDULE, "trailing", steps, "t0")
+
+
+def test_times_may_be_named():
+    grid = make_grid(SCHEDULE, "999,749,499.5", 3, "clean")
+    assert grid.times == (999.0, 749.0, 499.5)
+    assert (grid.alphas[-1], grid.sigmas[-1]) == (1.0, 0.0)
+    assert make_grid(SCHEDULE, "981", 1, "t0").times == (981.0, 0.0)
+    for spacing, steps in (("999,749", 3), ("1000", 1), ("0", 1)):
+        with pytest.raises(ConfigError, match="must name as many times as there are steps"):
+            make_grid(SCHEDULE, spacing, steps, "clean")
+    for spacing in ("499,749", "999,x", "nan,1"):
+        with pytest.raises(ConfigError, match="spacing must be one of leading"):
+            make_grid(SCHEDULE, spacing, 2, "clean")

@@ -210,6 +210,19 @@ def test_several_scales_need_an_embedding_or_a_choice(pairs_of_two_scales, train
     assert (made[0] - made[1]).abs().max() > 1e-3
 
 
+def test_a_student_starts_where_its_teacher_did(sd15_folder, train, tmp_path):
+    """A leading grid begins at another time than the noisiest."""
+    data = make_pairs(sd15_folder, tmp_path / "leading", spacing="leading", num_samples=8)
+    run = train(data, steps=1, grid_every=1).folder
+    prompts = tmp_path / "cat.txt"
+    prompts.write_text("a cat\n")
+    made = pairgen.ode(
+        model=str(run), prompts=str(prompts), out=str(tmp_path / "made"), executor="serial"
+    )
+    # Three leading steps of 1,000 times begin at 2 * 333 + 1.
+    assert list(made.plan.resolved["times"]) == [667.0]
+
+
 def test_pixels_train_the_same_way(pixel_folder, train, tmp_path):
     config = tmp_path / "pixels.yaml"
     config.write_text(
