@@ -35,9 +35,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--out", type=Path, default=Path("runs/guidance"))
-    parser.add_argument("--num-pairs", type=int, default=320, help="at each scale")
+    parser.add_argument("--num-pairs", type=int, default=128, help="at each scale")
     parser.add_argument("--num-held-out", type=int, default=32, help="at each scale")
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--batch-size", type=int, default=32)
     options = parser.parse_args()
 
