@@ -6,6 +6,7 @@ from typing import Any
 from pairgen.generate.degrade_config import DegradeConfig
 from pairgen.generate.pyramid import Preset
 from pairgen.seeding import DRAW_GENERATOR
+from pairgen.shards.draw_columns import draw_columns
 from pairgen.sources.images import ImageSummary
 from pairgen.types import Plan
 
@@ -63,7 +64,10 @@ def make_degrade_plan(
         recipe=recipe,
         members=_members(config, bool(source["num_captions"])),
         execution=_execution(config),
-        resolved={"options": config.remembered()},
+        resolved={
+            "options": config.remembered(),
+            "index_columns": list(draw_columns(preset.draw_every())),
+        },
     )
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pairgen.seeding import array_crc32
 from pairgen.shards.draw_columns import draw_columns
-from pairgen.types import Sample
+from pairgen.types import Plan, Sample
 
 
 def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
@@ -74,13 +74,15 @@ def decode_index(data: bytes) -> list[dict[str, Any]]:
     return rows
 
 
-def index_columns(members: Mapping[str, Any]) -> list[str]:
-    """Return the columns that `index_row` gives the samples of a plan with these members."""
+def index_columns(plan: Plan) -> list[str]:
+    """Return the columns that `index_row` gives the samples of a plan."""
+    members = plan.members
     text = ["prompt"] if "txt" in members else []
     arrays = sorted(name for name in members if name.endswith(".npy"))
     checksums = [f"{name.removesuffix('.npy')}_crc32" for name in arrays]
-    facts = members["json"]["keys"]
-    return list(dict.fromkeys(["key", "shard_index", "offset", *text, *facts, *checksums]))
+    facts = [name for name in members["json"]["keys"] if name != "draw"]
+    drawn = plan.resolved.get("index_columns", ())
+    return list(dict.fromkeys(["key", "shard_index", "offset", *text, *facts, *checksums, *drawn]))
 
 
 def read_columns(data: bytes, columns: Sequence[str]) -> pa.Table:

@@ -64,7 +64,7 @@ def columns_to_read(found: OpenSet, fields: Sequence[str], facts: Sequence[str])
     Raises:
         ConfigError: The index has not a wanted fact, or the noise cannot be drawn again.
     """
-    known = index_columns(found.base.plan.members)
+    known = index_columns(found.base.plan)
     for name in facts:
         if name not in known:
             raise ConfigError(

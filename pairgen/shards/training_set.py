@@ -141,7 +141,7 @@ def open_set(training_set: TrainingSet, where: Where | None, skip_bad: bool) -> 
     shards = good_shards(layers, skip_bad)
     rows: Iterable[np.ndarray | None] = [None] * len(shards)
     if where is not None and shards:
-        where.check_columns(index_columns(base.plan.members), f"The index of {base.store.url}")
+        where.check_columns(index_columns(base.plan), f"The index of {base.store.url}")
         kept = _select(base, shards, where.columns, where.mask, skip_bad)
         shards, rows = tuple(kept), tuple(np.flatnonzero(mask) for mask in kept.values())
     found = OpenSet(layers, shards, tuple(rows))

@@ -22,7 +22,7 @@ from pairgen.generate.pyramid import find_preset, preset_names, render
 from pairgen.generate.ray_executor import RayOptions, run_ray
 from pairgen.generate.worker import Job
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.index import decode_index
+from pairgen.shards.index import decode_index, index_columns
 from pairgen.shards.manifest import read_plan
 from pairgen.shards.store import open_store
 from pairgen.sources.photographs import decode_rgb
@@ -244,6 +244,8 @@ def test_every_index_file_has_the_same_columns(photographs, tmp_path):
         first, *others = (pq.read_schema(path) for path in files)
         assert len(others) == 4
         assert all(schema.equals(first) for schema in others)
+        # The plan tells them, for conditions and loaders.
+        assert set(index_columns(read_plan(open_store(out)))) == set(first.names)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_some_columns_come_back() -> None:
 def test_a_plan_tells_the_columns() -> None:
     for noise in ("stored", "seed"):
         plan = make_plan(noise=noise)
-        assert set(index_columns(plan.members)) == set(index_row(make_sample(plan, 0), 0, 0))
+        assert set(index_columns(plan)) == set(index_row(make_sample(plan, 0), 0, 0))
 
 
 def test_equal_rows_give_equal_bytes() -> None:

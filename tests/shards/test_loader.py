@@ -638,7 +638,8 @@ def test_pictures_come_as_rgb_pixels(tmp_path: Path) -> None:
     out = tmp_path / "degraded"
     pairgen.degrade(crop=32, scales="4", out=str(out), executor="serial", samples_per_image=2)
     num = 0
-    for batch in load(out, fields=["png", "lr4.png"], batch_size=2, facts=["draw"]):
+    name = "draw_shared_2_resize_factor"
+    for batch in load(out, fields=["png", "lr4.png"], batch_size=2, facts=[name]):
         assert batch["png"].dtype == torch.uint8
         assert batch["png"].shape == (2, 32, 32, 3)
         assert batch["lr4.png"].shape == (2, 8, 8, 3)
@@ -650,9 +651,13 @@ def test_pictures_come_as_rgb_pixels(tmp_path: Path) -> None:
                     expected = np.asarray(Image.open(io.BytesIO(data)))
                     assert np.array_equal(batch[field][i].numpy(), expected)
                 facts = json.load(tar.extractfile(f"{key}.json"))
-            assert batch.facts["draw"][i] == facts["draw"]
+            drawn = json.loads(facts["draw"])["shared"]["operations"][2]["resize"]["factor"]
+            assert batch.facts[name][i] == drawn
             num += 1
     assert num == 8
+    shrunk = load(out, fields=["png"], batch_size=1, facts=[name], where=f"{name} < 1")
+    assert 0 < len(shrunk) < 8
+    assert all(batch.facts[name][0] < 1 for batch in shrunk)
 
 
 def test_keys_are_those_of_the_shards(folder: Path) -> None:
