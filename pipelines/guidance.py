@@ -7,7 +7,15 @@
 3. the student makes the held-out pairs, told 2, 5 and 8; each row of the table compares all three
    with the teacher's end points at one scale: relative error of the latents, %.
 
-EXPECTED
+With the numbers that stand here, on two cores (pairs 4 minutes, training 3):
+
+    error, % of the end point at | told 2 | told 5 | told 8
+    2                            |   46.6 |   50.3 |   56.4
+    5                            |   52.2 |   51.7 |   54.3
+    8                            |   57.0 |   54.6 |   54.6
+
+Each row should be smallest where the student was told its scale: so at 2 and 5; 5 and 8 are not yet
+told apart at 8, after 250 steps on 128 pairs a scale.
 """
 
 import argparse
