@@ -23,7 +23,7 @@ from pairgen.training.export import export_student
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.progress import TrainProgress
 from pairgen.training.record import TrainRecord, record_set, write_record
-from pairgen.training.run_folder import begin_run, write_config
+from pairgen.training.run_folder import begin_run, remembered, write_config
 from pairgen.training.start import find_start, make_setup
 from pairgen.training.trainer import Trainer
 from pairgen.training.validation import (
@@ -67,6 +67,7 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     plans = tuple(read_plan(open_store(url)) for url in config.data)
     start = find_start(config, plans[0])
     folder = Path(config.out or f"runs/{config.method}-{start['name']}")
+    config = make_train_config({**remembered(folder, config.resume), **given})
     config, state, checkpoint = begin_run(config, folder, accelerator.num_processes)
     # Adapters begin at random weights, the same on every rank.
     torch.manual_seed(config.seed)

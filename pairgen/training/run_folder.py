@@ -7,12 +7,18 @@ from typing import Any
 
 import yaml
 
-from pairgen.config import read_yaml
+from pairgen.config import plain_options, read_yaml
 from pairgen.errors import ConfigError
 from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import TrainConfig
 
 CONFIG_FILE = "config.yaml"
+
+
+def remembered(folder: Path, resume: bool) -> dict[str, Any]:
+    """Return the options of a run that is continued: those that are not given come from here."""
+    path = folder / CONFIG_FILE
+    return read_yaml(path) if resume and path.is_file() else {}
 
 
 def begin_run(
@@ -66,8 +72,9 @@ def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path)
 
 
 def write_config(config: TrainConfig, folder: Path) -> None:
-    """Write what the run is, before its first step."""
-    text = yaml.safe_dump(plain_identity(config), sort_keys=False, allow_unicode=True)
+    """Write every option of the run, before its first step."""
+    options = plain_options(config, without=("out", "resume"))
+    text = yaml.safe_dump(_plain(options), sort_keys=False, allow_unicode=True)
     (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
 
 

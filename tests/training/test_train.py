@@ -84,6 +84,17 @@ def test_a_run_killed_after_a_checkpoint_repeats_what_came_after_it(pairs, train
     assert not list(copied.glob("checkpoints/.*"))
 
 
+def test_a_continued_run_remembers_its_options(pairs, train):
+    first = train(pairs, steps=3, batch_size=4, weight_decay=0.5)
+    given = {"method": "regression", "data": str(pairs), "out": str(first.folder), "resume": True}
+    assert pairgen.train(**given).step == 3
+    again = pairgen.train(**given, steps=4, log_every=2)
+    assert again.step == 4
+    assert [line["step"] for line in metrics(first.folder)] == [1, 2, 3, 4]
+    with pytest.raises(ConfigError, match=r"different are: batch_size .there 4, asked 16"):
+        pairgen.train(**given, batch_size=16)
+
+
 def test_two_players_take_their_turns(pairs, train):
     lines = metrics(train(pairs, method=TWO_PLAYERS, steps=4).folder)
     assert ["student/loss" in line for line in lines] == [False, True, False, True]
