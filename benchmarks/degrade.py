@@ -15,9 +15,7 @@ import argparse
 import functools
 import platform
 import random
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from interleaved import interleaved
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -39,18 +38,6 @@ from tests.degradations.reference import KERNEL_SIZE, kernel_of
 
 LEVEL, BATCH = 4, 8
 MODES = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
-
-
-def interleaved(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return the median seconds of each run; one warm-up each, then A B A B ..."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for repeat in range(repeats + 1):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            if repeat:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def print_table(title: str, milliseconds: dict[str, float]) -> None:

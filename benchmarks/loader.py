@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import webdataset
-from ode import interleaved, print_table
+from interleaved import interleaved
+from ode import print_table
 
 import pairgen
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for

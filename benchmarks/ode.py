@@ -12,15 +12,13 @@ Prints three tables, medians of `--repeats`, the peers interleaved with pairgen:
 import argparse
 import json
 import platform
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 import webdataset
+from interleaved import interleaved
 
 import pairgen
 from pairgen.model_config import find_model
@@ -29,18 +27,6 @@ from pairgen.shards.manifest import fold, read_plan, read_receipts, scan
 from pairgen.shards.store import open_store
 from pairgen.shards.writer import ShardWriter
 from pairgen.types import Plan, Receipt, Sample
-
-
-def interleaved(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Return the median seconds of each run; one warm-up each, then A B A B ..."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for repeat in range(repeats + 1):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            if repeat:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def print_table(title: str, medians: dict[str, float], num: int, unit: str) -> None:

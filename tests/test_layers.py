@@ -17,6 +17,7 @@ VOCABULARY = (
     "types",
     "errors",
     "seeding",
+    "draws",
     "config",
     "plugins",
     "model_config",

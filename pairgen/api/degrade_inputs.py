@@ -10,7 +10,7 @@ from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
 from pairgen.generate.crops import count_crops
 from pairgen.generate.decoded_samples import open_decoded_samples
-from pairgen.generate.degrade_config import DegradeConfig, make_degrade_config
+from pairgen.generate.degrade_config import DegradeConfig, check_batch_size, make_degrade_config
 from pairgen.generate.degrade_plan import image_source, make_degrade_plan
 from pairgen.generate.progress import Progress
 from pairgen.generate.pyramid import Preset, check_preset, find_preset, make_preset
@@ -49,6 +49,12 @@ def resolve_degrade(
     Raises:
         ConfigError: An option is wrong, or the folder holds a dataset of another kind.
     """
+    config, preset, store, old = _resolve(given)
+    check_batch_size(given, config)
+    return config, preset, store, old
+
+
+def _resolve(given: Mapping[str, Any]) -> tuple[DegradeConfig, Preset, Store, Plan | None]:
     config = make_degrade_config(given)
     store = open_store(config.out or f"data/degrade-{Path(config.degradation).stem}")
     if not has_plan(store):

@@ -13,7 +13,7 @@ from pairgen.api.dataset_run import (
     spooled_input,
 )
 from pairgen.api.degrade_inputs import continued_plan, read_images, resolve_degrade
-from pairgen.generate.degrade_config import DegradeConfig, check_batch_size
+from pairgen.generate.degrade_config import DegradeConfig
 from pairgen.generate.pyramid import Preset
 from pairgen.generate.run import check_executor
 from pairgen.shards import layout
@@ -26,7 +26,6 @@ from pairgen.types import Plan
 def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `degrade` says, tell what it starts from, and how it ended."""
     config, preset, store, old = resolve_degrade(given)
-    check_batch_size(given, config)
     check_folder(store)
     check_executor(config)
     if old is not None and not config.has_inputs:

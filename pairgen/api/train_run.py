@@ -58,6 +58,9 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     """Do what `train` says, tell what it starts from, and how it ended."""
     from accelerate import Accelerator
 
+    if given.get("out"):
+        # A run that is continued knows its data too.
+        given = {**remembered(Path(str(given["out"])), bool(given.get("resume"))), **given}
     config = make_train_config(given)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     if config.cpu_threads:

@@ -11,12 +11,11 @@ from pairgen.cli.evaluate import evaluate
 from pairgen.cli.ode import ode
 from pairgen.cli.repair import repair
 from pairgen.cli.replay import replay
+from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.cli.sample import sample
 from pairgen.cli.train import train
 from pairgen.cli.verify import verify
 from pairgen.errors import PairgenError
-
-EXIT_INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from pairgen.cli.options import config_options, given
+from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import merge_config
-
-EXIT_INTERRUPTED = 130
 
 
 @click.command()
@@ -46,8 +45,8 @@ EXIT_INTERRUPTED = 130
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student by METHOD on datasets that pairgen made.
 
-    METHOD: regression, or the dotted name of your own module. `--set name=value` sets any option of
-    the run, of the method, or as `player.name=value` of one player. Under `torchrun` or
+    METHOD: regression, reflow, or the dotted name of your own module. `--set name=value` sets any
+    option of the run, of the method, or as `player.name=value` of one player. Under `torchrun` or
     `accelerate launch` every process takes its part of each step.
 
     \b

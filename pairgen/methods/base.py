@@ -14,11 +14,11 @@ What a training step does, for the players that `turns(step)` names:
     shared = method.forward(batch, draws)
     for player in turns:                  # with the weights of this step's beginning
         loss, figures = method.loss(player, shared, batch, draws)
-        (gradients flow into this player only: all others are frozen meanwhile)
+        (its gradients are taken for this player's weights only)
     step every player of the turn
     method.after_step(step)
 
-The contract tests find a new member by themselves.
+`tests/training/test_method_contract.py` finds a new member by itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from pairgen.methods.draws import Draws
+from pairgen.draws import Draws
 from pairgen.shards.batch import Batch
 from pairgen.teachers.base import Conditioning, Denoiser, Teacher
 from pairgen.types import Plan

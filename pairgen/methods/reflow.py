@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from pairgen.config import integer
+from pairgen.draws import Draws
 from pairgen.losses.distances import mse
 from pairgen.methods._pairs import (
     LATENT,
@@ -16,7 +17,6 @@ from pairgen.methods._pairs import (
     stored_embeddings,
 )
 from pairgen.methods.base import Setup, Student
-from pairgen.methods.draws import Draws
 from pairgen.sampling.parameterization import FlowSchedule
 from pairgen.shards.batch import Batch
 from pairgen.teachers.base import Conditioning
@@ -40,7 +40,7 @@ class Reflow(OneStudent):
         (InstaFlow), arXiv:2309.06380: the same for Stable Diffusion.
     """
 
-    def __init__(self, setup: Setup, student_steps: int = 1) -> None:
+    def __init__(self, *, setup: Setup, student_steps: int = 1) -> None:
         check_pairs("reflow", setup.plans)
         self.student_steps = integer("student_steps", student_steps, 1, 1000)
         self._teacher = setup.teacher

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from pairgen.config import choice
+from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.decoder_features import feature_distance
 from pairgen.losses.distances import mse, pseudo_huber
@@ -19,7 +20,6 @@ from pairgen.methods._pairs import (
     stored_embeddings,
 )
 from pairgen.methods.base import Setup, Student
-from pairgen.methods.draws import Draws
 from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.shards.batch import Batch
 from pairgen.teachers.base import Conditioning
@@ -46,6 +46,7 @@ class Regression(OneStudent):
 
     def __init__(
         self,
+        *,
         setup: Setup,
         distance: str = "pseudo_huber",
         student_time: float | None = None,

@@ -139,9 +139,9 @@ class LocalStore:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         # Data first, then the name, then the folder: a power cut leaves the old state or the new.
-        _sync(spooled)
+        sync(spooled)
         os.replace(spooled, target)
-        _sync(target.parent)
+        sync(target.parent)
 
     def drop(self, spooled: Path) -> None:
         spooled.unlink(missing_ok=True)
@@ -254,7 +254,8 @@ class RemoteStore:
             yield target
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file or folder reach the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
+from pairgen.shards.store import sync
 from pairgen.training.player import Player
 
 STATE_FILE = "state.json"
@@ -56,11 +57,11 @@ def save_checkpoint(
         text = json.dumps({**state, "step": step}, indent=2, allow_nan=False)
         (partial / STATE_FILE).write_text(text, encoding="utf-8")
         for path in (*partial.iterdir(), partial):
-            _sync(path)
+            sync(path)
         if target.exists():
             shutil.rmtree(target)
         partial.rename(target)
-        _sync(folder)
+        sync(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         reason = getattr(error, "strerror", None) or str(error)
@@ -145,12 +146,3 @@ def _fill(path: Path, tensors: Mapping[str, Tensor]) -> None:
         raise ConfigError(f"The checkpoint file {path} holds the weights of another network.")
     for name, tensor in tensors.items():
         tensor.copy_(loaded[name])
-
-
-def _sync(path: Path) -> None:
-    """Make a file or folder reach the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -41,11 +41,6 @@ class Player:
             group["lr"] = lr
         return lr
 
-    def set_trainable(self, trainable: bool) -> None:
-        """Let gradients flow into the weights, or not."""
-        for parameter in self.parameters.values():
-            parameter.requires_grad_(trainable)
-
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Let the network have its average for a while, where it has one."""

@@ -10,9 +10,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from pairgen.config import check_keys
+from pairgen.draws import Draws
 from pairgen.errors import PairgenError
 from pairgen.methods.base import Method
-from pairgen.methods.draws import Draws
 from pairgen.shards.batch import Batch
 from pairgen.shards.loader import Loader
 from pairgen.training.checkpoint import save_checkpoint

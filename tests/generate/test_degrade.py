@@ -14,7 +14,7 @@ import ray
 from PIL import Image
 
 import pairgen
-from pairgen.api import run_degrade, run_replay
+from pairgen.api import run_degrade, run_degrade_dry, run_replay
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PlanMismatchError
 from pairgen.generate.executor import run_serial
 from pairgen.generate.progress import Progress
@@ -371,6 +371,8 @@ def test_full_memory_names_a_smaller_batch(photographs, tmp_path):
 def test_a_batch_size_needs_the_torch_path(photographs, tmp_path):
     with pytest.raises(ConfigError, match="batch_size must be left out with pixel_path 'cpu'"):
         degrade(photographs, tmp_path / "out", batch_size=4)
+    with pytest.raises(ConfigError, match="batch_size must be left out with pixel_path 'cpu'"):
+        run_degrade_dry({"images": str(photographs), "out": str(tmp_path / "out"), "batch_size": 4})
     assert not (tmp_path / "out").exists()
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from pairgen.config import packaged_configs
+from pairgen.draws import Draws
 from pairgen.errors import ConfigError
-from pairgen.methods.draws import Draws
 from pairgen.training.config import PlayerConfig, make_train_config
 from pairgen.training.ema import Ema
 from pairgen.training.player import learning_rate

@@ -91,6 +91,8 @@ def test_a_continued_run_remembers_its_options(pairs, train):
     again = pairgen.train(**given, steps=4, log_every=2)
     assert again.step == 4
     assert [line["step"] for line in metrics(first.folder)] == [1, 2, 3, 4]
+    del given["data"]
+    assert pairgen.train(**given, steps=5).step == 5
     with pytest.raises(ConfigError, match=r"different are: batch_size .there 4, asked 16"):
         pairgen.train(**given, batch_size=16)
 

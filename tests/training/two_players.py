@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pairgen.draws import Draws
 from pairgen.methods.base import STUDENT, Setup, Student
-from pairgen.methods.draws import Draws
 from pairgen.methods.regression import Regression
 from pairgen.shards.batch import Batch
 
@@ -25,7 +25,7 @@ class TwoPlayers:
     facts: Sequence[str] = ()
 
     def __init__(self, setup: Setup, weight: float = 0.1) -> None:
-        self.base = Regression(setup, distance="mse")
+        self.base = Regression(setup=setup, distance="mse")
         self.fields, self.weight = self.base.fields, weight
         channels = setup.plans[0].members["latent.npy"]["shape"][0]
         self.critic = nn.Sequential(

@@ -1,0 +1,59 @@
+"""What every method owes to the trainer; new members are found by themselves."""
+
+import inspect
+import json
+import math
+
+import pytest
+
+import pairgen
+from pairgen import plugins
+from pairgen.config import packaged_configs
+from pairgen.methods.base import STUDENT
+from pairgen.training.config import make_train_config
+from tests.training.test_train import assert_same_gradients, tensors
+
+NAMES = plugins.members("methods")
+
+
+def test_the_family_is_found():
+    assert {"reflow", "regression"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_options_are_keywords_with_defaults_and_the_recipe_knows_them(name):
+    parameters = dict(inspect.signature(plugins.load("methods", name).build).parameters)
+    assert parameters.pop("setup").kind is inspect.Parameter.KEYWORD_ONLY
+    for option in parameters.values():
+        assert option.kind is inspect.Parameter.KEYWORD_ONLY
+        assert option.default is not inspect.Parameter.empty
+    assert (packaged_configs() / "train" / f"{name}.yaml").is_file()
+    config = make_train_config({"method": name, "data": "pairs"})
+    assert config.options.keys() <= parameters.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_micro_batches_have_the_gradient_of_the_whole_and_every_player_learns(name, pairs, train):
+    whole = train(pairs, "whole", method=name, steps=1, clip=0.0).folder
+    parts = train(pairs, "parts", method=name, steps=1, clip=0.0, accumulate=4).folder
+    line = json.loads((whole / "metrics.jsonl").read_text())
+    assert math.isfinite(line[f"{STUDENT}/loss"])
+    expected = tensors(whole)
+    assert_same_gradients(tensors(parts), expected, 1e-5)
+    for file in {path.partition(":")[0] for path in expected if "/exp_avg" in path}:
+        means = [
+            each
+            for path, each in expected.items()
+            if path.startswith(f"{file}:") and path.endswith("/exp_avg")
+        ]
+        assert any(each.abs().max() > 0 for each in means), file
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_leaves_makes_pictures(name, pairs, train, tmp_path):
+    run = train(pairs, method=name, steps=1).folder
+    made = pairgen.ode(
+        model=str(run), prompts=str(pairs) + ".txt", out=str(tmp_path / "made"), executor="serial"
+    )
+    assert made.complete
+    assert made.num_samples == 3
