@@ -17,7 +17,6 @@ VOCABULARY = (
     "types",
     "errors",
     "seeding",
-    "draws",
     "config",
     "plugins",
     "model_config",
@@ -26,7 +25,7 @@ VOCABULARY = (
 )
 LAYERS = (
     VOCABULARY,
-    ("sampling", "degradations"),
+    ("sampling", "degradations", "draws"),
     ("teachers", "conditions", "sources"),
     ("shards",),
     ("generate", "networks", "losses"),

@@ -213,7 +213,7 @@ def _add_seats(pool: _Pool) -> None:
             )
         share = min(1.0, num_cpus / wanted)
         options = {"num_gpus": 0, "num_cpus": math.floor(share * 10_000) / 10_000}
-    threads = str(pool.job.plan["execution"]["cpu_threads"])
+    environment = actor_environment(pool.job, os.environ)
     for number in range(len(pool.seats), wanted):
         actor = (
             ray.remote(ShardActor)
@@ -222,7 +222,7 @@ def _add_seats(pool: _Pool) -> None:
                 # One call makes shards, one answers how far it is.
                 max_concurrency=2,
                 scheduling_strategy="SPREAD",
-                runtime_env={"env_vars": {"OMP_NUM_THREADS": threads}},
+                runtime_env={"env_vars": environment},
                 **options,
             )
             .remote(pool.job)
@@ -230,6 +230,20 @@ def _add_seats(pool: _Pool) -> None:
         seat = _Seat(f"worker {number}", actor)
         pool.seats.append(seat)
         pool.loads[actor.load.remote()] = seat
+
+
+def actor_environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what every actor finds in its environment, also on nodes that were started without.
+
+    Args:
+        job: Of the run.
+        environ: Of the driver.
+    """
+    passed = {"OMP_NUM_THREADS": str(job.plan["execution"]["cpu_threads"])}
+    # Actors that share a cache of compiled kernels start in seconds, and run the same kernels.
+    if cache := environ.get("TORCHINDUCTOR_CACHE_DIR"):
+        passed["TORCHINDUCTOR_CACHE_DIR"] = cache
+    return passed
 
 
 def _hand_out(pool: _Pool) -> None:
