@@ -26,6 +26,7 @@ def test_compiled_samples_agree_with_eager_ones_and_repeat(sd15_folder: Path, tm
             prompts=tmp_path / "prompts.txt",
             cfg=8,
             steps=2,
+            dtype="float32",
             batch_size=2,
             samples_per_shard=2,
             executor="serial",
