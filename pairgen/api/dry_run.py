@@ -19,6 +19,7 @@ from pairgen.generate.other_way import (
     OtherWay,
     measure_other_way,
 )
+from pairgen.generate.preemption import loss_rate, seconds_with_losses
 from pairgen.generate.progress import Progress
 from pairgen.generate.run import RunOptions, count_workers
 from pairgen.generate.trial import Runs, bytes_per_slot, make_runs, publish_again
@@ -30,6 +31,19 @@ from pairgen.types import Manifest, Plan, ShardTask
 
 # Batches that are timed at least, where batches are what is priced: their median is taken.
 MIN_BATCHES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """What is expected when workers are lost.
+
+    Attributes:
+        num_workers: Lost until all is done.
+        cost: With the shards that are begun again, and the starts of the workers that make them.
+    """
+
+    num_workers: float
+    cost: Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +78,19 @@ class DryRun:
             return None
         time = replace(self.measured.time, per_batch=self.other_way.per_batch)
         return price(replace(self.measured, time=time), self.manifest.plan, self.manifest.missing)
+
+    def with_losses(self, chance_per_hour: float) -> Losses:
+        """Return what it costs that each worker is lost within an hour with this chance, [0, 1).
+
+        The time until a machine for another worker is found is not in it. Something must be
+        missing.
+        """
+        assert self.measured is not None and self.cost is not None
+        rate, restart = loss_rate(chance_per_hour), self.measured.start_seconds
+        seconds = [seconds_with_losses(each, restart, rate) for each in self.cost.shard_seconds]
+        return Losses(
+            num_workers=rate * sum(seconds), cost=replace(self.cost, shard_seconds=seconds)
+        )
 
 
 def dry_run(

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from pairgen.generate.preemption import loss_rate, seconds_with_losses
 from pairgen.generate.progress import format_seconds
 
 Row = tuple[str, str]
@@ -75,6 +74,8 @@ def _time_rows(run: Any) -> Iterator[Row]:
         others = min(os.cpu_count() or 1, cost.num_shards)
     if others > 1 and others != run.num_workers:
         yield "--executor ray", f"{_wall(cost, others)}, as fast as the one measured"
+    if run.free_bytes is None:
+        yield "uploads", "not in these times: shards were published in a temporary folder here"
     if run.other_way is not None:
         yield f"with{'' if run.other_way.compile else 'out'} --compile", _other_way(run)
     if run.gpus_per_worker != 1 and not on_cpu:
@@ -92,15 +93,15 @@ def _other_way(run: Any) -> str:
 
 def _losses(run: Any, chance: float) -> tuple[str, float]:
     """Return what lost workers add, as a text and as the hours of all devices with it."""
-    rate, restart = loss_rate(chance), run.measured.start_seconds
-    with_losses = sum(seconds_with_losses(s, restart, rate) for s in run.cost.shard_seconds)
+    losses = run.with_losses(chance)
+    with_losses = losses.cost.worker_seconds
     if math.isinf(with_losses):
-        return "a shard would never be done; make --samples-per-shard smaller", math.inf
+        return "no shard would ever be done; make --samples-per-shard smaller", math.inf
     added = with_losses - run.cost.worker_seconds
-    share = 100 * added / run.cost.worker_seconds
     text = (
-        f"{chance:.3g} an hour: {rate * with_losses:.3g} workers lost, {_hours(added / 3600)} "
-        f"more ({share:.2g} %); waiting for new ones is left out"
+        f"at {100 * chance:g} % an hour {_few(losses.num_workers)} workers lost, "
+        f"{_hours(added / 3600)} more ({_few(100 * added / run.cost.worker_seconds)} %), "
+        f"{_wall(losses.cost, _workers(run))}; waiting for other machines is not in it"
     )
     return text, _device_hours(run, with_losses)
 
@@ -117,7 +118,12 @@ def _workers(run: Any) -> int:
 
 
 def _hours(hours: float) -> str:
-    return f"{hours:,.3g} device-hours"
+    return f"{_few(hours)} device-hours"
+
+
+def _few(number: float) -> str:
+    """Return a number with two digits after the point, or with two that are not zero."""
+    return f"{number:,.2f}" if number >= 0.1 or number == 0 else f"{number:.2g}"
 
 
 def _wall(cost: Any, num_workers: int) -> str:
