@@ -28,9 +28,8 @@ def cost_sheet(
         text, hours = _losses(run, chance_of_loss)
         rows.append(("preemptions", text))
     if price_per_hour is not None:
-        rows.append(
-            ("price", f"{hours * price_per_hour:,.4g} for {_hours(hours)}, starts included")
-        )
+        price = f"{hours * price_per_hour:,.2f} for {_hours(hours)}"
+        rows.append(("price", f"{price}, the start of each worker included"))
     width = max(len(name) for name, _ in rows)
     return "\n".join([*(f"{name:{width}}  {text}" for name, text in rows), "Nothing was written."])
 
@@ -101,7 +100,7 @@ def _losses(run: Any, chance: float) -> tuple[str, float]:
     text = (
         f"at {100 * chance:g} % an hour {_few(losses.num_workers)} workers lost, "
         f"{_hours(added / 3600)} more ({_few(100 * added / run.cost.worker_seconds)} %), "
-        f"{_wall(losses.cost, _workers(run))}; waiting for other machines is not in it"
+        f"{_wall(losses.cost, _workers(run))}; waiting for machines left out"
     )
     return text, _device_hours(run, with_losses)
 

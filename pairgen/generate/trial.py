@@ -25,8 +25,10 @@ from pairgen.types import FailedSlot, Plan, Sample, ShardTask
 # repeats itself, such as one of labels.
 NUM_TEXTS = 4096
 TEXTS_OF_A_RUN = 64
-# Slots of the shard whose publishing is timed, and how often; more would only hold memory.
+# Slots of the shard whose publishing is timed, and how often; more would only hold memory. The last
+# run may go beyond the bytes.
 MAX_PUBLISHED = 64
+MAX_PUBLISHED_BYTES = 64 * 1024**2
 NUM_PUBLISHED = 5
 
 
@@ -35,7 +37,7 @@ class Runs:
     """How slots were made together, and what that took.
 
     Attributes:
-        results: Of the first runs, at most `MAX_PUBLISHED` of them.
+        results: Of the first runs, at most `MAX_PUBLISHED`, and enough for `MAX_PUBLISHED_BYTES`.
         num_slots: Tried.
         num_samples: Made of them.
         num_skipped: Left out by a threshold of the user.
@@ -110,6 +112,8 @@ def make_runs(
         made = [result for results in maker.make(task) for result in results]
         encoding_seconds.append(encoded - start)
         run_seconds.append(time.perf_counter() - encoded)
+        if sum(member_bytes.values()) < MAX_PUBLISHED_BYTES:
+            kept += made[: MAX_PUBLISHED - len(kept)]
         for result in made:
             if isinstance(result, Sample):
                 num_samples += 1
@@ -117,7 +121,6 @@ def make_runs(
             else:
                 num_skipped += result.skipped
         num_slots += len(made)
-        kept += made[: MAX_PUBLISHED - len(kept)]
         on_slots(num_slots)
     return Runs(
         results=kept,
@@ -187,6 +190,7 @@ def publish_again(plan: Plan, store: Store, maker: Maker, results: Sequence[Any]
             seconds.append(time.perf_counter() - start)
             meta_bytes = 2 * store.size(layout.receipt_path(shard_index))
             meta_bytes += store.size(layout.index_path(shard_index)) if receipt.count else 0
+            store.remove(layout.shard_path(shard_index))
             shard_index += 1
         takes[num_slots] = median(seconds), float(meta_bytes)
     (seconds_of_one, bytes_of_one), (seconds_of_all, bytes_of_all) = takes[1], takes[len(results)]
