@@ -51,18 +51,23 @@ def measure_other_way(
 
     Args:
         plan: Of an ODE set.
-        store: A temporary folder with its prompts; the other plan is written there.
+        store: A temporary folder with its prompts; the other plan and compiled files go there.
         tasks: One batch each.
         limit: Seconds.
     """
     compiled = not plan.execution["compile"]
     write_plan(store, replace(plan, execution={**plan.execution, "compile": compiled}))
+    # A compiler that is stopped leaves broken files, which must not lie where a run looks for them.
+    caches = {
+        name: str(store.root / name) for name in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+    }
     process = subprocess.Popen(  # noqa: S603 - this module, with a folder of ours
         [sys.executable, "-m", "pairgen.generate.other_way", str(store.root)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **caches},
         # A compiler starts processes of its own, which must go with it.
         start_new_session=True,
     )
