@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.api.dataset_run import RunResult
-from pairgen.api.degrade_dry_run import DryRun, run_degrade_dry
+from pairgen.api.degrade_dry_run import run_degrade_dry
 from pairgen.api.degrade_run import run_degrade
+from pairgen.api.dry_run import DryRun
 from pairgen.api.eval_run import Evaluated, run_evaluate
+from pairgen.api.ode_dry_run import run_ode_dry
 from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
 from pairgen.api.replay_run import Replay, run_replay
@@ -37,6 +39,7 @@ __all__ = [
     "run_degrade_dry",
     "run_evaluate",
     "run_ode",
+    "run_ode_dry",
     "run_repair",
     "run_replay",
     "run_sample",

@@ -1,111 +1,36 @@
 """`pairgen ode`: options to plan, plan to shards."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from pairgen import plugins
-from pairgen.api.dataset_run import (
-    RunResult,
-    Say,
-    check_folder,
-    check_same_plan,
-    log,
-    make_dataset,
-    spooled_input,
+from pairgen.api.dataset_run import RunResult, Say, log, make_dataset, spooled_input
+from pairgen.api.ode_inputs import (
+    OdeRequest,
+    continued_plan,
+    find_prompts,
+    read_plan_prompts,
+    resolve_ode,
 )
-from pairgen.errors import ConfigError
-from pairgen.generate.conditioning import refuse_prompts, teacher_options
-from pairgen.generate.ode_config import OdeConfig, make_ode_config
-from pairgen.generate.plan import make_ode_plan, prompt_source
-from pairgen.generate.run import check_executor
-from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.shards import layout
-from pairgen.shards.manifest import has_plan, read_plan, write_plan
-from pairgen.shards.store import Store, open_store
-from pairgen.sources.prompts import collect_prompts, encode_rejected, read_prompts
-from pairgen.teachers.base import Description
+from pairgen.shards.manifest import write_plan
+from pairgen.sources.prompts import encode_rejected
 from pairgen.types import Plan
 
 
 def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `ode` says, tell what it starts from, and how it ended."""
-    config, model, store, old = _resolve(given)
-    check_folder(store)
-    check_executor(config)
-    description: Description = plugins.call(
-        "teachers", model.teacher, "describe", **teacher_options(config, model)
-    )
-    if old is not None and not config.prompts:
-        plan = make_ode_plan(config, model, description, dict(old.source))
-        check_same_plan(store, old, plan, say)
-        if not store.exists(layout.PROMPTS):
-            raise ConfigError(
-                f"{layout.PROMPTS} of {store.url} is missing: give the first --prompts again."
-            )
-        say(f"Continuing {store.url} with its {old.source['num_inputs']:,} prompts.")
-        write_plan(store, plan)
-    else:
-        plan = _read_prompts_and_write_plan(config, model, description, store, old, say)
-    return make_dataset(store, plan, config)
+    request = resolve_ode(given)
+    plan = continued_plan(request, say) if request.continues else _take_prompts(request, say)
+    write_plan(request.store, plan)
+    return make_dataset(request.store, plan, request.config)
 
 
-def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
-    """Fill in what was not given: from the folder's plan, then from the defaults."""
-    config = make_ode_config(given)
-    model = find_model(config.model)
-    config = make_ode_config({**model.sampling, **given})
-    out = config.out or f"data/ode-{model.name}"
-    store = open_store(out)
-    if not has_plan(store):
-        return config, model, store, None
-    old = read_plan(store)
-    if old.kind != "ode":
-        raise ConfigError(f"{out} holds a dataset of kind {old.kind!r}, not 'ode'.")
-    if config.prompts and not store.names(layout.RECEIPTS):
-        # Nothing was made yet and the inputs are given: the command starts afresh, so that no
-        # number of a mistaken first try stays behind.
-        return config, model, store, None
-    config = make_ode_config({**old.resolved["options"], **given})
-    model = find_model(config.model)
-    if "revision" not in given and model.location == old.teacher["location"]:
-        # The branch may have moved since; the folder stays with the commit it was begun with.
-        pinned = old.teacher["options"].get("revision", "")
-        config = make_ode_config({**old.resolved["options"], **given, "revision": pinned})
-    return config, model, store, old
-
-
-def _read_prompts_and_write_plan(
-    config: OdeConfig,
-    model: ModelConfig,
-    description: Description,
-    store: Store,
-    old: Plan | None,
-    say: Say,
-) -> Plan:
-    """Read the prompts, make the plan, and write both once everything is known to be right."""
-    path = Path(config.prompts).expanduser() if config.prompts else packaged_prompts(model)
-    if config.prompts:
-        say(f"Prompts: {path}")
-    else:
-        say(f"No prompts given: using the packaged set {path}")
-    # A plan for one prompt finds whatever is wrong with the other options before any reading.
-    make_ode_plan(config, model, description, {"sha256": "", "num_inputs": 1})
-    entries = read_prompts(path, config.column)
-    refuse = refuse_prompts(config, model, description)
+def _take_prompts(request: OdeRequest, say: Say) -> Plan:
+    """Read the prompts and write them once everything is known to be right."""
+    store, prompts = request.store, find_prompts(request, say)
     with spooled_input(store, "prompts.arrow") as spooled:
-        summary = collect_prompts(entries, spooled, refuse)
-        plan = make_ode_plan(config, model, description, prompt_source(path.name, summary))
-        if old is not None:
-            check_same_plan(store, old, plan, say)
-        num_pairs = plan.num_samples // len(config.cfg)
-        reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with other noise"
-        say(
-            f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
-            f"{summary.num_blank:,} blank lines skipped, {len(summary.rejected):,} refused."
-        )
+        plan, summary = read_plan_prompts(request, prompts, spooled, say)
         store.put_file(spooled, layout.PROMPTS)
     if summary.rejected:
         store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
-    write_plan(store, plan)
     return plan

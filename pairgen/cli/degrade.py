@@ -6,7 +6,13 @@ from typing import Any
 import click
 
 from pairgen.cli.cost_sheet import cost_sheet
-from pairgen.cli.options import config_options, executor_options, given, pin_threads
+from pairgen.cli.options import (
+    config_options,
+    dry_run_options,
+    executor_options,
+    given,
+    pin_threads,
+)
 from pairgen.cli.result import print_result
 from pairgen.config import merge_config
 
@@ -76,18 +82,16 @@ from pairgen.config import merge_config
 @click.option(
     "--batch-size", type=int, metavar="B", help="Images of a batch of the path torch. [32]"
 )
-@click.option(
-    "--dry-run",
-    is_flag=False,
-    flag_value=64,
-    type=int,
-    metavar="[N]",
-    help="Make N samples in memory, tell what all would cost, write nothing. [64]",
-)
+@dry_run_options
 @executor_options
 @config_options
 def degrade(
-    config: Path | None, overrides: tuple[str, ...], dry_run: int | None, **options: Any
+    config: Path | None,
+    overrides: tuple[str, ...],
+    dry_run: int | None,
+    price_per_gpu_hour: float | None,
+    preemptions: float | None,
+    **options: Any,
 ) -> None:
     """Turn photographs into pairs of HR and degraded LR, as WebDataset shards.
 
@@ -111,6 +115,7 @@ def degrade(
         click.echo(message, err=True)
 
     if dry_run is not None:
-        click.echo(cost_sheet(run_degrade_dry(merged, dry_run, say)))
+        dry = run_degrade_dry(merged, dry_run, say)
+        click.echo(cost_sheet(dry, price_per_gpu_hour, preemptions))
         return
     print_result(run_degrade(merged, say))

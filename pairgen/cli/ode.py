@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from pairgen.cli.cost_sheet import cost_sheet
 from pairgen.cli.options import (
     config_options,
+    dry_run_options,
     executor_options,
     given,
     pin_threads,
@@ -63,9 +65,17 @@ from pairgen.config import merge_config
     help="Share of refused inputs above which the exit code is 3. [0.01]",
 )
 @click.option("--compile", is_flag=True, default=None, help="Compile the network.")
+@dry_run_options
 @executor_options
 @config_options
-def ode(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
+def ode(
+    config: Path | None,
+    overrides: tuple[str, ...],
+    dry_run: int | None,
+    price_per_gpu_hour: float | None,
+    preemptions: float | None,
+    **options: Any,
+) -> None:
     """Turn prompts into (noise, prompt, latent) WebDataset shards.
 
     The same command continues an interrupted run. On a folder that holds a dataset, options that
@@ -76,12 +86,17 @@ def ode(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None
         pairgen ode --model tiny --cfg 8
         pairgen ode --model sd15 --cfg 3,8 --prompts captions.parquet --out data/pairs
         pairgen ode --model sd15 --cfg 8 --trajectory 999,749,499,249 --executor ray
+        pairgen ode --model sd15 --cfg 8 --num-workers 8 --dry-run --preemptions 5%
     """  # noqa: D301
     merged = merge_config("ode", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
-    from pairgen.api import run_ode
+    from pairgen.api import run_ode, run_ode_dry
 
     def say(message: str) -> None:
         click.echo(message, err=True)
 
+    if dry_run is not None:
+        dry = run_ode_dry(merged, dry_run, say)
+        click.echo(cost_sheet(dry, price_per_gpu_hour, preemptions))
+        return
     print_result(run_ode(merged, say))

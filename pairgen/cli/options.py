@@ -44,6 +44,62 @@ def config_options(command: Command) -> Command:
     )(command)
 
 
+class Percentage(click.ParamType):
+    """A share below 100%, typed with its sign so that 5 is not taken for 0.05."""
+
+    name = "percentage"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the share, in [0, 1)."""
+        try:
+            share = float(str(value).removesuffix("%")) / 100
+        except ValueError:
+            share = -1.0
+        if not str(value).endswith("%") or not 0 <= share < 1:
+            self.fail(f"{value!r} is no percentage from 0% to below 100%, such as 5%.", param, ctx)
+        return share
+
+
+def _only_in_dry_run(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    if value is not None and context.params.get("dry_run") is None:
+        raise click.UsageError(f"{option.opts[0]} is a question to --dry-run: give that too.")
+    return value
+
+
+def dry_run_options(command: Command) -> Command:
+    """Add --dry-run and what its sheet can be asked for."""
+    for decorate in reversed(
+        (
+            click.option(
+                "--dry-run",
+                is_flag=False,
+                flag_value=64,
+                type=int,
+                metavar="[N]",
+                # Seen before the options that need it.
+                is_eager=True,
+                help="Make N samples in memory, tell what all would cost, write nothing. [64]",
+            ),
+            click.option(
+                "--price-per-gpu-hour",
+                type=click.FloatRange(min=0),
+                metavar="P",
+                callback=_only_in_dry_run,
+                help="With --dry-run: price of an hour of what a worker runs on.",
+            ),
+            click.option(
+                "--preemptions",
+                type=Percentage(),
+                metavar="P%",
+                callback=_only_in_dry_run,
+                help="With --dry-run: chance of each worker to be lost within an hour, such as 5%.",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
 def sampler_options(command: Command) -> Command:
     """Add what decides a sample beside model, prompt and guidance, and how it is computed."""
     for decorate in reversed(

@@ -1,21 +1,44 @@
-"""What a dataset will cost: a few of its samples are really made, in memory, and scaled up.
+"""What a dataset will cost: what was measured of a few of its samples, scaled up to its shards.
 
-Of whatever kind the plan is: its maker makes short runs of slots, as a worker would let it.
+Of whatever kind the plan is. Nothing here makes a sample or looks at a clock: `trial.py` does.
 """
 
 import bisect
-import time
-from collections import Counter
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-import torch
+from pairgen.shards.slots import num_prompts
+from pairgen.shards.writer import end_size
+from pairgen.types import Plan, ShardTask
 
-from pairgen.generate.worker import Maker
-from pairgen.shards.codec import encode_facts, encode_field
-from pairgen.shards.writer import end_size, member_size
-from pairgen.types import Plan, Sample, ShardTask
+
+@dataclass(frozen=True, kw_only=True)
+class ShardTime:
+    """How long one worker is at a shard, part by part.
+
+    Attributes:
+        batch_size: Slots of a batch, which is padded: a short one takes as long as a full one. 1
+            where slots are made one by one.
+        per_batch: Seconds.
+        per_encoding: Seconds to encode a batch of distinct prompts, once a shard.
+        per_shard: Seconds to close, index, sync, hash and publish a shard of no samples.
+        per_slot: Seconds that each slot adds to that.
+    """
+
+    batch_size: int
+    per_batch: float
+    per_encoding: float = 0.0
+    per_shard: float = 0.0
+    per_slot: float = 0.0
+
+    def seconds(self, num_slots: int, num_prompts: int) -> float:
+        """Return how long a shard takes; batches do not cross shards."""
+        num_batches = -(-num_slots // self.batch_size)
+        num_encodings = -(-num_prompts // self.batch_size)
+        published = self.per_shard + self.per_slot * num_slots
+        return self.per_batch * num_batches + self.per_encoding * num_encodings + published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,18 +49,28 @@ class Measured:
         num_slots: Tried.
         num_samples: Made of them.
         num_skipped: Left out by a threshold of the user; the rest has failed.
-        member_bytes: Extension to the bytes in a tar, header and padding included, of all samples.
-        seconds: To make and encode them with one worker, loading left out. Slots that lie apart
-            share no decoded image, so where an image gives many crops this is too long.
+        bytes_per_slot: Extension to the bytes in a tar, header and padding included.
+        meta_bytes: Of index, receipt and its place in the manifest: (of a shard, of each slot).
+        time: Of one worker.
+        load_seconds: Until a worker holds what it needs, once.
+        warm_up_seconds: By which its first batch is slower than the others; with compiling.
         device: That they were made on.
     """
 
     num_slots: int
     num_samples: int
     num_skipped: int
-    member_bytes: Mapping[str, int]
-    seconds: float
+    bytes_per_slot: Mapping[str, float]
+    meta_bytes: tuple[float, float]
+    time: ShardTime
+    load_seconds: float
+    warm_up_seconds: float
     device: str
+
+    @property
+    def start_seconds(self) -> float:
+        """Seconds that a worker takes before it makes samples at its pace."""
+        return self.load_seconds + self.warm_up_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,27 +80,40 @@ class Cost:
     Attributes:
         num_slots: To be tried.
         num_samples: Expected of them.
-        num_shards: To be made.
         member_bytes: Extension to the bytes of the tars, header and padding included.
-        num_bytes: Of the tars, their ends included. The files under `__meta__/` are not counted.
-        seconds_per_slot: Of one worker.
-        slots_of_largest_shard: A shard is made by one worker.
+        num_bytes: Of the tars, their ends included.
+        meta_bytes: Of index, receipts and manifest.
+        shard_seconds: How long one worker is at each shard, loading left out.
     """
 
     num_slots: int
     num_samples: int
-    num_shards: int
     member_bytes: Mapping[str, int]
     num_bytes: int
-    seconds_per_slot: float
-    slots_of_largest_shard: int
+    meta_bytes: int
+    shard_seconds: Sequence[float]
+
+    @property
+    def num_shards(self) -> int:
+        """Shards to be made."""
+        return len(self.shard_seconds)
+
+    @property
+    def worker_seconds(self) -> float:
+        """How long workers are busy, all together, loading left out."""
+        return sum(self.shard_seconds)
 
     def wall_seconds(self, num_workers: int) -> float:
         """Return how long workers of equal speed are busy, loading left out."""
-        rounds = -(-self.num_shards // num_workers)
-        # Whole shards are handed out; where they are many, the short last one does not matter.
-        slots = min(self.num_slots, rounds * self.slots_of_largest_shard)
-        return slots * self.seconds_per_slot
+        return makespan(self.shard_seconds, num_workers)
+
+
+def makespan(seconds: Sequence[float], num_workers: int) -> float:
+    """Return when the last of some tasks is done: a free worker takes the next one, in order."""
+    busy_until = [0.0] * min(num_workers, max(len(seconds), 1))
+    for each in seconds:
+        heapq.heapreplace(busy_until, busy_until[0] + each)
+    return max(busy_until)
 
 
 def spread_tasks(tasks: Sequence[ShardTask], num: int, run_length: int) -> list[ShardTask]:
@@ -92,64 +138,23 @@ def spread_tasks(tasks: Sequence[ShardTask], num: int, run_length: int) -> list[
     return spread
 
 
-def measure(plan: Plan, maker: Maker, tasks: Sequence[ShardTask]) -> Measured:
-    """Make the samples of some tasks and keep only what they cost.
-
-    Args:
-        plan: Of the dataset.
-        maker: Of the plan.
-        tasks: From `spread_tasks`; at least one.
-
-    Raises:
-        PairgenError: The maker cannot go on.
-    """
-    torch.set_num_threads(plan.execution["cpu_threads"])
-    # Libraries load and tables are filled with the first sample. Not one whose image would then be
-    # at hand for the measurement.
-    for _ in maker.make(tasks[-1]):
-        pass
-    member_bytes: Counter[str] = Counter()
-    num_slots = num_samples = num_skipped = 0
-    start = time.perf_counter()
-    for task in tasks:
-        for results in maker.make(task):
-            for result in results:
-                num_slots += 1
-                if isinstance(result, Sample):
-                    num_samples += 1
-                    member_bytes.update(_member_bytes(result))
-                else:
-                    num_skipped += result.skipped
-    return Measured(
-        num_slots=num_slots,
-        num_samples=num_samples,
-        num_skipped=num_skipped,
-        member_bytes=dict(sorted(member_bytes.items())),
-        seconds=time.perf_counter() - start,
-        device=maker.device,
-    )
-
-
-def price(measured: Measured, tasks: Sequence[ShardTask]) -> Cost:
+def price(measured: Measured, plan: Plan, tasks: Sequence[ShardTask]) -> Cost:
     """Scale up what was measured to the tasks; all zero when there are none."""
     num_slots = sum(task.num_slots for task in tasks)
-    per_slot = {name: size / measured.num_slots for name, size in measured.member_bytes.items()}
-    slot_bytes, num_bytes = sum(per_slot.values()), 0
+    slot_bytes, num_bytes = sum(measured.bytes_per_slot.values()), 0
     for task in tasks:
         content = round(slot_bytes * task.num_slots)
         num_bytes += content + end_size(content) if content else 0
+    meta_per_shard, meta_per_slot = measured.meta_bytes
     return Cost(
         num_slots=num_slots,
         num_samples=round(num_slots * measured.num_samples / measured.num_slots),
-        num_shards=len(tasks),
-        member_bytes={name: round(size * num_slots) for name, size in per_slot.items()},
+        member_bytes={
+            name: round(size * num_slots) for name, size in measured.bytes_per_slot.items()
+        },
         num_bytes=num_bytes,
-        seconds_per_slot=measured.seconds / measured.num_slots,
-        slots_of_largest_shard=max((task.num_slots for task in tasks), default=0),
+        meta_bytes=round(meta_per_shard * len(tasks) + meta_per_slot * num_slots),
+        shard_seconds=[
+            measured.time.seconds(task.num_slots, num_prompts(plan, task)) for task in tasks
+        ],
     )
-
-
-def _member_bytes(sample: Sample) -> dict[str, int]:
-    """Return what each member of a sample takes in a tar."""
-    members = {name: member_size(len(encode_field(each))) for name, each in sample.fields.items()}
-    return {**members, "json": member_size(len(encode_facts(sample.facts)))}

@@ -101,6 +101,9 @@ class DegradeMaker:
         for start in range(task.start, task.stop, self.batch_size):
             yield self._make_batch(range(start, min(start + self.batch_size, task.stop)))
 
+    def encode(self, task: ShardTask) -> None:
+        """Do nothing: captions are kept as they are."""
+
     def make_again(self, index: int, start: int, stop: int) -> Sample | FailedSlot:
         """Make one sample of the shard of the slots start to stop, in the batch that it was in.
 

@@ -9,7 +9,7 @@ import torch
 from pairgen import plugins
 from pairgen.errors import OutOfDeviceMemoryError, TeacherLoadError
 from pairgen.generate.machine import device_name
-from pairgen.generate.pairs import TORCH_DTYPES, make_samples
+from pairgen.generate.pairs import TORCH_DTYPES, encode_distinct, make_samples
 from pairgen.sampling.grid import Grid, make_grid
 from pairgen.sampling.parameterization import Schedule
 from pairgen.shards import layout
@@ -47,10 +47,20 @@ class OdeMaker:
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         """Yield the samples of a shard in order, a batch at a time."""
-        # Only the prompts of the task are read.
+        return make_samples(self.teacher, self.plan, task, self._prompts_of(task), self.grid)
+
+    def encode(self, task: ShardTask) -> None:
+        """Encode the prompts of a task as `make` does, and drop what comes out."""
+        texts = list(dict.fromkeys(self._prompts_of(task).values()))
+        recipe, batch_size = self.plan.recipe, self.plan.execution["batch_size"]
+        encode_distinct(self.teacher, texts, batch_size, recipe["store_embeddings"])
+        if self.teacher.device.type == "cuda":
+            torch.cuda.synchronize(self.teacher.device)
+
+    def _prompts_of(self, task: ShardTask) -> dict[int, str]:
+        """Read the prompts of a task, and only those."""
         first, last = (slot_at(self.plan, index) for index in (task.start, task.stop - 1))
-        prompts = prompt_rows(self.prompts, first.pair_index, last.pair_index + 1)
-        return make_samples(self.teacher, self.plan, task, prompts, self.grid)
+        return prompt_rows(self.prompts, first.pair_index, last.pair_index + 1)
 
 
 build = OdeMaker

@@ -54,6 +54,12 @@ class Maker(Protocol):
     modules: Sequence[str]
     index_columns: Mapping[str, Any]
 
+    def encode(self, task: ShardTask) -> None:
+        """Encode the prompts of a task and drop what comes out: to see how long it takes.
+
+        `make` does it once a shard. Nothing is done where nothing is encoded.
+        """
+
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         """Yield the results of a shard in order, in lists of any length."""
 
@@ -101,59 +107,74 @@ class Worker:
             if standing is not None and standing.fulfils(task):
                 return standing
             try:
-                return self._attempt(task, on_samples)
+                return make_shard(self.store, self.plan, self.maker, task, on_samples)
             except ShardContestedError:
                 continue
 
-    def _attempt(self, task: ShardTask, on_samples: Callable[[int], None]) -> Receipt:
-        start = time.perf_counter()
-        spooled = self.store.spool(f"{task.shard_index:05d}.tar")
-        rows: list[dict[str, Any]] = []
-        failed: list[FailedSlot] = []
 
-        def write(results: list[Sample | FailedSlot]) -> None:
-            for result in results:
-                if isinstance(result, FailedSlot):
-                    failed.append(result)
-                else:
-                    rows.append(index_row(result, task.shard_index, writer.write(result)))
+def make_shard(
+    store: Store,
+    plan: Plan,
+    maker: Maker,
+    task: ShardTask,
+    on_samples: Callable[[int], None] = lambda _: None,
+) -> Receipt:
+    """Make, write and publish one shard; return the receipt that stands for it.
 
-        try:
-            with ShardWriter(spooled) as writer, ThreadPoolExecutor(1) as thread:
-                unwritten: deque[Future[None]] = deque()
-                num_done = 0
-                for results in self.maker.make(task):
-                    if len(unwritten) == MAX_UNWRITTEN_BATCHES:
-                        unwritten.popleft().result()
-                    unwritten.append(thread.submit(write, results))
-                    num_done += len(results)
-                    on_samples(num_done)
-                for future in unwritten:
-                    future.result()
-        except BaseException:
-            self.store.drop(spooled)
-            raise
-        index = encode_index(rows, self.maker.index_columns) if rows else b""
-        receipt = Receipt(
-            shard_index=task.shard_index,
-            start=task.start,
-            stop=task.stop,
-            count=len(rows),
-            num_bytes=writer.num_bytes if rows else 0,
-            sha256=writer.sha256 if rows else "",
-            index_sha256=hashlib.sha256(index).hexdigest() if rows else "",
-            fingerprint=task.fingerprint,
-            failed=tuple(failed),
-            made=self._made(time.perf_counter() - start),
-        )
-        return publish(self.store, task, spooled, index, receipt)
+    Raises:
+        ShardContestedError: Another worker published other bytes at the same moment.
+        OutOfDeviceMemoryError: The batch does not fit.
+        OSError: The disk is full or gone; nothing half-written has a final name.
+    """
+    start = time.perf_counter()
+    spooled = store.spool(f"{task.shard_index:05d}.tar")
+    rows: list[dict[str, Any]] = []
+    failed: list[FailedSlot] = []
 
-    def _made(self, seconds: float) -> dict[str, Any]:
-        """Return how this worker's bits come about."""
-        return {
-            **self.plan.execution,
-            "device": self.maker.device,
-            "host": socket.gethostname(),
-            "seconds": round(seconds, 3),
-            "versions": versions(self.maker.modules),
-        }
+    def write(results: list[Sample | FailedSlot]) -> None:
+        for result in results:
+            if isinstance(result, FailedSlot):
+                failed.append(result)
+            else:
+                rows.append(index_row(result, task.shard_index, writer.write(result)))
+
+    try:
+        with ShardWriter(spooled) as writer, ThreadPoolExecutor(1) as thread:
+            unwritten: deque[Future[None]] = deque()
+            num_done = 0
+            for results in maker.make(task):
+                if len(unwritten) == MAX_UNWRITTEN_BATCHES:
+                    unwritten.popleft().result()
+                unwritten.append(thread.submit(write, results))
+                num_done += len(results)
+                on_samples(num_done)
+            for future in unwritten:
+                future.result()
+    except BaseException:
+        store.drop(spooled)
+        raise
+    index = encode_index(rows, maker.index_columns) if rows else b""
+    receipt = Receipt(
+        shard_index=task.shard_index,
+        start=task.start,
+        stop=task.stop,
+        count=len(rows),
+        num_bytes=writer.num_bytes if rows else 0,
+        sha256=writer.sha256 if rows else "",
+        index_sha256=hashlib.sha256(index).hexdigest() if rows else "",
+        fingerprint=task.fingerprint,
+        failed=tuple(failed),
+        made=_made(plan, maker, time.perf_counter() - start),
+    )
+    return publish(store, task, spooled, index, receipt)
+
+
+def _made(plan: Plan, maker: Maker, seconds: float) -> dict[str, Any]:
+    """Return how a worker's bits come about."""
+    return {
+        **plan.execution,
+        "device": maker.device,
+        "host": socket.gethostname(),
+        "seconds": round(seconds, 3),
+        "versions": versions(maker.modules),
+    }

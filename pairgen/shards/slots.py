@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen.sources.images import PlannedImage
-from pairgen.types import Plan
+from pairgen.types import Plan, ShardTask
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,17 @@ def slot_at(plan: Plan, index: int) -> Slot:
         prompt_index=pair_index % plan.source["num_inputs"],
         guidance_scale=guidance_scales[i],
     )
+
+
+def num_prompts(plan: Plan, task: ShardTask) -> int:
+    """Return how many prompts of the list a task encodes; 0 where nothing is encoded.
+
+    Equal texts in different rows are encoded once and counted as often as they stand there.
+    """
+    if plan.kind != "ode":
+        return 0
+    first, last = (slot_at(plan, index) for index in (task.start, task.stop - 1))
+    return int(min(last.pair_index - first.pair_index + 1, plan.source["num_inputs"]))
 
 
 def slot_facts(plan: Plan, slot: Slot) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Iterator
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ import pairgen
 from pairgen.api import run_degrade_dry
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.generate import ray_executor
-from pairgen.generate.cost import Cost, Measured, measure, price, spread_tasks
+from pairgen.generate.cost import Measured, ShardTime, makespan, price, spread_tasks
+from pairgen.generate.trial import Runs, bytes_per_slot, make_runs, publish_again
+from pairgen.shards.planned import NoInputs
+from pairgen.shards.store import LocalStore
 from pairgen.shards.writer import ShardWriter, end_size, member_size
 from pairgen.types import FailedSlot, Sample, ShardTask
 from tests.degradations.pictures import make_picture
@@ -33,7 +37,10 @@ OPTIONS = {
 class EqualSamples:
     """A maker whose samples all take the same room; every fifth slot is skipped or fails."""
 
-    device, modules = "none", ()
+    device, modules, index_columns = "none", (), MappingProxyType({})
+
+    def encode(self, task: ShardTask) -> None:
+        """Do nothing."""
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         for index in range(task.start, task.stop):
@@ -58,18 +65,52 @@ def test_the_sizes_are_those_the_writer_writes(num_samples, tmp_path):
     assert writer.num_bytes == (tmp_path / "0.tar").stat().st_size
 
 
-def test_a_price_is_exact_where_samples_are_equal():
+def test_a_price_is_exact_where_samples_are_equal(tmp_path):
     plan = small_plan([7.5], num_inputs=5, num_samples=100, samples_per_shard=40)
-    plan = dataclasses.replace(plan, execution={"cpu_threads": 1})
-    measured = measure(plan, EqualSamples(), spread_tasks(plan.tasks(), 20, 1))
-    assert measured.num_slots == 20
-    whole = measure(plan, EqualSamples(), plan.tasks())
+    plan = dataclasses.replace(plan, kind="degrade", execution={"cpu_threads": 1})
+    assert make_runs(plan, EqualSamples(), spread_tasks(plan.tasks(), 20, 1)).num_slots == 20
+    whole = make_runs(plan, EqualSamples(), plan.tasks())
     assert (whole.num_slots, whole.num_samples, whole.num_skipped) == (100, 80, 10)
-    cost = price(whole, plan.tasks())
-    assert cost.member_bytes == {"json": 80 * 1024, "latent.npy": 80 * 1536, "txt": 80 * 1536}
-    ends = [end_size(count * 4096) for count in (32, 32, 16)]
-    assert cost.num_bytes == 80 * 4096 + sum(ends)
+    published = publish_again(plan, LocalStore(tmp_path), EqualSamples(), whole.results)
+    assert min(*published.meta_bytes, published.seconds[0]) > 0
+    measured = Measured(
+        num_slots=whole.num_slots,
+        num_samples=whole.num_samples,
+        num_skipped=whole.num_skipped,
+        bytes_per_slot=bytes_per_slot(whole, NoInputs(plan), plan.tasks()),
+        meta_bytes=published.meta_bytes,
+        time=whole.slot_time(),
+        load_seconds=0.0,
+        warm_up_seconds=whole.warm_up_seconds,
+        device="none",
+    )
+    # The inputs say that there are no texts, and are believed.
+    sizes = {"json": 0.8 * 1024, "latent.npy": 0.8 * 1536, "txt": 0.8 * 512}
+    assert measured.bytes_per_slot == pytest.approx(sizes)
+    cost = price(measured, plan, plan.tasks())
+    assert cost.member_bytes == {"json": 80 * 1024, "latent.npy": 80 * 1536, "txt": 80 * 512}
+    ends = [end_size(count * 3072) for count in (32, 32, 16)]
+    assert cost.num_bytes == 80 * 3072 + sum(ends)
     assert (cost.num_samples, cost.num_shards, cost.num_slots) == (80, 3, 100)
+    assert cost.worker_seconds == pytest.approx(sum(whole.run_seconds))
+    nothing = price(measured, plan, [])
+    assert (nothing.num_bytes, nothing.num_shards, nothing.wall_seconds(1)) == (0, 0, 0)
+
+
+def test_batches_are_timed_by_their_median_and_slots_by_their_mean():
+    runs = Runs(
+        results=[],
+        num_slots=40,
+        num_samples=40,
+        num_skipped=0,
+        member_bytes={},
+        run_seconds=[3.0, 90.0, 5.0],
+        encoding_seconds=[1.0, 2.0, 0.5],
+        first_seconds=36.0,
+    )
+    assert runs.batch_time(16) == ShardTime(batch_size=16, per_batch=4.0, per_encoding=1.0)
+    assert runs.slot_time() == ShardTime(batch_size=1, per_batch=98.0 / 40)
+    assert runs.warm_up_seconds == 30.0
 
 
 def test_slots_are_spread_evenly_and_runs_stay_inside_their_task():
@@ -85,24 +126,9 @@ def test_slots_are_spread_evenly_and_runs_stay_inside_their_task():
 
 
 def test_a_shard_belongs_to_one_worker():
-    cost = Cost(
-        num_slots=100,
-        num_samples=100,
-        num_shards=3,
-        member_bytes={},
-        num_bytes=0,
-        seconds_per_slot=2.0,
-        slots_of_largest_shard=40,
-    )
-    assert [cost.wall_seconds(num) for num in (1, 2, 3, 50)] == [200, 160, 80, 80]
-
-
-def test_nothing_missing_costs_nothing():
-    measured = Measured(
-        num_slots=1, num_samples=1, num_skipped=0, member_bytes={"txt": 1}, seconds=1, device=""
-    )
-    cost = price(measured, [])
-    assert (cost.num_bytes, cost.num_shards, cost.wall_seconds(1)) == (0, 0, 0)
+    assert [makespan([80, 80, 40], num) for num in (1, 2, 3, 50)] == [200, 120, 80, 80]
+    assert [makespan([80, 80, 80, 40], num) for num in (1, 2, 3)] == [280, 160, 120]
+    assert makespan([], 4) == 0
 
 
 def test_the_prediction_for_the_packaged_photographs_holds(tmp_path):
