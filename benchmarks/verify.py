@@ -3,8 +3,8 @@
     python benchmarks/verify.py [--num-samples 4096] [--num-small 100000] [--num-workers 2]
 
 1. Pairs of Stable Diffusion 1.5's size (noise and latent of 4x64x64 float16, text, facts), in the
-   page cache: whole, by a fraction, quick, and by Ray's workers; samples and bytes a second, and what
-   that makes of ten million.
+   page cache: whole, by a fraction, quick, and by Ray's workers; samples and bytes a second, and
+   what that makes of ten million.
 2. Many small samples of the closed-form teacher: the peak memory of a process of its own.
 3. The audit of ten million noise hashes alone: seconds and peak memory.
 """
@@ -65,7 +65,9 @@ def bench_large(num: int, num_workers: int) -> None:
             seconds, samples, num_bytes, _, peak = measure(Path(temporary), **options)
             line = f"  {name:<24} {seconds:7.2f} s, peak {peak:4.0f} MB"
             if samples:
-                line += f", {samples / seconds:7,.0f} samples/s, {num_bytes / seconds / 1e6:5.0f} MB/s"
+                line += (
+                    f", {samples / seconds:7,.0f} samples/s, {num_bytes / seconds / 1e6:5.0f} MB/s"
+                )
                 line += f"; ten million: {format_seconds(MANY * seconds / samples)}"
             print(line)
 
@@ -74,11 +76,21 @@ def bench_small(num: int) -> None:
     print("\nSmall samples of `gaussian`, memory above what is imported")
     with tempfile.TemporaryDirectory() as temporary:
         for each in (num // 10, num):
-            pairgen.ode(model="gaussian", cfg=4, steps=1, num_samples=each, samples_per_shard=1000,
-                        batch_size=1000, executor="serial", out=str(Path(temporary) / str(each)))
+            pairgen.ode(
+                model="gaussian",
+                cfg=4,
+                steps=1,
+                num_samples=each,
+                samples_per_shard=1000,
+                batch_size=1000,
+                executor="serial",
+                out=str(Path(temporary) / str(each)),
+            )
             seconds, samples, num_bytes, before, after = measure(Path(temporary) / str(each))
-            print(f"  {each:7,} samples: {seconds:6.1f} s, {samples / seconds:6,.0f} samples/s, "
-                  f"{num_bytes / seconds / 1e6:.0f} MB/s, {after - before:4.0f} MB")
+            print(
+                f"  {each:7,} samples: {seconds:6.1f} s, {samples / seconds:6,.0f} samples/s, "
+                f"{num_bytes / seconds / 1e6:.0f} MB/s, {after - before:4.0f} MB"
+            )
 
 
 def bench_audit() -> None:

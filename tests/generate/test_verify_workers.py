@@ -1,0 +1,118 @@
+"""One report, whoever checks the shards; and the command itself: options, exit codes, Ctrl-C."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+import pairgen
+from pairgen.errors import ConfigError
+from tests.runs import SMALL_SET, run, start, wait_until
+from tests.shards.test_verify_scope import spoiled
+from tests.small_sets import write_set
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A Ray cluster of this machine, shared by the runs of this file."""
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_the_report_is_equal_for_serial_and_ray(tmp_path: Path, cluster: None) -> None:
+    folder = spoiled(tmp_path / "set").root
+    for options in ({}, {"where": "pair_index > 9"}, {"fraction": 0.7, "seed": 1}):
+        expected = pairgen.verify(folder, executor="serial", **options)
+        assert not expected.clean
+        for num_workers in (1, 2):
+            ours = {"executor": "ray", "num_workers": num_workers}
+            found = pairgen.verify(folder, **ours, **options)
+            assert found == expected
+            assert found.table() == expected.table()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fraction": 0}, "fraction must be above 0"),
+        ({"fraction": 1.5}, r"fraction must be a number in \[0, 1\], got 1.5"),
+        ({"fraction": "nan"}, "fraction must be a number"),
+        ({"quick": True, "fraction": 0.1}, "--quick reads no sample: it cannot go with --fraction"),
+        ({"quick": True, "where": "True"}, "cannot go with --where"),
+        ({"seed": 3}, "seed chooses the shards of --fraction"),
+        ({"seed": -1, "fraction": 0.1}, "seed must be an integer in"),
+        ({"executor": "dask"}, "executor must be one of auto, serial, ray"),
+        ({"num_workers": -1}, "num_workers must be an integer >= 0"),
+        ({"where": "index =="}, "invalid syntax"),
+        ({"wheer": "index == 0"}, "Unknown key 'wheer'"),
+        ({"executor": "ray", "address": "127.0.0.1:9"}, "cannot be reached"),
+    ],
+)
+def test_wrong_options_are_refused(
+    options: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    folder = write_set(tmp_path / "set").root
+    with pytest.raises(ConfigError, match=message):
+        pairgen.verify(folder, **options)
+
+
+def test_the_command_says_what_it_read_and_keeps_its_exit_codes(tmp_path: Path) -> None:
+    folder = str(write_set(tmp_path / "set").root)
+    where = run("verify", folder, where="pair_index in [3, 5]")
+    assert where.returncode == 0, where.stderr
+    assert where.stdout.splitlines()[-1] == (
+        "Clean as far as read: receipts, names and sizes; 2 samples of 1 shard."
+    )
+    (tmp_path / "set/train/00001.tar").unlink()
+    quick = run("verify", folder, "--quick")
+    assert quick.returncode == 1
+    assert "missing shard  train/00001.tar" in quick.stdout
+    assert "receipts read" in quick.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "().__class__.__base__.__subclasses__()",
+        "__import__('os').system('touch here')",
+        "9**9**9 > index",
+        "(" * 100_000,
+        "not " * 2_000 + "True",
+        b"index == \xff".decode(errors="surrogateescape"),
+    ],
+    ids=["subclasses", "import", "power", "parentheses", "nots", "bytes"],
+)
+def test_a_hostile_condition_is_one_sentence_and_exit_code_2(text: str, tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set").root
+    result = run("verify", str(folder), where=text)
+    assert result.returncode == 2, result.stderr[-500:]
+    assert result.stderr.startswith("Error: The condition ")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+    assert not Path("here").exists()
+
+
+def test_ctrl_c_ends_with_a_report_of_what_was_read(tmp_path: Path) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    options = {**SMALL_SET, "num-samples": 6000, "samples-per-shard": 10, "steps": 2}
+    assert run("ode", **options, executor="serial", out=out).returncode == 0
+    process = start(log, "verify", str(out))
+    # Its handler of signals stands once a minute's line, or a first shard, could be told.
+    wait_until(lambda: "shards checked" in log.read_text() or catches_interrupts(process.pid))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130, log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def catches_interrupts(pid: int) -> bool:
+    """Whether a process has a handler of its own for SIGTERM, as `stop_on_signal` sets it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(
+        next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16
+    )
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
