@@ -33,64 +33,54 @@ MANY = 10_000_000
 MEASURE = """
 import json, resource, sys, time
 import pairgen
+
 pairgen.verify  # What every command imports is no memory of the check.
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-start = time.perf_counter()
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+before, start, cpu_start = peak(), time.perf_counter(), time.process_time()
 report = pairgen.verify(sys.argv[1], **json.loads(sys.argv[2]))
-seconds = time.perf_counter() - start
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
 assert report.clean, report.table()
-print(json.dumps([seconds, report.num_samples, report.num_bytes, before / 1e3, after / 1e3]))
+figures = [seconds, cpu_seconds, report.num_samples, report.num_bytes, peak() - before]
+print(json.dumps(figures))
 """
 
 
-def measure(folder: Path, **options: object) -> list[float]:
-    """Return seconds, samples, bytes, and peak memory before and after, in MB."""
+def measure(name: str, folder: Path, **options: object) -> None:
+    """Print seconds, seconds of this process on a core, rates by both, and growth of memory."""
     line = [sys.executable, "-c", MEASURE, str(folder), json.dumps(options)]
     run = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    return json.loads(run.stdout)
+    seconds, cpu_seconds, samples, num_bytes, peak = json.loads(run.stdout)
+    print(f"  {name:<24} {seconds:7.2f} s, {cpu_seconds:6.2f} s of a core, +{peak:.0f} MB")
+    for which, each in (("", seconds), (" of a core", cpu_seconds)):
+        if samples:
+            print(
+                f"{'':>28}{samples / each:7,.0f} samples, {num_bytes / each / 1e6:4.0f} MB a second"
+                f"{which}; ten million: {format_seconds(MANY * each / samples)}{which}"
+            )
 
 
 def bench_large(num: int, num_workers: int) -> None:
     print(f"\n{num:,} pairs of 2 x 4x64x64 float16")
     with tempfile.TemporaryDirectory() as temporary:
-        write_pairs(Path(temporary), pairs_plan(num, 512, "stored"))
-        ways = {
-            "whole": {},
-            f"whole, {num_workers} Ray workers": {"executor": "ray", "num_workers": num_workers},
-            "--fraction 0.25": {"fraction": 0.25},
-            "--quick": {"quick": True},
-        }
-        for name, options in ways.items():
-            seconds, samples, num_bytes, _, peak = measure(Path(temporary), **options)
-            line = f"  {name:<24} {seconds:7.2f} s, peak {peak:4.0f} MB"
-            if samples:
-                line += (
-                    f", {samples / seconds:7,.0f} samples/s, {num_bytes / seconds / 1e6:5.0f} MB/s"
-                )
-                line += f"; ten million: {format_seconds(MANY * seconds / samples)}"
-            print(line)
+        folder = Path(temporary)
+        write_pairs(folder, pairs_plan(num, 512, "stored"))
+        measure("whole", folder)
+        workers = f"whole, {num_workers} Ray workers"
+        measure(workers, folder, executor="ray", num_workers=num_workers)
+        measure("--fraction 0.25", folder, fraction=0.25)
+        measure("--where 'index < 512'", folder, where="index < 512")
+        measure("--quick", folder, quick=True)
 
 
 def bench_small(num: int) -> None:
-    print("\nSmall samples of `gaussian`, memory above what is imported")
+    print("\nSmall samples of `gaussian`")
+    options = {"model": "gaussian", "cfg": 4, "steps": 1, "executor": "serial"}
+    options |= {"samples_per_shard": 1000, "batch_size": 1000}
     with tempfile.TemporaryDirectory() as temporary:
         for each in (num // 10, num):
-            pairgen.ode(
-                model="gaussian",
-                cfg=4,
-                steps=1,
-                num_samples=each,
-                samples_per_shard=1000,
-                batch_size=1000,
-                executor="serial",
-                out=str(Path(temporary) / str(each)),
-            )
-            seconds, samples, num_bytes, before, after = measure(Path(temporary) / str(each))
-            print(
-                f"  {each:7,} samples: {seconds:6.1f} s, {samples / seconds:6,.0f} samples/s, "
-                f"{num_bytes / seconds / 1e6:.0f} MB/s, {after - before:4.0f} MB"
-            )
+            folder = Path(temporary) / str(each)
+            pairgen.ode(**options, num_samples=each, out=str(folder))
+            measure(f"{each:,} samples", folder)
 
 
 def bench_audit() -> None:
