@@ -26,14 +26,13 @@ def cluster() -> Iterator[None]:
 @pytest.mark.ray
 def test_the_report_is_equal_for_serial_and_ray(tmp_path: Path, cluster: None) -> None:
     folder = spoiled(tmp_path / "set").root
-    for options in ({}, {"where": "pair_index > 9"}, {"fraction": 0.7, "seed": 1}):
+    part = {"where": "pair_index > 9", "fraction": 0.7, "seed": 1}
+    for num_workers, options in ((1, {}), (2, {}), (2, part)):
         expected = pairgen.verify(folder, executor="serial", **options)
         assert not expected.clean
-        for num_workers in (1, 2):
-            ours = {"executor": "ray", "num_workers": num_workers}
-            found = pairgen.verify(folder, **ours, **options)
-            assert found == expected
-            assert found.table() == expected.table()
+        found = pairgen.verify(folder, executor="ray", num_workers=num_workers, **options)
+        assert found == expected
+        assert found.table() == expected.table()
 
 
 @pytest.mark.parametrize(
