@@ -32,6 +32,8 @@ class Stream(IntEnum):
     TRAINING = 6
     # Of figures: `index` is the split.
     EVALUATION = 7
+    # Of a check: which shards are read.
+    VERIFY = 8
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

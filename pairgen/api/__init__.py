@@ -138,13 +138,22 @@ def evaluate(run: str | Path, **options: Any) -> Evaluated:
     return run_evaluate({**options, "run": str(run)})
 
 
-def verify(folder: str | Path) -> Report:
-    """Check every byte and number of a dataset against its plan and receipts.
+def verify(folder: str | Path, **options: Any) -> Report:
+    """Check every byte and number of a dataset against its plan and receipts, or part of them.
+
+    Args:
+        folder: The dataset.
+        **options: The fields of `pairgen.generate.verify_config.VerifyConfig`, the same names as
+            the flags of `pairgen verify`.
+
+    Returns:
+        The report. `report.clean` speaks of what was read; `report.unread` says what was not, and
+        `report.interrupted` is True after Ctrl-C.
 
     Raises:
-        ConfigError: The folder holds no dataset.
+        ConfigError: The folder holds no dataset, or an option is wrong.
     """
-    return run_verify(folder)
+    return run_verify(folder, options)
 
 
 def replay(folder: str | Path, key: str) -> Replay:

@@ -32,7 +32,10 @@ def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
     make_config, run = KINDS[plan.kind]
     # Options first: nothing may be withdrawn for a command that cannot run.
     check_executor(make_config(given))
-    report = run_verify(folder)
+    where = {name: given[name] for name in ("executor", "num_workers", "address") if name in given}
+    report = run_verify(folder, where)
+    if report.interrupted:
+        raise KeyboardInterrupt
     receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
     bad = shards_to_redo(report)
     say(f"{len(bad)} of {report.num_shards} shards are made again.")

@@ -132,26 +132,34 @@ def sampler_options(command: Command) -> Command:
 
 
 def executor_options(command: Command) -> Command:
-    """Add what says where tasks run."""
+    """Add what says where shards are made."""
+    gpus = click.option(
+        "--gpus-per-worker",
+        type=float,
+        metavar="G",
+        help="GPUs an actor takes, where there are any. [1; degrade on the CPU: 0]",
+    )
+    return _worker_options("RAY_ADDRESS is set or several GPUs are seen", gpus(command))
+
+
+def check_options(command: Command) -> Command:
+    """Add what says where shards are read: GPUs do not matter there."""
+    return _worker_options("RAY_ADDRESS is set or --address given", command)
+
+
+def _worker_options(auto_is_ray_if: str, command: Command) -> Command:
     for decorate in reversed(
         (
             click.option(
                 "--executor",
                 metavar="auto|serial|ray",
-                help="Where to run; auto is ray "
-                "if RAY_ADDRESS is set or several GPUs are seen, else serial.",
+                help=f"Where to run; auto is ray if {auto_is_ray_if}, else serial.",
             ),
             click.option(
                 "--num-workers",
                 type=int,
                 metavar="N",
                 help="Ray actors; as many as the cluster has room for unless told.",
-            ),
-            click.option(
-                "--gpus-per-worker",
-                type=float,
-                metavar="G",
-                help="GPUs an actor takes, where there are any. [1; degrade on the CPU: 0]",
             ),
             click.option(
                 "--address",

@@ -6,11 +6,36 @@ in work finish, and returns.
 """
 
 import threading
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from pairgen.generate.worker import Job, Worker
-from pairgen.types import Receipt, ShardTask
+from pairgen.types import ShardTask
+
+
+class TaskWorker(Protocol):
+    """Runs one task after the other; what it has loaded stays loaded.
+
+    Attributes:
+        device: Name of what it computes on.
+    """
+
+    device: str
+
+    def run(self, task: ShardTask, on_samples: Callable[[int], None]) -> Any:
+        """Run a task, tell how many slots are done, and return what `Events.finished` is told."""
+
+
+class AnyJob(Protocol):
+    """What workers need to start: plain data, cheap to ship. One makes shards, one checks them."""
+
+    @property
+    def cpu_threads(self) -> int:
+        """Threads of a worker."""
+        ...
+
+    def open(self) -> TaskWorker:
+        """Load what the tasks need."""
+        ...
 
 
 class Events(Protocol):
@@ -24,8 +49,8 @@ class Events(Protocol):
         """A worker has done `num_done` slots of its task."""
         ...
 
-    def finished(self, worker: str, receipt: Receipt) -> None:
-        """A worker's shard is published."""
+    def finished(self, worker: str, result: Any) -> None:
+        """A worker's task is done; a job that makes shards gives their receipts."""
         ...
 
     def lost(self, worker: str, reason: str) -> None:
@@ -37,7 +62,9 @@ class Events(Protocol):
         ...
 
 
-def run_serial(job: Job, tasks: Sequence[ShardTask], events: Events, stop: threading.Event) -> None:
+def run_serial(
+    job: AnyJob, tasks: Sequence[ShardTask], events: Events, stop: threading.Event
+) -> None:
     """Run the tasks in this process.
 
     Raises:
@@ -45,10 +72,10 @@ def run_serial(job: Job, tasks: Sequence[ShardTask], events: Events, stop: threa
         OSError: The disk is full or gone.
     """
     name = "worker 0"
-    worker = Worker(job)
+    worker = job.open()
     for task in tasks:
         if stop.is_set():
             return
         events.started(name, task)
-        receipt = worker.run(task, lambda num_done: events.advanced(name, num_done))
-        events.finished(name, receipt)
+        result = worker.run(task, lambda num_done: events.advanced(name, num_done))
+        events.finished(name, result)

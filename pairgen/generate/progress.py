@@ -49,6 +49,14 @@ class Progress:
         self._num_drawn_lines = 0
         self._redraws = self.stream.isatty()
 
+    def turn_to(self, num_planned: int, unit: str) -> None:
+        """Count something else from now on, from 0."""
+        self._erase()
+        self.num_planned, self.unit = num_planned, unit
+        self.num_before = self.num_finished = 0
+        self._start = self._last_print = self.clock()
+        self._history = deque([(self._start, 0)])
+
     @property
     def num_done(self) -> int:
         """Slots done: of finished shards and of shards in work."""

@@ -1,8 +1,9 @@
 """The ray executor: one actor per GPU pulls tasks; the only file that imports Ray.
 
-Samples never travel: an actor writes its shard and returns a receipt. Actors get a plain job, no
-object references, so Ray can restart them. Ray may run a task twice, which receipts make
-harmless. There is no other state: a new driver continues from the receipts.
+Samples never travel: an actor writes a shard and returns its receipt, or reads one and returns what
+it found. Actors get a plain job, no object references, so Ray can restart them. Ray may run a task
+twice, which receipts make harmless. There is no other state: a new driver continues from the
+receipts.
 """
 
 import math
@@ -21,9 +22,8 @@ import torch
 from ray.exceptions import RayActorError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.generate.executor import Events
-from pairgen.generate.worker import Job, Worker
-from pairgen.types import Receipt, ShardTask
+from pairgen.generate.executor import AnyJob, Events, TaskWorker
+from pairgen.types import ShardTask
 
 # A shard that kills this many workers is given up: it is the shard's fault, not the machines'.
 MAX_DEATHS_PER_SHARD = 10
@@ -55,28 +55,28 @@ class RayOptions:
 class ShardActor:
     """A worker in a process of its own, reachable while it works."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: AnyJob) -> None:
         self.job = job
-        self.worker: Worker | None = None
+        self.worker: TaskWorker | None = None
         self.num_done = 0
         self.lock = threading.Lock()
 
     def load(self) -> str:
-        """Load what makes the samples; return where that happened.
+        """Load what the tasks need; return where that happened.
 
         It is not done in `__init__`, where an error would look like a dead actor.
         """
         with self.lock:
             if self.worker is None:
-                self.worker = Worker(self.job)
+                self.worker = self.job.open()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         return (
-            f"pid {os.getpid()} on {socket.gethostname()}, device {self.worker.maker.device}, "
+            f"pid {os.getpid()} on {socket.gethostname()}, device {self.worker.device}, "
             f"CUDA_VISIBLE_DEVICES={visible}"
         )
 
-    def run(self, task: ShardTask) -> Receipt:
-        """Make one shard."""
+    def run(self, task: ShardTask) -> Any:
+        """Run one task."""
         # A driver that lost touch for a moment may ask twice: one GPU, one shard at a time.
         with self.lock:
             assert self.worker is not None
@@ -106,7 +106,7 @@ class _Seat:
 class _Pool:
     """The state of one run: seats, and what each outstanding reference stands for."""
 
-    job: Job
+    job: AnyJob
     events: Events
     options: RayOptions
     pending: deque[ShardTask]
@@ -120,7 +120,7 @@ class _Pool:
 
 
 def run_ray(
-    job: Job,
+    job: AnyJob,
     tasks: Sequence[ShardTask],
     events: Events,
     stop: threading.Event,
@@ -129,7 +129,7 @@ def run_ray(
     """Run the tasks on a Ray cluster.
 
     Raises:
-        ConfigError: The cluster cannot be reached, or no worker can load the teacher.
+        ConfigError: The cluster cannot be reached, or no worker can load what it needs.
         PairgenError: A batch does not fit, or a shard fails again and again.
         OSError: The disk is full or gone.
     """
@@ -209,7 +209,7 @@ def _add_seats(pool: _Pool) -> None:
         if not pool.seats and pool.options.num_workers > num_cpus:
             pool.events.note(
                 f"{pool.options.num_workers} workers share {num_cpus:g} cores; "
-                "each starts a process and loads the teacher."
+                "each starts a process and loads what it needs."
             )
         share = min(1.0, num_cpus / wanted)
         options = {"num_gpus": 0, "num_cpus": math.floor(share * 10_000) / 10_000}
@@ -239,7 +239,7 @@ def actor_environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
         job: Of the run.
         environ: Of the driver.
     """
-    passed = {"OMP_NUM_THREADS": str(job.plan["execution"]["cpu_threads"])}
+    passed = {"OMP_NUM_THREADS": str(job.cpu_threads)}
     # Actors that share a cache of compiled kernels start in seconds, and run the same kernels.
     if cache := environ.get("TORCHINDUCTOR_CACHE_DIR"):
         passed["TORCHINDUCTOR_CACHE_DIR"] = cache
@@ -282,7 +282,7 @@ def _on_loaded(pool: _Pool, reference: Any) -> None:
 
 
 def _give_up_seat(pool: _Pool, seat: _Seat, error: Exception) -> None:
-    """Do without a worker that cannot load the teacher; stop when none can."""
+    """Do without a worker that cannot load what it needs; stop when none can."""
     pool.num_failed_loads += 1
     pool.events.lost(seat.name, str(error))
     if pool.num_failed_loads == len(pool.seats):
@@ -294,7 +294,7 @@ def _on_ran(pool: _Pool, reference: Any) -> None:
     task, seat.task = seat.task, None
     assert task is not None
     try:
-        receipt = ray.get(reference)
+        result = ray.get(reference)
     except RayTaskError as error:
         cause = _cause(error)
         pool.errors[task.shard_index] += 1
@@ -316,7 +316,7 @@ def _on_ran(pool: _Pool, reference: Any) -> None:
         pool.loads[seat.actor.load.remote()] = seat
         pool.events.lost(seat.name, "its process or node died; the shard goes to another worker")
     else:
-        pool.events.finished(seat.name, receipt)
+        pool.events.finished(seat.name, result)
 
 
 def _on_status(pool: _Pool, reference: Any) -> None:

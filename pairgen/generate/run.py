@@ -3,22 +3,22 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Protocol
 
 from pairgen.errors import ConfigError
-from pairgen.generate.executor import Events, run_serial
+from pairgen.generate.executor import AnyJob, Events, run_serial
 from pairgen.generate.worker import Job
 from pairgen.shards.manifest import scan, write_manifest
 from pairgen.shards.store import LocalStore, Store
-from pairgen.types import Manifest, Plan
+from pairgen.types import Manifest, Plan, ShardTask
 
 
-class RunOptions(Protocol):
-    """Where tasks run; every command that makes a dataset has these options."""
+class ExecutorOptions(Protocol):
+    """Where tasks run."""
 
     @property
     def executor(self) -> str: ...  # noqa: D102
@@ -28,6 +28,11 @@ class RunOptions(Protocol):
     def gpus_per_worker(self) -> float: ...  # noqa: D102
     @property
     def address(self) -> str: ...  # noqa: D102
+
+
+class RunOptions(ExecutorOptions, Protocol):
+    """What every command that makes a dataset has."""
+
     @property
     def max_rejected(self) -> float: ...  # noqa: D102
 
@@ -55,16 +60,7 @@ def run_missing(
     job = Job(plan=plan.to_dict(), store_url=store.url)
     with stop_on_signal(events) as stop:
         try:
-            if choose_executor(options) == "serial":
-                run_serial(job, before.missing, events, stop)
-            else:
-                ray_executor = _import_ray_executor()
-                ray_options = ray_executor.RayOptions(
-                    num_workers=options.num_workers,
-                    gpus_per_worker=options.gpus_per_worker,
-                    address=options.address,
-                )
-                ray_executor.run_ray(job, before.missing, events, stop, ray_options)
+            run_tasks(job, before.missing, options, events, stop)
         finally:
             manifest = scan(store, plan)
             write_manifest(store, manifest)
@@ -72,18 +68,47 @@ def run_missing(
     return manifest, stop.is_set() and not manifest.complete
 
 
-def choose_executor(options: RunOptions) -> str:
+def run_tasks(
+    job: AnyJob,
+    tasks: Sequence[ShardTask],
+    options: ExecutorOptions,
+    events: Events,
+    stop: threading.Event,
+) -> None:
+    """Run the tasks of a job where the options say.
+
+    Raises:
+        PairgenError: The run cannot go on.
+    """
+    if choose_executor(options) == "serial":
+        run_serial(job, tasks, events, stop)
+        return
+    ray_executor = _import_ray_executor()
+    ray_options = ray_executor.RayOptions(
+        num_workers=options.num_workers,
+        gpus_per_worker=options.gpus_per_worker,
+        address=options.address,
+    )
+    ray_executor.run_ray(job, tasks, events, stop, ray_options)
+
+
+def choose_executor(options: ExecutorOptions) -> str:
     """Resolve `auto`: ray when RAY_ADDRESS is set or more than one GPU is seen, else serial."""
     if options.executor != "auto":
         return options.executor
-    if os.environ.get("RAY_ADDRESS") or options.address:
+    if names_cluster(options.address):
         return "ray"
     import torch
 
     return "ray" if torch.cuda.device_count() > 1 else "serial"
 
 
-def count_workers(options: RunOptions) -> int:
+def names_cluster(address: str) -> bool:
+    """Whether a running Ray cluster was named, by an option or by the environment."""
+    return bool(address or os.environ.get("RAY_ADDRESS"))
+
+
+def count_workers(options: ExecutorOptions) -> int:
     """Return the number of workers that a run would have at once.
 
     Raises:
@@ -121,7 +146,7 @@ def stop_on_signal(events: Events) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def check_executor(options: RunOptions) -> None:
+def check_executor(options: ExecutorOptions) -> None:
     """Raise ConfigError if the executor cannot be had; called before anything is written."""
     if choose_executor(options) == "ray":
         _import_ray_executor().check_reachable(options.address)

@@ -30,7 +30,7 @@ MAX_UNWRITTEN_BATCHES = 2
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to start: plain data, cheap to ship.
+    """What a worker needs to make shards: plain data, cheap to ship.
 
     Attributes:
         plan: `Plan.to_dict()`.
@@ -39,6 +39,15 @@ class Job:
 
     plan: Mapping[str, Any]
     store_url: str
+
+    @property
+    def cpu_threads(self) -> int:
+        """Threads of torch in every worker."""
+        return int(self.plan["execution"]["cpu_threads"])
+
+    def open(self) -> "Worker":
+        """Load what makes the samples."""
+        return Worker(self)
 
 
 class Maker(Protocol):
@@ -88,6 +97,7 @@ class Worker:
         # while it loads.
         torch.set_num_threads(self.plan.execution["cpu_threads"])
         self.maker = open_maker(self.plan, self.store)
+        self.device = self.maker.device
 
     def run(self, task: ShardTask, on_samples: Callable[[int], None] = lambda _: None) -> Receipt:
         """Make, write and publish one shard; return the receipt that stands for it.

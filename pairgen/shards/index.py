@@ -67,11 +67,20 @@ def decode_index(data: bytes) -> list[dict[str, Any]]:
     Raises:
         pyarrow.ArrowInvalid: The bytes are not a Parquet file.
     """
+    rows: list[dict[str, Any]] = decode_table(data).to_pylist()
+    return rows
+
+
+def decode_table(data: bytes) -> pa.Table:
+    """Return one shard's Parquet file, a row a sample.
+
+    Raises:
+        pyarrow.ArrowInvalid: The bytes are not a Parquet file.
+    """
     # Not `read_table`, and no Python file: its scanner's threads can outlive the call, ask for the
     # interpreter lock while Python ends, and abort the process (apache/arrow#34314).
     file = pq.ParquetFile(pa.BufferReader(data))
-    rows: list[dict[str, Any]] = file.read(use_threads=False).to_pylist()
-    return rows
+    return file.read(use_threads=False)
 
 
 def index_columns(plan: Plan) -> list[str]:

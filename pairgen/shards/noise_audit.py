@@ -1,88 +1,79 @@
-"""Audit the noise of a whole set: no noise twice, mean 0, variance 1, each from its own seed.
+"""Audit the noise of a whole set: no noise twice, mean 0, variance 1.
 
-For each sample 8 bytes are kept, a hash of its noise, so that ten million fit into memory.
+For each sample 8 bytes are kept, a hash of its noise, so that ten million take 80 MB. Finding equal
+ones takes an eighth of that more; as much again when every noise is one that another pair has.
 """
 
-import hashlib
 import math
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 
-from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
-from pairgen.shards.report import Problem, Tally
-from pairgen.shards.slots import Slot
+from pairgen.seeding import NOISE_GENERATOR
+from pairgen.shards.report import Problem
 from pairgen.types import Plan, sample_key
 
 WHOLE_SET = "whole set"
 # Chance takes a standard normal this far once in two million sets.
 MAX_Z = 5.0
 MAX_EXAMPLES = 5
+# Hashes are compared a part at a time, by their highest bits: equal ones are in one part.
+NUM_PARTS = 16
+SLOTS_AT_A_TIME = 1 << 20
+
+
+@dataclass(frozen=True)
+class ShardNoise:
+    """What the noises of one shard tell.
+
+    Attributes:
+        slots: Samples with a noise that no sibling before them has, int64 [N].
+        hashes: Of these noises, uint64 [N], never 0.
+        num_values: Values of the noises, one noise a pair.
+        sum: Of these values.
+        sum_squares: Of these values.
+    """
+
+    slots: np.ndarray
+    hashes: np.ndarray
+    num_values: int
+    sum: float
+    sum_squares: float
 
 
 class NoiseAudit:
-    """Takes the noise of one sample after the other and keeps what the whole set must tell."""
+    """Takes the noises of one shard after the other and tells what is wrong with the whole."""
 
     def __init__(self, plan: Plan) -> None:
         self._num_guidances = len(plan.recipe["guidance_scales"])
-        self._stored = plan.recipe["noise"] == "stored"
         self._generator = plan.recipe["noise_generator"]
-        # One hash a slot; 0 where there is none.
-        self._hashes = np.zeros(plan.num_samples, dtype=np.uint64)
-        self._last_pair = -1
+        # One hash a slot; 0 where there is none. The byte order is named for `_highest_bytes`.
+        self._hashes = np.zeros(plan.num_samples, dtype="<u8")
         self._num_values = 0
-        self._sum = 0.0
-        self._sum_squares = 0.0
-        shape = tuple(plan.members["latent.npy"]["shape"])
-        dtype = plan.recipe["stored_dtype"]
+        # Of each shard: their exact sum does not depend on the order of shards.
+        self._sums: list[float] = []
+        self._sums_squares: list[float] = []
 
-        # Siblings follow each other, so one noise is all that is worth keeping.
-        @lru_cache(maxsize=1)
-        def planned_noise(pair_index: int) -> np.ndarray:
-            return noise_for(plan.seed, pair_index, shape, dtype)
-
-        self._planned_noise = planned_noise
-
-    def check(self, slot: Slot, noise: np.ndarray | None, crc32: object, tally: Tally) -> None:
-        """Check the noise of one sample.
-
-        Args:
-            slot: The sample's slot.
-            noise: As stored, of the planned dtype and shape; None where it is not stored or
-                cannot be used.
-            crc32: The recorded `noise_crc32`; None when there is none.
-            tally: Told what is wrong.
-        """
-        key = sample_key(slot.index)
-        planned = self._planned_noise(slot.pair_index) if self._is_known() else None
-        if self._stored:
-            if noise is None:
-                return
-            if planned is not None and noise.tobytes() != planned.tobytes():
-                tally.add("foreign noise", "noise.npy is not the noise of its seed", key)
-        else:
-            noise = planned
-        if noise is None:
-            return
-        found = array_crc32(noise)
-        if crc32 is not None and crc32 != found:
-            subject = "noise_crc32 is not that of the noise"
-            tally.add("noise crc32", subject, key, f"{crc32}, not {found}")
-        self._remember(slot, noise)
+    def add(self, noise: ShardNoise) -> None:
+        """Add a shard."""
+        self._hashes[noise.slots] = noise.hashes
+        self._num_values += noise.num_values
+        self._sums.append(noise.sum)
+        self._sums_squares.append(noise.sum_squares)
 
     def z_scores(self) -> tuple[float, float] | None:
         """Return how far mean and variance are from 0 and 1, in standard errors."""
         n = self._num_values
         if n == 0:
             return None
-        mean = self._sum / n
-        variance = self._sum_squares / n - mean * mean
+        mean = math.fsum(self._sums) / n
+        variance = math.fsum(self._sums_squares) / n - mean * mean
         return mean * math.sqrt(n), (variance - 1) * math.sqrt(n / 2)
 
     def problems(self) -> list[Problem]:
         """Return what is wrong with the set as a whole."""
         found = self._equal_noise()
-        if not self._is_known():
+        if self._generator != NOISE_GENERATOR:
             detail = f"the plan's generator {self._generator!r} is not known here, only "
             found.append(Problem("noise generator", WHOLE_SET, detail + f"{NOISE_GENERATOR!r}"))
         for name, z in zip(("mean", "variance"), self.z_scores() or (), strict=False):
@@ -91,39 +82,42 @@ class NoiseAudit:
                 found.append(Problem(f"noise {name}", WHOLE_SET, detail))
         return found
 
-    def _is_known(self) -> bool:
-        return bool(self._generator == NOISE_GENERATOR)
-
-    def _remember(self, slot: Slot, noise: np.ndarray) -> None:
-        digest = hashlib.blake2b(noise.tobytes(), digest_size=8).digest()
-        self._hashes[slot.index] = max(1, int.from_bytes(digest, "little"))
-        if slot.pair_index != self._last_pair:
-            self._last_pair = slot.pair_index
-            values = noise.astype(np.float64).ravel()
-            self._num_values += values.size
-            self._sum += float(values.sum())
-            self._sum_squares += float(values @ values)
-
     def _equal_noise(self) -> list[Problem]:
         """Find noises that more than one pair has; siblings of one pair share theirs rightly."""
-        slots = np.flatnonzero(self._hashes)
-        # Stable order keeps pairs rising, so the first of a run of equal hashes is its lowest.
-        slots = slots[np.argsort(self._hashes[slots], kind="stable")]
-        hashes, pairs = self._hashes[slots], slots // self._num_guidances
-        repeats = np.flatnonzero((hashes[1:] == hashes[:-1]) & (pairs[1:] != pairs[:-1])) + 1
-        if repeats.size == 0:
+        repeated = self._repeated_hashes()
+        if repeated.size == 0:
             return []
-        firsts = np.searchsorted(hashes, hashes[repeats])
-        num_noises = np.unique(firsts).size
-        lowest = np.argsort(pairs[repeats])[:MAX_EXAMPLES]
-        examples = [
-            f"{self._key(again)} = {self._key(first)}"
-            for again, first in zip(pairs[repeats[lowest]], pairs[firsts[lowest]], strict=True)
-        ]
-        detail = f"{repeats.size + num_noises:,} pairs share {num_noises:,} noises: "
-        detail += ", ".join(examples) + (" ..." if repeats.size > MAX_EXAMPLES else "")
+        firsts = np.full(repeated.size, -1, dtype=np.int64)
+        num_slots = 0
+        examples: list[str] = []
+        for start in range(0, self._hashes.size, SLOTS_AT_A_TIME):
+            hashes = self._hashes[start : start + SLOTS_AT_A_TIME]
+            at = np.minimum(np.searchsorted(repeated, hashes), repeated.size - 1)
+            places = np.flatnonzero(repeated[at] == hashes)
+            slots, noises = places + start, at[places]
+            num_slots += slots.size
+            found, first_places = np.unique(noises, return_index=True)
+            is_new = firsts[found] < 0
+            firsts[found[is_new]] = slots[first_places[is_new]]
+            again = np.flatnonzero(slots != firsts[noises])[: MAX_EXAMPLES - len(examples)]
+            pairs = zip(slots[again], firsts[noises[again]], strict=True)
+            examples += [f"{self._key(slot)} = {self._key(first)}" for slot, first in pairs]
+        detail = f"{num_slots:,} pairs share {repeated.size:,} noises: {', '.join(examples)}"
+        detail += " ..." if num_slots - repeated.size > MAX_EXAMPLES else ""
         return [Problem("equal noise", WHOLE_SET, detail)]
 
-    def _key(self, pair_index: int) -> str:
-        """Return the key of a pair's first sample."""
-        return sample_key(int(pair_index) * self._num_guidances)
+    def _repeated_hashes(self) -> np.ndarray:
+        """Return the hashes that stand more than once, sorted, uint64 [N]."""
+        highest_bytes = self._hashes.view(np.uint8)[7::8]
+        found = []
+        for part in range(NUM_PARTS):
+            is_in_part = highest_bytes // (256 // NUM_PARTS) == part
+            hashes = self._hashes[is_in_part & (self._hashes != 0)]
+            hashes.sort()
+            is_repeat = hashes[1:] == hashes[:-1]
+            found.append(np.unique(hashes[1:][is_repeat]))
+        return np.concatenate(found)
+
+    def _key(self, slot: int) -> str:
+        """Return the key of the first sample of a slot's pair."""
+        return sample_key(int(slot) // self._num_guidances * self._num_guidances)

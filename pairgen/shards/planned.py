@@ -8,7 +8,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from pairgen.shards import layout
+from pairgen.shards.report import Problem
 from pairgen.shards.slots import crop_facts, slot_at, slot_facts
+from pairgen.shards.store import Store
 from pairgen.sources.images import PlannedImages
 from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
 from pairgen.types import Plan
@@ -109,3 +111,31 @@ INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
 
 # What reading a damaged list raises.
 UNREADABLE = (pa.ArrowException, OSError, ValueError)
+
+
+def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
+    """Open the list of inputs of a dataset; when it has none, only the plan is known.
+
+    Raises:
+        UNREADABLE: The list is damaged.
+    """
+    # An overlay adds members to samples whose inputs its parent holds; and a set may come without.
+    if plan.kind not in INPUTS or not store.exists(INPUTS[plan.kind][0]):
+        return NoInputs(plan)
+    path, read = INPUTS[plan.kind]
+    with store.local(path) as local:
+        return read(plan, local)
+
+
+def check_inputs(store: Store, plan: Plan) -> Problem | None:
+    """Return why the list of inputs is not the plan's; None when it is, or when there is none."""
+    try:
+        sha256 = open_inputs(store, plan).sha256()
+    except UNREADABLE as error:
+        detail = f"cannot be read: {error}"
+    else:
+        if sha256 == plan.source["sha256"]:
+            return None
+        detail = f"sha256 {sha256[:12]}, the plan says {str(plan.source['sha256'])[:12]}"
+    path, _ = INPUTS[plan.kind]
+    return Problem(Path(path).stem, path, detail)

@@ -1,63 +1,163 @@
 """Check the receipts against the plan, and the folders against the receipts. Opens no tar."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pairgen.shards import layout
 from pairgen.shards.manifest import read_receipt
-from pairgen.shards.report import Problem
+from pairgen.shards.report import Problem, Problems
 from pairgen.shards.store import Store
 from pairgen.types import Plan, Receipt, ShardTask, canonical_json
 
 # What may change the bits of a sample, as far as receipts record it.
 MADE = ("device", "batch_size", "dtype", "cpu_threads", "compile", "versions")
+# Receipts are small and many: what costs is the wait for the disk or the network.
+RECEIPT_THREADS = 8
+RECEIPTS_AT_A_TIME = 256
 
 
-def check_receipts(store: Store, plan: Plan) -> tuple[list[Receipt], list[Problem]]:
-    """Return the receipts that fulfil a task of the plan, and what is wrong with the others."""
+class Standing(NamedTuple):
+    """What is kept of a receipt that fulfils its task: a set may have very many."""
+
+    start: int
+    stop: int
+    num_samples: int
+    num_failed: int
+    num_bytes: int
+
+
+@dataclass(frozen=True)
+class CheckedReceipts:
+    """What the receipts of a set say.
+
+    Attributes:
+        valid: Shards whose receipts fulfil a task of the plan, in order.
+        mixes: What differs between these in how they were made, and its values.
+    """
+
+    valid: Mapping[int, Standing]
+    mixes: Mapping[str, tuple[str, ...]]
+
+
+def check_receipts(
+    store: Store,
+    plan: Plan,
+    problems: Problems,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+) -> CheckedReceipts:
+    """Return the receipts that fulfil a task of the plan.
+
+    Args:
+        store: The dataset folder.
+        plan: Its plan.
+        problems: Told what is wrong with the others.
+        on_progress: Called with the receipts read and to read.
+    """
     tars = set(store.names(layout.TRAIN))
     tasks = {task.shard_index: task for task in plan.tasks()}
     standing = _standing(store)
-    readable: dict[int, Receipt] = {}
-    problems: list[Problem] = []
-    for shard_index in sorted(standing | tasks.keys()):
+    readable: dict[int, tuple[int, int]] = {}
+    valid: dict[int, Standing] = {}
+    mixes = Mixes()
+    expected = sorted(standing | tasks.keys())
+    for num, (shard_index, receipt) in enumerate(_read(store, expected, standing), start=1):
         task = tasks.get(shard_index)
-        receipt = read_receipt(store, shard_index) if shard_index in standing else None
         if receipt is not None:
-            readable[shard_index] = receipt
+            readable[shard_index] = (receipt.start, receipt.stop)
         if task is None or receipt is None or not receipt.fulfils(task):
             problem = _why_not(shard_index, task, receipt, shard_index in standing)
             if problem.kind == "incomplete" and _tar_name(shard_index) in tars:
                 problem = replace(problem, detail=problem.detail + ", though the tar stands")
-            problems.append(problem)
-    valid = {i: r for i, r in readable.items() if i in tasks and r.fulfils(tasks[i])}
-    return list(valid.values()), problems + _overlaps(readable, valid)
+            problems.add([problem])
+        else:
+            mixes.add(receipt)
+            valid[shard_index] = Standing(
+                receipt.start, receipt.stop, receipt.count, len(receipt.failed), receipt.num_bytes
+            )
+        on_progress(num, len(expected))
+    problems.add(_overlaps(readable, valid))
+    return CheckedReceipts(valid, mixes.found())
 
 
-def check_folder(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> list[Problem]:
-    """Return the files under `train/` that no receipt and no task of the plan explains."""
-    empty = {receipt.shard_index for receipt in receipts if receipt.count == 0}
+def check_unread(store: Store, shards: Mapping[int, Standing]) -> Iterator[Problem]:
+    """Yield what is wrong with shards, as far as receipts, names and sizes tell.
+
+    Args:
+        store: The dataset folder.
+        shards: Those that nothing else looks at, with their receipts.
+    """
+    tars, indices = store.sizes(layout.TRAIN), set(store.names(layout.INDEX))
+    for shard_index, receipt in shards.items():
+        num_slots = receipt.stop - receipt.start
+        if receipt.num_samples + receipt.num_failed != num_slots:
+            detail = f"{receipt.num_samples} samples and {receipt.num_failed} failed slots"
+            detail += f", of {num_slots} slots"
+            yield Problem("count", layout.receipt_path(shard_index), detail, shard_index)
+        if receipt.num_samples == 0:
+            continue
+        num_bytes = tars.get(_tar_name(shard_index))
+        if num_bytes is None:
+            yield missing_shard(shard_index, receipt.num_samples)
+        elif num_bytes != receipt.num_bytes:
+            yield wrong_size(shard_index, num_bytes, receipt.num_bytes)
+        path = layout.index_path(shard_index)
+        if path.rpartition("/")[2] not in indices:
+            yield Problem("index", path, "the file is missing", shard_index)
+
+
+def missing_shard(shard_index: int, count: int) -> Problem:
+    """Return the problem of a shard that is not there."""
+    detail = f"its receipt counts {count} samples"
+    return Problem("missing shard", layout.shard_path(shard_index), detail, shard_index)
+
+
+def wrong_size(shard_index: int, num_bytes: int, planned: int) -> Problem:
+    """Return the problem of a shard whose size is not that of its receipt."""
+    detail = f"{num_bytes:,} bytes, the receipt says {planned:,}"
+    return Problem("size", layout.shard_path(shard_index), detail, shard_index)
+
+
+def check_folder(store: Store, plan: Plan, valid: Mapping[int, Standing]) -> Iterator[Problem]:
+    """Yield the files under `train/` that no receipt and no task of the plan explains."""
+    empty = {shard_index for shard_index, receipt in valid.items() if receipt.num_samples == 0}
     known = {_tar_name(i): i for i in _standing(store) | set(range(plan.num_shards))}
-    problems = []
     for name in store.names(layout.TRAIN):
         where = f"{layout.TRAIN}/{name}"
         if name not in known:
             detail = "no task and no receipt names it, and loaders may read it: remove it"
-            problems.append(Problem("stray file", where, detail))
+            yield Problem("stray file", where, detail)
         elif known[name] in empty:
             detail = "a tar stands where the receipt counts no sample"
-            problems.append(Problem("stray file", where, detail, known[name]))
-    return problems
+            yield Problem("stray file", where, detail, known[name])
 
 
-def find_mixes(receipts: Iterable[Receipt]) -> dict[str, tuple[str, ...]]:
+def find_mixes(receipts: Iterable[Receipt]) -> Mapping[str, tuple[str, ...]]:
     """Return what differs between receipts in how they were made, with the values."""
-    values: dict[str, set[str]] = {name: set() for name in MADE}
+    mixes = Mixes()
     for receipt in receipts:
-        for name in MADE:
+        mixes.add(receipt)
+    return mixes.found()
+
+
+class Mixes:
+    """Collects how shards were made."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, set[str]] = {name: set() for name in MADE}
+
+    def add(self, receipt: Receipt) -> None:
+        """Take one receipt."""
+        for name, values in self._values.items():
             value = receipt.made.get(name)
-            values[name].add(value if isinstance(value, str) else canonical_json(value))
-    return {name: tuple(sorted(found)) for name, found in values.items() if len(found) > 1}
+            values.add(value if isinstance(value, str) else canonical_json(value))
+
+    def found(self) -> dict[str, tuple[str, ...]]:
+        """Return what differs, with its values."""
+        return {
+            name: tuple(sorted(values)) for name, values in self._values.items() if len(values) > 1
+        }
 
 
 def _why_not(
@@ -88,21 +188,33 @@ def _is_start_of(receipt: Receipt, task: ShardTask) -> bool:
     return receipt.stop < task.stop and receipt.fulfils(replace(task, stop=receipt.stop))
 
 
-def _overlaps(readable: Mapping[int, Receipt], valid: Mapping[int, Receipt]) -> list[Problem]:
-    """Return the ranges that meet one before them; blamed is the one that leaves the plan."""
-    problems = []
+def _overlaps(ranges: Mapping[int, tuple[int, int]], valid: Collection[int]) -> Iterator[Problem]:
+    """Yield the ranges that meet one before them; blamed is the one that leaves the plan."""
     reach = -1
-    for shard_index in sorted(readable, key=lambda i: (readable[i].start, readable[i].stop)):
-        receipt = readable[shard_index]
-        if reach >= 0 and receipt.start < readable[reach].stop:
-            pair = (reach, shard_index) if shard_index in valid else (shard_index, reach)
-            blamed, other = (readable[i] for i in pair)
-            detail = f"slots {blamed.start} to {blamed.stop} meet those of shard {pair[1]}, "
-            detail += f"{other.start} to {other.stop}"
-            problems.append(Problem("overlap", layout.receipt_path(pair[0]), detail, pair[0]))
-        if reach < 0 or receipt.stop > readable[reach].stop:
+    for shard_index in sorted(ranges, key=lambda i: ranges[i]):
+        start, stop = ranges[shard_index]
+        if reach >= 0 and start < ranges[reach][1]:
+            blamed, other = (reach, shard_index) if shard_index in valid else (shard_index, reach)
+            detail = "slots {} to {} meet those of shard ".format(*ranges[blamed])
+            detail += "{}, {} to {}".format(other, *ranges[other])
+            yield Problem("overlap", layout.receipt_path(blamed), detail, blamed)
+        if reach < 0 or stop > ranges[reach][1]:
             reach = shard_index
-    return problems
+
+
+def _read(
+    store: Store, shards: Sequence[int], standing: Collection[int]
+) -> Iterator[tuple[int, Receipt | None]]:
+    """Yield the receipt of each shard, in order; None where there is none that can be read."""
+
+    def read(shard_index: int) -> Receipt | None:
+        return read_receipt(store, shard_index) if shard_index in standing else None
+
+    with ThreadPoolExecutor(RECEIPT_THREADS) as executor:
+        # Some at a time: what was read ahead would lie in memory.
+        for start in range(0, len(shards), RECEIPTS_AT_A_TIME):
+            some = shards[start : start + RECEIPTS_AT_A_TIME]
+            yield from zip(some, executor.map(read, some), strict=True)
 
 
 def _standing(store: Store) -> set[int]:

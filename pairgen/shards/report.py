@@ -1,10 +1,18 @@
 """What `verify` found: problems, each with a place, and facts that are not problems."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 # More rows of one kind than this say nothing more.
 MAX_ROWS_PER_KIND = 20
+# Problems of one kind that are kept; the others are counted, so that a set that is bad from end to
+# end has a report all the same.
+MAX_KEPT_PER_KIND = 1000
+# Subjects of one kind in one shard; a stranger's json can have a new key in every sample.
+MAX_SUBJECTS_PER_KIND = 20
+MAX_EXAMPLE_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], tuple[int, str, str]] = {}
+        self._num_subjects: Counter[str] = Counter()
 
     def add(self, kind: str, subject: str, key: str, example: str = "") -> None:
         """Count a problem.
@@ -40,15 +49,43 @@ class Tally:
             key: Of the sample.
             example: The sample's values; shown for the first one.
         """
-        count, first, shown = self._found.get((kind, subject), (0, key, example))
+        if (kind, subject) not in self._found:
+            if self._num_subjects[kind] >= MAX_SUBJECTS_PER_KIND:
+                subject = "and more of this kind"
+            self._num_subjects[kind] += 1
+        shown = example[:MAX_EXAMPLE_CHARACTERS]
+        count, first, shown = self._found.get((kind, subject), (0, key, shown))
         self._found[kind, subject] = (count + 1, first, shown)
 
     def problems(self, where: str, shard_index: int) -> list[Problem]:
         """Return one problem a subject."""
         return [
-            Problem(kind, where, _detail(subject, *found), shard_index)
+            Problem(kind, where, counted_detail(subject, *found), shard_index)
             for (kind, subject), found in self._found.items()
         ]
+
+
+class Problems:
+    """Collects the problems of a set: the first of each kind, and how many there are."""
+
+    def __init__(self) -> None:
+        self.kept: list[Problem] = []
+        self.num_by_kind: Counter[str] = Counter()
+        self._bad_shards: set[int] = set()
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Add problems, in the order of the report."""
+        for problem in problems:
+            self.num_by_kind[problem.kind] += 1
+            if self.num_by_kind[problem.kind] <= MAX_KEPT_PER_KIND:
+                self.kept.append(problem)
+            if problem.shard_index is not None:
+                self._bad_shards.add(problem.shard_index)
+
+    @property
+    def bad_shards(self) -> tuple[int, ...]:
+        """Shards that `repair` must make again, in order."""
+        return tuple(sorted(self._bad_shards))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,33 +93,43 @@ class Report:
     """The outcome of `verify`.
 
     Attributes:
-        problems: All that is wrong.
-        num_samples: Samples found in the tars.
+        problems: What is wrong, the first `MAX_KEPT_PER_KIND` of each kind.
+        num_by_kind: Kind to how many problems of it there are.
+        bad_shards: Shards that `repair` must make again, in order.
         num_shards: Shards of the plan.
+        num_recorded_samples: Samples of the plan's shards, as their receipts say.
+        num_recorded_bytes: Bytes of their tars, as their receipts say.
+        num_read: Shards whose tars were read.
+        num_samples: Samples found in the tars that were read.
+        num_checked: Of these, samples that were checked one by one.
         num_bytes: Bytes of the tars that were read.
+        unread: What was not looked at, in words; empty when all was.
+        interrupted: Whether the user stopped it.
         noise_mean_z: Mean of all noise values, in standard errors; None without noise.
         noise_variance_z: Variance of all noise values minus 1, in standard errors.
         mixes: What differs between receipts (device, versions ...) and its values.
     """
 
     problems: tuple[Problem, ...] = ()
-    num_samples: int
+    num_by_kind: Mapping[str, int] = field(default_factory=dict)
+    bad_shards: tuple[int, ...] = ()
     num_shards: int
+    num_recorded_samples: int
+    num_recorded_bytes: int
+    num_read: int
+    num_samples: int
+    num_checked: int
     num_bytes: int
+    unread: tuple[str, ...] = ()
+    interrupted: bool = False
     noise_mean_z: float | None = None
     noise_variance_z: float | None = None
     mixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether nothing is wrong, as far as was looked."""
         return not self.problems
-
-    @property
-    def bad_shards(self) -> tuple[int, ...]:
-        """Shards that `repair` must make again, in order."""
-        found = {problem.shard_index for problem in self.problems}
-        return tuple(sorted(index for index in found if index is not None))
 
     def table(self) -> str:
         """Return the report as plain text: kind, where, what; then the facts."""
@@ -92,38 +139,68 @@ class Report:
         return "\n".join([*lines, *([""] if lines else []), *self._facts()])
 
     def _rows(self) -> list[tuple[str, str, str]]:
-        rows, shown = [], dict[str, int]()
+        rows, shown = [], Counter[str]()
         for problem in self.problems:
-            shown[problem.kind] = shown.get(problem.kind, 0) + 1
+            shown[problem.kind] += 1
             if shown[problem.kind] <= MAX_ROWS_PER_KIND:
                 rows.append((problem.kind, problem.where, problem.detail))
-        hidden = {kind: count - MAX_ROWS_PER_KIND for kind, count in shown.items()}
+        hidden = {kind: num - MAX_ROWS_PER_KIND for kind, num in self.num_by_kind.items()}
         rows += [(kind, "...", f"and {n:,} more") for kind, n in hidden.items() if n > 0]
         return rows
 
     def _facts(self) -> list[str]:
-        lines = [
-            f"{self.num_shards:,} shards, {self.num_samples:,} samples, {self.num_bytes:,} bytes."
-        ]
+        lines = [self._counts()]
         if self.noise_mean_z is not None and self.noise_variance_z is not None:
             lines.append(
                 f"Noise: mean {self.noise_mean_z:+.2f}, variance {self.noise_variance_z:+.2f} "
                 "standard errors from 0 and 1."
             )
         lines += [f"Mixed {name}: {'; '.join(values)}." for name, values in self.mixes.items()]
+        lines += [f"Not checked: {unread}." for unread in self.unread]
         if self.clean:
-            return [*lines, "Clean."]
-        verdict = f"Not clean: {_counted(len(self.problems), 'problem')}"
+            return [*lines, self._clean_as_far_as_read() if self.unread else "Clean."]
+        verdict = f"Not clean: {_counted(sum(self.num_by_kind.values()), 'problem')}"
         if self.bad_shards:
             bad = _counted(len(self.bad_shards), "shard")
             verdict += f", {bad} for `pairgen repair` to make again"
         return [*lines, verdict + "."]
+
+    def _counts(self) -> str:
+        checked = ""
+        if self.num_checked != self.num_samples:
+            checked = f" ({self.num_checked:,} of them checked one by one)"
+        read = f"{self.num_samples:,} samples{checked}, {self.num_bytes:,} bytes."
+        if not self.unread:
+            return f"{self.num_shards:,} shards, {read}"
+        return (
+            f"{self.num_shards:,} shards; by their receipts {self.num_recorded_samples:,} samples, "
+            f"{self.num_recorded_bytes:,} bytes. Read: {_counted(self.num_read, 'shard')}, {read}"
+        )
+
+    def _clean_as_far_as_read(self) -> str:
+        read = "receipts, names and sizes"
+        if self.num_read:
+            read += (
+                f"; {_counted(self.num_checked, 'sample')} of {_counted(self.num_read, 'shard')}"
+            )
+        return f"Clean as far as read: {read}."
+
+
+def short(value: Any) -> str:
+    """Return a value as it is shown in a line."""
+    try:
+        text = repr(value)
+    except RecursionError:
+        # It was read a few calls less deep.
+        text = f"a deep {type(value).__name__}"
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _counted(num: int, noun: str) -> str:
     return f"{num:,} {noun}{'' if num == 1 else 's'}"
 
 
-def _detail(subject: str, count: int, first: str, example: str) -> str:
+def counted_detail(subject: str, count: int, first: str, example: str) -> str:
+    """Say what is wrong with how many samples, the first of them by its key."""
     which = f"sample {first}" if count == 1 else f"{count:,} samples, first {first}"
     return f"{subject}: {which}" + (f" ({example})" if example else "")

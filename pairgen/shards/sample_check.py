@@ -6,9 +6,10 @@ import numpy as np
 
 from pairgen.errors import ConfigError
 from pairgen.labels import ClassLabels
+from pairgen.shards.fact_types import FactTypes
 from pairgen.shards.planned import Planned
 from pairgen.shards.reader import StoredSample
-from pairgen.shards.report import Tally
+from pairgen.shards.report import Tally, short
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.types import Plan, Sample, sample_key
 
@@ -16,7 +17,7 @@ PICTURES = ("png", "jpg", "webp")
 
 
 class SampleCheck:
-    """Knows what the plan says of every sample, and the JSON types of the first one it saw."""
+    """Knows what the plan says of every sample."""
 
     def __init__(self, plan: Plan) -> None:
         self._members = set(plan.members)
@@ -33,14 +34,16 @@ class SampleCheck:
         }
         classes = plan.members.get("cls")
         self._labels = None if classes is None else ClassLabels.from_dict(classes)
-        self._types: dict[str, type] = {}
 
-    def check(self, stored: StoredSample, planned: Planned, tally: Tally) -> Sample:
+    def check(
+        self, stored: StoredSample, planned: Planned, types: FactTypes, tally: Tally
+    ) -> Sample:
         """Return the sample with the members that could be decoded and are as planned.
 
         Args:
             stored: Where it lies.
             planned: What its slot says of it.
+            types: Told the types of facts that the slot does not know.
             tally: Told what is wrong.
         """
         found = set(stored.members)
@@ -59,7 +62,7 @@ class SampleCheck:
                 tally.add("unreadable", f"{extension} cannot be read", stored.key, str(error))
                 continue
             if extension == "json":
-                facts = self._checked_facts(value, planned, tally)
+                facts = self._checked_facts(value, planned, types, tally)
             elif extension in self._pictures:
                 if self._is_planned_picture(extension, value, stored.key, tally):
                     fields[extension] = value
@@ -71,7 +74,7 @@ class SampleCheck:
         text = fields.get("txt")
         if planned.text is not None and text is not None and text != planned.text:
             subject = "txt is not that of its input"
-            tally.add("prompt", subject, stored.key, f"{_short(text)}, not {_short(planned.text)}")
+            tally.add("prompt", subject, stored.key, f"{short(text)}, not {short(planned.text)}")
         if self._labels is not None and "cls" in fields:
             label = text if planned.text is None else planned.text
             _check_class(self._labels, label, fields["cls"], stored.key, tally)
@@ -103,7 +106,9 @@ class SampleCheck:
             return False
         return True
 
-    def _checked_facts(self, value: Any, planned: Planned, tally: Tally) -> dict[str, Any]:
+    def _checked_facts(
+        self, value: Any, planned: Planned, types: FactTypes, tally: Tally
+    ) -> dict[str, Any]:
         """Check the `json` member; return it, empty when it is no object."""
         key, facts = sample_key(planned.index), planned.facts
         if not isinstance(value, dict):
@@ -115,19 +120,16 @@ class SampleCheck:
         ):
             if names:
                 tally.add("json keys", words, key, ", ".join(sorted(names)))
-        if not self._types and value.keys() == self._fact_keys:
-            # Hub loaders type a set by its first samples; these types must hold to the end.
-            self._types = {name: type(fact) for name, fact in value.items()}
         for name in sorted(self._fact_keys & value.keys()):
             fact = value[name]
-            # The plan's own type first: one bad first sample must not blame all the others.
-            expected = type(facts[name]) if name in facts else self._types.get(name)
-            if expected is not None and type(fact) is not expected:
-                subject = f"json {name} is not always {expected.__name__}"
-                tally.add("json type", subject, key, f"{_short(fact)} is {type(fact).__name__}")
-            elif name in facts and fact != facts[name]:
+            if name not in facts:
+                types.note(name, fact, key)
+            elif type(fact) is not type(facts[name]):
+                subject = f"json {name} is not always {type(facts[name]).__name__}"
+                tally.add("json type", subject, key, f"{short(fact)} is {type(fact).__name__}")
+            elif fact != facts[name]:
                 subject = f"json {name} is not the slot's"
-                tally.add("facts", subject, key, f"{_short(fact)}, not {_short(facts[name])}")
+                tally.add("facts", subject, key, f"{short(fact)}, not {short(facts[name])}")
         return value
 
 
@@ -153,8 +155,3 @@ def is_finite(array: np.ndarray) -> bool:
         # as fast.
         return not bool(((array.view(np.uint16) & 0x7C00) == 0x7C00).any())
     return bool(np.isfinite(array).all())
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

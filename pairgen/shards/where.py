@@ -13,10 +13,12 @@
 | of texts | `len(x)`, `lower(x)`, `startswith(x, "a")`, `endswith(x, "a")`, `contains(x, "a")` |
 
 The text is parsed by Python's `ast` and computed by Arrow, column by column; nothing is evaluated
-as code. A missing value makes a comparison false.
+as code. A missing value makes a comparison false, and with `not` before it too. `lower` maps letter
+by letter. A condition has at most 10,000 characters, and parts in parts at most 100 deep.
 """
 
 import ast
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +29,11 @@ import pyarrow.compute as pc
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+
+# Far more than a person writes, and parsed in a moment.
+MAX_CHARACTERS = 10_000
+MAX_DEPTH = 100
+MAX_SHOWN = 200
 
 _COMPARISONS: dict[type, str] = {
     ast.Eq: "equal",
@@ -106,7 +113,9 @@ class Where:
                 return self._fold(function, [self._compute(value, table) for value in values])
             case ast.UnaryOp(operator, operand):
                 value = self._compute(operand, table)
-                return self._call("invert" if isinstance(operator, ast.Not) else "negate", value)
+                return self._call(
+                    "invert" if isinstance(operator, ast.Not) else "negate_checked", value
+                )
             case ast.BinOp(left, operator, right):
                 values = [self._compute(side, table) for side in (left, right)]
                 if isinstance(operator, ast.Div):
@@ -165,19 +174,53 @@ def parse_where(text: str) -> Where:
     Raises:
         ConfigError: It is not a condition, or uses what is not allowed.
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        _check(tree, text)
-    except SyntaxError as error:
-        raise _error(text, f"{error.msg} at character {error.offset}") from None
-    except (RecursionError, MemoryError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise _error(text, "it is nested too deeply or holds a null character") from None
+    tree = _parse(text)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     functions = {node.id for node in called if isinstance(node, ast.Name)}
     return Where(text=text, columns=tuple(sorted(names - functions)), _tree=tree)
+
+
+def _parse(text: str) -> ast.expr:
+    """Return the syntax tree of a condition; whatever is too much for Python's parser is refused.
+
+    Python guards its own parser against deep nesting; long text would only make that guard work.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise _error(text, f"it has {len(text):,} characters, more than {MAX_CHARACTERS:,}")
+    stripped = text.strip()
+    try:
+        stripped.encode()
+    except UnicodeEncodeError:
+        raise _error(text, "it is not UTF-8") from None
+    if "\0" in stripped:
+        raise _error(text, "it holds a null character")
+    try:
+        with warnings.catch_warnings():
+            # The parser warns of such as '\d' in a text; that is no concern of a reader.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(stripped, mode="eval").body
+    except SyntaxError as error:
+        raise _error(text, f"{error.msg} at character {error.offset}") from None
+    except (RecursionError, MemoryError):
+        raise _error(text, "it is nested too deeply") from None
+    level: list[ast.AST] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise _error(text, f"it is nested too deeply, more than {MAX_DEPTH} times")
+    _check_letters(tree, text, stripped.encode().splitlines())
+    _check(tree, text)
+    return tree
+
+
+def _check_letters(tree: ast.expr, text: str, lines: Sequence[bytes]) -> None:
+    """Refuse names in letters that Python reads as others: full-width ones are ASCII to it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            written = lines[node.lineno - 1][node.col_offset : node.end_col_offset]
+            if written != node.id.encode():
+                raise _error(text, f"{node.id!r} is written in other letters")
 
 
 def _check(node: ast.AST, text: str) -> None:
@@ -188,7 +231,7 @@ def _check(node: ast.AST, text: str) -> None:
             children = ()
         case ast.Constant(bool() | int() | float() | str() as value):
             if isinstance(value, int) and abs(value) >= 2**63:
-                raise _error(text, f"{value} is not a 64-bit number")
+                raise _error(text, "an integer in it is not a 64-bit number")
             children = ()
         case ast.BoolOp(_, values):
             children = values
@@ -203,11 +246,11 @@ def _check(node: ast.AST, text: str) -> None:
             if len(arguments) != num_arguments:
                 raise _error(text, f"{name} takes {num_arguments} values, not {len(arguments)}")
             children = arguments
-        case ast.Call(ast.Name(name)):
+        case ast.Call(ast.Name(name)) if name not in _FUNCTIONS:
             raise _error(text, f"there is no function {name!r}{did_you_mean(name, _FUNCTIONS)}")
         case _:
             shown = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
-            raise _error(text, f"{shown!r} is not allowed")
+            raise _error(text, f"{_cut(shown)!r} is not allowed")
     for child in children:
         _check(child, text)
 
@@ -215,13 +258,13 @@ def _check(node: ast.AST, text: str) -> None:
 def _compared(
     operators: Sequence[ast.cmpop], rights: Sequence[ast.expr], text: str
 ) -> list[ast.expr]:
-    """Return what stands on the right of comparisons, lists opened."""
+    """Return what stands on the right of comparisons, a list at their end opened."""
     found: list[ast.expr] = []
     for operator, right in zip(operators, rights, strict=True):
         is_membership = isinstance(operator, ast.In | ast.NotIn)
         if not is_membership and type(operator) not in _COMPARISONS:
             raise _error(text, "'is' is not allowed, only ==")
-        if is_membership and isinstance(right, ast.List | ast.Tuple):
+        if is_membership and right is rights[-1] and isinstance(right, ast.List | ast.Tuple):
             found += right.elts
         else:
             found.append(right)
@@ -241,8 +284,13 @@ def _kind(kind: pa.DataType) -> str:
     return "a number" if pa.types.is_integer(kind) or pa.types.is_floating(kind) else str(kind)
 
 
+def _cut(text: str) -> str:
+    """Return a text short enough for a sentence."""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
 def _error(text: str, reason: str) -> ConfigError:
     return ConfigError(
-        f"The condition {text!r} cannot be used: {reason}; "
+        f"The condition {_cut(text)!r} cannot be used: {reason}; "
         "an example is 'guidance_scale == 8 and len(prompt) < 200'."
     )

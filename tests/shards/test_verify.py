@@ -16,7 +16,7 @@ from pairgen.seeding import noise_for
 from pairgen.shards import layout
 from pairgen.shards.index import decode_index, encode_index
 from pairgen.shards.manifest import read_plan, read_receipt, write_plan, write_receipt
-from pairgen.shards.report import MAX_ROWS_PER_KIND, Problem, Report
+from pairgen.shards.report import MAX_ROWS_PER_KIND, Report
 from pairgen.shards.slots import Slot
 from pairgen.shards.store import LocalStore
 from pairgen.shards.verify import verify
@@ -102,8 +102,13 @@ def test_the_noise_scores_are_those_of_all_values(tmp_path: Path) -> None:
 
 def test_progress_counts_shards(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    verify(write_set(tmp_path / "set"), lambda *numbers: seen.append(numbers))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    receipts: list[tuple[int, int]] = []
+    verify(
+        write_set(tmp_path / "set"),
+        on_receipts=lambda *numbers: receipts.append(numbers),
+        on_shards=lambda *numbers: seen.append(numbers),
+    )
+    assert receipts == seen == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_set_without_stored_noise_is_clean_and_its_noise_is_audited(tmp_path: Path) -> None:
@@ -619,12 +624,14 @@ def test_the_table_names_kind_place_and_finding(tmp_path: Path) -> None:
 
 
 def test_a_long_table_is_cut(tmp_path: Path) -> None:
-    problems = [Problem("gap", f"train/{i:05d}.tar", "x", i) for i in range(500)]
-    report = Report(problems=tuple(problems), num_samples=0, num_shards=500, num_bytes=0)
+    store = write_set(tmp_path / "set", make_plan(num_samples=40, samples_per_shard=1))
+    for shard_index in range(30):
+        store.remove(layout.shard_path(shard_index))
+    report = verify(store)
     lines = report.table().splitlines()
-    assert sum(line.startswith("gap") for line in lines) == MAX_ROWS_PER_KIND + 1
-    assert any(line.endswith("and 480 more") for line in lines)
-    assert len(report.bad_shards) == 500
+    assert sum(line.startswith("missing shard") for line in lines) == MAX_ROWS_PER_KIND + 1
+    assert any(line.endswith("and 10 more") for line in lines)
+    assert report.bad_shards == tuple(range(30))
 
 
 def test_a_set_that_was_just_begun_is_incomplete_and_no_more(tmp_path: Path) -> None:
