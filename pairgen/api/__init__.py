@@ -14,7 +14,7 @@ from pairgen.api.degrade_run import run_degrade
 from pairgen.api.eval_run import Evaluated, run_evaluate
 from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
-from pairgen.api.replay_run import Replay, run_replay
+from pairgen.api.replay_run import Replay, run_replay, run_replays
 from pairgen.api.sample_run import Samples, run_sample
 from pairgen.api.train_run import Trained, run_train
 from pairgen.api.verify_run import run_verify
@@ -39,6 +39,7 @@ __all__ = [
     "run_ode",
     "run_repair",
     "run_replay",
+    "run_replays",
     "run_sample",
     "run_train",
     "run_verify",
@@ -145,10 +146,10 @@ def verify(folder: str | Path) -> Report:
 
 
 def replay(folder: str | Path, key: str) -> Replay:
-    """Make one sample of a degraded set again and compare it with what is stored.
+    """Make one sample of a set again and compare it with what is stored.
 
     Raises:
-        ConfigError: The folder holds no degraded set, or no such sample.
+        ConfigError: The folder holds no set that can be replayed, or no such sample.
         CorruptShardError: Its shard is damaged.
     """
     return run_replay(folder, key)

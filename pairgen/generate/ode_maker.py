@@ -1,7 +1,7 @@
 """What a worker of `pairgen ode` holds: the teacher, its grid, the prompts."""
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -47,10 +47,20 @@ class OdeMaker:
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         """Yield the samples of a shard in order, a batch at a time."""
-        # Only the prompts of the task are read.
+        return make_samples(self.teacher, self.plan, task, self._prompts_of(task), self.grid)
+
+    def make_again(
+        self, indices: Collection[int], task: ShardTask
+    ) -> Iterator[Sample | FailedSlot]:
+        """Yield some slots of a shard as `make` made them, each in the batch that it was in."""
+        prompts = self._prompts_of(task)
+        for batch in make_samples(self.teacher, self.plan, task, prompts, self.grid, indices):
+            yield from (result for result in batch if result.index in indices)
+
+    def _prompts_of(self, task: ShardTask) -> dict[int, str]:
+        """Read the prompts of a task, and only those."""
         first, last = (slot_at(self.plan, index) for index in (task.start, task.stop - 1))
-        prompts = prompt_rows(self.prompts, first.pair_index, last.pair_index + 1)
-        return make_samples(self.teacher, self.plan, task, prompts, self.grid)
+        return prompt_rows(self.prompts, first.pair_index, last.pair_index + 1)
 
 
 build = OdeMaker
