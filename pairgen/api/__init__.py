@@ -12,6 +12,7 @@ from pairgen.api.dataset_run import RunResult
 from pairgen.api.degrade_dry_run import DryRun, run_degrade_dry
 from pairgen.api.degrade_run import run_degrade
 from pairgen.api.eval_run import Evaluated, run_evaluate
+from pairgen.api.inspect_run import Inspection, run_inspect
 from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
 from pairgen.api.replay_run import Replay, run_replay, run_replays
@@ -24,18 +25,21 @@ from pairgen.types import Manifest
 __all__ = [
     "DryRun",
     "Evaluated",
+    "Inspection",
     "Replay",
     "RunResult",
     "Samples",
     "Trained",
     "degrade",
     "evaluate",
+    "inspect",
     "ode",
     "repair",
     "replay",
     "run_degrade",
     "run_degrade_dry",
     "run_evaluate",
+    "run_inspect",
     "run_ode",
     "run_repair",
     "run_replay",
@@ -143,6 +147,22 @@ def verify(folder: str | Path) -> Report:
         ConfigError: The folder holds no dataset.
     """
     return run_verify(folder)
+
+
+def inspect(folder: str | Path, *keys: str, **options: Any) -> Inspection:
+    """Tell what is in a set, or in samples of it, as plain data; draw pictures of it.
+
+    Args:
+        folder: The dataset.
+        *keys: Of samples.
+        **options: `where`, `grid`, `num`, `trajectory`: the same names as the flags of
+            `pairgen inspect`.
+
+    Raises:
+        ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
+        CorruptShardError: A shard that is needed is damaged.
+    """
+    return run_inspect(folder, keys, **options)
 
 
 def replay(folder: str | Path, key: str) -> Replay:
