@@ -20,6 +20,8 @@ from pairgen.types import INPUT_NAMES, FailedSlot, Plan, sample_key
 NOISE = "noise.npy"
 # Longer lists are shown by their ends.
 MAX_SHOWN = 8
+# Of the value of a row: operations are long, and stand whole in the plan and in the JSON.
+MAX_CHARACTERS = 160
 
 
 def set_data(url: str, plan: Plan, summary: Summary, sizes: Mapping[str, float]) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def set_text(data: Mapping[str, Any]) -> str:
     if data["num_foreign_receipts"]:
         told = f"{data['num_foreign_receipts']:,} not of this plan: see pairgen verify"
         rows.append(("receipts", told))
-    rows += [(name, _shown(value)) for name, value in data["plan"].items()]
+    rows += [(name, _clip(_shown(each))) for name, each in data["plan"].items() if name != inputs]
     for name, values in data["made"].items():
         label = f"{name} (mixed)" if name in data["mixed"] else name
         rows += zip([label, *[""] * (len(values) - 1)], map(_share, values), strict=True)
@@ -245,6 +247,10 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} ..."
 
 
 def _one_line(text: str) -> str:

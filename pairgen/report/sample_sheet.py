@@ -62,9 +62,9 @@ def is_latent(plan: Plan) -> bool:
 def latent_cells(decoder: Decoder, sample: Stored) -> list[Cell]:
     """Return the decoded latent of a sample."""
     facts, text = _facts(sample), _text(sample)
-    scale = f" guidance {facts['guidance_scale']:g}" if "guidance_scale" in facts else ""
+    scale = f", guidance {facts['guidance_scale']:g}" if "guidance_scale" in facts else ""
     picture = decode_picture(decoder, _array(sample, LATENT))
-    return [Cell(picture, f"{sample.key}{scale} {text}")]
+    return [Cell(picture, f"{sample.key}{scale}: {text}")]
 
 
 def trajectory_cells(plan: Plan, decoder: Decoder, sample: Stored) -> list[Cell]:
@@ -77,9 +77,9 @@ def trajectory_cells(plan: Plan, decoder: Decoder, sample: Stored) -> list[Cell]
         states.insert(0, _array(sample, NOISE) if stored else planned_noise(plan, facts))
         times.insert(0, first)
     captions = [f"t = {time:g}" for time in times]
-    captions[0] = f"{sample.key} {captions[0]}"
+    captions[0] = f"{sample.key}: {captions[0]}"
     states.append(_array(sample, LATENT))
-    captions.append(f"end point, guidance {facts['guidance_scale']:g} {text}")
+    captions.append(f"end point, guidance {facts['guidance_scale']:g}: {text}")
     pictures = (decode_picture(decoder, state) for state in states)
     return [Cell(*pair) for pair in zip(pictures, captions, strict=True)]
 
@@ -94,12 +94,12 @@ def level_cells(plan: Plan, sample: Stored) -> list[Cell]:
     height, width, _ = pictures[0].shape
     cells = []
     for name, picture in zip(names, pictures, strict=True):
-        told = f"{name} {picture.shape[1]} px"
+        told = f"{name}, {picture.shape[1]} px"
         if picture.shape != pictures[0].shape:
             enlarged = Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST)
             picture = np.asarray(enlarged)
         cells.append(Cell(picture, told))
-    cells[0] = Cell(cells[0].picture, f"{sample.key} {cells[0].caption} {_text(sample)}")
+    cells[0] = Cell(cells[0].picture, f"{sample.key}: {cells[0].caption} {_text(sample)}")
     return cells
 
 
