@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import pairgen
 from pairgen.api import run_replay, run_replays
-from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.cli import cli
+from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.shards import layout
 from pairgen.shards.codec import decode_array, encode_field
-from tests.runs import run
 from tests.small_sets import flip_byte, write_set
 
 SLOTS_PER_SHARD = 18
@@ -112,11 +113,11 @@ def test_an_altered_fact_is_named(gaussian: Path, name: str, value: object, told
     assert result.differences[0].startswith(told)
     assert set(result.equal) == {"txt", "noise.npy", "latent.npy"}
     assert run_replay(gaussian, "8").differences == ()
-    shown = run("replay", str(gaussian), "9", "8")
-    assert shown.returncode == 1
-    assert f"differs   {told}" in shown.stdout
-    assert "Sample 000000008 is equal in every byte" in shown.stdout
-    assert "1 of 2 are equal in every byte" in shown.stdout
+    shown = CliRunner().invoke(cli, ["replay", str(gaussian), "9", "8"])
+    assert shown.exit_code == 1
+    assert f"differs   {told}" in shown.output
+    assert "Sample 000000008 is equal in every byte" in shown.output
+    assert "1 of 2 are equal in every byte" in shown.output
 
 
 def test_an_altered_latent_byte_is_told_with_its_size(gaussian: Path) -> None:
@@ -221,7 +222,5 @@ def test_what_is_not_there_is_one_sentence(gaussian: Path, tmp_path: Path) -> No
 def test_other_weights_are_refused(gaussian: Path, tmp_path: Path) -> None:
     # What it was made with is a plan of another teacher: the closed form has no such modes.
     store = write_set(tmp_path / "other")
-    result = run("replay", store.url, "0")
-    assert result.returncode == 2
-    assert "are not those of the plan" in result.stderr
-    assert "Traceback" not in result.stderr
+    with pytest.raises(TeacherLoadError, match="are not those of the plan"):
+        run_replay(store.url, "0")
