@@ -9,11 +9,13 @@ from pairgen.doctor.disk import check_disks
 from pairgen.doctor.hub import check_hub
 from pairgen.doctor.machine import check_cores
 from pairgen.doctor.packages import (
+    Requirement,
     check_extras,
     check_packages,
     check_python,
     check_torchvision,
     read_requirements,
+    try_imports,
 )
 from pairgen.doctor.work import check_work
 
@@ -26,20 +28,27 @@ def examine(deep: bool = False) -> Iterator[Check]:
     Args:
         deep: Also start Ray, and make and verify a small set.
     """
+    requirements: list[Requirement] = []
+    errors: dict[str, str] = {}
+
+    def packages() -> Iterator[Check]:
+        requirements.extend(read_requirements())
+        errors.update(try_imports(requirements))
+        yield from check_packages(requirements, errors)
+
     checks: list[tuple[str, Callable[[], Check | Iterable[Check]]]] = [
         ("python", check_python),
-        ("packages", lambda: check_packages(read_requirements())),
-        ("torchvision", check_torchvision),
+        ("packages", packages),
+        ("torchvision", lambda: check_torchvision(errors)),
+        ("extras", lambda: check_extras(requirements, errors)),
         ("cores", check_cores),
         ("gpu", check_devices),
         ("torch.compile", check_compile),
-        ("extras", lambda: check_extras(read_requirements())),
-        ("ray", lambda: check_ray(deep)),
         ("hub", check_hub),
         ("disk", check_disks),
     ]
     if deep:
-        checks.append(("work", check_work))
+        checks += [("ray", check_ray), ("work", check_work)]
     for name, check in checks:
         try:
             found = check()

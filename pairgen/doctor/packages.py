@@ -6,7 +6,7 @@ import platform
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,35 +76,51 @@ def check_python() -> Check:
     return Check("python", OK, f"{found}; pairgen {pairgen.__version__}", is_core=True)
 
 
-def check_packages(requirements: Sequence[Requirement]) -> Iterator[Check]:
-    """Import every package that pairgen itself asks for."""
-    needed = [each for each in requirements if not each.extra]
-    errors = _import_errors([each.module for each in needed])
-    for each in needed:
-        found, remedy = _state(each, errors)
-        status = (BROKEN if _version(each.name) else MISSING) if remedy else OK
-        yield Check(each.name, status, found, remedy, is_core=True)
+def try_imports(requirements: Sequence[Requirement]) -> dict[str, str]:
+    """Import what is installed of the packages, and torchvision, in a process of its own.
+
+    Returns:
+        Module to its error, empty for none; nothing of packages that are not installed.
+    """
+    wanted = [each for each in requirements if each.extra not in NOT_FOR_USERS]
+    wanted.append(Requirement("torchvision", "", ""))
+    return _import_errors([each.module for each in wanted if _version(each.name)])
 
 
-def check_torchvision() -> Check:
-    """Import torchvision, when it is there: pairgen does not need it, but one that is broken."""
+def check_packages(
+    requirements: Sequence[Requirement], errors: Mapping[str, str]
+) -> Iterator[Check]:
+    """Look at every package that pairgen itself asks for.
+
+    Args:
+        requirements: From `read_requirements`.
+        errors: From `try_imports`.
+    """
+    for each in requirements:
+        if not each.extra:
+            found, remedy = _state(each, errors)
+            status = (BROKEN if _version(each.name) else MISSING) if remedy else OK
+            yield Check(each.name, status, found, remedy, is_core=True)
+
+
+def check_torchvision(errors: Mapping[str, str]) -> Check:
+    """Look at torchvision: pairgen does not need it, but a broken one breaks what it needs."""
     installed = _version("torchvision")
     if not installed:
         return Check("torchvision", OK, "not installed, and not needed")
-    error = _import_errors(["torchvision"])["torchvision"]
-    if error:
+    if errors["torchvision"]:
         return Check(
             "torchvision",
             BROKEN,
-            f"{installed}: {error}",
+            f"{installed}: {errors['torchvision']}",
             "it breaks imports of diffusers and transformers: pip uninstall torchvision, or "
             f"install the one that was built for torch {_version('torch') or 'of this machine'}",
         )
     return Check("torchvision", OK, f"{installed}; not needed")
 
 
-def check_extras(requirements: Sequence[Requirement]) -> Iterator[Check]:
-    """Look whether the packages of each extra are there and can be imported."""
+def check_extras(requirements: Sequence[Requirement], errors: Mapping[str, str]) -> Iterator[Check]:
+    """Look at the packages of each extra."""
     extras = dict.fromkeys(each.extra for each in requirements if each.extra)
     for extra in extras:
         if extra in NOT_FOR_USERS:
@@ -116,12 +132,10 @@ def check_extras(requirements: Sequence[Requirement]) -> Iterator[Check]:
             told = f"{', '.join(gone)} not installed"
             yield Check(f"extra {extra}", MISSING, told, remedy)
             continue
-        errors = _import_errors([each.module for each in members])
         states = [_state(each, errors) for each in members]
         bad = any(needed for _, needed in states)
-        told = ", ".join(
-            f"{each.name} {found}" for each, (found, _) in zip(members, states, strict=True)
-        )
+        pairs = zip(members, states, strict=True)
+        told = ", ".join(f"{each.name} {found}" for each, (found, _) in pairs)
         yield Check(f"extra {extra}", BROKEN if bad else OK, told, remedy if bad else "")
 
 
@@ -146,7 +160,7 @@ def _requirement(text: str, extra: str) -> Requirement:
     return Requirement(name[0], text[name.end() :].replace(" ", ""), extra)
 
 
-def _state(requirement: Requirement, errors: dict[str, str]) -> tuple[str, str]:
+def _state(requirement: Requirement, errors: Mapping[str, str]) -> tuple[str, str]:
     """Return what was found of a package, and what to do when it does not work."""
     installed = _version(requirement.name)
     install = f"pip install '{requirement.name}{requirement.versions}'"
@@ -191,9 +205,9 @@ def _import_errors(modules: Sequence[str]) -> dict[str, str]:
         found = dict(outcome.lines)
         errors |= {name: _one_line(error) for name, error in found.items() if error is not None}
         # One that takes the process with it says nothing; those behind it are tried again.
-        for name in left[len([1 for name in left if name in errors]) :][:1]:
-            errors[name] = outcome.failure or "the process ended"
         left = [name for name in left if name not in errors]
+        if left:
+            errors[left.pop(0)] = outcome.failure or "the process ended"
     return errors
 
 

@@ -13,11 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from pairgen.doctor import device, hub, packages
+from pairgen.doctor import hub, packages
 from pairgen.doctor.check import BROKEN, MISSING, OK, Check, run_script
 from pairgen.doctor.disk import check_disk, hub_cache
 from pairgen.doctor.examination import works
-from pairgen.doctor.packages import Requirement, check_extras, check_packages, read_requirements
+from pairgen.doctor.packages import (
+    Requirement,
+    check_extras,
+    check_packages,
+    read_requirements,
+    try_imports,
+)
 
 
 @contextmanager
@@ -105,7 +111,7 @@ def test_packages_that_are_old_missing_or_broken_are_told_apart(site: Path) -> N
     names = ["goodone", "oldone", "brokenone", "deadlyone", "lastone", "absentone"]
     versions = dict.fromkeys(names[:2], ">=2.10")
     wanted = [Requirement(name, versions.get(name, ""), "") for name in names]
-    found = {check.name: check for check in check_packages(wanted)}
+    found = {check.name: check for check in check_packages(wanted, try_imports(wanted))}
     assert {name: found[name].status for name in names} == {
         "goodone": OK,
         "oldone": BROKEN,
@@ -124,7 +130,7 @@ def test_packages_that_are_old_missing_or_broken_are_told_apart(site: Path) -> N
 
 def test_a_torchvision_that_cannot_be_imported_is_named(site: Path) -> None:
     install(site, "torchvision", "0.1", "raise RuntimeError('operator nms does not exist')")
-    check = packages.check_torchvision()
+    check = packages.check_torchvision(try_imports([]))
     assert (check.status, check.is_core) == (BROKEN, False)
     assert check.found == "0.1: RuntimeError: operator nms does not exist"
     assert "pip uninstall torchvision" in check.remedy
@@ -133,7 +139,7 @@ def test_a_torchvision_that_cannot_be_imported_is_named(site: Path) -> None:
 def test_an_extra_says_how_it_is_installed(site: Path) -> None:
     install(site, "goodone", "1.0", "")
     wanted = [Requirement("goodone", "", "one"), Requirement("absentone", ">=1", "two")]
-    first, second = check_extras(wanted)
+    first, second = check_extras(wanted, try_imports(wanted))
     assert (first.status, first.found) == (OK, "goodone 1.0")
     assert (second.status, second.remedy) == (MISSING, "pip install 'pairgen[two]'")
 
@@ -189,15 +195,6 @@ def test_a_disk_is_written_to_and_nothing_stays(tmp_path: Path, monkeypatch) -> 
     assert hub_cache() == tmp_path / "hub"
 
 
-def test_devices_compute_what_they_should() -> None:
-    gpu, *precisions = device.check_devices()
-    assert gpu.status in (OK, MISSING)
-    assert precisions
-    for check in precisions:
-        assert check.status == OK, check
-        assert "bfloat16" in check.found
-
-
 def test_the_command_ends_well_without_a_hub_a_compiler_or_a_gpu(tmp_path: Path) -> None:
     # A file named like a package must not be taken for it.
     (tmp_path / "torch.py").write_text("raise SystemExit('not torch')")
@@ -213,7 +210,21 @@ def test_the_command_ends_well_without_a_hub_a_compiler_or_a_gpu(tmp_path: Path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stderr == ""
     found = {check["name"]: check for check in json.loads(shown.stdout)}
-    assert {"python", "torch", "diffusers", "cores", "gpu", "hub", "ray", "disk ."} <= found.keys()
+    assert {
+        "python",
+        "torch",
+        "diffusers",
+        "cores",
+        "gpu",
+        "hub",
+        "extra ray",
+        "disk .",
+    } <= found.keys()
     assert found["torch"]["status"] == OK
+    precisions = [check for name, check in found.items() if name.startswith("precision ")]
+    assert precisions
+    for check in precisions:
+        assert check["status"] == OK, check
+        assert "bfloat16" in check["found"]
     assert (found["torch.compile"]["status"], found["hub"]["status"]) == (MISSING, OK)
     assert [path.name for path in tmp_path.iterdir()] == ["torch.py"]
