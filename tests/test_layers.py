@@ -31,7 +31,7 @@ LAYERS = (
     ("generate", "networks", "losses"),
     # Above networks, losses and beside methods: none of them can read the judge.
     ("methods", "evaluation"),
-    ("training", "report"),
+    ("training", "report", "doctor"),
     ("api",),
     ("cli",),
     ("__main__",),

@@ -13,10 +13,11 @@ from pairgen.api.degrade_dry_run import run_degrade_dry
 from pairgen.api.degrade_run import run_degrade
 from pairgen.api.dry_run import DryRun
 from pairgen.api.eval_run import Evaluated, run_evaluate
+from pairgen.api.inspect_run import Inspection, run_inspect
 from pairgen.api.ode_dry_run import run_ode_dry
 from pairgen.api.ode_run import run_ode
 from pairgen.api.repair_run import run_repair
-from pairgen.api.replay_run import Replay, run_replay
+from pairgen.api.replay_run import Replay, run_replay, run_replays
 from pairgen.api.sample_run import Samples, run_sample
 from pairgen.api.train_run import Trained, run_train
 from pairgen.api.verify_run import run_verify
@@ -26,22 +27,26 @@ from pairgen.types import Manifest
 __all__ = [
     "DryRun",
     "Evaluated",
+    "Inspection",
     "Replay",
     "RunResult",
     "Samples",
     "Trained",
     "degrade",
     "evaluate",
+    "inspect",
     "ode",
     "repair",
     "replay",
     "run_degrade",
     "run_degrade_dry",
     "run_evaluate",
+    "run_inspect",
     "run_ode",
     "run_ode_dry",
     "run_repair",
     "run_replay",
+    "run_replays",
     "run_sample",
     "run_train",
     "run_verify",
@@ -156,11 +161,27 @@ def verify(folder: str | Path, **options: Any) -> Report:
     return run_verify(folder, options)
 
 
-def replay(folder: str | Path, key: str) -> Replay:
-    """Make one sample of a degraded set again and compare it with what is stored.
+def inspect(folder: str | Path, *keys: str, **options: Any) -> Inspection:
+    """Tell what is in a set, or in samples of it, as plain data; draw pictures of it.
+
+    Args:
+        folder: The dataset.
+        *keys: Of samples.
+        **options: `where`, `grid`, `num`, `trajectory`: the same names as the flags of
+            `pairgen inspect`.
 
     Raises:
-        ConfigError: The folder holds no degraded set, or no such sample.
+        ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
+        CorruptShardError: A shard that is needed is damaged.
+    """
+    return run_inspect(folder, keys, **options)
+
+
+def replay(folder: str | Path, key: str) -> Replay:
+    """Make one sample of a set again and compare it with what is stored.
+
+    Raises:
+        ConfigError: The folder holds no set that can be replayed, or no such sample.
         CorruptShardError: Its shard is damaged.
     """
     return run_replay(folder, key)

@@ -7,7 +7,9 @@ import click
 import pairgen
 from pairgen.cli.degrade import degrade
 from pairgen.cli.demo import demo
+from pairgen.cli.doctor import doctor
 from pairgen.cli.evaluate import evaluate
+from pairgen.cli.inspect import inspect
 from pairgen.cli.ode import ode
 from pairgen.cli.repair import repair
 from pairgen.cli.replay import replay
@@ -29,7 +31,11 @@ def cli() -> None:
     """  # noqa: D301
 
 
-for command in (ode, degrade, train, evaluate, sample, verify, repair, replay, demo):
+for command in (
+    *(ode, degrade, train, evaluate, sample),
+    *(inspect, verify, repair, replay),
+    *(doctor, demo),
+):
     cli.add_command(command)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pairgen.cli.options import pin_threads, usable_cores
+from pairgen.cli.options import pin_threads
+from pairgen.doctor.machine import usable_cores
 
 if TYPE_CHECKING:
     import numpy as np

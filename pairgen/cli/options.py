@@ -20,13 +20,6 @@ def pin_threads(num_threads: Any) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(num_threads))
 
 
-def usable_cores() -> int:
-    """Return the number of cores that this process may use, which may be fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def config_options(command: Command) -> Command:
     """Add --config and --set."""
     command = click.option(

@@ -1,6 +1,7 @@
 """`pairgen replay`."""
 
 import sys
+from typing import Any
 
 import click
 
@@ -9,23 +10,44 @@ from pairgen.cli.options import pin_threads
 
 @click.command()
 @click.argument("folder", metavar="DIR|URL")
-@click.argument("key")
-def replay(folder: str, key: str) -> None:
-    """Make sample KEY of a degraded set again and compare it with what is stored.
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+def replay(folder: str, keys: tuple[str, ...]) -> None:
+    """Make samples of a set again and compare them with what is stored.
 
-    Exit code 0 when every byte is equal, 1 when not; then the recorded facts and members that
-    differ are named, and the software and the device that are others. What was made in a batch is
-    made again in the same one.
+    Each is made in the batch that it was in, in the way that its shard's receipt says. Exit code 0
+    when every byte is equal, 1 when not; then the recorded facts and members that differ are named,
+    with the size of the difference, and the software and the device that are others.
     """
     pin_threads(1)
-    from pairgen.api import run_replay
+    from pairgen.api import run_replays
 
-    result = run_replay(folder, key)
-    for line in result.software:
-        click.echo(f"software  {line}")
-    for line in result.differences:
-        click.echo(f"differs   {line}")
-    if result.differences:
-        click.echo(f"Sample {result.key} is not what its plan and source give.")
-        sys.exit(1)
-    click.echo(f"Sample {result.key} is equal in every byte ({result.seconds:.1f} s).")
+    num_equal, num_replayed, seconds = 0, 0, 0.0
+    told: tuple[str, ...] = ()
+    for result in run_replays(folder, keys):
+        # Those of one shard have the same; it is told once.
+        for line in result.software if result.software != told else ():
+            click.echo(f"software  {line}")
+        told = result.software
+        num_replayed += 1
+        seconds += result.seconds
+        if not result.differences:
+            num_equal += 1
+            click.echo(f"Sample {result.key} is equal in every byte ({result.seconds:.1f} s).")
+            continue
+        for line in result.differences:
+            click.echo(f"differs   {line}")
+        if result.equal:
+            click.echo(f"equal     {', '.join(result.equal)}")
+        click.echo(f"Sample {result.key} is not what its plan and source give{_why(result)}.")
+    if num_replayed > 1:
+        click.echo(f"{num_equal:,} of {num_replayed:,} are equal in every byte ({seconds:.1f} s).")
+    sys.exit(0 if num_equal == num_replayed else 1)
+
+
+def _why(result: Any) -> str:
+    """Say whether other software or another device may be why, when arrays differ."""
+    if not result.distances:
+        return ""
+    if result.software:
+        return "; the software or device named above is another, which may be why"
+    return "; software and device are those of its receipt"

@@ -1,10 +1,12 @@
 """Latents to pictures, by the teacher's own decoder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 
+from pairgen import plugins
 from pairgen.errors import OutOfDeviceMemoryError, PairgenError
 from pairgen.teachers.base import Decoder
 
@@ -14,6 +16,19 @@ ROUNDING = "round((clamp(x, -1, 1) + 1) * 127.5), half to even"
 
 class NotFinitePictureError(PairgenError):
     """The decoder made NaN or infinity of a latent."""
+
+
+def load_decoder(teacher: Mapping[str, Any], device: torch.device) -> Decoder:
+    """Load the decoder of a plan's teacher, and nothing else of it.
+
+    Raises:
+        TeacherLoadError: It cannot be loaded.
+    """
+    options = {"location": teacher["location"], **teacher["options"]}
+    decoder: Decoder = plugins.call(
+        "teachers", teacher["module"], "build_decoder", device=device, **options
+    )
+    return decoder
 
 
 def decode_pictures(decoder: Decoder, latents: Iterable[np.ndarray]) -> np.ndarray:

@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 
 from pairgen import plugins
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
-from pairgen.generate.decode import ROUNDING, NotFinitePictureError, decode_picture
+from pairgen.generate.decode import (
+    ROUNDING,
+    NotFinitePictureError,
+    decode_picture,
+    load_decoder,
+)
 from pairgen.shards import layout
 from pairgen.shards.codec import decode_array
 from pairgen.shards.manifest import read_plan, scan
@@ -26,7 +31,7 @@ from pairgen.shards.store import LocalStore, open_store
 from pairgen.shards.writer import BLOCK
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.photographs import ImageSize, UnusableImageError
-from pairgen.teachers.base import Decoder, DecoderDescription
+from pairgen.teachers.base import DecoderDescription
 from pairgen.types import Manifest, Plan, Receipt
 
 LATENT = "latent.npy"
@@ -142,10 +147,7 @@ class LatentPictures:
             )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._num_threads = plan.execution["cpu_threads"]
-        options = {"location": plan.teacher["location"], **plan.teacher["options"]}
-        self._decoder: Decoder = plugins.call(
-            "teachers", plan.teacher["module"], "build_decoder", device=self.device, **options
-        )
+        self._decoder = load_decoder(plan.teacher, self.device)
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
         """Return the picture [H, W, 3] of the bytes of a `latent.npy`.

@@ -1,7 +1,7 @@
 """What a worker of `pairgen degrade` holds: the preset, the images, the last one decoded."""
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -104,17 +104,17 @@ class DegradeMaker:
     def encode(self, task: ShardTask) -> None:
         """Do nothing: captions are kept as they are."""
 
-    def make_again(self, index: int, start: int, stop: int) -> Sample | FailedSlot:
-        """Make one sample of the shard of the slots start to stop, in the batch that it was in.
+    def make_again(
+        self, indices: Collection[int], task: ShardTask
+    ) -> Iterator[Sample | FailedSlot]:
+        """Yield some slots of a shard as `make` made them, each in the batch that it was in.
 
         Raises:
-            OutOfDeviceMemoryError: The batch does not fit.
+            OutOfDeviceMemoryError: A batch does not fit.
         """
-        # A worker sets this itself.
-        torch.set_num_threads(self.plan.execution["cpu_threads"])
-        first = index - (index - start) % self.batch_size
-        made = self._make_batch(range(first, min(first + self.batch_size, stop)))
-        return made[index - first]
+        for start in sorted({i - (i - task.start) % self.batch_size for i in indices}):
+            made = self._make_batch(range(start, min(start + self.batch_size, task.stop)))
+            yield from (result for result in made if result.index in indices)
 
     def _make_batch(self, indices: range) -> list[Sample | FailedSlot]:
         """Make some samples; a slot that fails keeps its place."""

@@ -1,7 +1,7 @@
 """What a worker of `pairgen ode` holds: the teacher, its grid, the prompts."""
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -56,6 +56,14 @@ class OdeMaker:
         encode_distinct(self.teacher, texts, batch_size, recipe["store_embeddings"])
         if self.teacher.device.type == "cuda":
             torch.cuda.synchronize(self.teacher.device)
+
+    def make_again(
+        self, indices: Collection[int], task: ShardTask
+    ) -> Iterator[Sample | FailedSlot]:
+        """Yield some slots of a shard as `make` made them, each in the batch that it was in."""
+        prompts = self._prompts_of(task)
+        for batch in make_samples(self.teacher, self.plan, task, prompts, self.grid, indices):
+            yield from (result for result in batch if result.index in indices)
 
     def _prompts_of(self, task: ShardTask) -> dict[int, str]:
         """Read the prompts of a task, and only those."""

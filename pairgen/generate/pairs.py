@@ -3,7 +3,7 @@
 Pure in (teacher, plan, task, prompts): no sample depends on which shard was made before.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +65,12 @@ class Batch:
 
 
 def make_samples(
-    teacher: Teacher, plan: Plan, task: ShardTask, prompts: Mapping[int, str], grid: Grid
+    teacher: Teacher,
+    plan: Plan,
+    task: ShardTask,
+    prompts: Mapping[int, str],
+    grid: Grid,
+    wanted: Collection[int] | None = None,
 ) -> Iterator[list[Sample | FailedSlot]]:
     """Yield the samples of a shard in order, a batch at a time.
 
@@ -78,20 +83,25 @@ def make_samples(
         task: The shard.
         prompts: Prompt index to prompt, for every slot of the task.
         grid: The plan's grid.
+        wanted: Slots; only the batches that hold one of them are made, with the same neighbours
+            as if all were. None for all.
 
     Raises:
         OutOfDeviceMemoryError: A batch does not fit.
     """
     batch_size = plan.execution["batch_size"]
     slots = [slot_at(plan, index) for index in range(task.start, task.stop)]
+    texts = list(dict.fromkeys(prompts[slot.prompt_index] for slot in slots))
+    batches = [slots[first : first + batch_size] for first in range(0, len(slots), batch_size)]
+    if wanted is not None:
+        batches = [batch for batch in batches if any(slot.index in wanted for slot in batch)]
+        needed = {prompts[slot.prompt_index] for batch in batches for slot in batch}
+        texts = _with_neighbours(texts, needed, batch_size)
     try:
-        texts = list(dict.fromkeys(prompts[slot.prompt_index] for slot in slots))
         encoded = encode_distinct(teacher, texts, batch_size, plan.recipe["store_embeddings"])
         waiting: Batch | None = None
-        for first in range(0, len(slots), batch_size):
-            batch = _launch(
-                teacher, plan, slots[first : first + batch_size], prompts, encoded, grid
-            )
+        for batch_slots in batches:
+            batch = _launch(teacher, plan, batch_slots, prompts, encoded, grid)
             if waiting is not None:
                 yield _collect(teacher, plan, waiting, prompts, encoded, grid)
             waiting = batch
@@ -99,6 +109,12 @@ def make_samples(
         yield _collect(teacher, plan, waiting, prompts, encoded, grid)
     except torch.OutOfMemoryError:
         raise batch_does_not_fit(batch_size, teacher.device) from None
+
+
+def _with_neighbours(texts: Sequence[str], needed: Collection[str], batch_size: int) -> list[str]:
+    """Return the batches of texts that hold a needed one, so that each is encoded as among all."""
+    parts = [texts[first : first + batch_size] for first in range(0, len(texts), batch_size)]
+    return [text for part in parts if any(each in needed for each in part) for text in part]
 
 
 def encode_distinct(

@@ -9,7 +9,7 @@ import importlib
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -71,6 +71,11 @@ class Maker(Protocol):
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         """Yield the results of a shard in order, in lists of any length."""
+
+    def make_again(
+        self, indices: Collection[int], task: ShardTask
+    ) -> Iterator[Sample | FailedSlot]:
+        """Yield the results of some slots of a shard, in order and to the bit as `make` does."""
 
 
 # Kind of a plan to the module of its maker: `build(plan, store)`. Loaded when needed.

@@ -106,7 +106,7 @@ def render_card(manifest: Manifest) -> str:
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
         f"# {title}\n",
         about,
-        _table(("", ""), [*_what(manifest), *_counts(manifest)]),
+        _table(("", ""), [*describe_plan(plan), *_counts(manifest)]),
         "## Members\n",
         f"A sample's key is its number, nine digits. JSON keys: {_json_keys(plan.members)}.\n",
         _table(("member", "content", "dtype", "shape"), _members(plan.members)),
@@ -125,10 +125,15 @@ def _subject(plan: Plan) -> str:
     return str(plan.teacher.get("name") or plan.teacher["module"])
 
 
-def _what(manifest: Manifest) -> list[tuple[str, Any]]:
-    plan = manifest.plan
-    rows = _what_degraded(plan) if plan.kind == "degrade" else _what_sampled(plan)
+def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
+    """Return how the samples of a plan are made, as (name, value); what is not used is left out."""
+    kinds = {"ode": _what_sampled, "degrade": _what_degraded}
+    rows = kinds.get(plan.kind, _what_else)(plan)
     return [(name, value) for name, value in rows if value not in ("", (), [], {}, None)]
+
+
+def _what_else(plan: Plan) -> list[tuple[str, Any]]:
+    return [*plan.recipe.items(), ("seed", plan.seed), ("fingerprint", plan.fingerprint())]
 
 
 def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:

@@ -78,6 +78,39 @@ def find_target(out: str) -> Target:
     return target
 
 
+def find_grid_file(path: str, option: str) -> Target:
+    """Resolve an option that names one `.png` file.
+
+    Raises:
+        ConfigError: It names something else, cannot be written, or pairgen did not make it and
+            would overwrite it.
+    """
+    found = Path(path).expanduser().absolute()
+    if "://" in path or found.suffix.lower() != ".png" or found.is_dir():
+        raise ConfigError(f"{option} must be a file .png, got {path!r}.")
+    target = Target(found.parent, found.name, False)
+    LocalStore(target.folder).check_writable()
+    if _names_taken(target) and not _is_ours(found):
+        raise ConfigError(f"{found} is a file that pairgen did not make: give another {option}.")
+    return target
+
+
+def write_grid(target: Target, image: Image.Image, facts: Mapping[str, Any]) -> None:
+    """Write the grid of a target, whole or not at all; its facts are kept inside.
+
+    Raises:
+        PairgenError: The disk is full or gone.
+    """
+    store = LocalStore(target.folder)
+    try:
+        _put(store, target.grid_name, encode_png(image, json.dumps(facts)))
+    except OSError as error:
+        raise PairgenError(f"{target.path} cannot be written: {error}.") from None
+    finally:
+        # The spool, if nothing else is in it.
+        store.prune()
+
+
 def check_num_pictures(target: Target, num_pictures: int) -> None:
     """Raise ConfigError if so many pictures are too many for one grid, or for memory."""
     if target.takes_pictures and num_pictures > MAX_PICTURES:

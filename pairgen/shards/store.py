@@ -47,6 +47,10 @@ class Store(Protocol):
         """Return the file's content."""
         ...
 
+    def read_range(self, path: str, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` to `stop`, fewer where the file ends before."""
+        ...
+
     def fetch(self, path: str, target: Path) -> None:
         """Copy the file to a local path, over what stands there."""
         ...
@@ -120,6 +124,11 @@ class LocalStore:
     def read_bytes(self, path: str) -> bytes:
         with open(self.root / path, "rb") as file:
             return file.read()
+
+    def read_range(self, path: str, start: int, stop: int) -> bytes:
+        with open(self.root / path, "rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
 
     def fetch(self, path: str, target: Path) -> None:
         shutil.copyfile(self.root / path, target)
@@ -221,6 +230,9 @@ class RemoteStore:
 
     def read_bytes(self, path: str) -> bytes:
         return bytes(self.fs.cat_file(f"{self.root}/{path}"))
+
+    def read_range(self, path: str, start: int, stop: int) -> bytes:
+        return bytes(self.fs.cat_file(f"{self.root}/{path}", start=start, end=stop))
 
     def fetch(self, path: str, target: Path) -> None:
         self.fs.get_file(f"{self.root}/{path}", str(target))

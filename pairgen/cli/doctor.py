@@ -1,0 +1,34 @@
+"""`pairgen doctor`."""
+
+import dataclasses
+import json
+import sys
+
+import click
+
+# Not through `pairgen.api`, which imports torch: that may be what is broken.
+from pairgen.doctor.examination import examine, works
+
+
+@click.command()
+@click.option("--deep", is_flag=True, help="Also start Ray, and make and verify two pairs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+def doctor(deep: bool, as_json: bool) -> None:
+    """Tell what works on this machine, and what to do about what does not.
+
+    A line each: ok, missing (it goes without), or broken. Exit code 1 when pairgen cannot work,
+    else 0. One question goes to the model hub, none with HF_HUB_OFFLINE=1; nothing else leaves the
+    machine.
+    """
+    found = []
+    for check in examine(deep):
+        found.append(check)
+        if not as_json:
+            click.echo(f"{check.status:7}  {check.name:22}  {check.found}")
+            if check.remedy:
+                click.echo(f"{'':33}-> {check.remedy}")
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(check) for check in found], indent=1))
+    if not works(found):
+        click.echo("pairgen cannot work here before that is mended.", err=True)
+        sys.exit(1)
