@@ -232,7 +232,7 @@ def _add_seats(pool: _Pool) -> None:
         pool.loads[actor.load.remote()] = seat
 
 
-def actor_environment(job: Job, environ: Mapping[str, str]) -> dict[str, str]:
+def actor_environment(job: AnyJob, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what every actor finds in its environment, also on nodes that were started without.
 
     Args:

@@ -215,9 +215,6 @@ class _MadeAlready:
     modules: Sequence[str]
     index_columns: Mapping[str, Any]
 
-    def encode(self, task: ShardTask) -> None:
-        """Do nothing."""
-
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         """Yield all at once."""
         del task

@@ -50,8 +50,8 @@ class Job:
         return Worker(self)
 
 
-class Maker(Protocol):
-    """Makes the samples of one kind of dataset; what it loads stays loaded from task to task.
+class ShardMaker(Protocol):
+    """Makes the samples of shards; what it loads stays loaded from task to task.
 
     Attributes:
         device: Name of what it computes on.
@@ -63,14 +63,18 @@ class Maker(Protocol):
     modules: Sequence[str]
     index_columns: Mapping[str, Any]
 
+    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
+        """Yield the results of a shard in order, in lists of any length."""
+
+
+class Maker(ShardMaker, Protocol):
+    """Makes the samples of one kind of dataset."""
+
     def encode(self, task: ShardTask) -> None:
         """Encode the prompts of a task and drop what comes out: to see how long it takes.
 
         `make` does it once a shard. Nothing is done where nothing is encoded.
         """
-
-    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
-        """Yield the results of a shard in order, in lists of any length."""
 
     def make_again(
         self, indices: Collection[int], task: ShardTask
@@ -130,7 +134,7 @@ class Worker:
 def make_shard(
     store: Store,
     plan: Plan,
-    maker: Maker,
+    maker: ShardMaker,
     task: ShardTask,
     on_samples: Callable[[int], None] = lambda _: None,
 ) -> Receipt:
@@ -184,7 +188,7 @@ def make_shard(
     return publish(store, task, spooled, index, receipt)
 
 
-def _made(plan: Plan, maker: Maker, seconds: float) -> dict[str, Any]:
+def _made(plan: Plan, maker: ShardMaker, seconds: float) -> dict[str, Any]:
     """Return how a worker's bits come about."""
     return {
         **plan.execution,
