@@ -5,24 +5,51 @@ Each resolves its options, writes the plan, runs, and leaves a folder that expla
 same and tell what they start from and how they ended; the command line calls those.
 """
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pairgen.api.dataset_run import RunResult
-from pairgen.api.degrade_dry_run import run_degrade_dry
-from pairgen.api.degrade_run import run_degrade
-from pairgen.api.dry_run import DryRun
-from pairgen.api.eval_run import Evaluated, run_evaluate
-from pairgen.api.inspect_run import Inspection, run_inspect
-from pairgen.api.ode_dry_run import run_ode_dry
-from pairgen.api.ode_run import run_ode
-from pairgen.api.repair_run import run_repair
-from pairgen.api.replay_run import Replay, run_replay, run_replays
-from pairgen.api.sample_run import Samples, run_sample
-from pairgen.api.train_run import Trained, run_train
-from pairgen.api.verify_run import run_verify
-from pairgen.shards.verify import Report
 from pairgen.types import Manifest
+
+if TYPE_CHECKING:
+    from pairgen.api.dataset_run import RunResult
+    from pairgen.api.degrade_dry_run import run_degrade_dry
+    from pairgen.api.degrade_run import run_degrade
+    from pairgen.api.dry_run import DryRun
+    from pairgen.api.eval_run import Evaluated, run_evaluate
+    from pairgen.api.inspect_run import Inspection, run_inspect
+    from pairgen.api.ode_dry_run import run_ode_dry
+    from pairgen.api.ode_run import run_ode
+    from pairgen.api.repair_run import run_repair
+    from pairgen.api.replay_run import Replay, run_replay, run_replays
+    from pairgen.api.sample_run import Samples, run_sample
+    from pairgen.api.train_run import Trained, run_train
+    from pairgen.api.verify_run import run_verify
+    from pairgen.shards.verify import Report
+
+
+# Where each of them is; loaded when it is asked for, so that a command loads what it needs.
+_HOMES = {
+    "DryRun": "dry_run",
+    "Evaluated": "eval_run",
+    "Inspection": "inspect_run",
+    "Replay": "replay_run",
+    "RunResult": "dataset_run",
+    "Samples": "sample_run",
+    "Trained": "train_run",
+    "run_degrade": "degrade_run",
+    "run_degrade_dry": "degrade_dry_run",
+    "run_evaluate": "eval_run",
+    "run_inspect": "inspect_run",
+    "run_ode": "ode_run",
+    "run_ode_dry": "ode_dry_run",
+    "run_repair": "repair_run",
+    "run_replay": "replay_run",
+    "run_replays": "replay_run",
+    "run_sample": "sample_run",
+    "run_train": "train_run",
+    "run_verify": "verify_run",
+}
 
 __all__ = [
     "DryRun",
@@ -56,6 +83,13 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> Any:
+    """Load what runs a command when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pairgen.api' has no attribute {name!r}")
+    return getattr(import_module(f"pairgen.api.{_HOMES[name]}"), name)
+
+
 def ode(**options: Any) -> Manifest:
     """Turn prompts into (noise, prompt, latent) shards; continue what is there.
 
@@ -71,6 +105,8 @@ def ode(**options: Any) -> Manifest:
         ConfigError: An option, a file or the folder is wrong; nothing was written.
         PairgenError: The run cannot go on; finished shards stay.
     """
+    from pairgen.api.ode_run import run_ode
+
     return run_ode(options).manifest
 
 
@@ -89,10 +125,12 @@ def degrade(**options: Any) -> Manifest:
         ConfigError: An option, a file or the folder is wrong; nothing was written.
         PairgenError: The run cannot go on; finished shards stay.
     """
+    from pairgen.api.degrade_run import run_degrade
+
     return run_degrade(options).manifest
 
 
-def sample(**options: Any) -> Samples:
+def sample(**options: Any) -> "Samples":
     """Show what a teacher makes of prompts: a grid, or a folder of pictures.
 
     Picture i is the decoded latent of sample i of the dataset that `pairgen.ode` makes of the same
@@ -107,10 +145,12 @@ def sample(**options: Any) -> Samples:
         PairgenError: A picture is not finite, or a batch does not fit; nothing was written. Or the
             disk is full.
     """
+    from pairgen.api.sample_run import run_sample
+
     return run_sample(options)
 
 
-def train(method: str, **options: Any) -> Trained:
+def train(method: str, **options: Any) -> "Trained":
     """Train a student on datasets; continue a run with `resume=True`.
 
     Args:
@@ -123,10 +163,12 @@ def train(method: str, **options: Any) -> Trained:
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
         CorruptShardError: A shard is bad.
     """
+    from pairgen.api.train_run import run_train
+
     return run_train({**options, "method": method})
 
 
-def evaluate(run: str | Path, **options: Any) -> Evaluated:
+def evaluate(run: str | Path, **options: Any) -> "Evaluated":
     """Judge a trained student by held-out pairs, beside its teacher at several steps.
 
     Args:
@@ -140,10 +182,12 @@ def evaluate(run: str | Path, **options: Any) -> Evaluated:
         PairgenError: A picture is not finite, or a batch does not fit; nothing was written.
         CorruptShardError: A shard of the pairs is bad.
     """
+    from pairgen.api.eval_run import run_evaluate
+
     return run_evaluate({**options, "run": str(run)})
 
 
-def verify(folder: str | Path, **options: Any) -> Report:
+def verify(folder: str | Path, **options: Any) -> "Report":
     """Check every byte and number of a dataset against its plan and receipts, or part of them.
 
     Args:
@@ -158,10 +202,12 @@ def verify(folder: str | Path, **options: Any) -> Report:
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.
     """
+    from pairgen.api.verify_run import run_verify
+
     return run_verify(folder, options)
 
 
-def inspect(folder: str | Path, *keys: str, **options: Any) -> Inspection:
+def inspect(folder: str | Path, *keys: str, **options: Any) -> "Inspection":
     """Tell what is in a set, or in samples of it, as plain data; draw pictures of it.
 
     Args:
@@ -174,16 +220,20 @@ def inspect(folder: str | Path, *keys: str, **options: Any) -> Inspection:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
         CorruptShardError: A shard that is needed is damaged.
     """
+    from pairgen.api.inspect_run import run_inspect
+
     return run_inspect(folder, keys, **options)
 
 
-def replay(folder: str | Path, key: str) -> Replay:
+def replay(folder: str | Path, key: str) -> "Replay":
     """Make one sample of a set again and compare it with what is stored.
 
     Raises:
         ConfigError: The folder holds no set that can be replayed, or no such sample.
         CorruptShardError: Its shard is damaged.
     """
+    from pairgen.api.replay_run import run_replay
+
     return run_replay(folder, key)
 
 
@@ -198,4 +248,6 @@ def repair(folder: str | Path, **options: Any) -> Manifest:
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.
     """
+    from pairgen.api.repair_run import run_repair
+
     return run_repair(folder, options).manifest
