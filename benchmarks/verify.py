@@ -71,7 +71,6 @@ def bench_large(num: int, num_workers: int) -> None:
         workers = f"whole, {num_workers} Ray workers"
         measure(workers, folder, executor="ray", num_workers=num_workers)
         measure("--fraction 0.25", folder, fraction=0.25)
-        measure("--where 'index < 512'", folder, where="index < 512")
         measure("--quick", folder, quick=True)
 
 

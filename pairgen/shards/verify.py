@@ -76,32 +76,34 @@ def verify(
     found = _Findings(plan)
     receipts = check_receipts(store, plan, found.problems, on_receipts)
     found.problems.add(check_folder(store, plan, receipts.valid))
-    chosen = scope.choose(list(receipts.valid))
-    read = set(chosen)
-    others = {shard: facts for shard, facts in receipts.valid.items() if shard not in read}
-    found.problems.add(check_unread(store, others))
+    filled = [shard for shard, receipt in receipts.valid.items() if receipt.num_samples]
+    chosen = scope.choose(filled)
+    # A shard without samples costs nothing to check, and must not be all that a fraction reads.
+    checked = chosen if scope.quick else sorted({*chosen, *(receipts.valid.keys() - {*filled})})
+    others = receipts.valid.keys() - {*checked}
+    found.problems.add(check_unread(store, {i: receipts.valid[i] for i in sorted(others)}))
     input_problem = None if scope.quick else check_inputs(store, plan)
-    if chosen:
+    if checked:
         job = CheckJob(
             plan=plan.to_dict(),
             store_url=store.url,
             has_inputs=input_problem is None,
             where="" if scope.where is None else scope.where.text,
         )
-        found.expect(chosen)
+        found.expect(checked)
 
         def on_found(findings: ShardFindings) -> None:
             found.add(findings)
-            on_shards(found.num_shards, len(chosen))
+            on_shards(found.num_shards, len(checked))
 
         tasks = plan.tasks()
-        run(job, [tasks[shard] for shard in chosen], on_found)
+        run(job, [tasks[shard] for shard in checked], on_found)
     found.finish()
     if input_problem is not None:
         found.problems.add([input_problem])
-    interrupted = found.num_shards < len(chosen)
-    report = found.report(receipts, scope, chosen, interrupted)
-    if scope.where is not None and report.clean and not interrupted and not report.num_checked:
+    num_missed = len(checked) - found.num_shards
+    report = found.report(receipts, scope.unread(chosen, len(filled)), num_missed)
+    if scope.where is not None and report.clean and not (num_missed or report.num_checked):
         which = "" if not others else " in the shards that were chosen"
         raise ConfigError(f"{store.url} has no sample{which} that fulfils {scope.where.text!r}.")
     return report
@@ -140,17 +142,19 @@ class _Findings:
         for shard in sorted(self._early):
             self._take(self._early.pop(shard))
 
-    def report(
-        self, receipts: CheckedReceipts, scope: Scope, chosen: Sequence[int], interrupted: bool
-    ) -> Report:
-        """Return the report of all that came."""
+    def report(self, receipts: CheckedReceipts, unread: Sequence[str], num_missed: int) -> Report:
+        """Return the report of all that came.
+
+        Args:
+            receipts: Of the set.
+            unread: What was not to be read, in words.
+            num_missed: Shards that were to come and did not: the user stopped it.
+        """
         if self._noise is not None:
             self.problems.add(self._noise.problems())
         mean_z, variance_z = (self._noise and self._noise.z_scores()) or (None, None)
         valid = receipts.valid.values()
-        unread = scope.unread(chosen, len(valid))
-        if interrupted:
-            unread.append(f"the content of {len(chosen) - self.num_shards:,} more: it was stopped")
+        stopped = [f"the content of {num_missed:,} more: it was stopped"] if num_missed else []
         return Report(
             problems=tuple(self.problems.kept),
             num_by_kind=dict(self.problems.num_by_kind),
@@ -162,8 +166,8 @@ class _Findings:
             num_samples=self._num_samples,
             num_checked=self._num_checked,
             num_bytes=self._num_bytes,
-            unread=tuple(unread),
-            interrupted=interrupted,
+            unread=(*unread, *stopped),
+            interrupted=num_missed > 0,
             noise_mean_z=mean_z,
             noise_variance_z=variance_z,
             mixes=receipts.mixes,

@@ -135,6 +135,14 @@ def test_a_fraction_still_looks_at_all_receipts_and_sizes(tmp_path: Path) -> Non
         assert report.bad_shards == (3, 6)
 
 
+def test_a_fraction_never_reads_only_shards_without_samples(tmp_path: Path) -> None:
+    failed = dict.fromkeys(range(8, 24), "non-finite latent")
+    store = write_set(tmp_path / "set", failed=failed)
+    for seed in range(4):
+        report = verify(store, Scope(fraction=0.3, seed=seed))
+        assert (report.num_read, report.num_samples, report.unread) == (1, 8, ())
+
+
 def test_a_fraction_that_takes_all_is_a_whole_check(tmp_path: Path) -> None:
     store = write_set(tmp_path / "set")
     assert verify(store, Scope(fraction=0.9)) == verify(store)
