@@ -26,6 +26,7 @@ from pairgen.report.sample_sheet import (
 )
 from pairgen.report.samples import MAX_GRID_PICTURES, Target, find_grid_file, write_grid
 from pairgen.shards.manifest import has_plan, read_plan
+from pairgen.shards.slots import index_of_key
 from pairgen.shards.store import LocalStore, Store, open_store
 from pairgen.shards.stored import (
     Stored,
@@ -100,7 +101,7 @@ def run_inspect(
     if target is not None:
         check_sheet(plan, trajectory)
     if keys:
-        indices = dict.fromkeys(_index_of(str(key), plan) for key in keys)
+        indices = dict.fromkeys(index_of_key(str(key), plan) for key in keys)
         found = [find_sample(store, plan, index) for index in indices]
         samples = tuple(sample_data(plan, stored, receipt.made) for stored, receipt in found)
         if target is not None:
@@ -137,12 +138,6 @@ def _check_is_set(store: Store) -> None:
             f"{store.url} is a training{told}{of}: its README.md says what it is, and `pairgen "
             "inspect` looks into the datasets that it read."
         )
-
-
-def _index_of(key: str, plan: Plan) -> int:
-    if not key.isdecimal() or int(key) >= plan.num_samples:
-        raise ConfigError(f"KEY must be a number from 0 to {plan.num_samples - 1}, got {key!r}.")
-    return int(key)
 
 
 def _with_progress(plan: Plan, unit: str, read: Callable[[Callable[[int], None]], Found]) -> Found:

@@ -19,6 +19,7 @@ from pairgen.shards import layout
 from pairgen.shards.manifest import read_plan, read_receipt
 from pairgen.shards.planned import INPUTS
 from pairgen.shards.reader import map_file, read_samples
+from pairgen.shards.slots import check_made, index_of_key
 from pairgen.shards.store import Store, open_store
 from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask, canonical_json, sample_key
 
@@ -61,10 +62,11 @@ def run_replay(folder: str | Path, key: str) -> Replay:
 
 
 def run_replays(folder: str | Path, keys: Sequence[str]) -> Iterator[Replay]:
-    """Make samples of a set again, one after the other in the order of the set.
+    """Make samples of a set again, one after the other.
 
-    What makes them is loaded once, and samples of one batch are made together. All keys are looked
-    at before anything is made.
+    They come in the order of the set, but for shards that were made in another way, which come
+    apart. What makes them is loaded once for each way, and samples of one batch are made together.
+    All keys are looked at before anything is made.
 
     Args:
         folder: The dataset.
@@ -80,7 +82,7 @@ def run_replays(folder: str | Path, keys: Sequence[str]) -> Iterator[Replay]:
         raise ConfigError(
             f"Only sets of kind {' and '.join(MAKERS)} are replayed; {store.url} is {plan.kind!r}."
         )
-    indices = sorted({_index_of(str(key), plan) for key in keys})
+    indices = sorted({index_of_key(str(key), plan) for key in keys})
     shards = [
         (_checked_receipt(store, plan, shard_index, list(found)), set(found))
         for shard_index, found in _by_shard(indices, plan.samples_per_shard)
@@ -93,12 +95,6 @@ def _by_shard(indices: Sequence[int], samples_per_shard: int) -> list[tuple[int,
     return [(shard_index, list(found)) for shard_index, found in shards]
 
 
-def _index_of(key: str, plan: Plan) -> int:
-    if not key.isdecimal() or int(key) >= plan.num_samples:
-        raise ConfigError(f"KEY must be a number from 0 to {plan.num_samples - 1}, got {key!r}.")
-    return int(key)
-
-
 def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequence[int]) -> Receipt:
     """Return the receipt of a shard that has these samples.
 
@@ -106,10 +102,10 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
         ConfigError: A sample was never made, or a file that is needed is gone.
     """
     receipt = read_receipt(store, shard_index)
-    for slot in receipt.failed if receipt else ():
-        if slot.index in indices:
-            told = "left out" if slot.skipped else "not made"
-            raise ConfigError(f"Sample {sample_key(slot.index)} was {told}: {slot.reason}.")
+    if receipt is not None:
+        # First: a shard whose slots all failed has no tar.
+        for index in indices:
+            check_made(receipt, index)
     inputs, _ = INPUTS[plan.kind]
     needed = (layout.receipt_path(shard_index), layout.shard_path(shard_index), inputs)
     missing = [path for path in needed if not store.exists(path)]
@@ -117,12 +113,6 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
         raise ConfigError(
             f"{', '.join(missing or needed[:1])} of {store.url} is missing or damaged, and without "
             f"it {sample_key(indices[0])} cannot be compared: see pairgen verify."
-        )
-    beyond = [index for index in indices if not receipt.start <= index < receipt.stop]
-    if beyond:
-        raise ConfigError(
-            f"Sample {sample_key(beyond[0])} of {store.url} was not made yet: shard "
-            f"{shard_index:05d} has slots {receipt.start} to {receipt.stop}."
         )
     return receipt
 

@@ -6,8 +6,9 @@ Whoever makes a sample and whoever checks it later take its facts from here.
 from dataclasses import dataclass
 from typing import Any
 
+from pairgen.errors import ConfigError
 from pairgen.sources.images import PlannedImage
-from pairgen.types import Plan, ShardTask
+from pairgen.types import Plan, Receipt, ShardTask, sample_key
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,27 @@ def crop_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[st
         "image_row": row,
         "crop_number": index - image.first_slot,
     }
+
+
+def index_of_key(key: str, plan: Plan) -> int:
+    """Return the slot that a user names; leading zeros may be left out.
+
+    Raises:
+        ConfigError: The plan has no such slot.
+    """
+    if not key.isdecimal() or int(key) >= plan.num_samples:
+        raise ConfigError(f"KEY must be a number from 0 to {plan.num_samples - 1}, got {key!r}.")
+    return int(key)
+
+
+def check_made(receipt: Receipt, index: int) -> None:
+    """Raise ConfigError, which says why, when a slot of a shard has no sample."""
+    for slot in receipt.failed:
+        if slot.index == index:
+            told = "left out" if slot.skipped else "not made"
+            raise ConfigError(f"Sample {sample_key(index)} was {told}: {slot.reason}.")
+    if not receipt.start <= index < receipt.stop:
+        raise ConfigError(
+            f"Sample {sample_key(index)} was not made yet: shard {receipt.shard_index:05d} has "
+            f"slots {receipt.start} to {receipt.stop}."
+        )

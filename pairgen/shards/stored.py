@@ -15,6 +15,7 @@ from pairgen.shards.index import index_columns, read_columns
 from pairgen.shards.manifest import read_receipt
 from pairgen.shards.overlay import Layer
 from pairgen.shards.reader import read_samples
+from pairgen.shards.slots import check_made
 from pairgen.shards.store import Store
 from pairgen.shards.summary import BLOCK as NUM_AT_ONCE
 from pairgen.shards.summary import READING_THREADS
@@ -81,12 +82,11 @@ def find_sample(store: Store, plan: Plan, index: int) -> tuple[Stored, Receipt]:
     """
     key, shard_index = sample_key(index), index // plan.samples_per_shard
     receipt = read_receipt(store, shard_index)
-    if receipt is None or not receipt.start <= index < receipt.stop:
-        raise ConfigError(f"Sample {key} of {store.url} was not made yet.")
-    for slot in receipt.failed:
-        if slot.index == index:
-            told = "left out" if slot.skipped else "not made"
-            raise ConfigError(f"Sample {key} was {told}: {slot.reason}.")
+    if receipt is None:
+        raise ConfigError(
+            f"Sample {key} of {store.url} was not made yet: its shard has no receipt."
+        )
+    check_made(receipt, index)
     layer = Layer(store, plan, {shard_index: receipt})
     row = _columns(layer, shard_index, ["key"]).column("key").index(key).as_py()
     if row < 0:
