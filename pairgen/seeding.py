@@ -32,6 +32,8 @@ class Stream(IntEnum):
     TRAINING = 6
     # Of figures: `index` is the split.
     EVALUATION = 7
+    # Of a dataset: `index` is 0, one draw orders all its prompts.
+    PROMPT_ORDER = 8
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

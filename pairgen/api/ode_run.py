@@ -1,5 +1,6 @@
 """`pairgen ode`: options to plan, plan to shards."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,38 @@ from pairgen.api.dataset_run import (
     spooled_input,
 )
 from pairgen.errors import ConfigError
-from pairgen.generate.conditioning import refuse_prompts, teacher_options
+from pairgen.generate.conditioning import Refuse, refuse_prompts, teacher_options
 from pairgen.generate.ode_config import OdeConfig, make_ode_config
-from pairgen.generate.plan import make_ode_plan, prompt_source
+from pairgen.generate.plan import make_ode_plan, prompt_counts, prompt_source
+from pairgen.generate.progress import Progress
 from pairgen.generate.run import check_executor
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.shards import layout
 from pairgen.shards.manifest import has_plan, read_plan, write_plan
 from pairgen.shards.store import Store, open_store
-from pairgen.sources.prompts import collect_prompts, encode_rejected, read_prompts
+from pairgen.sources.prompt_values import (
+    STANDARD_INPUT,
+    PromptReader,
+    describe_values,
+    find_prompts,
+)
+from pairgen.sources.prompts import PromptSummary, collect_prompts, encode_rejected
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
 
 def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `ode` says, tell what it starts from, and how it ended."""
+    store, plan, config = plan_ode(given, say)
+    return make_dataset(store, plan, config)
+
+
+def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, OdeConfig]:
+    """Read the prompts and write the plan, or find that the folder's plan continues.
+
+    Returns:
+        The folder, the plan that stands in it, and the options with what was not given filled in.
+    """
     config, model, store, old = _resolve(given)
     check_folder(store)
     check_executor(config)
@@ -37,6 +55,7 @@ def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
         "teachers", model.teacher, "describe", **teacher_options(config, model)
     )
     if old is not None and not config.prompts:
+        _check_choice(given, config, old)
         plan = make_ode_plan(config, model, description, dict(old.source))
         check_same_plan(store, old, plan, say)
         if not store.exists(layout.PROMPTS):
@@ -47,7 +66,18 @@ def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
         write_plan(store, plan)
     else:
         plan = _read_prompts_and_write_plan(config, model, description, store, old, say)
-    return make_dataset(store, plan, config)
+    return store, plan, config
+
+
+def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> None:
+    """Refuse another choice among prompts that are chosen already."""
+    for name in ("dedupe", "shuffle", "limit"):
+        asked, there = getattr(config, name), old.source.get(name, getattr(OdeConfig, name))
+        if name in given and asked != there:
+            raise ConfigError(
+                f"{name} must be {there} as for the prompts of the folder, or left out, got "
+                f"{asked}: to choose others give --prompts and another --out."
+            )
 
 
 def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
@@ -84,28 +114,58 @@ def _read_prompts_and_write_plan(
     say: Say,
 ) -> Plan:
     """Read the prompts, make the plan, and write both once everything is known to be right."""
-    path = Path(config.prompts).expanduser() if config.prompts else packaged_prompts(model)
-    if config.prompts:
-        say(f"Prompts: {path}")
+    values = config.prompts
+    if values:
+        say(f"Prompts: {', '.join(map(_as_told, values))}")
     else:
-        say(f"No prompts given: using the packaged set {path}")
+        values = (str(packaged_prompts(model)),)
+        say(f"No prompts given: using the packaged set {values[0]}")
     # A plan for one prompt finds whatever is wrong with the other options before any reading.
     make_ode_plan(config, model, description, {"sha256": "", "num_inputs": 1})
-    entries = read_prompts(path, config.column)
+    reader = PromptReader(find_prompts(values, config.column))
     refuse = refuse_prompts(config, model, description)
-    with spooled_input(store, "prompts.arrow") as spooled:
-        summary = collect_prompts(entries, spooled, refuse)
-        plan = make_ode_plan(config, model, description, prompt_source(path.name, summary))
+    with (
+        spooled_input(store, "prompts.arrow") as spooled,
+        spooled_input(store, "rejected.jsonl") as rejected,
+    ):
+        summary = _spool_prompts(reader, config, refuse, spooled, rejected)
+        source = prompt_source(describe_values(values), summary, config.choice)
+        plan = make_ode_plan(config, model, description, source)
         if old is not None:
             check_same_plan(store, old, plan, say)
         num_pairs = plan.num_samples // len(config.cfg)
         reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with other noise"
         say(
             f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
-            f"{summary.num_blank:,} blank lines skipped, {len(summary.rejected):,} refused."
+            f"{prompt_counts(summary)}"
         )
         store.put_file(spooled, layout.PROMPTS)
-    if summary.rejected:
-        store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
+        if summary.num_rejected:
+            store.put_file(rejected, layout.REJECTED)
+        else:
+            store.drop(rejected)
+            store.remove(layout.REJECTED)
     write_plan(store, plan)
     return plan
+
+
+def _spool_prompts(
+    reader: PromptReader, config: OdeConfig, refuse: Refuse | None, spooled: Path, rejected: Path
+) -> PromptSummary:
+    """Write the prompts, and as JSON lines what is refused."""
+    progress = Progress(0, 0, unit="entries")
+    with open(rejected, "wb") as file:
+
+        def reject(number: int, reason: str, prompt: str) -> None:
+            name, entry = reader.place(number)
+            told = {"file": name, "entry": entry, "reason": reason, "prompt": prompt}
+            file.write(encode_rejected([told]))
+
+        try:
+            return collect_prompts(reader, spooled, refuse, config.choice, reject, progress.reached)
+        finally:
+            progress.close()
+
+
+def _as_told(value: str) -> str:
+    return "standard input" if value == STANDARD_INPUT else os.path.expanduser(value)
