@@ -80,7 +80,7 @@ def choose(
         counts.num_left_out += len(batch) - len(chosen)
         num_chosen += len(chosen)
         yield chosen
-        if num_chosen == choice.limit:
+        if choice.limit and num_chosen == choice.limit:
             return
 
 

@@ -73,7 +73,7 @@ def collect_prompts(
         summary.first_reason = summary.first_reason or reason
         on_rejected(number, reason, prompt)
 
-    accepted = _accepted(entries, summary, refuse or _refuse_none, reject, on_read)
+    accepted = _accepted(entries, summary, refuse, reject, on_read)
     chosen = choose(accepted, choice or Choice(), target.parent, summary)
     digest = hashlib.sha256()
     schema = pa.schema([("prompt", pa.large_string())])
@@ -130,7 +130,7 @@ def encode_rejected(rejected: Iterable[Mapping[str, Any]]) -> bytes:
 def _accepted(
     entries: Iterable[Found],
     summary: PromptSummary,
-    refuse: Refuse,
+    refuse: Refuse | None,
     reject: Callable[[int, str, str], None],
     on_read: Callable[[int], object],
 ) -> Iterator[list[bytes]]:
@@ -173,9 +173,11 @@ def _encoded(text: str) -> tuple[bytes, str]:
 
 def _without_refused(
     batch: Sequence[tuple[int, str, bytes]],
-    refuse: Refuse,
+    refuse: Refuse | None,
     reject: Callable[[int, str, str], None],
 ) -> list[bytes]:
+    if refuse is None:
+        return [raw for _, _, raw in batch]
     kept = []
     reasons = refuse([text for _, text, _ in batch])
     for (number, text, raw), reason in zip(batch, reasons, strict=True):
@@ -184,10 +186,6 @@ def _without_refused(
         else:
             reject(number, reason, text)
     return kept
-
-
-def _refuse_none(prompts: Sequence[str]) -> list[str | None]:
-    return [None] * len(prompts)
 
 
 def _update(digest: "hashlib._Hash", prompts: Iterable[bytes]) -> None:

@@ -32,17 +32,24 @@ def read_samples(
             # tarfile keeps every member it has seen.
             tar.members = []  # type: ignore[attr-defined]
             key, extension = split_member(member.name)
-            if not member.isfile() or key.rpartition("/")[2] == "":
+            if not member.isfile() or member.issparse() or key.rpartition("/")[2] == "":
                 continue
             if key != last and members:
                 yield members
                 members = {}
             last = key
-            content = tar.extractfile(member) if is_wanted(extension) else None
-            members[extension] = content.read() if content else None
+            members[extension] = _content(file, member) if is_wanted(extension) else None
         if members:
             yield members
         _check_end(file, tar.offset)
+
+
+def _content(file: BinaryIO, member: tarfile.TarInfo) -> bytes:
+    file.seek(member.offset_data)
+    content = file.read(member.size)
+    if len(content) < member.size:
+        raise tarfile.ReadError(f"it is cut short in {member.name}")
+    return content
 
 
 def _check_end(file: BinaryIO, offset: int) -> None:

@@ -85,3 +85,12 @@ def test_a_batch_is_full_by_bytes_too(tmp_path, monkeypatch, options) -> None:
     assert sorted(found) == sorted(prompts)
     chunks = open_prompts(tmp_path / "prompts.arrow").chunks
     assert len(chunks) == 5 and max(map(len, chunks)) == 4
+
+
+def test_a_batch_of_refused_prompts_is_not_the_end(tmp_path: Path) -> None:
+    def refuse(prompts):
+        return ["long" if len(prompt) > 1 else None for prompt in prompts]
+
+    prompts = ["too long"] * (2 * BATCH_ROWS) + ["a"]
+    summary = collect_prompts(iter(prompts), tmp_path / "p.arrow", refuse)
+    assert (summary.num_accepted, summary.num_rejected) == (1, 2 * BATCH_ROWS)
