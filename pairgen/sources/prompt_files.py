@@ -55,8 +55,10 @@ TEXT_MEMBERS = ("txt", "caption", "text", "prompt")
 STREAMS = (".txt", ".jsonl", ".csv", ".tsv", ".tar")
 TABLES = (".parquet", ".arrow")
 FORMATS = (*STREAMS, *(f"{suffix}.gz" for suffix in STREAMS), ".parquet")
-BATCH_ROWS = 10_000
+# Rows of a table that are decoded at once.
+TABLE_ROWS = 1_000
 MAX_LINE = 2**24
+MAX_HELD = 200
 TEXT_TYPES = ("string", "large_string", "string_view", "binary", "large_binary", "null")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -148,15 +150,15 @@ def _opened(path: Path) -> BinaryIO:
 
 def _lines(file: BinaryIO) -> Iterator[bytes | ValueError]:
     """Yield the lines with their ends; of one that is too long no more is held than may be."""
-    line = file.readline(MAX_LINE + 1).removeprefix(BYTE_ORDER_MARK)
-    while line:
+    mark = BYTE_ORDER_MARK
+    while line := file.readline(MAX_LINE + 1):
         if len(line) <= MAX_LINE:
-            yield line
+            yield line.removeprefix(mark)
         else:
             while line and not line.endswith(b"\n"):
                 line = file.readline(MAX_LINE)
             yield ValueError(f"a line longer than {MAX_LINE:,} bytes")
-        line = file.readline(MAX_LINE + 1)
+        mark = b""
 
 
 def _read_txt(file: BinaryIO, column: str, path: Path) -> Iterator[Found]:
@@ -240,6 +242,7 @@ def _read_tar(file: BinaryIO, column: str, path: Path) -> Iterator[Found]:
             yield value
         else:
             held = f"members {', '.join(members)}; keys of json {', '.join(facts) or 'none'}"
+            held = held[:MAX_HELD]
             if column and not number and column not in facts:
                 raise ConfigError(f"{path} has no {column!r}; its first sample has the {held}.")
             yield ValueError(f"no {' or '.join(names)}; {held}")
@@ -252,7 +255,7 @@ def _read_table(path: Path, kind: str, column: str) -> Iterator[Found]:
     dictionary = pa.types.is_dictionary(held)
     if str(held.value_type if dictionary else held) not in TEXT_TYPES:
         raise ConfigError(f"The column {name!r} of {path} holds {held}, not text.")
-    for batch in table_batches(path, kind, [name], BATCH_ROWS):
+    for batch in table_batches(path, kind, [name], TABLE_ROWS):
         cells = batch.column(0)
         # As bytes: the writer of the file may have put anything there.
         raws = (cells.dictionary_decode() if dictionary else cells).cast(pa.large_binary())

@@ -124,7 +124,9 @@ def prompts_sha256(prompts: pa.ChunkedArray) -> str:
 
 def encode_rejected(rejected: Iterable[Mapping[str, Any]]) -> bytes:
     """Return the refused entries as JSON lines."""
-    return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in rejected).encode()
+    lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in rejected)
+    # A name of a file that is not UTF-8 holds lone surrogates; JSON has the same escape for them.
+    return lines.encode("utf-8", "backslashreplace")
 
 
 def _accepted(

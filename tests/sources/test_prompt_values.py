@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.sources.prompt_files import Found
+from pairgen.sources.prompt_files import MAX_LINE, Found
 from pairgen.sources.prompt_values import PromptReader, describe_values, find_prompts
 
 
@@ -100,6 +100,14 @@ def test_a_tar_gives_its_captions_in_its_own_order(tmp_path: Path) -> None:
             "not valid UTF-8 at byte 3",
             missing.format("json"),
         ]
+
+
+def test_a_first_line_that_is_too_long_is_one_entry_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "p.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + b"x" * (MAX_LINE - 2) + b"tail\nnext\n")
+    found = read(path)
+    assert reasons(found) == ["a line longer than 16,777,216 bytes"]
+    assert stripped(found) == ["next"]
 
 
 def test_a_column_of_a_tar_is_a_member_or_a_key_of_json(tmp_path: Path) -> None:

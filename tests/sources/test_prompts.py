@@ -286,6 +286,7 @@ def test_rejected_entries_become_json_lines() -> None:
     assert json.loads(data) == {"entry": 2, "reason": "too long", "prompt": "żółw\n"}
     assert data.count(b"\n") == 1
     assert encode_rejected([]) == b""
+    assert json.loads(encode_rejected([{"file": "caf\udce9"}])) == {"file": "caf\udce9"}
 
 
 def test_more_prompts_than_a_batch_keep_their_order(tmp_path: Path) -> None:
