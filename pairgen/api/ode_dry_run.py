@@ -5,7 +5,7 @@ from typing import Any
 
 from pairgen.api.dataset_run import Say, log
 from pairgen.api.dry_run import DryRun, dry_run
-from pairgen.api.ode_inputs import continued_plan, find_prompts, read_plan_prompts, resolve_ode
+from pairgen.api.ode_inputs import continued_plan, open_prompts, read_plan_prompts, resolve_ode
 from pairgen.shards import layout
 from pairgen.shards.store import LocalStore
 from pairgen.types import Plan
@@ -35,7 +35,9 @@ def run_ode_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log)
             plan = continued_plan(request, say)
             request.store.fetch(layout.PROMPTS, prompts)
             return plan
-        plan, _ = read_plan_prompts(request, find_prompts(request, say), prompts, say)
+        plan, _ = read_plan_prompts(
+            request, open_prompts(request, say), prompts, trial.root / "rejected.jsonl", say
+        )
         return plan
 
     def run_length(plan: Plan) -> int:

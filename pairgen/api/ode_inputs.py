@@ -1,6 +1,7 @@
 """What `pairgen ode` starts from: options, teacher, prompts, and the plan that they give."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,20 @@ from pairgen.api.dataset_run import Say, check_folder, check_same_plan
 from pairgen.errors import ConfigError
 from pairgen.generate.conditioning import Refuse, refuse_prompts, teacher_options
 from pairgen.generate.ode_config import OdeConfig, make_ode_config
-from pairgen.generate.plan import make_ode_plan, prompt_source
+from pairgen.generate.plan import make_ode_plan, prompt_counts, prompt_source
+from pairgen.generate.progress import Progress
 from pairgen.generate.run import check_executor
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.shards import layout
 from pairgen.shards.manifest import has_plan, read_plan
 from pairgen.shards.store import Store, open_store
-from pairgen.sources.prompts import Found, PromptSummary, collect_prompts, read_prompts
+from pairgen.sources.prompt_values import (
+    STANDARD_INPUT,
+    PromptReader,
+    describe_values,
+    find_prompts,
+)
+from pairgen.sources.prompts import PromptSummary, collect_prompts, encode_rejected
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
@@ -46,17 +54,17 @@ class OdeRequest:
 
 
 @dataclass(frozen=True)
-class PromptFile:
+class Prompts:
     """Prompts that are about to be read.
 
     Attributes:
-        name: Of the file.
-        entries: What stands in it.
+        name: Of what was given, for the plan.
+        reader: Of their sources.
         refuse: Tells which prompts are refused; None where none is.
     """
 
     name: str
-    entries: Iterator[Found]
+    reader: PromptReader
     refuse: Refuse | None
 
 
@@ -70,10 +78,23 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
     config, model, store, old = _resolve(given)
     check_folder(store)
     check_executor(config)
+    if old is not None and not config.prompts:
+        _check_choice(given, config, old)
     description: Description = plugins.call(
         "teachers", model.teacher, "describe", **teacher_options(config, model)
     )
     return OdeRequest(config=config, model=model, description=description, store=store, old=old)
+
+
+def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> None:
+    """Refuse another choice among prompts that are chosen already."""
+    for name in ("dedupe", "shuffle", "limit"):
+        asked, there = getattr(config, name), old.source.get(name, getattr(OdeConfig, name))
+        if name in given and asked != there:
+            raise ConfigError(
+                f"{name} must be {there} as for the prompts of the folder, or left out, got "
+                f"{asked}: to choose others give --prompts and another --out."
+            )
 
 
 def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
@@ -120,36 +141,37 @@ def continued_plan(request: OdeRequest, say: Say) -> Plan:
     return plan
 
 
-def find_prompts(request: OdeRequest, say: Say) -> PromptFile:
+def open_prompts(request: OdeRequest, say: Say) -> Prompts:
     """Return the prompts that the options name, and tell which these are.
 
     Raises:
-        ConfigError: There is no such file or column, or an option is wrong.
+        ConfigError: There is no such source or column, or an option is wrong.
     """
     config, model, description = request.config, request.model, request.description
-    path = Path(config.prompts).expanduser() if config.prompts else packaged_prompts(model)
-    if config.prompts:
-        say(f"Prompts: {path}")
+    values = config.prompts
+    if values:
+        say(f"Prompts: {', '.join(map(_as_told, values))}")
     else:
-        say(f"No prompts given: using the packaged set {path}")
+        values = (str(packaged_prompts(model)),)
+        say(f"No prompts given: using the packaged set {values[0]}")
     # A plan for one prompt finds whatever is wrong with the other options before any reading.
     make_ode_plan(config, model, description, {"sha256": "", "num_inputs": 1})
-    entries = read_prompts(path, config.column)
-    return PromptFile(path.name, entries, refuse_prompts(config, model, description))
+    reader = PromptReader(find_prompts(values, config.column))
+    return Prompts(describe_values(values), reader, refuse_prompts(config, model, description))
 
 
 def read_plan_prompts(
-    request: OdeRequest, prompts: PromptFile, target: Path, say: Say
+    request: OdeRequest, prompts: Prompts, target: Path, rejected: Path, say: Say
 ) -> tuple[Plan, PromptSummary]:
-    """Read the prompts, write the accepted ones to `target`, and make the plan.
+    """Read the prompts, write them to `target` and the refused to `rejected`, and make the plan.
 
     Raises:
         PlanMismatchError: The folder holds another dataset.
         ConfigError: No prompt can be used.
     """
     config, store, old = request.config, request.store, request.old
-    summary = collect_prompts(prompts.entries, target, prompts.refuse)
-    source = prompt_source(prompts.name, summary)
+    summary = _collect(prompts, config, target, rejected)
+    source = prompt_source(prompts.name, summary, config.choice)
     plan = make_ode_plan(config, request.model, request.description, source)
     if old is not None:
         check_same_plan(store, old, plan, say)
@@ -157,6 +179,27 @@ def read_plan_prompts(
     reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with other noise"
     say(
         f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
-        f"{summary.num_blank:,} blank lines skipped, {len(summary.rejected):,} refused."
+        f"{prompt_counts(summary)}"
     )
     return plan, summary
+
+
+def _collect(prompts: Prompts, config: OdeConfig, target: Path, rejected: Path) -> PromptSummary:
+    progress = Progress(0, 0, unit="entries")
+    with open(rejected, "wb") as file:
+
+        def reject(number: int, reason: str, prompt: str) -> None:
+            name, entry = prompts.reader.place(number)
+            told = {"file": name, "entry": entry, "reason": reason, "prompt": prompt}
+            file.write(encode_rejected([told]))
+
+        try:
+            return collect_prompts(
+                prompts.reader, target, prompts.refuse, config.choice, reject, progress.reached
+            )
+        finally:
+            progress.close()
+
+
+def _as_told(value: str) -> str:
+    return "standard input" if value == STANDARD_INPUT else os.path.expanduser(value)

@@ -14,7 +14,7 @@ from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
 from pairgen.errors import ConfigError
 from pairgen.generate.conditioning import refuse_prompts, teacher_options
-from pairgen.generate.plan import make_ode_plan, prompt_source
+from pairgen.generate.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.generate.progress import Progress
 from pairgen.generate.sample import collect_batches, make_pictures, run_facts
 from pairgen.generate.sample_config import SampleConfig, make_sample_config
@@ -28,12 +28,15 @@ from pairgen.report.samples import (
     write_samples,
 )
 from pairgen.shards.slots import slot_at
-from pairgen.sources.prompts import collect_prompts, open_prompts, read_prompt_values
+from pairgen.sources.prompt_values import PromptReader, find_prompts
+from pairgen.sources.prompts import collect_prompts, open_prompts
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
 # Refused prompts that are named; a dataset would list them all.
 MAX_REASONS = 5
+# A source may be a prompt, of any length.
+MAX_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -100,20 +103,28 @@ def _plan_pictures(
         "teachers", model.teacher, "describe", **teacher_options(dataset, model)
     )
     refuse = refuse_prompts(dataset, model, description)
+    reader = PromptReader(find_prompts(values, config.column, texts=True))
+    refused: list[str] = []
+
+    def reject(number: int, reason: str, _prompt: str) -> None:
+        if len(refused) < MAX_REASONS:
+            name, entry = reader.place(number)
+            refused.append(f"entry {entry} of {name[:MAX_NAME]!r}, {reason}")
+
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         collected = Path(folder) / "prompts.arrow"
-        summary = collect_prompts(read_prompt_values(values, config.column), collected, refuse)
+        summary = collect_prompts(reader, collected, refuse, config.choice, reject)
+        options = config.ode_config(summary.num_accepted)
+        check_num_pictures(target, options.num_samples)
         prompts = open_prompts(collected).to_pylist()
-    options = config.ode_config(len(prompts))
-    check_num_pictures(target, options.num_samples)
-    plan = make_ode_plan(options, model, description, prompt_source("", summary))
+    plan = make_ode_plan(options, model, description, prompt_source("", summary, config.choice))
     say(
         f"{plan.num_samples:,} pictures: prompts {len(prompts):,} x noises "
         f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
-        f"{summary.num_blank:,} blank lines skipped, {len(summary.rejected):,} refused."
+        f"{prompt_counts(summary)}"
     )
-    for entry in summary.rejected[:MAX_REASONS]:
-        say(f"Refused: entry {entry['entry']}, {entry['reason']}.")
+    for reason in refused:
+        say(f"Refused: {reason}.")
     return prompts, plan
 
 

@@ -12,6 +12,7 @@ from pairgen.cli.options import (
     executor_options,
     given,
     pin_threads,
+    prompt_options,
     sampler_options,
 )
 from pairgen.cli.result import print_result
@@ -25,12 +26,14 @@ from pairgen.config import merge_config
     metavar="SCALE[,SCALE...]",
     help="Guidance scales; each pair is sampled at every one. [7.5]",
 )
-@click.option("--prompts", metavar="FILE", help="txt, jsonl, csv or parquet, UTF-8.")
 @click.option(
-    "--column",
-    metavar="NAME",
-    help="Column of the prompts. [prompt, text, caption or txt, or the only one]",
+    "--prompts",
+    multiple=True,
+    metavar="FILE|GLOB|DIR|-",
+    help="txt, jsonl, csv, tsv (.gz too), parquet, WebDataset tars, a pairgen set, a saved hub "
+    "dataset; - reads lines from standard input; repeatable.",
 )
+@prompt_options
 @click.option(
     "--num-samples",
     type=int,
@@ -88,6 +91,7 @@ def ode(
         pairgen ode --model sd15 --cfg 8 --trajectory 999,749,499,249 --executor ray
         pairgen ode --model sd15 --cfg 8 --num-workers 8 --dry-run --preemptions 5%
     """  # noqa: D301
+    options["prompts"] = options["prompts"] or None
     merged = merge_config("ode", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.api import run_ode, run_ode_dry

@@ -124,6 +124,40 @@ def sampler_options(command: Command) -> Command:
     return command
 
 
+def prompt_options(command: Command) -> Command:
+    """Add what chooses among the prompts of files."""
+    for decorate in reversed(
+        (
+            click.option(
+                "--column",
+                metavar="NAME",
+                help="Column of the prompts; of tars a member or a key of json. [prompt, text, "
+                "caption or txt, or the only one]",
+            ),
+            click.option(
+                "--dedupe",
+                is_flag=True,
+                default=None,
+                help="Keep only the first of equal prompts.",
+            ),
+            click.option(
+                "--shuffle",
+                is_flag=True,
+                default=None,
+                help="Put the prompts in an order that --seed draws.",
+            ),
+            click.option(
+                "--limit",
+                type=int,
+                metavar="N",
+                help="Keep N prompts at most, after the two above. [all]",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
 def executor_options(command: Command) -> Command:
     """Add what says where shards are made."""
     gpus = click.option(

@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from pairgen.cli.options import config_options, given, pin_threads, sampler_options
+from pairgen.cli.options import (
+    config_options,
+    given,
+    pin_threads,
+    prompt_options,
+    sampler_options,
+)
 from pairgen.config import merge_config
 
 
@@ -14,14 +20,10 @@ from pairgen.config import merge_config
 @click.option(
     "--prompts",
     multiple=True,
-    metavar="FILE|TEXT",
-    help="txt, jsonl, csv or parquet file, or a prompt itself; repeatable.",
+    metavar="FILE|GLOB|DIR/|-|TEXT",
+    help="A prompt itself, or what `pairgen ode` takes; repeatable.",
 )
-@click.option(
-    "--column",
-    metavar="NAME",
-    help="Column of the prompts. [prompt, text, caption or txt, or the only one]",
-)
+@prompt_options
 @click.option(
     "--out",
     metavar="FILE.png|DIR/",

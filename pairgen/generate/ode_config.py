@@ -8,6 +8,7 @@ from pairgen import config
 from pairgen.model_config import DTYPES
 from pairgen.sampling.grid import ENDS, check_spacing
 from pairgen.sampling.solvers import SOLVERS
+from pairgen.sources.prompt_choice import Choice
 
 NOISE_MODES = ("stored", "seed")
 LONG_PROMPTS = ("truncate", "reject")
@@ -19,6 +20,9 @@ RUN_OPTIONS = (
     "out",
     "prompts",
     "column",
+    "dedupe",
+    "shuffle",
+    "limit",
     "max_rejected",
     "executor",
     "num_workers",
@@ -36,8 +40,12 @@ class OdeConfig:
         revision: Branch, tag or commit of a hub id; empty for its default branch.
         cfg: Guidance scales, one or several: each pair is sampled at every one of them.
         negative_prompt: What guidance leads away from.
-        prompts: txt, jsonl, csv or parquet file; empty for the packaged set.
+        prompts: Files, globs, folders, or `-` for standard input, in order; empty for the packaged
+            set. What they may be: `pairgen.sources.prompt_files`.
         column: Column of the prompts; empty for the usual one.
+        dedupe: Whether of equal prompts only the first is kept.
+        shuffle: Whether the prompts are put in an order that the seed draws.
+        limit: How many prompts are kept at most, after the two above; 0 for all.
         num_samples: Samples in the set; 0 for one for each prompt and guidance scale.
         out: Folder or URL of the dataset; empty for `data/ode-{model}`.
         steps: Transitions of the solver.
@@ -65,8 +73,11 @@ class OdeConfig:
     revision: str = ""
     cfg: tuple[float, ...] = (7.5,)
     negative_prompt: str = ""
-    prompts: str = ""
+    prompts: tuple[str, ...] = ()
     column: str = ""
+    dedupe: bool = False
+    shuffle: bool = False
+    limit: int = 0
     num_samples: int = 0
     out: str = ""
     steps: int = 50
@@ -88,6 +99,11 @@ class OdeConfig:
     num_workers: int = 0
     gpus_per_worker: float = 1.0
     address: str = ""
+
+    @property
+    def choice(self) -> Choice:
+        """Which prompts are taken."""
+        return Choice(self.dedupe, self.shuffle, self.limit, self.seed)
 
     def remembered(self) -> dict[str, Any]:
         """Return what a resumed folder remembers, as plain data."""
@@ -119,6 +135,14 @@ def check_option(name: str, value: Any) -> Any:
             return scales
         case "trajectory":
             return tuple(sorted(config.numbers(name, value, 0.0, 1e6), reverse=True))
+        case "prompts":
+            values = value if isinstance(value, list | tuple) else [value]
+            if "" in values:
+                # As a script's unset variable gives it: not a wish for the default.
+                raise config.ConfigError(f"{name} must not be empty: leave it out for the default.")
+            return tuple(config.text(name, entry) for entry in values)
+        case "limit":
+            return config.integer(name, value, 0, 10**9)
         case "num_samples":
             # Keys have nine digits.
             return config.integer(name, value, 0, 10**9)
@@ -149,7 +173,7 @@ def check_option(name: str, value: Any) -> Any:
             return config.choice(name, value, EXECUTORS)
         case "dtype":
             return value if value == "" else config.choice(name, value, DTYPES)
-        case "store_embeddings" | "compile":
+        case "store_embeddings" | "compile" | "dedupe" | "shuffle":
             return config.boolean(name, value)
         case _:
             return config.text(name, value)

@@ -8,6 +8,7 @@ from pairgen.generate.ode_config import OdeConfig
 from pairgen.model_config import ModelConfig, defaults_for
 from pairgen.sampling.grid import make_grid
 from pairgen.seeding import NOISE_GENERATOR
+from pairgen.sources.prompt_choice import Choice
 from pairgen.sources.prompts import PromptSummary
 from pairgen.teachers.base import Description
 from pairgen.types import INPUT_NAMES, Plan
@@ -123,15 +124,30 @@ def make_ode_plan(
     )
 
 
-def prompt_source(name: str, summary: PromptSummary) -> dict[str, Any]:
+def prompt_source(name: str, summary: PromptSummary, choice: Choice) -> dict[str, Any]:
     """Return a plan's `source` for prompts that were just read."""
     return {
         "name": name,
         "sha256": summary.sha256,
         "num_inputs": summary.num_accepted,
         "num_blank": summary.num_blank,
-        "num_rejected": len(summary.rejected),
+        "num_rejected": summary.num_rejected,
+        "num_duplicates": summary.num_duplicates,
+        "num_left_out": summary.num_left_out,
+        "dedupe": choice.dedupe,
+        "shuffle": choice.shuffle,
+        "limit": choice.limit,
     }
+
+
+def prompt_counts(summary: PromptSummary) -> str:
+    """Tell what became of the entries that are not in the dataset."""
+    return (
+        f"{summary.num_blank:,} blank lines skipped, {summary.num_rejected:,} refused"
+        + f", {summary.num_duplicates:,} duplicates" * bool(summary.num_duplicates)
+        + f", {summary.num_left_out:,} beyond the limit" * bool(summary.num_left_out)
+        + "."
+    )
 
 
 def check_continues(old: Plan, new: Plan) -> None:

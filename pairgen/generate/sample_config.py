@@ -10,6 +10,7 @@ from typing import Any
 
 from pairgen import config
 from pairgen.generate.ode_config import OdeConfig, check_option
+from pairgen.sources.prompt_choice import Choice
 
 # What decides a sample, or the way it is computed; the same names in both commands.
 SAMPLER_OPTIONS = (
@@ -37,8 +38,12 @@ class SampleConfig:
         revision: Branch, tag or commit of a hub id; empty for its default branch.
         cfg: Guidance scales, one or several: each noise is sampled at every one of them.
         negative_prompt: What guidance leads away from.
-        prompts: Prompt files, and prompts themselves, in order; empty for the packaged set.
+        prompts: Prompts themselves, and what `pairgen ode` takes, in order; empty for the packaged
+            set.
         column: Column of the prompts in the files; empty for the usual one.
+        dedupe: Whether of equal prompts only the first is kept.
+        shuffle: Whether the prompts are put in an order that the seed draws.
+        limit: How many prompts are kept at most, after the two above; 0 for all.
         num_per_prompt: Noises of each prompt.
         out: A `.png` file for the grid, or a folder (existing, or ending in `/`) for every picture.
         columns: Pictures in a row of the grid; 0 for rows of what belongs together.
@@ -59,6 +64,9 @@ class SampleConfig:
     negative_prompt: str = OdeConfig.negative_prompt
     prompts: tuple[str, ...] = ()
     column: str = OdeConfig.column
+    dedupe: bool = OdeConfig.dedupe
+    shuffle: bool = OdeConfig.shuffle
+    limit: int = OdeConfig.limit
     num_per_prompt: int = 1
     out: str = "samples.png"
     columns: int = 0
@@ -71,6 +79,11 @@ class SampleConfig:
     dtype: str = OdeConfig.dtype
     seed: int = OdeConfig.seed
     cpu_threads: int = OdeConfig.cpu_threads
+
+    @property
+    def choice(self) -> Choice:
+        """Which prompts are taken."""
+        return Choice(self.dedupe, self.shuffle, self.limit, self.seed)
 
     def ode_config(self, num_prompts: int) -> OdeConfig:
         """Return the options of the dataset whose samples these pictures are."""

@@ -22,8 +22,10 @@ METADATA_FILES = ("metadata.csv", "metadata.jsonl")
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
-def choose_column(columns: Sequence[str], column: str, path: Path) -> str:
-    """Return the column of the captions: `column`, else the first usual one, else nothing.
+def choose_column(
+    columns: Sequence[str], column: str, path: Path, usual: Sequence[str] = CAPTION_COLUMNS
+) -> str:
+    """Return the column of the texts: `column`, else the first usual one, else nothing.
 
     Raises:
         ConfigError: `column` is given and is not there.
@@ -33,7 +35,7 @@ def choose_column(columns: Sequence[str], column: str, path: Path) -> str:
             f"{path} has no column {column!r}{did_you_mean(column, columns)}; "
             f"it has {', '.join(columns)}."
         )
-    return column or next((name for name in CAPTION_COLUMNS if name in columns), "")
+    return column or next((name for name in usual if name in columns), "")
 
 
 def folder_captions(folder: Path, names: Sequence[str], column: str) -> dict[str, str]:

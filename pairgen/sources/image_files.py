@@ -4,9 +4,7 @@ Everything is listed in one order that depends on names alone. An image is addre
 a worker on another machine can read by itself: the file, and the place in it.
 """
 
-import glob
 import io
-import os
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,10 @@ from typing import BinaryIO
 
 from pairgen.errors import ConfigError
 from pairgen.sources.caption_tables import as_text, folder_captions
-from pairgen.sources.image_tables import saved_files, table_cell, table_images
+from pairgen.sources.image_tables import table_cell, table_images
+from pairgen.sources.paths import named_paths, visible_folders
+from pairgen.sources.tables import saved_files
+from pairgen.sources.tars import split_member
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -82,17 +83,8 @@ def find_images(values: Sequence[str], column: str = "") -> Iterator[ImageFile]:
         ConfigError: A value names nothing, or a container cannot be read.
     """
     for value in values:
-        path = Path(os.path.expanduser(value))
-        if path.exists():
+        for path in named_paths(value, "images"):
             yield from _in_path(path, column)
-        elif glob.has_magic(value):
-            matches = sorted(glob.glob(os.path.expanduser(value), recursive=True))
-            if not matches:
-                raise ConfigError(f"Nothing matches the images {value!r}.")
-            for match in matches:
-                yield from _in_path(Path(match), column)
-        else:
-            raise ConfigError(f"There are no images {value!r}: it is no file, folder or glob.")
 
 
 def without_repeats(files: Iterator[ImageFile]) -> Iterator[ImageFile]:
@@ -112,14 +104,11 @@ def _in_path(path: Path, column: str) -> Iterator[ImageFile]:
 
 
 def _in_folder(folder: Path, column: str) -> Iterator[ImageFile]:
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__meta__")
-        captions = folder_captions(Path(root), names, column)
-        saved = saved_files(Path(root), names)
-        for name in sorted(names):
-            path = Path(root) / name
-            if name.startswith("."):
-                continue
+    for root, names in visible_folders(folder):
+        captions = folder_captions(root, names, column)
+        saved = saved_files(root, names)
+        for name in names:
+            path = root / name
             if path.suffix.lower() in SUFFIXES:
                 yield _image(path, folder, captions.get(name))
             elif path.suffix.lower() in (".tar", ".parquet") or name in saved:
@@ -174,9 +163,8 @@ def _in_tar(path: Path, root: Path) -> Iterator[ImageFile]:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
                 if member.isfile():
-                    head, _, base = member.name.rpartition("/")
-                    key, _, extension = base.partition(".")
-                    found.setdefault(f"{head}/{key}" if head else key, {})[extension] = member
+                    key, extension = split_member(member.name)
+                    found.setdefault(key, {})[extension] = member
             for key, members in sorted(found.items()):
                 text = tar.extractfile(members["txt"]) if "txt" in members else None
                 caption = as_text(text.read()) if text else ""

@@ -3,8 +3,7 @@
 A cell holds an image's bytes, alone or wrapped as {bytes, path}.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,33 +14,9 @@ import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError
 from pairgen.sources.caption_tables import choose_column
+from pairgen.sources.tables import arrow_table, table_batches, table_schema
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
-# Written beside the Arrow files of a dataset that was saved to disk; it lists them.
-STATE_FILE = "state.json"
-
-
-def saved_files(folder: Path, names: Sequence[str]) -> list[str]:
-    """Return the names of a saved hub dataset's files in a folder; none where there is none.
-
-    Others of its Arrow files are caches, or are left from an earlier saving.
-
-    Raises:
-        ConfigError: The dataset's state cannot be read, or its rows are chosen by another file.
-    """
-    if STATE_FILE not in names:
-        return []
-    try:
-        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-        files = [str(each["filename"]) for each in state.get("_data_files", ())]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
-    if state.get("_indices_data_files"):
-        raise ConfigError(
-            f"The dataset {folder} keeps its choice of rows apart: save it again after "
-            "flatten_indices()."
-        )
-    return sorted(files)
 
 
 def table_images(path: Path, kind: str, column: str) -> tuple[str, Iterator[tuple[int, str]]]:
@@ -55,10 +30,7 @@ def table_images(path: Path, kind: str, column: str) -> tuple[str, Iterator[tupl
     Raises:
         ConfigError: It cannot be read, or lacks the column.
     """
-    try:
-        columns = list(_schema(path, kind).names)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, kind, error) from None
+    columns = list(table_schema(path, kind).names)
     image = next((name for name in IMAGE_COLUMNS if name in columns), "")
     if not image:
         raise ConfigError(f"{path} has none of the columns {', '.join(IMAGE_COLUMNS)}.")
@@ -72,7 +44,7 @@ def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
         OSError: There is no such row any more.
     """
     if kind == "arrow":
-        table = _arrow_table(container)
+        table = arrow_table(container)
         if row >= len(table):
             raise OSError(f"{container} has no such row any more")
         return _cell_bytes(table.column(column).slice(row, 1).to_pylist()[0])
@@ -85,28 +57,12 @@ def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
     raise OSError(f"{container} has no such row any more")
 
 
-def _schema(path: Path, kind: str) -> pa.Schema:
-    if kind == "parquet":
-        return pq.read_schema(path)
-    return _arrow_table(str(path.absolute())).schema
-
-
 def _rows(path: Path, kind: str, image: str, caption: str) -> Iterator[tuple[int, str]]:
-    try:
-        for batch in _batches(path, kind, [each for each in (image, caption) if each]):
-            sizes = _num_bytes(batch.column(image))
-            texts = batch.column(caption).to_pylist() if caption else [""] * len(batch)
-            for size, text in zip(sizes, texts, strict=True):
-                yield size, text if isinstance(text, str) else ""
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, kind, error) from None
-
-
-def _batches(path: Path, kind: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    if kind == "parquet":
-        yield from pq.ParquetFile(path).iter_batches(64, columns=columns)
-    else:
-        yield from _arrow_table(str(path.absolute())).select(columns).to_batches()
+    for batch in table_batches(path, kind, [each for each in (image, caption) if each], 64):
+        sizes = _num_bytes(batch.column(image))
+        texts = batch.column(caption).to_pylist() if caption else [""] * len(batch)
+        for size, text in zip(sizes, texts, strict=True):
+            yield size, text if isinstance(text, str) else ""
 
 
 def _num_bytes(cells: pa.Array) -> list[int]:
@@ -117,13 +73,6 @@ def _num_bytes(cells: pa.Array) -> list[int]:
         return [0] * len(cells)
     sizes: list[int] = pc.binary_length(cells).fill_null(0).to_pylist()
     return sizes
-
-
-@lru_cache(maxsize=2)
-def _arrow_table(container: str) -> pa.Table:
-    """Map an Arrow stream: the images are read when they are asked for."""
-    with pa.memory_map(container) as source:
-        return pa.ipc.open_stream(source).read_all()
 
 
 @lru_cache(maxsize=2)
@@ -139,8 +88,3 @@ def _cell_bytes(cell: Any) -> bytes:
     if isinstance(cell, Mapping):
         cell = cell.get("bytes")
     return cell if isinstance(cell, bytes) else b""
-
-
-def _unreadable(path: Path, kind: str, error: Exception) -> ConfigError:
-    name = "a Parquet file" if kind == "parquet" else "an Arrow stream"
-    return ConfigError(f"The file {path} is not {name}: {error}.")

@@ -1,142 +1,92 @@
-"""Where prompts come from: txt, jsonl, csv, parquet; read once into one Arrow file.
+"""The prompts of a dataset: read once from any source into one Arrow file.
 
 Workers map that file and read only their range, so ten million prompts cost no memory. What is
-refused is written down with its reason; later prompts keep their order.
+refused is told with its reason as soon as it is known; the other prompts keep their order.
 """
 
-import csv
 import hashlib
-import io
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+from pairgen.sources.prompt_choice import BATCH_BYTES, BATCH_ROWS, Choice, ChoiceCounts, choose
+from pairgen.sources.prompt_files import Found
 
-# Column names that are taken without asking, in this order.
-USUAL_COLUMNS = ("prompt", "text", "caption", "txt")
-FORMATS = (".txt", ".jsonl", ".csv", ".parquet")
-BATCH_ROWS = 10_000
+MAX_PROMPT = 2**20
 
-# What a reader yields: the prompt, or the reason why there is none.
-Found = str | ValueError
+Refuse = Callable[[Sequence[str]], Sequence[str | None]]
+OnRejected = Callable[[int, str, str], object]
 
 
 @dataclass
-class PromptSummary:
-    """What was read.
+class PromptSummary(ChoiceCounts):
+    """What was read. Accepted, blank, refused, duplicate and left out make up all entries.
 
     Attributes:
         sha256: Of the accepted prompts in order, hex. Independent of file format and Arrow version.
-        num_accepted: Prompts that can be used.
-        num_blank: Blank lines, skipped.
-        rejected: Refused entries: position in the source and reason.
+        num_accepted: Prompts that can be used, and were chosen.
+        num_read: Entries.
+        num_blank: Blank ones, skipped.
+        num_rejected: Refused ones.
+        first_reason: Of the first of them.
     """
 
     sha256: str = ""
     num_accepted: int = 0
+    num_read: int = 0
     num_blank: int = 0
-    rejected: list[dict[str, Any]] = field(default_factory=list)
-
-
-def read_prompts(path: Path, column: str = "") -> Iterator[Found]:
-    """Yield the entries of a prompt file in order.
-
-    txt: one prompt a line. jsonl: one string or object a line. csv: with a header row. parquet.
-    UTF-8; a byte order mark and CR before LF are taken off.
-
-    Args:
-        path: The file; its suffix says what it is.
-        column: Column or key to take; empty for the usual one (prompt, text, caption, txt), or
-            the only one.
-
-    Raises:
-        ConfigError: The file is missing, of another kind, or has no such column.
-    """
-    readers: dict[str, Callable[[Path, str], Iterator[Found]]] = {
-        ".txt": _read_txt,
-        ".jsonl": _read_jsonl,
-        ".csv": _read_csv,
-        ".parquet": _read_parquet,
-    }
-    if path.suffix.lower() not in readers:
-        raise ConfigError(f"Prompts must be a file {', '.join(FORMATS)}, got {str(path)!r}.")
-    if not path.is_file():
-        raise ConfigError(f"There is no prompt file {str(path)!r}.")
-    return readers[path.suffix.lower()](path, column)
-
-
-def read_prompt_values(values: Sequence[str], column: str = "") -> Iterator[Found]:
-    """Yield the entries of values that are prompt files, or prompts themselves, in order.
-
-    A value is a file if there is one of that name, or if it ends as prompt files do.
-
-    Args:
-        values: As typed.
-        column: Column of the files, see `read_prompts`.
-
-    Raises:
-        ConfigError: A file is missing or wrong, it is a folder, or a column is given for a prompt.
-    """
-    for value in values:
-        path = os.path.expanduser(value)
-        # Path.is_file would raise for a prompt that is longer than a file name may be.
-        # A word may be the name of a folder by chance; with a slash it is meant.
-        if "/" in value and os.path.isdir(path):
-            raise ConfigError(f"Prompts are files or texts, but {value!r} is a folder.")
-        if os.path.isfile(path) or value.lower().endswith(FORMATS):
-            yield from read_prompts(Path(path), column)
-        elif column:
-            raise ConfigError(
-                f"The prompt {value!r} is no file and has no columns, but column {column!r} was "
-                "given."
-            )
-        else:
-            yield _checked(value)
+    num_rejected: int = 0
+    first_reason: str = ""
 
 
 def collect_prompts(
-    entries: Iterator[Found],
+    entries: Iterable[Found],
     target: Path,
-    refuse: Callable[[Sequence[str]], Sequence[str | None]] | None = None,
+    refuse: Refuse | None = None,
+    choice: Choice | None = None,
+    on_rejected: OnRejected = lambda _number, _reason, _prompt: None,
+    on_read: Callable[[int], object] = lambda _: None,
 ) -> PromptSummary:
     """Write the accepted prompts to the Arrow file `target`, column `prompt`.
 
     Args:
-        entries: From `read_prompts`.
-        target: Where the Arrow IPC file is written.
+        entries: Prompts, or the reasons why there is none; such as a `PromptReader`.
+        target: Where the Arrow IPC file is written; a temporary file may lie beside it.
         refuse: Returns for each prompt a reason to refuse it, or None; called in batches.
+        choice: Which of the accepted prompts are taken, in which order.
+        on_rejected: Told of every refused entry: its number from 1 on, the reason, and the prompt
+            where it is text.
+        on_read: Told how many entries are read, after each full batch.
 
     Raises:
         ConfigError: No prompt was accepted.
     """
     summary = PromptSummary()
+
+    def reject(number: int, reason: str, prompt: str = "") -> None:
+        summary.num_rejected += 1
+        summary.first_reason = summary.first_reason or reason
+        on_rejected(number, reason, prompt)
+
+    accepted = _accepted(entries, summary, refuse, reject, on_read)
+    chosen = choose(accepted, choice or Choice(), target.parent, summary)
     digest = hashlib.sha256()
     schema = pa.schema([("prompt", pa.large_string())])
     with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for batch in _batched(entries, summary):
-            reasons = refuse([text for _, text in batch]) if refuse else [None] * len(batch)
-            accepted = []
-            for (position, text), reason in zip(batch, reasons, strict=True):
-                if reason is None:
-                    accepted.append(text)
-                else:
-                    summary.rejected.append({"entry": position, "reason": reason, "prompt": text})
-            _update(digest, accepted)
-            summary.num_accepted += len(accepted)
-            writer.write_table(pa.table({"prompt": accepted}, schema=schema))
+        for batch in chosen:
+            _update(digest, batch)
+            summary.num_accepted += len(batch)
+            writer.write_batch(pa.record_batch([pa.array(batch, pa.large_string())], schema=schema))
     if summary.num_accepted == 0:
-        why = f", the first because: {summary.rejected[0]['reason']}" if summary.rejected else ""
+        why = f", the first because: {summary.first_reason}" if summary.num_rejected else ""
         raise ConfigError(
-            f"The prompt source holds no usable prompt: {summary.num_blank} blank lines, "
-            f"{len(summary.rejected)} refused{why}."
+            f"The prompt source holds no usable prompt: {summary.num_blank:,} blank lines, "
+            f"{summary.num_rejected:,} refused{why}."
         )
     summary.sha256 = digest.hexdigest()
     return summary
@@ -167,119 +117,79 @@ def prompt_rows(prompts: pa.ChunkedArray, start: int, stop: int) -> dict[int, st
 def prompts_sha256(prompts: pa.ChunkedArray) -> str:
     """Return what `PromptSummary.sha256` was when these prompts were written."""
     digest = hashlib.sha256()
-    for first in range(0, len(prompts), BATCH_ROWS):
-        _update(digest, prompts.slice(first, BATCH_ROWS).to_pylist())
+    for chunk in prompts.iterchunks():
+        _update(digest, chunk.cast(pa.large_binary()).to_pylist())
     return digest.hexdigest()
 
 
-def encode_rejected(rejected: Sequence[dict[str, Any]]) -> bytes:
+def encode_rejected(rejected: Iterable[Mapping[str, Any]]) -> bytes:
     """Return the refused entries as JSON lines."""
-    return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in rejected).encode()
+    lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in rejected)
+    # A name of a file that is not UTF-8 holds lone surrogates; JSON has the same escape for them.
+    return lines.encode("utf-8", "backslashreplace")
 
 
-def _update(digest: "hashlib._Hash", texts: Sequence[str]) -> None:
-    for text in texts:
-        raw = text.encode("utf-8")
-        # The length in front keeps ("ab", "c") and ("a", "bc") apart.
-        digest.update(len(raw).to_bytes(8, "little") + raw)
-
-
-def _batched(entries: Iterator[Found], summary: PromptSummary) -> Iterator[list[tuple[int, str]]]:
-    """Yield (position, stripped text) in batches; count blanks and unreadable entries."""
-    batch = []
-    for position, entry in enumerate(entries, start=1):
+def _accepted(
+    entries: Iterable[Found],
+    summary: PromptSummary,
+    refuse: Refuse | None,
+    reject: Callable[[int, str, str], None],
+    on_read: Callable[[int], object],
+) -> Iterator[list[bytes]]:
+    """Yield the prompts that can be used, UTF-8, in batches; count and tell the others."""
+    batch: list[tuple[int, str, bytes]] = []
+    num_bytes = 0
+    for entry in entries:
+        summary.num_read += 1
         if isinstance(entry, ValueError):
-            summary.rejected.append({"entry": position, "reason": str(entry), "prompt": ""})
-        elif text := entry.strip():
-            batch.append((position, text))
-        else:
+            reject(summary.num_read, str(entry), "")
+            continue
+        text = entry.strip()
+        if not text:
             summary.num_blank += 1
-        if len(batch) == BATCH_ROWS:
-            yield batch
-            batch = []
+            continue
+        raw, reason = _encoded(text)
+        if reason:
+            reject(summary.num_read, reason, "")
+            continue
+        batch.append((summary.num_read, text, raw))
+        num_bytes += len(raw)
+        if len(batch) == BATCH_ROWS or num_bytes >= BATCH_BYTES:
+            yield _without_refused(batch, refuse, reject)
+            on_read(summary.num_read)
+            batch, num_bytes = [], 0
     if batch:
-        yield batch
+        yield _without_refused(batch, refuse, reject)
 
 
-def _lines(path: Path) -> Iterator[Found]:
-    with open(path, "rb") as file:
-        for number, raw in enumerate(file):
-            raw = raw.removeprefix(b"\xef\xbb\xbf") if number == 0 else raw
-            try:
-                yield raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                yield ValueError(f"not valid UTF-8 at byte {error.start} of the line")
-
-
-def _read_txt(path: Path, column: str) -> Iterator[Found]:
-    if column:
-        raise ConfigError(f"A .txt file has no columns, but column {column!r} was given.")
-    return _lines(path)
-
-
-def _read_jsonl(path: Path, column: str) -> Iterator[Found]:
-    name = ""
-    for line in _lines(path):
-        if isinstance(line, ValueError) or not line.strip():
-            yield line
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            yield ValueError(f"not valid JSON: {error.msg}")
-            continue
-        if isinstance(value, dict):
-            name = name or _choose_column(list(value), column, path)
-            value = value.get(name)
-        # JSON can escape half a surrogate pair, which is no text.
-        yield _checked(value) if isinstance(value, str) else ValueError(f"no text under {name!r}")
-
-
-def _read_csv(path: Path, column: str) -> Iterator[Found]:
-    with open(path, "rb") as raw:
-        # A byte that is not UTF-8 becomes a lone surrogate, which the check below refuses.
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        rows = csv.DictReader(text)
-        name = _choose_column(list(rows.fieldnames or []), column, path)
-        try:
-            for row in rows:
-                value = row.get(name)
-                yield ValueError(f"no text under {name!r}") if value is None else _checked(value)
-        except csv.Error as error:
-            # Usually a quote that is never closed.
-            raise ConfigError(f"{path}, line {rows.line_num}: {error}.") from None
-
-
-def _read_parquet(path: Path, column: str) -> Iterator[Found]:
+def _encoded(text: str) -> tuple[bytes, str]:
+    """Return a prompt's UTF-8, and the reason why it is none; empty when it is one."""
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise ConfigError(f"The file {path} is not a Parquet file: {error}.") from None
-    name = _choose_column(file.schema_arrow.names, column, path)
-    for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[name]):
-        for value in batch.column(0).to_pylist():
-            yield value if isinstance(value, str) else ValueError(f"no text under {name!r}")
-
-
-def _checked(value: str) -> Found:
-    try:
-        value.encode("utf-8")
+        raw = text.encode("utf-8")
     except UnicodeEncodeError:
-        return ValueError("not valid UTF-8")
-    return value
+        return b"", "not valid UTF-8"
+    if len(raw) > MAX_PROMPT:
+        return b"", f"{len(raw):,} bytes, a prompt has {MAX_PROMPT:,} at most"
+    return raw, "holds NUL, as UTF-16 read as UTF-8 does" if b"\0" in raw else ""
 
 
-def _choose_column(columns: list[str], column: str, path: Path) -> str:
-    if column:
-        if column not in columns:
-            raise ConfigError(
-                f"{path} has no column {column!r}{did_you_mean(column, columns)}; "
-                f"it has {', '.join(columns)}."
-            )
-        return column
-    for name in USUAL_COLUMNS:
-        if name in columns:
-            return name
-    if len(columns) == 1:
-        return columns[0]
-    raise ConfigError(f"Which column of {path} holds the prompts? Give --column: {columns}.")
+def _without_refused(
+    batch: Sequence[tuple[int, str, bytes]],
+    refuse: Refuse | None,
+    reject: Callable[[int, str, str], None],
+) -> list[bytes]:
+    if refuse is None:
+        return [raw for _, _, raw in batch]
+    kept = []
+    reasons = refuse([text for _, text, _ in batch])
+    for (number, text, raw), reason in zip(batch, reasons, strict=True):
+        if reason is None:
+            kept.append(raw)
+        else:
+            reject(number, reason, text)
+    return kept
+
+
+def _update(digest: "hashlib._Hash", prompts: Iterable[bytes]) -> None:
+    # The length in front keeps ("ab", "c") and ("a", "bc") apart.
+    digest.update(b"".join(len(raw).to_bytes(8, "little") + raw for raw in prompts))

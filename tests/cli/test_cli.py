@@ -25,7 +25,10 @@ def run_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ({"solver": "dimm"}, "solver must be one of"),
         ({"cfg": "x"}, "cfg must be a number"),
         ({"prompts": "nothing.txt"}, "There is no prompt file 'nothing.txt'"),
-        ({"prompts": "pictures.zip"}, "Prompts must be a file .txt, .jsonl, .csv, .parquet"),
+        (
+            {"prompts": "pictures.zip"},
+            "Prompts must be a file .txt, .jsonl, .csv, .tsv, .tar, .parquet",
+        ),
         ({"num-samples": 25}, "num_samples must be a multiple of the 2 guidance scales, got 25"),
         ({"trajectory": "1500"}, "trajectory time 1500 must lie in (0, 999]"),
         ({"spacing": "leading", "trajectory": "999"}, "the leading grid starts at"),

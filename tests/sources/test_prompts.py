@@ -1,9 +1,11 @@
 """Prompt files: every format gives the same prompts, and what is refused has its reason."""
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +14,44 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairgen.errors import ConfigError
+from pairgen.sources.prompt_choice import BATCH_ROWS
+from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.prompts import (
-    BATCH_ROWS,
     PromptSummary,
     collect_prompts,
     encode_rejected,
     open_prompts,
     prompt_rows,
     prompts_sha256,
-    read_prompt_values,
-    read_prompts,
 )
 
-SUFFIXES = [".txt", ".jsonl", ".csv", ".parquet"]
+STREAMS = [".txt", ".jsonl", ".csv", ".tsv"]
+SUFFIXES = [*STREAMS, ".parquet", *(f"{suffix}.gz" for suffix in STREAMS)]
 PROMPTS = ["a red fox", "日本の庭園, 🌸", 'he said "no", twice', "Grüße | <b>", "back\\slash"]
+
+
+@dataclass
+class Collected:
+    """What `collect_prompts` told: the summary, the prompts, and (number, reason, prompt)."""
+
+    summary: PromptSummary
+    prompts: list[str]
+    rejected: list[tuple[int, str, str]]
 
 
 def write_as(folder: Path, suffix: str, prompts: Sequence[str], column: str = "prompt") -> Path:
     path = folder / f"prompts{suffix}"
-    if suffix == ".txt":
+    if suffix.endswith(".gz"):
+        plain = write_as(folder, suffix.removesuffix(".gz"), prompts, column)
+        path.write_bytes(gzip.compress(plain.read_bytes()))
+    elif suffix == ".txt":
         path.write_text("".join(f"{p}\n" for p in prompts), encoding="utf-8")
     elif suffix == ".jsonl":
         lines = [json.dumps({"id": 1, column: p}, ensure_ascii=False) + "\n" for p in prompts]
         path.write_text("".join(lines), encoding="utf-8")
-    elif suffix == ".csv":
+    elif suffix in (".csv", ".tsv"):
         buffer = io.StringIO(newline="")
-        writer = csv.writer(buffer)
+        writer = csv.writer(buffer, delimiter="," if suffix == ".csv" else "\t")
         writer.writerow(["id", column])
         writer.writerows([[1, p] for p in prompts])
         path.write_bytes(buffer.getvalue().encode())
@@ -46,81 +60,91 @@ def write_as(folder: Path, suffix: str, prompts: Sequence[str], column: str = "p
     return path
 
 
-def collect(path: Path, column: str = "", **options: Any) -> tuple[PromptSummary, list[str]]:
-    target = path.parent / "prompts.arrow"
-    summary = collect_prompts(read_prompts(path, column), target, **options)
-    return summary, open_prompts(target).to_pylist()
+def collect(*paths: Path, column: str = "", **options: Any) -> Collected:
+    target = paths[0].parent / "prompts.arrow"
+    rejected: list[tuple[int, str, str]] = []
+    reader = PromptReader(find_prompts([str(path) for path in paths], column))
+    summary = collect_prompts(
+        reader, target, on_rejected=lambda *told: rejected.append(told), **options
+    )
+    found = Collected(summary, open_prompts(target).to_pylist(), rejected)
+    assert summary.num_rejected == len(rejected)
+    assert summary.num_accepted == len(found.prompts)
+    assert summary.num_read == (
+        summary.num_accepted
+        + summary.num_blank
+        + summary.num_rejected
+        + summary.num_duplicates
+        + summary.num_left_out
+    )
+    return found
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_format_gives_the_prompts_in_order(tmp_path: Path, suffix: str) -> None:
-    summary, found = collect(write_as(tmp_path, suffix, PROMPTS))
-    assert found == PROMPTS
-    assert summary.num_accepted == len(PROMPTS)
-    assert (summary.num_blank, summary.rejected) == (0, [])
+    found = collect(write_as(tmp_path, suffix, PROMPTS))
+    assert found.prompts == PROMPTS
+    assert (found.summary.num_blank, found.rejected) == (0, [])
 
 
 def test_the_hash_is_that_of_the_prompts_not_of_the_file(tmp_path: Path) -> None:
-    paths = [
-        write_as(tmp_path, suffix, PROMPTS) for suffix in (".txt", ".jsonl", ".csv", ".parquet")
-    ]
-    assert len({collect(path)[0].sha256 for path in paths}) == 1
-    assert collect(write_as(tmp_path, ".txt", PROMPTS[::-1]))[0].sha256 != (
-        collect(write_as(tmp_path, ".txt", PROMPTS))[0].sha256
-    )
+    paths = [write_as(tmp_path, suffix, PROMPTS) for suffix in SUFFIXES]
+    (sha256,) = {collect(path).summary.sha256 for path in paths}
+    backwards = write_as(tmp_path, ".txt", PROMPTS[::-1])
+    assert collect(backwards).summary.sha256 != sha256
 
 
 def test_the_hash_keeps_the_borders_between_prompts(tmp_path: Path) -> None:
-    first = collect(write_as(tmp_path, ".txt", ["ab", "c"]))[0].sha256
-    assert collect(write_as(tmp_path, ".txt", ["a", "bc"]))[0].sha256 != first
+    first = collect(write_as(tmp_path, ".txt", ["ab", "c"])).summary.sha256
+    assert collect(write_as(tmp_path, ".txt", ["a", "bc"])).summary.sha256 != first
 
 
 def test_the_hash_can_be_computed_again_from_the_arrow_file(tmp_path: Path) -> None:
-    summary, _ = collect(write_as(tmp_path, ".txt", PROMPTS))
-    assert prompts_sha256(open_prompts(tmp_path / "prompts.arrow")) == summary.sha256
+    found = collect(write_as(tmp_path, ".txt", PROMPTS))
+    assert prompts_sha256(open_prompts(tmp_path / "prompts.arrow")) == found.summary.sha256
 
 
 def test_a_suffix_in_capitals_is_the_same_format(tmp_path: Path) -> None:
     path = write_as(tmp_path, ".txt", PROMPTS).rename(tmp_path / "PROMPTS.TXT")
-    assert collect(path)[1] == PROMPTS
+    assert collect(path).prompts == PROMPTS
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".csv"])
+@pytest.mark.parametrize("suffix", STREAMS)
 def test_a_byte_order_mark_is_taken_off(tmp_path: Path, suffix: str) -> None:
     path = write_as(tmp_path, suffix, PROMPTS)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert collect(path)[1] == PROMPTS
+    assert collect(path).prompts == PROMPTS
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".csv"])
+@pytest.mark.parametrize("suffix", STREAMS)
 def test_windows_line_ends_are_taken_off(tmp_path: Path, suffix: str) -> None:
     path = write_as(tmp_path, suffix, PROMPTS)
     path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
-    assert collect(path)[1] == PROMPTS
+    assert collect(path).prompts == PROMPTS
 
 
 def test_a_last_line_without_an_end_counts(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text("one\ntwo")
-    assert collect(tmp_path / "p.txt")[1] == ["one", "two"]
+    assert collect(tmp_path / "p.txt").prompts == ["one", "two"]
 
 
 def test_blank_lines_are_skipped_and_counted(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text("one\n\n   \n\ttwo \n\u00a0\n")
-    summary, found = collect(tmp_path / "p.txt")
-    assert found == ["one", "two"]
-    assert summary.num_blank == 3
+    found = collect(tmp_path / "p.txt")
+    assert found.prompts == ["one", "two"]
+    assert found.summary.num_blank == 3
 
 
 def test_blank_lines_of_jsonl_are_skipped_and_counted(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text('{"prompt": "one"}\n\n{"prompt": "  "}\n"two"\n')
-    summary, found = collect(tmp_path / "p.jsonl")
-    assert found == ["one", "two"]
-    assert summary.num_blank == 2
+    found = collect(tmp_path / "p.jsonl")
+    assert found.prompts == ["one", "two"]
+    assert found.summary.num_blank == 2
 
 
 def test_jsonl_may_hold_plain_strings(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text('"one"\n"żółw \\u2603"\n')
-    assert collect(tmp_path / "p.jsonl")[1] == ["one", "żółw \u2603"]
+    assert collect(tmp_path / "p.jsonl").prompts == ["one", "żółw \u2603"]
 
 
 @pytest.mark.parametrize(
@@ -136,71 +160,70 @@ def test_invalid_utf8_is_refused_with_its_reason(
 ) -> None:
     path = tmp_path / f"p{suffix}"
     path.write_bytes(content)
-    summary, found = collect(path)
-    assert found == ["one", "two"]
-    assert [(entry["entry"], entry["prompt"]) for entry in summary.rejected] == [(2, "")]
-    assert summary.rejected[0]["reason"].startswith("not valid UTF-8")
+    found = collect(path)
+    assert found.prompts == ["one", "two"]
+    ((number, reason, prompt),) = found.rejected
+    assert (number, prompt) == (2, "") and reason.startswith("not valid UTF-8")
 
 
 def test_lone_surrogates_of_json_are_refused(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text('"one"\n"half \\ud83e"\n"two"\n')
-    summary, found = collect(tmp_path / "p.jsonl")
-    assert found == ["one", "two"]
-    assert [entry["reason"] for entry in summary.rejected] == ["not valid UTF-8"]
+    found = collect(tmp_path / "p.jsonl")
+    assert found.prompts == ["one", "two"]
+    assert found.rejected == [(2, "not valid UTF-8", "")]
 
 
 def test_entries_without_text_are_refused(tmp_path: Path) -> None:
     lines = ['{"prompt": "one"}', '{"prompt": null}', '{"other": "x"}', "[1]", "{", '{"prompt": 3}']
     (tmp_path / "p.jsonl").write_text("\n".join(lines))
-    summary, found = collect(tmp_path / "p.jsonl")
-    assert found == ["one"]
-    assert [entry["entry"] for entry in summary.rejected] == [2, 3, 4, 5, 6]
-    assert summary.rejected[0]["reason"] == "no text under 'prompt'"
-    assert summary.rejected[3]["reason"].startswith("not valid JSON")
+    found = collect(tmp_path / "p.jsonl")
+    assert found.prompts == ["one"]
+    assert [number for number, _, _ in found.rejected] == [2, 3, 4, 5, 6]
+    assert found.rejected[0] == (2, "no text under 'prompt'", "")
+    assert found.rejected[3][1].startswith("not valid JSON")
 
 
 def test_nulls_of_parquet_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"prompt": ["one", None, "two"]}), tmp_path / "p.parquet")
-    summary, found = collect(tmp_path / "p.parquet")
-    assert found == ["one", "two"]
-    assert summary.rejected == [{"entry": 2, "reason": "no text under 'prompt'", "prompt": ""}]
+    found = collect(tmp_path / "p.parquet")
+    assert found.prompts == ["one", "two"]
+    assert found.rejected == [(2, "no text under 'prompt'", "")]
 
 
 def test_short_rows_of_csv_are_refused(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("id,prompt\n1,one\n2\n3,three\n")
-    summary, found = collect(tmp_path / "p.csv")
-    assert found == ["one", "three"]
-    assert [entry["entry"] for entry in summary.rejected] == [2]
+    found = collect(tmp_path / "p.csv")
+    assert found.prompts == ["one", "three"]
+    assert found.rejected == [(2, "no text under 'prompt'", "")]
 
 
 def test_quotes_commas_and_line_ends_inside_csv_fields_survive(tmp_path: Path) -> None:
     prompts = ['a "big", red\nfox', "semi;colon", "'single'"]
-    assert collect(write_as(tmp_path, ".csv", prompts))[1] == prompts
+    assert collect(write_as(tmp_path, ".csv", prompts)).prompts == prompts
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv.gz", ".parquet"])
 @pytest.mark.parametrize("column", ["prompt", "text", "caption", "txt"])
 def test_the_usual_columns_are_taken_without_asking(
     tmp_path: Path, suffix: str, column: str
 ) -> None:
-    assert collect(write_as(tmp_path, suffix, PROMPTS, column))[1] == PROMPTS
+    assert collect(write_as(tmp_path, suffix, PROMPTS, column)).prompts == PROMPTS
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv.gz", ".parquet"])
 def test_a_column_can_be_chosen(tmp_path: Path, suffix: str) -> None:
-    assert (
-        collect(write_as(tmp_path, suffix, PROMPTS, "beschreibung"), "beschreibung")[1] == PROMPTS
-    )
+    path = write_as(tmp_path, suffix, PROMPTS, "beschreibung")
+    assert collect(path, column="beschreibung").prompts == PROMPTS
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv.gz", ".parquet"])
 def test_a_column_that_is_not_there_is_named_with_the_closest(tmp_path: Path, suffix: str) -> None:
     path = write_as(tmp_path, suffix, PROMPTS, "caption_en")
     with pytest.raises(ConfigError, match=r"no column 'caption' \(did you mean 'caption_en'\?\)"):
-        collect(path, "caption")
+        collect(path, column="caption")
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv.gz", ".parquet"])
 def test_the_user_is_asked_when_no_column_is_usual(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(ConfigError, match=r"--column: \['id', 'q'\]"):
         collect(write_as(tmp_path, suffix, PROMPTS, "q"))
@@ -208,19 +231,19 @@ def test_the_user_is_asked_when_no_column_is_usual(tmp_path: Path, suffix: str) 
 
 def test_the_only_column_is_taken(tmp_path: Path) -> None:
     pq.write_table(pa.table({"q": PROMPTS}), tmp_path / "p.parquet")
-    assert collect(tmp_path / "p.parquet")[1] == PROMPTS
+    assert collect(tmp_path / "p.parquet").prompts == PROMPTS
 
 
 def test_text_has_no_columns(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no columns"):
-        collect(write_as(tmp_path, ".txt", PROMPTS), "prompt")
+        collect(write_as(tmp_path, ".txt", PROMPTS), column="prompt")
 
 
 def test_a_missing_file_and_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="There is no prompt file"):
-        read_prompts(tmp_path / "nowhere.txt")
-    with pytest.raises(ConfigError, match=r"file \.txt, \.jsonl, \.csv, \.parquet, got"):
-        read_prompts(tmp_path / "prompts.xlsx")
+        find_prompts([str(tmp_path / "nowhere.txt")])
+    with pytest.raises(ConfigError, match=r"file \.txt, \.jsonl, .* got .*prompts\.xlsx"):
+        find_prompts([str(tmp_path / "prompts.xlsx")])
 
 
 def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
@@ -236,9 +259,10 @@ def test_a_source_without_a_prompt_is_refused(tmp_path: Path, content: str) -> N
         collect(tmp_path / "p.txt")
 
 
-def test_a_quote_that_is_never_closed_is_an_error_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text('prompt\none\n"two\n' + "more\n" * 40_000)
-    with pytest.raises(ConfigError, match=r"p\.csv, line \d+: field larger than field limit"):
+@pytest.mark.parametrize("num_lines", [0, 40_000, 4_000_000])
+def test_a_quote_that_is_never_closed_is_an_error(tmp_path: Path, num_lines: int) -> None:
+    (tmp_path / "p.csv").write_text('prompt\none\n"two\n' + "more\n" * num_lines)
+    with pytest.raises(ConfigError, match=r"p\.csv, line \d+: .*; is a quote never closed\?"):
         collect(tmp_path / "p.csv")
 
 
@@ -252,10 +276,9 @@ def test_refused_prompts_are_listed_and_the_others_keep_their_order(tmp_path: Pa
     def refuse(prompts: Sequence[str]) -> list[str | None]:
         return ["too long" if len(p) > 12 else None for p in prompts]
 
-    summary, found = collect(write_as(tmp_path, ".txt", PROMPTS), refuse=refuse)
-    assert found == [p for p in PROMPTS if len(p) <= 12]
-    assert summary.rejected == [{"entry": 3, "reason": "too long", "prompt": PROMPTS[2]}]
-    assert summary.num_accepted == len(PROMPTS) - 1
+    found = collect(write_as(tmp_path, ".txt", PROMPTS), refuse=refuse)
+    assert found.prompts == [p for p in PROMPTS if len(p) <= 12]
+    assert found.rejected == [(3, "too long", PROMPTS[2])]
 
 
 def test_rejected_entries_become_json_lines() -> None:
@@ -263,13 +286,12 @@ def test_rejected_entries_become_json_lines() -> None:
     assert json.loads(data) == {"entry": 2, "reason": "too long", "prompt": "żółw\n"}
     assert data.count(b"\n") == 1
     assert encode_rejected([]) == b""
+    assert json.loads(encode_rejected([{"file": "caf\udce9"}])) == {"file": "caf\udce9"}
 
 
 def test_more_prompts_than_a_batch_keep_their_order(tmp_path: Path) -> None:
     prompts = [f"prompt {i}" for i in range(2 * BATCH_ROWS + 5)]
-    summary, found = collect(write_as(tmp_path, ".parquet", prompts))
-    assert found == prompts
-    assert summary.num_accepted == len(prompts)
+    assert collect(write_as(tmp_path, ".parquet", prompts)).prompts == prompts
 
 
 def test_rows_wrap_around_and_come_under_their_number(tmp_path: Path) -> None:
@@ -278,42 +300,3 @@ def test_rows_wrap_around_and_come_under_their_number(tmp_path: Path) -> None:
     assert prompt_rows(prompts, 1, 3) == {1: PROMPTS[1], 2: PROMPTS[2]}
     assert prompt_rows(prompts, 13, 16) == {3: PROMPTS[3], 4: PROMPTS[4], 0: PROMPTS[0]}
     assert prompt_rows(prompts, 2, 1000) == dict(enumerate(PROMPTS))
-
-
-def test_a_value_is_a_file_if_there_is_one_and_else_a_prompt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_as(tmp_path, ".txt", ["one", "two"])
-    (tmp_path / "apple").mkdir()
-    long = "a very long prompt " * 300
-    values = ["first", "prompts.txt", "apple", long, "~nobody", "\udcff", "nul\0"]
-    found = list(read_prompt_values(values))
-    assert [entry.strip() for entry in found if isinstance(entry, str)] == [
-        "first",
-        "one",
-        "two",
-        "apple",
-        long.strip(),
-        "~nobody",
-        "nul\0",
-    ]
-    # What cannot be encoded is refused later, with its reason.
-    assert [str(entry) for entry in found if isinstance(entry, ValueError)] == ["not valid UTF-8"]
-
-
-@pytest.mark.parametrize("value", ["absent.txt", "absent.JSONL", "a/b.csv", "x y.parquet"])
-def test_a_value_that_ends_as_prompt_files_do_must_be_one(value: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="There is no prompt file") as caught:
-        list(read_prompt_values(["a prompt", str(tmp_path / value)]))
-    assert value in str(caught.value)
-
-
-def test_a_prompt_has_no_columns() -> None:
-    with pytest.raises(ConfigError, match=r"'a fox' is no file.*column 'caption'"):
-        list(read_prompt_values(["a fox"], "caption"))
-
-
-def test_a_folder_that_is_meant_is_no_prompt(tmp_path):
-    with pytest.raises(ConfigError, match=r"but .* is a folder"):
-        list(read_prompt_values([f"{tmp_path}/"]))

@@ -1,0 +1,142 @@
+"""What `--prompts` names: files, globs, folders, standard input, and prompts themselves."""
+
+import bisect
+import glob
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pairgen.errors import ConfigError
+from pairgen.sources.paths import matching_paths, visible_folders
+from pairgen.sources.prompt_files import (
+    FORMATS,
+    Found,
+    prompt_format,
+    read_prompt_file,
+    read_standard_input,
+)
+from pairgen.sources.tables import saved_files
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True)
+class PromptSource:
+    """One file, standard input, or one prompt.
+
+    Attributes:
+        name: By which it is told.
+        read: Yields its entries; may raise ConfigError on the way.
+    """
+
+    name: str
+    read: Callable[[], Iterator[Found]]
+
+
+class PromptReader:
+    """The entries of several sources, one after the other.
+
+    Args:
+        sources: In order.
+    """
+
+    def __init__(self, sources: Sequence[PromptSource]) -> None:
+        self._sources = sources
+        # Number of the entry before the first one of each source begun so far.
+        self._starts: list[int] = []
+
+    def __iter__(self) -> Iterator[Found]:
+        self._starts = []
+        num_read = 0
+        for source in self._sources:
+            self._starts.append(num_read)
+            for entry in source.read():
+                num_read += 1
+                yield entry
+
+    def place(self, number: int) -> tuple[str, int]:
+        """Return the source of an entry that was read, and its number there, from 1 on."""
+        source = bisect.bisect_left(self._starts, number) - 1
+        return self._sources[source].name, number - self._starts[source]
+
+
+def find_prompts(
+    values: Sequence[str], column: str = "", texts: bool = False
+) -> list[PromptSource]:
+    """Return what the values name, in order; what a glob matches is sorted.
+
+    A folder stands for the tars, Parquet files and saved hub datasets in and below it.
+
+    Args:
+        values: As typed.
+        column: Of the files; empty for a usual one.
+        texts: Whether a value may be a prompt itself: it is, unless it is `-`, a file, a folder
+            with a slash, or ends as prompt files do.
+
+    Raises:
+        ConfigError: A value names nothing, or something of another kind; `-` stands twice.
+    """
+    if list(values).count(STANDARD_INPUT) > 1:
+        raise ConfigError("prompts can be read from standard input once, but - is given twice.")
+    sources = []
+    for value in values:
+        if value == STANDARD_INPUT:
+            sources.append(PromptSource("standard input", partial(read_standard_input, column)))
+        elif texts and not _is_path(value):
+            if column:
+                raise ConfigError(
+                    f"The prompt {value!r} is no file and has no columns, but column {column!r} "
+                    "was given."
+                )
+            sources.append(PromptSource(value, partial(iter, (value,))))
+        else:
+            files = _files(value)
+            sources += [PromptSource(str(f), partial(read_prompt_file, f, column)) for f in files]
+    return sources
+
+
+def describe_values(values: Sequence[str]) -> str:
+    """Return a short name of what was given, for the plan."""
+    if len(values) > 1:
+        return f"{len(values)} sources"
+    return "standard input" if values[0] == STANDARD_INPUT else Path(values[0]).name
+
+
+def _is_path(value: str) -> bool:
+    # Path.is_file would raise for a prompt that is longer than a file name may be.
+    # A word may be the name of a folder by chance; with a slash it is meant.
+    path = os.path.expanduser(value)
+    is_folder = "/" in value and os.path.isdir(path)
+    return is_folder or os.path.isfile(path) or value.lower().endswith(FORMATS)
+
+
+def _files(value: str) -> list[Path]:
+    paths = matching_paths(value)
+    if not paths and glob.has_magic(value):
+        raise ConfigError(f"Nothing matches the prompts {value!r}.")
+    files = []
+    for path in paths or [Path(value).expanduser()]:
+        if path.is_dir():
+            files += _files_below(path)
+            continue
+        prompt_format(path)
+        if not path.is_file():
+            raise ConfigError(f"There is no prompt file {str(path)!r}.")
+        files.append(path)
+    return files
+
+
+def _files_below(folder: Path) -> list[Path]:
+    files = []
+    for root, names in visible_folders(folder):
+        saved = saved_files(root, names)
+        endings = (".tar", ".tar.gz", ".parquet")
+        files += [root / n for n in names if n.lower().endswith(endings) or n in saved]
+    if not files:
+        raise ConfigError(
+            f"The folder {folder} holds no tars, Parquet files or saved hub dataset; name files of "
+            f"other kinds by a glob, such as '{folder}/*.txt'."
+        )
+    return files
