@@ -8,6 +8,7 @@ same and tell what they start from and how they ended; the command line calls th
 from pathlib import Path
 from typing import Any
 
+from pairgen.api.calibrate_run import Calibrated, run_calibrate
 from pairgen.api.dataset_run import RunResult
 from pairgen.api.degrade_dry_run import DryRun, run_degrade_dry
 from pairgen.api.degrade_run import run_degrade
@@ -22,17 +23,20 @@ from pairgen.shards.verify import Report
 from pairgen.types import Manifest
 
 __all__ = [
+    "Calibrated",
     "DryRun",
     "Evaluated",
     "Replay",
     "RunResult",
     "Samples",
     "Trained",
+    "calibrate",
     "degrade",
     "evaluate",
     "ode",
     "repair",
     "replay",
+    "run_calibrate",
     "run_degrade",
     "run_degrade_dry",
     "run_evaluate",
@@ -64,6 +68,23 @@ def ode(**options: Any) -> Manifest:
         PairgenError: The run cannot go on; finished shards stay.
     """
     return run_ode(options).manifest
+
+
+def calibrate(**options: Any) -> Calibrated:
+    """Measure how near settings of the sampler come to a teacher's converged ODE.
+
+    Args:
+        **options: The fields of `pairgen.generate.calibrate_config.CalibrateConfig`, the same names
+            as the flags of `pairgen calibrate`.
+
+    Returns:
+        What was measured; `calibration.chosen` is None when no setting is within the tolerance.
+
+    Raises:
+        ConfigError: An option, a file or the folder is wrong; nothing was written.
+        PairgenError: The reference is not converged, or a batch does not fit.
+    """
+    return run_calibrate(options)
 
 
 def degrade(**options: Any) -> Manifest:

@@ -1,6 +1,6 @@
 """`pairgen ode`: options to plan, plan to shards."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,12 @@ from pairgen.api.dataset_run import (
     spooled_input,
 )
 from pairgen.errors import ConfigError
+from pairgen.generate.calibration import (
+    check_calibrated,
+    chosen_options,
+    read_calibration,
+    with_accuracy,
+)
 from pairgen.generate.conditioning import refuse_prompts, teacher_options
 from pairgen.generate.ode_config import OdeConfig, make_ode_config
 from pairgen.generate.plan import make_ode_plan, prompt_source
@@ -30,14 +36,23 @@ from pairgen.types import Plan
 
 def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `ode` says, tell what it starts from, and how it ended."""
-    config, model, store, old = _resolve(given)
+    path = make_ode_config(given).from_calibration
+    calibration = read_calibration(path) if path else None
+    config, model, store, old = _resolve(given, chosen_options(calibration))
     check_folder(store)
     check_executor(config)
     description: Description = plugins.call(
         "teachers", model.teacher, "describe", **teacher_options(config, model)
     )
+
+    def planned(source: dict[str, Any]) -> Plan:
+        plan = make_ode_plan(config, model, description, source)
+        if calibration is not None:
+            check_calibrated(calibration, plan)
+        return with_accuracy(plan, calibration, old)
+
     if old is not None and not config.prompts:
-        plan = make_ode_plan(config, model, description, dict(old.source))
+        plan = planned(dict(old.source))
         check_same_plan(store, old, plan, say)
         if not store.exists(layout.PROMPTS):
             raise ConfigError(
@@ -46,12 +61,15 @@ def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
         say(f"Continuing {store.url} with its {old.source['num_inputs']:,} prompts.")
         write_plan(store, plan)
     else:
-        plan = _read_prompts_and_write_plan(config, model, description, store, old, say)
+        plan = _read_prompts_and_write_plan(config, model, description, planned, store, old, say)
     return make_dataset(store, plan, config)
 
 
-def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
-    """Fill in what was not given: from the folder's plan, then from the defaults."""
+def _resolve(
+    given: Mapping[str, Any], calibrated: Mapping[str, Any]
+) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
+    """Fill in what was not given: from a calibration, the folder's plan, the defaults."""
+    given = {**calibrated, **given}
     config = make_ode_config(given)
     model = find_model(config.model)
     config = make_ode_config({**model.sampling, **given})
@@ -79,6 +97,7 @@ def _read_prompts_and_write_plan(
     config: OdeConfig,
     model: ModelConfig,
     description: Description,
+    planned: Callable[[dict[str, Any]], Plan],
     store: Store,
     old: Plan | None,
     say: Say,
@@ -90,12 +109,12 @@ def _read_prompts_and_write_plan(
     else:
         say(f"No prompts given: using the packaged set {path}")
     # A plan for one prompt finds whatever is wrong with the other options before any reading.
-    make_ode_plan(config, model, description, {"sha256": "", "num_inputs": 1})
+    planned({"sha256": "", "num_inputs": 1})
     entries = read_prompts(path, config.column)
     refuse = refuse_prompts(config, model, description)
     with spooled_input(store, "prompts.arrow") as spooled:
         summary = collect_prompts(entries, spooled, refuse)
-        plan = make_ode_plan(config, model, description, prompt_source(path.name, summary))
+        plan = planned(prompt_source(path.name, summary))
         if old is not None:
             check_same_plan(store, old, plan, say)
         num_pairs = plan.num_samples // len(config.cfg)

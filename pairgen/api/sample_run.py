@@ -1,7 +1,6 @@
 """`pairgen sample`: the pictures of a dataset that is not written."""
 
 import itertools
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from pairgen.report.samples import (
     write_samples,
 )
 from pairgen.shards.slots import slot_at
-from pairgen.sources.prompts import collect_prompts, open_prompts, read_prompt_values
+from pairgen.sources.prompts import collected_prompts, read_prompt_values
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
@@ -100,10 +99,8 @@ def _plan_pictures(
         "teachers", model.teacher, "describe", **teacher_options(dataset, model)
     )
     refuse = refuse_prompts(dataset, model, description)
-    with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
-        collected = Path(folder) / "prompts.arrow"
-        summary = collect_prompts(read_prompt_values(values, config.column), collected, refuse)
-        prompts = open_prompts(collected).to_pylist()
+    with collected_prompts(read_prompt_values(values, config.column), refuse) as (found, summary):
+        prompts = found.to_pylist()
     options = config.ode_config(len(prompts))
     check_num_pictures(target, options.num_samples)
     plan = make_ode_plan(options, model, description, prompt_source("", summary))

@@ -36,6 +36,11 @@ from pairgen.config import merge_config
     help="Samples in the set. [one for each prompt and scale]",
 )
 @click.option("--out", metavar="DIR|URL", help="Where the dataset goes. [data/ode-MODEL]")
+@click.option(
+    "--from-calibration",
+    metavar="FILE",
+    help="Of pairgen calibrate: gives solver, spacing, steps, end and dtype unless typed.",
+)
 @sampler_options
 @click.option(
     "--trajectory",

@@ -9,7 +9,9 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,22 @@ def collect_prompts(
         )
     summary.sha256 = digest.hexdigest()
     return summary
+
+
+@contextmanager
+def collected_prompts(
+    entries: Iterator[Found],
+    refuse: Callable[[Sequence[str]], Sequence[str | None]] | None = None,
+) -> Iterator[tuple[pa.ChunkedArray, PromptSummary]]:
+    """Give the accepted prompts, for as long as they are looked at, where no dataset is made.
+
+    Raises:
+        ConfigError: No prompt was accepted.
+    """
+    with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
+        collected = Path(folder) / "prompts.arrow"
+        summary = collect_prompts(entries, collected, refuse)
+        yield open_prompts(collected), summary
 
 
 def open_prompts(path: Path) -> pa.ChunkedArray:
