@@ -30,6 +30,7 @@ from pairgen.generate.calibration import (
 )
 from pairgen.generate.conditioning import refuse_prompts, teacher_options
 from pairgen.generate.machine import device_name, versions
+from pairgen.generate.pairs import is_guided
 from pairgen.generate.plan import differences, make_ode_plan, prompt_source
 from pairgen.generate.progress import Progress
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
@@ -212,9 +213,9 @@ def _measure(job: _Job, found: Calibration, device: torch.device) -> Calibration
             bench = Bench(plans[settings[0]], job.prompts, device)
             for setting in settings:
                 plan = plans[setting]
-                made = bench.make(plan, partial(_advance, progress, evaluations_of(plan)))
+                made = bench.make(plan, partial(_advance, progress, 1 + is_guided(plan)))
                 if setting == found.reference:
-                    reference = _keep_reference(job.store, made.latents, setting)
+                    reference = _keep_reference(job, made.latents, setting)
                 assert reference is not None
                 row = _row(setting, plan, made, reference, asked=setting in job.asked)
                 rows = (*(each for each in found.rows if each.setting != setting), row)
@@ -230,8 +231,8 @@ def _measure(job: _Job, found: Calibration, device: torch.device) -> Calibration
     return replace(found, complete=True)
 
 
-def _advance(progress: Progress, evaluations: int, num_samples: int) -> None:
-    progress.reached(progress.num_finished + evaluations * num_samples)
+def _advance(progress: Progress, of_the_network: int, num_samples: int) -> None:
+    progress.reached(progress.num_finished + of_the_network * num_samples)
 
 
 def _row(setting: Setting, plan: Plan, made: Made, reference: np.ndarray, asked: bool) -> Measured:
@@ -274,22 +275,36 @@ def _read_reference(job: _Job, found: Calibration) -> np.ndarray | None:
     return latents if latents.shape == shape else None
 
 
-def _keep_reference(store: Store, latents: np.ndarray, setting: Setting) -> np.ndarray:
-    if not np.isfinite(latents).all():
+def _keep_reference(job: _Job, latents: np.ndarray, setting: Setting) -> np.ndarray:
+    """Keep the latents that all others are compared with.
+
+    Raises:
+        PairgenError: One is not finite.
+    """
+    finite = _are_finite(latents)
+    if not finite.all():
+        slot = slot_at(job.plans[setting], int(np.argmin(finite)))
         raise PairgenError(
-            "Latents of the reference are not finite in float32: nothing can be compared with it."
+            f"The reference's latent of {job.prompts[slot.prompt_index]!r} is not finite in "
+            f"{setting.dtype}: nothing can be compared with it; leave this prompt out."
         )
     data = io.BytesIO()
     np.save(data, latents, allow_pickle=False)
-    store.put_bytes(_reference_file(setting), data.getvalue())
+    job.store.put_bytes(_reference_file(setting), data.getvalue())
     return latents
+
+
+def _are_finite(latents: np.ndarray) -> np.ndarray:
+    """Return for each latent [N, C, H, W] whether all of it is finite, [N]."""
+    finite: np.ndarray = np.isfinite(latents).reshape(len(latents), -1).all(axis=1)
+    return finite
 
 
 def _errors(
     latents: np.ndarray, reference: np.ndarray, plan: Plan
 ) -> tuple[dict[float, Spread] | None, int]:
     """Return the errors by guidance scale, None if a latent is not finite, and how many are not."""
-    finite = np.isfinite(latents).reshape(len(latents), -1).all(axis=1)
+    finite = _are_finite(latents)
     if not finite.all():
         return None, int((~finite).sum())
     errors = relative_rms(latents, reference)

@@ -158,21 +158,17 @@ def check_calibrated(calibration: Calibration, plan: Plan) -> None:
     Raises:
         ConfigError: The model, the guidance scales or the negative prompt differ; each is named.
     """
-    recipe = plan.recipe
-    question = calibration.question
-    there = {
-        "model": {key: calibration.teacher[key] for key in ("module", "identity")},
-        "guidance_scales": sorted(question["guidance_scales"]),
-        "negative_prompt": question["negative_prompt"],
-    }
-    asked = {
-        "model": {key: plan.teacher[key] for key in ("module", "identity")},
-        "guidance_scales": sorted(recipe["guidance_scales"]),
-        "negative_prompt": recipe["negative_prompt"],
-    }
-    if found := differences(there, asked):
+    there, asked = calibration.teacher, plan.teacher
+    if there["module"] != asked["module"]:
+        found = [f"model (there {there['name']}, asked {asked['name']})"]
+    else:
+        found = differences(there["identity"], dict(asked["identity"]), "model")
+    question, recipe = calibration.question, plan.recipe
+    for name, of in (("guidance_scales", sorted), ("negative_prompt", str)):
+        found += differences(of(question[name]), of(recipe[name]), name)
+    if found:
         raise ConfigError(
-            f"The calibration is of another teacher; different are: {', '.join(found)}."
+            f"The calibration is not of what is to be sampled; different are: {', '.join(found)}."
         )
 
 

@@ -3,7 +3,7 @@
 Pure in (teacher, plan, task, prompts): no sample depends on which shard was made before.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,6 +131,11 @@ def encode_distinct(
     )
 
 
+def tell_nobody(num_slots: int) -> None:
+    """Take what nobody wants to know."""
+    del num_slots
+
+
 def solve_batch(
     teacher: Teacher,
     plan: Plan,
@@ -138,8 +143,18 @@ def solve_batch(
     prompts: Mapping[int, str],
     encoded: Encoded,
     grid: Grid,
+    evaluated: Callable[[int], None] = tell_nobody,
 ) -> tuple[np.ndarray, Tensor, Tensor | None]:
     """Start the way of one batch, padded to the full batch shape with its last slot.
+
+    Args:
+        teacher: The model.
+        plan: The dataset's plan.
+        slots: Of the batch, at most the plan's batch size.
+        prompts: Prompt index to prompt, for every slot.
+        encoded: The prompts, encoded.
+        grid: Where to stop on the way.
+        evaluated: Told the number of slots at every evaluation of the teacher.
 
     Returns:
         The noise [B, C, H, W] in the stored dtype; and float32 on the device, where it may still be
@@ -166,6 +181,7 @@ def solve_batch(
     guided = is_guided(plan)
 
     def predict(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        evaluated(len(slots))
         return teacher.predict(x, t, conditioning, guidance if guided else None)
 
     path_indices = [grid.index_of(time) for time in plan.recipe["trajectory"]]

@@ -99,7 +99,8 @@ def error_plot(found: Calibration) -> Image.Image:
     chosen = found.chosen
     ringed = None
     if chosen is not None and chosen.error is not None and chosen.error.median > 0:
-        ringed = (chosen.evaluations, 100 * chosen.error.median)
+        point = (float(chosen.evaluations), 100 * chosen.error.median)
+        ringed = (point, "cheapest within it")
     scales = ", ".join(f"{scale:g}" for scale in found.question["guidance_scales"])
     return draw_plot(
         Plot(

@@ -11,7 +11,7 @@ LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 84, 250, 48, 64
 # Drawn so many times larger and reduced: lines without steps.
 OVERSAMPLING = 3
 FONT_PX, TITLE_PX = 14, 16
-MARK_PX = 4
+MARK_PX, RING_PX = 4, 10
 INK, GRID_INK, LINE_INK = (30, 30, 34), (226, 226, 230), (150, 30, 30)
 # Okabe & Ito's colours, which people with impaired colour vision tell apart too.
 COLOURS = (
@@ -44,7 +44,7 @@ class Plot:
         y_label: Above the upper end of the axis.
         lines: At least one point in all.
         level: y of a dashed line across, and its name.
-        ringed: Point with a ring around it; None for none.
+        ringed: Point with a ring around it, and its name; None for none.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Plot:
     y_label: str
     lines: Sequence[Line]
     level: tuple[float, str]
-    ringed: tuple[float, float] | None = None
+    ringed: tuple[tuple[float, float], str] | None = None
 
 
 class _Frame:
@@ -118,12 +118,13 @@ def draw_plot(plot: Plot) -> Image.Image:
         pen.line(points, ink, 2)
         for x, y in points:
             pen.disc(x, y, MARK_PX, ink)
-        left, row = SIZE_PX[0] - RIGHT_PX + 22, TOP_PX + 12 + 24 * number
-        pen.line([(left, row), (left + 26, row)], ink, 2)
-        pen.disc(left + 13, row, MARK_PX, ink)
-        pen.text(left + 36, row, line.name, "lm")
+        row = _draw_entry(pen, number, line.name)
+        pen.line([(row[0] - 13, row[1]), (row[0] + 13, row[1])], ink, 2)
+        pen.disc(*row, MARK_PX, ink)
     if plot.ringed is not None:
-        pen.ring(frame.x(plot.ringed[0]), frame.y(plot.ringed[1]), 2.5 * MARK_PX, INK)
+        (x, y), name = plot.ringed
+        pen.ring(frame.x(x), frame.y(y), RING_PX, INK)
+        pen.ring(*_draw_entry(pen, len(plot.lines), name), RING_PX, INK)
     return canvas.resize(SIZE_PX, Image.Resampling.LANCZOS)
 
 
@@ -160,8 +161,15 @@ def _draw_level(pen: _Pen, frame: _Frame, level: tuple[float, str]) -> None:
     left, _, right, _ = frame.box
     height = frame.y(level[0])
     for start in range(left, right, 12):
-        pen.line([(start, height), (min(start + 7, right), height)], LINE_INK, 1.5)
+        pen.line([(start, height), (min(start + 7, right), height)], LINE_INK, 2)
     pen.text(right - 4, height - 4, level[1], "rb")
+
+
+def _draw_entry(pen: _Pen, number: int, name: str) -> tuple[float, float]:
+    """Write an entry of the legend; return where its mark belongs."""
+    x, y = SIZE_PX[0] - RIGHT_PX + 35, TOP_PX + 12 + 24 * number
+    pen.text(x + 23, y, name, "lm")
+    return x, y
 
 
 def _share(value: float, bounds: tuple[float, float]) -> float:
