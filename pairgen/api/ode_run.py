@@ -15,12 +15,8 @@ from pairgen.api.dataset_run import (
     spooled_input,
 )
 from pairgen.errors import ConfigError
-from pairgen.generate.calibration import (
-    check_calibrated,
-    chosen_options,
-    read_calibration,
-    with_accuracy,
-)
+from pairgen.generate.accuracy import check_calibrated, chosen_options, with_accuracy
+from pairgen.generate.calibration import read_calibration
 from pairgen.generate.conditioning import refuse_prompts, teacher_options
 from pairgen.generate.ode_config import OdeConfig, make_ode_config
 from pairgen.generate.plan import make_ode_plan, prompt_source

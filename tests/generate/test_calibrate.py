@@ -81,15 +81,18 @@ def test_the_reference_is_the_exact_solution_and_has_no_error_against_itself(cal
     assert (reference.error.median, reference.error.p90) == (0, 0)
 
 
-@pytest.mark.parametrize("batch_size", [1, 5, 32])
-def test_results_do_not_depend_on_the_batch_size(calibrate, batch_size):
-    options = {"solvers": "ddim/trailing,heun/logsnr", "steps": [4, 10], "reference_steps": 60}
-    eight = calibrate(**options, tolerance="10%")
-    other = calibrate(**options, tolerance="10%", batch_size=batch_size, out="other")
-    for a, b in zip(eight.rows, other.rows, strict=True):
-        assert a.setting == b.setting
-        assert a.error.median == pytest.approx(b.error.median, abs=1e-6)
-        assert a.error.p90 == pytest.approx(b.error.p90, abs=1e-6)
+def test_results_do_not_depend_on_the_batch_size(calibrate):
+    options = {"solvers": "ddim/trailing,heun/logsnr", "steps": [4, 10], "reference_steps": 40}
+    eight, four, one = (
+        calibrate(**options, tolerance="10%", batch_size=size, out=str(size)) for size in (8, 4, 1)
+    )
+    # Of six samples: a padded batch, a full and a padded one, six full ones.
+    assert [found.rows[0].num_timed for found in (eight, four, one)] == [1, 2, 6]
+    for other in (four, one):
+        for a, b in zip(eight.rows, other.rows, strict=True):
+            assert a.setting == b.setting
+            assert a.error.median == pytest.approx(b.error.median, abs=1e-6)
+            assert a.error.p90 == pytest.approx(b.error.p90, abs=1e-6)
 
 
 def test_the_latents_are_those_that_the_dataset_holds(calibrate, tmp_path):
@@ -224,9 +227,20 @@ def test_a_calibration_is_read_back_from_file_folder_and_url(calibrate, tmp_path
     found = calibrate(solvers="heun/logsnr", steps=[40], reference_steps=100)
     for path in ("out", "out/", "out/calibration.json"):
         assert read_calibration(f"{tmp_path}/{path}") == found
-    store = open_store("memory://calibrations/one")
-    store.put_bytes("calibration.json", encode_calibration(found))
-    assert read_calibration("memory://calibrations/one") == found
+    url = "memory://calibrations/one"
+    open_store(url).put_bytes("calibration.json", encode_calibration(found))
+    assert read_calibration(url) == read_calibration(f"{url}/calibration.json") == found
+
+
+def test_a_folder_behind_a_url_is_continued(tmp_path, one_thread):
+    (tmp_path / "model.yaml").write_text(SMALL + NUMBERS)
+    given = {"model": str(tmp_path / "model.yaml"), "num_prompts": 6, "cfg": 3}
+    given |= {"solvers": "ddim/trailing", "reference_steps": 60, "tolerance": "10%"}
+    for steps, num_rows in (([5], 3), ([5, 9], 4)):
+        found = pairgen.calibrate(**given, steps=steps, out="memory://calibrations/two")
+        assert len(found.calibration.rows) == num_rows
+    names = open_store("memory://calibrations/two").names("")
+    assert names == ["calibration.json", "calibration.md", "calibration.png", "reference-60.npy"]
 
 
 @pytest.mark.parametrize(
