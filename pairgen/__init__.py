@@ -1,7 +1,8 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
-`pairgen.ode(...)`, `pairgen.degrade(...)`, `pairgen.train(...)`, `pairgen.sample(...)`,
-`pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are
+`pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.train(...)`,
+`pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and
+`pairgen.replay(...)` are
 the commands of the same names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)`
 reads what they made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or
 overlays. Importing the package loads no torch, ray, diffusers or click.
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Loader",
     "TrainingSet",
+    "calibrate",
     "degrade",
     "evaluate",
     "inspect",
@@ -30,7 +32,18 @@ __all__ = [
 _TRAINING = {"Loader": "pairgen.shards.loader", "TrainingSet": "pairgen.shards.training_set"}
 
 if TYPE_CHECKING:
-    from pairgen.api import degrade, evaluate, inspect, ode, repair, replay, sample, train, verify
+    from pairgen.api import (
+        calibrate,
+        degrade,
+        evaluate,
+        inspect,
+        ode,
+        repair,
+        replay,
+        sample,
+        train,
+        verify,
+    )
     from pairgen.shards.loader import Loader
     from pairgen.shards.training_set import TrainingSet
 

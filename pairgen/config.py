@@ -17,7 +17,7 @@ from pairgen.errors import ConfigError
 
 # Read from the working directory when no --config is given.
 PROJECT_FILE = "pairgen.yaml"
-COMMANDS = ("ode", "sample", "degrade", "train", "eval")
+COMMANDS = ("ode", "calibrate", "sample", "degrade", "train", "eval")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

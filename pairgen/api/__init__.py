@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pairgen.types import Manifest
 
 if TYPE_CHECKING:
+    from pairgen.api.calibrate_run import Calibrated, run_calibrate
     from pairgen.api.dataset_run import RunResult
     from pairgen.api.degrade_dry_run import run_degrade_dry
     from pairgen.api.degrade_run import run_degrade
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # Where each of them is; loaded when it is asked for, so that a command loads what it needs.
 _HOMES = {
+    "Calibrated": "calibrate_run",
     "DryRun": "dry_run",
     "Evaluated": "eval_run",
     "Inspection": "inspect_run",
@@ -37,6 +39,7 @@ _HOMES = {
     "RunResult": "dataset_run",
     "Samples": "sample_run",
     "Trained": "train_run",
+    "run_calibrate": "calibrate_run",
     "run_degrade": "degrade_run",
     "run_degrade_dry": "degrade_dry_run",
     "run_evaluate": "eval_run",
@@ -52,6 +55,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Calibrated",
     "DryRun",
     "Evaluated",
     "Inspection",
@@ -59,12 +63,14 @@ __all__ = [
     "RunResult",
     "Samples",
     "Trained",
+    "calibrate",
     "degrade",
     "evaluate",
     "inspect",
     "ode",
     "repair",
     "replay",
+    "run_calibrate",
     "run_degrade",
     "run_degrade_dry",
     "run_evaluate",
@@ -108,6 +114,25 @@ def ode(**options: Any) -> Manifest:
     from pairgen.api.ode_run import run_ode
 
     return run_ode(options).manifest
+
+
+def calibrate(**options: Any) -> "Calibrated":
+    """Measure how near settings of the sampler come to a teacher's converged ODE.
+
+    Args:
+        **options: The fields of `pairgen.generate.calibrate_config.CalibrateConfig`, the same names
+            as the flags of `pairgen calibrate`.
+
+    Returns:
+        What was measured; `calibration.chosen` is None when no setting is within the tolerance.
+
+    Raises:
+        ConfigError: An option, a file or the folder is wrong; nothing was written.
+        PairgenError: The reference is not converged, or a batch does not fit.
+    """
+    from pairgen.api.calibrate_run import run_calibrate
+
+    return run_calibrate(options)
 
 
 def degrade(**options: Any) -> Manifest:

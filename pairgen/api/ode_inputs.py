@@ -9,6 +9,8 @@ from typing import Any
 from pairgen import plugins
 from pairgen.api.dataset_run import Say, check_folder, check_same_plan
 from pairgen.errors import ConfigError
+from pairgen.generate.accuracy import check_calibrated, chosen_options, with_accuracy
+from pairgen.generate.calibration import Calibration, read_calibration
 from pairgen.generate.conditioning import Refuse, refuse_prompts, teacher_options
 from pairgen.generate.ode_config import OdeConfig, make_ode_config
 from pairgen.generate.plan import make_ode_plan, prompt_counts, prompt_source
@@ -39,6 +41,7 @@ class OdeRequest:
         description: Of its teacher.
         store: The dataset folder.
         old: The plan that stands there; None when there is none, or one that nothing was made of.
+        calibration: That the sampler's options come from; None for none.
     """
 
     config: OdeConfig
@@ -46,11 +49,23 @@ class OdeRequest:
     description: Description
     store: Store
     old: Plan | None
+    calibration: Calibration | None
 
     @property
     def continues(self) -> bool:
         """Whether it goes on with the prompts of its folder."""
         return self.old is not None and not self.config.prompts
+
+    def plan(self, source: Mapping[str, Any]) -> Plan:
+        """Return the plan for prompts, described as `prompt_source` does.
+
+        Raises:
+            ConfigError: An option is wrong, or the calibration is of something else.
+        """
+        plan = make_ode_plan(self.config, self.model, self.description, dict(source))
+        if self.calibration is not None:
+            check_calibrated(self.calibration, plan)
+        return with_accuracy(plan, self.calibration, self.old)
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,10 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
         ConfigError: An option is wrong, the folder holds something else, or the teacher cannot be
             found.
     """
-    config, model, store, old = _resolve(given)
+    path = make_ode_config(given).from_calibration
+    calibration = read_calibration(path) if path else None
+    # What is typed goes before what a calibration chose.
+    config, model, store, old = _resolve({**chosen_options(calibration), **given})
     check_folder(store)
     check_executor(config)
     if old is not None and not config.prompts:
@@ -83,7 +101,14 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
     description: Description = plugins.call(
         "teachers", model.teacher, "describe", **teacher_options(config, model)
     )
-    return OdeRequest(config=config, model=model, description=description, store=store, old=old)
+    return OdeRequest(
+        config=config,
+        model=model,
+        description=description,
+        store=store,
+        old=old,
+        calibration=calibration,
+    )
 
 
 def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> None:
@@ -131,7 +156,7 @@ def continued_plan(request: OdeRequest, say: Say) -> Plan:
     """
     store, old = request.store, request.old
     assert old is not None
-    plan = make_ode_plan(request.config, request.model, request.description, dict(old.source))
+    plan = request.plan(old.source)
     check_same_plan(store, old, plan, say)
     if not store.exists(layout.PROMPTS):
         raise ConfigError(
@@ -155,7 +180,7 @@ def open_prompts(request: OdeRequest, say: Say) -> Prompts:
         values = (str(packaged_prompts(model)),)
         say(f"No prompts given: using the packaged set {values[0]}")
     # A plan for one prompt finds whatever is wrong with the other options before any reading.
-    make_ode_plan(config, model, description, {"sha256": "", "num_inputs": 1})
+    request.plan({"sha256": "", "num_inputs": 1})
     reader = PromptReader(find_prompts(values, config.column))
     return Prompts(describe_values(values), reader, refuse_prompts(config, model, description))
 
@@ -171,8 +196,7 @@ def read_plan_prompts(
     """
     config, store, old = request.config, request.store, request.old
     summary = _collect(prompts, config, target, rejected)
-    source = prompt_source(prompts.name, summary, config.choice)
-    plan = make_ode_plan(config, request.model, request.description, source)
+    plan = request.plan(prompt_source(prompts.name, summary, config.choice))
     if old is not None:
         check_same_plan(store, old, plan, say)
     num_pairs = plan.num_samples // len(config.cfg)

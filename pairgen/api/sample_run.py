@@ -1,7 +1,6 @@
 """`pairgen sample`: the pictures of a dataset that is not written."""
 
 import itertools
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from pairgen.report.samples import (
 )
 from pairgen.shards.slots import slot_at
 from pairgen.sources.prompt_values import PromptReader, find_prompts
-from pairgen.sources.prompts import collect_prompts, open_prompts
+from pairgen.sources.prompts import collected_prompts
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
@@ -111,12 +110,10 @@ def _plan_pictures(
             name, entry = reader.place(number)
             refused.append(f"entry {entry} of {name[:MAX_NAME]!r}, {reason}")
 
-    with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
-        collected = Path(folder) / "prompts.arrow"
-        summary = collect_prompts(reader, collected, refuse, config.choice, reject)
+    with collected_prompts(reader, refuse, config.choice, reject) as (found, summary):
         options = config.ode_config(summary.num_accepted)
         check_num_pictures(target, options.num_samples)
-        prompts = open_prompts(collected).to_pylist()
+        prompts = found.to_pylist()
     plan = make_ode_plan(options, model, description, prompt_source("", summary, config.choice))
     say(
         f"{plan.num_samples:,} pictures: prompts {len(prompts):,} x noises "

@@ -5,6 +5,7 @@ import sys
 import click
 
 import pairgen
+from pairgen.cli.calibrate import calibrate
 from pairgen.cli.degrade import degrade
 from pairgen.cli.demo import demo
 from pairgen.cli.doctor import doctor
@@ -32,7 +33,7 @@ def cli() -> None:
 
 
 for command in (
-    *(ode, degrade, train, evaluate, sample),
+    *(ode, calibrate, degrade, train, evaluate, sample),
     *(inspect, verify, repair, replay),
     *(doctor, demo),
 ):
@@ -47,9 +48,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except click.Abort:
-        click.echo(
-            "Stopped. A dataset keeps its finished shards: run the same command again.", err=True
-        )
+        click.echo("Stopped. What is finished is kept: run the same command again.", err=True)
         code = EXIT_INTERRUPTED
     except PairgenError as error:
         click.echo(f"Error: {error}", err=True)

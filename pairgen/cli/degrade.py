@@ -106,7 +106,6 @@ def degrade(
         pairgen degrade --scales 4 --from-ode data/pairs --out data/sr
         pairgen degrade --scales 4 --images photos/ --out data/sr --dry-run
     """  # noqa: D301
-    options["images"] = options["images"] or None
     merged = merge_config("degrade", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.api import run_degrade, run_degrade_dry

@@ -12,6 +12,7 @@ from pairgen.cli.options import (
     executor_options,
     given,
     pin_threads,
+    prompt_files_option,
     prompt_options,
     sampler_options,
 )
@@ -26,13 +27,7 @@ from pairgen.config import merge_config
     metavar="SCALE[,SCALE...]",
     help="Guidance scales; each pair is sampled at every one. [7.5]",
 )
-@click.option(
-    "--prompts",
-    multiple=True,
-    metavar="FILE|GLOB|DIR|-",
-    help="txt, jsonl, csv, tsv (.gz too), parquet, WebDataset tars, a pairgen set, a saved hub "
-    "dataset; - reads lines from standard input; repeatable.",
-)
+@prompt_files_option
 @prompt_options
 @click.option(
     "--num-samples",
@@ -41,6 +36,11 @@ from pairgen.config import merge_config
     help="Samples in the set. [one for each prompt and scale]",
 )
 @click.option("--out", metavar="DIR|URL", help="Where the dataset goes. [data/ode-MODEL]")
+@click.option(
+    "--from-calibration",
+    metavar="FILE",
+    help="Of pairgen calibrate: gives solver, spacing, steps, end and dtype unless typed.",
+)
 @sampler_options
 @click.option(
     "--trajectory",
@@ -91,7 +91,6 @@ def ode(
         pairgen ode --model sd15 --cfg 8 --trajectory 999,749,499,249 --executor ray
         pairgen ode --model sd15 --cfg 8 --num-workers 8 --dry-run --preemptions 5%
     """  # noqa: D301
-    options["prompts"] = options["prompts"] or None
     merged = merge_config("ode", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.api import run_ode, run_ode_dry

@@ -11,8 +11,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were typed: a flag's default is None, so nothing is guessed."""
-    return {name: value for name, value in options.items() if value is not None}
+    """Return the options that were typed: a flag's default is None, so nothing is guessed.
+
+    An option that can be repeated is an empty tuple when it was not.
+    """
+    return {name: value for name, value in options.items() if value is not None and value != ()}
 
 
 def pin_threads(num_threads: Any) -> None:
@@ -122,6 +125,17 @@ def sampler_options(command: Command) -> Command:
     ):
         command = decorate(command)
     return command
+
+
+def prompt_files_option(command: Command) -> Command:
+    """Add where prompts come from."""
+    return click.option(
+        "--prompts",
+        multiple=True,
+        metavar="FILE|GLOB|DIR|-",
+        help="txt, jsonl, csv, tsv (.gz too), parquet, WebDataset tars, a pairgen set, a saved hub "
+        "dataset; - reads lines from standard input; repeatable.",
+    )(command)
 
 
 def prompt_options(command: Command) -> Command:

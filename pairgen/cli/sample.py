@@ -63,7 +63,7 @@ def sample(
         pairgen sample --prompts "a red apple" --num-per-prompt 8 --out apples.png
         pairgen sample --model sd15 --prompts captions.txt --cfg 1,4,8 --out pictures/
     """  # noqa: D301
-    typed = given({**options, "prompts": prompts or None})
+    typed = given({**options, "prompts": prompts})
     merged = merge_config("sample", config, overrides) | typed
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.api import run_sample

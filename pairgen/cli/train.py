@@ -55,7 +55,6 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         pairgen train regression --data pairs --set distance=perceptual --lora-rank 16
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301
-    options["data"] = options["data"] or None
     merged = merge_config("train", config, overrides) | given(options) | {"method": method}
     from pairgen.api.train_run import run_train
 

@@ -1,7 +1,8 @@
-"""What a receipt says of the machine: its device, and the versions of what can change bits."""
+"""What is said of the machine: its device, its clock, the versions of what can change bits."""
 
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -16,6 +17,13 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu {platform.machine()}"
+
+
+def device_clock(device: torch.device) -> float:
+    """Return the seconds of the clock once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def batch_does_not_fit(batch_size: int, device: torch.device) -> OutOfDeviceMemoryError:

@@ -23,6 +23,7 @@ RUN_OPTIONS = (
     "dedupe",
     "shuffle",
     "limit",
+    "from_calibration",
     "max_rejected",
     "executor",
     "num_workers",
@@ -63,6 +64,8 @@ class OdeConfig:
         max_rejected: Share of refused inputs above which the exit code is 3.
         compile: Whether the network is compiled.
         cpu_threads: Threads of torch in every worker.
+        from_calibration: File of `pairgen calibrate`, or its folder: gives solver, spacing, steps,
+            end and dtype where they are not given; empty for none.
         executor: `serial`, `ray`, or `auto`: ray if RAY_ADDRESS is set or several GPUs are seen.
         num_workers: Ray actors; 0 for as many as the cluster has room for.
         gpus_per_worker: GPUs an actor takes, where there are any.
@@ -95,6 +98,7 @@ class OdeConfig:
     max_rejected: float = 0.01
     compile: bool = False
     cpu_threads: int = 1
+    from_calibration: str = ""
     executor: str = "auto"
     num_workers: int = 0
     gpus_per_worker: float = 1.0

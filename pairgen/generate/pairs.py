@@ -3,7 +3,7 @@
 Pure in (teacher, plan, task, prompts): no sample depends on which shard was made before.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,15 +147,35 @@ def encode_distinct(
     )
 
 
-def _launch(
+def tell_nobody(num_slots: int) -> None:
+    """Take what nobody wants to know."""
+    del num_slots
+
+
+def solve_batch(
     teacher: Teacher,
     plan: Plan,
     slots: Sequence[Slot],
     prompts: Mapping[int, str],
     encoded: Encoded,
     grid: Grid,
-) -> Batch:
-    """Start one batch on the device, padded to the full batch shape with its last slot."""
+    evaluated: Callable[[int], None] = tell_nobody,
+) -> tuple[np.ndarray, Tensor, Tensor | None]:
+    """Start the way of one batch, padded to the full batch shape with its last slot.
+
+    Args:
+        teacher: The model.
+        plan: The dataset's plan.
+        slots: Of the batch, at most the plan's batch size.
+        prompts: Prompt index to prompt, for every slot.
+        encoded: The prompts, encoded.
+        grid: Where to stop on the way.
+        evaluated: Told the number of slots at every evaluation of the teacher.
+
+    Returns:
+        The noise [B, C, H, W] in the stored dtype; and float32 on the device, where it may still be
+        at work, the latent [B, C, H, W] and the path [B, K, C, H, W] or None. Without the padding.
+    """
     stored_dtype = plan.recipe["stored_dtype"]
     padded = [*slots, *[slots[-1]] * (plan.execution["batch_size"] - len(slots))]
     noise = np.stack(
@@ -164,31 +184,51 @@ def _launch(
             for slot in slots
         ]
     )
-    on_gpu = teacher.device.type == "cuda"
     x = torch.from_numpy(noise).float()
     x = torch.cat([x, x[-1:].expand(len(padded) - len(slots), *x.shape[1:])])
     rows = torch.tensor([encoded.rows[prompts[slot.prompt_index]] for slot in padded])
     guidance = torch.tensor([slot.guidance_scale for slot in padded], dtype=torch.float32)
-    if on_gpu:
+    if teacher.device.type == "cuda":
         x, rows, guidance = (
             tensor.pin_memory().to(teacher.device, non_blocking=True)
             for tensor in (x, rows, guidance)
         )
     conditioning = encoded.conditioning[rows]
-    # A set without guidance skips the negative half; decided by the plan, not by the batch.
-    guided = any(scale != 1 for scale in plan.recipe["guidance_scales"])
+    guided = is_guided(plan)
 
     def predict(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        evaluated(len(slots))
         return teacher.predict(x, t, conditioning, guidance if guided else None)
 
     path_indices = [grid.index_of(time) for time in plan.recipe["trajectory"]]
     latent, path = sample(predict, x, grid, SOLVERS[plan.recipe["solver"]], path_indices)
+    return noise, latent[: len(slots)], None if path is None else path[: len(slots)]
+
+
+def is_guided(plan: Plan) -> bool:
+    """Whether the teacher is evaluated for the negative prompt too, which doubles the cost.
+
+    Decided by the plan, not by the batch.
+    """
+    return any(scale != 1 for scale in plan.recipe["guidance_scales"])
+
+
+def _launch(
+    teacher: Teacher,
+    plan: Plan,
+    slots: Sequence[Slot],
+    prompts: Mapping[int, str],
+    encoded: Encoded,
+    grid: Grid,
+) -> Batch:
+    """Start one batch on the device, and its copy to the host."""
+    noise, latent, path = solve_batch(teacher, plan, slots, prompts, encoded, grid)
     # Halved on the device: half the copy, and an overflow shows as infinity below.
-    dtype = TORCH_DTYPES[stored_dtype]
-    latent = _to_host(latent[: len(slots)].to(dtype))
-    path = None if path is None else _to_host(path[: len(slots)].to(dtype))
+    dtype = TORCH_DTYPES[plan.recipe["stored_dtype"]]
+    latent = _to_host(latent.to(dtype))
+    path = None if path is None else _to_host(path.to(dtype))
     done = None
-    if on_gpu:
+    if teacher.device.type == "cuda":
         done = torch.cuda.Event()
         done.record()
     return Batch(slots=slots, noise=noise, latent=latent, path=path, done=done)

@@ -187,20 +187,20 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
         names = [plan.teacher.get("name", "none") for plan in (old, new)]
         different.append(f"model (there {names[0]}, asked {names[1]})")
     else:
-        different += _differences(there["teacher"], asked["teacher"], "teacher")
+        different += differences(there["teacher"], asked["teacher"], "teacher")
     for field in ("format_version", "kind", "seed", "recipe"):
-        different += _differences(there[field], asked[field], field)
+        different += differences(there[field], asked[field], field)
     # Members follow from the teacher and the recipe, so they are news only when those are equal.
-    return different or _differences(there["members"], asked["members"], "members")
+    return different or differences(there["members"], asked["members"], "members")
 
 
-def _differences(old: Any, new: Any, name: str = "") -> list[str]:
+def differences(old: Any, new: Any, name: str = "") -> list[str]:
     """Return `field (there a, asked b)` for every leaf that differs."""
     if isinstance(old, dict) and isinstance(new, dict):
         found = []
         for key in sorted({*old, *new}):
             path = f"{name}.{key}" if name else key
-            found += _differences(old.get(key), new.get(key), path)
+            found += differences(old.get(key), new.get(key), path)
         return found
     return [] if old == new else [f"{name} (there {_short(old)}, asked {_short(new)})"]
 

@@ -162,6 +162,7 @@ def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:
         *((f"teacher {name}", value) for name, value in plan.teacher["identity"].items()),
         ("solver", recipe["solver"]),
         ("grid", f"{recipe['spacing']}, {recipe['steps']} steps, end {recipe['end']}"),
+        ("end points", plan.resolved.get("end_points")),
         ("times visited", plan.resolved.get("times", ())),
         ("guidance scales", recipe["guidance_scales"]),
         ("negative prompt", recipe["negative_prompt"]),

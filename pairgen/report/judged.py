@@ -11,6 +11,7 @@ from PIL import Image
 
 from pairgen.report import page
 from pairgen.report.grid import draw_grid, lay_out_grid
+from pairgen.report.table import aligned
 
 NO_FIGURE = "-"
 # Column of the table, figure of a row, and how it is written.
@@ -50,7 +51,7 @@ def figure_table(found: Mapping[str, Any]) -> str:
     for reason in reasons:
         names = [name for name, each in found["missing"].items() if each == reason]
         notes.append(f"No {', '.join(names)}: {reason}")
-    return "\n".join([*_aligned(lines), *notes])
+    return "\n".join([*aligned(lines), *notes])
 
 
 def ledger_table(found: Mapping[str, Any]) -> str:
@@ -60,7 +61,7 @@ def ledger_table(found: Mapping[str, Any]) -> str:
     for name in ("data", "training", "together"):
         cost = ledger[name]
         lines.append([name, f"{cost['evaluations']:,}", f"{cost['seconds']:,.0f}"])
-    return "\n".join([*_aligned(lines), *_break_even(ledger)])
+    return "\n".join([*aligned(lines), *_break_even(ledger)])
 
 
 def grid_image(rows: Sequence[Mapping[str, Any]], prompts: Sequence[str]) -> Image.Image:
@@ -105,15 +106,6 @@ def eval_page(
     for row in rows:
         parts += [page.heading(row["name"]), page.picture_grid(row["pictures"], prompts)]
     return page.make_page(f"pairgen eval: {model['name']}", "held-out pairs, one by one", parts)
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table: the first column to the left, figures to the right."""
-    first, *others = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join([line[0].ljust(first), *map(str.rjust, line[1:], others)]).rstrip()
-        for line in lines
-    ]
 
 
 def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:

@@ -6,7 +6,9 @@ refused is told with its reason as soon as it is known; the other prompts keep t
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,24 @@ def collect_prompts(
         )
     summary.sha256 = digest.hexdigest()
     return summary
+
+
+@contextmanager
+def collected_prompts(
+    entries: Iterable[Found],
+    refuse: Refuse | None = None,
+    choice: Choice | None = None,
+    on_rejected: OnRejected = lambda _number, _reason, _prompt: None,
+) -> Iterator[tuple[pa.ChunkedArray, PromptSummary]]:
+    """Give the prompts of `collect_prompts` for as long as they are looked at.
+
+    Raises:
+        ConfigError: No prompt was accepted.
+    """
+    with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
+        collected = Path(folder) / "prompts.arrow"
+        summary = collect_prompts(entries, collected, refuse, choice, on_rejected)
+        yield open_prompts(collected), summary
 
 
 def open_prompts(path: Path) -> pa.ChunkedArray:

@@ -1,6 +1,5 @@
 """What a model makes of the noises and prompts of pairs, and how long it takes."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import numpy as np
 import torch
 
 from pairgen.errors import PairgenError
-from pairgen.generate.machine import batch_does_not_fit
+from pairgen.generate.machine import batch_does_not_fit, device_clock
 from pairgen.generate.pairs import encode_distinct
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.sampling.grid import make_grid
@@ -92,14 +91,14 @@ def sample_pairs(
             guidance = None
             if scales is not None:
                 guidance = torch.from_numpy(scales[rows]).to(teacher.device)
-            began = _now(teacher.device)
+            began = device_clock(teacher.device)
             latent, _ = sample(
                 lambda x, t, c=conditioning, g=guidance: teacher.predict(x, t, c, g),  # type: ignore[misc]
                 noise,
                 grid,
                 SOLVERS[sampling.solver],
             )
-            laps.append((_now(teacher.device) - began, len(noise)))
+            laps.append((device_clock(teacher.device) - began, len(noise)))
             latents.append(latent.float().cpu().numpy())
             advance(len(noise))
     except torch.OutOfMemoryError:
@@ -138,10 +137,3 @@ def _check_finite(latents: np.ndarray, sampling: Sampling, pairs: HeldOut) -> No
             f"What the {sampling.name} makes of sample {pairs.keys[place]} "
             f"({pairs.prompts[place]!r}) is not finite; nothing was written."
         )
-
-
-def _now(device: torch.device) -> float:
-    """Return the clock once the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

@@ -1,0 +1,89 @@
+"""`pairgen calibrate`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pairgen.cli.options import (
+    config_options,
+    given,
+    pin_threads,
+    prompt_files_option,
+    prompt_options,
+)
+from pairgen.config import merge_config
+
+
+@click.command()
+@click.option("--model", metavar="NAME|PATH|HUB_ID", help="Teacher. [tiny]")
+@click.option(
+    "--cfg",
+    metavar="SCALE[,SCALE...]",
+    help="Guidance scales; the one with the largest error counts. [7.5]",
+)
+@prompt_files_option
+@prompt_options
+@click.option(
+    "--num-prompts",
+    type=int,
+    metavar="N",
+    help="The first N pairs of prompt and noise that pairgen ode would make. [64]",
+)
+@click.option("--tolerance", metavar="SHARE", help="Largest median error, as 2% or 0.02. [2%]")
+@click.option(
+    "--solvers",
+    metavar="SOLVER/SPACING[,...]",
+    help="What is measured. [ddim/trailing,ddim/leading,dpmpp_2m/trailing,dpmpp_2m/logsnr,"
+    "heun/logsnr]",
+)
+@click.option("--steps", metavar="N[,N...]", help="At each of these. [10,15,20,30,50]")
+@click.option(
+    "--dtypes", metavar="DTYPE[,DTYPE...]", help="Of the network. [the model's, and float32]"
+)
+@click.option("--end", metavar="t0|clean", help="Where the ODE ends. [t0]")
+@click.option(
+    "--reference-steps",
+    type=int,
+    metavar="N",
+    help="Steps of the reference: heun, logsnr, float32. [200]",
+)
+@click.option("--negative-prompt", metavar="TEXT", help="What guidance leads away from. ['']")
+@click.option("--revision", metavar="REV", help="Branch, tag or commit of a hub id.")
+@click.option("--seed", type=int, metavar="S", help="Seed of the noises. [0]")
+@click.option("--batch-size", type=int, metavar="B", help="[the model's number]")
+@click.option("--cpu-threads", type=int, metavar="N", help="Threads of torch. [1]")
+@click.option("--out", metavar="DIR|URL", help="Folder of what is found. [data/calibration-MODEL]")
+@config_options
+def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
+    """Measure how near solvers, grids and step counts come to a teacher's converged ODE.
+
+    Prints a table of errors, evaluations and speeds and the cheapest setting within the tolerance;
+    leaves calibration.json, for `pairgen ode --from-calibration`, calibration.md and
+    calibration.png. What is measured is kept: the same command continues, other --steps add rows.
+
+    \b
+    Examples:
+        pairgen calibrate --model tiny --cfg 8
+        pairgen calibrate --model sd15 --cfg 8 --prompts captions.txt --tolerance 1%
+        pairgen calibrate --model sd15 --solvers ddim/trailing,dpmpp_2m/logsnr --steps 20,25,30
+    """  # noqa: D301
+    merged = merge_config("calibrate", config, overrides) | given(options)
+    pin_threads(merged.get("cpu_threads", 1))
+    from pairgen.api.calibrate_run import PLOT_FILE, run_calibrate
+    from pairgen.generate.calibration import CALIBRATION_FILE
+    from pairgen.report.calibration import LEGEND, error_table, notes, verdict
+
+    result = run_calibrate(merged, lambda message: click.echo(message, err=True))
+    found = result.calibration
+    click.echo(error_table(found))
+    click.echo(f"\n{LEGEND}\n")
+    for note in notes(found):
+        click.echo(note)
+    click.echo(f"Plot: {result.url}/{PLOT_FILE}")
+    if found.chosen is None:
+        click.echo(f"Error: {verdict(found)}", err=True)
+        sys.exit(1)
+    click.echo(verdict(found))
+    click.echo(f"Next: pairgen ode ... --from-calibration {result.url}/{CALIBRATION_FILE}")
