@@ -1,7 +1,7 @@
 """Audit the noise of a whole set: no noise twice, mean 0, variance 1.
 
-For each sample 8 bytes are kept, a hash of its noise: 80 MB for ten million. Finding equal ones brings
-that to 125 MB for a moment, to 210 MB when all are equal.
+For each sample 8 bytes are kept, a hash of its noise: 80 MB for ten million. Finding equal ones
+brings that to 125 MB for a moment, to 210 MB when all are equal.
 """
 
 import math
