@@ -1,7 +1,7 @@
 """Audit the noise of a whole set: no noise twice, mean 0, variance 1.
 
-For each sample 8 bytes are kept, a hash of its noise, so that ten million take 80 MB. Finding equal
-ones takes an eighth of that more; as much again when every noise is one that another pair has.
+For each sample 8 bytes are kept, a hash of its noise: 80 MB for ten million. Finding equal ones
+brings that to 125 MB for a moment, to 210 MB when all are equal.
 """
 
 import math
@@ -115,7 +115,9 @@ class NoiseAudit:
             hashes = self._hashes[is_in_part & (self._hashes != 0)]
             hashes.sort()
             is_repeat = hashes[1:] == hashes[:-1]
-            found.append(np.unique(hashes[1:][is_repeat]))
+            is_first_repeat = is_repeat.copy()
+            is_first_repeat[1:] &= ~is_repeat[:-1]
+            found.append(hashes[1:][is_first_repeat])
         return np.concatenate(found)
 
     def _key(self, slot: int) -> str:
