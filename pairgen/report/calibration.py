@@ -100,7 +100,7 @@ def error_plot(found: Calibration) -> Image.Image:
     ringed = None
     if chosen is not None and chosen.error is not None and chosen.error.median > 0:
         point = (float(chosen.evaluations), 100 * chosen.error.median)
-        ringed = (point, "cheapest within it")
+        ringed = (point, "cheapest within tolerance")
     scales = ", ".join(f"{scale:g}" for scale in found.question["guidance_scales"])
     return draw_plot(
         Plot(

@@ -4,7 +4,7 @@ Knows no teacher: who measured, and how, is in `pairgen.generate.calibrate`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
@@ -56,7 +56,7 @@ class Measured:
     num_not_finite: int
     samples_per_second: float
     num_timed: int
-    asked: bool = field(default=True)
+    asked: bool = True
 
     @property
     def error(self) -> Spread | None:
