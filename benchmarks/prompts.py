@@ -2,7 +2,7 @@
 
     python benchmarks/prompts.py [--num-prompts 10000000] [--formats txt jsonl ...] [--dir DIR]
 
-Makes synthetic prompts of about 90 bytes, one of eleven a repeat, and for each format a process of
+Makes synthetic prompts of about 70 bytes, one of eleven a repeat, and for each format a process of
 its own that does what `pairgen ode --model gaussian` does up to the first shard: reads, judges,
 hashes and writes them, plans, writes the plan, and scans the folder. The memory is the highest
 resident size of that process, imports and mapped files included. Prints one table.
