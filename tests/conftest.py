@@ -9,6 +9,13 @@ import torch
 from tests import true_classes
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all tests that start a Ray cluster, where several run tests."""
+    for item in items:
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Let torch compute in one thread, so that equal arithmetic gives equal bits."""
