@@ -32,10 +32,10 @@ class Stream(IntEnum):
     TRAINING = 6
     # Of figures: `index` is the split.
     EVALUATION = 7
-    # Of a check: which shards are read.
-    VERIFY = 8
     # Of a dataset: `index` is 0, one draw orders all its prompts.
-    PROMPT_ORDER = 9
+    PROMPT_ORDER = 8
+    # Of a check: which shards are read.
+    VERIFY = 9
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:
