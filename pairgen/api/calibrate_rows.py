@@ -1,5 +1,6 @@
 """The rows of a calibration: each setting made, compared with the reference, and kept at once."""
 
+import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -64,7 +65,8 @@ def measure_missing(job: Job, found: Calibration, device: torch.device) -> Calib
                 plan = plans[setting]
                 made = bench.make(plan, partial(_advance, progress, 1 + is_guided(plan)))
                 if setting == found.reference:
-                    reference = _keep_reference(job, made.latents, setting)
+                    reference, sha256 = made.latents, _keep_reference(job, made.latents, setting)
+                    found = replace(found, reference_sha256=sha256)
                 assert reference is not None
                 row = _row(setting, plan, made, reference, asked=setting in job.asked)
                 rows = (*(each for each in found.rows if each.setting != setting), row)
@@ -117,15 +119,17 @@ def _read_reference(job: Job, found: Calibration) -> np.ndarray | None:
     if found.row_of(found.reference) is None:
         return None
     try:
-        data = io.BytesIO(job.store.read_bytes(_reference_file(found.reference)))
-        latents: np.ndarray = np.load(data, allow_pickle=False)
+        data = job.store.read_bytes(_reference_file(found.reference))
+        if hashlib.sha256(data).hexdigest() != found.reference_sha256:
+            return None
+        latents: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     return latents if latents.shape == shape else None
 
 
-def _keep_reference(job: Job, latents: np.ndarray, setting: Setting) -> np.ndarray:
-    """Keep the latents that all others are compared with.
+def _keep_reference(job: Job, latents: np.ndarray, setting: Setting) -> str:
+    """Keep the latents that all others are compared with; return the SHA-256 of their file.
 
     Raises:
         PairgenError: One is not finite.
@@ -140,7 +144,7 @@ def _keep_reference(job: Job, latents: np.ndarray, setting: Setting) -> np.ndarr
     data = io.BytesIO()
     np.save(data, latents, allow_pickle=False)
     job.store.put_bytes(_reference_file(setting), data.getvalue())
-    return latents
+    return hashlib.sha256(data.getvalue()).hexdigest()
 
 
 def _are_finite(latents: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ def run_inspect(
     folder: str | Path,
     keys: Sequence[str] = (),
     *,
-    where: str = "",
+    where: str | None = None,
     grid: str = "",
     num: int = NUM_PICTURES,
     trajectory: bool = False,
@@ -79,7 +79,7 @@ def run_inspect(
     Args:
         folder: The dataset.
         keys: Of samples; nine digits, leading zeros may be left out.
-        where: Condition on the samples that are counted and shown; empty for all.
+        where: Condition on the samples that are counted and shown; None for all.
         grid: File .png for pictures of `num` samples, evenly spread, or of those of `keys`.
         num: How many.
         trajectory: Whether the grid shows the stored states of each sample in a row.
@@ -91,6 +91,9 @@ def run_inspect(
     store = open_store(folder)
     _check_is_set(store)
     plan = read_plan(store)
+    if where == "":
+        # As a script's unset variable gives it: not a wish for all samples.
+        raise ConfigError("where must not be empty: leave it out for all samples.")
     if keys and where:
         raise ConfigError("where chooses among all samples: give keys, or where.")
     if trajectory and not grid:

@@ -30,6 +30,9 @@ from pairgen.sources.prompts import PromptSummary, collect_prompts, encode_rejec
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
+# Options that choose among prompts; a plan has them beside the prompts that were chosen.
+CHOICE = ("dedupe", "shuffle", "limit")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OdeRequest:
@@ -113,7 +116,7 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
 
 def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> None:
     """Refuse another choice among prompts that are chosen already."""
-    for name in ("dedupe", "shuffle", "limit"):
+    for name in CHOICE:
         asked, there = getattr(config, name), old.source.get(name, getattr(OdeConfig, name))
         if name in given and asked != there:
             raise ConfigError(
@@ -138,12 +141,15 @@ def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, P
         # Nothing was made yet and the inputs are given: the command starts afresh, so that no
         # number of a mistaken first try stays behind.
         return config, model, store, None
-    config = make_ode_config({**old.resolved["options"], **given})
+    # The prompts, given again, are chosen among as before.
+    chosen = {name: old.source[name] for name in CHOICE if old.source.get(name)}
+    before = {**old.resolved["options"], **chosen}
+    config = make_ode_config({**before, **given})
     model = find_model(config.model)
     if "revision" not in given and model.location == old.teacher["location"]:
         # The branch may have moved since; the folder stays with the commit it was begun with.
         pinned = old.teacher["options"].get("revision", "")
-        config = make_ode_config({**old.resolved["options"], **given, "revision": pinned})
+        config = make_ode_config({**before, **given, "revision": pinned})
     return config, model, store, old
 
 
@@ -163,6 +169,7 @@ def continued_plan(request: OdeRequest, say: Say) -> Plan:
             f"{layout.PROMPTS} of {store.url} is missing: give the first --prompts again."
         )
     say(f"Continuing {store.url} with its {old.source['num_inputs']:,} prompts.")
+    _tell_end_points(request, plan, say)
     return plan
 
 
@@ -205,7 +212,14 @@ def read_plan_prompts(
         f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
         f"{prompt_counts(summary)}"
     )
+    _tell_end_points(request, plan, say)
     return plan, summary
+
+
+def _tell_end_points(request: OdeRequest, plan: Plan, say: Say) -> None:
+    """Tell what a calibration leads to; what was typed may have led away from it."""
+    if request.calibration is not None:
+        say(f"End points: {plan.resolved['end_points']}.")
 
 
 def _collect(prompts: Prompts, config: OdeConfig, target: Path, rejected: Path) -> PromptSummary:

@@ -110,9 +110,10 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
     needed = (layout.receipt_path(shard_index), layout.shard_path(shard_index), inputs)
     missing = [path for path in needed if not store.exists(path)]
     if receipt is None or missing:
-        raise ConfigError(
+        raise CorruptShardError(
             f"{', '.join(missing or needed[:1])} of {store.url} is missing or damaged, and without "
-            f"it {sample_key(indices[0])} cannot be compared: see pairgen verify."
+            f"it {sample_key(indices[0])} cannot be compared: pairgen verify says what is wrong, "
+            "pairgen repair makes shards again."
         )
     return receipt
 

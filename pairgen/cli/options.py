@@ -1,5 +1,6 @@
 """Options that commands share, and how an option that was not given is told from one that was."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -59,6 +60,8 @@ class Percentage(click.ParamType):
 def _only_in_dry_run(context: click.Context, option: click.Parameter, value: Any) -> Any:
     if value is not None and context.params.get("dry_run") is None:
         raise click.UsageError(f"{option.opts[0]} is a question to --dry-run: give that too.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise click.UsageError(f"{option.opts[0]} must be a finite number, got {value}.")
     return value
 
 

@@ -83,6 +83,9 @@ def _end_points(plan: Plan, accuracy: Mapping[str, Any] | None) -> str:
     if accuracy is None:
         return f"{name}; the distance from the converged ODE was not measured"
     if accuracy["error"] is None:
+        name += f", end {recipe['end']}, {accuracy['setting']['dtype']}"
+        if recipe["trajectory"]:
+            name += ", the trajectory's times inserted"
         return f"{name}; not among the settings whose distance from the converged ODE was measured"
     error, tolerance = accuracy["error"], accuracy["tolerance"]
     within = "within" if error["median"] <= tolerance else "not within"

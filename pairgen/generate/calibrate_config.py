@@ -187,8 +187,8 @@ def _solver(value: Any) -> str:
     solver, slash, spacing = config.text("solvers", value).partition("/")
     if not slash:
         raise ConfigError(f"solvers must be SOLVER/SPACING, such as ddim/trailing, got {value!r}.")
-    choice = config.choice("solvers", solver, tuple(SOLVERS))
-    return f"{choice}/{config.choice('solvers', spacing, SPACINGS)}"
+    choice = config.choice("the solver of solvers", solver, tuple(SOLVERS))
+    return f"{choice}/{config.choice('the grid of solvers', spacing, SPACINGS)}"
 
 
 def _share(name: str, value: Any) -> float:

@@ -27,6 +27,7 @@ class Calibration:
         source: Where its prompts come from, as in a plan.
         made: How the bits came about: batch_size, cpu_threads, device, versions.
         reference: The setting that stands for the converged ODE.
+        reference_sha256: Of the file of its latents; empty before it is made.
         tolerance: Largest median error, as a share.
         rows: What was measured, the reference and its half among them.
         complete: Whether all that was asked for is there.
@@ -38,6 +39,7 @@ class Calibration:
     made: Mapping[str, Any]
     reference: Setting
     tolerance: float
+    reference_sha256: str = ""
     rows: tuple[Measured, ...] = ()
     complete: bool = False
 
@@ -77,6 +79,7 @@ class Calibration:
             "pairgen": pairgen.__version__,
             **{name: getattr(self, name) for name in ("teacher", "question", "source", "made")},
             "reference": asdict(self.reference),
+            "reference_sha256": self.reference_sha256,
             "tolerance": self.tolerance,
             "complete": self.complete,
             "converged": self.converged,
@@ -111,7 +114,10 @@ def decode_calibration(data: bytes, where: str) -> Calibration:
         if version == FORMAT_VERSION:
             return Calibration.from_dict(found)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{where} is no calibration that can be read: {error!r}.") from None
+        raise ConfigError(
+            f"{where} is not a calibration.json that can be read ({type(error).__name__}: {error}):"
+            " pairgen calibrate makes one in another --out."
+        ) from None
     raise ConfigError(
         f"{where} has format version {version!r}; this pairgen reads {FORMAT_VERSION}."
     )
@@ -131,8 +137,16 @@ def read_calibration(path: str) -> Calibration:
         folder, name = path, CALIBRATION_FILE
     store = open_store(folder or ".")
     if not store.exists(name):
-        raise ConfigError(f"There is no calibration {path!r}: pairgen calibrate makes one.")
+        raise ConfigError(
+            f"There is no calibration {path!r}, which is a folder of pairgen calibrate or the "
+            f"{CALIBRATION_FILE} in it."
+        )
     found = decode_calibration(store.read_bytes(name), path)
+    if found.halved is not None and not found.converged:
+        raise ConfigError(
+            f"The calibration {path} has a reference that is not converged: run its pairgen "
+            "calibrate again with more --reference-steps."
+        )
     if not found.complete:
         raise ConfigError(
             f"The calibration {path} is not finished: run its pairgen calibrate again."

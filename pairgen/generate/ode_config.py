@@ -146,7 +146,7 @@ def check_option(name: str, value: Any) -> Any:
                 raise config.ConfigError(f"{name} must not be empty: leave it out for the default.")
             return tuple(config.text(name, entry) for entry in values)
         case "limit":
-            return config.integer(name, value, 0, 10**9)
+            return config.integer(name, value, 1, 10**9)
         case "num_samples":
             # Keys have nine digits.
             return config.integer(name, value, 0, 10**9)

@@ -77,6 +77,9 @@ def _check(name: str, value: Any) -> Any:
             return fraction
         case "seed":
             return config.integer(name, value, 0, 2**63 - 1)
+        case "where" if value == "":
+            # As a script's unset variable gives it: not a wish for all samples.
+            raise ConfigError("where must not be empty: leave it out for all samples.")
         case "num_workers":
             return config.integer(name, value, 0)
         case "executor":

@@ -73,7 +73,7 @@ def set_data(url: str, plan: Plan, summary: Summary, sizes: Mapping[str, float])
 
 def set_text(data: Mapping[str, Any]) -> str:
     """Return the text of `set_data`."""
-    state = "complete" if data["complete"] else "incomplete"
+    state = "complete by its receipts" if data["complete"] else "incomplete"
     inputs = next(name for name in (*INPUT_NAMES.values(), "inputs") if name in data)
     rows: list[tuple[str, str]] = [
         ("folder", data["folder"]),

@@ -232,6 +232,9 @@ def _check(node: ast.AST, text: str) -> None:
         case ast.Constant(bool() | int() | float() | str() as value):
             if isinstance(value, int) and abs(value) >= 2**63:
                 raise _error(text, "an integer in it is not a 64-bit number")
+            # An escape can name half a surrogate pair, which is no text.
+            if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
+                raise _error(text, "a text in it is not valid UTF-8")
             children = ()
         case ast.BoolOp(_, values):
             children = values

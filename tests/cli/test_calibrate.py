@@ -178,7 +178,10 @@ def test_the_published_default_is_named(call, folder):
         (["--model=tiny"], "model (there gaussian, asked tiny)"),
         (["--model=mine.yaml"], "model.num_modes (there 24, asked 3)"),
         (["--from-calibration=absent"], "There is no calibration 'absent'"),
-        (["--from-calibration=broken.json"], "broken.json is no calibration that can be read"),
+        (
+            ["--from-calibration=broken.json"],
+            "broken.json is not a calibration.json that can be read",
+        ),
     ],
 )
 def test_a_calibration_of_something_else_is_refused_by_field(call, folder, arguments, message):

@@ -158,11 +158,13 @@ def test_bad_settings_are_far_off_and_leading_starts_elsewhere(calibrate):
     assert found.chosen == many["logsnr"]
 
 
-def test_a_reference_that_is_not_converged_is_refused(calibrate):
+def test_a_reference_that_is_not_converged_is_refused(calibrate, tmp_path):
     options = {"solvers": "ddim/trailing", "steps": 5, "tolerance": "1%"}
     with pytest.raises(PairgenError, match=r"not converged: with 5 instead of 10.*-steps 20") as e:
         calibrate(reference_steps=10, **options)
     assert e.value.exit_code == 1
+    with pytest.raises(ConfigError, match=r"not converged.* with more --reference-steps"):
+        read_calibration(str(tmp_path / "out"))
     # More steps in the same folder start again, and the folder is not in the way.
     assert calibrate(reference_steps=140, **options).converged
 
@@ -194,9 +196,10 @@ def test_a_lost_or_broken_reference_is_made_again_and_rows_stay(calibrate, tmp_p
     whole = kept.read_bytes()
     buffer = io.BytesIO()
     np.save(buffer, np.array([{}], dtype=object), allow_pickle=True)
-    for broken in (whole[:-9], b"", buffer.getvalue()):
+    altered = whole[:-9] + bytes(each ^ 1 for each in whole[-9:])
+    for steps, broken in enumerate((whole[:-9], b"", buffer.getvalue(), altered), start=6):
         kept.write_bytes(broken)
-        more = calibrate(steps=[5, 6 + len(broken) % 7], **options)
+        more = calibrate(steps=[5, steps], **options)
         assert kept.read_bytes() == whole
         assert more.row_of(first.rows[-1].setting) == first.rows[-1]
 
@@ -246,11 +249,11 @@ def test_a_folder_behind_a_url_is_continued(tmp_path, one_thread):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no calibration that can be read"),
-        ("[]", "no calibration that can be read"),
-        ("{}", "no calibration that can be read"),
+        ("", "not a calibration.json that can be read"),
+        ("[]", "not a calibration.json that can be read"),
+        ("{}", "not a calibration.json that can be read"),
         ('{"format_version": 2}', "has format version 2; this pairgen reads 1"),
-        ('{"format_version": 1}', "no calibration that can be read"),
+        ('{"format_version": 1}', "not a calibration.json that can be read"),
     ],
 )
 def test_what_is_no_calibration_is_named(tmp_path, text, message):

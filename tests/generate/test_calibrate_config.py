@@ -18,8 +18,11 @@ from pairgen.generate.ode_config import OdeConfig
         ({"tolerance": "two"}, r"tolerance must be a share.*'two'"),
         ({"tolerance": True}, r"tolerance must be a share"),
         ({"solvers": "ddim"}, r"solvers must be SOLVER/SPACING, such as ddim/trailing, got 'ddim'"),
-        ({"solvers": "dimm/trailing"}, r"solvers must be one of ddim.*did you mean 'ddim'"),
-        ({"solvers": "ddim/999"}, r"solvers must be one of leading"),
+        (
+            {"solvers": "dimm/trailing"},
+            r"the solver of solvers must be one of ddim.*did you mean 'ddim'",
+        ),
+        ({"solvers": "ddim/999"}, r"the grid of solvers must be one of leading"),
         ({"solvers": ""}, r"solvers must not be empty"),
         ({"steps": "10,10"}, r"steps holds a value twice: 10, 10"),
         ({"steps": "10,ten"}, r"steps must be an integer >= 1, got 'ten'"),

@@ -25,6 +25,7 @@ from pairgen.generate.ode_config import make_ode_config
         ({"dtype": "int8"}, r"dtype must be one of float32"),
         ({"compile": "yes"}, r"compile must be true or false, got 'yes'"),
         ({"max_rejected": 2}, r"max_rejected must be a number in \[0, 1\]"),
+        ({"limit": 0}, r"limit must be an integer in 1\.\."),
         ({"num_samples": 10**10}, r"num_samples must be an integer"),
         ({"prompts": 7}, r"prompts must be text"),
         ({"executor": "slurm"}, r"executor must be one of auto, serial, ray"),
