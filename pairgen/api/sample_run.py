@@ -105,10 +105,12 @@ def _plan_pictures(
     reader = PromptReader(find_prompts(values, config.column, texts=True))
     refused: list[str] = []
 
-    def reject(number: int, reason: str, _prompt: str) -> None:
+    def reject(number: int, reason: str, prompt: str) -> None:
         if len(refused) < MAX_REASONS:
             name, entry = reader.place(number)
-            refused.append(f"entry {entry} of {name[:MAX_NAME]!r}, {reason}")
+            # A prompt that was typed is its own source.
+            place = "" if name == prompt else f"entry {entry} of {name[:MAX_NAME]!r}, "
+            refused.append(place + reason)
 
     with collected_prompts(reader, refuse, config.choice, reject) as (found, summary):
         options = config.ode_config(summary.num_accepted)
