@@ -276,7 +276,7 @@ def test_sets_that_do_not_fit_are_one_sentence(pairs, sd15_folder, train, tmp_pa
     with pytest.raises(ConfigError, match=r"cannot be a folder: .* is a file"):
         train(pairs, "file")
     with pytest.raises(ConfigError, match="out must be a local folder"):
-        train(pairs, out="s3://bucket/run")
+        pairgen.train("regression", data=str(pairs), out="s3://bucket/run")
     with pytest.raises(ConfigError, match="batch_size must be a multiple of 3"):
         train(pairs, accumulate=3)
     with pytest.raises(ConfigError, match="the players"):
