@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.config import (
+    boolean,
     check_keys,
     choice,
     did_you_mean,
     field_names,
     integer,
+    numbers,
     packaged_configs,
     read_yaml,
 )
@@ -19,6 +21,10 @@ from pairgen.errors import ConfigError
 PACKAGE_PREFIX = "package:"
 # In a folder, makes it a model.
 MODEL_FILE = "model.yaml"
+# In a folder without the one above, tells that a training has not left its student yet.
+RUN_FILE = "config.yaml"
+# As `cfg` of `pairgen ode` takes them.
+GUIDANCE_SCALES = (0.0, 100.0)
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -38,6 +44,28 @@ class RunDefaults:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What a student has learned of guidance.
+
+    Attributes:
+        guidance_scales: Of the samples that it was trained on, rising, at least one.
+        told: Whether it is told the scale of each sample; else the one scale is in its weights.
+    """
+
+    guidance_scales: tuple[float, ...]
+    told: bool
+
+    @property
+    def scales_told(self) -> str:
+        """The scales as text."""
+        return ", ".join(f"{scale:g}" for scale in self.guidance_scales)
+
+    def covers(self, scale: float) -> bool:
+        """Whether a scale lies among those that it was trained on."""
+        return self.guidance_scales[0] <= scale <= self.guidance_scales[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """One teacher, ready to be described or built.
 
@@ -49,6 +77,7 @@ class ModelConfig:
         defaults: Default numbers; None for a bare folder or hub id, see `defaults_for`.
         prompts: Name of the packaged prompt set that suits it, without `.txt`.
         sampling: Options of a run that are others than the usual, as a student's one step.
+        student: What it has learned of guidance; None for a teacher, or a student of data without.
     """
 
     name: str
@@ -58,6 +87,7 @@ class ModelConfig:
     defaults: RunDefaults | None
     prompts: str = "everyday"
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    student: Learned | None = None
 
 
 def model_names() -> list[str]:
@@ -86,6 +116,10 @@ def find_model(model: str) -> ModelConfig:
     if (path / MODEL_FILE).is_file():
         # A run of `pairgen train`: its student, and how it is sampled.
         return replace(_read_model(path / MODEL_FILE), name=path.resolve().name.lower())
+    if (path / RUN_FILE).is_file() and not (path / "model_index.json").is_file():
+        raise ConfigError(
+            f"{model} is a training run without a student yet: finish it with --resume."
+        )
     if path.is_dir():
         return _bare_model(path.resolve().name, str(path.resolve()))
     looks_like_path = model.startswith((".", "/", "~"))
@@ -124,12 +158,13 @@ def _bare_model(name: str, location: str) -> ModelConfig:
 
 def _read_model(path: Path) -> ModelConfig:
     data = read_yaml(path)
-    numbers = field_names(RunDefaults)
-    check_keys(data, ["teacher", "location", "options", "prompts", "sampling", *numbers], str(path))
-    missing = [key for key in ("teacher", *numbers) if key not in data]
+    run_numbers = field_names(RunDefaults)
+    sections = ("options", "sampling", "student")
+    check_keys(data, ["teacher", "location", "prompts", *sections, *run_numbers], str(path))
+    missing = [key for key in ("teacher", *run_numbers) if key not in data]
     if missing:
         raise ConfigError(f"The model config {path} lacks {', '.join(missing)}.")
-    for section in ("options", "sampling"):
+    for section in sections:
         if not isinstance(data.get(section) or {}, dict):
             raise ConfigError(
                 f"{section} in {path} must hold `key: value` lines, got {data[section]!r}."
@@ -154,4 +189,15 @@ def _read_model(path: Path) -> ModelConfig:
         defaults=defaults,
         prompts=choice(f"prompts in {path}", data.get("prompts", "everyday"), prompt_set_names()),
         sampling=data.get("sampling") or {},
+        student=_read_learned(data["student"], path) if data.get("student") else None,
     )
+
+
+def _read_learned(section: Mapping[str, Any], path: Path) -> Learned:
+    check_keys(section, field_names(Learned), f"the section student of {path}")
+    name = f"student.guidance_scales in {path}"
+    scales = numbers(name, section.get("guidance_scales", ()), *GUIDANCE_SCALES)
+    told = boolean(f"student.told in {path}", section.get("told"))
+    if not scales or (len(scales) > 1 and not told):
+        raise ConfigError(f"{name} must be one scale, or several of a student that is told them.")
+    return Learned(guidance_scales=tuple(sorted(scales)), told=told)

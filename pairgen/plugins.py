@@ -7,6 +7,7 @@ file in it that defines `build(**options)`. A dotted name loads a user's own mod
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -58,22 +59,30 @@ def build(family: str, name: str, **options: Any) -> Any:
     return call(family, name, "build", **options)
 
 
+def option_names(family: str, name: str, function: str = "build") -> list[str] | None:
+    """Return the options that a member's function takes; None where it takes any.
+
+    Raises:
+        ConfigError: There is no such member or function.
+    """
+    parameters = inspect.signature(_function(family, name, function)).parameters
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    return None if takes_any else list(parameters)
+
+
 def call(family: str, name: str, function: str, **options: Any) -> Any:
     """Call one of the functions that the family's manual asks a member for.
 
     Raises:
         ConfigError: There is no such member or function, or it does not take one of the options.
     """
-    member = getattr(load(family, name), function, None)
-    if not callable(member):
-        raise ConfigError(f"The {family[:-1]} {name!r} does not define {function}(**options).")
-    parameters = inspect.signature(member).parameters
-    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    member = _function(family, name, function)
+    known = option_names(family, name, function)
     for option in options:
-        if option not in parameters and not takes_any:
+        if known is not None and option not in known:
             raise ConfigError(
                 f"The {family[:-1]} {name!r} has no option {option!r}"
-                f"{did_you_mean(option, parameters)}; known are {', '.join(parameters) or 'none'}."
+                f"{did_you_mean(option, known)}; known are {', '.join(known) or 'none'}."
             )
     try:
         # Binding first: catching TypeError around the call would swallow the member's own bugs.
@@ -81,3 +90,11 @@ def call(family: str, name: str, function: str, **options: Any) -> Any:
     except TypeError as error:
         raise ConfigError(f"The {family[:-1]} {name!r} cannot be built: {error}.") from None
     return member(**options)
+
+
+def _function(family: str, name: str, function: str) -> Callable[..., Any]:
+    member = getattr(load(family, name), function, None)
+    if not callable(member):
+        raise ConfigError(f"The {family[:-1]} {name!r} does not define {function}(**options).")
+    found: Callable[..., Any] = member
+    return found

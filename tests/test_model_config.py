@@ -90,6 +90,26 @@ def test_owner_slash_name_is_a_hub_id():
     assert model.defaults is None
 
 
+def test_a_student_says_what_guidance_it_has_learned(tmp_path):
+    section = "teacher: gaussian\nstudent: {guidance_scales: %s, told: %s}\n" + NUMBERS
+    student = find_model(str(write_model(tmp_path, section % ("[8, 2]", "true")))).student
+    assert (student.guidance_scales, student.told) == ((2.0, 8.0), True)
+    for scales, told, message in (
+        ("[8]", "3", "student.told in .* must be true or false"),
+        ("[]", "true", "must be one scale, or several"),
+        ("[2, 8]", "false", "must be one scale, or several"),
+        ("[x]", "true", "student.guidance_scales in .* must be a number"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            find_model(str(write_model(tmp_path, section % (scales, told))))
+
+
+def test_an_unfinished_training_is_no_model_yet(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(ConfigError, match="without a student yet: finish it with --resume"):
+        find_model(str(tmp_path))
+
+
 def test_an_unknown_key_gets_a_suggestion(tmp_path):
     path = write_model(tmp_path, "teacher: gaussian\nbatchsize: 4\n" + NUMBERS)
     with pytest.raises(ConfigError, match=r"'batchsize' in .*mine\.yaml.*'batch_size'"):

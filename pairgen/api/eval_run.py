@@ -27,6 +27,7 @@ from pairgen.training.judged import (
     Judged,
     build_judged,
     check_fits,
+    check_learned,
     find_judged,
     sampling_of,
     teacher_sampling,
@@ -66,6 +67,7 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     sampling = sampling_of(judged, plan)
     check_fits(judged, sampling, plan, config)
     pairs = read_held_out(config.data, config.where, config.num_samples)
+    check_learned(judged, pairs, config)
     for note in notes:
         say(note)
     say(

@@ -24,7 +24,7 @@ from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.progress import TrainProgress
 from pairgen.training.record import TrainRecord, record_set, write_record
 from pairgen.training.run_folder import begin_run, remembered, write_config
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.start import check_method_options, find_start, make_setup
 from pairgen.training.trainer import Trainer
 from pairgen.training.validation import (
     Validation,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 VALIDATION_FILE, CARD_FILE = "validation.npz", "README.md"
+STOPPING = "Stopping after this step; Ctrl-C again stops now."
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     start = find_start(config, plans[0])
     folder = Path(config.out or f"runs/{config.method}-{start['name']}")
     config = make_train_config({**remembered(folder, config.resume), **given})
+    check_method_options(config)
     config, state, checkpoint = begin_run(config, folder, accelerator.num_processes)
+    if config.resume and checkpoint is None:
+        say(f"No checkpoint in {folder}: starting at step 0.")
     # Adapters begin at random weights, the same on every rank.
     torch.manual_seed(config.seed)
     setup = make_setup(config, plans, start, accelerator.device)
@@ -115,7 +119,7 @@ def _train(
     progress = TrainProgress(config.steps, trainer.step, quiet=not main)
     metrics = Metrics(folder, trainer.step, config.tensorboard) if main else None
     try:
-        with stop_on_signal(progress) as stop:
+        with stop_on_signal(progress, STOPPING) as stop:
             trainer.train(stop.is_set, on_grid, progress, metrics)
     finally:
         progress.close()
@@ -129,14 +133,15 @@ def _train(
         record = _record(config, trainer)
         write_record(folder, record)
         student, told = trainer.method.student(), config.guidance_embedding
-        export_student(folder, student, trainer.players[STUDENT], start, told)
+        scales = trainer.loader.guidance_scales
+        export_student(folder, student, trainer.players[STUDENT], start, told, scales)
         card = render_card(
             config,
             start["name"],
             record,
             last_figures(folder),
             student.num_evaluations,
-            trainer.loader.guidance_scales[-1] if told else 1,
+            scales[-1] if told else 1,
         )
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()

@@ -23,9 +23,11 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
     """Raise unless the teacher can be conditioned as the options ask.
 
     Raises:
-        ConfigError: Guidance has nothing to lead away from, the negative prompt is no label of a
-            teacher with classes, or there are no embeddings to store.
+        ConfigError: A student has not learned the guidance that is asked for, guidance has nothing
+            to lead away from, the negative prompt is no label of a teacher with classes, or there
+            are no embeddings to store.
     """
+    _check_learned(config, model)
     labels = description.labels
     if not description.guidable and set(config.cfg) != {1.0}:
         why = "is unconditional" if labels is None else "has no null_label in its options"
@@ -40,6 +42,25 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
             raise ConfigError(f"negative_prompt is wrong: {error}") from None
     if config.store_embeddings and not description.embedding_shapes:
         raise ConfigError(f"store_embeddings must be false: {model.name} has no prompt embeddings.")
+
+
+def _check_learned(config: OdeConfig, model: ModelConfig) -> None:
+    """Refuse guidance scales that a student has not learned."""
+    learned = model.student
+    if learned is None:
+        return
+    asked = ", ".join(f"{scale:g}" for scale in config.cfg)
+    if not learned.told and set(config.cfg) != {1.0}:
+        raise ConfigError(
+            f"cfg must be left out (1): {model.name} is a student that has guidance "
+            f"{learned.scales_told} in its weights, got {asked}."
+        )
+    if learned.told and not all(map(learned.covers, config.cfg)):
+        low, high = learned.guidance_scales[0], learned.guidance_scales[-1]
+        raise ConfigError(
+            f"cfg must be in [{low:g}, {high:g}]: {model.name} is a student that was trained on "
+            f"guidance {learned.scales_told}, got {asked}."
+        )
 
 
 def refuse_prompts(

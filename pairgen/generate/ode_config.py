@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen import config
-from pairgen.model_config import DTYPES
+from pairgen.model_config import DTYPES, GUIDANCE_SCALES
 from pairgen.sampling.grid import ENDS, check_spacing
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.sources.prompt_choice import Choice
@@ -133,7 +133,7 @@ def check_option(name: str, value: Any) -> Any:
     """
     match name:
         case "cfg":
-            scales = config.numbers(name, value, 0.0, 100.0)
+            scales = config.numbers(name, value, *GUIDANCE_SCALES)
             if not scales:
                 raise config.ConfigError("cfg needs at least one guidance scale.")
             return scales

@@ -16,6 +16,8 @@ from pairgen.shards.manifest import scan, write_manifest
 from pairgen.shards.store import LocalStore, Store
 from pairgen.types import Manifest, Plan, ShardTask
 
+STOPPING = "Stopping: the shards in work are finished first; Ctrl-C again stops now."
+
 
 class ExecutorOptions(Protocol):
     """Where tasks run."""
@@ -125,8 +127,13 @@ def count_workers(options: ExecutorOptions) -> int:
 
 
 @contextmanager
-def stop_on_signal(events: Events) -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into a request to drain; a second Ctrl-C interrupts."""
+def stop_on_signal(events: Events, told: str = STOPPING) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a request to drain; a second Ctrl-C interrupts.
+
+    Args:
+        events: Told that it was asked.
+        told: What it is told.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -136,7 +143,7 @@ def stop_on_signal(events: Events) -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        events.note("Stopping: the shards in work are finished first; Ctrl-C again stops now.")
+        events.note(told)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -161,7 +161,8 @@ class Loader:
                 for found, weight in zip(self._sets, self._order.weights, strict=True)
             ),
         )
-        self._state = start if state is None else start.resumed(state)
+        urls = [found.url for found in self._sets]
+        self._state = start if state is None else start.resumed(state, urls)
 
     def __len__(self) -> int:
         """Batches of this rank in a whole epoch."""

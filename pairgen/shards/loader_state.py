@@ -1,6 +1,6 @@
 """Where a training stands in its data: small, plain JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,8 +39,12 @@ class LoaderState:
         """Return it as plain data."""
         return {"version": VERSION, **asdict(self), "sets": [dict(found) for found in self.sets]}
 
-    def resumed(self, data: Mapping[str, Any]) -> "LoaderState":
+    def resumed(self, data: Mapping[str, Any], urls: Sequence[str]) -> "LoaderState":
         """Return the state that `data` says, for a loader that begins with this one.
+
+        Args:
+            data: From `to_dict`.
+            urls: Where each set lies, for the message.
 
         Raises:
             ConfigError: It is no state, or was left by a loader of another order.
@@ -58,11 +62,36 @@ class LoaderState:
                     f"{name} can change between epochs only: the state stands at step "
                     f"{data['step']} of epoch {data['epoch']} with {data[name]}, got {mine[name]}."
                 )
+            if name == "sets":
+                raise ConfigError(_changed_set(data["sets"], mine["sets"], urls))
             raise ConfigError(
                 f"The state was left by a loader with another {name}: {_short(data[name])}, "
                 f"got {_short(mine[name])}."
             )
         return LoaderState(**{**asdict(self), "epoch": data["epoch"], "step": data["step"]})
+
+
+def _changed_set(
+    before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], urls: Sequence[str]
+) -> str:
+    """Name the first set that is not as it was; the sets fix the order of the samples."""
+    remedy = "begin a new training"
+    if len(before) != len(now):
+        return f"The state was left by a loader of {len(before)} set(s), got {len(now)}: {remedy}."
+    old, new, url = next(each for each in zip(before, now, urls, strict=True) if each[0] != each[1])
+    if old["fingerprints"] != new["fingerprints"]:
+        return f"{url} is another set than the one that the state was left with: {remedy}."
+    if old["weight"] != new["weight"]:
+        return (
+            f"The weight of {url} was {old['weight']:g} when the state was left, "
+            f"got {new['weight']:g}: {remedy}."
+        )
+    if old["num_samples"] != new["num_samples"]:
+        return (
+            f"{url} gave {old['num_samples']:,} samples when the state was left, and gives "
+            f"{new['num_samples']:,} now, which changes the order of all: {remedy}."
+        )
+    return f"{url} gives other samples than when the state was left: {remedy}."
 
 
 def _short(value: Any) -> str:

@@ -91,8 +91,9 @@ def check_one_guidance(sets: Sequence[OpenSet]) -> None:
         shown = ", ".join(f"{scale:g}" for scale in scales)
         raise ConfigError(
             f"{' and '.join(found.url for found in sets)} would train on the guidance scales "
-            f"{shown} at once: choose one, such as where='guidance_scale == {scales[-1]:g}', or "
-            "tell the student which by guidance_embedding=True."
+            f'{shown} at once: choose one, such as --where "guidance_scale == {scales[-1]:g}" '
+            "(where=...), or tell the student which by --guidance-embedding "
+            "(guidance_embedding=True)."
         )
 
 
@@ -108,10 +109,12 @@ def check_other_noises(sets: Sequence[OpenSet]) -> None:
         if identity is None:
             continue
         if identity in owners:
+            either = "or pass --set allow_shared_noise=true (allow_shared_noise=True)"
+            if owners[identity].url == found.url:
+                raise ConfigError(f"{found.url} is named twice: name it once, {either}.")
             raise ConfigError(
                 f"{owners[identity].url} and {found.url} have the same noises, drawn from seed "
-                f"{identity[1]}: make one of them with another --seed, or pass "
-                "allow_shared_noise=True."
+                f"{identity[1]}: make one of them with another --seed, {either}."
             )
         owners[identity] = found
 

@@ -56,6 +56,7 @@ def save_checkpoint(
             _save(partial / f"kept.{name}.safetensors", module.state_dict())
         text = json.dumps({**state, "step": step}, indent=2, allow_nan=False)
         (partial / STATE_FILE).write_text(text, encoding="utf-8")
+        open_to_umask(partial)
         for path in (*partial.iterdir(), partial):
             sync(path)
         if target.exists():
@@ -80,16 +81,28 @@ def find_checkpoints(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"[0-9]*/{STATE_FILE}"))
 
 
+def open_to_umask(folder: Path) -> None:
+    """Give the files in a new folder its rights: safetensors writes for the owner alone."""
+    # The folder was made under the user's umask, which cannot be asked for without setting it.
+    mode = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)
+
+
 def read_state(checkpoint: Path) -> dict[str, Any]:
     """Return a checkpoint's JSON.
 
     Raises:
         ConfigError: It cannot be read.
     """
+    path = checkpoint / STATE_FILE
     try:
-        state: dict[str, Any] = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+        state = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"The checkpoint {checkpoint} cannot be read: {error}.") from None
+        raise _damaged(path, str(error)) from None
+    if not isinstance(state, dict) or not {"step", "loader", "seconds", "scalers"} <= state.keys():
+        raise _damaged(path, "it lacks what a training leaves there")
     return state
 
 
@@ -136,7 +149,21 @@ def _load(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ConfigError(f"The checkpoint file {path} cannot be read: {error}.") from None
+        raise _damaged(path, str(error)) from None
+
+
+def _damaged(path: Path, reason: str) -> ConfigError:
+    """Say what is wrong with a file of a checkpoint, and how to go on."""
+    checkpoint = path.parent
+    before = [each for each in find_checkpoints(checkpoint.parent) if each < checkpoint]
+    remedy = (
+        f"remove {checkpoint}, and --resume goes on from {before[-1].name}"
+        if before
+        else "there is none before it: start again with another --out"
+    )
+    return ConfigError(
+        f"The checkpoint file {path} cannot be read: {reason.rstrip('.')}; {remedy}."
+    )
 
 
 @torch.no_grad()

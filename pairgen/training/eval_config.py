@@ -18,7 +18,8 @@ class EvalConfig:
     Attributes:
         run: Folder of a `pairgen train`, or any model.
         data: Folder or URL of pairs that the student was not trained on.
-        num_samples: The first so many are looked at; 0 for 512, or all where there are fewer.
+        num_samples: The first so many are looked at, 1 or more; by default (0) 512, or all where
+            there are fewer.
         teacher_steps: Steps at which the teacher of the pairs is measured too.
         out: Folder of what is found; empty for `RUN/eval`.
         batch_size: Of the networks; 0 for that of the pairs.
@@ -53,7 +54,9 @@ def make_eval_config(options: Mapping[str, Any]) -> EvalConfig:
 
 def _check(name: str, value: Any) -> Any:
     match name:
-        case "num_samples" | "batch_size":
+        case "num_samples":
+            return config.integer(name, value, 1)
+        case "batch_size":
             return config.integer(name, value, 0)
         case "cpu_threads":
             return config.integer(name, value, 0, MAX_CPU_THREADS)

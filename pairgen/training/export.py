@@ -1,7 +1,7 @@
 """What a finished run leaves: the student in diffusers layout, and its adapters."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import yaml
 from pairgen import plugins
 from pairgen.methods.base import Student
 from pairgen.model_config import MODEL_FILE
+from pairgen.training.checkpoint import open_to_umask
 from pairgen.training.player import Player
 
 STUDENT_FOLDER, LORA_FOLDER = "student", "lora"
@@ -19,7 +20,12 @@ OF_WEIGHTS = ("revision", "variant")
 
 
 def export_student(
-    folder: Path, student: Student, player: Player, teacher: Mapping[str, Any], told: bool
+    folder: Path,
+    student: Student,
+    player: Player,
+    teacher: Mapping[str, Any],
+    told: bool,
+    guidance_scales: Sequence[float],
 ) -> None:
     """Write the student, its average where it has one, and the file that makes it a model.
 
@@ -31,6 +37,7 @@ def export_student(
         player: That trained it.
         teacher: `module`, `location` and `options` of what it started from.
         told: Whether it is told the guidance scale.
+        guidance_scales: Of what it was trained on, rising; none for data without guidance.
     """
     target, partial = folder / STUDENT_FOLDER, folder / f".{STUDENT_FOLDER}.partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -49,8 +56,10 @@ def export_student(
             location=teacher["location"],
             **teacher["options"],
         )
+    open_to_umask(partial)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
+    scales = list(guidance_scales)
     model = {
         "teacher": teacher["module"],
         "location": STUDENT_FOLDER,
@@ -58,7 +67,9 @@ def export_student(
         "dtype": "float32",
         "batch_size": 16,
         "samples_per_shard": 1024,
-        "sampling": {**student.sampling, **({} if told else {"cfg": 1})},
+        # Who is told the scale has no usual one: the largest is what a teacher is guided by most.
+        "sampling": {**student.sampling, "cfg": scales[-1] if told and scales else 1},
+        **({"student": {"guidance_scales": scales, "told": told}} if scales else {}),
     }
     (folder / MODEL_FILE).write_text(yaml.safe_dump(model, sort_keys=False), encoding="utf-8")
 
@@ -73,3 +84,4 @@ def _save_lora(network: Any, folder: Path) -> None:
         for name, tensor in get_peft_model_state_dict(network).items()
     }
     StableDiffusionPipeline.save_lora_weights(str(folder), unet_lora_layers=layers)
+    open_to_umask(folder)

@@ -13,6 +13,7 @@ from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_mod
 from pairgen.sampling.grid import make_grid
 from pairgen.teachers.base import Description, Teacher
 from pairgen.training.eval_config import EvalConfig
+from pairgen.training.held_out import HeldOut
 from pairgen.training.record import TrainRecord, read_record
 from pairgen.training.sampled import Sampling
 from pairgen.types import Plan
@@ -45,10 +46,6 @@ def find_judged(run: str) -> Judged:
         ConfigError: It is no model, or a training that is not finished.
     """
     folder = Path(run).expanduser()
-    if (folder / "config.yaml").is_file() and not (folder / MODEL_FILE).is_file():
-        raise ConfigError(
-            f"{run} holds a training that is not finished: continue it with --resume."
-        )
     is_run = (folder / MODEL_FILE).is_file()
     return Judged(find_model(run), read_record(folder) if is_run else None, is_run)
 
@@ -62,7 +59,10 @@ def sampling_of(judged: Judged, plan: Plan) -> Sampling:
     recipe, own = plan.recipe, judged.model.sampling
     asked = {name: recipe[name] for name in ("steps", "solver", "spacing", "end")}
     options = make_sample_config({**asked, **own})
-    if "cfg" in own and len(options.cfg) > 1:
+    learned = judged.model.student
+    # Students from before the section: only those that are not told had a scale in their file.
+    told = judged.is_run and "cfg" not in own if learned is None else learned.told
+    if not told and "cfg" in own and len(options.cfg) > 1:
         raise ConfigError(f"cfg of {judged.model.name} must be one scale, got {own['cfg']!r}.")
     return Sampling(
         name=judged.kind,
@@ -70,8 +70,8 @@ def sampling_of(judged: Judged, plan: Plan) -> Sampling:
         solver=options.solver,
         spacing=options.spacing,
         end=options.end,
-        guidance_scale=options.cfg[0] if "cfg" in own else None,
-        told=judged.is_run and "cfg" not in own,
+        guidance_scale=options.cfg[0] if "cfg" in own and not told else None,
+        told=told,
     )
 
 
@@ -113,6 +113,29 @@ def check_fits(judged: Judged, sampling: Sampling, plan: Plan, config: EvalConfi
     teacher: Description = plugins.call("teachers", plan.teacher["module"], "describe", **options)
     for steps in config.teacher_steps:
         make_grid(teacher.schedule, plan.recipe["spacing"], steps, plan.recipe["end"])
+
+
+def check_learned(judged: Judged, pairs: HeldOut, config: EvalConfig) -> None:
+    """Check that a student was trained on the guidance of the pairs, before it is loaded.
+
+    Raises:
+        ConfigError: It was not; old runs do not say, and teachers can be guided at will.
+    """
+    learned = judged.model.student
+    there = sorted(set(pairs.guidance_scales))
+    if learned is None or all(map(learned.covers, there)):
+        return
+    low, high = learned.guidance_scales[0], learned.guidance_scales[-1]
+    planned = pairs.plan.recipe["guidance_scales"]
+    fitting = [f"guidance_scale == {scale:g}" for scale in planned if learned.covers(scale)]
+    remedy = f'--where "{" or ".join(fitting)}"' if fitting else f"pairs made with --cfg {high:g}"
+    knows = (
+        f"was trained on [{low:g}, {high:g}]" if learned.told else f"has {high:g} in its weights"
+    )
+    raise ConfigError(
+        f"The pairs of {config.data} have guidance {', '.join(f'{scale:g}' for scale in there)}, "
+        f"but {config.run} {knows}: judge it by {remedy}."
+    )
 
 
 def build_judged(model: ModelConfig, plan: Plan, device: torch.device) -> Teacher:

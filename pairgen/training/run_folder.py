@@ -9,10 +9,12 @@ import yaml
 
 from pairgen.config import plain_options, read_yaml
 from pairgen.errors import ConfigError
+from pairgen.model_config import MODEL_FILE, RUN_FILE
+from pairgen.shards.store import LocalStore
 from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import TrainConfig
 
-CONFIG_FILE = "config.yaml"
+CONFIG_FILE = RUN_FILE
 
 
 def remembered(folder: Path, resume: bool) -> dict[str, Any]:
@@ -27,8 +29,12 @@ def begin_run(
     """Return the resolved config, and the state and folder of the checkpoint to continue from.
 
     Raises:
-        ConfigError: The folder holds another run, or one that was not asked to be continued.
+        ConfigError: The folder cannot be written, holds another run, one that was not asked to be
+            continued, or one that cannot be.
     """
+    if "://" in config.out:
+        raise ConfigError(f"out must be a local folder, got {config.out!r}.")
+    LocalStore(folder.absolute()).check_writable()
     parts = config.data_parts or num_processes
     found = find_checkpoints(folder / "checkpoints")
     path = folder / CONFIG_FILE
@@ -56,9 +62,20 @@ def begin_run(
                 f"({num_processes} process(es), accumulate {config.accumulate}, data_parts "
                 f"{parts}), got {value}."
             )
-    if config.resume and found:
-        return config, read_state(found[-1]), found[-1]
-    return config, {}, None
+    if not found and (folder / MODEL_FILE).is_file():
+        raise ConfigError(
+            f"{folder} holds a finished student and no checkpoint to continue from: "
+            "give another --out."
+        )
+    if not config.resume or not found:
+        return config, {}, None
+    state = read_state(found[-1])
+    if config.steps < state["step"]:
+        raise ConfigError(
+            f"steps must be at least the {state['step']:,} that {folder} has done, "
+            f"got {config.steps:,}."
+        )
+    return config, state, found[-1]
 
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from pairgen import plugins
+from pairgen.config import did_you_mean, field_names
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.model_config import find_model
@@ -22,7 +23,8 @@ def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
     if not config.model:
         if not plan.teacher:
             raise ConfigError(
-                f"model must be given: the set {config.data[0]} was made without a teacher."
+                f"model must be given: the set {config.data[0]}, of kind {plan.kind!r}, was made "
+                "without a teacher."
             )
         return {key: plan.teacher[key] for key in ("name", "module", "location", "options")}
     model = find_model(config.model)
@@ -32,6 +34,27 @@ def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
         "location": model.location,
         "options": dict(model.options),
     }
+
+
+def check_method_options(config: TrainConfig) -> None:
+    """Check the names of the method's options, before anything is loaded.
+
+    A name that no option of the run has was taken for one of the method.
+
+    Raises:
+        ConfigError: There is no such method, or it has no such option.
+    """
+    takes = plugins.option_names("methods", config.method)
+    if takes is None:
+        return
+    own = [name for name in takes if name != "setup"]
+    for name in config.options:
+        if name not in own:
+            hint = did_you_mean(name, [*own, *field_names(TrainConfig)])
+            raise ConfigError(
+                f"The method {config.method!r} has no option {name!r}{hint}; known are "
+                f"{', '.join(own) or 'none'}, and those of pairgen train."
+            )
 
 
 def make_setup(

@@ -12,6 +12,7 @@ from PIL import Image
 import pairgen
 from pairgen.api.train_run import run_train
 from pairgen.cli import main
+from pairgen.errors import ConfigError
 from pairgen.report.judged import figure_table, ledger_table
 
 PAIRS = {
@@ -153,6 +154,7 @@ def test_a_teacher_can_be_judged_and_foreign_pictures_are_marked(call, folder):
         (["run", "--data=held", "--out=held"], "holds other files"),
         (["run", "--data=held", "--out=mine"], "mine holds other files"),
         (["run", "--data=held", "--out=s3://bucket/eval"], "must be a local folder"),
+        (["run", "--data=held", "--num-samples=0"], "num_samples must be an integer >= 1, got 0"),
         (["run", "--data=held", "--num-samples=9"], "at most the 8 samples"),
         (["run", "--data=held", "--teacher-steps=2,two"], "teacher_steps must be"),
         (["run", "--data=held", "--teacher-steps=2,2"], "holds a value twice: 2, 2"),
@@ -160,7 +162,7 @@ def test_a_teacher_can_be_judged_and_foreign_pictures_are_marked(call, folder):
         (["run", "--data=held", "--where=prompt == 'none'"], "no sample that fulfils"),
         (["run", "--data=held", "--set", "stepz=2"], "Unknown key 'stepz'"),
         (["gaussian", "--data=held", "--out=new"], r"latents of \[1, 16, 16\]"),
-        (["unfinished", "--data=held"], "not finished: continue it with --resume"),
+        (["unfinished", "--data=held"], "a training run without a student yet: finish it"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_nothing_is_written(call, folder, arguments, message):
@@ -173,6 +175,18 @@ def test_wrong_input_is_one_sentence_and_nothing_is_written(call, folder, argume
     assert code == 2 and out == ""
     assert re.search(message, err) and err.count("\n") == 1, err
     assert sorted(folder.rglob("*")) == before
+
+
+def test_pairs_of_guidance_that_was_not_learned_are_refused(call, folder):
+    scales = {**PAIRS, "cfg": "4,8", "steps": 1, "num_samples": 4, "samples_per_shard": 4}
+    pairgen.ode(**scales, seed=2, out="scales")
+    code, _, err = call("run", "--data=scales", "--out=other")
+    assert code == 2 and not (folder / "other").exists()
+    assert "scales have guidance 4, 8, but run has 4 in its weights" in err
+    assert '--where "guidance_scale == 4".' in err
+    options = ["--where=guidance_scale == 4", "--num-samples=1", "--teacher-steps="]
+    code, _, err = call("run", "--data=scales", "--out=other", *options)
+    assert code == 0, err
 
 
 def test_a_student_that_is_told_the_guidance_gets_that_of_each_pair(sd15_folder, tmp_path):
@@ -204,3 +218,6 @@ def test_a_student_that_is_told_the_guidance_gets_that_of_each_pair(sd15_folder,
     assert (student["evaluations_per_picture"], teacher["evaluations_per_picture"]) == (1, 2)
     assert "has the prompts of" in found.figures["notes"][0]
     assert found.figures["not_meaningful"]
+    pairgen.ode(**{**options, "cfg": "2,9"}, seed=1, out=str(tmp_path / "beyond"))
+    with pytest.raises(ConfigError, match=r'was trained on \[2, 6\].*"guidance_scale == 2"'):
+        pairgen.evaluate(tmp_path / "run", data=str(tmp_path / "beyond"))

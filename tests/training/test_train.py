@@ -168,6 +168,11 @@ def test_a_finished_run_is_a_pipeline_a_model_and_a_card(pairs, train, tmp_path)
     assert str(pairs) in card
     assert "StableDiffusionPipeline.from_pretrained" in card
     assert (run / "grids/00000003.png").stat().st_size > 100
+    # Real guidance on top of what is in its weights would be another map.
+    with pytest.raises(ConfigError, match=r"run is a student that has guidance 3 in .*, got 5\."):
+        pairgen.sample(model=str(run), prompts="a cat", cfg=5, out=str(tmp_path / "cat.png"))
+    modes = {oct(path.stat().st_mode & 0o777) for path in run.rglob("*") if path.is_file()}
+    assert modes == {oct(prompts.stat().st_mode & 0o777)}
 
 
 def test_adapters_train_alone_and_load_through_diffusers(sd15_folder, pairs, train):
@@ -221,6 +226,10 @@ def test_several_scales_need_an_embedding_or_a_choice(pairs_of_two_scales, train
         torch.testing.assert_close(batch["latent.npy"].float(), latent, rtol=1e-3, atol=1e-3)
         made.append(latent)
     assert (made[0] - made[1]).abs().max() > 1e-3
+    usual = pairgen.sample(model=str(run), prompts="a cat", out=str(tmp_path / "cat.png"))
+    assert usual.guidance_scales == (8.0,)
+    with pytest.raises(ConfigError, match=r"cfg must be in \[2, 8\]: .* guidance 2, 8, got 12\."):
+        pairgen.sample(model=str(run), prompts="a cat", cfg=12, out=str(tmp_path / "cat.png"))
 
 
 def test_a_student_starts_where_its_teacher_did(sd15_folder, train, tmp_path):
@@ -255,8 +264,19 @@ def test_sets_that_do_not_fit_are_one_sentence(pairs, sd15_folder, train, tmp_pa
         train(photographs, model=str(sd15_folder))
     with pytest.raises(ConfigError, match=r"student_time must be .* 999, got 981"):
         train(pairs, student_time=981)
+    with pytest.raises(ConfigError, match=r"the set .*photographs, of kind 'degrade', was made"):
+        train(photographs)
     with pytest.raises(ConfigError, match=r"no option .distanse. .did you mean .distance."):
         train(pairs, distanse="mse")
+    with pytest.raises(
+        ConfigError, match=r"'stepz' \(did you mean 'steps'\?\); known are (?!setup)"
+    ):
+        train(pairs, stepz=2)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"cannot be a folder: .* is a file"):
+        train(pairs, "file")
+    with pytest.raises(ConfigError, match="out must be a local folder"):
+        pairgen.train("regression", data=str(pairs), out="s3://bucket/run")
     with pytest.raises(ConfigError, match="batch_size must be a multiple of 3"):
         train(pairs, accumulate=3)
     with pytest.raises(ConfigError, match="the players"):
@@ -267,6 +287,24 @@ def test_sets_that_do_not_fit_are_one_sentence(pairs, sd15_folder, train, tmp_pa
         train(pairs, steps=2)
     with pytest.raises(ConfigError, match=r"different are: lr .there 0.001, asked 0.5"):
         train(pairs, steps=2, lr=0.5, resume=True)
+
+
+def test_a_run_that_cannot_be_continued_says_why(pairs, train):
+    folder = train(pairs, steps=2, checkpoint_every=1, resume=True).folder
+    assert f"No checkpoint in {folder}: starting at step 0." in train.said
+    with pytest.raises(ConfigError, match=r"steps must be at least the 2 that .* has done, got 1"):
+        train(pairs, steps=1, resume=True)
+    first, last = find_checkpoints(folder / "checkpoints")
+    (last / "student.safetensors").write_bytes(b"half")
+    with pytest.raises(ConfigError, match="00000002, and --resume goes on from 00000001"):
+        train(pairs, steps=3, resume=True)
+    shutil.rmtree(last)
+    (first / "state.json").write_text("[]")
+    with pytest.raises(ConfigError, match="none before it: start again with another --out"):
+        train(pairs, steps=3, resume=True)
+    shutil.rmtree(first)
+    with pytest.raises(ConfigError, match="a finished student and no checkpoint to continue from"):
+        train(pairs, steps=3, resume=True)
 
 
 def test_a_shard_of_another_hash_stops_the_run_with_its_name(pairs, train, tmp_path):
