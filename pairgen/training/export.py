@@ -67,7 +67,7 @@ def export_student(
         "dtype": "float32",
         "batch_size": 16,
         "samples_per_shard": 1024,
-        # Who is told the scale has no usual one: the largest is what a teacher is guided by most.
+        # A student that is told would else get the default of `pairgen ode`, never learned maybe.
         "sampling": {**student.sampling, "cfg": scales[-1] if told and scales else 1},
         **({"student": {"guidance_scales": scales, "told": told}} if scales else {}),
     }
