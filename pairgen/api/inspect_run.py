@@ -14,6 +14,7 @@ from pairgen.config import integer
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.generate.decode import load_decoder
 from pairgen.generate.progress import Progress
+from pairgen.model_config import RUN_FILE
 from pairgen.report.inspection import sample_data, set_data
 from pairgen.report.sample_sheet import (
     Cell,
@@ -39,7 +40,6 @@ from pairgen.shards.stored import (
 from pairgen.shards.summary import Summary, summarize
 from pairgen.shards.where import parse_where
 from pairgen.training.record import read_record
-from pairgen.training.run_folder import CONFIG_FILE
 from pairgen.types import Plan
 
 # Samples whose members are measured: sizes of texts and pictures differ.
@@ -133,7 +133,7 @@ def _check_is_set(store: Store) -> None:
     """Say what a folder is instead when it is the run of a training."""
     if has_plan(store) or not isinstance(store, LocalStore):
         return
-    if store.exists(CONFIG_FILE) and store.root.joinpath("checkpoints").is_dir():
+    if store.exists(RUN_FILE) and store.root.joinpath("checkpoints").is_dir():
         record = read_record(store.root)
         told = f" by {record.method}, {record.steps:,} steps," if record else ""
         of = f" on {', '.join(each.url for each in record.sets)}" if record else ""

@@ -14,12 +14,10 @@ from pairgen.shards.store import LocalStore
 from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import TrainConfig
 
-CONFIG_FILE = RUN_FILE
-
 
 def remembered(folder: Path, resume: bool) -> dict[str, Any]:
     """Return the options of a run that is continued: those that are not given come from here."""
-    path = folder / CONFIG_FILE
+    path = folder / RUN_FILE
     return read_yaml(path) if resume and path.is_file() else {}
 
 
@@ -37,7 +35,7 @@ def begin_run(
     LocalStore(folder.absolute()).check_writable()
     parts = config.data_parts or num_processes
     found = find_checkpoints(folder / "checkpoints")
-    path = folder / CONFIG_FILE
+    path = folder / RUN_FILE
     if path.is_file():
         if not config.resume:
             raise ConfigError(
@@ -92,7 +90,7 @@ def write_config(config: TrainConfig, folder: Path) -> None:
     """Write every option of the run, before its first step."""
     options = plain_options(config, without=("out", "resume"))
     text = yaml.safe_dump(_plain(options), sort_keys=False, allow_unicode=True)
-    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+    (folder / RUN_FILE).write_text(text, encoding="utf-8")
 
 
 def plain_identity(config: TrainConfig) -> dict[str, Any]:
