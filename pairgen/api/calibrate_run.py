@@ -167,7 +167,7 @@ def _continue(job: Job, begun: Calibration, say: Say) -> Calibration:
         return begun
     say(f"Continuing {store.url}: {len(there.rows):,} settings are measured.")
     rows = (replace(row, asked=row.asked or row.setting in job.asked) for row in there.rows)
-    return replace(begun, rows=tuple(rows))
+    return replace(begun, rows=tuple(rows), reference_sha256=there.reference_sha256)
 
 
 def _finish(store: Store, found: Calibration) -> None:

@@ -155,7 +155,7 @@ def test_a_flag_wins_and_then_its_own_error_is_told(call, folder):
     code, _, err = ode(call, "other", "--from-calibration=out", "--steps=5")
     assert code == 0, err
     told = plan_of(folder / "other")["resolved"]["end_points"]
-    assert told.startswith("dpmpp_2m, logsnr, 5 steps; not among the settings")
+    assert told.startswith("dpmpp_2m, logsnr, 5 steps, end t0, float32; not among the settings")
 
     # Inserted times make another grid.
     code, _, err = ode(call, "path", "--from-calibration=out", "--trajectory=999,500")
