@@ -22,6 +22,7 @@ VOCABULARY = (
     "model_config",
     "labels",
     "basicsr_shim",
+    "own_process",
 )
 LAYERS = (
     VOCABULARY,

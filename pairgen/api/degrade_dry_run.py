@@ -49,4 +49,4 @@ def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = 
         crops = min(config.samples_per_image, MAX_CROPS_TRIED)
         return max(plan.execution.get("batch_size", 1), crops)
 
-    return dry_run(store, config, plan_in, run_length, num_samples, say)
+    return dry_run(store, config, plan_in, run_length, num_samples, say, is_padded=False)

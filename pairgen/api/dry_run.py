@@ -12,7 +12,7 @@ import torch
 
 from pairgen.api.dataset_run import Say
 from pairgen.errors import ConfigError
-from pairgen.generate.cost import Cost, Measured, ShardTime, price, spread_tasks
+from pairgen.generate.cost import Cost, Measured, price, spread_tasks
 from pairgen.generate.other_way import (
     LIMIT_SECONDS,
     SHORT_SECONDS,
@@ -22,7 +22,7 @@ from pairgen.generate.other_way import (
 from pairgen.generate.preemption import loss_rate, seconds_with_losses
 from pairgen.generate.progress import Progress
 from pairgen.generate.run import RunOptions, count_workers
-from pairgen.generate.trial import Runs, bytes_per_slot, make_runs, publish_again
+from pairgen.generate.trial import bytes_per_slot, make_runs, publish_again
 from pairgen.generate.worker import Job, Worker
 from pairgen.shards.manifest import scan
 from pairgen.shards.planned import INPUTS
@@ -100,6 +100,8 @@ def dry_run(
     run_length: Callable[[Plan], int],
     num_samples: int,
     say: Say,
+    *,
+    is_padded: bool,
 ) -> DryRun:
     """Make a few of the missing samples in a temporary folder and scale up what they cost.
 
@@ -110,6 +112,7 @@ def dry_run(
         run_length: Slots of a plan that are tried together.
         num_samples: Slots to try, spread evenly over those that are missing.
         say: Told what takes long.
+        is_padded: Whether a short batch of a shard takes as long as a full one.
 
     Raises:
         ConfigError: `num_samples` is below 1, the cluster cannot be reached, or there is no plan.
@@ -125,9 +128,9 @@ def dry_run(
         measured = cost = other_way = None
         if not manifest.complete:
             length = run_length(plan)
-            at_least = MIN_BATCHES * length if _is_padded(plan) else 1
+            at_least = MIN_BATCHES * length if is_padded else 1
             tasks = spread_tasks(manifest.missing, max(num_samples, at_least), length)
-            measured = _measure(plan, trial, manifest.missing, tasks)
+            measured = _measure(plan, trial, manifest.missing, tasks, is_padded)
             cost = price(measured, plan, manifest.missing)
             if "compile" in plan.execution:
                 other_way = _try_other_way(plan, trial, tasks, cost.wall_seconds(num_workers), say)
@@ -144,13 +147,12 @@ def dry_run(
         )
 
 
-def _is_padded(plan: Plan) -> bool:
-    """Whether a short batch of a shard takes as long as a full one."""
-    return plan.kind == "ode"
-
-
 def _measure(
-    plan: Plan, trial: LocalStore, missing: tuple[ShardTask, ...], tasks: list[ShardTask]
+    plan: Plan,
+    trial: LocalStore,
+    missing: tuple[ShardTask, ...],
+    tasks: list[ShardTask],
+    is_padded: bool,
 ) -> Measured:
     start = time.perf_counter()
     maker = Worker(Job(plan=plan.to_dict(), store_url=trial.url)).maker
@@ -161,6 +163,7 @@ def _measure(
     finally:
         progress.close()
     published = publish_again(plan, trial, maker, runs.results)
+    making_time = runs.batch_time(plan.execution["batch_size"]) if is_padded else runs.slot_time()
     per_shard, per_slot = published.seconds
     path, open_inputs = INPUTS[plan.kind]
     return Measured(
@@ -169,17 +172,11 @@ def _measure(
         num_skipped=runs.num_skipped,
         bytes_per_slot=bytes_per_slot(runs, open_inputs(plan, trial.root / path), missing),
         meta_bytes=published.meta_bytes,
-        time=replace(_making_time(plan, runs), per_shard=per_shard, per_slot=per_slot),
+        time=replace(making_time, per_shard=per_shard, per_slot=per_slot),
         load_seconds=load_seconds,
         warm_up_seconds=runs.warm_up_seconds,
         device=maker.device,
     )
-
-
-def _making_time(plan: Plan, runs: Runs) -> ShardTime:
-    if _is_padded(plan):
-        return runs.batch_time(plan.execution["batch_size"])
-    return runs.slot_time()
 
 
 def _try_other_way(

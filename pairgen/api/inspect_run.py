@@ -15,7 +15,7 @@ from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.generate.decode import load_decoder
 from pairgen.generate.progress import Progress
 from pairgen.model_config import RUN_FILE
-from pairgen.report.inspection import sample_data, set_data
+from pairgen.report.sample_facts import sample_data
 from pairgen.report.sample_sheet import (
     Cell,
     check_sheet,
@@ -26,6 +26,7 @@ from pairgen.report.sample_sheet import (
     trajectory_cells,
 )
 from pairgen.report.samples import MAX_GRID_PICTURES, Target, find_grid_file, write_grid
+from pairgen.report.set_facts import set_data
 from pairgen.shards.manifest import has_plan, read_plan
 from pairgen.shards.slots import index_of_key
 from pairgen.shards.store import LocalStore, Store, open_store

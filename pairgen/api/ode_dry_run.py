@@ -43,4 +43,6 @@ def run_ode_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log)
     def run_length(plan: Plan) -> int:
         return int(plan.execution["batch_size"])
 
-    return dry_run(request.store, request.config, plan_in, run_length, num_samples, say)
+    return dry_run(
+        request.store, request.config, plan_in, run_length, num_samples, say, is_padded=True
+    )

@@ -99,7 +99,8 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
     """Return the receipt of a shard that has these samples.
 
     Raises:
-        ConfigError: A sample was never made, or a file that is needed is gone.
+        ConfigError: A sample was never made.
+        CorruptShardError: A file that is needed is missing or damaged.
     """
     receipt = read_receipt(store, shard_index)
     if receipt is not None:

@@ -12,6 +12,7 @@ from pairgen.cli.options import (
     pin_threads,
     prompt_files_option,
     prompt_options,
+    sampler_options,
 )
 from pairgen.config import merge_config
 
@@ -42,18 +43,13 @@ from pairgen.config import merge_config
 @click.option(
     "--dtypes", metavar="DTYPE[,DTYPE...]", help="Of the network. [the model's, and float32]"
 )
-@click.option("--end", metavar="t0|clean", help="Where the ODE ends. [t0]")
 @click.option(
     "--reference-steps",
     type=int,
     metavar="N",
     help="Steps of the reference: heun, logsnr, float32. [200]",
 )
-@click.option("--negative-prompt", metavar="TEXT", help="What guidance leads away from. ['']")
-@click.option("--revision", metavar="REV", help="Branch, tag or commit of a hub id.")
-@click.option("--seed", type=int, metavar="S", help="Seed of the noises. [0]")
-@click.option("--batch-size", type=int, metavar="B", help="[the model's number]")
-@click.option("--cpu-threads", type=int, metavar="N", help="Threads of torch. [1]")
+@sampler_options
 @click.option("--out", metavar="DIR|URL", help="Folder of what is found. [data/calibration-MODEL]")
 @config_options
 def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:

@@ -15,6 +15,7 @@ from pairgen.cli.options import (
     prompt_files_option,
     prompt_options,
     sampler_options,
+    setting_options,
 )
 from pairgen.cli.result import print_result
 from pairgen.config import merge_config
@@ -41,6 +42,7 @@ from pairgen.config import merge_config
     metavar="FILE",
     help="Of pairgen calibrate: gives solver, spacing, steps, end and dtype unless typed.",
 )
+@setting_options
 @sampler_options
 @click.option(
     "--trajectory",

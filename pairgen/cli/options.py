@@ -99,8 +99,8 @@ def dry_run_options(command: Command) -> Command:
     return command
 
 
-def sampler_options(command: Command) -> Command:
-    """Add what decides a sample beside model, prompt and guidance, and how it is computed."""
+def setting_options(command: Command) -> Command:
+    """Add the setting of the sampler: what `pairgen calibrate` compares."""
     for decorate in reversed(
         (
             click.option("--steps", type=int, metavar="N", help="Steps of the solver. [50]"),
@@ -111,6 +111,21 @@ def sampler_options(command: Command) -> Command:
                 help="How times are laid out: leading, trailing, linspace, logsnr, uniform, or the "
                 "times themselves. [trailing]",
             ),
+            click.option(
+                "--dtype",
+                metavar="float32|float16|bfloat16",
+                help="Of the network; state and update are float32. [the model's]",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def sampler_options(command: Command) -> Command:
+    """Add what decides a sample beside model, prompt, guidance and setting, and its batches."""
+    for decorate in reversed(
+        (
             click.option("--end", metavar="t0|clean", help="Where the ODE ends. [t0]"),
             click.option(
                 "--negative-prompt", metavar="TEXT", help="What guidance leads away from. ['']"
@@ -118,12 +133,7 @@ def sampler_options(command: Command) -> Command:
             click.option("--revision", metavar="REV", help="Branch, tag or commit of a hub id."),
             click.option("--seed", type=int, metavar="S", help="Seed of the noises. [0]"),
             click.option("--batch-size", type=int, metavar="B", help="[the model's number]"),
-            click.option(
-                "--dtype",
-                metavar="float32|float16|bfloat16",
-                help="Of the network; state and update are float32. [the model's]",
-            ),
-            click.option("--cpu-threads", type=int, metavar="N", help="Threads of a worker. [1]"),
+            click.option("--cpu-threads", type=int, metavar="N", help="Threads of torch. [1]"),
         )
     ):
         command = decorate(command)

@@ -11,6 +11,7 @@ from pairgen.cli.options import (
     pin_threads,
     prompt_options,
     sampler_options,
+    setting_options,
 )
 from pairgen.config import merge_config
 
@@ -35,6 +36,7 @@ from pairgen.config import merge_config
     metavar="SCALE[,SCALE...]",
     help="Guidance scales; each noise is sampled at every one. [7.5]",
 )
+@setting_options
 @sampler_options
 @click.option(
     "--columns",
@@ -48,9 +50,7 @@ from pairgen.config import merge_config
     help="Whether the prompt stands under each picture of the grid. [captions]",
 )
 @config_options
-def sample(
-    config: Path | None, overrides: tuple[str, ...], prompts: tuple[str, ...], **options: Any
-) -> None:
+def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Show what a teacher makes of prompts: one picture, or a grid.
 
     The grid goes prompt by prompt. Several guidance scales make a row for each prompt and noise,
@@ -63,8 +63,7 @@ def sample(
         pairgen sample --prompts "a red apple" --num-per-prompt 8 --out apples.png
         pairgen sample --model sd15 --prompts captions.txt --cfg 1,4,8 --out pictures/
     """  # noqa: D301
-    typed = given({**options, "prompts": prompts})
-    merged = merge_config("sample", config, overrides) | typed
+    merged = merge_config("sample", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.api import run_sample
 

@@ -3,7 +3,8 @@
 import importlib.util
 import os
 
-from pairgen.doctor.check import BROKEN, MISSING, OK, Check, run_script
+from pairgen.doctor.check import BROKEN, MISSING, OK, Check
+from pairgen.own_process import run_script
 
 SECONDS_TO_START = 120.0
 REMEDY = "pip install 'pairgen[ray]'; without it --executor serial works"

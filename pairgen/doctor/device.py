@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from pairgen.doctor.check import BROKEN, MISSING, OK, Check, run_script
+from pairgen.doctor.check import BROKEN, MISSING, OK, Check
+from pairgen.own_process import run_script
 
 SECONDS_FOR_DEVICE = 120.0
 SECONDS_TO_COMPILE = 120.0

@@ -1,6 +1,7 @@
 """Whether the model hub answers: one question, five seconds at most."""
 
-from pairgen.doctor.check import BROKEN, OK, Check, run_script
+from pairgen.doctor.check import BROKEN, OK, Check
+from pairgen.own_process import run_script
 
 SECONDS_TO_ANSWER = 5.0
 SECONDS_IN_ALL = 60.0

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pairgen
-from pairgen.doctor.check import BROKEN, MISSING, OK, Check, run_script
+from pairgen.doctor.check import BROKEN, MISSING, OK, Check
+from pairgen.own_process import run_script
 
 LOWEST_PYTHON = (3, 11)
 SECONDS_TO_IMPORT = 180.0

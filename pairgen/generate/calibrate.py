@@ -7,9 +7,10 @@ from statistics import median
 import numpy as np
 import torch
 
+from pairgen.generate.encoded import encode_distinct
 from pairgen.generate.machine import batch_does_not_fit, device_clock
 from pairgen.generate.ode_maker import build_teacher, grid_of
-from pairgen.generate.pairs import encode_distinct, is_guided, solve_batch, tell_nobody
+from pairgen.generate.pairs import is_guided, solve_batch, tell_nobody
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.sampling.grid import Grid, make_grid
 from pairgen.shards.slots import slot_at

@@ -8,8 +8,9 @@ import torch
 
 from pairgen import plugins
 from pairgen.errors import OutOfDeviceMemoryError, TeacherLoadError
+from pairgen.generate.encoded import encode_distinct
 from pairgen.generate.machine import device_name
-from pairgen.generate.pairs import TORCH_DTYPES, encode_distinct, make_samples
+from pairgen.generate.pairs import TORCH_DTYPES, make_samples
 from pairgen.sampling.grid import Grid, make_grid
 from pairgen.sampling.parameterization import Schedule
 from pairgen.shards import layout

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pairgen.generate.encoded import Encoded, encode_distinct
 from pairgen.generate.machine import batch_does_not_fit
 from pairgen.sampling.grid import Grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import array_crc32, noise_for
 from pairgen.shards.slots import Slot, slot_at, slot_facts
-from pairgen.teachers.base import Conditioning, Teacher
+from pairgen.teachers.base import Teacher
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask
 
 TORCH_DTYPES = {
@@ -24,25 +25,6 @@ TORCH_DTYPES = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """The distinct prompts of a shard, encoded once each.
-
-    Attributes:
-        conditioning: One row for each distinct prompt, on the device.
-        rows: Prompt to its row.
-        truncated: Prompts that are longer than the teacher reads.
-        stored: Member to array [N, ...] for the embeddings that are kept; empty when none are.
-        classes: Label to its class as digits, of a teacher with classes; else empty.
-    """
-
-    conditioning: Conditioning
-    rows: Mapping[str, int]
-    truncated: frozenset[str]
-    stored: Mapping[str, np.ndarray]
-    classes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -115,36 +97,6 @@ def _with_neighbours(texts: Sequence[str], needed: Collection[str], batch_size: 
     """Return the batches of texts that hold a needed one, so that each is encoded as among all."""
     parts = [texts[first : first + batch_size] for first in range(0, len(texts), batch_size)]
     return [text for part in parts if any(each in needed for each in part) for text in part]
-
-
-def encode_distinct(
-    teacher: Teacher, texts: Sequence[str], batch_size: int, keep_embeddings: bool
-) -> Encoded:
-    """Encode each distinct prompt once, in batches of one fixed shape.
-
-    The last batch is padded with its last prompt: equal shapes mean equal kernels, so equal bits.
-    """
-    parts = []
-    for first in range(0, len(texts), batch_size):
-        part = list(texts[first : first + batch_size])
-        padded = part + part[-1:] * (batch_size - len(part))
-        parts.append(teacher.encode_prompts(padded)[: len(part)])
-    conditioning = Conditioning.cat(parts)
-    counts = teacher.count_tokens(texts)
-    too_long = (t for t, n in zip(texts, counts, strict=True) if n > teacher.max_prompt_tokens)
-    stored = {}
-    if keep_embeddings:
-        for name, tensor in conditioning.tensors.items():
-            stored[f"{name}.npy"] = tensor.to(torch.float16).cpu().numpy()
-    labels = conditioning.tensors.get("class_labels")
-    classes = {} if labels is None else dict(zip(texts, map(str, labels.tolist()), strict=True))
-    return Encoded(
-        conditioning=conditioning,
-        rows={text: row for row, text in enumerate(texts)},
-        truncated=frozenset(too_long),
-        stored=stored,
-        classes=classes,
-    )
 
 
 def tell_nobody(num_slots: int) -> None:

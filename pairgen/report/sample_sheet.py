@@ -10,7 +10,7 @@ from PIL import Image
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.generate.decode import decode_picture
 from pairgen.report.grid import MAX_GRID_PIXELS, draw_grid, lay_out_grid
-from pairgen.report.inspection import NOISE, planned_noise
+from pairgen.report.sample_facts import NOISE, planned_noise
 from pairgen.report.samples import USUAL_COLUMNS
 from pairgen.shards.codec import decode_member
 from pairgen.shards.sample_check import PICTURES

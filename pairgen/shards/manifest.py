@@ -1,12 +1,13 @@
 """Receipts and their fold, the manifest. There is no other record of progress."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import yaml
 
 from pairgen.errors import ConfigError
 from pairgen.shards import layout
+from pairgen.shards.read_ahead import read_ahead
 from pairgen.shards.store import Store
 from pairgen.types import FORMAT_VERSION, Manifest, Plan, Receipt
 
@@ -71,13 +72,21 @@ def read_receipt(store: Store, shard_index: int) -> Receipt | None:
         return None
 
 
+def standing_receipts(store: Store) -> list[int]:
+    """Return the shards that have a file where their receipt belongs, in order."""
+    names = (name for name in store.names(layout.RECEIPTS) if name.endswith(".json"))
+    stems = (name.removesuffix(".json") for name in names)
+    return sorted(int(stem) for stem in stems if stem.isdecimal() and stem == f"{int(stem):05d}")
+
+
+def iterate_receipts(store: Store, shards: Sequence[int]) -> Iterator[Receipt | None]:
+    """Yield the receipt of each shard; None where it cannot be read. Only a few are held."""
+    return read_ahead(lambda shard_index: read_receipt(store, shard_index), shards)
+
+
 def read_receipts(store: Store) -> list[Receipt]:
     """Return all readable receipts, by shard index."""
-    names = store.names(layout.RECEIPTS)
-    indices = sorted(
-        int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit()
-    )
-    receipts = (read_receipt(store, shard_index) for shard_index in indices)
+    receipts = iterate_receipts(store, standing_receipts(store))
     return [receipt for receipt in receipts if receipt is not None]
 
 

@@ -1,21 +1,17 @@
 """Check the receipts against the plan, and the folders against the receipts. Opens no tar."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pairgen.shards import layout
-from pairgen.shards.manifest import read_receipt
+from pairgen.shards.manifest import iterate_receipts, standing_receipts
 from pairgen.shards.report import Problem, Problems
 from pairgen.shards.store import Store
 from pairgen.types import Plan, Receipt, ShardTask, canonical_json
 
 # What may change the bits of a sample, as far as receipts record it.
 MADE = ("device", "batch_size", "dtype", "cpu_threads", "compile", "versions")
-# Receipts are small and many: what costs is the wait for the disk or the network.
-RECEIPT_THREADS = 8
-RECEIPTS_AT_A_TIME = 256
 
 
 class Standing(NamedTuple):
@@ -57,12 +53,14 @@ def check_receipts(
     """
     tars = set(store.names(layout.TRAIN))
     tasks = {task.shard_index: task for task in plan.tasks()}
-    standing = _standing(store)
+    standing = set(standing_receipts(store))
     readable: dict[int, tuple[int, int]] = {}
     valid: dict[int, Standing] = {}
     mixes = Mixes()
     expected = sorted(standing | tasks.keys())
-    for num, (shard_index, receipt) in enumerate(_read(store, expected, standing), start=1):
+    receipts = iterate_receipts(store, sorted(standing))
+    for num, shard_index in enumerate(expected, start=1):
+        receipt = next(receipts) if shard_index in standing else None
         task = tasks.get(shard_index)
         if receipt is not None:
             readable[shard_index] = (receipt.start, receipt.stop)
@@ -122,7 +120,7 @@ def wrong_size(shard_index: int, num_bytes: int, planned: int) -> Problem:
 def check_folder(store: Store, plan: Plan, valid: Mapping[int, Standing]) -> Iterator[Problem]:
     """Yield the files under `train/` that no receipt and no task of the plan explains."""
     empty = {shard_index for shard_index, receipt in valid.items() if receipt.num_samples == 0}
-    known = {_tar_name(i): i for i in _standing(store) | set(range(plan.num_shards))}
+    known = {_tar_name(i): i for i in {*standing_receipts(store), *range(plan.num_shards)}}
     for name in store.names(layout.TRAIN):
         where = f"{layout.TRAIN}/{name}"
         if name not in known:
@@ -200,28 +198,6 @@ def _overlaps(ranges: Mapping[int, tuple[int, int]], valid: Collection[int]) -> 
             yield Problem("overlap", layout.receipt_path(blamed), detail, blamed)
         if reach < 0 or stop > ranges[reach][1]:
             reach = shard_index
-
-
-def _read(
-    store: Store, shards: Sequence[int], standing: Collection[int]
-) -> Iterator[tuple[int, Receipt | None]]:
-    """Yield the receipt of each shard, in order; None where there is none that can be read."""
-
-    def read(shard_index: int) -> Receipt | None:
-        return read_receipt(store, shard_index) if shard_index in standing else None
-
-    with ThreadPoolExecutor(RECEIPT_THREADS) as executor:
-        # Some at a time: what was read ahead would lie in memory.
-        for start in range(0, len(shards), RECEIPTS_AT_A_TIME):
-            some = shards[start : start + RECEIPTS_AT_A_TIME]
-            yield from zip(some, executor.map(read, some), strict=True)
-
-
-def _standing(store: Store) -> set[int]:
-    """Return the shards that have a file where their receipt belongs."""
-    names = (name for name in store.names(layout.RECEIPTS) if name.endswith(".json"))
-    stems = (name.removesuffix(".json") for name in names)
-    return {int(stem) for stem in stems if stem.isdecimal() and stem == f"{int(stem):05d}"}
 
 
 def _tar_name(shard_index: int) -> str:

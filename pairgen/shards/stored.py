@@ -1,7 +1,6 @@
 """Single samples of a dataset, found by its index: only their own bytes are read."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -14,11 +13,10 @@ from pairgen.shards.good_shards import bad_shard, read_index
 from pairgen.shards.index import index_columns, read_columns
 from pairgen.shards.manifest import read_receipt
 from pairgen.shards.overlay import Layer
+from pairgen.shards.read_ahead import read_ahead
 from pairgen.shards.reader import read_samples
 from pairgen.shards.slots import check_made
 from pairgen.shards.store import Store
-from pairgen.shards.summary import BLOCK as NUM_AT_ONCE
-from pairgen.shards.summary import READING_THREADS
 from pairgen.shards.where import Where
 from pairgen.shards.writer import BLOCK
 from pairgen.types import Plan, Receipt, sample_key
@@ -118,12 +116,10 @@ def count_where(
     where.check_columns(index_columns(plan), f"The index of {store.url}")
     found = np.zeros_like(counts)
     shards = np.flatnonzero(counts).tolist()
-    with ThreadPoolExecutor(READING_THREADS) as executor:
-        for first in range(0, len(shards), NUM_AT_ONCE):
-            block = shards[first : first + NUM_AT_ONCE]
-            rows = executor.map(lambda shard: len(_rows_where(store, plan, shard, where)), block)
-            found[block] = list(rows)
-            on_progress(first + len(block))
+    nums = read_ahead(lambda shard: len(_rows_where(store, plan, shard, where)), shards)
+    for num_read, (shard, num) in enumerate(zip(shards, nums, strict=True), start=1):
+        found[shard] = num
+        on_progress(num_read)
     return found
 
 

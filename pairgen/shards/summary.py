@@ -1,22 +1,16 @@
 """What stands in a dataset folder, folded from its receipts one after the other."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pairgen.shards import layout
-from pairgen.shards.manifest import read_receipt
+from pairgen.shards.manifest import iterate_receipts, standing_receipts
 from pairgen.shards.receipt_check import MADE
 from pairgen.shards.store import Store
 from pairgen.types import FailedSlot, Plan, Receipt, canonical_json
 
-# Receipts are small: what costs is the wait for the disk or the network.
-READING_THREADS = 8
-# Receipts that are held at once.
-BLOCK = 256
 # Slots without a sample that are named.
 MAX_FAILED = 20
 
@@ -80,7 +74,8 @@ def summarize(store: Store, plan: Plan, on_progress: Callable[[int], None]) -> S
     seconds = 0.0
     failed: list[FailedSlot] = []
     made: dict[str, dict[str, Share]] = {}
-    for num_read, receipt in enumerate(_receipts(store), start=1):
+    receipts = iterate_receipts(store, standing_receipts(store))
+    for num_read, receipt in enumerate(receipts, start=1):
         on_progress(num_read)
         task = None if receipt is None else tasks.get(receipt.shard_index)
         if receipt is None or task is None or not receipt.fulfils(task):
@@ -107,20 +102,6 @@ def summarize(store: Store, plan: Plan, on_progress: Callable[[int], None]) -> S
         seconds=seconds,
         made=made,
     )
-
-
-def _receipts(store: Store) -> Iterator[Receipt | None]:
-    """Yield the receipts in order, None for one that cannot be read, a block at a time."""
-    stems = (name.removesuffix(".json") for name in store.names(layout.RECEIPTS))
-    indices = sorted(int(stem) for stem in stems if stem.isdecimal())
-    with ThreadPoolExecutor(READING_THREADS) as executor:
-        for block in _blocks(indices):
-            yield from executor.map(lambda index: read_receipt(store, index), block)
-
-
-def _blocks(indices: Sequence[int]) -> Iterator[Sequence[int]]:
-    for first in range(0, len(indices), BLOCK):
-        yield indices[first : first + BLOCK]
 
 
 def _ways(receipt: Receipt) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from pairgen.errors import PairgenError
+from pairgen.generate.encoded import encode_distinct
 from pairgen.generate.machine import batch_does_not_fit, device_clock
-from pairgen.generate.pairs import encode_distinct
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample

@@ -16,9 +16,10 @@ from pairgen.api import run_inspect
 from pairgen.cli import cli
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.generate.decode import decode_picture, load_decoder
-from pairgen.report.inspection import sample_text, set_text
 from pairgen.report.pictures import FACTS_CHUNK
+from pairgen.report.sample_facts import sample_text
 from pairgen.report.sample_sheet import latent_cells, level_cells, trajectory_cells
+from pairgen.report.set_facts import set_text
 from pairgen.seeding import noise_for
 from pairgen.shards import layout
 from pairgen.shards.codec import decode_array

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pairgen.doctor import hub, packages
-from pairgen.doctor.check import BROKEN, MISSING, OK, Check, run_script
+from pairgen.doctor.check import BROKEN, MISSING, OK, Check
 from pairgen.doctor.disk import check_disk, hub_cache
 from pairgen.doctor.examination import works
 from pairgen.doctor.packages import (
@@ -24,6 +24,7 @@ from pairgen.doctor.packages import (
     read_requirements,
     try_imports,
 )
+from pairgen.own_process import run_script
 
 
 @contextmanager

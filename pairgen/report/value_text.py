@@ -1,0 +1,27 @@
+"""How values of any kind stand in a line of text."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Longer lists are shown by their ends.
+MAX_SHOWN = 8
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Return a shape as `4 x 16 x 16`."""
+    return " x ".join(map(str, shape))
+
+
+def value_text(value: Any) -> str:
+    """Return a value of a plan or a record, its parts behind each other."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {value_text(entry)}" for name, entry in value.items())
+    if isinstance(value, list | tuple):
+        if len(value) > MAX_SHOWN:
+            ends = [*map(value_text, value[:3]), "...", *map(value_text, value[-2:])]
+            return f"{' '.join(ends)} ({len(value):,})"
+        return " ".join(map(value_text, value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
