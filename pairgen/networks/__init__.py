@@ -1,0 +1,1 @@
+"""Networks that losses need and no teacher brings."""

@@ -1,0 +1,107 @@
+"""LPIPS of latents or of pictures: how far two of them are apart in the features of a VGG."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pairgen.networks.latent_vgg import NUM_TAPS, LatentVgg
+
+# Below the root, as in the authors' E-LatentLPIPS: a place where all channels are 0 stays 0.
+EPSILON = 1e-8
+
+
+class Lpips(nn.Module):
+    """A frozen VGG and the weights of its channels: d(x0, x1) of Zhang et al., Equation 1.
+
+    d = sum_l mean_{h,w} sum_c w_lc (phi_lc(x0) - phi_lc(x1))^2, phi_l being the tap l with its
+    channels scaled to unit length at every place. Its keys are those of the authors' checkpoints of
+    E-LatentLPIPS: `net.slice1.0.weight` ..., `lin0.model.1.weight` ... Nothing random is applied
+    here, and no distance of the latents themselves is added, as their release does by default.
+
+    It is always in eval mode, and no gradient reaches its weights.
+
+    Args:
+        net: What makes the features.
+
+    Reference:
+        Zhang et al. 2018, arXiv:1801.03924. Kang et al. 2024, arXiv:2405.05967: of latents.
+    """
+
+    def __init__(self, net: LatentVgg) -> None:
+        super().__init__()
+        self.net = net
+        for tap, channels in enumerate(net.tap_channels):
+            self.add_module(f"lin{tap}", _Head(channels))
+        self.requires_grad_(False)
+        self.eval()
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """The weights w_l of the channels of each tap, five times [1, C_l, 1, 1]."""
+        return [self.get_parameter(f"lin{tap}.model.1.weight") for tap in range(NUM_TAPS)]
+
+    def train(self, mode: bool = True) -> "Lpips":  # noqa: ARG002
+        """Stay in eval mode: a distance must not depend on what else is in its batch."""
+        return super().train(False)
+
+    def forward(self, x0: Tensor, x1: Tensor) -> Tensor:
+        """Return the distance of each pair, [B] float32; autocast is off inside.
+
+        Args:
+            x0: Latents as the diffusion model sees them, scaled, or pictures in [-1, 1]:
+                [B, C, H, W].
+            x1: The same.
+        """
+        return weighted(tap_differences(self.net, x0, x1), self.weights)
+
+
+class _Head(nn.Module):
+    """A 1x1 convolution to one channel, named as the authors' second layer: theirs is a dropout."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.model = nn.Sequential()
+        self.model.add_module("1", nn.Conv2d(channels, 1, kernel_size=1, bias=False))
+        # Before any calibration every channel counts alike.
+        nn.init.constant_(self.model.get_parameter("1.weight"), 1 / channels)
+
+
+def tap_differences(net: LatentVgg, x0: Tensor, x1: Tensor) -> list[Tensor]:
+    """Return the squared differences of unit-length features, averaged over places.
+
+    All that a distance needs of two inputs: the weights of the channels come after.
+
+    Args:
+        net: In eval mode.
+        x0: [B, C, H, W].
+        x1: [B, C, H, W].
+
+    Returns:
+        Of each tap, [B, C_l] float32.
+    """
+    with torch.autocast(x0.device.type, enabled=False):
+        taps = net(torch.cat((x0.float(), x1.float())))
+    differences = []
+    for tap in taps:
+        first, second = _unit_length(tap).chunk(2)
+        differences.append((first - second).square().mean((2, 3)))
+    return differences
+
+
+def weighted(differences: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+    """Return the distances of tap differences, [B].
+
+    Args:
+        differences: Of each tap, [B, C_l].
+        weights: Of its channels, [1, C_l, 1, 1].
+    """
+    parts = [
+        (difference * weight.flatten()).sum(1)
+        for difference, weight in zip(differences, weights, strict=True)
+    ]
+    return torch.stack(parts).sum(0)
+
+
+def _unit_length(tap: Tensor) -> Tensor:
+    return tap / (tap.square().sum(1, keepdim=True) + EPSILON).sqrt()

@@ -1,0 +1,190 @@
+"""LPIPS in a file: ours in safetensors, or a checkpoint of the authors of E-LatentLPIPS."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pairgen.config import packaged_assets
+from pairgen.errors import ConfigError
+from pairgen.model_config import PACKAGE_PREFIX
+from pairgen.networks.latent_vgg import BLOCKS, LATENT_POOLS_REMOVED, LatentVgg
+from pairgen.networks.lpips import Lpips
+
+FORMAT = "pairgen-lpips-1"
+OURS, AUTHORS = ".safetensors", (".pth", ".pt", ".ckpt")
+FIRST = "net.slice1.0.weight"
+# The authors' module holds its heads under two names.
+TWICE = "lins."
+
+
+@dataclass(frozen=True, kw_only=True)
+class LpipsOrigin:
+    """What the header of a file says of the weights, for a reader.
+
+    Attributes:
+        made_for: Model or VAE whose latents they judge.
+        made_by: How they came to be, in a line.
+    """
+
+    made_for: str
+    made_by: str
+
+
+def save_lpips(
+    path: Path, lpips: Lpips, origin: LpipsOrigin, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write the weights as safetensors, what they are in the header.
+
+    Args:
+        path: Of the file, `.safetensors`.
+        lpips: To be saved.
+        origin: Of the weights.
+        dtype: Of the convolutions; what batch norm has measured stays in float32.
+    """
+    net = lpips.net
+    facts = {
+        "format": FORMAT,
+        "in_channels": str(net.in_channels),
+        "width": repr(net.width),
+        "num_pools_removed": str(net.num_pools_removed),
+        **asdict(origin),
+    }
+    tensors = {
+        name: (value.to(dtype) if name.endswith("weight") and value.ndim == 4 else value)
+        .detach()
+        .cpu()
+        .contiguous()
+        for name, value in lpips.state_dict().items()
+    }
+    save_file(tensors, path, metadata=facts)
+
+
+def load_lpips(location: str, in_channels: int, device: torch.device) -> Lpips:
+    """Load LPIPS in float32.
+
+    Args:
+        location: A file of `save_lpips`; one of the package, as `package:assets/...`; or a
+            checkpoint of the authors of E-LatentLPIPS (`.pth`, `.pt`, `.ckpt`), whose pools are
+            taken to be removed as theirs are.
+        in_channels: Of what is to be compared.
+        device: Where it goes.
+
+    Raises:
+        ConfigError: There is no such file, it holds something else, or it is for another number of
+            channels.
+    """
+    path = _found(location)
+    read = _read_ours if path.suffix == OURS else _read_authors
+    tensors, shape = read(path)
+    if shape["in_channels"] != in_channels:
+        raise ConfigError(
+            f"The perceptual network {path} is for {shape['in_channels']} channels, what it is to "
+            f"compare has {in_channels}."
+        )
+    lpips = Lpips(LatentVgg(**shape))
+    _check_tensors(path, tensors, lpips.state_dict())
+    lpips.load_state_dict(tensors)
+    return lpips.to(device)
+
+
+def read_origin(path: Path) -> LpipsOrigin:
+    """Return what the header of one of our files says of its weights.
+
+    Raises:
+        ConfigError: It is not one.
+    """
+    facts = _header(path)
+    return LpipsOrigin(**{each.name: facts.get(each.name, "") for each in fields(LpipsOrigin)})
+
+
+def _found(location: str) -> Path:
+    """Return the file that is meant.
+
+    Raises:
+        ConfigError: There is none, or its name has another ending.
+    """
+    if location.startswith(PACKAGE_PREFIX):
+        path = packaged_assets().parent / location.removeprefix(PACKAGE_PREFIX)
+    else:
+        path = Path(location).expanduser()
+    if path.suffix not in (OURS, *AUTHORS):
+        raise ConfigError(
+            f"A perceptual network must be a file {OURS}, {', '.join(AUTHORS[:-1])} or "
+            f"{AUTHORS[-1]}, got {location!r}."
+        )
+    if not path.is_file():
+        raise ConfigError(f"There is no perceptual network {location!r}.")
+    return path
+
+
+def _header(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"The perceptual network {path} cannot be read: {error}.") from None
+    if facts.get("format") != FORMAT:
+        raise ConfigError(
+            f"{path} must say format {FORMAT!r} in its header, got {facts.get('format')!r}."
+        )
+    return facts
+
+
+def _read_ours(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    facts = _header(path)
+    try:
+        shape = {
+            "in_channels": int(facts["in_channels"]),
+            "width": float(facts["width"]),
+            "num_pools_removed": int(facts["num_pools_removed"]),
+        }
+    except (KeyError, ValueError) as error:
+        raise ConfigError(f"The header of {path} is incomplete: {error!r}.") from None
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, shape  # noqa: SIM118
+
+
+def _read_authors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        raise ConfigError(
+            f"The perceptual network {path} is not a checkpoint of tensors alone; nothing else is "
+            "unpickled."
+        ) from None
+    tensors = {
+        name: value
+        for name, value in (data.items() if isinstance(data, Mapping) else ())
+        if isinstance(value, Tensor) and not name.startswith(TWICE)
+    }
+    first = tensors.get(FIRST)
+    if first is None or first.ndim != 4:
+        raise ConfigError(f"{path} lacks {FIRST}: it is no checkpoint of E-LatentLPIPS.")
+    return tensors, {
+        "in_channels": first.shape[1],
+        "width": first.shape[0] / BLOCKS[0][0],
+        "num_pools_removed": LATENT_POOLS_REMOVED,
+    }
+
+
+def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Raise ConfigError where a tensor is missing, of another shape, or unknown."""
+    missing = [name for name in wanted if name not in found]
+    unknown = [name for name in found if name not in wanted]
+    if missing or unknown:
+        problem, names = ("lacks", missing) if missing else ("has unknown", unknown)
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        raise ConfigError(f"The perceptual network {path} {problem} {names[0]}{more}.")
+    for name, tensor in wanted.items():
+        if found[name].shape != tensor.shape:
+            raise ConfigError(
+                f"{name} in the perceptual network {path} must be {list(tensor.shape)}, got "
+                f"{list(found[name].shape)}."
+            )
