@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pairgen.config import boolean, integer, number
 from pairgen.draws import Draws
@@ -185,11 +184,10 @@ class Diffusion2GAN:
             return made.latents.new_zeros(())
         rows = slice(row, row + 1)
         target = batch[LATENT][rows].float().requires_grad_(True)
-        # The fast kernels of attention cannot be differentiated twice.
-        with sdpa_kernel(SDPBackend.MATH):
-            logits = self._players[DISCRIMINATOR](
-                target, batch[NOISE][rows].float(), made.conditioning[rows]
-            )
+        discriminator = self._players[DISCRIMINATOR]
+        assert isinstance(discriminator, UnetDiscriminator)
+        with discriminator.differentiable_twice():
+            logits = discriminator(target, batch[NOISE][rows].float(), made.conditioning[rows])
             penalty = gradient_penalty(logits, target)
         return penalty.sum() * (draws.batch_size / len(batch))
 

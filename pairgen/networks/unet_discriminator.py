@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pairgen.teachers.base import Conditioning, Denoiser
 
@@ -98,6 +99,23 @@ class UnetDiscriminator(nn.Module):
             readout(feature).float()
             for readout, feature in zip(self.readouts, features, strict=True)
         ]
+
+    @contextmanager
+    def differentiable_twice(self) -> Iterator[None]:
+        """Let what is computed meanwhile be differentiated twice, at the cost of speed and memory.
+
+        The fast kernels of attention cannot be; and activations that are computed again later would
+        be so by these.
+        """
+        network, checkpointing = self.network, self.network.is_gradient_checkpointing
+        if checkpointing:
+            network.disable_gradient_checkpointing()
+        try:
+            with sdpa_kernel(SDPBackend.MATH):
+                yield
+        finally:
+            if checkpointing:
+                network.enable_gradient_checkpointing()
 
     @contextmanager
     def _tapped(self, x: Tensor, z: Tensor) -> Iterator[list[Tensor]]:

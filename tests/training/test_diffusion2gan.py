@@ -187,7 +187,7 @@ def test_every_distance_trains(pairs, train, latent_net, tmp_path, distance):
     net = latent_net
     if distance == "lpips":
         net = tmp_path / "pixels.safetensors"
-        pixels = Lpips(LatentVgg(3, width=0.0625, num_pools_removed=0))
+        pixels = Lpips(LatentVgg(3, width=0.0625, num_pools_removed=2))
         save_lpips(net, pixels, LpipsOrigin(made_for="a test", made_by="random numbers"))
     options = {"method": "diffusion2gan", "distance": distance, "gan_weight": 0, "steps": 2}
     run = train(pairs, perceptual=str(net), **options).folder
@@ -274,9 +274,9 @@ def test_sdxl_s_pooled_text_reaches_both_players(sdxl_folder, train, latent_net,
         assert all(found[name].abs().max() > 0 for name in names)
 
 
-def test_what_does_not_fit_is_one_sentence(pairs, train, latent_net, tmp_path):
+def test_what_does_not_fit_is_one_sentence(pairs, train, latent_net):
     options = {"method": "diffusion2gan", "steps": 1, "perceptual": str(latent_net)}
-    for wrong, told in (
+    wrongs = (
         ({"perceptual": ""}, "perceptual must name the weights of a perceptual network"),
         ({"distance": "e-lpips"}, "distance must be one of"),
         ({"augmentations": "blit,zoom"}, "augmentations must be one of"),
@@ -287,6 +287,7 @@ def test_what_does_not_fit_is_one_sentence(pairs, train, latent_net, tmp_path):
         ({"noise_condition": 3}, "noise_condition must be"),
         ({"batch_size": 4, "accumulate": 4}, "mix_share needs two samples or more"),
         ({"discriminater.lr": 1}, "discriminater"),
-    ):
+    )
+    for place, (wrong, told) in enumerate(wrongs):
         with pytest.raises(ConfigError, match=told):
-            train(pairs, tmp_path.name + "no", **{**options, **wrong})
+            train(pairs, f"no{place}", **{**options, **wrong})
