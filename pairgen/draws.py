@@ -23,13 +23,16 @@ class Draws:
         step: Training step.
         start: First sample of the global batch.
         stop: One past the last.
+        batch_size: Samples of the global batch.
         device: Where the tensors go.
     """
 
-    def __init__(self, seed: int, step: int, start: int, stop: int, device: torch.device) -> None:
-        if stop > MAX_ROWS:
-            raise ValueError(f"A batch may have {MAX_ROWS:,} samples, got {stop:,}.")
-        self.step = step
+    def __init__(
+        self, seed: int, step: int, start: int, stop: int, batch_size: int, device: torch.device
+    ) -> None:
+        if batch_size >= MAX_ROWS:
+            raise ValueError(f"A batch must have less than {MAX_ROWS:,} samples, got {stop:,}.")
+        self.step, self.batch_size = step, batch_size
         self._seed, self._rows, self._device = seed, range(start, stop), device
         self._num_calls = 0
 
@@ -45,14 +48,20 @@ class Draws:
         """Return whole numbers of [low, high), [B] int64."""
         return self._stack([each.integers(low, high) for each in self._next()])
 
+    def one_row(self) -> int | None:
+        """Draw one sample of the global batch; return its row here, None if it lies elsewhere."""
+        self._num_calls += 1
+        # No sample has this number: all parts of the batch draw the same.
+        drawn = self._generator(MAX_ROWS - 1).integers(self.batch_size)
+        return int(drawn) - self._rows.start if drawn in self._rows else None
+
     def _next(self) -> list[np.random.Generator]:
         self._num_calls += 1
-        return [
-            generator_for(
-                self._seed, self.step * MAX_ROWS + row, Stream.TRAINING, part=self._num_calls
-            )
-            for row in self._rows
-        ]
+        return [self._generator(row) for row in self._rows]
+
+    def _generator(self, row: int) -> np.random.Generator:
+        index = self.step * MAX_ROWS + row
+        return generator_for(self._seed, index, Stream.TRAINING, part=self._num_calls)
 
     def _stack(self, values: list[Any]) -> Tensor:
         return torch.from_numpy(np.stack(values)).to(self._device, non_blocking=True)

@@ -45,6 +45,8 @@ class Setup:
         plans: Of the datasets that it trains on.
         teacher: Prompts to conditioning, latents to pictures; its network is not loaded.
         load_teacher: Loads the teacher with its network, frozen, for methods that ask it.
+        perceptual_net: Finds the packaged weights of a perceptual network for the teacher's VAE and
+            so many channels.
         new_denoiser: Loads the teacher's network once more, to be trained; told whether it gets a
             path for the guidance scale.
         guidance_embedding: Whether the student is to be told the guidance scale.
@@ -54,6 +56,7 @@ class Setup:
     plans: tuple[Plan, ...]
     teacher: Teacher
     load_teacher: Callable[[], Teacher]
+    perceptual_net: Callable[[int], str]
     new_denoiser: Callable[[bool], Denoiser]
     guidance_embedding: bool
     device: torch.device

@@ -25,6 +25,8 @@ from pairgen.types import canonical_json
 HEADER = "pairgen-lpips"
 OURS, AUTHORS = ".safetensors", (".pth", ".pt", ".ckpt")
 FIRST = "net.slice1.0.weight"
+# Folder of assets.
+PACKAGED = "perceptual"
 # The authors' module holds its heads under two names.
 TWICE = "lins."
 
@@ -34,7 +36,7 @@ class LpipsOrigin:
     """What the header of a file says of the weights, for a reader.
 
     Attributes:
-        made_for: Model or VAE whose latents they judge.
+        made_for: The VAE whose latents or pictures they judge: its identity, as canonical JSON.
         made_by: How they came to be, in a line.
     """
 
@@ -111,6 +113,26 @@ def read_origin(path: Path) -> LpipsOrigin:
     return LpipsOrigin(**{each.name: str(facts.get(each.name, "")) for each in fields(LpipsOrigin)})
 
 
+def packaged_lpips(made_for: str, in_channels: int) -> str:
+    """Return the location of the packaged network for latents or pictures of a VAE.
+
+    Args:
+        made_for: As in its header, see `LpipsOrigin`.
+        in_channels: Of what is to be compared.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    for path in sorted((packaged_assets() / PACKAGED).glob(f"*{OURS}")):
+        if read_origin(path).made_for == made_for and _shape(path)["in_channels"] == in_channels:
+            return f"{PACKAGE_PREFIX}assets/{PACKAGED}/{path.name}"
+    raise ConfigError(
+        f"perceptual must name the weights of a perceptual network for this VAE and {in_channels} "
+        "channels: a file of `pairgen train latent-lpips`, or the authors' checkpoint; none is "
+        "packaged but that of the model tiny."
+    )
+
+
 def _found(location: str) -> Path:
     """Return the file that is meant.
 
@@ -150,16 +172,20 @@ def _header(path: Path) -> dict[str, Any]:
         raise ConfigError(f"The header of {path} must hold JSON, got {text[:80]!r}.") from None
 
 
-def _read_ours(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _shape(path: Path) -> dict[str, Any]:
     facts = _header(path)
     try:
-        shape = {
+        return {
             "in_channels": int(facts["in_channels"]),
             "width": float(facts["width"]),
             "num_pools_removed": int(facts["num_pools_removed"]),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"The header of {path} is incomplete: {error!r}.") from None
+
+
+def _read_ours(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    shape = _shape(path)
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, shape  # noqa: SIM118
 

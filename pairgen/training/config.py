@@ -157,6 +157,11 @@ def _recipe(method: str) -> dict[str, Any]:
     return read_yaml(path) if path.is_file() else {}
 
 
+def recipe_players(method: str) -> list[str]:
+    """Return the players that the recipe of a method has options for."""
+    return list(_recipe(method).get("players") or {})
+
+
 def _split(given: Mapping[str, Any]) -> dict[str, Any]:
     """Sort names into options of the run, of its players and of its method."""
     known = config.field_names(TrainConfig)

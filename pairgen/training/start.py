@@ -10,8 +10,9 @@ from pairgen.config import did_you_mean, field_names
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.model_config import find_model
+from pairgen.networks.lpips_file import packaged_lpips
 from pairgen.training.config import TrainConfig
-from pairgen.types import Plan
+from pairgen.types import Plan, canonical_json
 
 
 def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
@@ -82,10 +83,15 @@ def make_setup(
     def load_teacher() -> Any:
         return plugins.build("teachers", module, **where, **frozen)
 
+    def perceptual_net(num_channels: int) -> str:
+        decoder = plugins.call("teachers", module, "describe_decoder", **where)
+        return packaged_lpips(canonical_json(decoder.identity), num_channels)
+
     return Setup(
         plans=plans,
         teacher=plugins.build("teachers", module, with_network=False, **where, **frozen),
         load_teacher=load_teacher,
+        perceptual_net=perceptual_net,
         new_denoiser=new_denoiser,
         guidance_embedding=config.guidance_embedding,
         device=device,

@@ -16,7 +16,7 @@ from pairgen.methods.base import Method
 from pairgen.shards.batch import Batch
 from pairgen.shards.loader import Loader
 from pairgen.training.checkpoint import save_checkpoint
-from pairgen.training.config import TrainConfig
+from pairgen.training.config import TrainConfig, recipe_players
 from pairgen.training.gradients import average_gradients
 from pairgen.training.metrics import Metrics
 from pairgen.training.player import make_player
@@ -53,7 +53,9 @@ class Trainer:
         self.config, self.method, self.loader, self.folder = config, method, loader, folder
         self.accelerator = accelerator
         modules = method.players()
-        check_keys(config.players, list(modules), "the players")
+        # A recipe may speak of a player that these options leave out.
+        known = dict.fromkeys([*modules, *recipe_players(config.method)])
+        check_keys(config.players, list(known), "the players")
         self.players = {
             name: make_player(name, module, config.player(name)) for name, module in modules.items()
         }
@@ -188,7 +190,9 @@ class Trainer:
         first = self.accelerator.process_index * len(batch)
         for start in range(0, len(batch), size):
             rows = (first + start, first + start + size)
-            draws = Draws(self.config.seed, step, *rows, self.accelerator.device)
+            draws = Draws(
+                self.config.seed, step, *rows, self.config.batch_size, self.accelerator.device
+            )
             yield batch.rows(start, start + size), draws
 
     def _autocast(self) -> Any:

@@ -9,6 +9,9 @@ import torch
 
 import pairgen
 from pairgen.api.train_run import Trained, run_train
+from pairgen.networks.latent_vgg import LatentVgg
+from pairgen.networks.lpips import Lpips
+from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
 
 OPTIONS = {
     "method": "regression",
@@ -56,6 +59,16 @@ def pairs(sd15_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pairs_of_two_scales(sd15_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """16 pairs at two guidance scales. Do not change it."""
     return make_pairs(sd15_folder, tmp_path_factory.mktemp("pairs") / "two", cfg="2,8")
+
+
+@pytest.fixture(scope="session")
+def latent_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random narrow perceptual network for four channels. Do not change it."""
+    torch.manual_seed(5)
+    path = tmp_path_factory.mktemp("net") / "latent_lpips.safetensors"
+    lpips = Lpips(LatentVgg(4, width=0.0625))
+    save_lpips(path, lpips, LpipsOrigin(made_for="a test", made_by="random numbers"))
+    return path
 
 
 @pytest.fixture

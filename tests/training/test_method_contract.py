@@ -16,8 +16,16 @@ from tests.training.test_train import assert_same_gradients, tensors
 NAMES = plugins.members("methods")
 
 
+@pytest.fixture
+def needed(request, latent_net):
+    """Options that a method needs for pairs of a teacher without packaged weights."""
+    name = request.getfixturevalue("name")
+    parameters = inspect.signature(plugins.load("methods", name).build).parameters
+    return {"perceptual": str(latent_net)} if "perceptual" in parameters else {}
+
+
 def test_the_family_is_found():
-    assert {"reflow", "regression"} <= set(NAMES)
+    assert {"diffusion2gan", "reflow", "regression"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,9 +41,12 @@ def test_options_are_keywords_with_defaults_and_the_recipe_knows_them(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_micro_batches_have_the_gradient_of_the_whole_and_every_player_learns(name, pairs, train):
-    whole = train(pairs, "whole", method=name, steps=1, clip=0.0).folder
-    parts = train(pairs, "parts", method=name, steps=1, clip=0.0, accumulate=4).folder
+def test_micro_batches_have_the_gradient_of_the_whole_and_every_player_learns(
+    name, needed, pairs, train
+):
+    options = {"method": name, "steps": 1, "clip": 0.0, **needed}
+    whole = train(pairs, "whole", **options).folder
+    parts = train(pairs, "parts", accumulate=4, **options).folder
     line = json.loads((whole / "metrics.jsonl").read_text())
     assert math.isfinite(line[f"{STUDENT}/loss"])
     expected = tensors(whole)
@@ -50,8 +61,8 @@ def test_micro_batches_have_the_gradient_of_the_whole_and_every_player_learns(na
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_it_leaves_makes_pictures(name, pairs, train, tmp_path):
-    run = train(pairs, method=name, steps=1).folder
+def test_what_it_leaves_makes_pictures(name, needed, pairs, train, tmp_path):
+    run = train(pairs, method=name, steps=1, **needed).folder
     made = pairgen.ode(
         model=str(run), prompts=str(pairs) + ".txt", out=str(tmp_path / "made"), executor="serial"
     )

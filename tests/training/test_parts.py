@@ -43,15 +43,15 @@ def test_learning_rates_rise_and_fall():
 
 
 def test_draws_belong_to_samples_not_to_batches():
-    whole = Draws(3, 7, 0, 6, CPU)
+    whole = Draws(3, 7, 0, 6, 6, CPU)
     numbers, levels = whole.normal((2, 3)), whole.uniform()
     for start, stop in ((0, 2), (2, 6)):
-        part = Draws(3, 7, start, stop, CPU)
+        part = Draws(3, 7, start, stop, 6, CPU)
         assert torch.equal(part.normal((2, 3)), numbers[start:stop])
         assert torch.equal(part.uniform(), levels[start:stop])
-    other = Draws(3, 8, 0, 6, CPU)
+    other = Draws(3, 8, 0, 6, 6, CPU)
     assert not torch.equal(other.normal((2, 3)), numbers)
-    many = Draws(0, 0, 0, 4000, CPU)
+    many = Draws(0, 0, 0, 4000, 4000, CPU)
     normal, uniform = many.normal(()), many.uniform()
     assert abs(normal.mean()) < 0.06
     assert abs(normal.std() - 1) < 0.05
