@@ -21,7 +21,7 @@ from pairgen.shards.batch import Batch
 from pairgen.shards.loader import Loader
 from pairgen.shards.manifest import read_plan
 from pairgen.shards.store import LocalStore, open_store
-from pairgen.teachers.base import Teacher
+from pairgen.teachers.base import DecoderDescription, Teacher
 from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.latent_lpips.bapps import JudgedFiles, find_triplets, read_triplets
 from pairgen.training.latent_lpips.card import render_card
@@ -39,7 +39,7 @@ from pairgen.training.latent_lpips.triplets import (
 )
 from pairgen.training.run_folder import begin_run, remembered, write_config
 from pairgen.training.start import find_start, make_setup
-from pairgen.types import Plan
+from pairgen.types import Plan, canonical_json
 
 LPIPS_FILE, FIGURES_FILE, CARD_FILE = "latent_lpips.safetensors", "figures.json", "README.md"
 CALIBRATION_FOLDER, TRIPLETS_FILE = "calibration", "triplets.safetensors"
@@ -156,16 +156,16 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
     config, _, checkpoint = begin_run(config, folder, 1)
     if config.resume and checkpoint is None:
         say(f"No checkpoint in {folder}: starting at step 0.")
-    size_px = plugins.call(
+    decoder: DecoderDescription = plugins.call(
         "teachers",
         start["module"],
         "describe_decoder",
         location=start["location"],
         **start["options"],
-    ).size_px
+    )
     # Weights begin at random.
     torch.manual_seed(config.seed)
-    net = _make_net(options, plans[0], size_px)
+    net = _make_net(options, plans[0], decoder.size_px)
     classifier = Classifier(net, classes.num).to(accelerator.device)
     teacher = make_setup(config, plans, start, accelerator.device).teacher
     _check_latents(plans, teacher, start["name"])
@@ -198,7 +198,7 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
     )
     lpips = Lpips(net)
     place = folder / CALIBRATION_FOLDER
-    measured = _measured(data, lpips, files, size_px, place, say)
+    measured = _measured(data, lpips, files, decoder.size_px, place, say)
     done, agreed = fit_weights(config, options, lpips, measured, place, accelerator)
     if done < options.calibration_steps:
         return Trained(folder, step + done, True)
@@ -220,7 +220,22 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
         "triplets": options.calibration or f"{options.num_triplets:,} of the set's own latents",
         **agreed,
     }
-    _write(folder, lpips, config, options, start["name"], plans, figures)
+    origin = LpipsOrigin(
+        made_for=canonical_json(decoder.identity),
+        made_by=(
+            f"pairgen train {METHOD}, {options.space}s of {start['name']}: {config.steps} steps of "
+            f"{config.batch_size}, seed {config.seed}; triplets: {figures['triplets']}"
+        ),
+    )
+    fingerprints = [plan.fingerprint() for plan in plans]
+    card = render_card(config, start["name"], fingerprints, str(folder / LPIPS_FILE), figures)
+    # The weights last, so that who finds them finds all.
+    store = LocalStore(folder.absolute())
+    store.put_bytes(FIGURES_FILE, f"{json.dumps(figures, indent=2)}\n".encode())
+    store.put_bytes(CARD_FILE, card.encode())
+    store.prune()
+    dtype = getattr(torch, options.weights_dtype)
+    save_lpips(folder / LPIPS_FILE, lpips.cpu(), origin, dtype)
     return Trained(folder, step + done, False)
 
 
@@ -276,29 +291,3 @@ def _measured(
     measured = measure(lpips.net, batches)
     save_measured(folder, TRIPLETS_FILE, measured)
     return measured
-
-
-def _write(
-    folder: Path,
-    lpips: Lpips,
-    config: TrainConfig,
-    options: LatentLpipsOptions,
-    model: str,
-    plans: Sequence[Plan],
-    figures: Mapping[str, Any],
-) -> None:
-    """Write weights, figures and card; the weights last, so that who finds them finds all."""
-    store = LocalStore(folder.absolute())
-    store.put_bytes(FIGURES_FILE, f"{json.dumps(figures, indent=2)}\n".encode())
-    fingerprints = [plan.fingerprint() for plan in plans]
-    card = render_card(config, model, fingerprints, str(folder / LPIPS_FILE), figures)
-    store.put_bytes(CARD_FILE, card.encode())
-    store.prune()
-    origin = LpipsOrigin(
-        made_for=f"{options.space}s of {model}",
-        made_by=(
-            f"pairgen train {METHOD}: {config.steps} steps of {config.batch_size}, seed "
-            f"{config.seed}; triplets: {figures['triplets']}"
-        ),
-    )
-    save_lpips(folder / LPIPS_FILE, lpips.cpu(), origin, getattr(torch, options.weights_dtype))

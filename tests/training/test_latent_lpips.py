@@ -11,10 +11,13 @@ import pytest
 import torch
 
 import pairgen
+from pairgen import plugins
 from pairgen.api.latent_lpips_run import LPIPS_FILE, run_latent_lpips
 from pairgen.api.train_run import Trained
 from pairgen.errors import ConfigError
-from pairgen.networks.lpips_file import load_lpips
+from pairgen.networks.lpips_file import load_lpips, read_origin
+from pairgen.shards.manifest import read_plan
+from pairgen.shards.store import open_store
 from pairgen.training.checkpoint import find_checkpoints
 from pairgen.training.latent_lpips.distorted import DISTORTIONS
 from tests.training.conftest import make_pairs
@@ -90,6 +93,12 @@ def test_a_run_leaves_a_network_its_figures_and_a_card(pairs, learn):
     x0, x1 = torch.randn(2, 2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     assert (lpips(x0, x1) > 0).all()
     assert all((weight >= 0).all() for weight in lpips.weights)
+    origin = read_origin(run.folder / LPIPS_FILE)
+    teacher = read_plan(open_store(pairs)).teacher
+    decoder = plugins.call(
+        "teachers", teacher["module"], "describe_decoder", location=teacher["location"]
+    )
+    assert json.loads(origin.made_for) == decoder.identity
     card = (run.folder / "README.md").read_text()
     assert f"pairgen train diffusion2gan --set perceptual={run.folder / LPIPS_FILE}" in card
     for folder in (run.folder, run.folder / "calibration"):

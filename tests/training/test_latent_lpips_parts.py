@@ -50,7 +50,7 @@ def test_moves_flip_and_shift_whole_pictures():
     height, width = 6, 7
     ramp = torch.arange(height * width, dtype=torch.float32).reshape(1, 1, height, width)
     inputs = ramp.repeat(64, 2, 1, 1)
-    draws = Draws(0, 0, 0, 64, CPU)
+    draws = Draws(0, 0, 0, 64, 64, CPU)
     moved = moved_at_random(inputs, draws, 2)
     assert moved.shape == inputs.shape
     # All that a flip, then a shift with the border repeated, can give.
@@ -65,7 +65,7 @@ def test_moves_flip_and_shift_whole_pictures():
     assert {flip for flip, _, _ in found} == {False, True}
     assert {top for _, top, _ in found} == {left for _, _, left in found} == set(range(5))
     assert torch.equal(moved[:, 0], moved[:, 1])
-    same = moved_at_random(inputs, Draws(0, 0, 0, 64, CPU), 2)
+    same = moved_at_random(inputs, Draws(0, 0, 0, 64, 64, CPU), 2)
     assert torch.equal(same, moved)
 
 
@@ -83,7 +83,10 @@ def classify(inputs, labels, held_out):
     stage = Classification(classifier, lambda _: Labelled(inputs, labels, held_out), 0)
     batch = range(len(inputs))
     loss, figures = stage.loss(
-        "classifier", stage.forward(batch, Draws(0, 0, 0, len(inputs), CPU)), batch, None
+        "classifier",
+        stage.forward(batch, Draws(0, 0, 0, len(inputs), len(inputs), CPU)),
+        batch,
+        None,
     )
     loss.backward()
     gradient = classifier.net.slice1.get_submodule("0").weight.grad.clone()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from pairgen.teachers.base import Teacher
 from pairgen.training.latent_lpips.triplets import Triplets
 
 # The stronger distortion is this many times the weaker.
-RATIO = (1.2, 3.0)
+RATIO = (1.1, 2.5)
 # Height of a picture whose blurs are as wide as their strengths say.
 USUAL_HEIGHT = 64
 MAX_KERNEL_SIZE = 99
@@ -68,6 +69,19 @@ def _resize(picture: Image, strength: float, generator: np.random.Generator) -> 
     return ResizeToTarget().apply(small, {"mode": "bicubic"}, target).clip(0, 1)
 
 
+def _shift(picture: Image, strength: float, generator: np.random.Generator) -> Image:
+    """Move by `strength` px in any direction, for pictures of 64 px; the border is repeated."""
+    angle = uniform(generator, (0.0, 2 * math.pi))
+    distance = strength * picture.shape[0] / USUAL_HEIGHT
+    x, y = distance * math.cos(angle), distance * math.sin(angle)
+    matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    size = (picture.shape[1], picture.shape[0])
+    moved = cv2.warpAffine(
+        picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, np.float32)
+
+
 def _latent_noise(
     latent: Tensor, other: Tensor, strength: float, generator: np.random.Generator
 ) -> Tensor:
@@ -96,6 +110,7 @@ DISTORTIONS = {
     "noise": Distortion((2.0, 60.0), picture=_noise),
     "jpeg": Distortion((10.0, 95.0), picture=_jpeg),
     "resize": Distortion((1.2, 6.0), picture=_resize),
+    "shift": Distortion((1.0, 10.0), picture=_shift),
     "latent noise": Distortion((0.05, 1.0), latent=_latent_noise),
     "latent move": Distortion((0.05, 0.8), latent=_latent_move),
 }
