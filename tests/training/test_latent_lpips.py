@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 import pairgen
 from pairgen import plugins
 from pairgen.api.latent_lpips_run import LPIPS_FILE, run_latent_lpips
 from pairgen.api.train_run import Trained
+from pairgen.cli import cli
 from pairgen.errors import ConfigError
 from pairgen.networks.lpips_file import load_lpips, read_origin
 from pairgen.shards.manifest import read_plan
@@ -249,6 +251,20 @@ def test_sets_and_options_that_do_not_fit_are_one_sentence(
     with pytest.raises(ConfigError, match=r"latents of the data must be .4, 16, 16. as those of t"):
         learn(pairs, model="tiny")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_command_trains_it_and_says_what_to_do_with_it(pairs, tmp_path, one_thread):
+    out = tmp_path / "run"
+    own = [f"--set={name}={value}" for name, value in SMALL.items()]
+    arguments = ["train", "latent-lpips", "--data", str(pairs), "--out", str(out), *own]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert "11 steps: " in result.output
+    assert f"Next: pairgen train diffusion2gan --set perceptual={out}/{LPIPS_FILE}" in result.output
+    assert "32 samples of 3 classes" in result.output
+    refused = CliRunner().invoke(cli, [*arguments, "--lora-rank", "2"])
+    assert isinstance(refused.exception, ConfigError)
+    assert "latent-lpips has no option 'lora_rank'" in str(refused.exception)
 
 
 def test_the_python_call_trains_it_too(pairs, tmp_path, one_thread):
