@@ -13,7 +13,9 @@ from pairgen.evaluation.figures import (
     judge_figures,
     not_meaningful,
 )
+from pairgen.evaluation.frechet import statistics
 from pairgen.evaluation.judge import load_judge
+from pairgen.evaluation.real_pictures import RealPictures
 
 TINY = ((packaged_configs() / "prompts" / "tiny.txt").read_text()).splitlines()
 EVERYDAY = ((packaged_configs() / "prompts" / "everyday.txt").read_text()).splitlines()
@@ -61,6 +63,16 @@ def test_what_too_few_pictures_cannot_tell_is_none_with_a_reason(judge):
     assert set(found.missing) == {*FRECHET, *DIVERSITY}
     found = judge_figures(judge, features[:4], features[:4], TINY[:1] * 4, [4.0] * 4)
     assert set(found.missing) == {*FRECHET, *AGREEMENT, *DIVERSITY}
+
+
+def test_the_distance_to_real_pictures_is_one_more_figure_when_there_are_some(judge):
+    features = features_of(judge, 70)
+    real = RealPictures(statistics=statistics(features_of(judge, 90, seed=1)), floors={})
+    prompts = [TINY[row % 2] for row in range(70)]
+    without = judge_figures(judge, features, features, prompts, [4.0] * 70)
+    found = judge_figures(judge, features, features, prompts, [4.0] * 70, real)
+    assert found.values == without.values | {"frechet_distance_real": real.distance(features)}
+    assert found.values["frechet_distance_real"] > found.values["frechet_distance"]
 
 
 def test_siblings_at_several_guidance_scales_are_not_several_noises(judge):
