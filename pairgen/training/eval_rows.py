@@ -149,7 +149,7 @@ def make_rows(
             for name, reason in not_meaningful(
                 bench.judge, end_points.shape[1:3], list(dict.fromkeys(pairs.prompts))
             ).items()
-            if name not in missing
+            if name not in missing and name in rows[0].figures
         },
         seconds_per_decode=seconds,
         shown_prompts=tuple(pairs.prompts[place] for place in places),

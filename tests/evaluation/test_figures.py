@@ -10,6 +10,7 @@ from pairgen.evaluation.figures import (
     AGREEMENT,
     DIVERSITY,
     FRECHET,
+    FRECHET_REAL,
     judge_figures,
     not_meaningful,
 )
@@ -90,7 +91,7 @@ def test_siblings_at_several_guidance_scales_are_not_several_noises(judge):
 def test_pictures_and_prompts_beyond_the_net_are_told(judge):
     assert not_meaningful(judge, (64, 64), TINY) == {}
     found = not_meaningful(judge, (512, 768), TINY)
-    assert set(found) == {*FRECHET, *AGREEMENT, *DIVERSITY}
+    assert set(found) == {*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY}
     assert "64 x 64 px, these are 768 x 512" in found["frechet_distance"]
     found = not_meaningful(judge, (32, 32), [*TINY, EVERYDAY[0]])
     assert "1 of 33 prompts" in found["caption_agreement"] and EVERYDAY[0] in str(found)
