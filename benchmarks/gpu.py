@@ -26,10 +26,9 @@ from itertools import count
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import StableDiffusionPipeline
 from interleaved import interleaved
-from tokenizers import pre_tokenizers
-from transformers import CLIPTextConfig, CLIPTextModel
+from random_sd15 import write_model
 
 import pairgen
 from pairgen.generate.ode_maker import OdeMaker
@@ -42,81 +41,6 @@ from pairgen.types import Plan, ShardTask
 
 # Of one evaluation for one latent of 64 x 64, counted by torch's FlopCounterMode on these shapes.
 TERAFLOP_PER_EVALUATION = 0.8033
-WIDTHS = {False: (320, 640, 1280, 1280), True: (32, 64, 64, 64)}
-NUM_TOKENS = 77
-
-
-def write_model(folder: Path, small: bool) -> None:
-    """Write random weights of Stable Diffusion 1.5's classes and sizes, in bfloat16."""
-    torch.manual_seed(0)
-    width = 64 if small else 768
-    unet = UNet2DConditionModel(
-        sample_size=8 if small else 64,
-        block_out_channels=WIDTHS[small],
-        cross_attention_dim=width,
-        attention_head_dim=8,
-        norm_num_groups=32,
-    )
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {word: number for number, word in enumerate(words)}
-    begin, end = len(words) - 2, len(words) - 1
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(words) if small else 49408,
-            hidden_size=width,
-            intermediate_size=4 * width,
-            num_hidden_layers=12,
-            num_attention_heads=12 if not small else 4,
-            max_position_embeddings=NUM_TOKENS,
-            bos_token_id=begin,
-            eos_token_id=end,
-            pad_token_id=end,
-        )
-    )
-    vae = AutoencoderKL(
-        block_out_channels=(32,) * 4,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=4,
-        sample_size=64 if small else 512,
-        scaling_factor=0.18215,
-    )
-    for name, network in {"unet": unet, "text_encoder": text, "vae": vae}.items():
-        network.to(torch.bfloat16).save_pretrained(folder / name)
-    scheduler = DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        timestep_spacing="trailing",
-    )
-    scheduler.save_pretrained(folder / "scheduler")
-    tokenizer = folder / "tokenizer"
-    tokenizer.mkdir()
-    (tokenizer / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
-    (tokenizer / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
-    config = {
-        "tokenizer_class": "CLIPTokenizer",
-        "model_max_length": NUM_TOKENS,
-        "bos_token": words[begin],
-        "eos_token": words[end],
-        "unk_token": words[end],
-        "pad_token": words[end],
-    }
-    (tokenizer / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
-    index = {
-        "_class_name": "StableDiffusionPipeline",
-        "requires_safety_checker": False,
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-        "scheduler": ["diffusers", "DDIMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-    }
-    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def synchronize() -> None:
@@ -221,7 +145,7 @@ def main() -> None:
 
 
 def measure(folder: Path, device: torch.device, options: argparse.Namespace) -> None:
-    write_model(folder / "model", options.small)
+    write_model(folder / "model", small=options.small, latent_size=8 if options.small else 64)
     peak = dense_rate(device, options.small)
     print(f"dense bfloat16 rate {peak / 1e12:.1f} TFLOP/s")
     batch = options.batch_size

@@ -13,6 +13,7 @@ from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
 from pairgen.errors import ConfigError
 from pairgen.evaluation.judge import JUDGE_VERSION, load_judge
+from pairgen.evaluation.real_pictures import RealPictures, load_real_pictures
 from pairgen.generate.machine import device_name, versions
 from pairgen.generate.ode_maker import MODULES, build_teacher
 from pairgen.generate.progress import Progress
@@ -70,6 +71,7 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     check_learned(judged, pairs, config)
     for note in notes:
         say(note)
+    real = load_real_pictures(config.real_statistics) if config.real_statistics else None
     say(
         f"{len(pairs):,} of {pairs.num_available:,} pairs; {judged.kind}: {sampling.steps} "
         f"step(s); teacher: {', '.join(map(str, config.teacher_steps)) or 'not run'} steps."
@@ -82,12 +84,13 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
     progress = Progress(len(pairs) * (1 + len(runs)), 0, unit="pictures")
     try:
-        bench = Bench(load_judge(), teacher, pairs, batch_size)
+        bench = Bench(load_judge(), teacher, pairs, batch_size, real)
         found = make_rows(bench, runs, progress.reached)
     finally:
         progress.close()
     figures = {
         **_facts(config, judged, pairs, batch_size, device),
+        "real": None if real is None else _real_facts(config, real, len(pairs)),
         "notes": notes,
         "rows": [row.figures for row in found.rows],
         "missing": found.missing,
@@ -101,6 +104,14 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     }
     _write(folder, figures, found.shown(), found.shown_prompts)
     return Evaluated(folder, figures)
+
+
+def _real_facts(config: EvalConfig, real: RealPictures, num: int) -> dict[str, Any]:
+    return {
+        "path": config.real_statistics,
+        "num_pictures": real.statistics.count,
+        "floor": real.floor(num),
+    }
 
 
 def _find_folder(config: EvalConfig, judged: Judged) -> Path:

@@ -22,6 +22,7 @@ from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.export import export_student
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.progress import TrainProgress
+from pairgen.training.recomputation import enable_gradient_checkpointing
 from pairgen.training.record import TrainRecord, record_set, write_record
 from pairgen.training.run_folder import begin_run, remembered, write_config
 from pairgen.training.start import check_method_options, find_start, make_setup
@@ -82,9 +83,8 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
     loader = _loader(config, method, accelerator, state)
     trainer = Trainer(config, method, loader, folder, accelerator)
-    for player in trainer.players.values():
-        if config.gradient_checkpointing:
-            player.module.network.enable_gradient_checkpointing()  # type: ignore[union-attr,operator]
+    if config.gradient_checkpointing:
+        enable_gradient_checkpointing(method.players())
     if checkpoint is not None:
         load_checkpoint(checkpoint, trainer.players, method.kept())
         trainer.resumed(state)

@@ -18,6 +18,11 @@ from pairgen.config import merge_config
     metavar="N[,N...]",
     help="Steps at which the pairs' teacher is measured too. [1,2,4,50]",
 )
+@click.option(
+    "--real-statistics",
+    metavar="FILE",
+    help="Statistics of real pictures of such prompts: adds the Frechet distance to them.",
+)
 @click.option("--out", metavar="DIR", help="Folder of what is found. [RUN/eval]")
 @click.option("--batch-size", type=int, metavar="B", help="[that of the pairs]")
 @click.option("--where", metavar="EXPR", help="Only pairs with, such as 'guidance_scale == 8'.")

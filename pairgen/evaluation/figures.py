@@ -12,7 +12,9 @@ from pairgen.evaluation.diversity import Diversity, diversity
 from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.evaluation.halves import halves_distance
 from pairgen.evaluation.judge import Judge
+from pairgen.evaluation.real_pictures import RealPictures
 
+FRECHET_REAL = ("frechet_distance_real",)
 FRECHET = ("frechet_distance", "frechet_distance_halves")
 AGREEMENT = ("caption_agreement",)
 DIVERSITY = ("diversity_within", "diversity_between")
@@ -39,6 +41,7 @@ def judge_figures(
     end_points: NDArray[np.float32],
     prompts: Sequence[str],
     guidance_scales: Sequence[float],
+    real: RealPictures | None = None,
 ) -> Figures:
     """Return Frechet distance, caption agreement and diversity, where there are enough pictures.
 
@@ -48,6 +51,7 @@ def judge_figures(
         end_points: Features of the same pairs' end points, [N, 64].
         prompts: Of each pair, N.
         guidance_scales: Of each pair, N.
+        real: Real pictures of such prompts; None leaves out the distance to them.
     """
     values: dict[str, float | None] = {}
     missing: dict[str, str] = {}
@@ -61,6 +65,8 @@ def judge_figures(
 
     add(FRECHET[:1], lambda: [_frechet(features, end_points)])
     add(FRECHET[1:], lambda: [halves_distance(features, end_points)])
+    if real is not None:
+        add(FRECHET_REAL, lambda: [real.distance(features)])
     add(AGREEMENT, lambda: [_agreement(judge, features, prompts)])
     add(DIVERSITY, lambda: _diversity(features, prompts, guidance_scales))
     return Figures(values=values, missing=missing)
@@ -84,13 +90,13 @@ def not_meaningful(
             f"{len(known):,} prompts, such as {prompts[known.index(False)]!r}"
         )
         # What such pictures show is not in its pictures either.
-        found |= dict.fromkeys((*FRECHET, *AGREEMENT, *DIVERSITY), reason)
+        found |= dict.fromkeys((*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY), reason)
     if size_px != (NATIVE_PX, NATIVE_PX):
         height, width = size_px
         reason = f"the evaluation net was made for 64 x 64 px, these are {width} x {height}"
         found |= {
             name: f"{found[name]}; {reason}" if name in found else reason
-            for name in (*FRECHET, *AGREEMENT, *DIVERSITY)
+            for name in (*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY)
         }
     return found
 

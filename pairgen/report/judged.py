@@ -22,6 +22,7 @@ COLUMNS = (
     ("PSNR dB", "psnr_db", "{:.2f}"),
     ("Frechet", "frechet_distance", "{:.3f}"),
     ("halves", "frechet_distance_halves", "{:.3f}"),
+    ("to real", "frechet_distance_real", "{:.3f}"),
     ("agreement", "caption_agreement", "{:.3f}"),
     ("within", "diversity_within", "{:.3f}"),
     ("between", "diversity_between", "{:.3f}"),
@@ -34,19 +35,26 @@ PSNR dB      of decoded pictures against the decoded end points, median
 Frechet      distance to the decoded end points in the evaluation net's features
 halves       the same between one half's pictures and the other half's end points: the floor is what
              the end points have themselves
+to real      Frechet distance to real pictures (--real-statistics)
 agreement    share of pictures that fit no other prompt as well as their own
 within       mean feature distance between noises of one prompt; between: of different prompts"""
 
 
 def figure_table(found: Mapping[str, Any]) -> str:
     """Return the rows of `eval.json` as a table, with what is to be said of its figures."""
-    head = ["", *(title for title, _, _ in COLUMNS)]
+    columns = [column for column in COLUMNS if column[1] in found["rows"][0]]
+    head = ["", *(title for title, _, _ in columns)]
     doubtful = found["not_meaningful"]
     lines = [head]
     for row in found["rows"]:
-        cells = [_cell(row, name, shown, name in doubtful) for _, name, shown in COLUMNS]
+        cells = [_cell(row, name, shown, name in doubtful) for _, name, shown in columns]
         lines.append([row["name"], *cells])
     notes = [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
+    if found["real"] and found["real"]["floor"] is not None:
+        notes.append(
+            f"To real: {found['data']['num_samples']:,} other real pictures have "
+            f"{found['real']['floor']:.3f}."
+        )
     reasons = dict.fromkeys(found["missing"].values())
     for reason in reasons:
         names = [name for name, each in found["missing"].items() if each == reason]

@@ -72,9 +72,18 @@ def picture_grid(pictures: np.ndarray, captions: Sequence[str]) -> str:
     return f'<div class="grid">{figures}</div>'
 
 
+def picture(pixels: np.ndarray, caption: str) -> str:
+    """Return one picture [H, W, 3] uint8 in its own size."""
+    source = _encoded(Image.fromarray(pixels))
+    return f'<p><img src="{source}" alt="{html.escape(caption)}"></p>'
+
+
 def _data_url(picture: np.ndarray) -> str:
     height, width = picture.shape[:2]
     scale = PICTURE_PX / max(height, width)
     size = (round(width * scale), round(height * scale))
-    image = Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)
+    return _encoded(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+
+
+def _encoded(image: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode("ascii")

@@ -3,7 +3,7 @@
 checkpoints/00001000/
   student.safetensors             trained weights
   student.ema.safetensors         their average, where there is one
-  student.optimizer.safetensors   AdamW's moments and counts
+  student.optimizer.safetensors   the optimizer's moments and counts, of all ranks
   kept.NAME.safetensors           networks that change without being trained
   state.json                      step, where the data stands, gradient scaler
 """
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.shards.store import sync
+from pairgen.training.optimizer import place_state
 from pairgen.training.player import Player
 
 STATE_FILE = "state.json"
@@ -31,11 +32,21 @@ def save_checkpoint(
     folder: Path,
     step: int,
     players: Mapping[str, Player],
+    optimizers: Mapping[str, Mapping[str, Tensor]],
     kept: Mapping[str, nn.Module],
     state: Mapping[str, Any],
     limit: int,
 ) -> Path:
     """Write the checkpoint after `step` steps, and drop the oldest beyond `limit` (0: none).
+
+    Args:
+        folder: Of a run's checkpoints.
+        step: Steps that were trained.
+        players: Their weights and averages are written.
+        optimizers: Whole states of theirs, from `gather_state`.
+        kept: Networks that change without being trained.
+        state: What is no tensor.
+        limit: Checkpoints that stay.
 
     Raises:
         PairgenError: It cannot be written; those before it stand.
@@ -51,7 +62,7 @@ def save_checkpoint(
             _save(partial / f"{name}.safetensors", player.parameters)
             if player.ema is not None:
                 _save(partial / f"{name}.ema.safetensors", player.ema.averages)
-            _save(partial / f"{name}.optimizer.safetensors", optimizer_tensors(player))
+            _save(partial / f"{name}.optimizer.safetensors", optimizers[name])
         for name, module in kept.items():
             _save(partial / f"kept.{name}.safetensors", module.state_dict())
         text = json.dumps({**state, "step": step}, indent=2, allow_nan=False)
@@ -118,27 +129,10 @@ def load_checkpoint(
         _fill(checkpoint / f"{name}.safetensors", player.parameters)
         if player.ema is not None:
             _fill(checkpoint / f"{name}.ema.safetensors", player.ema.averages)
-        _load_optimizer(_load(checkpoint / f"{name}.optimizer.safetensors"), player)
+        tensors = _load(checkpoint / f"{name}.optimizer.safetensors")
+        place_state(player.optimizer, player.parameters, tensors)
     for name, module in kept.items():
         _fill(checkpoint / f"kept.{name}.safetensors", module.state_dict())
-
-
-def optimizer_tensors(player: Player) -> dict[str, Tensor]:
-    """Return an optimizer's state as `{parameter}/{quantity}`."""
-    return {
-        f"{name}/{quantity}": torch.as_tensor(value)
-        for name, parameter in player.parameters.items()
-        for quantity, value in player.optimizer.state.get(parameter, {}).items()
-    }
-
-
-def _load_optimizer(tensors: Mapping[str, Tensor], player: Player) -> None:
-    for path, value in tensors.items():
-        name, _, quantity = path.rpartition("/")
-        parameter = player.parameters[name]
-        # Counts stay on the CPU, as AdamW keeps them.
-        device = parameter.device if value.dim() else torch.device("cpu")
-        player.optimizer.state[parameter][quantity] = value.to(device)
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:

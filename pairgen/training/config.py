@@ -11,6 +11,7 @@ from pairgen.generate.ode_config import MAX_CPU_THREADS
 
 PRECISIONS = ("float32", "float16", "bfloat16")
 LR_SCHEDULES = ("constant", "cosine")
+OPTIMIZERS = ("adamw", "adamw8bit", "sharded")
 # What a run may do otherwise when it is continued; all else is the run's identity.
 CHANGEABLE = (
     "out",
@@ -33,6 +34,8 @@ class PlayerConfig:
     """How one player is optimised.
 
     Attributes:
+        optimizer: `adamw`; `adamw8bit`, which keeps its moments in 8 bits; or `sharded`, of which
+            each rank keeps the moments of a part of the weights.
         lr: Learning rate of AdamW.
         warmup_steps: Over which it rises from 0.
         lr_schedule: `constant`, or `cosine` down to 0 at the last step.
@@ -43,6 +46,7 @@ class PlayerConfig:
         lora_rank: Rank of adapters that are trained instead of the network; 0 for none.
     """
 
+    optimizer: str = "adamw"
     lr: float = 1e-5
     warmup_steps: int = 0
     lr_schedule: str = "constant"
@@ -238,6 +242,8 @@ def check_player_option(name: str, value: Any) -> Any:
         ConfigError: The value is not allowed.
     """
     match name:
+        case "optimizer":
+            return config.choice(name, value, OPTIMIZERS)
         case "lr":
             return config.number(name, value, 0.0, 10.0)
         case "warmup_steps" | "lora_rank":

@@ -21,6 +21,8 @@ class EvalConfig:
         num_samples: The first so many are looked at, 1 or more; by default (0) 512, or all where
             there are fewer.
         teacher_steps: Steps at which the teacher of the pairs is measured too.
+        real_statistics: File of `save_real_pictures`, of real pictures of such prompts; empty for
+            none.
         out: Folder of what is found; empty for `RUN/eval`.
         batch_size: Of the networks; 0 for that of the pairs.
         where: Condition over columns of the index of the pairs.
@@ -32,6 +34,7 @@ class EvalConfig:
     data: str
     num_samples: int = 0
     teacher_steps: tuple[int, ...] = (1, 2, 4, 50)
+    real_statistics: str = ""
     out: str = ""
     batch_size: int = 0
     where: str = ""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pairgen.evaluation.figures import judge_figures, not_meaningful
 from pairgen.evaluation.judge import Judge
 from pairgen.evaluation.pair_distance import psnr, relative_rms
+from pairgen.evaluation.real_pictures import RealPictures
 from pairgen.generate.decode import decode_pictures
 from pairgen.teachers.base import Teacher
 from pairgen.training.held_out import HeldOut
@@ -31,12 +32,14 @@ class Bench:
         teacher: Of the pairs; decodes the end points.
         pairs: That are judged by.
         batch_size: Of the networks.
+        real: Real pictures; None for none.
     """
 
     judge: Judge
     teacher: Teacher
     pairs: HeldOut
     batch_size: int
+    real: RealPictures | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def make_rows(
         ratios = psnr(pictures, end_points)
         features = _features(bench.judge, pictures)
         judged = judge_figures(
-            bench.judge, features, reference, pairs.prompts, pairs.guidance_scales
+            bench.judge, features, reference, pairs.prompts, pairs.guidance_scales, bench.real
         )
         missing.update(judged.missing)
         median = float(np.median(ratios))
@@ -146,7 +149,7 @@ def make_rows(
             for name, reason in not_meaningful(
                 bench.judge, end_points.shape[1:3], list(dict.fromkeys(pairs.prompts))
             ).items()
-            if name not in missing
+            if name not in missing and name in rows[0].figures
         },
         seconds_per_decode=seconds,
         shown_prompts=tuple(pairs.prompts[place] for place in places),

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +11,7 @@ from torch import nn
 from pairgen.training.config import PlayerConfig
 from pairgen.training.ema import Ema
 from pairgen.training.lora import add_lora
+from pairgen.training.optimizer import make_optimizer
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,16 @@ def make_player(name: str, module: nn.Module, config: PlayerConfig) -> Player:
     """Make a network ready to be trained.
 
     Raises:
-        ConfigError: It is to have adapters and cannot.
+        ConfigError: It is to have adapters and cannot, or its optimizer is not installed.
     """
     if config.lora_rank:
         add_lora(name, module, config.lora_rank)
     parameters = {n: each for n, each in module.named_parameters() if each.requires_grad}
-    options: dict[str, Any] = {
-        "lr": config.lr,
-        "betas": config.betas,
-        "weight_decay": config.weight_decay,
-    }
     return Player(
         name=name,
         module=module,
         parameters=parameters,
-        optimizer=torch.optim.AdamW(parameters.values(), **options),
+        optimizer=make_optimizer(config, parameters),
         config=config,
         ema=Ema(parameters, config.ema_decay) if config.ema_decay else None,
     )

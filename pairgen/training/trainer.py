@@ -19,6 +19,7 @@ from pairgen.training.checkpoint import save_checkpoint
 from pairgen.training.config import TrainConfig, recipe_players
 from pairgen.training.gradients import average_gradients
 from pairgen.training.metrics import Metrics
+from pairgen.training.optimizer import gather_state
 from pairgen.training.player import make_player
 from pairgen.training.progress import TrainProgress
 from pairgen.training.watch import StepWatch
@@ -129,11 +130,17 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint, on the first rank."""
+        # All ranks have a part in it.
+        optimizers = {
+            name: gather_state(player.optimizer, player.parameters)
+            for name, player in self.players.items()
+        }
         if self.accelerator.is_main_process:
             save_checkpoint(
                 self.checkpoints,
                 self.step,
                 self.players,
+                optimizers,
                 self.method.kept(),
                 self.state(),
                 self.config.checkpoints_total_limit,

@@ -149,7 +149,7 @@ def test_what_pairgen_asks_for_is_read_from_the_checkout() -> None:
     found = read_requirements()
     assert Requirement("torch", ">=2.6", "") in found
     assert Requirement("ray", ">=2.40", "ray") in found
-    assert {"train", "basicsr"} <= {each.extra for each in found}
+    assert {"train", "8bit", "basicsr"} <= {each.extra for each in found}
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,13 @@ from pairgen.evaluation.figures import (
     AGREEMENT,
     DIVERSITY,
     FRECHET,
+    FRECHET_REAL,
     judge_figures,
     not_meaningful,
 )
+from pairgen.evaluation.frechet import statistics
 from pairgen.evaluation.judge import load_judge
+from pairgen.evaluation.real_pictures import RealPictures
 
 TINY = ((packaged_configs() / "prompts" / "tiny.txt").read_text()).splitlines()
 EVERYDAY = ((packaged_configs() / "prompts" / "everyday.txt").read_text()).splitlines()
@@ -63,6 +66,16 @@ def test_what_too_few_pictures_cannot_tell_is_none_with_a_reason(judge):
     assert set(found.missing) == {*FRECHET, *AGREEMENT, *DIVERSITY}
 
 
+def test_the_distance_to_real_pictures_is_one_more_figure_when_there_are_some(judge):
+    features = features_of(judge, 70)
+    real = RealPictures(statistics=statistics(features_of(judge, 90, seed=1)), floors={})
+    prompts = [TINY[row % 2] for row in range(70)]
+    without = judge_figures(judge, features, features, prompts, [4.0] * 70)
+    found = judge_figures(judge, features, features, prompts, [4.0] * 70, real)
+    assert found.values == without.values | {"frechet_distance_real": real.distance(features)}
+    assert found.values["frechet_distance_real"] > found.values["frechet_distance"]
+
+
 def test_siblings_at_several_guidance_scales_are_not_several_noises(judge):
     features = features_of(judge, 8)
     prompts, scales = [TINY[row // 4] for row in range(8)], [1.0, 8.0] * 4
@@ -78,7 +91,7 @@ def test_siblings_at_several_guidance_scales_are_not_several_noises(judge):
 def test_pictures_and_prompts_beyond_the_net_are_told(judge):
     assert not_meaningful(judge, (64, 64), TINY) == {}
     found = not_meaningful(judge, (512, 768), TINY)
-    assert set(found) == {*FRECHET, *AGREEMENT, *DIVERSITY}
+    assert set(found) == {*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY}
     assert "64 x 64 px, these are 768 x 512" in found["frechet_distance"]
     found = not_meaningful(judge, (32, 32), [*TINY, EVERYDAY[0]])
     assert "1 of 33 prompts" in found["caption_agreement"] and EVERYDAY[0] in str(found)

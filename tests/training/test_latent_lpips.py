@@ -108,6 +108,20 @@ def test_a_run_leaves_a_network_its_figures_and_a_card(pairs, learn):
         assert [line["step"] for line in lines] == list(range(1, 1 + len(lines)))
 
 
+def test_a_student_learns_by_the_network_that_a_run_leaves(pairs, learn, train):
+    run = learn(pairs, "network")
+    student = train(
+        pairs,
+        "student",
+        method="diffusion2gan",
+        perceptual=str(run.folder / LPIPS_FILE),
+        distance="latent_lpips",
+        gan_weight=0.0,
+        steps=1,
+    )
+    assert student.step == 1
+
+
 @pytest.mark.parametrize("space", ["latent", "pixel"])
 def test_a_run_that_was_killed_anywhere_ends_in_the_same_bytes(painted, learn, space, tmp_path):
     options = {"space": space, "checkpoint_every": 2, "checkpoints_total_limit": 0}

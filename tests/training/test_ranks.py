@@ -41,25 +41,50 @@ def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[st
     )
 
 
+def diffusion2gan(latent_net: Path) -> dict[str, object]:
+    """Return its options, with the penalty in every second step."""
+    return {"method": "diffusion2gan", "perceptual": str(latent_net), "r1_every": 2}
+
+
 @pytest.mark.slow
-def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, tmp_path):
-    options = {"method": TWO_PLAYERS, "steps": 4, "batch_size": 8, "data_parts": 2}
+@pytest.mark.parametrize("method", [TWO_PLAYERS, "diffusion2gan"])
+def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, latent_net, tmp_path, method):
+    options = {"method": TWO_PLAYERS} if method == TWO_PLAYERS else diffusion2gan(latent_net)
+    options |= {"steps": 4, "batch_size": 8, "data_parts": 2}
     one = run(pairs, tmp_path / "one", **options)
     assert one.returncode == 0, one.stderr
     two = run(pairs, tmp_path / "two", ranks=2, **{**options, "steps": 2})
     assert two.returncode == 0, two.stderr
     two = run(pairs, tmp_path / "two", **options, resume=True)
     assert two.returncode == 0, two.stderr
-    assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), 1e-5)
+    # Two networks that play against each other make more of a difference in rounding.
+    tolerance = 1e-5 if method == TWO_PLAYERS else 1e-4
+    assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), tolerance)
 
 
 @pytest.mark.slow
 def test_ten_kills_change_no_bit(pairs, tmp_path):
-    options = {"method": TWO_PLAYERS, "steps": 60, "checkpoint_every": 5, "ema_decay": 0.9}
+    options = {"method": TWO_PLAYERS, "steps": 60, "checkpoint_every": 5}
+    assert kills_that_change_no_bit(pairs, tmp_path, 10, **options) >= 8
+
+
+@pytest.mark.slow
+def test_five_kills_change_no_bit_of_student_discriminator_and_average(pairs, latent_net, tmp_path):
+    options = {**diffusion2gan(latent_net), "steps": 24, "checkpoint_every": 3, "batch_size": 4}
+    assert kills_that_change_no_bit(pairs, tmp_path, 5, **options) >= 4
+
+
+def kills_that_change_no_bit(pairs: Path, tmp_path: Path, times: int, **options: object) -> int:
+    """Kill a run so often, let it end, and compare it with one that was left alone.
+
+    Returns:
+        How often it was killed before its end.
+    """
+    options["ema_decay"] = 0.9
     whole = run(pairs, tmp_path / "whole", **options)
     assert whole.returncode == 0, whole.stderr
     folder, kills = tmp_path / "killed", 0
-    for number in range(10):
+    for number in range(times):
         process = subprocess.Popen(
             command(pairs, folder, **options, resume=True),
             env=environment(),
@@ -76,11 +101,11 @@ def test_ten_kills_change_no_bit(pairs, tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1
         process.wait()
-    assert kills >= 8
     last = run(pairs, folder, **options, resume=True)
     assert last.returncode == 0, last.stderr
-    assert find_checkpoints(folder / "checkpoints")[-1].name == "00000060"
+    assert find_checkpoints(folder / "checkpoints")[-1].name == f"{options['steps']:08d}"
     assert_equal(tensors(folder), tensors(tmp_path / "whole"))
+    return kills
 
 
 def steps_logged(folder: Path) -> list[str]:

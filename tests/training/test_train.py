@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file
+from torch import nn
 
 import pairgen
 from pairgen.errors import ConfigError, CorruptShardError, PairgenError
 from pairgen.seeding import noise_for
 from pairgen.training.checkpoint import find_checkpoints
+from pairgen.training.recomputation import enable_gradient_checkpointing
 from tests.training.conftest import make_pairs
 
 TWO_PLAYERS = "tests.training.two_players"
@@ -135,6 +137,32 @@ def test_activations_may_be_computed_twice(pairs, train):
     again = metrics(train(pairs, "again", steps=2, gradient_checkpointing=True).folder)
     for name in ("student/loss", "student/grad_norm"):
         assert [line[name] for line in again] == pytest.approx([line[name] for line in kept])
+
+
+def test_every_network_of_every_player_may_compute_its_activations_twice(pairs, train, monkeypatch):
+    options = {"method": "tests.training.two_networks", "steps": 4}
+    kept = tensors(train(pairs, "kept", **options).folder)
+    asked = []
+    checkpoint = torch.utils.checkpoint.checkpoint
+    monkeypatch.setattr(
+        torch.utils.checkpoint,
+        "checkpoint",
+        lambda function, *args, **named: (
+            asked.append(function) or checkpoint(function, *args, **named)
+        ),
+    )
+    again = tensors(train(pairs, "again", **options, gradient_checkpointing=True).folder)
+    assert asked
+    assert_same_gradients(again, kept, 1e-5)
+
+
+def test_a_network_is_found_wherever_it_lies_in_a_player(sd15_folder):
+    network = UNet2DConditionModel.from_pretrained(sd15_folder / "unet")
+    plain = nn.Sequential(nn.Conv2d(4, 4, 1))
+    enable_gradient_checkpointing({"critic": nn.ModuleList([nn.Sequential(network), plain])})
+    assert network.is_gradient_checkpointing
+    with pytest.raises(ConfigError, match=r"none of the players \(student, critic\) holds"):
+        enable_gradient_checkpointing({"student": plain, "critic": plain})
 
 
 def test_noise_that_is_stored_as_a_seed_trains_the_same(sd15_folder, pairs, train, tmp_path):

@@ -17,8 +17,10 @@ NOT_TAKEN = (
     "data_parts",
     "ema_decay",
     "gradient_checkpointing",
+    "grid_every",
     "guidance_embedding",
     "lora_rank",
+    "num_grid_prompts",
 )
 
 
@@ -94,5 +96,7 @@ def _check_option(name: str, value: Any) -> Any:
             return config.number(name, value, 0.0, 10.0)
         case "max_shift":
             return config.integer(name, value, 0, 64)
+        case "num_triplets":
+            return config.integer(name, value, 8)
         case _:
             return config.integer(name, value, 1)

@@ -1,0 +1,232 @@
+"""Bytes that a training keeps on a card for its weights, and what cards have left beside them.
+
+    python benchmarks/memory.py [--ranks 8] [--lora-rank 64]
+
+All is computed from the shapes of Stable Diffusion 1.5's and SDXL's networks, written out below and
+built on torch's meta device: no weights, no hub, no GPU. Nothing here is measured. A GB is 10^9
+bytes; a card counts as no more than its name says.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from pairgen.training.lora import add_lora
+
+GB = 1e9
+CARDS = (24, 48, 80, 141)
+FLOAT32 = 4
+# Below this many elements bitsandbytes keeps float32; above, a byte and a scale for each block.
+LEAST_8BIT, BLOCK_8BIT = 4096, 256
+
+# What differs from diffusers' defaults in the config.json of the published models.
+UNETS: Mapping[str, Mapping[str, Any]] = {
+    "SD1.5": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
+    "SDXL": {
+        "sample_size": 128,
+        "block_out_channels": (320, 640, 1280),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "cross_attention_dim": 2048,
+        "attention_head_dim": (5, 10, 20),
+        "transformer_layers_per_block": (1, 2, 10),
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2816,
+    },
+}
+VAE = {
+    "block_out_channels": (128, 256, 512, 512),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "layers_per_block": 2,
+    "latent_channels": 4,
+}
+CLIP_L = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}
+CLIP_BIG_G = {
+    "hidden_size": 1280,
+    "intermediate_size": 5120,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 20,
+    "projection_dim": 1280,
+}
+NOT_IN_IT = """\
+Not in it: activations; autocast's copies of weights in half precision, 2 bytes a weight at most;
+what AdamW's step holds on CUDA for a moment, 4 bytes for each weight that it steps; one more copy
+of the trained weights while a grid is made with their average; gradients on their way between
+ranks, 64 MiB or a tensor at a time; the teacher's network, where a method asks it; networks of a
+loss; what CUDA takes for itself."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A player by its sizes.
+
+    Attributes:
+        frozen: Elements that are not trained.
+        trained: Elements of each tensor that is.
+    """
+
+    frozen: int
+    trained: tuple[int, ...]
+
+    @property
+    def weights(self) -> int:
+        """Bytes of all weights, which stay in float32."""
+        return FLOAT32 * (self.frozen + sum(self.trained))
+
+    @property
+    def gradients(self) -> int:
+        """Bytes of the gradients."""
+        return FLOAT32 * sum(self.trained)
+
+    @property
+    def average(self) -> int:
+        """Bytes of an average of what is trained."""
+        return FLOAT32 * sum(self.trained)
+
+
+def make_unet(model: str, lora_rank: int) -> Network:
+    """Return the sizes of a model's UNet, trained whole or by adapters (rank 0: whole)."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(**UNETS[model])
+        if lora_rank:
+            add_lora("student", SimpleNamespace(network=unet), lora_rank)  # type: ignore[arg-type]
+    parameters = list(unet.parameters())
+    return Network(
+        sum(each.numel() for each in parameters if not each.requires_grad),
+        tuple(each.numel() for each in parameters if each.requires_grad),
+    )
+
+
+def frozen_elements(model: str) -> dict[str, int]:
+    """Return the elements of what is never trained, in float32 beside the players."""
+    with torch.device("meta"):
+        networks: dict[str, nn.Module] = {
+            "text encoder": CLIPTextModel(CLIPTextConfig(**CLIP_L)),
+            "decoder and its encoder": AutoencoderKL(**VAE),
+        }
+        if model == "SDXL":
+            networks["second text encoder"] = CLIPTextModelWithProjection(
+                CLIPTextConfig(**CLIP_BIG_G)
+            )
+    return {
+        name: sum(each.numel() for each in network.parameters())
+        for name, network in networks.items()
+    }
+
+
+def adamw_bytes(trained: Sequence[int]) -> int:
+    """Return the bytes of two float32 moments of tensors of these sizes."""
+    return 2 * FLOAT32 * sum(trained)
+
+
+def adamw8bit_bytes(trained: Sequence[int]) -> int:
+    """Return the bytes of bitsandbytes' two moments, which may be of 8 bits."""
+    return sum(
+        2 * (size + FLOAT32 * -(-size // BLOCK_8BIT)) if size >= LEAST_8BIT else adamw_bytes([size])
+        for size in trained
+    )
+
+
+def sharded_bytes(trained: Sequence[int], ranks: int) -> int:
+    """Return the bytes of the moments on the rank that has most of them.
+
+    As ZeroRedundancyOptimizer deals: tensors from the largest on, each to the rank with least.
+    """
+    shares = [0] * ranks
+    for size in sorted(trained, reverse=True):
+        shares[shares.index(min(shares))] += size
+    return adamw_bytes([max(shares)])
+
+
+def moments(optimizer: str, trained: Sequence[int], ranks: int) -> int:
+    match optimizer:
+        case "adamw":
+            return adamw_bytes(trained)
+        case "adamw8bit":
+            return adamw8bit_bytes(trained)
+        case _:
+            return sharded_bytes(trained, ranks)
+
+
+def training_bytes(network: Network, players: int, optimizer: str, ranks: int, beside: int) -> int:
+    """Return the bytes of a training.
+
+    Args:
+        network: Size of each player.
+        players: 1 for a student alone, 2 with a discriminator of its size.
+        optimizer: Of all players.
+        ranks: Over which a sharded one is spread.
+        beside: Bytes of what is frozen.
+    """
+    player = network.weights + network.gradients + moments(optimizer, network.trained, ranks)
+    # Only what is exported has an average.
+    return beside + players * player + network.average
+
+
+def cell(size: float) -> str:
+    return f"{size / GB:.1f}"
+
+
+def left(card: int, taken: int) -> str:
+    return cell(card * GB - taken) if taken <= card * GB else "-"
+
+
+def row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def head(cells: Sequence[str]) -> str:
+    return f"{row(cells)}\n{'|---' * len(cells)}|"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ranks", type=int, default=8)
+    parser.add_argument("--lora-rank", type=int, default=64)
+    options = parser.parse_args()
+    ranks = options.ranks
+    names = ("adamw", "adamw8bit", "sharded")
+    told = {name: f"{name} ({ranks} ranks)" if name == "sharded" else name for name in names}
+    kinds = {"full": 0, f"LoRA {options.lora_rank}": options.lora_rank}
+    networks = {
+        (model, kind): make_unet(model, rank) for model in UNETS for kind, rank in kinds.items()
+    }
+    print("Computed, not measured. GB are 10^9 bytes, on one card. ACTIVATIONS ARE NOT IN IT.\n")
+    print("One network, GB:\n")
+    columns = ("UNet", "trained parameters", "weights", "gradients", *told.values(), "average")
+    print(head(columns))
+    for (model, kind), network in networks.items():
+        states = [moments(name, network.trained, ranks) for name in names]
+        parts = [network.weights, network.gradients, *states, network.average]
+        print(row([f"{model} {kind}", f"{sum(network.trained):,}", *map(cell, parts)]))
+    print("\nA training, GB: text encoders and VAE, players, the average of the student:\n")
+    cards = [f"left of {card}" for card in CARDS]
+    print(head(["training", "optimizer", "in all", *cards]))
+    for (model, kind), network in networks.items():
+        beside = FLOAT32 * sum(frozen_elements(model).values())
+        for players, who in ((1, "student"), (2, "student and discriminator")):
+            # The moments of adapters are small however they are kept.
+            for name in names[:1] if network.frozen else names:
+                taken = training_bytes(network, players, name, ranks, beside)
+                rest = [left(card, taken) for card in CARDS]
+                print(row([f"{model} {kind}, {who}", told[name], cell(taken), *rest]))
+    print(f"\n{NOT_IN_IT}")
+
+
+if __name__ == "__main__":
+    main()

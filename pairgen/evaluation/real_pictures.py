@@ -1,0 +1,86 @@
+"""Statistics of real pictures in a file: what a teacher and its students are both measured by.
+
+The file, safetensors: `mean` [D], `cov` [D, D] and `count` [] of the judge's features, float64 and
+int64; `floor_counts` [K] and `floor` [K], the Frechet distance of so many other real pictures. Of
+them a perfect model could have no less: a Frechet distance of N pictures is too large by an amount
+of order 1 / N.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from pairgen.config import packaged_assets
+from pairgen.errors import ConfigError
+from pairgen.evaluation.frechet import Statistics, frechet_distance, statistics
+from pairgen.model_config import PACKAGE_PREFIX
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealPictures:
+    """Statistics of real pictures.
+
+    Attributes:
+        statistics: Of the judge's features.
+        floors: Number of pictures to the Frechet distance of as many other real ones.
+    """
+
+    statistics: Statistics
+    floors: Mapping[int, float]
+
+    def distance(self, features: NDArray[np.float32]) -> float:
+        """Return the Frechet distance of pictures' features [N, D].
+
+        Raises:
+            ConfigError: N < D + 1, or D is another.
+        """
+        found, real = statistics(features), self.statistics
+        return frechet_distance(found.mean, found.cov, real.mean, real.cov)
+
+    def floor(self, count: int) -> float | None:
+        """Return the distance of `count` other real pictures; None where it was not measured."""
+        return self.floors.get(count)
+
+
+def save_real_pictures(path: Path, real: RealPictures) -> None:
+    """Write the statistics."""
+    save_file(
+        {
+            "mean": real.statistics.mean,
+            "cov": real.statistics.cov,
+            "count": np.array(real.statistics.count),
+            "floor_counts": np.array(list(real.floors), np.int64),
+            "floor": np.array(list(real.floors.values()), np.float64),
+        },
+        path,
+    )
+
+
+def load_real_pictures(location: str) -> RealPictures:
+    """Read the statistics of a file, or of one of the package, as `package:assets/...`.
+
+    Raises:
+        ConfigError: There is no such file, or it holds something else.
+    """
+    path = Path(location).expanduser()
+    if location.startswith(PACKAGE_PREFIX):
+        path = packaged_assets().parent / location.removeprefix(PACKAGE_PREFIX)
+    if not path.is_file():
+        raise ConfigError(f"There are no statistics of real pictures {location!r}.")
+    try:
+        arrays = load_file(path)
+        found = Statistics(mean=arrays["mean"], cov=arrays["cov"], count=int(arrays["count"]))
+        counts, floors = arrays["floor_counts"].tolist(), arrays["floor"].tolist()
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path} holds no statistics of real pictures: {error!r}.") from None
+    if found.mean.ndim != 1 or found.cov.shape != 2 * found.mean.shape:
+        raise ConfigError(
+            f"mean and cov in {path} must be [D] and [D, D], got {list(found.mean.shape)} and "
+            f"{list(found.cov.shape)}."
+        )
+    return RealPictures(statistics=found, floors=dict(zip(counts, floors, strict=True)))

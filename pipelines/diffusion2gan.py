@@ -1,0 +1,159 @@
+"""Diffusion2GAN end to end: pairs, a one-step student, and how it stands beside regression.
+
+    python pipelines/diffusion2gan.py --model tiny --out runs/diffusion2gan
+
+1. pairs of the teacher's converged ODE (dpmpp_2m, logSNR grid), and held-out ones of the same
+   prompts and other noises;
+2. two students with the same pairs, steps and learning rate: `regression` by MSE, and
+   `diffusion2gan`;
+3. `pairgen eval` of both on the held-out pairs, beside the teacher at 1, 2, 4 and 50 steps; for the
+   packaged prompts of tiny also the Frechet distance to real pictures of these prompts;
+4. one page of everything.
+
+Every stage continues where it was stopped.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import pairgen
+from pairgen.report import page
+from pairgen.report.judged import LEGEND, figure_table, ledger_table
+
+# Of real pictures of the packaged prompts, made by pipelines/tiny_teacher/real_statistics.py.
+REAL_STATISTICS = "package:assets/judge/tiny_prompts.safetensors"
+STUDENTS = {
+    "mse": {"method": "regression", "distance": "mse"},
+    "diffusion2gan": {"method": "diffusion2gan"},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--out", type=Path, default=Path("runs/diffusion2gan"))
+    parser.add_argument("--cfg", type=float, default=4)
+    parser.add_argument("--prompts", default="", help="[the packaged set of the model]")
+    parser.add_argument("--num-pairs", type=int, default=2048)
+    parser.add_argument("--num-held-out", type=int, default=512)
+    parser.add_argument("--teacher-steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--perceptual", default="", help="[the packaged one of the model's VAE]")
+    parser.add_argument("--cpu-threads", type=int, default=2)
+    options = parser.parse_args()
+
+    seconds = {}
+    began = time.perf_counter()
+    make_pairs(options)
+    seconds["pairs"] = time.perf_counter() - began
+    found = {}
+    for name in STUDENTS:
+        began = time.perf_counter()
+        train(options, name)
+        seconds[f"training of {name}"] = time.perf_counter() - began
+    for name in STUDENTS:
+        began = time.perf_counter()
+        found[name] = judge(options, name)
+        seconds[f"evaluation of {name}"] = time.perf_counter() - began
+    merged = merge(found)
+    table = figure_table(merged)
+    print(table)
+    write_page(options.out, found, table)
+    spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    print(f"{spent}; look at {options.out / 'index.html'}")
+
+
+def make_pairs(options: argparse.Namespace) -> None:
+    """Make the pairs, and the held-out ones of other noises."""
+    for name, seed, num in (
+        ("pairs", 0, options.num_pairs),
+        ("held-out", 1, options.num_held_out),
+    ):
+        pairgen.ode(
+            model=options.model,
+            cfg=options.cfg,
+            **({"prompts": options.prompts} if options.prompts else {}),
+            steps=options.teacher_steps,
+            solver="dpmpp_2m",
+            spacing="logsnr",
+            seed=seed,
+            num_samples=num,
+            samples_per_shard=64,
+            cpu_threads=options.cpu_threads,
+            out=str(options.out / name),
+        )
+
+
+def train(options: argparse.Namespace, name: str) -> None:
+    """Train one of the students."""
+    run = options.out / name
+    own: dict[str, Any] = dict(STUDENTS[name])
+    if own["method"] == "diffusion2gan":
+        own |= {"perceptual": options.perceptual, "discriminator.lr": options.lr}
+    pairgen.train(
+        own.pop("method"),
+        data=str(options.out / "pairs"),
+        out=str(run),
+        steps=options.steps,
+        batch_size=options.batch_size,
+        lr=options.lr,
+        lr_schedule="cosine",
+        ema_decay=0.99,
+        checkpoint_every=100,
+        grid_every=200,
+        cpu_threads=options.cpu_threads,
+        resume=(run / "config.yaml").is_file(),
+        **own,
+    )
+
+
+def judge(options: argparse.Namespace, name: str) -> dict[str, Any]:
+    """Return the figures of a student; the teacher is measured once, beside the last."""
+    with_teacher = name == list(STUDENTS)[-1]
+    known = options.model == "tiny" and not options.prompts
+    return pairgen.evaluate(
+        options.out / name,
+        data=str(options.out / "held-out"),
+        num_samples=options.num_held_out,
+        teacher_steps=(1, 2, 4, 50) if with_teacher else (),
+        real_statistics=REAL_STATISTICS if known else "",
+        cpu_threads=options.cpu_threads,
+    ).figures
+
+
+def merge(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the figures of the last student with the rows of all."""
+    *others, last = found.items()
+    end_points, student, *teachers = last[1]["rows"]
+    rows = [{**figures["rows"][1], "name": f"student, {name}"} for name, figures in others]
+    student = {**student, "name": f"student, {last[0]}"}
+    return {**last[1], "rows": [end_points, *rows, student, *teachers]}
+
+
+def write_page(out: Path, found: Mapping[str, Mapping[str, Any]], table: str) -> None:
+    """Write the merged figures, and a page with the pictures of all."""
+    parts = [
+        page.heading("Figures", "Students and teacher on the same held-out pairs."),
+        page.preformatted(f"{table}\n\n{LEGEND}"),
+    ]
+    for name, figures in found.items():
+        grid = np.asarray(Image.open(out / name / "eval/grid.png").convert("RGB"))
+        parts += [page.heading(name), page.picture(grid, name)]
+        if figures["ledger"]["teacher_steps"]:
+            parts.append(page.preformatted(ledger_table(figures)))
+    text = page.make_page("Diffusion2GAN", "beside regression and its teacher", parts)
+    (out / "index.html").write_text(text, encoding="utf-8")
+    (out / "figures.json").write_text(json.dumps(merge(found), indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
