@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pairgen.api.dry_run import DryRun
     from pairgen.api.eval_run import Evaluated, run_evaluate
     from pairgen.api.inspect_run import Inspection, run_inspect
+    from pairgen.api.latent_lpips_run import run_latent_lpips
     from pairgen.api.ode_dry_run import run_ode_dry
     from pairgen.api.ode_run import run_ode
     from pairgen.api.repair_run import run_repair
@@ -44,6 +45,7 @@ _HOMES = {
     "run_degrade_dry": "degrade_dry_run",
     "run_evaluate": "eval_run",
     "run_inspect": "inspect_run",
+    "run_latent_lpips": "latent_lpips_run",
     "run_ode": "ode_run",
     "run_ode_dry": "ode_dry_run",
     "run_repair": "repair_run",
@@ -75,6 +77,7 @@ __all__ = [
     "run_degrade_dry",
     "run_evaluate",
     "run_inspect",
+    "run_latent_lpips",
     "run_ode",
     "run_ode_dry",
     "run_repair",
@@ -179,7 +182,8 @@ def train(method: str, **options: Any) -> "Trained":
     """Train a student on datasets; continue a run with `resume=True`.
 
     Args:
-        method: Member of `pairgen/methods/`, or the dotted name of your own module.
+        method: Member of `pairgen/methods/`, or the dotted name of your own module; or
+            `latent-lpips`, which trains a perceptual network instead of a student.
         **options: The fields of `pairgen.training.config.TrainConfig`, and those of the method.
             What is not given comes from `configs/train/`.
 
@@ -188,6 +192,10 @@ def train(method: str, **options: Any) -> "Trained":
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
         CorruptShardError: A shard is bad.
     """
+    if method == "latent-lpips":
+        from pairgen.api.latent_lpips_run import run_latent_lpips
+
+        return run_latent_lpips(options)
     from pairgen.api.train_run import run_train
 
     return run_train({**options, "method": method})

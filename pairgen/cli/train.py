@@ -10,6 +10,9 @@ from pairgen.cli.options import config_options, given
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import merge_config
 
+# Trains no student, and so is no member of `pairgen/methods/`.
+LATENT_LPIPS = "latent-lpips"
+
 
 @click.command()
 @click.argument("method")
@@ -45,7 +48,8 @@ from pairgen.config import merge_config
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student by METHOD on datasets that pairgen made.
 
-    METHOD: regression, reflow, or the dotted name of your own module. `--set name=value` sets any
+    METHOD: regression, reflow, or the dotted name of your own module; or latent-lpips, which trains
+    a perceptual network on labelled latents instead of a student. `--set name=value` sets any
     option of the run, of the method, or as `player.name=value` of one player. Under `torchrun` or
     `accelerate launch` every process takes its part of each step.
 
@@ -53,17 +57,26 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
     Examples:
         pairgen train regression --data pairs --out student --steps 2000
         pairgen train regression --data pairs --set distance=perceptual --lora-rank 16
+        pairgen train latent-lpips --data pairs --out perceptual --set width=0.25
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301
     merged = merge_config("train", config, overrides) | given(options) | {"method": method}
-    from pairgen.api.train_run import run_train
 
     def say(message: str) -> None:
         click.echo(message, err=True)
 
-    result = run_train(merged, say)
+    if method == LATENT_LPIPS:
+        from pairgen.api.latent_lpips_run import LPIPS_FILE, run_latent_lpips
+
+        result = run_latent_lpips(merged, say)
+        following = f"train diffusion2gan --set perceptual={result.folder / LPIPS_FILE}"
+    else:
+        from pairgen.api.train_run import run_train
+
+        result = run_train(merged, say)
+        following = f"sample --model {result.folder}"
     if result.interrupted:
         click.echo(f"Stopped after step {result.step:,}. Continue with --resume.")
         sys.exit(EXIT_INTERRUPTED)
     click.echo(f"{result.step:,} steps: {result.folder}")
-    click.echo(f"Next: pairgen sample --model {result.folder}")
+    click.echo(f"Next: pairgen {following}")

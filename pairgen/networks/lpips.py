@@ -64,7 +64,7 @@ class _Head(nn.Module):
         self.model = nn.Sequential()
         self.model.add_module("1", nn.Conv2d(channels, 1, kernel_size=1, bias=False))
         # Before any calibration every channel counts alike.
-        nn.init.constant_(self.model.get_parameter("1.weight"), 1 / channels)
+        nn.init.ones_(self.model.get_parameter("1.weight"))
 
 
 def tap_differences(net: LatentVgg, x0: Tensor, x1: Tensor) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """LPIPS in a file: ours in safetensors, or a checkpoint of the authors of E-LatentLPIPS."""
 
+import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -8,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pairgen.config import packaged_assets
@@ -16,8 +17,12 @@ from pairgen.errors import ConfigError
 from pairgen.model_config import PACKAGE_PREFIX
 from pairgen.networks.latent_vgg import BLOCKS, LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
+from pairgen.shards.store import sync
+from pairgen.types import canonical_json
 
-FORMAT = "pairgen-lpips-1"
+# Key of the header that holds all facts, as JSON: safetensors writes several keys in any order, and
+# equal trainings are to end in equal bytes.
+HEADER = "pairgen-lpips"
 OURS, AUTHORS = ".safetensors", (".pth", ".pt", ".ckpt")
 FIRST = "net.slice1.0.weight"
 # Folder of assets.
@@ -42,7 +47,7 @@ class LpipsOrigin:
 def save_lpips(
     path: Path, lpips: Lpips, origin: LpipsOrigin, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Write the weights as safetensors, what they are in the header.
+    """Write the weights as safetensors, what they are in the header; whole or not at all.
 
     Args:
         path: Of the file, `.safetensors`.
@@ -52,10 +57,9 @@ def save_lpips(
     """
     net = lpips.net
     facts = {
-        "format": FORMAT,
-        "in_channels": str(net.in_channels),
-        "width": repr(net.width),
-        "num_pools_removed": str(net.num_pools_removed),
+        "in_channels": net.in_channels,
+        "width": net.width,
+        "num_pools_removed": net.num_pools_removed,
         **asdict(origin),
     }
     tensors = {
@@ -65,7 +69,10 @@ def save_lpips(
         .contiguous()
         for name, value in lpips.state_dict().items()
     }
-    save_file(tensors, path, metadata=facts)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(save(tensors, metadata={HEADER: canonical_json(facts)}))
+    sync(partial)
+    partial.replace(path)
 
 
 def load_lpips(location: str, in_channels: int, device: torch.device) -> Lpips:
@@ -103,7 +110,7 @@ def read_origin(path: Path) -> LpipsOrigin:
         ConfigError: It is not one.
     """
     facts = _header(path)
-    return LpipsOrigin(**{each.name: facts.get(each.name, "") for each in fields(LpipsOrigin)})
+    return LpipsOrigin(**{each.name: str(facts.get(each.name, "")) for each in fields(LpipsOrigin)})
 
 
 def packaged_lpips(made_for: str, in_channels: int) -> str:
@@ -146,17 +153,23 @@ def _found(location: str) -> Path:
     return path
 
 
-def _header(path: Path) -> dict[str, str]:
+def _header(path: Path) -> dict[str, Any]:
+    """Return the facts in the header of one of our files.
+
+    Raises:
+        ConfigError: It cannot be read, or has none.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            facts = dict(file.metadata() or {})
+            text = (file.metadata() or {}).get(HEADER)
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"The perceptual network {path} cannot be read: {error}.") from None
-    if facts.get("format") != FORMAT:
-        raise ConfigError(
-            f"{path} must say format {FORMAT!r} in its header, got {facts.get('format')!r}."
-        )
-    return facts
+    if text is None:
+        raise ConfigError(f"{path} holds no perceptual network: its header lacks {HEADER!r}.")
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        raise ConfigError(f"The header of {path} must hold JSON, got {text[:80]!r}.") from None
 
 
 def _shape(path: Path) -> dict[str, Any]:
@@ -167,7 +180,7 @@ def _shape(path: Path) -> dict[str, Any]:
             "width": float(facts["width"]),
             "num_pools_removed": int(facts["num_pools_removed"]),
         }
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"The header of {path} is incomplete: {error!r}.") from None
 
 

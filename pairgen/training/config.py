@@ -139,7 +139,17 @@ def make_train_config(given: Mapping[str, Any]) -> TrainConfig:
     """
     if not given.get("method"):
         raise ConfigError("method must be given, such as regression.")
-    merged = _split({**_recipe(str(given["method"])), **given})
+    recipe, own = _split(_recipe(str(given["method"]))), _split(given)
+    # One by one: a run that is continued gives the options of its method in one mapping.
+    merged = {
+        **recipe,
+        **own,
+        "options": {**recipe["options"], **own["options"]},
+        "players": {
+            name: {**recipe["players"].get(name, {}), **own["players"].get(name, {})}
+            for name in {**recipe["players"], **own["players"]}
+        },
+    }
     if not merged.get("data"):
         raise ConfigError("data must name at least one dataset.")
     return TrainConfig(**{name: check_option(name, value) for name, value in merged.items()})

@@ -1,5 +1,6 @@
 """LPIPS: its value against a plain one, what flows, and files that come back or are refused."""
 
+import json
 import pickle
 
 import pytest
@@ -129,6 +130,10 @@ def test_a_saved_net_comes_back_in_equal_bits(tmp_path, channels, removed):
     for name, value in lpips.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
     assert read_origin(path) == ORIGIN
+    before = path.read_bytes()
+    save_lpips(path, again, ORIGIN)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
     assert (again.net.width, again.net.num_pools_removed) == (1 / 16, removed)
 
 
@@ -182,19 +187,27 @@ def test_files_that_do_not_fit_are_one_sentence(tmp_path):
     refused(good, "is for 4 channels, what it is to compare has 16", channels=16)
     good.with_name("cut.safetensors").write_bytes(good.read_bytes()[:1000])
     refused(tmp_path / "cut.safetensors", "cut.safetensors cannot be read")
+
+    def write(tensors, **facts):
+        save_file(tensors, other, metadata={"pairgen-lpips": json.dumps(facts)})
+
     save_file(load_file(good), other)
-    refused(other, "must say format 'pairgen-lpips-1' in its header, got None")
-    facts = {"format": "pairgen-lpips-1", "in_channels": "4", "num_pools_removed": "3"}
-    save_file(load_file(good), other, metadata=facts)
+    refused(other, "holds no perceptual network: its header lacks 'pairgen-lpips'")
+    save_file(load_file(good), other, metadata={"pairgen-lpips": "no JSON"})
+    refused(other, "header of .* must hold JSON, got 'no JSON'")
+    facts = {"in_channels": 4, "num_pools_removed": 3}
+    write(load_file(good), **facts)
     refused(other, "header of .*other.safetensors is incomplete: KeyError.'width'")
-    save_file(load_file(good), other, metadata={**facts, "width": "0.25"})
+    write(load_file(good), **facts, width="wide")
+    refused(other, "header of .*other.safetensors is incomplete: ValueError")
+    write(load_file(good), **facts, width=0.25)
     refused(other, r"slice1\.0\.weight in .* must be \[16, 4, 3, 3\], got \[4, 4, 3, 3\]")
-    facts["width"] = "0.0625"
+    facts["width"] = 1 / 16
     tensors = load_file(good)
     del tensors["lin0.model.1.weight"], tensors["lin3.model.1.weight"]
-    save_file(tensors, other, metadata=facts)
+    write(tensors, **facts)
     refused(other, r"lacks lin0\.model\.1\.weight and 1 more\.")
-    save_file({**load_file(good), "more": torch.zeros(1)}, other, metadata=facts)
+    write({**load_file(good), "more": torch.zeros(1)}, **facts)
     refused(other, r"has unknown more\.")
 
     checkpoint = tmp_path / "net.pth"

@@ -1,0 +1,75 @@
+"""What a finished run says of itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from pairgen.training.config import TrainConfig
+from pairgen.training.run_folder import plain_identity
+
+
+def render_card(
+    config: TrainConfig, model: str, sets: Sequence[str], file: str, figures: Mapping[str, Any]
+) -> str:
+    """Return the README of a finished run.
+
+    Args:
+        config: Of the run.
+        model: Name of the model whose latents, or pictures, are compared.
+        sets: Fingerprint of each dataset, in order.
+        file: Name of the weights' file.
+        figures: As `figures.json` holds them.
+    """
+    scores, before, after = figures["classification"], figures["before"], figures["after"]
+    rows = "\n".join(
+        f"| {name} | {before[name]:.1%} | {value:.1%} |" for name, value in after.items()
+    )
+    data = "\n".join(
+        f"| {url} | `{fingerprint[:16]}` |"
+        for url, fingerprint in zip(config.data, sets, strict=True)
+    )
+    recipe = yaml.safe_dump(
+        {**plain_identity(config), "steps": config.steps}, sort_keys=False, allow_unicode=True
+    )
+    return f"""# LPIPS of {model}
+
+`{file}` tells how different two {figures["space"]}s of {model} look: a VGG of width
+{figures["width"]:g} that has learned to classify them, and weights of its channels that have
+learned from judged triplets. Trained by `pairgen train latent-lpips`.
+
+```
+pairgen train diffusion2gan --set perceptual={file}
+```
+
+```python
+import torch
+from pairgen.networks.lpips_file import load_lpips
+
+lpips = load_lpips("{file}", in_channels={figures["in_channels"]}, device=torch.device("cpu"))
+distances = lpips(x0, x1)  # [B]; two unrelated samples are 1 apart on average
+```
+
+| data | fingerprint |
+|---|---|
+{data}
+
+## Classification
+
+{scores["num_classes"]:,} classes, {scores["num_samples"]:,} samples. Of {scores["held_out"]:,} that
+were held out, {scores["top_1"]:.1%} are classified right; always naming the most frequent class
+would be right of {scores["chance"]:.1%}.
+
+## Agreement with judgements
+
+Triplets: {figures["triplets"]}. On {figures["held_out_triplets"]:,} that were held out:
+
+| triplets | before the calibration | after |
+|---|---|---|
+{rows}
+
+## Recipe
+
+```yaml
+{recipe}```
+"""

@@ -1,0 +1,112 @@
+"""The two trainings, as the command and the scripts of the tiny world run them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from pairgen.errors import ConfigError
+from pairgen.networks.lpips import Lpips
+from pairgen.shards.batch import Batch
+from pairgen.training.config import TrainConfig
+from pairgen.training.latent_lpips.calibration import (
+    Calibration,
+    ChannelWeights,
+    agreement,
+    set_weights,
+    training_tensors,
+)
+from pairgen.training.latent_lpips.classification import Classification, Classifier, Labelled
+from pairgen.training.latent_lpips.memory import MemoryBatches
+from pairgen.training.latent_lpips.options import LatentLpipsOptions
+from pairgen.training.latent_lpips.stage import train_stage
+from pairgen.training.latent_lpips.triplets import Measured
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def fit_classifier(
+    config: TrainConfig,
+    options: LatentLpipsOptions,
+    classifier: Classifier,
+    read: Callable[[Batch], Labelled],
+    open_batches: Callable[[Mapping[str, Any] | None], Any],
+    folder: Path,
+    accelerator: "Accelerator",
+) -> int:
+    """Train a classifier, or go on; return the steps that are done. See `train_stage`.
+
+    Args:
+        config: Of the training.
+        options: Of `latent-lpips`.
+        classifier: On the accelerator's device.
+        read: What a batch gives.
+        open_batches: Gives the batches from a loader's state on.
+        folder: Where metrics and checkpoints lie.
+        accelerator: The device.
+    """
+    stage = Classification(classifier, read, options.max_shift)
+    return train_stage(config, stage, open_batches, folder, accelerator)
+
+
+def fit_weights(
+    config: TrainConfig,
+    options: LatentLpipsOptions,
+    lpips: Lpips,
+    measured: Measured,
+    folder: Path,
+    accelerator: "Accelerator",
+) -> tuple[int, dict[str, Any]]:
+    """Calibrate, or go on; give LPIPS the weights when all steps are done.
+
+    Args:
+        config: Of the first training; the options of this one come from `options`.
+        options: Of `latent-lpips`.
+        lpips: Whose network measured the triplets.
+        measured: The triplets.
+        folder: Where metrics and checkpoints lie.
+        accelerator: The device.
+
+    Returns:
+        Steps that are done, and figures: the agreement with held-out judgements `before`, by all
+        channels alike, and `after`.
+
+    Raises:
+        ConfigError: There are no triplets to learn from, or none to judge by.
+    """
+    tensors = training_tensors(measured)
+    num, num_held_out = len(tensors["judge"]), int(measured.held_out.sum())
+    if num == 0 or num_held_out == 0:
+        raise ConfigError(
+            f"num_triplets and held_out must leave triplets to learn from and to judge by, got "
+            f"{num:,} and {num_held_out:,}."
+        )
+    batch_size = min(options.calibration_batch_size, num)
+    own = replace(
+        config,
+        steps=options.calibration_steps,
+        batch_size=batch_size,
+        lr=options.calibration_lr,
+        lr_schedule="cosine",
+        warmup_steps=0,
+        weight_decay=0.0,
+        clip=0.0,
+        precision="float32",
+        players={},
+    )
+    heads = ChannelWeights(len(measured.unrelated)).to(accelerator.device)
+    before = agreement(torch.ones_like(measured.unrelated), measured)
+    step = train_stage(
+        own,
+        Calibration(heads),
+        lambda state: MemoryBatches(tensors, batch_size, config.seed, state),
+        folder,
+        accelerator,
+    )
+    found = heads.weights.detach().cpu()
+    set_weights(lpips, found, measured)
+    after = agreement(found, measured)
+    return step, {"held_out_triplets": num_held_out, "before": before, "after": after}
