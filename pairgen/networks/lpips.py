@@ -81,12 +81,12 @@ def tap_differences(net: LatentVgg, x0: Tensor, x1: Tensor) -> list[Tensor]:
         Of each tap, [B, C_l] float32.
     """
     with torch.autocast(x0.device.type, enabled=False):
-        taps = net(torch.cat((x0.float(), x1.float())))
-    differences = []
-    for tap in taps:
-        first, second = _unit_length(tap).chunk(2)
-        differences.append((first - second).square().mean((2, 3)))
-    return differences
+        # Apart: what has no gradient, as a target, then costs none.
+        taps = zip(net(x0.float()), net(x1.float()), strict=True)
+        return [
+            (_unit_length(first) - _unit_length(second)).square().mean((2, 3))
+            for first, second in taps
+        ]
 
 
 def weighted(differences: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
