@@ -12,7 +12,18 @@ on when it is started again. Held-out compositions are never trained on; they gi
 Nothing here knows the evaluation net (`pairgen/assets/judge`): other pictures, another
 architecture, another objective.
 
-FIGURES
+What is shipped, by these commands on one shared CPU core (VGG of width 0.1875, 700 steps of 64):
+
+| | latent | pixel |
+|---|---|---|
+| classification, minutes | 6.5 | 5.2 |
+| top-1 of 2,048 pictures of held-out compositions (most frequent thing: 2.3 %) | 32.8 % | 90.9 % |
+| agreement on 512 held-out triplets, all channels alike | 93.4 % | 96.5 % |
+| the same after the calibration | 94.0 % | 96.5 % |
+| bytes | 1,059,800 | 1,059,584 |
+
+Painting, encoding and the triplets take some six minutes more. The self-made triplets are easy, so
+the calibration has little to find: 3 of 512 judgements in latents, none in pictures.
 """
 
 import argparse
@@ -61,7 +72,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("data/tiny_teacher/perceptual"))
     parser.add_argument("--out", type=Path, default=Path("pairgen/assets/perceptual"))
     parser.add_argument("--space", choices=sorted(SEEDS), required=True)
-    parser.add_argument("--steps", type=int, default=1_000)
+    parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=3e-3)
     arguments = parser.parse_args()
