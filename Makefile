@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TORCH ?= torch
 VENV ?= .venv
-# Tests that run at once. Those that start a Ray cluster run one after the other.
+# Tests that run at once, one thread each. Those that start a Ray cluster run one after the other.
 TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 # Read by tests/degradations as it lies in its archive; never installed.
@@ -16,7 +16,7 @@ demo: env
 	$(BIN)/pairgen demo --out demo
 
 test: env
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
 
 lint: env
 	$(BIN)/ruff check .
