@@ -41,6 +41,10 @@ def loss_if_made(logits: Logits) -> Tensor:
 def gradient_penalty(logits: Logits, x: Tensor) -> Tensor:
     """Return |grad_x D|^2 of each sample, [B], through which gradients flow to the discriminator.
 
+    D is here the sum over places, and the mean over readouts. So what a place of x does to the
+    logits that it reaches does not fade with the size of x, and the sum of its square over the
+    places grows with it: a gamma of one size is none of another.
+
     Args:
         logits: Of `x`.
         x: Pictures or latents [B, C, H, W] that the logits were computed from.
@@ -48,5 +52,6 @@ def gradient_penalty(logits: Logits, x: Tensor) -> Tensor:
     Reference:
         Mescheder et al. 2018, arXiv:1801.04406, Eq. 9: R1, here without gamma / 2.
     """
-    (slope,) = torch.autograd.grad(score(logits).sum(), x, create_graph=True)
+    judged = torch.stack([each.float().sum() for each in logits]).mean()
+    (slope,) = torch.autograd.grad(judged, x, create_graph=True)
     return slope.float().square().flatten(1).sum(1)

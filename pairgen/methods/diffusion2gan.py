@@ -111,9 +111,9 @@ class Diffusion2GAN:
         return self._players
 
     def turns(self, step: int) -> Sequence[str]:
-        """Return all players, always."""
+        """Return all players, always; the student last, whose graph is the larger one."""
         del step
-        return tuple(self._players)
+        return tuple(sorted(self._players, key=[DISCRIMINATOR, STUDENT].index))
 
     def forward(self, batch: Batch, draws: Draws) -> Made:
         """Return the student's latents of the batch's noises."""
@@ -184,10 +184,21 @@ class Diffusion2GAN:
             return made.latents.new_zeros(())
         rows = slice(row, row + 1)
         target = batch[LATENT][rows].float().requires_grad_(True)
+        tensors = made.conditioning[rows].tensors
+        conditioning = Conditioning(
+            {
+                name: each.float() if each.is_floating_point() else each
+                for name, each in tensors.items()
+            }
+        )
         discriminator = self._players[DISCRIMINATOR]
         assert isinstance(discriminator, UnetDiscriminator)
-        with discriminator.differentiable_twice():
-            logits = discriminator(target, batch[NOISE][rows].float(), made.conditioning[rows])
+        # In float32: slopes are small, and no loss scale lifts those inside.
+        with (
+            torch.autocast(target.device.type, enabled=False),
+            discriminator.differentiable_twice(),
+        ):
+            logits = discriminator(target, batch[NOISE][rows].float(), conditioning)
             penalty = gradient_penalty(logits, target)
         return penalty.sum() * (draws.batch_size / len(batch))
 

@@ -170,6 +170,8 @@ class Trainer:
                 scaled.backward(
                     inputs=list(player.parameters.values()), retain_graph=place < len(turn) - 1
                 )
+                # What hangs on its graph must not outlive it: the next player needs the memory.
+                del loss, extra, named, value, scaled
         self._check_finite(step, batch, {k: v for k, v in figures.items() if "/loss" in k})
         for player in turn:
             figures[f"{player.name}/grad_norm"] = self._step_player(player.name, step, batch)

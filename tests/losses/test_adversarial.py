@@ -46,7 +46,7 @@ def test_the_penalty_is_the_analytic_one_of_a_small_network():
     found = gradient_penalty(discriminate(x), x)
     hidden = torch.tanh(x.detach().flatten(1) @ weight.T)
     analytic = ((v * (1 - hidden.square())) @ weight).square().sum(1)
-    # `score` is in float32.
+    # The penalty is in float32.
     torch.testing.assert_close(found.double(), analytic, atol=0, rtol=1e-5)
     (ours,) = torch.autograd.grad(found.sum(), weight)
     (expected,) = torch.autograd.grad(analytic.sum(), weight)
@@ -58,8 +58,15 @@ def test_no_gradient_of_the_penalty_is_lost_between_readouts():
     a, b = torch.tensor(2.0, requires_grad=True), torch.tensor(4.0, requires_grad=True)
     logits = [a * x, b * x.mean((2, 3), keepdim=True)]
     penalty = gradient_penalty(logits, x)
-    # D = (a mean(x) + b mean(x)) / 2; each of 4 pixels has the slope (a + b) / 8.
-    assert float(penalty.detach()) == pytest.approx(4 * (6 / 8) ** 2)
+    # D = (a sum(x) + b mean(x)) / 2; each of 4 pixels has the slope (a + b / 4) / 2.
+    assert float(penalty.detach()) == pytest.approx(4 * 1.5**2)
     penalty.sum().backward()
-    assert float(a.grad) == pytest.approx(4 * 2 * (6 / 8) / 8)
-    assert float(b.grad) == pytest.approx(4 * 2 * (6 / 8) / 8)
+    assert float(a.grad) == pytest.approx(4 * 2 * 1.5 / 2)
+    assert float(b.grad) == pytest.approx(4 * 2 * 1.5 / 8)
+
+
+def test_the_penalty_of_a_place_does_not_fade_with_the_size():
+    """A convolution of slope 3 everywhere: |grad D|^2 is 9 a pixel, at any size."""
+    for size in (2, 8):
+        x = torch.ones(2, 1, size, size, requires_grad=True)
+        assert gradient_penalty([3 * x], x).tolist() == [9.0 * size**2] * 2

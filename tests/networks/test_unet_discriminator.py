@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from pairgen import plugins
-from pairgen.losses.adversarial import gradient_penalty, loss_if_made, loss_if_real, score
+from pairgen.losses.adversarial import gradient_penalty, loss_if_made, loss_if_real
 from pairgen.networks.unet_discriminator import UnetDiscriminator
 from pairgen.teachers.base import Conditioning
 
@@ -152,16 +152,20 @@ def test_it_can_be_differentiated_twice_with_the_plain_attention(denoiser, check
     assert penalty > 0
     weight = discriminator.network.mid_block.attentions[0].transformer_blocks[0].attn2.to_v.weight
     assert weight.grad.abs().max() > 0
-    # Against a difference quotient of the score along one direction.
+    # Against a difference quotient along one direction.
+
+    def judged(x):
+        logits = discriminator(x, z, conditioning)
+        return torch.stack([each.sum() for each in logits]).mean()
+
     direction = torch.randn_like(x)
     with torch.no_grad():
         step = 1e-2
-        ahead = score(discriminator(x + step * direction, z, conditioning))
-        behind = score(discriminator(x - step * direction, z, conditioning))
+        ahead, behind = judged(x + step * direction), judged(x - step * direction)
     x2 = x.detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(score(discriminator(x2, z, conditioning)).sum(), x2)
+    (slope,) = torch.autograd.grad(judged(x2), x2)
     expected = (slope * direction).sum()
-    torch.testing.assert_close((ahead - behind)[0] / (2 * step), expected, atol=1e-4, rtol=5e-2)
+    torch.testing.assert_close((ahead - behind) / (2 * step), expected, atol=1e-2, rtol=5e-2)
     assert float(penalty.detach()) == pytest.approx(float(slope.square().sum()), rel=1e-3)
 
 
