@@ -15,6 +15,7 @@ Every stage continues where it was stopped.
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,7 +100,7 @@ def train(options: argparse.Namespace, name: str) -> None:
     own: dict[str, Any] = dict(STUDENTS[name])
     if own["method"] == "diffusion2gan":
         own |= {"perceptual": options.perceptual, "discriminator.lr": options.lr}
-    pairgen.train(
+    done = pairgen.train(
         own.pop("method"),
         data=str(options.out / "pairs"),
         out=str(run),
@@ -114,6 +115,8 @@ def train(options: argparse.Namespace, name: str) -> None:
         resume=(run / "config.yaml").is_file(),
         **own,
     )
+    if done.interrupted:
+        sys.exit(130)
 
 
 def judge(options: argparse.Namespace, name: str) -> dict[str, Any]:

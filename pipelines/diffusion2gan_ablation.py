@@ -4,12 +4,13 @@
 
 Trains the arms one after the other, seed 0 of every arm first, on pairs of the embedded teacher,
 judges each by the evaluation net, which no loss uses, and writes one JSON line a run to
-`diffusion2gan_ablation.jsonl`, beside this file. Stops when the minutes are spent: the same command
-goes on, inside an arm too. `--minutes 0` prints the table of what is there.
+`diffusion2gan_ablation.jsonl`, beside this file. Begins no arm when the minutes are spent: the same
+command goes on, inside an arm too that was stopped. `--minutes 0` prints the table of what is there.
 """
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from statistics import mean
@@ -21,12 +22,13 @@ from pairgen.report.table import markdown
 RESULTS = Path(__file__).with_suffix(".jsonl")
 GAN_OFF = {"gan_weight": 0.0}
 FULL: dict[str, Any] = {}
-# Each arm is what stands before it and one thing more, but for the four distances alone.
+# The first four are distances alone; each arm after them has one thing more than the one before.
 ARMS: dict[str, dict[str, Any]] = {
     "MSE": {**GAN_OFF, "distance": "mse", "l1_weight": 0.0},
-    "LPIPS of pixels": {**GAN_OFF, "distance": "lpips"},
-    "LatentLPIPS": {**GAN_OFF, "distance": "latent_lpips"},
-    "E-LatentLPIPS": GAN_OFF,
+    "LPIPS of pixels": {**GAN_OFF, "distance": "lpips", "l1_weight": 0.0},
+    "LatentLPIPS": {**GAN_OFF, "distance": "latent_lpips", "l1_weight": 0.0},
+    "E-LatentLPIPS": {**GAN_OFF, "l1_weight": 0.0},
+    "+ L1": GAN_OFF,
     "+ discriminator": {
         "noise_condition": False,
         "multi_scale": False,
@@ -99,7 +101,7 @@ def run_arm(options: argparse.Namespace, arm: str, seed: int) -> None:
     slug = arm.lower().replace(" ", "-").replace("+-", "")
     run = options.out / f"{slug}-{seed}"
     began = time.perf_counter()
-    pairgen.train(
+    done = pairgen.train(
         "diffusion2gan",
         data=str(options.out / "pairs"),
         out=str(run),
@@ -119,6 +121,8 @@ def run_arm(options: argparse.Namespace, arm: str, seed: int) -> None:
         **{"discriminator.lr": options.lr},
         **ARMS[arm],
     )
+    if done.interrupted:
+        sys.exit(130)
     seconds = time.perf_counter() - began
     found = pairgen.evaluate(
         run,
@@ -134,6 +138,7 @@ def run_arm(options: argparse.Namespace, arm: str, seed: int) -> None:
         "seed": seed,
         "steps": options.steps,
         "batch_size": options.batch_size,
+        "lr": options.lr,
         "num_pairs": options.num_pairs,
         "num_held_out": options.num_held_out,
         "seconds": round(seconds),
@@ -150,7 +155,7 @@ def read(options: argparse.Namespace) -> list[dict[str, Any]]:
         return []
     lines = options.results.read_text(encoding="utf-8").splitlines()
     found = [json.loads(line) for line in lines]
-    numbers = ("steps", "batch_size", "num_pairs", "num_held_out")
+    numbers = ("steps", "batch_size", "lr", "num_pairs", "num_held_out")
     return [each for each in found if all(each[name] == getattr(options, name) for name in numbers)]
 
 

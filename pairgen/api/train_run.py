@@ -79,7 +79,7 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
         say(f"No checkpoint in {folder}: starting at step 0.")
     # Adapters begin at random weights, the same on every rank.
     torch.manual_seed(config.seed)
-    setup = make_setup(config, plans, start, accelerator.device)
+    setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes)
     method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
     loader = _loader(config, method, accelerator, state)
     trainer = Trainer(config, method, loader, folder, accelerator)

@@ -48,8 +48,8 @@ LATENT_LPIPS = "latent-lpips"
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student by METHOD on datasets that pairgen made.
 
-    METHOD: regression, reflow, or the dotted name of your own module; or latent-lpips, which trains
-    a perceptual network on labelled latents instead of a student. `--set name=value` sets any
+    METHOD: regression, reflow, diffusion2gan, or the dotted name of your own module; or
+    latent-lpips, which trains a perceptual network on labelled latents instead of a student. `--set name=value` sets any
     option of the run, of the method, or as `player.name=value` of one player. Under `torchrun` or
     `accelerate launch` every process takes its part of each step.
 
@@ -57,6 +57,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
     Examples:
         pairgen train regression --data pairs --out student --steps 2000
         pairgen train regression --data pairs --set distance=perceptual --lora-rank 16
+        pairgen train diffusion2gan --data pairs --set gan_weight=0.05 --set discriminator.lr=5e-5
         pairgen train latent-lpips --data pairs --out perceptual --set width=0.25
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301

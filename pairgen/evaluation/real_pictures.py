@@ -1,9 +1,9 @@
 """Statistics of real pictures in a file: what a teacher and its students are both measured by.
 
 The file, safetensors: `mean` [D], `cov` [D, D] and `count` [] of the judge's features, float64 and
-int64; `floor_counts` [K] and `floor` [K], the Frechet distance of so many other real pictures. Of
-them a perfect model could have no less: a Frechet distance of N pictures is too large by an amount
-of order 1 / N.
+int64; `judge_version` []; `floor_counts` [K] and `floor` [K], the Frechet distance of so many other
+real pictures. A perfect model has no less: a Frechet distance of N pictures is too large by an
+amount of order 1 / N.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,8 @@ from safetensors.numpy import load_file, save_file
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import Statistics, frechet_distance, statistics
+from pairgen.evaluation.judge import JUDGE_VERSION
+from pairgen.evaluation.picture_text_net import DIMENSION
 from pairgen.model_config import PACKAGE_PREFIX
 
 
@@ -54,6 +56,7 @@ def save_real_pictures(path: Path, real: RealPictures) -> None:
             "mean": real.statistics.mean,
             "cov": real.statistics.cov,
             "count": np.array(real.statistics.count),
+            "judge_version": np.array(JUDGE_VERSION),
             "floor_counts": np.array(list(real.floors), np.int64),
             "floor": np.array(list(real.floors.values()), np.float64),
         },
@@ -75,7 +78,9 @@ def load_real_pictures(location: str) -> RealPictures:
     try:
         arrays = load_file(path)
         found = Statistics(mean=arrays["mean"], cov=arrays["cov"], count=int(arrays["count"]))
-        counts, floors = arrays["floor_counts"].tolist(), arrays["floor"].tolist()
+        counts, distances = arrays["floor_counts"].tolist(), arrays["floor"].tolist()
+        floors = dict(zip(counts, distances, strict=True))
+        judge_version = int(arrays["judge_version"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{path} holds no statistics of real pictures: {error!r}.") from None
     if found.mean.ndim != 1 or found.cov.shape != 2 * found.mean.shape:
@@ -83,4 +88,12 @@ def load_real_pictures(location: str) -> RealPictures:
             f"mean and cov in {path} must be [D] and [D, D], got {list(found.mean.shape)} and "
             f"{list(found.cov.shape)}."
         )
-    return RealPictures(statistics=found, floors=dict(zip(counts, floors, strict=True)))
+    if judge_version != JUDGE_VERSION:
+        raise ConfigError(
+            f"{path} is of version {judge_version} of the evaluation net, this is {JUDGE_VERSION}."
+        )
+    if found.mean.shape != (DIMENSION,) or not all(
+        np.isfinite(each).all() for each in (found.mean, found.cov)
+    ):
+        raise ConfigError(f"mean in {path} must be {DIMENSION} finite numbers.")
+    return RealPictures(statistics=found, floors=floors)

@@ -1,8 +1,8 @@
 """Random transforms of latents, for a distance that must hold under all of them.
 
-A learned distance of latents has blind spots, and a student finds them. Compared under a random
-transform, the same for both sides and a new one for every sample of every step, it has none that
-last (E-LatentLPIPS).
+A learned distance of latents does not see every direction. Compared under a random transform, the
+same for both sides and a new one for every sample of every step, it does not miss the same ones for
+long (E-LatentLPIPS); `pipelines/latent_lpips_reconstruction.py` shows the difference.
 
 References:
     Kang et al. 2024, arXiv:2405.05967: the ensemble over augmentations, in latents.

@@ -65,6 +65,10 @@ def make_distance(
 def _groups(augmentations: str | Sequence[str]) -> tuple[str, ...]:
     """Return groups that were given as a list, or as text with commas."""
     names = augmentations.split(",") if isinstance(augmentations, str) else augmentations
+    if not isinstance(names, list | tuple) or not names:
+        raise ConfigError(
+            f"augmentations must name one or more of {', '.join(GROUPS)}, got {augmentations!r}."
+        )
     groups = tuple(choice("augmentations", str(name).strip(), GROUPS) for name in names)
     if len(set(groups)) < len(groups):
         raise ConfigError(f"augmentations names a group twice: {', '.join(groups)}.")

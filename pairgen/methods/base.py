@@ -50,6 +50,7 @@ class Setup:
         new_denoiser: Loads the teacher's network once more, to be trained; told whether it gets a
             path for the guidance scale.
         guidance_embedding: Whether the student is to be told the guidance scale.
+        micro_batch_size: Samples that come at a time.
         device: Where everything lives.
     """
 
@@ -59,6 +60,7 @@ class Setup:
     perceptual_net: Callable[[int], str]
     new_denoiser: Callable[[bool], Denoiser]
     guidance_embedding: bool
+    micro_batch_size: int
     device: torch.device
 
 

@@ -46,7 +46,7 @@ class Diffusion2GAN:
 
     Args:
         setup: Teacher and datasets.
-        distance: `e_latent_lpips`, the paper's; `latent_lpips`, without augmentation; `lpips`, of
+        distance: `e_latent_lpips`; `latent_lpips`, without augmentation; `lpips`, of
             decoded pictures; `mse` or `pseudo_huber`, of latents.
         perceptual: Weights of the perceptual net: a file of `pairgen train latent-lpips`, or the
             authors'; empty for the packaged one of the teacher's VAE.
@@ -96,14 +96,25 @@ class Diffusion2GAN:
         self.r1_gamma = number("r1_gamma", r1_gamma, 0.0, MAX_WEIGHT)
         self.r1_every = integer("r1_every", r1_every, 1)
         self.mix_share = number("mix_share", mix_share, 0.0, 1.0)
+        noise_condition = boolean("noise_condition", noise_condition)
+        multi_scale = boolean("multi_scale", multi_scale)
+        if not (self.distance_weight or self.l1_weight or self.gan_weight):
+            raise ConfigError(
+                "One of distance_weight, l1_weight and gan_weight must be above 0, got 0 for all."
+            )
+        if self.gan_weight and self.mix_share and setup.micro_batch_size < 2:
+            raise ConfigError(
+                "mix_share needs two samples or more in each micro-batch of each process, got "
+                f"{setup.micro_batch_size}; 0 leaves it out."
+            )
         self._distance = make_distance(setup, distance, perceptual, augmentations)
         if self.gan_weight:
             denoiser = setup.new_denoiser(False)
             self._players[DISCRIMINATOR] = UnetDiscriminator(
                 denoiser,
                 time=denoiser.schedule.last_time,
-                noise_condition=boolean("noise_condition", noise_condition),
-                multi_scale=boolean("multi_scale", multi_scale),
+                noise_condition=noise_condition,
+                multi_scale=multi_scale,
             )
 
     def players(self) -> Mapping[str, nn.Module]:
@@ -210,15 +221,10 @@ class Diffusion2GAN:
 
 
 def partners(num: int) -> list[int]:
-    """Return for each of `num` samples, at least 2, another one: its neighbour.
+    """Return for each of `num` samples, 2 or more, another one: its neighbour.
 
     Samples come shuffled. Neighbours stay together when a batch is cut into even micro-batches.
     """
-    if num < 2:
-        raise ConfigError(
-            "mix_share needs two samples or more in each micro-batch of each process, got 1; 0 "
-            "leaves it out."
-        )
     return [num - 2 if row == num - 1 and num % 2 else row ^ 1 for row in range(num)]
 
 

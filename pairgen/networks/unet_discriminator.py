@@ -4,7 +4,7 @@ Reference:
     Kang et al. 2024 (Diffusion2GAN), arXiv:2405.05967: initialised from the teacher, the noise
     through a zero-initialised convolution, the latent resized into every scale of the encoder,
     three readouts for each scale of the decoder. What the readouts are made of, and the time at
-    which the network is asked, are not published and chosen here.
+    which the network is asked, are chosen here.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from pairgen.errors import ConfigError
 from pairgen.teachers.base import Conditioning, Denoiser
 
+UNET_PARTS = ("conv_in", "down_blocks", "mid_block", "up_blocks", "conv_norm_out", "conv_out")
 # Readouts of one scale: before the skip connection, with it, and after the layers that use it.
 READOUTS = ("before", "at", "after")
 
@@ -32,6 +34,9 @@ class UnetDiscriminator(nn.Module):
         noise_condition: Whether it sees the noise.
         multi_scale: Whether every scale of the encoder sees the latent, resized, and every scale of
             the decoder is read out three times; else only the last one, once.
+
+    Raises:
+        ConfigError: The network is no UNet.
     """
 
     def __init__(
@@ -45,6 +50,11 @@ class UnetDiscriminator(nn.Module):
         super().__init__()
         self.denoiser, self.time = denoiser, time
         network = denoiser.network
+        if not all(hasattr(network, name) for name in UNET_PARTS):
+            raise ConfigError(
+                f"A discriminator is made of a UNet of diffusers, the teacher's network is a "
+                f"{type(network).__name__}; gan_weight=0 trains without one."
+            )
         num_channels = denoiser.latent_shape[0]
         # Nobody reads the teacher's own output.
         network.conv_norm_out.requires_grad_(False)

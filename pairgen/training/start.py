@@ -59,9 +59,20 @@ def check_method_options(config: TrainConfig) -> None:
 
 
 def make_setup(
-    config: TrainConfig, plans: tuple[Plan, ...], start: Mapping[str, Any], device: torch.device
+    config: TrainConfig,
+    plans: tuple[Plan, ...],
+    start: Mapping[str, Any],
+    device: torch.device,
+    num_processes: int = 1,
 ) -> Setup:
     """Return what a method is built from; only prompts' encoders are loaded here.
+
+    Args:
+        config: Of the run.
+        plans: Of its datasets.
+        start: Of `find_start`.
+        device: Where everything lives.
+        num_processes: That share a step.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
@@ -94,5 +105,6 @@ def make_setup(
         perceptual_net=perceptual_net,
         new_denoiser=new_denoiser,
         guidance_embedding=config.guidance_embedding,
+        micro_batch_size=config.batch_size // num_processes // config.accumulate,
         device=device,
     )

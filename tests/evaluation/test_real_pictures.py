@@ -8,14 +8,14 @@ from safetensors.numpy import save_file
 
 from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import statistics
-from pairgen.evaluation.judge import load_statistics
+from pairgen.evaluation.judge import JUDGE_VERSION, load_statistics
 from pairgen.evaluation.real_pictures import RealPictures, load_real_pictures, save_real_pictures
 
 PACKAGED = "package:assets/judge/tiny_prompts.safetensors"
 
 
 def features_of(num, shift=0.0, seed=0):
-    return np.random.default_rng(seed).standard_normal((num, 8)).astype(np.float32) + shift
+    return np.random.default_rng(seed).standard_normal((num, 64)).astype(np.float32) + shift
 
 
 def test_what_is_written_is_read_and_measures(tmp_path):
@@ -28,7 +28,7 @@ def test_what_is_written_is_read_and_measures(tmp_path):
     assert np.array_equal(found.statistics.cov, real.statistics.cov)
     # Equal covariances: the squared distance of the means.
     assert found.distance(features_of(4000)) == pytest.approx(0, abs=1e-9)
-    assert found.distance(features_of(4000, shift=2.0)) == pytest.approx(8 * 4, rel=1e-3)
+    assert found.distance(features_of(4000, shift=2.0)) == pytest.approx(64 * 4, rel=1e-3)
 
 
 def test_the_packaged_floor_falls_with_the_count_and_they_are_not_the_judge_s_own():
@@ -49,13 +49,32 @@ def test_what_is_no_such_file_is_one_sentence(tmp_path):
     text = tmp_path / "text.safetensors"
     text.write_text("nothing")
     flat = tmp_path / "flat.safetensors"
-    arrays = {"mean": np.zeros(3), "cov": np.zeros((2, 3)), "count": np.array(5)}
-    save_file({**arrays, "floor_counts": np.zeros(0), "floor": np.zeros(0)}, flat)
+    arrays = {
+        "mean": np.zeros(64),
+        "cov": np.eye(64),
+        "count": np.array(5),
+        "judge_version": np.array(JUDGE_VERSION),
+        "floor_counts": np.zeros(0),
+        "floor": np.zeros(0),
+    }
+    save_file({**arrays, "mean": np.zeros(3), "cov": np.zeros((2, 3))}, flat)
+    broken = {
+        "uneven": {"floor": np.zeros(2)},
+        "older": {"judge_version": np.array(1)},
+        "small": {"mean": np.zeros(3), "cov": np.eye(3)},
+        "nan": {"cov": np.full((64, 64), np.nan)},
+    }
+    for name, change in broken.items():
+        save_file({**arrays, **change}, tmp_path / f"{name}.safetensors")
     for location, told in (
         (str(tmp_path / "none"), "There are no statistics of real pictures"),
         ("package:assets/none", "There are no statistics of real pictures"),
         (str(wrong), "holds no statistics of real pictures"),
         (str(text), "holds no statistics of real pictures"),
+        (str(tmp_path / "uneven.safetensors"), "holds no statistics of real pictures"),
+        (str(tmp_path / "older.safetensors"), "is of version 1 of the evaluation net"),
+        (str(tmp_path / "small.safetensors"), "must be 64 finite numbers"),
+        (str(tmp_path / "nan.safetensors"), "must be 64 finite numbers"),
         (str(flat), r"must be [D] and [D, D], got [3] and [2, 3]"),
     ):
         with pytest.raises(ConfigError, match=re.escape(told)):

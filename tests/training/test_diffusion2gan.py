@@ -226,6 +226,7 @@ def test_a_run_that_stopped_ends_in_the_same_bits(pairs, train, latent_net):
     "options",
     [
         {"precision": "bfloat16"},
+        {"precision": "float16"},
         {"gradient_checkpointing": True},
         {"lora_rank": 2},
         {"student.lora_rank": 2},
@@ -243,6 +244,33 @@ def test_it_trains_in_half_precision_with_checkpointing_and_adapters(
         **options,
     ).folder
     assert metrics(run)[-1]["discriminator/r1"] > 0
+
+
+def test_adapters_of_the_discriminator_leave_its_own_layers_to_learn(pairs, train, latent_net):
+    options = {"method": "diffusion2gan", "lora_rank": 2, "perceptual": str(latent_net)}
+    whole = train(pairs, "whole", steps=3, **options).folder
+    found = tensors(whole)
+    names = [name for name in found if name.startswith("discriminator.optimizer")]
+    means = {name: found[name] for name in names if name.endswith("/exp_avg")}
+    for part in ("noise_conv", "scale_convs", "readouts", "lora_A", "lora_B"):
+        learned = [name for name in means if part in name]
+        assert learned and any(means[name].abs().max() > 0 for name in learned), part
+    assert not [name for name in means if "denoiser" in name and "lora" not in name]
+    for steps in (1, 3):
+        ended = train(pairs, "parts", steps=steps, resume=True, **options)
+    assert_equal(tensors(ended.folder), found)
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_the_penalty_is_in_float32_under_autocast(pairs, make_method, precision):
+    method, batch = make_method(mix_share=0.0, r1_every=1)
+    expected = method.loss(DISCRIMINATOR, method.forward(batch, draws_at(0)), batch, draws_at(0))
+    with torch.autocast("cpu", getattr(torch, precision)):
+        made = method.forward(batch, draws_at(0))
+        found = method.loss(DISCRIMINATOR, made, batch, draws_at(0))
+    assert found[1]["r1"].dtype == torch.float32
+    torch.testing.assert_close(found[1]["r1"], expected[1]["r1"], rtol=1e-5, atol=0)
+    assert found[1]["real"] != expected[1]["real"]
 
 
 def test_checkpointing_changes_no_gradient(pairs, train, latent_net):
@@ -281,6 +309,10 @@ def test_what_does_not_fit_is_one_sentence(pairs, train, latent_net):
         ({"distance": "e-lpips"}, "distance must be one of"),
         ({"augmentations": "blit,zoom"}, "augmentations must be one of"),
         ({"augmentations": ["blit", "blit"]}, "names a group twice"),
+        ({"augmentations": []}, "augmentations must name one or more"),
+        ({"augmentations": 1}, "augmentations must name one or more"),
+        ({"gan_weight": 0, "distance_weight": 0, "l1_weight": 0}, "must be above 0, got 0 for all"),
+        ({"gan_weight": 0, "multi_scale": 3}, "multi_scale must be"),
         ({"mix_share": 1.5}, r"mix_share must be a number in \[0, 1\], got 1.5"),
         ({"r1_every": 0}, "r1_every must be an integer >= 1, got 0"),
         ({"gan_weight": "much"}, "gan_weight must be a number"),
@@ -291,3 +323,4 @@ def test_what_does_not_fit_is_one_sentence(pairs, train, latent_net):
     for place, (wrong, told) in enumerate(wrongs):
         with pytest.raises(ConfigError, match=told):
             train(pairs, f"no{place}", **{**options, **wrong})
+        assert not train.folder.exists(), told
