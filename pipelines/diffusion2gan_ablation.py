@@ -5,7 +5,8 @@
 Trains the arms one after the other, seed 0 of every arm first, on pairs of the embedded teacher,
 judges each by the evaluation net, which no loss uses, and writes one JSON line a run to
 `diffusion2gan_ablation.jsonl`, beside this file. Begins no arm when the minutes are spent: the same
-command goes on, inside an arm too that was stopped. `--minutes 0` prints the table of what is there.
+command goes on, inside an arm too that was stopped. `--minutes 0` prints the table of what is
+there.
 """
 
 import argparse

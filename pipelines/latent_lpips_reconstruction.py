@@ -3,8 +3,9 @@
     python pipelines/latent_lpips_reconstruction.py --out reconstruction.png
 
 From noise, Adam on the latent itself, under LatentLPIPS and under E-LatentLPIPS (the same network,
-both latents transformed alike at random in every step). A distance without augmentation has directions that it does not see, and what lies in them
-stays noise. Prints the relative error of each latent and the PSNR of its picture, and draws them.
+both latents transformed alike at random in every step). A distance without augmentation has
+directions that it does not see, and what lies in them stays noise. Prints the relative error of
+each latent and the PSNR of its picture, and draws them.
 """
 
 import argparse

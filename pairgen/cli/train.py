@@ -49,9 +49,9 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
     """Train a student by METHOD on datasets that pairgen made.
 
     METHOD: regression, reflow, diffusion2gan, or the dotted name of your own module; or
-    latent-lpips, which trains a perceptual network on labelled latents instead of a student. `--set name=value` sets any
-    option of the run, of the method, or as `player.name=value` of one player. Under `torchrun` or
-    `accelerate launch` every process takes its part of each step.
+    latent-lpips, which trains a perceptual network on labelled latents instead of a student.
+    `--set name=value` sets any option of the run, of the method, or as `player.name=value` of one
+    player. Under `torchrun` or `accelerate launch` every process takes its part of each step.
 
     \b
     Examples:
