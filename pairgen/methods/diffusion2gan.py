@@ -79,7 +79,7 @@ class Diffusion2GAN:
         gan_weight: float = 0.1,
         noise_condition: bool = True,
         multi_scale: bool = True,
-        r1_gamma: float = 0.01,
+        r1_gamma: float = 1e-6,
         r1_every: int = 16,
         mix_share: float = 0.25,
     ) -> None:
