@@ -27,9 +27,10 @@ from pairgen.training.latent_lpips.bapps import JudgedFiles, find_triplets, read
 from pairgen.training.latent_lpips.card import render_card
 from pairgen.training.latent_lpips.classification import Classifier, Labelled, score_held_out
 from pairgen.training.latent_lpips.distorted import distort
-from pairgen.training.latent_lpips.fit import fit_classifier, fit_weights
-from pairgen.training.latent_lpips.labels import Classes, is_held_out, read_classes
+from pairgen.training.latent_lpips.fit import calibration_folder, fit_weights, open_classifier
+from pairgen.training.latent_lpips.labels import PAIR, Classes, is_held_out, read_classes
 from pairgen.training.latent_lpips.options import METHOD, LatentLpipsOptions, read_options
+from pairgen.training.latent_lpips.stage import run_stage
 from pairgen.training.latent_lpips.triplets import (
     Measured,
     Triplets,
@@ -42,8 +43,8 @@ from pairgen.training.start import find_start, make_setup
 from pairgen.types import Plan, canonical_json
 
 LPIPS_FILE, FIGURES_FILE, CARD_FILE = "latent_lpips.safetensors", "figures.json", "README.md"
-CALIBRATION_FOLDER, TRIPLETS_FILE = "calibration", "triplets.safetensors"
-LATENT, PROMPT, PAIR = "latent.npy", "txt", "pair_index"
+TRIPLETS_FILE = "triplets.safetensors"
+LATENT, PROMPT = "latent.npy", "txt"
 # Triplets that are made at one time: three pictures each go through the encoder.
 TRIPLET_BATCH = 16
 
@@ -98,23 +99,49 @@ class _Data:
         assert isinstance(pairs, Tensor)
         return is_held_out(batch.sets.tolist(), pairs.tolist(), self.options.held_out)
 
+    def every_sample(self) -> Iterator[Batch]:
+        """Yield batches that leave no sample out."""
+        num = self.classes.num_samples
+        sizes = range(1, min(self.config.batch_size, num) + 1)
+        yield from self.load(None, max(size for size in sizes if num % size == 0))
+
+    def check_triplets(self) -> None:
+        """Raise ConfigError when all triplets that will be made are held out, or none is."""
+        num_held_out = sum(
+            int(self.held_out(batch)[:num].sum()) for batch, num in self._triplet_batches()
+        )
+        num = self.options.num_triplets - num_held_out
+        if num == 0 or num_held_out == 0:
+            raise ConfigError(
+                f"num_triplets and held_out must leave triplets to learn from and to judge by, got "
+                f"{num:,} and {num_held_out:,}."
+            )
+
     def distorted(self) -> Iterator[Triplets]:
         """Yield triplets of the sets' own latents, as many as are asked for."""
-        left = self.options.num_triplets
-        loader = self.load(None, min(TRIPLET_BATCH, self.classes.num_samples))
-        for batch in chain.from_iterable(repeat(loader)):
-            batch = batch.rows(0, min(left, len(batch))).to(self.device)
-            first = self.options.num_triplets - left
+        first = 0
+        for whole, num in self._triplet_batches():
+            latents = whole[LATENT].to(self.device).float()
             yield distort(
-                batch[LATENT].float(),
-                range(first, first + len(batch)),
-                self.held_out(batch),
+                latents[:num],
+                # Before the last batch is cut: what is left alone has no other sample beside it.
+                latents.roll(1, 0)[:num],
+                range(first, first + num),
+                self.held_out(whole)[:num],
                 self.teacher,
                 self.options.space,
                 self.config.seed,
             )
+            first += num
+
+    def _triplet_batches(self) -> Iterator[tuple[Batch, int]]:
+        """Yield whole batches of two samples or more, and of how many triplets are made."""
+        left = self.options.num_triplets
+        loader = self.load(None, min(TRIPLET_BATCH, self.classes.num_samples))
+        for batch in chain.from_iterable(repeat(loader)):
+            yield batch, min(left, len(batch))
             left -= len(batch)
-            if left == 0:
+            if left <= 0:
                 return
 
 
@@ -151,7 +178,7 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
     folder = Path(config.out or f"runs/{METHOD}-{start['name']}")
     config = make_train_config({**remembered(folder, config.resume), **given})
     options = read_options(config)
-    classes = read_classes(config.data, config.where, config.skip_bad)
+    classes = read_classes(config.data, config.where, config.skip_bad, options.held_out)
     files = find_triplets(options.calibration, options.held_out) if options.calibration else []
     config, _, checkpoint = begin_run(config, folder, 1)
     if config.resume and checkpoint is None:
@@ -170,14 +197,9 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
     teacher = make_setup(config, plans, start, accelerator.device).teacher
     _check_latents(plans, teacher, start["name"])
     data = _Data(config, options, classes, teacher, accelerator.device)
-    say(
-        f"{METHOD}: {classes.num_samples:,} samples of {classes.num:,} classes; "
-        f"{sum(each.numel() for each in net.parameters()):,} weights; 1 process on "
-        f"{accelerator.device}."
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_config(config, folder)
-    step = fit_classifier(
+    if not files:
+        data.check_triplets()
+    trainer = open_classifier(
         config,
         options,
         classifier,
@@ -186,18 +208,26 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
         folder,
         accelerator,
     )
+    say(
+        f"{METHOD}: {classes.num_samples:,} samples of {classes.num:,} classes; "
+        f"{sum(each.numel() for each in net.parameters()):,} weights; 1 process on "
+        f"{accelerator.device}."
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_config(config, folder)
+    step = run_stage(trainer)
     if step < config.steps:
         return Trained(folder, step, True)
     score = score_held_out(
         classifier,
-        (data.read(batch.to(data.device)) for batch in data.load(None, config.batch_size)),
+        (data.read(batch.to(data.device)) for batch in data.every_sample()),
     )
     say(
         f"Of {score.num_samples:,} held-out samples {score.top_1:.1%} are classified right; the "
         f"most frequent class alone would be {score.chance:.1%}."
     )
     lpips = Lpips(net)
-    place = folder / CALIBRATION_FOLDER
+    place = calibration_folder(folder, step)
     measured = _measured(data, lpips, files, decoder.size_px, place, say)
     done, agreed = fit_weights(config, options, lpips, measured, place, accelerator)
     if done < options.calibration_steps:
@@ -277,7 +307,7 @@ def _measured(
     folder: Path,
     say: Say,
 ) -> Measured:
-    """Return the triplets in the network's features; measured once a run."""
+    """Return the triplets in the network's features; measured once for its steps."""
     path = folder / TRIPLETS_FILE
     if path.is_file():
         return load_measured(path)

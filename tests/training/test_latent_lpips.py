@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +14,18 @@ from click.testing import CliRunner
 
 import pairgen
 from pairgen import plugins
-from pairgen.api.latent_lpips_run import LPIPS_FILE, run_latent_lpips
+from pairgen.api.latent_lpips_run import LPIPS_FILE, TRIPLETS_FILE, run_latent_lpips
 from pairgen.api.train_run import Trained
 from pairgen.cli import cli
 from pairgen.errors import ConfigError
 from pairgen.networks.lpips_file import load_lpips, read_origin
+from pairgen.seeding import Stream, generator_for
 from pairgen.shards.manifest import read_plan
 from pairgen.shards.store import open_store
 from pairgen.training.checkpoint import find_checkpoints
 from pairgen.training.latent_lpips.distorted import DISTORTIONS
+from pairgen.training.latent_lpips.labels import hash_below, is_held_out
+from pairgen.training.latent_lpips.triplets import load_measured
 from tests.training.conftest import make_pairs
 
 SMALL = {
@@ -40,6 +44,7 @@ SMALL = {
     "lr": 1e-3,
 }
 LEFT = (LPIPS_FILE, "figures.json")
+CALIBRATION = "calibration/00000006"
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +108,7 @@ def test_a_run_leaves_a_network_its_figures_and_a_card(pairs, learn):
     assert json.loads(origin.made_for) == decoder.identity
     card = (run.folder / "README.md").read_text()
     assert f"pairgen train diffusion2gan --set perceptual={run.folder / LPIPS_FILE}" in card
-    for folder in (run.folder, run.folder / "calibration"):
+    for folder in (run.folder, run.folder / CALIBRATION):
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines] == list(range(1, 1 + len(lines)))
 
@@ -127,8 +132,8 @@ def test_a_run_that_was_killed_anywhere_ends_in_the_same_bytes(painted, learn, s
     options = {"space": space, "checkpoint_every": 2, "checkpoints_total_limit": 0}
     whole = learn(painted, "whole", **options).folder
     expected = contents(whole)
-    for place, kept in (("", 0), ("", 1), ("calibration", 0), ("calibration", 1)):
-        killed = tmp_path / f"killed{place}{kept}"
+    for place, kept in (("", 0), ("", 1), (CALIBRATION, 0), (CALIBRATION, 1)):
+        killed = tmp_path / f"killed{Path(place).name}{kept}"
         shutil.copytree(whole, killed)
         for name in (*LEFT, "README.md"):
             (killed / name).unlink()
@@ -137,9 +142,22 @@ def test_a_run_that_was_killed_anywhere_ends_in_the_same_bytes(painted, learn, s
         if not place:
             shutil.rmtree(killed / "calibration")
         elif kept == 0:
-            (killed / "calibration/triplets.safetensors").unlink()
+            (killed / CALIBRATION / TRIPLETS_FILE).unlink()
         learn(painted, killed.name, resume=True, **options)
         assert contents(killed) == expected, (place, kept)
+
+
+def test_a_finished_run_that_gets_more_steps_measures_the_longer_net(painted, learn):
+    options = {"lr_schedule": "constant"}
+    expected = contents(learn(painted, "whole", **options).folder)
+    short = learn(painted, "parts", steps=3, **options).folder
+    before = contents(short)
+    assert before != expected
+    learn(painted, "parts", resume=True, **options)
+    assert contents(short) == expected
+    # Asked for again, nothing is trained: what lies there is of these steps.
+    learn(painted, "parts", resume=True, **options)
+    assert contents(short) == expected
 
 
 def test_a_run_that_was_stopped_early_remembers_its_options(pairs, learn):
@@ -202,16 +220,17 @@ def test_judgements_that_cannot_be_read_are_one_sentence(pairs, learn, tmp_path)
     picture.unlink()
     with pytest.raises(ConfigError, match=r"calibration lacks .*p1/000003\.png, which"):
         learn(pairs, calibration=str(folder))
-    # All of these before anything is written.
-    assert not (tmp_path / "run").exists()
-    picture.write_bytes(b"no picture")
-    with pytest.raises(ConfigError, match=r"000003\.png is not a picture"):
-        learn(pairs, "a", calibration=str(folder))
+    for wrong in (b"", b"no picture", content[:20]):
+        picture.write_bytes(wrong)
+        with pytest.raises(ConfigError, match=r"000003\.png is not a picture"):
+            learn(pairs, calibration=str(folder))
     picture.write_bytes(content)
     for wrong in (np.array([1.5]), np.array([0.2, 0.3]), np.array([Unpickled()], object)):
         np.save(folder / "judge/000005.npy", wrong, allow_pickle=True)
         with pytest.raises(ConfigError, match=r"000005\.npy must hold one number in \[0, 1\]"):
-            learn(pairs, "b", calibration=str(folder), resume=True)
+            learn(pairs, calibration=str(folder))
+    # All of these before anything is written.
+    assert not (tmp_path / "run").exists()
 
 
 def test_classes_are_those_of_the_teacher_where_it_has_some(pixel_folder, learn, tmp_path):
@@ -265,6 +284,50 @@ def test_sets_and_options_that_do_not_fit_are_one_sentence(
     with pytest.raises(ConfigError, match=r"latents of the data must be .4, 16, 16. as those of t"):
         learn(pairs, model="tiny")
     assert not (tmp_path / "run").exists()
+
+
+def test_what_only_the_training_would_find_is_refused_before_anything_is_written(
+    pairs, learn, tmp_path, monkeypatch
+):
+    with pytest.raises(ConfigError, match="has 32 samples, fewer than one batch of 33"):
+        learn(pairs, batch_size=33)
+    with pytest.raises(ConfigError, match="'critic' in the players; known are classifier"):
+        learn(pairs, **{"critic.lr": 0.1})
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    with pytest.raises(ConfigError, match="adamw8bit needs bitsandbytes"):
+        learn(pairs, optimizer="adamw8bit")
+    assert not (tmp_path / "run").exists()
+
+
+def test_samples_and_triplets_must_be_held_out_and_left(pairs, learn, tmp_path):
+    with pytest.raises(ConfigError, match=r"held_out must leave .* 0\.001, .* leaves 32 and 0\."):
+        learn(pairs, held_out=0.001)
+    # The smallest share that holds out a sample: none of the few that triplets are made of.
+    shares = (number / 1000 for number in range(1, 500))
+    share = next(each for each in shares if is_held_out([0] * 32, list(range(32)), each).any())
+    with pytest.raises(ConfigError, match=r"num_triplets and held_out must leave .* got 8 and 0\."):
+        learn(pairs, held_out=share, num_triplets=8)
+    assert not (tmp_path / "run").exists()
+    # All samples are in triplets, and in the score, though 5 do not divide them.
+    run = learn(pairs, held_out=share, num_triplets=32, batch_size=5)
+    figures = json.loads((run.folder / "figures.json").read_text())
+    num = sum(hash_below(f"0:{pair}", share) for pair in range(32))
+    assert figures["classification"]["held_out"] == figures["held_out_triplets"] == num
+
+
+def test_a_triplet_that_is_left_alone_moves_towards_another_latent(pairs, learn):
+    last = list(DISTORTIONS).index("latent move")
+    seed = next(
+        each
+        for each in range(100)
+        if generator_for(each, 16, Stream.DEGRADATION).integers(len(DISTORTIONS)) == last
+    )
+    run = learn(pairs, num_triplets=17, seed=seed, held_out=0.5)
+    measured = load_measured(run.folder / CALIBRATION / TRIPLETS_FILE)
+    assert len(measured.first) == 17
+    assert measured.kind_names[measured.kinds[16]] == "latent move"
+    assert float(measured.first[16].sum()) > 0
+    assert float(measured.second[16].sum()) > 0
 
 
 def test_the_command_trains_it_and_says_what_to_do_with_it(pairs, tmp_path, one_thread):

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from pairgen.errors import ConfigError
 from pairgen.seeding import Stream, generator_for
+from pairgen.sources.photographs import UnusableImageError, read_size
 from pairgen.teachers.base import Teacher
 from pairgen.training.latent_lpips.labels import hash_below
 from pairgen.training.latent_lpips.triplets import Triplets
@@ -39,26 +40,27 @@ class JudgedFiles:
 
     Attributes:
         pictures: Of the reference and its two versions.
-        judge: The file of the judgement.
+        judge: Share of the judges that find the second version nearer.
         held_out: Whether it only judges.
         kind: Folder that it lies in.
     """
 
     pictures: tuple[Path, Path, Path]
-    judge: Path
+    judge: float
     held_out: bool
     kind: str
 
 
 def find_triplets(folder: str, share: float) -> list[JudgedFiles]:
-    """Return the triplets of a folder, in order.
+    """Return the triplets of a folder, in order; every judgement and picture's header is read.
 
     Args:
         folder: In the layout of BAPPS.
         share: Of the triplets that are held out, where no folder is called `val`.
 
     Raises:
-        ConfigError: There are none, a picture is missing, or too few are on either side.
+        ConfigError: There are none, a picture is missing or cannot be read, a judgement is no
+            share, or too few are on either side.
     """
     root = Path(folder).expanduser()
     judges = sorted(path for path in root.rglob(f"{JUDGE}/*.npy") if path.is_file())
@@ -72,7 +74,7 @@ def find_triplets(folder: str, share: float) -> list[JudgedFiles]:
     found = [
         JudgedFiles(
             pictures=_pictures(path),
-            judge=path,
+            judge=_read_judge(path),
             held_out=HELD_OUT in place.parts if has_val else hash_below(place.as_posix(), share),
             kind=path.parents[1].name,
         )
@@ -104,7 +106,7 @@ def read_triplets(
         seed: Of the encoder's draws.
 
     Raises:
-        ConfigError: A file cannot be read, or a judgement is no share.
+        ConfigError: A picture cannot be decoded.
     """
     for start in range(0, len(files), BATCH_SIZE):
         batch = files[start : start + BATCH_SIZE]
@@ -121,7 +123,7 @@ def read_triplets(
             reference=sides[0],
             first=sides[1],
             second=sides[2],
-            judge=torch.tensor([_read_judge(each.judge) for each in batch]),
+            judge=torch.tensor([each.judge for each in batch]),
             held_out=torch.tensor([each.held_out for each in batch]),
             kinds=tuple(each.kind for each in batch),
         )
@@ -136,8 +138,18 @@ def _pictures(judge: Path) -> tuple[Path, Path, Path]:
         picture = next((path for path in choices if path.is_file()), None)
         if picture is None:
             raise ConfigError(f"calibration lacks {choices[0]}, which {judge} is of.")
+        _check_header(picture)
         found.append(picture)
     return found[0], found[1], found[2]
+
+
+def _check_header(path: Path) -> None:
+    """Raise ConfigError when a picture's header cannot be read."""
+    try:
+        with path.open("rb") as file:
+            read_size(file)
+    except (OSError, UnusableImageError) as error:
+        raise ConfigError(f"{path} is not a picture that can be read: {error}.") from None
 
 
 def _read(path: Path, size_px: tuple[int, int]) -> Tensor:

@@ -119,6 +119,7 @@ DISTORTIONS = {
 @torch.no_grad()
 def distort(
     latents: Tensor,
+    others: Tensor,
     places: Sequence[int],
     held_out: Tensor,
     teacher: Teacher,
@@ -131,7 +132,8 @@ def distort(
     taken for the distortion.
 
     Args:
-        latents: [B, C, H, W] float32, B >= 2.
+        latents: [B, C, H, W] float32.
+        others: To each the latent of another sample, [B, C, H, W] float32.
         places: Number of each triplet, B; draws depend on it and on the seed.
         held_out: Which triplets only judge, [B] bool.
         teacher: Decodes and encodes.
@@ -139,7 +141,6 @@ def distort(
         seed: Of the draws.
     """
     pictures = teacher.decode(latents).clamp(-1, 1)
-    others = latents.roll(1, 0)
     # Reference, weaker and stronger; each a latent or a picture.
     made: list[list[Tensor]] = [[], [], []]
     judge, kinds = [], []

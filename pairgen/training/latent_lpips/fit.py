@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pairgen.errors import ConfigError
 from pairgen.networks.lpips import Lpips
 from pairgen.shards.batch import Batch
 from pairgen.training.config import TrainConfig
@@ -21,14 +20,15 @@ from pairgen.training.latent_lpips.calibration import (
 from pairgen.training.latent_lpips.classification import Classification, Classifier, Labelled
 from pairgen.training.latent_lpips.memory import MemoryBatches
 from pairgen.training.latent_lpips.options import LatentLpipsOptions
-from pairgen.training.latent_lpips.stage import train_stage
+from pairgen.training.latent_lpips.stage import open_stage, run_stage
 from pairgen.training.latent_lpips.triplets import Measured
+from pairgen.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
-def fit_classifier(
+def open_classifier(
     config: TrainConfig,
     options: LatentLpipsOptions,
     classifier: Classifier,
@@ -36,8 +36,8 @@ def fit_classifier(
     open_batches: Callable[[Mapping[str, Any] | None], Any],
     folder: Path,
     accelerator: "Accelerator",
-) -> int:
-    """Train a classifier, or go on; return the steps that are done. See `train_stage`.
+) -> Trainer:
+    """Return what trains a classifier, or goes on. See `open_stage`.
 
     Args:
         config: Of the training.
@@ -49,7 +49,17 @@ def fit_classifier(
         accelerator: The device.
     """
     stage = Classification(classifier, read, options.max_shift)
-    return train_stage(config, stage, open_batches, folder, accelerator)
+    return open_stage(config, stage, open_batches, folder, accelerator)
+
+
+def calibration_folder(folder: Path, steps: int) -> Path:
+    """Return where the calibration of a run lies: weights of one net mean nothing to another one.
+
+    Args:
+        folder: Of the run.
+        steps: That the classifier was trained for.
+    """
+    return folder / "calibration" / f"{steps:08d}"
 
 
 def fit_weights(
@@ -66,25 +76,16 @@ def fit_weights(
         config: Of the first training; the options of this one come from `options`.
         options: Of `latent-lpips`.
         lpips: Whose network measured the triplets.
-        measured: The triplets.
+        measured: The triplets; some are held out, some are not.
         folder: Where metrics and checkpoints lie.
         accelerator: The device.
 
     Returns:
         Steps that are done, and figures: the agreement with held-out judgements `before`, by all
         channels alike, and `after`.
-
-    Raises:
-        ConfigError: There are no triplets to learn from, or none to judge by.
     """
     tensors = training_tensors(measured)
-    num, num_held_out = len(tensors["judge"]), int(measured.held_out.sum())
-    if num == 0 or num_held_out == 0:
-        raise ConfigError(
-            f"num_triplets and held_out must leave triplets to learn from and to judge by, got "
-            f"{num:,} and {num_held_out:,}."
-        )
-    batch_size = min(options.calibration_batch_size, num)
+    batch_size = min(options.calibration_batch_size, len(tensors["judge"]))
     own = replace(
         config,
         steps=options.calibration_steps,
@@ -99,14 +100,16 @@ def fit_weights(
     )
     heads = ChannelWeights(len(measured.unrelated)).to(accelerator.device)
     before = agreement(torch.ones_like(measured.unrelated), measured)
-    step = train_stage(
+    trainer = open_stage(
         own,
         Calibration(heads),
         lambda state: MemoryBatches(tensors, batch_size, config.seed, state),
         folder,
         accelerator,
     )
+    step = run_stage(trainer)
     found = heads.weights.detach().cpu()
     set_weights(lpips, found, measured)
     after = agreement(found, measured)
+    num_held_out = int(measured.held_out.sum())
     return step, {"held_out_triplets": num_held_out, "before": before, "after": after}

@@ -12,9 +12,11 @@ from pairgen.errors import ConfigError
 from pairgen.labels import ClassLabels
 from pairgen.shards.good_shards import read_index
 from pairgen.shards.index import read_columns
+from pairgen.shards.mixture import columns_to_read
 from pairgen.shards.training_set import OpenSet, TrainingSet, open_set
 from pairgen.shards.where import parse_where
 
+PAIR = "pair_index"
 # A class that most samples have alone is no class.
 MIN_SAMPLES_PER_CLASS = 2
 
@@ -38,8 +40,8 @@ class Classes:
         return torch.tensor([self.numbers[prompt] for prompt in prompts], device=device)
 
 
-def read_classes(urls: Sequence[str], where: str, skip_bad: bool) -> Classes:
-    """Read the prompts of sets and number what they mean.
+def read_classes(urls: Sequence[str], where: str, skip_bad: bool, share: float) -> Classes:
+    """Read the prompts of sets and number what they mean; check that some samples judge.
 
     Where samples carry a class (`cls`), prompts that mean the same class are one; else every
     distinct prompt is a class.
@@ -48,10 +50,12 @@ def read_classes(urls: Sequence[str], where: str, skip_bad: bool) -> Classes:
         urls: Of the sets.
         where: Condition over columns of the index; empty for all samples.
         skip_bad: Leave out bad shards.
+        share: Of the pairs that is held out.
 
     Raises:
-        ConfigError: A set has no latents or no prompts, the sets' classes are not the same ones,
-            or there are fewer than two classes or two samples to a class.
+        ConfigError: A set has no latents, prompts or numbered pairs, the sets' classes are not the
+            same ones, there are fewer than two classes or two samples to a class, or no sample is
+            held out, or every one.
     """
     condition = parse_where(where) if where else None
     sets = [open_set(TrainingSet(url), condition, skip_bad) for url in urls]
@@ -62,8 +66,11 @@ def read_classes(urls: Sequence[str], where: str, skip_bad: bool) -> Classes:
         raise ConfigError(f"{', '.join(urls)} must have the same classes, or all have none.")
     labels = ClassLabels.from_dict(known[0]) if known[0] else None
     counts: Counter[str] = Counter()
-    for found in sets:
-        counts.update(_prompts(found))
+    num_held_out = 0
+    for number, found in enumerate(sets):
+        prompts, pairs = _prompts_and_pairs(found)
+        counts.update(prompts)
+        num_held_out += int(is_held_out([number] * len(pairs), pairs, share).sum())
     meanings = {
         prompt: str(labels.class_of(prompt)) if labels else prompt for prompt in sorted(counts)
     }
@@ -73,6 +80,11 @@ def read_classes(urls: Sequence[str], where: str, skip_bad: bool) -> Classes:
         raise ConfigError(
             f"{', '.join(urls)} must have two classes or more and {MIN_SAMPLES_PER_CLASS} samples "
             f"to each on average, got {num:,} distinct label(s) of {num_samples:,} samples."
+        )
+    if num_held_out in (0, num_samples):
+        raise ConfigError(
+            f"held_out must leave samples to learn from and samples to judge by, got {share}, "
+            f"which leaves {num_samples - num_held_out:,} and {num_held_out:,}."
         )
     numbers = {prompt: order[meaning] for prompt, meaning in meanings.items()}
     return Classes(numbers, num, num_samples)
@@ -106,12 +118,17 @@ def _check_members(found: OpenSet) -> None:
                 f"latent-lpips learns from {what} ({member}), which {found.url} has not; it has "
                 f"{have}."
             )
+    columns_to_read(found, fields=(), facts=[PAIR])
 
 
-def _prompts(found: OpenSet) -> list[str]:
-    """Return the prompt of every sample that is read."""
+def _prompts_and_pairs(found: OpenSet) -> tuple[list[str], list[int]]:
+    """Return the prompt and the index of the pair of every sample that is read."""
     prompts: list[str] = []
+    pairs: list[int] = []
     for shard, rows in zip(found.shards, found.rows, strict=True):
-        column = read_columns(read_index(found.base, shard), ["prompt"]).column(0).to_pylist()
-        prompts += column if rows is None else [column[row] for row in rows.tolist()]
-    return prompts
+        table = read_columns(read_index(found.base, shard), ["prompt", PAIR])
+        if rows is not None:
+            table = table.take(rows)
+        prompts += table["prompt"].to_pylist()
+        pairs += table[PAIR].to_pylist()
+    return prompts, pairs

@@ -53,14 +53,16 @@ class Stage(Protocol):
         ...
 
 
-def train_stage(
+def open_stage(
     config: TrainConfig,
     stage: Stage,
     open_batches: Callable[[Mapping[str, Any] | None], Any],
     folder: Path,
     accelerator: "Accelerator",
-) -> int:
-    """Train a stage to its last step, or until the user stops; go on from a checkpoint it has.
+) -> Trainer:
+    """Return what trains a stage, at its beginning or where its last checkpoint stands.
+
+    Nothing is written.
 
     Args:
         config: Of the stage.
@@ -70,13 +72,9 @@ def train_stage(
         folder: Where its metrics and checkpoints lie.
         accelerator: The device.
 
-    Returns:
-        Steps that are done.
-
     Raises:
-        ConfigError: A checkpoint cannot be read.
-        PairgenError: A loss is not finite, or a checkpoint cannot be written.
-        CorruptShardError: A shard is bad.
+        ConfigError: The batches, a player's options or the optimizer do not fit, or a checkpoint
+            cannot be read.
     """
     found = find_checkpoints(folder / "checkpoints")
     state = read_state(found[-1]) if found else None
@@ -86,9 +84,23 @@ def train_stage(
     if state is not None:
         load_checkpoint(found[-1], trainer.players, stage.kept())
         trainer.resumed(state)
-    folder.mkdir(parents=True, exist_ok=True)
+    return trainer
+
+
+def run_stage(trainer: Trainer) -> int:
+    """Train an opened stage to its last step, or until the user stops; return the steps done.
+
+    Args:
+        trainer: From `open_stage`.
+
+    Raises:
+        PairgenError: A loss is not finite, or a checkpoint cannot be written.
+        CorruptShardError: A shard is bad.
+    """
+    config = trainer.config
+    trainer.folder.mkdir(parents=True, exist_ok=True)
     progress = TrainProgress(config.steps, trainer.step, quiet=False)
-    metrics = Metrics(folder, trainer.step, config.tensorboard)
+    metrics = Metrics(trainer.folder, trainer.step, config.tensorboard)
     try:
         with stop_on_signal(progress, STOPPING) as stop:
             trainer.train(stop.is_set, lambda _: None, progress, metrics)
