@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--num-pairs", type=int, default=1024)
     parser.add_argument("--num-held-out", type=int, default=512)
     parser.add_argument("--teacher-steps", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--lr", type=float, default=3e-4)
     parser.add_argument("--perceptual", default="", help="[the packaged one of the model's VAE]")
