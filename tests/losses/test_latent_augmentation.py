@@ -35,7 +35,7 @@ def random_latents(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float3
 
 
 def drawn(num_samples: int, groups=GROUPS, seed: int = 0) -> Augmentation:
-    return draw_augmentation(Draws(seed, 0, 0, num_samples, CPU), groups)
+    return draw_augmentation(Draws(seed, 0, 0, num_samples, num_samples, CPU), groups)
 
 
 def tensors_of(value) -> list[Tensor]:
@@ -363,11 +363,11 @@ def test_samples_differ_and_the_batch_split_does_not_matter(groups):
     together = augment(x, whole)
     assert len({tuple(each.flatten().tolist()) for each in together}) > 6
     for start, stop in ((0, 4), (4, 8)):
-        part = draw_augmentation(Draws(0, 0, start, stop, CPU), groups)
+        part = draw_augmentation(Draws(0, 0, start, stop, 8, CPU), groups)
         for ours, theirs in zip(tensors_of(part), tensors_of(whole), strict=True):
             assert torch.equal(ours, theirs[start:stop])
         torch.testing.assert_close(augment(x[start:stop], part), together[start:stop])
-    later = augment(x, draw_augmentation(Draws(0, 1, 0, 8, CPU), groups))
+    later = augment(x, draw_augmentation(Draws(0, 1, 0, 8, 8, CPU), groups))
     assert not torch.allclose(later, together)
 
 
@@ -418,5 +418,5 @@ def test_groups_may_come_in_any_order_and_must_be_known():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_gives_what_the_cpu_gives():
     x = random_latents(8, 4, 64, 64)
-    found = augment(x.cuda(), draw_augmentation(Draws(0, 0, 0, 8, torch.device("cuda"))))
+    found = augment(x.cuda(), draw_augmentation(Draws(0, 0, 0, 8, 8, torch.device("cuda"))))
     torch.testing.assert_close(found.cpu(), augment(x, drawn(8)), rtol=0, atol=1e-3)
