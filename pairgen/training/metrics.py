@@ -1,6 +1,7 @@
 """Figures of a training: JSON lines, and tensorboard where it is installed."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,17 @@ class Metrics:
         self._writer = _event_writer(folder / "tensorboard", first_step) if tensorboard else None
 
     def write(self, step: int, figures: dict[str, float]) -> None:
-        """Write the figures after `step` steps."""
-        line = json.dumps({"step": step, **figures}, allow_nan=False)
+        """Write the figures after `step` steps.
+
+        One that is not finite is left out, as JSON knows none: the norm of gradients that
+        overflowed in float16, whose step the loss scale leaves out too.
+        """
+        finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+        line = json.dumps({"step": step, **finite}, allow_nan=False)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         if self._writer is not None:
-            for name, value in figures.items():
+            for name, value in finite.items():
                 self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ def test_micro_batches_have_the_gradient_of_the_whole_and_every_player_learns(
     line = json.loads((whole / "metrics.jsonl").read_text())
     assert math.isfinite(line[f"{STUDENT}/loss"])
     expected = tensors(whole)
-    assert_same_gradients(tensors(parts), expected, 1e-5)
+    assert_same_gradients(tensors(parts), expected, 3e-5)
     for file in {path.partition(":")[0] for path in expected if "/exp_avg" in path}:
         means = [
             each

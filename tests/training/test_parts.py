@@ -10,6 +10,7 @@ from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.training.config import PlayerConfig, make_train_config
 from pairgen.training.ema import Ema
+from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.player import learning_rate
 
 CPU = torch.device("cpu")
@@ -99,3 +100,10 @@ def test_names_go_where_they_belong():
 def test_a_wrong_option_is_one_sentence(options, message):
     with pytest.raises(ConfigError, match=message):
         make_train_config({"method": "regression", "data": "x", **options})
+
+
+def test_a_figure_that_is_not_finite_leaves_its_line_readable(tmp_path):
+    metrics = Metrics(tmp_path, 0, tensorboard=False)
+    metrics.write(1, {"student/loss": 0.5, "student/grad_norm": float("inf")})
+    metrics.close()
+    assert last_figures(tmp_path) == {"student/loss": 0.5}
