@@ -10,7 +10,22 @@
    packaged prompts of tiny also the Frechet distance to real pictures of these prompts;
 4. one page of everything.
 
-Every stage continues where it was stopped.
+Every stage continues where it was stopped. With the numbers that stand here, on one core
+beside other jobs (torch 2.13, CPU): the pairs some 6 minutes, training 335 s and 852 s, evaluation
+15 minutes, most of it the teacher's 50 steps. On 512 held-out pairs:
+
+    row                      evaluations  latent error  PSNR dB  Frechet  to real  agreement  within
+    end points                        24        0.0000    equal    0.000    2.268      1.000   2.701
+    student, mse                       1        0.4572    19.03    1.489    3.208      1.000   3.198
+    student, diffusion2gan             1        0.5084    18.21    0.964    2.818      1.000   3.170
+    teacher, 1 step                    2        2.2632    13.34   31.597   32.892      0.807   5.076
+    teacher, 2 steps                   4        1.3706    13.74   21.128   21.544      0.885   4.547
+    teacher, 4 steps                   8        0.6112    15.57    3.841    5.584      0.941   4.522
+    teacher, 50 steps                100        0.0562    35.43    0.018    2.321      1.000   2.683
+
+`Frechet` is to the end points, `to real` to 10,240 real pictures of the same prompts, from which
+512 other real ones have 0.093. Against real pictures the student is 21 % farther than its teacher
+at 50 steps.
 """
 
 import argparse
