@@ -194,7 +194,7 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
     torch.manual_seed(config.seed)
     net = _make_net(options, plans[0], decoder.size_px)
     classifier = Classifier(net, classes.num).to(accelerator.device)
-    teacher = make_setup(config, plans, start, accelerator.device).teacher
+    teacher = make_setup(config, plans, start, accelerator.device, 1, say).teacher
     _check_latents(plans, teacher, start["name"])
     data = _Data(config, options, classes, teacher, accelerator.device)
     if not files:

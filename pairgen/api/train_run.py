@@ -21,7 +21,7 @@ from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.export import export_student
 from pairgen.training.metrics import Metrics, last_figures
-from pairgen.training.progress import TrainProgress
+from pairgen.training.progress import STOPPING, TrainProgress
 from pairgen.training.recomputation import enable_gradient_checkpointing
 from pairgen.training.record import TrainRecord, record_set, write_record
 from pairgen.training.run_folder import begin_run, remembered, write_config
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 VALIDATION_FILE, CARD_FILE = "validation.npz", "README.md"
-STOPPING = "Stopping after this step; Ctrl-C again stops now."
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
         say(f"No checkpoint in {folder}: starting at step 0.")
     # Adapters begin at random weights, the same on every rank.
     torch.manual_seed(config.seed)
-    setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes)
+    setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes, say)
     method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
     loader = _loader(config, method, accelerator, state)
     trainer = Trainer(config, method, loader, folder, accelerator)
@@ -98,21 +97,27 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
         folder.mkdir(parents=True, exist_ok=True)
         write_config(config, folder)
     accelerator.wait_for_everyone()
-    return _train(config, start, setup, trainer, say)
+    return _train(config, start, setup, method, trainer, loader.guidance_scales, say)
 
 
 def _train(
-    config: TrainConfig, start: Mapping[str, Any], setup: Setup, trainer: Trainer, say: Say
+    config: TrainConfig,
+    start: Mapping[str, Any],
+    setup: Setup,
+    method: Method,
+    trainer: Trainer,
+    scales: tuple[float, ...],
+    say: Say,
 ) -> Trained:
     """Train, with pictures and metrics on the first rank, and leave the student."""
     folder, main = trainer.folder, trainer.accelerator.is_main_process
-    validation = _validation(config, trainer, say) if main else None
+    validation = _validation(config, trainer, scales, say) if main else None
 
     def on_grid(step: int) -> None:
         if validation is None:
             return
         with trainer.players[STUDENT].averaged():
-            student = trainer.method.student()
+            student = method.student()
             made = student_pictures(student, setup.teacher, validation, config.guidance_embedding)
         write_grid([validation.pictures, made], folder / f"grids/{step:08d}.png")
 
@@ -132,8 +137,7 @@ def _train(
         # Before the file that makes the run a model: who finds a model finds its record.
         record = _record(config, trainer)
         write_record(folder, record)
-        student, told = trainer.method.student(), config.guidance_embedding
-        scales = trainer.loader.guidance_scales
+        student, told = method.student(), config.guidance_embedding
         export_student(folder, student, trainer.players[STUDENT], start, told, scales)
         card = render_card(
             config,
@@ -170,14 +174,16 @@ def _loader(
     )
 
 
-def _validation(config: TrainConfig, trainer: Trainer, say: Say) -> Validation | None:
+def _validation(
+    config: TrainConfig, trainer: Trainer, scales: tuple[float, ...], say: Say
+) -> Validation | None:
     """Return what grids show; a run goes on without them."""
     say(f"The teacher makes pictures of {config.num_grid_prompts} prompts to compare with.")
     try:
         return find_validation(
             config.data[0],
             config.num_grid_prompts,
-            trainer.loader.guidance_scales,
+            scales,
             trainer.folder / VALIDATION_FILE,
             trainer.accelerator.device,
         )

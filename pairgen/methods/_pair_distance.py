@@ -45,7 +45,7 @@ def make_distance(
         return lambda made, target, _: pseudo_huber(made, target)
     in_pictures = distance == "lpips"
     channels = PICTURE_CHANNELS if in_pictures else setup.teacher.latent_shape[0]
-    net = load_lpips(perceptual or setup.perceptual_net(channels), channels, setup.device)
+    net = load_lpips(setup.perceptual_net(perceptual, channels), channels, setup.device)
     if in_pictures:
 
         def decode(latents: Tensor) -> Tensor:

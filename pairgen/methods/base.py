@@ -45,8 +45,9 @@ class Setup:
         plans: Of the datasets that it trains on.
         teacher: Prompts to conditioning, latents to pictures; its network is not loaded.
         load_teacher: Loads the teacher with its network, frozen, for methods that ask it.
-        perceptual_net: Finds the packaged weights of a perceptual network for the teacher's VAE and
-            so many channels.
+        perceptual_net: Returns the weights of a perceptual network that were given, telling the
+            user if another VAE's; for none the packaged ones for the teacher's VAE and so many
+            channels.
         new_denoiser: Loads the teacher's network once more, to be trained; told whether it gets a
             path for the guidance scale.
         guidance_embedding: Whether the student is to be told the guidance scale.
@@ -57,7 +58,7 @@ class Setup:
     plans: tuple[Plan, ...]
     teacher: Teacher
     load_teacher: Callable[[], Teacher]
-    perceptual_net: Callable[[int], str]
+    perceptual_net: Callable[[str, int], str]
     new_denoiser: Callable[[bool], Denoiser]
     guidance_embedding: bool
     micro_batch_size: int
@@ -82,19 +83,11 @@ class Student:
     num_evaluations: int
 
 
-class Method(Protocol):
-    """How a student learns.
-
-    Attributes:
-        fields: Members that it needs of every sample.
-        facts: Columns of the index that it needs.
-    """
-
-    fields: Sequence[str]
-    facts: Sequence[str]
+class Game(Protocol):
+    """What the trainer steps: players and their losses."""
 
     def players(self) -> Mapping[str, nn.Module]:
-        """Return the networks that are trained, by name; `student` is among them."""
+        """Return the networks that are trained, by name."""
         ...
 
     def turns(self, step: int) -> Sequence[str]:
@@ -122,6 +115,18 @@ class Method(Protocol):
     def kept(self) -> Mapping[str, nn.Module]:
         """Return networks that change without being trained and belong into a checkpoint."""
         ...
+
+
+class Method(Game, Protocol):
+    """How a student learns. The player `student` is among its players.
+
+    Attributes:
+        fields: Members that it needs of every sample.
+        facts: Columns of the index that it needs.
+    """
+
+    fields: Sequence[str]
+    facts: Sequence[str]
 
     def student(self) -> Student:
         """Return what is sampled, judged and exported."""

@@ -75,7 +75,7 @@ class Diffusion2GAN:
         perceptual: str = "",
         augmentations: str | Sequence[str] = GROUPS,
         distance_weight: float = 1.0,
-        l1_weight: float = 0.0,
+        l1_weight: float = 1.0,
         gan_weight: float = 0.1,
         noise_condition: bool = True,
         multi_scale: bool = True,

@@ -113,6 +113,19 @@ def read_origin(path: Path) -> LpipsOrigin:
     return LpipsOrigin(**{each.name: str(facts.get(each.name, "")) for each in fields(LpipsOrigin)})
 
 
+def vae_of(location: str) -> str | None:
+    """Return the identity of the VAE that a file was made for; None where it does not tell.
+
+    Args:
+        location: As `load_lpips` takes it. The authors' checkpoints do not tell.
+
+    Raises:
+        ConfigError: There is no such file, or it cannot be read.
+    """
+    path = _found(location)
+    return read_origin(path).made_for if path.suffix == OURS else None
+
+
 def packaged_lpips(made_for: str, in_channels: int) -> str:
     """Return the location of the packaged network for latents or pictures of a VAE.
 

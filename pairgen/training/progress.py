@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from pairgen.generate.progress import Progress
 
+# What a first Ctrl-C is answered.
+STOPPING = "Stopping after this step; Ctrl-C again stops now."
+
 
 class TrainProgress(Progress):
     """Counts steps, and tells the loss and the share of time that waits for data.

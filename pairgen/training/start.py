@@ -1,6 +1,6 @@
 """What a student starts from: a teacher by name, and what a method is built from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from pairgen.config import did_you_mean, field_names
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.model_config import find_model
-from pairgen.networks.lpips_file import packaged_lpips
+from pairgen.networks.lpips_file import packaged_lpips, vae_of
 from pairgen.training.config import TrainConfig
 from pairgen.types import Plan, canonical_json
 
@@ -63,7 +63,8 @@ def make_setup(
     plans: tuple[Plan, ...],
     start: Mapping[str, Any],
     device: torch.device,
-    num_processes: int = 1,
+    num_processes: int,
+    say: Callable[[str], None],
 ) -> Setup:
     """Return what a method is built from; only prompts' encoders are loaded here.
 
@@ -73,6 +74,7 @@ def make_setup(
         start: Of `find_start`.
         device: Where everything lives.
         num_processes: That share a step.
+        say: Told what the user should know.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
@@ -94,9 +96,19 @@ def make_setup(
     def load_teacher() -> Any:
         return plugins.build("teachers", module, **where, **frozen)
 
-    def perceptual_net(num_channels: int) -> str:
+    def perceptual_net(given: str, num_channels: int) -> str:
         decoder = plugins.call("teachers", module, "describe_decoder", **where)
-        return packaged_lpips(canonical_json(decoder.identity), num_channels)
+        vae = canonical_json(decoder.identity)
+        if not given:
+            return packaged_lpips(vae, num_channels)
+        other = vae_of(given)
+        # Not refused: models that share their latents come with copies of a VAE.
+        if other not in (None, vae):
+            say(
+                f"The perceptual network {given} was made for the VAE {other}, that of "
+                f"{start['name']} is {vae}: unless their latents are alike, it says little here."
+            )
+        return given
 
     return Setup(
         plans=plans,

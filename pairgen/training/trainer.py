@@ -1,9 +1,9 @@
-"""The training loop: any method, any number of players, one rank or many."""
+"""The training loop: any game, any number of players, one rank or many."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -12,9 +12,8 @@ from torch import Tensor
 from pairgen.config import check_keys
 from pairgen.draws import Draws
 from pairgen.errors import PairgenError
-from pairgen.methods.base import Method
+from pairgen.methods.base import Game
 from pairgen.shards.batch import Batch
-from pairgen.shards.loader import Loader
 from pairgen.training.checkpoint import save_checkpoint
 from pairgen.training.config import TrainConfig, recipe_players
 from pairgen.training.gradients import average_gradients
@@ -32,13 +31,25 @@ MAX_KEYS_TOLD = 8
 FAILED_FILE = "failed_step.json"
 
 
+class Batches(Protocol):
+    """Batches of a rank, epoch by epoch, as `Loader` gives them."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Return the rest of the present epoch, or the next one."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return from where on they would continue."""
+        ...
+
+
 class Trainer:
-    """Steps a method's players and keeps what a run is made of.
+    """Steps the players of a game and keeps what a run is made of.
 
     Args:
         config: Of the run.
-        method: What is trained.
-        loader: Batches of this rank.
+        game: What is trained.
+        batches: Of this rank.
         folder: Of the run.
         accelerator: Device and ranks.
     """
@@ -46,14 +57,14 @@ class Trainer:
     def __init__(
         self,
         config: TrainConfig,
-        method: Method,
-        loader: Loader,
+        game: Game,
+        batches: Batches,
         folder: Path,
         accelerator: "Accelerator",
     ) -> None:
-        self.config, self.method, self.loader, self.folder = config, method, loader, folder
+        self.config, self.game, self.batches, self.folder = config, game, batches, folder
         self.accelerator = accelerator
-        modules = method.players()
+        modules = game.players()
         # A recipe may speak of a player that these options leave out.
         known = dict.fromkeys([*modules, *recipe_players(config.method)])
         check_keys(config.players, list(known), "the players")
@@ -74,7 +85,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint holds beside tensors."""
         return {
-            "loader": self.loader.state(),
+            "loader": self.batches.state(),
             "seconds": round(self.seconds, 3),
             "scalers": {name: scaler.state_dict() for name, scaler in self.scalers.items()},
         }
@@ -106,12 +117,14 @@ class Trainer:
         """
         config = self.config
         watch = StepWatch()
-        batches = _endless(self.loader)
+        batches = _endless(self.batches)
         saved = self.step
+        # The latest of each since the last line: not every step has every figure.
+        figures: dict[str, Tensor] = {}
         while self.step < config.steps and not self._agreed(stop()):
             with watch.waiting():
                 batch = next(batches).to(self.accelerator.device)
-            figures = self._train_step(self.step, batch)
+            figures |= self._train_step(self.step, batch)
             self.step += 1
             self.seconds += watch.lap()
             if self.step % config.log_every == 0 or self.step == config.steps:
@@ -119,6 +132,7 @@ class Trainer:
                 progress.tell(told)
                 if metrics:
                     metrics.write(self.step, told)
+                figures = {}
             progress.reached(self.step)
             if config.grid_every and self.step % config.grid_every == 0:
                 on_grid(self.step)
@@ -141,7 +155,7 @@ class Trainer:
                 self.step,
                 self.players,
                 optimizers,
-                self.method.kept(),
+                self.game.kept(),
                 self.state(),
                 self.config.checkpoints_total_limit,
             )
@@ -149,17 +163,17 @@ class Trainer:
 
     def _train_step(self, step: int, batch: Batch) -> dict[str, Tensor]:
         """Step the players of a turn; return figures averaged over ranks and micro-batches."""
-        turn = [self.players[name] for name in self.method.turns(step)]
+        turn = [self.players[name] for name in self.game.turns(step)]
         figures: dict[str, Tensor] = {}
         for player in turn:
             player.optimizer.zero_grad(set_to_none=True)
             figures[f"{player.name}/lr"] = torch.tensor(player.set_lr(step, self.config.steps))
         for part, draws in self._micro_batches(step, batch):
             with self._autocast():
-                shared = self.method.forward(part, draws)
+                shared = self.game.forward(part, draws)
             for place, player in enumerate(turn):
                 with self._autocast():
-                    loss, extra = self.method.loss(player.name, shared, part, draws)
+                    loss, extra = self.game.loss(player.name, shared, part, draws)
                 named = {"loss": loss.detach(), **extra}
                 for name, value in named.items():
                     key = f"{player.name}/{name}"
@@ -175,7 +189,7 @@ class Trainer:
         self._check_finite(step, batch, {k: v for k, v in figures.items() if "/loss" in k})
         for player in turn:
             figures[f"{player.name}/grad_norm"] = self._step_player(player.name, step, batch)
-        self.method.after_step(step)
+        self.game.after_step(step)
         return self._averaged(figures)
 
     def _step_player(self, name: str, step: int, batch: Batch) -> Tensor:
@@ -243,9 +257,9 @@ class Trainer:
         return dict(zip(figures, means, strict=True))
 
 
-def _endless(loader: Loader) -> Iterator[Batch]:
+def _endless(batches: Batches) -> Iterator[Batch]:
     while True:
-        yield from loader
+        yield from batches
 
 
 def _numbers(figures: Mapping[str, Tensor]) -> dict[str, float]:

@@ -15,8 +15,10 @@ from pairgen.networks.lpips_file import LpipsOrigin, load_lpips, save_lpips
 from pairgen.shards.loader import Loader
 from pairgen.shards.manifest import read_plan
 from pairgen.shards.store import open_store
+from pairgen.teachers.latent_diffusion import describe_decoder
 from pairgen.training.config import make_train_config
 from pairgen.training.start import find_start, make_setup
+from pairgen.types import canonical_json
 from tests.training.conftest import make_pairs
 from tests.training.test_train import assert_equal, assert_same_gradients, metrics, tensors
 
@@ -39,7 +41,7 @@ def make_method(pairs, latent_net):
             }
         )
         plans = (read_plan(open_store(pairs)),)
-        setup = make_setup(config, plans, find_start(config, plans[0]), CPU)
+        setup = make_setup(config, plans, find_start(config, plans[0]), CPU, 1, print)
         method = plugins.build("methods", "diffusion2gan", setup=setup, **config.options)
         loader = Loader(
             [str(pairs)], fields=method.fields, facts=method.facts, batch_size=BATCH, seed=0
@@ -205,9 +207,33 @@ def test_every_arm_runs_and_tells_its_figures(pairs, train, latent_net, arm):
     assert second["discriminator/r1"] > 0
 
 
-def test_a_run_that_stopped_ends_in_the_same_bits(pairs, train, latent_net):
+def test_a_figure_that_not_every_step_has_is_in_the_line_of_its_steps(pairs, train, latent_net):
+    options = {"method": "diffusion2gan", "r1_every": 2, "log_every": 3, "steps": 6}
+    run = train(pairs, perceptual=str(latent_net), **options).folder
+    # Penalties after steps 2, 4 and 6.
+    assert [line["discriminator/r1"] > 0 for line in metrics(run)] == [True, True]
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_a_net_that_was_made_for_another_vae_is_told(pairs, sd15_folder, train, tmp_path, other):
+    vae = describe_decoder(location=str(sd15_folder)).identity
+    net = tmp_path / "net.safetensors"
+    made_for = canonical_json({**vae, **({"variant": "another"} if other else {})})
+    lpips = Lpips(LatentVgg(4, width=0.0625))
+    save_lpips(net, lpips, LpipsOrigin(made_for=made_for, made_by="random numbers"))
+    train(pairs, method="diffusion2gan", gan_weight=0, steps=1, perceptual=str(net))
+    told = [line for line in train.said if "was made for the VAE" in line]
+    assert len(told) == int(other)
+    assert not other or f"{net} was made for the VAE {made_for}" in told[0]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adamw8bit"])
+def test_a_run_that_stopped_ends_in_the_same_bits(pairs, train, latent_net, optimizer):
+    if optimizer == "adamw8bit":
+        pytest.importorskip("bitsandbytes")
     options = {
         "method": "diffusion2gan",
+        "optimizer": optimizer,
         "ema_decay": 0.9,
         "r1_every": 2,
         "perceptual": str(latent_net),

@@ -32,7 +32,7 @@ class ChannelWeights(nn.Module):
 
 
 class Calibration:
-    """Binary cross-entropy of a logistic of d0 - d1 with the judgement; a `Stage`.
+    """Binary cross-entropy of a logistic of d0 - d1 with the judgement; a `Game`.
 
     Zhang et al. train a small network from (d0, d1) to the judgement beside the weights. The
     logistic of the difference is its simplest case, needs no second network, is symmetric in the

@@ -52,7 +52,7 @@ class Classifier(nn.Module):
 
 
 class Classification:
-    """Cross-entropy on moved inputs; a `Stage`.
+    """Cross-entropy on moved inputs; a `Game`.
 
     Args:
         classifier: What is trained; it is put into training mode.

@@ -1,62 +1,25 @@
 """One of the trainings that a run is made of: stepped and kept by the trainer of students."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
-from pairgen.draws import Draws
 from pairgen.generate.run import stop_on_signal
-from pairgen.methods.base import Method
-from pairgen.shards.batch import Batch
-from pairgen.shards.loader import Loader
+from pairgen.methods.base import Game
 from pairgen.training.checkpoint import find_checkpoints, load_checkpoint, read_state
 from pairgen.training.config import TrainConfig
 from pairgen.training.metrics import Metrics
-from pairgen.training.progress import TrainProgress
-from pairgen.training.trainer import Trainer
+from pairgen.training.progress import STOPPING, TrainProgress
+from pairgen.training.trainer import Batches, Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-STOPPING = "Stopping after this step; Ctrl-C again stops now."
-
-
-class Stage(Protocol):
-    """What the trainer asks of a method, but for the student: none comes out."""
-
-    def players(self) -> Mapping[str, nn.Module]:
-        """Return the networks that are trained, by name."""
-        ...
-
-    def turns(self, step: int) -> Sequence[str]:
-        """Return the players that step in a training step."""
-        ...
-
-    def forward(self, batch: Batch, draws: Draws) -> Any:
-        """Return what the players of a step share."""
-        ...
-
-    def loss(
-        self, player: str, shared: Any, batch: Batch, draws: Draws
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss, a scalar, and figures to be logged, scalars."""
-        ...
-
-    def after_step(self, step: int) -> None:
-        """Do what follows a step."""
-        ...
-
-    def kept(self) -> Mapping[str, nn.Module]:
-        """Return what changes without being trained."""
-        ...
-
 
 def open_stage(
     config: TrainConfig,
-    stage: Stage,
-    open_batches: Callable[[Mapping[str, Any] | None], Any],
+    stage: Game,
+    open_batches: Callable[[Mapping[str, Any] | None], Batches],
     folder: Path,
     accelerator: "Accelerator",
 ) -> Trainer:
@@ -67,8 +30,7 @@ def open_stage(
     Args:
         config: Of the stage.
         stage: What is trained.
-        open_batches: Gives the batches, as `Loader` does, from the state of a loader on; from the
-            beginning for None.
+        open_batches: Gives the batches from a state of theirs on; from the beginning for None.
         folder: Where its metrics and checkpoints lie.
         accelerator: The device.
 
@@ -79,8 +41,7 @@ def open_stage(
     found = find_checkpoints(folder / "checkpoints")
     state = read_state(found[-1]) if found else None
     batches = open_batches(state["loader"] if state else None)
-    # Structural: the trainer iterates the batches, asks for their state, and for no student.
-    trainer = Trainer(config, cast(Method, stage), cast(Loader, batches), folder, accelerator)
+    trainer = Trainer(config, stage, batches, folder, accelerator)
     if state is not None:
         load_checkpoint(found[-1], trainer.players, stage.kept())
         trainer.resumed(state)
