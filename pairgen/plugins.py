@@ -70,6 +70,16 @@ def option_names(family: str, name: str, function: str = "build") -> list[str] |
     return None if takes_any else list(parameters)
 
 
+def option_defaults(family: str, name: str) -> dict[str, Any]:
+    """Return the options of a member's `build` that have a default, with it.
+
+    Raises:
+        ConfigError: There is no such member.
+    """
+    parameters = inspect.signature(_function(family, name, "build")).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}
+
+
 def call(family: str, name: str, function: str, **options: Any) -> Any:
     """Call one of the functions that the family's manual asks a member for.
 

@@ -40,6 +40,7 @@ import numpy as np
 from PIL import Image
 
 import pairgen
+from pairgen.errors import PairgenError
 from pairgen.report import page
 from pairgen.report.judged import LEGEND, figure_table, ledger_table
 
@@ -49,6 +50,7 @@ STUDENTS = {
     "mse": {"method": "regression", "distance": "mse"},
     "diffusion2gan": {"method": "diffusion2gan"},
 }
+TEACHER_STEPS = (1, 2, 4, 50)
 
 
 def main() -> None:
@@ -137,12 +139,21 @@ def train(options: argparse.Namespace, name: str) -> None:
 def judge(options: argparse.Namespace, name: str) -> dict[str, Any]:
     """Return the figures of a student; the teacher is measured once, beside the last."""
     with_teacher = name == list(STUDENTS)[-1]
+    teacher_steps = TEACHER_STEPS if with_teacher else ()
+    run = options.out / name
+    kept = run / "eval/eval.json"
+    # Nothing else in these folders changes between two starts.
+    if kept.is_file() and kept.stat().st_mtime > (run / "record.json").stat().st_mtime:
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        num_rows = 2 + len(teacher_steps)
+        if (found["data"]["num_samples"], len(found["rows"])) == (options.num_held_out, num_rows):
+            return found
     known = options.model == "tiny" and not options.prompts
     return pairgen.evaluate(
-        options.out / name,
+        run,
         data=str(options.out / "held-out"),
         num_samples=options.num_held_out,
-        teacher_steps=(1, 2, 4, 50) if with_teacher else (),
+        teacher_steps=teacher_steps,
         real_statistics=REAL_STATISTICS if known else "",
         cpu_threads=options.cpu_threads,
     ).figures
@@ -174,4 +185,8 @@ def write_page(out: Path, found: Mapping[str, Mapping[str, Any]], table: str) ->
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PairgenError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

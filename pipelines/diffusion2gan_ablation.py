@@ -13,11 +13,13 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import pairgen
+from pairgen.errors import PairgenError
 from pairgen.report.table import markdown
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
@@ -167,10 +169,20 @@ def print_table(options: argparse.Namespace) -> None:
     for arm in ARMS:
         runs = [each for each in read(options) if each["arm"] == arm]
         if runs:
-            cells = [f"{mean(each[name] for each in runs):.3f}" for name in FIGURES.values()]
+            cells = [mean_cell([each[name] for each in runs]) for name in FIGURES.values()]
             lines.append([arm, *cells, str(len(runs))])
     print("\n".join(markdown(lines)))
 
 
+def mean_cell(values: Sequence[float | None]) -> str:
+    """Return the mean of a figure; a dash where a run has too few pictures for it."""
+    known = [value for value in values if value is not None]
+    return f"{mean(known):.3f}" if len(known) == len(values) else "-"
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PairgenError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -20,11 +20,13 @@ could not tell 8 from 5 (54.6 both).
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 
 import pairgen
+from pairgen.errors import PairgenError
 from pairgen.model_config import find_model, packaged_prompts
 
 SCALES = (2.0, 5.0, 8.0)
@@ -90,4 +92,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PairgenError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

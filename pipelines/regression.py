@@ -23,10 +23,12 @@ net, `within` and `between` the mean feature distance of noises of one prompt an
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
 import pairgen
+from pairgen.errors import PairgenError
 
 
 def main() -> None:
@@ -86,4 +88,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PairgenError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -163,7 +163,7 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
 
     given = {**given, "method": METHOD}
     if given.get("out"):
-        given = {**remembered(Path(str(given["out"])), bool(given.get("resume"))), **given}
+        given = {**remembered(Path(str(given["out"])), METHOD, given.get("resume")), **given}
     config = make_train_config(given)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     if accelerator.num_processes > 1:
@@ -176,7 +176,7 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
     plans = tuple(read_plan(open_store(url)) for url in config.data)
     start = find_start(config, plans[0])
     folder = Path(config.out or f"runs/{METHOD}-{start['name']}")
-    config = make_train_config({**remembered(folder, config.resume), **given})
+    config = make_train_config({**remembered(folder, METHOD, config.resume), **given})
     options = read_options(config)
     classes = read_classes(config.data, config.where, config.skip_bad, options.held_out)
     files = find_triplets(options.calibration, options.held_out) if options.calibration else []

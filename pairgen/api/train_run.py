@@ -25,7 +25,7 @@ from pairgen.training.progress import STOPPING, TrainProgress
 from pairgen.training.recomputation import enable_gradient_checkpointing
 from pairgen.training.record import TrainRecord, record_set, write_record
 from pairgen.training.run_folder import begin_run, remembered, write_config
-from pairgen.training.start import check_method_options, find_start, make_setup
+from pairgen.training.start import find_start, make_setup, resolve_method_options
 from pairgen.training.trainer import Trainer
 from pairgen.training.validation import (
     Validation,
@@ -61,7 +61,8 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
 
     if given.get("out"):
         # A run that is continued knows its data too.
-        given = {**remembered(Path(str(given["out"])), bool(given.get("resume"))), **given}
+        before = remembered(Path(str(given["out"])), given.get("method"), given.get("resume"))
+        given = {**before, **given}
     config = make_train_config(given)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     if config.cpu_threads:
@@ -71,8 +72,8 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     plans = tuple(read_plan(open_store(url)) for url in config.data)
     start = find_start(config, plans[0])
     folder = Path(config.out or f"runs/{config.method}-{start['name']}")
-    config = make_train_config({**remembered(folder, config.resume), **given})
-    check_method_options(config)
+    config = make_train_config({**remembered(folder, config.method, config.resume), **given})
+    config = resolve_method_options(config)
     config, state, checkpoint = begin_run(config, folder, accelerator.num_processes)
     if config.resume and checkpoint is None:
         say(f"No checkpoint in {folder}: starting at step 0.")
@@ -81,7 +82,7 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes, say)
     method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
     loader = _loader(config, method, accelerator, state)
-    trainer = Trainer(config, method, loader, folder, accelerator)
+    trainer = Trainer(config, method, loader, folder, accelerator, setup.files)
     if config.gradient_checkpointing:
         enable_gradient_checkpointing(method.players())
     if checkpoint is not None:
@@ -135,7 +136,7 @@ def _train(
         if not config.grid_every or trainer.step % config.grid_every:
             on_grid(trainer.step)
         # Before the file that makes the run a model: who finds a model finds its record.
-        record = _record(config, trainer)
+        record = _record(config, method, trainer)
         write_record(folder, record)
         student, told = method.student(), config.guidance_embedding
         export_student(folder, student, trainer.players[STUDENT], start, told, scales)
@@ -192,7 +193,7 @@ def _validation(
         return None
 
 
-def _record(config: TrainConfig, trainer: Trainer) -> TrainRecord:
+def _record(config: TrainConfig, method: Method, trainer: Trainer) -> TrainRecord:
     return TrainRecord(
         method=config.method,
         steps=trainer.step,
@@ -201,6 +202,8 @@ def _record(config: TrainConfig, trainer: Trainer) -> TrainRecord:
         seconds=round(trainer.seconds, 3),
         device=device_name(trainer.accelerator.device),
         sets=tuple(record_set(url) for url in config.data),
+        evaluations_per_sample=method.evaluations,
+        files=trainer.files,
     )
 
 

@@ -70,7 +70,10 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         from pairgen.api.latent_lpips_run import LPIPS_FILE, run_latent_lpips
 
         result = run_latent_lpips(merged, say)
-        following = f"train diffusion2gan --set perceptual={result.folder / LPIPS_FILE}"
+        given_data = merged.get("data") or ["PAIRS"]
+        sets = [given_data] if isinstance(given_data, str) else given_data
+        told = " ".join(f"--data {url}" for url in sets)
+        following = f"train diffusion2gan {told} --set perceptual={result.folder / LPIPS_FILE}"
     else:
         from pairgen.api.train_run import run_train
 

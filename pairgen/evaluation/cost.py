@@ -2,9 +2,6 @@
 
 import math
 
-# Per sample of a training step: one evaluation forward, and about two for its gradients.
-EVALUATIONS_OF_A_TRAINED_SAMPLE = 3
-
 
 def break_even(spent: float, teacher: float, student: float) -> int | None:
     """Return the fewest pictures n with spent + n student <= n teacher; None if there are none.

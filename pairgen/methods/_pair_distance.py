@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from pairgen.config import choice
+from pairgen.config import choice, text
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.distances import mse, pseudo_huber
@@ -38,6 +38,7 @@ def make_distance(
         LatentLPIPS over one random transformation of both latents; here one draw a sample and step.
     """
     choice("distance", distance, DISTANCES)
+    perceptual = text("perceptual", perceptual)
     groups = _groups(augmentations)
     if distance == "mse":
         return lambda made, target, _: mse(made, target)
@@ -66,9 +67,8 @@ def _groups(augmentations: str | Sequence[str]) -> tuple[str, ...]:
     """Return groups that were given as a list, or as text with commas."""
     names = augmentations.split(",") if isinstance(augmentations, str) else augmentations
     if not isinstance(names, list | tuple) or not names:
-        raise ConfigError(
-            f"augmentations must name one or more of {', '.join(GROUPS)}, got {augmentations!r}."
-        )
+        got = "nothing" if names in (None, [], ()) else repr(augmentations)
+        raise ConfigError(f"augmentations must name one or more of {', '.join(GROUPS)}, got {got}.")
     groups = tuple(choice("augmentations", str(name).strip(), GROUPS) for name in names)
     if len(set(groups)) < len(groups):
         raise ConfigError(f"augmentations names a group twice: {', '.join(groups)}.")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
-from pairgen.methods.base import STUDENT
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT
 from pairgen.shards.batch import Batch
 from pairgen.teachers.base import Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
@@ -69,6 +69,7 @@ class OneStudent:
     """
 
     facts: Sequence[str] = ()
+    evaluations: float = EVALUATIONS_IF_TRAINED
 
     def __init__(self, denoiser: Denoiser) -> None:
         self._denoiser = denoiser

@@ -35,6 +35,8 @@ from pairgen.types import Plan
 
 # Name of the player that is exported.
 STUDENT = "student"
+# What a network costs that is trained on a sample: one evaluation, and about two for its gradients.
+EVALUATIONS_IF_TRAINED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class Setup:
             path for the guidance scale.
         guidance_embedding: Whether the student is to be told the guidance scale.
         micro_batch_size: Samples that come at a time.
+        files: What was read beside the data, by what it is for, to the SHA-256 of it.
         device: Where everything lives.
     """
 
@@ -62,6 +65,7 @@ class Setup:
     new_denoiser: Callable[[bool], Denoiser]
     guidance_embedding: bool
     micro_batch_size: int
+    files: Mapping[str, str]
     device: torch.device
 
 
@@ -123,10 +127,12 @@ class Method(Game, Protocol):
     Attributes:
         fields: Members that it needs of every sample.
         facts: Columns of the index that it needs.
+        evaluations: Of networks of the teacher's size, for a sample of a training step.
     """
 
     fields: Sequence[str]
     facts: Sequence[str]
+    evaluations: float
 
     def student(self) -> Student:
         """Return what is sampled, judged and exported."""

@@ -18,13 +18,15 @@ from pairgen.losses.distances import mse
 from pairgen.losses.latent_augmentation import GROUPS
 from pairgen.methods._pair_distance import make_distance
 from pairgen.methods._pairs import LATENT, NOISE, check_pairs, conditioning_of, stored_embeddings
-from pairgen.methods.base import STUDENT, Setup, Student
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup, Student
 from pairgen.methods.regression import Regression
 from pairgen.networks.unet_discriminator import UnetDiscriminator
 from pairgen.shards.batch import Batch
 from pairgen.teachers.base import Conditioning
 
 DISCRIMINATOR = "discriminator"
+# Trained on a real and a made latent, and passed by the student's gradients: there and back.
+EVALUATIONS_OF_DISCRIMINATOR = 2 * EVALUATIONS_IF_TRAINED + 2
 MAX_WEIGHT = 1e6
 
 
@@ -105,10 +107,18 @@ class Diffusion2GAN:
         if self.gan_weight and self.mix_share and setup.micro_batch_size < 2:
             raise ConfigError(
                 "mix_share needs two samples or more in each micro-batch of each process, got "
-                f"{setup.micro_batch_size}; 0 leaves it out."
+                f"{setup.micro_batch_size}: give a larger batch_size, a smaller accumulate, or "
+                "mix_share=0."
             )
-        self._distance = make_distance(setup, distance, perceptual, augmentations)
+        # What counts nothing is not loaded either.
+        self._distance = (
+            make_distance(setup, distance, perceptual, augmentations)
+            if self.distance_weight
+            else None
+        )
+        self.evaluations = generator.evaluations
         if self.gan_weight:
+            self.evaluations += EVALUATIONS_OF_DISCRIMINATOR
             denoiser = setup.new_denoiser(False)
             self._players[DISCRIMINATOR] = UnetDiscriminator(
                 denoiser,
@@ -159,11 +169,13 @@ class Diffusion2GAN:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         target = batch[LATENT].float()
         with torch.autocast(target.device.type, enabled=False):
-            distance = self._distance(made.latents, target, draws)
-            loss = self.distance_weight * distance
+            loss = made.latents.new_zeros(())
+            figures = {"mse": mse(made.latents.detach(), target)}
+            if self._distance:
+                figures["distance"] = self._distance(made.latents, target, draws)
+                loss = loss + self.distance_weight * figures["distance"]
             if self.l1_weight:
                 loss = loss + self.l1_weight * (made.latents - target).abs().mean()
-        figures = {"distance": distance, "mse": mse(made.latents.detach(), target)}
         if self.gan_weight:
             logits = self._logits(made.latents, made, batch)
             figures["gan"] = loss_if_real(logits).mean()

@@ -1,7 +1,9 @@
 """LPIPS in a file: ours in safetensors, or a checkpoint of the authors of E-LatentLPIPS."""
 
+import hashlib
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -28,7 +30,7 @@ FIRST = "net.slice1.0.weight"
 # Folder of assets.
 PACKAGED = "perceptual"
 # The authors' module holds its heads under two names.
-TWICE = "lins."
+HEAD, TWICE = "lin", "lins."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,16 @@ def vae_of(location: str) -> str | None:
     return read_origin(path).made_for if path.suffix == OURS else None
 
 
+def hash_lpips(location: str) -> str:
+    """Return the SHA-256 of a file, 64 digits.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    with _found(location).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def packaged_lpips(made_for: str, in_channels: int) -> str:
     """Return the location of the packaged network for latents or pictures of a VAE.
 
@@ -205,7 +217,9 @@ def _read_ours(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _read_authors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
+        # What torch warns of besides, the sentence below says.
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            data = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
         raise ConfigError(
             f"The perceptual network {path} is not a checkpoint of tensors alone; nothing else is "
@@ -214,7 +228,7 @@ def _read_authors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors = {
         name: value
         for name, value in (data.items() if isinstance(data, Mapping) else ())
-        if isinstance(value, Tensor) and not name.startswith(TWICE)
+        if isinstance(value, Tensor) and isinstance(name, str) and not name.startswith(TWICE)
     }
     first = tensors.get(FIRST)
     if first is None or first.ndim != 4:
@@ -240,3 +254,14 @@ def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str,
                 f"{name} in the perceptual network {path} must be {list(tensor.shape)}, got "
                 f"{list(found[name].shape)}."
             )
+        # Counters of batch norm are whole numbers, and no part of a distance.
+        fits = found[name].is_floating_point() or not tensor.is_floating_point()
+        if not (fits and found[name].isfinite().all()):
+            raise ConfigError(
+                f"{name} in the perceptual network {path} must hold finite floating-point numbers."
+            )
+    if not any(bool(found[name].any()) for name in wanted if name.startswith(HEAD)):
+        raise ConfigError(
+            f"The perceptual network {path} finds no difference: the weights of all its channels "
+            "are 0."
+        )

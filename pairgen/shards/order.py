@@ -92,9 +92,10 @@ class Order:
                     f"{self.weights[number]} for {self.num_parts} parts are less than one each."
                 )
         if self.num_batches == 0:
+            most = sum(self.part_sizes()) * self.num_parts
             raise ConfigError(
-                f"An epoch has {sum(self.epoch_sizes()):,} samples, fewer than one batch of "
-                f"{self.batch_size} for each of {self.num_parts} parts."
+                f"batch_size must be at most the {most:,} samples of an epoch here, "
+                f"got {self.batch_size * self.num_parts:,}."
             )
 
     def batches(self, epoch: int, part: int, start: int = 0) -> Iterator[Places]:

@@ -33,6 +33,9 @@ def render_card(
         for each in record.sets
     )
     logged = "\n".join(f"| {name} | {value:.6g} |" for name, value in figures.items())
+    files = "".join(
+        f"\nThe file of `{k}` has the SHA-256 `{v}`.\n" for k, v in record.files.items()
+    )
     recipe = yaml.safe_dump(
         {**plain_identity(config), "steps": record.steps}, sort_keys=False, allow_unicode=True
     )
@@ -63,7 +66,7 @@ picture = pipeline("a prompt", num_inference_steps=1, guidance_scale={guidance_s
 | set | samples | fingerprint | evaluations | seconds |
 |---|---|---|---|---|
 {sets}
-
+{files}
 ## Training
 
 {record.steps:,} steps of {record.batch_size:,} samples on {record.num_processes} x {record.device}:

@@ -226,7 +226,10 @@ def check_option(name: str, value: Any) -> Any:
             for player, options in value.items():
                 config.check_keys(options, known, f"the options of the player {player!r}")
             return {
-                player: {key: check_player_option(key, each) for key, each in options.items()}
+                player: {
+                    key: check_player_option(key, each, f"{player}.{key}")
+                    for key, each in options.items()
+                }
                 for player, options in value.items()
             }
         case "method" | "out" | "model" | "where":
@@ -235,32 +238,38 @@ def check_option(name: str, value: Any) -> Any:
             return check_player_option(name, value)
 
 
-def check_player_option(name: str, value: Any) -> Any:
+def check_player_option(name: str, value: Any, told: str = "") -> Any:
     """Return the checked value of an option of `PlayerConfig`.
+
+    Args:
+        name: Of the option.
+        value: As given.
+        told: What a refusal calls it; empty for its name.
 
     Raises:
         ConfigError: The value is not allowed.
     """
+    told = told or name
     match name:
         case "optimizer":
-            return config.choice(name, value, OPTIMIZERS)
+            return config.choice(told, value, OPTIMIZERS)
         case "lr":
-            return config.number(name, value, 0.0, 10.0)
+            return config.number(told, value, 0.0, 10.0)
         case "warmup_steps" | "lora_rank":
-            return config.integer(name, value, 0)
+            return config.integer(told, value, 0)
         case "lr_schedule":
-            return config.choice(name, value, LR_SCHEDULES)
+            return config.choice(told, value, LR_SCHEDULES)
         case "betas":
             betas = tuple(value) if isinstance(value, list | tuple) else ()
             if len(betas) != 2:
-                raise ConfigError(f"betas must be two numbers in [0, 1), got {value!r}.")
-            return tuple(config.number(name, each, 0.0, 0.999999) for each in betas)
+                raise ConfigError(f"{told} must be two numbers in [0, 1), got {value!r}.")
+            return tuple(config.number(f"Each of {told}", each, 0.0, 0.999999) for each in betas)
         case "weight_decay":
-            return config.number(name, value, 0.0, 10.0)
+            return config.number(told, value, 0.0, 10.0)
         case "clip":
-            return config.number(name, value, 0.0, 1e9)
+            return config.number(told, value, 0.0, 1e9)
         case _:
-            return config.number(name, value, 0.0, 1.0)
+            return config.number(told, value, 0.0, 1.0)
 
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:

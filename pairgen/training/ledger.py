@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pairgen.evaluation.cost import EVALUATIONS_OF_A_TRAINED_SAMPLE, break_even
+from pairgen.evaluation.cost import break_even
 from pairgen.training.record import TrainRecord, evaluations_per_sample
 from pairgen.training.sampled import Sampled
 from pairgen.types import Plan
 
 CONVENTION = (
-    "Training counts 3 evaluations a sample of a step: one forward, two for the gradients of the "
-    "student; decoders and other networks of the method are not counted."
+    "Training counts every network of the teacher's size: for a sample of a step one evaluation "
+    "forward and two for its gradients; decoders and smaller networks are not counted."
 )
 
 
@@ -32,7 +32,7 @@ def make_ledger(
     }
     num_trained = record.steps * record.batch_size
     training = {
-        "evaluations": EVALUATIONS_OF_A_TRAINED_SAMPLE * num_trained,
+        "evaluations": round(record.evaluations_per_sample * num_trained),
         "seconds": record.seconds * record.num_processes,
     }
     together = {unit: data[unit] + training[unit] for unit in ("evaluations", "seconds")}

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.shards.manifest import read_plan, read_receipts
 from pairgen.shards.store import open_store
@@ -54,6 +55,8 @@ class TrainRecord:
         seconds: Of training, by the clock.
         device: Of each process.
         sets: That were trained on.
+        evaluations_per_sample: Of networks of the teacher's size, for a sample of a training step.
+        files: That it read beside its data: what for, to their SHA-256.
     """
 
     method: str
@@ -63,6 +66,9 @@ class TrainRecord:
     seconds: float
     device: str
     sets: tuple[SetRecord, ...]
+    # As before records had it: one network.
+    evaluations_per_sample: float = EVALUATIONS_IF_TRAINED
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def evaluations_per_sample(plan: Plan) -> int:

@@ -15,10 +15,25 @@ from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import TrainConfig
 
 
-def remembered(folder: Path, resume: bool) -> dict[str, Any]:
-    """Return the options of a run that is continued: those that are not given come from here."""
+def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
+    """Return the options of a run that is continued: those that are not given come from here.
+
+    Args:
+        folder: Of the run.
+        method: That was asked for.
+        resume: Whether it is to be continued.
+
+    Raises:
+        ConfigError: The folder holds a run of another method.
+    """
     path = folder / RUN_FILE
-    return read_yaml(path) if resume and path.is_file() else {}
+    before = read_yaml(path) if resume and path.is_file() else {}
+    if before and method and before.get("method") != method:
+        raise ConfigError(
+            f"{folder} holds a run of the method {before.get('method')!r}, asked for was "
+            f"{str(method)!r}."
+        )
+    return before
 
 
 def begin_run(
@@ -77,13 +92,25 @@ def begin_run(
 
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    different = [
-        f"{name} (there {before.get(name)!r}, asked {value!r})"
-        for name, value in now.items()
-        if before.get(name) != value
-    ]
+    different = _differences(before, now)
     if different:
         raise ConfigError(f"{folder} holds another run; different are: {', '.join(different)}.")
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:
+    """Return each option that differs, those of methods and players by their own names."""
+    found = []
+    for name in now:
+        there, asked = before.get(name), now[name]
+        if isinstance(there, Mapping) and isinstance(asked, Mapping):
+            every = dict.fromkeys([*there, *asked])
+            inner = {key: asked.get(key) for key in every}
+            # As on the command line, where options of the method have no prefix.
+            prefix = "" if name in ("options", "players") else f"{within}{name}."
+            found += _differences(there, inner, prefix)
+        elif there != asked:
+            found.append(f"{within}{name} (there {there!r}, asked {asked!r})")
+    return found
 
 
 def write_config(config: TrainConfig, folder: Path) -> None:

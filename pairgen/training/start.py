@@ -1,6 +1,7 @@
 """What a student starts from: a teacher by name, and what a method is built from."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from pairgen.config import did_you_mean, field_names
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.model_config import find_model
-from pairgen.networks.lpips_file import packaged_lpips, vae_of
+from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
 from pairgen.training.config import TrainConfig
 from pairgen.types import Plan, canonical_json
 
@@ -37,17 +38,17 @@ def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
     }
 
 
-def check_method_options(config: TrainConfig) -> None:
-    """Check the names of the method's options, before anything is loaded.
+def resolve_method_options(config: TrainConfig) -> TrainConfig:
+    """Check the names of the method's options, and fill in its own defaults.
 
-    A name that no option of the run has was taken for one of the method.
+    Before anything is loaded. A name that no option of the run has was taken for one of the method.
 
     Raises:
         ConfigError: There is no such method, or it has no such option.
     """
     takes = plugins.option_names("methods", config.method)
     if takes is None:
-        return
+        return config
     own = [name for name in takes if name != "setup"]
     for name in config.options:
         if name not in own:
@@ -56,6 +57,8 @@ def check_method_options(config: TrainConfig) -> None:
                 f"The method {config.method!r} has no option {name!r}{hint}; known are "
                 f"{', '.join(own) or 'none'}, and those of pairgen train."
             )
+    defaults = plugins.option_defaults("methods", config.method)
+    return replace(config, options={**defaults, **config.options})
 
 
 def make_setup(
@@ -96,19 +99,21 @@ def make_setup(
     def load_teacher() -> Any:
         return plugins.build("teachers", module, **where, **frozen)
 
+    files: dict[str, str] = {}
+
     def perceptual_net(given: str, num_channels: int) -> str:
         decoder = plugins.call("teachers", module, "describe_decoder", **where)
         vae = canonical_json(decoder.identity)
-        if not given:
-            return packaged_lpips(vae, num_channels)
-        other = vae_of(given)
+        found = given or packaged_lpips(vae, num_channels)
+        other = vae_of(found)
+        files["perceptual"] = hash_lpips(found)
         # Not refused: models that share their latents come with copies of a VAE.
         if other not in (None, vae):
             say(
                 f"The perceptual network {given} was made for the VAE {other}, that of "
                 f"{start['name']} is {vae}: unless their latents are alike, it says little here."
             )
-        return given
+        return found
 
     return Setup(
         plans=plans,
@@ -117,6 +122,7 @@ def make_setup(
         perceptual_net=perceptual_net,
         new_denoiser=new_denoiser,
         guidance_embedding=config.guidance_embedding,
+        files=files,
         micro_batch_size=config.batch_size // num_processes // config.accumulate,
         device=device,
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pairgen.config import check_keys
 from pairgen.draws import Draws
-from pairgen.errors import PairgenError
+from pairgen.errors import ConfigError, PairgenError
 from pairgen.methods.base import Game
 from pairgen.shards.batch import Batch
 from pairgen.training.checkpoint import save_checkpoint
@@ -52,6 +52,7 @@ class Trainer:
         batches: Of this rank.
         folder: Of the run.
         accelerator: Device and ranks.
+        files: What is read beside the batches, by what it is for, to the SHA-256 of it.
     """
 
     def __init__(
@@ -61,9 +62,10 @@ class Trainer:
         batches: Batches,
         folder: Path,
         accelerator: "Accelerator",
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.config, self.game, self.batches, self.folder = config, game, batches, folder
-        self.accelerator = accelerator
+        self.accelerator, self.files = accelerator, dict(files or {})
         modules = game.players()
         # A recipe may speak of a player that these options leave out.
         known = dict.fromkeys([*modules, *recipe_players(config.method)])
@@ -87,11 +89,23 @@ class Trainer:
         return {
             "loader": self.batches.state(),
             "seconds": round(self.seconds, 3),
+            "files": self.files,
             "scalers": {name: scaler.state_dict() for name, scaler in self.scalers.items()},
         }
 
     def resumed(self, state: Mapping[str, Any]) -> None:
-        """Take over a checkpoint's state; tensors and loader have theirs already."""
+        """Take over a checkpoint's state; tensors and loader have theirs already.
+
+        Raises:
+            ConfigError: A file has changed since.
+        """
+        for name, sha256 in state.get("files", {}).items():
+            present = self.files.get(name, "none")
+            if present != sha256:
+                raise ConfigError(
+                    f"{name} names another file than {self.folder} began with: its SHA-256 was "
+                    f"{sha256[:16]}..., that of the present one is {present[:16]}...."
+                )
         self.step, self.seconds = state["step"], state["seconds"]
         for name, scaler in self.scalers.items():
             scaler.load_state_dict(state["scalers"][name])

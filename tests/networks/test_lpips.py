@@ -1,6 +1,7 @@
 """LPIPS: its value against a plain one, what flows, and files that come back or are refused."""
 
 import json
+import math
 import pickle
 
 import pytest
@@ -209,8 +210,19 @@ def test_files_that_do_not_fit_are_one_sentence(tmp_path):
     refused(other, r"lacks lin0\.model\.1\.weight and 1 more\.")
     write({**load_file(good), "more": torch.zeros(1)}, **facts)
     refused(other, r"has unknown more\.")
+    first = "net.slice1.0.weight"
+    for value in (math.nan, math.inf):
+        write({**load_file(good), first: torch.full((4, 4, 3, 3), value)}, **facts)
+        refused(other, r"slice1\.0\.weight in .* must hold finite floating-point numbers")
+    write({**load_file(good), first: torch.ones(4, 4, 3, 3, dtype=torch.int64)}, **facts)
+    refused(other, r"slice1\.0\.weight in .* must hold finite floating-point numbers")
+    heads = {name: torch.zeros_like(x) for name, x in load_file(good).items() if name[:3] == "lin"}
+    write({**load_file(good), **heads}, **facts)
+    refused(other, r"finds no difference: the weights of all its channels are 0\.")
 
     checkpoint = tmp_path / "net.pth"
+    torch.save({1: torch.zeros(2)}, checkpoint)
+    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is no checkpoint")
     torch.save({"state": torch.zeros(1)}, checkpoint)
     refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is no checkpoint")
     torch.save(authors_checkpoint(random_lpips(16)), checkpoint)

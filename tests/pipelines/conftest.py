@@ -3,5 +3,6 @@
 import sys
 from pathlib import Path
 
+PIPELINES = Path(__file__).parent.parent.parent / "pipelines"
 # Last, so that their names hide nobody else's.
-sys.path.append(str(Path(__file__).parent.parent.parent / "pipelines" / "tiny_teacher"))
+sys.path += [str(PIPELINES / "tiny_teacher"), str(PIPELINES)]

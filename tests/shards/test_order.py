@@ -172,7 +172,7 @@ def test_rows_of_a_window_are_a_fair_shuffle() -> None:
 
 
 def test_an_epoch_without_a_batch_is_refused() -> None:
-    with pytest.raises(ConfigError, match="41 samples, fewer than one batch of 30 for each of 2"):
+    with pytest.raises(ConfigError, match="at most the 40 samples of an epoch here, got 60"):
         make_order(batch_size=30, num_parts=2).check()
 
 

@@ -1,7 +1,11 @@
 """Diffusion2GAN on small random models of the true classes: its losses, and its runs."""
 
+import hashlib
+import shutil
+
 import pytest
 import torch
+import yaml
 
 from pairgen import plugins
 from pairgen.draws import Draws
@@ -17,6 +21,7 @@ from pairgen.shards.manifest import read_plan
 from pairgen.shards.store import open_store
 from pairgen.teachers.latent_diffusion import describe_decoder
 from pairgen.training.config import make_train_config
+from pairgen.training.record import read_record
 from pairgen.training.start import find_start, make_setup
 from pairgen.types import canonical_json
 from tests.training.conftest import make_pairs
@@ -225,6 +230,70 @@ def test_a_net_that_was_made_for_another_vae_is_told(pairs, sd15_folder, train, 
     told = [line for line in train.said if "was made for the VAE" in line]
     assert len(told) == int(other)
     assert not other or f"{net} was made for the VAE {made_for}" in told[0]
+
+
+def test_a_run_is_not_continued_with_another_perceptual_file(pairs, train, latent_net, tmp_path):
+    net = tmp_path / "net.safetensors"
+    shutil.copy(latent_net, net)
+    options = {"method": "diffusion2gan", "gan_weight": 0, "perceptual": str(net)}
+    run = train(pairs, steps=2, **options).folder
+    sha256 = hashlib.sha256(net.read_bytes()).hexdigest()
+    assert read_record(run).files == {"perceptual": sha256}
+    assert sha256 in (run / "README.md").read_text()
+    other = Lpips(LatentVgg(4, width=0.0625))
+    save_lpips(net, other, LpipsOrigin(made_for="a test", made_by="other numbers"))
+    kept = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match=rf"perceptual names another file .* was {sha256[:16]}"):
+        train(pairs, steps=3, resume=True, **options)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == kept
+
+
+def test_a_run_holds_every_option_and_a_difference_is_named(pairs, train, latent_net):
+    options = {"method": "diffusion2gan", "gan_weight": 0, "perceptual": str(latent_net)}
+    run = train(pairs, steps=1, **options).folder
+    told = yaml.safe_load((run / "config.yaml").read_text())["options"]
+    assert (told["noise_condition"], told["distance_weight"], told["r1_every"]) == (True, 1.0, 16)
+    # Defaults that are given are no other run.
+    train(pairs, steps=2, resume=True, noise_condition=True, distance_weight=1, **options)
+    for name, value, there in (("gan_weight", 0.2, 0), ("discriminator.lr", 0.5, 0.0001)):
+        asked = {**options, name: value}
+        wanted = rf"different are: {name} \(there {there}, asked {value}\)\."
+        with pytest.raises(ConfigError, match=wanted):
+            train(pairs, steps=3, resume=True, **asked)
+    with pytest.raises(ConfigError, match="holds a run of the method 'diffusion2gan', asked for"):
+        train(pairs, steps=3, resume=True, method="regression")
+
+
+def test_a_distance_that_counts_nothing_needs_no_net(pairs, train):
+    run = train(pairs, method="diffusion2gan", distance_weight=0, gan_weight=0, steps=1).folder
+    (line,) = metrics(run)
+    assert "student/distance" not in line
+    assert line["student/mse"] > 0
+
+
+@pytest.mark.parametrize(("gan_weight", "evaluations"), [(0, 3), (0.1, 11)])
+def test_what_a_sample_costs_is_recorded(pairs, train, latent_net, gan_weight, evaluations):
+    options = {"method": "diffusion2gan", "gan_weight": gan_weight, "steps": 1}
+    run = train(pairs, perceptual=str(latent_net), **options).folder
+    assert read_record(run).evaluations_per_sample == evaluations
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"perceptual": 5}, "perceptual must be text, got 5"),
+        ({"augmentations": None}, "augmentations must name one or more of blit, .* got nothing"),
+        ({"batch_size": 1}, "got 1: give a larger batch_size, a smaller accumulate, or mix_share"),
+        ({"discriminator.lr": -1}, r"discriminator\.lr must be a number in \[0, 10\], got -1"),
+        ({"discriminator.betas": 0.5}, r"discriminator\.betas must be two numbers"),
+        ({"discriminator.betas": [0, 2]}, r"Each of discriminator\.betas must be a number in"),
+    ],
+)
+def test_a_wrong_value_is_named(pairs, train, latent_net, options, told):
+    given = {"method": "diffusion2gan", "perceptual": str(latent_net), "steps": 1, **options}
+    with pytest.raises(ConfigError, match=told):
+        train(pairs, **given)
+    assert not train.folder.exists()
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adamw8bit"])

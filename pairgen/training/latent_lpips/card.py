@@ -29,6 +29,7 @@ def render_card(
         f"| {url} | `{fingerprint[:16]}` |"
         for url, fingerprint in zip(config.data, sets, strict=True)
     )
+    given = " ".join(f"--data {url}" for url in config.data)
     recipe = yaml.safe_dump(
         {**plain_identity(config), "steps": config.steps}, sort_keys=False, allow_unicode=True
     )
@@ -39,7 +40,7 @@ def render_card(
 learned from judged triplets. Trained by `pairgen train latent-lpips`.
 
 ```
-pairgen train diffusion2gan --set perceptual={file}
+pairgen train diffusion2gan {given} --set perceptual={file}
 ```
 
 ```python
