@@ -25,7 +25,12 @@ from pairgen.training.progress import STOPPING, TrainProgress
 from pairgen.training.recomputation import enable_gradient_checkpointing
 from pairgen.training.record import TrainRecord, record_set, write_record
 from pairgen.training.run_folder import begin_run, remembered, write_config
-from pairgen.training.start import find_start, make_setup, resolve_method_options
+from pairgen.training.start import (
+    check_trainable,
+    find_start,
+    make_setup,
+    resolve_method_options,
+)
 from pairgen.training.trainer import Trainer
 from pairgen.training.validation import (
     Validation,
@@ -48,11 +53,13 @@ class Trained:
         folder: Of the run.
         step: Steps that were trained.
         interrupted: Whether the user stopped it.
+        first_process: Whether this is the process that speaks.
     """
 
     folder: Path
     step: int
     interrupted: bool
+    first_process: bool = True
 
 
 def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
@@ -71,6 +78,7 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
         say = _silent
     plans = tuple(read_plan(open_store(url)) for url in config.data)
     start = find_start(config, plans[0])
+    check_trainable(start)
     folder = Path(config.out or f"runs/{config.method}-{start['name']}")
     config = make_train_config({**remembered(folder, config.method, config.resume), **given})
     config = resolve_method_options(config)
@@ -150,7 +158,7 @@ def _train(
         )
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()
-    return Trained(folder, trainer.step, not finished)
+    return Trained(folder, trainer.step, not finished, main)
 
 
 def _loader(

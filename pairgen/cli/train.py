@@ -79,8 +79,11 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
 
         result = run_train(merged, say)
         following = f"sample --model {result.folder}"
+    if result.first_process:
+        if result.interrupted:
+            click.echo(f"Stopped after step {result.step:,}. Continue with --resume.")
+        else:
+            click.echo(f"{result.step:,} steps: {result.folder}")
+            click.echo(f"Next: pairgen {following}")
     if result.interrupted:
-        click.echo(f"Stopped after step {result.step:,}. Continue with --resume.")
         sys.exit(EXIT_INTERRUPTED)
-    click.echo(f"{result.step:,} steps: {result.folder}")
-    click.echo(f"Next: pairgen {following}")

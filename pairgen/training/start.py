@@ -38,6 +38,22 @@ def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
     }
 
 
+def check_trainable(start: Mapping[str, Any]) -> None:
+    """Check that a student can start from a model.
+
+    Args:
+        start: Of `find_start`.
+
+    Raises:
+        ConfigError: It has no network that can be trained.
+    """
+    if not hasattr(plugins.load("teachers", start["module"]), "build_denoiser"):
+        raise ConfigError(
+            f"model must be one whose network can be trained, got {start['name']!r}: its teacher "
+            f"{start['module']!r} defines no build_denoiser."
+        )
+
+
 def resolve_method_options(config: TrainConfig) -> TrainConfig:
     """Check the names of the method's options, and fill in its own defaults.
 

@@ -281,6 +281,7 @@ def test_what_a_sample_costs_is_recorded(pairs, train, latent_net, gan_weight, e
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        ({"model": "gaussian"}, "network can be trained, got 'gaussian': its teacher 'gaussian'"),
         ({"perceptual": 5}, "perceptual must be text, got 5"),
         ({"augmentations": None}, "augmentations must name one or more of blit, .* got nothing"),
         ({"batch_size": 1}, "got 1: give a larger batch_size, a smaller accumulate, or mix_share"),
