@@ -9,8 +9,9 @@ import pytest
 import pairgen
 from pairgen import plugins
 from pairgen.config import packaged_configs
-from pairgen.methods.base import STUDENT
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT
 from pairgen.training.config import make_train_config
+from pairgen.training.record import read_record
 from tests.training.test_train import assert_same_gradients, tensors
 
 NAMES = plugins.members("methods")
@@ -49,6 +50,7 @@ def test_micro_batches_have_the_gradient_of_the_whole_and_every_player_learns(
     parts = train(pairs, "parts", accumulate=4, **options).folder
     line = json.loads((whole / "metrics.jsonl").read_text())
     assert math.isfinite(line[f"{STUDENT}/loss"])
+    assert read_record(whole).evaluations_per_sample >= EVALUATIONS_IF_TRAINED
     expected = tensors(whole)
     assert_same_gradients(tensors(parts), expected, 3e-5)
     for file in {path.partition(":")[0] for path in expected if "/exp_avg" in path}:

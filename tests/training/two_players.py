@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pairgen.draws import Draws
-from pairgen.methods.base import STUDENT, Setup, Student
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup, Student
 from pairgen.methods.regression import Regression
 from pairgen.shards.batch import Batch
 
@@ -23,6 +23,7 @@ class TwoPlayers:
     """Regression with a critic; the student steps every second time."""
 
     facts: Sequence[str] = ()
+    evaluations: float = EVALUATIONS_IF_TRAINED
 
     def __init__(self, setup: Setup, weight: float = 0.1) -> None:
         self.base = Regression(setup=setup, distance="mse")
