@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
-from pairgen.config import choice, text
+from pairgen.config import choice, integer, text
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.distances import mse, pseudo_huber
@@ -14,12 +15,17 @@ from pairgen.networks.lpips_file import load_lpips
 
 DISTANCES = ("mse", "pseudo_huber", "lpips", "latent_lpips", "e_latent_lpips")
 PICTURE_CHANNELS = 3
+MAX_AUGMENTATIONS = 64
 # Latents that were made, [B, C, H, W], and should have been made; draws: to a scalar.
 PairDistance = Callable[[Tensor, Tensor, Draws], Tensor]
 
 
 def make_distance(
-    setup: Setup, distance: str, perceptual: str, augmentations: str | Sequence[str]
+    setup: Setup,
+    distance: str,
+    perceptual: str,
+    augmentations: str | Sequence[str],
+    num_augmentations: int,
 ) -> PairDistance:
     """Return a distance, its mean over the batch.
 
@@ -29,17 +35,19 @@ def make_distance(
             or `e_latent_lpips`, where both latents are augmented alike.
         perceptual: Weights of the perceptual net; empty for those that belong to the teacher's VAE.
         augmentations: Groups of E-LatentLPIPS.
+        num_augmentations: Draws of them for a sample and step, whose distances are averaged.
 
     Raises:
         ConfigError: A name is not known, or there are no such weights.
 
     Reference:
         Kang et al. 2024 (Diffusion2GAN), arXiv:2405.05967: E-LatentLPIPS is the expectation of
-        LatentLPIPS over one random transformation of both latents; here one draw a sample and step.
+        LatentLPIPS over one random transformation of both latents, here a mean over draws.
     """
     choice("distance", distance, DISTANCES)
     perceptual = text("perceptual", perceptual)
     groups = _groups(augmentations)
+    num_augmentations = integer("num_augmentations", num_augmentations, 1, MAX_AUGMENTATIONS)
     if distance == "mse":
         return lambda made, target, _: mse(made, target)
     if distance == "pseudo_huber":
@@ -56,9 +64,13 @@ def make_distance(
     if distance == "latent_lpips":
         return lambda made, target, _: net(made, target).mean()
 
-    def e_latent_lpips(made: Tensor, target: Tensor, draws: Draws) -> Tensor:
+    def under_one(made: Tensor, target: Tensor, draws: Draws) -> Tensor:
         augmentation = draw_augmentation(draws, groups)
         return net(augment(made, augmentation), augment(target, augmentation)).mean()
+
+    def e_latent_lpips(made: Tensor, target: Tensor, draws: Draws) -> Tensor:
+        found = [under_one(made, target, draws) for _ in range(num_augmentations)]
+        return torch.stack(found).mean()
 
     return e_latent_lpips
 

@@ -53,6 +53,7 @@ class Diffusion2GAN:
         perceptual: Weights of the perceptual net: a file of `pairgen train latent-lpips`, or the
             authors'; empty for the packaged one of the teacher's VAE.
         augmentations: Groups of E-LatentLPIPS: blit, geometry, colour, cutout.
+        num_augmentations: Draws of them that it averages, for a sample and step.
         distance_weight: Of the distance.
         l1_weight: Of the mean |G - x|, added to it.
         gan_weight: lambda_GAN; 0 for no discriminator.
@@ -76,6 +77,7 @@ class Diffusion2GAN:
         distance: str = "e_latent_lpips",
         perceptual: str = "",
         augmentations: str | Sequence[str] = GROUPS,
+        num_augmentations: int = 1,
         distance_weight: float = 1.0,
         l1_weight: float = 1.0,
         gan_weight: float = 0.1,
@@ -112,7 +114,7 @@ class Diffusion2GAN:
             )
         # What counts nothing is not loaded either.
         self._distance = (
-            make_distance(setup, distance, perceptual, augmentations)
+            make_distance(setup, distance, perceptual, augmentations, num_augmentations)
             if self.distance_weight
             else None
         )

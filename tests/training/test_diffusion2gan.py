@@ -271,6 +271,17 @@ def test_a_distance_that_counts_nothing_needs_no_net(pairs, train):
     assert line["student/mse"] > 0
 
 
+def test_several_augmentations_give_the_mean_of_their_distances(make_method):
+    method, batch = make_method(num_augmentations=3, gan_weight=0)
+    one, _ = make_method(gan_weight=0)
+    made = method.forward(batch, draws_at(0))
+    found = method.loss(STUDENT, made, batch, draws_at(0))[1]["distance"]
+    draws = draws_at(0)
+    each = [one.loss(STUDENT, made, batch, draws)[1]["distance"] for _ in range(3)]
+    assert len({float(distance.detach()) for distance in each}) == 3
+    torch.testing.assert_close(found, torch.stack(each).mean())
+
+
 @pytest.mark.parametrize(("gan_weight", "evaluations"), [(0, 3), (0.1, 11)])
 def test_what_a_sample_costs_is_recorded(pairs, train, latent_net, gan_weight, evaluations):
     options = {"method": "diffusion2gan", "gan_weight": gan_weight, "steps": 1}
@@ -283,6 +294,7 @@ def test_what_a_sample_costs_is_recorded(pairs, train, latent_net, gan_weight, e
     [
         ({"model": "gaussian"}, "network can be trained, got 'gaussian': its teacher 'gaussian'"),
         ({"perceptual": 5}, "perceptual must be text, got 5"),
+        ({"num_augmentations": 0}, r"num_augmentations must be an integer in 1\.\.64, got 0"),
         ({"augmentations": None}, "augmentations must name one or more of blit, .* got nothing"),
         ({"batch_size": 1}, "got 1: give a larger batch_size, a smaller accumulate, or mix_share"),
         ({"discriminator.lr": -1}, r"discriminator\.lr must be a number in \[0, 10\], got -1"),
