@@ -25,13 +25,15 @@ from pairgen.report.table import markdown
 RESULTS = Path(__file__).with_suffix(".jsonl")
 GAN_OFF = {"gan_weight": 0.0}
 FULL: dict[str, Any] = {}
-# The first five are distances alone; each arm after them has one thing more than the one before.
+# Up to the four draws they are distances alone. From `+ L1` on, which is E-LatentLPIPS of one draw with
+# the L1 term of the authors' release, each arm has one thing more than the one before.
 ARMS: dict[str, dict[str, Any]] = {
     "MSE": {**GAN_OFF, "distance": "mse", "l1_weight": 0.0},
     "L1": {**GAN_OFF, "distance": "mse", "distance_weight": 0.0},
     "LPIPS of pixels": {**GAN_OFF, "distance": "lpips", "l1_weight": 0.0},
     "LatentLPIPS": {**GAN_OFF, "distance": "latent_lpips", "l1_weight": 0.0},
     "E-LatentLPIPS": {**GAN_OFF, "l1_weight": 0.0},
+    "E-LatentLPIPS, 4 draws": {**GAN_OFF, "l1_weight": 0.0, "num_augmentations": 4},
     "+ L1": GAN_OFF,
     "+ discriminator": {
         "noise_condition": False,
