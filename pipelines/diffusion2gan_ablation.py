@@ -25,8 +25,8 @@ from pairgen.report.table import markdown
 RESULTS = Path(__file__).with_suffix(".jsonl")
 GAN_OFF = {"gan_weight": 0.0}
 FULL: dict[str, Any] = {}
-# Up to the four draws they are distances alone. `+ L1` is E-LatentLPIPS of one draw with the L1 term
-# of the authors' release, and each arm after it has one thing more than the one before.
+# Up to the four draws they are distances alone. `+ L1` is E-LatentLPIPS of one draw with the L1
+# term of the authors' release, and each arm after it has one thing more than the one before.
 ARMS: dict[str, dict[str, Any]] = {
     "MSE": {**GAN_OFF, "distance": "mse", "l1_weight": 0.0},
     "L1": {**GAN_OFF, "distance": "mse", "distance_weight": 0.0},
