@@ -225,12 +225,12 @@ def test_ctrl_c_keeps_what_is_measured_and_the_same_command_continues(tmp_path):
     options |= {"tolerance": "8%", "out": out}
     process = start(log, "calibrate", **options)
     record = out / "calibration.json"
-    wait_until(lambda: record.is_file() and len(json.loads(record.read_text())["rows"]) >= 3)
+    wait_until(lambda: record.is_file() and len(json.loads(record.read_text())["rows"]) >= 1)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     assert "run the same command again" in log.read_text()
     kept = json.loads(record.read_text())
-    assert 3 <= len(kept["rows"]) < 10 and not kept["complete"]
+    assert 1 <= len(kept["rows"]) < 10 and not kept["complete"]
     assert not (out / "calibration.md").exists()
     result = run("calibrate", **options)
     assert result.returncode == 0, result.stderr
