@@ -143,8 +143,9 @@ def judge(options: argparse.Namespace, name: str) -> dict[str, Any]:
     teacher_steps = TEACHER_STEPS if with_teacher else ()
     run = options.out / name
     kept = run / "eval/eval.json"
-    # Nothing else in these folders changes between two starts.
-    if kept.is_file() and kept.stat().st_mtime > (run / "record.json").stat().st_mtime:
+    trained = max(path.stat().st_mtime for path in (run / "checkpoints").iterdir())
+    # A finished run writes its student anew when it is continued, its checkpoints not.
+    if kept.is_file() and kept.stat().st_mtime > trained:
         found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         num_rows = 2 + len(teacher_steps)
         if (found["data"]["num_samples"], len(found["rows"])) == (options.num_held_out, num_rows):
