@@ -9,8 +9,11 @@
     `-- OutOfDeviceMemoryError  the batch does not fit on the device
 
 The message is one sentence that names the offending value and what is allowed.
-The command line prints it without a traceback and exits with `exit_code`.
+The command line prints it without a traceback and exits with `exit_code`; so does `run_script`.
 """
+
+import sys
+from collections.abc import Callable
 
 
 class PairgenError(Exception):
@@ -39,3 +42,12 @@ class CorruptShardError(PairgenError):
 
 class OutOfDeviceMemoryError(PairgenError):
     """A batch does not fit into the device's memory."""
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Call a script's `main`; end it with one sentence and the exit code on an expected error."""
+    try:
+        main()
+    except PairgenError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(error.exit_code)

@@ -11,8 +11,8 @@
 4. one page of everything.
 
 Every stage continues where it was stopped. With the numbers that stand here, on one core shared
-with other jobs (torch 2.13, CPU): the pairs 20 minutes, training 4 and 20 minutes, evaluation 75,
-most of it the teacher's 50 steps (a quarter with `--num-held-out 512`). On 2,048 held-out pairs:
+with other jobs (torch 2.13, CPU): the pairs 20 minutes, training 4 and 20 minutes, evaluation some
+60, most of it the teacher's 50 steps (15 with `--num-held-out 512`). On 2,048 held-out pairs:
 
     row                      evaluations  latent error  Frechet  to real  agreement  within  between
     end points                        24        0.0000    0.000    2.182      1.000   2.702   11.509
@@ -41,7 +41,7 @@ import numpy as np
 from PIL import Image
 
 import pairgen
-from pairgen.errors import PairgenError
+from pairgen.errors import run_script
 from pairgen.report import page
 from pairgen.report.judged import LEGEND, figure_table, ledger_table
 
@@ -187,8 +187,4 @@ def write_page(out: Path, found: Mapping[str, Mapping[str, Any]], table: str) ->
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PairgenError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

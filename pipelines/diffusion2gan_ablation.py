@@ -19,7 +19,7 @@ from statistics import mean
 from typing import Any
 
 import pairgen
-from pairgen.errors import PairgenError
+from pairgen.errors import run_script
 from pairgen.report.table import markdown
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
@@ -183,8 +183,4 @@ def mean_cell(values: Sequence[float | None]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PairgenError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

@@ -20,13 +20,12 @@ could not tell 8 from 5 (54.6 both).
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
 import pairgen
-from pairgen.errors import PairgenError
+from pairgen.errors import run_script
 from pairgen.model_config import find_model, packaged_prompts
 
 SCALES = (2.0, 5.0, 8.0)
@@ -92,8 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PairgenError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

@@ -23,12 +23,11 @@ net, `within` and `between` the mean feature distance of noises of one prompt an
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
 import pairgen
-from pairgen.errors import PairgenError
+from pairgen.errors import run_script
 
 
 def main() -> None:
@@ -88,8 +87,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PairgenError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    run_script(main)

@@ -8,7 +8,7 @@ import click
 
 from pairgen.cli.options import config_options, given
 from pairgen.cli.result import EXIT_INTERRUPTED
-from pairgen.config import merge_config
+from pairgen.config import merge_config, read_yaml
 
 # Trains no student, and so is no member of `pairgen/methods/`.
 LATENT_LPIPS = "latent-lpips"
@@ -68,22 +68,23 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
 
     if method == LATENT_LPIPS:
         from pairgen.api.latent_lpips_run import LPIPS_FILE, run_latent_lpips
+        from pairgen.model_config import RUN_FILE
+        from pairgen.training.latent_lpips.card import next_command
 
         result = run_latent_lpips(merged, say)
-        given_data = merged.get("data") or ["PAIRS"]
-        sets = [given_data] if isinstance(given_data, str) else given_data
-        told = " ".join(f"--data {url}" for url in sets)
-        following = f"train diffusion2gan {told} --set perceptual={result.folder / LPIPS_FILE}"
+        # As the run knows them: a continued one is not given them again.
+        data = read_yaml(result.folder / RUN_FILE)["data"]
+        following = next_command(data, str(result.folder / LPIPS_FILE))
     else:
         from pairgen.api.train_run import run_train
 
         result = run_train(merged, say)
-        following = f"sample --model {result.folder}"
+        following = f"pairgen sample --model {result.folder}"
     if result.first_process:
         if result.interrupted:
             click.echo(f"Stopped after step {result.step:,}. Continue with --resume.")
         else:
             click.echo(f"{result.step:,} steps: {result.folder}")
-            click.echo(f"Next: pairgen {following}")
+            click.echo(f"Next: {following}")
     if result.interrupted:
         sys.exit(EXIT_INTERRUPTED)

@@ -47,9 +47,9 @@ class Setup:
         plans: Of the datasets that it trains on.
         teacher: Prompts to conditioning, latents to pictures; its network is not loaded.
         load_teacher: Loads the teacher with its network, frozen, for methods that ask it.
-        perceptual_net: Returns the weights of a perceptual network that were given, telling the
-            user if another VAE's; for none the packaged ones for the teacher's VAE and so many
-            channels.
+        perceptual_net: Takes the location of a perceptual network's weights and a number of
+            channels; returns it, telling the user where they are for another VAE than the
+            teacher's. For an empty one it returns that of the packaged weights.
         new_denoiser: Loads the teacher's network once more, to be trained; told whether it gets a
             path for the guidance scale.
         guidance_embedding: Whether the student is to be told the guidance scale.

@@ -173,7 +173,7 @@ class Diffusion2GAN:
         with torch.autocast(target.device.type, enabled=False):
             loss = made.latents.new_zeros(())
             figures = {"mse": mse(made.latents.detach(), target)}
-            if self._distance:
+            if self._distance is not None:
                 figures["distance"] = self._distance(made.latents, target, draws)
                 loss = loss + self.distance_weight * figures["distance"]
             if self.l1_weight:

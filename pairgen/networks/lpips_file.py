@@ -1,6 +1,5 @@
 """LPIPS in a file: ours in safetensors, or a checkpoint of the authors of E-LatentLPIPS."""
 
-import hashlib
 import json
 import pickle
 import warnings
@@ -19,7 +18,8 @@ from pairgen.errors import ConfigError
 from pairgen.model_config import PACKAGE_PREFIX
 from pairgen.networks.latent_vgg import BLOCKS, LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
-from pairgen.shards.store import sync
+from pairgen.shards.publish import file_sha256
+from pairgen.shards.store import LocalStore, sync
 from pairgen.types import canonical_json
 
 # Key of the header that holds all facts, as JSON: safetensors writes several keys in any order, and
@@ -29,7 +29,7 @@ OURS, AUTHORS = ".safetensors", (".pth", ".pt", ".ckpt")
 FIRST = "net.slice1.0.weight"
 # Folder of assets.
 PACKAGED = "perceptual"
-# The authors' module holds its heads under two names.
+# Its heads; the authors' module holds them under two names.
 HEAD, TWICE = "lin", "lins."
 
 
@@ -134,8 +134,8 @@ def hash_lpips(location: str) -> str:
     Raises:
         ConfigError: There is no such file.
     """
-    with _found(location).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    path = _found(location).absolute()
+    return file_sha256(LocalStore(path.parent), path.name)
 
 
 def packaged_lpips(made_for: str, in_channels: int) -> str:

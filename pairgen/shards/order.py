@@ -94,8 +94,8 @@ class Order:
         if self.num_batches == 0:
             most = sum(self.part_sizes()) * self.num_parts
             raise ConfigError(
-                f"batch_size must be at most the {most:,} samples of an epoch here, "
-                f"got {self.batch_size * self.num_parts:,}."
+                f"The batch of a step must be at most the {most:,} samples of an epoch here, got "
+                f"{self.batch_size * self.num_parts:,}: give a smaller batch_size."
             )
 
     def batches(self, epoch: int, part: int, start: int = 0) -> Iterator[Places]:

@@ -9,8 +9,9 @@ from pairgen.training.sampled import Sampled
 from pairgen.types import Plan
 
 CONVENTION = (
-    "Training counts every network of the teacher's size: for a sample of a step one evaluation "
-    "forward and two for its gradients; decoders and smaller networks are not counted."
+    "Training counts what its method tells for a sample of a step, of networks of the teacher's "
+    "size: one evaluation forward, two for gradients of weights, one for those that only pass; "
+    "decoders, smaller networks and penalties are not counted."
 )
 
 

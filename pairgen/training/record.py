@@ -66,7 +66,7 @@ class TrainRecord:
     seconds: float
     device: str
     sets: tuple[SetRecord, ...]
-    # As before records had it: one network.
+    # Of records that do not tell it: one network.
     evaluations_per_sample: float = EVALUATIONS_IF_TRAINED
     files: Mapping[str, str] = field(default_factory=dict)
 

@@ -126,7 +126,7 @@ def make_setup(
         # Not refused: models that share their latents come with copies of a VAE.
         if other not in (None, vae):
             say(
-                f"The perceptual network {given} was made for the VAE {other}, that of "
+                f"The perceptual network {found} was made for the VAE {other}, that of "
                 f"{start['name']} is {vae}: unless their latents are alike, it says little here."
             )
         return found

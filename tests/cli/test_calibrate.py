@@ -222,15 +222,16 @@ def test_wrong_input_is_one_sentence_and_nothing_is_written(call, folder, argume
 def test_ctrl_c_keeps_what_is_measured_and_the_same_command_continues(tmp_path):
     out, log = tmp_path / "out", tmp_path / "log"
     options = {**QUICK, "solvers": "ddim/trailing,heun/logsnr", "steps": "20,40,80,160"}
-    options |= {"tolerance": "8%", "out": out}
+    # So many that a busy machine's signal comes before the last row.
+    options |= {"tolerance": "8%", "out": out, "num_prompts": 32}
     process = start(log, "calibrate", **options)
     record = out / "calibration.json"
-    wait_until(lambda: record.is_file() and len(json.loads(record.read_text())["rows"]) >= 1)
+    wait_until(lambda: record.is_file() and len(json.loads(record.read_text())["rows"]) >= 3)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     assert "run the same command again" in log.read_text()
     kept = json.loads(record.read_text())
-    assert 1 <= len(kept["rows"]) < 10 and not kept["complete"]
+    assert 3 <= len(kept["rows"]) < 10 and not kept["complete"]
     assert not (out / "calibration.md").exists()
     result = run("calibrate", **options)
     assert result.returncode == 0, result.stderr

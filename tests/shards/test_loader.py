@@ -375,7 +375,10 @@ def test_a_field_must_have_one_shape(folder: Path, tmp_path: Path) -> None:
         ({"facts": ["guidance"]}, "no column 'guidance' .did you mean 'guidance_scale'"),
         ({"where": "guidance == 8"}, "no column 'guidance' .did you mean 'guidance_scale'"),
         ({"where": "seed == 6"}, "has no sample that fulfils 'seed == 6'"),
-        ({"batch_size": 61}, "batch_size must be at most the 60 samples of an epoch here, got 61"),
+        (
+            {"batch_size": 61},
+            "must be at most the 60 samples of an epoch here, got 61",
+        ),
         ({"rank": 2, "world_size": 2}, r"rank must be an integer in 0..1, got 2"),
         ({"check": "md5"}, "check must be one of sha256, size, got 'md5'"),
         ({"device": "meta"}, "device must be one of cpu, cuda, got 'meta'"),

@@ -9,6 +9,17 @@ from pairgen.training.config import TrainConfig
 from pairgen.training.run_folder import plain_identity
 
 
+def next_command(data: Sequence[str], file: str) -> str:
+    """Return the command that trains a student with the weights of a run.
+
+    Args:
+        data: Its datasets.
+        file: Of the weights.
+    """
+    sets = " ".join(f"--data {url}" for url in data)
+    return f"pairgen train diffusion2gan {sets} --set perceptual={file}"
+
+
 def render_card(
     config: TrainConfig, model: str, sets: Sequence[str], file: str, figures: Mapping[str, Any]
 ) -> str:
@@ -29,7 +40,6 @@ def render_card(
         f"| {url} | `{fingerprint[:16]}` |"
         for url, fingerprint in zip(config.data, sets, strict=True)
     )
-    given = " ".join(f"--data {url}" for url in config.data)
     recipe = yaml.safe_dump(
         {**plain_identity(config), "steps": config.steps}, sort_keys=False, allow_unicode=True
     )
@@ -40,7 +50,7 @@ def render_card(
 learned from judged triplets. Trained by `pairgen train latent-lpips`.
 
 ```
-pairgen train diffusion2gan {given} --set perceptual={file}
+{next_command(config.data, file)}
 ```
 
 ```python
