@@ -83,6 +83,8 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     config = make_train_config({**remembered(folder, config.method, config.resume), **given})
     config = resolve_method_options(config)
     config, state, checkpoint = begin_run(config, folder, accelerator.num_processes)
+    # The first rank writes the folder only when each has found it as it was.
+    accelerator.wait_for_everyone()
     if config.resume and checkpoint is None:
         say(f"No checkpoint in {folder}: starting at step 0.")
     # Adapters begin at random weights, the same on every rank.

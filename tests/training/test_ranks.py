@@ -62,6 +62,22 @@ def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, latent_net, tmp_pat
     assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), tolerance)
 
 
+def test_a_late_rank_finds_the_folder_as_the_first_found_it(pairs, tmp_path):
+    """Or it would refuse the new run that the first has begun."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    given = {**OPTIONS, "cpu_threads": 1, "steps": 1, "data": str(pairs)}
+    given["out"] = str(tmp_path / "run")
+    result = subprocess.run(
+        [*start, "-m", "tests.training.late_rank", json.dumps(given)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(steps_logged(tmp_path / "run")) == 1
+
+
 @pytest.mark.slow
 def test_ten_kills_change_no_bit(pairs, tmp_path):
     options = {"method": TWO_PLAYERS, "steps": 60, "checkpoint_every": 5}
