@@ -21,6 +21,7 @@ import webdataset
 from interleaved import interleaved
 
 import pairgen
+from pairgen.config import local_path
 from pairgen.model_config import find_model
 from pairgen.seeding import noise_for
 from pairgen.shards.manifest import fold, read_plan, read_receipts, scan
@@ -40,7 +41,7 @@ def print_table(title: str, medians: dict[str, float], num: int, unit: str) -> N
 def bench_run(model: str, num_samples: int, steps: int, batch_size: int, repeats: int) -> None:
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-    location = find_model(model).location
+    location = str(local_path(find_model(model).location))
     prompts = [f"picture number {i} of a thing" for i in range(num_samples)]
     pipeline = StableDiffusionPipeline.from_pretrained(
         location, dtype=torch.float32, use_safetensors=True, safety_checker=None

@@ -17,6 +17,8 @@ from pairgen.errors import ConfigError
 
 # Read from the working directory when no --config is given.
 PROJECT_FILE = "pairgen.yaml"
+# In front of what lies inside the package, see `local_path`.
+PACKAGE_PREFIX = "package:"
 COMMANDS = ("ode", "calibrate", "sample", "degrade", "train", "eval")
 
 
@@ -35,6 +37,17 @@ def packaged_configs() -> Path:
 def packaged_assets() -> Path:
     """Return the folder of packaged weights and pictures."""
     return Path(__file__).parent / "assets"
+
+
+def local_path(location: str) -> Path:
+    """Return the path that a location means; `package:assets/...` lies inside the package.
+
+    What is written down, in plans and runs, keeps that form: another machine or environment has
+    the package elsewhere.
+    """
+    if location.startswith(PACKAGE_PREFIX):
+        return packaged_assets().parent / location.removeprefix(PACKAGE_PREFIX)
+    return Path(location).expanduser()
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

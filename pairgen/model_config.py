@@ -18,7 +18,6 @@ from pairgen.config import (
 )
 from pairgen.errors import ConfigError
 
-PACKAGE_PREFIX = "package:"
 # In a folder, makes it a model.
 MODEL_FILE = "model.yaml"
 # In a folder without the one above, tells that a training has not left its student yet.
@@ -175,9 +174,7 @@ def _read_model(path: Path) -> ModelConfig:
         samples_per_shard=integer(f"samples_per_shard in {path}", data["samples_per_shard"], 1),
     )
     location = str(data.get("location") or "")
-    if location.startswith(PACKAGE_PREFIX):
-        location = str(Path(__file__).parent / location.removeprefix(PACKAGE_PREFIX))
-    elif location and (path.parent / location).is_dir():
+    if location and (path.parent / location).is_dir():
         location = str((path.parent / location).resolve())
     elif location and Path(location).is_dir():
         location = str(Path(location).resolve())

@@ -162,5 +162,11 @@ def test_a_dataclass_names_its_keys_in_order():
     assert config.field_names(Options) == ["steps", "solver"]
 
 
+def test_a_location_is_a_path_of_the_user_or_one_in_the_package(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert config.local_path("~/weights") == tmp_path / "weights"
+    assert (config.local_path("package:assets/tiny") / "model_index.json").is_file()
+
+
 def test_the_packaged_configs_are_found():
     assert (config.packaged_configs() / "models" / "gaussian.yaml").is_file()

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from pairgen.config import packaged_assets
+from pairgen.config import local_path
 from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import Statistics, frechet_distance, statistics
 from pairgen.evaluation.judge import JUDGE_VERSION
 from pairgen.evaluation.picture_text_net import DIMENSION
-from pairgen.model_config import PACKAGE_PREFIX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +69,7 @@ def load_real_pictures(location: str) -> RealPictures:
     Raises:
         ConfigError: There is no such file, or it holds something else.
     """
-    path = Path(location).expanduser()
-    if location.startswith(PACKAGE_PREFIX):
-        path = packaged_assets().parent / location.removeprefix(PACKAGE_PREFIX)
+    path = local_path(location)
     if not path.is_file():
         raise ConfigError(f"There are no statistics of real pictures {location!r}.")
     try:

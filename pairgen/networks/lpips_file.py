@@ -13,9 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from pairgen.config import packaged_assets
+from pairgen.config import PACKAGE_PREFIX, local_path, packaged_assets
 from pairgen.errors import ConfigError
-from pairgen.model_config import PACKAGE_PREFIX
 from pairgen.networks.latent_vgg import BLOCKS, LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.shards.publish import file_sha256
@@ -164,10 +163,7 @@ def _found(location: str) -> Path:
     Raises:
         ConfigError: There is none, or its name has another ending.
     """
-    if location.startswith(PACKAGE_PREFIX):
-        path = packaged_assets().parent / location.removeprefix(PACKAGE_PREFIX)
-    else:
-        path = Path(location).expanduser()
+    path = local_path(location)
     if path.suffix not in (OURS, *AUTHORS):
         raise ConfigError(
             f"A perceptual network must be a file {OURS}, {', '.join(AUTHORS[:-1])} or "

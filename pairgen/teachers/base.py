@@ -73,8 +73,8 @@ class Description:
     Attributes:
         identity: Plain data that tells two teachers apart: weights hash or hub commit,
             prediction type, schedule. Goes into the fingerprint.
-        location: Where a worker finds the weights: an absolute folder, or a hub id (the commit
-            is in `identity`).
+        location: Where a worker finds the weights: an absolute folder, a `package:` location
+            (see `config.local_path`), or a hub id (the commit is in `identity`).
         schedule: alpha and sigma over time.
         latent_shape: [C, H, W] of noise and latent.
         embedding_shapes: Member name (without `.npy`) to shape, of what `--store-embeddings` keeps.

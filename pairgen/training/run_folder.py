@@ -12,7 +12,7 @@ from pairgen.errors import ConfigError
 from pairgen.model_config import MODEL_FILE, RUN_FILE
 from pairgen.shards.store import LocalStore
 from pairgen.training.checkpoint import find_checkpoints, read_state
-from pairgen.training.config import TrainConfig
+from pairgen.training.config import TrainConfig, make_train_config
 
 
 def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
@@ -57,10 +57,10 @@ def begin_run(
                 f"{folder} holds a run after {len(found)} checkpoint(s): continue it with --resume,"
                 " or give another --out."
             )
-        before = read_yaml(path)
-        parts = config.data_parts or before["data_parts"]
+        before = make_train_config(read_yaml(path))
+        parts = config.data_parts or before.data_parts
         config = replace(config, data_parts=parts)
-        _check_same(before, plain_identity(config), folder)
+        _check_same(before, config, folder)
     elif folder.is_dir() and any(folder.iterdir()):
         raise ConfigError(f"{folder} holds other files: give another --out.")
     config = replace(config, data_parts=parts)
@@ -91,10 +91,28 @@ def begin_run(
     return config, state, found[-1]
 
 
-def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    different = _differences(before, now)
+def _check_same(before: TrainConfig, now: TrainConfig, folder: Path) -> None:
+    there, asked = (
+        {**plain_identity(each), "players": _players(each, before, now)} for each in (before, now)
+    )
+    different = _differences(there, asked)
     if different:
         raise ConfigError(f"{folder} holds another run; different are: {', '.join(different)}.")
+
+
+def _players(config: TrainConfig, *told: TrainConfig) -> dict[str, Any]:
+    """Return of each player the options that any of the configs `told` has for it alone.
+
+    Where `config` has none for it alone, these are what all its players share.
+    """
+    names: dict[str, dict[str, None]] = {}
+    for each in told:
+        for player, options in each.players.items():
+            names.setdefault(player, {}).update(dict.fromkeys(options))
+    return {
+        player: _plain({key: getattr(config.player(player), key) for key in options})
+        for player, options in names.items()
+    }
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:

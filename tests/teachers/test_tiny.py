@@ -1,19 +1,19 @@
 """The embedded teacher: Stable Diffusion's classes, small, and it draws what it is asked for."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file
 
-from pairgen.config import packaged_configs
+import pairgen
+from pairgen.config import packaged_assets, packaged_configs
 from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
 from pairgen.evaluation.judge import load_judge
-from pairgen.model_config import find_model
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
@@ -21,7 +21,7 @@ from pairgen.seeding import noise_for
 from pairgen.teachers import latent_diffusion
 from pairgen.teachers._pretrained.files import quiet
 
-FOLDER = Path(find_model("tiny").location)
+FOLDER = packaged_assets() / "tiny"
 PROMPTS = (packaged_configs() / "prompts/tiny.txt").read_text(encoding="utf-8").splitlines()
 
 
@@ -138,3 +138,11 @@ def test_its_autoencoder_restores_a_picture(teacher: Any) -> None:
     assert latent.shape == (1, 4, 16, 16)
     psnr = -10 * float((((restored - picture) / 2) ** 2).mean().log10())
     assert psnr > 25
+
+
+def test_pairs_of_it_name_no_folder_of_this_installation(tmp_path):
+    """They are trained on where the package lies elsewhere."""
+    pairgen.ode(model="tiny", cfg=1, steps=1, num_samples=1, out=str(tmp_path / "pairs"))
+    text = (tmp_path / "pairs/__meta__/plan.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["teacher"]["location"] == "package:assets/tiny"
+    assert str(packaged_assets().parent) not in text

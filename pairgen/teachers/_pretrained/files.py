@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pairgen.config import PACKAGE_PREFIX, local_path
 from pairgen.errors import ConfigError, TeacherLoadError
 
 # Ids that are gone from the hub, and where the same files stand now.
@@ -31,7 +32,7 @@ class Snapshot:
     """A folder that holds one version of a model.
 
     Attributes:
-        location: The absolute folder, or the hub id.
+        location: The absolute folder, `package:assets/...`, or the hub id.
         folder: Where the files are.
         commit: Of a hub id; empty for a local folder.
     """
@@ -45,7 +46,7 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
     """Return the folder of `location`, after fetching its small files if it is a hub id.
 
     Args:
-        location: A folder or a hub id `owner/name`.
+        location: A folder, one of the package as `package:assets/...`, or a hub id `owner/name`.
         revision: Branch, tag or commit of a hub id; empty for its default branch.
         patterns: Names of the files to fetch from the hub, with `*`.
 
@@ -53,14 +54,15 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
         TeacherLoadError: There is no such folder, or the hub does not give the files.
         ConfigError: A revision is given for a local folder.
     """
-    folder = Path(location).expanduser()
+    folder = local_path(location)
     if location and folder.is_dir():
         if revision:
             raise ConfigError(
                 f"revision {revision!r} is for a hub id, but {location} is a local folder."
             )
         folder = folder.resolve()
-        return Snapshot(location=str(folder), folder=folder, commit="")
+        told = location if location.startswith(PACKAGE_PREFIX) else str(folder)
+        return Snapshot(location=told, folder=folder, commit="")
     if not _HUB_ID.fullmatch(location):
         raise TeacherLoadError(
             f"There is no folder {location!r}: give an existing folder in diffusers layout or a "
