@@ -22,6 +22,9 @@ from tests.runs import (
     worker_pids,
 )
 
+# In one process, like those that start a cluster: the undisturbed run is made once.
+pytestmark = pytest.mark.xdist_group("ray")
+
 # 40 shards of about a third of a second each.
 SET = {
     "model": "gaussian",

@@ -11,29 +11,34 @@ from pathlib import Path
 import pytest
 
 from pairgen.training.checkpoint import find_checkpoints
+from tests.training import forked
 from tests.training.conftest import OPTIONS
 from tests.training.test_train import assert_equal, assert_same_gradients, tensors
 
 TWO_PLAYERS = "tests.training.two_players"
 
 
-def command(data: Path, out: Path, ranks: int = 1, **options: object) -> list[str]:
+def arguments(data: Path, out: Path, **options: object) -> list[str]:
     given = {**OPTIONS, "cpu_threads": 1, **options}
     method = given.pop("method")
+    flags = [f"--set={key}={json.dumps(value)}" for key, value in given.items()]
+    return ["train", method, "--data", str(data), "--out", str(out), *flags]
+
+
+def command(data: Path, out: Path, ranks: int = 1, **options: object) -> list[str]:
     start = [sys.executable, "-m"]
     if ranks > 1:
         start += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
-    flags = [f"--set={key}={json.dumps(value)}" for key, value in given.items()]
-    return [*start, "pairgen", "train", method, "--data", str(data), "--out", str(out), *flags]
+    return [*start, "pairgen", *arguments(data, out, **options)]
 
 
 def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*given: object, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments, **options),  # type: ignore[arg-type]
+        command(*given, **options),  # type: ignore[arg-type]
         env=environment(),
         capture_output=True,
         text=True,
@@ -97,30 +102,27 @@ def kills_that_change_no_bit(pairs: Path, tmp_path: Path, times: int, **options:
         How often it was killed before its end.
     """
     options["ema_decay"] = 0.9
-    whole = run(pairs, tmp_path / "whole", **options)
-    assert whole.returncode == 0, whole.stderr
-    folder, kills = tmp_path / "killed", 0
+    whole, folder, log, kills = tmp_path / "whole", tmp_path / "killed", tmp_path / "log", 0
+    undisturbed = forked.start(arguments(pairs, whole, **options), log)
+    undisturbed.join()
+    assert undisturbed.exitcode == 0, log.read_text()
+    again = arguments(pairs, folder, **options, resume=True)
     for number in range(times):
-        process = subprocess.Popen(
-            command(pairs, folder, **options, resume=True),
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
         done = len(steps_logged(folder))
+        process = forked.start(again, log)
         # At some step after the one where it began, at another moment each time.
-        while process.poll() is None and len(steps_logged(folder)) < done + 1 + number % 4:
+        while process.is_alive() and len(steps_logged(folder)) < done + 1 + number % 4:
             time.sleep(0.02)
         time.sleep(0.013 * number)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            kills += 1
-        process.wait()
-    last = run(pairs, folder, **options, resume=True)
-    assert last.returncode == 0, last.stderr
+        if process.is_alive():
+            process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+    last = forked.start(again, log)
+    last.join()
+    assert last.exitcode == 0, log.read_text()
     assert find_checkpoints(folder / "checkpoints")[-1].name == f"{options['steps']:08d}"
-    assert_equal(tensors(folder), tensors(tmp_path / "whole"))
+    assert_equal(tensors(folder), tensors(whole))
     return kills
 
 
@@ -139,9 +141,8 @@ def test_a_full_disk_at_a_checkpoint_is_one_sentence_and_the_last_one_stands(pai
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit // 2}, {limit // 2})); "
         "from pairgen.cli import main; main()"
     )
-    arguments = command(pairs, tmp_path / "run", steps=2, resume=True)[3:]
     result = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [sys.executable, "-c", script, *arguments(pairs, tmp_path / "run", steps=2, resume=True)],
         env=environment(),
         capture_output=True,
         text=True,

@@ -1,0 +1,32 @@
+"""`pairgen train` in processes that begin with everything imported.
+
+They are processes of their own, to be killed as any other: a server that has imported what a
+training needs forks them. Of a test that starts a dozen, imports would be most of the time.
+"""
+
+import multiprocessing
+import os
+import sys
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from pairgen.cli import main
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["pairgen.api.train_run", "pairgen.teachers.latent_diffusion"])
+
+
+def start(arguments: list[str], log: Path) -> BaseProcess:
+    """Start `pairgen` with these arguments; what it prints goes to the end of `log`."""
+    process = CONTEXT.Process(target=_run, args=(arguments, log))
+    process.start()
+    return process
+
+
+def _run(arguments: list[str], log: Path) -> None:
+    os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    with log.open("ab") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    sys.argv = ["pairgen", *arguments]
+    main()
