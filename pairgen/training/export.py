@@ -11,6 +11,7 @@ import yaml
 from pairgen import plugins
 from pairgen.methods.base import Student
 from pairgen.model_config import MODEL_FILE
+from pairgen.teachers._pretrained.files import quiet
 from pairgen.training.checkpoint import open_to_umask
 from pairgen.training.player import Player
 
@@ -76,7 +77,9 @@ def export_student(
 
 def _save_lora(network: Any, folder: Path) -> None:
     """Write the adapters as diffusers' `load_lora_weights` reads them."""
-    from diffusers import StableDiffusionPipeline
+    with quiet():
+        # It warns of torchvision, which nothing here needs.
+        from diffusers import StableDiffusionPipeline
     from peft.utils import get_peft_model_state_dict
 
     layers = {
