@@ -102,10 +102,14 @@ def make_pairs(options: argparse.Namespace) -> None:
         )
 
 
+def folder_name(arm: str) -> str:
+    """Return the name of an arm for a folder: `L1` and `+ L1` are two."""
+    return arm.lower().replace("+ ", "with-").replace(",", "").replace(" ", "-")
+
+
 def run_arm(options: argparse.Namespace, arm: str, seed: int) -> None:
     """Train and judge one arm, and write its line."""
-    slug = arm.lower().replace(" ", "-").replace("+-", "")
-    run = options.out / f"{slug}-{seed}"
+    run = options.out / f"{folder_name(arm)}-{seed}"
     began = time.perf_counter()
     done = pairgen.train(
         "diffusion2gan",

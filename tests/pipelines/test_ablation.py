@@ -1,6 +1,7 @@
 """The table of the ablation, from lines of runs."""
 
 import json
+import re
 from argparse import Namespace
 
 import diffusion2gan_ablation as ablation
@@ -28,6 +29,12 @@ def test_the_table_has_the_mean_and_count_of_seeds_of_each_arm(tmp_path, capsys)
         ["MSE", "1.500", "1.000", "1.000", "1.000", "-", "2"],
         ["L1", "1.000", "1.000", "1.000", "1.000", "1.000", "1"],
     ]
+
+
+def test_each_arm_has_a_folder_of_its_own():
+    names = [ablation.folder_name(arm) for arm in ablation.ARMS]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
 
 
 def test_the_committed_lines_are_of_known_arms_and_each_run_stands_once():
