@@ -34,6 +34,7 @@ from pairgen.training.judged import (
     teacher_sampling,
 )
 from pairgen.training.ledger import make_ledger
+from pairgen.training.sampled import evaluations_of
 from pairgen.training.seen import check_unseen
 
 FIGURES_FILE, GRID_FILE, PAGE_FILE = "eval.json", "grid.png", "index.html"
@@ -82,7 +83,9 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     model, teacher = build_judged(judged.model, plan, device), build_teacher(plan, device)
     runs = [(model, sampling)]
     runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
-    progress = Progress(len(pairs) * (1 + len(runs)), 0, unit="pictures")
+    # A picture of 50 steps takes longer than one of a step.
+    each = [evaluations_of(model, sampling, pairs) for model, sampling in runs]
+    progress = Progress(len(pairs) * sum(each), 0, unit="evaluations")
     try:
         bench = Bench(load_judge(), teacher, pairs, batch_size, real)
         found = make_rows(bench, runs, progress.reached)

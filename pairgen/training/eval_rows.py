@@ -83,7 +83,7 @@ def make_rows(
     Args:
         bench: What all rows share.
         runs: Models and how they are run.
-        reached: Told how many pictures are done.
+        reached: Told how many evaluations of the networks are done.
 
     Raises:
         PairgenError: A latent or picture is not finite, or a batch does not fit.
@@ -94,8 +94,7 @@ def make_rows(
     end_points = decode_pictures(bench.teacher, pairs.latents)
     seconds = (time.perf_counter() - began) / len(pairs)
     reference = _features(bench.judge, end_points)
-    num_done = len(pairs)
-    reached(num_done)
+    num_done = 0
 
     def advance(num: int) -> None:
         nonlocal num_done

@@ -71,7 +71,7 @@ def sample_pairs(
         sampling: How it is run.
         pairs: With their noises.
         batch_size: Of the network. The first batch is not timed where there are several.
-        advance: Told the size of every batch that is made.
+        advance: Told the evaluations of its network, of every batch that is made.
 
     Raises:
         ConfigError: The steps do not fit the model's schedule.
@@ -81,6 +81,7 @@ def sample_pairs(
     grid = make_grid(teacher.schedule, sampling.spacing, sampling.steps, sampling.end)
     texts = list(dict.fromkeys(pairs.prompts))
     scales = guidance_of(sampling, pairs)
+    evaluations = evaluations_of(teacher, sampling, pairs)
     latents, laps = [], []
     try:
         encoded = encode_distinct(teacher, texts, batch_size, False)
@@ -100,21 +101,30 @@ def sample_pairs(
             )
             laps.append((device_clock(teacher.device) - began, len(noise)))
             latents.append(latent.float().cpu().numpy())
-            advance(len(noise))
+            advance(len(noise) * evaluations)
     except torch.OutOfMemoryError:
         raise batch_does_not_fit(batch_size, teacher.device) from None
     made = np.concatenate(latents)
     _check_finite(made, sampling, pairs)
     # The first batch also pays for what is loaded and chosen once.
     timed = laps[1:] or laps
-    doubled = scales is not None and not sampling.told
-    evaluations = num_evaluations(sampling.solver, grid.num_steps, sampling.end) * (1 + doubled)
     return Sampled(
         sampling=sampling,
         latents=made,
         evaluations=evaluations,
         seconds=sum(seconds for seconds, _ in timed) / sum(num for _, num in timed),
     )
+
+
+def evaluations_of(teacher: Teacher, sampling: Sampling, pairs: HeldOut) -> int:
+    """Return how many evaluations of its network a picture takes.
+
+    Raises:
+        ConfigError: The steps do not fit the model's schedule.
+    """
+    grid = make_grid(teacher.schedule, sampling.spacing, sampling.steps, sampling.end)
+    doubled = guidance_of(sampling, pairs) is not None and not sampling.told
+    return num_evaluations(sampling.solver, grid.num_steps, sampling.end) * (1 + doubled)
 
 
 def guidance_of(sampling: Sampling, pairs: HeldOut) -> np.ndarray | None:

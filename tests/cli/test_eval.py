@@ -78,7 +78,7 @@ def test_table_json_page_and_grid_tell_the_same(call, folder):
     code, out, err = call("run", "--data=held", "--teacher-steps=1,3")
     assert code == 0, err
     assert "8 of 8 pairs; student: 1 step(s); teacher: 1, 3 steps." in err
-    assert "32 of 32 pictures (100.0 %)" in err
+    assert "72 of 72 evaluations (100.0 %)" in err
     found = json.loads((folder / "run/eval/eval.json").read_text())
     assert figure_table(found) in out and ledger_table(found) in out
 

@@ -15,7 +15,7 @@ from pairgen.training.eval_rows import shown_places
 from pairgen.training.held_out import HeldOut, read_held_out
 from pairgen.training.ledger import make_ledger
 from pairgen.training.record import TrainRecord, record_set
-from pairgen.training.sampled import Sampled, Sampling, sample_pairs
+from pairgen.training.sampled import Sampled, Sampling, evaluations_of, sample_pairs
 from tests.small_sets import make_plan, write_set
 
 ONE_STEP = Sampling(name="student", steps=1, solver="ddim", spacing="trailing", end="clean")
@@ -65,13 +65,16 @@ def test_a_student_that_is_the_end_point_is_at_distance_zero_at_any_batch_size(p
         made = sample_pairs(Oracle(pairs), ONE_STEP, pairs, batch_size, advanced.append)
         assert np.array_equal(made.latents, pairs.latents)
         assert relative_rms(made.latents, pairs.latents).tolist() == [0] * 10
-        assert sum(advanced) == 10 and made.seconds > 0
+        # Guidance takes two evaluations.
+        assert sum(advanced) == 20 and made.seconds > 0
 
 
 def test_what_the_network_is_told_decides_what_a_picture_costs(pairs):
     def run(**changes):
         oracle = Oracle(pairs)
-        made = sample_pairs(oracle, replace(ONE_STEP, **changes), pairs, 10, lambda _: None)
+        sampling = replace(ONE_STEP, **changes)
+        made = sample_pairs(oracle, sampling, pairs, 10, lambda _: None)
+        assert made.evaluations == evaluations_of(oracle, sampling, pairs)
         return oracle.told, made.evaluations
 
     scales = [3.0, 8.0] * 5
