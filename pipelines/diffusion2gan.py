@@ -31,6 +31,8 @@ than the end points; between prompts as much as those of the MSE student. Three 
     student, --seed 0, 1, 2    Frechet              to real              within
     mse                        1.115 1.098 1.076    2.927 2.905 2.897    3.223 3.221 3.220
     diffusion2gan              0.854 0.815 0.995    2.711 2.538 2.528    3.155 3.174 3.182
+
+With as many seconds as diffusion2gan, 1,500 steps, the MSE student has 0.519, 2.461 and 3.008.
 """
 
 import argparse
