@@ -12,7 +12,7 @@ from tests import true_classes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process run all tests that start a Ray cluster, where several run tests.
 
-    Those that take long begin first, so that none is left alone at the end.
+    Slow tests begin first, so that none is left alone at the end.
     """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:

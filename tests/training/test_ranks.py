@@ -67,6 +67,7 @@ def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, latent_net, tmp_pat
     assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), tolerance)
 
 
+@pytest.mark.slow
 def test_a_late_rank_finds_the_folder_as_the_first_found_it(pairs, tmp_path):
     """Or it would refuse the new run that the first has begun."""
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
