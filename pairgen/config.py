@@ -42,8 +42,7 @@ def packaged_assets() -> Path:
 def local_path(location: str) -> Path:
     """Return the path that a location means; `package:assets/...` lies inside the package.
 
-    What is written down, in plans and runs, keeps that form: another machine or environment has
-    the package elsewhere.
+    What is written down keeps that form: another machine or environment has the package elsewhere.
     """
     if location.startswith(PACKAGE_PREFIX):
         return packaged_assets().parent / location.removeprefix(PACKAGE_PREFIX)

@@ -84,8 +84,8 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     runs = [(model, sampling)]
     runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
     # A picture of 50 steps takes longer than one of a step.
-    each = [evaluations_of(model, sampling, pairs) for model, sampling in runs]
-    progress = Progress(len(pairs) * sum(each), 0, unit="evaluations")
+    evaluations = sum(evaluations_of(model, sampling, pairs) for model, sampling in runs)
+    progress = Progress(len(pairs) * evaluations, 0, unit="evaluations")
     try:
         bench = Bench(load_judge(), teacher, pairs, batch_size, real)
         found = make_rows(bench, runs, progress.reached)

@@ -28,6 +28,7 @@ from safetensors.torch import load_file as load_tensors
 from torch import Tensor
 from transformers import CLIPTokenizer
 
+from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
 from pairgen.evaluation.frechet import Statistics
 from pairgen.evaluation.picture_text_net import DIMENSION, PictureTextNet
@@ -117,7 +118,7 @@ class Judge:
 
 def judge_folder() -> Path:
     """Return the folder of the packaged judge."""
-    return Path(__file__).parent.parent / "assets" / "judge"
+    return packaged_assets() / "judge"
 
 
 def load_judge(folder: str | Path | None = None) -> Judge:

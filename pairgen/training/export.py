@@ -11,7 +11,7 @@ import yaml
 from pairgen import plugins
 from pairgen.methods.base import Student
 from pairgen.model_config import MODEL_FILE
-from pairgen.teachers._pretrained.files import quiet
+from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.training.checkpoint import open_to_umask
 from pairgen.training.player import Player
 

@@ -377,7 +377,8 @@ def test_a_field_must_have_one_shape(folder: Path, tmp_path: Path) -> None:
         ({"where": "seed == 6"}, "has no sample that fulfils 'seed == 6'"),
         (
             {"batch_size": 61},
-            "must be at most the 60 samples of an epoch here, got 61",
+            "The batch of a step must be at most the 60 samples of an epoch here, got 61: "
+            "give a smaller batch_size",
         ),
         ({"rank": 2, "world_size": 2}, r"rank must be an integer in 0..1, got 2"),
         ({"check": "md5"}, "check must be one of sha256, size, got 'md5'"),

@@ -18,7 +18,7 @@ from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.teachers import pixel_unet
-from pairgen.teachers._pretrained.files import quiet
+from pairgen.teachers._pretrained.quiet import quiet
 from tests.true_classes import write_pixels
 
 NAMES = ("cat", "dog")

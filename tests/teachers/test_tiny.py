@@ -19,7 +19,7 @@ from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import noise_for
 from pairgen.teachers import latent_diffusion
-from pairgen.teachers._pretrained.files import quiet
+from pairgen.teachers._pretrained.quiet import quiet
 
 FOLDER = packaged_assets() / "tiny"
 PROMPTS = (packaged_configs() / "prompts/tiny.txt").read_text(encoding="utf-8").splitlines()

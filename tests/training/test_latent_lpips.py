@@ -290,7 +290,9 @@ def test_sets_and_options_that_do_not_fit_are_one_sentence(
 def test_what_only_the_training_would_find_is_refused_before_anything_is_written(
     pairs, learn, tmp_path, monkeypatch
 ):
-    with pytest.raises(ConfigError, match=r"must be at most the 32 samples .* got 33"):
+    with pytest.raises(
+        ConfigError, match=r"batch of a step must be at most the 32 samples .* got 33"
+    ):
         learn(pairs, batch_size=33)
     with pytest.raises(ConfigError, match="'critic' in the players; known are classifier"):
         learn(pairs, **{"critic.lr": 0.1})

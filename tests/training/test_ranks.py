@@ -36,9 +36,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def run(*given: object, **options: object) -> subprocess.CompletedProcess[str]:
+def run(
+    data: Path, out: Path, ranks: int = 1, **options: object
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*given, **options),  # type: ignore[arg-type]
+        command(data, out, ranks, **options),
         env=environment(),
         capture_output=True,
         text=True,

@@ -9,7 +9,8 @@ from typing import Any
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 
 from pairgen.teachers._pretrained.denoiser import Denoiser
-from pairgen.teachers._pretrained.files import Snapshot, fetch_weights, quiet, read_json
+from pairgen.teachers._pretrained.files import Snapshot, fetch_weights, read_json
+from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.schedule import FLOW_SCHEDULER
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, Layout
 

@@ -7,15 +7,14 @@ weights are safetensors, everything else is JSON or text.
 import hashlib
 import json
 import re
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pairgen.config import PACKAGE_PREFIX, local_path
 from pairgen.errors import ConfigError, TeacherLoadError
+from pairgen.teachers._pretrained.quiet import quiet
 
 # Ids that are gone from the hub, and where the same files stand now.
 MIRRORS = {
@@ -149,34 +148,6 @@ def read_json(snapshot: Snapshot, name: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise TeacherLoadError(f"{snapshot.location}: {name} does not hold a JSON object.")
     return data
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the model libraries from printing progress bars and warnings while it lasts."""
-    from diffusers.utils import logging as diffusers_logging
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
-    from transformers.utils import logging as transformers_logging
-
-    levels = (diffusers_logging.get_verbosity(), transformers_logging.get_verbosity())
-    loading_bars = transformers_logging.is_progress_bar_enabled()
-    hub_bars = not are_progress_bars_disabled()
-    with warnings.catch_warnings():
-        # The hub warns when an environment variable already decides about its bars.
-        warnings.simplefilter("ignore")
-        diffusers_logging.set_verbosity_error()
-        transformers_logging.set_verbosity_error()
-        # Disables and enables the bars of the hub too.
-        transformers_logging.disable_progress_bar()
-        try:
-            yield
-        finally:
-            diffusers_logging.set_verbosity(levels[0])
-            transformers_logging.set_verbosity(levels[1])
-            if loading_bars:
-                transformers_logging.enable_progress_bar()
-            if not hub_bars:
-                disable_progress_bars()
 
 
 def _download(hub_id: str, revision: str | None, patterns: Sequence[str]) -> Path:

@@ -8,7 +8,7 @@ from diffusers import ModelMixin
 from safetensors import SafetensorError
 
 from pairgen.errors import TeacherLoadError
-from pairgen.teachers._pretrained.files import quiet
+from pairgen.teachers._pretrained.quiet import quiet
 
 
 def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dtype) -> Any:

@@ -11,7 +11,8 @@ from pairgen.sampling.parameterization import (
     Prediction,
     Schedule,
 )
-from pairgen.teachers._pretrained.files import Snapshot, quiet, read_json
+from pairgen.teachers._pretrained.files import Snapshot, read_json
+from pairgen.teachers._pretrained.quiet import quiet
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 # Of students that learned velocities on the straight path; its shift is not used.

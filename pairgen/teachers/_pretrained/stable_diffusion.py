@@ -12,10 +12,10 @@ from pairgen.sampling.parameterization import Prediction, Schedule
 from pairgen.teachers._pretrained.files import (
     Snapshot,
     find_snapshot,
-    quiet,
     read_json,
     weights_identity,
 )
+from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.schedule import SCHEDULER_CONFIG, read_schedule
 from pairgen.teachers.base import Description
 

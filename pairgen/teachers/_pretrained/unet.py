@@ -9,8 +9,9 @@ from torch import Tensor
 
 from pairgen.sampling.guidance import guidance_embedding
 from pairgen.teachers._pretrained.denoiser import Denoiser
-from pairgen.teachers._pretrained.files import fetch_weights, quiet
+from pairgen.teachers._pretrained.files import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
+from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.stable_diffusion import UNET_WEIGHTS, Layout
 from pairgen.teachers.base import Conditioning
 
