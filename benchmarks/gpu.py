@@ -35,7 +35,7 @@ from pairgen.generate.ode_maker import OdeMaker
 from pairgen.generate.worker import Job, Worker
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.types import Plan, ShardTask
 

@@ -24,7 +24,7 @@ from ode import print_table
 import pairgen
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
 from pairgen.shards.index import encode_index, index_row
-from pairgen.shards.manifest import write_plan
+from pairgen.shards.plan_file import write_plan
 from pairgen.shards.publish import publish
 from pairgen.shards.slots import slot_at, slot_facts
 from pairgen.shards.store import LocalStore

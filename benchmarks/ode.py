@@ -24,7 +24,8 @@ import pairgen
 from pairgen.config import local_path
 from pairgen.model_config import find_model
 from pairgen.seeding import noise_for
-from pairgen.shards.manifest import fold, read_plan, read_receipts, scan
+from pairgen.shards.manifest import fold, read_receipts, scan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.shards.writer import ShardWriter
 from pairgen.types import Plan, Receipt, Sample

@@ -104,7 +104,8 @@ def plan(source: str, out: str, options: str) -> None:
     """Do what is measured, in a process of its own; print JSON."""
     import pairgen.teachers.gaussian  # noqa: F401, what every run imports
     from pairgen.api.ode_run import plan_ode
-    from pairgen.shards.manifest import read_plan, scan
+    from pairgen.shards.manifest import scan
+    from pairgen.shards.plan_file import read_plan
 
     imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, start_cpu = time.perf_counter(), time.process_time()

@@ -4,22 +4,30 @@
     |-- ConfigError             exit code 2: a flag, key, prompt file or folder is wrong;
     |   |                       nothing was written
     |   |-- PlanMismatchError   the folder holds another dataset
-    |   `-- TeacherLoadError    weights are missing, broken, or not the planned ones
+    |   |-- TeacherLoadError    weights are missing, broken, or not the planned ones
+    |   `-- UntrustedCodeError  data names a module outside pairgen
     |-- CorruptShardError       a shard is truncated or altered
+    |-- StoreError              a folder behind a URL cannot be asked; an OSError too
     `-- OutOfDeviceMemoryError  the batch does not fit on the device
 
-The message is one sentence that names the offending value and what is allowed.
+The message is one sentence that names the offending value and what is allowed; secrets in URLs are
+cut out of it.
 The command line prints it without a traceback and exits with `exit_code`; so does `run_script`.
 """
 
 import sys
 from collections.abc import Callable
 
+from pairgen.redaction import without_secrets
+
 
 class PairgenError(Exception):
     """A failure with a message for the user."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
 
 
 class ConfigError(PairgenError, ValueError):
@@ -38,6 +46,10 @@ class TeacherLoadError(ConfigError):
 
 class CorruptShardError(PairgenError):
     """A shard's bytes are not what a shard's bytes must be."""
+
+
+class StoreError(PairgenError, OSError):
+    """A folder behind a URL cannot be asked: what is there is not known."""
 
 
 class OutOfDeviceMemoryError(PairgenError):

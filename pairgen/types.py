@@ -6,7 +6,7 @@ All are frozen and turn into plain JSON and back. Nothing here reads a file or i
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -215,6 +215,10 @@ class Receipt:
             task.fingerprint,
         )
 
+    def begins(self, task: ShardTask) -> bool:
+        """Whether this is the receipt of a shorter `task`: the set has grown since."""
+        return self.stop < task.stop and self.fulfils(replace(task, stop=self.stop))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the receipt as plain data."""
         return asdict(self)
@@ -266,10 +270,12 @@ class Manifest:
         return not self.missing
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the manifest as plain data, the plan named by its fingerprint."""
+        """Return the manifest as plain data."""
         return {
             "format_version": FORMAT_VERSION,
             "fingerprint": self.plan.fingerprint(),
+            # A copy: `repair` brings a lost plan back from it.
+            "plan": self.plan.to_dict(),
             "num_planned": self.plan.num_samples,
             "num_samples": self.num_samples,
             "num_failed": self.num_failed,

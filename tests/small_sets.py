@@ -11,7 +11,7 @@ import numpy as np
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
 from pairgen.shards import layout
 from pairgen.shards.index import encode_index, index_row
-from pairgen.shards.manifest import write_plan
+from pairgen.shards.plan_file import write_plan
 from pairgen.shards.publish import publish
 from pairgen.shards.slots import Slot, slot_at, slot_facts
 from pairgen.shards.store import LocalStore, Store

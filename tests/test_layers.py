@@ -16,6 +16,7 @@ VOCABULARY = (
     "__init__",
     "types",
     "errors",
+    "redaction",
     "seeding",
     "config",
     "plugins",

@@ -27,7 +27,7 @@ from pairgen.generate.plan import differences, make_ode_plan, prompt_counts, pro
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.report.calibration import error_plot, markdown_page
 from pairgen.report.pictures import encode_png
-from pairgen.shards.manifest import has_plan
+from pairgen.shards.plan_file import has_plan
 from pairgen.shards.store import LocalStore, Store, open_store
 from pairgen.sources.prompt_values import PromptReader, describe_values, find_prompts
 from pairgen.sources.prompts import collected_prompts, prompt_rows

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.generate.plan import check_continues
 from pairgen.generate.progress import Progress
 from pairgen.generate.run import RunOptions, run_missing
 from pairgen.report.card import render_card
 from pairgen.shards import layout
-from pairgen.shards.manifest import has_plan, scan
+from pairgen.shards.manifest import readable_receipt, scan, standing_receipts
+from pairgen.shards.plan_file import check_not_lost, has_plan
 from pairgen.shards.store import LocalStore, Store
 from pairgen.types import Manifest, Plan
 
@@ -54,8 +55,9 @@ def check_folder(store: Store) -> None:
     """Refuse a folder that cannot be written, or that holds what pairgen did not make."""
     if isinstance(store, LocalStore):
         store.check_writable()
-    if has_plan(store) or store.names(layout.RECEIPTS):
+    if has_plan(store):
         return
+    check_not_lost(store)
     foreign = [f"{layout.TRAIN}/{name}" for name in store.names(layout.TRAIN)]
     foreign += [layout.CARD] if store.exists(layout.CARD) else []
     if foreign:
@@ -80,9 +82,29 @@ def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
         say(f"The set will mix ways of computing: from now on {', '.join(changed)}.")
 
 
+def _check_receipts(store: Store, manifest: Manifest) -> None:
+    """Refuse to make a shard that has a receipt, unless it is the short end of a set that grew.
+
+    Raises:
+        PlanMismatchError: A receipt is of another dataset, or cannot be read.
+    """
+    standing = set(standing_receipts(store))
+    for task in manifest.missing:
+        if task.shard_index not in standing:
+            continue
+        receipt = readable_receipt(store, task.shard_index)
+        if receipt is None or not (receipt.begins(task) or receipt.fulfils(task)):
+            what = "cannot be read" if receipt is None else "is of another dataset"
+            raise PlanMismatchError(
+                f"{layout.receipt_path(task.shard_index)} of {store.url} {what}: `pairgen verify` "
+                "says more, and `pairgen repair` makes its shard again."
+            )
+
+
 def make_dataset(store: Store, plan: Plan, options: RunOptions) -> RunResult:
     """Make what is missing and leave the dataset card."""
     before = scan(store, plan)
+    _check_receipts(store, before)
     num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)
     progress = Progress(plan.num_samples, num_before)
     try:

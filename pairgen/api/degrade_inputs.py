@@ -15,7 +15,7 @@ from pairgen.generate.degrade_plan import image_source, make_degrade_plan
 from pairgen.generate.progress import Progress
 from pairgen.generate.pyramid import Preset, check_preset, find_preset, make_preset
 from pairgen.shards import layout
-from pairgen.shards.manifest import has_plan, read_plan
+from pairgen.shards.plan_file import has_plan, read_plan
 from pairgen.shards.store import Store, open_store
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats

@@ -17,7 +17,7 @@ from pairgen.generate.degrade_config import DegradeConfig
 from pairgen.generate.pyramid import Preset
 from pairgen.generate.run import check_executor
 from pairgen.shards import layout
-from pairgen.shards.manifest import write_plan
+from pairgen.shards.plan_file import write_plan
 from pairgen.shards.store import Store
 from pairgen.sources.prompts import encode_rejected
 from pairgen.types import Plan

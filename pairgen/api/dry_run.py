@@ -155,7 +155,7 @@ def _measure(
     is_padded: bool,
 ) -> Measured:
     start = time.perf_counter()
-    maker = Worker(Job(plan=plan.to_dict(), store_url=trial.url)).maker
+    maker = Worker(Job(plan=plan.to_dict(), store_url=trial.address)).maker
     load_seconds = time.perf_counter() - start
     progress = Progress(sum(task.num_slots for task in tasks), 0)
     try:

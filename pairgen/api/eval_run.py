@@ -19,7 +19,7 @@ from pairgen.generate.ode_maker import MODULES, build_teacher
 from pairgen.generate.progress import Progress
 from pairgen.report.judged import eval_page, grid_image
 from pairgen.report.pictures import encode_png
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import LocalStore, open_store
 from pairgen.training.eval_config import EvalConfig, make_eval_config
 from pairgen.training.eval_rows import Bench, make_rows

@@ -27,7 +27,7 @@ from pairgen.report.sample_sheet import (
 )
 from pairgen.report.samples import MAX_GRID_PICTURES, Target, find_grid_file, write_grid
 from pairgen.report.set_facts import set_data
-from pairgen.shards.manifest import has_plan, read_plan
+from pairgen.shards.plan_file import has_plan, read_plan
 from pairgen.shards.slots import index_of_key
 from pairgen.shards.store import LocalStore, Store, open_store
 from pairgen.shards.stored import (

@@ -19,7 +19,7 @@ from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
 from pairgen.shards.batch import Batch
 from pairgen.shards.loader import Loader
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import LocalStore, open_store
 from pairgen.teachers.base import DecoderDescription, Teacher
 from pairgen.training.config import TrainConfig, make_train_config

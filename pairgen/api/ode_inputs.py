@@ -18,7 +18,7 @@ from pairgen.generate.progress import Progress
 from pairgen.generate.run import check_executor
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.shards import layout
-from pairgen.shards.manifest import has_plan, read_plan
+from pairgen.shards.plan_file import has_plan, read_plan
 from pairgen.shards.store import Store, open_store
 from pairgen.sources.prompt_values import (
     STANDARD_INPUT,

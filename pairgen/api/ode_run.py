@@ -13,7 +13,7 @@ from pairgen.api.ode_inputs import (
 )
 from pairgen.generate.ode_config import OdeConfig
 from pairgen.shards import layout
-from pairgen.shards.manifest import write_plan
+from pairgen.shards.plan_file import write_plan
 from pairgen.shards.store import Store
 from pairgen.types import Plan
 

@@ -1,6 +1,6 @@
 """`pairgen repair`: withdraw what is bad, then make it again."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from pairgen.generate.degrade_config import make_degrade_config
 from pairgen.generate.ode_config import make_ode_config
 from pairgen.generate.run import RunOptions, check_executor
 from pairgen.shards import layout
-from pairgen.shards.manifest import read_plan, read_receipts
+from pairgen.shards.manifest import read_receipts
+from pairgen.shards.plan_file import read_plan, recover_plan
 from pairgen.shards.repair import shards_to_redo, withdraw
-from pairgen.shards.store import open_store
+from pairgen.shards.report import NOT_READ
+from pairgen.shards.store import Store, open_store
 from pairgen.types import Plan, Receipt
 
 # Kind of a dataset to what checks its options and what makes its shards.
@@ -28,6 +30,8 @@ KINDS: dict[str, tuple[Callable[..., RunOptions], Callable[..., RunResult]]] = {
 def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `repair` says, and tell how it ended."""
     store = open_store(folder)
+    if recover_plan(store):
+        say(f"{layout.PLAN} of {store.url} is restored from {layout.MANIFEST}.")
     plan = read_plan(store)
     make_config, run = KINDS[plan.kind]
     # Options first: nothing may be withdrawn for a command that cannot run.
@@ -37,6 +41,7 @@ def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
     if report.interrupted:
         raise KeyboardInterrupt
     receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
+    _check_plan_fits(store, plan, receipts.values())
     bad = shards_to_redo(report)
     say(f"{len(bad)} of {report.num_shards} shards are made again.")
     tried_again = sorted(set(_with_failures(plan, receipts.values())) - set(bad))
@@ -47,24 +52,44 @@ def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
             f"{layout.IMAGES} of {store.url} is missing: run `pairgen degrade` on the folder with "
             "the first --images again, then repair."
         )
-    elsewhere = [problem.where for problem in report.problems if problem.shard_index is None]
-    if elsewhere:
+    others = [problem for problem in report.problems if problem.shard_index is None]
+    if not_read := [problem.where for problem in others if problem.kind == NOT_READ]:
+        say(
+            f"Could not be read, so left alone: {', '.join(not_read[:5])}. Repair again once the "
+            "folder can be read; a file that never can must be removed first."
+        )
+    if elsewhere := [problem.where for problem in others if problem.kind != NOT_READ]:
         say(f"Not in a shard, so not mended: {', '.join(elsewhere[:5])}; see pairgen verify.")
     withdraw(store, [*bad, *tried_again])
-    result = run({**given, "out": store.url}, say)
-    others = [
+    result = run({**given, "out": store.address}, say)
+    other_bytes = [
         receipt.shard_index
         for receipt in result.manifest.receipts
         if receipt.shard_index in bad
         and receipt.shard_index in receipts
         and receipt.sha256 != receipts[receipt.shard_index].sha256
     ]
-    if others:
+    if other_bytes:
         say(
-            f"Shards {', '.join(f'{each:05d}' for each in others[:5])} have other bytes than "
+            f"Shards {', '.join(f'{each:05d}' for each in other_bytes[:5])} have other bytes than "
             "before: other software or hardware, or another source."
         )
     return result
+
+
+def _check_plan_fits(store: Store, plan: Plan, receipts: Collection[Receipt]) -> None:
+    """Refuse to make a whole set again because the plan of another one was put into its folder.
+
+    Raises:
+        ConfigError: All receipts are of another dataset.
+    """
+    fingerprint = plan.fingerprint()
+    if receipts and all(receipt.fingerprint != fingerprint for receipt in receipts):
+        raise ConfigError(
+            f"{layout.PLAN} of {store.url} is not the plan of its {len(receipts):,} finished "
+            f"shards: put theirs back, or remove it and run `pairgen repair` again, which restores "
+            f"the plan from {layout.MANIFEST}."
+        )
 
 
 def _with_failures(plan: Plan, receipts: Iterable[Receipt]) -> Iterator[int]:

@@ -16,7 +16,8 @@ from pairgen.generate.machine import versions
 from pairgen.generate.replay import Comparison, Distance, compare
 from pairgen.generate.worker import MAKERS, Maker, open_maker
 from pairgen.shards import layout
-from pairgen.shards.manifest import read_plan, read_receipt
+from pairgen.shards.manifest import readable_receipt
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.planned import INPUTS
 from pairgen.shards.reader import map_file, read_samples
 from pairgen.shards.slots import check_made, index_of_key
@@ -102,7 +103,7 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
         ConfigError: A sample was never made.
         CorruptShardError: A file that is needed is missing or damaged.
     """
-    receipt = read_receipt(store, shard_index)
+    receipt = readable_receipt(store, shard_index)
     if receipt is not None:
         # First: a shard whose slots all failed has no tar.
         for index in indices:

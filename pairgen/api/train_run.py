@@ -14,7 +14,7 @@ from pairgen.generate.machine import device_name
 from pairgen.generate.run import stop_on_signal
 from pairgen.methods.base import STUDENT, Method, Setup
 from pairgen.shards.loader import Loader
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.training.card import render_card
 from pairgen.training.checkpoint import load_checkpoint

@@ -8,7 +8,7 @@ from pairgen.generate.progress import Progress
 from pairgen.generate.run import check_executor, run_tasks, stop_on_signal
 from pairgen.generate.verify_config import make_verify_config
 from pairgen.shards.check_job import CheckJob
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.shard_check import ShardFindings
 from pairgen.shards.store import open_store
 from pairgen.shards.verify import Report, verify

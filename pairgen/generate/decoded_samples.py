@@ -25,7 +25,8 @@ from pairgen.generate.decode import (
 )
 from pairgen.shards import layout
 from pairgen.shards.codec import decode_array
-from pairgen.shards.manifest import read_plan, scan
+from pairgen.shards.manifest import scan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.reader import map_file, read_members
 from pairgen.shards.store import LocalStore, open_store
 from pairgen.shards.writer import BLOCK

@@ -13,7 +13,7 @@ from pairgen.errors import PairgenError
 from pairgen.generate.trial import make_runs
 from pairgen.generate.worker import open_maker
 from pairgen.own_process import run_script
-from pairgen.shards.manifest import read_plan, write_plan
+from pairgen.shards.plan_file import read_plan, write_plan
 from pairgen.shards.store import LocalStore
 from pairgen.types import Plan, ShardTask
 

@@ -56,10 +56,11 @@ def run_missing(
     """
     if isinstance(store, LocalStore):
         store.remove_stale_spool()
+    # Before the first shard: the manifest holds a copy of the plan.
+    write_manifest(store, before)
     if before.complete:
-        write_manifest(store, before)
         return before, False
-    job = Job(plan=plan.to_dict(), store_url=store.url)
+    job = Job(plan=plan.to_dict(), store_url=store.address)
     with stop_on_signal(events) as stop:
         try:
             run_tasks(job, before.missing, options, events, stop)

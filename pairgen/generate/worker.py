@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -34,11 +34,11 @@ class Job:
 
     Attributes:
         plan: `Plan.to_dict()`.
-        store_url: The dataset folder, absolute.
+        store_url: `Store.address` of the dataset folder; it may hold secrets, so it is not shown.
     """
 
     plan: Mapping[str, Any]
-    store_url: str
+    store_url: str = field(repr=False)
 
     @property
     def cpu_threads(self) -> int:
@@ -169,23 +169,23 @@ def make_shard(
                 on_samples(num_done)
             for future in unwritten:
                 future.result()
+        index = encode_index(rows, maker.index_columns) if rows else b""
+        receipt = Receipt(
+            shard_index=task.shard_index,
+            start=task.start,
+            stop=task.stop,
+            count=len(rows),
+            num_bytes=writer.num_bytes if rows else 0,
+            sha256=writer.sha256 if rows else "",
+            index_sha256=hashlib.sha256(index).hexdigest() if rows else "",
+            fingerprint=task.fingerprint,
+            failed=tuple(failed),
+            made=_made(plan, maker, time.perf_counter() - start),
+        )
+        return publish(store, task, spooled, index, receipt)
     except BaseException:
         store.drop(spooled)
         raise
-    index = encode_index(rows, maker.index_columns) if rows else b""
-    receipt = Receipt(
-        shard_index=task.shard_index,
-        start=task.start,
-        stop=task.stop,
-        count=len(rows),
-        num_bytes=writer.num_bytes if rows else 0,
-        sha256=writer.sha256 if rows else "",
-        index_sha256=hashlib.sha256(index).hexdigest() if rows else "",
-        fingerprint=task.fingerprint,
-        failed=tuple(failed),
-        made=_made(plan, maker, time.perf_counter() - start),
-    )
-    return publish(store, task, spooled, index, receipt)
 
 
 def _made(plan: Plan, maker: ShardMaker, seconds: float) -> dict[str, Any]:

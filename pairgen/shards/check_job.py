@@ -1,11 +1,11 @@
 """Checking shards as a job for executors: plain data that a worker anywhere can start from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pairgen.shards import layout
-from pairgen.shards.manifest import read_receipt
+from pairgen.shards.manifest import readable_receipt
 from pairgen.shards.planned import NoInputs, open_inputs
 from pairgen.shards.report import Problem
 from pairgen.shards.shard_check import ShardCheck, ShardFindings
@@ -20,13 +20,13 @@ class CheckJob:
 
     Attributes:
         plan: `Plan.to_dict()`.
-        store_url: The dataset folder, absolute.
+        store_url: `Store.address` of the dataset folder; it may hold secrets, so it is not shown.
         has_inputs: Whether the list of inputs is the plan's, so that samples are compared with it.
         where: Condition on the samples to check one by one; empty for all.
     """
 
     plan: Mapping[str, Any]
-    store_url: str
+    store_url: str = field(repr=False)
     has_inputs: bool
     where: str
     cpu_threads: int = 1
@@ -53,7 +53,7 @@ class ShardChecker:
     ) -> ShardFindings:
         """Check one shard."""
         del on_samples
-        receipt = read_receipt(self._store, task.shard_index)
+        receipt = readable_receipt(self._store, task.shard_index)
         if receipt is not None and receipt.fulfils(task):
             return self._check.check(receipt)
         path = layout.receipt_path(task.shard_index)

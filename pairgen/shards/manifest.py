@@ -3,57 +3,15 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-import yaml
-
-from pairgen.errors import ConfigError
+from pairgen.errors import CorruptShardError
 from pairgen.shards import layout
 from pairgen.shards.read_ahead import read_ahead
 from pairgen.shards.store import Store
-from pairgen.types import FORMAT_VERSION, Manifest, Plan, Receipt
-
-_PLAN_REMEDY = f"undo that, or remove {layout.PLAN} and run the first command again"
+from pairgen.types import Manifest, Plan, Receipt
 
 
-def write_plan(store: Store, plan: Plan) -> None:
-    """Write the plan; whole or not at all."""
-    text = yaml.safe_dump(plan.to_dict(), sort_keys=False, allow_unicode=True, width=100)
-    store.put_bytes(layout.PLAN, text.encode("utf-8"))
-
-
-def has_plan(store: Store) -> bool:
-    """Whether the folder holds a dataset."""
-    return store.exists(layout.PLAN)
-
-
-def read_plan(store: Store) -> Plan:
-    """Read the plan of a dataset folder.
-
-    Raises:
-        ConfigError: There is no plan, or it cannot be read by this version.
-    """
-    if not has_plan(store):
-        raise ConfigError(f"{store.url} is not a dataset folder: it has no {layout.PLAN}.")
-    try:
-        data = yaml.safe_load(store.read_bytes(layout.PLAN))
-        if not isinstance(data, dict):
-            raise TypeError("it holds no `key: value` lines")
-        if data["format_version"] != FORMAT_VERSION:
-            raise ConfigError(
-                f"{store.url} has format version {data['format_version']}; "
-                f"this pairgen reads {FORMAT_VERSION}."
-            )
-        plan = Plan.from_dict(data)
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            f"The plan of {store.url} cannot be read: {reason}; {_PLAN_REMEDY}."
-        ) from None
-    if plan.fingerprint() != data["fingerprint"]:
-        raise ConfigError(
-            f"The plan of {store.url} was edited: its fingerprint does not match its content; "
-            f"{_PLAN_REMEDY}."
-        )
-    return plan
+class UnreadableReceiptError(CorruptShardError):
+    """A file stands where a receipt belongs, and is none of this version."""
 
 
 def write_receipt(store: Store, receipt: Receipt) -> None:
@@ -63,12 +21,29 @@ def write_receipt(store: Store, receipt: Receipt) -> None:
 
 
 def read_receipt(store: Store, shard_index: int) -> Receipt | None:
-    """Return a shard's receipt; None when there is none or it is unreadable."""
+    """Return a shard's receipt; None when there is none.
+
+    Raises:
+        UnreadableReceiptError: What stands there is no receipt of this version.
+        OSError: It could not be looked at.
+    """
+    path = layout.receipt_path(shard_index)
     try:
-        data = json.loads(store.read_bytes(layout.receipt_path(shard_index)))
-        return Receipt.from_dict(data)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        # An unreadable receipt vouches for nothing, so its shard is simply not done.
+        return Receipt.from_dict(json.loads(store.read_bytes(path)))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UnreadableReceiptError(
+            f"{path} of {store.url} is not a receipt of this version: `pairgen repair` makes its "
+            "shard again."
+        ) from None
+
+
+def readable_receipt(store: Store, shard_index: int) -> Receipt | None:
+    """Return a shard's receipt; None when there is none, or none that can be read."""
+    try:
+        return read_receipt(store, shard_index)
+    except UnreadableReceiptError:
         return None
 
 
@@ -80,12 +55,20 @@ def standing_receipts(store: Store) -> list[int]:
 
 
 def iterate_receipts(store: Store, shards: Sequence[int]) -> Iterator[Receipt | None]:
-    """Yield the receipt of each shard; None where it cannot be read. Only a few are held."""
-    return read_ahead(lambda shard_index: read_receipt(store, shard_index), shards)
+    """Yield the receipt of each shard; None where it cannot be read. Only a few are held.
+
+    Raises:
+        OSError: The store could not be asked about one.
+    """
+    return read_ahead(lambda shard_index: readable_receipt(store, shard_index), shards)
 
 
 def read_receipts(store: Store) -> list[Receipt]:
-    """Return all readable receipts, by shard index."""
+    """Return all readable receipts, by shard index.
+
+    Raises:
+        OSError: The store could not be asked about one.
+    """
     receipts = iterate_receipts(store, standing_receipts(store))
     return [receipt for receipt in receipts if receipt is not None]
 

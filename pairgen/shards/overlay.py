@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pairgen.errors import ConfigError
-from pairgen.shards.manifest import read_plan, scan
+from pairgen.shards.manifest import scan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import Store
 from pairgen.types import Plan, Receipt
 

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from pairgen.errors import CorruptShardError
 from pairgen.shards import layout
-from pairgen.shards.report import Problem
+from pairgen.shards.report import Problem, not_read
 from pairgen.shards.slots import crop_facts, slot_at, slot_facts
 from pairgen.shards.store import Store
 from pairgen.sources.images import PlannedImages
@@ -113,29 +114,42 @@ INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
 UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
 
+class UnreadableInputsError(CorruptShardError):
+    """The list of inputs is damaged."""
+
+
 def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
     """Open the list of inputs of a dataset; when it has none, only the plan is known.
 
     Raises:
-        UNREADABLE: The list is damaged.
+        UnreadableInputsError: The list is damaged.
+        OSError: The store cannot be asked.
     """
     # An overlay adds members to samples whose inputs its parent holds; and a set may come without.
     if plan.kind not in INPUTS or not store.exists(INPUTS[plan.kind][0]):
         return NoInputs(plan)
     path, read = INPUTS[plan.kind]
     with store.local(path) as local:
-        return read(plan, local)
+        try:
+            return read(plan, local)
+        except UNREADABLE as error:
+            raise UnreadableInputsError(str(error)) from None
 
 
 def check_inputs(store: Store, plan: Plan) -> Problem | None:
     """Return why the list of inputs is not the plan's; None when it is, or when there is none."""
+    path = INPUTS[plan.kind][0] if plan.kind in INPUTS else ""
     try:
-        sha256 = open_inputs(store, plan).sha256()
+        inputs = open_inputs(store, plan)
+    except UnreadableInputsError as error:
+        return Problem(Path(path).stem, path, f"cannot be read: {error}")
+    except OSError as error:
+        return not_read(path, error)
+    try:
+        sha256 = inputs.sha256()
     except UNREADABLE as error:
-        detail = f"cannot be read: {error}"
-    else:
-        if sha256 == plan.source["sha256"]:
-            return None
-        detail = f"sha256 {sha256[:12]}, the plan says {str(plan.source['sha256'])[:12]}"
-    path, _ = INPUTS[plan.kind]
+        return Problem(Path(path).stem, path, f"cannot be read: {error}")
+    if sha256 == plan.source["sha256"]:
+        return None
+    detail = f"sha256 {sha256[:12]}, the plan says {str(plan.source['sha256'])[:12]}"
     return Problem(Path(path).stem, path, detail)

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from pairgen.errors import PlanMismatchError
 from pairgen.shards import layout
 from pairgen.shards.manifest import read_receipt, write_receipt
 from pairgen.shards.store import Store
@@ -16,11 +17,12 @@ def publish(
 ) -> Receipt:
     """Publish a shard and return the receipt that stands for it.
 
-    Two workers may run one task, on machines whose bits differ. Who finds a receipt drops its own
-    work. Both may still pass that check at once, so after writing its receipt a worker looks
-    whether tar, index and receipt belong together. If not, it withdraws the receipt and must run
-    the task again: whoever writes last also looks last, so the state that remains was seen to
-    agree.
+    A shard that has a receipt is never replaced, unless the set has grown and this was its last,
+    short one. Two workers may run one task, on machines whose bits differ: who finds a receipt
+    drops its own work. Both may still pass that check at once, so after writing its receipt a
+    worker looks whether tar, index and receipt belong together. If not, it withdraws the receipt
+    and must run the task again: whoever writes last also looks last, so the state that remains was
+    seen to agree.
 
     Args:
         store: The dataset folder.
@@ -31,11 +33,20 @@ def publish(
 
     Raises:
         ShardContestedError: Another worker published other bytes at the same moment.
+        PlanMismatchError: The shard of another dataset stands there.
+        UnreadableReceiptError: What stands in the receipt's place cannot be read.
+        OSError: The folder cannot be read or written.
     """
     standing = read_receipt(store, task.shard_index)
-    if standing is not None and standing.fulfils(task):
-        store.drop(spooled)
-        return standing
+    if standing is not None:
+        if standing.fulfils(task):
+            store.drop(spooled)
+            return standing
+        if not standing.begins(task):
+            raise PlanMismatchError(
+                f"{layout.shard_path(task.shard_index)} of {store.url} is finished and of another "
+                "dataset: give another --out."
+            )
     tar_path = layout.shard_path(task.shard_index)
     index_path = layout.index_path(task.shard_index)
     if receipt.count == 0:

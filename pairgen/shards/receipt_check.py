@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pairgen.shards import layout
-from pairgen.shards.manifest import iterate_receipts, standing_receipts
-from pairgen.shards.report import Problem, Problems
+from pairgen.shards.manifest import readable_receipt, standing_receipts
+from pairgen.shards.read_ahead import read_ahead
+from pairgen.shards.report import Problem, Problems, not_read
 from pairgen.shards.store import Store
 from pairgen.types import Plan, Receipt, ShardTask, canonical_json
 
@@ -58,9 +59,13 @@ def check_receipts(
     valid: dict[int, Standing] = {}
     mixes = Mixes()
     expected = sorted(standing | tasks.keys())
-    receipts = iterate_receipts(store, sorted(standing))
+    receipts = read_ahead(lambda shard: _look(store, shard), sorted(standing))
     for num, shard_index in enumerate(expected, start=1):
         receipt = next(receipts) if shard_index in standing else None
+        if isinstance(receipt, OSError):
+            problems.add([not_read(layout.receipt_path(shard_index), receipt)])
+            on_progress(num, len(expected))
+            continue
         task = tasks.get(shard_index)
         if receipt is not None:
             readable[shard_index] = (receipt.start, receipt.stop)
@@ -77,6 +82,14 @@ def check_receipts(
         on_progress(num, len(expected))
     problems.add(_overlaps(readable, valid))
     return CheckedReceipts(valid, mixes.found())
+
+
+def _look(store: Store, shard_index: int) -> Receipt | OSError | None:
+    """Return a receipt, None where none can be read, or why the store could not be asked."""
+    try:
+        return readable_receipt(store, shard_index)
+    except OSError as error:
+        return error
 
 
 def check_unread(store: Store, shards: Mapping[int, Standing]) -> Iterator[Problem]:
@@ -169,7 +182,7 @@ def _why_not(
     if receipt is None and stands:
         detail = "not a receipt of this version"
         return Problem("receipt unreadable", where, detail, shard_index)
-    if receipt is None or _is_start_of(receipt, task):
+    if receipt is None or receipt.begins(task):
         first = task.start if receipt is None else receipt.stop
         detail = f"slots {first} to {task.stop} have no receipt"
         return Problem("incomplete", layout.shard_path(shard_index), detail, shard_index)
@@ -179,11 +192,6 @@ def _why_not(
     detail = f"it is of shard {receipt.shard_index}, slots {receipt.start} to {receipt.stop}; "
     detail += f"the plan says slots {task.start} to {task.stop}"
     return Problem("range", where, detail, shard_index)
-
-
-def _is_start_of(receipt: Receipt, task: ShardTask) -> bool:
-    """Whether the set was extended after its last shard was made short."""
-    return receipt.stop < task.stop and receipt.fulfils(replace(task, stop=receipt.stop))
 
 
 def _overlaps(ranges: Mapping[int, tuple[int, int]], valid: Collection[int]) -> Iterator[Problem]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# Kind of what the store could not be asked about: it may be sound, so `repair` leaves it alone.
+NOT_READ = "not read"
 # More rows of one kind than this say nothing more.
 MAX_ROWS_PER_KIND = 20
 # Problems of one kind that are kept; the others are counted, so that a set that is bad from end to
@@ -31,6 +33,11 @@ class Problem:
     where: str
     detail: str
     shard_index: int | None = None
+
+
+def not_read(where: str, error: OSError) -> Problem:
+    """Return the problem of a file that may be sound: the store could not be asked."""
+    return Problem(NOT_READ, where, f"what is there is not known: {error}")
 
 
 class Tally:
@@ -163,6 +170,8 @@ class Report:
         if self.bad_shards:
             bad = _counted(len(self.bad_shards), "shard")
             verdict += f", {bad} for `pairgen repair` to make again"
+        if num_not_read := self.num_by_kind.get(NOT_READ):
+            verdict += f"; {num_not_read:,} could not be read and may be sound: verify again"
         return [*lines, verdict + "."]
 
     def _counts(self) -> str:

@@ -21,7 +21,7 @@ from pairgen.shards.reader import (
     read_samples,
 )
 from pairgen.shards.receipt_check import missing_shard, wrong_size
-from pairgen.shards.report import Problem, Tally
+from pairgen.shards.report import Problem, Tally, not_read
 from pairgen.shards.sample_check import SampleCheck
 from pairgen.shards.slots import slot_at
 from pairgen.shards.store import Store
@@ -77,6 +77,19 @@ class ShardCheck:
 
     def check(self, receipt: Receipt) -> ShardFindings:
         """Return what is found in the shard of a receipt."""
+        try:
+            return self._check(receipt)
+        except OSError as error:
+            # A shard that cannot be read now is not a bad one: it must not be made again for that.
+            problem = not_read(layout.shard_path(receipt.shard_index), error)
+            return ShardFindings(shard_index=receipt.shard_index, problems=(problem,))
+
+    def _check(self, receipt: Receipt) -> ShardFindings:
+        """Return what is found in the shard of a receipt.
+
+        Raises:
+            OSError: The store cannot be asked.
+        """
         shard_index = receipt.shard_index
         if receipt.count == 0:
             return ShardFindings(shard_index=shard_index, problems=tuple(_check_slots([], receipt)))
@@ -105,7 +118,7 @@ class ShardCheck:
                     index_in_set = found.take_key(stored.key, receipt)
                     if index_in_set is not None and (chosen is None or stored.key in chosen):
                         self._check_sample(stored, planned(index_in_set), shard_index, found)
-        except (CorruptShardError, OSError) as error:
+        except CorruptShardError as error:
             # What is left of a damaged shard says nothing about its other slots.
             whole = False
             problems.append(Problem(_kind(error), path, str(error), shard_index))
@@ -149,9 +162,8 @@ class ShardCheck:
         path = layout.index_path(receipt.shard_index)
         try:
             data = self._store.read_bytes(path)
-        except OSError as error:
-            detail = "the file is missing" if isinstance(error, FileNotFoundError) else str(error)
-            return None, [Problem("index", path, detail, receipt.shard_index)]
+        except FileNotFoundError:
+            return None, [Problem("index", path, "the file is missing", receipt.shard_index)]
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 != receipt.index_sha256:
             # Altered Parquet is not parsed: its reader trusts the sizes that stand in it.
@@ -257,9 +269,7 @@ def _index_of(key: str) -> int | None:
     return int(key)
 
 
-def _kind(error: Exception) -> str:
+def _kind(error: CorruptShardError) -> str:
     if isinstance(error, TruncatedShardError):
         return "truncated"
-    if isinstance(error, DuplicateKeyError):
-        return "duplicate key"
-    return "damaged" if isinstance(error, CorruptShardError) else "unreadable"
+    return "duplicate key" if isinstance(error, DuplicateKeyError) else "damaged"

@@ -2,30 +2,47 @@
 
 A reader never sees half a file: a local file is written under `__meta__/tmp`, synced, then
 renamed; object stores publish an upload only when it is whole.
+
+"It is not there" and "it could not be looked at" are different answers: the first is a value or
+FileNotFoundError, the second another OSError. A store never turns one into the other, for what is
+taken to be missing is made again.
 """
 
+import errno
 import itertools
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import fsspec
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, StoreError
+from pairgen.redaction import without_secrets, without_secrets_of
 from pairgen.shards import layout
 
 _counter = itertools.count()
+# What stands under the name is no file, and never will be one that can be read.
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 
 
 class Store(Protocol):
-    """A dataset folder. Paths are relative, with forward slashes."""
+    """A dataset folder. Paths are relative, with forward slashes.
+
+    Every call raises OSError when the folder cannot be asked.
+
+    Attributes:
+        url: The folder as it is shown and written down: without secrets.
+        address: What opens it again, on another machine too; never shown.
+    """
 
     url: str
+    address: str
 
     def exists(self, path: str) -> bool:
         """Whether the file is there."""
@@ -44,7 +61,11 @@ class Store(Protocol):
         ...
 
     def read_bytes(self, path: str) -> bytes:
-        """Return the file's content."""
+        """Return the file's content.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
         ...
 
     def read_range(self, path: str, start: int, stop: int) -> bytes:
@@ -100,10 +121,10 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.url = str(root)
+        self.url = self.address = str(root)
 
     def exists(self, path: str) -> bool:
-        return (self.root / path).is_file()
+        return self._size_of_file(path) is not None
 
     def names(self, folder: str) -> list[str]:
         try:
@@ -115,18 +136,15 @@ class LocalStore:
         return (self.root / path).stat().st_size
 
     def sizes(self, folder: str) -> dict[str, int]:
-        try:
-            with os.scandir(self.root / folder) as entries:
-                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
+        found = ((name, self._size_of_file(f"{folder}/{name}")) for name in self.names(folder))
+        return {name: size for name, size in found if size is not None}
 
     def read_bytes(self, path: str) -> bytes:
-        with open(self.root / path, "rb") as file:
+        with self._open(path) as file:
             return file.read()
 
     def read_range(self, path: str, start: int, stop: int) -> bytes:
-        with open(self.root / path, "rb") as file:
+        with self._open(path) as file:
             file.seek(start)
             return file.read(stop - start)
 
@@ -169,6 +187,25 @@ class LocalStore:
     def local(self, path: str) -> Iterator[Path]:
         yield self.root / path
 
+    def _open(self, path: str) -> BinaryIO:
+        try:
+            return open(self.root / path, "rb")
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                # A folder or a link to itself under the name of a file is a file that is missing.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+            raise
+
+    def _size_of_file(self, path: str) -> int | None:
+        """Return the size of a file; None when there is none any more."""
+        try:
+            found = (self.root / path).stat()
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return None
+            raise
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
     def check_writable(self) -> None:
         """Raise ConfigError if the folder cannot be made or written; touches nothing."""
         folder = self.root
@@ -197,54 +234,65 @@ class RemoteStore:
     """A folder behind fsspec: `s3://`, `gs://`, `hf://`, `memory://` ..."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.address, self.url = url, without_secrets(url)
         try:
             self.fs, self.root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
             # An unknown protocol, or a known one whose package (s3fs, gcsfs ...) is missing.
-            raise ConfigError(f"{url!r} cannot be opened: {error}.") from None
+            reason = without_secrets_of(url, str(error))
+            raise ConfigError(f"{self.url!r} cannot be opened: {reason}.") from None
 
     def exists(self, path: str) -> bool:
-        self.fs.invalidate_cache()
-        return bool(self.fs.isfile(f"{self.root}/{path}"))
+        # Not `isfile`: that answers False to any error.
+        try:
+            with self._asked(path) as name:
+                return bool(self.fs.info(name)["type"] == "file")
+        except FileNotFoundError:
+            return False
 
     def names(self, folder: str) -> list[str]:
-        self.fs.invalidate_cache()
         try:
-            found = self.fs.ls(f"{self.root}/{folder}", detail=False)
+            with self._asked(folder) as name:
+                found = self.fs.ls(name, detail=False)
         except FileNotFoundError:
             return []
         return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
 
     def size(self, path: str) -> int:
-        return int(self.fs.size(f"{self.root}/{path}"))
+        with self._asked(path) as name:
+            return int(self.fs.size(name))
 
     def sizes(self, folder: str) -> dict[str, int]:
-        self.fs.invalidate_cache()
         try:
-            found = self.fs.ls(f"{self.root}/{folder}", detail=True)
+            with self._asked(folder) as name:
+                found = self.fs.ls(name, detail=True)
         except FileNotFoundError:
             return {}
         files = (entry for entry in found if entry["type"] == "file")
         return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"]) for entry in files}
 
     def read_bytes(self, path: str) -> bytes:
-        return bytes(self.fs.cat_file(f"{self.root}/{path}"))
+        with self._asked(path) as name:
+            return bytes(self.fs.cat_file(name))
 
     def read_range(self, path: str, start: int, stop: int) -> bytes:
-        return bytes(self.fs.cat_file(f"{self.root}/{path}", start=start, end=stop))
+        with self._asked(path) as name:
+            return bytes(self.fs.cat_file(name, start=start, end=stop))
 
     def fetch(self, path: str, target: Path) -> None:
-        self.fs.get_file(f"{self.root}/{path}", str(target))
+        with self._asked(path) as name:
+            self.fs.get_file(name, str(target))
 
     def put_bytes(self, path: str, data: bytes) -> None:
-        self.fs.pipe_file(f"{self.root}/{path}", data)
+        with self._asked(path) as name:
+            self.fs.pipe_file(name, data)
 
     def spool(self, name: str) -> Path:
         return Path(tempfile.mkdtemp(prefix="pairgen-")) / name
 
     def put_file(self, spooled: Path, path: str) -> None:
-        self.fs.put_file(str(spooled), f"{self.root}/{path}")
+        with self._asked(path) as name:
+            self.fs.put_file(str(spooled), name)
         self.drop(spooled)
 
     def drop(self, spooled: Path) -> None:
@@ -255,8 +303,11 @@ class RemoteStore:
         return
 
     def remove(self, path: str) -> None:
-        if self.exists(path):
-            self.fs.rm_file(f"{self.root}/{path}")
+        if not self.exists(path):
+            return
+        # Somebody else may have been faster.
+        with suppress(FileNotFoundError), self._asked(path) as name:
+            self.fs.rm_file(name)
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
@@ -264,6 +315,22 @@ class RemoteStore:
             target = Path(folder) / Path(path).name
             self.fetch(path, target)
             yield target
+
+    @contextmanager
+    def _asked(self, path: str) -> Iterator[str]:
+        """Give the path as the file system names it; whatever goes wrong there is a StoreError."""
+        try:
+            self.fs.invalidate_cache()
+            yield f"{self.root}/{path}"
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            # Each client library has errors of its own: of the network, of credentials, of limits.
+            reason = " ".join(without_secrets_of(self.address, str(error)).split())
+            raise StoreError(
+                f"{self.url}/{path} could not be read or written: {type(error).__name__}: "
+                f"{reason}. Nothing that is finished is lost: run the same command again."
+            ) from error
 
 
 def sync(path: Path) -> None:

@@ -12,8 +12,8 @@ from pairgen.errors import ConfigError
 from pairgen.shards import layout
 from pairgen.shards.check_job import CheckJob
 from pairgen.shards.index import index_columns
-from pairgen.shards.manifest import read_plan
 from pairgen.shards.noise_audit import NoiseAudit
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.planned import check_inputs
 from pairgen.shards.receipt_check import (
     CheckedReceipts,
@@ -86,7 +86,7 @@ def verify(
     if checked:
         job = CheckJob(
             plan=plan.to_dict(),
-            store_url=store.url,
+            store_url=store.address,
             has_inputs=input_problem is None,
             where="" if scope.where is None else scope.where.text,
         )

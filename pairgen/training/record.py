@@ -9,7 +9,8 @@ from typing import Any
 from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED
 from pairgen.sampling.evaluations import num_evaluations
-from pairgen.shards.manifest import read_plan, read_receipts
+from pairgen.shards.manifest import read_receipts
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.types import Plan
 

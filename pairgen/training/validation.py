@@ -14,7 +14,7 @@ from pairgen.generate.sample import make_pictures
 from pairgen.methods.base import Student
 from pairgen.seeding import noise_for
 from pairgen.shards import layout
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.slots import slot_at
 from pairgen.shards.store import open_store
 from pairgen.sources.prompts import open_prompts

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import pairgen
-from pairgen.shards.manifest import read_plan, scan
+from pairgen.shards.manifest import scan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from tests.runs import (
     kill_group,
@@ -130,6 +131,24 @@ def test_a_serial_run_continues_after_a_kill_and_redoes_one_shard(
         assert len(leftovers(out)) <= 1
         assert {name: receipts(out)[name] for name in standing} == standing
     assert run("ode", **SET, out=out, executor="serial").returncode == 0
+    assert_whole(out, expected)
+
+
+@pytest.mark.slow
+def test_a_plan_that_is_lost_after_a_kill_comes_back(
+    tmp_path: Path, expected: dict[str, str]
+) -> None:
+    """The manifest holds its copy from the first shard on."""
+    out = tmp_path / "out"
+    process = start(tmp_path / "log", "ode", **SET, out=out, executor="serial")
+    wait_for_more_receipts(out, 2)
+    kill_group(process)
+    standing = receipts(out)
+    (out / "__meta__/plan.yaml").unlink()
+    assert run("ode", **SET, out=out, executor="serial").returncode == 2
+    assert receipts(out) == standing
+    assert run("repair", str(out), executor="serial").returncode == 0
+    assert {name: receipts(out)[name] for name in standing} == standing
     assert_whole(out, expected)
 
 

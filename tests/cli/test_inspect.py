@@ -23,7 +23,8 @@ from pairgen.report.set_facts import set_text
 from pairgen.seeding import noise_for
 from pairgen.shards import layout
 from pairgen.shards.codec import decode_array
-from pairgen.shards.manifest import read_plan, read_receipt, write_receipt
+from pairgen.shards.manifest import read_receipt, write_receipt
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import LocalStore, open_store
 from pairgen.shards.stored import find_sample, spread_rows
 from pairgen.sources.photographs import decode_rgb

@@ -15,7 +15,7 @@ import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.report.card import render_card
 from pairgen.shards import layout
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.reader import map_file, read_samples
 from pairgen.shards.store import LocalStore
 from pairgen.types import Sample

@@ -19,7 +19,7 @@ from pairgen.errors import ConfigError, PlanMismatchError, TeacherLoadError
 from pairgen.generate.decode import decode_pictures
 from pairgen.generate.decoded_samples import LatentPictures, open_decoded_samples
 from pairgen.generate.ode_maker import build_teacher
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from tests.runs import samples, shas

@@ -23,7 +23,7 @@ from pairgen.generate.ray_executor import RayOptions, run_ray
 from pairgen.generate.worker import Job
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.index import decode_index, index_columns
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.degradations.pictures import make_picture

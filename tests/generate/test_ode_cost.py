@@ -13,7 +13,7 @@ from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.generate.cost import Measured, ShardTime, price
 from pairgen.generate.other_way import measure_other_way
 from pairgen.shards.layout import PROMPTS
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.slots import num_prompts
 from pairgen.shards.store import LocalStore
 from pairgen.shards.writer import member_size

@@ -12,7 +12,7 @@ from pairgen.generate.executor import run_serial
 from pairgen.generate.progress import Progress
 from pairgen.generate.ray_executor import RayOptions, run_ray
 from pairgen.generate.worker import Job
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.types import Plan
 from tests.runs import shas

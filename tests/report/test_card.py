@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from pairgen.report.card import render_card
-from pairgen.shards.manifest import fold, read_plan, scan
+from pairgen.shards.manifest import fold, scan
+from pairgen.shards.plan_file import read_plan
 from pairgen.types import Manifest, Receipt
 from tests.small_sets import make_plan, write_set
 

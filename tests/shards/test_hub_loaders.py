@@ -14,7 +14,8 @@ import webdataset as wds
 
 from pairgen.report.card import render_card
 from pairgen.shards import layout
-from pairgen.shards.manifest import read_plan, scan, write_manifest
+from pairgen.shards.manifest import scan, write_manifest
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import LocalStore
 from tests.small_sets import FACT_KEYS, PROMPTS, make_plan, make_sample, write_set
 

@@ -23,7 +23,7 @@ from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import noise_for
 from pairgen.shards import layout
 from pairgen.shards.batch import Batch
-from pairgen.shards.manifest import read_plan, write_plan
+from pairgen.shards.plan_file import read_plan, write_plan
 from pairgen.shards.store import LocalStore
 from pairgen.shards.verify import verify
 from pairgen.types import Plan, Sample, sample_key

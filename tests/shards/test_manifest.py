@@ -5,19 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from pairgen.errors import ConfigError
 from pairgen.shards import layout
 from pairgen.shards.manifest import (
+    UnreadableReceiptError,
     fold,
-    has_plan,
-    read_plan,
     read_receipt,
     read_receipts,
     scan,
     write_manifest,
-    write_plan,
     write_receipt,
 )
+from pairgen.shards.plan_file import write_plan
 from pairgen.shards.store import LocalStore
 from pairgen.types import FailedSlot, Plan, Receipt, ShardTask
 from tests.small_sets import make_plan
@@ -44,52 +42,6 @@ def begun(tmp_path: Path) -> tuple[LocalStore, Plan]:
     return store, plan
 
 
-def test_a_plan_comes_back(tmp_path: Path) -> None:
-    store, plan = begun(tmp_path)
-    assert has_plan(store)
-    assert read_plan(store) == plan
-
-
-def test_a_folder_without_a_plan_is_refused(tmp_path: Path) -> None:
-    assert not has_plan(LocalStore(tmp_path))
-    with pytest.raises(ConfigError, match="is not a dataset folder"):
-        read_plan(LocalStore(tmp_path))
-
-
-def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
-    store, _ = begun(tmp_path)
-    text = store.read_bytes(layout.PLAN)
-    assert b"solver: ddim" in text
-    store.put_bytes(layout.PLAN, text.replace(b"solver: ddim", b"solver: heun"))
-    with pytest.raises(ConfigError, match="was edited"):
-        read_plan(store)
-
-
-def test_what_is_not_identity_may_change(tmp_path: Path) -> None:
-    store, plan = begun(tmp_path)
-    text = store.read_bytes(layout.PLAN)
-    store.put_bytes(layout.PLAN, text.replace(b"num_samples: 24", b"num_samples: 48"))
-    assert read_plan(store) == replace(plan, num_samples=48)
-
-
-def test_a_plan_of_another_format_is_refused(tmp_path: Path) -> None:
-    store, _ = begun(tmp_path)
-    text = store.read_bytes(layout.PLAN)
-    store.put_bytes(layout.PLAN, text.replace(b"format_version: 1", b"format_version: 99"))
-    with pytest.raises(ConfigError, match="format version 99"):
-        read_plan(store)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"[1, 2]", b"a: [", b"format_version: 1", b"\xff\xfe\x00"]
-)
-def test_a_plan_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes) -> None:
-    store = LocalStore(tmp_path)
-    store.put_bytes(layout.PLAN, content)
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read_plan(store)
-
-
 def test_a_receipt_comes_back(tmp_path: Path) -> None:
     store, plan = begun(tmp_path)
     receipt = receipt_of(plan.tasks()[1], (FailedSlot(index=9, reason="non-finite, żółw"),))
@@ -103,7 +55,8 @@ def test_an_unreadable_receipt_means_not_done(tmp_path: Path, content: bytes) ->
     store, plan = begun(tmp_path)
     write_receipt(store, receipt_of(plan.tasks()[0]))
     store.put_bytes(layout.receipt_path(1), content)
-    assert read_receipt(store, 1) is None
+    with pytest.raises(UnreadableReceiptError, match=r"00001\.json .* is not a receipt"):
+        read_receipt(store, 1)
     assert [task.shard_index for task in scan(store, plan).missing] == [1, 2]
 
 
@@ -161,6 +114,7 @@ def test_the_manifest_file_says_what_the_receipts_say(tmp_path: Path) -> None:
     write_manifest(store, scan(store, plan))
     data = json.loads(store.read_bytes(layout.MANIFEST))
     assert data["fingerprint"] == plan.fingerprint()
+    assert Plan.from_dict(data["plan"]) == plan
     assert data["num_samples"] == 8
     assert data["missing"] == [[0, 8], [16, 24]]
     assert [receipt["shard_index"] for receipt in data["receipts"]] == [1]

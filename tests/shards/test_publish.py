@@ -5,13 +5,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from pairgen.errors import PlanMismatchError
 from pairgen.shards import layout
 from pairgen.shards.index import encode_index, index_row
-from pairgen.shards.manifest import read_receipt, write_plan
+from pairgen.shards.manifest import UnreadableReceiptError, read_receipt
+from pairgen.shards.plan_file import write_plan
 from pairgen.shards.publish import ShardContestedError, file_sha256, publish
 from pairgen.shards.store import LocalStore
 from pairgen.shards.verify import verify
@@ -97,20 +100,45 @@ def test_a_second_worker_drops_its_work(tmp_path: Path) -> None:
     assert store.names(layout.SPOOL) == []
 
 
-def test_a_receipt_of_another_plan_does_not_stop_the_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "other", [{"fingerprint": "0" * 64}, {"stop": 9}, {"start": 1}], ids=["plan", "stop", "start"]
+)
+def test_the_shard_of_another_dataset_is_never_replaced(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
     store = LocalStore(tmp_path)
     task = PLAN.tasks()[0]
-    write_shard(store, replace(task, fingerprint="0" * 64), samples_of(0))
-    receipt = write_shard(store, task, samples_of(1))
-    assert receipt.fulfils(task)
+    standing = write_shard(store, replace(task, **other), samples_of(0))
+    with pytest.raises(PlanMismatchError, match=r"train/00000\.tar .* of another dataset"):
+        write_shard(store, task, samples_of(1))
+    assert read_receipt(store, 0) == standing
+    assert agrees(store)
+
+
+def test_a_shard_whose_receipt_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    task = PLAN.tasks()[0]
+    standing = write_shard(store, task, samples_of(0))
+    store.put_bytes(layout.receipt_path(0), b"{")
+    with pytest.raises(UnreadableReceiptError):
+        write_shard(store, task, samples_of(1))
+    assert file_sha256(store, layout.shard_path(0)) == standing.sha256
+
+
+def test_the_short_last_shard_of_a_set_that_grew_is_replaced(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    task = PLAN.tasks()[0]
+    write_shard(store, replace(task, stop=4), samples_of(0)[:4])
+    receipt = write_shard(store, task, samples_of(0))
     assert read_receipt(store, 0) == receipt
+    assert receipt.count == 8
     assert agrees(store)
 
 
 def test_an_empty_shard_removes_what_stood(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     task = PLAN.tasks()[0]
-    write_shard(store, replace(task, fingerprint="0" * 64), samples_of(0))
+    write_shard(store, replace(task, stop=4), samples_of(0)[:4])
     receipt = write_shard(store, task, [])
     assert receipt.count == 0
     assert store.names("train") == []

@@ -7,7 +7,8 @@ import pytest
 
 from pairgen.errors import ConfigError
 from pairgen.shards import layout
-from pairgen.shards.manifest import read_plan, scan
+from pairgen.shards.manifest import scan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.repair import shards_to_redo, withdraw
 from pairgen.shards.store import LocalStore
 from pairgen.shards.verify import verify

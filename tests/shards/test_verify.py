@@ -15,7 +15,8 @@ from pairgen.errors import ConfigError
 from pairgen.seeding import noise_for
 from pairgen.shards import layout
 from pairgen.shards.index import decode_index, encode_index
-from pairgen.shards.manifest import read_plan, read_receipt, write_plan, write_receipt
+from pairgen.shards.manifest import read_receipt, write_receipt
+from pairgen.shards.plan_file import read_plan, write_plan
 from pairgen.shards.report import MAX_ROWS_PER_KIND, Report
 from pairgen.shards.slots import Slot
 from pairgen.shards.store import LocalStore

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pairgen.errors import ConfigError, CorruptShardError
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.training.held_out import read_held_out
 from pairgen.training.record import (

@@ -20,7 +20,7 @@ from pairgen.cli import cli
 from pairgen.errors import ConfigError
 from pairgen.networks.lpips_file import load_lpips, read_origin
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.manifest import read_plan
+from pairgen.shards.plan_file import read_plan
 from pairgen.shards.store import open_store
 from pairgen.training.checkpoint import find_checkpoints
 from pairgen.training.latent_lpips.distorted import DISTORTIONS
