@@ -36,7 +36,8 @@ def main() -> None:
     model = TextToNoise(open_tokenizer(work / "tokenizer"))
     shipped = UNet2DConditionModel.from_pretrained(folder / "unet").float()
     model.unet.load_state_dict(shipped.state_dict())
-    text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").float()
+    # Untold, transformers rounds the weights to the dtype that the config names.
+    text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32)
     model.text_encoder.load_state_dict(text_encoder.state_dict())
     content = {
         "model": model.state_dict(),

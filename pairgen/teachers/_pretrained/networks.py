@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ModelMixin
 from safetensors import SafetensorError
 
 from pairgen.errors import TeacherLoadError
@@ -12,21 +11,18 @@ from pairgen.teachers._pretrained.quiet import quiet
 
 
 def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dtype) -> Any:
-    """Load a network on the CPU, ready for inference.
+    """Load a network on the CPU, ready for inference: the stored weights, converted once.
 
     Args:
         network: Its class, of diffusers or transformers.
         files: Its weights, from `fetch_weights`; the config stands beside them.
         variant: Of the files.
-        dtype: Of the result.
+        dtype: Of the result, whatever dtype the config names.
 
     Raises:
         TeacherLoadError: The weights are broken, incomplete, or of another network.
     """
     folder = files[0].parent
-    # A UNet must not be in memory twice; text encoders are small and converted below, whatever
-    # their library calls the option.
-    options = {"torch_dtype": dtype} if issubclass(network, ModelMixin) else {}
     try:
         with quiet():
             loaded, info = network.from_pretrained(
@@ -35,7 +31,10 @@ def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dty
                 local_files_only=True,
                 variant=variant or None,
                 output_loading_info=True,
-                **options,
+                # Told, both libraries convert tensor by tensor: nothing is in memory twice. Untold,
+                # transformers 5 rounds to the dtype that the config names. It calls this `dtype`,
+                # as 4.56 did; the old name is known to every version.
+                torch_dtype=dtype,
             )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
