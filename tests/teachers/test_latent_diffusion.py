@@ -1,6 +1,7 @@
 """Parity with diffusers on small random models of the true classes, and what loading refuses.
 
-Everything here is float32 on the CPU with one thread, where equal arithmetic gives equal bits.
+Everything here is on the CPU with one thread, where equal arithmetic gives equal bits, and in
+float32 where nothing else is said.
 """
 
 import itertools
@@ -19,6 +20,7 @@ from diffusers import (
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
 )
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -47,18 +49,25 @@ def pair(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     return build(folder), load_pipeline(PIPELINES[request.param], folder)
 
 
-def build(location: Path | str, negative_prompt: str = "", **options: str) -> Any:
+def build(
+    location: Path | str,
+    negative_prompt: str = "",
+    dtype: torch.dtype = torch.float32,
+    **options: str,
+) -> Any:
     return latent_diffusion.build(
         location=str(location),
         device=torch.device("cpu"),
-        dtype=torch.float32,
+        dtype=dtype,
         negative_prompt=negative_prompt,
         **options,
     )
 
 
-def load_pipeline(cls: Any, folder: Path) -> Any:
-    extra = {"safety_checker": None} if cls is StableDiffusionPipeline else {}
+def load_pipeline(cls: Any, folder: Path, dtype: torch.dtype | None = torch.float32) -> Any:
+    extra: dict[str, Any] = {"safety_checker": None} if cls is StableDiffusionPipeline else {}
+    if dtype is not None:
+        extra["torch_dtype"] = dtype
     with quiet():
         pipeline = cls.from_pretrained(folder, **extra)
     pipeline.set_progress_bar_config(disable=True)
@@ -217,6 +226,77 @@ def test_a_truncated_prompt_equals_the_pipelines_truncation(pair):
     assert teacher.max_prompt_tokens == NUM_TOKENS
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("named", ["float16", "bfloat16"])
+@pytest.mark.parametrize("key", ["dtype", "torch_dtype"])
+@pytest.mark.parametrize("fixture", list(PIPELINES))
+def test_embeddings_equal_diffusers_whatever_dtype_a_config_names(
+    fixture, key, named, dtype, request, tmp_path
+):
+    source = request.getfixturevalue(fixture)
+    folder = copy(source, tmp_path)
+    for encoder in folder.glob("text_encoder*"):
+        name_dtype(encoder, key, named)
+    pipeline = load_pipeline(PIPELINES[fixture], folder, dtype)
+    with quiet():
+        theirs = pipeline.encode_prompt(
+            list(PROMPTS), device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+    before = build(source, dtype=dtype).encode_prompts(PROMPTS).tensors
+    ours = build(folder, dtype=dtype).encode_prompts(PROMPTS).tensors
+    assert torch.equal(ours["txt_emb"], theirs[0])
+    assert torch.equal(ours["txt_emb"], before["txt_emb"])
+    if "pooled_emb" in ours:
+        assert torch.equal(ours["pooled_emb"], theirs[2])
+        assert torch.equal(ours["pooled_emb"], before["pooled_emb"])
+
+
+@pytest.mark.parametrize("fixture", list(PIPELINES))
+def test_latents_and_pictures_are_the_same_whatever_dtype_the_configs_name(
+    fixture, request, tmp_path
+):
+    source = request.getfixturevalue(fixture)
+    folder = copy(source, tmp_path)
+    for part in (*folder.glob("text_encoder*"), folder / "unet", folder / "vae"):
+        name_dtype(part, "torch_dtype", "bfloat16")
+    before, teacher = build(source), build(folder)
+    ours = run_ours(teacher, "ddim", "trailing", 10, "t0")
+    assert torch.equal(ours, run_ours(before, "ddim", "trailing", 10, "t0"))
+    assert torch.equal(teacher.decode(ours), before.decode(ours))
+    pipeline = load_pipeline(PIPELINES[fixture], folder)
+    scheduler = ddim_scheduler(pipeline, "trailing", "t0")
+    assert torch.equal(ours, run_diffusers(pipeline, scheduler, 10))
+
+
+@pytest.mark.parametrize("stored", [torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize("key", ["dtype", "torch_dtype"])
+@pytest.mark.parametrize("fixture", list(PIPELINES))
+def test_a_student_runs_in_diffusers_whatever_dtype_its_teachers_configs_name(
+    fixture, key, stored, request, tmp_path
+):
+    folder = copy(request.getfixturevalue(fixture), tmp_path)
+    for encoder in folder.glob("text_encoder*"):
+        name_dtype(encoder, key, "float16")
+        weights = encoder / "model.safetensors"
+        tensors = {name: tensor.to(stored) for name, tensor in load_file(weights).items()}
+        save_file(tensors, weights, metadata={"format": "pt"})
+    student = export(folder, tmp_path)
+    # As its card shows it: no dtype is asked for, and the UNet is in float32.
+    pipeline = load_pipeline(PIPELINES[fixture], student, dtype=None)
+    theirs = run_diffusers(pipeline, pipeline.scheduler, 1)
+    assert torch.equal(run_ours(build(student), "ddim", "trailing", 1, "clean"), theirs)
+
+
+@pytest.mark.parametrize("key", ["dtype", "torch_dtype"])
+def test_a_student_keeps_the_config_of_a_text_encoder_that_names_float32(
+    sd15_folder, tmp_path, key
+):
+    folder = copy(sd15_folder, tmp_path)
+    name_dtype(folder / "text_encoder", key, "float32")
+    config = "text_encoder/config.json"
+    assert (export(folder, tmp_path) / config).read_bytes() == (folder / config).read_bytes()
+
+
 class NextTimeDDIMScheduler(DDIMScheduler):
     """diffusers' own step formula, made to step to the next time of its own list."""
 
@@ -358,6 +438,21 @@ def edit_json(path: Path, **values: Any) -> None:
     path.write_text(json.dumps(data | values), encoding="utf-8")
 
 
+def name_dtype(part: Path, key: str, dtype: str) -> None:
+    """Let a part's config name a dtype: transformers writes `dtype` since 4.56."""
+    config = json.loads((part / "config.json").read_text(encoding="utf-8"))
+    config.pop("dtype", None)
+    (part / "config.json").write_text(json.dumps(config | {key: dtype}), encoding="utf-8")
+
+
+def export(folder: Path, tmp_path: Path) -> Path:
+    """Write a student that was not trained."""
+    denoiser = latent_diffusion.build_denoiser(location=str(folder), device=torch.device("cpu"))
+    student = tmp_path / "student"
+    latent_diffusion.save_student(denoiser=denoiser, folder=student, location=str(folder))
+    return student
+
+
 def flip_last_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -421,8 +516,6 @@ def test_pickled_weights_are_refused(sd15_folder, tmp_path):
 
 
 def test_incomplete_weights_are_refused(sd15_folder, tmp_path):
-    from safetensors.torch import load_file, save_file
-
     for name in ("unet/diffusion_pytorch_model", "text_encoder/model"):
         folder = copy(sd15_folder, tmp_path, name.split("/")[0])
         path = folder / f"{name}.safetensors"

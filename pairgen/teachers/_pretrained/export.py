@@ -35,6 +35,8 @@ def export_pipeline(layout: Layout, variant: str, denoiser: Denoiser, folder: Pa
         for pattern in SMALL_FILES:
             for file in sorted((source / part).glob(pattern)):
                 _copy(file, folder / part / file.name)
+    for ending in layout.text_encoders:
+        _name_float32(folder / f"text_encoder{ending}/config.json")
     index = read_json(layout.snapshot, "model_index.json") | {
         "scheduler": ["diffusers", "DDIMScheduler"],
         "unet": ["diffusers", "UNet2DConditionModel"],
@@ -78,6 +80,19 @@ def save_one_step(
 
 def _tower_folders(ending: str) -> tuple[str, str]:
     return f"text_encoder{ending}", f"tokenizer{ending}"
+
+
+def _name_float32(config: Path) -> None:
+    """Let a text encoder's config name the dtype that the student's UNet is saved in.
+
+    Where no dtype is asked for, transformers loads in the one that the config names, or else in
+    that of the weights; diffusers loads the UNet in float32, which takes no other embeddings.
+    """
+    values = json.loads(config.read_text(encoding="utf-8"))
+    # transformers wrote the second name before 4.56, and reads it where the first is not there.
+    if (values.get("dtype") or values.get("torch_dtype")) != "float32":
+        values.pop("torch_dtype", None)
+        config.write_text(json.dumps({**values, "dtype": "float32"}, indent=2), encoding="utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:
