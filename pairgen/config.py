@@ -108,7 +108,7 @@ def merge_config(command: str, config: Path | None, overrides: Sequence[str]) ->
     """
     path = config or Path(PROJECT_FILE)
     if config is None and not path.is_file():
-        return parse_overrides(overrides)
+        return _without_trust(parse_overrides(overrides))
     data = read_yaml(path)
     if any(key in COMMANDS for key in data):
         check_keys(data, COMMANDS, f"the sections of {path}")
@@ -116,7 +116,14 @@ def merge_config(command: str, config: Path | None, overrides: Sequence[str]) ->
         if not isinstance(data, dict):
             raise ConfigError(f"The section {command!r} of {path} must hold `key: value` lines.")
     options = {str(key).replace("-", "_"): value for key, value in data.items()}
-    return options | parse_overrides(overrides)
+    return _without_trust(options | parse_overrides(overrides))
+
+
+def _without_trust(options: dict[str, Any]) -> dict[str, Any]:
+    """Refuse to take from a file, which may be a stranger's, that its code is trusted."""
+    if "trust_code" in options:
+        raise ConfigError("trust_code is taken from the command line only: give --trust-code.")
+    return options
 
 
 def integer(name: str, value: Any, low: int, high: int | None = None) -> int:

@@ -44,6 +44,10 @@ class TeacherLoadError(ConfigError):
     """A teacher's weights are missing, unreadable, or differ from the planned ones."""
 
 
+class UntrustedCodeError(ConfigError):
+    """Data names a module outside pairgen, which the user has not named."""
+
+
 class CorruptShardError(PairgenError):
     """A shard's bytes are not what a shard's bytes must be."""
 

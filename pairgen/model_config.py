@@ -105,12 +105,8 @@ def find_model(model: str) -> ModelConfig:
     """
     if not model:
         raise ConfigError(f"model must not be empty: give one of {', '.join(model_names())}.")
-    if model.endswith((".yaml", ".yml")):
-        return _read_model(Path(model))
-    for folder in (Path("configs/models"), packaged_configs() / "models"):
-        path = folder / f"{model}.yaml"
-        if path.is_file():
-            return _read_model(path)
+    if (file := _config_file(model)) is not None:
+        return _read_model(file)
     path = Path(model).expanduser()
     if (path / MODEL_FILE).is_file():
         # A run of `pairgen train`: its student, and how it is sampled.
@@ -129,6 +125,30 @@ def find_model(model: str) -> ModelConfig:
         f"There is no model {model!r}{did_you_mean(model, known)}: give one of {', '.join(known)}, "
         "a folder in diffusers layout, or a hub id owner/name."
     )
+
+
+def module_of_model(model: str) -> list[str]:
+    """Return the module that a user's own config names as the teacher; none where it names none.
+
+    The file in a run's or student's folder is not the user's own, even when it is given by name.
+    """
+    file = _config_file(model)
+    if file is None or file.name == MODEL_FILE:
+        return []
+    try:
+        return [str(read_yaml(file).get("teacher", ""))]
+    except ConfigError:
+        # `find_model` says what is wrong with it.
+        return []
+
+
+def _config_file(model: str) -> Path | None:
+    """Return the config that `--model` means; None for a folder or a hub id."""
+    if model.endswith((".yaml", ".yml")):
+        return Path(model)
+    folders = (Path("configs/models"), packaged_configs() / "models")
+    files = (folder / f"{model}.yaml" for folder in folders)
+    return next((file for file in files if file.is_file()), None)
 
 
 def prompt_set_names() -> tuple[str, ...]:

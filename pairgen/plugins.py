@@ -13,6 +13,7 @@ from typing import Any
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+from pairgen.trust import check_trusted
 
 
 def members(family: str) -> list[str]:
@@ -30,10 +31,12 @@ def load(family: str, name: str) -> ModuleType:
 
     Raises:
         ConfigError: There is no such member, or it does not define `build`.
+        UntrustedCodeError: The module is outside pairgen and not one that the user has named.
     """
     path = name if "." in name else f"pairgen.{family}.{name}"
     if not all(part.isidentifier() for part in path.split(".")):
         raise ConfigError(f"{name!r} is not the name of a module.")
+    check_trusted(path)
     try:
         module = importlib.import_module(path)
     except ModuleNotFoundError as error:

@@ -11,24 +11,25 @@ from urllib.parse import unquote, urlsplit
 CUT = "***"
 # A user without a password is a name there (of an account, of a container), not a token.
 _NAMES_A_USER = ("abfs", "abfss", "hdfs", "sftp", "smb", "ssh", "wasb", "wasbs")
-_SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://"
+# A URL that was taken for a path has lost a slash.
+_SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)(?P<slashes>://?)"
 # A secret key of S3 may hold slashes, so a user with a password ends at the @, wherever that is.
-_USER_AND_KEY = r"[^\s'\"<>/:@]*:[^\s'\"<>@]*@(?:[^\s'\"<>/@]*@)*"
-_USER = r"[^\s'\"<>/?#@]+@"
+_USER_AND_KEY = r"[^\s'\"`<>/:@]*:[^\s'\"`<>@]*@(?:[^\s'\"`<>/@]*@)*"
+_USER = r"[^\s'\"`<>/?#@]+@"
 _URL = re.compile(
     rf"{_SCHEME}(?:(?P<password>{_USER_AND_KEY})|(?P<user>{_USER}))?"
-    r"(?P<rest>[^\s'\"<>?]*)(?P<query>\?[^\s'\"<>]+)?"
+    r"(?P<rest>[^\s'\"`<>?]*)(?P<query>\?[^\s'\"`<>]*[^\s'\"`<>.,:;)])?"
 )
 
 
 def without_secrets(text: str) -> str:
     """Return a text with the user, password and query of every URL in it cut out."""
-    return _URL.sub(_without_secrets, text) if "://" in text else text
+    return _URL.sub(_without_secrets, text) if ":/" in text else text
 
 
-def has_secrets(url: str) -> bool:
-    """Whether a URL holds what `without_secrets` cuts out."""
-    return without_secrets(url) != url
+def is_cut(url: str) -> bool:
+    """Whether something was cut out of a URL, so that it opens nothing."""
+    return f"://{CUT}@" in url or f"?{CUT}" in url
 
 
 def without_secrets_in(value: Any) -> Any:
@@ -71,4 +72,4 @@ def _without_secrets(match: re.Match[str]) -> str:
     if match["password"] or (user and match["scheme"].lower() not in _NAMES_A_USER):
         user = f"{CUT}@"
     query = f"?{CUT}" if match["query"] else ""
-    return f"{match['scheme']}://{user}{match['rest']}{query}"
+    return f"{match['scheme']}{match['slashes']}{user}{match['rest']}{query}"

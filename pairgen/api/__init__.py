@@ -246,8 +246,8 @@ def inspect(folder: str | Path, *keys: str, **options: Any) -> "Inspection":
     Args:
         folder: The dataset.
         *keys: Of samples.
-        **options: `where`, `grid`, `num`, `trajectory`: the same names as the flags of
-            `pairgen inspect`.
+        **options: `where`, `grid`, `num`, `trajectory`, `trust_code`: the same names as the flags
+            of `pairgen inspect`.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
@@ -258,8 +258,13 @@ def inspect(folder: str | Path, *keys: str, **options: Any) -> "Inspection":
     return run_inspect(folder, keys, **options)
 
 
-def replay(folder: str | Path, key: str) -> "Replay":
+def replay(folder: str | Path, key: str, *, trust_code: bool = False) -> "Replay":
     """Make one sample of a set again and compare it with what is stored.
+
+    Args:
+        folder: The dataset.
+        key: Of the sample.
+        trust_code: Whether modules outside pairgen that the set names may be imported.
 
     Raises:
         ConfigError: The folder holds no set that can be replayed, or no such sample.
@@ -267,7 +272,7 @@ def replay(folder: str | Path, key: str) -> "Replay":
     """
     from pairgen.api.replay_run import run_replay
 
-    return run_replay(folder, key)
+    return run_replay(folder, key, trust_code)
 
 
 def repair(folder: str | Path, **options: Any) -> Manifest:

@@ -9,6 +9,7 @@ import torch
 from pairgen import plugins
 from pairgen.api.calibrate_rows import Job, measure_missing
 from pairgen.api.dataset_run import Say, log
+from pairgen.api.user_trust import trusts_user
 from pairgen.errors import ConfigError
 from pairgen.generate.calibrate_config import (
     SHARED_OPTIONS,
@@ -51,6 +52,7 @@ class Calibrated:
     calibration: Calibration
 
 
+@trusts_user
 def run_calibrate(given: Mapping[str, Any], say: Say = log) -> Calibrated:
     """Do what `calibrate` says, and tell what it starts from."""
     config = make_calibrate_config(given)

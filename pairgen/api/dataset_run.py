@@ -10,6 +10,7 @@ from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.generate.plan import check_continues
 from pairgen.generate.progress import Progress
 from pairgen.generate.run import RunOptions, run_missing
+from pairgen.redaction import without_secrets
 from pairgen.report.card import render_card
 from pairgen.shards import layout
 from pairgen.shards.manifest import readable_receipt, scan, standing_receipts
@@ -18,7 +19,11 @@ from pairgen.shards.store import LocalStore, Store
 from pairgen.types import Manifest, Plan
 
 Say = Callable[[str], None]
-log = logging.getLogger("pairgen").info
+
+
+def log(message: str) -> None:
+    """Tell how a command goes on, where nobody else is to be told."""
+    logging.getLogger("pairgen").info("%s", without_secrets(message))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 from pairgen.api.dataset_run import Say, check_folder, check_same_plan, log
 from pairgen.api.degrade_inputs import continued_plan, read_images, resolve_degrade
 from pairgen.api.dry_run import DryRun, dry_run
+from pairgen.api.user_trust import trusts_user
 from pairgen.generate.run import check_executor
 from pairgen.shards import layout
 from pairgen.shards.store import LocalStore
@@ -15,6 +16,7 @@ from pairgen.types import Plan
 MAX_CROPS_TRIED = 4
 
 
+@trusts_user
 def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log) -> DryRun:
     """Do all that `degrade` does before its first shard, then make a few samples in memory.
 

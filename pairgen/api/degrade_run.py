@@ -13,6 +13,7 @@ from pairgen.api.dataset_run import (
     spooled_input,
 )
 from pairgen.api.degrade_inputs import continued_plan, read_images, resolve_degrade
+from pairgen.api.user_trust import trusts_user
 from pairgen.generate.degrade_config import DegradeConfig
 from pairgen.generate.pyramid import Preset
 from pairgen.generate.run import check_executor
@@ -23,6 +24,7 @@ from pairgen.sources.prompts import encode_rejected
 from pairgen.types import Plan
 
 
+@trusts_user
 def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `degrade` says, tell what it starts from, and how it ended."""
     config, preset, store, old = resolve_degrade(given)

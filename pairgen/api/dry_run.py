@@ -27,6 +27,7 @@ from pairgen.generate.worker import Job, Worker
 from pairgen.shards.manifest import scan
 from pairgen.shards.planned import INPUTS
 from pairgen.shards.store import LocalStore, Store
+from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
 
 # Batches that are timed at least, where batches are what is priced: their median is taken.
@@ -155,7 +156,8 @@ def _measure(
     is_padded: bool,
 ) -> Measured:
     start = time.perf_counter()
-    maker = Worker(Job(plan=plan.to_dict(), store_url=trial.address)).maker
+    job = Job(plan=plan.to_dict(), store_url=trial.address, trust=current_trust())
+    maker = Worker(job).maker
     load_seconds = time.perf_counter() - start
     progress = Progress(sum(task.num_slots for task in tasks), 0)
     try:

@@ -11,12 +11,14 @@ import torch
 import pairgen
 from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
+from pairgen.api.user_trust import trusts_user
 from pairgen.errors import ConfigError
 from pairgen.evaluation.judge import JUDGE_VERSION, load_judge
 from pairgen.evaluation.real_pictures import RealPictures, load_real_pictures
 from pairgen.generate.machine import device_name, versions
 from pairgen.generate.ode_maker import MODULES, build_teacher
 from pairgen.generate.progress import Progress
+from pairgen.redaction import without_secrets_in
 from pairgen.report.judged import eval_page, grid_image
 from pairgen.report.pictures import encode_png
 from pairgen.shards.plan_file import read_plan
@@ -53,6 +55,7 @@ class Evaluated:
     figures: dict[str, Any]
 
 
+@trusts_user
 def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     """Do what `eval` says, and tell what it starts from."""
     config = make_eval_config(given)
@@ -91,20 +94,22 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
         found = make_rows(bench, runs, progress.reached)
     finally:
         progress.close()
-    figures = {
-        **_facts(config, judged, pairs, batch_size, device),
-        "real": None if real is None else _real_facts(config, real, len(pairs)),
-        "notes": notes,
-        "rows": [row.figures for row in found.rows],
-        "missing": found.missing,
-        "not_meaningful": found.not_meaningful,
-        "seconds_per_decode": found.seconds_per_decode,
-        "ledger": None
-        if judged.record is None
-        else make_ledger(
-            judged.record, plan, found.sampled[0], found.sampled[1:], device_name(device)
-        ),
-    }
+    figures = without_secrets_in(
+        {
+            **_facts(config, judged, pairs, batch_size, device),
+            "real": None if real is None else _real_facts(config, real, len(pairs)),
+            "notes": notes,
+            "rows": [row.figures for row in found.rows],
+            "missing": found.missing,
+            "not_meaningful": found.not_meaningful,
+            "seconds_per_decode": found.seconds_per_decode,
+            "ledger": None
+            if judged.record is None
+            else make_ledger(
+                judged.record, plan, found.sampled[0], found.sampled[1:], device_name(device)
+            ),
+        }
+    )
     _write(folder, figures, found.shown(), found.shown_prompts)
     return Evaluated(folder, figures)
 

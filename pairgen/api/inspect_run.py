@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 import pairgen
+from pairgen.api.user_trust import trusted_by_user
 from pairgen.config import integer
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.generate.decode import load_decoder
@@ -74,6 +75,7 @@ def run_inspect(
     grid: str = "",
     num: int = NUM_PICTURES,
     trajectory: bool = False,
+    trust_code: bool = False,
 ) -> Inspection:
     """Tell what is in a set, or in samples of it; what stands of an unfinished set is told too.
 
@@ -84,6 +86,7 @@ def run_inspect(
         grid: File .png for pictures of `num` samples, evenly spread, or of those of `keys`.
         num: How many.
         trajectory: Whether the grid shows the stored states of each sample in a row.
+        trust_code: Whether modules outside pairgen that the set names may be imported.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
@@ -109,7 +112,8 @@ def run_inspect(
         found = [find_sample(store, plan, index) for index in indices]
         samples = tuple(sample_data(plan, stored, receipt.made) for stored, receipt in found)
         if target is not None:
-            _write_sheet(target, plan, [stored for stored, _ in found], len(found), trajectory)
+            with trusted_by_user({"trust_code": trust_code}):
+                _write_sheet(target, plan, [stored for stored, _ in found], len(found), trajectory)
         return Inspection({}, samples, path)
     condition = parse_where(where) if where else None
     summary = _with_progress(plan, "receipts", partial(summarize, store, plan))
@@ -126,7 +130,8 @@ def run_inspect(
             raise ConfigError(f"{store.url} has no sample{told} to show.")
         if condition is not None:
             places = rows_where(store, plan, places, condition)
-        _write_sheet(target, plan, read_rows(store, plan, places), len(places), trajectory)
+        with trusted_by_user({"trust_code": trust_code}):
+            _write_sheet(target, plan, read_rows(store, plan, places), len(places), trajectory)
     return Inspection(data, (), path)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
 from pairgen.api.train_run import Trained
+from pairgen.api.user_trust import trusts_user
 from pairgen.errors import ConfigError
 from pairgen.networks.latent_vgg import LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
@@ -145,6 +146,7 @@ class _Data:
                 return
 
 
+@trusts_user
 def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
     """Train a network of LPIPS on labelled latents and judged triplets, or continue a run.
 

@@ -6,11 +6,13 @@ from typing import Any
 from pairgen.api.dataset_run import Say, log
 from pairgen.api.dry_run import DryRun, dry_run
 from pairgen.api.ode_inputs import continued_plan, open_prompts, read_plan_prompts, resolve_ode
+from pairgen.api.user_trust import trusts_user
 from pairgen.shards import layout
 from pairgen.shards.store import LocalStore
 from pairgen.types import Plan
 
 
+@trusts_user
 def run_ode_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log) -> DryRun:
     """Do all that `ode` does before its first shard, then make a few batches in memory.
 

@@ -11,6 +11,7 @@ from pairgen.api.ode_inputs import (
     read_plan_prompts,
     resolve_ode,
 )
+from pairgen.api.user_trust import trusts_user
 from pairgen.generate.ode_config import OdeConfig
 from pairgen.shards import layout
 from pairgen.shards.plan_file import write_plan
@@ -18,6 +19,7 @@ from pairgen.shards.store import Store
 from pairgen.types import Plan
 
 
+@trusts_user
 def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `ode` says, tell what it starts from, and how it ended."""
     store, plan, config = plan_ode(given, say)

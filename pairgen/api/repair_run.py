@@ -7,6 +7,7 @@ from typing import Any
 from pairgen.api.dataset_run import RunResult, Say, log
 from pairgen.api.degrade_run import run_degrade
 from pairgen.api.ode_run import run_ode
+from pairgen.api.user_trust import trusted_by_user
 from pairgen.api.verify_run import run_verify
 from pairgen.errors import ConfigError
 from pairgen.generate.degrade_config import make_degrade_config
@@ -29,7 +30,11 @@ KINDS: dict[str, tuple[Callable[..., RunOptions], Callable[..., RunResult]]] = {
 
 def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Do what `repair` says, and tell how it ended."""
-    store = open_store(folder)
+    with trusted_by_user(given) as options:
+        return _repair(open_store(folder), options, say)
+
+
+def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if recover_plan(store):
         say(f"{layout.PLAN} of {store.url} is restored from {layout.MANIFEST}.")
     plan = read_plan(store)
@@ -37,7 +42,7 @@ def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
     # Options first: nothing may be withdrawn for a command that cannot run.
     check_executor(make_config(given))
     where = {name: given[name] for name in ("executor", "num_workers", "address") if name in given}
-    report = run_verify(folder, where)
+    report = run_verify(store.address, where)
     if report.interrupted:
         raise KeyboardInterrupt
     receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}

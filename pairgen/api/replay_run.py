@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
+from pairgen.api.user_trust import trusted_by_user
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.generate.machine import versions
 from pairgen.generate.replay import Comparison, Distance, compare
@@ -47,22 +48,25 @@ class Replay:
     distances: Mapping[str, Distance] = field(default_factory=dict)
 
 
-def run_replay(folder: str | Path, key: str) -> Replay:
+def run_replay(folder: str | Path, key: str, trust_code: bool = False) -> Replay:
     """Make one sample of a set again and compare it with what is stored.
 
     Args:
         folder: The dataset.
         key: Of the sample, nine digits; leading zeros may be left out.
+        trust_code: Whether modules outside pairgen that the set names may be imported.
 
     Raises:
         ConfigError: The folder holds no set that can be replayed, or no such sample.
         CorruptShardError: Its shard is damaged.
     """
-    (result,) = run_replays(folder, [key])
+    (result,) = run_replays(folder, [key], trust_code)
     return result
 
 
-def run_replays(folder: str | Path, keys: Sequence[str]) -> Iterator[Replay]:
+def run_replays(
+    folder: str | Path, keys: Sequence[str], trust_code: bool = False
+) -> Iterator[Replay]:
     """Make samples of a set again, one after the other.
 
     They come in the order of the set, but for shards that were made in another way, which come
@@ -72,6 +76,7 @@ def run_replays(folder: str | Path, keys: Sequence[str]) -> Iterator[Replay]:
     Args:
         folder: The dataset.
         keys: Of the samples, as in `run_replay`; one that comes twice is taken once.
+        trust_code: As in `run_replay`.
 
     Raises:
         ConfigError: The folder holds no set that can be replayed, or a sample is not there.
@@ -88,7 +93,7 @@ def run_replays(folder: str | Path, keys: Sequence[str]) -> Iterator[Replay]:
         (_checked_receipt(store, plan, shard_index, list(found)), set(found))
         for shard_index, found in _by_shard(indices, plan.samples_per_shard)
     ]
-    return _replay_shards(store, plan, shards)
+    return _replay_shards(store, plan, shards, trust_code)
 
 
 def _by_shard(indices: Sequence[int], samples_per_shard: int) -> list[tuple[int, list[int]]]:
@@ -121,7 +126,7 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
 
 
 def _replay_shards(
-    store: Store, plan: Plan, shards: Sequence[tuple[Receipt, set[int]]]
+    store: Store, plan: Plan, shards: Sequence[tuple[Receipt, set[int]]], trust_code: bool
 ) -> Iterator[Replay]:
     """Replay shard by shard; those that were made in one way follow each other."""
 
@@ -133,7 +138,8 @@ def _replay_shards(
         for receipt, indices in alike:
             start = time.perf_counter()
             stored = _stored_members(store, receipt.shard_index, indices)
-            maker = maker or _open_maker(receipt, store, plan)
+            with trusted_by_user({"trust_code": trust_code}):
+                maker = maker or _open_maker(receipt, store, plan)
             task = ShardTask(
                 shard_index=receipt.shard_index,
                 start=receipt.start,

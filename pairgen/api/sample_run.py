@@ -11,6 +11,7 @@ import torch
 
 from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
+from pairgen.api.user_trust import trusts_user
 from pairgen.errors import ConfigError
 from pairgen.generate.conditioning import refuse_prompts, teacher_options
 from pairgen.generate.plan import make_ode_plan, prompt_counts, prompt_source
@@ -56,6 +57,7 @@ class Samples:
     path: Path
 
 
+@trusts_user
 def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
     """Do what `sample` says, and tell what it starts from."""
     config = make_sample_config(given)

@@ -9,6 +9,7 @@ import torch
 
 from pairgen import plugins
 from pairgen.api.dataset_run import Say, log
+from pairgen.api.user_trust import trusts_user
 from pairgen.errors import PairgenError
 from pairgen.generate.machine import device_name
 from pairgen.generate.run import stop_on_signal
@@ -62,6 +63,7 @@ class Trained:
     first_process: bool = True
 
 
+@trusts_user
 def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     """Do what `train` says, tell what it starts from, and how it ended."""
     from accelerate import Accelerator

@@ -1,6 +1,10 @@
 """The command line: parse, call, print. One file a command."""
 
+import io
+import shlex
 import sys
+import traceback
+from pathlib import Path
 
 import click
 
@@ -12,13 +16,14 @@ from pairgen.cli.doctor import doctor
 from pairgen.cli.evaluate import evaluate
 from pairgen.cli.inspect import inspect
 from pairgen.cli.ode import ode
+from pairgen.cli.options import say
 from pairgen.cli.repair import repair
 from pairgen.cli.replay import replay
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.cli.sample import sample
 from pairgen.cli.train import train
 from pairgen.cli.verify import verify
-from pairgen.errors import PairgenError
+from pairgen.errors import PairgenError, UntrustedCodeError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -45,18 +50,30 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        say(shown.getvalue().rstrip())
         code = error.exit_code
     except click.Abort:
         click.echo("Stopped. What is finished is kept: run the same command again.", err=True)
         code = EXIT_INTERRUPTED
+    except UntrustedCodeError as error:
+        say(f"Error: {error}\nThat is: {_this_command()} --trust-code")
+        code = error.exit_code
     except PairgenError as error:
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}")
         code = error.exit_code
     except OSError as error:
-        click.echo(
-            f"Error: {error}. A dataset keeps its finished shards: run the same command again.",
-            err=True,
-        )
+        say(f"Error: {error}. A dataset keeps its finished shards: run the same command again.")
+        code = 1
+    except Exception:
+        # A fault of pairgen's: all of it is told, but for what nobody may see.
+        say(traceback.format_exc().rstrip())
         code = 1
     sys.exit(code)
+
+
+def _this_command() -> str:
+    """Return the command as it was typed."""
+    name = ["python", "-m", "pairgen"] if Path(sys.argv[0]).name == "__main__.py" else ["pairgen"]
+    return shlex.join([*name, *sys.argv[1:]])

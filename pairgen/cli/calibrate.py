@@ -13,6 +13,8 @@ from pairgen.cli.options import (
     prompt_files_option,
     prompt_options,
     sampler_options,
+    say,
+    trust_option,
 )
 from pairgen.config import merge_config
 
@@ -51,6 +53,7 @@ from pairgen.config import merge_config
 )
 @sampler_options
 @click.option("--out", metavar="DIR|URL", help="Folder of what is found. [data/calibration-MODEL]")
+@trust_option
 @config_options
 def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Measure how near solvers, grids and step counts come to a teacher's converged ODE.
@@ -71,7 +74,7 @@ def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -
     from pairgen.generate.calibration import CALIBRATION_FILE
     from pairgen.report.calibration import LEGEND, error_table, notes, verdict
 
-    result = run_calibrate(merged, lambda message: click.echo(message, err=True))
+    result = run_calibrate(merged, say)
     found = result.calibration
     click.echo(error_table(found))
     click.echo(f"\n{LEGEND}\n")

@@ -12,6 +12,8 @@ from pairgen.cli.options import (
     executor_options,
     given,
     pin_threads,
+    say,
+    trust_option,
 )
 from pairgen.cli.result import print_result
 from pairgen.config import merge_config
@@ -84,6 +86,7 @@ from pairgen.config import merge_config
 )
 @dry_run_options
 @executor_options
+@trust_option
 @config_options
 def degrade(
     config: Path | None,
@@ -109,9 +112,6 @@ def degrade(
     merged = merge_config("degrade", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.api import run_degrade, run_degrade_dry
-
-    def say(message: str) -> None:
-        click.echo(message, err=True)
 
     if dry_run is not None:
         dry = run_degrade_dry(merged, dry_run, say)

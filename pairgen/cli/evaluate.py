@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pairgen.cli.options import config_options, given, pin_threads
+from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
 from pairgen.config import merge_config
 
 
@@ -30,6 +30,7 @@ from pairgen.config import merge_config
     "--allow-training-data", is_flag=True, default=None, help="Judge by what was trained on."
 )
 @click.option("--cpu-threads", type=int, metavar="N", help="Threads. [those of the pairs]")
+@trust_option
 @config_options
 def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Judge the student of RUN by held-out pairs, beside its teacher at several steps.
@@ -49,7 +50,7 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     from pairgen.api.eval_run import PAGE_FILE, run_evaluate
     from pairgen.report.judged import LEGEND, figure_table, ledger_table
 
-    result = run_evaluate(merged, lambda message: click.echo(message, err=True))
+    result = run_evaluate(merged, say)
     click.echo(figure_table(result.figures))
     click.echo(f"\n{LEGEND}\n")
     if result.figures["ledger"]:

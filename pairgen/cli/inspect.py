@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pairgen.cli.options import given
+from pairgen.cli.options import given, trust_option
 
 
 @click.command()
@@ -28,6 +28,7 @@ from pairgen.cli.options import given
     is_flag=True,
     help="The grid shows the stored states of each sample, from noise to end point.",
 )
+@trust_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show what is in a dataset and how it was made, or what is in samples KEY of it.

@@ -15,7 +15,9 @@ from pairgen.cli.options import (
     prompt_files_option,
     prompt_options,
     sampler_options,
+    say,
     setting_options,
+    trust_option,
 )
 from pairgen.cli.result import print_result
 from pairgen.config import merge_config
@@ -72,6 +74,7 @@ from pairgen.config import merge_config
 @click.option("--compile", is_flag=True, default=None, help="Compile the network.")
 @dry_run_options
 @executor_options
+@trust_option
 @config_options
 def ode(
     config: Path | None,
@@ -96,9 +99,6 @@ def ode(
     merged = merge_config("ode", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.api import run_ode, run_ode_dry
-
-    def say(message: str) -> None:
-        click.echo(message, err=True)
 
     if dry_run is not None:
         dry = run_ode_dry(merged, dry_run, say)

@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 import click
 
+from pairgen.redaction import without_secrets
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def say(message: str) -> None:
+    """Tell the user how a command goes on; what it gives goes to standard output."""
+    click.echo(without_secrets(message), err=True)
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,6 +29,16 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
 def pin_threads(num_threads: Any) -> None:
     """Set OpenMP's threads before torch and OpenCV are imported, unless the user has."""
     os.environ.setdefault("OMP_NUM_THREADS", str(num_threads))
+
+
+def trust_option(command: Command) -> Command:
+    """Add --trust-code."""
+    return click.option(
+        "--trust-code",
+        is_flag=True,
+        default=None,
+        help="Import modules outside pairgen that a set, run or model folder names.",
+    )(command)
 
 
 def config_options(command: Command) -> Command:

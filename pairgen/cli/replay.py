@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
-from pairgen.cli.options import pin_threads
+from pairgen.cli.options import pin_threads, trust_option
 
 
 @click.command()
 @click.argument("folder", metavar="DIR|URL")
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
-def replay(folder: str, keys: tuple[str, ...]) -> None:
+@trust_option
+def replay(folder: str, keys: tuple[str, ...], trust_code: bool | None) -> None:
     """Make samples of a set again and compare them with what is stored.
 
     Each is made in the batch that it was in, in the way that its shard's receipt says. Exit code 0
@@ -23,7 +24,7 @@ def replay(folder: str, keys: tuple[str, ...]) -> None:
 
     num_equal, num_replayed, seconds = 0, 0, 0.0
     told: tuple[str, ...] = ()
-    for result in run_replays(folder, keys):
+    for result in run_replays(folder, keys, bool(trust_code)):
         # Those of one shard have the same; it is told once.
         for line in result.software if result.software != told else ():
             click.echo(f"software  {line}")

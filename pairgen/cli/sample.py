@@ -11,7 +11,9 @@ from pairgen.cli.options import (
     pin_threads,
     prompt_options,
     sampler_options,
+    say,
     setting_options,
+    trust_option,
 )
 from pairgen.config import merge_config
 
@@ -49,6 +51,7 @@ from pairgen.config import merge_config
     default=None,
     help="Whether the prompt stands under each picture of the grid. [captions]",
 )
+@trust_option
 @config_options
 def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Show what a teacher makes of prompts: one picture, or a grid.
@@ -67,6 +70,6 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.api import run_sample
 
-    made = run_sample(merged, lambda message: click.echo(message, err=True))
+    made = run_sample(merged, say)
     num, height, width, _ = made.pictures.shape
     click.echo(f"{num:,} picture{'s' * (num != 1)} of {width} x {height} px: {made.path}")

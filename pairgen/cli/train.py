@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pairgen.cli.options import config_options, given
+from pairgen.cli.options import config_options, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import merge_config, read_yaml
 
@@ -44,6 +44,7 @@ LATENT_LPIPS = "latent-lpips"
 @click.option("--grid-every", type=int, metavar="N", help="Steps. [1,000; 0: at the end]")
 @click.option("--skip-bad", is_flag=True, default=None, help="Leave out bad shards; log each.")
 @click.option("--resume", is_flag=True, default=None, help="Continue from the last checkpoint.")
+@trust_option
 @config_options
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student by METHOD on datasets that pairgen made.
@@ -62,9 +63,6 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301
     merged = merge_config("train", config, overrides) | given(options) | {"method": method}
-
-    def say(message: str) -> None:
-        click.echo(message, err=True)
 
     if method == LATENT_LPIPS:
         from pairgen.api.latent_lpips_run import LPIPS_FILE, run_latent_lpips

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pairgen.errors import PairgenError
 from pairgen.generate.trial import make_runs
@@ -15,6 +16,7 @@ from pairgen.generate.worker import open_maker
 from pairgen.own_process import run_script
 from pairgen.shards.plan_file import read_plan, write_plan
 from pairgen.shards.store import LocalStore
+from pairgen.trust import Trust, current_trust, trusting
 from pairgen.types import Plan, ShardTask
 
 # Time for the other way: to load, to compile and to make some batches.
@@ -61,7 +63,7 @@ def measure_other_way(
         f"import {__name__} as way; way.main()",
         limit,
         str(store.root),
-        stdin=json.dumps([asdict(task) for task in tasks]),
+        stdin=json.dumps({"tasks": [asdict(task) for task in tasks], "trust": _plain_trust()}),
         env=caches,
     )
     if outcome.failure:
@@ -69,16 +71,24 @@ def measure_other_way(
     return OtherWay(compile=compiled, **outcome.lines[-1])
 
 
+def _plain_trust() -> dict[str, Any]:
+    trust = asdict(current_trust())
+    return {**trust, "modules": sorted(trust["modules"])}
+
+
 def main() -> None:
     """Make the batches of the plan in the folder `sys.argv[1]` and print what they took.
 
-    Tasks come as JSON on stdin.
+    Tasks come as JSON on stdin, and whose code may be imported.
     """
     store = LocalStore(Path(sys.argv[1]))
-    tasks = [ShardTask(**task) for task in json.load(sys.stdin)]
+    given = json.load(sys.stdin)
+    tasks = [ShardTask(**task) for task in given["tasks"]]
+    trust = Trust(**{**given["trust"], "modules": frozenset(given["trust"]["modules"])})
     try:
         plan = read_plan(store)
-        runs = make_runs(plan, open_maker(plan, store), tasks)
+        with trusting(trust):
+            runs = make_runs(plan, open_maker(plan, store), tasks)
     except PairgenError as error:
         sys.exit(str(error))
     time = runs.batch_time(plan.execution["batch_size"])

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TextIO
 
+from pairgen.redaction import without_secrets
 from pairgen.types import Receipt, ShardTask
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -104,7 +105,7 @@ class Progress:
     def note(self, message: str) -> None:
         """Print a line that stays."""
         self._erase()
-        print(message, file=self.stream, flush=True)
+        print(without_secrets(message), file=self.stream, flush=True)
         self._tick()
 
     def close(self) -> None:

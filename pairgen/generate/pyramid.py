@@ -11,7 +11,7 @@ rendered with each preset at most 4 % differed by more than one level of 8 bits 
 less than 1 % of all pixels differed at all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,16 +76,46 @@ def find_preset(preset: str) -> Preset:
     Raises:
         ConfigError: There is none, or it is wrong; the message names the file.
     """
-    if preset.endswith((".yaml", ".yml")):
-        return read_preset(Path(preset).expanduser())
-    for folder in (Path("configs/degradations"), packaged_configs() / "degradations"):
-        if (folder / f"{preset}.yaml").is_file():
-            return read_preset(folder / f"{preset}.yaml")
+    if (file := _preset_file(preset)) is not None:
+        return read_preset(file)
     known = preset_names()
     raise ConfigError(
         f"There is no degradation preset {preset!r}{did_you_mean(preset, known)}: "
         f"give one of {', '.join(known)}, or a .yaml file."
     )
+
+
+def modules_of_preset(preset: str) -> list[str]:
+    """Return the dotted names in a user's own preset: the modules of operations among them."""
+    file = _preset_file(preset)
+    try:
+        recipe = {} if file is None else read_yaml(file)
+    except ConfigError:
+        # `find_preset` says what is wrong with it.
+        return []
+    return [text for text in _texts(recipe) if "." in text]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every key and text of plain data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(key)
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _preset_file(preset: str) -> Path | None:
+    """Return the file that `--degradation` means; None when there is none of that name."""
+    if preset.endswith((".yaml", ".yml")):
+        return Path(preset).expanduser()
+    folders = (Path("configs/degradations"), packaged_configs() / "degradations")
+    files = (folder / f"{preset}.yaml" for folder in folders)
+    return next((file for file in files if file.is_file()), None)
 
 
 def read_preset(path: Path) -> Preset:

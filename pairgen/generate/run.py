@@ -14,6 +14,7 @@ from pairgen.generate.executor import AnyJob, Events, run_serial
 from pairgen.generate.worker import Job
 from pairgen.shards.manifest import scan, write_manifest
 from pairgen.shards.store import LocalStore, Store
+from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
 
 STOPPING = "Stopping: the shards in work are finished first; Ctrl-C again stops now."
@@ -60,7 +61,7 @@ def run_missing(
     write_manifest(store, before)
     if before.complete:
         return before, False
-    job = Job(plan=plan.to_dict(), store_url=store.address)
+    job = Job(plan=plan.to_dict(), store_url=store.address, trust=current_trust())
     with stop_on_signal(events) as stop:
         try:
             run_tasks(job, before.missing, options, events, stop)

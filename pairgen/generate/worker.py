@@ -22,6 +22,7 @@ from pairgen.shards.manifest import read_receipt
 from pairgen.shards.publish import ShardContestedError, publish
 from pairgen.shards.store import Store, open_store
 from pairgen.shards.writer import ShardWriter
+from pairgen.trust import NO_TRUST, Trust, trusting
 from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask
 
 # Batches that may wait for the writing thread; more would only hold memory.
@@ -35,10 +36,12 @@ class Job:
     Attributes:
         plan: `Plan.to_dict()`.
         store_url: `Store.address` of the dataset folder; it may hold secrets, so it is not shown.
+        trust: Whose code a worker may import: as much as who sends it.
     """
 
     plan: Mapping[str, Any]
     store_url: str = field(repr=False)
+    trust: Trust = NO_TRUST
 
     @property
     def cpu_threads(self) -> int:
@@ -102,10 +105,12 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self.plan = Plan.from_dict(job.plan)
         self.store = open_store(job.store_url)
+        self._trust = job.trust
         # Thread counts change bits at small batches, so every worker has the planned one, also
         # while it loads.
         torch.set_num_threads(self.plan.execution["cpu_threads"])
-        self.maker = open_maker(self.plan, self.store)
+        with trusting(job.trust):
+            self.maker = open_maker(self.plan, self.store)
         self.device = self.maker.device
 
     def run(self, task: ShardTask, on_samples: Callable[[int], None] = lambda _: None) -> Receipt:
@@ -126,7 +131,9 @@ class Worker:
             if standing is not None and standing.fulfils(task):
                 return standing
             try:
-                return make_shard(self.store, self.plan, self.maker, task, on_samples)
+                # A module of the user may import others when it is first used.
+                with trusting(self._trust):
+                    return make_shard(self.store, self.plan, self.maker, task, on_samples)
             except ShardContestedError:
                 continue
 

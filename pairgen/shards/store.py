@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Protocol
 import fsspec
 
 from pairgen.errors import ConfigError, StoreError
-from pairgen.redaction import without_secrets, without_secrets_of
+from pairgen.redaction import is_cut, without_secrets, without_secrets_of
 from pairgen.shards import layout
 
 _counter = itertools.count()
@@ -109,8 +109,16 @@ def open_store(url: str | Path) -> Store:
     """Open a dataset folder: a local path, or a URL such as `s3://bucket/set`.
 
     A local path is made absolute, so that workers in another working directory find it.
+
+    Raises:
+        ConfigError: The URL is of an unknown kind, or was written down without its secrets.
     """
     text = str(url)
+    if is_cut(text):
+        raise ConfigError(
+            f"{text!r} was written down without its secrets, which pairgen never keeps: give the "
+            "whole URL again, or leave them to the environment."
+        )
     if "://" in text and not text.startswith("file://"):
         return RemoteStore(text.rstrip("/"))
     return LocalStore(Path(text.removeprefix("file://")).expanduser().absolute())

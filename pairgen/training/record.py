@@ -8,6 +8,7 @@ from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED
+from pairgen.redaction import without_secrets
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.shards.manifest import read_receipts
 from pairgen.shards.plan_file import read_plan
@@ -22,7 +23,7 @@ class SetRecord:
     """A dataset: what tells it from others, and what it cost.
 
     Attributes:
-        url: As given to the training.
+        url: As given to the training, without secrets.
         fingerprint: Of its plan.
         source_sha256: Of its prompts or images.
         seed: Of its noises.
@@ -92,7 +93,7 @@ def record_set(url: str) -> SetRecord:
     plan, receipts = read_plan(store), read_receipts(store)
     num_samples = sum(receipt.count for receipt in receipts)
     return SetRecord(
-        url=url,
+        url=without_secrets(url),
         fingerprint=plan.fingerprint(),
         source_sha256=str(plan.source["sha256"]),
         seed=plan.seed,

@@ -10,6 +10,7 @@ import yaml
 from pairgen.config import plain_options, read_yaml
 from pairgen.errors import ConfigError
 from pairgen.model_config import MODEL_FILE, RUN_FILE
+from pairgen.redaction import without_secrets_in
 from pairgen.shards.store import LocalStore
 from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import TrainConfig, make_train_config
@@ -133,14 +134,14 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str 
 
 def write_config(config: TrainConfig, folder: Path) -> None:
     """Write every option of the run, before its first step."""
-    options = plain_options(config, without=("out", "resume"))
+    options = without_secrets_in(plain_options(config, without=("out", "resume")))
     text = yaml.safe_dump(_plain(options), sort_keys=False, allow_unicode=True)
     (folder / RUN_FILE).write_text(text, encoding="utf-8")
 
 
 def plain_identity(config: TrainConfig) -> dict[str, Any]:
     """Return what a continued run must have in common with its beginning, as YAML holds it."""
-    identity: dict[str, Any] = _plain(config.identity())
+    identity: dict[str, Any] = without_secrets_in(_plain(config.identity()))
     return identity
 
 
