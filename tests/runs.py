@@ -1,6 +1,7 @@
 """Real runs for tests: the command line in a subprocess, and the bytes it leaves."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 # The closed-form teacher: a real member of the family that starts in a second. 20 shards of 12.
@@ -32,6 +34,22 @@ def run(name: str, *arguments: str, **options: object) -> subprocess.CompletedPr
     return subprocess.run(
         command(name, *arguments, **options), capture_output=True, text=True, timeout=280
     )
+
+
+def run_many(folder: Path, *lines: Sequence[object], **environment: str) -> tuple[str, list[int]]:
+    """Run `pairgen` commands in one process and folder; return what they said and exit codes."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.many_commands"],
+        input=json.dumps([[str(word) for word in line] for line in lines]),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment},
+    )
+    assert result.returncode == 0, result.stderr
+    said, _, codes = result.stdout.rstrip().rpartition("\n")
+    return said + result.stderr, json.loads(codes)
 
 
 def start(log: Path, name: str, *arguments: str, **options: object) -> subprocess.Popen[bytes]:

@@ -1,13 +1,10 @@
-"""A store whose URLs carry secrets, for commands in processes of their own: `vault://K:S@set?t=T`.
+"""A store whose URLs carry secrets: `vault://KEY:SECRET@set?token=TOKEN`.
 
-`python -m tests.vault` reads lists of arguments, as JSON, and runs `pairgen` with each; it prints
-their exit codes. Files lie below VAULT_ROOT.
+Files lie below VAULT_ROOT.
 """
 
-import json
 import os
 import re
-import sys
 from typing import Any
 
 import fsspec
@@ -41,17 +38,3 @@ class VaultFileSystem(LocalFileSystem):
 def install() -> None:
     """Make `vault://` known to fsspec."""
     fsspec.register_implementation("vault", VaultFileSystem, clobber=True)
-
-
-if __name__ == "__main__":
-    install()
-    from pairgen.cli import main
-
-    codes = []
-    for arguments in json.load(sys.stdin):
-        sys.argv = ["pairgen", *arguments]
-        try:
-            main()
-        except SystemExit as end:
-            codes.append(int(end.code or 0))
-    sys.stdout.write(f"\n{json.dumps(codes)}\n")

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.api.dataset_run import RunResult, Say, log
+from pairgen.api.degrade_inputs import resolve_degrade
 from pairgen.api.degrade_run import run_degrade
+from pairgen.api.ode_inputs import resolve_ode
 from pairgen.api.ode_run import run_ode
 from pairgen.api.user_trust import trusted_by_user
 from pairgen.api.verify_run import run_verify
@@ -21,10 +23,11 @@ from pairgen.shards.report import NOT_READ
 from pairgen.shards.store import Store, open_store
 from pairgen.types import Plan, Receipt
 
-# Kind of a dataset to what checks its options and what makes its shards.
-KINDS: dict[str, tuple[Callable[..., RunOptions], Callable[..., RunResult]]] = {
-    "ode": (make_ode_config, run_ode),
-    "degrade": (make_degrade_config, run_degrade),
+# Kind of a dataset to what checks its options, what finds all that it needs (its model, its code),
+# and what makes its shards.
+KINDS: dict[str, tuple[Callable[..., RunOptions], Callable[..., Any], Callable[..., RunResult]]] = {
+    "ode": (make_ode_config, resolve_ode, run_ode),
+    "degrade": (make_degrade_config, resolve_degrade, run_degrade),
 }
 
 
@@ -38,9 +41,11 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if recover_plan(store):
         say(f"{layout.PLAN} of {store.url} is restored from {layout.MANIFEST}.")
     plan = read_plan(store)
-    make_config, run = KINDS[plan.kind]
-    # Options first: nothing may be withdrawn for a command that cannot run.
+    make_config, resolve, run = KINDS[plan.kind]
+    # First: nothing may be withdrawn for a command that cannot run.
     check_executor(make_config(given))
+    asked = {**given, "out": store.address}
+    resolve(asked)
     where = {name: given[name] for name in ("executor", "num_workers", "address") if name in given}
     report = run_verify(store.address, where)
     if report.interrupted:
@@ -66,7 +71,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if elsewhere := [problem.where for problem in others if problem.kind != NOT_READ]:
         say(f"Not in a shard, so not mended: {', '.join(elsewhere[:5])}; see pairgen verify.")
     withdraw(store, [*bad, *tried_again])
-    result = run({**given, "out": store.address}, say)
+    result = run(asked, say)
     other_bytes = [
         receipt.shard_index
         for receipt in result.manifest.receipts

@@ -1,15 +1,13 @@
 """Secrets in URLs, options and the environment are in nothing that a command leaves or says."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import pairgen
+from tests.runs import run_many
 
 KEY, SECRET, TOKEN, OTHER = "AKIAPLANTEDKEY", "pl4nted/S3CRET+x", "t0ken%2Fplanted", "hf_plantedhub"
 SECRETS = (KEY, SECRET, "S3CRET", TOKEN, "t0ken/planted", OTHER)
@@ -36,26 +34,10 @@ def desk(tmp_path: Path) -> Path:
     return tmp_path / "desk"
 
 
-def commands(desk: Path, *lines: tuple[object, ...]) -> tuple[str, list[int]]:
+def commands(desk: Path, *lines: Sequence[object]) -> tuple[str, list[int]]:
     """Run commands at the desk; return all they said, and their exit codes."""
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.vault"],
-        input=json.dumps([[str(word) for word in line] for line in lines]),
-        cwd=desk,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env={
-            **os.environ,
-            **ENVIRONMENT,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "VAULT_ROOT": str(desk.parent / "vault"),
-            "VAULT_SAYS": SECRET,
-        },
-    )
-    assert result.returncode == 0, result.stderr
-    said, _, codes = result.stdout.rstrip().rpartition("\n")
-    return said + result.stderr, json.loads(codes)
+    vault = {"VAULT_ROOT": str(desk.parent / "vault"), "VAULT_SAYS": SECRET}
+    return run_many(desk, *lines, **ENVIRONMENT, **vault)
 
 
 def assert_nothing_leaked(desk: Path, said: str) -> None:

@@ -1,0 +1,24 @@
+"""Many commands in one process: `python -m tests.many_commands` starts once, not for each.
+
+Reads lists of arguments as JSON, runs `pairgen` with each, and prints the exit codes last. Where
+VAULT_ROOT is set, `vault://` is known.
+"""
+
+import json
+import os
+import sys
+
+from pairgen.cli import main
+from tests import vault
+
+if __name__ == "__main__":
+    if "VAULT_ROOT" in os.environ:
+        vault.install()
+    codes = []
+    for arguments in json.load(sys.stdin):
+        sys.argv = ["pairgen", *arguments]
+        try:
+            main()
+        except SystemExit as end:
+            codes.append(int(end.code or 0))
+    sys.stdout.write(f"\n{json.dumps(codes)}\n")
