@@ -174,6 +174,36 @@ def write_set(
     return store
 
 
+def overlay_plan(parent: Plan, **changes: Any) -> Plan:
+    """Return the plan of an overlay that adds a score and a tag to every sample."""
+    score = {"dtype": "float32", "shape": [2]}
+    fields = {
+        "kind": "overlay",
+        "teacher": {},
+        "recipe": {"parent": parent.fingerprint()},
+        "members": {"json": {"keys": ["index", "seed"]}, "score.npy": score, "tag.txt": {}},
+        "resolved": {},
+    }
+    return replace(parent, **{**fields, **changes})
+
+
+def write_overlay(root: Path, plan: Plan, first_key: int = 0) -> str:
+    """Write an overlay, its keys counted from `first_key`; return its URL."""
+    store = LocalStore(root)
+    write_plan(store, plan)
+    for task in plan.tasks():
+        samples = [
+            Sample(
+                index=index + first_key,
+                fields={"score.npy": np.float32([index, 1]), "tag.txt": f"tag {index}"},
+                facts={"index": index, "seed": plan.seed},
+            )
+            for index in range(task.start, task.stop)
+        ]
+        write_shard(store, task, samples)
+    return store.url
+
+
 def flip_byte(path: Path, offset: int) -> None:
     """Turn all bits of one byte of a file."""
     data = bytearray(path.read_bytes())

@@ -17,6 +17,7 @@ from diffusers import (
     UNet2DConditionModel,
     UNet2DModel,
 )
+from safetensors.torch import load_file, save_file
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -73,6 +74,24 @@ def write_sdxl(folder: Path) -> Path:
     DDIMScheduler(**SCHEDULE, clip_sample=False).save_pretrained(folder / "scheduler")
     extra = {"force_zeros_for_empty_prompt": True}
     _write_index(folder, "StableDiffusionXLPipeline", ("", "_2"), extra)
+    return folder
+
+
+def write_smallest(folder: Path) -> Path:
+    """Write a StableDiffusionPipeline of 0.15 MB, small enough to be committed; latents [4, 8, 8].
+
+    As the published ones, its weights are in float16.
+    """
+    torch.manual_seed(8)
+    _write_tower(folder, "", CLIPTextModel, width=8)
+    narrow = {"block_out_channels": (4, 4), "norm_num_groups": 2}
+    _write_unet(folder, cross_attention_dim=8, attention_head_dim=2, **narrow)
+    _write_vae(folder, **narrow)
+    for path in folder.glob("*/*.safetensors"):
+        halved = {name: tensor.half() for name, tensor in load_file(path).items()}
+        save_file(halved, path, metadata={"format": "pt"})
+    DDIMScheduler(**SCHEDULE, clip_sample=False).save_pretrained(folder / "scheduler")
+    _write_index(folder, "StableDiffusionPipeline", ("",), {"requires_safety_checker": False})
     return folder
 
 
@@ -154,28 +173,29 @@ def _write_tower(folder: Path, ending: str, encoder: type, width: int) -> None:
 
 
 def _write_unet(folder: Path, **config: object) -> None:
-    UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(32, 64),
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        layers_per_block=1,
-        attention_head_dim=4,
-        norm_num_groups=8,
-        **config,
-    ).save_pretrained(folder / "unet")
+    usual = {
+        "sample_size": 8,
+        "block_out_channels": (32, 64),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "layers_per_block": 1,
+        "attention_head_dim": 4,
+        "norm_num_groups": 8,
+    }
+    UNet2DConditionModel(**{**usual, **config}).save_pretrained(folder / "unet")
 
 
-def _write_vae(folder: Path) -> None:
-    AutoencoderKL(
-        block_out_channels=(16, 32),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        latent_channels=4,
-        norm_num_groups=8,
-        sample_size=16,
-        scaling_factor=0.18215,
-    ).save_pretrained(folder / "vae")
+def _write_vae(folder: Path, **config: object) -> None:
+    usual = {
+        "block_out_channels": (16, 32),
+        "down_block_types": ("DownEncoderBlock2D",) * 2,
+        "up_block_types": ("UpDecoderBlock2D",) * 2,
+        "latent_channels": 4,
+        "norm_num_groups": 8,
+        "sample_size": 16,
+        "scaling_factor": 0.18215,
+    }
+    AutoencoderKL(**{**usual, **config}).save_pretrained(folder / "vae")
 
 
 def _write_index(

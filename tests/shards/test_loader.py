@@ -32,8 +32,9 @@ from tests.small_sets import (
     flip_byte,
     make_plan,
     make_sample,
+    overlay_plan,
+    write_overlay,
     write_set,
-    write_shard,
 )
 
 FIELDS = ("noise.npy", "latent.npy", "txt")
@@ -419,34 +420,6 @@ def test_a_condition_keeps_exactly_its_samples(folder: Path) -> None:
 
 
 # Overlays
-
-
-def overlay_plan(parent: Plan, **changes: Any) -> Plan:
-    score = {"dtype": "float32", "shape": [2]}
-    fields = {
-        "kind": "overlay",
-        "teacher": {},
-        "recipe": {"parent": parent.fingerprint()},
-        "members": {"json": {"keys": ["index", "seed"]}, "score.npy": score, "tag.txt": {}},
-        "resolved": {},
-    }
-    return replace(parent, **{**fields, **changes})
-
-
-def write_overlay(root: Path, plan: Plan, first_key: int = 0) -> str:
-    store = LocalStore(root)
-    write_plan(store, plan)
-    for task in plan.tasks():
-        samples = [
-            Sample(
-                index=index + first_key,
-                fields={"score.npy": np.float32([index, 1]), "tag.txt": f"tag {index}"},
-                facts={"index": index, "seed": plan.seed},
-            )
-            for index in range(task.start, task.stop)
-        ]
-        write_shard(store, task, samples)
-    return store.url
 
 
 def test_an_overlay_adds_its_members(folder: Path, tmp_path: Path) -> None:
