@@ -17,6 +17,7 @@ VOCABULARY = (
     "types",
     "errors",
     "redaction",
+    "trust",
     "seeding",
     "config",
     "plugins",

@@ -80,5 +80,5 @@ def read_operations(items: Any) -> tuple[Operation, ...]:
             # The innermost place is enough to find it.
             told = str(error)
             where = "" if told.startswith("operation ") else f"operation {number}: "
-            raise ConfigError(f"{where}{told}") from None
+            raise type(error)(f"{where}{told}") from None
     return tuple(found)

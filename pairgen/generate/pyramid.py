@@ -129,7 +129,7 @@ def read_preset(path: Path) -> Preset:
     try:
         preset = make_preset(path.stem, recipe)
     except ConfigError as error:
-        raise ConfigError(f"The preset {path} is wrong: {error}") from None
+        raise type(error)(f"The preset {path} is wrong: {error}") from None
     if not preset.levels.operations:
         raise ConfigError(f"The preset {path} needs operations under `levels`.")
     return preset
