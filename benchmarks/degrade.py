@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from pairgen import plugins
 from pairgen.degradations import _kernels
 from pairgen.degradations.base import Target, from_levels
-from pairgen.generate.pyramid import find_preset, render
+from pairgen.kinds.degrade.pyramid import find_preset, render
 from tests.degradations.oracle import basicsr
 from tests.degradations.pictures import make_picture
 from tests.degradations.reference import KERNEL_SIZE, kernel_of

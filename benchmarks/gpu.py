@@ -31,12 +31,12 @@ from interleaved import interleaved
 from random_sd15 import write_model
 
 import pairgen
-from pairgen.generate.ode_maker import OdeMaker
-from pairgen.generate.worker import Job, Worker
+from pairgen.execution.worker import Job, Worker
+from pairgen.kinds.ode.maker import OdeMaker
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from pairgen.types import Plan, ShardTask
 
 # Of one evaluation for one latent of 64 x 64, counted by torch's FlopCounterMode on these shapes.

@@ -23,12 +23,12 @@ from ode import print_table
 
 import pairgen
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
-from pairgen.shards.index import encode_index, index_row
-from pairgen.shards.plan_file import write_plan
-from pairgen.shards.publish import publish
-from pairgen.shards.slots import slot_at, slot_facts
-from pairgen.shards.store import LocalStore
-from pairgen.shards.writer import ShardWriter
+from pairgen.shards.format.index import encode_index, index_row
+from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.format.publish import publish
+from pairgen.shards.format.slots import slot_at, slot_facts
+from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.writer import ShardWriter
 from pairgen.types import Plan, Receipt, Sample
 
 SHAPE = (4, 64, 64)

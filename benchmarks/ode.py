@@ -24,10 +24,10 @@ import pairgen
 from pairgen.config import local_path
 from pairgen.model_config import find_model
 from pairgen.seeding import noise_for
-from pairgen.shards.manifest import fold, read_receipts, scan
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
-from pairgen.shards.writer import ShardWriter
+from pairgen.shards.format.manifest import fold, read_receipts, scan
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
+from pairgen.shards.format.writer import ShardWriter
 from pairgen.types import Plan, Receipt, Sample
 
 

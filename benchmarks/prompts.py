@@ -103,9 +103,9 @@ def batches(texts: Iterator[str]) -> Iterator[list[str]]:
 def plan(source: str, out: str, options: str) -> None:
     """Do what is measured, in a process of its own; print JSON."""
     import pairgen.teachers.gaussian  # noqa: F401, what every run imports
-    from pairgen.api.ode_run import plan_ode
-    from pairgen.shards.manifest import scan
-    from pairgen.shards.plan_file import read_plan
+    from pairgen.jobs.ode.run import plan_ode
+    from pairgen.shards.format.manifest import scan
+    from pairgen.shards.format.plan_file import read_plan
 
     imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, start_cpu = time.perf_counter(), time.process_time()

@@ -24,8 +24,8 @@ import pyarrow
 from loader import pairs_plan, write_pairs
 
 import pairgen
-from pairgen.generate.progress import format_seconds
-from pairgen.shards.noise_audit import NoiseAudit, ShardNoise
+from pairgen.execution.progress import format_seconds
+from pairgen.shards.check.noise_audit import NoiseAudit, ShardNoise
 
 MANY = 10_000_000
 

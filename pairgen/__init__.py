@@ -29,7 +29,10 @@ __all__ = [
 ]
 
 # A training needs no teacher: what it takes is loaded without the commands.
-_TRAINING = {"Loader": "pairgen.shards.loader", "TrainingSet": "pairgen.shards.training_set"}
+_TRAINING = {
+    "Loader": "pairgen.shards.loading.loader",
+    "TrainingSet": "pairgen.shards.loading.training_set",
+}
 
 if TYPE_CHECKING:
     from pairgen.api import (
@@ -44,8 +47,8 @@ if TYPE_CHECKING:
         train,
         verify,
     )
-    from pairgen.shards.loader import Loader
-    from pairgen.shards.training_set import TrainingSet
+    from pairgen.shards.loading.loader import Loader
+    from pairgen.shards.loading.training_set import TrainingSet
 
 
 def __dir__() -> list[str]:

@@ -48,8 +48,8 @@ from PIL import Image
 
 import pairgen
 from pairgen.errors import run_script
+from pairgen.jobs.eval.page import LEGEND, figure_table, ledger_table
 from pairgen.report import page
-from pairgen.report.judged import LEGEND, figure_table, ledger_table
 
 # Of real pictures of the packaged prompts, made by pipelines/tiny_teacher/real_statistics.py.
 REAL_STATISTICS = "package:assets/judge/tiny_prompts.safetensors"

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
-from pairgen.shards import layout
-from pairgen.shards.index import encode_index, index_row
-from pairgen.shards.plan_file import write_plan
-from pairgen.shards.publish import publish
-from pairgen.shards.slots import Slot, slot_at, slot_facts
-from pairgen.shards.store import LocalStore, Store
-from pairgen.shards.writer import ShardWriter
+from pairgen.shards.format import layout
+from pairgen.shards.format.index import encode_index, index_row
+from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.format.publish import publish
+from pairgen.shards.format.slots import Slot, slot_at, slot_facts
+from pairgen.shards.format.store import LocalStore, Store
+from pairgen.shards.format.writer import ShardWriter
 from pairgen.sources.prompts import collect_prompts
 from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask
 

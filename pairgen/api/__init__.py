@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 from pairgen.types import Manifest
 
 if TYPE_CHECKING:
-    from pairgen.api.calibrate_run import Calibrated, run_calibrate
-    from pairgen.api.dataset_run import RunResult
-    from pairgen.api.degrade_dry_run import run_degrade_dry
-    from pairgen.api.degrade_run import run_degrade
-    from pairgen.api.dry_run import DryRun
-    from pairgen.api.eval_run import Evaluated, run_evaluate
-    from pairgen.api.inspect_run import Inspection, run_inspect
-    from pairgen.api.latent_lpips_run import run_latent_lpips
-    from pairgen.api.ode_dry_run import run_ode_dry
-    from pairgen.api.ode_run import run_ode
-    from pairgen.api.repair_run import run_repair
-    from pairgen.api.replay_run import Replay, run_replay, run_replays
-    from pairgen.api.sample_run import Samples, run_sample
-    from pairgen.api.train_run import Trained, run_train
-    from pairgen.api.verify_run import run_verify
-    from pairgen.shards.verify import Report
+    from pairgen.execution.dataset import RunResult
+    from pairgen.execution.forecast.dry_run import DryRun
+    from pairgen.jobs.calibrate.run import Calibrated, run_calibrate
+    from pairgen.jobs.degrade.dry_run import run_degrade_dry
+    from pairgen.jobs.degrade.run import run_degrade
+    from pairgen.jobs.eval.run import Evaluated, run_evaluate
+    from pairgen.jobs.inspect.run import Inspection, run_inspect
+    from pairgen.jobs.latent_lpips.run import run_latent_lpips
+    from pairgen.jobs.ode.dry_run import run_ode_dry
+    from pairgen.jobs.ode.run import run_ode
+    from pairgen.jobs.repair.run import run_repair
+    from pairgen.jobs.replay.run import Replay, run_replay, run_replays
+    from pairgen.jobs.sample.run import Samples, run_sample
+    from pairgen.jobs.train.run import Trained, run_train
+    from pairgen.jobs.verify.run import run_verify
+    from pairgen.shards.check.verify import Report
 
 
 # Where each of them is; loaded when it is asked for, so that a command loads what it needs.
@@ -103,7 +103,7 @@ def ode(**options: Any) -> Manifest:
     """Turn prompts into (noise, prompt, latent) shards; continue what is there.
 
     Args:
-        **options: The fields of `pairgen.generate.ode_config.OdeConfig`, the same names as the
+        **options: The fields of `pairgen.kinds.ode.options.OdeConfig`, the same names as the
             flags of `pairgen ode`. Options that are not given come from the plan of the folder
             `out` when it has one, else from the model's config.
 
@@ -114,7 +114,7 @@ def ode(**options: Any) -> Manifest:
         ConfigError: An option, a file or the folder is wrong; nothing was written.
         PairgenError: The run cannot go on; finished shards stay.
     """
-    from pairgen.api.ode_run import run_ode
+    from pairgen.jobs.ode.run import run_ode
 
     return run_ode(options).manifest
 
@@ -123,7 +123,7 @@ def calibrate(**options: Any) -> "Calibrated":
     """Measure how near settings of the sampler come to a teacher's converged ODE.
 
     Args:
-        **options: The fields of `pairgen.generate.calibrate_config.CalibrateConfig`, the same names
+        **options: The fields of `pairgen.jobs.calibrate.options.CalibrateConfig`, the same names
             as the flags of `pairgen calibrate`.
 
     Returns:
@@ -133,7 +133,7 @@ def calibrate(**options: Any) -> "Calibrated":
         ConfigError: An option, a file or the folder is wrong; nothing was written.
         PairgenError: The reference is not converged, or a batch does not fit.
     """
-    from pairgen.api.calibrate_run import run_calibrate
+    from pairgen.jobs.calibrate.run import run_calibrate
 
     return run_calibrate(options)
 
@@ -142,7 +142,7 @@ def degrade(**options: Any) -> Manifest:
     """Turn photographs into (HR, LR at 1/N) shards; continue what is there.
 
     Args:
-        **options: The fields of `pairgen.generate.degrade_config.DegradeConfig`, the same names as
+        **options: The fields of `pairgen.kinds.degrade.options.DegradeConfig`, the same names as
             the flags of `pairgen degrade`. Options that are not given come from the plan of the
             folder `out` when it has one.
 
@@ -153,7 +153,7 @@ def degrade(**options: Any) -> Manifest:
         ConfigError: An option, a file or the folder is wrong; nothing was written.
         PairgenError: The run cannot go on; finished shards stay.
     """
-    from pairgen.api.degrade_run import run_degrade
+    from pairgen.jobs.degrade.run import run_degrade
 
     return run_degrade(options).manifest
 
@@ -165,7 +165,7 @@ def sample(**options: Any) -> "Samples":
     options.
 
     Args:
-        **options: The fields of `pairgen.generate.sample_config.SampleConfig`, the same names as
+        **options: The fields of `pairgen.kinds.ode.sample_options.SampleConfig`, the same names as
             the flags of `pairgen sample`. `prompts` is a file, a prompt, or a list of these.
 
     Raises:
@@ -173,7 +173,7 @@ def sample(**options: Any) -> "Samples":
         PairgenError: A picture is not finite, or a batch does not fit; nothing was written. Or the
             disk is full.
     """
-    from pairgen.api.sample_run import run_sample
+    from pairgen.jobs.sample.run import run_sample
 
     return run_sample(options)
 
@@ -193,10 +193,10 @@ def train(method: str, **options: Any) -> "Trained":
         CorruptShardError: A shard is bad.
     """
     if method == "latent-lpips":
-        from pairgen.api.latent_lpips_run import run_latent_lpips
+        from pairgen.jobs.latent_lpips.run import run_latent_lpips
 
         return run_latent_lpips(options)
-    from pairgen.api.train_run import run_train
+    from pairgen.jobs.train.run import run_train
 
     return run_train({**options, "method": method})
 
@@ -206,7 +206,7 @@ def evaluate(run: str | Path, **options: Any) -> "Evaluated":
 
     Args:
         run: A folder of `pairgen train`, or any model.
-        **options: The other fields of `pairgen.training.eval_config.EvalConfig`, the same names as
+        **options: The other fields of `pairgen.jobs.eval.options.EvalConfig`, the same names as
             the flags of `pairgen eval`; `data` must be given.
 
     Raises:
@@ -215,7 +215,7 @@ def evaluate(run: str | Path, **options: Any) -> "Evaluated":
         PairgenError: A picture is not finite, or a batch does not fit; nothing was written.
         CorruptShardError: A shard of the pairs is bad.
     """
-    from pairgen.api.eval_run import run_evaluate
+    from pairgen.jobs.eval.run import run_evaluate
 
     return run_evaluate({**options, "run": str(run)})
 
@@ -225,7 +225,7 @@ def verify(folder: str | Path, **options: Any) -> "Report":
 
     Args:
         folder: The dataset.
-        **options: The fields of `pairgen.generate.verify_config.VerifyConfig`, the same names as
+        **options: The fields of `pairgen.jobs.verify.options.VerifyConfig`, the same names as
             the flags of `pairgen verify`.
 
     Returns:
@@ -235,7 +235,7 @@ def verify(folder: str | Path, **options: Any) -> "Report":
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.
     """
-    from pairgen.api.verify_run import run_verify
+    from pairgen.jobs.verify.run import run_verify
 
     return run_verify(folder, options)
 
@@ -253,7 +253,7 @@ def inspect(folder: str | Path, *keys: str, **options: Any) -> "Inspection":
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
         CorruptShardError: A shard that is needed is damaged.
     """
-    from pairgen.api.inspect_run import run_inspect
+    from pairgen.jobs.inspect.run import run_inspect
 
     return run_inspect(folder, keys, **options)
 
@@ -270,7 +270,7 @@ def replay(folder: str | Path, key: str, *, trust_code: bool = False) -> "Replay
         ConfigError: The folder holds no set that can be replayed, or no such sample.
         CorruptShardError: Its shard is damaged.
     """
-    from pairgen.api.replay_run import run_replay
+    from pairgen.jobs.replay.run import run_replay
 
     return run_replay(folder, key, trust_code)
 
@@ -286,6 +286,6 @@ def repair(folder: str | Path, **options: Any) -> Manifest:
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.
     """
-    from pairgen.api.repair_run import run_repair
+    from pairgen.jobs.repair.run import run_repair
 
     return run_repair(folder, options).manifest

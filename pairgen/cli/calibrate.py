@@ -70,9 +70,9 @@ def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -
     """  # noqa: D301
     merged = merge_config("calibrate", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
-    from pairgen.api.calibrate_run import PLOT_FILE, run_calibrate
-    from pairgen.generate.calibration import CALIBRATION_FILE
-    from pairgen.report.calibration import LEGEND, error_table, notes, verdict
+    from pairgen.jobs.calibrate.page import LEGEND, error_table, notes, verdict
+    from pairgen.jobs.calibrate.run import PLOT_FILE, run_calibrate
+    from pairgen.kinds.ode.calibration import CALIBRATION_FILE
 
     result = run_calibrate(merged, say)
     found = result.calibration

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from pairgen.cli.cost_sheet import cost_sheet
 from pairgen.cli.options import (
     config_options,
     dry_run_options,
@@ -17,6 +16,7 @@ from pairgen.cli.options import (
 )
 from pairgen.cli.result import print_result
 from pairgen.config import merge_config
+from pairgen.execution.forecast.sheet import cost_sheet
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pairgen.cli.options import pin_threads
-from pairgen.doctor.machine import usable_cores
+from pairgen.jobs.doctor.machine import usable_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,7 +142,7 @@ def _pictures_of(
 ) -> tuple["np.ndarray", list[str], list[float]]:
     """Return pictures [N, H, W, 3] uint8, prompts and guidance scales of the first samples."""
     from pairgen.report.pictures import decode_latents, first_latents
-    from pairgen.shards.store import open_store
+    from pairgen.shards.format.store import open_store
 
     prompts, scales, latents = first_latents(open_store(folder), manifest, num)
     return decode_latents(manifest, latents), prompts, scales
@@ -153,8 +153,8 @@ def _degrade(api: Any, out: Path, num_threads: int) -> tuple["np.ndarray", list[
     import cv2
     import numpy as np
 
-    from pairgen.shards import layout
-    from pairgen.shards.reader import map_file, read_samples
+    from pairgen.shards.format import layout
+    from pairgen.shards.format.reader import map_file, read_samples
     from pairgen.sources.photographs import decode_rgb
 
     options = {"scales": "4,8", "crop": 256, "cpu_threads": num_threads, "executor": "serial"}

@@ -7,7 +7,7 @@ import sys
 import click
 
 # Not through `pairgen.api`, which imports torch: that may be what is broken.
-from pairgen.doctor.examination import examine, works
+from pairgen.jobs.doctor.examination import examine, works
 
 
 @click.command()

@@ -47,8 +47,8 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     merged = merge_config("eval", config, overrides) | given(options) | {"run": run}
     if merged.get("cpu_threads"):
         pin_threads(merged["cpu_threads"])
-    from pairgen.api.eval_run import PAGE_FILE, run_evaluate
-    from pairgen.report.judged import LEGEND, figure_table, ledger_table
+    from pairgen.jobs.eval.page import LEGEND, figure_table, ledger_table
+    from pairgen.jobs.eval.run import PAGE_FILE, run_evaluate
 
     result = run_evaluate(merged, say)
     click.echo(figure_table(result.figures))

@@ -37,8 +37,8 @@ def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -
     the receipts (device, batch size, dtype, threads, versions ...) are marked as mixed.
     """
     from pairgen.api import run_inspect
-    from pairgen.report.sample_facts import sample_text
-    from pairgen.report.set_facts import set_text
+    from pairgen.jobs.inspect.sample_facts import sample_text
+    from pairgen.jobs.inspect.set_facts import set_text
 
     found = run_inspect(folder, keys, **given(options))
     if as_json:

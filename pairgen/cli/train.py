@@ -65,16 +65,16 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
     merged = merge_config("train", config, overrides) | given(options) | {"method": method}
 
     if method == LATENT_LPIPS:
-        from pairgen.api.latent_lpips_run import LPIPS_FILE, run_latent_lpips
+        from pairgen.jobs.latent_lpips.card import next_command
+        from pairgen.jobs.latent_lpips.run import LPIPS_FILE, run_latent_lpips
         from pairgen.model_config import RUN_FILE
-        from pairgen.training.latent_lpips.card import next_command
 
         result = run_latent_lpips(merged, say)
         # As the run knows them: a continued one is not given them again.
         data = read_yaml(result.folder / RUN_FILE)["data"]
         following = next_command(data, str(result.folder / LPIPS_FILE))
     else:
-        from pairgen.api.train_run import run_train
+        from pairgen.jobs.train.run import run_train
 
         result = run_train(merged, say)
         following = f"pairgen sample --model {result.folder}"

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT
-from pairgen.shards.batch import Batch
+from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
 

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from pairgen.draws import Draws
-from pairgen.shards.batch import Batch
+from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
 

@@ -21,7 +21,7 @@ from pairgen.methods._pairs import LATENT, NOISE, check_pairs, conditioning_of, 
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup, Student
 from pairgen.methods.regression import Regression
 from pairgen.networks.unet_discriminator import UnetDiscriminator
-from pairgen.shards.batch import Batch
+from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning
 
 DISCRIMINATOR = "discriminator"

@@ -18,7 +18,7 @@ from pairgen.methods._pairs import (
 )
 from pairgen.methods.base import Setup, Student
 from pairgen.sampling.parameterization import FlowSchedule
-from pairgen.shards.batch import Batch
+from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning
 
 

@@ -21,7 +21,7 @@ from pairgen.methods._pairs import (
 )
 from pairgen.methods.base import Setup, Student
 from pairgen.sampling.parameterization import to_x0_eps
-from pairgen.shards.batch import Batch
+from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning
 
 DISTANCES = ("mse", "pseudo_huber", "perceptual")

@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pairgen.generate.decode import decode_pictures
-from pairgen.generate.ode_maker import build_teacher
-from pairgen.shards import layout
-from pairgen.shards.reader import map_file, read_samples
-from pairgen.shards.store import Store
+from pairgen.kinds.decode import decode_pictures
+from pairgen.kinds.ode.maker import build_teacher
+from pairgen.shards.format import layout
+from pairgen.shards.format.reader import map_file, read_samples
+from pairgen.shards.format.store import Store
 from pairgen.types import Manifest
 
 GRID_GAP = 4

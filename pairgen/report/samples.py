@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.generate.sample import Pictures
+from pairgen.kinds.ode.pictures import Pictures
 from pairgen.report.grid import GridLayout, draw_grid
 from pairgen.report.pictures import FACTS_CHUNK, encode_png
-from pairgen.shards.store import LocalStore
+from pairgen.shards.format.store import LocalStore
 from pairgen.types import sample_key
 
 GRID_NAME = "grid.png"

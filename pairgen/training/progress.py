@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping
 
-from pairgen.generate.progress import Progress
+from pairgen.execution.progress import Progress
 
 # What a first Ctrl-C is answered.
 STOPPING = "Stopping after this step; Ctrl-C again stops now."

@@ -10,9 +10,9 @@ from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED
 from pairgen.redaction import without_secrets
 from pairgen.sampling.evaluations import num_evaluations
-from pairgen.shards.manifest import read_receipts
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
+from pairgen.shards.format.manifest import read_receipts
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from pairgen.types import Plan
 
 RECORD_FILE = "record.json"

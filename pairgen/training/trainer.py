@@ -13,7 +13,7 @@ from pairgen.config import check_keys
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.methods.base import Game
-from pairgen.shards.batch import Batch
+from pairgen.shards.loading.batch import Batch
 from pairgen.training.checkpoint import save_checkpoint
 from pairgen.training.config import TrainConfig, recipe_players
 from pairgen.training.gradients import average_gradients

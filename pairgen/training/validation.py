@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pairgen.generate.decode import decode_pictures
-from pairgen.generate.sample import make_pictures
+from pairgen.kinds.decode import decode_pictures
+from pairgen.kinds.ode.pictures import make_pictures
 from pairgen.methods.base import Student
 from pairgen.seeding import noise_for
-from pairgen.shards import layout
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.slots import slot_at
-from pairgen.shards.store import open_store
+from pairgen.shards.format import layout
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.slots import slot_at
+from pairgen.shards.format.store import open_store
 from pairgen.sources.prompts import open_prompts
 from pairgen.teachers.base import Teacher
 from pairgen.types import Plan

@@ -38,7 +38,7 @@ from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import noise_for
-from pairgen.shards.store import open_store
+from pairgen.shards.format.store import open_store
 from pairgen.teachers import latent_diffusion
 
 NUM_SHEET, NUM_FRECHET, NUM_HELD_OUT, NUM_PSNR = 48, 2048, 256, 512

@@ -47,20 +47,20 @@ from pictures import Painter
 from torch import Tensor
 
 from pairgen import plugins
+from pairgen.jobs.latent_lpips.classification import Classifier, Labelled, score_held_out
+from pairgen.jobs.latent_lpips.distorted import distort
+from pairgen.jobs.latent_lpips.fit import calibration_folder, fit_weights, open_classifier
+from pairgen.jobs.latent_lpips.memory import MemoryBatches
+from pairgen.jobs.latent_lpips.options import METHOD, read_options
+from pairgen.jobs.latent_lpips.stage import run_stage
+from pairgen.jobs.latent_lpips.triplets import Triplets, measure
 from pairgen.model_config import find_model
 from pairgen.networks.latent_vgg import LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
-from pairgen.shards.batch import Batch
+from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Teacher
 from pairgen.training.config import make_train_config
-from pairgen.training.latent_lpips.classification import Classifier, Labelled, score_held_out
-from pairgen.training.latent_lpips.distorted import distort
-from pairgen.training.latent_lpips.fit import calibration_folder, fit_weights, open_classifier
-from pairgen.training.latent_lpips.memory import MemoryBatches
-from pairgen.training.latent_lpips.options import METHOD, read_options
-from pairgen.training.latent_lpips.stage import run_stage
-from pairgen.training.latent_lpips.triplets import Triplets, measure
 from pairgen.types import canonical_json
 
 BANK_SEED, HELD_OUT_SEED, ENCODER_SEED = 8101, 8102, 8103

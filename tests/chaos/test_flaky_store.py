@@ -181,7 +181,7 @@ def test_a_lost_look_at_a_local_folder_does_not_empty_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that vanishes while its folder is listed took all others with it."""
-    from pairgen.shards.store import LocalStore
+    from pairgen.shards.format.store import LocalStore
 
     store = LocalStore(tmp_path)
     for name in ("a", "b", "c"):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import pairgen
-from pairgen.shards.manifest import scan
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
+from pairgen.shards.format.manifest import scan
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from tests.runs import (
     kill_group,
     leftovers,

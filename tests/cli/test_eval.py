@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 import pairgen
-from pairgen.api.train_run import run_train
 from pairgen.cli import main
 from pairgen.errors import ConfigError
-from pairgen.report.judged import figure_table, ledger_table
+from pairgen.jobs.eval.page import figure_table, ledger_table
+from pairgen.jobs.train.run import run_train
 
 PAIRS = {
     "model": "tiny",

@@ -15,18 +15,18 @@ import pairgen
 from pairgen.api import run_inspect
 from pairgen.cli import cli
 from pairgen.errors import ConfigError, CorruptShardError
-from pairgen.generate.decode import decode_picture, load_decoder
+from pairgen.jobs.inspect.sample_facts import sample_text
+from pairgen.jobs.inspect.sample_sheet import latent_cells, level_cells, trajectory_cells
+from pairgen.jobs.inspect.set_facts import set_text
+from pairgen.kinds.decode import decode_picture, load_decoder
 from pairgen.report.pictures import FACTS_CHUNK
-from pairgen.report.sample_facts import sample_text
-from pairgen.report.sample_sheet import latent_cells, level_cells, trajectory_cells
-from pairgen.report.set_facts import set_text
 from pairgen.seeding import noise_for
-from pairgen.shards import layout
-from pairgen.shards.codec import decode_array
-from pairgen.shards.manifest import read_receipt, write_receipt
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import LocalStore, open_store
-from pairgen.shards.stored import find_sample, spread_rows
+from pairgen.shards.format import layout
+from pairgen.shards.format.codec import decode_array
+from pairgen.shards.format.manifest import read_receipt, write_receipt
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import LocalStore, open_store
+from pairgen.shards.loading.stored import find_sample, spread_rows
 from pairgen.sources.photographs import decode_rgb
 from tests.small_sets import flip_byte, make_plan, make_sample, write_set
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from pairgen.doctor import hub, packages
-from pairgen.doctor.check import BROKEN, MISSING, OK, Check
-from pairgen.doctor.disk import check_disk, hub_cache
-from pairgen.doctor.examination import works
-from pairgen.doctor.packages import (
+from pairgen.jobs.doctor import hub, packages
+from pairgen.jobs.doctor.check import BROKEN, MISSING, OK, Check
+from pairgen.jobs.doctor.disk import check_disk, hub_cache
+from pairgen.jobs.doctor.examination import works
+from pairgen.jobs.doctor.packages import (
     Requirement,
     check_extras,
     check_packages,

@@ -10,11 +10,11 @@ import torch
 
 import pairgen
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PairgenError
-from pairgen.generate.calibration import Calibration, encode_calibration, read_calibration
+from pairgen.kinds.ode.calibration import Calibration, encode_calibration, read_calibration
 from pairgen.report.pictures import first_latents
 from pairgen.sampling.grid import make_grid
 from pairgen.seeding import noise_for
-from pairgen.shards.store import open_store
+from pairgen.shards.format.store import open_store
 from pairgen.teachers.gaussian import Mixture, describe, exact_solution, mode_means
 from tests.generate.test_faults import write_model, write_prompts
 

@@ -3,8 +3,8 @@
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.generate.calibrate_config import SHARED_OPTIONS, make_calibrate_config
-from pairgen.generate.ode_config import OdeConfig
+from pairgen.jobs.calibrate.options import SHARED_OPTIONS, make_calibrate_config
+from pairgen.kinds.ode.options import OdeConfig
 
 
 @pytest.mark.parametrize(

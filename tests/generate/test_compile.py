@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pairgen.generate.ray_executor import actor_environment
-from pairgen.generate.worker import Job
-from pairgen.shards.codec import decode_array
+from pairgen.execution.ray_executor import actor_environment
+from pairgen.execution.worker import Job
+from pairgen.shards.format.codec import decode_array
 from tests.runs import command, samples, shas
 
 

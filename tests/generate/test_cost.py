@@ -12,12 +12,12 @@ import ray
 import pairgen
 from pairgen.api import run_degrade_dry
 from pairgen.errors import ConfigError, PlanMismatchError
-from pairgen.generate import ray_executor
-from pairgen.generate.cost import Measured, ShardTime, makespan, price, spread_tasks
-from pairgen.generate.trial import Runs, bytes_per_slot, make_runs, publish_again
-from pairgen.shards.planned import NoInputs
-from pairgen.shards.store import LocalStore
-from pairgen.shards.writer import ShardWriter, end_size, member_size
+from pairgen.execution import ray_executor
+from pairgen.execution.forecast.cost import Measured, ShardTime, makespan, price, spread_tasks
+from pairgen.execution.forecast.trial import Runs, bytes_per_slot, make_runs, publish_again
+from pairgen.shards.check.planned import NoInputs
+from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.writer import ShardWriter, end_size, member_size
 from pairgen.types import FailedSlot, Sample, ShardTask
 from tests.degradations.pictures import make_picture
 from tests.generate.test_degrade import encoded

@@ -5,7 +5,7 @@ import pytest
 import scipy.ndimage
 import scipy.stats
 
-from pairgen.generate.crops import (
+from pairgen.kinds.degrade.crops import (
     choose_place,
     count_crops,
     cut,

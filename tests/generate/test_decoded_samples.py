@@ -16,11 +16,11 @@ import pairgen
 from pairgen import plugins
 from pairgen.api import run_replay
 from pairgen.errors import ConfigError, PlanMismatchError, TeacherLoadError
-from pairgen.generate.decode import decode_pictures
-from pairgen.generate.decoded_samples import LatentPictures, open_decoded_samples
-from pairgen.generate.ode_maker import build_teacher
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
+from pairgen.kinds.decode import decode_pictures
+from pairgen.kinds.degrade.decoded_samples import LatentPictures, open_decoded_samples
+from pairgen.kinds.ode.maker import build_teacher
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from tests.runs import samples, shas
 from tests.small_sets import flip_byte

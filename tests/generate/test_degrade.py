@@ -16,15 +16,15 @@ from PIL import Image
 import pairgen
 from pairgen.api import run_degrade, run_degrade_dry, run_replay
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PlanMismatchError
-from pairgen.generate.executor import run_serial
-from pairgen.generate.progress import Progress
-from pairgen.generate.pyramid import find_preset, preset_names, render
-from pairgen.generate.ray_executor import RayOptions, run_ray
-from pairgen.generate.worker import Job
+from pairgen.execution.executor import run_serial
+from pairgen.execution.progress import Progress
+from pairgen.execution.ray_executor import RayOptions, run_ray
+from pairgen.execution.worker import Job
+from pairgen.kinds.degrade.pyramid import find_preset, preset_names, render
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.index import decode_index, index_columns
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
+from pairgen.shards.format.index import decode_index, index_columns
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.degradations.pictures import make_picture
 from tests.runs import kill_group, receipts, run, samples, shas, start, wait_until

@@ -3,7 +3,7 @@
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.generate.degrade_config import make_degrade_config
+from pairgen.kinds.degrade.options import make_degrade_config
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.generate.ode_config import make_ode_config
+from pairgen.kinds.ode.options import make_ode_config
 
 
 @pytest.mark.parametrize(

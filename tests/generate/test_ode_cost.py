@@ -10,13 +10,13 @@ import pairgen
 from pairgen.api import run_ode, run_ode_dry
 from pairgen.cli import cli
 from pairgen.errors import ConfigError, PlanMismatchError
-from pairgen.generate.cost import Measured, ShardTime, price
-from pairgen.generate.other_way import measure_other_way
-from pairgen.shards.layout import PROMPTS
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.slots import num_prompts
-from pairgen.shards.store import LocalStore
-from pairgen.shards.writer import member_size
+from pairgen.execution.forecast.cost import Measured, ShardTime, price
+from pairgen.execution.forecast.other_way import measure_other_way
+from pairgen.shards.format.layout import PROMPTS
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.slots import num_prompts
+from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.writer import member_size
 from tests.plans import small_plan
 from tests.runs import run, samples, shas
 

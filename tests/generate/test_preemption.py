@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pairgen.generate.preemption import loss_rate, seconds_with_losses
+from pairgen.execution.forecast.preemption import loss_rate, seconds_with_losses
 
 
 def simulated(seconds: float, restart: float, rate: float, num_shards: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from pairgen.generate.progress import Progress, format_seconds
+from pairgen.execution.progress import Progress, format_seconds
 from pairgen.types import Receipt, ShardTask
 
 

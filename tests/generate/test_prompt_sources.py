@@ -12,8 +12,8 @@ import pytest
 import pairgen
 from pairgen.api import run_ode
 from pairgen.errors import ConfigError, PlanMismatchError
-from pairgen.shards import layout
-from pairgen.shards.store import open_store
+from pairgen.shards.format import layout
+from pairgen.shards.format.store import open_store
 from pairgen.sources.prompts import open_prompts
 from tests.runs import command, samples
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from pairgen.errors import ConfigError
-from pairgen.generate.pyramid import Preset, find_preset, preset_names, read_preset, render
+from pairgen.kinds.degrade.pyramid import Preset, find_preset, preset_names, read_preset, render
 from tests.degradations.bsrgan_reference import render_bsrgan
 from tests.degradations.pictures import make_picture
 from tests.degradations.reference import render_reference

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pairgen.errors import ConfigError
-from pairgen.generate.pyramid import Preset, find_preset, preset_names, render, render_batch
+from pairgen.kinds.degrade.pyramid import Preset, find_preset, preset_names, render, render_batch
 from tests.degradations.pictures import make_picture
 
 CPU = torch.device("cpu")

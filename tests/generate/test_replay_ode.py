@@ -14,8 +14,8 @@ import pairgen
 from pairgen.api import run_replay, run_replays
 from pairgen.cli import cli
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
-from pairgen.shards import layout
-from pairgen.shards.codec import decode_array, encode_field
+from pairgen.shards.format import layout
+from pairgen.shards.format.codec import decode_array, encode_field
 from tests.small_sets import flip_byte, write_set
 
 SLOTS_PER_SHARD = 18

@@ -8,12 +8,12 @@ import pytest
 import ray
 
 import pairgen
-from pairgen.generate.executor import run_serial
-from pairgen.generate.progress import Progress
-from pairgen.generate.ray_executor import RayOptions, run_ray
-from pairgen.generate.worker import Job
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
+from pairgen.execution.executor import run_serial
+from pairgen.execution.progress import Progress
+from pairgen.execution.ray_executor import RayOptions, run_ray
+from pairgen.execution.worker import Job
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from pairgen.types import Plan
 from tests.runs import shas
 

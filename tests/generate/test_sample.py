@@ -9,10 +9,10 @@ from PIL import Image
 
 import pairgen
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PairgenError
-from pairgen.generate.ode_config import OdeConfig
-from pairgen.generate.sample_config import SAMPLER_OPTIONS, SampleConfig, make_sample_config
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.kinds.ode.sample_options import SAMPLER_OPTIONS, SampleConfig, make_sample_config
 from pairgen.report.pictures import decode_latents, first_latents
-from pairgen.shards.store import open_store
+from pairgen.shards.format.store import open_store
 
 PROMPTS = ["a red apple on a white background", "a 3d tiger", "a flat green house"]
 TINY = {"model": "tiny", "steps": 2, "batch_size": 4, "seed": 5}

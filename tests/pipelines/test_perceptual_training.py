@@ -16,9 +16,9 @@ from train_perceptual import (
 )
 
 from pairgen.config import packaged_assets
+from pairgen.jobs.latent_lpips.memory import MemoryBatches
 from pairgen.networks.lpips_file import load_lpips, packaged_lpips, read_origin
 from pairgen.teachers.base import Decoder
-from pairgen.training.latent_lpips.memory import MemoryBatches
 from pairgen.types import canonical_json
 
 SHIPPED = {"latent": 4, "pixel": 3}

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pairgen.generate.calibration import Calibration
-from pairgen.report.calibration import error_plot, error_table, markdown_page, notes, verdict
-from pairgen.sampling.calibrate import Spread
+from pairgen.jobs.calibrate.page import error_plot, error_table, markdown_page, notes, verdict
+from pairgen.kinds.ode.calibration import Calibration
+from pairgen.kinds.ode.settings import Spread
 from tests.sampling.test_calibrate import DDIM_10, DPM_20, HALVED, REFERENCE, row
 
 LEADING = replace(DDIM_10, start_time=901.0, setting=replace(DDIM_10.setting, spacing="leading"))

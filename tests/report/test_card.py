@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from pairgen.report.card import render_card
-from pairgen.shards.manifest import fold, scan
-from pairgen.shards.plan_file import read_plan
+from pairgen.kinds.card import render_card
+from pairgen.shards.format.manifest import fold, scan
+from pairgen.shards.format.plan_file import read_plan
 from pairgen.types import Manifest, Receipt
 from tests.small_sets import make_plan, write_set
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pairgen.sampling.calibrate import Measured, Setting, Spread, cheapest, ranked
+from pairgen.kinds.ode.settings import Measured, Setting, Spread, cheapest, ranked
 
 
 def row(

@@ -12,8 +12,8 @@ import fsspec
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.shards.cache import ShardCache
-from pairgen.shards.store import RemoteStore, Store, open_store
+from pairgen.shards.format.store import RemoteStore, Store, open_store
+from pairgen.shards.loading.cache import ShardCache
 
 SIZE = 1000
 

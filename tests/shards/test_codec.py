@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pairgen.shards.codec import decode_member, encode_facts, encode_field
+from pairgen.shards.format.codec import decode_member, encode_facts, encode_field
 
 ARRAYS = [
     np.arange(24, dtype=np.float16).reshape(2, 3, 4),

@@ -6,9 +6,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from pairgen.generate.pyramid import find_preset, preset_names
-from pairgen.shards.draw_columns import draw_columns
-from pairgen.shards.index import encode_index
+from pairgen.kinds.degrade.pyramid import find_preset, preset_names
+from pairgen.shards.format.draw_columns import draw_columns
+from pairgen.shards.format.index import encode_index
 
 
 def test_names_say_chain_place_and_operation():

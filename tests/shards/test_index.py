@@ -10,7 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairgen.seeding import array_crc32
-from pairgen.shards.index import decode_index, encode_index, index_columns, index_row, read_columns
+from pairgen.shards.format.index import (
+    decode_index,
+    encode_index,
+    index_columns,
+    index_row,
+    read_columns,
+)
 from tests.small_sets import FACT_KEYS, make_plan, make_sample
 
 
@@ -66,7 +72,7 @@ READ_AND_EXIT = """
 import sys
 from pathlib import Path
 import torch  # It makes the end of the process long enough for a late thread.
-from pairgen.shards.index import decode_index
+from pairgen.shards.format.index import decode_index
 for _ in range(4):
     decode_index(Path(sys.argv[1]).read_bytes())
 """

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pairgen.shards import layout
-from pairgen.shards.manifest import (
+from pairgen.shards.format import layout
+from pairgen.shards.format.manifest import (
     UnreadableReceiptError,
     fold,
     read_receipt,
@@ -15,8 +15,8 @@ from pairgen.shards.manifest import (
     write_manifest,
     write_receipt,
 )
-from pairgen.shards.plan_file import write_plan
-from pairgen.shards.store import LocalStore
+from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.format.store import LocalStore
 from pairgen.types import FailedSlot, Plan, Receipt, ShardTask
 from tests.small_sets import make_plan
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.shards.order import Order, Piece, stream_pieces
+from pairgen.shards.loading.order import Order, Piece, stream_pieces
 
 Sample = tuple[int, int, int]
 # Shards of unequal size, an empty one among them.

@@ -12,15 +12,15 @@ import pytest
 
 import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
-from pairgen.shards import layout
-from pairgen.shards.plan_file import (
+from pairgen.shards.format import layout
+from pairgen.shards.format.plan_file import (
     UnusablePlanError,
     has_plan,
     read_plan,
     recover_plan,
     write_plan,
 )
-from pairgen.shards.store import LocalStore
+from pairgen.shards.format.store import LocalStore
 from pairgen.types import Plan
 from tests.runs import run
 from tests.small_sets import make_plan

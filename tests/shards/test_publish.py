@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from pairgen.errors import PlanMismatchError
-from pairgen.shards import layout
-from pairgen.shards.index import encode_index, index_row
-from pairgen.shards.manifest import UnreadableReceiptError, read_receipt
-from pairgen.shards.plan_file import write_plan
-from pairgen.shards.publish import ShardContestedError, file_sha256, publish
-from pairgen.shards.store import LocalStore
-from pairgen.shards.verify import verify
-from pairgen.shards.writer import ShardWriter
+from pairgen.shards.check.verify import verify
+from pairgen.shards.format import layout
+from pairgen.shards.format.index import encode_index, index_row
+from pairgen.shards.format.manifest import UnreadableReceiptError, read_receipt
+from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.format.publish import ShardContestedError, file_sha256, publish
+from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.writer import ShardWriter
 from pairgen.types import Plan, Receipt, Sample, ShardTask
 from tests.small_sets import make_plan, make_sample, write_shard
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from pairgen.errors import CorruptShardError
-from pairgen.shards.reader import (
+from pairgen.shards.format.reader import (
     DuplicateKeyError,
     TruncatedShardError,
     map_file,
     read_members,
     read_samples,
 )
-from pairgen.shards.writer import BLOCK, ShardWriter, ustar_header
+from pairgen.shards.format.writer import BLOCK, ShardWriter, ustar_header
 from pairgen.types import Sample
 from tests.small_sets import make_plan, make_sample
 

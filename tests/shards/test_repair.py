@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.shards import layout
-from pairgen.shards.manifest import scan
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.repair import shards_to_redo, withdraw
-from pairgen.shards.store import LocalStore
-from pairgen.shards.verify import verify
+from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
+from pairgen.shards.check.verify import verify
+from pairgen.shards.format import layout
+from pairgen.shards.format.manifest import scan
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import LocalStore
 from tests.small_sets import flip_byte, make_sample, write_set, write_shard
 
 

@@ -1,6 +1,6 @@
 """Slots: guidances vary fastest, prompts repeat with new noise."""
 
-from pairgen.shards.slots import slot_at
+from pairgen.shards.format.slots import slot_at
 from tests.plans import small_plan
 
 

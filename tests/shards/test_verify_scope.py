@@ -8,14 +8,14 @@ import pytest
 
 from pairgen.errors import ConfigError
 from pairgen.seeding import noise_for
-from pairgen.shards.manifest import read_receipt, write_receipt
-from pairgen.shards.noise_audit import NoiseAudit, ShardNoise
-from pairgen.shards.report import MAX_KEPT_PER_KIND, Problem, Problems, Report, Tally
-from pairgen.shards.scope import Scope
-from pairgen.shards.slots import Slot
-from pairgen.shards.store import LocalStore
-from pairgen.shards.verify import verify
-from pairgen.shards.where import parse_where
+from pairgen.shards.check.noise_audit import NoiseAudit, ShardNoise
+from pairgen.shards.check.report import MAX_KEPT_PER_KIND, Problem, Problems, Report, Tally
+from pairgen.shards.check.scope import Scope
+from pairgen.shards.check.verify import verify
+from pairgen.shards.format.manifest import read_receipt, write_receipt
+from pairgen.shards.format.slots import Slot
+from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.where import parse_where
 from pairgen.types import Plan, Sample
 from tests.small_sets import LATENT_SHAPE, flip_byte, make_plan, write_set
 
@@ -315,7 +315,7 @@ def test_equal_noises_are_found_among_many_wherever_their_bits_lie(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Some windows, so that a noise and its first owner lie in different ones.
-    monkeypatch.setattr("pairgen.shards.noise_audit.SLOTS_AT_A_TIME", 700)
+    monkeypatch.setattr("pairgen.shards.check.noise_audit.SLOTS_AT_A_TIME", 700)
     hashes = np.random.default_rng(3).integers(1, 2**64 - 1, 5000, dtype=np.uint64, endpoint=True)
     assert equal_noise(hashes) == []
     for high in range(16):

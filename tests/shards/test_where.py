@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.shards.where import parse_where
+from pairgen.shards.format.where import parse_where
 
 ROWS: list[dict[str, Any]] = [
     {"guidance_scale": 8.0, "seed": 5, "prompt": "A red Fox", "truncated": False, "score": 0.5},

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.shards.where import MAX_CHARACTERS, MAX_DEPTH, parse_where
+from pairgen.shards.format.where import MAX_CHARACTERS, MAX_DEPTH, parse_where
 
 Row = dict[str, Any]
 # A condition as text, and what computes it for one row: None stands for a missing value.
@@ -295,7 +295,7 @@ def test_nothing_crashes_the_interpreter() -> None:
     script = (
         "import sys, threading\n"
         "from tests.shards.test_where_fuzz import HOSTILE\n"
-        "from pairgen.shards.where import parse_where\n"
+        "from pairgen.shards.format.where import parse_where\n"
         "from pairgen.errors import ConfigError\n"
         "def run():\n"
         "    for text in HOSTILE.values():\n"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import webdataset as wds
 
-from pairgen.shards.writer import BLOCK, RECORD, ShardWriter, ustar_header
+from pairgen.shards.format.writer import BLOCK, RECORD, ShardWriter, ustar_header
 from pairgen.types import Sample
 from tests.small_sets import make_plan, make_sample
 

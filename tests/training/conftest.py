@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import pairgen
-from pairgen.api.train_run import Trained, run_train
+from pairgen.jobs.train.run import Trained, run_train
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips

@@ -13,7 +13,7 @@ from pathlib import Path
 from pairgen.cli import main
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pairgen.api.train_run", "pairgen.teachers.latent_diffusion"])
+CONTEXT.set_forkserver_preload(["pairgen.jobs.train.run", "pairgen.teachers.latent_diffusion"])
 
 
 def start(arguments: list[str], log: Path) -> BaseProcess:

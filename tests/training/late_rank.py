@@ -6,7 +6,7 @@ import time
 
 from accelerate import Accelerator
 
-from pairgen.api.train_run import run_train
+from pairgen.jobs.train.run import run_train
 
 
 def main() -> None:

@@ -16,9 +16,9 @@ from pairgen.methods.diffusion2gan import DISCRIMINATOR, partners
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, load_lpips, save_lpips
-from pairgen.shards.loader import Loader
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
+from pairgen.shards.loading.loader import Loader
 from pairgen.teachers.latent_diffusion import describe_decoder
 from pairgen.training.config import make_train_config
 from pairgen.training.record import read_record

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from pairgen.errors import ConfigError, CorruptShardError
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
-from pairgen.training.held_out import read_held_out
+from pairgen.jobs.eval.held_out import read_held_out
+from pairgen.jobs.eval.seen import check_unseen
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from pairgen.training.record import (
     RECORD_FILE,
     TrainRecord,
@@ -17,7 +18,6 @@ from pairgen.training.record import (
     record_set,
     write_record,
 )
-from pairgen.training.seen import check_unseen
 from tests.small_sets import flip_byte, make_plan, make_sample, write_set
 
 

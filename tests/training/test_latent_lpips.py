@@ -14,18 +14,18 @@ from click.testing import CliRunner
 
 import pairgen
 from pairgen import plugins
-from pairgen.api.latent_lpips_run import LPIPS_FILE, TRIPLETS_FILE, run_latent_lpips
-from pairgen.api.train_run import Trained
 from pairgen.cli import cli
 from pairgen.errors import ConfigError
+from pairgen.jobs.latent_lpips.distorted import DISTORTIONS
+from pairgen.jobs.latent_lpips.labels import hash_below, is_held_out
+from pairgen.jobs.latent_lpips.run import LPIPS_FILE, TRIPLETS_FILE, run_latent_lpips
+from pairgen.jobs.latent_lpips.triplets import load_measured
+from pairgen.jobs.train.run import Trained
 from pairgen.networks.lpips_file import load_lpips, read_origin
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.plan_file import read_plan
-from pairgen.shards.store import open_store
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from pairgen.training.checkpoint import find_checkpoints
-from pairgen.training.latent_lpips.distorted import DISTORTIONS
-from pairgen.training.latent_lpips.labels import hash_below, is_held_out
-from pairgen.training.latent_lpips.triplets import load_measured
 from tests.training.conftest import make_pairs
 
 SMALL = {

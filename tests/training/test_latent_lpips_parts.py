@@ -6,25 +6,25 @@ import torch
 
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
-from pairgen.networks.latent_vgg import LatentVgg
-from pairgen.networks.lpips import Lpips
-from pairgen.training.latent_lpips.calibration import (
+from pairgen.jobs.latent_lpips.calibration import (
     Calibration,
     ChannelWeights,
     agreement,
     set_weights,
 )
-from pairgen.training.latent_lpips.classification import (
+from pairgen.jobs.latent_lpips.classification import (
     Classification,
     Classifier,
     Labelled,
     moved_at_random,
     score_held_out,
 )
-from pairgen.training.latent_lpips.distorted import DISTORTIONS, RATIO, draw_strengths
-from pairgen.training.latent_lpips.labels import is_held_out
-from pairgen.training.latent_lpips.memory import MemoryBatches
-from pairgen.training.latent_lpips.triplets import Measured, Triplets, measure
+from pairgen.jobs.latent_lpips.distorted import DISTORTIONS, RATIO, draw_strengths
+from pairgen.jobs.latent_lpips.labels import is_held_out
+from pairgen.jobs.latent_lpips.memory import MemoryBatches
+from pairgen.jobs.latent_lpips.triplets import Measured, Triplets, measure
+from pairgen.networks.latent_vgg import LatentVgg
+from pairgen.networks.lpips import Lpips
 
 CPU = torch.device("cpu")
 

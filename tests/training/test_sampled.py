@@ -8,14 +8,14 @@ import torch
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.evaluation.pair_distance import relative_rms
+from pairgen.jobs.eval.held_out import HeldOut, read_held_out
+from pairgen.jobs.eval.ledger import make_ledger
+from pairgen.jobs.eval.rows import shown_places
+from pairgen.jobs.eval.sampled import Sampled, Sampling, evaluations_of, sample_pairs
 from pairgen.model_config import find_model
 from pairgen.teachers import gaussian
 from pairgen.teachers.base import Conditioning
-from pairgen.training.eval_rows import shown_places
-from pairgen.training.held_out import HeldOut, read_held_out
-from pairgen.training.ledger import make_ledger
 from pairgen.training.record import TrainRecord, record_set
-from pairgen.training.sampled import Sampled, Sampling, evaluations_of, sample_pairs
 from tests.small_sets import make_plan, write_set
 
 ONE_STEP = Sampling(name="student", steps=1, solver="ddim", spacing="trailing", end="clean")

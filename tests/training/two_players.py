@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup, Student
 from pairgen.methods.regression import Regression
-from pairgen.shards.batch import Batch
+from pairgen.shards.loading.batch import Batch
 
 PENALTY_EVERY = 2
 

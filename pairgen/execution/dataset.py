@@ -1,0 +1,127 @@
+"""What every command that makes a dataset shares: the checks of its folder, and the run itself."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.execution.progress import Progress
+from pairgen.execution.run import RunOptions, run_missing
+from pairgen.kinds.card import render_card
+from pairgen.kinds.ode.plan import check_continues
+from pairgen.redaction import without_secrets
+from pairgen.shards.format import layout
+from pairgen.shards.format.manifest import readable_receipt, scan, standing_receipts
+from pairgen.shards.format.plan_file import check_not_lost, has_plan
+from pairgen.shards.format.store import LocalStore, Store
+from pairgen.types import Manifest, Plan
+
+Say = Callable[[str], None]
+
+
+def log(message: str) -> None:
+    """Tell how a command goes on, where nobody else is to be told."""
+    logging.getLogger("pairgen").info("%s", without_secrets(message))
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes:
+        manifest: What stands.
+        store_url: Where.
+        interrupted: Whether the user stopped it.
+        too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
+    """
+
+    manifest: Manifest
+    store_url: str
+    interrupted: bool
+    too_many_rejected: bool
+
+
+@contextmanager
+def spooled_input(store: Store, name: str) -> Iterator[Path]:
+    """Give a path for a list of inputs; dropped, and an empty folder with it, when it fails."""
+    spooled = store.spool(name)
+    try:
+        yield spooled
+    except BaseException:
+        store.drop(spooled)
+        if not has_plan(store):
+            store.prune()
+        raise
+
+
+def check_folder(store: Store) -> None:
+    """Refuse a folder that cannot be written, or that holds what pairgen did not make."""
+    if isinstance(store, LocalStore):
+        store.check_writable()
+    if has_plan(store):
+        return
+    check_not_lost(store)
+    foreign = [f"{layout.TRAIN}/{name}" for name in store.names(layout.TRAIN)]
+    foreign += [layout.CARD] if store.exists(layout.CARD) else []
+    if foreign:
+        raise ConfigError(
+            f"{store.url} holds files that pairgen did not make and would overwrite "
+            f"({', '.join(foreign[:3])}): give another --out."
+        )
+
+
+def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
+    """Refuse another plan once a shard stands; tell what this run does in another way."""
+    if not store.names(layout.RECEIPTS):
+        # Nothing was made yet, so a corrected command may replace the plan.
+        return
+    check_continues(old, plan)
+    changed = [
+        f"{name} {value} (before: {old.execution[name]})"
+        for name, value in plan.execution.items()
+        if old.execution[name] != value
+    ]
+    if changed:
+        say(f"The set will mix ways of computing: from now on {', '.join(changed)}.")
+
+
+def _check_receipts(store: Store, manifest: Manifest) -> None:
+    """Refuse to make a shard that has a receipt, unless it is the short end of a set that grew.
+
+    Raises:
+        PlanMismatchError: A receipt is of another dataset, or cannot be read.
+    """
+    standing = set(standing_receipts(store))
+    for task in manifest.missing:
+        if task.shard_index not in standing:
+            continue
+        receipt = readable_receipt(store, task.shard_index)
+        if receipt is None or not (receipt.begins(task) or receipt.fulfils(task)):
+            what = "cannot be read" if receipt is None else "is of another dataset"
+            raise PlanMismatchError(
+                f"{layout.receipt_path(task.shard_index)} of {store.url} {what}: `pairgen verify` "
+                "says more, and `pairgen repair` makes its shard again."
+            )
+
+
+def make_dataset(store: Store, plan: Plan, options: RunOptions) -> RunResult:
+    """Make what is missing and leave the dataset card."""
+    before = scan(store, plan)
+    _check_receipts(store, before)
+    num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)
+    progress = Progress(plan.num_samples, num_before)
+    try:
+        manifest, interrupted = run_missing(store, plan, before, options, progress)
+    finally:
+        progress.close()
+    store.put_bytes(layout.CARD, render_card(manifest).encode("utf-8"))
+    num_refused = plan.source["num_rejected"] + manifest.num_failed
+    num_tried = plan.source["num_rejected"] + plan.num_samples
+    return RunResult(
+        manifest=manifest,
+        store_url=store.url,
+        interrupted=interrupted,
+        too_many_rejected=num_refused > options.max_rejected * num_tried,
+    )

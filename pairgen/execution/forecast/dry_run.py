@@ -1,0 +1,206 @@
+"""`--dry-run`: what a command would cost, without making the dataset, whatever its kind."""
+
+import gc
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from pairgen.errors import ConfigError
+from pairgen.execution.dataset import Say
+from pairgen.execution.forecast.cost import Cost, Measured, price, spread_tasks
+from pairgen.execution.forecast.other_way import (
+    LIMIT_SECONDS,
+    SHORT_SECONDS,
+    OtherWay,
+    measure_other_way,
+)
+from pairgen.execution.forecast.preemption import loss_rate, seconds_with_losses
+from pairgen.execution.forecast.trial import bytes_per_slot, make_runs, publish_again
+from pairgen.execution.progress import Progress
+from pairgen.execution.run import RunOptions, count_workers
+from pairgen.execution.worker import Job, Worker
+from pairgen.shards.check.planned import INPUTS
+from pairgen.shards.format.manifest import scan
+from pairgen.shards.format.store import LocalStore, Store
+from pairgen.trust import current_trust
+from pairgen.types import Manifest, Plan, ShardTask
+
+# Batches that are timed at least, where batches are what is priced: their median is taken.
+MIN_BATCHES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """What is expected when workers are lost.
+
+    Attributes:
+        num_workers: Lost until all is done.
+        cost: With the shards that are begun again, and the starts of the workers that make them.
+    """
+
+    num_workers: float
+    cost: Cost
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """What a command would cost.
+
+    Attributes:
+        manifest: What of its dataset stands already.
+        measured: What the samples cost that were made; None when nothing is missing.
+        cost: Of what is missing, likewise.
+        input_bytes: Of the list of inputs under `__meta__/`.
+        other_way: What batches take with the other value of `compile`; None for a kind without.
+        num_workers: That the command would have.
+        asked_workers: `num_workers` of its options; 0 for none.
+        gpus_per_worker: Likewise; what was measured is a worker with a device for itself.
+        free_bytes: On the disk of the dataset's folder; None for one that is not local.
+    """
+
+    manifest: Manifest
+    measured: Measured | None
+    cost: Cost | None
+    input_bytes: int
+    other_way: OtherWay | None
+    num_workers: int
+    asked_workers: int
+    gpus_per_worker: float
+    free_bytes: int | None
+
+    def other_cost(self) -> Cost | None:
+        """Return the cost with the other value of `compile`; None when it was not measured."""
+        if self.measured is None or self.other_way is None or self.other_way.per_batch is None:
+            return None
+        time = replace(self.measured.time, per_batch=self.other_way.per_batch)
+        return price(replace(self.measured, time=time), self.manifest.plan, self.manifest.missing)
+
+    def with_losses(self, chance_per_hour: float) -> Losses:
+        """Return what it costs that each worker is lost within an hour with this chance, [0, 1).
+
+        The time until a machine for another worker is found is not in it. Something must be
+        missing.
+        """
+        assert self.measured is not None and self.cost is not None
+        rate, restart = loss_rate(chance_per_hour), self.measured.start_seconds
+        seconds = [seconds_with_losses(each, restart, rate) for each in self.cost.shard_seconds]
+        return Losses(
+            num_workers=rate * sum(seconds), cost=replace(self.cost, shard_seconds=seconds)
+        )
+
+
+def dry_run(
+    store: Store,
+    options: RunOptions,
+    plan_in: Callable[[LocalStore], Plan],
+    run_length: Callable[[Plan], int],
+    num_samples: int,
+    say: Say,
+    *,
+    is_padded: bool,
+) -> DryRun:
+    """Make a few of the missing samples in a temporary folder and scale up what they cost.
+
+    Args:
+        store: Where the dataset would go; it is only read.
+        options: Of the command, checked.
+        plan_in: Puts the list of inputs into a folder and returns the plan.
+        run_length: Slots of a plan that are tried together.
+        num_samples: Slots to try, spread evenly over those that are missing.
+        say: Told what takes long.
+        is_padded: Whether a short batch of a shard takes as long as a full one.
+
+    Raises:
+        ConfigError: `num_samples` is below 1, the cluster cannot be reached, or there is no plan.
+        PairgenError: No sample can be made.
+    """
+    if num_samples < 1:
+        raise ConfigError(f"A dry run must make at least 1 sample, got {num_samples}.")
+    num_workers = count_workers(options)
+    with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
+        trial = LocalStore(Path(folder))
+        plan = plan_in(trial)
+        manifest = scan(store, plan)
+        measured = cost = other_way = None
+        if not manifest.complete:
+            length = run_length(plan)
+            at_least = MIN_BATCHES * length if is_padded else 1
+            tasks = spread_tasks(manifest.missing, max(num_samples, at_least), length)
+            measured = _measure(plan, trial, manifest.missing, tasks, is_padded)
+            cost = price(measured, plan, manifest.missing)
+            if "compile" in plan.execution:
+                other_way = _try_other_way(plan, trial, tasks, cost.wall_seconds(num_workers), say)
+        return DryRun(
+            manifest=manifest,
+            measured=measured,
+            cost=cost,
+            input_bytes=trial.size(INPUTS[plan.kind][0]),
+            other_way=other_way,
+            num_workers=num_workers,
+            asked_workers=options.num_workers,
+            gpus_per_worker=options.gpus_per_worker,
+            free_bytes=_free_bytes(store),
+        )
+
+
+def _measure(
+    plan: Plan,
+    trial: LocalStore,
+    missing: tuple[ShardTask, ...],
+    tasks: list[ShardTask],
+    is_padded: bool,
+) -> Measured:
+    start = time.perf_counter()
+    job = Job(plan=plan.to_dict(), store_url=trial.address, trust=current_trust())
+    maker = Worker(job).maker
+    load_seconds = time.perf_counter() - start
+    progress = Progress(sum(task.num_slots for task in tasks), 0)
+    try:
+        runs = make_runs(plan, maker, tasks, progress.reached)
+    finally:
+        progress.close()
+    published = publish_again(plan, trial, maker, runs.results)
+    making_time = runs.batch_time(plan.execution["batch_size"]) if is_padded else runs.slot_time()
+    per_shard, per_slot = published.seconds
+    path, open_inputs = INPUTS[plan.kind]
+    return Measured(
+        num_slots=runs.num_slots,
+        num_samples=runs.num_samples,
+        num_skipped=runs.num_skipped,
+        bytes_per_slot=bytes_per_slot(runs, open_inputs(plan, trial.root / path), missing),
+        meta_bytes=published.meta_bytes,
+        time=replace(making_time, per_shard=per_shard, per_slot=per_slot),
+        load_seconds=load_seconds,
+        warm_up_seconds=runs.warm_up_seconds,
+        device=maker.device,
+    )
+
+
+def _try_other_way(
+    plan: Plan, trial: LocalStore, tasks: list[ShardTask], wall_seconds: float, say: Say
+) -> OtherWay:
+    compiled = not plan.execution["compile"]
+    if compiled and wall_seconds < SHORT_SECONDS:
+        reason = f"without it the run takes less than {SHORT_SECONDS:.0f} s"
+        return OtherWay(compile=True, reason=reason)
+    way = "with" if compiled else "without"
+    say(f"Measuring {way} --compile too, for {LIMIT_SECONDS:.0f} s at most.")
+    if torch.cuda.is_available():
+        # The other process needs the memory.
+        gc.collect()
+        torch.cuda.empty_cache()
+    return measure_other_way(plan, trial, tasks[:MIN_BATCHES])
+
+
+def _free_bytes(store: Store) -> int | None:
+    if not isinstance(store, LocalStore):
+        return None
+    folder = store.root
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

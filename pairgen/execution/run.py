@@ -1,0 +1,189 @@
+"""Run what a plan misses: scan the receipts, hand the rest to an executor, fold again."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Protocol
+
+from pairgen.errors import ConfigError
+from pairgen.execution.executor import AnyJob, Events, run_serial
+from pairgen.execution.worker import Job
+from pairgen.shards.format.manifest import scan, write_manifest
+from pairgen.shards.format.store import LocalStore, Store
+from pairgen.trust import current_trust
+from pairgen.types import Manifest, Plan, ShardTask
+
+STOPPING = "Stopping: the shards in work are finished first; Ctrl-C again stops now."
+
+
+class ExecutorOptions(Protocol):
+    """Where tasks run."""
+
+    @property
+    def executor(self) -> str: ...  # noqa: D102
+    @property
+    def num_workers(self) -> int: ...  # noqa: D102
+    @property
+    def gpus_per_worker(self) -> float: ...  # noqa: D102
+    @property
+    def address(self) -> str: ...  # noqa: D102
+
+
+class RunOptions(ExecutorOptions, Protocol):
+    """What every command that makes a dataset has."""
+
+    @property
+    def max_rejected(self) -> float: ...  # noqa: D102
+
+
+def run_missing(
+    store: Store, plan: Plan, before: Manifest, options: RunOptions, events: Events
+) -> tuple[Manifest, bool]:
+    """Make the missing shards and return the new manifest, and whether the user interrupted.
+
+    Args:
+        store: The dataset folder, its plan written.
+        plan: The plan.
+        before: The manifest as scanned before.
+        options: Say which executor and how many workers.
+        events: Told what happens.
+
+    Raises:
+        PairgenError: The run cannot go on; finished shards stay.
+    """
+    if isinstance(store, LocalStore):
+        store.remove_stale_spool()
+    # Before the first shard: the manifest holds a copy of the plan.
+    write_manifest(store, before)
+    if before.complete:
+        return before, False
+    job = Job(plan=plan.to_dict(), store_url=store.address, trust=current_trust())
+    with stop_on_signal(events) as stop:
+        try:
+            run_tasks(job, before.missing, options, events, stop)
+        finally:
+            manifest = scan(store, plan)
+            write_manifest(store, manifest)
+    # Whoever asked to stop during the last shard has all of them.
+    return manifest, stop.is_set() and not manifest.complete
+
+
+def run_tasks(
+    job: AnyJob,
+    tasks: Sequence[ShardTask],
+    options: ExecutorOptions,
+    events: Events,
+    stop: threading.Event,
+) -> None:
+    """Run the tasks of a job where the options say.
+
+    Raises:
+        PairgenError: The run cannot go on.
+    """
+    if choose_executor(options) == "serial":
+        run_serial(job, tasks, events, stop)
+        return
+    ray_executor = _import_ray_executor()
+    ray_options = ray_executor.RayOptions(
+        num_workers=options.num_workers,
+        gpus_per_worker=options.gpus_per_worker,
+        address=options.address,
+    )
+    ray_executor.run_ray(job, tasks, events, stop, ray_options)
+
+
+def choose_executor(options: ExecutorOptions) -> str:
+    """Resolve `auto`: ray when RAY_ADDRESS is set or more than one GPU is seen, else serial."""
+    if options.executor != "auto":
+        return options.executor
+    if names_cluster(options.address):
+        return "ray"
+    import torch
+
+    return "ray" if torch.cuda.device_count() > 1 else "serial"
+
+
+def names_cluster(address: str) -> bool:
+    """Whether a running Ray cluster was named, by an option or by the environment."""
+    return bool(address or os.environ.get("RAY_ADDRESS"))
+
+
+def count_workers(options: ExecutorOptions) -> int:
+    """Return the number of workers that a run would have at once.
+
+    Raises:
+        ConfigError: The cluster cannot be reached.
+    """
+    if choose_executor(options) == "serial":
+        return 1
+    if options.num_workers:
+        return options.num_workers
+    num_workers: int = _import_ray_executor().count_workers(
+        options.address, options.gpus_per_worker
+    )
+    return num_workers
+
+
+@contextmanager
+def stop_on_signal(events: Events, told: str = STOPPING) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a request to drain; a second Ctrl-C interrupts.
+
+    Args:
+        events: Told that it was asked.
+        told: What it is told.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        events.note(told)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_executor(options: ExecutorOptions) -> None:
+    """Raise ConfigError if the executor cannot be had; called before anything is written."""
+    if choose_executor(options) == "ray":
+        _import_ray_executor().check_reachable(options.address)
+
+
+def _import_ray_executor() -> ModuleType:
+    _offer_ray_token()
+    try:
+        from pairgen.execution import ray_executor
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise ConfigError(
+            "The ray executor needs Ray: pip install 'pairgen[ray]', or use --executor serial."
+        ) from None
+    return ray_executor
+
+
+def _offer_ray_token() -> None:
+    """Let Ray use this user's token when it has one; must happen before Ray is imported.
+
+    Since 2.60 `ray start` protects a cluster by a token as soon as the machine has one, and a
+    driver that joins by HOST:PORT offers it only in this mode. An open cluster takes it as well.
+    """
+    has_token = (
+        "RAY_AUTH_TOKEN" in os.environ
+        or "RAY_AUTH_TOKEN_PATH" in os.environ
+        or (Path.home() / ".ray" / "auth_token").is_file()
+    )
+    if has_token:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")

@@ -1,0 +1,57 @@
+"""What the options of a command say of whose code may run: the modules that its user has named."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from pairgen.config import boolean
+from pairgen.kinds.degrade.pyramid import modules_of_preset
+from pairgen.model_config import module_of_model
+from pairgen.trust import named_by_user, trusting
+
+Asked = ParamSpec("Asked")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def trusted_by_user(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Trust the modules that options name while a command runs; give the options it goes on with.
+
+    A method is named by its dotted name, a teacher and an operation by the user's own YAML file.
+    What stands in a set, a run or a model's folder is not the user's word.
+
+    Args:
+        given: As the user gave them; `trust_code` is taken out.
+
+    Raises:
+        ConfigError: `trust_code` is neither true nor false.
+    """
+    options = dict(given)
+    everything = boolean("trust_code", options.pop("trust_code", False))
+    with trusting(named_by_user(_named_modules(options), everything)):
+        yield options
+
+
+def trusts_user(
+    run: Callable[Concatenate[Mapping[str, Any], Asked], Result],
+) -> Callable[Concatenate[Mapping[str, Any], Asked], Result]:
+    """Run a command, whose options are the first argument, as `trusted_by_user` lets it."""
+
+    @wraps(run)
+    def trusting_run(given: Mapping[str, Any], *args: Asked.args, **kwargs: Asked.kwargs) -> Result:
+        with trusted_by_user(given) as options:
+            return run(options, *args, **kwargs)
+
+    return trusting_run
+
+
+def _named_modules(options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the modules that options name; wrong values are refused where they are used."""
+    if isinstance(method := options.get("method"), str):
+        yield method
+    for name in ("model", "run"):
+        if isinstance(model := options.get(name), str):
+            yield from module_of_model(model)
+    if isinstance(preset := options.get("degradation"), str):
+        yield from modules_of_preset(preset)

@@ -1,0 +1,206 @@
+"""A worker: turns tasks into published shards, of whatever kind the plan is.
+
+It does not know where it runs: the serial executor holds one, a Ray actor holds one. Nor does it
+know how a sample is made: its maker does.
+"""
+
+import hashlib
+import importlib
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from pairgen.kinds.machine import versions
+from pairgen.shards.format.index import encode_index, index_row
+from pairgen.shards.format.manifest import read_receipt
+from pairgen.shards.format.publish import ShardContestedError, publish
+from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.writer import ShardWriter
+from pairgen.trust import NO_TRUST, Trust, trusting
+from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask
+
+# Batches that may wait for the writing thread; more would only hold memory.
+MAX_UNWRITTEN_BATCHES = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to make shards: plain data, cheap to ship.
+
+    Attributes:
+        plan: `Plan.to_dict()`.
+        store_url: `Store.address` of the dataset folder; it may hold secrets, so it is not shown.
+        trust: Whose code a worker may import: as much as who sends it.
+    """
+
+    plan: Mapping[str, Any]
+    store_url: str = field(repr=False)
+    trust: Trust = NO_TRUST
+
+    @property
+    def cpu_threads(self) -> int:
+        """Threads of torch in every worker."""
+        return int(self.plan["execution"]["cpu_threads"])
+
+    def open(self) -> "Worker":
+        """Load what makes the samples."""
+        return Worker(self)
+
+
+class ShardMaker(Protocol):
+    """Makes the samples of shards; what it loads stays loaded from task to task.
+
+    Attributes:
+        device: Name of what it computes on.
+        modules: Whose versions can change bits.
+        index_columns: A value of every column of the index that a sample may lack.
+    """
+
+    device: str
+    modules: Sequence[str]
+    index_columns: Mapping[str, Any]
+
+    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
+        """Yield the results of a shard in order, in lists of any length."""
+
+
+class Maker(ShardMaker, Protocol):
+    """Makes the samples of one kind of dataset."""
+
+    def encode(self, task: ShardTask) -> None:
+        """Encode the prompts of a task and drop what comes out: to see how long it takes.
+
+        `make` does it once a shard. Nothing is done where nothing is encoded.
+        """
+
+    def make_again(
+        self, indices: Collection[int], task: ShardTask
+    ) -> Iterator[Sample | FailedSlot]:
+        """Yield the results of some slots of a shard, in order and to the bit as `make` does."""
+
+
+# Kind of a plan to the module of its maker: `build(plan, store)`. Loaded when needed.
+MAKERS = {"ode": "pairgen.kinds.ode.maker", "degrade": "pairgen.kinds.degrade.maker"}
+
+
+def open_maker(plan: Plan, store: Store) -> Maker:
+    """Load what makes the samples of a plan."""
+    maker: Maker = importlib.import_module(MAKERS[plan.kind]).build(plan, store)
+    return maker
+
+
+class Worker:
+    """One maker, and the store that its shards go to.
+
+    Raises:
+        PairgenError: The maker cannot be loaded.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.plan = Plan.from_dict(job.plan)
+        self.store = open_store(job.store_url)
+        self._trust = job.trust
+        # Thread counts change bits at small batches, so every worker has the planned one, also
+        # while it loads.
+        torch.set_num_threads(self.plan.execution["cpu_threads"])
+        with trusting(job.trust):
+            self.maker = open_maker(self.plan, self.store)
+        self.device = self.maker.device
+
+    def run(self, task: ShardTask, on_samples: Callable[[int], None] = lambda _: None) -> Receipt:
+        """Make, write and publish one shard; return the receipt that stands for it.
+
+        Args:
+            task: The shard.
+            on_samples: Called with the number of slots done so far in this shard.
+
+        Raises:
+            OutOfDeviceMemoryError: The batch does not fit.
+            OSError: The disk is full or gone; nothing half-written has a final name.
+        """
+        # Per thread: OpenMP keeps the number of threads for each calling thread.
+        torch.set_num_threads(self.plan.execution["cpu_threads"])
+        while True:
+            standing = read_receipt(self.store, task.shard_index)
+            if standing is not None and standing.fulfils(task):
+                return standing
+            try:
+                # A module of the user may import others when it is first used.
+                with trusting(self._trust):
+                    return make_shard(self.store, self.plan, self.maker, task, on_samples)
+            except ShardContestedError:
+                continue
+
+
+def make_shard(
+    store: Store,
+    plan: Plan,
+    maker: ShardMaker,
+    task: ShardTask,
+    on_samples: Callable[[int], None] = lambda _: None,
+) -> Receipt:
+    """Make, write and publish one shard; return the receipt that stands for it.
+
+    Raises:
+        ShardContestedError: Another worker published other bytes at the same moment.
+        OutOfDeviceMemoryError: The batch does not fit.
+        OSError: The disk is full or gone; nothing half-written has a final name.
+    """
+    start = time.perf_counter()
+    spooled = store.spool(f"{task.shard_index:05d}.tar")
+    rows: list[dict[str, Any]] = []
+    failed: list[FailedSlot] = []
+
+    def write(results: list[Sample | FailedSlot]) -> None:
+        for result in results:
+            if isinstance(result, FailedSlot):
+                failed.append(result)
+            else:
+                rows.append(index_row(result, task.shard_index, writer.write(result)))
+
+    try:
+        with ShardWriter(spooled) as writer, ThreadPoolExecutor(1) as thread:
+            unwritten: deque[Future[None]] = deque()
+            num_done = 0
+            for results in maker.make(task):
+                if len(unwritten) == MAX_UNWRITTEN_BATCHES:
+                    unwritten.popleft().result()
+                unwritten.append(thread.submit(write, results))
+                num_done += len(results)
+                on_samples(num_done)
+            for future in unwritten:
+                future.result()
+        index = encode_index(rows, maker.index_columns) if rows else b""
+        receipt = Receipt(
+            shard_index=task.shard_index,
+            start=task.start,
+            stop=task.stop,
+            count=len(rows),
+            num_bytes=writer.num_bytes if rows else 0,
+            sha256=writer.sha256 if rows else "",
+            index_sha256=hashlib.sha256(index).hexdigest() if rows else "",
+            fingerprint=task.fingerprint,
+            failed=tuple(failed),
+            made=_made(plan, maker, time.perf_counter() - start),
+        )
+        return publish(store, task, spooled, index, receipt)
+    except BaseException:
+        store.drop(spooled)
+        raise
+
+
+def _made(plan: Plan, maker: ShardMaker, seconds: float) -> dict[str, Any]:
+    """Return how a worker's bits come about."""
+    return {
+        **plan.execution,
+        "device": maker.device,
+        "host": socket.gethostname(),
+        "seconds": round(seconds, 3),
+        "versions": versions(maker.modules),
+    }

@@ -1,1 +1,0 @@
-"""Generation: plan, slots, samples, workers, executors."""

@@ -1,0 +1,176 @@
+"""`pairgen calibrate`: how near settings of the sampler come to a teacher's converged ODE."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.execution.dataset import Say, log
+from pairgen.execution.user_trust import trusts_user
+from pairgen.jobs.calibrate.options import SHARED_OPTIONS, CalibrateConfig, make_calibrate_config
+from pairgen.jobs.calibrate.page import error_plot, markdown_page
+from pairgen.jobs.calibrate.rows import Job, measure_missing
+from pairgen.kinds.machine import device_name, versions
+from pairgen.kinds.ode.calibration import (
+    CALIBRATION_FILE,
+    Calibration,
+    decode_calibration,
+    encode_calibration,
+)
+from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
+from pairgen.kinds.ode.plan import differences, make_ode_plan, prompt_counts, prompt_source
+from pairgen.model_config import ModelConfig, find_model, packaged_prompts
+from pairgen.report.pictures import encode_png
+from pairgen.shards.format.plan_file import has_plan
+from pairgen.shards.format.store import LocalStore, Store, open_store
+from pairgen.sources.prompt_values import PromptReader, describe_values, find_prompts
+from pairgen.sources.prompts import collected_prompts, prompt_rows
+from pairgen.teachers.base import Description
+from pairgen.types import Plan
+
+PAGE_FILE, PLOT_FILE = "calibration.md", "calibration.png"
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What `pairgen calibrate` found.
+
+    Attributes:
+        url: Folder with calibration.json, calibration.md, calibration.png and the latents of the
+            reference.
+        calibration: The content of calibration.json.
+    """
+
+    url: str
+    calibration: Calibration
+
+
+@trusts_user
+def run_calibrate(given: Mapping[str, Any], say: Say = log) -> Calibrated:
+    """Do what `calibrate` says, and tell what it starts from."""
+    config = make_calibrate_config(given)
+    model = find_model(config.model)
+    usual = {name: value for name, value in model.sampling.items() if name in SHARED_OPTIONS}
+    config = make_calibrate_config({**usual, **given})
+    store = open_store(config.out or f"data/calibration-{model.name}")
+    _check_folder(store)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    job = _plan(config, model, store, say)
+    found = _continue(job, _begin(config, job.plans[config.reference], device), say)
+    if isinstance(store, LocalStore):
+        store.remove_stale_spool()
+    found = measure_missing(job, found, device)
+    _finish(store, found)
+    return Calibrated(store.url, found)
+
+
+def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -> Job:
+    """Read the prompts and plan every setting, as `pairgen ode` would."""
+    values = config.prompts or (str(packaged_prompts(model)),)
+    usual = config.ode_config(config.reference)
+    description: Description = plugins.call(
+        "teachers", model.teacher, "describe", **teacher_options(usual, model)
+    )
+    _check_not_flow(model, description)
+    # What is wrong with an option is found before any reading.
+    one = {"sha256": "", "num_inputs": 1}
+    own = make_ode_plan(replace(usual, dtype=""), model, description, one).execution["dtype"]
+    halved = replace(config.reference, steps=config.reference_steps // 2)
+    asked = config.settings(own)
+    settings = list(dict.fromkeys([config.reference, halved, *asked]))
+    for setting in settings:
+        make_ode_plan(config.ode_config(setting), model, description, one)
+    reader = PromptReader(find_prompts(values, config.column))
+    refuse = refuse_prompts(usual, model, description)
+    with collected_prompts(reader, refuse, config.choice) as (texts, summary):
+        prompts = prompt_rows(texts, 0, config.num_prompts)
+    source = prompt_source(describe_values(values), summary, config.choice)
+    say(
+        f"Prompts: {', '.join(values)}; {config.num_prompts:,} pairs of {len(prompts):,} prompts, "
+        f"guidance {', '.join(f'{scale:g}' for scale in config.cfg)}; "
+        f"{prompt_counts(summary)}"
+    )
+    plans = {
+        setting: make_ode_plan(config.ode_config(setting), model, description, source)
+        for setting in settings
+    }
+    return Job(plans=plans, asked=frozenset(asked), prompts=prompts, store=store)
+
+
+def _check_not_flow(model: ModelConfig, description: Description) -> None:
+    schedule = description.schedule
+    alpha, _ = schedule.alpha_sigma(torch.tensor([schedule.first_time], dtype=torch.float64))
+    if float(alpha) == 0:
+        raise ConfigError(
+            f"model must not be a flow, as {model.name} is: the reference's grid is uniform in "
+            "log(alpha / sigma), which has no value where a flow starts."
+        )
+
+
+def _begin(config: CalibrateConfig, plan: Plan, device: torch.device) -> Calibration:
+    """Return the calibration with nothing measured."""
+    recipe = plan.recipe
+    return Calibration(
+        teacher={name: plan.teacher[name] for name in ("name", "module", "identity")},
+        question={
+            "guidance_scales": recipe["guidance_scales"],
+            "negative_prompt": recipe["negative_prompt"],
+            "end": recipe["end"],
+            "seed": plan.seed,
+            "num_prompts": config.num_prompts,
+            "noise_generator": recipe["noise_generator"],
+        },
+        source=plan.source,
+        made={
+            "batch_size": plan.execution["batch_size"],
+            "cpu_threads": plan.execution["cpu_threads"],
+            "device": device_name(device),
+            "versions": versions(("torch", "numpy")),
+        },
+        reference=config.reference,
+        tolerance=config.tolerance,
+    )
+
+
+def _check_folder(store: Store) -> None:
+    """Refuse a folder that cannot be written, or that holds what this command did not make."""
+    if isinstance(store, LocalStore):
+        store.check_writable()
+    foreign = [name for name in store.names("") if name != "__meta__"]
+    if (foreign or has_plan(store)) and not store.exists(CALIBRATION_FILE):
+        raise ConfigError(f"{store.url} holds other files: give another --out.")
+
+
+def _continue(job: Job, begun: Calibration, say: Say) -> Calibration:
+    """Return the calibration with the rows that stand in the folder.
+
+    Raises:
+        ConfigError: They are of another calibration.
+    """
+    store = job.store
+    if not store.exists(CALIBRATION_FILE):
+        return begun
+    where = f"{store.url}/{CALIBRATION_FILE}"
+    there = decode_calibration(store.read_bytes(CALIBRATION_FILE), where)
+    if different := differences(there.identity(), begun.identity()):
+        raise ConfigError(
+            f"The folder {store.url} holds another calibration; different are: "
+            f"{', '.join(different)}. Give another --out."
+        )
+    if there.reference != begun.reference:
+        say(f"Starting again: what stands there was compared with {there.reference}.")
+        return begun
+    say(f"Continuing {store.url}: {len(there.rows):,} settings are measured.")
+    rows = (replace(row, asked=row.asked or row.setting in job.asked) for row in there.rows)
+    return replace(begun, rows=tuple(rows), reference_sha256=there.reference_sha256)
+
+
+def _finish(store: Store, found: Calibration) -> None:
+    """Write page and plot, then the figures, which say that all is there."""
+    store.put_bytes(PLOT_FILE, encode_png(error_plot(found)))
+    store.put_bytes(PAGE_FILE, markdown_page(found, PLOT_FILE).encode())
+    store.put_bytes(CALIBRATION_FILE, encode_calibration(found))
+    store.prune()

@@ -1,0 +1,54 @@
+"""`pairgen degrade --dry-run`: what the command would cost, without making the dataset."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pairgen.execution.dataset import Say, check_folder, check_same_plan, log
+from pairgen.execution.forecast.dry_run import DryRun, dry_run
+from pairgen.execution.run import check_executor
+from pairgen.execution.user_trust import trusts_user
+from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
+from pairgen.shards.format import layout
+from pairgen.shards.format.store import LocalStore
+from pairgen.types import Plan
+
+# Crops of one image that are tried: more would leave too few images.
+MAX_CROPS_TRIED = 4
+
+
+@trusts_user
+def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log) -> DryRun:
+    """Do all that `degrade` does before its first shard, then make a few samples in memory.
+
+    Nothing is written at `out`. The list of images lies in a temporary folder while this runs.
+
+    Args:
+        given: The options of `pairgen.degrade`.
+        num_samples: Slots to try, spread evenly over those that are missing.
+        say: Told what it starts from.
+
+    Raises:
+        ConfigError: What `degrade` would refuse, or `num_samples` is below 1.
+    """
+    config, preset, store, old = resolve_degrade(given)
+    check_folder(store)
+    check_executor(config)
+
+    def plan_in(trial: LocalStore) -> Plan:
+        images = trial.root / layout.IMAGES
+        images.parent.mkdir()
+        if old is not None and not config.has_inputs:
+            plan = continued_plan(config, preset, store, old, say)
+            store.fetch(layout.IMAGES, images)
+            return plan
+        plan, _ = read_images(config, preset, images, say)
+        if old is not None:
+            check_same_plan(store, old, plan, say)
+        return plan
+
+    def run_length(plan: Plan) -> int:
+        # Crops of one image follow each other and share its decoding.
+        crops = min(config.samples_per_image, MAX_CROPS_TRIED)
+        return max(plan.execution.get("batch_size", 1), crops)
+
+    return dry_run(store, config, plan_in, run_length, num_samples, say, is_padded=False)

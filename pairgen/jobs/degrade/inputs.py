@@ -1,0 +1,173 @@
+"""What `pairgen degrade` starts from: options, images, and the plan that both give."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pairgen.config import packaged_assets
+from pairgen.errors import ConfigError
+from pairgen.execution.dataset import Say, check_same_plan
+from pairgen.execution.progress import Progress
+from pairgen.kinds.degrade.crops import count_crops
+from pairgen.kinds.degrade.decoded_samples import open_decoded_samples
+from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size, make_degrade_config
+from pairgen.kinds.degrade.plan import image_source, make_degrade_plan
+from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
+from pairgen.shards.format import layout
+from pairgen.shards.format.plan_file import has_plan, read_plan
+from pairgen.shards.format.store import Store, open_store
+from pairgen.sources.captions import Captions
+from pairgen.sources.image_files import ImageFile, find_images, without_repeats
+from pairgen.sources.images import ImageSummary, collect_images, header_size
+from pairgen.sources.photographs import ImageSize
+from pairgen.types import Plan
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Images that are about to be read.
+
+    Attributes:
+        name: Of the source, for the plan.
+        files: The images.
+        size_of: Returns the size of one.
+        teacher: Of the plan: the decoder, when the images are latents.
+    """
+
+    name: str
+    files: Iterator[ImageFile]
+    size_of: Callable[[ImageFile], ImageSize] = header_size
+    teacher: Mapping[str, Any] = field(default_factory=dict)
+
+
+def resolve_degrade(
+    given: Mapping[str, Any],
+) -> tuple[DegradeConfig, Preset, Store, Plan | None]:
+    """Fill in what was not given: from the folder's plan, then from the defaults.
+
+    Raises:
+        ConfigError: An option is wrong, or the folder holds a dataset of another kind.
+    """
+    config, preset, store, old = _resolve(given)
+    check_batch_size(given, config)
+    return config, preset, store, old
+
+
+def _resolve(given: Mapping[str, Any]) -> tuple[DegradeConfig, Preset, Store, Plan | None]:
+    config = make_degrade_config(given)
+    store = open_store(config.out or f"data/degrade-{Path(config.degradation).stem}")
+    if not has_plan(store):
+        preset = find_preset(config.degradation)
+        check_preset(preset, config.crop, config.stored_levels)
+        return config, preset, store, None
+    old = read_plan(store)
+    if old.kind != "degrade":
+        raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'degrade'.")
+    if config.has_inputs and not store.names(layout.RECEIPTS):
+        # Nothing was made yet and the inputs are given: the command starts afresh.
+        return config, find_preset(config.degradation), store, None
+    config = make_degrade_config({**old.resolved["options"], **given})
+    if "degradation" in given:
+        return config, find_preset(config.degradation), store, old
+    # The folder's own operations, whatever has become of the file they came from.
+    recipe = old.recipe
+    return config, make_preset(recipe["degradation"], recipe["operations"]), store, old
+
+
+def continued_plan(
+    config: DegradeConfig, preset: Preset, store: Store, old: Plan, say: Say
+) -> Plan:
+    """Return the plan of a folder that goes on with the images it has.
+
+    Raises:
+        PlanMismatchError: The options are those of another dataset.
+        ConfigError: Its list of images is gone.
+    """
+    plan = make_degrade_plan(config, preset, dict(old.source), old.num_samples, old.teacher)
+    check_same_plan(store, old, plan, say)
+    if not store.exists(layout.IMAGES):
+        raise ConfigError(
+            f"{layout.IMAGES} of {store.url} is missing: give the first --images again."
+        )
+    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} images.")
+    return plan
+
+
+def read_images(
+    config: DegradeConfig, preset: Preset, target: Path, say: Say
+) -> tuple[Plan, ImageSummary]:
+    """Read the headers, write the accepted images to `target`, and make the plan.
+
+    Raises:
+        ConfigError: A source names nothing or cannot be read, or no image can be used.
+    """
+    source = _open_source(config, say)
+    captions = Captions(Path(config.captions), config.column) if config.captions else None
+    files = captions.apply(source.files) if captions else source.files
+    num_read = 0
+    progress = Progress(0, 0, unit="headers")
+
+    def on_image() -> None:
+        nonlocal num_read
+        num_read += 1
+        progress.reached(num_read)
+
+    def count_slots(size: ImageSize) -> int:
+        tiled = config.crops == "tiled"
+        return count_crops(size, config.crop, config.samples_per_image, tiled, config.max_aspect)
+
+    try:
+        summary = collect_images(files, target, count_slots, on_image, source.size_of)
+    finally:
+        progress.close()
+    if captions and not summary.num_captions:
+        raise ConfigError(f"The captions {config.captions} name none of the images.")
+    if config.column and not captions and not summary.num_captions:
+        raise ConfigError(f"The column {config.column!r} gave no image a caption.")
+    described = image_source(source.name, summary)
+    plan = make_degrade_plan(config, preset, described, summary.num_slots, source.teacher)
+    skipped = f", {summary.num_skipped:,} left out by --max-aspect" if summary.num_skipped else ""
+    say(
+        f"{summary.num_accepted:,} images, {summary.num_slots:,} crops of {config.crop} px; "
+        f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
+        f"{described['num_rejected']:,} images refused{skipped}."
+    )
+    if captions:
+        say(
+            f"{summary.num_captions:,} images have a caption from {config.captions}; "
+            f"names of no image: {captions.num_unmatched:,}; "
+            f"repeated names: {captions.num_repeated:,}."
+        )
+    return plan, summary
+
+
+def _open_source(config: DegradeConfig, say: Say) -> ImageSource:
+    """Return the images that the options name, and tell which these are."""
+    if config.from_ode:
+        return _open_ode_set(config, say)
+    values = config.images
+    if values:
+        say(f"Images: {', '.join(values)}")
+    else:
+        values = (str(packaged_assets() / "photographs"),)
+        say(f"No images given: using the packaged set {values[0]}")
+    name = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
+    # With a table of captions, the column is that table's.
+    files = find_images(values, "" if config.captions else config.column)
+    return ImageSource(name, without_repeats(files) if len(values) > 1 else files)
+
+
+def _open_ode_set(config: DegradeConfig, say: Say) -> ImageSource:
+    samples = open_decoded_samples(config.from_ode)
+    side = min(samples.size.width, samples.size.height)
+    if config.crop > side:
+        raise ConfigError(
+            f"crop must be at most {side}, the side of the pictures that "
+            f"{samples.teacher['name']} decodes to, got {config.crop}."
+        )
+    say(
+        f"Images: {samples.manifest.num_samples:,} samples of {samples.store.url}, decoded by "
+        f"{samples.teacher['name']}"
+    )
+    return ImageSource(samples.name, samples.files(), lambda _: samples.size, samples.teacher)

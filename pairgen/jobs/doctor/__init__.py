@@ -1,0 +1,1 @@
+"""`pairgen doctor`."""

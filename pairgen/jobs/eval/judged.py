@@ -1,0 +1,157 @@
+"""The model that is judged: what it is, how it is run, whether it fits the pairs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.jobs.eval.held_out import HeldOut
+from pairgen.jobs.eval.options import EvalConfig
+from pairgen.jobs.eval.sampled import Sampling
+from pairgen.kinds.ode.pairs import TORCH_DTYPES
+from pairgen.kinds.ode.sample_options import make_sample_config
+from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_model
+from pairgen.sampling.grid import make_grid
+from pairgen.teachers.base import Description, Teacher
+from pairgen.training.record import TrainRecord, read_record
+from pairgen.types import Plan
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is judged.
+
+    Attributes:
+        model: As resolved.
+        record: Of its training; None for a model that is no run, which is told a teacher.
+        is_run: Whether it is a run of `pairgen train`.
+    """
+
+    model: ModelConfig
+    record: TrainRecord | None
+    is_run: bool
+
+    @property
+    def kind(self) -> str:
+        """What its row is called."""
+        return "student" if self.is_run else "teacher given"
+
+
+def find_judged(run: str) -> Judged:
+    """Return what RUN is.
+
+    Raises:
+        ConfigError: It is no model, or a training that is not finished.
+    """
+    folder = Path(run).expanduser()
+    is_run = (folder / MODEL_FILE).is_file()
+    return Judged(find_model(run), read_record(folder) if is_run else None, is_run)
+
+
+def sampling_of(judged: Judged, plan: Plan) -> Sampling:
+    """Return how the model is run: as its file says, else as the pairs were made.
+
+    Raises:
+        ConfigError: The file's options are wrong.
+    """
+    recipe, own = plan.recipe, judged.model.sampling
+    asked = {name: recipe[name] for name in ("steps", "solver", "spacing", "end")}
+    options = make_sample_config({**asked, **own})
+    learned = judged.model.student
+    # Students from before the section: only those that are not told had a scale in their file.
+    told = judged.is_run and "cfg" not in own if learned is None else learned.told
+    if not told and "cfg" in own and len(options.cfg) > 1:
+        raise ConfigError(f"cfg of {judged.model.name} must be one scale, got {own['cfg']!r}.")
+    return Sampling(
+        name=judged.kind,
+        steps=options.steps,
+        solver=options.solver,
+        spacing=options.spacing,
+        end=options.end,
+        guidance_scale=options.cfg[0] if "cfg" in own and not told else None,
+        told=told,
+    )
+
+
+def teacher_sampling(plan: Plan, steps: int) -> Sampling:
+    """Return how the teacher of pairs is run in other steps: all else as they were made."""
+    recipe = plan.recipe
+    return Sampling(
+        name=f"teacher, {steps} step{'s' * (steps != 1)}",
+        steps=steps,
+        solver=recipe["solver"],
+        spacing=recipe["spacing"],
+        end=recipe["end"],
+    )
+
+
+def check_fits(judged: Judged, sampling: Sampling, plan: Plan, config: EvalConfig) -> None:
+    """Check a model and the teacher's steps against pairs, before anything is loaded.
+
+    Args:
+        judged: The model.
+        sampling: How it is run.
+        plan: Of the pairs.
+        config: With the teacher's steps.
+
+    Raises:
+        ConfigError: Its latents are of another shape, or a number of steps does not fit a schedule.
+    """
+    model = judged.model
+    described: Description = plugins.call(
+        "teachers", model.teacher, "describe", location=model.location, **model.options
+    )
+    shape, wanted = list(described.latent_shape), plan.members["latent.npy"]["shape"]
+    if shape != wanted:
+        raise ConfigError(
+            f"{config.run} makes latents of {shape}, the pairs of {config.data} are {wanted}."
+        )
+    make_grid(described.schedule, sampling.spacing, sampling.steps, sampling.end)
+    options = {"location": plan.teacher["location"], **plan.teacher["options"]}
+    teacher: Description = plugins.call("teachers", plan.teacher["module"], "describe", **options)
+    for steps in config.teacher_steps:
+        make_grid(teacher.schedule, plan.recipe["spacing"], steps, plan.recipe["end"])
+
+
+def check_learned(judged: Judged, pairs: HeldOut, config: EvalConfig) -> None:
+    """Check that a student was trained on the guidance of the pairs, before it is loaded.
+
+    Raises:
+        ConfigError: It was not; old runs do not say, and teachers can be guided at will.
+    """
+    learned = judged.model.student
+    there = sorted(set(pairs.guidance_scales))
+    if learned is None or all(map(learned.covers, there)):
+        return
+    low, high = learned.guidance_scales[0], learned.guidance_scales[-1]
+    planned = pairs.plan.recipe["guidance_scales"]
+    fitting = [f"guidance_scale == {scale:g}" for scale in planned if learned.covers(scale)]
+    remedy = f'--where "{" or ".join(fitting)}"' if fitting else f"pairs made with --cfg {high:g}"
+    knows = (
+        f"was trained on [{low:g}, {high:g}]" if learned.told else f"has {high:g} in its weights"
+    )
+    raise ConfigError(
+        f"The pairs of {config.data} have guidance {', '.join(f'{scale:g}' for scale in there)}, "
+        f"but {config.run} {knows}: judge it by {remedy}."
+    )
+
+
+def build_judged(model: ModelConfig, plan: Plan, device: torch.device) -> Teacher:
+    """Load the model, with the negative prompt of the pairs.
+
+    Raises:
+        TeacherLoadError: Its weights are missing, incomplete or broken.
+    """
+    defaults = model.defaults or defaults_for("")
+    built: Teacher = plugins.build(
+        "teachers",
+        model.teacher,
+        location=model.location,
+        device=device,
+        dtype=TORCH_DTYPES[defaults.dtype],
+        negative_prompt=plan.recipe["negative_prompt"],
+        **model.options,
+    )
+    return built

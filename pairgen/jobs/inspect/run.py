@@ -1,0 +1,200 @@
+"""`pairgen inspect`: what is in a set, in a sample, and pictures of it. Changes nothing."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+import pairgen
+from pairgen.config import integer
+from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.execution.progress import Progress
+from pairgen.execution.user_trust import trusted_by_user
+from pairgen.jobs.inspect.sample_facts import sample_data
+from pairgen.jobs.inspect.sample_sheet import (
+    Cell,
+    check_sheet,
+    draw_sheet,
+    is_latent,
+    latent_cells,
+    level_cells,
+    trajectory_cells,
+)
+from pairgen.jobs.inspect.set_facts import set_data
+from pairgen.jobs.inspect.summary import Summary, summarize
+from pairgen.kinds.decode import load_decoder
+from pairgen.model_config import RUN_FILE
+from pairgen.report.samples import MAX_GRID_PICTURES, Target, find_grid_file, write_grid
+from pairgen.shards.format.plan_file import has_plan, read_plan
+from pairgen.shards.format.slots import index_of_key
+from pairgen.shards.format.store import LocalStore, Store, open_store
+from pairgen.shards.format.where import parse_where
+from pairgen.shards.loading.stored import (
+    Stored,
+    count_where,
+    find_sample,
+    read_rows,
+    rows_where,
+    spread_rows,
+)
+from pairgen.training.record import read_record
+from pairgen.types import Plan
+
+# Samples whose members are measured: sizes of texts and pictures differ.
+NUM_MEASURED = 16
+NUM_PICTURES = 16
+
+Found = TypeVar("Found")
+log = logging.getLogger("pairgen").warning
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found.
+
+    Attributes:
+        data: Of the set; empty when samples were asked for.
+        samples: Of the samples that were asked for.
+        grid: Where the pictures are; None when none were asked for.
+    """
+
+    data: dict[str, Any]
+    samples: tuple[dict[str, Any], ...]
+    grid: Path | None
+
+
+def run_inspect(
+    folder: str | Path,
+    keys: Sequence[str] = (),
+    *,
+    where: str | None = None,
+    grid: str = "",
+    num: int = NUM_PICTURES,
+    trajectory: bool = False,
+    trust_code: bool = False,
+) -> Inspection:
+    """Tell what is in a set, or in samples of it; what stands of an unfinished set is told too.
+
+    Args:
+        folder: The dataset.
+        keys: Of samples; nine digits, leading zeros may be left out.
+        where: Condition on the samples that are counted and shown; None for all.
+        grid: File .png for pictures of `num` samples, evenly spread, or of those of `keys`.
+        num: How many.
+        trajectory: Whether the grid shows the stored states of each sample in a row.
+        trust_code: Whether modules outside pairgen that the set names may be imported.
+
+    Raises:
+        ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
+        CorruptShardError: A shard that is needed is damaged.
+    """
+    store = open_store(folder)
+    _check_is_set(store)
+    plan = read_plan(store)
+    if where == "":
+        # As a script's unset variable gives it: not a wish for all samples.
+        raise ConfigError("where must not be empty: leave it out for all samples.")
+    if keys and where:
+        raise ConfigError("where chooses among all samples: give keys, or where.")
+    if trajectory and not grid:
+        raise ConfigError("trajectory is for a grid: give --grid FILE.png too.")
+    num = integer("num", num, 1, MAX_GRID_PICTURES)
+    target = find_grid_file(grid, "--grid") if grid else None
+    path = None if target is None else target.path
+    if target is not None:
+        check_sheet(plan, trajectory)
+    if keys:
+        indices = dict.fromkeys(index_of_key(str(key), plan) for key in keys)
+        found = [find_sample(store, plan, index) for index in indices]
+        samples = tuple(sample_data(plan, stored, receipt.made) for stored, receipt in found)
+        if target is not None:
+            with trusted_by_user({"trust_code": trust_code}):
+                _write_sheet(target, plan, [stored for stored, _ in found], len(found), trajectory)
+        return Inspection({}, samples, path)
+    condition = parse_where(where) if where else None
+    summary = _with_progress(plan, "receipts", partial(summarize, store, plan))
+    data = set_data(store.url, plan, summary, _mean_sizes(store, plan, summary))
+    counts = summary.counts
+    if condition is not None:
+        count = partial(count_where, store, plan, counts, condition)
+        counts = _with_progress(plan, "indices", count)
+        data["where"] = {"condition": where, "num_samples": int(counts.sum())}
+    if target is not None:
+        places = spread_rows(counts, num)
+        if not places:
+            told = f" that fulfils {where!r}" if where else ""
+            raise ConfigError(f"{store.url} has no sample{told} to show.")
+        if condition is not None:
+            places = rows_where(store, plan, places, condition)
+        with trusted_by_user({"trust_code": trust_code}):
+            _write_sheet(target, plan, read_rows(store, plan, places), len(places), trajectory)
+    return Inspection(data, (), path)
+
+
+def _check_is_set(store: Store) -> None:
+    """Say what a folder is instead when it is the run of a training."""
+    if has_plan(store) or not isinstance(store, LocalStore):
+        return
+    if store.exists(RUN_FILE) and store.root.joinpath("checkpoints").is_dir():
+        record = read_record(store.root)
+        told = f" by {record.method}, {record.steps:,} steps," if record else ""
+        of = f" on {', '.join(each.url for each in record.sets)}" if record else ""
+        raise ConfigError(
+            f"{store.url} is a training{told}{of}: its README.md says what it is, and `pairgen "
+            "inspect` looks into the datasets that it read."
+        )
+
+
+def _with_progress(plan: Plan, unit: str, read: Callable[[Callable[[int], None]], Found]) -> Found:
+    """Call what reads a file a shard, and show how far it is."""
+    progress = Progress(plan.num_shards, 0, unit=f"{unit} read")
+    try:
+        return read(progress.reached)
+    finally:
+        progress.close()
+
+
+def _mean_sizes(store: Store, plan: Plan, summary: Summary) -> dict[str, float]:
+    """Return the mean bytes of members over some samples; none when these cannot be read."""
+    try:
+        places = spread_rows(summary.counts, NUM_MEASURED)
+        samples = list(read_rows(store, plan, places))
+    except CorruptShardError as error:
+        log("The sizes of members are not known: %s", error)
+        return {}
+    names = {name for sample in samples for name in sample.members}
+    return {
+        name: sum(len(sample.members.get(name, b"")) for sample in samples) / len(samples)
+        for name in names
+    }
+
+
+def _write_sheet(
+    target: Target, plan: Plan, samples: Iterable[Stored], num_samples: int, trajectory: bool
+) -> None:
+    """Draw samples and write the sheet."""
+    cells_of: Callable[[Stored], list[Cell]] = partial(level_cells, plan)
+    if trajectory or is_latent(plan):
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        decoder = load_decoder(plan.teacher, device)
+        cells_of = partial(latent_cells, decoder)
+        if trajectory:
+            cells_of = partial(trajectory_cells, plan, decoder)
+    keys = []
+
+    def noted() -> Iterator[Stored]:
+        for sample in samples:
+            keys.append(sample.key)
+            yield sample
+
+    progress = Progress(num_samples, 0, unit="samples drawn")
+    try:
+        image = draw_sheet(noted(), num_samples, cells_of, progress.reached)
+    finally:
+        progress.close()
+    facts = {"pairgen": pairgen.__version__, "fingerprint": plan.fingerprint(), "keys": keys}
+    write_grid(target, image, facts)

@@ -1,0 +1,127 @@
+"""What `pairgen inspect` tells of a sample, as plain data and as text made of it: both the same."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pairgen.errors import ConfigError
+from pairgen.jobs.inspect.value_text import shape_text, value_text
+from pairgen.report.table import left_aligned
+from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
+from pairgen.shards.check.sample_check import PICTURES
+from pairgen.shards.format.codec import decode_member
+from pairgen.shards.format.draw_columns import draw_columns
+from pairgen.shards.loading.stored import Stored
+from pairgen.sources.photographs import UnusableImageError, decode_rgb
+from pairgen.types import Plan
+
+NOISE = "noise.npy"
+
+
+def sample_data(plan: Plan, stored: Stored, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is in a sample.
+
+    Args:
+        plan: Of its set.
+        stored: The sample.
+        made: How its shard was made, from the receipt.
+    """
+    facts: dict[str, Any] = {}
+    members: dict[str, Any] = {}
+    text = None
+    for name, content in stored.members.items():
+        members[name] = {"num_bytes": len(content)}
+        try:
+            value = decode_member(name, content)
+            if name.rpartition(".")[2] in PICTURES:
+                value = decode_rgb(bytes(content))
+        except (ValueError, RecursionError, UnusableImageError) as error:
+            members[name]["unreadable"] = str(error)
+            continue
+        if isinstance(value, np.ndarray):
+            members[name] |= array_data(value)
+        elif name == "json" and isinstance(value, dict):
+            facts = value
+        elif name == "txt":
+            text = value
+    if NOISE not in members and plan.recipe.get("noise") == "seed":
+        members[NOISE] = _drawn_noise(plan, facts)
+    return {
+        "key": stored.key,
+        "shard": stored.shard_index,
+        "text": text,
+        "facts": facts,
+        "members": members,
+        "made": dict(made),
+    }
+
+
+def sample_text(data: Mapping[str, Any]) -> str:
+    """Return the text of `sample_data`."""
+    rows = [("key", data["key"]), ("shard", f"{data['shard']:05d}")]
+    if data["text"] is not None:
+        rows.append(("text", data["text"]))
+    for name, value in data["facts"].items():
+        if name == "draw":
+            rows += [(column, value_text(drawn)) for column, drawn in _drawn(value).items()]
+        else:
+            rows.append((name, value_text(value)))
+    rows += [(f"made: {name}", value_text(value)) for name, value in data["made"].items()]
+    head = ("member", "dtype", "shape", "bytes", "min", "mean", "std", "max", "")
+    lines = [head]
+    for name, spec in data["members"].items():
+        numbers = [f"{spec[each]:.4g}" if each in spec else "" for each in head[4:8]]
+        size = f"{spec['num_bytes']:,}" if "num_bytes" in spec else ""
+        note = spec.get("unreadable") or spec.get("note", "")
+        if spec.get("num_not_finite"):
+            note = f"{spec['num_not_finite']:,} values are not finite"
+        lines.append(
+            (name, spec.get("dtype", ""), shape_text(spec.get("shape", [])), size, *numbers, note)
+        )
+    return f"{left_aligned(rows)}\n\n{left_aligned(lines)}"
+
+
+def array_data(array: np.ndarray) -> dict[str, Any]:
+    """Return dtype, shape, and figures of the finite values."""
+    finite = array[np.isfinite(array)].astype(np.float64)
+    data: dict[str, Any] = {"dtype": str(array.dtype), "shape": list(array.shape)}
+    if finite.size < array.size:
+        data["num_not_finite"] = array.size - finite.size
+    if finite.size:
+        for name in ("min", "mean", "std", "max"):
+            data[name] = float(getattr(finite, name)())
+    return data
+
+
+def planned_noise(plan: Plan, facts: Mapping[str, Any]) -> np.ndarray:
+    """Return the noise of a sample, drawn again as its json says.
+
+    Raises:
+        ConfigError: It is drawn in a way that this version does not know.
+    """
+    if facts.get("noise_generator") != NOISE_GENERATOR:
+        raise ConfigError(
+            f"it is drawn by {facts.get('noise_generator')!r}, which is not known here"
+        )
+    shape = tuple(plan.members["latent.npy"]["shape"])
+    return noise_for(facts["seed"], facts["pair_index"], shape, plan.recipe["stored_dtype"])
+
+
+def _drawn_noise(plan: Plan, facts: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        noise = planned_noise(plan, facts)
+    except (ConfigError, KeyError, TypeError) as error:
+        return {"note": f"not stored: {error}"}
+    fits = array_crc32(noise) == facts.get("noise_crc32")
+    note = "not stored; drawn again, its checksum " + ("fits" if fits else "DIFFERS")
+    return {**array_data(noise), "note": note}
+
+
+def _drawn(draw: Any) -> dict[str, Any]:
+    """Return what was drawn by the names of the index' columns."""
+    try:
+        return draw_columns(json.loads(draw))
+    except (TypeError, ValueError, AttributeError):
+        return {"draw": draw}

@@ -1,0 +1,112 @@
+"""What `pairgen inspect` tells of a set, as plain data and as text made of it: both the same."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pairgen.jobs.inspect.summary import Summary
+from pairgen.jobs.inspect.value_text import MAX_SHOWN, shape_text, value_text
+from pairgen.kinds.card import ABOUT, describe_plan
+from pairgen.report.table import left_aligned
+from pairgen.types import INPUT_NAMES, FailedSlot, Plan, sample_key
+
+# Of the value of a row: operations are long, and stand whole in the plan and in the JSON.
+MAX_CHARACTERS = 160
+
+
+def set_data(url: str, plan: Plan, summary: Summary, sizes: Mapping[str, float]) -> dict[str, Any]:
+    """Return what is in a set and how it was made.
+
+    Args:
+        url: Where it lies.
+        plan: Its plan.
+        summary: The fold of its receipts.
+        sizes: Mean bytes of its members; empty when nobody looked.
+    """
+    inputs = INPUT_NAMES.get(plan.kind, "inputs")
+    return {
+        "folder": url,
+        "kind": plan.kind,
+        "complete": summary.num_shards == plan.num_shards,
+        "num_samples": summary.num_samples,
+        "num_planned": plan.num_samples,
+        "num_shards": summary.num_shards,
+        "num_shards_planned": plan.num_shards,
+        "samples_per_shard": plan.samples_per_shard,
+        "num_bytes": summary.num_bytes,
+        "num_failed": summary.num_failed,
+        "num_skipped": summary.num_skipped,
+        "failed": [_failed_data(slot) for slot in summary.failed],
+        "num_foreign_receipts": summary.num_foreign,
+        "worker_seconds": round(summary.seconds, 3),
+        inputs: {name: value for name, value in plan.source.items() if name != "sha256"},
+        "members": {
+            name: {
+                "dtype": spec.get("dtype", "utf-8"),
+                "shape": spec.get("shape", []),
+                "mean_bytes": sizes.get(name),
+                "about": ABOUT.get(name, ""),
+            }
+            for name, spec in sorted(plan.members.items())
+        },
+        "plan": dict(describe_plan(plan)),
+        "made": {
+            name: [
+                {"value": value, "num_shards": share.num_shards, "num_samples": share.num_samples}
+                for value, share in sorted(values.items())
+            ]
+            for name, values in summary.made.items()
+        },
+        "mixed": list(summary.mixed),
+    }
+
+
+def set_text(data: Mapping[str, Any]) -> str:
+    """Return the text of `set_data`."""
+    state = "complete by its receipts" if data["complete"] else "incomplete"
+    inputs = next(name for name in (*INPUT_NAMES.values(), "inputs") if name in data)
+    rows: list[tuple[str, str]] = [
+        ("folder", data["folder"]),
+        ("kind", f"{data['kind']}, {state}"),
+        ("samples", f"{data['num_samples']:,} of {data['num_planned']:,} planned"),
+        (
+            "shards",
+            f"{data['num_shards']:,} of {data['num_shards_planned']:,} planned, "
+            f"{data['samples_per_shard']:,} slots each",
+        ),
+        ("bytes", f"{data['num_bytes']:,}"),
+        (inputs, value_text(data[inputs])),
+    ]
+    if data["num_failed"] or data["num_skipped"]:
+        told = f"{data['num_failed']:,} failed, {data['num_skipped']:,} left out by a threshold"
+        rows.append(("no sample", told))
+        rows += [("", f"{slot['key']}: {slot['reason']}") for slot in data["failed"][:MAX_SHOWN]]
+    if data["num_foreign_receipts"]:
+        told = f"{data['num_foreign_receipts']:,} not of this plan: see pairgen verify"
+        rows.append(("receipts", told))
+    rows += [
+        (name, _clip(value_text(each))) for name, each in data["plan"].items() if name != inputs
+    ]
+    for name, values in data["made"].items():
+        label = f"{name} (mixed)" if name in data["mixed"] else name
+        rows += zip([label, *[""] * (len(values) - 1)], map(_share, values), strict=True)
+    rows.append(("worker seconds", f"{data['worker_seconds']:,.1f}"))
+    if "where" in data:
+        told = f"{data['where']['num_samples']:,} samples: {data['where']['condition']}"
+        rows.append(("where", told))
+    members = [("member", "dtype", "shape", "mean bytes", "content")]
+    for name, spec in data["members"].items():
+        size = "" if spec["mean_bytes"] is None else f"{spec['mean_bytes']:,.0f}"
+        members.append((name, spec["dtype"], shape_text(spec["shape"]), size, spec["about"]))
+    return f"{left_aligned(rows)}\n\n{left_aligned(members)}"
+
+
+def _failed_data(slot: FailedSlot) -> dict[str, Any]:
+    return {"key": sample_key(slot.index), "reason": slot.reason, "skipped": slot.skipped}
+
+
+def _share(made: Mapping[str, Any]) -> str:
+    return f"{made['value']}: {made['num_shards']:,} shards, {made['num_samples']:,} samples"
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} ..."

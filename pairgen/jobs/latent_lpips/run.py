@@ -1,0 +1,325 @@
+"""`pairgen train latent-lpips`: options to two trainings, these to a file of LPIPS."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.execution.dataset import Say, log
+from pairgen.execution.user_trust import trusts_user
+from pairgen.jobs.latent_lpips.bapps import JudgedFiles, find_triplets, read_triplets
+from pairgen.jobs.latent_lpips.card import render_card
+from pairgen.jobs.latent_lpips.classification import Classifier, Labelled, score_held_out
+from pairgen.jobs.latent_lpips.distorted import distort
+from pairgen.jobs.latent_lpips.fit import calibration_folder, fit_weights, open_classifier
+from pairgen.jobs.latent_lpips.labels import PAIR, Classes, is_held_out, read_classes
+from pairgen.jobs.latent_lpips.options import METHOD, LatentLpipsOptions, read_options
+from pairgen.jobs.latent_lpips.stage import run_stage
+from pairgen.jobs.latent_lpips.triplets import (
+    Measured,
+    Triplets,
+    load_measured,
+    measure,
+    save_measured,
+)
+from pairgen.jobs.train.run import Trained
+from pairgen.networks.latent_vgg import LATENT_POOLS_REMOVED, LatentVgg
+from pairgen.networks.lpips import Lpips
+from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import LocalStore, open_store
+from pairgen.shards.loading.batch import Batch
+from pairgen.shards.loading.loader import Loader
+from pairgen.teachers.base import DecoderDescription, Teacher
+from pairgen.training.config import TrainConfig, make_train_config
+from pairgen.training.run_folder import begin_run, remembered, write_config
+from pairgen.training.start import find_start, make_setup
+from pairgen.types import Plan, canonical_json
+
+LPIPS_FILE, FIGURES_FILE, CARD_FILE = "latent_lpips.safetensors", "figures.json", "README.md"
+TRIPLETS_FILE = "triplets.safetensors"
+LATENT, PROMPT = "latent.npy", "txt"
+# Triplets that are made at one time: three pictures each go through the encoder.
+TRIPLET_BATCH = 16
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What both trainings read.
+
+    Attributes:
+        config: Of the run.
+        options: Of the method.
+        classes: Of the sets.
+        teacher: Decodes and encodes.
+        device: Of the tensors.
+    """
+
+    config: TrainConfig
+    options: LatentLpipsOptions
+    classes: Classes
+    teacher: Teacher
+    device: torch.device
+
+    def load(self, state: Mapping[str, Any] | None, batch_size: int) -> Loader:
+        """Return batches of the sets; what guides a sample does not matter to its class."""
+        return Loader(
+            self.config.data,
+            fields=[LATENT, PROMPT],
+            facts=[PAIR],
+            batch_size=batch_size,
+            seed=self.config.seed,
+            window=self.config.window,
+            where=self.config.where or None,
+            guidance_embedding=True,
+            allow_shared_noise=True,
+            skip_bad=self.config.skip_bad,
+            device=self.device,
+            state=state,
+        )
+
+    def read(self, batch: Batch) -> Labelled:
+        """Return what a batch gives to a classifier."""
+        inputs = batch[LATENT].float()
+        if self.options.space == "pixel":
+            with torch.no_grad():
+                inputs = self.teacher.decode(inputs).clamp(-1, 1)
+        labels = self.classes.of(batch.texts[PROMPT], self.device)
+        return Labelled(inputs, labels, self.held_out(batch).to(self.device))
+
+    def held_out(self, batch: Batch) -> Tensor:
+        """Return which samples of a batch are not trained on, [B] bool."""
+        pairs = batch.facts[PAIR]
+        assert isinstance(pairs, Tensor)
+        return is_held_out(batch.sets.tolist(), pairs.tolist(), self.options.held_out)
+
+    def every_sample(self) -> Iterator[Batch]:
+        """Yield batches that leave no sample out."""
+        num = self.classes.num_samples
+        sizes = range(1, min(self.config.batch_size, num) + 1)
+        yield from self.load(None, max(size for size in sizes if num % size == 0))
+
+    def check_triplets(self) -> None:
+        """Raise ConfigError when all triplets that will be made are held out, or none is."""
+        num_held_out = sum(
+            int(self.held_out(batch)[:num].sum()) for batch, num in self._triplet_batches()
+        )
+        num = self.options.num_triplets - num_held_out
+        if num == 0 or num_held_out == 0:
+            raise ConfigError(
+                f"num_triplets and held_out must leave triplets to learn from and to judge by, got "
+                f"{num:,} and {num_held_out:,}."
+            )
+
+    def distorted(self) -> Iterator[Triplets]:
+        """Yield triplets of the sets' own latents, as many as are asked for."""
+        first = 0
+        for whole, num in self._triplet_batches():
+            latents = whole[LATENT].to(self.device).float()
+            yield distort(
+                latents[:num],
+                # Before the last batch is cut: what is left alone has no other sample beside it.
+                latents.roll(1, 0)[:num],
+                range(first, first + num),
+                self.held_out(whole)[:num],
+                self.teacher,
+                self.options.space,
+                self.config.seed,
+            )
+            first += num
+
+    def _triplet_batches(self) -> Iterator[tuple[Batch, int]]:
+        """Yield whole batches of two samples or more, and of how many triplets are made."""
+        left = self.options.num_triplets
+        loader = self.load(None, min(TRIPLET_BATCH, self.classes.num_samples))
+        for batch in chain.from_iterable(repeat(loader)):
+            yield batch, min(left, len(batch))
+            left -= len(batch)
+            if left <= 0:
+                return
+
+
+@trusts_user
+def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
+    """Train a network of LPIPS on labelled latents and judged triplets, or continue a run.
+
+    Args:
+        given: Options of `pairgen.training.config.TrainConfig` and of
+            `pairgen.jobs.latent_lpips.options.LatentLpipsOptions`; what is not given comes from
+            `configs/train/latent-lpips.yaml`.
+        say: Told what is done.
+
+    Raises:
+        ConfigError: An option, a set, the triplets or the folder are wrong; nothing was written.
+        PairgenError: A loss is not finite, or a checkpoint cannot be written.
+        CorruptShardError: A shard is bad.
+    """
+    from accelerate import Accelerator
+
+    given = {**given, "method": METHOD}
+    if given.get("out"):
+        given = {**remembered(Path(str(given["out"])), METHOD, given.get("resume")), **given}
+    config = make_train_config(given)
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    if accelerator.num_processes > 1:
+        raise ConfigError(
+            f"{METHOD} trains in one process, got {accelerator.num_processes}: start it without "
+            "torchrun or accelerate."
+        )
+    if config.cpu_threads:
+        torch.set_num_threads(config.cpu_threads)
+    plans = tuple(read_plan(open_store(url)) for url in config.data)
+    start = find_start(config, plans[0])
+    folder = Path(config.out or f"runs/{METHOD}-{start['name']}")
+    config = make_train_config({**remembered(folder, METHOD, config.resume), **given})
+    options = read_options(config)
+    classes = read_classes(config.data, config.where, config.skip_bad, options.held_out)
+    files = find_triplets(options.calibration, options.held_out) if options.calibration else []
+    config, _, checkpoint = begin_run(config, folder, 1)
+    if config.resume and checkpoint is None:
+        say(f"No checkpoint in {folder}: starting at step 0.")
+    decoder: DecoderDescription = plugins.call(
+        "teachers",
+        start["module"],
+        "describe_decoder",
+        location=start["location"],
+        **start["options"],
+    )
+    # Weights begin at random.
+    torch.manual_seed(config.seed)
+    net = _make_net(options, plans[0], decoder.size_px)
+    classifier = Classifier(net, classes.num).to(accelerator.device)
+    teacher = make_setup(config, plans, start, accelerator.device, 1, say).teacher
+    _check_latents(plans, teacher, start["name"])
+    data = _Data(config, options, classes, teacher, accelerator.device)
+    if not files:
+        data.check_triplets()
+    trainer = open_classifier(
+        config,
+        options,
+        classifier,
+        data.read,
+        lambda state: data.load(state, config.batch_size),
+        folder,
+        accelerator,
+    )
+    say(
+        f"{METHOD}: {classes.num_samples:,} samples of {classes.num:,} classes; "
+        f"{sum(each.numel() for each in net.parameters()):,} weights; 1 process on "
+        f"{accelerator.device}."
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_config(config, folder)
+    step = run_stage(trainer)
+    if step < config.steps:
+        return Trained(folder, step, True)
+    score = score_held_out(
+        classifier,
+        (data.read(batch.to(data.device)) for batch in data.every_sample()),
+    )
+    say(
+        f"Of {score.num_samples:,} held-out samples {score.top_1:.1%} are classified right; the "
+        f"most frequent class alone would be {score.chance:.1%}."
+    )
+    lpips = Lpips(net)
+    place = calibration_folder(folder, step)
+    measured = _measured(data, lpips, files, decoder.size_px, place, say)
+    done, agreed = fit_weights(config, options, lpips, measured, place, accelerator)
+    if done < options.calibration_steps:
+        return Trained(folder, step + done, True)
+    say(
+        f"Agreement with {agreed['held_out_triplets']:,} held-out judgements: "
+        f"{agreed['before']['all']:.1%} before the calibration, {agreed['after']['all']:.1%} after."
+    )
+    figures = {
+        "space": options.space,
+        "width": options.width,
+        "in_channels": net.in_channels,
+        "classification": {
+            "num_classes": classes.num,
+            "num_samples": classes.num_samples,
+            "held_out": score.num_samples,
+            "top_1": score.top_1,
+            "chance": score.chance,
+        },
+        "triplets": options.calibration or f"{options.num_triplets:,} of the set's own latents",
+        **agreed,
+    }
+    origin = LpipsOrigin(
+        made_for=canonical_json(decoder.identity),
+        made_by=(
+            f"pairgen train {METHOD}, {options.space}s of {start['name']}: {config.steps} steps of "
+            f"{config.batch_size}, seed {config.seed}; triplets: {figures['triplets']}"
+        ),
+    )
+    fingerprints = [plan.fingerprint() for plan in plans]
+    card = render_card(config, start["name"], fingerprints, str(folder / LPIPS_FILE), figures)
+    # The weights last, so that who finds them finds all.
+    store = LocalStore(folder.absolute())
+    store.put_bytes(FIGURES_FILE, f"{json.dumps(figures, indent=2)}\n".encode())
+    store.put_bytes(CARD_FILE, card.encode())
+    store.prune()
+    dtype = getattr(torch, options.weights_dtype)
+    save_lpips(folder / LPIPS_FILE, lpips.cpu(), origin, dtype)
+    return Trained(folder, step + done, False)
+
+
+def _make_net(options: LatentLpipsOptions, plan: Plan, size_px: tuple[int, int]) -> LatentVgg:
+    """Return the untrained network.
+
+    Raises:
+        ConfigError: What it is to see is too small for its pools.
+    """
+    channels, *size = plan.members[LATENT]["shape"]
+    removed = LATENT_POOLS_REMOVED
+    if options.space == "pixel":
+        channels, size, removed = 3, list(size_px), 0
+    net = LatentVgg(channels, options.width, removed)
+    if min(size) < net.smallest_input:
+        raise ConfigError(
+            f"{options.space}s must be at least {net.smallest_input} high and wide for {METHOD}, "
+            f"got {' x '.join(map(str, size))}."
+        )
+    return net
+
+
+def _check_latents(plans: Sequence[Plan], teacher: Teacher, name: str) -> None:
+    """Raise ConfigError when a set's latents are not the model's."""
+    for plan in plans:
+        shape = tuple(plan.members[LATENT]["shape"])
+        if shape != tuple(teacher.latent_shape):
+            raise ConfigError(
+                f"The latents of the data must be {list(teacher.latent_shape)} as those of {name}, "
+                f"got {list(shape)}."
+            )
+
+
+def _measured(
+    data: _Data,
+    lpips: Lpips,
+    files: Sequence[JudgedFiles],
+    size_px: tuple[int, int],
+    folder: Path,
+    say: Say,
+) -> Measured:
+    """Return the triplets in the network's features; measured once for its steps."""
+    path = folder / TRIPLETS_FILE
+    if path.is_file():
+        return load_measured(path)
+    options, seed = data.options, data.config.seed
+    if files:
+        say(f"Measuring {len(files):,} triplets of {options.calibration}.")
+        batches = read_triplets(files, size_px, data.teacher, options.space, seed)
+    else:
+        say(f"Making and measuring {options.num_triplets:,} triplets of the set's own latents.")
+        batches = data.distorted()
+    measured = measure(lpips.net, batches)
+    save_measured(folder, TRIPLETS_FILE, measured)
+    return measured

@@ -1,0 +1,71 @@
+"""One of the trainings that a run is made of: stepped and kept by the trainer of students."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pairgen.execution.run import stop_on_signal
+from pairgen.methods.base import Game
+from pairgen.training.checkpoint import find_checkpoints, load_checkpoint, read_state
+from pairgen.training.config import TrainConfig
+from pairgen.training.metrics import Metrics
+from pairgen.training.progress import STOPPING, TrainProgress
+from pairgen.training.trainer import Batches, Trainer
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def open_stage(
+    config: TrainConfig,
+    stage: Game,
+    open_batches: Callable[[Mapping[str, Any] | None], Batches],
+    folder: Path,
+    accelerator: "Accelerator",
+) -> Trainer:
+    """Return what trains a stage, at its beginning or where its last checkpoint stands.
+
+    Nothing is written.
+
+    Args:
+        config: Of the stage.
+        stage: What is trained.
+        open_batches: Gives the batches from a state of theirs on; from the beginning for None.
+        folder: Where its metrics and checkpoints lie.
+        accelerator: The device.
+
+    Raises:
+        ConfigError: The batches, a player's options or the optimizer do not fit, or a checkpoint
+            cannot be read.
+    """
+    found = find_checkpoints(folder / "checkpoints")
+    state = read_state(found[-1]) if found else None
+    batches = open_batches(state["loader"] if state else None)
+    trainer = Trainer(config, stage, batches, folder, accelerator)
+    if state is not None:
+        load_checkpoint(found[-1], trainer.players, stage.kept())
+        trainer.resumed(state)
+    return trainer
+
+
+def run_stage(trainer: Trainer) -> int:
+    """Train an opened stage to its last step, or until the user stops; return the steps done.
+
+    Args:
+        trainer: From `open_stage`.
+
+    Raises:
+        PairgenError: A loss is not finite, or a checkpoint cannot be written.
+        CorruptShardError: A shard is bad.
+    """
+    config = trainer.config
+    trainer.folder.mkdir(parents=True, exist_ok=True)
+    progress = TrainProgress(config.steps, trainer.step, quiet=False)
+    metrics = Metrics(trainer.folder, trainer.step, config.tensorboard)
+    try:
+        with stop_on_signal(progress, STOPPING) as stop:
+            trainer.train(stop.is_set, lambda _: None, progress, metrics)
+    finally:
+        progress.close()
+        metrics.close()
+    return trainer.step

@@ -1,0 +1,243 @@
+"""What `pairgen ode` starts from: options, teacher, prompts, and the plan that they give."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.execution.dataset import Say, check_folder, check_same_plan
+from pairgen.execution.progress import Progress
+from pairgen.execution.run import check_executor
+from pairgen.kinds.ode.accuracy import check_calibrated, chosen_options, with_accuracy
+from pairgen.kinds.ode.calibration import Calibration, read_calibration
+from pairgen.kinds.ode.conditioning import Refuse, refuse_prompts, teacher_options
+from pairgen.kinds.ode.options import OdeConfig, make_ode_config
+from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
+from pairgen.model_config import ModelConfig, find_model, packaged_prompts
+from pairgen.shards.format import layout
+from pairgen.shards.format.plan_file import has_plan, read_plan
+from pairgen.shards.format.store import Store, open_store
+from pairgen.sources.prompt_values import (
+    STANDARD_INPUT,
+    PromptReader,
+    describe_values,
+    find_prompts,
+)
+from pairgen.sources.prompts import PromptSummary, collect_prompts, encode_rejected
+from pairgen.teachers.base import Description
+from pairgen.types import Plan
+
+# Options that choose among prompts; a plan has them beside the prompts that were chosen.
+CHOICE = ("dedupe", "shuffle", "limit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OdeRequest:
+    """What a command asks for, checked as far as it can be without prompts.
+
+    Attributes:
+        config: Its options, those of the folder's plan and the defaults filled in.
+        model: What `--model` resolved to.
+        description: Of its teacher.
+        store: The dataset folder.
+        old: The plan that stands there; None when there is none, or one that nothing was made of.
+        calibration: That the sampler's options come from; None for none.
+    """
+
+    config: OdeConfig
+    model: ModelConfig
+    description: Description
+    store: Store
+    old: Plan | None
+    calibration: Calibration | None
+
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on with the prompts of its folder."""
+        return self.old is not None and not self.config.prompts
+
+    def plan(self, source: Mapping[str, Any]) -> Plan:
+        """Return the plan for prompts, described as `prompt_source` does.
+
+        Raises:
+            ConfigError: An option is wrong, or the calibration is of something else.
+        """
+        plan = make_ode_plan(self.config, self.model, self.description, dict(source))
+        if self.calibration is not None:
+            check_calibrated(self.calibration, plan)
+        return with_accuracy(plan, self.calibration, self.old)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Prompts that are about to be read.
+
+    Attributes:
+        name: Of what was given, for the plan.
+        reader: Of their sources.
+        refuse: Tells which prompts are refused; None where none is.
+    """
+
+    name: str
+    reader: PromptReader
+    refuse: Refuse | None
+
+
+def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
+    """Resolve the options, and look at folder, executor and teacher.
+
+    Raises:
+        ConfigError: An option is wrong, the folder holds something else, or the teacher cannot be
+            found.
+    """
+    path = make_ode_config(given).from_calibration
+    calibration = read_calibration(path) if path else None
+    # What is typed goes before what a calibration chose.
+    config, model, store, old = _resolve({**chosen_options(calibration), **given})
+    check_folder(store)
+    check_executor(config)
+    if old is not None and not config.prompts:
+        _check_choice(given, config, old)
+    description: Description = plugins.call(
+        "teachers", model.teacher, "describe", **teacher_options(config, model)
+    )
+    return OdeRequest(
+        config=config,
+        model=model,
+        description=description,
+        store=store,
+        old=old,
+        calibration=calibration,
+    )
+
+
+def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> None:
+    """Refuse another choice among prompts that are chosen already."""
+    for name in CHOICE:
+        asked, there = getattr(config, name), old.source.get(name, getattr(OdeConfig, name))
+        if name in given and asked != there:
+            raise ConfigError(
+                f"{name} must be {there} as for the prompts of the folder, or left out, got "
+                f"{asked}: to choose others give --prompts and another --out."
+            )
+
+
+def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
+    """Fill in what was not given: from the folder's plan, then from the defaults."""
+    config = make_ode_config(given)
+    model = find_model(config.model)
+    config = make_ode_config({**model.sampling, **given})
+    out = config.out or f"data/ode-{model.name}"
+    store = open_store(out)
+    if not has_plan(store):
+        return config, model, store, None
+    old = read_plan(store)
+    if old.kind != "ode":
+        raise ConfigError(f"{out} holds a dataset of kind {old.kind!r}, not 'ode'.")
+    if config.prompts and not store.names(layout.RECEIPTS):
+        # Nothing was made yet and the inputs are given: the command starts afresh, so that no
+        # number of a mistaken first try stays behind.
+        return config, model, store, None
+    # The prompts, given again, are chosen among as before.
+    chosen = {name: old.source[name] for name in CHOICE if old.source.get(name)}
+    before = {**old.resolved["options"], **chosen}
+    config = make_ode_config({**before, **given})
+    model = find_model(config.model)
+    if "revision" not in given and model.location == old.teacher["location"]:
+        # The branch may have moved since; the folder stays with the commit it was begun with.
+        pinned = old.teacher["options"].get("revision", "")
+        config = make_ode_config({**before, **given, "revision": pinned})
+    return config, model, store, old
+
+
+def continued_plan(request: OdeRequest, say: Say) -> Plan:
+    """Return the plan of a folder that goes on with the prompts it has.
+
+    Raises:
+        PlanMismatchError: The options are those of another dataset.
+        ConfigError: Its prompts are gone.
+    """
+    store, old = request.store, request.old
+    assert old is not None
+    plan = request.plan(old.source)
+    check_same_plan(store, old, plan, say)
+    if not store.exists(layout.PROMPTS):
+        raise ConfigError(
+            f"{layout.PROMPTS} of {store.url} is missing: give the first --prompts again."
+        )
+    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} prompts.")
+    _tell_end_points(request, plan, say)
+    return plan
+
+
+def open_prompts(request: OdeRequest, say: Say) -> Prompts:
+    """Return the prompts that the options name, and tell which these are.
+
+    Raises:
+        ConfigError: There is no such source or column, or an option is wrong.
+    """
+    config, model, description = request.config, request.model, request.description
+    values = config.prompts
+    if values:
+        say(f"Prompts: {', '.join(map(_as_told, values))}")
+    else:
+        values = (str(packaged_prompts(model)),)
+        say(f"No prompts given: using the packaged set {values[0]}")
+    # A plan for one prompt finds whatever is wrong with the other options before any reading.
+    request.plan({"sha256": "", "num_inputs": 1})
+    reader = PromptReader(find_prompts(values, config.column))
+    return Prompts(describe_values(values), reader, refuse_prompts(config, model, description))
+
+
+def read_plan_prompts(
+    request: OdeRequest, prompts: Prompts, target: Path, rejected: Path, say: Say
+) -> tuple[Plan, PromptSummary]:
+    """Read the prompts, write them to `target` and the refused to `rejected`, and make the plan.
+
+    Raises:
+        PlanMismatchError: The folder holds another dataset.
+        ConfigError: No prompt can be used.
+    """
+    config, store, old = request.config, request.store, request.old
+    summary = _collect(prompts, config, target, rejected)
+    plan = request.plan(prompt_source(prompts.name, summary, config.choice))
+    if old is not None:
+        check_same_plan(store, old, plan, say)
+    num_pairs = plan.num_samples // len(config.cfg)
+    reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with other noise"
+    say(
+        f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
+        f"{prompt_counts(summary)}"
+    )
+    _tell_end_points(request, plan, say)
+    return plan, summary
+
+
+def _tell_end_points(request: OdeRequest, plan: Plan, say: Say) -> None:
+    """Tell what a calibration leads to; what was typed may have led away from it."""
+    if request.calibration is not None:
+        say(f"End points: {plan.resolved['end_points']}.")
+
+
+def _collect(prompts: Prompts, config: OdeConfig, target: Path, rejected: Path) -> PromptSummary:
+    progress = Progress(0, 0, unit="entries")
+    with open(rejected, "wb") as file:
+
+        def reject(number: int, reason: str, prompt: str) -> None:
+            name, entry = prompts.reader.place(number)
+            told = {"file": name, "entry": entry, "reason": reason, "prompt": prompt}
+            file.write(encode_rejected([told]))
+
+        try:
+            return collect_prompts(
+                prompts.reader, target, prompts.refuse, config.choice, reject, progress.reached
+            )
+        finally:
+            progress.close()
+
+
+def _as_told(value: str) -> str:
+    return "standard input" if value == STANDARD_INPUT else os.path.expanduser(value)

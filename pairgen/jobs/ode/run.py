@@ -1,0 +1,55 @@
+"""`pairgen ode`: options to plan, plan to shards."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pairgen.execution.dataset import RunResult, Say, log, make_dataset, spooled_input
+from pairgen.execution.user_trust import trusts_user
+from pairgen.jobs.ode.inputs import (
+    OdeRequest,
+    continued_plan,
+    open_prompts,
+    read_plan_prompts,
+    resolve_ode,
+)
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.shards.format import layout
+from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.format.store import Store
+from pairgen.types import Plan
+
+
+@trusts_user
+def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
+    """Do what `ode` says, tell what it starts from, and how it ended."""
+    store, plan, config = plan_ode(given, say)
+    return make_dataset(store, plan, config)
+
+
+def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, OdeConfig]:
+    """Read the prompts and write the plan, or find that the folder's plan continues.
+
+    Returns:
+        The folder, the plan that stands in it, and the options with what was not given filled in.
+    """
+    request = resolve_ode(given)
+    plan = continued_plan(request, say) if request.continues else _take_prompts(request, say)
+    write_plan(request.store, plan)
+    return request.store, plan, request.config
+
+
+def _take_prompts(request: OdeRequest, say: Say) -> Plan:
+    """Read the prompts and write them once everything is known to be right."""
+    store, prompts = request.store, open_prompts(request, say)
+    with (
+        spooled_input(store, "prompts.arrow") as spooled,
+        spooled_input(store, "rejected.jsonl") as rejected,
+    ):
+        plan, summary = read_plan_prompts(request, prompts, spooled, rejected, say)
+        store.put_file(spooled, layout.PROMPTS)
+        if summary.num_rejected:
+            store.put_file(rejected, layout.REJECTED)
+        else:
+            store.drop(rejected)
+            store.remove(layout.REJECTED)
+    return plan

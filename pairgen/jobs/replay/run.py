@@ -1,0 +1,258 @@
+"""`pairgen replay`: samples made again from their plan and their source, and compared."""
+
+import dataclasses
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.execution.user_trust import trusted_by_user
+from pairgen.execution.worker import MAKERS, Maker, open_maker
+from pairgen.jobs.replay.compare import Comparison, Distance, compare
+from pairgen.kinds.machine import versions
+from pairgen.shards.check.planned import INPUTS
+from pairgen.shards.format import layout
+from pairgen.shards.format.manifest import readable_receipt
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.reader import map_file, read_samples
+from pairgen.shards.format.slots import check_made, index_of_key
+from pairgen.shards.format.store import Store, open_store
+from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask, canonical_json, sample_key
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How a replay ended.
+
+    Attributes:
+        key: Of the sample.
+        differences: What differs, in words; empty when every byte is equal.
+        software: `name: there a, here b` of versions, and of the device, that differ from those of
+            the receipt.
+        seconds: It took, with what it waited for.
+        equal: Members that are equal in every byte.
+        distances: Of arrays that differ, by member.
+    """
+
+    key: str
+    differences: tuple[str, ...]
+    software: tuple[str, ...]
+    seconds: float
+    equal: tuple[str, ...] = ()
+    distances: Mapping[str, Distance] = field(default_factory=dict)
+
+
+def run_replay(folder: str | Path, key: str, trust_code: bool = False) -> Replay:
+    """Make one sample of a set again and compare it with what is stored.
+
+    Args:
+        folder: The dataset.
+        key: Of the sample, nine digits; leading zeros may be left out.
+        trust_code: Whether modules outside pairgen that the set names may be imported.
+
+    Raises:
+        ConfigError: The folder holds no set that can be replayed, or no such sample.
+        CorruptShardError: Its shard is damaged.
+    """
+    (result,) = run_replays(folder, [key], trust_code)
+    return result
+
+
+def run_replays(
+    folder: str | Path, keys: Sequence[str], trust_code: bool = False
+) -> Iterator[Replay]:
+    """Make samples of a set again, one after the other.
+
+    They come in the order of the set, but for shards that were made in another way, which come
+    apart. What makes them is loaded once for each way, and samples of one batch are made together.
+    All keys are looked at before anything is made.
+
+    Args:
+        folder: The dataset.
+        keys: Of the samples, as in `run_replay`; one that comes twice is taken once.
+        trust_code: As in `run_replay`.
+
+    Raises:
+        ConfigError: The folder holds no set that can be replayed, or a sample is not there.
+        CorruptShardError: A shard is damaged.
+    """
+    store = open_store(folder)
+    plan = read_plan(store)
+    if plan.kind not in MAKERS:
+        raise ConfigError(
+            f"Only sets of kind {' and '.join(MAKERS)} are replayed; {store.url} is {plan.kind!r}."
+        )
+    indices = sorted({index_of_key(str(key), plan) for key in keys})
+    shards = [
+        (_checked_receipt(store, plan, shard_index, list(found)), set(found))
+        for shard_index, found in _by_shard(indices, plan.samples_per_shard)
+    ]
+    return _replay_shards(store, plan, shards, trust_code)
+
+
+def _by_shard(indices: Sequence[int], samples_per_shard: int) -> list[tuple[int, list[int]]]:
+    shards = groupby(indices, lambda index: index // samples_per_shard)
+    return [(shard_index, list(found)) for shard_index, found in shards]
+
+
+def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequence[int]) -> Receipt:
+    """Return the receipt of a shard that has these samples.
+
+    Raises:
+        ConfigError: A sample was never made.
+        CorruptShardError: A file that is needed is missing or damaged.
+    """
+    receipt = readable_receipt(store, shard_index)
+    if receipt is not None:
+        # First: a shard whose slots all failed has no tar.
+        for index in indices:
+            check_made(receipt, index)
+    inputs, _ = INPUTS[plan.kind]
+    needed = (layout.receipt_path(shard_index), layout.shard_path(shard_index), inputs)
+    missing = [path for path in needed if not store.exists(path)]
+    if receipt is None or missing:
+        raise CorruptShardError(
+            f"{', '.join(missing or needed[:1])} of {store.url} is missing or damaged, and without "
+            f"it {sample_key(indices[0])} cannot be compared: pairgen verify says what is wrong, "
+            "pairgen repair makes shards again."
+        )
+    return receipt
+
+
+def _replay_shards(
+    store: Store, plan: Plan, shards: Sequence[tuple[Receipt, set[int]]], trust_code: bool
+) -> Iterator[Replay]:
+    """Replay shard by shard; those that were made in one way follow each other."""
+
+    def made_by(shard: tuple[Receipt, set[int]]) -> str:
+        return canonical_json(_execution(shard[0], plan))
+
+    for _, alike in groupby(sorted(shards, key=made_by), made_by):
+        maker: Maker | None = None
+        for receipt, indices in alike:
+            start = time.perf_counter()
+            stored = _stored_members(store, receipt.shard_index, indices)
+            with trusted_by_user({"trust_code": trust_code}):
+                maker = maker or _open_maker(receipt, store, plan)
+            task = ShardTask(
+                shard_index=receipt.shard_index,
+                start=receipt.start,
+                stop=receipt.stop,
+                fingerprint=receipt.fingerprint,
+            )
+            software = _differing_software(receipt, maker)
+            for made in maker.make_again(indices, task):
+                found = _compared(made, stored.pop(made.index), receipt, store, plan)
+                now = time.perf_counter()
+                yield Replay(
+                    key=sample_key(made.index),
+                    differences=found.differences,
+                    software=software,
+                    seconds=now - start,
+                    equal=found.equal,
+                    distances=found.distances,
+                )
+                start = time.perf_counter()
+
+
+def _execution(receipt: Receipt, plan: Plan) -> dict[str, Any]:
+    """Return how a shard was computed: the set may have gone on in another way."""
+    return {name: receipt.made.get(name, there) for name, there in plan.execution.items()}
+
+
+def _open_maker(receipt: Receipt, store: Store, plan: Plan) -> Maker:
+    """Load what makes a shard as it was made.
+
+    Raises:
+        ConfigError: The list of inputs is damaged, or the weights are not those of the plan.
+    """
+    plan = dataclasses.replace(plan, execution=_execution(receipt, plan))
+    # As a worker does: thread counts change bits.
+    torch.set_num_threads(plan.execution["cpu_threads"])
+    try:
+        return open_maker(plan, store)
+    except pa.ArrowException as error:
+        raise ConfigError(
+            f"{INPUTS[plan.kind][0]} of {store.url} cannot be read: {error}; see pairgen verify."
+        ) from None
+
+
+def _stored_members(
+    store: Store, shard_index: int, indices: Collection[int]
+) -> dict[int, dict[str, bytes]]:
+    """Return the members of some samples of a shard.
+
+    The tar is walked through: where an altered one has its samples, no index tells.
+
+    Raises:
+        ConfigError: The shard has not all of them.
+        CorruptShardError: It is damaged.
+    """
+    path, keys = layout.shard_path(shard_index), {sample_key(index): index for index in indices}
+    found: dict[int, dict[str, bytes]] = {}
+    with store.local(path) as local, map_file(local) as view:
+        try:
+            for sample in read_samples(view):
+                if sample.key in keys:
+                    copied = {name: bytes(data) for name, data in sample.members.items()}
+                    found[keys[sample.key]] = copied
+                # A view must be let go of before its file is closed.
+                sample.members.clear()
+                if len(found) == len(keys):
+                    return found
+        except CorruptShardError as error:
+            raise CorruptShardError(
+                f"{path} of {store.url} is damaged, pairgen repair makes it again: {error}."
+            ) from None
+    missing = min(set(keys.values()) - set(found))
+    raise ConfigError(
+        f"{path} of {store.url} has no sample {sample_key(missing)}: see pairgen verify."
+    )
+
+
+def _compared(
+    made: Sample | FailedSlot,
+    stored: Mapping[str, bytes],
+    receipt: Receipt,
+    store: Store,
+    plan: Plan,
+) -> Comparison:
+    """Compare a sample made again with the stored one, and look for what else was altered."""
+    if isinstance(made, FailedSlot):
+        cannot = {"degrade": "the source cannot be used any more"}
+        why = f"{cannot.get(plan.kind, 'it cannot be made again')}: {made.reason}"
+        return Comparison((why,), (), {})
+    found = compare(made, stored)
+    altered = []
+    if receipt.fingerprint != plan.fingerprint():
+        altered.append(
+            f"fingerprint: of the receipt {receipt.fingerprint[:12]}, of the plan "
+            f"{plan.fingerprint()[:12]}"
+        )
+    text_differs = any(told.startswith("txt: ") for told in found.differences)
+    if text_differs and not _has_planned_inputs(store, plan):
+        altered.append(f"{INPUTS[plan.kind][0]} is not that of the plan")
+    return dataclasses.replace(found, differences=(*altered, *found.differences))
+
+
+def _has_planned_inputs(store: Store, plan: Plan) -> bool:
+    """Whether the list of inputs is the one that the plan was made of."""
+    path, read = INPUTS[plan.kind]
+    with store.local(path) as local:
+        return read(plan, local).sha256() == plan.source["sha256"]
+
+
+def _differing_software(receipt: Receipt, maker: Maker) -> tuple[str, ...]:
+    there = {**receipt.made.get("versions", {}), "device": receipt.made.get("device")}
+    here = {**versions(maker.modules), "device": maker.device}
+    return tuple(
+        f"{name}: there {there.get(name)}, here {here.get(name)}"
+        for name in sorted({*there, *here})
+        if there.get(name) != here.get(name)
+    )

@@ -1,0 +1,228 @@
+"""`pairgen train`: options to a method, a method to a student."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from pairgen import plugins
+from pairgen.errors import PairgenError
+from pairgen.execution.dataset import Say, log
+from pairgen.execution.run import stop_on_signal
+from pairgen.execution.user_trust import trusts_user
+from pairgen.jobs.train.card import render_card
+from pairgen.kinds.machine import device_name
+from pairgen.methods.base import STUDENT, Method, Setup
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
+from pairgen.shards.loading.loader import Loader
+from pairgen.training.checkpoint import load_checkpoint
+from pairgen.training.config import TrainConfig, make_train_config
+from pairgen.training.export import export_student
+from pairgen.training.metrics import Metrics, last_figures
+from pairgen.training.progress import STOPPING, TrainProgress
+from pairgen.training.recomputation import enable_gradient_checkpointing
+from pairgen.training.record import TrainRecord, record_set, write_record
+from pairgen.training.run_folder import begin_run, remembered, write_config
+from pairgen.training.start import (
+    check_trainable,
+    find_start,
+    make_setup,
+    resolve_method_options,
+)
+from pairgen.training.trainer import Trainer
+from pairgen.training.validation import (
+    Validation,
+    find_validation,
+    student_pictures,
+    write_grid,
+)
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+VALIDATION_FILE, CARD_FILE = "validation.npz", "README.md"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a training ended.
+
+    Attributes:
+        folder: Of the run.
+        step: Steps that were trained.
+        interrupted: Whether the user stopped it.
+        first_process: Whether this is the process that speaks.
+    """
+
+    folder: Path
+    step: int
+    interrupted: bool
+    first_process: bool = True
+
+
+@trusts_user
+def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
+    """Do what `train` says, tell what it starts from, and how it ended."""
+    from accelerate import Accelerator
+
+    if given.get("out"):
+        # A run that is continued knows its data too.
+        before = remembered(Path(str(given["out"])), given.get("method"), given.get("resume"))
+        given = {**before, **given}
+    config = make_train_config(given)
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    if config.cpu_threads:
+        torch.set_num_threads(config.cpu_threads)
+    if not accelerator.is_main_process:
+        say = _silent
+    plans = tuple(read_plan(open_store(url)) for url in config.data)
+    start = find_start(config, plans[0])
+    check_trainable(start)
+    folder = Path(config.out or f"runs/{config.method}-{start['name']}")
+    config = make_train_config({**remembered(folder, config.method, config.resume), **given})
+    config = resolve_method_options(config)
+    config, state, checkpoint = begin_run(config, folder, accelerator.num_processes)
+    # The first rank writes the folder only when each has found it as it was.
+    accelerator.wait_for_everyone()
+    if config.resume and checkpoint is None:
+        say(f"No checkpoint in {folder}: starting at step 0.")
+    # Adapters begin at random weights, the same on every rank.
+    torch.manual_seed(config.seed)
+    setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes, say)
+    method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
+    loader = _loader(config, method, accelerator, state)
+    trainer = Trainer(config, method, loader, folder, accelerator, setup.files)
+    if config.gradient_checkpointing:
+        enable_gradient_checkpointing(method.players())
+    if checkpoint is not None:
+        load_checkpoint(checkpoint, trainer.players, method.kept())
+        trainer.resumed(state)
+        say(f"Continuing {folder} after step {trainer.step:,}.")
+    say(
+        f"{config.method}: {loader.num_samples:,} samples an epoch of {len(loader):,} steps; "
+        f"{_num_parameters(trainer):,} trained parameters; {accelerator.num_processes} "
+        f"process(es) on {accelerator.device}."
+    )
+    if accelerator.is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_config(config, folder)
+    accelerator.wait_for_everyone()
+    return _train(config, start, setup, method, trainer, loader.guidance_scales, say)
+
+
+def _train(
+    config: TrainConfig,
+    start: Mapping[str, Any],
+    setup: Setup,
+    method: Method,
+    trainer: Trainer,
+    scales: tuple[float, ...],
+    say: Say,
+) -> Trained:
+    """Train, with pictures and metrics on the first rank, and leave the student."""
+    folder, main = trainer.folder, trainer.accelerator.is_main_process
+    validation = _validation(config, trainer, scales, say) if main else None
+
+    def on_grid(step: int) -> None:
+        if validation is None:
+            return
+        with trainer.players[STUDENT].averaged():
+            student = method.student()
+            made = student_pictures(student, setup.teacher, validation, config.guidance_embedding)
+        write_grid([validation.pictures, made], folder / f"grids/{step:08d}.png")
+
+    progress = TrainProgress(config.steps, trainer.step, quiet=not main)
+    metrics = Metrics(folder, trainer.step, config.tensorboard) if main else None
+    try:
+        with stop_on_signal(progress, STOPPING) as stop:
+            trainer.train(stop.is_set, on_grid, progress, metrics)
+    finally:
+        progress.close()
+        if metrics is not None:
+            metrics.close()
+    finished = trainer.step >= config.steps
+    if main and finished:
+        if not config.grid_every or trainer.step % config.grid_every:
+            on_grid(trainer.step)
+        # Before the file that makes the run a model: who finds a model finds its record.
+        record = _record(config, method, trainer)
+        write_record(folder, record)
+        student, told = method.student(), config.guidance_embedding
+        export_student(folder, student, trainer.players[STUDENT], start, told, scales)
+        card = render_card(
+            config,
+            start["name"],
+            record,
+            last_figures(folder),
+            student.num_evaluations,
+            scales[-1] if told else 1,
+        )
+        (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    trainer.accelerator.wait_for_everyone()
+    return Trained(folder, trainer.step, not finished, main)
+
+
+def _loader(
+    config: TrainConfig, method: Method, accelerator: "Accelerator", state: Mapping[str, Any]
+) -> Loader:
+    return Loader(
+        config.data,
+        fields=method.fields,
+        facts=method.facts,
+        batch_size=config.batch_size // accelerator.num_processes,
+        seed=config.seed,
+        window=config.window,
+        rank=accelerator.process_index,
+        world_size=accelerator.num_processes,
+        num_parts=config.data_parts,
+        where=config.where or None,
+        guidance_embedding=config.guidance_embedding,
+        allow_shared_noise=config.allow_shared_noise,
+        skip_bad=config.skip_bad,
+        device=accelerator.device,
+        state=state.get("loader"),
+    )
+
+
+def _validation(
+    config: TrainConfig, trainer: Trainer, scales: tuple[float, ...], say: Say
+) -> Validation | None:
+    """Return what grids show; a run goes on without them."""
+    say(f"The teacher makes pictures of {config.num_grid_prompts} prompts to compare with.")
+    try:
+        return find_validation(
+            config.data[0],
+            config.num_grid_prompts,
+            scales,
+            trainer.folder / VALIDATION_FILE,
+            trainer.accelerator.device,
+        )
+    except PairgenError as error:
+        say(f"No grids: {error}")
+        return None
+
+
+def _record(config: TrainConfig, method: Method, trainer: Trainer) -> TrainRecord:
+    return TrainRecord(
+        method=config.method,
+        steps=trainer.step,
+        batch_size=config.batch_size,
+        num_processes=trainer.accelerator.num_processes,
+        seconds=round(trainer.seconds, 3),
+        device=device_name(trainer.accelerator.device),
+        sets=tuple(record_set(url) for url in config.data),
+        evaluations_per_sample=method.evaluations,
+        files=trainer.files,
+    )
+
+
+def _num_parameters(trainer: Trainer) -> int:
+    players = trainer.players.values()
+    return sum(each.numel() for player in players for each in player.parameters.values())
+
+
+def _silent(_: str) -> None:
+    """Only the first rank speaks."""

@@ -1,0 +1,1 @@
+"""One folder a kind of set: how a plan becomes samples."""

@@ -1,0 +1,247 @@
+"""The dataset card: `README.md` in the dataset folder, made from the manifest alone.
+
+Its front matter names the tars, so that hub viewers and `datasets.load_dataset` open the folder.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import yaml
+
+from pairgen.shards.check.receipt_check import find_mixes
+from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
+
+# As the hub writes them: the class of a set is the first whose bound it stays under.
+SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+)
+
+ABOUT = {
+    "txt": "the prompt",
+    "json": "facts, the same keys in every sample",
+    "noise.npy": "the noise x_T, exactly what the teacher consumed",
+    "latent.npy": "the teacher's latent x_0: scaled by the VAE's factor, or pixels in [-1, 1]",
+    "cls": "number of the class that the label in `txt` means",
+    "path.npy": "states of the trajectory at the stored times, noise first",
+    "txt_emb.npy": "prompt embedding",
+    "pooled_emb.npy": "pooled prompt embedding",
+    "png": "HR, a crop of the photograph",
+    "webp": "HR, a crop of the photograph, lossless",
+    "jpg": "HR, a crop of the photograph, JPEG of quality 95",
+    **{f"lr{level}.png": f"LR at 1/{level}" for level in (2, 4, 8, 16)},
+}
+
+# By kind of dataset: its name, what a sample is, and the members that the example shows.
+KINDS = {
+    "ode": (
+        "ODE pairs of",
+        "Each sample is a prompt, the noise a diffusion model started from, and the latent its "
+        "ODE\nsampler reached. Made with pairgen.\n",
+    ),
+    "degrade": (
+        "Degraded photographs:",
+        "Each sample is a crop of a photograph and what one draw of a degradation made of it, at "
+        "every\nlevel. The draw stands in `json` under `draw`, as JSON text, and number by number "
+        "in the\n`draw_...` columns of `__meta__/index/*.parquet`. Made with pairgen.\n",
+    ),
+}
+
+USAGE = """\
+## Load
+
+```python
+from glob import glob
+
+import webdataset as wds
+
+for sample in wds.WebDataset(sorted(glob("train/*.tar")), shardshuffle=False).decode():
+    print(sample["__key__"], sorted(sample))
+```
+
+```python
+from datasets import load_dataset
+
+dataset = load_dataset(".", split="train", streaming=True)
+```
+
+Both from this folder. The files are plain tars, sorted, with the members of a key together.
+
+## Check, mend, continue
+
+```
+pairgen verify DIR    # exit code 0 when every byte and number is right
+pairgen repair DIR    # makes bad or missing shards again
+pairgen KIND --out DIR # continues where the run stopped
+```
+"""
+
+
+NOISE_FROM_SEED = """\
+`noise.npy` is left out. `pairgen.seeding.noise_for(seed, pair_index, shape, dtype)` gives it again,
+from the numbers in `json` and the latent's shape and dtype; `noise_crc32` proves it.
+"""
+
+
+def render_card(manifest: Manifest) -> str:
+    """Return the card: front matter and Markdown."""
+    plan = manifest.plan
+    title, about = KINDS[plan.kind]
+    title = f"{title} {_subject(plan)}"
+    front = {
+        "pretty_name": title,
+        "tags": ["pairgen", "webdataset", "diffusion", "distillation"],
+        "size_categories": [_size_category(manifest.num_samples)],
+        "configs": [
+            {"config_name": "default", "data_files": [{"split": "train", "path": "train/*.tar"}]}
+        ],
+    }
+    parts = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
+        f"# {title}\n",
+        about,
+        _table(("", ""), [*describe_plan(plan), *_counts(manifest)]),
+        "## Members\n",
+        f"A sample's key is its number, nine digits. JSON keys: {_json_keys(plan.members)}.\n",
+        _table(("member", "content", "dtype", "shape"), _members(plan.members)),
+        *([NOISE_FROM_SEED] if plan.recipe.get("noise") == "seed" else []),
+        "## How it was made\n",
+        _table(("", ""), _made(manifest.receipts)),
+        USAGE.replace("KIND", plan.kind),
+    ]
+    return "\n".join(parts)
+
+
+def _subject(plan: Plan) -> str:
+    """Return what the title names: the teacher, or the preset."""
+    if plan.kind == "degrade":
+        return str(plan.recipe["degradation"])
+    return str(plan.teacher.get("name") or plan.teacher["module"])
+
+
+def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
+    """Return how the samples of a plan are made, as (name, value); what is not used is left out."""
+    kinds = {"ode": _what_sampled, "degrade": _what_degraded}
+    rows = kinds.get(plan.kind, _what_else)(plan)
+    return [(name, value) for name, value in rows if value not in ("", (), [], {}, None)]
+
+
+def _what_else(plan: Plan) -> list[tuple[str, Any]]:
+    return [*plan.recipe.items(), ("seed", plan.seed), ("fingerprint", plan.fingerprint())]
+
+
+def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
+    recipe = plan.recipe
+    return [
+        ("degradation", recipe["degradation"]),
+        ("levels", ", ".join(f"1/{level}" for level in recipe["levels"])),
+        ("HR", f"{recipe['crop']} px, {recipe['crops']} crops, {recipe['hr_format']}"),
+        ("least sharpness", recipe["min_sharpness"] or None),
+        ("operations, once a sample", canonical_json(recipe["operations"].get("shared"))),
+        ("operations, once a level", canonical_json(recipe["operations"]["levels"])),
+        ("seed", plan.seed),
+        ("generator", recipe["generator"]),
+        ("images", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a folder')}"),
+        ("images decoded by", plan.teacher.get("name", "")),
+        *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
+        ("fingerprint", plan.fingerprint()),
+    ]
+
+
+def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:
+    recipe = plan.recipe
+    return [
+        ("teacher", plan.teacher.get("name") or plan.teacher["module"]),
+        ("weights", _public_name(plan.teacher.get("location", ""))),
+        *((f"teacher {name}", value) for name, value in plan.teacher["identity"].items()),
+        ("solver", recipe["solver"]),
+        ("grid", f"{recipe['spacing']}, {recipe['steps']} steps, end {recipe['end']}"),
+        ("end points", plan.resolved.get("end_points")),
+        ("times visited", plan.resolved.get("times", ())),
+        ("guidance scales", recipe["guidance_scales"]),
+        ("negative prompt", recipe["negative_prompt"]),
+        ("stored trajectory", recipe["trajectory"]),
+        ("seed", plan.seed),
+        ("noise", f"{recipe['noise']}, generator {recipe['noise_generator']}"),
+        ("prompts", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a file')}"),
+        ("fingerprint", plan.fingerprint()),
+    ]
+
+
+def _public_name(location: str) -> str:
+    """Return a hub id as it is, and of a local folder only the name: cards are published."""
+    return PurePath(location).name if PurePath(location).is_absolute() else location
+
+
+def _counts(manifest: Manifest) -> list[tuple[str, Any]]:
+    plan = manifest.plan
+    return [
+        ("samples", f"{manifest.num_samples:,} of {plan.num_samples:,} planned"),
+        ("shards", f"{len(manifest.receipts):,} of {plan.num_shards:,} planned"),
+        ("size", f"{manifest.num_bytes:,} bytes"),
+        ("failed samples", f"{manifest.num_failed:,}"),
+        *(
+            [("samples left out by a threshold", f"{manifest.num_skipped:,}")]
+            if manifest.num_skipped
+            else []
+        ),
+        (
+            f"rejected {INPUT_NAMES[plan.kind]}",
+            f"{plan.source.get('num_rejected', 0):,}",
+        ),
+        *([("blank lines skipped", f"{plan.source['num_blank']:,}")] if plan.kind == "ode" else []),
+    ]
+
+
+def _members(members: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (f"`{name}`", ABOUT.get(name, ""), spec.get("dtype", "utf-8"), str(spec.get("shape", "")))
+        for name, spec in sorted(members.items())
+    ]
+
+
+def _made(receipts: Iterable[Receipt]) -> list[tuple[str, Any]]:
+    """Return how the bits came about; every value when the set mixes them."""
+    receipts = list(receipts)
+    if not receipts:
+        return [("shards", "none yet")]
+    rows: list[tuple[str, Any]] = []
+    mixes = find_mixes(receipts)
+    for name in ("device", "dtype", "batch_size", "cpu_threads", "compile", "versions"):
+        if name not in receipts[0].made:
+            continue
+        if name in mixes:
+            rows.append((f"{name} (mixed)", "; ".join(mixes[name])))
+        else:
+            rows.append((name, receipts[0].made.get(name)))
+    seconds = sum(float(receipt.made.get("seconds", 0.0)) for receipt in receipts)
+    return [*rows, ("worker seconds", f"{seconds:,.0f}")]
+
+
+def _json_keys(members: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{key}`" for key in members["json"]["keys"])
+
+
+def _size_category(num_samples: int) -> str:
+    return next((name for bound, name in SIZES if num_samples < bound), "n>1B")
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    """Return a value as text that cannot break out of its table cell."""
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name} {_cell(entry)}" for name, entry in value.items())
+    elif isinstance(value, list | tuple):
+        value = ", ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in value)
+    text = value if isinstance(value, str) else canonical_json(value)
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,233 @@
+"""What a worker of `pairgen degrade` holds: the preset, the images, the last one decoded."""
+
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pairgen.degradations.base import Draw
+from pairgen.kinds.degrade.crops import choose_place, cut, draw_place, sharpness, tile_place
+from pairgen.kinds.degrade.decoded_samples import LatentPictures
+from pairgen.kinds.degrade.pyramid import make_preset, render, render_batch
+from pairgen.kinds.machine import batch_does_not_fit, device_name
+from pairgen.seeding import Stream, generator_for
+from pairgen.shards.format import layout
+from pairgen.shards.format.draw_columns import draw_columns
+from pairgen.shards.format.slots import crop_facts
+from pairgen.shards.format.store import Store
+from pairgen.sources.images import PlannedImage, PlannedImages
+from pairgen.sources.photographs import (
+    ImageSize,
+    SkippedImageError,
+    UnusableImageError,
+    decode_rgb,
+)
+from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
+
+MODULES = ("numpy", "cv2", "PIL", "scipy", "torch")
+# Deflate's fastest level: a tenth larger and four times as fast as the usual one.
+PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+ENCODINGS: dict[str, tuple[str, list[int]]] = {
+    "png": (".png", PNG_OPTIONS),
+    # OpenCV's word for lossless.
+    "webp-lossless": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
+    "jpg": (
+        ".jpg",
+        [
+            *(cv2.IMWRITE_JPEG_QUALITY, 95),
+            *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+        ],
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Crop:
+    """What is degraded to make a sample.
+
+    Attributes:
+        index: Of the sample.
+        hr: [crop, crop, 3] uint8.
+        draw: Of its degradation.
+        caption: Of its image.
+        facts: Where it comes from, without the draw.
+    """
+
+    index: int
+    hr: NDArray[np.uint8]
+    draw: Draw
+    caption: str
+    facts: dict[str, Any]
+
+
+class DegradeMaker:
+    """Cuts and encodes on the CPU; degrades there image by image, or in batches on a device.
+
+    Latents are decoded on a GPU where there is one.
+    """
+
+    modules: tuple[str, ...] = MODULES
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        cv2.setNumThreads(plan.execution["cpu_threads"])
+        self.plan = plan
+        self.by_torch = plan.recipe["pixel_path"] == "torch"
+        on_gpu = self.by_torch and torch.cuda.is_available()
+        self.torch_device = torch.device("cuda" if on_gpu else "cpu")
+        self.device = device_name(self.torch_device)
+        # The other path takes one image at a time.
+        self.batch_size = plan.execution["batch_size"] if self.by_torch else 1
+        self.latents = LatentPictures(plan) if plan.teacher else None
+        if self.latents is not None:
+            self.device, self.modules = device_name(self.latents.device), (*MODULES, "diffusers")
+        self.preset = make_preset(plan.recipe["degradation"], plan.recipe["operations"])
+        self.index_columns = draw_columns(self.preset.draw_every())
+        with store.local(layout.IMAGES) as path:
+            self.images = PlannedImages(path)
+        self._decoded: tuple[int, NDArray[np.uint8], int] | None = None
+
+    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
+        """Yield the samples of a shard in order, a batch at a time.
+
+        Raises:
+            OutOfDeviceMemoryError: A batch does not fit.
+        """
+        for start in range(task.start, task.stop, self.batch_size):
+            yield self._make_batch(range(start, min(start + self.batch_size, task.stop)))
+
+    def encode(self, task: ShardTask) -> None:
+        """Do nothing: captions are kept as they are."""
+
+    def make_again(
+        self, indices: Collection[int], task: ShardTask
+    ) -> Iterator[Sample | FailedSlot]:
+        """Yield some slots of a shard as `make` made them, each in the batch that it was in.
+
+        Raises:
+            OutOfDeviceMemoryError: A batch does not fit.
+        """
+        for start in sorted({i - (i - task.start) % self.batch_size for i in indices}):
+            made = self._make_batch(range(start, min(start + self.batch_size, task.stop)))
+            yield from (result for result in made if result.index in indices)
+
+    def _make_batch(self, indices: range) -> list[Sample | FailedSlot]:
+        """Make some samples; a slot that fails keeps its place."""
+        # Per thread: torch and OpenCV may be called from another one than loaded them.
+        cv2.setNumThreads(self.plan.execution["cpu_threads"])
+        cut_out = [self._try_crop(index) for index in indices]
+        crops = [each for each in cut_out if isinstance(each, Crop)]
+        rendered = self._render(crops)
+        with ThreadPoolExecutor(self.plan.execution["cpu_threads"]) as threads:
+            samples = threads.map(self._encode, crops, rendered)
+            return [each if isinstance(each, FailedSlot) else next(samples) for each in cut_out]
+
+    def _render(self, crops: Sequence[Crop]) -> list[dict[int, NDArray[np.uint8]]]:
+        """Return the levels of each crop."""
+        levels = self.plan.recipe["levels"]
+        if not self.by_torch:
+            return [render(self.preset, crop.hr, crop.draw, levels) for crop in crops]
+        if not crops:
+            return []
+        images, draws = [crop.hr for crop in crops], [crop.draw for crop in crops]
+        try:
+            return render_batch(self.preset, images, draws, levels, self.torch_device)
+        except torch.OutOfMemoryError:
+            raise batch_does_not_fit(self.batch_size, self.torch_device) from None
+
+    def _try_crop(self, index: int) -> Crop | FailedSlot:
+        """Cut HR out of its image, or say why that cannot be done."""
+        try:
+            return self._crop(index)
+        except SkippedImageError as error:
+            return FailedSlot(index=index, reason=str(error), skipped=True)
+        except UnusableImageError as error:
+            return FailedSlot(index=index, reason=str(error))
+        except OSError as error:
+            return FailedSlot(index=index, reason=error.strerror or str(error))
+
+    def _crop(self, index: int) -> Crop:
+        """Cut HR out of its image, and draw.
+
+        Raises:
+            UnusableImageError: Its image or its crop cannot be used.
+            OSError: Its image cannot be read.
+        """
+        row = self.images.row_of(index)
+        planned = self.images[row]
+        image, crc32 = self._decode(row, planned)
+        facts: dict[str, Any] = crop_facts(self.plan, planned, row, index)
+        place, found = self._place(image, index, facts["crop_number"])
+        return Crop(
+            index=index,
+            hr=cut(image, place, self.plan.recipe["crop"]),
+            draw=self.preset.draw(generator_for(self.plan.seed, index, Stream.DEGRADATION)),
+            caption=planned.file.caption,
+            facts=facts
+            | {"image_crc32": crc32, "top": place[0], "left": place[1], "sharpness": found},
+        )
+
+    def _encode(self, crop: Crop, levels: Mapping[int, NDArray[np.uint8]]) -> Sample:
+        """Return a crop and its levels as they are stored."""
+        hr_format = self.plan.recipe["hr_format"]
+        fields: dict[str, NDArray[Any] | bytes | str] = {
+            f"lr{level}.png": encode_image(picture, "png") for level, picture in levels.items()
+        }
+        fields[hr_format.removesuffix("-lossless")] = encode_image(crop.hr, hr_format)
+        if "txt" in self.plan.members:
+            fields["txt"] = crop.caption
+        # One string: hub loaders type every nested key, and draws have many.
+        facts = {**crop.facts, "draw": canonical_json(crop.draw)}
+        return Sample(index=crop.index, fields=fields, facts=facts)
+
+    def _decode(self, row: int, planned: PlannedImage) -> tuple[NDArray[np.uint8], int]:
+        """Return an image and the checksum of its file; crops of one image follow each other."""
+        if self._decoded is None or self._decoded[0] != row:
+            self._decoded = None
+            data = planned.file.read()
+            if len(data) != planned.file.num_bytes:
+                raise UnusableImageError(
+                    f"{len(data):,} bytes, planned with {planned.file.num_bytes:,}: other content"
+                )
+            image = self.latents.decode(data) if self.latents else decode_rgb(data)
+            height, width = image.shape[:2]
+            if ImageSize(width, height) != planned.size:
+                raise UnusableImageError(
+                    f"{width} x {height} px, planned with {planned.size.width} x "
+                    f"{planned.size.height}"
+                )
+            self._decoded = row, image, zlib.crc32(data)
+        return self._decoded[1], self._decoded[2]
+
+    def _place(
+        self, image: NDArray[np.uint8], index: int, number: int
+    ) -> tuple[tuple[int, int], float]:
+        """Return where a crop lies and how sharp it is."""
+        recipe, size = self.plan.recipe, ImageSize(image.shape[1], image.shape[0])
+        crop, lowest = recipe["crop"], recipe["min_sharpness"]
+        generator = generator_for(self.plan.seed, index, Stream.CROP)
+        if recipe["crops"] == "random" and lowest > 0:
+            return choose_place(generator, image, crop, lowest)
+        if recipe["crops"] == "random":
+            place = draw_place(generator, size, crop)
+        else:
+            place = tile_place(size, crop, number)
+        found = sharpness(cut(image, place, crop))
+        if found < lowest:
+            raise SkippedImageError(f"flat or blurred: sharpness {found:.1f}, below {lowest:g}")
+        return place, found
+
+
+build = DegradeMaker
+
+
+def encode_image(image: NDArray[np.uint8], kind: str) -> bytes:
+    """Return an image [H, W, 3] as bytes of a format of `ENCODINGS`."""
+    extension, options = ENCODINGS[kind]
+    encoded = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1]
+    return bytes(encoded)

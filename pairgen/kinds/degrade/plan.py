@@ -1,0 +1,100 @@
+"""The plan of `pairgen degrade`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pairgen.kinds.degrade.options import DegradeConfig
+from pairgen.kinds.degrade.pyramid import Preset
+from pairgen.seeding import DRAW_GENERATOR
+from pairgen.shards.format.draw_columns import draw_columns
+from pairgen.sources.images import ImageSummary
+from pairgen.types import Plan
+
+FACT_KEYS = (
+    "index",
+    "seed",
+    "generator",
+    "image",
+    "image_row",
+    "image_crc32",
+    "crop_number",
+    "top",
+    "left",
+    "sharpness",
+    "draw",
+)
+
+
+def make_degrade_plan(
+    config: DegradeConfig,
+    preset: Preset,
+    source: dict[str, Any],
+    num_slots: int,
+    teacher: Mapping[str, Any],
+) -> Plan:
+    """Return the plan of a degradation run.
+
+    Args:
+        config: The checked options.
+        preset: What `degradation` resolved to.
+        source: From `image_source`.
+        num_slots: Samples that the images give.
+        teacher: Of `DecodedSamples` when those are the images, else empty.
+    """
+    recipe = {
+        "degradation": preset.name,
+        "operations": dict(preset.recipe),
+        "levels": list(config.stored_levels),
+        "crop": config.crop,
+        "crops": config.crops,
+        "samples_per_image": config.samples_per_image if config.crops == "random" else 0,
+        "min_sharpness": config.min_sharpness,
+        "max_aspect": config.max_aspect,
+        "hr_format": config.hr_format,
+        "generator": DRAW_GENERATOR,
+        "pixel_path": config.pixel_path,
+    }
+    return Plan(
+        kind="degrade",
+        seed=config.seed,
+        num_samples=num_slots,
+        samples_per_shard=config.samples_per_shard,
+        source=source,
+        teacher=teacher,
+        recipe=recipe,
+        members=_members(config, bool(source["num_captions"])),
+        execution=_execution(config),
+        resolved={
+            "options": config.remembered(),
+            "index_columns": list(draw_columns(preset.draw_every())),
+        },
+    )
+
+
+def image_source(name: str, summary: ImageSummary) -> dict[str, Any]:
+    """Return a plan's `source` for images whose headers were just read."""
+    return {
+        "name": name,
+        "sha256": summary.sha256,
+        "num_inputs": summary.num_accepted,
+        "num_captions": summary.num_captions,
+        "num_rejected": len(summary.rejected) - summary.num_skipped,
+        "num_skipped": summary.num_skipped,
+    }
+
+
+def _execution(config: DegradeConfig) -> dict[str, Any]:
+    batch_size = {"batch_size": config.batch_size} if config.pixel_path == "torch" else {}
+    return {"cpu_threads": config.cpu_threads, **batch_size}
+
+
+def _members(config: DegradeConfig, has_captions: bool) -> dict[str, Any]:
+    """Return what every sample holds: extension to dtype and shape."""
+    members: dict[str, Any] = {"json": {"keys": sorted(FACT_KEYS)}}
+    if has_captions:
+        members["txt"] = {}
+    sizes = {config.hr_format.removesuffix("-lossless"): config.crop}
+    sizes |= {f"lr{level}.png": config.crop // level for level in config.stored_levels}
+    for extension, size in sizes.items():
+        members[extension] = {"dtype": "uint8", "shape": [size, size, 3]}
+    return members

@@ -1,0 +1,1 @@
+"""Sets of (noise, prompt, latent) from a teacher's ODE."""

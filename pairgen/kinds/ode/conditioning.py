@@ -1,0 +1,90 @@
+"""What a run asks of its teacher's conditioning, checked before any slot is numbered."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.model_config import ModelConfig
+from pairgen.teachers.base import Description
+
+# Gives the reason to refuse each prompt, None where there is none.
+Refuse = Callable[[Sequence[str]], list[str | None]]
+
+
+def teacher_options(config: OdeConfig, model: ModelConfig) -> dict[str, Any]:
+    """Return what a teacher's `describe` and `prompt_counter` are called with."""
+    revision = {"revision": config.revision} if config.revision else {}
+    return {"location": model.location, **model.options, **revision}
+
+
+def check_conditioning(config: OdeConfig, model: ModelConfig, description: Description) -> None:
+    """Raise unless the teacher can be conditioned as the options ask.
+
+    Raises:
+        ConfigError: A student has not learned the guidance that is asked for, guidance has nothing
+            to lead away from, the negative prompt is no label of a teacher with classes, or there
+            are no embeddings to store.
+    """
+    _check_learned(config, model)
+    labels = description.labels
+    if not description.guidable and set(config.cfg) != {1.0}:
+        why = "is unconditional" if labels is None else "has no null_label in its options"
+        raise ConfigError(
+            f"cfg must be 1, because {model.name} {why} and so cannot be guided, got "
+            f"{', '.join(f'{scale:g}' for scale in config.cfg)}."
+        )
+    if labels is not None and config.negative_prompt:
+        try:
+            labels.class_of(config.negative_prompt)
+        except ConfigError as error:
+            raise ConfigError(f"negative_prompt is wrong: {error}") from None
+    if config.store_embeddings and not description.embedding_shapes:
+        raise ConfigError(f"store_embeddings must be false: {model.name} has no prompt embeddings.")
+
+
+def _check_learned(config: OdeConfig, model: ModelConfig) -> None:
+    """Refuse guidance scales that a student has not learned."""
+    learned = model.student
+    if learned is None:
+        return
+    asked = ", ".join(f"{scale:g}" for scale in config.cfg)
+    if not learned.told and set(config.cfg) != {1.0}:
+        raise ConfigError(
+            f"cfg must be left out (1): {model.name} is a student that has guidance "
+            f"{learned.scales_told} in its weights, got {asked}."
+        )
+    if learned.told and not all(map(learned.covers, config.cfg)):
+        low, high = learned.guidance_scales[0], learned.guidance_scales[-1]
+        raise ConfigError(
+            f"cfg must be in [{low:g}, {high:g}]: {model.name} is a student that was trained on "
+            f"guidance {learned.scales_told}, got {asked}."
+        )
+
+
+def refuse_prompts(
+    config: OdeConfig, model: ModelConfig, description: Description
+) -> Refuse | None:
+    """Return what tells which prompts are refused, None where none is.
+
+    A teacher with classes is given labels only. Any other cuts long prompts unless the options
+    refuse them; to count their tokens the tokenizer is loaded, not the weights.
+    """
+    if description.labels is not None:
+        return description.labels.refuse
+    return _refuse_long(config, model) if config.long_prompts == "reject" else None
+
+
+def _refuse_long(config: OdeConfig, model: ModelConfig) -> Refuse:
+    count_tokens, max_tokens = plugins.call(
+        "teachers", model.teacher, "prompt_counter", **teacher_options(config, model)
+    )
+
+    def refuse(prompts: Sequence[str]) -> list[str | None]:
+        return [
+            f"{count} tokens, the teacher reads {max_tokens}" if count > max_tokens else None
+            for count in count_tokens(prompts)
+        ]
+
+    return refuse

@@ -1,0 +1,121 @@
+"""What a worker of `pairgen ode` holds: the teacher, its grid, the prompts."""
+
+import socket
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from pairgen import plugins
+from pairgen.errors import OutOfDeviceMemoryError, TeacherLoadError
+from pairgen.kinds.machine import device_name
+from pairgen.kinds.ode.encoded import encode_distinct
+from pairgen.kinds.ode.pairs import TORCH_DTYPES, make_samples
+from pairgen.sampling.grid import Grid, make_grid
+from pairgen.sampling.parameterization import Schedule
+from pairgen.shards.format import layout
+from pairgen.shards.format.slots import slot_at
+from pairgen.shards.format.store import Store
+from pairgen.sources.prompts import open_prompts, prompt_rows
+from pairgen.teachers.base import Teacher
+from pairgen.types import FailedSlot, Plan, Sample, ShardTask
+
+# Whose versions can change bits.
+MODULES = ("torch", "numpy", "diffusers", "transformers")
+
+
+class OdeMaker:
+    """One teacher on one device.
+
+    Raises:
+        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
+        OutOfDeviceMemoryError: They do not fit.
+    """
+
+    modules = MODULES
+    index_columns: Mapping[str, Any] = {}
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan = plan
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device_name(device)
+        self.teacher = build_teacher(plan, device)
+        if plan.execution["compile"]:
+            self.teacher.compile()
+        self.grid = grid_of(plan, self.teacher.schedule)
+        with store.local(layout.PROMPTS) as path:
+            self.prompts = open_prompts(path)
+
+    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
+        """Yield the samples of a shard in order, a batch at a time."""
+        return make_samples(self.teacher, self.plan, task, self._prompts_of(task), self.grid)
+
+    def encode(self, task: ShardTask) -> None:
+        """Encode the prompts of a task as `make` does, and drop what comes out."""
+        texts = list(dict.fromkeys(self._prompts_of(task).values()))
+        recipe, batch_size = self.plan.recipe, self.plan.execution["batch_size"]
+        encode_distinct(self.teacher, texts, batch_size, recipe["store_embeddings"])
+        if self.teacher.device.type == "cuda":
+            torch.cuda.synchronize(self.teacher.device)
+
+    def make_again(
+        self, indices: Collection[int], task: ShardTask
+    ) -> Iterator[Sample | FailedSlot]:
+        """Yield some slots of a shard as `make` made them, each in the batch that it was in."""
+        prompts = self._prompts_of(task)
+        for batch in make_samples(self.teacher, self.plan, task, prompts, self.grid, indices):
+            yield from (result for result in batch if result.index in indices)
+
+    def _prompts_of(self, task: ShardTask) -> dict[int, str]:
+        """Read the prompts of a task, and only those."""
+        first, last = (slot_at(self.plan, index) for index in (task.start, task.stop - 1))
+        return prompt_rows(self.prompts, first.pair_index, last.pair_index + 1)
+
+
+build = OdeMaker
+
+
+def grid_of(plan: Plan, schedule: Schedule) -> Grid:
+    """Return the grid that the plan's recipe asks for."""
+    recipe = plan.recipe
+    return make_grid(
+        schedule, recipe["spacing"], recipe["steps"], recipe["end"], recipe["trajectory"]
+    )
+
+
+def build_teacher(plan: Plan, device: torch.device) -> Teacher:
+    """Load the planned teacher; refuse other weights under the same name.
+
+    Raises:
+        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
+        OutOfDeviceMemoryError: They do not fit.
+    """
+    teacher = plan.teacher
+    options = {"location": teacher["location"], **teacher["options"]}
+    found = plugins.call("teachers", teacher["module"], "describe", **options).identity
+    different = sorted(
+        key
+        for key in {*found, *teacher["identity"]}
+        if found.get(key) != teacher["identity"].get(key)
+    )
+    if different:
+        raise TeacherLoadError(
+            f"The weights at {teacher['location']} on {socket.gethostname()} are not those of the "
+            f"plan: {', '.join(different)} differ."
+        )
+    dtype = plan.execution["dtype"]
+    try:
+        built: Teacher = plugins.build(
+            "teachers",
+            teacher["module"],
+            device=device,
+            dtype=TORCH_DTYPES[dtype],
+            negative_prompt=plan.recipe["negative_prompt"],
+            **options,
+        )
+    except torch.OutOfMemoryError:
+        raise OutOfDeviceMemoryError(
+            f"The teacher {teacher['name']!r} in {dtype} does not fit into the memory of "
+            f"{device_name(device)}: free it, or take a smaller dtype."
+        ) from None
+    return built

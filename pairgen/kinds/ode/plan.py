@@ -1,0 +1,230 @@
+"""Resolve options into a plan, and refuse to mix two plans in one folder."""
+
+from typing import Any
+
+from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.kinds.ode.conditioning import check_conditioning
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.model_config import ModelConfig, defaults_for
+from pairgen.sampling.grid import make_grid
+from pairgen.seeding import NOISE_GENERATOR
+from pairgen.sources.prompt_choice import Choice
+from pairgen.sources.prompts import PromptSummary
+from pairgen.teachers.base import Description
+from pairgen.types import INPUT_NAMES, Plan
+
+# Latents of latent-diffusion teachers are of order 1, so half precision holds them to 3 digits;
+# of pixels in [-1, 1] it holds 16 steps or more to an 8-bit level.
+STORED_DTYPE = "float16"
+
+FACT_KEYS = (
+    "index",
+    "pair_index",
+    "group",
+    "prompt_index",
+    "seed",
+    "noise_generator",
+    "noise_crc32",
+    "guidance_scale",
+    "prompt_truncated",
+    "float32_retry",
+)
+
+
+def make_ode_plan(
+    config: OdeConfig,
+    model: ModelConfig,
+    description: Description,
+    source: dict[str, Any],
+) -> Plan:
+    """Return the plan of an ODE run.
+
+    Args:
+        config: The checked options.
+        model: What `--model` resolved to.
+        description: Of its teacher.
+        source: From `prompt_source`.
+
+    Raises:
+        ConfigError: Numbers do not divide, a time lies outside the grid, or the teacher cannot be
+            conditioned as asked.
+    """
+    check_conditioning(config, model, description)
+    defaults = model.defaults or defaults_for(str(description.identity.get("pipeline", "")))
+    num_guidances = len(config.cfg)
+    num_samples = config.num_samples or source["num_inputs"] * num_guidances
+    # The model's number is a default, so it may be rounded to whole groups; the user's may not.
+    samples_per_shard = config.samples_per_shard or max(
+        num_guidances, defaults.samples_per_shard // num_guidances * num_guidances
+    )
+    for name, count in (("num_samples", num_samples), ("samples_per_shard", samples_per_shard)):
+        if count % num_guidances:
+            raise ConfigError(
+                f"{name} must be a multiple of the {num_guidances} guidance scales, got {count}."
+            )
+    grid = make_grid(
+        description.schedule, config.spacing, config.steps, config.end, config.trajectory
+    )
+    if grid.alphas[0] == 0 and config.solver != "ddim":
+        raise ConfigError(
+            f"solver must be ddim for a flow, which starts where alpha is 0, got {config.solver!r}."
+        )
+    recipe = {
+        "solver": config.solver,
+        "spacing": config.spacing,
+        "steps": config.steps,
+        "end": config.end,
+        "guidance_scales": list(config.cfg),
+        "negative_prompt": config.negative_prompt,
+        "trajectory": list(config.trajectory),
+        "noise": config.noise,
+        "noise_generator": NOISE_GENERATOR,
+        "stored_dtype": STORED_DTYPE,
+        "store_embeddings": config.store_embeddings,
+    }
+    options = dict(model.options)
+    if revision := description.identity.get("commit", config.revision):
+        # A branch moves; every worker and every later run must load the commit found now.
+        options["revision"] = revision
+    execution = {
+        "batch_size": config.batch_size or defaults.batch_size,
+        "dtype": config.dtype or defaults.dtype,
+        "cpu_threads": config.cpu_threads,
+        "compile": config.compile,
+    }
+    remembered = {
+        **config.remembered(),
+        **execution,
+        # A folder is remembered by its absolute path, whatever the working directory was.
+        "model": config.model if model.defaults else description.location,
+        "num_samples": num_samples,
+        "samples_per_shard": samples_per_shard,
+    }
+    return Plan(
+        kind="ode",
+        seed=config.seed,
+        num_samples=num_samples,
+        samples_per_shard=samples_per_shard,
+        source=source,
+        teacher={
+            "name": model.name,
+            "module": model.teacher,
+            "location": description.location,
+            "options": options,
+            "identity": dict(description.identity),
+        },
+        recipe=recipe,
+        members=_members(config, description),
+        execution=execution,
+        resolved={
+            "times": list(grid.times),
+            "num_transitions": grid.num_steps,
+            "options": remembered,
+        },
+    )
+
+
+def prompt_source(name: str, summary: PromptSummary, choice: Choice) -> dict[str, Any]:
+    """Return a plan's `source` for prompts that were just read."""
+    return {
+        "name": name,
+        "sha256": summary.sha256,
+        "num_inputs": summary.num_accepted,
+        "num_blank": summary.num_blank,
+        "num_rejected": summary.num_rejected,
+        "num_duplicates": summary.num_duplicates,
+        "num_left_out": summary.num_left_out,
+        "dedupe": choice.dedupe,
+        "shuffle": choice.shuffle,
+        "limit": choice.limit,
+    }
+
+
+def prompt_counts(summary: PromptSummary) -> str:
+    """Tell what became of the entries that are not in the dataset."""
+    return (
+        f"{summary.num_blank:,} blank lines skipped, {summary.num_rejected:,} refused"
+        + f", {summary.num_duplicates:,} duplicates" * bool(summary.num_duplicates)
+        + f", {summary.num_left_out:,} beyond the limit" * bool(summary.num_left_out)
+        + "."
+    )
+
+
+def check_continues(old: Plan, new: Plan) -> None:
+    """Raise unless `new` is the plan `old`, or the same with more samples.
+
+    Raises:
+        PlanMismatchError: Naming every field that differs, with both values.
+    """
+    different = _differing_fields(old, new)
+    if old.samples_per_shard != new.samples_per_shard:
+        different.append(
+            f"samples_per_shard (there {old.samples_per_shard}, asked {new.samples_per_shard})"
+        )
+    if different:
+        raise PlanMismatchError(
+            "The folder holds another dataset; different are: " + ", ".join(different) + ". "
+            "Give another --out, or the folder's own options (those not given are taken from it)."
+        )
+    if new.num_samples < old.num_samples:
+        raise PlanMismatchError(
+            f"num_samples can grow but not shrink: the folder plans {old.num_samples}, "
+            f"asked for {new.num_samples}: give another --out for a smaller set."
+        )
+
+
+def _differing_fields(old: Plan, new: Plan) -> list[str]:
+    """Return what the user would name: model, prompts, or single fields of the recipe."""
+    there, asked = old.identity(), new.identity()
+    different = []
+    if there["source"] != asked["source"]:
+        inputs = INPUT_NAMES[new.kind]
+        different.append(
+            f"{inputs} (there {old.source['num_inputs']:,} of {old.source['name']}, "
+            f"asked {new.source['num_inputs']:,} of {new.source['name']} with other content)"
+        )
+    if there["teacher"] != asked["teacher"] and old.teacher.get("name") != new.teacher.get("name"):
+        names = [plan.teacher.get("name", "none") for plan in (old, new)]
+        different.append(f"model (there {names[0]}, asked {names[1]})")
+    else:
+        different += differences(there["teacher"], asked["teacher"], "teacher")
+    for field in ("format_version", "kind", "seed", "recipe"):
+        different += differences(there[field], asked[field], field)
+    # Members follow from the teacher and the recipe, so they are news only when those are equal.
+    return different or differences(there["members"], asked["members"], "members")
+
+
+def differences(old: Any, new: Any, name: str = "") -> list[str]:
+    """Return `field (there a, asked b)` for every leaf that differs."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = []
+        for key in sorted({*old, *new}):
+            path = f"{name}.{key}" if name else key
+            found += differences(old.get(key), new.get(key), path)
+        return found
+    return [] if old == new else [f"{name} (there {_short(old)}, asked {_short(new)})"]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _members(config: OdeConfig, description: Description) -> dict[str, Any]:
+    """Return what every sample holds: extension to dtype and shape."""
+    shape = list(description.latent_shape)
+    array = {"dtype": STORED_DTYPE, "shape": shape}
+    members: dict[str, Any] = {"txt": {}, "json": {"keys": sorted(FACT_KEYS)}, "latent.npy": array}
+    if config.noise == "stored":
+        members["noise.npy"] = dict(array)
+    if config.trajectory:
+        members["path.npy"] = {
+            "dtype": STORED_DTYPE,
+            "shape": [len(config.trajectory), *shape],
+        }
+    if config.store_embeddings:
+        for name, embedding_shape in description.embedding_shapes.items():
+            members[f"{name}.npy"] = {"dtype": "float16", "shape": list(embedding_shape)}
+    if description.labels is not None:
+        members["cls"] = description.labels.to_dict()
+    return members

@@ -1,0 +1,1 @@
+"""What `pairgen verify` looks at."""

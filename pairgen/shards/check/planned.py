@@ -1,0 +1,155 @@
+"""What the plan and its inputs say of each sample before it is looked at, kind by kind."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from pairgen.errors import CorruptShardError
+from pairgen.shards.check.report import Problem, not_read
+from pairgen.shards.format import layout
+from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts
+from pairgen.shards.format.store import Store
+from pairgen.sources.images import PlannedImages
+from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
+from pairgen.types import Plan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One sample as planned.
+
+    Attributes:
+        index: Its slot.
+        facts: Facts that follow from the plan and its inputs; more may stand in the sample.
+        text: The `txt` member; None when it is not known.
+    """
+
+    index: int
+    facts: dict[str, Any]
+    text: str | None
+
+
+class PlannedInputs(Protocol):
+    """The list of inputs of a dataset."""
+
+    def sha256(self) -> str:
+        """Return what the plan's `source.sha256` must be."""
+
+    def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
+        """Return what is planned for a slot from `start` to `stop`."""
+
+
+class PlannedPrompts:
+    """Prompts of an ODE set."""
+
+    def __init__(self, plan: Plan, path: Path) -> None:
+        self._plan, self._prompts = plan, open_prompts(path)
+
+    def sha256(self) -> str:
+        """Return the hash of the prompts."""
+        return prompts_sha256(self._prompts)
+
+    def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
+        """Read the prompts of a range, and only those."""
+        first, last = (slot_at(self._plan, index) for index in (start, stop - 1))
+        texts = prompt_rows(self._prompts, first.pair_index, last.pair_index + 1)
+
+        def planned(index: int) -> Planned:
+            slot = slot_at(self._plan, index)
+            return Planned(index, slot_facts(self._plan, slot), texts[slot.prompt_index])
+
+        return planned
+
+
+class PlannedCrops:
+    """Images of a degraded set."""
+
+    def __init__(self, plan: Plan, path: Path) -> None:
+        self._plan, self._images = plan, PlannedImages(path)
+
+    def sha256(self) -> str:
+        """Return the hash of the images."""
+        return self._images.sha256()
+
+    def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
+        """Return a lookup by slot."""
+        del start, stop
+
+        def planned(index: int) -> Planned:
+            row = self._images.row_of(index)
+            image = self._images[row]
+            return Planned(index, crop_facts(self._plan, image, row, index), image.file.caption)
+
+        return planned
+
+
+class NoInputs:
+    """When the list of inputs is not there: only the plan is known."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def sha256(self) -> str:
+        """Return what the plan says: there is nothing to compare."""
+        return str(self._plan.source["sha256"])
+
+    def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
+        """Return what follows from the plan alone."""
+        del start, stop
+        if self._plan.kind == "ode":
+            return lambda i: Planned(i, slot_facts(self._plan, slot_at(self._plan, i)), None)
+        return lambda i: Planned(i, {"index": i, "seed": self._plan.seed}, None)
+
+
+# Kind of a plan to the file with its inputs and what reads it.
+INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
+    "ode": (layout.PROMPTS, PlannedPrompts),
+    "degrade": (layout.IMAGES, PlannedCrops),
+}
+
+# What reading a damaged list raises.
+UNREADABLE = (pa.ArrowException, OSError, ValueError)
+
+
+class UnreadableInputsError(CorruptShardError):
+    """The list of inputs is damaged."""
+
+
+def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
+    """Open the list of inputs of a dataset; when it has none, only the plan is known.
+
+    Raises:
+        UnreadableInputsError: The list is damaged.
+        OSError: The store cannot be asked.
+    """
+    # An overlay adds members to samples whose inputs its parent holds; and a set may come without.
+    if plan.kind not in INPUTS or not store.exists(INPUTS[plan.kind][0]):
+        return NoInputs(plan)
+    path, read = INPUTS[plan.kind]
+    with store.local(path) as local:
+        try:
+            return read(plan, local)
+        except UNREADABLE as error:
+            raise UnreadableInputsError(str(error)) from None
+
+
+def check_inputs(store: Store, plan: Plan) -> Problem | None:
+    """Return why the list of inputs is not the plan's; None when it is, or when there is none."""
+    path = INPUTS[plan.kind][0] if plan.kind in INPUTS else ""
+    try:
+        inputs = open_inputs(store, plan)
+    except UnreadableInputsError as error:
+        return Problem(Path(path).stem, path, f"cannot be read: {error}")
+    except OSError as error:
+        return not_read(path, error)
+    try:
+        sha256 = inputs.sha256()
+    except UNREADABLE as error:
+        return Problem(Path(path).stem, path, f"cannot be read: {error}")
+    if sha256 == plan.source["sha256"]:
+        return None
+    detail = f"sha256 {sha256[:12]}, the plan says {str(plan.source['sha256'])[:12]}"
+    return Problem(Path(path).stem, path, detail)

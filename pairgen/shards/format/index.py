@@ -1,0 +1,100 @@
+"""The index: one Parquet file a shard, one row a sample, for search and random access."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairgen.seeding import array_crc32
+from pairgen.shards.format.draw_columns import draw_columns
+from pairgen.types import Plan, Sample
+
+
+def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
+    """Return the index row of a sample.
+
+    Columns: `key`, `shard_index`, `offset` (of the first tar header), `prompt` when there is a
+    text, every fact, and `{member}_crc32` of every array. The fact `draw` becomes columns of its
+    own, see `draw_columns`.
+    """
+    row: dict[str, Any] = {"key": sample.key, "shard_index": shard_index, "offset": offset}
+    if "txt" in sample.fields:
+        row["prompt"] = sample.fields["txt"]
+    row |= sample.facts
+    if "draw" in row:
+        row |= draw_columns(json.loads(row.pop("draw")))
+    for extension, value in sorted(sample.fields.items()):
+        if isinstance(value, np.ndarray):
+            row[f"{extension.removesuffix('.npy')}_crc32"] = array_crc32(value)
+    return row
+
+
+def encode_index(
+    rows: Sequence[Mapping[str, Any]], every: Mapping[str, Any] | None = None
+) -> bytes:
+    """Return the Parquet file of one shard's rows; there must be at least one.
+
+    Args:
+        rows: Of the samples. A row may lack columns that another has: they are null there.
+        every: A row with the columns that any row of the set may have, so that all files of the set
+            have the same ones.
+    """
+    every = every or {}
+    known = pa.table({name: [value] for name, value in every.items()}).schema
+    columns = [name for name in rows[0] if name not in every]
+    columns += sorted({name for row in rows for name in row} - set(columns) - set(every))
+    columns += every
+    table = pa.table(
+        {
+            name: pa.array(
+                [row.get(name) for row in rows], known.field(name).type if name in every else None
+            )
+            for name in columns
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def decode_index(data: bytes) -> list[dict[str, Any]]:
+    """Return the rows of one shard's Parquet file.
+
+    Raises:
+        pyarrow.ArrowInvalid: The bytes are not a Parquet file.
+    """
+    rows: list[dict[str, Any]] = decode_table(data).to_pylist()
+    return rows
+
+
+def decode_table(data: bytes) -> pa.Table:
+    """Return one shard's Parquet file, a row a sample.
+
+    Raises:
+        pyarrow.ArrowInvalid: The bytes are not a Parquet file.
+    """
+    # Not `read_table`, and no Python file: its scanner's threads can outlive the call, ask for the
+    # interpreter lock while Python ends, and abort the process (apache/arrow#34314).
+    file = pq.ParquetFile(pa.BufferReader(data))
+    return file.read(use_threads=False)
+
+
+def index_columns(plan: Plan) -> list[str]:
+    """Return the columns that `index_row` gives the samples of a plan."""
+    members = plan.members
+    text = ["prompt"] if "txt" in members else []
+    arrays = sorted(name for name in members if name.endswith(".npy"))
+    checksums = [f"{name.removesuffix('.npy')}_crc32" for name in arrays]
+    facts = [name for name in members["json"]["keys"] if name != "draw"]
+    drawn = plan.resolved.get("index_columns", ())
+    return list(dict.fromkeys(["key", "shard_index", "offset", *text, *facts, *checksums, *drawn]))
+
+
+def read_columns(data: bytes, columns: Sequence[str]) -> pa.Table:
+    """Return some columns of one shard's Parquet file, [N] each."""
+    file = pq.ParquetFile(pa.BufferReader(data))
+    return file.read(columns=list(columns), use_threads=False)

@@ -1,0 +1,119 @@
+"""Find the members of a mapped shard from the offsets in its index, all samples at once."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pairgen.errors import CorruptShardError
+from pairgen.shards.format.codec import decode_array
+from pairgen.shards.format.writer import BLOCK
+from pairgen.types import sample_key
+
+_KEY_DIGITS = len(sample_key(0))
+# Of a ustar header: where the size stands, eleven octal digits.
+_SIZE = slice(124, 135)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of every sample of a shard.
+
+    Attributes:
+        buffer: The mapped tar, uint8 [num_bytes].
+        starts: Offset of the content, [N]; of an array's numbers, behind its `.npy` header.
+        sizes: Bytes of the content, [N].
+    """
+
+    buffer: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+    def at(self, row: int) -> np.ndarray:
+        """Return the bytes of one sample, uint8, without a copy."""
+        start = int(self.starts[row])
+        return self.buffer[start : start + int(self.sizes[row])]
+
+
+def find_members(
+    buffer: np.ndarray,
+    offsets: np.ndarray,
+    indices: np.ndarray,
+    extensions: Sequence[str],
+    wanted: Collection[str],
+) -> dict[str, Member]:
+    """Walk over the headers of all samples side by side.
+
+    Args:
+        buffer: The mapped tar, uint8.
+        offsets: First header of every sample, [N].
+        indices: The slot of every sample, [N].
+        extensions: Members of every sample, sorted as they lie.
+        wanted: Those to return.
+
+    Raises:
+        CorruptShardError: A header is not the one that must stand there.
+    """
+    found = {}
+    for extension in extensions:
+        if len(offsets) and offsets.max() + BLOCK > len(buffer):
+            raise CorruptShardError(f"the tar ends before the header of a {extension}")
+        headers = buffer[offsets[:, None] + np.arange(BLOCK)]
+        name = np.frombuffer(f".{extension}".encode() + b"\0", np.uint8)
+        names_fit = headers[:, _KEY_DIGITS : _KEY_DIGITS + len(name)] == name
+        keys_fit = _decimal(headers[:, :_KEY_DIGITS]) == indices
+        if not (names_fit.all() and keys_fit.all()):
+            row = int(np.argmin(names_fit.all(axis=1) & keys_fit))
+            where = f"{sample_key(int(indices[row]))}.{extension}"
+            raise CorruptShardError(f"{where} does not begin at byte {offsets[row]}")
+        sizes = _octal(headers[:, _SIZE])
+        starts = offsets + BLOCK
+        offsets = starts + sizes + -sizes % BLOCK
+        if len(offsets) and offsets.max() > len(buffer):
+            raise CorruptShardError(f"the tar ends inside a {extension}")
+        if extension in wanted:
+            found[extension] = Member(buffer, starts, sizes)
+    return found
+
+
+def skip_npy_headers(member: Member, spec: Mapping[str, Any], extension: str) -> Member:
+    """Return an array member without its `.npy` headers, which must say what the plan says.
+
+    Raises:
+        CorruptShardError: An array has another dtype or shape, or a header is none.
+    """
+    if len(member.starts) == 0:
+        return member
+    dtype, shape = np.dtype(spec["dtype"]).newbyteorder("<"), tuple(spec["shape"])
+    num_bytes = dtype.itemsize * math.prod(shape)
+    length = int(member.sizes[0]) - num_bytes
+    try:
+        first = decode_array(member.at(0).data)
+    except ValueError as error:
+        raise CorruptShardError(f"{extension} cannot be read: {error}") from None
+    if first.dtype != dtype or first.shape != shape or not first.flags.c_contiguous:
+        raise CorruptShardError(
+            f"{extension} is {first.dtype} {list(first.shape)}, the plan says {dtype} {list(shape)}"
+        )
+    if (member.sizes != member.sizes[0]).any():
+        raise CorruptShardError(f"{extension} is not of one size")
+    headers = member.buffer[member.starts[:, None] + np.arange(length)]
+    if (headers != headers[0]).any():
+        raise CorruptShardError(f"{extension} is not of one dtype and shape")
+    return Member(member.buffer, member.starts + length, member.sizes - length)
+
+
+def _decimal(digits: np.ndarray) -> np.ndarray:
+    """Read ASCII digits, [N, D], as numbers, [N]; other bytes give numbers that fit no index."""
+    values = digits.astype(np.int64) - ord("0")
+    numbers = values @ 10 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)
+    return np.where(((values >= 0) & (values <= 9)).all(axis=1), numbers, -1)
+
+
+def _octal(digits: np.ndarray) -> np.ndarray:
+    values = digits.astype(np.int64) - ord("0")
+    if ((values < 0) | (values > 7)).any():
+        raise CorruptShardError("the size in a tar header is not a number")
+    return values @ 8 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)

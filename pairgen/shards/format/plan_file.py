@@ -1,0 +1,140 @@
+"""The plan of a dataset folder: written, read, and brought back when it is lost.
+
+Without its plan nobody knows what finished shards are, so a folder that has lost it is refused
+instead of taken for an empty one.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from pairgen.errors import ConfigError
+from pairgen.shards.format import layout
+from pairgen.shards.format.manifest import read_receipts, standing_receipts
+from pairgen.shards.format.store import Store
+from pairgen.types import FORMAT_VERSION, Plan
+
+
+class UnusablePlanError(ConfigError):
+    """The plan of a folder is missing, damaged or edited; `recover_plan` may bring it back."""
+
+
+def write_plan(store: Store, plan: Plan) -> None:
+    """Write the plan; whole or not at all."""
+    text = yaml.safe_dump(plan.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+    store.put_bytes(layout.PLAN, text.encode("utf-8"))
+
+
+def has_plan(store: Store) -> bool:
+    """Whether the folder holds a plan."""
+    return store.exists(layout.PLAN)
+
+
+def read_plan(store: Store) -> Plan:
+    """Read the plan of a dataset folder.
+
+    Raises:
+        UnusablePlanError: The plan is damaged or edited, or missing beside finished shards.
+        ConfigError: The folder holds no dataset, or one that this version cannot read.
+    """
+    if not has_plan(store):
+        check_not_lost(store)
+        raise ConfigError(f"{store.url} is not a dataset folder: it has no {layout.PLAN}.")
+    try:
+        return _parse(yaml.safe_load(store.read_bytes(layout.PLAN)), store)
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UnusablePlanError(
+            f"The plan of {store.url} cannot be read: {reason}; {_remedy(store)}."
+        ) from None
+
+
+def check_not_lost(store: Store) -> None:
+    """Refuse a folder without a plan that has finished shards.
+
+    Raises:
+        UnusablePlanError: Receipts stand in it.
+    """
+    if num_receipts := len(standing_receipts(store)):
+        raise UnusablePlanError(
+            f"{store.url} holds {num_receipts:,} finished shards, but its {layout.PLAN} is "
+            f"missing: {_remedy(store)}."
+        )
+
+
+def recover_plan(store: Store) -> bool:
+    """Bring the plan back from its copy in the manifest, if it is lost, damaged or edited.
+
+    Returns:
+        Whether that was done; False when the plan is sound.
+
+    Raises:
+        ConfigError: The folder holds no dataset, or there is no copy that its shards fit.
+    """
+    try:
+        read_plan(store)
+        return False
+    except UnusablePlanError:
+        plan = _copied_plan(store)
+    fingerprints = [receipt.fingerprint for receipt in read_receipts(store)]
+    num_fitting = fingerprints.count(plan.fingerprint())
+    if 2 * num_fitting < len(fingerprints):
+        raise ConfigError(
+            f"The plan of {store.url} cannot be restored: {layout.MANIFEST} holds that of another "
+            f"dataset, which only {num_fitting} of {len(fingerprints)} receipts are of; {_BY_HAND}."
+        )
+    write_plan(store, plan)
+    return True
+
+
+# What is left where no copy can be used.
+_BY_HAND = (
+    "run the first command with another --out, stop it, and copy the "
+    f"{layout.PLAN} that it wrote into this folder; `pairgen verify` tells whether it fits"
+)
+
+
+def _copied_plan(store: Store) -> Plan:
+    """Return the copy of the plan in the manifest.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    try:
+        return _parse(json.loads(store.read_bytes(layout.MANIFEST))["plan"], store)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        # Manifests of earlier versions had none.
+        raise ConfigError(
+            f"The plan of {store.url} is missing or damaged, and {layout.MANIFEST} has no copy of "
+            f"it: {_BY_HAND}."
+        ) from None
+
+
+def _parse(data: Any, store: Store) -> Plan:
+    """Return a plan from its plain data.
+
+    Raises:
+        KeyError, TypeError: It is not a plan.
+        UnusablePlanError: It was edited.
+        ConfigError: It is of another version.
+    """
+    if not isinstance(data, Mapping):
+        raise TypeError("it holds no `key: value` lines")
+    if data["format_version"] != FORMAT_VERSION:
+        raise ConfigError(
+            f"{store.url} has format version {data['format_version']}; "
+            f"this pairgen reads {FORMAT_VERSION}."
+        )
+    plan = Plan.from_dict(data)
+    if plan.fingerprint() != data["fingerprint"]:
+        raise UnusablePlanError(
+            f"The plan of {store.url} was edited: its fingerprint does not match its content; "
+            f"{_remedy(store)}."
+        )
+    return plan
+
+
+def _remedy(store: Store) -> str:
+    return f"put it back, or let `pairgen repair {store.url}` restore it from {layout.MANIFEST}"

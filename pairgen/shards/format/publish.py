@@ -1,0 +1,89 @@
+"""Make a finished shard stand: tar, index, then the receipt, so that they always agree."""
+
+import hashlib
+from pathlib import Path
+
+from pairgen.errors import PlanMismatchError
+from pairgen.shards.format import layout
+from pairgen.shards.format.manifest import read_receipt, write_receipt
+from pairgen.shards.format.store import Store
+from pairgen.types import Receipt, ShardTask
+
+HASH_CHUNK = 1 << 20
+
+
+def publish(
+    store: Store, task: ShardTask, spooled: Path, index: bytes, receipt: Receipt
+) -> Receipt:
+    """Publish a shard and return the receipt that stands for it.
+
+    A shard that has a receipt is never replaced, unless the set has grown and this was its last,
+    short one. Two workers may run one task, on machines whose bits differ: who finds a receipt
+    drops its own work. Both may still pass that check at once, so after writing its receipt a
+    worker looks whether tar, index and receipt belong together. If not, it withdraws the receipt
+    and must run the task again: whoever writes last also looks last, so the state that remains was
+    seen to agree.
+
+    Args:
+        store: The dataset folder.
+        task: The shard's task.
+        spooled: The finished tar; moved away or removed.
+        index: The shard's Parquet file.
+        receipt: Of this tar and index.
+
+    Raises:
+        ShardContestedError: Another worker published other bytes at the same moment.
+        PlanMismatchError: The shard of another dataset stands there.
+        UnreadableReceiptError: What stands in the receipt's place cannot be read.
+        OSError: The folder cannot be read or written.
+    """
+    standing = read_receipt(store, task.shard_index)
+    if standing is not None:
+        if standing.fulfils(task):
+            store.drop(spooled)
+            return standing
+        if not standing.begins(task):
+            raise PlanMismatchError(
+                f"{layout.shard_path(task.shard_index)} of {store.url} is finished and of another "
+                "dataset: give another --out."
+            )
+    tar_path = layout.shard_path(task.shard_index)
+    index_path = layout.index_path(task.shard_index)
+    if receipt.count == 0:
+        store.drop(spooled)
+        store.remove(tar_path)
+        store.remove(index_path)
+    else:
+        store.put_file(spooled, tar_path)
+        store.put_bytes(index_path, index)
+    write_receipt(store, receipt)
+    final = read_receipt(store, task.shard_index)
+    if final is not None and final.fulfils(task) and _agrees(store, final):
+        return final
+    store.remove(layout.receipt_path(task.shard_index))
+    raise ShardContestedError(task.shard_index)
+
+
+class ShardContestedError(Exception):
+    """Two workers published different bytes of one shard at the same moment."""
+
+
+def _agrees(store: Store, receipt: Receipt) -> bool:
+    """Whether tar and index that stand are those the receipt names."""
+    if receipt.count == 0:
+        return not store.exists(layout.shard_path(receipt.shard_index))
+    try:
+        tar = file_sha256(store, layout.shard_path(receipt.shard_index))
+        index = hashlib.sha256(store.read_bytes(layout.index_path(receipt.shard_index)))
+    except FileNotFoundError:
+        return False
+    return tar == receipt.sha256 and index.hexdigest() == receipt.index_sha256
+
+
+def file_sha256(store: Store, path: str) -> str:
+    """Return the SHA-256 of a file in the store, hex."""
+    digest = hashlib.sha256()
+    with store.local(path) as local, open(local, "rb") as file:
+        while chunk := file.read(HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

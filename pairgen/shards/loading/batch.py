@@ -1,0 +1,248 @@
+"""A batch, and how it is filled from mapped shards without a copy in between."""
+
+import weakref
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from pairgen.errors import CorruptShardError
+from pairgen.seeding import unrounded_noise_for
+from pairgen.shards.check.sample_check import PICTURES
+from pairgen.shards.format.members import Member
+from pairgen.shards.loading.order import Places
+from pairgen.shards.loading.shard_pool import LoadedShard
+from pairgen.types import sample_key
+
+GUIDANCE_SCALE = "guidance_scale"
+# What drawing a noise again reads of the index.
+NOISE_COLUMNS = ("seed", "pair_index", "noise_crc32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a training step gets.
+
+    Attributes:
+        tensors: Field name to [B, ...]: arrays as stored, pictures as uint8 [B, H, W, 3] in RGB.
+        texts: Field name to B texts.
+        indices: Slot of each sample in its set, int64 [B].
+        sets: Number of each sample's set among those given, int64 [B].
+        guidance_scale: Of each sample, float32 [B]; None when a set has none.
+        facts: Column name to tensor [B], or to B values when they are text.
+    """
+
+    tensors: Mapping[str, Tensor]
+    texts: Mapping[str, tuple[str, ...]]
+    indices: Tensor
+    sets: Tensor
+    guidance_scale: Tensor | None
+    facts: Mapping[str, Tensor | tuple[Any, ...]]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, field: str) -> Tensor:
+        """Return the tensor of a field."""
+        return self.tensors[field]
+
+    def rows(self, start: int, stop: int) -> "Batch":
+        """Return the samples `start` to `stop` as a batch of views."""
+        return Batch(
+            tensors={name: value[start:stop] for name, value in self.tensors.items()},
+            texts={name: value[start:stop] for name, value in self.texts.items()},
+            indices=self.indices[start:stop],
+            sets=self.sets[start:stop],
+            guidance_scale=None if self.guidance_scale is None else self.guidance_scale[start:stop],
+            facts={name: value[start:stop] for name, value in self.facts.items()},
+        )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Key of each sample in its shard."""
+        return tuple(sample_key(index) for index in self.indices.tolist())
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "Batch":
+        """Return the batch with its tensors on `device`."""
+
+        def moved(value: Any) -> Any:
+            is_tensor = isinstance(value, Tensor)
+            return value.to(device, non_blocking=non_blocking) if is_tensor else value
+
+        return replace(
+            self,
+            tensors={name: moved(value) for name, value in self.tensors.items()},
+            indices=moved(self.indices),
+            sets=moved(self.sets),
+            guidance_scale=moved(self.guidance_scale),
+            facts={name: moved(value) for name, value in self.facts.items()},
+        )
+
+
+class Buffers:
+    """Arrays for batches, used again once nobody looks into them any more.
+
+    Args:
+        specs: Field to dtype and shape of one sample.
+        batch_size: Samples in a batch.
+        pinned: Whether the memory is page-locked, for asynchronous copies to a CUDA device.
+    """
+
+    def __init__(self, specs: Mapping[str, Mapping[str, Any]], batch_size: int, pinned: bool):
+        self._specs, self._batch_size, self._pinned = specs, batch_size, pinned
+        self._free: dict[str, deque[np.ndarray]] = {name: deque() for name in specs}
+
+    def take(self) -> dict[str, np.ndarray]:
+        """Return an array [B, ...] for every field; it comes back with its last reader."""
+        return {name: self._take(name) for name in self._specs}
+
+    def _take(self, name: str) -> np.ndarray:
+        try:
+            owner = self._free[name].pop()
+        except IndexError:
+            spec = self._specs[name]
+            empty = np.empty((self._batch_size, *spec["shape"]), spec["dtype"])
+            owner = torch.from_numpy(empty).pin_memory().numpy() if self._pinned else empty
+        # Every tensor made of the view, and every view of that, keeps this one alive.
+        view = owner[:]
+        weakref.finalize(view, self._free[name].append, owner).atexit = False
+        return view
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The samples of a batch that lie in one shard: slots in the batch, rows in the shard."""
+
+    shard: LoadedShard
+    slots: np.ndarray
+    rows: np.ndarray
+
+
+def fill_batch(
+    places: Places,
+    shards: Mapping[tuple[int, int], LoadedShard],
+    arrays: Mapping[str, np.ndarray],
+    texts: Sequence[str],
+    facts: Sequence[str],
+    with_guidance: bool,
+) -> Batch:
+    """Read the samples of a batch.
+
+    Args:
+        places: Where they lie.
+        shards: Those that they lie in.
+        arrays: Field to the array [B, ...] that is filled.
+        texts: Fields that are text.
+        facts: Columns of the index.
+        with_guidance: Whether every shard has guidance scales.
+
+    Raises:
+        CorruptShardError: A picture cannot be decoded, or a noise that was drawn again is not the
+            one that was recorded.
+    """
+    groups = _groups(places, shards)
+    for field, array in arrays.items():
+        for group in groups:
+            _filler(field, group)(array, group, field)
+    indices = _gather(groups, len(places.sets), lambda shard: shard.indices)
+    names = (*facts, GUIDANCE_SCALE) if with_guidance else facts
+    columns = {name: _gather(groups, len(indices), _column(name)) for name in names}
+    scales = torch.from_numpy(columns[GUIDANCE_SCALE]).float() if with_guidance else None
+    return Batch(
+        tensors={name: torch.from_numpy(array) for name, array in arrays.items()},
+        texts={field: _read_texts(groups, len(indices), field) for field in texts},
+        indices=torch.from_numpy(indices),
+        sets=torch.from_numpy(places.sets.astype(np.int64)),
+        guidance_scale=scales,
+        facts={name: _fact(columns[name]) for name in facts},
+    )
+
+
+def _groups(places: Places, shards: Mapping[tuple[int, int], LoadedShard]) -> list[_Group]:
+    groups = []
+    pairs = np.stack([places.sets.astype(np.int64), places.shards])
+    for set_index, position in np.unique(pairs, axis=1).T.tolist():
+        slots = np.flatnonzero((pairs[0] == set_index) & (pairs[1] == position))
+        shard = shards[set_index, position]
+        # A shard that stands in for a bad one may hold fewer samples.
+        groups.append(_Group(shard, slots, places.rows[slots] % len(shard.indices)))
+    return groups
+
+
+def _filler(field: str, group: _Group) -> Callable[[np.ndarray, _Group, str], None]:
+    if field not in group.shard.members:
+        return _draw_noise
+    return _decode_pictures if field.rpartition(".")[2] in PICTURES else _copy_arrays
+
+
+def _copy_arrays(array: np.ndarray, group: _Group, field: str) -> None:
+    member = group.shard.members[field]
+    num_bytes = int(member.sizes[0])
+    target = array.reshape(len(array), -1).view(np.uint8)
+    for slot, start in zip(group.slots.tolist(), member.starts[group.rows].tolist(), strict=True):
+        target[slot] = member.buffer[start : start + num_bytes]
+
+
+def _decode_pictures(array: np.ndarray, group: _Group, field: str) -> None:
+    member = group.shard.members[field]
+    for slot, row in zip(group.slots.tolist(), group.rows.tolist(), strict=True):
+        decoded = cv2.imdecode(member.at(row), cv2.IMREAD_COLOR)
+        if decoded is None or decoded.shape != array.shape[1:]:
+            size = "no picture" if decoded is None else f"{list(decoded.shape)}"
+            raise CorruptShardError(
+                f"{field} of sample {sample_key(int(group.shard.indices[row]))} in "
+                f"{group.shard.name} is {size}, the plan says {list(array.shape[1:])}."
+            )
+        cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=array[slot])
+
+
+def _draw_noise(array: np.ndarray, group: _Group, _: str) -> None:
+    """Draw the noises of samples that store their seeds, and compare them with what is recorded."""
+    columns = [group.shard.columns[name][group.rows].tolist() for name in NOISE_COLUMNS]
+    target = torch.from_numpy(array)
+    for slot, row, seed, pair_index, crc32 in zip(
+        group.slots.tolist(), group.rows.tolist(), *columns, strict=True
+    ):
+        noise = unrounded_noise_for(seed, pair_index, array.shape[1:])
+        # Rounds to nearest even like NumPy, ten times as fast.
+        target[slot].copy_(torch.from_numpy(noise))
+        if zlib.crc32(array[slot]) != crc32:
+            key = sample_key(int(group.shard.indices[row]))
+            raise CorruptShardError(
+                f"The noise of sample {key} in {group.shard.name}, drawn again from seed {seed}, "
+                "is not the one that its checksum records."
+            )
+
+
+def _read_texts(groups: Sequence[_Group], num: int, field: str) -> tuple[str, ...]:
+    found = [""] * num
+    for group in groups:
+        member: Member = group.shard.members[field]
+        for slot, row in zip(group.slots.tolist(), group.rows.tolist(), strict=True):
+            found[slot] = str(member.at(row).data, "utf-8")
+    return tuple(found)
+
+
+def _gather(
+    groups: Sequence[_Group], num: int, values_of: Callable[[LoadedShard], np.ndarray]
+) -> np.ndarray:
+    """Return a value of every sample, [B]."""
+    parts = [values_of(group.shard)[group.rows] for group in groups]
+    slots = np.concatenate([group.slots for group in groups])
+    found = np.empty(num, np.result_type(*parts))
+    found[slots] = np.concatenate(parts)
+    return found
+
+
+def _column(name: str) -> Callable[[LoadedShard], np.ndarray]:
+    return lambda shard: shard.columns[name]
+
+
+def _fact(values: np.ndarray) -> Tensor | tuple[Any, ...]:
+    return tuple(values.tolist()) if values.dtype == object else torch.from_numpy(values)

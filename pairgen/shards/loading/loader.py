@@ -1,0 +1,270 @@
+"""The loader that a training reads its batches from."""
+
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pairgen.config import choice, integer
+from pairgen.errors import ConfigError
+from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.where import parse_where
+from pairgen.shards.loading.batch import GUIDANCE_SCALE, Batch, Buffers, fill_batch
+from pairgen.shards.loading.cache import ShardCache
+from pairgen.shards.loading.loader_state import LoaderState
+from pairgen.shards.loading.mixture import (
+    Datasets,
+    check_one_guidance,
+    check_other_noises,
+    columns_to_read,
+    field_specs,
+    training_sets,
+)
+from pairgen.shards.loading.order import Order, Places, joined
+from pairgen.shards.loading.shard_pool import CHECKS, LoadedShard, ShardPool
+from pairgen.shards.loading.training_set import OpenSet, guidance_scales, open_set
+from pairgen.types import Plan
+
+DEFAULT_CACHE = "~/.cache/pairgen/shards"
+DEVICES = ("cpu", "cuda")
+# Windows whose shards are open at one time: the present one and the next.
+OPEN_WINDOWS = 2
+
+
+class Loader:
+    """Batches of one or several datasets, in an order that depends on numbers alone.
+
+    Iterating gives the rest of the present epoch, then the next one: a loop that was left goes on
+    where it stopped. `len` is the batches of a whole epoch, the same for every rank. A batch is the
+    same for any `num_threads`, and its arrays are written to again only when nobody holds them.
+
+    Each rank makes its own loader with its `rank`; all other arguments must be equal.
+
+    Args:
+        datasets: Folders, URLs, or `TrainingSet`s with weights and overlays.
+        fields: Members to load, named as in the shard: `noise.npy`, `latent.npy`, `txt`, `png` ...
+            `noise.npy` is drawn again where a set stores its seeds.
+        batch_size: Samples in a batch of this rank.
+        seed: Of the order, in [0, 2^63).
+        window: Shards of a set that are mixed with each other; twice as many are open.
+        rank: Of this process, in [0, world_size).
+        world_size: Number of ranks. What does not divide into equal batches for all is left out
+            at the end of the epoch, other samples each epoch.
+        num_parts: Parts that the order is cut into, a multiple of `world_size`; None for one a
+            rank. While it stays, and with it the batch over all ranks, the number of ranks may
+            change at any step, and the samples of a step do not.
+        where: Condition over columns of the index, such as `guidance_scale == 8`; manual:
+            `pairgen.shards.format.where`.
+        facts: Columns of the index to hand out with the batch.
+        guidance_embedding: The student is told the guidance scale, so several may be mixed.
+        allow_shared_noise: Sets with the same noises may be mixed.
+        check: `sha256` hashes every shard once before its first use, `size` looks at its size.
+        skip_bad: Train without bad shards, and log each once. One that is missing or of a wrong
+            size is left out from the start. One whose hash turns out wrong is replaced by the next
+            good shard of its set, whose samples then come more often: for every rank alike, and
+            whatever the timing.
+        cache: Folder for shards that lie behind a URL; processes may share it.
+        cache_bytes: Its bound.
+        num_threads: Batches that are read at one time.
+        num_ahead: Batches that are read before they are asked for.
+        device: Where tensors go. For a CUDA device they are read to pinned memory and copied
+            while the training goes on.
+        state: From `state()`; continues with the batch that would have come next.
+
+    Raises:
+        ConfigError: An argument does not fit the sets.
+        CorruptShardError: A shard is missing, of a wrong size or, later, altered.
+    """
+
+    def __init__(
+        self,
+        datasets: Datasets,
+        *,
+        fields: Sequence[str],
+        batch_size: int,
+        seed: int = 0,
+        window: int = 8,
+        rank: int = 0,
+        world_size: int = 1,
+        num_parts: int | None = None,
+        where: str | None = None,
+        facts: Sequence[str] = (),
+        guidance_embedding: bool = False,
+        allow_shared_noise: bool = False,
+        check: str = "sha256",
+        skip_bad: bool = False,
+        cache: str | Path = DEFAULT_CACHE,
+        cache_bytes: int = 100 * 10**9,
+        num_threads: int = 2,
+        num_ahead: int = 4,
+        device: str | torch.device = "cpu",
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._rank = integer("rank", rank, 0, integer("world_size", world_size, 1) - 1)
+        num_parts = world_size if num_parts is None else integer("num_parts", num_parts, 1)
+        for name, value, divisor in (
+            ("num_parts", num_parts, world_size),
+            ("batch_size", integer("batch_size", batch_size, 1), max(1, num_parts // world_size)),
+        ):
+            if value % divisor:
+                raise ConfigError(f"{name} must be a multiple of {divisor}, got {value}.")
+        each = num_parts // world_size
+        self._parts = range(self._rank * each, (self._rank + 1) * each)
+        self._num_threads = integer("num_threads", num_threads, 1)
+        self._num_ahead = integer("num_ahead", num_ahead, 1)
+        choice("check", check, CHECKS)
+        self._device = torch.device(device)
+        choice("device", self._device.type, DEVICES)
+        if self._device.type == "cuda" and not torch.cuda.is_available():
+            raise ConfigError("device is 'cuda', but no CUDA device is found.")
+        chosen = training_sets(datasets)
+        condition = parse_where(where) if where else None
+        self._sets = [open_set(item, condition, skip_bad) for item in chosen]
+        specs = field_specs(self._sets, fields)
+        columns = [columns_to_read(found, fields, facts) for found in self._sets]
+        if not guidance_embedding:
+            check_one_guidance(self._sets)
+        if not allow_shared_noise:
+            check_other_noises(self._sets)
+        self._order = Order(
+            counts=tuple(found.counts for found in self._sets),
+            weights=tuple(item.weight for item in chosen),
+            seed=integer("seed", seed, 0, 2**63 - 1),
+            window=integer("window", window, 1),
+            batch_size=batch_size // each,
+            num_parts=num_parts,
+        )
+        self._order.check()
+        opened = _open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
+        self._pool = ShardPool(self._sets, tuple(specs), columns, check, skip_bad, opened)
+        self._texts = tuple(name for name, spec in specs.items() if not spec)
+        self._facts = tuple(facts)
+        self._with_guidance = all(GUIDANCE_SCALE in names for names in columns)
+        arrays = {name: spec for name, spec in specs.items() if spec}
+        pinned = self._device.type == "cuda"
+        self._buffers = Buffers(arrays, batch_size, pinned)
+        start = LoaderState(
+            epoch=0,
+            step=0,
+            seed=self._order.seed,
+            batch_size=self._order.batch_size,
+            num_parts=self._order.num_parts,
+            window=self._order.window,
+            where=where or "",
+            sets=tuple(
+                {**found.identity(), "weight": weight}
+                for found, weight in zip(self._sets, self._order.weights, strict=True)
+            ),
+        )
+        urls = [found.url for found in self._sets]
+        self._state = start if state is None else start.resumed(state, urls)
+
+    def __len__(self) -> int:
+        """Batches of this rank in a whole epoch."""
+        return self._order.num_batches
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the batch that comes next, from 0."""
+        return self._state.epoch
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Plans of the sets."""
+        return tuple(found.base.plan for found in self._sets)
+
+    @property
+    def guidance_scales(self) -> tuple[float, ...]:
+        """Guidance scales among the samples that are read, rising."""
+        return tuple(sorted(set().union(*(guidance_scales(found) for found in self._sets))))
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that an epoch gives to all ranks together."""
+        return len(self) * self._order.batch_size * self._order.num_parts
+
+    def state(self) -> dict[str, Any]:
+        """Return where the loader stands, as plain JSON: the batch that comes next."""
+        return self._state.to_dict()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the rest of the epoch."""
+        epoch, start = self._state.epoch, self._state.step
+        parts = [self._order.batches(epoch, part, start) for part in self._parts]
+        batches = self._read(map(joined, zip(*parts, strict=True)))
+        if self._device.type == "cuda":
+            batches = _on_device(batches, self._device)
+        with closing(batches):
+            for step, batch in enumerate(batches, start=start + 1):
+                # A batch that was handed out is over: whoever saves the state now trains on it.
+                is_last = step == len(self)
+                epoch, step = (epoch + 1, 0) if is_last else (epoch, step)
+                self._state = replace(self._state, epoch=epoch, step=step)
+                yield batch
+
+    def _read(self, order: Iterator[Places]) -> Generator[Batch, None, None]:
+        """Read batches in threads and yield them in order."""
+        readers = ThreadPoolExecutor(self._num_threads, thread_name_prefix="pairgen-batches")
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for places in order:
+                shards = self._pool.reach(places.in_use, places.ahead)
+                waiting.append(readers.submit(self._fill, places, shards))
+                if len(waiting) > self._num_ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            readers.shutdown(wait=True, cancel_futures=True)
+
+    def _fill(self, places: Places, shards: Mapping[tuple[int, int], Future[LoadedShard]]) -> Batch:
+        needed = set(zip(places.sets.tolist(), places.shards.tolist(), strict=True))
+        loaded = {key: shards[key].result() for key in needed}
+        arrays = self._buffers.take()
+        return fill_batch(places, loaded, arrays, self._texts, self._facts, self._with_guidance)
+
+
+def _open_cache(
+    sets: Sequence[OpenSet], folder: Path, max_bytes: int, window: int
+) -> ShardCache | None:
+    """Return the cache that the sets behind URLs need; None when all are local.
+
+    Raises:
+        ConfigError: The shards that are open at one time do not fit.
+    """
+    layers = [layer for found in sets for layer in found.layers]
+    remote = [layer for layer in layers if not isinstance(layer.store, LocalStore)]
+    if not remote:
+        return None
+    needed = 0
+    for layer in remote:
+        sizes = sorted(receipt.num_bytes for receipt in layer.receipts.values())
+        needed += sum(sizes[-OPEN_WINDOWS * window :])
+    if needed > max_bytes:
+        raise ConfigError(
+            f"cache_bytes must hold {OPEN_WINDOWS} windows of {window} shards, here "
+            f"{needed:,} bytes, got {max_bytes:,}."
+        )
+    return ShardCache(folder.expanduser(), max_bytes)
+
+
+def _on_device(
+    batches: Generator[Batch, None, None], device: torch.device
+) -> Generator[Batch, None, None]:
+    """Copy batches to a CUDA device without waiting for the copies."""
+    held: deque[tuple[torch.cuda.Event, Batch]] = deque()
+    with closing(batches):
+        for batch in batches:
+            moved = batch.to(device, non_blocking=True)
+            event = torch.cuda.Event()
+            event.record(torch.cuda.current_stream(device))
+            # The pinned memory must not be filled again before it was copied.
+            held.append((event, batch))
+            while held and held[0][0].query():
+                held.popleft()
+            yield moved

@@ -1,0 +1,123 @@
+"""What the sets that a training mixes must have in common."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pairgen.config import did_you_mean, number
+from pairgen.errors import ConfigError
+from pairgen.shards.format.index import index_columns
+from pairgen.shards.loading.batch import GUIDANCE_SCALE, NOISE_COLUMNS
+from pairgen.shards.loading.training_set import (
+    NOISE,
+    OpenSet,
+    TrainingSet,
+    check_noise_generator,
+    guidance_scales,
+    noise_identity,
+)
+
+Datasets = str | Path | TrainingSet | Sequence[str | Path | TrainingSet]
+# Of a weight: more would repeat a sample beyond any use, and less is not one sample in a million.
+WEIGHTS = (1e-6, 1e6)
+
+
+def training_sets(datasets: Datasets) -> list[TrainingSet]:
+    """Return what the user named as `TrainingSet`s.
+
+    Raises:
+        ConfigError: There is none, or a weight is out of range.
+    """
+    items = [datasets] if isinstance(datasets, str | Path | TrainingSet) else list(datasets)
+    if not items:
+        raise ConfigError("There is no dataset to train on: name at least one folder.")
+    found = [item if isinstance(item, TrainingSet) else TrainingSet(item) for item in items]
+    for item in found:
+        number(f"The weight of {item.url}", item.weight, *WEIGHTS)
+    return found
+
+
+def field_specs(sets: Sequence[OpenSet], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Return dtype and shape of every field; nothing for text.
+
+    Raises:
+        ConfigError: A set has no such field, or two sets hold it in different shapes.
+    """
+    if not fields:
+        raise ConfigError("fields must name at least one member, such as 'latent.npy'.")
+    specs = {}
+    for field in fields:
+        first, *others = sets
+        specs[field] = first.spec(field)
+        for other in others:
+            if other.spec(field) != specs[field]:
+                raise ConfigError(
+                    f"{field} is {_shown(specs[field])} in {first.url} "
+                    f"but {_shown(other.spec(field))} in {other.url}."
+                )
+    return specs
+
+
+def columns_to_read(found: OpenSet, fields: Sequence[str], facts: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a set's index that batches are made of.
+
+    Raises:
+        ConfigError: The index has not a wanted fact, or the noise cannot be drawn again.
+    """
+    known = index_columns(found.base.plan)
+    for name in facts:
+        if name not in known:
+            raise ConfigError(
+                f"The index of {found.url} has no column {name!r}{did_you_mean(name, known)}; "
+                f"its columns are {', '.join(known)}."
+            )
+    columns = list(facts)
+    if "guidance_scales" in found.base.plan.recipe:
+        columns.append(GUIDANCE_SCALE)
+    if NOISE in fields and found.draws_noise(NOISE):
+        check_noise_generator(found)
+        columns += NOISE_COLUMNS
+    return tuple(dict.fromkeys(columns))
+
+
+def check_one_guidance(sets: Sequence[OpenSet]) -> None:
+    """Refuse several guidance scales: equal noise and text would have several right answers.
+
+    Raises:
+        ConfigError: There are several.
+    """
+    scales = sorted(set().union(*(guidance_scales(found) for found in sets)))
+    if len(scales) > 1:
+        shown = ", ".join(f"{scale:g}" for scale in scales)
+        raise ConfigError(
+            f"{' and '.join(found.url for found in sets)} would train on the guidance scales "
+            f'{shown} at once: choose one, such as --where "guidance_scale == {scales[-1]:g}" '
+            "(where=...), or tell the student which by --guidance-embedding "
+            "(guidance_embedding=True)."
+        )
+
+
+def check_other_noises(sets: Sequence[OpenSet]) -> None:
+    """Refuse sets that drew their noises from the same seed.
+
+    Raises:
+        ConfigError: Two did.
+    """
+    owners: dict[tuple[str, int], OpenSet] = {}
+    for found in sets:
+        identity = noise_identity(found)
+        if identity is None:
+            continue
+        if identity in owners:
+            either = "or pass --set allow_shared_noise=true (allow_shared_noise=True)"
+            if owners[identity].url == found.url:
+                raise ConfigError(f"{found.url} is named twice: name it once, {either}.")
+            raise ConfigError(
+                f"{owners[identity].url} and {found.url} have the same noises, drawn from seed "
+                f"{identity[1]}: make one of them with another --seed, {either}."
+            )
+        owners[identity] = found
+
+
+def _shown(spec: Mapping[str, Any]) -> str:
+    return f"{spec['dtype']} {list(spec['shape'])}" if spec else "text"

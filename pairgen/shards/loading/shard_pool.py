@@ -1,0 +1,198 @@
+"""The shards that a training has open: fetched, checked and mapped in the background."""
+
+import hashlib
+import logging
+import mmap
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from pairgen.errors import CorruptShardError
+from pairgen.shards.format import layout
+from pairgen.shards.format.index import read_columns
+from pairgen.shards.format.members import Member, find_members, skip_npy_headers
+from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.store import LocalStore
+from pairgen.shards.loading.cache import ShardCache
+from pairgen.shards.loading.good_shards import bad_shard, read_index
+from pairgen.shards.loading.training_set import OpenSet
+
+# One fetches or reads while the other hashes; more would take cores from the training.
+NUM_THREADS = 2
+CHECKS = ("sha256", "size")
+log = logging.getLogger("pairgen")
+
+
+@dataclass(frozen=True)
+class LoadedShard:
+    """One shard of a set, with its overlays, ready to be read at any sample.
+
+    Attributes:
+        name: For messages.
+        indices: The slot of every sample, [N].
+        members: Extension to where its bytes lie.
+        columns: Name to values of the index, [N].
+    """
+
+    name: str
+    indices: np.ndarray
+    members: Mapping[str, Member]
+    columns: Mapping[str, np.ndarray]
+
+
+class ShardPool:
+    """Keeps the shards of the present windows open and opens those of the next ones.
+
+    Args:
+        sets: What is trained on.
+        fields: Members to find.
+        columns: For each set, columns of the index to read.
+        check: `sha256` reads every shard once before its first use, `size` trusts its size.
+        skip_bad: Put the next good shard of the set in the place of a bad one, and say so.
+        cache: Where shards behind a URL are kept; None when all are local.
+    """
+
+    def __init__(
+        self,
+        sets: Sequence[OpenSet],
+        fields: Collection[str],
+        columns: Sequence[Sequence[str]],
+        check: str,
+        skip_bad: bool,
+        cache: ShardCache | None,
+    ) -> None:
+        self._sets, self._fields, self._columns = sets, fields, columns
+        self._check, self._skip_bad, self._cache = check, skip_bad, cache
+        self._open: dict[tuple[int, int], Future[LoadedShard]] = {}
+        self._checked: set[str] = set()
+        self._bad: dict[tuple[int, int], CorruptShardError] = {}
+        self._lock = threading.Lock()
+        self._executor = ThreadPoolExecutor(NUM_THREADS, thread_name_prefix="pairgen-shards")
+
+    def reach(
+        self, in_use: Collection[tuple[int, int]], ahead: Iterable[tuple[int, int]]
+    ) -> Mapping[tuple[int, int], "Future[LoadedShard]"]:
+        """Return the shards in use, begin to open those ahead, and let go of all others."""
+        keys = dict.fromkeys([*sorted(in_use), *ahead])
+        for key in self._open.keys() - keys:
+            # Batches still in work hold their shards themselves.
+            del self._open[key]
+        for key in keys:
+            if key not in self._open:
+                self._open[key] = self._executor.submit(self._load_or_replace, *key)
+        return {key: self._open[key] for key in in_use}
+
+    def _load_or_replace(self, set_index: int, position: int) -> LoadedShard:
+        """Load a shard; a bad one is replaced by the next good one of its set, in their order."""
+        num_shards = len(self._sets[set_index].shards)
+        for step in range(num_shards):
+            key = (set_index, (position + step) % num_shards)
+            if key in self._bad:
+                continue
+            try:
+                return self._load(*key)
+            except CorruptShardError as error:
+                if not self._skip_bad:
+                    raise
+                with self._lock:
+                    if key not in self._bad:
+                        log.warning("Replaced by the shard that follows it: %s", error)
+                    self._bad[key] = error
+        raise self._bad[set_index, position]
+
+    def _load(self, set_index: int, position: int) -> LoadedShard:
+        found = self._sets[set_index]
+        shard_index, rows = found.shards[position], found.rows[position]
+        path = layout.shard_path(shard_index)
+        members: dict[str, Member] = {}
+        columns: dict[str, np.ndarray] = {}
+        indices: np.ndarray | None = None
+        for layer in found.layers:
+            wanted = [field for field in self._fields if found.layer_of(field) is layer]
+            if not wanted and layer is not found.base:
+                continue
+            names = self._columns[set_index] if layer is found.base else ()
+            table = read_columns(read_index(layer, shard_index), ["key", "offset", *names])
+            slots = table.column("key").cast(pa.int64()).to_numpy()
+            if indices is None:
+                indices = slots
+                columns = {name: _values(table, name) for name in names}
+            elif not np.array_equal(slots, indices):
+                raise bad_shard(layer, path, f"holds other keys than that of {found.url}")
+            if wanted:
+                offsets = table.column("offset").to_numpy()
+                members |= self._members(layer, shard_index, offsets, slots, wanted)
+        assert indices is not None
+        if rows is not None:
+            indices = indices[rows]
+            columns = {name: values[rows] for name, values in columns.items()}
+            members = {
+                name: Member(member.buffer, member.starts[rows], member.sizes[rows])
+                for name, member in members.items()
+            }
+        return LoadedShard(f"{path} of {found.url}", indices, members, columns)
+
+    def _members(
+        self,
+        layer: Layer,
+        shard_index: int,
+        offsets: np.ndarray,
+        indices: np.ndarray,
+        wanted: Collection[str],
+    ) -> dict[str, Member]:
+        """Map a tar and find the wanted members in it."""
+        path, specs = layout.shard_path(shard_index), layer.plan.members
+        buffer = self._map(layer, shard_index)
+        try:
+            found = find_members(buffer, offsets, indices, sorted(specs), wanted)
+            return {
+                name: skip_npy_headers(member, specs[name], name) if _is_array(name) else member
+                for name, member in found.items()
+            }
+        except CorruptShardError as error:
+            raise bad_shard(layer, path, f"is damaged: {error}") from None
+
+    def _map(self, layer: Layer, shard_index: int) -> np.ndarray:
+        """Return the bytes of a tar, checked, uint8; the mapping lives as long as they do."""
+        receipt, path = layer.receipts[shard_index], layout.shard_path(shard_index)
+        try:
+            with self._opened(layer, shard_index) as file:
+                size = file.seek(0, 2)
+                if size != receipt.num_bytes:
+                    reason = f"has {size:,} bytes, its receipt says {receipt.num_bytes:,}"
+                    raise bad_shard(layer, path, reason)
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else f"fails: {error}"
+            raise bad_shard(layer, path, reason) from None
+        buffer = np.frombuffer(mapped, np.uint8)
+        name = f"{layer.store.url}/{path}"
+        if self._check == "sha256" and name not in self._checked:
+            if hashlib.sha256(buffer.data).hexdigest() != receipt.sha256:
+                if self._cache is not None:
+                    # The copy may be what is bad: the next training fetches it again.
+                    self._cache.discard(receipt.sha256)
+                raise bad_shard(layer, path, "was altered: its sha256 is not its receipt's")
+            self._checked.add(name)
+        return buffer
+
+    def _opened(self, layer: Layer, shard_index: int) -> BinaryIO:
+        path, receipt = layout.shard_path(shard_index), layer.receipts[shard_index]
+        if isinstance(layer.store, LocalStore):
+            return open(layer.store.root / path, "rb")
+        assert self._cache is not None
+        return self._cache.open(layer.store, path, receipt.num_bytes, receipt.sha256)
+
+
+def _is_array(extension: str) -> bool:
+    return extension.endswith("npy")
+
+
+def _values(table: pa.Table, name: str) -> np.ndarray:
+    values: np.ndarray = table.column(name).to_numpy()
+    return values

@@ -1,0 +1,172 @@
+"""Single samples of a dataset, found by its index: only their own bytes are read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import pyarrow as pa
+
+from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.shards.format import layout
+from pairgen.shards.format.index import index_columns, read_columns
+from pairgen.shards.format.manifest import read_receipt
+from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.read_ahead import read_ahead
+from pairgen.shards.format.reader import read_samples
+from pairgen.shards.format.slots import check_made
+from pairgen.shards.format.store import Store
+from pairgen.shards.format.where import Where
+from pairgen.shards.format.writer import BLOCK
+from pairgen.shards.loading.good_shards import bad_shard, read_index
+from pairgen.types import Plan, Receipt, sample_key
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The bytes of one sample.
+
+    Attributes:
+        key: Nine digits.
+        shard_index: Of its shard.
+        members: Extension to content.
+    """
+
+    key: str
+    shard_index: int
+    members: dict[str, memoryview]
+
+
+def spread_rows(counts: np.ndarray, num: int) -> list[tuple[int, int]]:
+    """Return (shard, row) of `num` samples, evenly spread over shards of `counts` [N] samples.
+
+    The first and the last are among them; all samples when there are not so many.
+    """
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    ranks = np.unique(np.linspace(0, total - 1, min(num, total)).round().astype(np.int64))
+    shards = np.searchsorted(ends, ranks, side="right")
+    rows = ranks - (ends - counts)[shards] if total else ranks
+    return list(zip(shards.tolist(), rows.tolist(), strict=True))
+
+
+def read_rows(store: Store, plan: Plan, places: Sequence[tuple[int, int]]) -> Iterator[Stored]:
+    """Yield the samples that stand in given rows of their shards' indices.
+
+    Args:
+        store: The dataset folder.
+        plan: Its plan.
+        places: (shard, row) of each, those of one shard together.
+
+    Raises:
+        CorruptShardError: A shard or its index is missing or damaged.
+    """
+    for shard_index, group in groupby(places, lambda place: place[0]):
+        layer = _layer(store, plan, shard_index)
+        table = _columns(layer, shard_index, ["key", "offset"])
+        starts = table.column("offset").to_numpy()
+        ends = np.append(starts[1:], layer.receipts[shard_index].num_bytes)
+        for _, row in group:
+            key = str(table.column("key")[row])
+            yield _read_sample(layer, shard_index, key, int(starts[row]), int(ends[row]))
+
+
+def find_sample(store: Store, plan: Plan, index: int) -> tuple[Stored, Receipt]:
+    """Return the sample of a slot, and the receipt of its shard.
+
+    Raises:
+        ConfigError: It failed, was left out, or was not made yet.
+        CorruptShardError: Its shard or index is missing or damaged.
+    """
+    key, shard_index = sample_key(index), index // plan.samples_per_shard
+    receipt = read_receipt(store, shard_index)
+    if receipt is None:
+        raise ConfigError(
+            f"Sample {key} of {store.url} was not made yet: its shard has no receipt."
+        )
+    check_made(receipt, index)
+    layer = Layer(store, plan, {shard_index: receipt})
+    row = _columns(layer, shard_index, ["key"]).column("key").index(key).as_py()
+    if row < 0:
+        raise bad_shard(layer, layout.index_path(shard_index), f"has no row of {key}")
+    (found,) = read_rows(store, plan, [(shard_index, row)])
+    return found, receipt
+
+
+def count_where(
+    store: Store,
+    plan: Plan,
+    counts: np.ndarray,
+    where: Where,
+    on_progress: Callable[[int], None],
+) -> np.ndarray:
+    """Return how many samples of each shard fulfil a condition, [num_shards].
+
+    Args:
+        store: The dataset folder.
+        plan: Its plan.
+        counts: Samples of each shard.
+        where: The condition.
+        on_progress: Called with the number of shards looked at so far.
+
+    Raises:
+        ConfigError: The index has not the columns, or values cannot be compared like this.
+        CorruptShardError: An index file is missing or damaged.
+    """
+    where.check_columns(index_columns(plan), f"The index of {store.url}")
+    found = np.zeros_like(counts)
+    shards = np.flatnonzero(counts).tolist()
+    nums = read_ahead(lambda shard: len(_rows_where(store, plan, shard, where)), shards)
+    for num_read, (shard, num) in enumerate(zip(shards, nums, strict=True), start=1):
+        found[shard] = num
+        on_progress(num_read)
+    return found
+
+
+def rows_where(
+    store: Store, plan: Plan, places: Sequence[tuple[int, int]], where: Where
+) -> list[tuple[int, int]]:
+    """Turn places among the samples that fulfil a condition into places in the index."""
+    found = []
+    for shard_index, group in groupby(places, lambda place: place[0]):
+        rows = _rows_where(store, plan, shard_index, where)
+        found += [(shard_index, int(rows[rank])) for _, rank in group]
+    return found
+
+
+def _rows_where(store: Store, plan: Plan, shard_index: int, where: Where) -> np.ndarray:
+    # A condition need not read any column, and a table without columns has no rows.
+    columns = where.columns or ("key",)
+    table = _columns(_layer(store, plan, shard_index), shard_index, columns)
+    return np.flatnonzero(where.mask(table))
+
+
+def _layer(store: Store, plan: Plan, shard_index: int) -> Layer:
+    """Return a set with the receipt of one shard."""
+    receipt = read_receipt(store, shard_index)
+    layer = Layer(store, plan, {} if receipt is None else {shard_index: receipt})
+    if receipt is None:
+        raise bad_shard(layer, layout.receipt_path(shard_index), "cannot be read")
+    return layer
+
+
+def _columns(layer: Layer, shard_index: int, columns: Sequence[str]) -> pa.Table:
+    return read_columns(read_index(layer, shard_index), columns)
+
+
+def _read_sample(layer: Layer, shard_index: int, key: str, start: int, stop: int) -> Stored:
+    path = layout.shard_path(shard_index)
+    try:
+        data = layer.store.read_range(path, start, stop)
+    except FileNotFoundError:
+        raise bad_shard(layer, path, "is missing") from None
+    try:
+        # What is read ends where the next sample begins, without an end mark of its own.
+        (sample,) = read_samples(memoryview(data + bytes(2 * BLOCK)))
+    except CorruptShardError as error:
+        raise bad_shard(layer, path, f"is damaged at byte {start:,}: {error}") from None
+    except ValueError:
+        raise bad_shard(layer, path, f"has not the one sample {key} at byte {start:,}") from None
+    if sample.key != key:
+        raise bad_shard(layer, path, f"has {sample.key} at byte {start:,}, not {key}")
+    return Stored(key, shard_index, sample.members)

@@ -1,0 +1,215 @@
+"""What a training reads of a dataset: its good shards, the samples that a condition keeps."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pairgen.config import did_you_mean
+from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.seeding import NOISE_GENERATOR
+from pairgen.shards.check.sample_check import PICTURES
+from pairgen.shards.format.index import index_columns, read_columns
+from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer
+from pairgen.shards.format.store import open_store
+from pairgen.shards.format.where import Where
+from pairgen.shards.loading.good_shards import good_shards, read_index
+from pairgen.types import canonical_json
+
+NOISE = "noise.npy"
+# Index files are small and many: what costs is the wait for the disk or the network.
+INDEX_THREADS = 8
+log = logging.getLogger("pairgen")
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """A dataset to train on.
+
+    Attributes:
+        url: Its folder or URL.
+        weight: How often an epoch takes each sample, on average: 1 is once, 2 twice, 0.5 every
+            other, the rest in the next epoch.
+        overlays: Folders or URLs that add members to its samples.
+    """
+
+    url: str | Path
+    weight: float = 1.0
+    overlays: Sequence[str | Path] = ()
+
+
+@dataclass(frozen=True)
+class OpenSet:
+    """A dataset whose plan and receipts were read.
+
+    Attributes:
+        layers: The set, then its overlays.
+        shards: Indices of the shards that are read.
+        rows: Rows of each shard's index that are read, [N]; None for all.
+    """
+
+    layers: tuple[Layer, ...]
+    shards: tuple[int, ...]
+    rows: tuple[np.ndarray | None, ...]
+
+    @property
+    def base(self) -> Layer:
+        """The set itself."""
+        return self.layers[0]
+
+    @property
+    def url(self) -> str:
+        """Where it lies."""
+        return self.base.store.url
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Samples of each shard that are read."""
+        receipts = (self.base.receipts[shard] for shard in self.shards)
+        pairs = zip(receipts, self.rows, strict=True)
+        return tuple(receipt.count if rows is None else len(rows) for receipt, rows in pairs)
+
+    def layer_of(self, field: str) -> Layer | None:
+        """Return the layer that holds a field; None when nobody does."""
+        return next((layer for layer in self.layers if field in layer.plan.members), None)
+
+    def draws_noise(self, field: str) -> bool:
+        """Whether a field is the noise, and is to be drawn again from its seed."""
+        recipe = self.base.plan.recipe
+        return field == NOISE and recipe.get("noise") == "seed" and self.layer_of(field) is None
+
+    def spec(self, field: str) -> Mapping[str, Any]:
+        """Return dtype and shape of a field; nothing for text.
+
+        Raises:
+            ConfigError: The set has no such field, or it cannot be put into a batch.
+        """
+        if self.draws_noise(field):
+            latent = self.base.plan.members["latent.npy"]
+            return {"dtype": self.base.plan.recipe["stored_dtype"], "shape": latent["shape"]}
+        layer = self.layer_of(field)
+        if layer is None:
+            known = sorted({name for layer in self.layers for name in layer.plan.members})
+            raise ConfigError(
+                f"{self.url} has no member {field!r}{did_you_mean(field, known)}; it has "
+                f"{', '.join(known)}."
+            )
+        kind = field.rpartition(".")[2]
+        if kind not in ("npy", "txt", *PICTURES):
+            raise ConfigError(
+                f"The field {field!r} is neither an array, nor text, nor a picture; facts of the "
+                "samples are asked for by `facts`."
+            )
+        return {} if kind == "txt" else layer.plan.members[field]
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a resumed training must find again."""
+        counts = canonical_json([self.shards, self.counts])
+        return {
+            "fingerprints": [layer.plan.fingerprint() for layer in self.layers],
+            "num_samples": sum(self.counts),
+            "shards": hashlib.sha256(counts.encode()).hexdigest()[:16],
+        }
+
+
+def open_set(training_set: TrainingSet, where: Where | None, skip_bad: bool) -> OpenSet:
+    """Read plans and receipts, look at the size of every shard, and apply the condition.
+
+    Args:
+        training_set: The dataset and its overlays.
+        where: Which samples to read; None for all.
+        skip_bad: Leave out shards that are missing or of a wrong size, and say so.
+
+    Raises:
+        ConfigError: A folder holds no dataset, an overlay does not fit, or nothing is left.
+        CorruptShardError: A shard is missing or of a wrong size.
+    """
+    base = open_layer(open_store(training_set.url))
+    if base.plan.kind == KIND:
+        raise ConfigError(f"{base.store.url} is an overlay: name its parent and it as `overlays`.")
+    overlays = [open_layer(open_store(url)) for url in training_set.overlays]
+    for overlay in overlays:
+        check_overlay(base, overlay)
+    layers = (base, *overlays)
+    _check_members(layers)
+    shards = good_shards(layers, skip_bad)
+    rows: Iterable[np.ndarray | None] = [None] * len(shards)
+    if where is not None and shards:
+        where.check_columns(index_columns(base.plan), f"The index of {base.store.url}")
+        kept = _select(base, shards, where.columns, where.mask, skip_bad)
+        shards, rows = tuple(kept), tuple(np.flatnonzero(mask) for mask in kept.values())
+    found = OpenSet(layers, shards, tuple(rows))
+    if sum(found.counts) == 0:
+        condition = f" that fulfils {where.text!r}" if where else ""
+        raise ConfigError(f"{found.url} has no sample{condition}.")
+    return found
+
+
+def guidance_scales(found: OpenSet) -> set[float]:
+    """Return the guidance scales among the samples that are read."""
+    planned = set(found.base.plan.recipe.get("guidance_scales", ()))
+    if len(planned) < 2 or all(rows is None for rows in found.rows):
+        return planned
+    scales: set[float] = set()
+    columns = _select(
+        found.base, found.shards, ["guidance_scale"], lambda table: table.column(0).to_numpy()
+    )
+    for rows, column in zip(found.rows, columns.values(), strict=True):
+        scales |= set(np.unique(column[rows]).tolist())
+    return scales
+
+
+def noise_identity(found: OpenSet) -> tuple[str, int] | None:
+    """Return what fixes the noises of a set; None when it has none."""
+    plan = found.base.plan
+    return (plan.recipe["noise_generator"], plan.seed) if "noise_generator" in plan.recipe else None
+
+
+def check_noise_generator(found: OpenSet) -> None:
+    """Raise ConfigError when the noise must be drawn and its generator is not known here."""
+    name = found.base.plan.recipe["noise_generator"]
+    if name != NOISE_GENERATOR:
+        raise ConfigError(
+            f"The noise of {found.url} is drawn by {name!r}; this pairgen has {NOISE_GENERATOR!r}."
+        )
+
+
+def _check_members(layers: Sequence[Layer]) -> None:
+    """Refuse overlays that hold what another layer holds already."""
+    holders: dict[str, Layer] = {}
+    for layer in layers:
+        for name in set(layer.plan.members) - {"json"}:
+            if name in holders:
+                raise ConfigError(
+                    f"{name!r} is a member of {holders[name].store.url} and of {layer.store.url}."
+                )
+            holders[name] = layer
+
+
+def _select(
+    layer: Layer,
+    shards: Collection[int],
+    columns: Sequence[str],
+    compute: Callable[[pa.Table], np.ndarray],
+    skip_bad: bool = False,
+) -> dict[int, np.ndarray]:
+    """Return what `compute` makes of columns of each shard's index; bad ones may be left out."""
+
+    def of_shard(shard_index: int) -> np.ndarray | None:
+        try:
+            return compute(read_columns(read_index(layer, shard_index), columns))
+        except CorruptShardError as error:
+            if not skip_bad:
+                raise
+            log.warning("Left out: %s", error)
+            return None
+
+    with ThreadPoolExecutor(INDEX_THREADS) as executor:
+        found = dict(zip(shards, executor.map(of_shard, shards), strict=True))
+    return {shard: values for shard, values in found.items() if values is not None}
