@@ -111,7 +111,8 @@ def degrade(
     """  # noqa: D301
     merged = merge_config("degrade", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
-    from pairgen.api import run_degrade, run_degrade_dry
+    from pairgen.jobs.degrade.dry_run import run_degrade_dry
+    from pairgen.jobs.degrade.run import run_degrade
 
     if dry_run is not None:
         dry = run_degrade_dry(merged, dry_run, say)

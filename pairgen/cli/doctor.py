@@ -6,7 +6,7 @@ import sys
 
 import click
 
-# Not through `pairgen.api`, which imports torch: that may be what is broken.
+# Only the examination: torch: that may be what is broken.
 from pairgen.jobs.doctor.examination import examine, works
 
 

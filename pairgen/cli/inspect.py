@@ -36,7 +36,7 @@ def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -
     Nothing of it is changed, and unfinished sets are told of too. Several values of one thing among
     the receipts (device, batch size, dtype, threads, versions ...) are marked as mixed.
     """
-    from pairgen.api import run_inspect
+    from pairgen.jobs.inspect.run import run_inspect
     from pairgen.jobs.inspect.sample_facts import sample_text
     from pairgen.jobs.inspect.set_facts import set_text
 

@@ -98,7 +98,8 @@ def ode(
     """  # noqa: D301
     merged = merge_config("ode", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
-    from pairgen.api import run_ode, run_ode_dry
+    from pairgen.jobs.ode.dry_run import run_ode_dry
+    from pairgen.jobs.ode.run import run_ode
 
     if dry_run is not None:
         dry = run_ode_dry(merged, dry_run, say)

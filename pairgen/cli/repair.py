@@ -16,6 +16,6 @@ from pairgen.cli.options import executor_options, given, pin_threads, say, trust
 def repair(folder: str, **options: Any) -> None:
     """Make bad and missing shards again; good shards keep their bytes."""
     pin_threads(1)
-    from pairgen.api import run_repair
+    from pairgen.jobs.repair.run import run_repair
 
     print_result(run_repair(folder, given(options), say))

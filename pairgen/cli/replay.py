@@ -20,7 +20,7 @@ def replay(folder: str, keys: tuple[str, ...], trust_code: bool | None) -> None:
     with the size of the difference, and the software and the device that are others.
     """
     pin_threads(1)
-    from pairgen.api import run_replays
+    from pairgen.jobs.replay.run import run_replays
 
     num_equal, num_replayed, seconds = 0, 0, 0.0
     told: tuple[str, ...] = ()

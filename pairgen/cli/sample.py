@@ -68,7 +68,7 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
     """  # noqa: D301
     merged = merge_config("sample", config, overrides) | given(options)
     pin_threads(merged.get("cpu_threads", 1))
-    from pairgen.api import run_sample
+    from pairgen.jobs.sample.run import run_sample
 
     made = run_sample(merged, say)
     num, height, width, _ = made.pictures.shape

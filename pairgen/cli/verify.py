@@ -33,7 +33,7 @@ def verify(folder: str, **options: Any) -> None:
         pairgen verify pairs --fraction 0.01 --seed 3
         pairgen verify pairs --where "guidance_scale == 8" --executor ray --num-workers 8
     """  # noqa: D301
-    from pairgen.api import verify as verify_folder
+    from pairgen.jobs.verify import verify as verify_folder
 
     report = verify_folder(folder, **given(options))
     click.echo(report.table())

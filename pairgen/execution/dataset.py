@@ -1,7 +1,6 @@
 """What every command that makes a dataset shares: the checks of its folder, and the run itself."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,21 +8,14 @@ from pathlib import Path
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import RunOptions, run_missing
+from pairgen.execution.say import Say
 from pairgen.kinds.card import render_card
-from pairgen.kinds.ode.plan import check_continues
-from pairgen.redaction import without_secrets
+from pairgen.kinds.continuing import check_continues
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt, scan, standing_receipts
 from pairgen.shards.format.plan_file import check_not_lost, has_plan
 from pairgen.shards.format.store import LocalStore, Store
 from pairgen.types import Manifest, Plan
-
-Say = Callable[[str], None]
-
-
-def log(message: str) -> None:
-    """Tell how a command goes on, where nobody else is to be told."""
-    logging.getLogger("pairgen").info("%s", without_secrets(message))
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ know how a sample is made: its maker does.
 """
 
 import hashlib
-import importlib
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from pairgen.kinds.machine import versions
+from pairgen.kinds.maker import ShardMaker, open_maker
 from pairgen.shards.format.index import encode_index, index_row
 from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.publish import ShardContestedError, publish
@@ -51,48 +51,6 @@ class Job:
     def open(self) -> "Worker":
         """Load what makes the samples."""
         return Worker(self)
-
-
-class ShardMaker(Protocol):
-    """Makes the samples of shards; what it loads stays loaded from task to task.
-
-    Attributes:
-        device: Name of what it computes on.
-        modules: Whose versions can change bits.
-        index_columns: A value of every column of the index that a sample may lack.
-    """
-
-    device: str
-    modules: Sequence[str]
-    index_columns: Mapping[str, Any]
-
-    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
-        """Yield the results of a shard in order, in lists of any length."""
-
-
-class Maker(ShardMaker, Protocol):
-    """Makes the samples of one kind of dataset."""
-
-    def encode(self, task: ShardTask) -> None:
-        """Encode the prompts of a task and drop what comes out: to see how long it takes.
-
-        `make` does it once a shard. Nothing is done where nothing is encoded.
-        """
-
-    def make_again(
-        self, indices: Collection[int], task: ShardTask
-    ) -> Iterator[Sample | FailedSlot]:
-        """Yield the results of some slots of a shard, in order and to the bit as `make` does."""
-
-
-# Kind of a plan to the module of its maker: `build(plan, store)`. Loaded when needed.
-MAKERS = {"ode": "pairgen.kinds.ode.maker", "degrade": "pairgen.kinds.degrade.maker"}
-
-
-def open_maker(plan: Plan, store: Store) -> Maker:
-    """Load what makes the samples of a plan."""
-    maker: Maker = importlib.import_module(MAKERS[plan.kind]).build(plan, store)
-    return maker
 
 
 class Worker:

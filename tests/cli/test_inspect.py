@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 import pairgen
-from pairgen.api import run_inspect
 from pairgen.cli import cli
 from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.jobs.inspect.run import run_inspect
 from pairgen.jobs.inspect.sample_facts import sample_text
 from pairgen.jobs.inspect.sample_sheet import latent_cells, level_cells, trajectory_cells
 from pairgen.jobs.inspect.set_facts import set_text

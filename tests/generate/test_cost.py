@@ -10,11 +10,11 @@ import pytest
 import ray
 
 import pairgen
-from pairgen.api import run_degrade_dry
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution import ray_executor
 from pairgen.execution.forecast.cost import Measured, ShardTime, makespan, price, spread_tasks
 from pairgen.execution.forecast.trial import Runs, bytes_per_slot, make_runs, publish_again
+from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.shards.check.planned import NoInputs
 from pairgen.shards.format.store import LocalStore
 from pairgen.shards.format.writer import ShardWriter, end_size, member_size

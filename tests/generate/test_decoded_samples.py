@@ -14,8 +14,8 @@ import torch
 
 import pairgen
 from pairgen import plugins
-from pairgen.api import run_replay
 from pairgen.errors import ConfigError, PlanMismatchError, TeacherLoadError
+from pairgen.jobs.replay.run import run_replay
 from pairgen.kinds.decode import decode_pictures
 from pairgen.kinds.degrade.decoded_samples import LatentPictures, open_decoded_samples
 from pairgen.kinds.ode.maker import build_teacher

@@ -14,12 +14,14 @@ import ray
 from PIL import Image
 
 import pairgen
-from pairgen.api import run_degrade, run_degrade_dry, run_replay
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PlanMismatchError
 from pairgen.execution.executor import run_serial
 from pairgen.execution.progress import Progress
 from pairgen.execution.ray_executor import RayOptions, run_ray
 from pairgen.execution.worker import Job
+from pairgen.jobs.degrade.dry_run import run_degrade_dry
+from pairgen.jobs.degrade.run import run_degrade
+from pairgen.jobs.replay.run import run_replay
 from pairgen.kinds.degrade.pyramid import find_preset, preset_names, render
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.index import decode_index, index_columns

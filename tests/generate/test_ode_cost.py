@@ -7,11 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 import pairgen
-from pairgen.api import run_ode, run_ode_dry
 from pairgen.cli import cli
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.forecast.cost import Measured, ShardTime, price
 from pairgen.execution.forecast.other_way import measure_other_way
+from pairgen.jobs.ode.dry_run import run_ode_dry
+from pairgen.jobs.ode.run import run_ode
 from pairgen.shards.format.layout import PROMPTS
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.slots import num_prompts

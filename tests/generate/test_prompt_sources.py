@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import pairgen
-from pairgen.api import run_ode
 from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.jobs.ode.run import run_ode
 from pairgen.shards.format import layout
 from pairgen.shards.format.store import open_store
 from pairgen.sources.prompts import open_prompts

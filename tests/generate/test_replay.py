@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import pairgen
-from pairgen.api import run_replay, run_replays
 from pairgen.errors import ConfigError
+from pairgen.jobs.replay.run import run_replay, run_replays
 from tests.degradations.pictures import make_picture
 from tests.runs import run
 

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 import pairgen
-from pairgen.api import run_replay, run_replays
 from pairgen.cli import cli
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
+from pairgen.jobs.replay.run import run_replay, run_replays
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array, encode_field
 from tests.small_sets import flip_byte, write_set

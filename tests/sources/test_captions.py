@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import pairgen
-from pairgen.api import run_degrade
 from pairgen.errors import ConfigError
+from pairgen.jobs.degrade.run import run_degrade
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import find_images
 from tests.runs import samples

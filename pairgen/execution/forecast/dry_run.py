@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import Say
 from pairgen.execution.forecast.cost import Cost, Measured, price, spread_tasks
 from pairgen.execution.forecast.other_way import (
     LIMIT_SECONDS,
@@ -23,6 +22,7 @@ from pairgen.execution.forecast.preemption import loss_rate, seconds_with_losses
 from pairgen.execution.forecast.trial import bytes_per_slot, make_runs, publish_again
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import RunOptions, count_workers
+from pairgen.execution.say import Say
 from pairgen.execution.worker import Job, Worker
 from pairgen.shards.check.planned import INPUTS
 from pairgen.shards.format.manifest import scan

@@ -12,7 +12,7 @@ from typing import Any
 
 from pairgen.errors import PairgenError
 from pairgen.execution.forecast.trial import make_runs
-from pairgen.execution.worker import open_maker
+from pairgen.kinds.maker import open_maker
 from pairgen.own_process import run_script
 from pairgen.shards.format.plan_file import read_plan, write_plan
 from pairgen.shards.format.store import LocalStore

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from pairgen.execution.forecast.cost import ShardTime, spread_tasks
-from pairgen.execution.worker import Maker, make_shard
+from pairgen.execution.worker import make_shard
+from pairgen.kinds.maker import Maker
 from pairgen.shards.check.planned import PlannedInputs
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import encode_facts, encode_field

@@ -1,1 +1,25 @@
-"""`pairgen calibrate`."""
+"""`pairgen calibrate` as a Python call."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pairgen.jobs.calibrate.run import Calibrated
+
+
+def calibrate(**options: Any) -> "Calibrated":
+    """Measure how near settings of the sampler come to a teacher's converged ODE.
+
+    Args:
+        **options: The fields of `pairgen.jobs.calibrate.options.CalibrateConfig`, the same names
+            as the flags of `pairgen calibrate`.
+
+    Returns:
+        What was measured; `calibration.chosen` is None when no setting is within the tolerance.
+
+    Raises:
+        ConfigError: An option, a file or the folder is wrong; nothing was written.
+        PairgenError: The reference is not converged, or a batch does not fit.
+    """
+    from pairgen.jobs.calibrate.run import run_calibrate
+
+    return run_calibrate(options)

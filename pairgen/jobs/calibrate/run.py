@@ -8,11 +8,12 @@ import torch
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import Say, log
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.calibrate.options import SHARED_OPTIONS, CalibrateConfig, make_calibrate_config
 from pairgen.jobs.calibrate.page import error_plot, markdown_page
 from pairgen.jobs.calibrate.rows import Job, measure_missing
+from pairgen.kinds.continuing import differences
 from pairgen.kinds.machine import device_name, versions
 from pairgen.kinds.ode.calibration import (
     CALIBRATION_FILE,
@@ -21,7 +22,7 @@ from pairgen.kinds.ode.calibration import (
     encode_calibration,
 )
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
-from pairgen.kinds.ode.plan import differences, make_ode_plan, prompt_counts, prompt_source
+from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.report.pictures import encode_png
 from pairgen.shards.format.plan_file import has_plan

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.execution.dataset import Say, check_folder, check_same_plan, log
+from pairgen.execution.dataset import check_folder, check_same_plan
 from pairgen.execution.forecast.dry_run import DryRun, dry_run
 from pairgen.execution.run import check_executor
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
 from pairgen.shards.format import layout

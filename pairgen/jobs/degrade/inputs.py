@@ -7,8 +7,9 @@ from typing import Any
 
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import Say, check_same_plan
+from pairgen.execution.dataset import check_same_plan
 from pairgen.execution.progress import Progress
+from pairgen.execution.say import Say
 from pairgen.kinds.degrade.crops import count_crops
 from pairgen.kinds.degrade.decoded_samples import open_decoded_samples
 from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size, make_degrade_config

@@ -5,14 +5,13 @@ from typing import Any
 
 from pairgen.execution.dataset import (
     RunResult,
-    Say,
     check_folder,
     check_same_plan,
-    log,
     make_dataset,
     spooled_input,
 )
 from pairgen.execution.run import check_executor
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
 from pairgen.kinds.degrade.options import DegradeConfig

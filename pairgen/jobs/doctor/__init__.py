@@ -1,1 +1,1 @@
-"""`pairgen doctor`."""
+"""`pairgen doctor`: what works on this machine."""

@@ -13,8 +13,8 @@ from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.evaluation.judge import JUDGE_VERSION, load_judge
 from pairgen.evaluation.real_pictures import RealPictures, load_real_pictures
-from pairgen.execution.dataset import Say, log
 from pairgen.execution.progress import Progress
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.eval.held_out import HeldOut, read_held_out
 from pairgen.jobs.eval.judged import (

@@ -1,1 +1,1 @@
-"""`pairgen latent-lpips`."""
+"""`pairgen train latent-lpips`: a perceptual network for latents."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import Say, log
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.latent_lpips.bapps import JudgedFiles, find_triplets, read_triplets
 from pairgen.jobs.latent_lpips.card import render_card
@@ -29,7 +29,6 @@ from pairgen.jobs.latent_lpips.triplets import (
     measure,
     save_measured,
 )
-from pairgen.jobs.train.run import Trained
 from pairgen.networks.latent_vgg import LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
@@ -39,6 +38,7 @@ from pairgen.shards.loading.batch import Batch
 from pairgen.shards.loading.loader import Loader
 from pairgen.teachers.base import DecoderDescription, Teacher
 from pairgen.training.config import TrainConfig, make_train_config
+from pairgen.training.outcome import Trained
 from pairgen.training.run_folder import begin_run, remembered, write_config
 from pairgen.training.start import find_start, make_setup
 from pairgen.types import Plan, canonical_json

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.execution.dataset import Say, log
 from pairgen.execution.forecast.dry_run import DryRun, dry_run
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.ode.inputs import continued_plan, open_prompts, read_plan_prompts, resolve_ode
 from pairgen.shards.format import layout

@@ -8,9 +8,10 @@ from typing import Any
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import Say, check_folder, check_same_plan
+from pairgen.execution.dataset import check_folder, check_same_plan
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import check_executor
+from pairgen.execution.say import Say
 from pairgen.kinds.ode.accuracy import check_calibrated, chosen_options, with_accuracy
 from pairgen.kinds.ode.calibration import Calibration, read_calibration
 from pairgen.kinds.ode.conditioning import Refuse, refuse_prompts, teacher_options

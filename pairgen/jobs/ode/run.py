@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, Say, log, make_dataset, spooled_input
+from pairgen.execution.dataset import RunResult, make_dataset, spooled_input
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.ode.inputs import (
     OdeRequest,

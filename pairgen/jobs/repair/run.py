@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import RunResult, Say, log
+from pairgen.execution.dataset import RunResult
 from pairgen.execution.run import RunOptions, check_executor
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.degrade.inputs import resolve_degrade
 from pairgen.jobs.degrade.run import run_degrade

@@ -13,9 +13,9 @@ import torch
 
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.user_trust import trusted_by_user
-from pairgen.execution.worker import MAKERS, Maker, open_maker
 from pairgen.jobs.replay.compare import Comparison, Distance, compare
 from pairgen.kinds.machine import versions
+from pairgen.kinds.maker import MAKERS, Maker, open_maker
 from pairgen.shards.check.planned import INPUTS
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt

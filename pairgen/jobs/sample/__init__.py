@@ -1,1 +1,26 @@
-"""`pairgen sample`."""
+"""`pairgen sample` as a Python call."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pairgen.jobs.sample.run import Samples
+
+
+def sample(**options: Any) -> "Samples":
+    """Show what a teacher makes of prompts: a grid, or a folder of pictures.
+
+    Picture i is the decoded latent of sample i of the dataset that `pairgen.ode` makes of the same
+    options.
+
+    Args:
+        **options: The fields of `pairgen.kinds.ode.sample_options.SampleConfig`, the same names as
+            the flags of `pairgen sample`. `prompts` is a file, a prompt, or a list of these.
+
+    Raises:
+        ConfigError: An option, a file or the output is wrong; nothing was written.
+        PairgenError: A picture is not finite, or a batch does not fit; nothing was written. Or the
+            disk is full.
+    """
+    from pairgen.jobs.sample.run import run_sample
+
+    return run_sample(options)

@@ -11,8 +11,8 @@ import torch
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import Say, log
 from pairgen.execution.progress import Progress
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.pictures import collect_batches, make_pictures, run_facts

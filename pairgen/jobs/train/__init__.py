@@ -1,1 +1,1 @@
-"""`pairgen train`."""
+"""`pairgen train`: a method teaches a student."""

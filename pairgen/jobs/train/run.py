@@ -1,7 +1,6 @@
 """`pairgen train`: options to a method, a method to a student."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +8,8 @@ import torch
 
 from pairgen import plugins
 from pairgen.errors import PairgenError
-from pairgen.execution.dataset import Say, log
 from pairgen.execution.run import stop_on_signal
+from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
@@ -22,6 +21,7 @@ from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.export import export_student
 from pairgen.training.metrics import Metrics, last_figures
+from pairgen.training.outcome import Trained
 from pairgen.training.progress import STOPPING, TrainProgress
 from pairgen.training.recomputation import enable_gradient_checkpointing
 from pairgen.training.record import TrainRecord, record_set, write_record
@@ -44,23 +44,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 VALIDATION_FILE, CARD_FILE = "validation.npz", "README.md"
-
-
-@dataclass(frozen=True)
-class Trained:
-    """How a training ended.
-
-    Attributes:
-        folder: Of the run.
-        step: Steps that were trained.
-        interrupted: Whether the user stopped it.
-        first_process: Whether this is the process that speaks.
-    """
-
-    folder: Path
-    step: int
-    interrupted: bool
-    first_process: bool = True
 
 
 @trusts_user

@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.kinds.continuing import differences
 from pairgen.kinds.ode.calibration import Calibration
-from pairgen.kinds.ode.plan import differences
 from pairgen.kinds.ode.settings import Setting
 from pairgen.types import Plan
 
