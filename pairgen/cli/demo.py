@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import pairgen
 from pairgen.cli.options import pin_threads
 from pairgen.jobs.doctor.machine import usable_cores
 
@@ -46,7 +47,6 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     """Make pairs with the embedded teacher, verify and measure them, show them on a page."""
     num_threads = usable_cores()
     pin_threads(num_threads)
-    from pairgen import api
     from pairgen.evaluation.judge import load_judge
     from pairgen.report import page
     from pairgen.report.pictures import encode_png, make_grid_image
@@ -56,28 +56,28 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     start = time.perf_counter()
     options: dict[str, Any] = {"cfg": GUIDANCE_SCALE, "num_samples": num_samples}
     options |= {"samples_per_shard": 32, "out": str(out / "pairs")}
-    manifest = _make(api, {**common, **options})
+    manifest = _make({**common, **options})
     seconds = time.perf_counter() - start
     pictures, captions, _ = _pictures_of(out / "pairs", manifest, num_samples)
 
     click.echo("2/5 pairgen verify: every byte, every number, the noise")
-    report = api.verify(out / "pairs")
+    report = pairgen.verify(out / "pairs")
     click.echo(report.table())
 
     click.echo(f"3/5 what the noise decides ({NUM_NOISES} noises), what guidance does")
     prompts = out / "one_prompt.txt"
     prompts.write_text(f"{ONE_PROMPT}\n", encoding="utf-8")
     options = {"prompts": str(prompts), "cfg": GUIDANCE_SCALE, "num_samples": NUM_NOISES}
-    noises = _make(api, {**common, **options, "out": str(out / "noises")})
+    noises = _make({**common, **options, "out": str(out / "noises")})
     noise_pictures, noise_captions, _ = _pictures_of(out / "noises", noises, NUM_NOISES)
     prompts = out / "two_prompts.txt"
     prompts.write_text("\n".join(TWO_PROMPTS) + "\n", encoding="utf-8")
     options = {"prompts": str(prompts), "cfg": GUIDANCE_SCALES}
-    guided = _make(api, {**common, **options, "out": str(out / "guidance")})
+    guided = _make({**common, **options, "out": str(out / "guidance")})
     guided_pictures, guided_captions, scales = _pictures_of(out / "guidance", guided, 8)
 
     click.echo("4/5 pairgen degrade: the packaged photographs, three levels from one draw each")
-    degraded, degraded_captions = _degrade(api, out / "degraded", num_threads)
+    degraded, degraded_captions = _degrade(out / "degraded", num_threads)
 
     click.echo("5/5 pictures measured by the evaluation net")
     judge = load_judge()
@@ -129,9 +129,11 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     sys.exit(0 if report.clean else 1)
 
 
-def _make(api: Any, options: dict[str, Any]) -> Any:
+def _make(options: dict[str, Any]) -> Any:
     """Make a dataset; return its manifest."""
-    result = api.run_ode(options, lambda message: click.echo(message, err=True))
+    from pairgen.jobs.ode.run import run_ode
+
+    result = run_ode(options, lambda message: click.echo(message, err=True))
     if result.interrupted:
         raise click.Abort
     return result.manifest
@@ -148,7 +150,7 @@ def _pictures_of(
     return decode_latents(manifest, latents), prompts, scales
 
 
-def _degrade(api: Any, out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
+def _degrade(out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
     """Degrade the packaged photographs; return HR and levels at one size, with captions."""
     import cv2
     import numpy as np
@@ -158,7 +160,9 @@ def _degrade(api: Any, out: Path, num_threads: int) -> tuple["np.ndarray", list[
     from pairgen.sources.photographs import decode_rgb
 
     options = {"scales": "4,8", "crop": 256, "cpu_threads": num_threads, "executor": "serial"}
-    result = api.run_degrade(
+    from pairgen.jobs.degrade.run import run_degrade
+
+    result = run_degrade(
         {**options, "out": str(out)}, lambda message: click.echo(message, err=True)
     )
     if result.interrupted:

@@ -40,8 +40,18 @@ class Maker(ShardMaker, Protocol):
         """Yield the results of some slots of a shard, in order and to the bit as `make` does."""
 
 
-# Kind of a plan to the module of its maker: `build(plan, store)`. Loaded when needed.
+# Kind of a plan to the module of its maker: `build(plan, store)`, and `check(plan)`, which loads no
+# weights. Loaded when needed.
 MAKERS = {"ode": "pairgen.kinds.ode.maker", "degrade": "pairgen.kinds.degrade.maker"}
+
+
+def check_makeable(plan: Plan) -> None:
+    """Refuse a plan whose model or code is not here, before anything is done for it.
+
+    Raises:
+        ConfigError: What makes the samples cannot be found, or is not that of the plan.
+    """
+    importlib.import_module(MAKERS[plan.kind]).check(plan)
 
 
 def open_maker(plan: Plan, store: Store) -> Maker:

@@ -7,7 +7,7 @@ from typing import Any
 from pairgen import config
 from pairgen.config import packaged_configs, read_yaml
 from pairgen.errors import ConfigError
-from pairgen.kinds.ode.options import MAX_CPU_THREADS
+from pairgen.kinds.run_options import MAX_CPU_THREADS
 
 PRECISIONS = ("float32", "float16", "bfloat16")
 LR_SCHEDULES = ("constant", "cosine")

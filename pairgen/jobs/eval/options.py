@@ -6,7 +6,7 @@ from typing import Any
 
 from pairgen import config
 from pairgen.errors import ConfigError
-from pairgen.kinds.ode.options import MAX_CPU_THREADS
+from pairgen.kinds.run_options import MAX_CPU_THREADS
 
 USUAL_NUM_SAMPLES = 512
 

@@ -1,34 +1,36 @@
 """`pairgen repair`: withdraw what is bad, then make it again."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pairgen.config import check_keys
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import RunResult
+from pairgen.execution.checking import check_set, find_readers
+from pairgen.execution.dataset import RunResult, check_same_plan, make_dataset
 from pairgen.execution.run import RunOptions, check_executor
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
-from pairgen.jobs.degrade.inputs import resolve_degrade
-from pairgen.jobs.degrade.run import run_degrade
-from pairgen.jobs.ode.inputs import resolve_ode
-from pairgen.jobs.ode.run import run_ode
 from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
-from pairgen.jobs.verify.run import run_verify
-from pairgen.kinds.degrade.options import make_degrade_config
-from pairgen.kinds.ode.options import make_ode_config
+from pairgen.kinds.degrade.options import continued_options as degrade_options
+from pairgen.kinds.maker import check_makeable
+from pairgen.kinds.ode.options import continued_options as ode_options
+from pairgen.shards.check.planned import INPUTS
 from pairgen.shards.check.report import NOT_READ
+from pairgen.shards.check.scope import Scope
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipts
-from pairgen.shards.format.plan_file import read_plan, recover_plan
+from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
 from pairgen.shards.format.store import Store, open_store
-from pairgen.types import Plan, Receipt
+from pairgen.types import INPUT_NAMES, Plan, Receipt
 
-# Kind of a dataset to what checks its options, what finds all that it needs (its model, its code),
-# and what makes its shards.
-KINDS: dict[str, tuple[Callable[..., RunOptions], Callable[..., Any], Callable[..., RunResult]]] = {
-    "ode": (make_ode_config, resolve_ode, run_ode),
-    "degrade": (make_degrade_config, resolve_degrade, run_degrade),
+# What `repair` may do in another way than the set was made; all else is as its plan says.
+OPTIONS = ("executor", "num_workers", "gpus_per_worker", "address", "batch_size", "max_rejected")
+# Kind of a set to what checks them.
+CONTINUED: dict[str, Callable[..., RunOptions]] = {
+    "ode": ode_options,
+    "degrade": degrade_options,
 }
 
 
@@ -41,14 +43,20 @@ def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
 def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if recover_plan(store):
         say(f"{layout.PLAN} of {store.url} is restored from {layout.MANIFEST}.")
-    plan = read_plan(store)
-    make_config, resolve, run = KINDS[plan.kind]
+    old = read_plan(store)
+    check_keys(given, OPTIONS, "the options of pairgen repair")
+    if old.kind not in CONTINUED:
+        raise ConfigError(
+            f"Only sets of kind {' and '.join(CONTINUED)} are repaired; {store.url} is "
+            f"{old.kind!r}: make it again."
+        )
+    options = CONTINUED[old.kind](old, given)
+    plan = _with_batch_size(old, given.get("batch_size"))
     # First: nothing may be withdrawn for a command that cannot run.
-    check_executor(make_config(given))
-    asked = {**given, "out": store.address}
-    resolve(asked)
-    where = {name: given[name] for name in ("executor", "num_workers", "address") if name in given}
-    report = run_verify(store.address, where)
+    check_executor(options)
+    check_makeable(plan)
+    readers = find_readers(options.executor, options.num_workers, options.address)
+    report = check_set(store, Scope(), readers)
     if report.interrupted:
         raise KeyboardInterrupt
     receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
@@ -58,10 +66,11 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     tried_again = sorted(set(_with_failures(plan, receipts.values())) - set(bad))
     if tried_again:
         say(f"{len(tried_again)} more are made again because slots of them failed.")
-    if plan.kind == "degrade" and not store.exists(layout.IMAGES):
+    inputs, _ = INPUTS[plan.kind]
+    if not store.exists(inputs):
         raise ConfigError(
-            f"{layout.IMAGES} of {store.url} is missing: run `pairgen degrade` on the folder with "
-            "the first --images again, then repair."
+            f"{inputs} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with the "
+            f"first --{INPUT_NAMES[plan.kind]} again, then repair."
         )
     others = [problem for problem in report.problems if problem.shard_index is None]
     if not_read := [problem.where for problem in others if problem.kind == NOT_READ]:
@@ -72,7 +81,9 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if elsewhere := [problem.where for problem in others if problem.kind != NOT_READ]:
         say(f"Not in a shard, so not mended: {', '.join(elsewhere[:5])}; see pairgen verify.")
     withdraw(store, [*bad, *tried_again])
-    result = run(asked, say)
+    check_same_plan(store, old, plan, say)
+    write_plan(store, plan)
+    result = make_dataset(store, plan, options)
     other_bytes = [
         receipt.shard_index
         for receipt in result.manifest.receipts
@@ -86,6 +97,19 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
             "before: other software or hardware, or another source."
         )
     return result
+
+
+def _with_batch_size(plan: Plan, batch_size: Any) -> Plan:
+    """Return the plan with another batch size, where one is given."""
+    if not batch_size:
+        return plan
+    changed = {"batch_size": int(batch_size)}
+    options = {**plan.resolved["options"], **changed}
+    return replace(
+        plan,
+        execution={**plan.execution, **changed},
+        resolved={**plan.resolved, "options": options},
+    )
 
 
 def _check_plan_fits(store: Store, plan: Plan, receipts: Collection[Receipt]) -> None:

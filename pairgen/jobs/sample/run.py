@@ -1,7 +1,7 @@
 """`pairgen sample`: the pictures of a dataset that is not written."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from pairgen.errors import ConfigError
 from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
+from pairgen.jobs.sample.facts import run_facts
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
-from pairgen.kinds.ode.pictures import collect_batches, make_pictures, run_facts
+from pairgen.kinds.ode.pictures import Pictures, make_pictures
 from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.kinds.ode.sample_options import SampleConfig, make_sample_config
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
@@ -31,7 +32,7 @@ from pairgen.shards.format.slots import slot_at
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.prompts import collected_prompts
 from pairgen.teachers.base import Description
-from pairgen.types import Plan
+from pairgen.types import Facts, Plan
 
 # Refused prompts that are named; a dataset would list them all.
 MAX_REASONS = 5
@@ -72,7 +73,7 @@ def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
         first = next(batches)
         # Before the long wait: only a decoded picture tells how large the grid becomes.
         grid = _lay_out(config, plan, prompts, target, first.pictures.shape)
-        made = collect_batches(itertools.chain([first], batches), plan.num_samples, progress)
+        made = _collect(itertools.chain([first], batches), plan.num_samples, progress)
     finally:
         progress.close()
     truncated = {fact["prompt_index"] for fact in made.facts if fact["prompt_truncated"]}
@@ -88,6 +89,20 @@ def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
         pictures=made.pictures,
         path=target.path,
     )
+
+
+def _collect(batches: Iterable[Pictures], num_pictures: int, progress: Progress) -> Pictures:
+    """Join the batches of a run, telling how far it is."""
+    facts: list[Facts] = []
+    pictures = np.empty(0, np.uint8)
+    for batch in batches:
+        if not facts:
+            # Room for all at once: joining parts at the end would need it twice.
+            pictures = np.empty((num_pictures, *batch.pictures.shape[1:]), np.uint8)
+        pictures[len(facts) : len(facts) + len(batch.facts)] = batch.pictures
+        facts += batch.facts
+        progress.reached(len(facts))
+    return Pictures(pictures, facts)
 
 
 def _plan_pictures(

@@ -6,8 +6,7 @@ from typing import Any
 
 from pairgen import config
 from pairgen.errors import ConfigError
-from pairgen.execution.run import names_cluster
-from pairgen.kinds.ode.options import EXECUTORS
+from pairgen.kinds.run_options import EXECUTORS
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.format.where import parse_where
 
@@ -36,11 +35,6 @@ class VerifyConfig:
     address: str = ""
 
     @property
-    def gpus_per_worker(self) -> float:
-        """GPUs that an actor takes."""
-        return 0.0
-
-    @property
     def scope(self) -> Scope:
         """How much is read."""
         where = parse_where(self.where) if self.where else None
@@ -55,8 +49,6 @@ def make_verify_config(options: Mapping[str, Any]) -> VerifyConfig:
     """
     config.check_keys(options, config.field_names(VerifyConfig), "the options of pairgen verify")
     checked = {name: _check(name, value) for name, value in options.items()}
-    if checked.get("executor", "auto") == "auto":
-        checked["executor"] = "ray" if names_cluster(checked.get("address", "")) else "serial"
     made = VerifyConfig(**checked)
     others = [f"--{name}" for name in ("fraction", "where") if name in options]
     if made.quick and others:

@@ -1,66 +1,17 @@
-"""`pairgen verify`: shards read again, here or by Ray's workers, with progress."""
+"""`pairgen verify`: every byte and number of a set, or part of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pairgen.execution.progress import Progress
-from pairgen.execution.run import check_executor, run_tasks, stop_on_signal
+from pairgen.execution.checking import check_set, find_readers
 from pairgen.jobs.verify.options import make_verify_config
-from pairgen.shards.check.check_job import CheckJob
-from pairgen.shards.check.shard_check import ShardFindings
-from pairgen.shards.check.verify import Report, verify
-from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.check.report import Report
 from pairgen.shards.format.store import open_store
-from pairgen.types import ShardTask
 
 
 def run_verify(folder: str | Path, given: Mapping[str, Any]) -> Report:
     """Do what `verify` says."""
     config = make_verify_config(given)
-    store = open_store(folder)
-    num_shards = read_plan(store).num_shards
-    check_executor(config)
-    progress = Progress(num_shards, 0, unit="receipts read")
-
-    def run(
-        job: CheckJob, tasks: Sequence[ShardTask], on_found: Callable[[ShardFindings], None]
-    ) -> None:
-        progress.turn_to(len(tasks), "shards checked")
-        events = _Events(progress, on_found)
-        with stop_on_signal(events) as stop:
-            run_tasks(job, tasks, config, events, stop)
-
-    try:
-        return verify(store, config.scope, run, lambda num_done, _: progress.reached(num_done))
-    finally:
-        progress.close()
-
-
-class _Events:
-    """Passes on what executors find; a shard that is checked counts once, whatever its size."""
-
-    def __init__(self, progress: Progress, on_found: Callable[[ShardFindings], None]) -> None:
-        self._progress, self._on_found = progress, on_found
-        self._num_checked = 0
-
-    def started(self, worker: str, task: ShardTask) -> None:
-        """A worker took a shard."""
-
-    def advanced(self, worker: str, num_done: int) -> None:
-        """A worker is in the middle of a shard."""
-
-    def finished(self, worker: str, result: ShardFindings) -> None:
-        """A worker has checked a shard."""
-        del worker
-        self._num_checked += 1
-        self._on_found(result)
-        self._progress.reached(self._num_checked)
-
-    def lost(self, worker: str, reason: str) -> None:
-        """A worker is gone; its shard goes to another."""
-        self._progress.lost(worker, reason)
-
-    def note(self, message: str) -> None:
-        """Something the user should know."""
-        self._progress.note(message)
+    readers = find_readers(config.executor, config.num_workers, config.address)
+    return check_set(open_store(folder), config.scope, readers)

@@ -135,12 +135,7 @@ class LatentPictures:
     """
 
     def __init__(self, plan: Plan) -> None:
-        planned = plan.teacher["identity"]["decoder"]
-        if dict(_describe(plan).identity) != planned:
-            raise TeacherLoadError(
-                f"The decoder at {plan.teacher['location']} on {socket.gethostname()} is not that "
-                "of the plan."
-            )
+        check_decoder(plan)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._num_threads = plan.execution["cpu_threads"]
         self._decoder = load_decoder(plan.teacher, self.device)
@@ -157,6 +152,19 @@ class LatentPictures:
             return decode_picture(self._decoder, decode_array(data))
         except (ValueError, NotFinitePictureError) as error:
             raise UnusableImageError(f"cannot be decoded: {error}") from None
+
+
+def check_decoder(plan: Plan) -> None:
+    """Refuse another decoder than the planned one; loads none.
+
+    Raises:
+        TeacherLoadError: It cannot be found, or is not that of the plan.
+    """
+    if dict(_describe(plan).identity) != plan.teacher["identity"]["decoder"]:
+        raise TeacherLoadError(
+            f"The decoder at {plan.teacher['location']} on {socket.gethostname()} is not that of "
+            "the plan."
+        )
 
 
 def _describe(plan: Plan) -> DecoderDescription:

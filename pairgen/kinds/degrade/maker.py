@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pairgen.degradations.base import Draw
 from pairgen.kinds.degrade.crops import choose_place, cut, draw_place, sharpness, tile_place
-from pairgen.kinds.degrade.decoded_samples import LatentPictures
+from pairgen.kinds.degrade.decoded_samples import LatentPictures, check_decoder
 from pairgen.kinds.degrade.pyramid import make_preset, render, render_batch
 from pairgen.kinds.machine import batch_does_not_fit, device_name
 from pairgen.seeding import Stream, generator_for
@@ -224,6 +224,17 @@ class DegradeMaker:
 
 
 build = DegradeMaker
+
+
+def check(plan: Plan) -> None:
+    """Refuse a plan whose operations or decoder are not here; loads no weights.
+
+    Raises:
+        ConfigError: They cannot be found, or are not those of the plan.
+    """
+    make_preset(plan.recipe["degradation"], plan.recipe["operations"])
+    if plan.teacher:
+        check_decoder(plan)
 
 
 def encode_image(image: NDArray[np.uint8], kind: str) -> bytes:

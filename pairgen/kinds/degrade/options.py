@@ -6,7 +6,8 @@ from typing import Any
 
 from pairgen import config
 from pairgen.errors import ConfigError
-from pairgen.kinds.ode.options import EXECUTORS, MAX_CPU_THREADS
+from pairgen.kinds.run_options import EXECUTORS, MAX_CPU_THREADS
+from pairgen.types import Plan
 
 SCALES = (2, 4, 8, 16)
 HR_FORMATS = ("png", "webp-lossless", "jpg")
@@ -142,6 +143,17 @@ def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
             f"{checked.captions or checked.column!r}."
         )
     return checked
+
+
+def continued_options(plan: Plan, given: Mapping[str, Any]) -> DegradeConfig:
+    """Return the options that a set was made with, but for those that are given.
+
+    Raises:
+        ConfigError: A name is unknown or a value is not allowed.
+    """
+    config = make_degrade_config({**plan.resolved["options"], **given})
+    check_batch_size(given, config)
+    return config
 
 
 def check_batch_size(given: Mapping[str, Any], config: DegradeConfig) -> None:

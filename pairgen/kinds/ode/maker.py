@@ -83,12 +83,11 @@ def grid_of(plan: Plan, schedule: Schedule) -> Grid:
     )
 
 
-def build_teacher(plan: Plan, device: torch.device) -> Teacher:
-    """Load the planned teacher; refuse other weights under the same name.
+def check(plan: Plan) -> None:
+    """Refuse other weights than the planned ones under the same name; loads none.
 
     Raises:
-        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
-        OutOfDeviceMemoryError: They do not fit.
+        TeacherLoadError: They cannot be found, or are not those of the plan.
     """
     teacher = plan.teacher
     options = {"location": teacher["location"], **teacher["options"]}
@@ -103,6 +102,17 @@ def build_teacher(plan: Plan, device: torch.device) -> Teacher:
             f"The weights at {teacher['location']} on {socket.gethostname()} are not those of the "
             f"plan: {', '.join(different)} differ."
         )
+
+
+def build_teacher(plan: Plan, device: torch.device) -> Teacher:
+    """Load the planned teacher; refuse other weights under the same name.
+
+    Raises:
+        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
+        OutOfDeviceMemoryError: They do not fit.
+    """
+    check(plan)
+    teacher = plan.teacher
     dtype = plan.execution["dtype"]
     try:
         built: Teacher = plugins.build(
@@ -111,7 +121,8 @@ def build_teacher(plan: Plan, device: torch.device) -> Teacher:
             device=device,
             dtype=TORCH_DTYPES[dtype],
             negative_prompt=plan.recipe["negative_prompt"],
-            **options,
+            location=teacher["location"],
+            **teacher["options"],
         )
     except torch.OutOfMemoryError:
         raise OutOfDeviceMemoryError(

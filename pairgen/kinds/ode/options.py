@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen import config
+from pairgen.kinds.run_options import EXECUTORS, MAX_CPU_THREADS
 from pairgen.model_config import DTYPES, GUIDANCE_SCALES
 from pairgen.sampling.grid import ENDS, check_spacing
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.sources.prompt_choice import Choice
+from pairgen.types import Plan
 
 NOISE_MODES = ("stored", "seed")
 LONG_PROMPTS = ("truncate", "reject")
-MAX_CPU_THREADS = 1024
-EXECUTORS = ("auto", "serial", "ray")
 
 # How a run is carried out; a resumed folder does not remember these.
 RUN_OPTIONS = (
@@ -125,6 +125,15 @@ def make_ode_config(options: Mapping[str, Any]) -> OdeConfig:
     return OdeConfig(**checked)
 
 
+def continued_options(plan: Plan, given: Mapping[str, Any]) -> OdeConfig:
+    """Return the options that a set was made with, but for those that are given.
+
+    Raises:
+        ConfigError: A name is unknown or a value is not allowed.
+    """
+    return make_ode_config({**plan.resolved["options"], **given})
+
+
 def check_option(name: str, value: Any) -> Any:
     """Return the checked value of one option.
 
@@ -153,7 +162,6 @@ def check_option(name: str, value: Any) -> Any:
         case "steps":
             return config.integer(name, value, 1)
         case "cpu_threads":
-            # OpenMP crashes where it cannot have as many.
             return config.integer(name, value, 1, MAX_CPU_THREADS)
         case "samples_per_shard" | "batch_size" | "num_workers":
             return config.integer(name, value, 0)

@@ -3,21 +3,16 @@
 The plan is that of `pairgen ode`, so picture i is the decoded latent of the dataset's sample i.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-import pairgen
 from pairgen.errors import PairgenError
-from pairgen.execution.progress import Progress
 from pairgen.kinds.decode import decode_pictures
-from pairgen.kinds.machine import device_name, versions
-from pairgen.kinds.ode.maker import MODULES, build_teacher, grid_of
+from pairgen.kinds.ode.maker import build_teacher, grid_of
 from pairgen.kinds.ode.pairs import make_samples
-from pairgen.kinds.ode.sample_options import SAMPLER_OPTIONS, SampleConfig
 from pairgen.shards.format.slots import slot_at
 from pairgen.types import Facts, FailedSlot, Plan, Sample
 
@@ -60,20 +55,6 @@ def make_pictures(plan: Plan, prompts: Sequence[str], device: torch.device) -> I
             yield Pictures(decode_pictures(teacher, latents), facts)
 
 
-def collect_batches(batches: Iterable[Pictures], num_pictures: int, progress: Progress) -> Pictures:
-    """Join the batches of a run, telling how far it is."""
-    facts: list[Facts] = []
-    pictures = np.empty(0, np.uint8)
-    for batch in batches:
-        if not facts:
-            # Room for all at once: joining parts at the end would need it twice.
-            pictures = np.empty((num_pictures, *batch.pictures.shape[1:]), np.uint8)
-        pictures[len(facts) : len(facts) + len(batch.facts)] = batch.pictures
-        facts += batch.facts
-        progress.reached(len(facts))
-    return Pictures(pictures, facts)
-
-
 def _finite(result: Sample | FailedSlot, plan: Plan, prompts: Sequence[str]) -> Sample:
     """Return a sample; a failed one is an error, because a picture was asked for."""
     if isinstance(result, FailedSlot):
@@ -83,29 +64,3 @@ def _finite(result: Sample | FailedSlot, plan: Plan, prompts: Sequence[str]) -> 
             "written."
         )
     return result
-
-
-def run_facts(
-    config: SampleConfig, plan: Plan, prompts: Sequence[str], device: torch.device
-) -> dict[str, Any]:
-    """Return what is needed to make the pictures again, and what the bits depend on.
-
-    `options` are those of `pairgen.sample`, with what the model's config gave filled in. The
-    fingerprint is that of the dataset `pairgen ode` would make of the same options.
-    """
-    resolved = {name: plan.resolved["options"][name] for name in SAMPLER_OPTIONS}
-    return {
-        "pairgen": pairgen.__version__,
-        "fingerprint": plan.fingerprint(),
-        "options": {
-            **resolved,
-            # As typed: pictures are passed on, and a plan's absolute folder means nothing there.
-            "model": config.model,
-            "revision": plan.teacher["options"].get("revision", ""),
-            "num_per_prompt": config.num_per_prompt,
-            "prompts": list(prompts),
-        },
-        "teacher": {"name": plan.teacher["name"], "identity": dict(plan.teacher["identity"])},
-        "noise_generator": plan.recipe["noise_generator"],
-        "made": {"device": device_name(device), "versions": versions(MODULES)},
-    }

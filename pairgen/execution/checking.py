@@ -1,0 +1,91 @@
+"""Check a set where an executor runs it, here or by Ray's workers, with progress."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pairgen.execution.progress import Progress
+from pairgen.execution.run import check_executor, names_cluster, run_tasks, stop_on_signal
+from pairgen.shards.check.check_job import CheckJob
+from pairgen.shards.check.report import Report
+from pairgen.shards.check.scope import Scope
+from pairgen.shards.check.shard_check import ShardFindings
+from pairgen.shards.check.verify import verify
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import Store
+from pairgen.types import ShardTask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readers:
+    """Who reads the shards. GPUs do not matter: nothing here uses them.
+
+    Attributes:
+        executor: `serial` or `ray`.
+        num_workers: Ray actors; 0 for as many as the cluster has cores.
+        address: Of a running Ray cluster; empty for RAY_ADDRESS, or a local one.
+    """
+
+    executor: str
+    num_workers: int
+    address: str
+    gpus_per_worker: float = 0.0
+
+
+def find_readers(executor: str, num_workers: int, address: str) -> Readers:
+    """Return who reads; `auto` is ray where a cluster is named, else serial."""
+    if executor == "auto":
+        executor = "ray" if names_cluster(address) else "serial"
+    return Readers(executor=executor, num_workers=num_workers, address=address)
+
+
+def check_set(store: Store, scope: Scope, readers: Readers) -> Report:
+    """Check a set and show how far it is.
+
+    Raises:
+        ConfigError: The folder holds no dataset, or the cluster cannot be reached.
+    """
+    num_shards = read_plan(store).num_shards
+    check_executor(readers)
+    progress = Progress(num_shards, 0, unit="receipts read")
+
+    def run(
+        job: CheckJob, tasks: Sequence[ShardTask], on_found: Callable[[ShardFindings], None]
+    ) -> None:
+        progress.turn_to(len(tasks), "shards checked")
+        events = _Events(progress, on_found)
+        with stop_on_signal(events) as stop:
+            run_tasks(job, tasks, readers, events, stop)
+
+    try:
+        return verify(store, scope, run, lambda num_done, _: progress.reached(num_done))
+    finally:
+        progress.close()
+
+
+class _Events:
+    """Passes on what executors find; a shard that is checked counts once, whatever its size."""
+
+    def __init__(self, progress: Progress, on_found: Callable[[ShardFindings], None]) -> None:
+        self._progress, self._on_found = progress, on_found
+        self._num_checked = 0
+
+    def started(self, worker: str, task: ShardTask) -> None:
+        """A worker took a shard."""
+
+    def advanced(self, worker: str, num_done: int) -> None:
+        """A worker is in the middle of a shard."""
+
+    def finished(self, worker: str, result: ShardFindings) -> None:
+        """A worker has checked a shard."""
+        del worker
+        self._num_checked += 1
+        self._on_found(result)
+        self._progress.reached(self._num_checked)
+
+    def lost(self, worker: str, reason: str) -> None:
+        """A worker is gone; its shard goes to another."""
+        self._progress.lost(worker, reason)
+
+    def note(self, message: str) -> None:
+        """Something the user should know."""
+        self._progress.note(message)
