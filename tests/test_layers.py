@@ -28,17 +28,21 @@ VOCABULARY = (
 )
 LAYERS = (
     VOCABULARY,
-    ("sampling", "degradations", "draws"),
-    ("teachers", "conditions", "sources"),
+    ("draws", "sampling", "degradations", "sources"),
+    ("teachers",),
     ("shards",),
-    ("generate", "networks", "losses"),
+    ("networks", "losses"),
     # Above networks, losses and beside methods: none of them can read the judge.
     ("methods", "evaluation"),
-    ("training", "report", "doctor"),
-    ("api",),
+    ("kinds",),
+    ("execution",),
+    ("training", "report"),
+    ("jobs",),
     ("cli",),
     ("__main__",),
 )
+# Whose folders know nothing of each other: who reads a command reads one folder and lower layers.
+APART = ("jobs", "kinds")
 HEAVY = {"click", "diffusers", "pyarrow", "ray", "torch", "transformers"}
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -56,18 +60,30 @@ def layer_of(part: str) -> int:
 
 
 def imports_of(module: Path) -> Iterator[str]:
-    """Yield the dotted name of everything a module imports, inside functions too.
+    """Yield the dotted name of everything a module imports, inside functions and by name too.
 
     `pairgen/__init__.py` is the one door that opens lazily: there only what runs on import counts.
     """
     tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
-    nodes = tree.body if module == Path("__init__.py") else ast.walk(tree)
-    for node in nodes:
+    door = module == Path("__init__.py")
+    for node in tree.body if door else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports relatively"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and not door and is_module(node.value):
+            # What `import_module` may be given: no arrow hides behind a text.
+            yield node.value
+
+
+def is_module(value: object) -> bool:
+    """Whether a value is the dotted name of a module of pairgen."""
+    first, *rest = value.split(".") if isinstance(value, str) else [""]
+    if first != "pairgen" or not rest or not all(part.isidentifier() for part in rest):
+        return False
+    path = PACKAGE.joinpath(*rest)
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def parts_imported(module: Path) -> set[str]:
@@ -89,6 +105,22 @@ def test_a_module_imports_only_lower_layers_or_its_own_folder(module):
         assert layer_of(imported) < layer_of(part), f"pairgen/{module} imports pairgen.{imported}"
 
 
+@pytest.mark.parametrize("family", APART)
+def test_no_job_and_no_kind_imports_another(family):
+    for module in (module for module in MODULES if module.parts[0] == family):
+        own = module.parts[1]
+        if not (PACKAGE / family / own).is_dir():
+            # What lies beside the folders is for all of them.
+            own = ""
+        for name in imports_of(module):
+            parts = name.split(".")
+            if parts[:2] != ["pairgen", family] or len(parts) < 3:
+                continue
+            is_folder = (PACKAGE / family / parts[2]).is_dir()
+            allowed = parts[2] == own or not is_folder or module == Path("kinds/maker.py")
+            assert allowed, f"pairgen/{module} imports {name}"
+
+
 @pytest.mark.parametrize("name", VOCABULARY)
 def test_the_vocabulary_imports_nothing_heavy(name):
     imported = {full_name.split(".")[0] for full_name in imports_of(Path(f"{name}.py"))}
@@ -105,6 +137,8 @@ def test_the_evaluation_knows_no_teacher_and_no_dataset():
 def test_the_layer_test_sees_what_it_should():
     assert {"config", "errors", "sampling"} <= parts_imported(Path("teachers/gaussian.py"))
     assert parts_imported(Path("__init__.py")) == set()
+    assert {"kinds", "shards"} <= parts_imported(Path("kinds/maker.py"))
+    assert "pairgen.kinds.ode.maker" in imports_of(Path("kinds/maker.py"))
 
 
 def test_only_one_file_imports_ray_and_one_folder_click():
@@ -115,7 +149,7 @@ def test_only_one_file_imports_ray_and_one_folder_click():
             if any(name.split(".")[0] == package for name in imports_of(module))
         }
 
-    assert importers("ray") <= {"generate/ray_executor.py"}
+    assert importers("ray") <= {"execution/ray_executor.py"}
     assert {Path(module).parts[0] for module in importers("click")} <= {"cli"}
 
 

@@ -13,7 +13,7 @@ import pairgen
 from pairgen.shards.format.store import LocalStore
 from tests.small_sets import make_plan, write_set
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 FIELDS = ("noise.npy", "latent.npy", "txt")
 
 

@@ -20,7 +20,7 @@ from pairgen.shards.format.store import LocalStore
 from pairgen.shards.format.writer import ShardWriter, end_size, member_size
 from pairgen.types import FailedSlot, Sample, ShardTask
 from tests.degradations.pictures import make_picture
-from tests.generate.test_degrade import encoded
+from tests.kinds.degrade.test_degrade import encoded
 from tests.plans import small_plan
 from tests.runs import run, samples, shas
 

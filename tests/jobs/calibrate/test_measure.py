@@ -16,7 +16,7 @@ from pairgen.sampling.grid import make_grid
 from pairgen.seeding import noise_for
 from pairgen.shards.format.store import open_store
 from pairgen.teachers.gaussian import Mixture, describe, exact_solution, mode_means
-from tests.generate.test_faults import write_model, write_prompts
+from tests.execution.test_faults import write_model, write_prompts
 
 # 64-d, two modes a class: bends the paths, and takes a fraction of a second.
 SMALL = "teacher: gaussian\noptions: {latent_shape: [1, 8, 8], num_modes: 8, num_classes: 4}\n"

@@ -8,7 +8,7 @@ import pytest
 from pairgen.jobs.calibrate.page import error_plot, error_table, markdown_page, notes, verdict
 from pairgen.kinds.ode.calibration import Calibration
 from pairgen.kinds.ode.settings import Spread
-from tests.sampling.test_calibrate import DDIM_10, DPM_20, HALVED, REFERENCE, row
+from tests.kinds.ode.test_settings import DDIM_10, DPM_20, HALVED, REFERENCE, row
 
 LEADING = replace(DDIM_10, start_time=901.0, setting=replace(DDIM_10.setting, spacing="leading"))
 FOUND = Calibration(

@@ -10,7 +10,7 @@ import ray
 import pairgen
 from pairgen.errors import ConfigError
 from tests.runs import run, start, wait_until
-from tests.shards.test_verify_scope import spoiled
+from tests.shards.check.test_verify_scope import spoiled
 from tests.small_sets import make_plan, write_set
 
 

@@ -294,7 +294,7 @@ def test_nothing_crashes_the_interpreter() -> None:
     """The same in a process of its own, with a small stack: a crash would end it by a signal."""
     script = (
         "import sys, threading\n"
-        "from tests.shards.test_where_fuzz import HOSTILE\n"
+        "from tests.shards.format.test_where_fuzz import HOSTILE\n"
         "from pairgen.shards.format.where import parse_where\n"
         "from pairgen.errors import ConfigError\n"
         "def run():\n"
