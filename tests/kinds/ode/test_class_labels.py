@@ -13,6 +13,7 @@ from PIL import Image
 
 import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.jobs.sample.run import run_sample
 from pairgen.kinds.card import render_card
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import read_plan
@@ -155,9 +156,7 @@ def test_sample_shows_the_pictures_of_the_set(tmp_path, model, prompts) -> None:
             levels = np.rint((pixels + 1) * np.float32(127.5)).astype(np.uint8)
             assert np.array_equal(levels.transpose(1, 2, 0), picture)
             stored.members.clear()
-    pairgen.api.run_sample(
-        {**options, "prompts": ["cat", "cow"], "out": str(tmp_path / "a.png")}, told.append
-    )
+    run_sample({**options, "prompts": ["cat", "cow"], "out": str(tmp_path / "a.png")}, told.append)
     assert any("Refused: 'cow' is no class label" in line for line in told)
 
 
