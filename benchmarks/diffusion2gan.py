@@ -27,6 +27,7 @@ import pairgen
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
+from pairgen.process_state import seeded
 
 R1_EVERY = 2
 SKIPPED = 2
@@ -60,9 +61,9 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         )
     count_parameters(model)
     net = folder / "latent_lpips.safetensors"
-    save_lpips(
-        net, Lpips(LatentVgg(4)), LpipsOrigin(made_for="a benchmark", made_by="random numbers")
-    )
+    with seeded(0):
+        lpips = Lpips(LatentVgg(4))
+    save_lpips(net, lpips, LpipsOrigin(made_for="a benchmark", made_by="random numbers"))
     prompts = folder / "prompts.txt"
     prompts.write_text("".join(f"thing {number}\n" for number in range(8)), encoding="utf-8")
     num = max(2 * options.batch_size, 8)

@@ -8,10 +8,13 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from pairgen.process_state import seeded
+
 WIDTHS = {False: (320, 640, 1280, 1280), True: (32, 64, 64, 64)}
 NUM_TOKENS = 77
 
 
+@seeded(0)
 def write_model(
     folder: Path, *, small: bool, latent_size: int = 64, dtype: torch.dtype = torch.bfloat16
 ) -> None:
@@ -23,7 +26,6 @@ def write_model(
         latent_size: Height and width of its latents.
         dtype: Of the weights.
     """
-    torch.manual_seed(0)
     width = 64 if small else 768
     unet = UNet2DConditionModel(
         sample_size=latent_size,

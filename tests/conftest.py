@@ -1,11 +1,16 @@
 """Fixtures that several test files share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
+# Read when torch is loaded, here and in what tests start. Tests run beside each other, and threads
+# that wait would keep the cores busy that others compute on.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from pairgen.process_state import cpu_threads
 from tests import true_classes
 
 
@@ -26,10 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Let torch compute in one thread, so that equal arithmetic gives equal bits."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
+    with cpu_threads(1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ VOCABULARY = (
 )
 LAYERS = (
     VOCABULARY,
-    ("draws", "sampling", "degradations", "sources"),
+    ("draws", "process_state", "sampling", "degradations", "sources"),
     ("teachers",),
     ("shards",),
     ("networks", "losses"),

@@ -132,7 +132,9 @@ def load_judge(folder: str | Path | None = None) -> Judge:
     _need(folder / TOKENIZER / "vocab.json", folder / TOKENIZER / "merges.txt", folder / WEIGHTS)
     try:
         tokenizer = CLIPTokenizer.from_pretrained(str(folder / TOKENIZER), local_files_only=True)
-        net = PictureTextNet(config["num_tokens"])
+        # Its first weights are drawn from the generator of whoever calls, and not kept.
+        with torch.random.fork_rng(devices=[]):
+            net = PictureTextNet(config["num_tokens"])
         net.load_state_dict(load_tensors(folder / WEIGHTS))
     # The tokenizers library raises plain Exception for a file that it cannot read.
     except Exception as error:

@@ -23,6 +23,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.execution.executor import AnyJob, Events, TaskWorker
+from pairgen.process_state import own_environment
 from pairgen.types import ShardTask
 
 # A shard that kills this many workers is given up: it is the shard's fault, not the machines'.
@@ -343,17 +344,19 @@ def _connected(address: str) -> Iterator[None]:
         return
     address = address or os.environ.get("RAY_ADDRESS", "") or "local"
     local_only = {"include_dashboard": False} if address == "local" else {}
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     check_reachable(address)
-    try:
-        ray.init(address=address, logging_level="ERROR", log_to_driver=False, **local_only)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"The Ray cluster {address!r} cannot be reached: {reason}") from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    # Ray itself sets variables too.
+    with own_environment():
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            ray.init(address=address, logging_level="ERROR", log_to_driver=False, **local_only)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"The Ray cluster {address!r} cannot be reached: {reason}") from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def check_reachable(address: str) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from pairgen.errors import ConfigError
 from pairgen.execution.executor import AnyJob, Events, run_serial
 from pairgen.execution.worker import Job
+from pairgen.process_state import own_environment
 from pairgen.shards.format.manifest import scan, write_manifest
 from pairgen.shards.format.store import LocalStore, Store
 from pairgen.trust import current_trust
@@ -87,13 +88,13 @@ def run_tasks(
     if choose_executor(options) == "serial":
         run_serial(job, tasks, events, stop)
         return
-    ray_executor = _import_ray_executor()
-    ray_options = ray_executor.RayOptions(
-        num_workers=options.num_workers,
-        gpus_per_worker=options.gpus_per_worker,
-        address=options.address,
-    )
-    ray_executor.run_ray(job, tasks, events, stop, ray_options)
+    with _ray_executor() as ray_executor:
+        ray_options = ray_executor.RayOptions(
+            num_workers=options.num_workers,
+            gpus_per_worker=options.gpus_per_worker,
+            address=options.address,
+        )
+        ray_executor.run_ray(job, tasks, events, stop, ray_options)
 
 
 def choose_executor(options: ExecutorOptions) -> str:
@@ -122,9 +123,8 @@ def count_workers(options: ExecutorOptions) -> int:
         return 1
     if options.num_workers:
         return options.num_workers
-    num_workers: int = _import_ray_executor().count_workers(
-        options.address, options.gpus_per_worker
-    )
+    with _ray_executor() as ray_executor:
+        num_workers: int = ray_executor.count_workers(options.address, options.gpus_per_worker)
     return num_workers
 
 
@@ -158,20 +158,24 @@ def stop_on_signal(events: Events, told: str = STOPPING) -> Iterator[threading.E
 def check_executor(options: ExecutorOptions) -> None:
     """Raise ConfigError if the executor cannot be had; called before anything is written."""
     if choose_executor(options) == "ray":
-        _import_ray_executor().check_reachable(options.address)
+        with _ray_executor() as ray_executor:
+            ray_executor.check_reachable(options.address)
 
 
-def _import_ray_executor() -> ModuleType:
-    _offer_ray_token()
-    try:
-        from pairgen.execution import ray_executor
-    except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise
-        raise ConfigError(
-            "The ray executor needs Ray: pip install 'pairgen[ray]', or use --executor serial."
-        ) from None
-    return ray_executor
+@contextmanager
+def _ray_executor() -> Iterator[ModuleType]:
+    """Import the executor and lend it the environment that Ray needs, as long as it is used."""
+    with own_environment():
+        _offer_ray_token()
+        try:
+            from pairgen.execution import ray_executor
+        except ModuleNotFoundError as error:
+            if error.name != "ray":
+                raise
+            raise ConfigError(
+                "The ray executor needs Ray: pip install 'pairgen[ray]', or use --executor serial."
+            ) from None
+        yield ray_executor
 
 
 def _offer_ray_token() -> None:

@@ -13,10 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import ShardMaker, open_maker
+from pairgen.process_state import cpu_threads
 from pairgen.shards.format.index import encode_index, index_row
 from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.publish import ShardContestedError, publish
@@ -64,10 +63,10 @@ class Worker:
         self.plan = Plan.from_dict(job.plan)
         self.store = open_store(job.store_url)
         self._trust = job.trust
+        self._num_threads = int(self.plan.execution["cpu_threads"])
         # Thread counts change bits at small batches, so every worker has the planned one, also
         # while it loads.
-        torch.set_num_threads(self.plan.execution["cpu_threads"])
-        with trusting(job.trust):
+        with cpu_threads(self._num_threads), trusting(job.trust):
             self.maker = open_maker(self.plan, self.store)
         self.device = self.maker.device
 
@@ -82,18 +81,17 @@ class Worker:
             OutOfDeviceMemoryError: The batch does not fit.
             OSError: The disk is full or gone; nothing half-written has a final name.
         """
-        # Per thread: OpenMP keeps the number of threads for each calling thread.
-        torch.set_num_threads(self.plan.execution["cpu_threads"])
-        while True:
-            standing = read_receipt(self.store, task.shard_index)
-            if standing is not None and standing.fulfils(task):
-                return standing
-            try:
-                # A module of the user may import others when it is first used.
-                with trusting(self._trust):
+        # Again: the executor may call from another thread than the one that loaded, and a module of
+        # the user may import others when it is first used.
+        with cpu_threads(self._num_threads), trusting(self._trust):
+            while True:
+                standing = read_receipt(self.store, task.shard_index)
+                if standing is not None and standing.fulfils(task):
+                    return standing
+                try:
                     return make_shard(self.store, self.plan, self.maker, task, on_samples)
-            except ShardContestedError:
-                continue
+                except ShardContestedError:
+                    continue
 
 
 def make_shard(

@@ -101,6 +101,28 @@ def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_what_ray_needs_in_the_environment_is_gone_afterwards(tmp_path: Path) -> None:
+    """In a process of its own: Ray reads some of it when it is imported, and never again."""
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray/auth_token").write_text("0123456789abcdef" * 4)
+    script = (
+        "import os, sys, pairgen\n"
+        "from pairgen.errors import ConfigError\n"
+        "before = dict(os.environ)\n"
+        "try: pairgen.ode(model='gaussian', executor='ray', address=sys.argv[1], out=sys.argv[2])\n"
+        "except ConfigError: print({*os.environ.items()} ^ {*before.items()}, 'ray' in sys.modules)"
+    )
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
+    result = subprocess.run(
+        [sys.executable, "-c", script, f"127.0.0.1:{free_port()}", str(tmp_path / "out")],
+        env={**environment, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.stdout == "set() True\n", result.stdout + result.stderr
+
+
 def wait_for_nodes(address: str, num: int) -> None:
     """Wait until a cluster has `num` live nodes."""
     script = (

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-import torch
-
 from pairgen.execution.forecast.cost import ShardTime, spread_tasks
 from pairgen.execution.worker import make_shard
 from pairgen.kinds.maker import Maker
+from pairgen.process_state import cpu_threads
 from pairgen.shards.check.planned import PlannedInputs
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import encode_facts, encode_field
@@ -95,7 +94,11 @@ def make_runs(
     Raises:
         PairgenError: The maker cannot go on.
     """
-    torch.set_num_threads(plan.execution["cpu_threads"])
+    with cpu_threads(plan.execution["cpu_threads"]):
+        return _make_runs(maker, tasks, on_slots)
+
+
+def _make_runs(maker: Maker, tasks: Sequence[ShardTask], on_slots: Callable[[int], None]) -> Runs:
     # Not one whose image would then be at hand for the measurement.
     start = time.perf_counter()
     maker.encode(tasks[-1])

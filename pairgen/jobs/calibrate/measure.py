@@ -11,6 +11,7 @@ from pairgen.kinds.machine import batch_does_not_fit, device_clock
 from pairgen.kinds.ode.encoded import encode_distinct
 from pairgen.kinds.ode.maker import build_teacher, grid_of
 from pairgen.kinds.ode.pairs import is_guided, solve_batch, tell_nobody
+from pairgen.process_state import cpu_threads
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.sampling.grid import Grid, make_grid
 from pairgen.shards.format.slots import slot_at
@@ -47,11 +48,15 @@ class Bench:
     """
 
     def __init__(self, plan: Plan, prompts: Mapping[int, str], device: torch.device) -> None:
-        torch.set_num_threads(plan.execution["cpu_threads"])
-        self.teacher: Teacher = build_teacher(plan, device)
         self._prompts = prompts
+        with cpu_threads(plan.execution["cpu_threads"]):
+            self._load(plan, device)
+
+    def _load(self, plan: Plan, device: torch.device) -> None:
+        """Load the teacher, encode the prompts, and walk a first batch in one step."""
+        self.teacher: Teacher = build_teacher(plan, device)
         slots = (slot_at(plan, index) for index in range(plan.num_samples))
-        texts = list(dict.fromkeys(prompts[slot.prompt_index] for slot in slots))
+        texts = list(dict.fromkeys(self._prompts[slot.prompt_index] for slot in slots))
         batch_size = plan.execution["batch_size"]
         try:
             self._encoded = encode_distinct(self.teacher, texts, batch_size, False)
@@ -72,7 +77,8 @@ class Bench:
         Raises:
             OutOfDeviceMemoryError: A batch does not fit.
         """
-        return self._run(plan, grid_of(plan, self.teacher.schedule), evaluated)
+        with cpu_threads(plan.execution["cpu_threads"]):
+            return self._run(plan, grid_of(plan, self.teacher.schedule), evaluated)
 
     def _run(self, plan: Plan, grid: Grid, evaluated: Callable[[int], None]) -> Made:
         batch_size, device = plan.execution["batch_size"], self.teacher.device

@@ -34,6 +34,7 @@ from pairgen.jobs.eval.sampled import evaluations_of
 from pairgen.jobs.eval.seen import check_unseen
 from pairgen.kinds.machine import device_name, versions
 from pairgen.kinds.ode.maker import MODULES, build_teacher
+from pairgen.process_state import cpu_threads
 from pairgen.redaction import without_secrets_in
 from pairgen.report.pictures import encode_png
 from pairgen.shards.format.plan_file import read_plan
@@ -80,22 +81,21 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
         f"{len(pairs):,} of {pairs.num_available:,} pairs; {judged.kind}: {sampling.steps} "
         f"step(s); teacher: {', '.join(map(str, config.teacher_steps)) or 'not run'} steps."
     )
-    torch.set_num_threads(config.cpu_threads or plan.execution["cpu_threads"])
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    batch_size = config.batch_size or plan.execution["batch_size"]
-    model, teacher = build_judged(judged.model, plan, device), build_teacher(plan, device)
-    runs = [(model, sampling)]
-    runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
-    # A picture of 50 steps takes longer than one of a step.
-    evaluations = sum(evaluations_of(model, sampling, pairs) for model, sampling in runs)
-    progress = Progress(len(pairs) * evaluations, 0, unit="evaluations")
-    try:
-        bench = Bench(load_judge(), teacher, pairs, batch_size, real)
-        found = make_rows(bench, runs, progress.reached)
-    finally:
-        progress.close()
-    figures = without_secrets_in(
-        {
+    with cpu_threads(config.cpu_threads or plan.execution["cpu_threads"]):
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        batch_size = config.batch_size or plan.execution["batch_size"]
+        model, teacher = build_judged(judged.model, plan, device), build_teacher(plan, device)
+        runs = [(model, sampling)]
+        runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
+        # A picture of 50 steps takes longer than one of a step.
+        evaluations = sum(evaluations_of(model, sampling, pairs) for model, sampling in runs)
+        progress = Progress(len(pairs) * evaluations, 0, unit="evaluations")
+        try:
+            bench = Bench(load_judge(), teacher, pairs, batch_size, real)
+            found = make_rows(bench, runs, progress.reached)
+        finally:
+            progress.close()
+        figures = {
             **_facts(config, judged, pairs, batch_size, device),
             "real": None if real is None else _real_facts(config, real, len(pairs)),
             "notes": notes,
@@ -109,7 +109,7 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
                 judged.record, plan, found.sampled[0], found.sampled[1:], device_name(device)
             ),
         }
-    )
+    figures = without_secrets_in(figures)
     _write(folder, figures, found.shown(), found.shown_prompts)
     return Evaluated(folder, figures)
 

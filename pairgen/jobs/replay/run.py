@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import torch
 
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.replay.compare import Comparison, Distance, compare
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import MAKERS, Maker, open_maker
+from pairgen.process_state import cpu_threads, each_in_cpu_threads
 from pairgen.shards.check.planned import INPUTS
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
@@ -147,7 +147,8 @@ def _replay_shards(
                 fingerprint=receipt.fingerprint,
             )
             software = _differing_software(receipt, maker)
-            for made in maker.make_again(indices, task):
+            num_threads = _execution(receipt, plan)["cpu_threads"]
+            for made in each_in_cpu_threads(num_threads, maker.make_again(indices, task)):
                 found = _compared(made, stored.pop(made.index), receipt, store, plan)
                 now = time.perf_counter()
                 yield Replay(
@@ -173,10 +174,10 @@ def _open_maker(receipt: Receipt, store: Store, plan: Plan) -> Maker:
         ConfigError: The list of inputs is damaged, or the weights are not those of the plan.
     """
     plan = dataclasses.replace(plan, execution=_execution(receipt, plan))
-    # As a worker does: thread counts change bits.
-    torch.set_num_threads(plan.execution["cpu_threads"])
     try:
-        return open_maker(plan, store)
+        # As a worker does: thread counts change bits.
+        with cpu_threads(plan.execution["cpu_threads"]):
+            return open_maker(plan, store)
     except pa.ArrowException as error:
         raise ConfigError(
             f"{INPUTS[plan.kind][0]} of {store.url} cannot be read: {error}; see pairgen verify."

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pairgen import plugins
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.kinds.decode import ROUNDING, NotFinitePictureError, decode_picture, load_decoder
+from pairgen.process_state import cpu_threads
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array
 from pairgen.shards.format.manifest import scan
@@ -146,10 +147,10 @@ class LatentPictures:
         Raises:
             UnusableImageError: They are no finite latent, or its picture is not finite.
         """
-        # Thread counts change bits, and whoever calls need not be a worker.
-        torch.set_num_threads(self._num_threads)
         try:
-            return decode_picture(self._decoder, decode_array(data))
+            # Thread counts change bits, and whoever calls need not be a worker.
+            with cpu_threads(self._num_threads):
+                return decode_picture(self._decoder, decode_array(data))
         except (ValueError, NotFinitePictureError) as error:
             raise UnusableImageError(f"cannot be decoded: {error}") from None
 

@@ -16,6 +16,7 @@ from pairgen.kinds.degrade.crops import choose_place, cut, draw_place, sharpness
 from pairgen.kinds.degrade.decoded_samples import LatentPictures, check_decoder
 from pairgen.kinds.degrade.pyramid import make_preset, render, render_batch
 from pairgen.kinds.machine import batch_does_not_fit, device_name
+from pairgen.process_state import cpu_threads
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.draw_columns import draw_columns
@@ -75,7 +76,6 @@ class DegradeMaker:
     modules: tuple[str, ...] = MODULES
 
     def __init__(self, plan: Plan, store: Store) -> None:
-        cv2.setNumThreads(plan.execution["cpu_threads"])
         self.plan = plan
         self.by_torch = plan.recipe["pixel_path"] == "torch"
         on_gpu = self.by_torch and torch.cuda.is_available()
@@ -118,13 +118,12 @@ class DegradeMaker:
 
     def _make_batch(self, indices: range) -> list[Sample | FailedSlot]:
         """Make some samples; a slot that fails keeps its place."""
-        # Per thread: torch and OpenCV may be called from another one than loaded them.
-        cv2.setNumThreads(self.plan.execution["cpu_threads"])
-        cut_out = [self._try_crop(index) for index in indices]
-        crops = [each for each in cut_out if isinstance(each, Crop)]
-        rendered = self._render(crops)
-        with ThreadPoolExecutor(self.plan.execution["cpu_threads"]) as threads:
-            samples = threads.map(self._encode, crops, rendered)
+        num_threads = self.plan.execution["cpu_threads"]
+        # Whoever calls may have set other numbers, or had not loaded OpenCV when it set its own.
+        with cpu_threads(num_threads), ThreadPoolExecutor(num_threads) as threads:
+            cut_out = [self._try_crop(index) for index in indices]
+            crops = [each for each in cut_out if isinstance(each, Crop)]
+            samples = threads.map(self._encode, crops, self._render(crops))
             return [each if isinstance(each, FailedSlot) else next(samples) for each in cut_out]
 
     def _render(self, crops: Sequence[Crop]) -> list[dict[int, NDArray[np.uint8]]]:

@@ -13,6 +13,7 @@ from pairgen.errors import PairgenError
 from pairgen.kinds.decode import decode_pictures
 from pairgen.kinds.ode.maker import build_teacher, grid_of
 from pairgen.kinds.ode.pairs import make_samples
+from pairgen.process_state import each_in_cpu_threads
 from pairgen.shards.format.slots import slot_at
 from pairgen.types import Facts, FailedSlot, Plan, Sample
 
@@ -31,7 +32,7 @@ class Pictures:
 
 
 def make_pictures(plan: Plan, prompts: Sequence[str], device: torch.device) -> Iterator[Pictures]:
-    """Yield the pictures of a plan in order of their slots, a batch at a time.
+    """Return the pictures of a plan in order of their slots, a batch at a time.
 
     Args:
         plan: From `make_ode_plan`.
@@ -43,7 +44,10 @@ def make_pictures(plan: Plan, prompts: Sequence[str], device: torch.device) -> I
         PairgenError: A picture is not finite, or a batch does not fit.
     """
     # As a worker does: thread counts change bits at small batches.
-    torch.set_num_threads(plan.execution["cpu_threads"])
+    return each_in_cpu_threads(plan.execution["cpu_threads"], _make_pictures(plan, prompts, device))
+
+
+def _make_pictures(plan: Plan, prompts: Sequence[str], device: torch.device) -> Iterator[Pictures]:
     teacher = build_teacher(plan, device)
     grid = grid_of(plan, teacher.schedule)
     by_index = dict(enumerate(prompts))

@@ -9,7 +9,11 @@ from contextlib import contextmanager
 def quiet() -> Iterator[None]:
     """Keep the model libraries from printing progress bars and warnings while it lasts."""
     from diffusers.utils import logging as diffusers_logging
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
     from transformers.utils import logging as transformers_logging
 
     levels = (diffusers_logging.get_verbosity(), transformers_logging.get_verbosity())
@@ -29,5 +33,5 @@ def quiet() -> Iterator[None]:
             transformers_logging.set_verbosity(levels[1])
             if loading_bars:
                 transformers_logging.enable_progress_bar()
-            if not hub_bars:
-                disable_progress_bars()
+            # Each of the two above decides about the hub's as well.
+            (enable_progress_bars if hub_bars else disable_progress_bars)()
