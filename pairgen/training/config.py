@@ -87,7 +87,8 @@ class TrainConfig(PlayerConfig):
         log_every: Steps between lines of metrics.
         tensorboard: Write the metrics for tensorboard too.
         gradient_checkpointing: Compute activations twice instead of keeping them.
-        cpu_threads: Threads of torch; 0 for torch's own choice.
+        cpu_threads: Threads of torch in every process; 0 for those that the run began with, and at
+            its beginning for torch's own choice.
         resume: Continue from the last checkpoint.
     """
 

@@ -1,10 +1,11 @@
 """The folder of a run: its resolved config, and where it is continued from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from pairgen.config import plain_options, read_yaml
@@ -38,9 +39,15 @@ def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
 
 
 def begin_run(
-    config: TrainConfig, folder: Path, num_processes: int
+    config: TrainConfig, folder: Path, num_processes: int, say: Callable[[str], None]
 ) -> tuple[TrainConfig, dict[str, Any], Path | None]:
     """Return the resolved config, and the state and folder of the checkpoint to continue from.
+
+    Args:
+        config: Of the run, as asked.
+        folder: Of the run.
+        num_processes: That train.
+        say: Told when there is nothing to go on from, and of threads that are not as expected.
 
     Raises:
         ConfigError: The folder cannot be written, holds another run, one that was not asked to be
@@ -49,8 +56,8 @@ def begin_run(
     if "://" in config.out:
         raise ConfigError(f"out must be a local folder, got {config.out!r}.")
     LocalStore(folder.absolute()).check_writable()
-    parts = config.data_parts or num_processes
     found = find_checkpoints(folder / "checkpoints")
+    num_threads_before = 0
     path = folder / RUN_FILE
     if path.is_file():
         if not config.resume:
@@ -59,12 +66,14 @@ def begin_run(
                 " or give another --out."
             )
         before = make_train_config(read_yaml(path))
-        parts = config.data_parts or before.data_parts
-        config = replace(config, data_parts=parts)
+        num_threads_before = before.cpu_threads
+        config = replace(config, data_parts=config.data_parts or before.data_parts)
         _check_same(before, config, folder)
     elif folder.is_dir() and any(folder.iterdir()):
         raise ConfigError(f"{folder} holds other files: give another --out.")
-    config = replace(config, data_parts=parts)
+    parts = config.data_parts or num_processes
+    num_threads = config.cpu_threads or num_threads_before or torch.get_num_threads()
+    config = replace(config, data_parts=parts, cpu_threads=num_threads)
     for name, value, divisor in (
         ("data_parts", parts, num_processes),
         ("batch_size", config.batch_size, parts),
@@ -81,7 +90,9 @@ def begin_run(
             f"{folder} holds a finished student and no checkpoint to continue from: "
             "give another --out."
         )
-    if not config.resume or not found:
+    if not found:
+        if config.resume:
+            say(f"No checkpoint in {folder}: starting at step 0.")
         return config, {}, None
     state = read_state(found[-1])
     if config.steps < state["step"]:
@@ -89,7 +100,30 @@ def begin_run(
             f"steps must be at least the {state['step']:,} that {folder} has done, "
             f"got {config.steps:,}."
         )
+    if told := _threads_told(num_threads_before, num_threads):
+        say(told)
     return config, state, found[-1]
+
+
+def _threads_told(before: int, now: int) -> str:
+    """Return what is to be known of the threads that a run goes on in; empty for nothing.
+
+    Args:
+        before: That it has trained in; 0 where that is not known.
+        now: That it goes on in.
+    """
+    own = torch.get_num_threads()
+    if before and now != before:
+        return (
+            f"From now on cpu_threads {now} (before: {before}): the bits may differ from those of "
+            "a run that nothing stopped."
+        )
+    if now > own and before:
+        return (
+            f"It goes on in {now} threads, as it began; torch would take {own} here: "
+            f"cpu_threads={own} may be faster, and gives other bits."
+        )
+    return ""
 
 
 def _check_same(before: TrainConfig, now: TrainConfig, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Small pairs of a small random Stable Diffusion, made by the real command."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,8 @@ def latent_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Iterator[Callable[..., Trained]]:
+def train(tmp_path: Path, one_thread: None) -> Callable[..., Trained]:
     """Train in this process, one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     said: list[str] = []
 
     def run(data: Path, out: str = "run", **options: Any) -> Trained:
@@ -84,5 +82,4 @@ def train(tmp_path: Path) -> Iterator[Callable[..., Trained]]:
         return run_train(given, said.append)
 
     run.said = said  # type: ignore[attr-defined]
-    yield run
-    torch.set_num_threads(threads)
+    return run

@@ -10,8 +10,12 @@ import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import torch
+
 from pairgen.cli import main
 
+# What torch takes by itself in these processes, however many cores there are.
+OWN_THREADS = 2
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pairgen.jobs.train.run", "pairgen.teachers.latent_diffusion"])
 
@@ -24,7 +28,8 @@ def start(arguments: list[str], log: Path) -> BaseProcess:
 
 
 def _run(arguments: list[str], log: Path) -> None:
-    os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    torch.set_num_threads(OWN_THREADS)
     with log.open("ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)

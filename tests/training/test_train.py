@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file
 from torch import nn
@@ -17,7 +18,7 @@ from pairgen.errors import ConfigError, CorruptShardError, PairgenError
 from pairgen.seeding import noise_for
 from pairgen.training.checkpoint import find_checkpoints
 from pairgen.training.recomputation import enable_gradient_checkpointing
-from tests.training.conftest import make_pairs
+from tests.training.conftest import OPTIONS, make_pairs
 
 TWO_PLAYERS = "tests.training.two_players"
 
@@ -49,6 +50,10 @@ def assert_same_gradients(found: dict, expected: dict, tolerance: float) -> None
         assert (found[name] - expected[name]).abs().max() <= tolerance * largest, name
 
 
+def config_of(run: Path) -> dict:
+    return yaml.safe_load((run / "config.yaml").read_text())
+
+
 def metrics(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
@@ -68,6 +73,55 @@ def test_a_run_that_stopped_twice_ends_in_the_same_bits(pairs, train, method):
     ]
     assert lines[:7] == lines[7:]
     assert [line["step"] for line in lines[:7]] == list(range(1, 8))
+
+
+@pytest.mark.parametrize("asked", [{"cpu_threads": 1}, {"cpu_threads": 2}, {}])
+def test_a_run_goes_on_in_the_threads_that_it_began_with(pairs, train, asked):
+    """It begins with the teacher's pictures, which are made in the one thread of the pairs."""
+    options = {"method": TWO_PLAYERS, "num_grid_prompts": 1, **asked}
+    num = asked.get("cpu_threads", 2)
+    # Each is a process of its own, where torch chooses two; the last is on another machine.
+    torch.set_num_threads(2)
+    whole = train(pairs, "whole", steps=4, **options).folder
+    torch.set_num_threads(2)
+    train(pairs, "parts", steps=2, **options)
+    torch.set_num_threads(3)
+    parts = train(pairs, "parts", steps=4, resume=True, **options).folder
+    for run in (whole, parts):
+        assert [line["critic/threads"] for line in metrics(run)] == [num] * 4
+        assert config_of(run)["cpu_threads"] == num
+    assert_equal(tensors(parts), tensors(whole))
+
+
+def test_a_run_that_goes_on_in_other_threads_says_so(pairs, train):
+    options = {"method": TWO_PLAYERS, "resume": True}
+    folder = train(pairs, steps=1, cpu_threads=1, **options).folder
+    train(pairs, steps=2, **options)
+    assert "thread" not in " ".join(train.said)
+    train(pairs, steps=3, cpu_threads=2, **options)
+    (changed,) = (said for said in train.said if "thread" in said)
+    assert changed.startswith("From now on cpu_threads 2 (before: 1): the bits may differ from")
+    # Here torch chooses one.
+    train(pairs, steps=4, **options)
+    *_, more = (said for said in train.said if "thread" in said)
+    assert more.startswith("It goes on in 2 threads, as it began; torch would take 1 here: cpu_thr")
+    # An earlier version did not write down what it took.
+    told = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(told.replace("cpu_threads: 2", "cpu_threads: 0"))
+    del train.said[:]
+    train(pairs, steps=5, **options)
+    assert "thread" not in " ".join(train.said)
+    assert [line["critic/threads"] for line in metrics(folder)] == [1, 1, 2, 2, 1]
+    assert config_of(folder)["cpu_threads"] == 1
+
+
+def test_a_run_without_a_name_remembers_its_threads_too(pairs, tmp_path, monkeypatch, one_thread):
+    monkeypatch.chdir(tmp_path)
+    options = {**OPTIONS, "method": TWO_PLAYERS, "data": str(pairs), "cpu_threads": 2}
+    folder = pairgen.train(**{**options, "steps": 1}).folder
+    del options["cpu_threads"]
+    assert pairgen.train(**{**options, "steps": 2, "resume": True}).folder == folder
+    assert [line["critic/threads"] for line in metrics(folder)] == [2, 2]
 
 
 def test_a_run_killed_after_a_checkpoint_repeats_what_came_after_it(pairs, train):

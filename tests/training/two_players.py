@@ -60,7 +60,8 @@ class TwoPlayers:
         if draws.step % PENALTY_EVERY == 0:
             (slope,) = torch.autograd.grad(on_real.sum(), real, create_graph=True)
             loss = loss + 0.1 * slope.square().flatten(1).sum(1).mean()
-        return loss, {"uniform": draws.uniform().mean()}
+        threads = torch.tensor(float(torch.get_num_threads()))
+        return loss, {"uniform": draws.uniform().mean(), "threads": threads}
 
     def after_step(self, step: int) -> None:
         with torch.no_grad():

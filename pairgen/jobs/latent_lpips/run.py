@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -32,16 +32,21 @@ from pairgen.jobs.latent_lpips.triplets import (
 from pairgen.networks.latent_vgg import LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
+from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import LocalStore, open_store
 from pairgen.shards.loading.batch import Batch
 from pairgen.shards.loading.loader import Loader
 from pairgen.teachers.base import DecoderDescription, Teacher
+from pairgen.training.accelerator import open_accelerator
 from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.outcome import Trained
 from pairgen.training.run_folder import begin_run, remembered, write_config
 from pairgen.training.start import find_start, make_setup
 from pairgen.types import Plan, canonical_json
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 LPIPS_FILE, FIGURES_FILE, CARD_FILE = "latent_lpips.safetensors", "figures.json", "README.md"
 TRIPLETS_FILE = "triplets.safetensors"
@@ -161,20 +166,22 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
         CorruptShardError: A shard is bad.
     """
-    from accelerate import Accelerator
-
     given = {**given, "method": METHOD}
     if given.get("out"):
         given = {**remembered(Path(str(given["out"])), METHOD, given.get("resume")), **given}
     config = make_train_config(given)
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    with open_accelerator() as accelerator:
+        return _run(config, given, accelerator, say)
+
+
+def _run(
+    config: TrainConfig, given: Mapping[str, Any], accelerator: "Accelerator", say: Say
+) -> Trained:
     if accelerator.num_processes > 1:
         raise ConfigError(
             f"{METHOD} trains in one process, got {accelerator.num_processes}: start it without "
             "torchrun or accelerate."
         )
-    if config.cpu_threads:
-        torch.set_num_threads(config.cpu_threads)
     plans = tuple(read_plan(open_store(url)) for url in config.data)
     start = find_start(config, plans[0])
     folder = Path(config.out or f"runs/{METHOD}-{start['name']}")
@@ -182,9 +189,7 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
     options = read_options(config)
     classes = read_classes(config.data, config.where, config.skip_bad, options.held_out)
     files = find_triplets(options.calibration, options.held_out) if options.calibration else []
-    config, _, checkpoint = begin_run(config, folder, 1)
-    if config.resume and checkpoint is None:
-        say(f"No checkpoint in {folder}: starting at step 0.")
+    config, _, _ = begin_run(config, folder, 1, say)
     decoder: DecoderDescription = plugins.call(
         "teachers",
         start["module"],
@@ -193,82 +198,84 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
         **start["options"],
     )
     # Weights begin at random.
-    torch.manual_seed(config.seed)
-    net = _make_net(options, plans[0], decoder.size_px)
-    classifier = Classifier(net, classes.num).to(accelerator.device)
-    teacher = make_setup(config, plans, start, accelerator.device, 1, say).teacher
-    _check_latents(plans, teacher, start["name"])
-    data = _Data(config, options, classes, teacher, accelerator.device)
-    if not files:
-        data.check_triplets()
-    trainer = open_classifier(
-        config,
-        options,
-        classifier,
-        data.read,
-        lambda state: data.load(state, config.batch_size),
-        folder,
-        accelerator,
-    )
-    say(
-        f"{METHOD}: {classes.num_samples:,} samples of {classes.num:,} classes; "
-        f"{sum(each.numel() for each in net.parameters()):,} weights; 1 process on "
-        f"{accelerator.device}."
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_config(config, folder)
-    step = run_stage(trainer)
-    if step < config.steps:
-        return Trained(folder, step, True)
-    score = score_held_out(
-        classifier,
-        (data.read(batch.to(data.device)) for batch in data.every_sample()),
-    )
-    say(
-        f"Of {score.num_samples:,} held-out samples {score.top_1:.1%} are classified right; the "
-        f"most frequent class alone would be {score.chance:.1%}."
-    )
-    lpips = Lpips(net)
-    place = calibration_folder(folder, step)
-    measured = _measured(data, lpips, files, decoder.size_px, place, say)
-    done, agreed = fit_weights(config, options, lpips, measured, place, accelerator)
-    if done < options.calibration_steps:
-        return Trained(folder, step + done, True)
-    say(
-        f"Agreement with {agreed['held_out_triplets']:,} held-out judgements: "
-        f"{agreed['before']['all']:.1%} before the calibration, {agreed['after']['all']:.1%} after."
-    )
-    figures = {
-        "space": options.space,
-        "width": options.width,
-        "in_channels": net.in_channels,
-        "classification": {
-            "num_classes": classes.num,
-            "num_samples": classes.num_samples,
-            "held_out": score.num_samples,
-            "top_1": score.top_1,
-            "chance": score.chance,
-        },
-        "triplets": options.calibration or f"{options.num_triplets:,} of the set's own latents",
-        **agreed,
-    }
-    origin = LpipsOrigin(
-        made_for=canonical_json(decoder.identity),
-        made_by=(
-            f"pairgen train {METHOD}, {options.space}s of {start['name']}: {config.steps} steps of "
-            f"{config.batch_size}, seed {config.seed}; triplets: {figures['triplets']}"
-        ),
-    )
-    fingerprints = [plan.fingerprint() for plan in plans]
-    card = render_card(config, start["name"], fingerprints, str(folder / LPIPS_FILE), figures)
-    # The weights last, so that who finds them finds all.
-    store = LocalStore(folder.absolute())
-    store.put_bytes(FIGURES_FILE, f"{json.dumps(figures, indent=2)}\n".encode())
-    store.put_bytes(CARD_FILE, card.encode())
-    store.prune()
-    dtype = getattr(torch, options.weights_dtype)
-    save_lpips(folder / LPIPS_FILE, lpips.cpu(), origin, dtype)
-    return Trained(folder, step + done, False)
+    with cpu_threads(config.cpu_threads), seeded(config.seed):
+        net = _make_net(options, plans[0], decoder.size_px)
+        classifier = Classifier(net, classes.num).to(accelerator.device)
+        teacher = make_setup(config, plans, start, accelerator.device, 1, say).teacher
+        _check_latents(plans, teacher, start["name"])
+        data = _Data(config, options, classes, teacher, accelerator.device)
+        if not files:
+            data.check_triplets()
+        trainer = open_classifier(
+            config,
+            options,
+            classifier,
+            data.read,
+            lambda state: data.load(state, config.batch_size),
+            folder,
+            accelerator,
+        )
+        say(
+            f"{METHOD}: {classes.num_samples:,} samples of {classes.num:,} classes; "
+            f"{sum(each.numel() for each in net.parameters()):,} weights; 1 process on "
+            f"{accelerator.device}."
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        write_config(config, folder)
+        step = run_stage(trainer)
+        if step < config.steps:
+            return Trained(folder, step, True)
+        score = score_held_out(
+            classifier,
+            (data.read(batch.to(data.device)) for batch in data.every_sample()),
+        )
+        say(
+            f"Of {score.num_samples:,} held-out samples {score.top_1:.1%} are classified right; "
+            f"the most frequent class alone would be {score.chance:.1%}."
+        )
+        lpips = Lpips(net)
+        place = calibration_folder(folder, step)
+        measured = _measured(data, lpips, files, decoder.size_px, place, say)
+        done, agreed = fit_weights(config, options, lpips, measured, place, accelerator)
+        if done < options.calibration_steps:
+            return Trained(folder, step + done, True)
+        say(
+            f"Agreement with {agreed['held_out_triplets']:,} held-out judgements: "
+            f"{agreed['before']['all']:.1%} before the calibration, "
+            f"{agreed['after']['all']:.1%} after."
+        )
+        figures = {
+            "space": options.space,
+            "width": options.width,
+            "in_channels": net.in_channels,
+            "classification": {
+                "num_classes": classes.num,
+                "num_samples": classes.num_samples,
+                "held_out": score.num_samples,
+                "top_1": score.top_1,
+                "chance": score.chance,
+            },
+            "triplets": options.calibration or f"{options.num_triplets:,} of the set's own latents",
+            **agreed,
+        }
+        origin = LpipsOrigin(
+            made_for=canonical_json(decoder.identity),
+            made_by=(
+                f"pairgen train {METHOD}, {options.space}s of {start['name']}: {config.steps} "
+                f"steps of {config.batch_size}, seed {config.seed}; triplets: "
+                f"{figures['triplets']}"
+            ),
+        )
+        fingerprints = [plan.fingerprint() for plan in plans]
+        card = render_card(config, start["name"], fingerprints, str(folder / LPIPS_FILE), figures)
+        # The weights last, so that who finds them finds all.
+        store = LocalStore(folder.absolute())
+        store.put_bytes(FIGURES_FILE, f"{json.dumps(figures, indent=2)}\n".encode())
+        store.put_bytes(CARD_FILE, card.encode())
+        store.prune()
+        dtype = getattr(torch, options.weights_dtype)
+        save_lpips(folder / LPIPS_FILE, lpips.cpu(), origin, dtype)
+        return Trained(folder, step + done, False)
 
 
 def _make_net(options: LatentLpipsOptions, plan: Plan, size_px: tuple[int, int]) -> LatentVgg:

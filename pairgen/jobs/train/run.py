@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from pairgen import plugins
 from pairgen.errors import PairgenError
 from pairgen.execution.run import stop_on_signal
@@ -14,9 +12,11 @@ from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method, Setup
+from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.loader import Loader
+from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.export import export_student
@@ -49,51 +49,49 @@ VALIDATION_FILE, CARD_FILE = "validation.npz", "README.md"
 @trusts_user
 def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     """Do what `train` says, tell what it starts from, and how it ended."""
-    from accelerate import Accelerator
-
     if given.get("out"):
         # A run that is continued knows its data too.
         before = remembered(Path(str(given["out"])), given.get("method"), given.get("resume"))
         given = {**before, **given}
     config = make_train_config(given)
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    if config.cpu_threads:
-        torch.set_num_threads(config.cpu_threads)
-    if not accelerator.is_main_process:
-        say = _silent
+    with open_accelerator() as accelerator:
+        return _run(config, given, accelerator, say if accelerator.is_main_process else _silent)
+
+
+def _run(
+    config: TrainConfig, given: Mapping[str, Any], accelerator: "Accelerator", say: Say
+) -> Trained:
     plans = tuple(read_plan(open_store(url)) for url in config.data)
     start = find_start(config, plans[0])
     check_trainable(start)
     folder = Path(config.out or f"runs/{config.method}-{start['name']}")
     config = make_train_config({**remembered(folder, config.method, config.resume), **given})
     config = resolve_method_options(config)
-    config, state, checkpoint = begin_run(config, folder, accelerator.num_processes)
+    config, state, checkpoint = begin_run(config, folder, accelerator.num_processes, say)
     # The first rank writes the folder only when each has found it as it was.
     accelerator.wait_for_everyone()
-    if config.resume and checkpoint is None:
-        say(f"No checkpoint in {folder}: starting at step 0.")
     # Adapters begin at random weights, the same on every rank.
-    torch.manual_seed(config.seed)
-    setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes, say)
-    method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
-    loader = _loader(config, method, accelerator, state)
-    trainer = Trainer(config, method, loader, folder, accelerator, setup.files)
-    if config.gradient_checkpointing:
-        enable_gradient_checkpointing(method.players())
-    if checkpoint is not None:
-        load_checkpoint(checkpoint, trainer.players, method.kept())
-        trainer.resumed(state)
-        say(f"Continuing {folder} after step {trainer.step:,}.")
-    say(
-        f"{config.method}: {loader.num_samples:,} samples an epoch of {len(loader):,} steps; "
-        f"{_num_parameters(trainer):,} trained parameters; {accelerator.num_processes} "
-        f"process(es) on {accelerator.device}."
-    )
-    if accelerator.is_main_process:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_config(config, folder)
-    accelerator.wait_for_everyone()
-    return _train(config, start, setup, method, trainer, loader.guidance_scales, say)
+    with cpu_threads(config.cpu_threads), seeded(config.seed):
+        setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes, say)
+        method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
+        loader = _loader(config, method, accelerator, state)
+        trainer = Trainer(config, method, loader, folder, accelerator, setup.files)
+        if config.gradient_checkpointing:
+            enable_gradient_checkpointing(method.players())
+        if checkpoint is not None:
+            load_checkpoint(checkpoint, trainer.players, method.kept())
+            trainer.resumed(state)
+            say(f"Continuing {folder} after step {trainer.step:,}.")
+        say(
+            f"{config.method}: {loader.num_samples:,} samples an epoch of {len(loader):,} steps; "
+            f"{_num_parameters(trainer):,} trained parameters; {accelerator.num_processes} "
+            f"process(es) on {accelerator.device}."
+        )
+        if accelerator.is_main_process:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_config(config, folder)
+        accelerator.wait_for_everyone()
+        return _train(config, start, setup, method, trainer, loader.guidance_scales, say)
 
 
 def _train(

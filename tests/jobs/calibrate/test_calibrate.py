@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from PIL import Image
 
@@ -22,13 +21,11 @@ FILES = ["calibration.json", "calibration.md", "calibration.png", "reference-60.
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A finished calibration in `out`, its setting dpmpp_2m on logsnr in 10 steps; leave it."""
-    num_threads = torch.get_num_threads()
     folder = tmp_path_factory.mktemp("calibrate")
     solvers = "ddim/trailing,ddim/leading,dpmpp_2m/logsnr"
     pairgen.calibrate(
         **QUICK, solvers=solvers, steps="4,10", tolerance="8%", out=str(folder / "out")
     )
-    torch.set_num_threads(num_threads)
     return folder
 
 
@@ -39,10 +36,8 @@ def call(folder, monkeypatch, capsys):
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["pairgen", *arguments])
-        num_threads = torch.get_num_threads()
         with pytest.raises(SystemExit) as stop:
             main()
-        torch.set_num_threads(num_threads)
         output = capsys.readouterr()
         return stop.value.code or 0, output.out, output.err
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 import pairgen
@@ -29,7 +28,6 @@ PAIRS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """Training pairs, held-out pairs of two noises a prompt, a run. Do not change them."""
-    num_threads = torch.get_num_threads()
     folder = tmp_path_factory.mktemp("eval")
     prompts = folder / "prompts.txt"
     prompts.write_text("a 3d red apple on a white background\na 3d tiger on a green background\n")
@@ -47,7 +45,6 @@ def folder(tmp_path_factory) -> Path:
             "tensorboard": False,
         }
     )
-    torch.set_num_threads(num_threads)
     return folder
 
 
@@ -58,10 +55,8 @@ def call(folder, monkeypatch, capsys):
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["pairgen", "eval", *arguments])
-        num_threads = torch.get_num_threads()
         with pytest.raises(SystemExit) as stop:
             main()
-        torch.set_num_threads(num_threads)
         output = capsys.readouterr()
         return stop.value.code or 0, output.out, output.err
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from click.testing import CliRunner
 
 import pairgen
@@ -159,6 +160,18 @@ def test_a_finished_run_that_gets_more_steps_measures_the_longer_net(painted, le
     # Asked for again, nothing is trained: what lies there is of these steps.
     learn(painted, "parts", resume=True, **options)
     assert contents(short) == expected
+
+
+def test_a_run_goes_on_in_the_threads_that_it_began_with(pairs, learn):
+    torch.set_num_threads(2)
+    whole = learn(pairs, "whole").folder
+    learn(pairs, "parts", steps=3)
+    # On another machine.
+    torch.set_num_threads(3)
+    parts = learn(pairs, "parts", resume=True).folder
+    told = [yaml.safe_load((run / "config.yaml").read_text()) for run in (whole, parts)]
+    assert [each["cpu_threads"] for each in told] == [2, 2]
+    assert contents(parts) == contents(whole)
 
 
 def test_a_run_that_was_stopped_early_remembers_its_options(pairs, learn):
