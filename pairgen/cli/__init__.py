@@ -14,6 +14,7 @@ from pairgen.cli.degrade import degrade
 from pairgen.cli.demo import demo
 from pairgen.cli.doctor import doctor
 from pairgen.cli.evaluate import evaluate
+from pairgen.cli.help import FullSummaries
 from pairgen.cli.inspect import inspect
 from pairgen.cli.ode import ode
 from pairgen.cli.options import say
@@ -26,23 +27,26 @@ from pairgen.cli.verify import verify
 from pairgen.errors import PairgenError, UntrustedCodeError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=FullSummaries,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(pairgen.__version__, prog_name="pairgen")
 def cli() -> None:
-    """Build distillation datasets for diffusion models.
+    """Build distillation datasets for diffusion models, and train the students.
 
     \b
-    Exit codes: 0 done; 1 failed or not clean; 2 wrong input, nothing written;
-    3 finished, but too many inputs were refused; 130 stopped by Ctrl-C, run again to continue.
+    Exit codes: 0 success; 1 failed, or verify found problems; 2 wrong input, nothing written;
+    3 finished, but too many inputs were rejected; 130 stopped by Ctrl-C, run again to continue.
     """  # noqa: D301
 
 
-for command in (
+for each in (
     *(ode, calibrate, degrade, train, evaluate, sample),
     *(inspect, verify, repair, replay),
     *(doctor, demo),
 ):
-    cli.add_command(command)
+    cli.add_command(each)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.options import (
     config_options,
     given,
@@ -19,44 +20,71 @@ from pairgen.cli.options import (
 from pairgen.config import merge_config
 
 
-@click.command()
-@click.option("--model", metavar="NAME|PATH|HUB_ID", help="Teacher. [tiny]")
-@click.option(
+@command()
+@option(
+    "--model",
+    group="Model",
+    metavar="NAME|PATH|HUB_ID",
+    help="Teacher: a packaged name, a folder or a hub id. [tiny]",
+)
+@option(
     "--cfg",
+    group="Model",
     metavar="SCALE[,SCALE...]",
-    help="Guidance scales; the one with the largest error counts. [7.5]",
+    help="Guidance scales. The scale with the largest error decides. [7.5]",
 )
 @prompt_files_option
 @prompt_options
-@click.option(
+@option(
     "--num-prompts",
+    group="Prompts",
     type=int,
     metavar="N",
-    help="The first N pairs of prompt and noise that pairgen ode would make. [64]",
+    help="Number of (prompt, noise) pairs to measure. [64]",
 )
-@click.option("--tolerance", metavar="SHARE", help="Largest median error, as 2% or 0.02. [2%]")
-@click.option(
+@option(
+    "--tolerance",
+    group="What is measured",
+    metavar="SHARE",
+    help="Largest median error to accept, as 2% or 0.02. [2%]",
+)
+@option(
     "--solvers",
+    group="What is measured",
     metavar="SOLVER/SPACING[,...]",
-    help="What is measured. [ddim/trailing,ddim/leading,dpmpp_2m/trailing,dpmpp_2m/logsnr,"
-    "heun/logsnr]",
+    help="Solvers and spacings to measure. [ddim/trailing,ddim/leading,dpmpp_2m/trailing,"
+    "dpmpp_2m/logsnr,heun/logsnr]",
 )
-@click.option("--steps", metavar="N[,N...]", help="At each of these. [10,15,20,30,50]")
-@click.option(
-    "--dtypes", metavar="DTYPE[,DTYPE...]", help="Of the network. [the model's, and float32]"
+@option(
+    "--steps",
+    group="What is measured",
+    metavar="N[,N...]",
+    help="Numbers of steps to measure. [10,15,20,30,50]",
 )
-@click.option(
+@option(
+    "--dtypes",
+    group="What is measured",
+    metavar="DTYPE[,DTYPE...]",
+    help="Precisions to measure. [the model's and float32]",
+)
+@option(
     "--reference-steps",
+    group="What is measured",
     type=int,
     metavar="N",
-    help="Steps of the reference: heun, logsnr, float32. [200]",
+    help="Steps of the reference solution (heun, logsnr, float32). [200]",
 )
 @sampler_options
-@click.option("--out", metavar="DIR|URL", help="Folder of what is found. [data/calibration-MODEL]")
+@option(
+    "--out",
+    group="Output",
+    metavar="DIR|URL",
+    help="Output folder or URL. [data/calibration-MODEL]",
+)
 @trust_option
 @config_options
 def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
-    """Measure how near solvers, grids and step counts come to a teacher's converged ODE.
+    """Measure which solver, spacing and step count reach a teacher's converged ODE.
 
     Prints a table of errors, evaluations and speeds and the cheapest setting within the tolerance;
     leaves calibration.json, for `pairgen ode --from-calibration`, calibration.md and

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.options import (
     config_options,
     dry_run_options,
@@ -19,70 +20,125 @@ from pairgen.config import merge_config
 from pairgen.execution.forecast.sheet import cost_sheet
 
 
-@click.command()
-@click.option(
+@command()
+@option(
     "--images",
+    group="Images",
     multiple=True,
     default=None,
     metavar="DIR|GLOB|FILE",
-    help="Folder, glob, image, .txt list of paths, .tar, .parquet, .arrow; repeatable.",
+    help="Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow; "
+    "repeatable. [packaged photographs]",
 )
-@click.option(
+@option(
     "--from-ode",
+    group="Images",
     metavar="DIR",
-    help="Set made by pairgen ode: its samples, decoded by its teacher, are the images.",
+    help="Use the decoded samples of a dataset made by `pairgen ode` as images.",
 )
-@click.option(
+@option(
     "--captions",
+    group="Images",
     metavar="FILE",
-    help="csv, tsv, jsonl or parquet: file_name (or image, path, key) and a caption column.",
+    help="Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a "
+    "caption column.",
 )
-@click.option(
+@option(
     "--column",
+    group="Images",
     metavar="NAME",
-    help="Column of the captions. [caption, text, prompt or txt]",
+    help="Caption column. [caption, text, prompt or txt]",
 )
-@click.option(
+@option(
     "--scales",
+    group="Degradation",
     metavar="N[,N...]",
-    help="LR at 1/N for N of 2, 4, 8, 16; each brings its 2/N. [4]",
+    help="Super-resolution factors, of 2, 4, 8 and 16. Each stores LR at 1/N and 2/N. [4]",
 )
-@click.option("--levels", metavar="N[,N...]", help="Levels stored, instead of those of --scales.")
-@click.option("--degradation", metavar="NAME|FILE", help="Preset, or your own .yaml. [realesrgan]")
-@click.option("--crop", type=int, metavar="PX", help="Side of HR. [512]")
-@click.option("--crops", metavar="random|tiled", help="Random crops, or all tiles. [random]")
-@click.option("--samples-per-image", type=int, metavar="K", help="Random crops an image. [1]")
-@click.option(
+@option(
+    "--levels",
+    group="Degradation",
+    metavar="N[,N...]",
+    help="LR levels to store instead of those that --scales implies.",
+)
+@option(
+    "--degradation",
+    group="Degradation",
+    metavar="NAME|FILE",
+    help="Degradation preset, or your own .yaml file. [realesrgan]",
+)
+@option(
+    "--crop", group="Images", type=int, metavar="PX", help="Side of the HR crop in pixels. [512]"
+)
+@option(
+    "--crops",
+    group="Images",
+    metavar="random|tiled",
+    help="Random crops, or every tile of a grid. [random]",
+)
+@option(
+    "--samples-per-image", group="Images", type=int, metavar="K", help="Random crops per image. [1]"
+)
+@option(
     "--min-sharpness",
+    group="Images",
     type=float,
     metavar="V",
     help="Lowest variance of a crop's Laplacian: below 10 is flat or out of focus, texture has "
     "hundreds. Random crops try ten places. [0]",
 )
-@click.option("--max-aspect", type=float, metavar="A", help="Longer over shorter side. [any]")
-@click.option(
-    "--hr-format",
-    metavar="png|webp-lossless|jpg",
-    help="How HR is stored; jpg is of quality 95 and full colour resolution. [png]",
+@option(
+    "--max-aspect",
+    group="Images",
+    type=float,
+    metavar="A",
+    help="Skip images with a larger aspect ratio. [no limit]",
 )
-@click.option("--out", metavar="DIR|URL", help="Where the set goes. [data/degrade-DEGRADATION]")
-@click.option("--samples-per-shard", type=int, metavar="N", help="[256]")
-@click.option("--seed", type=int, metavar="S", help="Seed of crops and degradations. [0]")
-@click.option(
+@option(
+    "--hr-format",
+    group="Output",
+    metavar="png|webp-lossless|jpg",
+    help="HR format; jpg uses quality 95 without chroma subsampling. [png]",
+)
+@option(
+    "--out",
+    group="Output",
+    metavar="DIR|URL",
+    help="Output folder or URL. [data/degrade-DEGRADATION]",
+)
+@option(
+    "--samples-per-shard", group="Output", type=int, metavar="N", help="Samples per shard. [256]"
+)
+@option(
+    "--seed",
+    group="Degradation",
+    type=int,
+    metavar="S",
+    help="Random seed of crops and degradations. [0]",
+)
+@option(
     "--max-rejected",
+    group="Output",
     type=float,
     metavar="SHARE",
-    help="Share of refused images above which the exit code is 3. [0.01]",
+    help="Exit with code 3 if more than this share of the images is rejected. [0.01]",
 )
-@click.option("--cpu-threads", type=int, metavar="N", help="Threads of a worker. [1]")
-@click.option(
+@option(
+    "--cpu-threads", group="Compute", type=int, metavar="N", help="CPU threads of each worker. [1]"
+)
+@option(
     "--pixel-path",
+    group="Compute",
     metavar="cpu|torch",
     help="Degrade one image at a time on the CPU, or batches by torch, on a GPU if there is one; "
     "a set keeps its path. [cpu]",
 )
-@click.option(
-    "--batch-size", type=int, metavar="B", help="Images of a batch of the path torch. [32]"
+@option(
+    "--batch-size",
+    group="Compute",
+    type=int,
+    metavar="B",
+    help="Images per batch with --pixel-path torch. [32]",
 )
 @dry_run_options
 @executor_options
@@ -96,7 +152,7 @@ def degrade(
     preemptions: float | None,
     **options: Any,
 ) -> None:
-    """Turn photographs into pairs of HR and degraded LR, as WebDataset shards.
+    """Turn images into (HR, degraded LR) pairs as WebDataset shards.
 
     Every sample has its own degradation, drawn once and recorded; all its levels are rendered from
     that draw. The same command continues an interrupted run.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import pairgen
+from pairgen.cli.help import command, option
 from pairgen.cli.options import pin_threads
 from pairgen.jobs.doctor.machine import usable_cores
 
@@ -25,26 +26,33 @@ ONE_PROMPT = "a 3d red apple on a white background"
 TWO_PROMPTS = (ONE_PROMPT, "a 3d tiger on a green background")
 
 
-@click.command()
-@click.option(
+@command()
+@option(
     "--out",
+    group="Output",
     type=click.Path(path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Folder of the demo; one that stands there is continued.",
+    help="Output folder; an unfinished demo is continued.",
 )
-@click.option(
+@option(
     "--num-samples",
+    group="Output",
     type=click.IntRange(min=2),
     default=96,
     show_default=True,
-    help="Pairs to make; the packaged prompts are 32.",
+    help="Number of pairs to make.",
 )
-@click.option(
-    "--steps", type=click.IntRange(min=1), default=50, show_default=True, help="Of the solver."
+@option(
+    "--steps",
+    group="Sampling",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Number of solver steps.",
 )
 def demo(out: Path, num_samples: int, steps: int) -> None:
-    """Make pairs with the embedded teacher, verify and measure them, show them on a page."""
+    """Run the whole pipeline on the embedded teacher and show the result on a page."""
     num_threads = usable_cores()
     pin_threads(num_threads)
     from pairgen.evaluation.judge import load_judge

@@ -6,20 +6,32 @@ import sys
 
 import click
 
-# Only the examination: torch: that may be what is broken.
+from pairgen.cli.help import command, option
+
+# Imports no torch: that may be what is broken.
 from pairgen.jobs.doctor.examination import examine, works
 
 
-@click.command()
-@click.option("--deep", is_flag=True, help="Also start Ray, and make and verify two pairs.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+@command()
+@option(
+    "--deep",
+    group="What is measured",
+    is_flag=True,
+    help="Also start Ray, and make and verify two pairs.",
+)
+@option("--json", "as_json", group="What is shown", is_flag=True, help="Print JSON.")
 def doctor(deep: bool, as_json: bool) -> None:
-    """Tell what works on this machine, and what to do about what does not.
+    """Check your setup, and show how to fix what does not work.
 
     A line each: ok, missing (it goes without), or broken. Exit code 1 when pairgen cannot work,
     else 0. One question goes to the model hub, none with HF_HUB_OFFLINE=1; nothing else leaves the
     machine.
-    """
+
+    \b
+    Examples:
+        pairgen doctor
+        pairgen doctor --deep
+    """  # noqa: D301
     found = []
     for check in examine(deep):
         found.append(check)

@@ -5,35 +5,70 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
 from pairgen.config import merge_config
 
 
-@click.command("eval")
+@command("eval")
 @click.argument("run")
-@click.option("--data", metavar="DIR|URL", help="Pairs that the student was not trained on.")
-@click.option("--num-samples", type=int, metavar="N", help="Of the first pairs. [512, or all]")
-@click.option(
+@option(
+    "--data",
+    group="What is measured",
+    metavar="DIR|URL",
+    help="Held-out pairs: a dataset that the student was not trained on.",
+)
+@option(
+    "--num-samples",
+    group="What is measured",
+    type=int,
+    metavar="N",
+    help="Number of pairs to use. [512, or all if there are fewer]",
+)
+@option(
     "--teacher-steps",
+    group="What is measured",
     metavar="N[,N...]",
-    help="Steps at which the pairs' teacher is measured too. [1,2,4,50]",
+    help="Numbers of steps at which to evaluate the teacher too. [1,2,4,50]",
 )
-@click.option(
+@option(
     "--real-statistics",
+    group="What is measured",
     metavar="FILE",
-    help="Statistics of real pictures of such prompts: adds the Frechet distance to them.",
+    help="Statistics of real images; adds the Frechet distance to them.",
 )
-@click.option("--out", metavar="DIR", help="Folder of what is found. [RUN/eval]")
-@click.option("--batch-size", type=int, metavar="B", help="[that of the pairs]")
-@click.option("--where", metavar="EXPR", help="Only pairs with, such as 'guidance_scale == 8'.")
-@click.option(
-    "--allow-training-data", is_flag=True, default=None, help="Judge by what was trained on."
+@option("--out", group="Output", metavar="DIR", help="Output folder. [RUN/eval]")
+@option(
+    "--batch-size",
+    group="Compute",
+    type=int,
+    metavar="B",
+    help="Samples per batch. [as the pairs were made]",
 )
-@click.option("--cpu-threads", type=int, metavar="N", help="Threads. [those of the pairs]")
+@option(
+    "--where",
+    group="What is measured",
+    metavar="EXPR",
+    help="Use only pairs that match, such as 'guidance_scale == 8'.",
+)
+@option(
+    "--allow-training-data",
+    group="What is measured",
+    is_flag=True,
+    default=None,
+    help="Allow evaluation on training data.",
+)
+@option(
+    "--cpu-threads",
+    group="Compute",
+    type=int,
+    metavar="N",
+    help="CPU threads. [as the pairs were made]",
+)
 @trust_option
 @config_options
 def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
-    """Judge the student of RUN by held-out pairs, beside its teacher at several steps.
+    """Evaluate a student on held-out pairs, next to its teacher at several step counts.
 
     RUN is a folder of `pairgen train`, or any model. Prints a table of distances to the end points
     of the pairs, of the evaluation net's figures, of time and cost; leaves eval.json with all

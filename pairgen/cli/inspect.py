@@ -5,37 +5,53 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.options import given, trust_option
 
 
-@click.command()
+@command()
 @click.argument("folder", metavar="DIR|URL")
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
-@click.option(
+@option(
     "--where",
+    group="What is shown",
     metavar="EXPR",
     help="Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the "
     "columns are those of the index.",
 )
-@click.option(
+@option(
     "--grid",
+    group="What is shown",
     metavar="FILE.png",
-    help="Pictures of the given samples, or of some evenly spread ones.",
+    help="Save a grid of the given samples, or of samples spread evenly over the dataset.",
 )
-@click.option("--num", type=int, metavar="N", help="Samples of the grid without KEY. [16]")
-@click.option(
+@option(
+    "--num",
+    group="What is shown",
+    type=int,
+    metavar="N",
+    help="Number of samples in the grid, without KEY. [16]",
+)
+@option(
     "--trajectory",
+    group="What is shown",
     is_flag=True,
-    help="The grid shows the stored states of each sample, from noise to end point.",
+    help="Show the stored trajectory of each sample, from noise to end point.",
 )
 @trust_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+@option("--json", "as_json", group="What is shown", is_flag=True, help="Print JSON.")
 def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Show what is in a dataset and how it was made, or what is in samples KEY of it.
+    """Show what a dataset holds and how it was made, or single samples of it.
 
     Nothing of it is changed, and unfinished sets are told of too. Several values of one thing among
     the receipts (device, batch size, dtype, threads, versions ...) are marked as mixed.
-    """
+
+    \b
+    Examples:
+        pairgen inspect data/pairs
+        pairgen inspect data/pairs 0 17 --grid samples.png
+        pairgen inspect data/pairs --where "guidance_scale == 8" --json
+    """  # noqa: D301
     from pairgen.jobs.inspect.run import run_inspect
     from pairgen.jobs.inspect.sample_facts import sample_text
     from pairgen.jobs.inspect.set_facts import set_text

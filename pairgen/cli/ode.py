@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.options import (
     config_options,
     dry_run_options,
@@ -23,55 +24,83 @@ from pairgen.config import merge_config
 from pairgen.execution.forecast.sheet import cost_sheet
 
 
-@click.command()
-@click.option("--model", metavar="NAME|PATH|HUB_ID", help="Teacher. [tiny]")
-@click.option(
+@command()
+@option(
+    "--model",
+    group="Model",
+    metavar="NAME|PATH|HUB_ID",
+    help="Teacher: a packaged name, a folder or a hub id. [tiny]",
+)
+@option(
     "--cfg",
+    group="Model",
     metavar="SCALE[,SCALE...]",
-    help="Guidance scales; each pair is sampled at every one. [7.5]",
+    help="Guidance scales. Each pair is sampled at every scale. [7.5]",
 )
 @prompt_files_option
 @prompt_options
-@click.option(
+@option(
     "--num-samples",
+    group="Output",
     type=int,
     metavar="N",
-    help="Samples in the set. [one for each prompt and scale]",
+    help="Number of samples. [one per prompt and guidance scale]",
 )
-@click.option("--out", metavar="DIR|URL", help="Where the dataset goes. [data/ode-MODEL]")
-@click.option(
+@option("--out", group="Output", metavar="DIR|URL", help="Output folder or URL. [data/ode-MODEL]")
+@option(
     "--from-calibration",
+    group="Sampling",
     metavar="FILE",
-    help="Of pairgen calibrate: gives solver, spacing, steps, end and dtype unless typed.",
+    help="Use the sampler settings that `pairgen calibrate` chose; flags override them.",
 )
 @setting_options
 @sampler_options
-@click.option(
+@option(
     "--trajectory",
+    group="Sampling",
     metavar="T[,T...]",
-    help="Times whose states are stored as path.npy; inserted into the grid.",
+    help="Timesteps at which to store the ODE state, as path.npy.",
 )
-@click.option(
+@option(
     "--noise",
+    group="Output",
     metavar="stored|seed",
-    help="Store noise.npy, or only its seed: half the size. [stored]",
+    help="Store the noise, or only its seed, which halves the size. [stored]",
 )
-@click.option(
-    "--store-embeddings", is_flag=True, default=None, help="Store txt_emb.npy (and pooled_emb.npy)."
+@option(
+    "--store-embeddings",
+    group="Output",
+    is_flag=True,
+    default=None,
+    help="Store prompt embeddings: txt_emb.npy, and pooled_emb.npy where the model has it.",
 )
-@click.option("--samples-per-shard", type=int, metavar="N", help="[the model's number]")
-@click.option(
+@option(
+    "--samples-per-shard",
+    group="Output",
+    type=int,
+    metavar="N",
+    help="Samples per shard. [the model's default]",
+)
+@option(
     "--long-prompts",
+    group="Prompts",
     metavar="truncate|reject",
-    help="What happens to a prompt longer than the teacher reads. [truncate]",
+    help="How to handle prompts longer than the text encoder's limit. [truncate]",
 )
-@click.option(
+@option(
     "--max-rejected",
+    group="Output",
     type=float,
     metavar="SHARE",
-    help="Share of refused inputs above which the exit code is 3. [0.01]",
+    help="Exit with code 3 if more than this share of the inputs is rejected. [0.01]",
 )
-@click.option("--compile", is_flag=True, default=None, help="Compile the network.")
+@option(
+    "--compile",
+    group="Compute",
+    is_flag=True,
+    default=None,
+    help="Compile the network with torch.compile.",
+)
 @dry_run_options
 @executor_options
 @trust_option
@@ -84,7 +113,7 @@ def ode(
     preemptions: float | None,
     **options: Any,
 ) -> None:
-    """Turn prompts into (noise, prompt, latent) WebDataset shards.
+    """Turn prompts into (noise, prompt, latent) pairs as WebDataset shards.
 
     The same command continues an interrupted run. On a folder that holds a dataset, options that
     are not given are taken from its plan.

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pairgen.cli.help import option
 from pairgen.redaction import without_secrets
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -33,28 +34,28 @@ def pin_threads(num_threads: Any) -> None:
 
 def trust_option(command: Command) -> Command:
     """Add --trust-code."""
-    return click.option(
+    return option(
         "--trust-code",
         is_flag=True,
         default=None,
-        help="Import modules outside pairgen that a set, run or model folder names.",
+        help="Allow datasets, runs and model folders to import their own Python modules.",
     )(command)
 
 
 def config_options(command: Command) -> Command:
     """Add --config and --set."""
-    command = click.option(
+    command = option(
         "--set",
         "overrides",
         metavar="KEY=VALUE",
         multiple=True,
-        help="Override one option of the config file; repeatable.",
+        help="Set any option by name; overrides the config file. Repeatable.",
     )(command)
-    return click.option(
+    return option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="YAML file with the options by name. Default: ./pairgen.yaml if there is one.",
+        help="YAML file with options. [./pairgen.yaml if it exists]",
     )(command)
 
 
@@ -86,29 +87,34 @@ def dry_run_options(command: Command) -> Command:
     """Add --dry-run and what its sheet can be asked for."""
     for decorate in reversed(
         (
-            click.option(
+            option(
                 "--dry-run",
+                group="Estimate",
                 is_flag=False,
                 flag_value=64,
                 type=int,
                 metavar="[N]",
                 # Seen before the options that need it.
                 is_eager=True,
-                help="Make N samples in memory, tell what all would cost, write nothing. [64]",
+                help="Make N samples in memory, estimate the cost of the whole run, write "
+                "nothing. [64]",
             ),
-            click.option(
+            option(
                 "--price-per-gpu-hour",
+                group="Estimate",
                 type=click.FloatRange(min=0),
                 metavar="P",
                 callback=_only_in_dry_run,
-                help="With --dry-run: price of an hour of what a worker runs on.",
+                help="With --dry-run: price per hour of the device that a worker runs on.",
             ),
-            click.option(
+            option(
                 "--preemptions",
+                group="Estimate",
                 type=Percentage(),
                 metavar="P%",
                 callback=_only_in_dry_run,
-                help="With --dry-run: chance of each worker to be lost within an hour, such as 5%.",
+                help="With --dry-run: probability that a worker is preempted within an hour, "
+                "such as 5%.",
             ),
         )
     ):
@@ -120,18 +126,31 @@ def setting_options(command: Command) -> Command:
     """Add the setting of the sampler: what `pairgen calibrate` compares."""
     for decorate in reversed(
         (
-            click.option("--steps", type=int, metavar="N", help="Steps of the solver. [50]"),
-            click.option("--solver", metavar="ddim|dpmpp_2m|heun", help="Step rule. [ddim]"),
-            click.option(
-                "--spacing",
-                metavar="RULE|T[,T...]",
-                help="How times are laid out: leading, trailing, linspace, logsnr, uniform, or the "
-                "times themselves. [trailing]",
+            option(
+                "--steps",
+                group="Sampling",
+                type=int,
+                metavar="N",
+                help="Number of solver steps. [50]",
             ),
-            click.option(
+            option(
+                "--solver",
+                group="Sampling",
+                metavar="ddim|dpmpp_2m|heun",
+                help="ODE solver. [ddim]",
+            ),
+            option(
+                "--spacing",
+                group="Sampling",
+                metavar="RULE|T[,T...]",
+                help="Timestep spacing: leading, trailing, linspace, logsnr or uniform; or the "
+                "timesteps themselves. [trailing]",
+            ),
+            option(
                 "--dtype",
+                group="Compute",
                 metavar="float32|float16|bfloat16",
-                help="Of the network; state and update are float32. [the model's]",
+                help="Precision of the network; the ODE state stays in float32. [the model's]",
             ),
         )
     ):
@@ -143,14 +162,45 @@ def sampler_options(command: Command) -> Command:
     """Add what decides a sample beside model, prompt, guidance and setting, and its batches."""
     for decorate in reversed(
         (
-            click.option("--end", metavar="t0|clean", help="Where the ODE ends. [t0]"),
-            click.option(
-                "--negative-prompt", metavar="TEXT", help="What guidance leads away from. ['']"
+            option(
+                "--end",
+                group="Sampling",
+                metavar="t0|clean",
+                help="End of the ODE: the last timestep, or sigma 0. [t0]",
             ),
-            click.option("--revision", metavar="REV", help="Branch, tag or commit of a hub id."),
-            click.option("--seed", type=int, metavar="S", help="Seed of the noises. [0]"),
-            click.option("--batch-size", type=int, metavar="B", help="[the model's number]"),
-            click.option("--cpu-threads", type=int, metavar="N", help="Threads of torch. [1]"),
+            option(
+                "--negative-prompt",
+                group="Model",
+                metavar="TEXT",
+                help="Negative prompt for classifier-free guidance. ['']",
+            ),
+            option(
+                "--revision",
+                group="Model",
+                metavar="REV",
+                help="Branch, tag or commit of the hub model.",
+            ),
+            option(
+                "--seed",
+                group="Sampling",
+                type=int,
+                metavar="S",
+                help="Random seed of the noise. [0]",
+            ),
+            option(
+                "--batch-size",
+                group="Compute",
+                type=int,
+                metavar="B",
+                help="Samples per batch. [the model's default]",
+            ),
+            option(
+                "--cpu-threads",
+                group="Compute",
+                type=int,
+                metavar="N",
+                help="CPU threads of each worker. [1]",
+            ),
         )
     ):
         command = decorate(command)
@@ -159,12 +209,13 @@ def sampler_options(command: Command) -> Command:
 
 def prompt_files_option(command: Command) -> Command:
     """Add where prompts come from."""
-    return click.option(
+    return option(
         "--prompts",
+        group="Prompts",
         multiple=True,
         metavar="FILE|GLOB|DIR|-",
-        help="txt, jsonl, csv, tsv (.gz too), parquet, WebDataset tars, a pairgen set, a saved hub "
-        "dataset; - reads lines from standard input; repeatable.",
+        help="Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a "
+        "pairgen dataset or a saved hub dataset; - reads standard input. Repeatable.",
     )(command)
 
 
@@ -172,29 +223,33 @@ def prompt_options(command: Command) -> Command:
     """Add what chooses among the prompts of files."""
     for decorate in reversed(
         (
-            click.option(
+            option(
                 "--column",
+                group="Prompts",
                 metavar="NAME",
                 help="Column of the prompts; of tars a member or a key of json. [prompt, text, "
                 "caption or txt, or the only one]",
             ),
-            click.option(
+            option(
                 "--dedupe",
+                group="Prompts",
                 is_flag=True,
                 default=None,
-                help="Keep only the first of equal prompts.",
+                help="Drop duplicate prompts.",
             ),
-            click.option(
+            option(
                 "--shuffle",
+                group="Prompts",
                 is_flag=True,
                 default=None,
-                help="Put the prompts in an order that --seed draws.",
+                help="Shuffle the prompts; --seed sets the order.",
             ),
-            click.option(
+            option(
                 "--limit",
+                group="Prompts",
                 type=int,
                 metavar="N",
-                help="Keep N prompts at most, after the two above. [all]",
+                help="Keep at most N prompts, after --dedupe and --shuffle. [all]",
             ),
         )
     ):
@@ -204,11 +259,12 @@ def prompt_options(command: Command) -> Command:
 
 def executor_options(command: Command) -> Command:
     """Add what says where shards are made."""
-    gpus = click.option(
+    gpus = option(
         "--gpus-per-worker",
+        group="Workers",
         type=float,
         metavar="G",
-        help="GPUs an actor takes, where there are any. [1; degrade on the CPU: 0]",
+        help="GPUs per Ray actor. [1; 0 for degrade on the CPU]",
     )
     return _worker_options("RAY_ADDRESS is set or several GPUs are seen", gpus(command))
 
@@ -221,21 +277,24 @@ def check_options(command: Command) -> Command:
 def _worker_options(auto_is_ray_if: str, command: Command) -> Command:
     for decorate in reversed(
         (
-            click.option(
+            option(
                 "--executor",
+                group="Workers",
                 metavar="auto|serial|ray",
-                help=f"Where to run; auto is ray if {auto_is_ray_if}, else serial.",
+                help=f"Where to run. auto: ray if {auto_is_ray_if}, else serial. [auto]",
             ),
-            click.option(
+            option(
                 "--num-workers",
+                group="Workers",
                 type=int,
                 metavar="N",
-                help="Ray actors; as many as the cluster has room for unless told.",
+                help="Number of Ray actors. [as many as fit into the cluster]",
             ),
-            click.option(
+            option(
                 "--address",
+                group="Workers",
                 metavar="ADDRESS",
-                help="Running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
+                help="Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
             ),
         )
     ):

@@ -4,17 +4,32 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.ode import print_result
 from pairgen.cli.options import executor_options, given, pin_threads, say, trust_option
 
 
-@click.command()
+@command()
 @click.argument("folder", metavar="DIR|URL")
-@click.option("--batch-size", type=int, metavar="B", help="[the folder's number]")
+@option(
+    "--batch-size",
+    group="Compute",
+    type=int,
+    metavar="B",
+    help="Samples per batch. [as the dataset was made]",
+)
 @executor_options
 @trust_option
 def repair(folder: str, **options: Any) -> None:
-    """Make bad and missing shards again; good shards keep their bytes."""
+    """Remake damaged and missing shards; good shards keep their bytes.
+
+    A plan that is lost or damaged is restored from the manifest first.
+
+    \b
+    Examples:
+        pairgen repair data/pairs
+        pairgen repair data/pairs --executor ray --num-workers 8
+    """  # noqa: D301
     pin_threads(1)
     from pairgen.jobs.repair.run import run_repair
 

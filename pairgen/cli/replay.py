@@ -5,20 +5,26 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command
 from pairgen.cli.options import pin_threads, trust_option
 
 
-@click.command()
+@command()
 @click.argument("folder", metavar="DIR|URL")
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
 @trust_option
 def replay(folder: str, keys: tuple[str, ...], trust_code: bool | None) -> None:
-    """Make samples of a set again and compare them with what is stored.
+    """Remake samples and compare them with what is stored.
 
     Each is made in the batch that it was in, in the way that its shard's receipt says. Exit code 0
     when every byte is equal, 1 when not; then the recorded facts and members that differ are named,
     with the size of the difference, and the software and the device that are others.
-    """
+
+    \b
+    Examples:
+        pairgen replay data/pairs 0
+        pairgen replay data/pairs 0 17 1024
+    """  # noqa: D301
     pin_threads(1)
     from pairgen.jobs.replay.run import run_replays
 

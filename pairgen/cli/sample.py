@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.options import (
     config_options,
     given,
@@ -18,43 +19,54 @@ from pairgen.cli.options import (
 from pairgen.config import merge_config
 
 
-@click.command()
-@click.option("--model", metavar="NAME|PATH|HUB_ID", help="Teacher. [tiny]")
-@click.option(
+@command()
+@option(
+    "--model",
+    group="Model",
+    metavar="NAME|PATH|HUB_ID",
+    help="Teacher: a packaged name, a folder or a hub id. [tiny]",
+)
+@option(
     "--prompts",
+    group="Prompts",
     multiple=True,
     metavar="FILE|GLOB|DIR/|-|TEXT",
-    help="A prompt itself, or what `pairgen ode` takes; repeatable.",
+    help="A prompt, or any prompt source that `pairgen ode` accepts; repeatable.",
 )
 @prompt_options
-@click.option(
+@option(
     "--out",
+    group="Output",
     metavar="FILE.png|DIR/",
-    help="A grid; or a folder for every picture, the grid and samples.json. [samples.png]",
+    help="Output: a .png grid, or a folder for single images, the grid and samples.json. "
+    "[samples.png]",
 )
-@click.option("--num-per-prompt", type=int, metavar="K", help="Noises of each prompt. [1]")
-@click.option(
+@option("--num-per-prompt", group="Prompts", type=int, metavar="K", help="Images per prompt. [1]")
+@option(
     "--cfg",
+    group="Model",
     metavar="SCALE[,SCALE...]",
-    help="Guidance scales; each noise is sampled at every one. [7.5]",
+    help="Guidance scales. Each noise is sampled at every scale. [7.5]",
 )
 @setting_options
 @sampler_options
-@click.option(
+@option(
     "--columns",
+    group="What is shown",
     type=int,
     metavar="N",
-    help="Pictures in a row of the grid. [rows of what belongs together, see above]",
+    help="Images per row of the grid. [see above]",
 )
-@click.option(
+@option(
     "--captions/--no-captions",
+    group="What is shown",
     default=None,
-    help="Whether the prompt stands under each picture of the grid. [captions]",
+    help="Print the prompt below each image. [captions]",
 )
 @trust_option
 @config_options
 def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
-    """Show what a teacher makes of prompts: one picture, or a grid.
+    """Sample images from a teacher or a student.
 
     The grid goes prompt by prompt. Several guidance scales make a row for each prompt and noise,
     from left to right as given; several noises alone make a row for each prompt. Pictures are those

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.options import config_options, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import merge_config, read_yaml
@@ -14,40 +15,98 @@ from pairgen.config import merge_config, read_yaml
 LATENT_LPIPS = "latent-lpips"
 
 
-@click.command()
+@command()
 @click.argument("method")
-@click.option("--data", multiple=True, default=None, metavar="DIR|URL", help="Dataset; repeatable.")
-@click.option("--model", metavar="NAME|PATH|HUB_ID", help="Start. [the teacher of the data]")
-@click.option("--out", metavar="RUN", help="Folder of the run. [runs/METHOD-MODEL]")
-@click.option("--steps", type=int, metavar="N", help="Training steps. [10,000]")
-@click.option(
+@option(
+    "--data",
+    group="Training",
+    multiple=True,
+    default=None,
+    metavar="DIR|URL",
+    help="Dataset to train on; repeatable.",
+)
+@option(
+    "--model",
+    group="Model",
+    metavar="NAME|PATH|HUB_ID",
+    help="Model to initialize the student from. [the dataset's teacher]",
+)
+@option(
+    "--out", group="Output", metavar="RUN", help="Output folder of the run. [runs/METHOD-MODEL]"
+)
+@option(
+    "--steps", group="Training", type=int, metavar="N", help="Number of training steps. [10,000]"
+)
+@option(
     "--batch-size",
+    group="Training",
     type=int,
     metavar="B",
-    help="Samples of a step, over all processes and micro-batches. [the method's]",
+    help="Samples per step, over all processes and micro-batches. [the method's default]",
 )
-@click.option("--accumulate", type=int, metavar="N", help="Micro-batches of a process. [1]")
-@click.option(
-    "--precision", metavar="float32|bfloat16|float16", help="Of the computation. [float32]"
+@option(
+    "--accumulate",
+    group="Training",
+    type=int,
+    metavar="N",
+    help="Micro-batches per process and step (gradient accumulation). [1]",
 )
-@click.option("--lr", type=float, metavar="LR", help="Learning rate. [the method's]")
-@click.option("--lora-rank", type=int, metavar="R", help="Train adapters of this rank. [0: all]")
-@click.option("--seed", type=int, metavar="S", help="Seed of order and draws. [0]")
-@click.option("--where", metavar="EXPR", help="Only samples with, such as 'guidance_scale == 8'.")
-@click.option(
+@option(
+    "--precision",
+    group="Compute",
+    metavar="float32|bfloat16|float16",
+    help="Compute precision. [float32]",
+)
+@option(
+    "--lr", group="Training", type=float, metavar="LR", help="Learning rate. [the method's default]"
+)
+@option(
+    "--lora-rank",
+    group="Training",
+    type=int,
+    metavar="R",
+    help="Train LoRA adapters of this rank instead of all weights. [0: off]",
+)
+@option("--seed", group="Training", type=int, metavar="S", help="Random seed of the training. [0]")
+@option(
+    "--where",
+    group="Training",
+    metavar="EXPR",
+    help="Train only on samples that match, such as 'guidance_scale == 8'.",
+)
+@option(
     "--guidance-embedding",
+    group="Training",
     is_flag=True,
     default=None,
-    help="Tell the student the guidance scale of each sample.",
+    help="Condition the student on the guidance scale of each sample.",
 )
-@click.option("--checkpoint-every", type=int, metavar="N", help="Steps. [1,000; 0: at the end]")
-@click.option("--grid-every", type=int, metavar="N", help="Steps. [1,000; 0: at the end]")
-@click.option("--skip-bad", is_flag=True, default=None, help="Leave out bad shards; log each.")
-@click.option("--resume", is_flag=True, default=None, help="Continue from the last checkpoint.")
+@option(
+    "--checkpoint-every",
+    group="Output",
+    type=int,
+    metavar="N",
+    help="Steps. [1,000; 0: at the end]",
+)
+@option("--grid-every", group="Output", type=int, metavar="N", help="Steps. [1,000; 0: at the end]")
+@option(
+    "--skip-bad",
+    group="Training",
+    is_flag=True,
+    default=None,
+    help="Skip damaged shards and log each one.",
+)
+@option(
+    "--resume",
+    group="Training",
+    is_flag=True,
+    default=None,
+    help="Resume from the last checkpoint.",
+)
 @trust_option
 @config_options
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
-    """Train a student by METHOD on datasets that pairgen made.
+    """Train a student with METHOD on datasets made by pairgen.
 
     METHOD: regression, reflow, diffusion2gan, or the dotted name of your own module; or
     latent-lpips, which trains a perceptual network on labelled latents instead of a student.

@@ -5,25 +5,45 @@ from typing import Any
 
 import click
 
+from pairgen.cli.help import command, option
 from pairgen.cli.options import check_options, given
 from pairgen.cli.result import EXIT_INTERRUPTED
 
 EXIT_NOT_CLEAN = 1
 
 
-@click.command()
+@command()
 @click.argument("folder", metavar="DIR|URL")
-@click.option("--quick", is_flag=True, default=None, help="Receipts, names and sizes only.")
-@click.option("--fraction", type=float, metavar="F", help="Share of the shards that are read. [1]")
-@click.option("--seed", type=int, metavar="S", help="Decides which shards --fraction takes. [0]")
-@click.option(
+@option(
+    "--quick",
+    group="What is measured",
+    is_flag=True,
+    default=None,
+    help="Check only receipts, names and sizes.",
+)
+@option(
+    "--fraction",
+    group="What is measured",
+    type=float,
+    metavar="F",
+    help="Share of the shards to read. [1]",
+)
+@option(
+    "--seed",
+    group="What is measured",
+    type=int,
+    metavar="S",
+    help="Random seed of the shards that --fraction picks. [0]",
+)
+@option(
     "--where",
+    group="What is measured",
     metavar="EXPR",
-    help="Check only samples with, such as 'guidance_scale == 8', and read only their shards.",
+    help="Check only samples that match, such as 'guidance_scale == 8'.",
 )
 @check_options
 def verify(folder: str, **options: Any) -> None:
-    """Check a dataset: shards against receipts, samples, index, and the noise.
+    """Check a dataset: shards, samples, index and noise.
 
     Exit code 0 when it is clean as far as it was read, 1 with a table of what is wrong and where.
 
