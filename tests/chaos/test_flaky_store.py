@@ -1,7 +1,6 @@
 """A store that cannot always be asked: what is finished is never replaced, withdrawn or doubted."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,17 +174,3 @@ def test_a_plan_that_cannot_be_seen_is_not_a_plan_that_is_not_there(
         with pytest.raises(PairgenError, match=r"plan\.yaml could not be read.*AccessDenied"):
             act()
     assert contents("/set/") == before
-
-
-def test_a_lost_look_at_a_local_folder_does_not_empty_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file that vanishes while its folder is listed took all others with it."""
-    from pairgen.shards.format.store import LocalStore
-
-    store = LocalStore(tmp_path)
-    for name in ("a", "b", "c"):
-        store.put_bytes(f"train/{name}", b"x")
-    (tmp_path / "train/b").unlink()
-    (tmp_path / "train/b").symlink_to(tmp_path / "nowhere")
-    assert store.sizes("train") == {"a": 1, "c": 1}

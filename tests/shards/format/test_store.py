@@ -1,5 +1,6 @@
 """The store: a file is there whole or not at all, on a disk or behind fsspec."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -54,6 +55,40 @@ def test_sizes_are_of_the_files_of_a_folder(store: Store) -> None:
         store.put_bytes(f"train/{name}", bytes(num_bytes))
     assert store.sizes("train") == {"a.tar": 3, "b.tar": 0}
     assert store.sizes("nothing") == {}
+
+
+def test_what_is_no_file_takes_no_other_with_it(tmp_path: Path) -> None:
+    """A link to itself and a folder under the name of a file are files that are missing."""
+    store = LocalStore(tmp_path)
+    for name in ("a", "b", "c", "d"):
+        store.put_bytes(f"train/{name}", b"x")
+    for name in ("b", "c"):
+        (tmp_path / "train" / name).unlink()
+    (tmp_path / "train/b").symlink_to(tmp_path / "train/b")
+    (tmp_path / "train/c").mkdir()
+    assert store.sizes("train") == {"a": 1, "d": 1}
+    for name in ("b", "c"):
+        assert not store.exists(f"train/{name}")
+        with pytest.raises(FileNotFoundError):
+            store.read_bytes(f"train/{name}")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    store.put_bytes("train/a", b"x")
+
+    def stale(*_: object, **__: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(os, "listdir", stale)
+    for look in (store.names, store.sizes):
+        with pytest.raises(OSError, match="Stale file handle"):
+            look("train")
+    monkeypatch.setattr(Path, "stat", stale)
+    with pytest.raises(OSError, match="Stale file handle"):
+        store.exists("train/a")
 
 
 def test_a_file_is_fetched_over_what_stands_there(store: Store, tmp_path: Path) -> None:
