@@ -10,7 +10,7 @@ import torch
 from pairgen.kinds.machine import batch_does_not_fit, device_clock
 from pairgen.kinds.ode.encoded import encode_distinct
 from pairgen.kinds.ode.maker import build_teacher, grid_of
-from pairgen.kinds.ode.pairs import is_guided, solve_batch, tell_nobody
+from pairgen.kinds.ode.pairs import is_guided, solve_batch, ignore_progress
 from pairgen.process_state import cpu_threads
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.sampling.grid import Grid, make_grid
@@ -65,7 +65,7 @@ class Bench:
         # Kernels are chosen and memory is taken with the first batch: it is not timed.
         short = make_grid(self.teacher.schedule, "trailing", 1, plan.recipe["end"])
         first = replace(plan, num_samples=min(plan.num_samples, plan.execution["batch_size"]))
-        self._run(first, short, tell_nobody)
+        self._run(first, short, ignore_progress)
 
     def make(self, plan: Plan, evaluated: Callable[[int], None]) -> Made:
         """Walk every slot of a plan to its end.

@@ -107,7 +107,7 @@ def read_images(
     captions = Captions(Path(config.captions), config.column) if config.captions else None
     files = captions.apply(source.files) if captions else source.files
     num_read = 0
-    progress = Progress(0, 0, unit="headers")
+    progress = Progress(0, 0, unit="images scanned")
 
     def on_image() -> None:
         nonlocal num_read

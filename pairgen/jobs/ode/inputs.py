@@ -224,7 +224,7 @@ def _tell_end_points(request: OdeRequest, plan: Plan, say: Say) -> None:
 
 
 def _collect(prompts: Prompts, config: OdeConfig, target: Path, rejected: Path) -> PromptSummary:
-    progress = Progress(0, 0, unit="entries")
+    progress = Progress(0, 0, unit="prompts read")
     with open(rejected, "wb") as file:
 
         def reject(number: int, reason: str, prompt: str) -> None:

@@ -99,8 +99,8 @@ def _with_neighbours(texts: Sequence[str], needed: Collection[str], batch_size: 
     return [text for part in parts if any(each in needed for each in part) for text in part]
 
 
-def tell_nobody(num_slots: int) -> None:
-    """Take what nobody wants to know."""
+def ignore_progress(num_slots: int) -> None:
+    """Report nothing."""
     del num_slots
 
 
@@ -111,9 +111,9 @@ def solve_batch(
     prompts: Mapping[int, str],
     encoded: Encoded,
     grid: Grid,
-    evaluated: Callable[[int], None] = tell_nobody,
+    evaluated: Callable[[int], None] = ignore_progress,
 ) -> tuple[np.ndarray, Tensor, Tensor | None]:
-    """Start the way of one batch, padded to the full batch shape with its last slot.
+    """Solve the ODE for one batch, padded to the full batch shape with its last slot.
 
     Args:
         teacher: The model.
