@@ -10,7 +10,7 @@ import torch
 from pairgen.kinds.machine import batch_does_not_fit, device_clock
 from pairgen.kinds.ode.encoded import encode_distinct
 from pairgen.kinds.ode.maker import build_teacher, grid_of
-from pairgen.kinds.ode.pairs import is_guided, solve_batch, ignore_progress
+from pairgen.kinds.ode.pairs import ignore_progress, is_guided, solve_batch
 from pairgen.process_state import cpu_threads
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.sampling.grid import Grid, make_grid
