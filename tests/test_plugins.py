@@ -1,11 +1,13 @@
 """Families: the file is the registration."""
 
 import sys
+from contextvars import Context
 
 import pytest
 
 from pairgen import plugins
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, UntrustedCodeError
+from pairgen.trust import NO_TRUST, Trust, current_trust, named_by_user, trusting
 
 
 @pytest.fixture
@@ -14,7 +16,8 @@ def user_folder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "__init__.py").touch()
-    yield tmp_path / "own"
+    with trusting(Trust(everything=True)):
+        yield tmp_path / "own"
     for name in [name for name in sys.modules if name.split(".")[0] == "own"]:
         del sys.modules[name]
 
@@ -69,3 +72,37 @@ def test_an_error_inside_build_is_not_mistaken_for_a_wrong_option(user_folder):
     (user_folder / "teacher.py").write_text("def build(*, scale): return len(scale)\n")
     with pytest.raises(TypeError, match="has no len"):
         plugins.build("teachers", "own.teacher", scale=3)
+
+
+def test_a_module_that_nobody_named_is_not_imported(user_folder):
+    (user_folder / "teacher.py").write_text("raise RuntimeError('it ran')\n")
+
+    def build(*named: str) -> None:
+        with trusting(named_by_user(named, everything=False)):
+            plugins.build("teachers", "own.teacher")
+
+    # In a context of its own, which nobody has trusted anything in.
+    for named in ((), ("own.other", "gaussian")):
+        with pytest.raises(UntrustedCodeError, match=r"'own\.teacher' is outside pairgen"):
+            Context().run(build, *named)
+    with pytest.raises(RuntimeError, match="it ran"):
+        Context().run(build, "own.teacher")
+
+
+def test_trust_ends_where_it_was_given_and_adds_up():
+    path = list(sys.path)
+
+    def nested() -> None:
+        with trusting(Trust(modules=frozenset({"a.b"}), folder="/nowhere")):
+            assert sys.path == [*path, "/nowhere"]
+            with trusting(Trust(modules=frozenset({"c.d"}))):
+                assert current_trust().modules == {"a.b", "c.d"}
+                assert sys.path.count("/nowhere") == 1
+            assert current_trust().modules == {"a.b"}
+        assert current_trust() == NO_TRUST
+        # A folder of data is never searched for a command that trusts nothing.
+        with trusting(Trust(folder="/nowhere")):
+            assert sys.path == path
+
+    Context().run(nested)
+    assert sys.path == path

@@ -1,6 +1,7 @@
 """Batches: every image gets what it gets alone, whatever has another size beside it."""
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pairgen.degradations._resample_batch import resample_batch
 from pairgen.degradations._threads import in_threads
 from pairgen.degradations.base import Batch, BatchDegradation, Target
 from pairgen.degradations.chain import Chain
+from pairgen.trust import named_by_user, trusting
 from tests.degradations.pictures import make_picture
 
 CPU = torch.device("cpu")
@@ -41,6 +43,13 @@ NESTED = [
     {"maybe": {"operations": ["tests.degradations.own_negative", "webp"]}},
     "resize_to_target",
 ]
+
+
+@pytest.fixture(autouse=True)
+def own_operations() -> Iterator[None]:
+    """Let the operation of these tests be imported, as a user's who has named it."""
+    with trusting(named_by_user(["tests.degradations.own_negative"], everything=False)):
+        yield
 
 
 def generator(number: int) -> np.random.Generator:
