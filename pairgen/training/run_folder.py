@@ -120,7 +120,7 @@ def _threads_told(before: int, now: int) -> str:
         )
     if now > own and before:
         return (
-            f"It goes on in {now} threads, as it began; torch would take {own} here: "
+            f"The run goes on in {now} threads, as it began; torch would take {own} here: "
             f"cpu_threads={own} may be faster, and gives other bits."
         )
     return ""

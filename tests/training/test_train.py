@@ -104,7 +104,7 @@ def test_a_run_that_goes_on_in_other_threads_says_so(pairs, train):
     # Here torch chooses one.
     train(pairs, steps=4, **options)
     *_, more = (said for said in train.said if "thread" in said)
-    assert more.startswith("It goes on in 2 threads, as it began; torch would take 1 here: cpu_thr")
+    assert more.startswith("The run goes on in 2 threads, as it began; torch would take 1 here: ")
     # An earlier version did not write down what it took.
     told = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(told.replace("cpu_threads: 2", "cpu_threads: 0"))
