@@ -1,6 +1,6 @@
 """`pairgen repair`: withdraw what is bad, then make it again."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pairgen.kinds.degrade.options import continued_options as degrade_options
 from pairgen.kinds.maker import check_makeable
 from pairgen.kinds.ode.options import continued_options as ode_options
 from pairgen.shards.check.planned import INPUTS
-from pairgen.shards.check.report import NOT_READ
+from pairgen.shards.check.report import NOT_READ, Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipts
@@ -44,13 +44,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if recover_plan(store):
         say(f"{layout.PLAN} of {store.url} is restored from {layout.MANIFEST}.")
     old = read_plan(store)
-    check_keys(given, OPTIONS, "the options of pairgen repair")
-    if old.kind not in CONTINUED:
-        raise ConfigError(
-            f"Only sets of kind {' and '.join(CONTINUED)} are repaired; {store.url} is "
-            f"{old.kind!r}: make it again."
-        )
-    options = CONTINUED[old.kind](old, given)
+    options = _check_options(old, given, store)
     plan = _with_batch_size(old, given.get("batch_size"))
     # First: nothing may be withdrawn for a command that cannot run.
     check_executor(options)
@@ -66,37 +60,73 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     tried_again = sorted(set(_with_failures(plan, receipts.values())) - set(bad))
     if tried_again:
         say(f"{len(tried_again)} more are made again because slots of them failed.")
-    inputs, _ = INPUTS[plan.kind]
-    if not store.exists(inputs):
-        raise ConfigError(
-            f"{inputs} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with the "
-            f"first --{INPUT_NAMES[plan.kind]} again, then repair."
-        )
-    others = [problem for problem in report.problems if problem.shard_index is None]
-    if not_read := [problem.where for problem in others if problem.kind == NOT_READ]:
-        say(
-            f"Could not be read, so left alone: {', '.join(not_read[:5])}. Repair again once the "
-            "folder can be read; a file that never can must be removed first."
-        )
-    if elsewhere := [problem.where for problem in others if problem.kind != NOT_READ]:
-        say(f"Not in a shard, so not mended: {', '.join(elsewhere[:5])}; see pairgen verify.")
+    _check_inputs(store, plan)
+    _tell_left_alone(report, say)
     withdraw(store, [*bad, *tried_again])
     check_same_plan(store, old, plan, say)
     write_plan(store, plan)
     result = make_dataset(store, plan, options)
-    other_bytes = [
+    _tell_other_bytes(bad, receipts, result, say)
+    return result
+
+
+def _check_options(plan: Plan, given: Mapping[str, Any], store: Store) -> RunOptions:
+    """Return the options that the set was made with, but for those that are given.
+
+    Raises:
+        ConfigError: The set cannot be repaired, a name is unknown or a value is not allowed.
+    """
+    check_keys(given, OPTIONS, "the options of pairgen repair")
+    if plan.kind not in CONTINUED:
+        raise ConfigError(
+            f"Only sets of kind {' and '.join(CONTINUED)} are repaired; {store.url} is "
+            f"{plan.kind!r}: make it again."
+        )
+    return CONTINUED[plan.kind](plan, given)
+
+
+def _check_inputs(store: Store, plan: Plan) -> None:
+    """Refuse a set whose list of prompts or images is gone.
+
+    Raises:
+        ConfigError: It is.
+    """
+    path, _ = INPUTS[plan.kind]
+    if not store.exists(path):
+        raise ConfigError(
+            f"{path} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with the "
+            f"first --{INPUT_NAMES[plan.kind]} again, then repair."
+        )
+
+
+def _tell_left_alone(report: Report, say: Say) -> None:
+    """Tell of problems that making a shard again does not solve."""
+    others = [problem for problem in report.problems if problem.shard_index is None]
+    if not_read := [problem.where for problem in others if problem.kind == NOT_READ]:
+        say(
+            f"Could not be read, so left alone: {', '.join(not_read[:5])}. Repair again once the "
+            "folder can be read; remove a file that never can."
+        )
+    if elsewhere := [problem.where for problem in others if problem.kind != NOT_READ]:
+        say(f"Not in a shard, so not repaired: {', '.join(elsewhere[:5])}; see pairgen verify.")
+
+
+def _tell_other_bytes(
+    remade: Sequence[int], before: Mapping[int, Receipt], result: RunResult, say: Say
+) -> None:
+    """Tell which shards that were made again are not what they were."""
+    others = [
         receipt.shard_index
         for receipt in result.manifest.receipts
-        if receipt.shard_index in bad
-        and receipt.shard_index in receipts
-        and receipt.sha256 != receipts[receipt.shard_index].sha256
+        if receipt.shard_index in remade
+        and receipt.shard_index in before
+        and receipt.sha256 != before[receipt.shard_index].sha256
     ]
-    if other_bytes:
+    if others:
         say(
-            f"Shards {', '.join(f'{each:05d}' for each in other_bytes[:5])} have other bytes than "
+            f"Shards {', '.join(f'{each:05d}' for each in others[:5])} have other bytes than "
             "before: other software or hardware, or another source."
         )
-    return result
 
 
 def _with_batch_size(plan: Plan, batch_size: Any) -> Plan:
