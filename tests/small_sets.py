@@ -11,10 +11,11 @@ import numpy as np
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import encode_index, index_row
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.publish import publish
 from pairgen.shards.format.slots import Slot, slot_at, slot_facts
-from pairgen.shards.format.store import LocalStore, Store
+from pairgen.shards.format.store import Store
 from pairgen.shards.format.writer import ShardWriter
 from pairgen.sources.prompts import collect_prompts
 from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask

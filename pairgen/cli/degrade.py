@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from pairgen.cli.dry_run_options import dry_run_options
 from pairgen.cli.help import command, option
 from pairgen.cli.options import (
     config_options,
-    dry_run_options,
     executor_options,
     given,
     pin_threads,

@@ -12,9 +12,10 @@ from pairgen.execution.say import Say
 from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
 from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import readable_receipt, scan, standing_receipts
 from pairgen.shards.format.plan_file import check_not_lost, has_plan
-from pairgen.shards.format.store import LocalStore, Store
+from pairgen.shards.format.store import Store
 from pairgen.types import Manifest, Plan
 
 

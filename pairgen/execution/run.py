@@ -13,8 +13,9 @@ from pairgen.errors import ConfigError
 from pairgen.execution.executor import AnyJob, Events, run_serial
 from pairgen.execution.worker import Job
 from pairgen.process_state import own_environment
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan, write_manifest
-from pairgen.shards.format.store import LocalStore, Store
+from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
 

@@ -17,8 +17,8 @@ from pairgen.config import PACKAGE_PREFIX, local_path, packaged_assets
 from pairgen.errors import ConfigError
 from pairgen.networks.latent_vgg import BLOCKS, LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
+from pairgen.shards.format.local_store import LocalStore, sync
 from pairgen.shards.format.publish import file_sha256
-from pairgen.shards.format.store import LocalStore, sync
 from pairgen.types import canonical_json
 
 # Key of the header that holds all facts, as JSON: safetensors writes several keys in any order, and

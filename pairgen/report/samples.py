@@ -18,7 +18,7 @@ from pairgen.errors import ConfigError, PairgenError
 from pairgen.kinds.ode.pictures import Pictures
 from pairgen.report.grid import GridLayout, draw_grid
 from pairgen.report.pictures import FACTS_CHUNK, encode_png
-from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import sample_key
 
 GRID_NAME = "grid.png"

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.shards.format.store import sync
+from pairgen.shards.format.local_store import sync
 from pairgen.training.optimizer import place_state
 from pairgen.training.player import Player
 

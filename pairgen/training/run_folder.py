@@ -12,7 +12,7 @@ from pairgen.config import plain_options, read_yaml
 from pairgen.errors import ConfigError
 from pairgen.model_config import MODEL_FILE, RUN_FILE
 from pairgen.redaction import without_secrets_in
-from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import TrainConfig, make_train_config
 

@@ -25,8 +25,9 @@ from pairgen.execution.run import RunOptions, count_workers
 from pairgen.execution.say import Say
 from pairgen.execution.worker import Job, Worker
 from pairgen.shards.check.planned import INPUTS
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
-from pairgen.shards.format.store import LocalStore, Store
+from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
 

@@ -25,8 +25,9 @@ from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.report.pictures import encode_png
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
-from pairgen.shards.format.store import LocalStore, Store, open_store
+from pairgen.shards.format.store import Store, open_store
 from pairgen.sources.prompt_values import PromptReader, describe_values, find_prompts
 from pairgen.sources.prompts import collected_prompts, prompt_rows
 from pairgen.teachers.base import Description

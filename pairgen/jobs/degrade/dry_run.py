@@ -10,7 +10,7 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
 from pairgen.shards.format import layout
-from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import Plan
 
 # Crops of one image that are tried: more would leave too few images.

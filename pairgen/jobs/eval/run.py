@@ -37,8 +37,9 @@ from pairgen.kinds.ode.maker import MODULES, build_teacher
 from pairgen.process_state import cpu_threads
 from pairgen.redaction import without_secrets_in
 from pairgen.report.pictures import encode_png
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import LocalStore, open_store
+from pairgen.shards.format.store import open_store
 
 FIGURES_FILE, GRID_FILE, PAGE_FILE = "eval.json", "grid.png", "index.html"
 

@@ -29,9 +29,10 @@ from pairgen.jobs.inspect.summary import Summary, summarize
 from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
 from pairgen.report.samples import MAX_GRID_PICTURES, Target, find_grid_file, write_grid
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan, read_plan
 from pairgen.shards.format.slots import index_of_key
-from pairgen.shards.format.store import LocalStore, Store, open_store
+from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.stored import (
     Stored,

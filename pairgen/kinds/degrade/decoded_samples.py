@@ -21,10 +21,11 @@ from pairgen.kinds.decode import ROUNDING, NotFinitePictureError, decode_picture
 from pairgen.process_state import cpu_threads
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_members
-from pairgen.shards.format.store import LocalStore, open_store
+from pairgen.shards.format.store import open_store
 from pairgen.shards.format.writer import BLOCK
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.photographs import ImageSize, UnusableImageError

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format.store import Store, is_alive
+from pairgen.shards.format.local_store import is_alive
+from pairgen.shards.format.store import Store
 
 # How long to wait for room that other processes' downloads hold, before looking again.
 RETRY_SECONDS = 0.05

@@ -12,7 +12,7 @@ import torch
 
 from pairgen.config import choice, integer
 from pairgen.errors import ConfigError
-from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.batch import GUIDANCE_SCALE, Batch, Buffers, fill_batch
 from pairgen.shards.loading.cache import ShardCache

@@ -15,9 +15,9 @@ import pyarrow as pa
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import read_columns
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.members import Member, find_members, skip_npy_headers
 from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.store import LocalStore
 from pairgen.shards.loading.cache import ShardCache
 from pairgen.shards.loading.good_shards import bad_shard, read_index
 from pairgen.shards.loading.training_set import OpenSet

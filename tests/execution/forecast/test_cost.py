@@ -16,7 +16,7 @@ from pairgen.execution.forecast.cost import Measured, ShardTime, makespan, price
 from pairgen.execution.forecast.trial import Runs, bytes_per_slot, make_runs, publish_again
 from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.shards.check.planned import NoInputs
-from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.writer import ShardWriter, end_size, member_size
 from pairgen.types import FailedSlot, Sample, ShardTask
 from tests.degradations.pictures import make_picture

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
     UnreadableReceiptError,
     fold,
@@ -16,7 +17,6 @@ from pairgen.shards.format.manifest import (
     write_receipt,
 )
 from pairgen.shards.format.plan_file import write_plan
-from pairgen.shards.format.store import LocalStore
 from pairgen.types import FailedSlot, Plan, Receipt, ShardTask
 from tests.small_sets import make_plan
 

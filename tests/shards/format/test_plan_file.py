@@ -13,6 +13,7 @@ import pytest
 import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import (
     UnusablePlanError,
     has_plan,
@@ -20,7 +21,6 @@ from pairgen.shards.format.plan_file import (
     recover_plan,
     write_plan,
 )
-from pairgen.shards.format.store import LocalStore
 from pairgen.types import Plan
 from tests.runs import run
 from tests.small_sets import make_plan

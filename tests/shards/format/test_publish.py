@@ -14,10 +14,10 @@ from pairgen.errors import PlanMismatchError
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import encode_index, index_row
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import UnreadableReceiptError, read_receipt
 from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.publish import ShardContestedError, file_sha256, publish
-from pairgen.shards.format.store import LocalStore
 from pairgen.shards.format.writer import ShardWriter
 from pairgen.types import Plan, Receipt, Sample, ShardTask
 from tests.small_sets import make_plan, make_sample, write_shard

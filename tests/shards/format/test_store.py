@@ -12,7 +12,9 @@ import fsspec
 import pytest
 
 from pairgen.shards.format import layout
-from pairgen.shards.format.store import LocalStore, RemoteStore, Store, open_store
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.remote_store import RemoteStore
+from pairgen.shards.format.store import Store, open_store
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -171,7 +173,7 @@ def test_a_local_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Monke
 
 SPOOL_AND_DIE = """
 import os, sys
-from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.local_store import LocalStore
 spooled = LocalStore(__import__("pathlib").Path(sys.argv[1])).spool("00003.tar")
 spooled.write_bytes(b"half a shard")
 os._exit(9)

@@ -10,7 +10,7 @@ import pytest
 import webdataset as wds
 
 import pairgen
-from pairgen.shards.format.store import LocalStore
+from pairgen.shards.format.local_store import LocalStore
 from tests.small_sets import make_plan, write_set
 
 README = Path(__file__).parents[3] / "README.md"

@@ -12,7 +12,8 @@ import fsspec
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format.store import RemoteStore, Store, open_store
+from pairgen.shards.format.remote_store import RemoteStore
+from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.cache import ShardCache
 
 SIZE = 1000
