@@ -26,19 +26,21 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DModel
-from torch import Tensor
 
 from pairgen.errors import ConfigError
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import save_one_step
 from pairgen.teachers._pretrained.files import fetch_weights, read_json
-from pairgen.teachers._pretrained.networks import convert, load_network
-from pairgen.teachers._pretrained.pixels import Layout, read_layout
-from pairgen.teachers._pretrained.predict import predict_guided
-from pairgen.teachers.base import Conditioning, DecoderDescription, Description
-
-# A label is read as a whole, whatever its length.
-MAX_PROMPT_TOKENS = 1
+from pairgen.teachers._pretrained.networks import load_network
+from pairgen.teachers._pretrained.pixel_model import (
+    MAX_PROMPT_TOKENS,
+    Pixels,
+    PixelUnet,
+    count_tokens,
+    unet_output,
+)
+from pairgen.teachers._pretrained.pixels import read_layout
+from pairgen.teachers.base import DecoderDescription, Description
 
 
 def describe(
@@ -193,113 +195,3 @@ def save_student(
     save_one_step(
         folder, layout.snapshot, f"{layout.scheduler}scheduler_config.json", index, denoiser
     )
-
-
-def unet_output(
-    unet: Any, x: Tensor, t: Tensor, conditioning: Conditioning, guidance_scale: Tensor | None
-) -> Tensor:
-    """Return the UNet's own output in float32, [B, C, H, W]; no guidance scale is told."""
-    del guidance_scale
-    classes = conditioning.tensors.get("class_labels")
-    output: Tensor = unet(x.to(unet.dtype), t, class_labels=classes, return_dict=False)[0]
-    return output.float()
-
-
-def count_tokens(prompts: Sequence[str]) -> list[int]:
-    """Return 1 for each prompt."""
-    return [1] * len(prompts)
-
-
-class Pixels:
-    """A decoder of latents that are pictures already."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """Return the states as pictures, clamped; gray ones three times, see `Decoder.decode`."""
-        pictures = latent.to(self.device, torch.float32).clamp(-1, 1)
-        return pictures.expand(-1, 3, -1, -1)
-
-
-class PixelUnet(Pixels):
-    """A UNet2DModel as `pairgen.teachers.base.Teacher`.
-
-    A conditioning is `class_labels` [N] int64; of an unconditional model `unconditional` [N, 0],
-    which holds nothing.
-    """
-
-    def __init__(
-        self, layout: Layout, unet: Any, *, device: torch.device, negative_prompt: str
-    ) -> None:
-        super().__init__(device)
-        self.schedule = layout.schedule
-        self.latent_shape = layout.image_shape
-        self.max_prompt_tokens = MAX_PROMPT_TOKENS
-        self._layout = layout
-        self._unet = unet
-        self.negative = self._encode_negative(negative_prompt)
-
-    def count_tokens(self, prompts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of each prompt, see `Teacher.count_tokens`."""
-        return count_tokens(prompts)
-
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
-        """Return the classes of N labels, see `Teacher.encode_prompts`.
-
-        Raises:
-            ConfigError: A prompt is no label.
-        """
-        labels = self._layout.labels
-        if labels is None:
-            return Conditioning({"unconditional": torch.empty(len(prompts), 0, device=self.device)})
-        return self._conditioning([labels.class_of(prompt) for prompt in prompts])
-
-    def predict(
-        self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Predict (x0, eps) at x_t, see `Teacher.predict`.
-
-        Raises:
-            ConfigError: Guidance is asked for, and there is no null label.
-        """
-        if guidance is not None and self._layout.null_label is None:
-            raise ConfigError("Guidance needs a null_label to lead away from; there is none.")
-        prediction, negative = self._layout.prediction, self.negative
-        return predict_guided(
-            self._forward, self.schedule, prediction, negative, x, t, conditioning, guidance
-        )
-
-    def features(self, latent: Tensor) -> list[Tensor]:
-        """Return the states themselves: there is no decoder to look into."""
-        return [latent]
-
-    def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the pictures themselves, of gray models their mean; nothing is drawn."""
-        del generator
-        image = image.to(self.device, torch.float32)
-        return image.mean(dim=1, keepdim=True) if self.latent_shape[0] == 1 else image
-
-    def to_dtype(self, dtype: torch.dtype) -> None:
-        """Convert the UNet."""
-        if self._unet is not None:
-            convert(self._unet, dtype)
-
-    def compile(self) -> None:
-        """Compile the UNet at the shapes it will see."""
-        self._unet.compile(dynamic=False)
-
-    def _forward(self, x: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """Return the UNet's own output in float32, [B, C, H, W]."""
-        return unet_output(self._unet, x, t, conditioning, None)
-
-    def _encode_negative(self, negative_prompt: str) -> Conditioning:
-        null_label = self._layout.null_label
-        if self._layout.labels is None or negative_prompt:
-            return self.encode_prompts([negative_prompt])
-        return self._conditioning([] if null_label is None else [null_label])
-
-    def _conditioning(self, classes: Sequence[int]) -> Conditioning:
-        return Conditioning(
-            {"class_labels": torch.tensor(classes, dtype=torch.int64, device=self.device)}
-        )

@@ -8,7 +8,7 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
 from pairgen.errors import ConfigError
 from pairgen.sampling.grid import ENDS, SPACINGS, make_grid
-from pairgen.teachers.gaussian import stable_diffusion_schedule
+from pairgen.teachers._mixture import stable_diffusion_schedule
 
 SCHEDULE = stable_diffusion_schedule()
 STABLE_DIFFUSION = {

@@ -5,7 +5,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
 from pairgen.sampling.parameterization import DiscreteSchedule, to_x0_eps
-from pairgen.teachers.gaussian import stable_diffusion_schedule
+from pairgen.teachers._mixture import stable_diffusion_schedule
 
 SCHEDULE = stable_diffusion_schedule()
 STABLE_DIFFUSION = {

@@ -7,7 +7,8 @@ from torch import Tensor
 from pairgen.sampling.grid import ENDS, Grid, make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
-from pairgen.teachers.gaussian import GaussianTeacher, Mixture
+from pairgen.teachers._mixture import Mixture
+from pairgen.teachers.gaussian import GaussianTeacher
 
 TEACHER = GaussianTeacher(
     Mixture(latent_shape=(2, 4, 4)), device=torch.device("cpu"), negative_prompt=""

@@ -11,7 +11,8 @@ from pairgen.sampling.grid import ENDS, SPACINGS, Grid, make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import noise_for
-from pairgen.teachers.gaussian import GaussianTeacher, Mixture, exact_solution, mode_means
+from pairgen.teachers._mixture import Mixture, exact_solution, mode_means
+from pairgen.teachers.gaussian import GaussianTeacher
 
 ORDERS = {"ddim": 1, "dpmpp_2m": 2, "heun": 2}
 

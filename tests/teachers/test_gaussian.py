@@ -16,16 +16,8 @@ from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.model_config import find_model
 from pairgen.seeding import noise_for
-from pairgen.teachers.gaussian import (
-    MAX_PROMPT_TOKENS,
-    GaussianTeacher,
-    Mixture,
-    describe,
-    exact_solution,
-    mode_means,
-    prompt_counter,
-    stable_diffusion_schedule,
-)
+from pairgen.teachers._mixture import Mixture, exact_solution, mode_means, stable_diffusion_schedule
+from pairgen.teachers.gaussian import MAX_PROMPT_TOKENS, GaussianTeacher, describe, prompt_counter
 
 CPU = torch.device("cpu")
 SMALL = Mixture(latent_shape=(2, 3, 4), num_modes=6, num_classes=3)

@@ -15,7 +15,8 @@ from pairgen.report.pictures import first_latents
 from pairgen.sampling.grid import make_grid
 from pairgen.seeding import noise_for
 from pairgen.shards.format.store import open_store
-from pairgen.teachers.gaussian import Mixture, describe, exact_solution, mode_means
+from pairgen.teachers._mixture import Mixture, exact_solution, mode_means
+from pairgen.teachers.gaussian import describe
 from tests.execution.test_faults import write_model, write_prompts
 
 # 64-d, two modes a class: bends the paths, and takes a fraction of a second.

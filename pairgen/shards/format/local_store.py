@@ -1,0 +1,153 @@
+"""A dataset folder on a local or shared disk."""
+
+import errno
+import itertools
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from pairgen.errors import ConfigError
+from pairgen.shards.format import layout
+
+_counter = itertools.count()
+# What stands under the name is no file, and never will be one that can be read.
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+
+
+class LocalStore:
+    """A folder on a local or shared disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.url = self.address = str(root)
+
+    def exists(self, path: str) -> bool:
+        return self._size_of_file(path) is not None
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            return sorted(os.listdir(self.root / folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def size(self, path: str) -> int:
+        return (self.root / path).stat().st_size
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        found = ((name, self._size_of_file(f"{folder}/{name}")) for name in self.names(folder))
+        return {name: size for name, size in found if size is not None}
+
+    def read_bytes(self, path: str) -> bytes:
+        with self._open(path) as file:
+            return file.read()
+
+    def read_range(self, path: str, start: int, stop: int) -> bytes:
+        with self._open(path) as file:
+            file.seek(start)
+            return file.read(stop - start)
+
+    def fetch(self, path: str, target: Path) -> None:
+        shutil.copyfile(self.root / path, target)
+
+    def put_bytes(self, path: str, data: bytes) -> None:
+        spooled = self.spool(Path(path).name)
+        spooled.write_bytes(data)
+        self.put_file(spooled, path)
+
+    def spool(self, name: str) -> Path:
+        folder = self.root / layout.SPOOL
+        folder.mkdir(parents=True, exist_ok=True)
+        # Host and process are in the name so that what a killed process left can be told apart.
+        return folder / f"{socket.gethostname()}.{os.getpid()}.{next(_counter)}.{name}"
+
+    def put_file(self, spooled: Path, path: str) -> None:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Data first, then the name, then the folder: a power cut leaves the old state or the new.
+        sync(spooled)
+        os.replace(spooled, target)
+        sync(target.parent)
+
+    def drop(self, spooled: Path) -> None:
+        spooled.unlink(missing_ok=True)
+
+    def prune(self) -> None:
+        for folder in (layout.SPOOL, "__meta__", "."):
+            try:
+                (self.root / folder).rmdir()
+            except OSError:
+                return
+
+    def remove(self, path: str) -> None:
+        (self.root / path).unlink(missing_ok=True)
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        yield self.root / path
+
+    def _open(self, path: str) -> BinaryIO:
+        try:
+            return open(self.root / path, "rb")
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                # A folder or a link to itself under the name of a file is a file that is missing.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+            raise
+
+    def _size_of_file(self, path: str) -> int | None:
+        """Return the size of a file; None when there is none any more."""
+        try:
+            found = (self.root / path).stat()
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return None
+            raise
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def check_writable(self) -> None:
+        """Raise ConfigError if the folder cannot be made or written; touches nothing."""
+        folder = self.root
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise ConfigError(f"{self.url!r} cannot be a folder: {str(folder)!r} is a file.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(f"{self.url!r} cannot be written: no right to write in {folder}.")
+
+    def remove_stale_spool(self) -> int:
+        """Remove what dead processes of this host left in the spool; return how many files."""
+        removed = 0
+        for name in self.names(layout.SPOOL):
+            # The host's name may hold dots itself, so the fields are counted from the right end
+            # of the known prefix.
+            prefix = socket.gethostname() + "."
+            pid = name.removeprefix(prefix).partition(".")[0]
+            if name.startswith(prefix) and pid.isdigit() and not is_alive(int(pid)):
+                self.remove(f"{layout.SPOOL}/{name}")
+                removed += 1
+        return removed
+
+
+def sync(path: Path) -> None:
+    """Make a file or folder reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this host runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

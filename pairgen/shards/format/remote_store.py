@@ -1,0 +1,115 @@
+"""A dataset folder behind fsspec."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import fsspec
+
+from pairgen.errors import ConfigError, StoreError
+from pairgen.redaction import without_secrets, without_secrets_of
+
+
+class RemoteStore:
+    """A folder behind fsspec: `s3://`, `gs://`, `hf://`, `memory://` ..."""
+
+    def __init__(self, url: str) -> None:
+        self.address, self.url = url, without_secrets(url)
+        try:
+            self.fs, self.root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            # An unknown protocol, or a known one whose package (s3fs, gcsfs ...) is missing.
+            reason = without_secrets_of(url, str(error))
+            raise ConfigError(f"{self.url!r} cannot be opened: {reason}.") from None
+
+    def exists(self, path: str) -> bool:
+        # Not `isfile`: that answers False to any error.
+        try:
+            with self._asked(path) as name:
+                return bool(self.fs.info(name)["type"] == "file")
+        except FileNotFoundError:
+            return False
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            with self._asked(folder) as name:
+                found = self.fs.ls(name, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def size(self, path: str) -> int:
+        with self._asked(path) as name:
+            return int(self.fs.size(name))
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        try:
+            with self._asked(folder) as name:
+                found = self.fs.ls(name, detail=True)
+        except FileNotFoundError:
+            return {}
+        files = (entry for entry in found if entry["type"] == "file")
+        return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"]) for entry in files}
+
+    def read_bytes(self, path: str) -> bytes:
+        with self._asked(path) as name:
+            return bytes(self.fs.cat_file(name))
+
+    def read_range(self, path: str, start: int, stop: int) -> bytes:
+        with self._asked(path) as name:
+            return bytes(self.fs.cat_file(name, start=start, end=stop))
+
+    def fetch(self, path: str, target: Path) -> None:
+        with self._asked(path) as name:
+            self.fs.get_file(name, str(target))
+
+    def put_bytes(self, path: str, data: bytes) -> None:
+        with self._asked(path) as name:
+            self.fs.pipe_file(name, data)
+
+    def spool(self, name: str) -> Path:
+        return Path(tempfile.mkdtemp(prefix="pairgen-")) / name
+
+    def put_file(self, spooled: Path, path: str) -> None:
+        with self._asked(path) as name:
+            self.fs.put_file(str(spooled), name)
+        self.drop(spooled)
+
+    def drop(self, spooled: Path) -> None:
+        shutil.rmtree(spooled.parent, ignore_errors=True)
+
+    def prune(self) -> None:
+        # Object stores have no empty folders.
+        return
+
+    def remove(self, path: str) -> None:
+        if not self.exists(path):
+            return
+        # Somebody else may have been faster.
+        with suppress(FileNotFoundError), self._asked(path) as name:
+            self.fs.rm_file(name)
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
+            target = Path(folder) / Path(path).name
+            self.fetch(path, target)
+            yield target
+
+    @contextmanager
+    def _asked(self, path: str) -> Iterator[str]:
+        """Give the path as the file system names it; whatever goes wrong there is a StoreError."""
+        try:
+            self.fs.invalidate_cache()
+            yield f"{self.root}/{path}"
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            # Each client library has errors of its own: of the network, of credentials, of limits.
+            reason = " ".join(without_secrets_of(self.address, str(error)).split())
+            raise StoreError(
+                f"{self.url}/{path} could not be read or written: {type(error).__name__}: "
+                f"{reason}. Nothing that is finished is lost: run the same command again."
+            ) from error
