@@ -8,11 +8,10 @@ receipts.
 
 import math
 import os
-import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +22,12 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.execution.executor import AnyJob, Events
+from pairgen.execution.ray_options import (
+    RayOptions,
+    actor_environment,
+    check_reachable,
+    room_for,
+)
 from pairgen.execution.shard_actor import ShardActor
 from pairgen.process_state import own_environment
 from pairgen.types import ShardTask
@@ -35,23 +40,6 @@ SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_STATUS_CALLS = 2.0
 SECONDS_BETWEEN_ROOM_CHECKS = 5.0
 SECONDS_UNTIL_WAITING_NOTE = 60.0
-SECONDS_TO_CONNECT = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class RayOptions:
-    """Where and how wide to run.
-
-    Attributes:
-        num_workers: Actors; 0 for as many as the cluster has room for, now and later.
-        gpus_per_worker: GPUs that an actor takes, where the cluster has any.
-        address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; empty for
-            RAY_ADDRESS, else a cluster of this machine alone.
-    """
-
-    num_workers: int
-    gpus_per_worker: float
-    address: str
 
 
 @dataclass(eq=False)
@@ -145,24 +133,16 @@ def count_workers(address: str, gpus_per_worker: float) -> int:
     """
     if not (address or os.environ.get("RAY_ADDRESS")):
         here = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
-        return _room(here, gpus_per_worker)
+        return room_for(here, gpus_per_worker)
     with _connected(address):
-        return _room(ray.cluster_resources(), gpus_per_worker)
-
-
-def _room(resources: Mapping[str, float], gpus_per_worker: float) -> int:
-    """Return how many actors fit into these resources, at least 1."""
-    num_gpus = resources.get("GPU", 0.0)
-    if num_gpus > 0 and gpus_per_worker > 0:
-        return max(int(num_gpus / gpus_per_worker), 1)
-    return max(int(resources.get("CPU", 1.0)), 1)
+        return room_for(ray.cluster_resources(), gpus_per_worker)
 
 
 def _add_seats(pool: _Pool) -> None:
     """Start actors until there are as many as asked for, or as the cluster has room for."""
     resources = ray.cluster_resources()
     num_gpus, num_cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
-    wanted = pool.options.num_workers or _room(resources, pool.options.gpus_per_worker)
+    wanted = pool.options.num_workers or room_for(resources, pool.options.gpus_per_worker)
     options: dict[str, Any]
     if num_gpus > 0 and pool.options.gpus_per_worker > 0:
         options = {"num_gpus": pool.options.gpus_per_worker, "num_cpus": 0}
@@ -193,20 +173,6 @@ def _add_seats(pool: _Pool) -> None:
         seat = _Seat(f"worker {number}", actor)
         pool.seats.append(seat)
         pool.loads[actor.load.remote()] = seat
-
-
-def actor_environment(job: AnyJob, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what every actor finds in its environment, also on nodes that were started without.
-
-    Args:
-        job: Of the run.
-        environ: Of the driver.
-    """
-    passed = {"OMP_NUM_THREADS": str(job.cpu_threads)}
-    # Actors that share a cache of compiled kernels start in seconds, and run the same kernels.
-    if cache := environ.get("TORCHINDUCTOR_CACHE_DIR"):
-        passed["TORCHINDUCTOR_CACHE_DIR"] = cache
-    return passed
 
 
 def _hand_out(pool: _Pool) -> None:
@@ -319,17 +285,3 @@ def _connected(address: str) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
-
-
-def check_reachable(address: str) -> None:
-    """Raise ConfigError if nobody listens at HOST:PORT; Ray itself would try for minutes."""
-    address = address or os.environ.get("RAY_ADDRESS", "")
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()
-    except OSError as error:
-        raise ConfigError(
-            f"The Ray cluster {address!r} cannot be reached: {error.strerror or error}."
-        ) from None

@@ -11,7 +11,7 @@ import ray
 
 import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
-from pairgen.execution import ray_executor
+from pairgen.execution import ray_executor, ray_options
 from pairgen.execution.forecast.cost import Measured, ShardTime, makespan, price, spread_tasks
 from pairgen.execution.forecast.trial import Runs, bytes_per_slot, make_runs, publish_again
 from pairgen.jobs.degrade.dry_run import run_degrade_dry
@@ -201,4 +201,4 @@ def test_workers_are_counted_without_starting_any():
         ({"CPU": 16.0, "GPU": 4.0}, 0.0, 16),
         ({"CPU": 0.5}, 1.0, 1),
     ):
-        assert ray_executor._room(resources, gpus_per_worker) == room
+        assert ray_options.room_for(resources, gpus_per_worker) == room

@@ -1,0 +1,63 @@
+"""Where a Ray cluster is and what its actors get; imports no Ray."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pairgen.errors import ConfigError
+from pairgen.execution.executor import AnyJob
+
+SECONDS_TO_CONNECT = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RayOptions:
+    """Where and how wide to run.
+
+    Attributes:
+        num_workers: Actors; 0 for as many as the cluster has room for, now and later.
+        gpus_per_worker: GPUs that an actor takes, where the cluster has any.
+        address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; empty for
+            RAY_ADDRESS, else a cluster of this machine alone.
+    """
+
+    num_workers: int
+    gpus_per_worker: float
+    address: str
+
+
+def room_for(resources: Mapping[str, float], gpus_per_worker: float) -> int:
+    """Return how many actors fit into these resources, at least 1."""
+    num_gpus = resources.get("GPU", 0.0)
+    if num_gpus > 0 and gpus_per_worker > 0:
+        return max(int(num_gpus / gpus_per_worker), 1)
+    return max(int(resources.get("CPU", 1.0)), 1)
+
+
+def actor_environment(job: AnyJob, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what every actor finds in its environment, also on nodes that were started without.
+
+    Args:
+        job: Of the run.
+        environ: Of the driver.
+    """
+    passed = {"OMP_NUM_THREADS": str(job.cpu_threads)}
+    # Actors that share a cache of compiled kernels start in seconds, and run the same kernels.
+    if cache := environ.get("TORCHINDUCTOR_CACHE_DIR"):
+        passed["TORCHINDUCTOR_CACHE_DIR"] = cache
+    return passed
+
+
+def check_reachable(address: str) -> None:
+    """Raise ConfigError if nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()
+    except OSError as error:
+        raise ConfigError(
+            f"The Ray cluster {address!r} cannot be reached: {error.strerror or error}."
+        ) from None
