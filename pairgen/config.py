@@ -97,6 +97,33 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
     return overrides
 
 
+class Given(dict[str, Any]):
+    """The options of a command, and which of them its user has typed.
+
+    Attributes:
+        typed: Names of the options on the command line; the others are of a file.
+    """
+
+    def __init__(self, options: Mapping[str, Any], typed: Iterable[str]) -> None:
+        super().__init__(options)
+        self.typed = frozenset(typed)
+
+
+def give(
+    command: str, config: Path | None, overrides: Sequence[str], typed: Mapping[str, Any]
+) -> Given:
+    """Return what the config file, the `key=value` overrides and the flags give for a command.
+
+    Args:
+        command: Its name.
+        config: As for `merge_config`.
+        overrides: As for `merge_config`.
+        typed: Of the flags.
+    """
+    options = merge_config(command, config, overrides) | dict(typed)
+    return Given(options, {*typed, *parse_overrides(overrides)})
+
+
 def merge_config(command: str, config: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
     """Return what the config file and the `key=value` overrides give for a command.
 

@@ -130,16 +130,23 @@ def find_model(model: str) -> ModelConfig:
 def module_of_model(model: str) -> list[str]:
     """Return the module that a user's own config names as the teacher; none where it names none.
 
-    The file in a run's or student's folder is not the user's own, even when it is given by name.
+    A file of a set's, run's or student's folder is not the user's own, even when it is given by
+    name; nor is one that a mere name finds in the working directory.
     """
-    file = _config_file(model)
-    if file is None or file.name == MODEL_FILE:
+    if not model.endswith((".yaml", ".yml")) or lies_in_data(Path(model)):
         return []
     try:
-        return [str(read_yaml(file).get("teacher", ""))]
+        return [str(read_yaml(Path(model)).get("teacher", ""))]
     except ConfigError:
         # `find_model` says what is wrong with it.
         return []
+
+
+def lies_in_data(file: Path) -> bool:
+    """Whether a file belongs to a dataset, a run or a student, wherever a link to it lies."""
+    file = file.expanduser().resolve()
+    beside = (file.parent / MODEL_FILE, file.parent / "__meta__")
+    return file.name == MODEL_FILE or any(each.exists() for each in beside)
 
 
 def _config_file(model: str) -> Path | None:

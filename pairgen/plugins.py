@@ -36,6 +36,8 @@ def load(family: str, name: str) -> ModuleType:
     path = name if "." in name else f"pairgen.{family}.{name}"
     if not all(part.isidentifier() for part in path.split(".")):
         raise ConfigError(f"{name!r} is not the name of a module.")
+    if path.startswith("pairgen.") and not path.startswith(f"pairgen.{family}."):
+        raise ConfigError(f"{name!r} is no {family[:-1]}: pairgen's own lie in pairgen.{family}.")
     check_trusted(path)
     try:
         module = importlib.import_module(path)

@@ -5,9 +5,9 @@ A caller's own work goes on around every command, and a helper's numbers are not
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 import torch
 
@@ -40,15 +40,22 @@ def cpu_threads(num: int) -> Iterator[None]:
 
 
 def each_in_cpu_threads(num: int, items: Iterable[Item]) -> Iterator[Item]:
-    """Yield items, each of which is made in `num` threads; in between the caller has its own.
+    """Return items, each of which is made in `num` threads; in between the caller has its own.
 
     Args:
         num: Of threads, as in `cpu_threads`.
         items: Such as a generator.
     """
+    return each_within(lambda: cpu_threads(num), items)
+
+
+def each_within(
+    enter: Callable[[], AbstractContextManager[Any]], items: Iterable[Item]
+) -> Iterator[Item]:
+    """Yield items, each of which is made inside a context; in between the caller is outside."""
     iterator = iter(items)
     while True:
-        with cpu_threads(num):
+        with enter():
             try:
                 item = next(iterator)
             except StopIteration:

@@ -6,25 +6,39 @@ keeps the whole URL (`Store.address`); everything else gets it from here.
 
 import re
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 CUT = "***"
 # A user without a password is a name there (of an account, of a container), not a token.
 _NAMES_A_USER = ("abfs", "abfss", "hdfs", "sftp", "smb", "ssh", "wasb", "wasbs")
-# A URL that was taken for a path has lost a slash.
-_SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)(?P<slashes>://?)"
-# A secret key of S3 may hold slashes, so a user with a password ends at the @, wherever that is.
-_USER_AND_KEY = r"[^\s'\"`<>/:@]*:[^\s'\"`<>@]*@(?:[^\s'\"`<>/@]*@)*"
+# A URL that was taken for a path has lost a slash; JSON may have escaped them.
+_SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)(?P<slashes>:(?:\\?/){1,3})"
+# Secret keys of S3 hold slashes, passwords anything: a user with one ends at the last @.
+_USER_AND_KEY = r"[^\s/:@]*:(?:[^\s@]*@)+"
 _USER = r"[^\s'\"`<>/?#@]+@"
+_END = r"[^\s'\"`<>.,:;)\]]"
 _URL = re.compile(
     rf"{_SCHEME}(?:(?P<password>{_USER_AND_KEY})|(?P<user>{_USER}))?"
-    r"(?P<rest>[^\s'\"`<>?]*)(?P<query>\?[^\s'\"`<>]*[^\s'\"`<>.,:;)])?"
+    rf"(?P<rest>[^\s'\"`<>?#]*)(?P<query>[?#](?:(?<=\?)|(?=\S*=))\S*{_END})?"
+)
+# The same where all of a text is one URL: then nothing in it ends it but its parts.
+_ONE_URL = re.compile(
+    rf"(?P<outer>(?:[\w+.\-]+::)*){_SCHEME}(?!/)"
+    r"(?:(?P<password>[^/:@]*:.*@)|(?P<user>[^/?#@]+@))?"
+    r"(?P<rest>[^?#]*)(?P<query>\?.*|#.*=.*)?",
+    re.DOTALL,
 )
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with the user, password and query of every URL in it cut out."""
-    return _URL.sub(_without_secrets, text) if ":/" in text else text
+    """Return a text with the user, password, query and fragment of every URL in it cut out."""
+    return _URL.sub(_without_secrets, text) if ":" in text else text
+
+
+def url_without_secrets(url: str) -> str:
+    """Return a URL with its user, password, query and fragment cut out, whatever these hold."""
+    match = _ONE_URL.fullmatch(url)
+    return url if match is None else match["outer"] + _without_secrets(match)
 
 
 def is_cut(url: str) -> bool:
@@ -35,7 +49,7 @@ def is_cut(url: str) -> bool:
 def without_secrets_in(value: Any) -> Any:
     """Return plain data (mappings, lists, texts, numbers) with secrets cut out of its texts."""
     if isinstance(value, str):
-        return without_secrets(value)
+        return without_secrets(url_without_secrets(value))
     if isinstance(value, dict):
         return {name: without_secrets_in(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -56,12 +70,11 @@ def without_secrets_of(url: str, text: str) -> str:
 def _secrets(url: str) -> list[str]:
     """Return the parts that are cut out of a URL, the longest first."""
     found: set[str] = set()
-    for match in _URL.finditer(url):
+    if match := _ONE_URL.fullmatch(url):
         if match["password"]:
             found.update(match["password"].removesuffix("@").split(":", 1))
         if match["query"]:
-            query = urlsplit(match["query"]).query
-            found.update(part.partition("=")[2] for part in query.split("&"))
+            found.update(part.partition("=")[2] for part in match["query"][1:].split("&"))
     found |= {unquote(secret) for secret in found}
     # Shorter ones would cut up ordinary words.
     return sorted((secret for secret in found if len(secret) >= 4), key=len, reverse=True)

@@ -226,8 +226,14 @@ class Receipt:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Receipt":
         """Rebuild a receipt from `to_dict`'s data."""
-        failed = tuple(FailedSlot(**slot) for slot in data["failed"])
-        return cls(**{**data, "failed": failed})
+        failed = tuple(_known(FailedSlot, slot) for slot in data["failed"])
+        found: Receipt = _known(cls, {**data, "failed": failed})
+        return found
+
+
+def _known(kind: Any, data: Mapping[str, Any]) -> Any:
+    """Build a record of what this version knows of it: a later one may have added fields."""
+    return kind(**{name: data[name] for name in kind.__dataclass_fields__ if name in data})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,13 @@
 import pytest
 
 from pairgen.errors import ConfigError, StoreError
-from pairgen.redaction import is_cut, without_secrets, without_secrets_in, without_secrets_of
+from pairgen.redaction import (
+    is_cut,
+    url_without_secrets,
+    without_secrets,
+    without_secrets_in,
+    without_secrets_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +30,11 @@ from pairgen.redaction import is_cut, without_secrets, without_secrets_in, witho
         ("run `pairgen repair s3://K:S@b/x?t=T`.", "run `pairgen repair s3://***@b/x?***`."),
         ("s3://b/x?t=T: it is not there", "s3://b/x?***: it is not there"),
         ("sftp://user:password@host/x", "sftp://***@host/x"),
+        ("s3://KEY:pa@SEC/RET@b/x", "s3://***@b/x"),
+        ("s3:///KEY:SECRET@b/x", "s3:///***@b/x"),
+        (r"s3:\/\/KEY:SECRET@b/x", r"s3:\/\/***@b/x"),
+        ("https://h/x?sig=a'SECRET", "https://h/x?***"),
+        ("https://h/x#access_token=SECRET, more", "https://h/x?***, more"),
     ],
 )  # fmt: skip
 def test_secrets_are_cut_out(text: str, shown: str) -> None:
@@ -59,6 +70,25 @@ def test_plain_data_is_cut_all_the_way_down() -> None:
         "n": 3,
         "nested": [{"url": "s3://***@b/x"}, None, 1.5],
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("s3://KEY:it's \"a` <SECRET>@b/x", "s3://***@b/x"),
+        ("https://h/x?a='SECRET b'#c", "https://h/x?***"),
+        ("https://h/x#token=SECRET", "https://h/x?***"),
+        ("simplecache::s3://K:S@b/x?t=T", "simplecache::s3://***@b/x?***"),
+        ("s3://bucket/a@b/x#1", "s3://bucket/a@b/x#1"),
+        ("abfs://container@account/x", "abfs://container@account/x"),
+        ("memory://x", "memory://x"),
+        ("/data/a:b@c", "/data/a:b@c"),
+        ("a cat: 3 @ 5?", "a cat: 3 @ 5?"),
+    ],
+)
+def test_a_text_that_is_one_url_is_cut_whatever_its_parts_hold(url: str, shown: str) -> None:
+    assert url_without_secrets(url) == shown
+    assert without_secrets_in({"data": [url]}) == {"data": [shown]}
 
 
 def test_what_a_client_says_of_a_secret_alone_is_cut_too() -> None:

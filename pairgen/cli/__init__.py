@@ -62,7 +62,7 @@ def main() -> None:
         click.echo("Stopped. What is finished is kept: run the same command again.", err=True)
         code = EXIT_INTERRUPTED
     except UntrustedCodeError as error:
-        say(f"Error: {error}\nThat is: {_this_command()} --trust-code")
+        say(f"Error: {error}\nThat is: {_this_command('--trust-code')}")
         code = error.exit_code
     except PairgenError as error:
         say(f"Error: {error}")
@@ -77,7 +77,8 @@ def main() -> None:
     sys.exit(code)
 
 
-def _this_command() -> str:
-    """Return the command as it was typed."""
+def _this_command(added: str) -> str:
+    """Return the command as it was typed, with a flag more."""
     name = ["python", "-m", "pairgen"] if Path(sys.argv[0]).name == "__main__.py" else ["pairgen"]
-    return shlex.join([*name, *sys.argv[1:]])
+    # Right behind the command's name: after a `--` it would be no flag.
+    return shlex.join([*name, *sys.argv[1:2], added, *sys.argv[2:]])

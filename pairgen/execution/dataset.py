@@ -13,7 +13,7 @@ from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.manifest import readable_receipt, scan, standing_receipts
+from pairgen.shards.format.manifest import is_untouched, readable_receipt, scan, standing_receipts
 from pairgen.shards.format.plan_file import check_not_lost, has_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Manifest, Plan
@@ -65,10 +65,26 @@ def check_folder(store: Store) -> None:
         )
 
 
+def check_begins(store: Store, old: Plan | None) -> None:
+    """Refuse to begin a set where another command has made something meanwhile.
+
+    Args:
+        store: The folder.
+        old: The plan that this command goes on with; None where it begins anew.
+
+    Raises:
+        PlanMismatchError: Something was made since this command looked.
+    """
+    if old is None and not is_untouched(store):
+        raise PlanMismatchError(
+            f"Another command has begun a dataset in {store.url} meanwhile: give another --out, or "
+            "run this command again."
+        )
+
+
 def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
-    """Refuse another plan once a shard stands; tell what this run does in another way."""
-    if not store.names(layout.RECEIPTS):
-        # Nothing was made yet, so a corrected command may replace the plan.
+    """Refuse another plan once anything was made; tell what this run does in another way."""
+    if is_untouched(store):
         return
     check_continues(old, plan)
     changed = [
@@ -84,9 +100,16 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
     """Refuse to make a shard that has a receipt, unless it is the short end of a set that grew.
 
     Raises:
-        PlanMismatchError: A receipt is of another dataset, or cannot be read.
+        PlanMismatchError: A receipt is of another dataset, cannot be read, or is of a shard that
+            the plan has not.
     """
     standing = set(standing_receipts(store))
+    if beyond := [shard for shard in standing if shard >= manifest.plan.num_shards]:
+        raise PlanMismatchError(
+            f"{store.url} has {len(beyond):,} finished shards more than its plan of "
+            f"{manifest.plan.num_samples:,} samples: an older or edited {layout.PLAN}? Put its own "
+            f"back, or remove it and let `pairgen repair` restore it from {layout.MANIFEST}."
+        )
     for task in manifest.missing:
         if task.shard_index not in standing:
             continue

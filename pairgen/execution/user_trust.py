@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from pairgen.config import boolean
+from pairgen.config import Given, boolean
 from pairgen.kinds.degrade.pyramid import modules_of_preset
 from pairgen.model_config import module_of_model
 from pairgen.trust import named_by_user, trusting
@@ -19,7 +20,8 @@ def trusted_by_user(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Trust the modules that options name while a command runs; give the options it goes on with.
 
     A method is named by its dotted name, a teacher and an operation by the user's own YAML file.
-    What stands in a set, a run or a model's folder is not the user's word.
+    What stands in a set, a run, a model's folder or a config file that was found in the working
+    directory is not the user's word.
 
     Args:
         given: As the user gave them; `trust_code` is taken out.
@@ -28,8 +30,10 @@ def trusted_by_user(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         ConfigError: `trust_code` is neither true nor false.
     """
     options = dict(given)
+    typed = given.typed if isinstance(given, Given) else given.keys()
+    named = _named_modules({name: options[name] for name in typed if name in options})
     everything = boolean("trust_code", options.pop("trust_code", False))
-    with trusting(named_by_user(_named_modules(options), everything)):
+    with trusting(named_by_user(named, everything)):
         yield options
 
 
@@ -51,7 +55,7 @@ def _named_modules(options: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(method := options.get("method"), str):
         yield method
     for name in ("model", "run"):
-        if isinstance(model := options.get(name), str):
-            yield from module_of_model(model)
-    if isinstance(preset := options.get("degradation"), str):
-        yield from modules_of_preset(preset)
+        if isinstance(model := options.get(name), str | Path):
+            yield from module_of_model(str(model))
+    if isinstance(preset := options.get("degradation"), str | Path):
+        yield from modules_of_preset(str(preset))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED
-from pairgen.redaction import without_secrets
+from pairgen.redaction import url_without_secrets
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.shards.format.manifest import read_receipts
 from pairgen.shards.format.plan_file import read_plan
@@ -93,7 +93,7 @@ def record_set(url: str) -> SetRecord:
     plan, receipts = read_plan(store), read_receipts(store)
     num_samples = sum(receipt.count for receipt in receipts)
     return SetRecord(
-        url=without_secrets(url),
+        url=url_without_secrets(url),
         fingerprint=plan.fingerprint(),
         source_sha256=str(plan.source["sha256"]),
         seed=plan.seed,

@@ -16,6 +16,7 @@ from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size, make_
 from pairgen.kinds.degrade.plan import image_source, make_degrade_plan
 from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
 from pairgen.shards.format import layout
+from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.sources.captions import Captions
@@ -65,7 +66,7 @@ def _resolve(given: Mapping[str, Any]) -> tuple[DegradeConfig, Preset, Store, Pl
     old = read_plan(store)
     if old.kind != "degrade":
         raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'degrade'.")
-    if config.has_inputs and not store.names(layout.RECEIPTS):
+    if config.has_inputs and is_untouched(store):
         # Nothing was made yet and the inputs are given: the command starts afresh.
         return config, find_preset(config.degradation), store, None
     config = make_degrade_config({**old.resolved["options"], **given})

@@ -5,6 +5,7 @@ from typing import Any
 
 from pairgen.execution.dataset import (
     RunResult,
+    check_begins,
     check_folder,
     check_same_plan,
     make_dataset,
@@ -45,6 +46,7 @@ def _take_images(
         plan, summary = read_images(config, preset, spooled, say)
         if old is not None:
             check_same_plan(store, old, plan, say)
+        check_begins(store, old)
         store.put_file(spooled, layout.IMAGES)
     if summary.rejected:
         store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))

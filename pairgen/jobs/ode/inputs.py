@@ -19,6 +19,7 @@ from pairgen.kinds.ode.options import OdeConfig, make_ode_config
 from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.shards.format import layout
+from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.sources.prompt_values import (
@@ -138,7 +139,7 @@ def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, P
     old = read_plan(store)
     if old.kind != "ode":
         raise ConfigError(f"{out} holds a dataset of kind {old.kind!r}, not 'ode'.")
-    if config.prompts and not store.names(layout.RECEIPTS):
+    if config.prompts and is_untouched(store):
         # Nothing was made yet and the inputs are given: the command starts afresh, so that no
         # number of a mistaken first try stays behind.
         return config, model, store, None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, make_dataset, spooled_input
+from pairgen.execution.dataset import RunResult, check_begins, make_dataset, spooled_input
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.ode.inputs import (
@@ -47,6 +47,7 @@ def _take_prompts(request: OdeRequest, say: Say) -> Plan:
         spooled_input(store, "rejected.jsonl") as rejected,
     ):
         plan, summary = read_plan_prompts(request, prompts, spooled, rejected, say)
+        check_begins(store, request.old)
         store.put_file(spooled, layout.PROMPTS)
         if summary.num_rejected:
             store.put_file(rejected, layout.REJECTED)

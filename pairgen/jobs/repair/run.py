@@ -1,6 +1,6 @@
 """`pairgen repair`: withdraw what is bad, then make it again."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from pairgen.execution.dataset import RunResult, check_same_plan, make_dataset
 from pairgen.execution.run import RunOptions, check_executor
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
+from pairgen.jobs.repair.retry import worth_retrying
 from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
 from pairgen.kinds.degrade.options import continued_options as degrade_options
 from pairgen.kinds.maker import check_makeable
@@ -47,22 +48,24 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     options = _check_options(old, given, store)
     plan = _with_batch_size(old, given.get("batch_size"))
     # First: nothing may be withdrawn for a command that cannot run.
+    _check_inputs(store, plan)
     check_executor(options)
     check_makeable(plan)
+    # Read before the check: what another run finishes meanwhile is not among them, and stays.
+    receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
+    _check_plan_fits(store, plan, receipts.values())
     readers = find_readers(options.executor, options.num_workers, options.address)
     report = check_set(store, Scope(), readers)
     if report.interrupted:
         raise KeyboardInterrupt
-    receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
-    _check_plan_fits(store, plan, receipts.values())
     bad = shards_to_redo(report)
     say(f"{len(bad)} of {report.num_shards} shards are made again.")
-    tried_again = sorted(set(_with_failures(plan, receipts.values())) - set(bad))
+    sound = (receipt for shard, receipt in receipts.items() if shard not in bad)
+    tried_again = [receipt.shard_index for receipt in worth_retrying(store, plan, sound)]
     if tried_again:
         say(f"{len(tried_again)} more are made again because slots of them failed.")
-    _check_inputs(store, plan)
     _tell_left_alone(report, say)
-    withdraw(store, [*bad, *tried_again])
+    withdraw(store, [*bad, *tried_again], receipts)
     check_same_plan(store, old, plan, say)
     write_plan(store, plan)
     result = make_dataset(store, plan, options)
@@ -143,22 +146,23 @@ def _with_batch_size(plan: Plan, batch_size: Any) -> Plan:
 
 
 def _check_plan_fits(store: Store, plan: Plan, receipts: Collection[Receipt]) -> None:
-    """Refuse to make a whole set again because the plan of another one was put into its folder.
+    """Refuse to make shards again because another or an older plan was put into the folder.
 
     Raises:
-        ConfigError: All receipts are of another dataset.
+        ConfigError: All receipts are of another dataset, or one is of this dataset as it was cut or
+            extended by another plan.
     """
-    fingerprint = plan.fingerprint()
-    if receipts and all(receipt.fingerprint != fingerprint for receipt in receipts):
+    fingerprint, tasks = plan.fingerprint(), plan.tasks()
+    own = [receipt for receipt in receipts if receipt.fingerprint == fingerprint]
+    what = ""
+    if receipts and not own:
+        what = f"is not the plan of its {len(receipts):,} finished shards"
+    for receipt in own:
+        task = tasks[receipt.shard_index] if receipt.shard_index < len(tasks) else None
+        if task is None or not (receipt.fulfils(task) or receipt.begins(task)):
+            what = f"is older than {layout.shard_path(receipt.shard_index)}, or was edited"
+    if what:
         raise ConfigError(
-            f"{layout.PLAN} of {store.url} is not the plan of its {len(receipts):,} finished "
-            f"shards: put theirs back, or remove it and run `pairgen repair` again, which restores "
-            f"the plan from {layout.MANIFEST}."
+            f"{layout.PLAN} of {store.url} {what}: put its own back, or remove it and run `pairgen "
+            f"repair` again, which restores it from {layout.MANIFEST}."
         )
-
-
-def _with_failures(plan: Plan, receipts: Iterable[Receipt]) -> Iterator[int]:
-    """Yield degraded shards with slots that failed: their images may be there by now."""
-    for receipt in receipts:
-        if plan.kind == "degrade" and any(not slot.skipped for slot in receipt.failed):
-            yield receipt.shard_index

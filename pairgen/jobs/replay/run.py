@@ -15,7 +15,7 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.replay.compare import Comparison, Distance, compare
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import MAKERS, Maker, open_maker
-from pairgen.process_state import cpu_threads, each_in_cpu_threads
+from pairgen.process_state import cpu_threads, each_in_cpu_threads, each_within
 from pairgen.shards.check.planned import INPUTS
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
@@ -93,7 +93,9 @@ def run_replays(
         (_checked_receipt(store, plan, shard_index, list(found)), set(found))
         for shard_index, found in _by_shard(indices, plan.samples_per_shard)
     ]
-    return _replay_shards(store, plan, shards, trust_code)
+    return each_within(
+        lambda: trusted_by_user({"trust_code": trust_code}), _replay_shards(store, plan, shards)
+    )
 
 
 def _by_shard(indices: Sequence[int], samples_per_shard: int) -> list[tuple[int, list[int]]]:
@@ -126,7 +128,7 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
 
 
 def _replay_shards(
-    store: Store, plan: Plan, shards: Sequence[tuple[Receipt, set[int]]], trust_code: bool
+    store: Store, plan: Plan, shards: Sequence[tuple[Receipt, set[int]]]
 ) -> Iterator[Replay]:
     """Replay shard by shard; those that were made in one way follow each other."""
 
@@ -138,8 +140,7 @@ def _replay_shards(
         for receipt, indices in alike:
             start = time.perf_counter()
             stored = _stored_members(store, receipt.shard_index, indices)
-            with trusted_by_user({"trust_code": trust_code}):
-                maker = maker or _open_maker(receipt, store, plan)
+            maker = maker or _open_maker(receipt, store, plan)
             task = ShardTask(
                 shard_index=receipt.shard_index,
                 start=receipt.start,

@@ -25,6 +25,7 @@ from pairgen.config import check_keys, did_you_mean, packaged_configs, read_yaml
 from pairgen.degradations.base import Batch, Draw, Target, from_levels, to_levels
 from pairgen.degradations.chain import Chain
 from pairgen.errors import ConfigError
+from pairgen.model_config import lies_in_data
 
 KEYS = ("shared", "levels")
 
@@ -87,9 +88,11 @@ def find_preset(preset: str) -> Preset:
 
 def modules_of_preset(preset: str) -> list[str]:
     """Return the dotted names in a user's own preset: the modules of operations among them."""
-    file = _preset_file(preset)
+    file = Path(preset).expanduser()
+    if not preset.endswith((".yaml", ".yml")) or lies_in_data(file):
+        return []
     try:
-        recipe = {} if file is None else read_yaml(file)
+        recipe = read_yaml(file)
     except ConfigError:
         # `find_preset` says what is wrong with it.
         return []

@@ -133,6 +133,9 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
         try:
             return read(plan, local)
         except UNREADABLE as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # The disk or its rights; of a damaged list pyarrow raises one without a number.
+                raise
             raise UnreadableInputsError(str(error)) from None
 
 

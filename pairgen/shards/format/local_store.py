@@ -33,6 +33,9 @@ class LocalStore:
         try:
             return sorted(os.listdir(self.root / folder))
         except (FileNotFoundError, NotADirectoryError):
+            # A link to a disk that is not there, or a file in its place, is not an empty folder.
+            if os.path.lexists(self.root / folder):
+                raise
             return []
 
     def size(self, path: str) -> int:
@@ -56,8 +59,12 @@ class LocalStore:
 
     def put_bytes(self, path: str, data: bytes) -> None:
         spooled = self.spool(Path(path).name)
-        spooled.write_bytes(data)
-        self.put_file(spooled, path)
+        try:
+            spooled.write_bytes(data)
+            self.put_file(spooled, path)
+        except BaseException:
+            self.drop(spooled)
+            raise
 
     def spool(self, name: str) -> Path:
         folder = self.root / layout.SPOOL

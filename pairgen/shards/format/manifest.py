@@ -91,6 +91,23 @@ def scan(store: Store, plan: Plan) -> Manifest:
     return fold(plan, read_receipts(store))
 
 
+def is_untouched(store: Store) -> bool:
+    """Whether nothing was made in a folder yet, so that a corrected command may begin it anew.
+
+    Receipts alone do not tell: they may be lost, or on a disk that is not there.
+    """
+    folders = (layout.RECEIPTS, layout.TRAIN, layout.INDEX)
+    return not any(store.names(folder) for folder in folders) and not _lists_receipts(store)
+
+
+def _lists_receipts(store: Store) -> bool:
+    """Whether the manifest says that shards were finished."""
+    try:
+        return bool(json.loads(store.read_bytes(layout.MANIFEST))["receipts"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def write_manifest(store: Store, manifest: Manifest) -> None:
     """Write the fold down, for readers that want one file."""
     data = json.dumps(manifest.to_dict(), ensure_ascii=False).encode("utf-8")

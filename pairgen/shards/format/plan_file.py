@@ -12,9 +12,9 @@ import yaml
 
 from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
-from pairgen.shards.format.manifest import read_receipts, standing_receipts
+from pairgen.shards.format.manifest import is_untouched, read_receipts, standing_receipts
 from pairgen.shards.format.store import Store
-from pairgen.types import FORMAT_VERSION, Plan
+from pairgen.types import FORMAT_VERSION, INPUT_NAMES, Plan
 
 
 class UnusablePlanError(ConfigError):
@@ -44,7 +44,9 @@ def read_plan(store: Store) -> Plan:
         raise ConfigError(f"{store.url} is not a dataset folder: it has no {layout.PLAN}.")
     try:
         return _parse(yaml.safe_load(store.read_bytes(layout.PLAN)), store)
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except UnusablePlanError:
+        raise
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UnusablePlanError(
             f"The plan of {store.url} cannot be read: {reason}; {_remedy(store)}."
@@ -55,12 +57,17 @@ def check_not_lost(store: Store) -> None:
     """Refuse a folder without a plan that has finished shards.
 
     Raises:
-        UnusablePlanError: Receipts stand in it.
+        UnusablePlanError: Receipts stand in it, or what is left of a set that has lost them.
     """
     if num_receipts := len(standing_receipts(store)):
         raise UnusablePlanError(
             f"{store.url} holds {num_receipts:,} finished shards, but its {layout.PLAN} is "
             f"missing: {_remedy(store)}."
+        )
+    if not is_untouched(store) and store.names("__meta__"):
+        raise UnusablePlanError(
+            f"{store.url} holds what is left of a dataset, without {layout.PLAN} and receipts: put "
+            "them back, or give another --out."
         )
 
 
@@ -116,7 +123,7 @@ def _parse(data: Any, store: Store) -> Plan:
     """Return a plan from its plain data.
 
     Raises:
-        KeyError, TypeError: It is not a plan.
+        KeyError, TypeError, AttributeError: It is not a plan.
         UnusablePlanError: It was edited.
         ConfigError: It is of another version.
     """
@@ -128,6 +135,12 @@ def _parse(data: Any, store: Store) -> Plan:
             f"this pairgen reads {FORMAT_VERSION}."
         )
     plan = Plan.from_dict(data)
+    for name in ("seed", "num_samples", "samples_per_shard"):
+        value, low = getattr(plan, name), 0 if name == "seed" else 1
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise TypeError(f"{name} is {value!r}")
+    if not isinstance(plan.resolved["options"], Mapping) and plan.kind in INPUT_NAMES:
+        raise TypeError("resolved.options holds no `key: value` lines")
     if plan.fingerprint() != data["fingerprint"]:
         raise UnusablePlanError(
             f"The plan of {store.url} was edited: its fingerprint does not match its content; "

@@ -1,5 +1,7 @@
 """A dataset folder behind fsspec."""
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,20 +11,24 @@ from pathlib import Path
 import fsspec
 
 from pairgen.errors import ConfigError, StoreError
-from pairgen.redaction import without_secrets, without_secrets_of
+from pairgen.redaction import url_without_secrets, without_secrets_of
 
 
 class RemoteStore:
     """A folder behind fsspec: `s3://`, `gs://`, `hf://`, `memory://` ..."""
 
     def __init__(self, url: str) -> None:
-        self.address, self.url = url, without_secrets(url)
+        self.address, self.url = url, url_without_secrets(url)
         try:
             self.fs, self.root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
             # An unknown protocol, or a known one whose package (s3fs, gcsfs ...) is missing.
             reason = without_secrets_of(url, str(error))
             raise ConfigError(f"{self.url!r} cannot be opened: {reason}.") from None
+        except Exception as error:
+            # Some clients log in at once.
+            reason = without_secrets_of(url, f"{type(error).__name__}: {error}")
+            raise StoreError(f"{self.url!r} cannot be opened: {reason}.") from None
 
     def exists(self, path: str) -> bool:
         # Not `isfile`: that answers False to any error.
@@ -105,11 +111,13 @@ class RemoteStore:
             self.fs.invalidate_cache()
             yield f"{self.root}/{path}"
         except FileNotFoundError:
-            raise
+            told = f"{self.url}/{path}"
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), told) from None
         except Exception as error:
             # Each client library has errors of its own: of the network, of credentials, of limits.
+            # They may name what was in the URL, so none of them is passed on.
             reason = " ".join(without_secrets_of(self.address, str(error)).split())
             raise StoreError(
                 f"{self.url}/{path} could not be read or written: {type(error).__name__}: "
                 f"{reason}. Nothing that is finished is lost: run the same command again."
-            ) from error
+            ) from None

@@ -8,6 +8,7 @@ FileNotFoundError, the second another OSError. A store never turns one into the 
 taken to be missing is made again.
 """
 
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -105,6 +106,8 @@ def open_store(url: str | Path) -> Store:
             f"{text!r} was written down without its secrets, which pairgen never keeps: give the "
             "whole URL again, or leave them to the environment."
         )
-    if "://" in text and not text.startswith("file://"):
+    if local := re.match(r"(?:file|local):(?://(?:localhost(?=/))?)?", text, re.IGNORECASE):
+        text = text[local.end() :]
+    if "://" in text:
         return RemoteStore(text.rstrip("/"))
-    return LocalStore(Path(text.removeprefix("file://")).expanduser().absolute())
+    return LocalStore(Path(text).expanduser().absolute())
