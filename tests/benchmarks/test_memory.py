@@ -1,4 +1,4 @@
-"""The table of what fits which card: its numbers add up, and the README shows what is printed."""
+"""The table of what fits which card: its numbers add up, and its page shows what is printed."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from pairgen.training.config import PlayerConfig
 from pairgen.training.lora import TARGET_MODULES
 from pairgen.training.optimizer import make_optimizer
 
-README = Path(__file__).parent.parent.parent / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/memory.md"
 # As the published weights have them.
 ELEMENTS = {"SD1.5": 859_520_964, "SDXL": 2_567_463_684}
 
@@ -83,7 +83,7 @@ def test_a_training_is_the_sum_of_its_parts():
 
 
 @pytest.mark.slow
-def test_the_readme_shows_what_is_printed(capsys, monkeypatch):
+def test_the_page_shows_what_is_printed(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["memory.py"])
     memory.main()
-    assert capsys.readouterr().out in README.read_text(encoding="utf-8")
+    assert capsys.readouterr().out in PAGE.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The README's training loops run as they stand, and both readers give the same samples."""
+"""The documented training loops run as they stand, and both readers give the same samples."""
 
 import re
 import subprocess
@@ -13,15 +13,14 @@ import pairgen
 from pairgen.shards.format.local_store import LocalStore
 from tests.small_sets import make_plan, write_set
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs/train-with-your-own-loop.md"
 FIELDS = ("noise.npy", "latent.npy", "txt")
 
 
-def blocks(heading: str) -> list[str]:
-    """Return the Python blocks below a heading."""
-    section = README.read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
-    section = section.partition("\n### ")[0]
-    return re.findall(r"^```python\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+def blocks() -> list[str]:
+    """Return the Python blocks of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,8 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
     return write_set(tmp_path_factory.mktemp("example") / "pairs", make_plan(num_samples=40))
 
 
-def test_the_loops_of_the_readme_run(pairs: LocalStore) -> None:
-    found = blocks("Train with your own loop")
+def test_the_loops_of_the_page_run(pairs: LocalStore) -> None:
+    found = blocks()
     assert ["pairgen.Loader(" in block for block in found] == [True, False]
     for block in found:
         command = [sys.executable, "-c", block]

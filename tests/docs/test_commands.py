@@ -1,0 +1,94 @@
+"""The commands and scripts of the documentation run, and print what stands under them.
+
+Each page has a folder of its own, and makes what it needs.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import PAGES, Command, blocks, commands, page_name, read
+
+
+def check_command(command: Command, folder: Path, environment: dict[str, str]) -> None:
+    """Run a command in the shell; its output must hold the shown lines, in their order."""
+    result = subprocess.run(
+        command.line,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert result.returncode == 0, f"{command.line}\n{result.stdout}"
+    start = 0
+    for line in command.shown:
+        if line == "...":
+            continue
+        pattern = ".*".join(re.escape(part) for part in line.split("..."))
+        found = re.compile(f"^{pattern}$", flags=re.MULTILINE).search(result.stdout, start)
+        assert found, f"{command.line}\ndoes not print, or not here:\n{line}\n\n{result.stdout}"
+        start = found.end()
+
+
+def check_script(script: str, folder: Path) -> None:
+    """Run a Python script; it must end well and close what it opens."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, f"{script}\n{result.stderr}"
+
+
+def pages_that_run() -> list[object]:
+    """Return the pages with something to run; those that start Ray are marked."""
+    found = []
+    for page in PAGES:
+        runnable = [each for each in blocks(read(page)) if each.language in ("console", "python")]
+        if runnable:
+            starts_ray = any("--executor ray" in block.text for block in runnable)
+            marks = [pytest.mark.ray] if starts_ray else []
+            found.append(pytest.param(page, id=page_name(page), marks=marks))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("page", pages_that_run())
+def test_what_stands_on_a_page_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    for block in blocks(read(page)):
+        if block.language == "console":
+            for command in commands(block):
+                check_command(command, tmp_path, environment)
+        elif block.language == "python":
+            check_script(block.text, tmp_path)
+
+
+def test_a_shown_line_that_is_not_printed_is_found(tmp_path: Path) -> None:
+    environment = dict(os.environ)
+    check_command(Command("printf 'a 1\\nb\\n'", ("a ...", "...", "b")), tmp_path, environment)
+    with pytest.raises(AssertionError, match="does not print"):
+        check_command(Command("printf 'a\\nb\\n'", ("b", "a")), tmp_path, environment)
+    with pytest.raises(AssertionError, match="does not print"):
+        check_command(Command("printf 'a b\\n'", ("a",)), tmp_path, environment)
+    with pytest.raises(AssertionError):
+        check_command(Command("false", ()), tmp_path, environment)
+
+
+def test_every_command_shown_is_run() -> None:
+    """A `$` outside of a console block would look like one that is tested."""
+    for page in PAGES:
+        for block in blocks(read(page)):
+            if block.language == "console":
+                assert block.text.startswith("$ "), f"{page_name(page)}: {block.text}"
+            else:
+                assert not re.search(r"^\$ ", block.text, flags=re.MULTILINE), page_name(page)
