@@ -17,7 +17,7 @@ from pairgen.kinds.degrade.plan import image_source, make_degrade_plan
 from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import is_untouched
-from pairgen.shards.format.plan_file import has_plan, read_plan
+from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
 from pairgen.shards.format.store import Store, open_store
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
@@ -69,7 +69,7 @@ def _resolve(given: Mapping[str, Any]) -> tuple[DegradeConfig, Preset, Store, Pl
     if config.has_inputs and is_untouched(store):
         # Nothing was made yet and the inputs are given: the command starts afresh.
         return config, find_preset(config.degradation), store, None
-    config = make_degrade_config({**old.resolved["options"], **given})
+    config = make_degrade_config({**remembered_options(old, store), **given})
     if "degradation" in given:
         return config, find_preset(config.degradation), store, old
     # The folder's own operations, whatever has become of the file they came from.

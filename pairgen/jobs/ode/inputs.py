@@ -20,7 +20,7 @@ from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import is_untouched
-from pairgen.shards.format.plan_file import has_plan, read_plan
+from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
 from pairgen.shards.format.store import Store, open_store
 from pairgen.sources.prompt_values import (
     STANDARD_INPUT,
@@ -145,7 +145,7 @@ def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, P
         return config, model, store, None
     # The prompts, given again, are chosen among as before.
     chosen = {name: old.source[name] for name in CHOICE if old.source.get(name)}
-    before = {**old.resolved["options"], **chosen}
+    before = {**remembered_options(old, store), **chosen}
     config = make_ode_config({**before, **given})
     model = find_model(config.model)
     if "revision" not in given and model.location == old.teacher["location"]:

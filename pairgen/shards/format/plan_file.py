@@ -81,7 +81,9 @@ def recover_plan(store: Store) -> bool:
         ConfigError: The folder holds no dataset, or there is no copy that its shards fit.
     """
     try:
-        read_plan(store)
+        plan = read_plan(store)
+        if plan.kind in INPUT_NAMES:
+            remembered_options(plan, store)
         return False
     except UnusablePlanError:
         plan = _copied_plan(store)
@@ -119,6 +121,20 @@ def _copied_plan(store: Store) -> Plan:
         ) from None
 
 
+def remembered_options(plan: Plan, store: Store) -> Mapping[str, Any]:
+    """Return the options that a set was made with.
+
+    Raises:
+        UnusablePlanError: The plan has lost them.
+    """
+    options = plan.resolved.get("options")
+    if not isinstance(options, Mapping):
+        raise UnusablePlanError(
+            f"The plan of {store.url} was cut: resolved.options is missing; {_remedy(store)}."
+        )
+    return options
+
+
 def _parse(data: Any, store: Store) -> Plan:
     """Return a plan from its plain data.
 
@@ -139,8 +155,8 @@ def _parse(data: Any, store: Store) -> Plan:
         value, low = getattr(plan, name), 0 if name == "seed" else 1
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise TypeError(f"{name} is {value!r}")
-    if not isinstance(plan.resolved["options"], Mapping) and plan.kind in INPUT_NAMES:
-        raise TypeError("resolved.options holds no `key: value` lines")
+    if not isinstance(plan.resolved, Mapping) or not isinstance(plan.source, Mapping):
+        raise TypeError("resolved or source holds no `key: value` lines")
     if plan.fingerprint() != data["fingerprint"]:
         raise UnusablePlanError(
             f"The plan of {store.url} was edited: its fingerprint does not match its content; "
