@@ -114,7 +114,8 @@ def test_no_command_runs_what_data_names(desk: Path) -> None:
     assert codes == [2] * len(lines), said
     assert not it_ran(desk)
     for line in lines:
-        assert f"That is: pairgen {shlex.join(line)} --trust-code" in said, said
+        command = shlex.join([line[0], "--trust-code", *line[1:]])
+        assert f"That is: pairgen {command}" in said, said
     assert not (desk / "pairs/__meta__/shards/00001.json").exists()
     assert not (desk / "own").exists()
     assert (desk / "degraded/__meta__/shards/00000.json").exists()
@@ -211,6 +212,35 @@ def test_what_the_user_names_is_trusted(desk: Path) -> None:
         assert it_ran(desk)
 
 
+def test_what_lies_in_a_downloaded_folder_is_not_the_users_word(desk: Path) -> None:
+    """Configs found in the working directory, and files of a run under another name."""
+    model = {**TINY, "teacher": "pairs.helper", "location": str(ROOT / "pairgen/assets/tiny")}
+    (desk / "configs/models").mkdir(parents=True)
+    for name in ("gaussian", "own"):
+        (desk / f"configs/models/{name}.yaml").write_text(yaml.safe_dump(model))
+    (desk / "m.yaml").write_text(yaml.safe_dump(model))
+    (desk / "p.yaml").write_text(yaml.safe_dump({"levels": ["pairs.operation"]}))
+    (desk / "pairgen.yaml").write_text("ode: {model: m.yaml}\ndegrade: {degradation: p.yaml}\n")
+    (desk / "run/m.yaml").symlink_to("model.yaml")
+    (desk / "pairs/n.yaml").write_text(yaml.safe_dump(model))
+    small = ["--num-samples", "1", "--steps", "1"]
+    lines = [
+        ["ode", *small, "--out", "a"],
+        ["ode", "--model", "gaussian", *small, "--out", "a"],
+        ["ode", "--model", "own", *small, "--out", "a"],
+        ["ode", "--model", "run/m.yaml", *small, "--out", "a"],
+        ["ode", "--model", "pairs/n.yaml", *small, "--out", "a"],
+        ["degrade", "--scales", "2", "--crop", "64", "--out", "b"],
+    ]
+    said, codes = run_many(desk, *lines, PYTHONPATH=f"{desk}:{ROOT}")
+    assert codes == [2] * len(lines), said
+    assert not it_ran(desk)
+    trusted = [*lines[2], "--trust-code"]
+    said, codes = run_many(desk, trusted, PYTHONPATH=f"{desk}:{ROOT}")
+    assert codes == [0], said
+    assert it_ran(desk)
+
+
 def test_no_file_can_say_that_its_code_is_trusted(desk: Path) -> None:
     (desk / "pairgen.yaml").write_text("ode: {trust_code: true}\ntrain: {trust_code: true}\n")
     lines = [
@@ -231,6 +261,11 @@ def test_trust_ends_with_its_call(desk: Path, monkeypatch: pytest.MonkeyPatch) -
     path = list(sys.path)
     try:
         assert not pairgen.replay("pairs", "0", trust_code=True).differences
+        mine = desk / "mine.yaml"
+        model = {**TINY, "teacher": "pairs.helper", "location": str(ROOT / "pairgen/assets/tiny")}
+        mine.write_text(yaml.safe_dump(model))
+        # A path is named as well as its text.
+        pairgen.ode(model=mine, cfg=1, steps=1, num_samples=1, out="named")
         assert it_ran(desk)
         assert sys.path == path
         for act in (

@@ -44,9 +44,16 @@ def read_plan(store: Store) -> Plan:
         raise ConfigError(f"{store.url} is not a dataset folder: it has no {layout.PLAN}.")
     try:
         return _parse(yaml.safe_load(store.read_bytes(layout.PLAN)), store)
-    except UnusablePlanError:
+    except ConfigError:
         raise
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         reason = " ".join(str(error).split())
         raise UnusablePlanError(
             f"The plan of {store.url} cannot be read: {reason}; {_remedy(store)}."

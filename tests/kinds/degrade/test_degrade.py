@@ -232,6 +232,12 @@ def test_a_changed_source_fails_its_slots_and_hurts_no_other(photographs, tmp_pa
     assert "bytes, planned with" in failed[1]
     assert "No such file" in failed[2]
     assert samples(out) == [expected[0], *expected[3:]]
+    # Away altogether, as on a disk that is not mounted: nothing is lost.
+    before = shas(out)
+    folder.rename(tmp_path / "away")
+    assert pairgen.repair(out, executor="serial").num_failed == 2
+    assert shas(out) == before
+    (tmp_path / "away").rename(folder)
     # When the images are back, repair tries the failed slots again.
     for path in photographs.glob("*.png"):
         (folder / path.name).write_bytes(path.read_bytes())

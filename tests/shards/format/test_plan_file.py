@@ -234,3 +234,97 @@ def test_the_plan_of_a_set_that_grew_comes_back_as_it_was_last(folder: Path) -> 
     pairgen.repair(folder)
     assert hashes(folder) == before
     assert read_plan(LocalStore(folder)).num_samples == 20
+
+
+def remove_receipts(folder: Path) -> None:
+    shutil.rmtree(folder / layout.RECEIPTS)
+
+
+def unmount_receipts(folder: Path) -> None:
+    shutil.rmtree(folder / layout.RECEIPTS)
+    (folder / layout.RECEIPTS).symlink_to(folder / "not-mounted")
+
+
+@pytest.mark.parametrize("lose", [remove_receipts, unmount_receipts])
+def test_a_set_whose_receipts_are_out_of_sight_is_not_begun_anew(
+    folder: Path, lose: Callable[[Path], None]
+) -> None:
+    prompts = folder.parent / "prompts.txt"
+    prompts.write_text("another prompt")
+    lose(folder)
+    before = hashes(folder)
+    for options in ({"seed": 9}, {"seed": 9, "prompts": str(prompts)}):
+        with pytest.raises((PlanMismatchError, OSError)):
+            pairgen.ode(**{**ODE, **options}, out=str(folder))
+        assert hashes(folder) == before
+
+
+def test_what_is_left_of_a_set_without_plan_and_receipts_is_refused(folder: Path) -> None:
+    for path in (layout.PLAN, layout.CARD):
+        (folder / path).unlink()
+    for path in (layout.RECEIPTS, layout.TRAIN):
+        shutil.rmtree(folder / path)
+    before = hashes(folder)
+    with pytest.raises(UnusablePlanError, match="what is left of a dataset"):
+        pairgen.ode(**{**ODE, "seed": 9}, out=str(folder))
+    assert hashes(folder) == before
+
+
+def test_an_older_plan_removes_no_shard(folder: Path) -> None:
+    """Shards of a set that grew lie beyond its old plan: they are not in the way."""
+    old = (folder / layout.PLAN).read_bytes()
+    pairgen.ode(model="gaussian", num_samples=24, out=str(folder))
+    before = hashes(folder)
+    (folder / layout.PLAN).write_bytes(old)
+    with pytest.raises(PlanMismatchError, match="2 finished shards more than its plan"):
+        pairgen.ode(model="gaussian", out=str(folder))
+    with pytest.raises(ConfigError, match=r"is older than train/0000[45]\.tar"):
+        pairgen.repair(folder)
+    (folder / layout.PLAN).unlink()
+    pairgen.repair(folder)
+    assert hashes(folder) == before
+
+
+def test_a_plan_with_other_shards_removes_none(folder: Path) -> None:
+    plan = folder / layout.PLAN
+    own = hashes(folder)
+    plan.write_bytes(plan.read_bytes().replace(b"samples_per_shard: 4", b"samples_per_shard: 8"))
+    before = hashes(folder)
+    with pytest.raises(ConfigError, match="was edited"):
+        pairgen.repair(folder)
+    assert hashes(folder) == before
+    plan.unlink()
+    pairgen.repair(folder)
+    assert hashes(folder) == own
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        (b"num_samples: 16", b"num_samples: eight"),
+        (b"samples_per_shard: 4", b"samples_per_shard: 0"),
+        (b"seed: 0", b"seed: 2024-99-99"),
+        (b"teacher:", b"teacher: x\nrest:"),
+        (b"resolved:", b"resolved: {}\nrest:"),
+    ],
+)
+def test_a_plan_with_a_damaged_part_comes_back_too(
+    folder: Path, ode_set: Path, part: bytes, other: bytes
+) -> None:
+    plan = folder / layout.PLAN
+    assert part in plan.read_bytes()
+    plan.write_bytes(plan.read_bytes().replace(part, other, 1))
+    with pytest.raises(UnusablePlanError):
+        pairgen.ode(model="gaussian", out=str(folder))
+    pairgen.repair(folder)
+    assert hashes(folder) == hashes(ode_set)
+
+
+def test_receipts_of_a_later_version_are_receipts(folder: Path) -> None:
+    for path in (folder / layout.RECEIPTS).iterdir():
+        path.write_text(json.dumps({**json.loads(path.read_text()), "signature": "x"}))
+    before = hashes(folder)
+    pairgen.repair(folder)
+    for path, sha256 in hashes(folder).items():
+        # The manifest holds what this version knows of them.
+        assert sha256 == before[path] or path == layout.MANIFEST
