@@ -19,6 +19,10 @@ ENVIRONMENT = {
     "HTTPS_PROXY": f"http://user:{SECRET}@127.0.0.1:9",
 }
 TINY = ["--model", "tiny", "--cfg", "2", "--steps", "2", "--num-samples", "4", "--batch-size", "4"]
+CALIBRATE = [
+    *("calibrate", "--model", "gaussian", "--cfg", "2", "--num-prompts", "2"),
+    *("--solvers", "ddim/trailing", "--steps", "4", "--reference-steps", "40"),
+]
 TRAIN = ["regression", "--steps", "1", "--batch-size", "2", "--set", "num_grid_prompts=1"]
 
 
@@ -70,11 +74,12 @@ def test_the_commands_of_a_whole_project_keep_their_secrets(desk: Path) -> None:
         (*judge, "--data", url("pairs")),
         ("inspect", "run"),
         ("degrade", "--scales", 2, "--crop", 64, "--out", url("degraded")),
+        (*CALIBRATE, "--out", url("calibration")),
         # A run does not know its data's secrets any more: they must be given again.
         resume,
         (*resume, "--data", url("pairs")),
     )
-    assert codes == [0] * 10 + [2, 0, 2, 0], said
+    assert codes == [0] * 10 + [2, 0, 0, 2, 0], said
     assert "Next: pairgen verify vault://***@pairs?***" in said
     assert "vault://***@pairs?***" in (desk / "run/README.md").read_text()
     assert "was written down without its secrets" in said
