@@ -21,7 +21,7 @@ ENVIRONMENT = {
 TINY = ["--model", "tiny", "--cfg", "2", "--steps", "2", "--num-samples", "4", "--batch-size", "4"]
 CALIBRATE = [
     *("calibrate", "--model", "gaussian", "--cfg", "2", "--num-prompts", "2"),
-    *("--solvers", "ddim/trailing", "--steps", "4", "--reference-steps", "40"),
+    *("--solvers", "ddim/trailing", "--steps", "20", "--reference-steps", "40"),
     *("--tolerance", "20%"),
 ]
 TRAIN = ["regression", "--steps", "1", "--batch-size", "2", "--set", "num_grid_prompts=1"]
