@@ -85,6 +85,14 @@ def receipts(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in out.glob("__meta__/shards/*.json")}
 
 
+def undo_shards(out: Path) -> None:
+    """Put a dataset back to where its plan stands and no shard was begun."""
+    made = ("train/*", "__meta__/shards/*", "__meta__/index/*", "__meta__/manifest.json")
+    for path in (each for pattern in made for each in out.glob(pattern)):
+        path.unlink()
+    (out / "README.md").unlink()
+
+
 def leftovers(out: Path) -> list[str]:
     """Return the tars that killed workers left in the spool."""
     return [path.name for path in out.glob("__meta__/tmp/*.tar")]

@@ -6,9 +6,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from pairgen.config import Given, boolean
-from pairgen.kinds.degrade.pyramid import modules_of_preset
-from pairgen.model_config import module_of_model
+from pairgen.config import Given, boolean, read_yaml
+from pairgen.errors import ConfigError
+from pairgen.model_config import lies_in_data, module_of_model
 from pairgen.trust import named_by_user, trusting
 
 Asked = ParamSpec("Asked")
@@ -58,4 +58,30 @@ def _named_modules(options: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(model := options.get(name), str | Path):
             yield from module_of_model(str(model))
     if isinstance(preset := options.get("degradation"), str | Path):
-        yield from modules_of_preset(str(preset))
+        yield from _modules_of_preset(str(preset))
+
+
+def _modules_of_preset(preset: str) -> list[str]:
+    """Return the dotted names in a user's own preset: the modules of operations among them."""
+    file = Path(preset).expanduser()
+    if not preset.endswith((".yaml", ".yml")) or lies_in_data(file):
+        return []
+    try:
+        recipe = read_yaml(file)
+    except ConfigError:
+        # `find_preset` says what is wrong with it.
+        return []
+    return [text for text in _texts(recipe) if "." in text]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every key and text of plain data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(key)
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)

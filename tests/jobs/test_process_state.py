@@ -21,11 +21,11 @@ import pytest
 import torch
 import transformers.utils.logging as transformers_logging
 from accelerate.state import AcceleratorState, GradientState, PartialState
-from tests.generate.test_faults import write_model
 
 import pairgen
 from pairgen.api import run_degrade_dry, run_ode_dry, run_replays
 from pairgen.errors import OutOfDeviceMemoryError, PairgenError
+from tests.execution.test_faults import write_model
 from tests.training.conftest import OPTIONS, make_pairs
 
 TRAIN = {**OPTIONS, "steps": 1, "batch_size": 4, "num_grid_prompts": 1}

@@ -11,7 +11,7 @@ rendered with each preset at most 4 % differed by more than one level of 8 bits 
 less than 1 % of all pixels differed at all.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,6 @@ from pairgen.config import check_keys, did_you_mean, packaged_configs, read_yaml
 from pairgen.degradations.base import Batch, Draw, Target, from_levels, to_levels
 from pairgen.degradations.chain import Chain
 from pairgen.errors import ConfigError
-from pairgen.model_config import lies_in_data
 
 KEYS = ("shared", "levels")
 
@@ -84,32 +83,6 @@ def find_preset(preset: str) -> Preset:
         f"There is no degradation preset {preset!r}{did_you_mean(preset, known)}: "
         f"give one of {', '.join(known)}, or a .yaml file."
     )
-
-
-def modules_of_preset(preset: str) -> list[str]:
-    """Return the dotted names in a user's own preset: the modules of operations among them."""
-    file = Path(preset).expanduser()
-    if not preset.endswith((".yaml", ".yml")) or lies_in_data(file):
-        return []
-    try:
-        recipe = read_yaml(file)
-    except ConfigError:
-        # `find_preset` says what is wrong with it.
-        return []
-    return [text for text in _texts(recipe) if "." in text]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every key and text of plain data."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _texts(key)
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
 
 
 def _preset_file(preset: str) -> Path | None:

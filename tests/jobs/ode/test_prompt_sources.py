@@ -15,7 +15,7 @@ from pairgen.jobs.ode.run import run_ode
 from pairgen.shards.format import layout
 from pairgen.shards.format.store import open_store
 from pairgen.sources.prompts import open_prompts
-from tests.runs import command, samples
+from tests.runs import command, samples, undo_shards
 
 QUICK = {"model": "gaussian", "cfg": 1, "steps": 2, "batch_size": 8, "executor": "serial"}
 STRANGE = [
@@ -112,8 +112,7 @@ def test_what_an_earlier_try_refused_is_not_left_behind(tmp_path: Path) -> None:
     given = {**QUICK, "prompts": tmp_path / "p.txt", "out": out, "max_rejected": 1}
     pairgen.ode(**given)
     assert [entry["entry"] for entry in refused(out)] == [2]
-    (out / "__meta__/shards/00000.json").unlink()
-    (out / "README.md").unlink()
+    undo_shards(out)
     (tmp_path / "p.txt").write_bytes(b"good\nbetter\n")
     pairgen.ode(**given)
     assert not (out / layout.REJECTED).exists()
