@@ -109,7 +109,7 @@ class Given(dict[str, Any]):
         self.typed = frozenset(typed)
 
 
-def give(
+def command_options(
     command: str, config: Path | None, overrides: Sequence[str], typed: Mapping[str, Any]
 ) -> Given:
     """Return what the config file, the `key=value` overrides and the flags give for a command.

@@ -11,6 +11,7 @@ class FlakyFileSystem(MemoryFileSystem):
 
     Attributes:
         every: k; 0 for never.
+        after: Whether a call fails when its deed is done, as where the answer is lost.
         num_calls: So far.
     """
 
@@ -18,6 +19,7 @@ class FlakyFileSystem(MemoryFileSystem):
     store: ClassVar[dict[str, Any]] = {}
     pseudo_dirs: ClassVar[list[str]] = [""]
     every: ClassVar[int] = 0
+    after: ClassVar[bool] = False
     num_calls: ClassVar[int] = 0
 
     @classmethod
@@ -28,14 +30,14 @@ class FlakyFileSystem(MemoryFileSystem):
         kind = type(self)
         kind.num_calls += 1
         fails = kind.every > 0 and kind.num_calls % kind.every == 0
-        number = kind.num_calls // kind.every if fails else 0
-        # Not every client raises OSError, and an answer can be lost after the deed.
+        # Most runs end at their first failure, so the kind of it follows from k. Not every client
+        # raises OSError.
         error = (
             ConnectionResetError("connection reset by peer"),
             PermissionError("ExpiredToken"),
             RuntimeError("SlowDown: 503"),
-        )[number % 3]
-        if fails and number % 2 == 0:
+        )[kind.every % 3]
+        if fails and not kind.after:
             raise error
         result = getattr(super(), name)(*args, **kwargs)
         if fails:
@@ -59,6 +61,7 @@ def install() -> type[FlakyFileSystem]:
     fsspec.register_implementation("flaky", FlakyFileSystem, clobber=True)
     FlakyFileSystem.store.clear()
     FlakyFileSystem.every = FlakyFileSystem.num_calls = 0
+    FlakyFileSystem.after = False
     return FlakyFileSystem
 
 

@@ -17,7 +17,7 @@ from pairgen.cli.options import (
     say,
     trust_option,
 )
-from pairgen.config import give
+from pairgen.config import command_options
 
 
 @command()
@@ -96,7 +96,7 @@ def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -
         pairgen calibrate --model sd15 --cfg 8 --prompts captions.txt --tolerance 1%
         pairgen calibrate --model sd15 --solvers ddim/trailing,dpmpp_2m/logsnr --steps 20,25,30
     """  # noqa: D301
-    merged = give("calibrate", config, overrides, given(options))
+    merged = command_options("calibrate", config, overrides, given(options))
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.jobs.calibrate.page import LEGEND, error_table, notes, verdict
     from pairgen.jobs.calibrate.run import PLOT_FILE, run_calibrate

@@ -16,7 +16,7 @@ from pairgen.cli.options import (
     trust_option,
 )
 from pairgen.cli.result import print_result
-from pairgen.config import give
+from pairgen.config import command_options
 from pairgen.execution.forecast.sheet import cost_sheet
 
 
@@ -165,7 +165,7 @@ def degrade(
         pairgen degrade --scales 4 --from-ode data/pairs --out data/sr
         pairgen degrade --scales 4 --images photos/ --out data/sr --dry-run
     """  # noqa: D301
-    merged = give("degrade", config, overrides, given(options))
+    merged = command_options("degrade", config, overrides, given(options))
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.jobs.degrade.dry_run import run_degrade_dry
     from pairgen.jobs.degrade.run import run_degrade

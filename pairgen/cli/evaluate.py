@@ -7,7 +7,7 @@ import click
 
 from pairgen.cli.help import command, option
 from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
-from pairgen.config import give
+from pairgen.config import command_options
 
 
 @command("eval")
@@ -79,7 +79,7 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
         pairgen eval runs/student --data held-out
         pairgen eval runs/student --data held-out --num-samples 64 --teacher-steps 1,4
     """  # noqa: D301
-    merged = give("eval", config, overrides, given(options) | {"run": run})
+    merged = command_options("eval", config, overrides, given(options) | {"run": run})
     if merged.get("cpu_threads"):
         pin_threads(merged["cpu_threads"])
     from pairgen.jobs.eval.page import LEGEND, figure_table, ledger_table

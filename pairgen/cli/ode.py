@@ -20,7 +20,7 @@ from pairgen.cli.options import (
     trust_option,
 )
 from pairgen.cli.result import print_result
-from pairgen.config import give
+from pairgen.config import command_options
 from pairgen.execution.forecast.sheet import cost_sheet
 
 
@@ -125,7 +125,7 @@ def ode(
         pairgen ode --model sd15 --cfg 8 --trajectory 999,749,499,249 --executor ray
         pairgen ode --model sd15 --cfg 8 --num-workers 8 --dry-run --preemptions 5%
     """  # noqa: D301
-    merged = give("ode", config, overrides, given(options))
+    merged = command_options("ode", config, overrides, given(options))
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.jobs.ode.dry_run import run_ode_dry
     from pairgen.jobs.ode.run import run_ode

@@ -16,7 +16,7 @@ from pairgen.cli.options import (
     setting_options,
     trust_option,
 )
-from pairgen.config import give
+from pairgen.config import command_options
 
 
 @command()
@@ -78,7 +78,7 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
         pairgen sample --prompts "a red apple" --num-per-prompt 8 --out apples.png
         pairgen sample --model sd15 --prompts captions.txt --cfg 1,4,8 --out pictures/
     """  # noqa: D301
-    merged = give("sample", config, overrides, given(options))
+    merged = command_options("sample", config, overrides, given(options))
     pin_threads(merged.get("cpu_threads", 1))
     from pairgen.jobs.sample.run import run_sample
 

@@ -9,7 +9,7 @@ import click
 from pairgen.cli.help import command, option
 from pairgen.cli.options import config_options, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
-from pairgen.config import give, read_yaml
+from pairgen.config import command_options, read_yaml
 
 # Trains no student, and so is no member of `pairgen/methods/`.
 LATENT_LPIPS = "latent-lpips"
@@ -121,7 +121,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         pairgen train latent-lpips --data pairs --out perceptual --set width=0.25
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301
-    merged = give("train", config, overrides, given(options) | {"method": method})
+    merged = command_options("train", config, overrides, given(options) | {"method": method})
 
     if method == LATENT_LPIPS:
         from pairgen.jobs.latent_lpips.card import next_command
