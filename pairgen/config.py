@@ -1,7 +1,7 @@
 """Read configuration: packaged files, the user's files, `key=value` overrides.
 
-Knows which keys a command has only from its dataclass; every unknown key is an error with a
-suggestion. YAML is read with `safe_load`.
+YAML is read with `safe_load`; an unknown key is an error with a suggestion. Which keys a command
+has is declared by its class of options (`pairgen.options`).
 """
 
 import dataclasses
@@ -98,52 +98,61 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 class Given(dict[str, Any]):
-    """The options of a command, and which of them its user has typed.
+    """The options that a user has given to a command, and how.
 
     Attributes:
+        sources: What each source gave, the strongest first, by what it is called.
         typed: Names of the options on the command line; the others are of a file.
     """
 
-    def __init__(self, options: Mapping[str, Any], typed: Iterable[str]) -> None:
-        super().__init__(options)
+    def __init__(self, sources: Mapping[str, Mapping[str, Any]], typed: Iterable[str]) -> None:
+        super().__init__()
+        for values in reversed(list(sources.values())):
+            self.update(values)
+        self.sources = dict(sources)
         self.typed = frozenset(typed)
+
+    def without(self, name: str) -> "Given":
+        """Return the same without one option."""
+        kept = {
+            source: {key: value for key, value in values.items() if key != name}
+            for source, values in self.sources.items()
+        }
+        return Given(kept, self.typed - {name})
 
 
 def command_options(
     command: str, config: Path | None, overrides: Sequence[str], typed: Mapping[str, Any]
 ) -> Given:
-    """Return what the config file, the `key=value` overrides and the flags give for a command.
-
-    Args:
-        command: Its name.
-        config: As for `merge_config`.
-        overrides: As for `merge_config`.
-        typed: Of the flags.
-    """
-    options = merge_config(command, config, overrides) | dict(typed)
-    return Given(options, {*typed, *parse_overrides(overrides)})
-
-
-def merge_config(command: str, config: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
-    """Return what the config file and the `key=value` overrides give for a command.
+    """Return what the flags, the `key=value` overrides and the config file give for a command.
 
     The file is `config`, or `./pairgen.yaml` when there is one. It holds the options of one
-    command, or a section for each command (`ode:`). Overrides win over the file.
+    command, or a section for each command (`ode:`). Flags win over overrides, these over the file.
+
+    Args:
+        command: The command's name.
+        config: The file of `--config`; None for none.
+        overrides: The texts of `--set`.
+        typed: The options that were given as flags.
 
     Raises:
         ConfigError: The file cannot be read or an override is malformed.
     """
+    by_set = _without_trust(parse_overrides(overrides))
     path = config or Path(PROJECT_FILE)
-    if config is None and not path.is_file():
-        return _without_trust(parse_overrides(overrides))
+    by_file = _without_trust(_of_file(command, path)) if config or path.is_file() else {}
+    sources = {"command line": typed, "--set": by_set, str(path): by_file}
+    return Given(sources, {*typed, *by_set})
+
+
+def _of_file(command: str, path: Path) -> dict[str, Any]:
     data = read_yaml(path)
     if any(key in COMMANDS for key in data):
         check_keys(data, COMMANDS, f"the sections of {path}")
         data = data.get(command) or {}
         if not isinstance(data, dict):
             raise ConfigError(f"The section {command!r} of {path} must hold `key: value` lines.")
-    options = {str(key).replace("-", "_"): value for key, value in data.items()}
-    return _without_trust(options | parse_overrides(overrides))
+    return {str(key).replace("-", "_"): value for key, value in data.items()}
 
 
 def _without_trust(options: dict[str, Any]) -> dict[str, Any]:
@@ -235,15 +244,6 @@ def text(name: str, value: Any) -> str:
     return str(value)
 
 
-def plain_options(options: Any, without: Sequence[str]) -> dict[str, Any]:
-    """Return the fields of a config dataclass as plain data, tuples as lists, some left out."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in dataclasses.asdict(options).items()
-        if name not in without
-    }
-
-
 def field_names(config_class: type) -> list[str]:
-    """Return the names of a config dataclass' fields, in order."""
+    """Return the names of a dataclass' fields, in order."""
     return [field.name for field in dataclasses.fields(config_class)]

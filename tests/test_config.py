@@ -77,23 +77,23 @@ def test_a_malformed_override_is_quoted(pair):
 
 def test_overrides_win_over_the_file(tmp_path):
     path = write(tmp_path, "steps: 20\nnegative-prompt: blurry\n")
-    merged = config.merge_config("ode", path, ["steps=30"])
+    merged = config.command_options("ode", path, ["steps=30"], {})
     assert merged == {"steps": 30, "negative_prompt": "blurry"}
 
 
 def test_a_file_may_hold_a_section_for_each_command(tmp_path):
     path = write(tmp_path, "ode:\n  steps: 20\n")
-    assert config.merge_config("ode", path, []) == {"steps": 20}
-    assert config.merge_config("ode", write(tmp_path, "ode:\n"), []) == {}
+    assert config.command_options("ode", path, [], {}) == {"steps": 20}
+    assert config.command_options("ode", write(tmp_path, "ode:\n"), [], {}) == {}
     with pytest.raises(ConfigError, match="section 'ode'"):
-        config.merge_config("ode", write(tmp_path, "ode: 3\n"), [])
+        config.command_options("ode", write(tmp_path, "ode: 3\n"), [], {})
 
 
 def test_the_project_file_is_read_when_no_file_is_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert config.merge_config("ode", None, ["seed=1"]) == {"seed": 1}
+    assert config.command_options("ode", None, ["seed=1"], {}) == {"seed": 1}
     write(tmp_path, "seed: 5\nsteps: 9\n", config.PROJECT_FILE)
-    assert config.merge_config("ode", None, ["seed=1"]) == {"seed": 1, "steps": 9}
+    assert config.command_options("ode", None, ["seed=1"], {}) == {"seed": 1, "steps": 9}
 
 
 @pytest.mark.parametrize(("value", "expected"), [(3, 3), ("3", 3), (0, 0)])

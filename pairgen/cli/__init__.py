@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. One file a command."""
+"""The command line: parse, call, print. One file a command, loaded when it is called."""
 
 import io
 import shlex
@@ -9,26 +9,68 @@ from pathlib import Path
 import click
 
 import pairgen
-from pairgen.cli.calibrate import calibrate
-from pairgen.cli.degrade import degrade
-from pairgen.cli.demo import demo
-from pairgen.cli.doctor import doctor
-from pairgen.cli.evaluate import evaluate
-from pairgen.cli.help import FullSummaries
-from pairgen.cli.inspect import inspect
-from pairgen.cli.ode import ode
+from pairgen.cli.help import LazyCommands
 from pairgen.cli.options import say
-from pairgen.cli.repair import repair
-from pairgen.cli.replay import replay
 from pairgen.cli.result import EXIT_INTERRUPTED
-from pairgen.cli.sample import sample
-from pairgen.cli.train import train
-from pairgen.cli.verify import verify
 from pairgen.errors import PairgenError, UntrustedCodeError
+
+# Name to the module that defines a function of that name, and the first sentence of its help: said
+# here too, because loading every command to list them takes longer than listing them.
+COMMANDS = {
+    "ode": (
+        "pairgen.cli.ode",
+        "Turn prompts into (noise, prompt, latent) pairs as WebDataset shards.",
+    ),
+    "calibrate": (
+        "pairgen.cli.calibrate",
+        "Measure which solver, spacing and step count reach a teacher's converged ODE.",
+    ),
+    "degrade": (
+        "pairgen.cli.degrade",
+        "Turn images into (HR, degraded LR) pairs as WebDataset shards.",
+    ),
+    "train": (
+        "pairgen.cli.train",
+        "Train a student with METHOD on datasets made by pairgen.",
+    ),
+    "eval": (
+        "pairgen.cli.evaluate",
+        "Evaluate a student on held-out pairs, next to its teacher at several step counts.",
+    ),
+    "sample": (
+        "pairgen.cli.sample",
+        "Sample images from a teacher or a student.",
+    ),
+    "inspect": (
+        "pairgen.cli.inspect",
+        "Show what a dataset holds and how it was made, or single samples of it.",
+    ),
+    "verify": (
+        "pairgen.cli.verify",
+        "Check a dataset: shards, samples, index and noise.",
+    ),
+    "repair": (
+        "pairgen.cli.repair",
+        "Remake damaged and missing shards; good shards keep their bytes.",
+    ),
+    "replay": (
+        "pairgen.cli.replay",
+        "Remake samples and compare them with what is stored.",
+    ),
+    "doctor": (
+        "pairgen.cli.doctor",
+        "Check your setup, and show how to fix what does not work.",
+    ),
+    "demo": (
+        "pairgen.cli.demo",
+        "Run the whole pipeline on the embedded teacher and show the result on a page.",
+    ),
+}
 
 
 @click.group(
-    cls=FullSummaries,
+    cls=LazyCommands,
+    commands_by_name=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(pairgen.__version__, prog_name="pairgen")
@@ -39,14 +81,6 @@ def cli() -> None:
     Exit codes: 0 success; 1 failed, or verify found problems; 2 wrong input, nothing written;
     3 finished, but too many inputs were rejected; 130 stopped by Ctrl-C, run again to continue.
     """  # noqa: D301
-
-
-for each in (
-    *(ode, calibrate, degrade, train, evaluate, sample),
-    *(inspect, verify, repair, replay),
-    *(doctor, demo),
-):
-    cli.add_command(each)
 
 
 def main() -> None:

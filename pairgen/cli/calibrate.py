@@ -6,81 +6,15 @@ from typing import Any
 
 import click
 
-from pairgen.cli.help import command, option
-from pairgen.cli.options import (
-    config_options,
-    given,
-    pin_threads,
-    prompt_files_option,
-    prompt_options,
-    sampler_options,
-    say,
-    trust_option,
-)
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
 from pairgen.config import command_options
+from pairgen.jobs.calibrate.options import CalibrateConfig
 
 
 @command()
-@option(
-    "--model",
-    group="Model",
-    metavar="NAME|PATH|HUB_ID",
-    help="Teacher: a packaged name, a folder or a hub id. [tiny]",
-)
-@option(
-    "--cfg",
-    group="Model",
-    metavar="SCALE[,SCALE...]",
-    help="Guidance scales. The scale with the largest error decides. [7.5]",
-)
-@prompt_files_option
-@prompt_options
-@option(
-    "--num-prompts",
-    group="Prompts",
-    type=int,
-    metavar="N",
-    help="Number of (prompt, noise) pairs to measure. [64]",
-)
-@option(
-    "--tolerance",
-    group="What is measured",
-    metavar="SHARE",
-    help="Largest median error to accept, as 2% or 0.02. [2%]",
-)
-@option(
-    "--solvers",
-    group="What is measured",
-    metavar="SOLVER/SPACING[,...]",
-    help="Solvers and spacings to measure. [ddim/trailing,ddim/leading,dpmpp_2m/trailing,"
-    "dpmpp_2m/logsnr,heun/logsnr]",
-)
-@option(
-    "--steps",
-    group="What is measured",
-    metavar="N[,N...]",
-    help="Numbers of steps to measure. [10,15,20,30,50]",
-)
-@option(
-    "--dtypes",
-    group="What is measured",
-    metavar="DTYPE[,DTYPE...]",
-    help="Precisions to measure. [the model's and float32]",
-)
-@option(
-    "--reference-steps",
-    group="What is measured",
-    type=int,
-    metavar="N",
-    help="Steps of the reference solution (heun, logsnr, float32). [200]",
-)
-@sampler_options
-@option(
-    "--out",
-    group="Output",
-    metavar="DIR|URL",
-    help="Output folder or URL. [data/calibration-MODEL]",
-)
+@options_of(CalibrateConfig)
 @trust_option
 @config_options
 def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:

@@ -6,142 +6,18 @@ from typing import Any
 import click
 
 from pairgen.cli.dry_run_options import dry_run_options
-from pairgen.cli.help import command, option
-from pairgen.cli.options import (
-    config_options,
-    executor_options,
-    given,
-    pin_threads,
-    say,
-    trust_option,
-)
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
 from pairgen.cli.result import print_result
 from pairgen.config import command_options
 from pairgen.execution.forecast.sheet import cost_sheet
+from pairgen.kinds.degrade.options import DegradeConfig
 
 
 @command()
-@option(
-    "--images",
-    group="Images",
-    multiple=True,
-    default=None,
-    metavar="DIR|GLOB|FILE",
-    help="Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow; "
-    "repeatable. [packaged photographs]",
-)
-@option(
-    "--from-ode",
-    group="Images",
-    metavar="DIR",
-    help="Use the decoded samples of a dataset made by `pairgen ode` as images.",
-)
-@option(
-    "--captions",
-    group="Images",
-    metavar="FILE",
-    help="Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a "
-    "caption column.",
-)
-@option(
-    "--column",
-    group="Images",
-    metavar="NAME",
-    help="Caption column. [caption, text, prompt or txt]",
-)
-@option(
-    "--scales",
-    group="Degradation",
-    metavar="N[,N...]",
-    help="Super-resolution factors, of 2, 4, 8 and 16. Each stores LR at 1/N and 2/N. [4]",
-)
-@option(
-    "--levels",
-    group="Degradation",
-    metavar="N[,N...]",
-    help="LR levels to store instead of those that --scales implies.",
-)
-@option(
-    "--degradation",
-    group="Degradation",
-    metavar="NAME|FILE",
-    help="Degradation preset, or your own .yaml file. [realesrgan]",
-)
-@option(
-    "--crop", group="Images", type=int, metavar="PX", help="Side of the HR crop in pixels. [512]"
-)
-@option(
-    "--crops",
-    group="Images",
-    metavar="random|tiled",
-    help="Random crops, or every tile of a grid. [random]",
-)
-@option(
-    "--samples-per-image", group="Images", type=int, metavar="K", help="Random crops per image. [1]"
-)
-@option(
-    "--min-sharpness",
-    group="Images",
-    type=float,
-    metavar="V",
-    help="Lowest variance of a crop's Laplacian: below 10 is flat or out of focus, texture has "
-    "hundreds. Random crops try ten places. [0]",
-)
-@option(
-    "--max-aspect",
-    group="Images",
-    type=float,
-    metavar="A",
-    help="Skip images with a larger aspect ratio. [no limit]",
-)
-@option(
-    "--hr-format",
-    group="Output",
-    metavar="png|webp-lossless|jpg",
-    help="HR format; jpg uses quality 95 without chroma subsampling. [png]",
-)
-@option(
-    "--out",
-    group="Output",
-    metavar="DIR|URL",
-    help="Output folder or URL. [data/degrade-DEGRADATION]",
-)
-@option(
-    "--samples-per-shard", group="Output", type=int, metavar="N", help="Samples per shard. [256]"
-)
-@option(
-    "--seed",
-    group="Degradation",
-    type=int,
-    metavar="S",
-    help="Random seed of crops and degradations. [0]",
-)
-@option(
-    "--max-rejected",
-    group="Output",
-    type=float,
-    metavar="SHARE",
-    help="Exit with code 3 if more than this share of the images is rejected. [0.01]",
-)
-@option(
-    "--cpu-threads", group="Compute", type=int, metavar="N", help="CPU threads of each worker. [1]"
-)
-@option(
-    "--pixel-path",
-    group="Compute",
-    metavar="cpu|torch",
-    help="Degrade one image at a time on the CPU, or batches by torch, on a GPU if there is one; "
-    "a set keeps its path. [cpu]",
-)
-@option(
-    "--batch-size",
-    group="Compute",
-    type=int,
-    metavar="B",
-    help="Images per batch with --pixel-path torch. [32]",
-)
+@options_of(DegradeConfig)
 @dry_run_options
-@executor_options
 @trust_option
 @config_options
 def degrade(

@@ -5,66 +5,15 @@ from typing import Any
 
 import click
 
-from pairgen.cli.help import command, option
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
 from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
 from pairgen.config import command_options
+from pairgen.jobs.eval.options import EvalConfig
 
 
 @command("eval")
-@click.argument("run")
-@option(
-    "--data",
-    group="What is measured",
-    metavar="DIR|URL",
-    help="Held-out pairs: a dataset that the student was not trained on.",
-)
-@option(
-    "--num-samples",
-    group="What is measured",
-    type=int,
-    metavar="N",
-    help="Number of pairs to use. [512, or all if there are fewer]",
-)
-@option(
-    "--teacher-steps",
-    group="What is measured",
-    metavar="N[,N...]",
-    help="Numbers of steps at which to evaluate the teacher too. [1,2,4,50]",
-)
-@option(
-    "--real-statistics",
-    group="What is measured",
-    metavar="FILE",
-    help="Statistics of real images; adds the Frechet distance to them.",
-)
-@option("--out", group="Output", metavar="DIR", help="Output folder. [RUN/eval]")
-@option(
-    "--batch-size",
-    group="Compute",
-    type=int,
-    metavar="B",
-    help="Samples per batch. [as the pairs were made]",
-)
-@option(
-    "--where",
-    group="What is measured",
-    metavar="EXPR",
-    help="Use only pairs that match, such as 'guidance_scale == 8'.",
-)
-@option(
-    "--allow-training-data",
-    group="What is measured",
-    is_flag=True,
-    default=None,
-    help="Allow evaluation on training data.",
-)
-@option(
-    "--cpu-threads",
-    group="Compute",
-    type=int,
-    metavar="N",
-    help="CPU threads. [as the pairs were made]",
-)
+@options_of(EvalConfig, arguments=("run",))
 @trust_option
 @config_options
 def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:

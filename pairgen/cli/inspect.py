@@ -5,39 +5,16 @@ from typing import Any
 
 import click
 
+from pairgen.cli.flags import options_of
 from pairgen.cli.help import command, option
 from pairgen.cli.options import given, trust_option
+from pairgen.jobs.inspect.options import InspectConfig
 
 
 @command()
 @click.argument("folder", metavar="DIR|URL")
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
-@option(
-    "--where",
-    group="What is shown",
-    metavar="EXPR",
-    help="Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the "
-    "columns are those of the index.",
-)
-@option(
-    "--grid",
-    group="What is shown",
-    metavar="FILE.png",
-    help="Save a grid of the given samples, or of samples spread evenly over the dataset.",
-)
-@option(
-    "--num",
-    group="What is shown",
-    type=int,
-    metavar="N",
-    help="Number of samples in the grid, without KEY. [16]",
-)
-@option(
-    "--trajectory",
-    group="What is shown",
-    is_flag=True,
-    help="Show the stored trajectory of each sample, from noise to end point.",
-)
+@options_of(InspectConfig)
 @trust_option
 @option("--json", "as_json", group="What is shown", is_flag=True, help="Print JSON.")
 def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:

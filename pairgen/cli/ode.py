@@ -6,103 +6,18 @@ from typing import Any
 import click
 
 from pairgen.cli.dry_run_options import dry_run_options
-from pairgen.cli.help import command, option
-from pairgen.cli.options import (
-    config_options,
-    executor_options,
-    given,
-    pin_threads,
-    prompt_files_option,
-    prompt_options,
-    sampler_options,
-    say,
-    setting_options,
-    trust_option,
-)
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
 from pairgen.cli.result import print_result
 from pairgen.config import command_options
 from pairgen.execution.forecast.sheet import cost_sheet
+from pairgen.kinds.ode.options import OdeConfig
 
 
 @command()
-@option(
-    "--model",
-    group="Model",
-    metavar="NAME|PATH|HUB_ID",
-    help="Teacher: a packaged name, a folder or a hub id. [tiny]",
-)
-@option(
-    "--cfg",
-    group="Model",
-    metavar="SCALE[,SCALE...]",
-    help="Guidance scales. Each pair is sampled at every scale. [7.5]",
-)
-@prompt_files_option
-@prompt_options
-@option(
-    "--num-samples",
-    group="Output",
-    type=int,
-    metavar="N",
-    help="Number of samples. [one per prompt and guidance scale]",
-)
-@option("--out", group="Output", metavar="DIR|URL", help="Output folder or URL. [data/ode-MODEL]")
-@option(
-    "--from-calibration",
-    group="Sampling",
-    metavar="FILE",
-    help="Use the sampler settings that `pairgen calibrate` chose; flags override them.",
-)
-@setting_options
-@sampler_options
-@option(
-    "--trajectory",
-    group="Sampling",
-    metavar="T[,T...]",
-    help="Timesteps at which to store the ODE state, as path.npy.",
-)
-@option(
-    "--noise",
-    group="Output",
-    metavar="stored|seed",
-    help="Store the noise, or only its seed, which halves the size. [stored]",
-)
-@option(
-    "--store-embeddings",
-    group="Output",
-    is_flag=True,
-    default=None,
-    help="Store prompt embeddings: txt_emb.npy, and pooled_emb.npy where the model has it.",
-)
-@option(
-    "--samples-per-shard",
-    group="Output",
-    type=int,
-    metavar="N",
-    help="Samples per shard. [the model's default]",
-)
-@option(
-    "--long-prompts",
-    group="Prompts",
-    metavar="truncate|reject",
-    help="How to handle prompts longer than the text encoder's limit. [truncate]",
-)
-@option(
-    "--max-rejected",
-    group="Output",
-    type=float,
-    metavar="SHARE",
-    help="Exit with code 3 if more than this share of the inputs is rejected. [0.01]",
-)
-@option(
-    "--compile",
-    group="Compute",
-    is_flag=True,
-    default=None,
-    help="Compile the network with torch.compile.",
-)
+@options_of(OdeConfig)
 @dry_run_options
-@executor_options
 @trust_option
 @config_options
 def ode(

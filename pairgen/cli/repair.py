@@ -4,21 +4,16 @@ from typing import Any
 
 import click
 
-from pairgen.cli.help import command, option
-from pairgen.cli.ode import print_result
-from pairgen.cli.options import executor_options, given, pin_threads, say, trust_option
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import given, pin_threads, say, trust_option
+from pairgen.cli.result import print_result
+from pairgen.jobs.repair.options import RepairConfig
 
 
 @command()
 @click.argument("folder", metavar="DIR|URL")
-@option(
-    "--batch-size",
-    group="Compute",
-    type=int,
-    metavar="B",
-    help="Samples per batch. [as the dataset was made]",
-)
-@executor_options
+@options_of(RepairConfig)
 @trust_option
 def repair(folder: str, **options: Any) -> None:
     """Remake damaged and missing shards; good shards keep their bytes.

@@ -5,64 +5,15 @@ from typing import Any
 
 import click
 
-from pairgen.cli.help import command, option
-from pairgen.cli.options import (
-    config_options,
-    given,
-    pin_threads,
-    prompt_options,
-    sampler_options,
-    say,
-    setting_options,
-    trust_option,
-)
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
 from pairgen.config import command_options
+from pairgen.kinds.ode.sample_options import SampleConfig
 
 
 @command()
-@option(
-    "--model",
-    group="Model",
-    metavar="NAME|PATH|HUB_ID",
-    help="Teacher: a packaged name, a folder or a hub id. [tiny]",
-)
-@option(
-    "--prompts",
-    group="Prompts",
-    multiple=True,
-    metavar="FILE|GLOB|DIR/|-|TEXT",
-    help="A prompt, or any prompt source that `pairgen ode` accepts; repeatable.",
-)
-@prompt_options
-@option(
-    "--out",
-    group="Output",
-    metavar="FILE.png|DIR/",
-    help="Output: a .png grid, or a folder for single images, the grid and samples.json. "
-    "[samples.png]",
-)
-@option("--num-per-prompt", group="Prompts", type=int, metavar="K", help="Images per prompt. [1]")
-@option(
-    "--cfg",
-    group="Model",
-    metavar="SCALE[,SCALE...]",
-    help="Guidance scales. Each noise is sampled at every scale. [7.5]",
-)
-@setting_options
-@sampler_options
-@option(
-    "--columns",
-    group="What is shown",
-    type=int,
-    metavar="N",
-    help="Images per row of the grid. [see above]",
-)
-@option(
-    "--captions/--no-captions",
-    group="What is shown",
-    default=None,
-    help="Print the prompt below each image. [captions]",
-)
+@options_of(SampleConfig)
 @trust_option
 @config_options
 def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:

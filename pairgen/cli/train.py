@@ -6,103 +6,19 @@ from typing import Any
 
 import click
 
-from pairgen.cli.help import command, option
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
 from pairgen.cli.options import config_options, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import command_options, read_yaml
+from pairgen.training.options import TrainConfig
 
 # Trains no student, and so is no member of `pairgen/methods/`.
 LATENT_LPIPS = "latent-lpips"
 
 
 @command()
-@click.argument("method")
-@option(
-    "--data",
-    group="Training",
-    multiple=True,
-    default=None,
-    metavar="DIR|URL",
-    help="Dataset to train on; repeatable.",
-)
-@option(
-    "--model",
-    group="Model",
-    metavar="NAME|PATH|HUB_ID",
-    help="Model to initialize the student from. [the dataset's teacher]",
-)
-@option(
-    "--out", group="Output", metavar="RUN", help="Output folder of the run. [runs/METHOD-MODEL]"
-)
-@option(
-    "--steps", group="Training", type=int, metavar="N", help="Number of training steps. [10,000]"
-)
-@option(
-    "--batch-size",
-    group="Training",
-    type=int,
-    metavar="B",
-    help="Samples per step, over all processes and micro-batches. [the method's default]",
-)
-@option(
-    "--accumulate",
-    group="Training",
-    type=int,
-    metavar="N",
-    help="Micro-batches per process and step (gradient accumulation). [1]",
-)
-@option(
-    "--precision",
-    group="Compute",
-    metavar="float32|bfloat16|float16",
-    help="Compute precision. [float32]",
-)
-@option(
-    "--lr", group="Training", type=float, metavar="LR", help="Learning rate. [the method's default]"
-)
-@option(
-    "--lora-rank",
-    group="Training",
-    type=int,
-    metavar="R",
-    help="Train LoRA adapters of this rank instead of all weights. [0: off]",
-)
-@option("--seed", group="Training", type=int, metavar="S", help="Random seed of the training. [0]")
-@option(
-    "--where",
-    group="Training",
-    metavar="EXPR",
-    help="Train only on samples that match, such as 'guidance_scale == 8'.",
-)
-@option(
-    "--guidance-embedding",
-    group="Training",
-    is_flag=True,
-    default=None,
-    help="Condition the student on the guidance scale of each sample.",
-)
-@option(
-    "--checkpoint-every",
-    group="Output",
-    type=int,
-    metavar="N",
-    help="Steps. [1,000; 0: at the end]",
-)
-@option("--grid-every", group="Output", type=int, metavar="N", help="Steps. [1,000; 0: at the end]")
-@option(
-    "--skip-bad",
-    group="Training",
-    is_flag=True,
-    default=None,
-    help="Skip damaged shards and log each one.",
-)
-@option(
-    "--resume",
-    group="Training",
-    is_flag=True,
-    default=None,
-    help="Resume from the last checkpoint.",
-)
+@options_of(TrainConfig, arguments=("method",))
 @trust_option
 @config_options
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:

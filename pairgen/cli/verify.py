@@ -5,43 +5,18 @@ from typing import Any
 
 import click
 
-from pairgen.cli.help import command, option
-from pairgen.cli.options import check_options, given
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import given
 from pairgen.cli.result import EXIT_INTERRUPTED
+from pairgen.jobs.verify.options import VerifyConfig
 
 EXIT_NOT_CLEAN = 1
 
 
 @command()
 @click.argument("folder", metavar="DIR|URL")
-@option(
-    "--quick",
-    group="What is measured",
-    is_flag=True,
-    default=None,
-    help="Check only receipts, names and sizes.",
-)
-@option(
-    "--fraction",
-    group="What is measured",
-    type=float,
-    metavar="F",
-    help="Share of the shards to read. [1]",
-)
-@option(
-    "--seed",
-    group="What is measured",
-    type=int,
-    metavar="S",
-    help="Random seed of the shards that --fraction picks. [0]",
-)
-@option(
-    "--where",
-    group="What is measured",
-    metavar="EXPR",
-    help="Check only samples that match, such as 'guidance_scale == 8'.",
-)
-@check_options
+@options_of(VerifyConfig)
 def verify(folder: str, **options: Any) -> None:
     """Check a dataset: shards, samples, index and noise.
 

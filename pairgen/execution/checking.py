@@ -1,10 +1,10 @@
 """Check a set where an executor runs it, here or by Ray's workers, with progress."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import check_executor, names_cluster, run_tasks, stop_on_signal
+from pairgen.kinds.run_options import CheckOptions, WorkerOptions
 from pairgen.shards.check.check_job import CheckJob
 from pairgen.shards.check.report import Report
 from pairgen.shards.check.scope import Scope
@@ -15,30 +15,20 @@ from pairgen.shards.format.store import Store
 from pairgen.types import ShardTask
 
 
-@dataclass(frozen=True, kw_only=True)
-class Readers:
-    """Who reads the shards. GPUs do not matter: nothing here uses them.
-
-    Attributes:
-        executor: `serial` or `ray`.
-        num_workers: Ray actors; 0 for as many as the cluster has cores.
-        address: Of a running Ray cluster; empty for RAY_ADDRESS, or a local one.
-    """
-
-    executor: str
-    num_workers: int
-    address: str
-    gpus_per_worker: float = 0.0
-
-
-def find_readers(executor: str, num_workers: int, address: str) -> Readers:
+def find_readers(options: CheckOptions) -> WorkerOptions:
     """Return who reads; `auto` is ray where a cluster is named, else serial."""
+    executor = options.executor
     if executor == "auto":
-        executor = "ray" if names_cluster(address) else "serial"
-    return Readers(executor=executor, num_workers=num_workers, address=address)
+        executor = "ray" if names_cluster(options.address) else "serial"
+    return WorkerOptions(
+        executor=executor,
+        num_workers=options.num_workers,
+        address=options.address,
+        gpus_per_worker=0.0,
+    )
 
 
-def check_set(store: Store, scope: Scope, readers: Readers) -> Report:
+def check_set(store: Store, scope: Scope, readers: WorkerOptions) -> Report:
     """Check a set and show how far it is.
 
     Raises:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.progress import Progress
-from pairgen.execution.run import RunOptions, run_missing
+from pairgen.execution.run import run_missing
 from pairgen.execution.say import Say
 from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
+from pairgen.kinds.run_options import MakingOptions
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import is_untouched, readable_receipt, scan, standing_receipts
@@ -122,7 +123,7 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
             )
 
 
-def make_dataset(store: Store, plan: Plan, options: RunOptions) -> RunResult:
+def make_dataset(store: Store, plan: Plan, options: MakingOptions) -> RunResult:
     """Make what is missing and leave the dataset card."""
     before = scan(store, plan)
     _check_receipts(store, before)

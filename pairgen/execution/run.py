@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Protocol
 
 from pairgen.errors import ConfigError
 from pairgen.execution.executor import AnyJob, Events, run_serial
 from pairgen.execution.worker import Job
+from pairgen.kinds.run_options import MakingOptions, WorkerOptions
 from pairgen.process_state import own_environment
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan, write_manifest
@@ -22,28 +22,8 @@ from pairgen.types import Manifest, Plan, ShardTask
 STOPPING = "Stopping: the shards in work are finished first; Ctrl-C again stops now."
 
 
-class ExecutorOptions(Protocol):
-    """Where tasks run."""
-
-    @property
-    def executor(self) -> str: ...  # noqa: D102
-    @property
-    def num_workers(self) -> int: ...  # noqa: D102
-    @property
-    def gpus_per_worker(self) -> float: ...  # noqa: D102
-    @property
-    def address(self) -> str: ...  # noqa: D102
-
-
-class RunOptions(ExecutorOptions, Protocol):
-    """What every command that makes a dataset has."""
-
-    @property
-    def max_rejected(self) -> float: ...  # noqa: D102
-
-
 def run_missing(
-    store: Store, plan: Plan, before: Manifest, options: RunOptions, events: Events
+    store: Store, plan: Plan, before: Manifest, options: MakingOptions, events: Events
 ) -> tuple[Manifest, bool]:
     """Make the missing shards and return the new manifest, and whether the user interrupted.
 
@@ -77,7 +57,7 @@ def run_missing(
 def run_tasks(
     job: AnyJob,
     tasks: Sequence[ShardTask],
-    options: ExecutorOptions,
+    options: WorkerOptions,
     events: Events,
     stop: threading.Event,
 ) -> None:
@@ -98,7 +78,7 @@ def run_tasks(
         ray_executor.run_ray(job, tasks, events, stop, ray_options)
 
 
-def choose_executor(options: ExecutorOptions) -> str:
+def choose_executor(options: WorkerOptions) -> str:
     """Resolve `auto`: ray when RAY_ADDRESS is set or more than one GPU is seen, else serial."""
     if options.executor != "auto":
         return options.executor
@@ -114,7 +94,7 @@ def names_cluster(address: str) -> bool:
     return bool(address or os.environ.get("RAY_ADDRESS"))
 
 
-def count_workers(options: ExecutorOptions) -> int:
+def count_workers(options: WorkerOptions) -> int:
     """Return the number of workers that a run would have at once.
 
     Raises:
@@ -156,7 +136,7 @@ def stop_on_signal(events: Events, told: str = STOPPING) -> Iterator[threading.E
             signal.signal(number, handler)
 
 
-def check_executor(options: ExecutorOptions) -> None:
+def check_executor(options: WorkerOptions) -> None:
     """Raise ConfigError if the executor cannot be had; called before anything is written."""
     if choose_executor(options) == "ray":
         with _ray_executor() as ray_executor:

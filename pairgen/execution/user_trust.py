@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def trusted_by_user(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def trusted_by_user(given: Mapping[str, Any]) -> Iterator[Given]:
     """Trust the modules that options name while a command runs; give the options it goes on with.
 
     A method is named by its dotted name, a teacher and an operation by the user's own YAML file.
@@ -29,12 +29,12 @@ def trusted_by_user(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     Raises:
         ConfigError: `trust_code` is neither true nor false.
     """
-    options = dict(given)
     typed = given.typed if isinstance(given, Given) else given.keys()
-    named = _named_modules({name: options[name] for name in typed if name in options})
-    everything = boolean("trust_code", options.pop("trust_code", False))
+    named = _named_modules({name: given[name] for name in typed if name in given})
+    everything = boolean("trust_code", given.get("trust_code", False))
+    options = given if isinstance(given, Given) else Given({"call": given}, typed)
     with trusting(named_by_user(named, everything)):
-        yield options
+        yield options.without("trust_code")
 
 
 def trusts_user(

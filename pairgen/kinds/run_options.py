@@ -1,5 +1,71 @@
-"""What options of every run may be."""
+"""Options of every run: where it runs, and how many threads it has."""
+
+from typing import Annotated
+
+from pairgen.options import Option, Options
+from pairgen.rules import Choice, Integer, Number, Place
 
 EXECUTORS = ("auto", "serial", "ray")
 # OpenMP crashes where it cannot have as many.
 MAX_CPU_THREADS = 1024
+
+
+class CheckOptions(Options):
+    """Where shards are read. GPUs do not matter: reading uses none."""
+
+    executor: Annotated[
+        str,
+        Choice(EXECUTORS),
+        Option(
+            "Where to run. auto: ray if RAY_ADDRESS is set or --address given, else serial.",
+            "Workers",
+        ),
+    ] = "auto"
+    num_workers: Annotated[
+        int,
+        Integer(0),
+        Option("Number of Ray actors.", "Workers", default="as many as fit into the cluster"),
+    ] = 0
+    address: Annotated[
+        str,
+        Place(),
+        Option(
+            "Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
+            "Workers",
+            metavar="ADDRESS",
+        ),
+    ] = ""
+
+
+class WorkerOptions(CheckOptions):
+    """Where shards are made."""
+
+    executor: Annotated[
+        str,
+        Choice(EXECUTORS),
+        Option(
+            "Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else serial.",
+            "Workers",
+        ),
+    ] = "auto"
+    gpus_per_worker: Annotated[
+        float,
+        Number(0.0, 1024.0),
+        Option(
+            "GPUs per Ray actor.", "Workers", metavar="G", default="1; 0 for degrade on the CPU"
+        ),
+    ] = 1.0
+
+
+class MakingOptions(WorkerOptions):
+    """How a dataset is made, wherever it is made."""
+
+    max_rejected: Annotated[
+        float,
+        Number(0.0, 1.0),
+        Option(
+            "Exit with code 3 if more than this share of the inputs is rejected.",
+            "Output",
+            metavar="SHARE",
+        ),
+    ] = 0.01

@@ -17,6 +17,7 @@ from PIL import Image
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.kinds.ode.pictures import Pictures
 from pairgen.report.grid import GridLayout, draw_grid
+from pairgen.report.limits import MAX_GRID_PICTURES
 from pairgen.report.pictures import FACTS_CHUNK, encode_png
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import sample_key
@@ -25,7 +26,6 @@ GRID_NAME = "grid.png"
 FACTS_NAME = "samples.json"
 PICTURE_NAME = re.compile(r"\d{9,}\.png")
 # A person cannot look at more at once, and a larger picture opens in few programs.
-MAX_GRID_PICTURES = 4096
 # All are held in memory until they are written: 8 GB at 512 px.
 MAX_PICTURES = 10_000
 USUAL_COLUMNS = 8

@@ -6,17 +6,14 @@ instead, which is another time whenever n does not divide T.)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 
 from pairgen.config import choice, integer
 from pairgen.errors import ConfigError
+from pairgen.sampling.names import ENDS, check_spacing, named_times
 from pairgen.sampling.parameterization import Schedule
-
-SPACINGS = ("leading", "trailing", "linspace", "logsnr", "uniform")
-ENDS = ("t0", "clean")
 
 
 @dataclass(frozen=True)
@@ -91,26 +88,6 @@ def make_grid(
     if end == "clean":
         alphas, sigmas = (*alphas, 1.0), (*sigmas, 0.0)
     return Grid(tuple(times), alphas, sigmas)
-
-
-def check_spacing(spacing: str) -> str:
-    """Return `spacing`.
-
-    Raises:
-        ConfigError: It is no rule, and names no falling times.
-    """
-    times = named_times(spacing)
-    if not times or any(not a > b for a, b in pairwise(times)):
-        choice("spacing", spacing, SPACINGS)
-    return spacing
-
-
-def named_times(spacing: str) -> list[float]:
-    """Return the times that a spacing names; none for a rule."""
-    try:
-        return [float(time) for time in spacing.split(",")]
-    except ValueError:
-        return []
 
 
 def _inside(schedule: Schedule, times: Sequence[float]) -> bool:

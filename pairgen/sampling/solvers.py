@@ -2,14 +2,16 @@
 
 A solver sees a denoiser and the alphas and sigmas of a grid, and knows no model, guidance or
 schedule. It yields the state after every transition, so a new solver is one function with this
-signature and one line in `SOLVERS`. The scalars are Python floats: they neither change the dtype
-of `x` nor make a GPU wait.
+signature, its name in `SOLVER_NAMES` and its place in `SOLVERS`. The scalars are Python floats:
+they neither change the dtype of `x` nor make a GPU wait.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 
 from torch import Tensor
+
+from pairgen.sampling.names import SOLVER_NAMES
 
 # Maps the state x [B, ...] at grid point i to (x0, eps), each [B, ...].
 Denoiser = Callable[[Tensor, int], tuple[Tensor, Tensor]]
@@ -79,4 +81,4 @@ def heun(
         yield x
 
 
-SOLVERS: dict[str, Solver] = {"ddim": ddim, "dpmpp_2m": dpmpp_2m, "heun": heun}
+SOLVERS: dict[str, Solver] = dict(zip(SOLVER_NAMES, (ddim, dpmpp_2m, heun), strict=True))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from pairgen.errors import ConfigError
-from pairgen.training.config import PlayerConfig
+from pairgen.training.player_options import PlayerConfig
 
 # AdamW's moments, of a parameter's shape, and its count of steps.
 MOMENTS, COUNT = ("exp_avg", "exp_avg_sq"), "step"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pairgen.training.config import PlayerConfig
 from pairgen.training.ema import Ema
 from pairgen.training.lora import add_lora
 from pairgen.training.optimizer import make_optimizer
+from pairgen.training.player_options import PlayerConfig
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,21 @@
 """The folder of a run: its resolved config, and where it is continued from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from pairgen.config import plain_options, read_yaml
+from pairgen.config import read_yaml
 from pairgen.errors import ConfigError
 from pairgen.model_config import MODEL_FILE, RUN_FILE
+from pairgen.options import names
 from pairgen.redaction import without_secrets_in
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.training.checkpoint import find_checkpoints, read_state
-from pairgen.training.config import TrainConfig, make_train_config
+from pairgen.training.config import make_train_config
+from pairgen.training.options import TrainConfig
 
 
 def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
@@ -67,13 +68,14 @@ def begin_run(
             )
         before = make_train_config(read_yaml(path))
         num_threads_before = before.cpu_threads
-        config = replace(config, data_parts=config.data_parts or before.data_parts)
+        parts_before = config.data_parts or before.data_parts
+        config = config.model_copy(update={"data_parts": parts_before})
         _check_same(before, config, folder)
     elif folder.is_dir() and any(folder.iterdir()):
         raise ConfigError(f"{folder} holds other files: give another --out.")
     parts = config.data_parts or num_processes
     num_threads = config.cpu_threads or num_threads_before or torch.get_num_threads()
-    config = replace(config, data_parts=parts, cpu_threads=num_threads)
+    config = config.model_copy(update={"data_parts": parts, "cpu_threads": num_threads})
     for name, value, divisor in (
         ("data_parts", parts, num_processes),
         ("batch_size", config.batch_size, parts),
@@ -168,7 +170,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str 
 
 def write_config(config: TrainConfig, folder: Path) -> None:
     """Write every option of the run, before its first step."""
-    options = without_secrets_in(plain_options(config, without=("out", "resume")))
+    options = without_secrets_in(config.plain(without=names(TrainConfig, "run")))
     text = yaml.safe_dump(_plain(options), sort_keys=False, allow_unicode=True)
     (folder / RUN_FILE).write_text(text, encoding="utf-8")
 

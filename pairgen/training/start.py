@@ -1,19 +1,65 @@
 """What a student starts from: a teacher by name, and what a method is built from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from pairgen import plugins
-from pairgen.config import did_you_mean, field_names
+from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.model_config import find_model
 from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
-from pairgen.training.config import TrainConfig
+from pairgen.resolution import Asking, ask
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
+from pairgen.training.config import with_recipe
+from pairgen.training.options import TrainConfig
+from pairgen.training.run_folder import remembered
 from pairgen.types import Plan, canonical_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a training is asked for.
+
+    Attributes:
+        config: Its options; what was not given comes from the run's folder or the recipe.
+        plans: The plans of its datasets.
+        start: Name, module, location and options of the model that it starts from.
+        folder: The folder of the run.
+    """
+
+    config: TrainConfig
+    plans: tuple[Plan, ...]
+    start: Mapping[str, Any]
+    folder: Path
+
+
+def resolve_run(given: Mapping[str, Any]) -> Run:
+    """Resolve the options of a training, and find its data, model and folder.
+
+    Raises:
+        ConfigError: An option is wrong, a dataset cannot be read, there is no such model, or the
+            folder holds a run of another method.
+    """
+    asking = ask(TrainConfig, given)
+
+    def below(folder: Path) -> Asking[TrainConfig]:
+        before = remembered(folder, asking["method"], asking["resume"])
+        return asking.below(f"run {folder}", before)
+
+    # A run that is continued knows its data too.
+    config = with_recipe(below(Path(asking["out"])) if asking["out"] else asking)
+    plans = tuple(read_plan(open_store(url)) for url in config.data)
+    start = find_start(config, plans[0])
+    folder = Path(config.out or f"runs/{config.method}-{start['name']}")
+    if not config.out:
+        config = with_recipe(below(folder))
+    return Run(config=config, plans=plans, start=start, folder=folder)
 
 
 def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
@@ -68,13 +114,13 @@ def resolve_method_options(config: TrainConfig) -> TrainConfig:
     own = [name for name in takes if name != "setup"]
     for name in config.options:
         if name not in own:
-            hint = did_you_mean(name, [*own, *field_names(TrainConfig)])
+            hint = did_you_mean(name, [*own, *TrainConfig.model_fields])
             raise ConfigError(
                 f"The method {config.method!r} has no option {name!r}{hint}; known are "
                 f"{', '.join(own) or 'none'}, and those of pairgen train."
             )
     defaults = plugins.option_defaults("methods", config.method)
-    return replace(config, options={**defaults, **config.options})
+    return config.model_copy(update={"options": {**defaults, **config.options}})
 
 
 def make_setup(

@@ -9,9 +9,9 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from pairgen.training.config import PlayerConfig
 from pairgen.training.lora import TARGET_MODULES
 from pairgen.training.optimizer import make_optimizer
+from pairgen.training.player_options import PlayerConfig
 
 PAGE = Path(__file__).parents[2] / "docs/memory.md"
 # As the published weights have them.

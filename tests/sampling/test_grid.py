@@ -7,7 +7,8 @@ import pytest
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
 from pairgen.errors import ConfigError
-from pairgen.sampling.grid import ENDS, SPACINGS, make_grid
+from pairgen.sampling.grid import make_grid
+from pairgen.sampling.names import ENDS, SPACINGS
 from pairgen.teachers._mixture import stable_diffusion_schedule
 
 SCHEDULE = stable_diffusion_schedule()

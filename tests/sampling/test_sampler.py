@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pairgen.sampling.grid import ENDS, Grid, make_grid
+from pairgen.sampling.grid import Grid, make_grid
+from pairgen.sampling.names import ENDS
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.teachers._mixture import Mixture

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pairgen.sampling.grid import ENDS, SPACINGS, Grid, make_grid
+from pairgen.sampling.grid import Grid, make_grid
+from pairgen.sampling.names import ENDS, SPACINGS
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import noise_for

@@ -11,8 +11,8 @@ from torch import nn
 
 from pairgen.errors import ConfigError
 from pairgen.training.checkpoint import find_checkpoints
-from pairgen.training.config import PlayerConfig
 from pairgen.training.optimizer import gather_state, make_optimizer, place_state
+from pairgen.training.player_options import PlayerConfig
 from tests.training.test_ranks import command, environment, run, steps_logged
 from tests.training.test_train import assert_equal, metrics, tensors
 

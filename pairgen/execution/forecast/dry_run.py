@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,9 +22,11 @@ from pairgen.execution.forecast.other_way import (
 from pairgen.execution.forecast.preemption import loss_rate, seconds_with_losses
 from pairgen.execution.forecast.trial import bytes_per_slot, make_runs, publish_again
 from pairgen.execution.progress import Progress
-from pairgen.execution.run import RunOptions, count_workers
+from pairgen.execution.run import count_workers
 from pairgen.execution.say import Say
 from pairgen.execution.worker import Job, Worker
+from pairgen.kinds.run_options import MakingOptions
+from pairgen.resolution import Resolved
 from pairgen.shards.check.planned import INPUTS
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
@@ -53,6 +56,7 @@ class DryRun:
     """What a command would cost.
 
     Attributes:
+        options: Name, value and origin of each option whose value is not its default.
         manifest: What of its dataset stands already.
         measured: What the samples cost that were made; None when nothing is missing.
         cost: Of what is missing, likewise.
@@ -64,6 +68,7 @@ class DryRun:
         free_bytes: On the disk of the dataset's folder; None for one that is not local.
     """
 
+    options: tuple[tuple[str, Any, str], ...]
     manifest: Manifest
     measured: Measured | None
     cost: Cost | None
@@ -97,7 +102,7 @@ class DryRun:
 
 def dry_run(
     store: Store,
-    options: RunOptions,
+    resolved: Resolved[Any],
     plan_in: Callable[[LocalStore], Plan],
     run_length: Callable[[Plan], int],
     num_samples: int,
@@ -109,7 +114,7 @@ def dry_run(
 
     Args:
         store: Where the dataset would go; it is only read.
-        options: Of the command, checked.
+        resolved: The options of the command (a `MakingOptions`), and where each came from.
         plan_in: Puts the list of inputs into a folder and returns the plan.
         run_length: Slots of a plan that are tried together.
         num_samples: Slots to try, spread evenly over those that are missing.
@@ -122,6 +127,7 @@ def dry_run(
     """
     if num_samples < 1:
         raise ConfigError(f"A dry run must make at least 1 sample, got {num_samples}.")
+    options: MakingOptions = resolved.options
     num_workers = count_workers(options)
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         trial = LocalStore(Path(folder))
@@ -137,6 +143,7 @@ def dry_run(
             if "compile" in plan.execution:
                 other_way = _try_other_way(plan, trial, tasks, cost.wall_seconds(num_workers), say)
         return DryRun(
+            options=tuple(resolved.differing()),
             manifest=manifest,
             measured=measured,
             cost=cost,

@@ -2,12 +2,15 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pairgen.execution.progress import format_seconds
+from pairgen.redaction import without_secrets
 
 Row = tuple[str, str]
+# Longer values are cut.
+MAX_VALUE = 60
 
 
 def cost_sheet(
@@ -20,8 +23,10 @@ def cost_sheet(
         price_per_hour: Of what one worker runs on; None for no price.
         chance_of_loss: Of a worker within an hour, [0, 1); None for no such question.
     """
+    told = [*_option_lines(run.options), ""] if run.options else []
     if run.cost is None:
-        return f"Nothing is missing: {run.manifest.num_samples:,} samples are there."
+        told.append(f"Nothing is missing: {run.manifest.num_samples:,} samples are there.")
+        return "\n".join(told)
     rows = [*_size_rows(run), *_time_rows(run)]
     hours = _device_hours(run, run.cost.worker_seconds)
     if chance_of_loss is not None:
@@ -31,7 +36,26 @@ def cost_sheet(
         price = f"{hours * price_per_hour:,.2f} for {_hours(hours)}"
         rows.append(("price", f"{price}, the start of each worker included"))
     width = max(len(name) for name, _ in rows)
-    return "\n".join([*(f"{name:{width}}  {text}" for name, text in rows), "Nothing was written."])
+    lines = (f"{name:{width}}  {text}" for name, text in rows)
+    return "\n".join([*told, *lines, "Nothing was written."])
+
+
+def _option_lines(options: Sequence[tuple[str, Any, str]]) -> Iterator[str]:
+    """Yield a line for each option that is not at its default: name, value, origin."""
+    shown = [(name, _shown(value), origin) for name, value, origin in options]
+    yield "Options that are not at their defaults, and where they come from:"
+    widths = [max(len(row[column]) for row in shown) for column in (0, 1)]
+    for name, value, origin in shown:
+        yield f"  {name:{widths[0]}}  {value:{widths[1]}}  {without_secrets(origin)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        value = ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
+    text = without_secrets(f"{value:g}" if isinstance(value, float) else str(value))
+    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 3] + "..."
 
 
 def _size_rows(run: Any) -> Iterator[Row]:

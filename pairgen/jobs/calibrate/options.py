@@ -1,94 +1,126 @@
-"""The options of `pairgen calibrate`: one name in the flag, the config file and the Python call.
-
-Names, defaults and checks of what `pairgen ode` takes too are those of `OdeConfig`.
-"""
+"""The options of `pairgen calibrate`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import model_validator
 
 from pairgen import config
 from pairgen.errors import ConfigError
-from pairgen.kinds.ode.options import OdeConfig, check_option
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.kinds.ode.sampler_options import PromptOptions, SamplerOptions, prompt_choice
 from pairgen.kinds.ode.settings import Setting
 from pairgen.model_config import DTYPES
-from pairgen.sampling.grid import SPACINGS
-from pairgen.sampling.solvers import SOLVERS
-from pairgen.sources.prompt_choice import Choice
+from pairgen.options import Option
+from pairgen.rules import Checked, Choice, Each, Integer, Place
+from pairgen.sampling.names import SOLVER_NAMES, SPACINGS
 
-# What a sample of a dataset depends on beside the setting; the same names in `pairgen ode`.
-SHARED_OPTIONS = (
-    "model",
-    "revision",
-    "cfg",
-    "negative_prompt",
-    "end",
-    "batch_size",
-    "seed",
-    "cpu_threads",
-)
+if TYPE_CHECKING:
+    from pairgen.sources.prompt_choice import Choice as PromptChoice
+
+# What a sample of a dataset depends on beside the setting; the same in `pairgen ode`.
+SHARED_OPTIONS = tuple(SamplerOptions.model_fields)
 # The converged ODE is approached by the solver that costs most and a grid that shows its order.
 REFERENCE_SOLVER, REFERENCE_SPACING, REFERENCE_DTYPE = "heun", "logsnr", "float32"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CalibrateConfig:
-    """Every option of `pairgen calibrate`, checked.
+def _solver(name: str, value: Any) -> str:
+    solver, slash, spacing = config.text(name, value).partition("/")
+    if not slash:
+        raise ConfigError(f"{name} must be SOLVER/SPACING, such as ddim/trailing, got {value!r}.")
+    choice = config.choice(f"the solver of {name}", solver, SOLVER_NAMES)
+    return f"{choice}/{config.choice(f'the grid of {name}', spacing, SPACINGS)}"
 
-    Attributes:
-        model: A name under `configs/models/`, a folder in diffusers layout, or a hub id.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        cfg: Guidance scales, one or several: each pair is sampled at every one of them.
-        negative_prompt: What guidance leads away from.
-        prompts: As for `pairgen ode`; so are `column`, `dedupe`, `shuffle` and `limit`.
-        column: Column of the prompts; empty for the usual one.
-        dedupe: Whether of equal prompts only the first is kept.
-        shuffle: Whether the prompts are put in an order that the seed draws.
-        limit: How many prompts are kept at most, after the two above; 0 for all.
-        num_prompts: The first so many pairs of prompt and noise of a dataset.
-        out: Folder or URL of what is found; empty for `data/calibration-{model}`.
-        solvers: What is measured, SOLVER/SPACING.
-        steps: At which each of them is measured.
-        dtypes: Of the network; none for the model's own and float32.
-        end: `t0` or `clean`, of all settings and of the reference.
-        reference_steps: Of the reference, heun/logsnr in float32; it is measured at half too.
-        tolerance: Largest median error, as a share.
-        batch_size: 0 for the model's number.
-        seed: Of the noises.
-        cpu_threads: Threads of torch.
-    """
 
-    model: str = OdeConfig.model
-    revision: str = OdeConfig.revision
-    cfg: tuple[float, ...] = OdeConfig.cfg
-    negative_prompt: str = OdeConfig.negative_prompt
-    prompts: tuple[str, ...] = OdeConfig.prompts
-    column: str = OdeConfig.column
-    dedupe: bool = OdeConfig.dedupe
-    shuffle: bool = OdeConfig.shuffle
-    limit: int = OdeConfig.limit
-    num_prompts: int = 64
-    out: str = ""
-    solvers: tuple[str, ...] = (
-        "ddim/trailing",
-        "ddim/leading",
-        "dpmpp_2m/trailing",
-        "dpmpp_2m/logsnr",
-        "heun/logsnr",
-    )
-    steps: tuple[int, ...] = (10, 15, 20, 30, 50)
-    dtypes: tuple[str, ...] = ()
-    end: str = OdeConfig.end
-    reference_steps: int = 200
-    tolerance: float = 0.02
-    batch_size: int = OdeConfig.batch_size
-    seed: int = OdeConfig.seed
-    cpu_threads: int = OdeConfig.cpu_threads
+def _even(name: str, value: Any) -> int:
+    steps = config.integer(name, value, 2)
+    if steps % 2:
+        raise ConfigError(f"{name} must be even, to be halved, got {steps}.")
+    return steps
+
+
+def _share(name: str, value: Any) -> float:
+    """Return `2%` or 0.02 as a share in (0, 1)."""
+    text = str(value).strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1 or isinstance(value, bool):
+        raise ConfigError(f"{name} must be a share in (0, 1) such as 2% or 0.02, got {value!r}.")
+    return share
+
+
+class CalibrateConfig(PromptOptions, SamplerOptions):
+    """Every option of `pairgen calibrate`, checked."""
+
+    command = "pairgen calibrate"
+
+    num_prompts: Annotated[
+        int,
+        Integer(1, 10**6),
+        Option("Number of (prompt, noise) pairs to measure.", "Prompts"),
+    ] = 64
+    out: Annotated[
+        str, Place(), Option("Output folder or URL.", "Output", default="data/calibration-MODEL")
+    ] = ""
+    tolerance: Annotated[
+        float,
+        Checked(_share, {"type": ["number", "string"]}, "float | str"),
+        Option(
+            "Largest median error to accept, as 2% or 0.02.",
+            "What is measured",
+            metavar="SHARE",
+            default="2%",
+        ),
+    ] = 0.02
+    solvers: Annotated[
+        tuple[str, ...],
+        Each(Checked(_solver, {"type": "string"}, "str")),
+        Option(
+            "Solvers and spacings to measure.",
+            "What is measured",
+            metavar="SOLVER/SPACING[,...]",
+        ),
+    ] = ("ddim/trailing", "ddim/leading", "dpmpp_2m/trailing", "dpmpp_2m/logsnr", "heun/logsnr")
+    steps: Annotated[
+        tuple[int, ...],
+        Each(Integer(1)),
+        Option("Numbers of steps to measure.", "What is measured", metavar="N[,N...]"),
+    ] = (10, 15, 20, 30, 50)
+    dtypes: Annotated[
+        tuple[str, ...],
+        Each(Choice(DTYPES)),
+        Option(
+            "Precisions to measure.",
+            "What is measured",
+            metavar="DTYPE[,DTYPE...]",
+            default="the model's and float32",
+        ),
+    ] = ()
+    reference_steps: Annotated[
+        int,
+        Checked(_even, {"type": "integer", "minimum": 2, "multipleOf": 2}, "int"),
+        Option(
+            "Steps of the reference solution (heun, logsnr, float32).",
+            "What is measured",
+            metavar="N",
+        ),
+    ] = 200
+
+    @model_validator(mode="after")
+    def _check_reference(self) -> "CalibrateConfig":
+        if self.reference in self.settings(REFERENCE_DTYPE):
+            raise ConfigError(
+                f"steps of {REFERENCE_SOLVER}/{REFERENCE_SPACING} must not be those of the "
+                f"reference, {self.reference_steps}: give more --reference-steps."
+            )
+        return self
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> "PromptChoice":
         """Which prompts are taken."""
-        return Choice(self.dedupe, self.shuffle, self.limit, self.seed)
+        return prompt_choice(self, self.seed)
 
     @property
     def reference(self) -> Setting:
@@ -135,73 +167,4 @@ def make_calibrate_config(options: Mapping[str, Any]) -> CalibrateConfig:
     Raises:
         ConfigError: A name is unknown or a value is not allowed.
     """
-    known = config.field_names(CalibrateConfig)
-    config.check_keys(options, known, "the options of pairgen calibrate")
-    made = CalibrateConfig(**{name: _check(name, value) for name, value in options.items()})
-    if made.reference in made.settings(REFERENCE_DTYPE):
-        raise ConfigError(
-            f"steps of {REFERENCE_SOLVER}/{REFERENCE_SPACING} must not be those of the reference, "
-            f"{made.reference_steps}: give more --reference-steps."
-        )
-    return made
-
-
-def _check(name: str, value: Any) -> Any:
-    match name:
-        case "num_prompts":
-            return config.integer(name, value, 1, 10**6)
-        case "reference_steps":
-            steps = config.integer(name, value, 2)
-            if steps % 2:
-                raise ConfigError(f"reference_steps must be even, to be halved, got {steps}.")
-            return steps
-        case "tolerance":
-            return _share(name, value)
-        case "steps":
-            return tuple(config.integer(name, each, 1) for each in _entries(name, value))
-        case "solvers":
-            return tuple(_solver(each) for each in _entries(name, value))
-        case "dtypes":
-            return tuple(config.choice(name, each, DTYPES) for each in _entries(name, value))
-        case _:
-            return check_option(name, value)
-
-
-def _entries(name: str, value: Any) -> tuple[Any, ...]:
-    """Return a list, a value, or text such as `10,20` as entries.
-
-    Raises:
-        ConfigError: There is none, or one stands twice.
-    """
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    entries = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if not entries:
-        raise ConfigError(f"{name} must not be empty.")
-    if len(set(map(str, entries))) < len(entries):
-        raise ConfigError(f"{name} holds a value twice: {', '.join(map(str, entries))}.")
-    return entries
-
-
-def _solver(value: Any) -> str:
-    solver, slash, spacing = config.text("solvers", value).partition("/")
-    if not slash:
-        raise ConfigError(f"solvers must be SOLVER/SPACING, such as ddim/trailing, got {value!r}.")
-    choice = config.choice("the solver of solvers", solver, tuple(SOLVERS))
-    return f"{choice}/{config.choice('the grid of solvers', spacing, SPACINGS)}"
-
-
-def _share(name: str, value: Any) -> float:
-    """Return `2%` or 0.02 as a share.
-
-    Raises:
-        ConfigError: It is neither, or not in (0, 1).
-    """
-    text = str(value).strip()
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1 or isinstance(value, bool):
-        raise ConfigError(f"{name} must be a share in (0, 1) such as 2% or 0.02, got {value!r}.")
-    return share
+    return CalibrateConfig(**options)

@@ -10,7 +10,7 @@ from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
-from pairgen.jobs.calibrate.options import SHARED_OPTIONS, CalibrateConfig, make_calibrate_config
+from pairgen.jobs.calibrate.options import SHARED_OPTIONS, CalibrateConfig
 from pairgen.jobs.calibrate.page import error_plot, markdown_page
 from pairgen.jobs.calibrate.rows import Job, measure_missing
 from pairgen.kinds.continuing import differences
@@ -22,9 +22,10 @@ from pairgen.kinds.ode.calibration import (
     encode_calibration,
 )
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
-from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
+from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.report.pictures import encode_png
+from pairgen.resolution import ask
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
 from pairgen.shards.format.store import Store, open_store
@@ -53,10 +54,10 @@ class Calibrated:
 @trusts_user
 def run_calibrate(given: Mapping[str, Any], say: Say = log) -> Calibrated:
     """Do what `calibrate` says, and tell what it starts from."""
-    config = make_calibrate_config(given)
-    model = find_model(config.model)
+    asking = ask(CalibrateConfig, given)
+    model = find_model(asking["model"])
     usual = {name: value for name, value in model.sampling.items() if name in SHARED_OPTIONS}
-    config = make_calibrate_config({**usual, **given})
+    config = asking.below(f"model {model.name}", usual).resolved().options
     store = open_store(config.out or f"data/calibration-{model.name}")
     _check_folder(store)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -74,12 +75,12 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
     values = config.prompts or (str(packaged_prompts(model)),)
     usual = config.ode_config(config.reference)
     description: Description = plugins.call(
-        "teachers", model.teacher, "describe", **teacher_options(usual, model)
+        "teachers", model.teacher, "describe", **teacher_options(usual.revision, model)
     )
     _check_not_flow(model, description)
     # What is wrong with an option is found before any reading.
     one = {"sha256": "", "num_inputs": 1}
-    own = make_ode_plan(replace(usual, dtype=""), model, description, one).execution["dtype"]
+    own = model_numbers(model, description, config.cfg)["dtype"]
     halved = replace(config.reference, steps=config.reference_steps // 2)
     asked = config.settings(own)
     settings = list(dict.fromkeys([config.reference, halved, *asked]))

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.execution.dataset import check_folder, check_same_plan
 from pairgen.execution.forecast.dry_run import DryRun, dry_run
-from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
@@ -31,25 +29,23 @@ def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = 
     Raises:
         ConfigError: What `degrade` would refuse, or `num_samples` is below 1.
     """
-    config, preset, store, old = resolve_degrade(given)
-    check_folder(store)
-    check_executor(config)
+    request = resolve_degrade(given)
 
     def plan_in(trial: LocalStore) -> Plan:
         images = trial.root / layout.IMAGES
         images.parent.mkdir()
-        if old is not None and not config.has_inputs:
-            plan = continued_plan(config, preset, store, old, say)
-            store.fetch(layout.IMAGES, images)
+        if request.continues:
+            plan = continued_plan(request, say)
+            request.store.fetch(layout.IMAGES, images)
             return plan
-        plan, _ = read_images(config, preset, images, say)
-        if old is not None:
-            check_same_plan(store, old, plan, say)
+        plan, _ = read_images(request, images, say)
         return plan
 
     def run_length(plan: Plan) -> int:
         # Crops of one image follow each other and share its decoding.
-        crops = min(config.samples_per_image, MAX_CROPS_TRIED)
+        crops = min(request.config.samples_per_image, MAX_CROPS_TRIED)
         return max(plan.execution.get("batch_size", 1), crops)
 
-    return dry_run(store, config, plan_in, run_length, num_samples, say, is_padded=False)
+    return dry_run(
+        request.store, request.resolved, plan_in, run_length, num_samples, say, is_padded=False
+    )

@@ -7,14 +7,16 @@ from typing import Any
 
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import check_same_plan
+from pairgen.execution.dataset import check_folder, check_same_plan
 from pairgen.execution.progress import Progress
+from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
 from pairgen.kinds.degrade.crops import count_crops
 from pairgen.kinds.degrade.decoded_samples import open_decoded_samples
-from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size, make_degrade_config
+from pairgen.kinds.degrade.options import INPUT_OPTIONS, DegradeConfig, check_batch_size
 from pairgen.kinds.degrade.plan import image_source, make_degrade_plan
 from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
+from pairgen.resolution import Resolved, ask
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
@@ -24,6 +26,33 @@ from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.images import ImageSummary, collect_images, header_size
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
+
+
+@dataclass(frozen=True)
+class DegradeRequest:
+    """What a command asks for, checked as far as it can be without images.
+
+    Attributes:
+        resolved: Its options, and where each came from.
+        preset: The operations.
+        store: The dataset folder.
+        old: The plan that stands there; None when there is none, or one that nothing was made of.
+    """
+
+    resolved: Resolved[DegradeConfig]
+    preset: Preset
+    store: Store
+    old: Plan | None
+
+    @property
+    def config(self) -> DegradeConfig:
+        """The options."""
+        return self.resolved.options
+
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on with the images of its folder."""
+        return self.old is not None and not self.config.has_inputs
 
 
 @dataclass(frozen=True)
@@ -43,50 +72,55 @@ class ImageSource:
     teacher: Mapping[str, Any] = field(default_factory=dict)
 
 
-def resolve_degrade(
-    given: Mapping[str, Any],
-) -> tuple[DegradeConfig, Preset, Store, Plan | None]:
-    """Fill in what was not given: from the folder's plan, then from the defaults.
+def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
+    """Resolve the options, and look at the folder and the executor.
 
     Raises:
         ConfigError: An option is wrong, or the folder holds a dataset of another kind.
     """
-    config, preset, store, old = _resolve(given)
-    check_batch_size(given, config)
-    return config, preset, store, old
+    asking = ask(DegradeConfig, given)
+    store = open_store(asking["out"] or f"data/degrade-{Path(asking['degradation']).stem}")
+    old = _find_old(store, any(asking[name] for name in INPUT_OPTIONS))
+    if old is not None:
+        asking = asking.below(f"plan of {store.url}", remembered_options(old, store))
+    resolved = asking.resolved()
+    options = resolved.options
+    if old is not None and "degradation" not in given:
+        # The folder's own operations, whatever has become of the file they came from.
+        preset = make_preset(old.recipe["degradation"], old.recipe["operations"])
+    else:
+        preset = find_preset(options.degradation)
+    if old is None:
+        check_preset(preset, options.crop, options.stored_levels)
+    check_batch_size(given, options)
+    check_folder(store)
+    check_executor(options)
+    return DegradeRequest(resolved, preset, store, old)
 
 
-def _resolve(given: Mapping[str, Any]) -> tuple[DegradeConfig, Preset, Store, Plan | None]:
-    config = make_degrade_config(given)
-    store = open_store(config.out or f"data/degrade-{Path(config.degradation).stem}")
+def _find_old(store: Store, has_inputs: bool) -> Plan | None:
+    """Return the plan that a folder is continued by, None for a fresh start."""
     if not has_plan(store):
-        preset = find_preset(config.degradation)
-        check_preset(preset, config.crop, config.stored_levels)
-        return config, preset, store, None
+        return None
     old = read_plan(store)
     if old.kind != "degrade":
         raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'degrade'.")
-    if config.has_inputs and is_untouched(store):
-        # Nothing was made yet and the inputs are given: the command starts afresh.
-        return config, find_preset(config.degradation), store, None
-    config = make_degrade_config({**remembered_options(old, store), **given})
-    if "degradation" in given:
-        return config, find_preset(config.degradation), store, old
-    # The folder's own operations, whatever has become of the file they came from.
-    recipe = old.recipe
-    return config, make_preset(recipe["degradation"], recipe["operations"]), store, old
+    # If nothing was made yet and the inputs are given, the command starts afresh.
+    return None if has_inputs and is_untouched(store) else old
 
 
-def continued_plan(
-    config: DegradeConfig, preset: Preset, store: Store, old: Plan, say: Say
-) -> Plan:
+def continued_plan(request: DegradeRequest, say: Say) -> Plan:
     """Return the plan of a folder that goes on with the images it has.
 
     Raises:
         PlanMismatchError: The options are those of another dataset.
         ConfigError: Its list of images is gone.
     """
-    plan = make_degrade_plan(config, preset, dict(old.source), old.num_samples, old.teacher)
+    store, old = request.store, request.old
+    assert old is not None
+    plan = make_degrade_plan(
+        request.config, request.preset, dict(old.source), old.num_samples, old.teacher
+    )
     check_same_plan(store, old, plan, say)
     if not store.exists(layout.IMAGES):
         raise ConfigError(
@@ -96,14 +130,14 @@ def continued_plan(
     return plan
 
 
-def read_images(
-    config: DegradeConfig, preset: Preset, target: Path, say: Say
-) -> tuple[Plan, ImageSummary]:
+def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, ImageSummary]:
     """Read the headers, write the accepted images to `target`, and make the plan.
 
     Raises:
+        PlanMismatchError: The folder holds another dataset.
         ConfigError: A source names nothing or cannot be read, or no image can be used.
     """
+    config = request.config
     source = _open_source(config, say)
     captions = Captions(Path(config.captions), config.column) if config.captions else None
     files = captions.apply(source.files) if captions else source.files
@@ -128,7 +162,9 @@ def read_images(
     if config.column and not captions and not summary.num_captions:
         raise ConfigError(f"The column {config.column!r} gave no image a caption.")
     described = image_source(source.name, summary)
-    plan = make_degrade_plan(config, preset, described, summary.num_slots, source.teacher)
+    plan = make_degrade_plan(config, request.preset, described, summary.num_slots, source.teacher)
+    if request.old is not None:
+        check_same_plan(request.store, request.old, plan, say)
     skipped = f", {summary.num_skipped:,} left out by --max-aspect" if summary.num_skipped else ""
     say(
         f"{summary.num_accepted:,} images, {summary.num_slots:,} crops of {config.crop} px; "

@@ -27,7 +27,7 @@ from pairgen.jobs.eval.judged import (
     teacher_sampling,
 )
 from pairgen.jobs.eval.ledger import make_ledger
-from pairgen.jobs.eval.options import EvalConfig, make_eval_config
+from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.eval.page import eval_page, grid_image
 from pairgen.jobs.eval.rows import Bench, make_rows
 from pairgen.jobs.eval.sampled import evaluations_of
@@ -37,6 +37,7 @@ from pairgen.kinds.ode.maker import MODULES, build_teacher
 from pairgen.process_state import cpu_threads
 from pairgen.redaction import without_secrets_in
 from pairgen.report.pictures import encode_png
+from pairgen.resolution import ask
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
@@ -60,7 +61,7 @@ class Evaluated:
 @trusts_user
 def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     """Do what `eval` says, and tell what it starts from."""
-    config = make_eval_config(given)
+    config = ask(EvalConfig, given).resolved().options
     judged = find_judged(config.run)
     plan = read_plan(open_store(config.data))
     if plan.kind != "ode":

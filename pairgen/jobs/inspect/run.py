@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import torch
 
 import pairgen
-from pairgen.config import integer
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.progress import Progress
 from pairgen.execution.user_trust import trusted_by_user
+from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.inspect.sample_facts import sample_data
 from pairgen.jobs.inspect.sample_sheet import (
     Cell,
@@ -28,7 +28,8 @@ from pairgen.jobs.inspect.set_facts import set_data
 from pairgen.jobs.inspect.summary import Summary, summarize
 from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
-from pairgen.report.samples import MAX_GRID_PICTURES, Target, find_grid_file, write_grid
+from pairgen.report.samples import Target, find_grid_file, write_grid
+from pairgen.resolution import ask
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan, read_plan
 from pairgen.shards.format.slots import index_of_key
@@ -47,7 +48,6 @@ from pairgen.types import Plan
 
 # Samples whose members are measured: sizes of texts and pictures differ.
 NUM_MEASURED = 16
-NUM_PICTURES = 16
 
 Found = TypeVar("Found")
 log = logging.getLogger("pairgen").warning
@@ -71,40 +71,32 @@ class Inspection:
 def run_inspect(
     folder: str | Path,
     keys: Sequence[str] = (),
-    *,
-    where: str | None = None,
-    grid: str = "",
-    num: int = NUM_PICTURES,
-    trajectory: bool = False,
-    trust_code: bool = False,
+    **given: Any,
 ) -> Inspection:
     """Tell what is in a set, or in samples of it; what stands of an unfinished set is told too.
 
     Args:
         folder: The dataset.
         keys: Of samples; nine digits, leading zeros may be left out.
-        where: Condition on the samples that are counted and shown; None for all.
-        grid: File .png for pictures of `num` samples, evenly spread, or of those of `keys`.
-        num: How many.
-        trajectory: Whether the grid shows the stored states of each sample in a row.
-        trust_code: Whether modules outside pairgen that the set names may be imported.
+        **given: The options of `InspectConfig`, and `trust_code`: whether modules outside pairgen
+            that the set names may be imported.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
         CorruptShardError: A shard that is needed is damaged.
     """
+    with trusted_by_user(given) as asked:
+        return _inspect(folder, keys, ask(InspectConfig, asked).resolved().options)
+
+
+def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) -> Inspection:
+    where, trajectory = options.where, options.trajectory
     store = open_store(folder)
     _check_is_set(store)
     plan = read_plan(store)
-    if where == "":
-        # As a script's unset variable gives it: not a wish for all samples.
-        raise ConfigError("where must not be empty: leave it out for all samples.")
     if keys and where:
         raise ConfigError("where chooses among all samples: give keys, or where.")
-    if trajectory and not grid:
-        raise ConfigError("trajectory is for a grid: give --grid FILE.png too.")
-    num = integer("num", num, 1, MAX_GRID_PICTURES)
-    target = find_grid_file(grid, "--grid") if grid else None
+    target = find_grid_file(options.grid, "--grid") if options.grid else None
     path = None if target is None else target.path
     if target is not None:
         check_sheet(plan, trajectory)
@@ -113,8 +105,7 @@ def run_inspect(
         found = [find_sample(store, plan, index) for index in indices]
         samples = tuple(sample_data(plan, stored, receipt.made) for stored, receipt in found)
         if target is not None:
-            with trusted_by_user({"trust_code": trust_code}):
-                _write_sheet(target, plan, [stored for stored, _ in found], len(found), trajectory)
+            _write_sheet(target, plan, [stored for stored, _ in found], len(found), trajectory)
         return Inspection({}, samples, path)
     condition = parse_where(where) if where else None
     summary = _with_progress(plan, "receipts", partial(summarize, store, plan))
@@ -125,14 +116,13 @@ def run_inspect(
         counts = _with_progress(plan, "indices", count)
         data["where"] = {"condition": where, "num_samples": int(counts.sum())}
     if target is not None:
-        places = spread_rows(counts, num)
+        places = spread_rows(counts, options.num)
         if not places:
             told = f" that fulfils {where!r}" if where else ""
             raise ConfigError(f"{store.url} has no sample{told} to show.")
         if condition is not None:
             places = rows_where(store, plan, places, condition)
-        with trusted_by_user({"trust_code": trust_code}):
-            _write_sheet(target, plan, read_rows(store, plan, places), len(places), trajectory)
+        _write_sheet(target, plan, read_rows(store, plan, places), len(places), trajectory)
     return Inspection(data, (), path)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from pairgen.training.config import TrainConfig
+from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import plain_identity
 
 

@@ -17,7 +17,7 @@ from pairgen.jobs.latent_lpips.triplets import Triplets
 from pairgen.shards.loading.batch import Batch
 from pairgen.shards.loading.loader import Loader
 from pairgen.teachers.base import Teacher
-from pairgen.training.config import TrainConfig
+from pairgen.training.options import TrainConfig
 
 LATENT, PROMPT = "latent.npy", "txt"
 # Triplets that are made at one time: three pictures each go through the encoder.

@@ -1,7 +1,6 @@
 """The two trainings, as the command and the scripts of the tiny world run them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from pairgen.jobs.latent_lpips.stage import open_stage, run_stage
 from pairgen.jobs.latent_lpips.triplets import Measured
 from pairgen.networks.lpips import Lpips
 from pairgen.shards.loading.batch import Batch
-from pairgen.training.config import TrainConfig
+from pairgen.training.options import TrainConfig
 from pairgen.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -86,17 +85,18 @@ def fit_weights(
     """
     tensors = training_tensors(measured)
     batch_size = min(options.calibration_batch_size, len(tensors["judge"]))
-    own = replace(
-        config,
-        steps=options.calibration_steps,
-        batch_size=batch_size,
-        lr=options.calibration_lr,
-        lr_schedule="cosine",
-        warmup_steps=0,
-        weight_decay=0.0,
-        clip=0.0,
-        precision="float32",
-        players={},
+    own = config.model_copy(
+        update={
+            "steps": options.calibration_steps,
+            "batch_size": batch_size,
+            "lr": options.calibration_lr,
+            "lr_schedule": "cosine",
+            "warmup_steps": 0,
+            "weight_decay": 0.0,
+            "clip": 0.0,
+            "precision": "float32",
+            "players": {},
+        }
     )
     heads = ChannelWeights(len(measured.unrelated)).to(accelerator.device)
     before = agreement(torch.ones_like(measured.unrelated), measured)

@@ -1,12 +1,12 @@
 """The options of `pairgen train latent-lpips` beside those that every training has."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-from pairgen import config
-from pairgen.config import did_you_mean, field_names
+from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
-from pairgen.training.config import TrainConfig
+from pairgen.options import Option, Options, default_of
+from pairgen.rules import Choice, Integer, Number, Place
+from pairgen.training.options import TrainConfig
 
 METHOD = "latent-lpips"
 SPACES = ("latent", "pixel")
@@ -24,34 +24,49 @@ NOT_TAKEN = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class LatentLpipsOptions:
-    """Options of `latent-lpips`, checked.
+class LatentLpipsOptions(Options):
+    """Options of `latent-lpips`, checked."""
 
-    Attributes:
-        space: `latent`, or `pixel` for a network of the decoded pictures.
-        width: Factor of VGG16's channel counts.
-        max_shift: Largest shift of what is classified, in places.
-        held_out: Share of the samples that is not trained on and judges.
-        calibration: Folder of judged triplets in the layout of BAPPS; empty for triplets that are
-            made of the set's own latents.
-        num_triplets: Of those.
-        calibration_steps: Training steps of the weights.
-        calibration_batch_size: Triplets of a step.
-        calibration_lr: Learning rate of the weights.
-        weights_dtype: In which the convolutions are saved.
-    """
+    command = METHOD
 
-    space: str = "latent"
-    width: float = 1.0
-    max_shift: int = 4
-    held_out: float = 0.05
-    calibration: str = ""
-    num_triplets: int = 4_096
-    calibration_steps: int = 1_000
-    calibration_batch_size: int = 64
-    calibration_lr: float = 0.01
-    weights_dtype: str = "float16"
+    space: Annotated[
+        str,
+        Choice(SPACES),
+        Option("Train on latents, or on pixels for a network of the decoded images."),
+    ] = "latent"
+    width: Annotated[float, Number(1 / 64, 4.0), Option("Factor of VGG16's channel counts.")] = 1.0
+    max_shift: Annotated[
+        int, Integer(0, 64), Option("Largest shift of what is classified, in places.")
+    ] = 4
+    held_out: Annotated[
+        float,
+        Number(0.001, 0.5),
+        Option("Share of the samples that is held out of the training and judges it."),
+    ] = 0.05
+    calibration: Annotated[
+        str,
+        Place(),
+        Option(
+            "Folder of judged triplets in the layout of BAPPS.",
+            metavar="DIR",
+            default="triplets made of the dataset's own latents",
+        ),
+    ] = ""
+    num_triplets: Annotated[
+        int, Integer(8), Option("Number of triplets to make without --calibration.")
+    ] = 4_096
+    calibration_steps: Annotated[
+        int, Integer(1), Option("Training steps of the channel weights.")
+    ] = 1_000
+    calibration_batch_size: Annotated[
+        int, Integer(1), Option("Triplets per step of the channel weights.", metavar="B")
+    ] = 64
+    calibration_lr: Annotated[
+        float, Number(0.0, 10.0), Option("Learning rate of the channel weights.", metavar="LR")
+    ] = 0.01
+    weights_dtype: Annotated[
+        str, Choice(WEIGHT_DTYPES), Option("Precision in which the convolutions are saved.")
+    ] = "float16"
 
 
 def read_options(train: TrainConfig) -> LatentLpipsOptions:
@@ -61,42 +76,19 @@ def read_options(train: TrainConfig) -> LatentLpipsOptions:
         ConfigError: A name is unknown, a value is not allowed, or an option of other methods is
             given.
     """
-    usual = TrainConfig(method=train.method, data=train.data)
     for name in NOT_TAKEN:
         # Of `data_parts` a run remembers the 1 that it was begun with.
-        if getattr(train, name) not in (getattr(usual, name), 1 if name == "data_parts" else None):
+        usual = (default_of(TrainConfig, name), 1 if name == "data_parts" else None)
+        if getattr(train, name) not in usual:
             raise ConfigError(
                 f"{METHOD} has no option {name!r}: it trains one network, not a student."
             )
-    known = field_names(LatentLpipsOptions)
+    known = list(LatentLpipsOptions.model_fields)
     for name in train.options:
         if name not in known:
-            hint = did_you_mean(name, [*known, *field_names(TrainConfig)])
+            hint = did_you_mean(name, [*known, *TrainConfig.model_fields])
             raise ConfigError(
                 f"{METHOD} has no option {name!r}{hint}; known are {', '.join(known)}, and those "
                 "of pairgen train."
             )
-    checked = {name: _check_option(name, value) for name, value in train.options.items()}
-    return LatentLpipsOptions(**checked)
-
-
-def _check_option(name: str, value: Any) -> Any:
-    match name:
-        case "space":
-            return config.choice(name, value, SPACES)
-        case "weights_dtype":
-            return config.choice(name, value, WEIGHT_DTYPES)
-        case "calibration":
-            return config.text(name, value)
-        case "width":
-            return config.number(name, value, 1 / 64, 4.0)
-        case "held_out":
-            return config.number(name, value, 0.001, 0.5)
-        case "calibration_lr":
-            return config.number(name, value, 0.0, 10.0)
-        case "max_shift":
-            return config.integer(name, value, 0, 64)
-        case "num_triplets":
-            return config.integer(name, value, 8)
-        case _:
-            return config.integer(name, value, 1)
+    return LatentLpipsOptions(**train.options)

@@ -30,14 +30,11 @@ from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.teachers.base import DecoderDescription, Teacher
 from pairgen.training.accelerator import open_accelerator
-from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.outcome import Trained
-from pairgen.training.run_folder import begin_run, remembered, write_config
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.run_folder import begin_run, write_config
+from pairgen.training.start import Run, make_setup, resolve_run
 from pairgen.types import Plan, canonical_json
 
 if TYPE_CHECKING:
@@ -62,26 +59,18 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
         CorruptShardError: A shard is bad.
     """
-    given = {**given, "method": METHOD}
-    if given.get("out"):
-        given = {**remembered(Path(str(given["out"])), METHOD, given.get("resume")), **given}
-    config = make_train_config(given)
+    run = resolve_run(given if "method" in given else {**given, "method": METHOD})
     with open_accelerator() as accelerator:
-        return _run(config, given, accelerator, say)
+        return _run(run, accelerator, say)
 
 
-def _run(
-    config: TrainConfig, given: Mapping[str, Any], accelerator: "Accelerator", say: Say
-) -> Trained:
+def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     if accelerator.num_processes > 1:
         raise ConfigError(
             f"{METHOD} trains in one process, got {accelerator.num_processes}: start it without "
             "torchrun or accelerate."
         )
-    plans = tuple(read_plan(open_store(url)) for url in config.data)
-    start = find_start(config, plans[0])
-    folder = Path(config.out or f"runs/{METHOD}-{start['name']}")
-    config = make_train_config({**remembered(folder, METHOD, config.resume), **given})
+    config, plans, start, folder = run.config, run.plans, run.start, run.folder
     options = read_options(config)
     classes = read_classes(config.data, config.where, config.skip_bad, options.held_out)
     files = find_triplets(options.calibration, options.held_out) if options.calibration else []

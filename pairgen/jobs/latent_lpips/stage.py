@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pairgen.execution.run import stop_on_signal
 from pairgen.methods.base import Game
 from pairgen.training.checkpoint import find_checkpoints, load_checkpoint, read_state
-from pairgen.training.config import TrainConfig
 from pairgen.training.metrics import Metrics
+from pairgen.training.options import TrainConfig
 from pairgen.training.progress import STOPPING, TrainProgress
 from pairgen.training.trainer import Batches, Trainer
 

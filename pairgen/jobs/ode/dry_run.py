@@ -46,5 +46,5 @@ def run_ode_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log)
         return int(plan.execution["batch_size"])
 
     return dry_run(
-        request.store, request.config, plan_in, run_length, num_samples, say, is_padded=True
+        request.store, request.resolved, plan_in, run_length, num_samples, say, is_padded=True
     )

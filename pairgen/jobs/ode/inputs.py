@@ -1,7 +1,7 @@
 """What `pairgen ode` starts from: options, teacher, prompts, and the plan that they give."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from pairgen.execution.say import Say
 from pairgen.kinds.ode.accuracy import check_calibrated, chosen_options, with_accuracy
 from pairgen.kinds.ode.calibration import Calibration, read_calibration
 from pairgen.kinds.ode.conditioning import Refuse, refuse_prompts, teacher_options
-from pairgen.kinds.ode.options import OdeConfig, make_ode_config
-from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
+from pairgen.options import default_of
+from pairgen.resolution import Resolved, ask
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
@@ -41,7 +43,7 @@ class OdeRequest:
     """What a command asks for, checked as far as it can be without prompts.
 
     Attributes:
-        config: Its options, those of the folder's plan and the defaults filled in.
+        resolved: Its options, and where each came from.
         model: What `--model` resolved to.
         description: Of its teacher.
         store: The dataset folder.
@@ -49,12 +51,17 @@ class OdeRequest:
         calibration: That the sampler's options come from; None for none.
     """
 
-    config: OdeConfig
+    resolved: Resolved[OdeConfig]
     model: ModelConfig
     description: Description
     store: Store
     old: Plan | None
     calibration: Calibration | None
+
+    @property
+    def config(self) -> OdeConfig:
+        """The options."""
+        return self.resolved.options
 
     @property
     def continues(self) -> bool:
@@ -95,19 +102,29 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
         ConfigError: An option is wrong, the folder holds something else, or the teacher cannot be
             found.
     """
-    path = make_ode_config(given).from_calibration
+    asking = ask(OdeConfig, given)
+    path = asking["from_calibration"]
     calibration = read_calibration(path) if path else None
-    # What is typed goes before what a calibration chose.
-    config, model, store, old = _resolve({**chosen_options(calibration), **given})
+    asking = asking.below(f"calibration {path}", chosen_options(calibration))
+    model = find_model(asking["model"])
+    store = open_store(asking["out"] or f"data/ode-{model.name}")
+    old = _find_old(store, asking["prompts"])
+    if old is not None:
+        remembered = _remembered(old, store, asking["model"] if "model" in given else "")
+        asking = asking.below(f"plan of {store.url}", remembered)
+        model = find_model(asking["model"])
     check_folder(store)
-    check_executor(config)
-    if old is not None and not config.prompts:
-        _check_choice(given, config, old)
     description: Description = plugins.call(
-        "teachers", model.teacher, "describe", **teacher_options(config, model)
+        "teachers", model.teacher, "describe", **teacher_options(asking["revision"], model)
     )
+    asking = asking.below(f"model {model.name}", model.sampling)
+    asking = asking.below(f"model {model.name}", model_numbers(model, description, asking["cfg"]))
+    resolved = asking.resolved()
+    check_executor(resolved.options)
+    if old is not None and not resolved.options.prompts:
+        _check_choice(given, resolved.options, old)
     return OdeRequest(
-        config=config,
+        resolved=resolved,
         model=model,
         description=description,
         store=store,
@@ -116,43 +133,44 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
     )
 
 
+def _find_old(store: Store, prompts: Sequence[str]) -> Plan | None:
+    """Return the plan that a folder is continued by, None for a fresh start."""
+    if not has_plan(store):
+        return None
+    old = read_plan(store)
+    if old.kind != "ode":
+        raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'ode'.")
+    # If nothing was made yet and the prompts are given, the command starts afresh, so that no
+    # number of a mistaken first try stays behind.
+    return None if prompts and is_untouched(store) else old
+
+
+def _remembered(old: Plan, store: Store, model: str) -> dict[str, Any]:
+    """Return the options that a folder's plan gives.
+
+    Args:
+        old: The plan.
+        store: Its folder.
+        model: The model that the user gave; empty for none.
+    """
+    # The prompts, given again, are chosen among as before.
+    chosen = {name: old.source[name] for name in CHOICE if old.source.get(name)}
+    options = {**remembered_options(old, store), **chosen}
+    if find_model(model or options["model"]).location == old.teacher["location"]:
+        # The branch may have moved since; the folder stays with the commit it was begun with.
+        options["revision"] = old.teacher["options"].get("revision", "")
+    return options
+
+
 def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> None:
     """Refuse another choice among prompts that are chosen already."""
     for name in CHOICE:
-        asked, there = getattr(config, name), old.source.get(name, getattr(OdeConfig, name))
+        asked, there = getattr(config, name), old.source.get(name, default_of(OdeConfig, name))
         if name in given and asked != there:
             raise ConfigError(
                 f"{name} must be {there} as for the prompts of the folder, or left out, got "
                 f"{asked}: to choose others give --prompts and another --out."
             )
-
-
-def _resolve(given: Mapping[str, Any]) -> tuple[OdeConfig, ModelConfig, Store, Plan | None]:
-    """Fill in what was not given: from the folder's plan, then from the defaults."""
-    config = make_ode_config(given)
-    model = find_model(config.model)
-    config = make_ode_config({**model.sampling, **given})
-    out = config.out or f"data/ode-{model.name}"
-    store = open_store(out)
-    if not has_plan(store):
-        return config, model, store, None
-    old = read_plan(store)
-    if old.kind != "ode":
-        raise ConfigError(f"{out} holds a dataset of kind {old.kind!r}, not 'ode'.")
-    if config.prompts and is_untouched(store):
-        # Nothing was made yet and the inputs are given: the command starts afresh, so that no
-        # number of a mistaken first try stays behind.
-        return config, model, store, None
-    # The prompts, given again, are chosen among as before.
-    chosen = {name: old.source[name] for name in CHOICE if old.source.get(name)}
-    before = {**remembered_options(old, store), **chosen}
-    config = make_ode_config({**before, **given})
-    model = find_model(config.model)
-    if "revision" not in given and model.location == old.teacher["location"]:
-        # The branch may have moved since; the folder stays with the commit it was begun with.
-        pinned = old.teacher["options"].get("revision", "")
-        config = make_ode_config({**before, **given, "revision": pinned})
-    return config, model, store, old
 
 
 def continued_plan(request: OdeRequest, say: Say) -> Plan:

@@ -5,18 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pairgen.config import check_keys
 from pairgen.errors import ConfigError
 from pairgen.execution.checking import check_set, find_readers
 from pairgen.execution.dataset import RunResult, check_same_plan, make_dataset
-from pairgen.execution.run import RunOptions, check_executor
+from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
+from pairgen.jobs.repair.options import RepairConfig
 from pairgen.jobs.repair.retry import worth_retrying
 from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
 from pairgen.kinds.degrade.options import continued_options as degrade_options
 from pairgen.kinds.maker import check_makeable
 from pairgen.kinds.ode.options import continued_options as ode_options
+from pairgen.kinds.run_options import MakingOptions
+from pairgen.resolution import ask
 from pairgen.shards.check.planned import INPUTS
 from pairgen.shards.check.report import NOT_READ, Report
 from pairgen.shards.check.scope import Scope
@@ -26,10 +28,8 @@ from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.types import INPUT_NAMES, Plan, Receipt
 
-# What `repair` may do in another way than the set was made; all else is as its plan says.
-OPTIONS = ("executor", "num_workers", "gpus_per_worker", "address", "batch_size", "max_rejected")
 # Kind of a set to what checks them.
-CONTINUED: dict[str, Callable[..., RunOptions]] = {
+CONTINUED: dict[str, Callable[..., MakingOptions]] = {
     "ode": ode_options,
     "degrade": degrade_options,
 }
@@ -54,7 +54,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     # Read before the check: what another run finishes meanwhile is not among them, and stays.
     receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
     _check_plan_fits(store, plan, receipts.values())
-    readers = find_readers(options.executor, options.num_workers, options.address)
+    readers = find_readers(options)
     report = check_set(store, Scope(), readers)
     if report.interrupted:
         raise KeyboardInterrupt
@@ -73,13 +73,13 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     return result
 
 
-def _check_options(plan: Plan, given: Mapping[str, Any], store: Store) -> RunOptions:
+def _check_options(plan: Plan, given: Mapping[str, Any], store: Store) -> MakingOptions:
     """Return the options that the set was made with, but for those that are given.
 
     Raises:
         ConfigError: The set cannot be repaired, a name is unknown or a value is not allowed.
     """
-    check_keys(given, OPTIONS, "the options of pairgen repair")
+    ask(RepairConfig, given)
     if plan.kind not in CONTINUED:
         raise ConfigError(
             f"Only sets of kind {' and '.join(CONTINUED)} are repaired; {store.url} is "

@@ -18,7 +18,7 @@ from pairgen.jobs.sample.facts import run_facts
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.pictures import Pictures, make_pictures
 from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
-from pairgen.kinds.ode.sample_options import SampleConfig, make_sample_config
+from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.report.grid import MAX_GRID_PIXELS, GridLayout, lay_out_grid
 from pairgen.report.samples import (
@@ -28,6 +28,7 @@ from pairgen.report.samples import (
     picture_rows,
     write_samples,
 )
+from pairgen.resolution import ask
 from pairgen.shards.format.slots import slot_at
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.prompts import collected_prompts
@@ -61,9 +62,9 @@ class Samples:
 @trusts_user
 def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
     """Do what `sample` says, and tell what it starts from."""
-    config = make_sample_config(given)
-    model = find_model(config.model)
-    config = make_sample_config({**model.sampling, **given})
+    asking = ask(SampleConfig, given)
+    model = find_model(asking["model"])
+    config = asking.below(f"model {model.name}", model.sampling).resolved().options
     target = find_target(config.out)
     prompts, plan = _plan_pictures(config, model, target, say)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -116,7 +117,7 @@ def _plan_pictures(
         values = (str(path),)
     dataset = config.ode_config(num_prompts=1)
     description: Description = plugins.call(
-        "teachers", model.teacher, "describe", **teacher_options(dataset, model)
+        "teachers", model.teacher, "describe", **teacher_options(dataset.revision, model)
     )
     refuse = refuse_prompts(dataset, model, description)
     reader = PromptReader(find_prompts(values, config.column, texts=True))

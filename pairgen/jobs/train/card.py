@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import yaml
 
-from pairgen.training.config import TrainConfig
+from pairgen.training.options import TrainConfig
 from pairgen.training.record import TrainRecord
 from pairgen.training.run_folder import plain_identity
 

@@ -1,7 +1,6 @@
 """`pairgen train`: options to a method, a method to a student."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pairgen import plugins
@@ -13,24 +12,23 @@ from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method, Setup
 from pairgen.process_state import cpu_threads, seeded
-from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.loader import Loader
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
-from pairgen.training.config import TrainConfig, make_train_config
 from pairgen.training.export import export_student
 from pairgen.training.metrics import Metrics, last_figures
+from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
 from pairgen.training.progress import STOPPING, TrainProgress
 from pairgen.training.recomputation import enable_gradient_checkpointing
 from pairgen.training.record import TrainRecord, record_set, write_record
-from pairgen.training.run_folder import begin_run, remembered, write_config
+from pairgen.training.run_folder import begin_run, write_config
 from pairgen.training.start import (
+    Run,
     check_trainable,
-    find_start,
     make_setup,
     resolve_method_options,
+    resolve_run,
 )
 from pairgen.training.trainer import Trainer
 from pairgen.training.validation import (
@@ -49,24 +47,15 @@ VALIDATION_FILE, CARD_FILE = "validation.npz", "README.md"
 @trusts_user
 def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     """Do what `train` says, tell what it starts from, and how it ended."""
-    if given.get("out"):
-        # A run that is continued knows its data too.
-        before = remembered(Path(str(given["out"])), given.get("method"), given.get("resume"))
-        given = {**before, **given}
-    config = make_train_config(given)
+    run = resolve_run(given)
+    check_trainable(run.start)
     with open_accelerator() as accelerator:
-        return _run(config, given, accelerator, say if accelerator.is_main_process else _silent)
+        return _run(run, accelerator, say if accelerator.is_main_process else _silent)
 
 
-def _run(
-    config: TrainConfig, given: Mapping[str, Any], accelerator: "Accelerator", say: Say
-) -> Trained:
-    plans = tuple(read_plan(open_store(url)) for url in config.data)
-    start = find_start(config, plans[0])
-    check_trainable(start)
-    folder = Path(config.out or f"runs/{config.method}-{start['name']}")
-    config = make_train_config({**remembered(folder, config.method, config.resume), **given})
-    config = resolve_method_options(config)
+def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
+    plans, start, folder = run.plans, run.start, run.folder
+    config = resolve_method_options(run.config)
     config, state, checkpoint = begin_run(config, folder, accelerator.num_processes, say)
     # The first rank writes the folder only when each has found it as it was.
     accelerator.wait_for_everyone()

@@ -13,10 +13,10 @@ from pairgen.teachers.base import Description
 Refuse = Callable[[Sequence[str]], list[str | None]]
 
 
-def teacher_options(config: OdeConfig, model: ModelConfig) -> dict[str, Any]:
+def teacher_options(revision: str, model: ModelConfig) -> dict[str, Any]:
     """Return what a teacher's `describe` and `prompt_counter` are called with."""
-    revision = {"revision": config.revision} if config.revision else {}
-    return {"location": model.location, **model.options, **revision}
+    own = {"revision": revision} if revision else {}
+    return {"location": model.location, **model.options, **own}
 
 
 def check_conditioning(config: OdeConfig, model: ModelConfig, description: Description) -> None:
@@ -78,7 +78,7 @@ def refuse_prompts(
 
 def _refuse_long(config: OdeConfig, model: ModelConfig) -> Refuse:
     count_tokens, max_tokens = plugins.call(
-        "teachers", model.teacher, "prompt_counter", **teacher_options(config, model)
+        "teachers", model.teacher, "prompt_counter", **teacher_options(config.revision, model)
     )
 
     def refuse(prompts: Sequence[str]) -> list[str | None]:

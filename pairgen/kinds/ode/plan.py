@@ -1,5 +1,6 @@
 """Resolve the options of an ODE set into its plan."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pairgen.errors import ConfigError
@@ -50,13 +51,10 @@ def make_ode_plan(
             conditioned as asked.
     """
     check_conditioning(config, model, description)
-    defaults = model.defaults or defaults_for(str(description.identity.get("pipeline", "")))
+    usual = model_numbers(model, description, config.cfg)
     num_guidances = len(config.cfg)
     num_samples = config.num_samples or source["num_inputs"] * num_guidances
-    # The model's number is a default, so it may be rounded to whole groups; the user's may not.
-    samples_per_shard = config.samples_per_shard or max(
-        num_guidances, defaults.samples_per_shard // num_guidances * num_guidances
-    )
+    samples_per_shard = config.samples_per_shard or usual["samples_per_shard"]
     for name, count in (("num_samples", num_samples), ("samples_per_shard", samples_per_shard)):
         if count % num_guidances:
             raise ConfigError(
@@ -87,8 +85,8 @@ def make_ode_plan(
         # A branch moves; every worker and every later run must load the commit found now.
         options["revision"] = revision
     execution = {
-        "batch_size": config.batch_size or defaults.batch_size,
-        "dtype": config.dtype or defaults.dtype,
+        "batch_size": config.batch_size or usual["batch_size"],
+        "dtype": config.dtype or usual["dtype"],
         "cpu_threads": config.cpu_threads,
         "compile": config.compile,
     }
@@ -122,6 +120,23 @@ def make_ode_plan(
             "options": remembered,
         },
     )
+
+
+def model_numbers(
+    model: ModelConfig, description: Description, guidance_scales: Sequence[float]
+) -> dict[str, Any]:
+    """Return dtype, batch_size and samples_per_shard as a model has them by default.
+
+    The default number of samples in a shard is rounded to whole groups; a number that a user gives
+    is not.
+    """
+    usual = model.defaults or defaults_for(str(description.identity.get("pipeline", "")))
+    group = len(guidance_scales)
+    return {
+        "dtype": usual.dtype,
+        "batch_size": usual.batch_size,
+        "samples_per_shard": max(group, usual.samples_per_shard // group * group),
+    }
 
 
 def prompt_source(name: str, summary: PromptSummary, choice: Choice) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""Flags made of declared options."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from pairgen.cli.help import GroupedOption
+from pairgen.options import Declared, Options, declared
+from pairgen.rules import Integer, Number, Places, Switch
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def options_of(
+    options: type[Options], arguments: Sequence[str] = ()
+) -> Callable[[Command], Command]:
+    """Add a flag for each option that a class declares.
+
+    A flag that is not typed is None (or an empty tuple, for one that can be repeated), so that
+    nothing that was not given takes part in the resolution.
+
+    Args:
+        options: The class.
+        arguments: Names of options that are arguments, without a flag, in their order.
+    """
+
+    def decorate(command: Command) -> Command:
+        by_name = {each.name: each for each in declared(options)}
+        arguments_first = [by_name.pop(name) for name in arguments]
+        for each in reversed(list(by_name.values())):
+            if each.option.flag:
+                command = flag(each)(command)
+        for each in reversed(arguments_first):
+            command = click.argument(each.name, metavar=each.metavar)(command)
+        return command
+
+    return decorate
+
+
+def flag(each: Declared) -> Callable[[Command], Command]:
+    """Return what adds the flag of an option to a command."""
+    name = "--" + each.name.replace("_", "-")
+    settings: dict[str, Any] = {
+        "cls": GroupedOption,
+        "group": each.option.group,
+        "help": each.shown_help,
+        "default": None,
+    }
+    if isinstance(each.rule, Switch):
+        # A switch that is on by default can be turned off.
+        names = f"{name}/--no-{name.removeprefix('--')}" if each.default else name
+        return click.option(names, is_flag=True, **settings)
+    if isinstance(each.rule, Integer | Number):
+        settings["type"] = int if isinstance(each.rule, Integer) else float
+    multiple = isinstance(each.rule, Places)
+    return click.option(name, metavar=each.metavar, multiple=multiple, **settings)

@@ -1,0 +1,54 @@
+"""The options of `pairgen inspect`."""
+
+from typing import Annotated
+
+from pydantic import model_validator
+
+from pairgen.errors import ConfigError
+from pairgen.options import Option, Options
+from pairgen.report.limits import MAX_GRID_PICTURES
+from pairgen.rules import Integer, Place, Switch, Text
+
+
+class InspectConfig(Options):
+    """Every option of `pairgen inspect`, checked."""
+
+    command = "pairgen inspect"
+
+    where: Annotated[
+        str,
+        Text("leave it out for all samples"),
+        Option(
+            "Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the "
+            "columns are those of the index.",
+            "What is shown",
+            metavar="EXPR",
+        ),
+    ] = ""
+    grid: Annotated[
+        str,
+        Place(),
+        Option(
+            "Save a grid of the given samples, or of samples spread evenly over the dataset.",
+            "What is shown",
+            metavar="FILE.png",
+        ),
+    ] = ""
+    num: Annotated[
+        int,
+        Integer(1, MAX_GRID_PICTURES),
+        Option("Number of samples in the grid, without KEY.", "What is shown"),
+    ] = 16
+    trajectory: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Show the stored trajectory of each sample, from noise to end point.", "What is shown"
+        ),
+    ] = False
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "InspectConfig":
+        if self.trajectory and not self.grid:
+            raise ConfigError("trajectory is for a grid: give --grid FILE.png too.")
+        return self

@@ -1,0 +1,19 @@
+"""The options of `pairgen repair`."""
+
+from typing import Annotated
+
+from pairgen.kinds.run_options import MakingOptions
+from pairgen.options import Option
+from pairgen.rules import Integer
+
+
+class RepairConfig(MakingOptions):
+    """Every option of `pairgen repair`: what it may do in another way than the set was made."""
+
+    command = "pairgen repair"
+
+    batch_size: Annotated[
+        int,
+        Integer(0),
+        Option("Samples per batch.", "Compute", metavar="B", default="as the dataset was made"),
+    ] = 0

@@ -1,0 +1,151 @@
+"""Options of everything that samples a teacher: the model, the sampler, and the choice of prompts.
+
+`pairgen ode`, `sample` and `calibrate` have the same, so that equal options give equal samples.
+"""
+
+from typing import TYPE_CHECKING, Annotated
+
+from pairgen.kinds.run_options import MAX_CPU_THREADS
+from pairgen.model_config import DTYPES, GUIDANCE_SCALES
+from pairgen.options import Option, Options
+from pairgen.rules import Checked, Choice, Integer, Numbers, Place, Places, Switch, Text
+from pairgen.sampling.names import ENDS, SOLVER_NAMES, check_spacing
+
+if TYPE_CHECKING:
+    from pairgen.sources.prompt_choice import Choice as PromptChoice
+
+
+class SamplerOptions(Options):
+    """What decides a sample beside the prompt and the setting, and its batches."""
+
+    model: Annotated[
+        str,
+        Place(),
+        Option(
+            "Teacher: a packaged name, a folder or a hub id.",
+            "Model",
+            "identity",
+            metavar="NAME|PATH|HUB_ID",
+        ),
+    ] = "tiny"
+    cfg: Annotated[
+        tuple[float, ...],
+        Numbers(*GUIDANCE_SCALES, at_least_one="guidance scale"),
+        Option(
+            "Guidance scales. Each pair of prompt and noise is sampled at every scale.",
+            "Model",
+            "identity",
+            metavar="SCALE[,SCALE...]",
+        ),
+    ] = (7.5,)
+    negative_prompt: Annotated[
+        str,
+        Text(),
+        Option("Negative prompt for classifier-free guidance.", "Model", "identity", default="''"),
+    ] = ""
+    revision: Annotated[
+        str,
+        Text(),
+        Option("Branch, tag or commit of the hub model.", "Model", "identity", metavar="REV"),
+    ] = ""
+    end: Annotated[
+        str,
+        Choice(ENDS),
+        Option("End of the ODE: the last timestep, or sigma 0.", "Sampling", "identity"),
+    ] = "t0"
+    seed: Annotated[
+        int,
+        Integer(0, 2**63 - 1),
+        Option("Random seed of the noise.", "Sampling", "identity", metavar="S"),
+    ] = 0
+    batch_size: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Samples per batch.",
+            "Compute",
+            "remembered",
+            metavar="B",
+            default="the model's default",
+        ),
+    ] = 0
+    cpu_threads: Annotated[
+        int,
+        Integer(1, MAX_CPU_THREADS),
+        Option("CPU threads of each worker.", "Compute", "remembered"),
+    ] = 1
+
+
+class SettingOptions(Options):
+    """The setting of the sampler: what `pairgen calibrate` compares."""
+
+    steps: Annotated[int, Integer(1), Option("Number of solver steps.", "Sampling", "identity")] = (
+        50
+    )
+    solver: Annotated[str, Choice(SOLVER_NAMES), Option("ODE solver.", "Sampling", "identity")] = (
+        "ddim"
+    )
+    spacing: Annotated[
+        str,
+        Checked(
+            lambda name, value: check_spacing(Text().read(name, value)), {"type": "string"}, "str"
+        ),
+        Option(
+            "Timestep spacing: leading, trailing, linspace, logsnr or uniform; or the timesteps "
+            "themselves.",
+            "Sampling",
+            "identity",
+            metavar="RULE|T[,T...]",
+        ),
+    ] = "trailing"
+    dtype: Annotated[
+        str,
+        Choice(DTYPES, or_empty=True),
+        Option(
+            "Precision of the network; the ODE state stays in float32.",
+            "Compute",
+            "remembered",
+            default="the model's",
+        ),
+    ] = ""
+
+
+class PromptOptions(Options):
+    """Which prompts are taken, and from where."""
+
+    prompts: Annotated[
+        tuple[str, ...],
+        Places(if_empty="leave it out for the default"),
+        Option(
+            "Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a "
+            "pairgen dataset or a saved hub dataset; - reads standard input. Repeatable.",
+            "Prompts",
+            metavar="FILE|GLOB|DIR|-",
+        ),
+    ] = ()
+    column: Annotated[
+        str,
+        Text(),
+        Option(
+            "Column of the prompts; of tars a member or a key of json.",
+            "Prompts",
+            metavar="NAME",
+            default="prompt, text, caption or txt, or the only one",
+        ),
+    ] = ""
+    dedupe: Annotated[bool, Switch(), Option("Drop duplicate prompts.", "Prompts")] = False
+    shuffle: Annotated[
+        bool, Switch(), Option("Shuffle the prompts; --seed sets the order.", "Prompts")
+    ] = False
+    limit: Annotated[
+        int,
+        Integer(1, 10**9),
+        Option("Keep at most N prompts, after --dedupe and --shuffle.", "Prompts", default="all"),
+    ] = 0
+
+
+def prompt_choice(options: PromptOptions, seed: int) -> "PromptChoice":
+    """Return which of the prompts are taken, and in which order."""
+    from pairgen.sources.prompt_choice import Choice
+
+    return Choice(options.dedupe, options.shuffle, options.limit, seed)

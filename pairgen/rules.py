@@ -1,0 +1,358 @@
+"""What the value of an option may be.
+
+A rule stands in the annotation of a field (`steps: Annotated[int, Integer(1), ...]`) and is all
+that is known of its values: how one is read and refused, how it is written on a help page, what a
+Python call may pass, and its JSON Schema.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from pairgen import config
+from pairgen.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Base of all rules."""
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page; empty for a switch."""
+        return "VALUE"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "Any"
+
+    def read(self, name: str, value: Any) -> Any:
+        """Return the value as the option holds it.
+
+        Raises:
+            ConfigError: The value is not allowed; the sentence begins with `name`.
+        """
+        del name
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return {}
+
+    def _validate(self, value: Any, info: ValidationInfo) -> Any:
+        return self.read(str(info.field_name), value)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return BeforeValidator(self._validate).__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        return self.schema()
+
+
+@dataclass(frozen=True)
+class Integer(Rule):
+    """An integer in [low, high]."""
+
+    low: int
+    high: int | None = None
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return "N"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "int"
+
+    def read(self, name: str, value: Any) -> int:
+        """Return the value as an integer."""
+        return config.integer(name, value, self.low, self.high)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        maximum = {} if self.high is None else {"maximum": self.high}
+        return {"type": "integer", "minimum": self.low, **maximum}
+
+
+@dataclass(frozen=True)
+class Number(Rule):
+    """A finite float in [low, high]."""
+
+    low: float
+    high: float
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return "X"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "float"
+
+    def read(self, name: str, value: Any) -> float:
+        """Return the value as a float."""
+        return config.number(name, value, self.low, self.high)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return {"type": "number", "minimum": self.low, "maximum": self.high}
+
+
+@dataclass(frozen=True)
+class Choice(Rule):
+    """One of several words."""
+
+    known: Sequence[str]
+    or_empty: bool = False
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return "|".join(self.known)
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return f"Literal[{', '.join(map(repr, self._words))}]"
+
+    @property
+    def _words(self) -> list[str]:
+        return [*self.known, *([""] if self.or_empty else [])]
+
+    def read(self, name: str, value: Any) -> str:
+        """Return the value if it is one of the words."""
+        if self.or_empty and value == "":
+            return ""
+        return config.choice(name, value, self.known)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return {"enum": self._words}
+
+
+@dataclass(frozen=True)
+class Switch(Rule):
+    """True or false."""
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return ""
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "bool"
+
+    def read(self, name: str, value: Any) -> bool:
+        """Return the value if it is true or false."""
+        return config.boolean(name, value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class Text(Rule):
+    """Text.
+
+    Attributes:
+        if_empty: What to do instead of giving an empty text, which is refused then: what a script
+            passes for an unset variable is no wish for the default.
+    """
+
+    if_empty: str = ""
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return "TEXT"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "str"
+
+    def read(self, name: str, value: Any) -> str:
+        """Return a string or path as text."""
+        text = config.text(name, value)
+        if self.if_empty and not text:
+            raise ConfigError(f"{name} must not be empty: {self.if_empty}.")
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return {"type": "string", "minLength": 1} if self.if_empty else {"type": "string"}
+
+
+@dataclass(frozen=True)
+class Place(Text):
+    """A path, a URL, or a name that leads to one."""
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return "DIR|URL"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "str | Path"
+
+
+@dataclass(frozen=True)
+class Places(Rule):
+    """Any number of places, or one.
+
+    Attributes:
+        what: What they are, for the sentence that refuses something else.
+        if_empty: As for `Text`.
+    """
+
+    what: str = "text"
+    if_empty: str = ""
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return "DIR|URL"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "str | Path | Sequence[str | Path]"
+
+    def read(self, name: str, value: Any) -> tuple[str, ...]:
+        """Return one or several strings or paths as texts."""
+        values = value if isinstance(value, list | tuple) else [value]
+        if self.if_empty and "" in values:
+            raise ConfigError(f"{name} must not be empty: {self.if_empty}.")
+        try:
+            return tuple(config.text(name, each) for each in values)
+        except ConfigError:
+            raise ConfigError(f"{name} must be {self.what}, got {value!r}.") from None
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return one_or_several({"type": "string"})
+
+
+@dataclass(frozen=True)
+class Numbers(Rule):
+    """Floats in [low, high], each once: a list, one number, or text such as `3,8`.
+
+    Attributes:
+        low: Smallest allowed.
+        high: Largest allowed.
+        at_least_one: What there must be one of; empty where there may be none.
+        falling: Whether they are put in falling order.
+    """
+
+    low: float
+    high: float
+    at_least_one: str = ""
+    falling: bool = False
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return "X[,X...]"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "float | str | Sequence[float]"
+
+    def read(self, name: str, value: Any) -> tuple[float, ...]:
+        """Return the values as floats."""
+        numbers = config.numbers(name, value, self.low, self.high)
+        if self.at_least_one and not numbers:
+            raise ConfigError(f"{name} needs at least one {self.at_least_one}.")
+        return tuple(sorted(numbers, reverse=True)) if self.falling else numbers
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        number = {"type": "number", "minimum": self.low, "maximum": self.high}
+        return one_or_several(number, as_text=True)
+
+
+@dataclass(frozen=True)
+class Each(Rule):
+    """Values of one rule, each once: a list, one value, or text such as `10,20`.
+
+    Attributes:
+        rule: Of every entry.
+        at_least_one: Whether there must be one.
+    """
+
+    rule: Rule
+    at_least_one: bool = True
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return f"{self.rule.metavar}[,...]"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        one = self.rule.accepts
+        return f"{one} | Sequence[{one}]" if one == "str" else f"{one} | str | Sequence[{one}]"
+
+    def read(self, name: str, value: Any) -> tuple[Any, ...]:
+        """Return the entries."""
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        given = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if self.at_least_one and not given:
+            raise ConfigError(f"{name} must not be empty.")
+        entries = tuple(self.rule.read(name, each) for each in given)
+        if len(set(entries)) < len(entries):
+            raise ConfigError(f"{name} holds a value twice: {', '.join(map(str, entries))}.")
+        return entries
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return one_or_several(self.rule.schema(), as_text=True)
+
+
+@dataclass(frozen=True)
+class Checked(Rule):
+    """Whatever a function returns for it, for what no other rule says.
+
+    Attributes:
+        check: Takes the option's name and the value, and returns what the option holds.
+        as_schema: The JSON Schema of the values.
+        as_python: Python annotation of what a call may pass.
+    """
+
+    check: Callable[[str, Any], Any]
+    as_schema: dict[str, Any]
+    as_python: str
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return self.as_python
+
+    def read(self, name: str, value: Any) -> Any:
+        """Return what the function returns."""
+        return self.check(name, value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return self.as_schema
+
+
+def one_or_several(one: dict[str, Any], as_text: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of a value or a list of such; also of text such as `3,8`."""
+    text = [{"type": "string"}] if as_text and one.get("type") != "string" else []
+    return {"anyOf": [one, {"type": "array", "items": one}, *text]}

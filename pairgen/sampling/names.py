@@ -1,0 +1,29 @@
+"""The words that choose a solver and a grid; without torch, so that options can name them."""
+
+from itertools import pairwise
+
+from pairgen.config import choice
+
+SOLVER_NAMES = ("ddim", "dpmpp_2m", "heun")
+SPACINGS = ("leading", "trailing", "linspace", "logsnr", "uniform")
+ENDS = ("t0", "clean")
+
+
+def check_spacing(spacing: str) -> str:
+    """Return `spacing`.
+
+    Raises:
+        ConfigError: It is no rule, and names no falling times.
+    """
+    times = named_times(spacing)
+    if not times or any(not a > b for a, b in pairwise(times)):
+        choice("spacing", spacing, SPACINGS)
+    return spacing
+
+
+def named_times(spacing: str) -> list[float]:
+    """Return the times that a spacing names; none for a rule."""
+    try:
+        return [float(time) for time in spacing.split(",")]
+    except ValueError:
+        return []

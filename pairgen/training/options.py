@@ -1,0 +1,300 @@
+"""The options of `pairgen train`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+
+from pairgen import config
+from pairgen.errors import ConfigError
+from pairgen.kinds.run_options import MAX_CPU_THREADS
+from pairgen.options import Option, names
+from pairgen.rules import Checked, Choice, Integer, Place, Places, Switch, Text
+from pairgen.training.player_options import PlayerConfig
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """Return `key: value` lines as a mapping."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name} must hold `key: value` lines, got {value!r}.")
+    return dict(value)
+
+
+def _players(name: str, value: Any) -> dict[str, dict[str, Any]]:
+    known = list(PlayerConfig.model_fields)
+    checked = {}
+    for player, options in mapping(name, value).items():
+        own = mapping(f"{name}.{player}", options)
+        config.check_keys(own, known, f"the options of the player {player!r}")
+        checked[player] = {
+            key: PlayerConfig.check(key, each, f"{player}.{key}") for key, each in own.items()
+        }
+    return checked
+
+
+class TrainConfig(PlayerConfig):
+    """Every option of `pairgen train`, checked. Those of `PlayerConfig` are for every player."""
+
+    command = "pairgen train"
+
+    method: Annotated[
+        str,
+        Text(),
+        Option(
+            "Method: regression, reflow, diffusion2gan, or the dotted name of your own module.",
+            "Training",
+            "identity",
+            metavar="METHOD",
+            missing="method must be given, such as regression.",
+        ),
+    ]
+    data: Annotated[
+        tuple[str, ...],
+        Places("folders or URLs"),
+        Option(
+            "Dataset to train on; repeatable.",
+            "Training",
+            "identity",
+            missing="data must name at least one dataset.",
+        ),
+    ]
+    model: Annotated[
+        str,
+        Place(),
+        Option(
+            "Model to initialize the student from.",
+            "Model",
+            "identity",
+            metavar="NAME|PATH|HUB_ID",
+            default="the dataset's teacher",
+        ),
+    ] = ""
+    out: Annotated[
+        str,
+        Place(),
+        Option("Output folder of the run.", "Output", metavar="RUN", default="runs/METHOD-MODEL"),
+    ] = ""
+    steps: Annotated[
+        int, Integer(1), Option("Number of training steps.", "Training", "remembered")
+    ] = 10_000
+    batch_size: Annotated[
+        int,
+        Integer(1),
+        Option(
+            "Samples per step, over all processes and micro-batches.",
+            "Training",
+            "identity",
+            metavar="B",
+            default="the method's default",
+        ),
+    ] = 64
+    accumulate: Annotated[
+        int,
+        Integer(1),
+        Option(
+            "Micro-batches per process and step (gradient accumulation).",
+            "Training",
+            "remembered",
+        ),
+    ] = 1
+    precision: Annotated[
+        str,
+        Choice(PRECISIONS),
+        Option("Compute precision.", "Compute", "identity"),
+    ] = "float32"
+    seed: Annotated[
+        int,
+        Integer(0, 2**63 - 1),
+        Option("Random seed of the training.", "Training", "identity", metavar="S"),
+    ] = 0
+    where: Annotated[
+        str,
+        Text(),
+        Option(
+            "Train only on samples that match, such as 'guidance_scale == 8'.",
+            "Training",
+            "identity",
+            metavar="EXPR",
+        ),
+    ] = ""
+    guidance_embedding: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Condition the student on the guidance scale of each sample.", "Training", "identity"
+        ),
+    ] = False
+    options: Annotated[
+        Mapping[str, Any],
+        Checked(mapping, {"type": "object"}, "Mapping[str, Any]"),
+        Option("Options of the method, by name.", "Training", "identity", flag=False),
+    ] = Field(default_factory=dict)
+    players: Annotated[
+        Mapping[str, Mapping[str, Any]],
+        Checked(
+            _players,
+            {
+                "type": "object",
+                "additionalProperties": {"$ref": "#/$defs/player"},
+            },
+            "Mapping[str, Mapping[str, Any]]",
+        ),
+        Option(
+            "Options of single players, by the player's name.", "Training", "identity", flag=False
+        ),
+    ] = Field(default_factory=dict)
+    window: Annotated[
+        int,
+        Integer(1),
+        Option(
+            "Shards of a dataset that are shuffled together.", "Training", "identity", flag=False
+        ),
+    ] = 8
+    data_parts: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Parts that the order of samples is cut into. The number of processes must divide it, "
+            "now and whenever the run is resumed.",
+            "Training",
+            "identity",
+            default="the number of processes",
+            flag=False,
+        ),
+    ] = 0
+    allow_shared_noise: Annotated[
+        bool,
+        Switch(),
+        Option("Allow datasets that share their noise.", "Training", "identity", flag=False),
+    ] = False
+    skip_bad: Annotated[
+        bool,
+        Switch(),
+        Option("Skip damaged shards and log each one.", "Training", "remembered"),
+    ] = False
+    checkpoint_every: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Steps between checkpoints.", "Output", "remembered", default="1,000; 0: at the end"
+        ),
+    ] = 1_000
+    checkpoints_total_limit: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Number of newest checkpoints to keep; 0 for all.", "Output", "remembered", flag=False
+        ),
+    ] = 2
+    grid_every: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Steps between validation grids.",
+            "Output",
+            "remembered",
+            default="1,000; 0: at the end",
+        ),
+    ] = 1_000
+    num_grid_prompts: Annotated[
+        int,
+        Integer(1, 64),
+        Option("Prompts in a validation grid.", "Output", "identity", flag=False),
+    ] = 8
+    log_every: Annotated[
+        int,
+        Integer(1),
+        Option("Steps between lines of metrics.", "Output", "remembered", flag=False),
+    ] = 10
+    tensorboard: Annotated[
+        bool,
+        Switch(),
+        Option("Write the metrics for TensorBoard too.", "Output", "remembered", flag=False),
+    ] = True
+    gradient_checkpointing: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Recompute activations in the backward pass instead of storing them.",
+            "Compute",
+            "remembered",
+            flag=False,
+        ),
+    ] = False
+    cpu_threads: Annotated[
+        int,
+        Integer(0, MAX_CPU_THREADS),
+        Option(
+            "CPU threads of every process.",
+            "Compute",
+            "remembered",
+            default="as the run began, at first torch's own choice",
+            flag=False,
+        ),
+    ] = 0
+    resume: Annotated[bool, Switch(), Option("Resume from the last checkpoint.", "Training")] = (
+        False
+    )
+
+    def player(self, name: str) -> PlayerConfig:
+        """Return the options of one player."""
+        shared = {key: getattr(self, key) for key in PlayerConfig.model_fields}
+        return PlayerConfig(**{**shared, **self.players.get(name, {})})
+
+    @classmethod
+    def spread(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every option under one name: `steps`, `options.distance`, `players.critic.lr`.
+
+        A name that is no option here is one of the method, and `critic.lr` one of a player; both
+        also come in the mappings `options` and `players`.
+        """
+        flat: dict[str, Any] = {}
+        for name, value in mapping("options", given.get("options") or {}).items():
+            flat[f"options.{name}"] = value
+        for player, own in mapping("players", given.get("players") or {}).items():
+            for name, value in mapping(f"players.{player}", own or {}).items():
+                flat[f"players.{player}.{name}"] = value
+        for name, value in given.items():
+            if "." in name:
+                flat[f"players.{name}"] = value
+            elif name not in cls.model_fields:
+                flat[f"options.{name}"] = value
+            elif name not in ("options", "players"):
+                flat[name] = value
+        return flat
+
+    @classmethod
+    def check(cls, name: str, value: Any, called: str = "") -> Any:
+        """Return the checked value of one option; those of the method are checked with it."""
+        kind, _, own = name.partition(".")
+        if own and kind == "options":
+            return value
+        if own:
+            player, _, key = own.partition(".")
+            known = list(PlayerConfig.model_fields)
+            config.check_keys({key: value}, known, f"the options of the player {player!r}")
+            return PlayerConfig.check(key, value, own)
+        return super().check(name, value, called)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Return the options of values that `spread` gave."""
+        options: dict[str, Any] = {}
+        players: dict[str, dict[str, Any]] = {}
+        shared: dict[str, Any] = {}
+        for name, value in values.items():
+            kind, _, own = name.partition(".")
+            if not own:
+                shared[name] = value
+            elif kind == "options":
+                options[own] = value
+            else:
+                player, _, key = own.partition(".")
+                players.setdefault(player, {})[key] = value
+        return cls(**shared, options=options, players=players)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a continued run must have in common with its beginning, as plain data."""
+        return self.plain(without=names(TrainConfig, "remembered", "run"))
