@@ -5,7 +5,8 @@
 Each commit is checked out into a temporary worktree and runs COMMANDS with its own `python -m
 pairgen`, in this environment, one thread. Code and working directory have the same paths for both:
 lists of images hold absolute paths, and the `config.json` of a student that of its teacher. Prints
-a row for each command, then every file that differs. Exit code 1 when one does. What the clock
+a row for each command, then every file that differs; `reordered` are JSON and YAML files with equal
+values whose keys come in another order. Exit code 1 when a file differs. What the clock
 decides, and only that, is left out: see VOLATILE.
 """
 
@@ -23,6 +24,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import takewhile
 from pathlib import Path
+
+import yaml
 
 REPOSITORY = Path(__file__).parent.parent
 # Small pictures with captions, one of them refused and one too flat; and a few prompts.
@@ -89,19 +92,34 @@ class Compared:
 
     Attributes:
         num_equal: Files that are equal, but for what is volatile.
+        reordered: Paths of JSON and YAML files with equal values, but keys in another order.
         different: Path and what differs, of the others.
     """
 
     num_equal: int
+    reordered: tuple[str, ...]
     different: tuple[tuple[str, str], ...]
 
 
 def compare(old: Path, new: Path) -> Compared:
     """Compare every file of two folders."""
     paths = sorted({path.relative_to(root) for root in (old, new) for path in _files(root)})
-    different = [(str(path), _difference(old / path, new / path)) for path in paths]
-    found = tuple(each for each in different if each[1])
-    return Compared(len(paths) - len(found), found)
+    found = [(str(path), _difference(old / path, new / path)) for path in paths]
+    different = [each for each in found if each[1]]
+    reordered = [path for path, _ in different if _same_values(old / path, new / path)]
+    return Compared(
+        len(paths) - len(different),
+        tuple(reordered),
+        tuple(each for each in different if each[0] not in reordered),
+    )
+
+
+def _same_values(old: Path, new: Path) -> bool:
+    """Whether two JSON or YAML files hold the same, in whatever order."""
+    if old.suffix not in (".json", ".yaml") or not (old.exists() and new.exists()):
+        return False
+    first, second = (yaml.safe_load(_lasting(path)) for path in (old, new))
+    return bool(first == second)
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -198,11 +216,15 @@ def main() -> None:
                 seconds[side] = run_commands(side, code, root / "work")
             (root / "work").rename(root / side)
         compared = {out: compare(root / "old" / out, root / "new" / out) for out in COMMANDS}
-    print(f"{'command':<18} {'files':>5} {'equal':>5} {'different':>9} {'old, s':>7} {'new, s':>7}")
+    print(
+        f"{'command':<18} {'files':>5} {'equal':>5} {'reordered':>9} {'different':>9} "
+        f"{'old, s':>7} {'new, s':>7}"
+    )
     for out, found in compared.items():
-        num = len(found.different)
+        reordered, different = len(found.reordered), len(found.different)
         print(
-            f"{out:<18} {found.num_equal + num:>5} {found.num_equal:>5} {num:>9} "
+            f"{out:<18} {found.num_equal + reordered + different:>5} {found.num_equal:>5} "
+            f"{reordered:>9} {different:>9} "
             f"{seconds['old'][out]:>7.1f} {seconds['new'][out]:>7.1f}"
         )
     for out, found in compared.items():

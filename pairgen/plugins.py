@@ -9,11 +9,14 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
 from pairgen.trust import check_trusted
+
+if TYPE_CHECKING:
+    from pairgen.options import Options
 
 
 def members(family: str) -> list[str]:
@@ -73,6 +76,19 @@ def option_names(family: str, name: str, function: str = "build") -> list[str] |
     parameters = inspect.signature(_function(family, name, function)).parameters
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     return None if takes_any else list(parameters)
+
+
+def declared_options(family: str, name: str) -> "type[Options] | None":
+    """Return the class that declares the options of a member; None for one that declares none.
+
+    A member declares them as `OPTIONS`, a class of `pairgen.options`; then their values are checked
+    before anything is built, and they are in the JSON Schema and the documentation.
+
+    Raises:
+        ConfigError: There is no such member.
+    """
+    found: type[Options] | None = getattr(load(family, name), "OPTIONS", None)
+    return found
 
 
 def option_defaults(family: str, name: str) -> dict[str, Any]:

@@ -81,10 +81,11 @@ class Integer(Rule):
 
 @dataclass(frozen=True)
 class Number(Rule):
-    """A finite float in [low, high]."""
+    """A finite float in [low, high]; also None, where `or_none`."""
 
     low: float
     high: float
+    or_none: bool = False
 
     @property
     def metavar(self) -> str:
@@ -94,15 +95,18 @@ class Number(Rule):
     @property
     def accepts(self) -> str:
         """Python annotation of what a call may pass."""
-        return "float"
+        return "float | None" if self.or_none else "float"
 
-    def read(self, name: str, value: Any) -> float:
+    def read(self, name: str, value: Any) -> float | None:
         """Return the value as a float."""
+        if self.or_none and value is None:
+            return None
         return config.number(name, value, self.low, self.high)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
-        return {"type": "number", "minimum": self.low, "maximum": self.high}
+        number = {"type": "number", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [number, {"type": "null"}]} if self.or_none else number
 
 
 @dataclass(frozen=True)

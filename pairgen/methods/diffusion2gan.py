@@ -6,22 +6,25 @@ Reference:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
-from pairgen.config import boolean, integer, number
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.adversarial import gradient_penalty, loss_if_made, loss_if_real
 from pairgen.losses.distances import mse
-from pairgen.losses.latent_augmentation import GROUPS
-from pairgen.methods._pair_distance import make_distance
+from pairgen.methods._pair_distance import DistanceOptions, make_distance
 from pairgen.methods._pairs import LATENT, NOISE, check_pairs, conditioning_of, stored_embeddings
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup, Student
 from pairgen.methods.regression import Regression
 from pairgen.networks.unet_discriminator import UnetDiscriminator
+from pairgen.options import Option
+from pairgen.rules import Integer, Number, Switch
 from pairgen.shards.loading.batch import Batch
+from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
 
 DISCRIMINATOR = "discriminator"
@@ -43,26 +46,62 @@ class Made:
     conditioning: Conditioning
 
 
+class Diffusion2GANOptions(DistanceOptions):
+    """Options of `diffusion2gan`."""
+
+    command = "the method diffusion2gan"
+
+    distance_weight: Annotated[
+        float, Number(0.0, MAX_WEIGHT), Option("Weight of the distance.")
+    ] = 1.0
+    l1_weight: Annotated[
+        float, Number(0.0, MAX_WEIGHT), Option("Weight of the mean |G - x|, added to the distance.")
+    ] = 1.0
+    gan_weight: Annotated[
+        float,
+        Number(0.0, MAX_WEIGHT),
+        Option("lambda_GAN, weight of the adversarial loss; 0 for no discriminator."),
+    ] = 0.1
+    noise_condition: Annotated[bool, Switch(), Option("Show the noise to the discriminator.")] = (
+        True
+    )
+    multi_scale: Annotated[
+        bool, Switch(), Option("Let the discriminator see and judge every scale.")
+    ] = True
+    r1_gamma: Annotated[
+        float,
+        Number(0.0, MAX_WEIGHT),
+        Option("gamma, weight of the R1 gradient penalty; 0 for none."),
+    ] = 1e-6
+    r1_every: Annotated[
+        int,
+        Integer(1),
+        Option("Steps between two penalties, each of them that many times as heavy."),
+    ] = 16
+    mix_share: Annotated[
+        float,
+        Number(0.0, 1.0),
+        Option(
+            "Share of the generated latents that are replaced by end points of other samples, for "
+            "the discriminator to reject by noise and prompt."
+        ),
+    ] = 0.25
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> "Diffusion2GANOptions":
+        if not (self.distance_weight or self.l1_weight or self.gan_weight):
+            raise ConfigError(
+                "One of distance_weight, l1_weight and gan_weight must be above 0, got 0 for all."
+            )
+        return self
+
+
 class Diffusion2GAN:
     """Learn G(z, c) by its distance to the end point x, and against D(c, z, x).
 
     Args:
         setup: Teacher and datasets.
-        distance: `e_latent_lpips`; `latent_lpips`, without augmentation; `lpips`, of
-            decoded pictures; `mse` or `pseudo_huber`, of latents.
-        perceptual: Weights of the perceptual net: a file of `pairgen train latent-lpips`, or the
-            authors'; empty for the packaged one of the teacher's VAE.
-        augmentations: Groups of E-LatentLPIPS: blit, geometry, colour, cutout.
-        num_augmentations: Draws of them that it averages, for a sample and step.
-        distance_weight: Of the distance.
-        l1_weight: Of the mean |G - x|, added to it.
-        gan_weight: lambda_GAN; 0 for no discriminator.
-        noise_condition: Whether the discriminator sees the noise.
-        multi_scale: Whether it sees and judges every scale.
-        r1_gamma: gamma, weight of the gradient penalty; 0 for none.
-        r1_every: Steps between two penalties, each of them so many times as heavy.
-        mix_share: Share of the made latents that the discriminator gets replaced by end points of
-            other samples, which it is to refuse by noise and prompt.
+        **options: Those of `Diffusion2GANOptions`.
 
     Raises:
         ConfigError: The sets hold no pairs, or begin at different times; an option is not allowed.
@@ -70,23 +109,8 @@ class Diffusion2GAN:
 
     facts: Sequence[str] = ()
 
-    def __init__(
-        self,
-        *,
-        setup: Setup,
-        distance: str = "e_latent_lpips",
-        perceptual: str = "",
-        augmentations: str | Sequence[str] = GROUPS,
-        num_augmentations: int = 1,
-        distance_weight: float = 1.0,
-        l1_weight: float = 1.0,
-        gan_weight: float = 0.1,
-        noise_condition: bool = True,
-        multi_scale: bool = True,
-        r1_gamma: float = 1e-6,
-        r1_every: int = 16,
-        mix_share: float = 0.25,
-    ) -> None:
+    def __init__(self, *, setup: Setup, **options: Any) -> None:
+        asked = Diffusion2GANOptions(**options)
         check_pairs("diffusion2gan", setup.plans)
         generator = Regression(setup=setup, distance="mse")
         self._student = generator.student()
@@ -94,18 +118,9 @@ class Diffusion2GAN:
         self.fields = generator.fields
         self._teacher, self._told = setup.teacher, setup.guidance_embedding
         self._embeddings = stored_embeddings(setup.plans)
-        self.distance_weight = number("distance_weight", distance_weight, 0.0, MAX_WEIGHT)
-        self.l1_weight = number("l1_weight", l1_weight, 0.0, MAX_WEIGHT)
-        self.gan_weight = number("gan_weight", gan_weight, 0.0, MAX_WEIGHT)
-        self.r1_gamma = number("r1_gamma", r1_gamma, 0.0, MAX_WEIGHT)
-        self.r1_every = integer("r1_every", r1_every, 1)
-        self.mix_share = number("mix_share", mix_share, 0.0, 1.0)
-        noise_condition = boolean("noise_condition", noise_condition)
-        multi_scale = boolean("multi_scale", multi_scale)
-        if not (self.distance_weight or self.l1_weight or self.gan_weight):
-            raise ConfigError(
-                "One of distance_weight, l1_weight and gan_weight must be above 0, got 0 for all."
-            )
+        self.distance_weight, self.l1_weight = asked.distance_weight, asked.l1_weight
+        self.gan_weight, self.mix_share = asked.gan_weight, asked.mix_share
+        self.r1_gamma, self.r1_every = asked.r1_gamma, asked.r1_every
         if self.gan_weight and self.mix_share and setup.micro_batch_size < 2:
             raise ConfigError(
                 "mix_share needs two samples or more in each micro-batch of each process, got "
@@ -113,11 +128,7 @@ class Diffusion2GAN:
                 "mix_share=0."
             )
         # What counts nothing is not loaded either.
-        self._distance = (
-            make_distance(setup, distance, perceptual, augmentations, num_augmentations)
-            if self.distance_weight
-            else None
-        )
+        self._distance = make_distance(setup, asked) if self.distance_weight else None
         self.evaluations = generator.evaluations
         if self.gan_weight:
             self.evaluations += EVALUATIONS_OF_DISCRIMINATOR
@@ -125,8 +136,8 @@ class Diffusion2GAN:
             self._players[DISCRIMINATOR] = UnetDiscriminator(
                 denoiser,
                 time=denoiser.schedule.last_time,
-                noise_condition=noise_condition,
-                multi_scale=multi_scale,
+                noise_condition=asked.noise_condition,
+                multi_scale=asked.multi_scale,
             )
 
     def players(self) -> Mapping[str, nn.Module]:
@@ -242,4 +253,10 @@ def partners(num: int) -> list[int]:
     return [num - 2 if row == num - 1 and num % 2 else row ^ 1 for row in range(num)]
 
 
-build = Diffusion2GAN
+OPTIONS = Diffusion2GANOptions
+
+
+@takes(OPTIONS)
+def build(*, setup: Setup, **options: Any) -> Diffusion2GAN:
+    """Build the method."""
+    return Diffusion2GAN(setup=setup, **options)

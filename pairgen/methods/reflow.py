@@ -1,9 +1,10 @@
 """Reflow: the velocity on the straight path between the noise and the end point of each pair."""
 
+from typing import Annotated, Any
+
 import torch
 from torch import Tensor
 
-from pairgen.config import integer
 from pairgen.draws import Draws
 from pairgen.losses.distances import mse
 from pairgen.methods._pairs import (
@@ -17,9 +18,24 @@ from pairgen.methods._pairs import (
     stored_embeddings,
 )
 from pairgen.methods.base import Setup, Student
+from pairgen.options import Option, Options
+from pairgen.rules import Integer
 from pairgen.sampling.parameterization import FlowSchedule
 from pairgen.shards.loading.batch import Batch
+from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
+
+
+class ReflowOptions(Options):
+    """Options of `reflow`."""
+
+    command = "the method reflow"
+
+    student_steps: Annotated[
+        int,
+        Integer(1, 1000),
+        Option("Euler steps of the student in validation grids and in the exported model."),
+    ] = 1
 
 
 class Reflow(OneStudent):
@@ -30,7 +46,7 @@ class Reflow(OneStudent):
 
     Args:
         setup: Teacher and datasets.
-        student_steps: Euler steps by which the student is shown and exported.
+        **options: Those of `ReflowOptions`.
 
     Raises:
         ConfigError: The sets hold no pairs.
@@ -40,9 +56,9 @@ class Reflow(OneStudent):
         (InstaFlow), arXiv:2309.06380: the same for Stable Diffusion.
     """
 
-    def __init__(self, *, setup: Setup, student_steps: int = 1) -> None:
+    def __init__(self, *, setup: Setup, **options: Any) -> None:
+        self.student_steps = ReflowOptions(**options).student_steps
         check_pairs("reflow", setup.plans)
-        self.student_steps = integer("student_steps", student_steps, 1, 1000)
         self._teacher = setup.teacher
         self._told = setup.guidance_embedding
         self._embeddings = stored_embeddings(setup.plans)
@@ -97,4 +113,10 @@ class Reflow(OneStudent):
         return self._denoiser(x, times, conditioning, guidance_scale)
 
 
-build = Reflow
+OPTIONS = ReflowOptions
+
+
+@takes(OPTIONS)
+def build(*, setup: Setup, **options: Any) -> Reflow:
+    """Build the method."""
+    return Reflow(setup=setup, **options)

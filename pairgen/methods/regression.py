@@ -1,9 +1,10 @@
 """Regression: from the teacher's noise to its end point in one step, pair by pair."""
 
+from typing import Annotated, Any
+
 import torch
 from torch import Tensor
 
-from pairgen.config import choice
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.decoder_features import feature_distance
@@ -20,11 +21,38 @@ from pairgen.methods._pairs import (
     stored_embeddings,
 )
 from pairgen.methods.base import Setup, Student
+from pairgen.options import Option, Options
+from pairgen.rules import Choice, Number
 from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.shards.loading.batch import Batch
+from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
 
 DISTANCES = ("mse", "pseudo_huber", "perceptual")
+
+
+class RegressionOptions(Options):
+    """Options of `regression`."""
+
+    command = "the method regression"
+
+    distance: Annotated[
+        str,
+        Choice(DISTANCES),
+        Option(
+            "Distance to the end point: of latents (mse, pseudo_huber), or of the decoder's "
+            "features of them (perceptual)."
+        ),
+    ] = "pseudo_huber"
+    student_time: Annotated[
+        float | None,
+        Number(0.0, 1e6, or_none=True),
+        Option(
+            "Time at which the network is evaluated.",
+            metavar="T",
+            default="the time at which the teacher began, the only one allowed",
+        ),
+    ] = None
 
 
 class Regression(OneStudent):
@@ -32,9 +60,7 @@ class Regression(OneStudent):
 
     Args:
         setup: Teacher and datasets.
-        distance: `mse`, `pseudo_huber`, both of latents, or `perceptual`, of what the decoder makes
-            of them.
-        student_time: At which the network is asked; None for the time at which the teacher began.
+        **options: Those of `RegressionOptions`.
 
     Raises:
         ConfigError: The sets hold no pairs, or begin at another time.
@@ -44,21 +70,16 @@ class Regression(OneStudent):
         the head x0 = (z - sigma eps) / alpha is that of DMD2's published regression code.
     """
 
-    def __init__(
-        self,
-        *,
-        setup: Setup,
-        distance: str = "pseudo_huber",
-        student_time: float | None = None,
-    ) -> None:
+    def __init__(self, *, setup: Setup, **options: Any) -> None:
+        asked = RegressionOptions(**options)
         check_pairs("regression", setup.plans)
         began = first_time(setup.plans)
-        if student_time is not None and float(student_time) != began:
+        if asked.student_time not in (None, began):
             raise ConfigError(
                 f"student_time must be the time at which the sets' teacher began, {began:g}, "
-                f"got {student_time:g}."
+                f"got {asked.student_time:g}."
             )
-        self.distance = choice("distance", distance, DISTANCES)
+        self.distance = asked.distance
         self.time = began
         self._teacher = setup.teacher
         self._told = setup.guidance_embedding
@@ -109,4 +130,10 @@ class Regression(OneStudent):
         return x0.float()
 
 
-build = Regression
+OPTIONS = RegressionOptions
+
+
+@takes(OPTIONS)
+def build(*, setup: Setup, **options: Any) -> Regression:
+    """Build the method."""
+    return Regression(setup=setup, **options)

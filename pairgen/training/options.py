@@ -60,6 +60,11 @@ class TrainConfig(PlayerConfig):
             missing="data must name at least one dataset.",
         ),
     ]
+    out: Annotated[
+        str,
+        Place(),
+        Option("Output folder of the run.", "Output", metavar="RUN", default="runs/METHOD-MODEL"),
+    ] = ""
     model: Annotated[
         str,
         Place(),
@@ -70,11 +75,6 @@ class TrainConfig(PlayerConfig):
             metavar="NAME|PATH|HUB_ID",
             default="the dataset's teacher",
         ),
-    ] = ""
-    out: Annotated[
-        str,
-        Place(),
-        Option("Output folder of the run.", "Output", metavar="RUN", default="runs/METHOD-MODEL"),
     ] = ""
     steps: Annotated[
         int, Integer(1), Option("Number of training steps.", "Training", "remembered")
@@ -109,23 +109,6 @@ class TrainConfig(PlayerConfig):
         Integer(0, 2**63 - 1),
         Option("Random seed of the training.", "Training", "identity", metavar="S"),
     ] = 0
-    where: Annotated[
-        str,
-        Text(),
-        Option(
-            "Train only on samples that match, such as 'guidance_scale == 8'.",
-            "Training",
-            "identity",
-            metavar="EXPR",
-        ),
-    ] = ""
-    guidance_embedding: Annotated[
-        bool,
-        Switch(),
-        Option(
-            "Condition the student on the guidance scale of each sample.", "Training", "identity"
-        ),
-    ] = False
     options: Annotated[
         Mapping[str, Any],
         Checked(mapping, {"type": "object"}, "Mapping[str, Any]"),
@@ -145,6 +128,23 @@ class TrainConfig(PlayerConfig):
             "Options of single players, by the player's name.", "Training", "identity", flag=False
         ),
     ] = Field(default_factory=dict)
+    guidance_embedding: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Condition the student on the guidance scale of each sample.", "Training", "identity"
+        ),
+    ] = False
+    where: Annotated[
+        str,
+        Text(),
+        Option(
+            "Train only on samples that match, such as 'guidance_scale == 8'.",
+            "Training",
+            "identity",
+            metavar="EXPR",
+        ),
+    ] = ""
     window: Annotated[
         int,
         Integer(1),

@@ -119,6 +119,8 @@ def resolve_method_options(config: TrainConfig) -> TrainConfig:
                 f"The method {config.method!r} has no option {name!r}{hint}; known are "
                 f"{', '.join(own) or 'none'}, and those of pairgen train."
             )
+    if declared := plugins.declared_options("methods", config.method):
+        declared(**config.options)
     defaults = plugins.option_defaults("methods", config.method)
     return config.model_copy(update={"options": {**defaults, **config.options}})
 

@@ -33,7 +33,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_what_the_clock_decides_is_no_difference(folders: tuple[Path, Path]) -> None:
-    assert same_bytes.compare(*folders) == same_bytes.Compared(4, ())
+    assert same_bytes.compare(*folders) == same_bytes.Compared(4, (), ())
 
 
 def test_every_other_difference_is_named(folders: tuple[Path, Path]) -> None:

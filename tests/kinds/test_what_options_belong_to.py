@@ -1,0 +1,110 @@
+"""What an option says that it belongs to is what it does to the plan."""
+
+from typing import Any
+
+import pytest
+
+from pairgen import plugins
+from pairgen.kinds.degrade.options import DegradeConfig
+from pairgen.kinds.degrade.plan import make_degrade_plan
+from pairgen.kinds.degrade.pyramid import find_preset
+from pairgen.kinds.ode.conditioning import teacher_options
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.kinds.ode.plan import make_ode_plan
+from pairgen.model_config import find_model
+from pairgen.options import declared
+from pairgen.types import Plan
+
+SOURCE = {"sha256": "0" * 64, "num_inputs": 8, "name": "none", "num_captions": 0}
+# Option to another value than the default; a new option that is not here fails the test.
+OTHER_ODE: dict[str, Any] = {
+    "model": "gaussian",
+    "cfg": (2.0,),
+    "negative_prompt": "grey",
+    "end": "clean",
+    "seed": 1,
+    "batch_size": 3,
+    "cpu_threads": 2,
+    "steps": 7,
+    "solver": "heun",
+    "spacing": "leading",
+    "dtype": "bfloat16",
+    "num_samples": 5,
+    "trajectory": (499.0,),
+    "noise": "seed",
+    "store_embeddings": True,
+    "samples_per_shard": 9,
+    "long_prompts": "reject",
+    "compile": True,
+    "prompts": ("a.txt",),
+    "column": "text",
+    "dedupe": True,
+    "shuffle": True,
+    "limit": 3,
+    "out": "elsewhere",
+    "from_calibration": "calibration",
+    "max_rejected": 0.5,
+    "executor": "ray",
+    "num_workers": 3,
+    "gpus_per_worker": 0.5,
+    "address": "auto",
+}
+OTHER_DEGRADE: dict[str, Any] = {
+    "scales": (8,),
+    "levels": (4,),
+    "degradation": "bsrgan",
+    "crop": 256,
+    "crops": "tiled",
+    "samples_per_image": 2,
+    "min_sharpness": 5.0,
+    "max_aspect": 2.0,
+    "hr_format": "jpg",
+    "samples_per_shard": 9,
+    "seed": 1,
+    "cpu_threads": 2,
+    "pixel_path": "torch",
+    "batch_size": 3,
+    "images": ("photographs",),
+    "captions": "captions.csv",
+    "column": "text",
+    "out": "elsewhere",
+    "max_rejected": 0.5,
+    "executor": "ray",
+    "num_workers": 3,
+    "gpus_per_worker": 0.5,
+    "address": "auto",
+}
+# Asked for by name: what it leads to is in the identity of the teacher or of the source.
+BY_NAME = {"revision", "from_ode"}
+
+
+def ode_plan(**options: Any) -> Plan:
+    config = OdeConfig(**options)
+    model = find_model(config.model)
+    description = plugins.call(
+        "teachers", model.teacher, "describe", **teacher_options(config.revision, model)
+    )
+    return make_ode_plan(config, model, description, dict(SOURCE))
+
+
+def degrade_plan(**options: Any) -> Plan:
+    config = DegradeConfig(**options)
+    return make_degrade_plan(config, find_preset(config.degradation), dict(SOURCE), 8, {})
+
+
+ODE = [("ode", each.name) for each in declared(OdeConfig) if each.name not in BY_NAME]
+DEGRADE = [("degrade", each.name) for each in declared(DegradeConfig) if each.name not in BY_NAME]
+
+
+@pytest.mark.parametrize(("kind", "name"), ODE + DEGRADE)
+def test_an_option_belongs_to_what_it_says(kind: str, name: str) -> None:
+    options, other, plan_of = {
+        "ode": (OdeConfig, OTHER_ODE, ode_plan),
+        "degrade": (DegradeConfig, OTHER_DEGRADE, degrade_plan),
+    }[kind]
+    option = next(each.option for each in declared(options) if each.name == name)
+    usual, changed = plan_of(), plan_of(**{name: other[name]})
+    is_identity = option.belongs == "identity"
+    assert (usual.fingerprint() != changed.fingerprint()) == is_identity
+    is_kept = {name in each.resolved["options"] for each in (usual, changed)} == {True}
+    assert is_kept == (option.belongs != "run")
