@@ -20,7 +20,10 @@ def properties(
         options: As declared.
         schema: Gives the JSON Schema of what a rule allows.
     """
-    return {each.name: {**schema(each.rule), "description": each.option.help} for each in options}
+    return {
+        each.name: {**schema(each.rule), "description": each.option.help, **_default(each)}
+        for each in options
+    }
 
 
 def closed(members: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -36,3 +39,11 @@ def closed(members: Mapping[str, Any], **more: Any) -> dict[str, Any]:
 def or_nothing(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON Schema of a value that may be left empty, as `options:` alone in YAML."""
     return {"anyOf": [dict(schema), {"type": "null"}]}
+
+
+def _default(option: Declared) -> dict[str, Any]:
+    value = option.default
+    # Words stand for it, or it only says that nothing is given.
+    if option.option.default or value in (None, "", ()):
+        return {}
+    return {"default": list(value) if isinstance(value, tuple) else value}
