@@ -1,38 +1,35 @@
 """What the blurs with an exponent beta share: they differ in the kernel alone."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from pairgen.degradations._batch import Batch
-from pairgen.degradations._blur import check_beta, check_sizes, draw_beta, draw_shape, draw_size
+from pairgen.degradations._blur import KERNEL_SIZES, draw_beta, draw_shape, draw_size
 from pairgen.degradations._convolve import convolve
 from pairgen.degradations._convolve_batch import convolve_batch
 from pairgen.degradations._kernels import Kernel
-from pairgen.degradations.base import Draw, Image, Target, check_range
+from pairgen.degradations._rules import Range, RangeAroundOne, Sizes
+from pairgen.degradations.base import Draw, Image, Operation, Target
+from pairgen.options import Option
+from pairgen.rules import Switch
+
+BETA = RangeAroundOne(0.01)
+BETA_OPTION = Option("Lowest and highest exponent; half of the draws lie below 1.")
 
 
-class BetaBlur:
-    """Blur by a kernel of size, sigmas, angle and beta.
+class BetaBlur(Operation):
+    """Blur by a kernel of size, sigmas, angle and beta."""
 
-    Args:
-        kernel_sizes: Odd sizes of the kernel in px, equally likely.
-        sigma: Range of the standard deviations in px.
-        beta: Lowest and highest exponent; half of the draws lie below 1.
-        isotropic: One standard deviation and no angle.
-    """
-
-    def __init__(
-        self,
-        kernel_sizes: Sequence[int],
-        sigma: Sequence[float],
-        beta: Sequence[float],
-        isotropic: bool,
-    ) -> None:
-        self.kernel_sizes = check_sizes(kernel_sizes)
-        self.sigma = check_range("sigma", sigma, 0.01)
-        self.beta = check_beta(beta)
-        self.isotropic = isotropic
+    kernel_sizes: Annotated[
+        tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
+    ] = KERNEL_SIZES
+    sigma: Annotated[
+        tuple[float, float], Range(0.01), Option("Range of the standard deviations in px.")
+    ] = (0.2, 3.0)
+    beta: Annotated[tuple[float, float], BETA, BETA_OPTION]
+    isotropic: Annotated[bool, Switch(), Option("One standard deviation and no angle.")] = True
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw kernel_size, sigma_x, sigma_y, angle and beta."""

@@ -18,7 +18,7 @@ from pairgen.degradations.base import (
 from pairgen.errors import ConfigError
 
 
-class Operation:
+class Named:
     """A degradation with the name it goes by in presets and records."""
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
@@ -48,30 +48,28 @@ class Operation:
         return Batch.from_images(list(images), batch.pixels.device)
 
 
-def read_operation(item: Any) -> Operation:
+def read_operation(item: Any) -> Named:
     """Build one operation.
 
     Raises:
         ConfigError: `item` is not `name: {option: value}`, or such an operation cannot be built.
     """
     if isinstance(item, str):
-        return Operation(item, {})
+        return Named(item, {})
     if not isinstance(item, Mapping) or len(item) != 1:
         raise ConfigError(f"An operation is written as name: {{option: value}}, got {item!r}.")
     ((name, options),) = item.items()
     if not isinstance(options, Mapping | None) or not isinstance(name, str):
         raise ConfigError(f"The options of {name!r} must be {{option: value}}, got {options!r}.")
-    return Operation(name, options or {})
+    return Named(name, options or {})
 
 
-def read_operations(items: Any) -> tuple[Operation, ...]:
+def read_operations(items: Sequence[Any]) -> tuple[Named, ...]:
     """Build a list of operations.
 
     Raises:
-        ConfigError: `items` is not a list, or one of them is wrong.
+        ConfigError: One of them is wrong.
     """
-    if not isinstance(items, Sequence) or isinstance(items, str):
-        raise ConfigError(f"Operations are a list, got {items!r}.")
     found = []
     for number, item in enumerate(items, start=1):
         try:

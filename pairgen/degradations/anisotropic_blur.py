@@ -1,36 +1,33 @@
 """Blur by a long Gaussian at any angle."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from pairgen.degradations._batch import Batch
-from pairgen.degradations._blur import KERNEL_SIZES, check_sizes, draw_shape, draw_size
+from pairgen.degradations._blur import KERNEL_SIZES, draw_shape, draw_size
 from pairgen.degradations._convolve import convolve
 from pairgen.degradations._convolve_batch import convolve_batch
 from pairgen.degradations._kernels import Kernel, gaussian
-from pairgen.degradations.base import Draw, Image, Target, check_range
+from pairgen.degradations._rules import Range, Sizes
+from pairgen.degradations.base import Draw, Image, Operation, Target
+from pairgen.options import Option
 
 
-class AnisotropicBlur:
+class AnisotropicBlur(Operation):
     """Blur by a Gaussian with two standard deviations, turned by any angle.
-
-    Args:
-        kernel_sizes: Odd sizes of the kernel in px, equally likely.
-        sigma: Range of both standard deviations in px.
-
-    Raises:
-        ConfigError: A size is even or a range is not one.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
     """
 
-    def __init__(
-        self, kernel_sizes: Sequence[int] = KERNEL_SIZES, sigma: Sequence[float] = (0.2, 3.0)
-    ) -> None:
-        self.kernel_sizes = check_sizes(kernel_sizes)
-        self.sigma = check_range("sigma", sigma, 0.01)
+    kernel_sizes: Annotated[
+        tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
+    ] = KERNEL_SIZES
+    sigma: Annotated[
+        tuple[float, float], Range(0.01), Option("Range of both standard deviations in px.")
+    ] = (0.2, 3.0)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw kernel_size, sigma_x, sigma_y and angle."""

@@ -9,6 +9,10 @@ them afterwards as a pure function of image, draw and target: the same draw rend
 a pyramid and replays bit for bit. A preset in `configs/degradations/` says which operations follow
 each other; an operation is written there as `name: {option: value}`.
 
+The options of pairgen's own operations are fields of a class on top of `Operation`: a line each,
+with a rule, a sentence and a default, from which come the checks, the signature of `build` and the
+JSON Schema of presets. A module of your own may do the same, or just take keywords.
+
 An operation may also have `apply_batch`, which does the same to many images on one device
 (`BatchDegradation`). One that has not is applied there image by image, on the CPU.
 
@@ -26,6 +30,7 @@ from numpy.typing import NDArray
 
 from pairgen.degradations._batch import Batch as Batch
 from pairgen.errors import ConfigError
+from pairgen.options import Options
 
 # An image: [H, W, 3], RGB, float32. Black is 0 and white 1; filters may overshoot a little, and
 # whatever needs the range clips.
@@ -53,6 +58,15 @@ class Target:
     def scale(self) -> int:
         """N of the 1/N that is left to go: the level, but for halvings done."""
         return self.level >> self.num_halvings
+
+
+class Operation(Options):
+    """Base of operations whose options are declared: an operation is its options, checked.
+
+    What follows from them is made once, in `model_post_init`.
+    """
+
+    command = "a degradation"
 
 
 class Degradation(Protocol):
@@ -161,7 +175,8 @@ def check_choices(name: str, values: Sequence[str], known: Sequence[str]) -> tup
     Raises:
         ConfigError: They are none, or one is not known.
     """
-    if isinstance(values, str) or not values or any(value not in known for value in values):
+    several = isinstance(values, Sequence) and not isinstance(values, str)
+    if not several or not values or any(value not in known for value in values):
         raise ConfigError(f"{name} must be some of {', '.join(known)}, got {values!r}.")
     return tuple(values)
 

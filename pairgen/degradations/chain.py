@@ -1,45 +1,46 @@
 """Operations one after the other."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from pairgen.degradations._batch import Batch
-from pairgen.degradations._items import read_operations
-from pairgen.degradations.base import Draw, Image, Target
+from pairgen.degradations._item_rules import Items
+from pairgen.degradations._items import Named, read_operations
+from pairgen.degradations.base import Draw, Image, Operation, Target
+from pairgen.options import Option
 
 
-class Chain:
-    """Apply operations in order.
+class Chain(Operation):
+    """Apply operations in order."""
 
-    Args:
-        operations: Each `name: {option: value}`.
+    operations: Annotated[Sequence[Any], Items(), Option("Each `name: {option: value}`.")] = ()
+    _built: tuple[Named, ...] = PrivateAttr()
 
-    Raises:
-        ConfigError: An operation cannot be built.
-    """
-
-    def __init__(self, operations: Sequence[Any] = ()) -> None:
-        self.operations = read_operations(operations)
+    def model_post_init(self, context: Any, /) -> None:
+        """Build the operations."""
+        del context
+        self._built = read_operations(self.operations)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw every operation."""
-        return {"operations": [operation.draw(generator) for operation in self.operations]}
+        return {"operations": [operation.draw(generator) for operation in self._built]}
 
     def draw_every(self, generator: np.random.Generator) -> Draw:
         """Draw every operation with all its parts, see `Composition`."""
-        return {"operations": [operation.draw_every(generator) for operation in self.operations]}
+        return {"operations": [operation.draw_every(generator) for operation in self._built]}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply them."""
-        for operation, drawn in zip(self.operations, draw["operations"], strict=True):
+        for operation, drawn in zip(self._built, draw["operations"], strict=True):
             image = operation.apply(image, drawn, target)
         return image
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
         """Apply them."""
-        for number, operation in enumerate(self.operations):
+        for number, operation in enumerate(self._built):
             drawn = [draw["operations"][number] for draw in draws]
             batch = operation.apply_batch(batch, drawn, targets)
         return batch

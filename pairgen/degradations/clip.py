@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from pairgen.degradations._batch import Batch
-from pairgen.degradations.base import Draw, Image, Target
+from pairgen.degradations.base import Draw, Image, Operation, Target
 
 
-class Clip:
+class Clip(Operation):
     """Clip to [0, 1]."""
 
     def draw(self, generator: np.random.Generator) -> Draw:

@@ -1,6 +1,7 @@
 """Gaussian noise whose channels go together, each pixel by itself."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -9,31 +10,30 @@ from numpy.typing import NDArray
 
 from pairgen.degradations._batch import Batch, to_device
 from pairgen.degradations._threads import in_threads
-from pairgen.degradations.base import Draw, Image, Target, draw_field_seed, field_generator
-from pairgen.errors import ConfigError
+from pairgen.degradations.base import (
+    Draw,
+    Image,
+    Operation,
+    Target,
+    draw_field_seed,
+    field_generator,
+)
+from pairgen.options import Option
+from pairgen.rules import Number
 
 
-class CorrelatedNoise:
+class CorrelatedNoise(Operation):
     """Add Gaussian noise with a random covariance of R, G and B, and clip to [0, 1].
 
     The covariance is |U^T D U| s^2: D diagonal, uniform in [0, 1), U a random orthogonal matrix,
     |.| the absolute value of each entry.
-
-    Args:
-        sigma: s, in levels of 8 bits.
-
-    Raises:
-        ConfigError: `sigma` is not in [0, 255].
 
     Reference:
         Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.3; as in its published code
         (utils_blindsr.py, add_Gaussian_noise).
     """
 
-    def __init__(self, sigma: float = 25.0) -> None:
-        if not isinstance(sigma, int | float) or not 0 <= sigma <= 255:
-            raise ConfigError(f"sigma must be a number in [0, 255], got {sigma!r}.")
-        self.sigma = float(sigma)
+    sigma: Annotated[float, Number(0, 255), Option("s, in levels of 8 bits.")] = 25.0
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw covariance, in units of s^2, and the seed of the field."""

@@ -1,41 +1,42 @@
 """Blur and keep one pixel of every block, as BSRGAN has it."""
 
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairgen.degradations._batch import Batch, in_groups
-from pairgen.degradations._blur import check_line
 from pairgen.degradations._convolve import separable
 from pairgen.degradations._convolve_batch import separable_batch
-from pairgen.degradations.base import Draw, Image, Target
+from pairgen.degradations._rules import Line, is_whole, odd_schema
+from pairgen.degradations.base import Draw, Image, Operation, Target
 from pairgen.errors import ConfigError
+from pairgen.options import Option
+from pairgen.rules import Checked
 
 
-class Decimate:
+def _odd(name: str, value: Any) -> int:
+    if not is_whole(value) or value % 2 == 0 or not 1 <= value < 100:
+        raise ConfigError(f"{name} must be an odd number from 1 to 99, got {value!r}.")
+    return int(value)
+
+
+class Decimate(Operation):
     """Blur by a Gaussian about the middle of every N x N block, N the scale, and keep that value.
 
     The standard deviation lies between a and b N, all equally likely. The record holds where
     between the two, from 0 to 1, so one draw serves every level.
-
-    Args:
-        num_taps: Of the kernel, an odd number.
-        sigma: (a, b), px.
-
-    Raises:
-        ConfigError: A value is out of range.
 
     Reference:
         Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.2; figures of its published code
         (utils_blindsr.py, degradation_bsrgan and shift_pixel).
     """
 
-    def __init__(self, num_taps: int = 25, sigma: Sequence[float] = (0.1, 0.6)) -> None:
-        if not isinstance(num_taps, int) or num_taps % 2 == 0 or not 1 <= num_taps < 100:
-            raise ConfigError(f"num_taps must be an odd number from 1 to 99, got {num_taps!r}.")
-        self.num_taps = num_taps
-        self.sigma = check_line("sigma", sigma)
+    num_taps: Annotated[
+        int, Checked(_odd, odd_schema(), "int"), Option("Of the kernel, an odd number.")
+    ] = 25
+    sigma: Annotated[tuple[float, float], Line(), Option("(a, b), px.")] = (0.1, 0.6)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw width."""

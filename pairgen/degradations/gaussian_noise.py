@@ -1,47 +1,46 @@
 """Additive Gaussian noise, in colour or gray."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from pairgen.degradations._batch import Batch
+from pairgen.degradations._rules import Probability, Range
 from pairgen.degradations._threads import in_threads
 from pairgen.degradations.base import (
     Draw,
     Image,
+    Operation,
     Target,
-    check_probability,
-    check_range,
     draw_field_seed,
     field_generator,
     uniform,
 )
+from pairgen.options import Option
+from pairgen.rules import Switch
 
 
-class GaussianNoise:
+class GaussianNoise(Operation):
     """Add white Gaussian noise and clip to [0, 1].
-
-    Args:
-        sigma: Range of the standard deviation, in levels of 8 bits.
-        gray_probability: How often the three channels share one field.
-        whole_sigma: Draw whole standard deviations, both ends of the range among them.
-
-    Raises:
-        ConfigError: A value is out of range.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
     """
 
-    def __init__(
-        self,
-        sigma: Sequence[float] = (1.0, 30.0),
-        gray_probability: float = 0.4,
-        whole_sigma: bool = False,
-    ) -> None:
-        self.sigma = check_range("sigma", sigma, 0, 255)
-        self.whole_sigma = whole_sigma
-        self.gray_probability = check_probability("gray_probability", gray_probability)
+    sigma: Annotated[
+        tuple[float, float],
+        Range(0, 255),
+        Option("Range of the standard deviation, in levels of 8 bits."),
+    ] = (1.0, 30.0)
+    gray_probability: Annotated[
+        float, Probability(), Option("How often the three channels share one field.")
+    ] = 0.4
+    whole_sigma: Annotated[
+        bool,
+        Switch(),
+        Option("Draw whole standard deviations, both ends of the range among them."),
+    ] = False
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw sigma, gray and the seed of the field."""

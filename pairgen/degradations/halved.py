@@ -2,65 +2,80 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from pairgen.degradations._batch import Batch, in_groups
+from pairgen.degradations._item_rules import Items
 from pairgen.degradations._resample import MODES, resample
 from pairgen.degradations._resample_batch import resample_batch
-from pairgen.degradations.base import Draw, Image, Target, check_choices, check_probability
+from pairgen.degradations._rules import Probability, Some
+from pairgen.degradations.base import Draw, Image, Operation, Target
 from pairgen.degradations.chain import Chain
 from pairgen.errors import ConfigError
+from pairgen.options import Option
+from pairgen.rules import Checked
+
+LEVELS = (2, 4, 8, 16)
 
 
-class Halved:
+def _levels(name: str, value: Any) -> tuple[int, ...]:
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    if not several or any(level not in LEVELS for level in value):
+        known = ", ".join(map(str, LEVELS))
+        raise ConfigError(f"{name} must be some of {known}, got {value!r}.")
+    return tuple(int(level) for level in value)
+
+
+class Halved(Operation):
     """Apply operations, at some levels and with a probability to the halved image.
-
-    Args:
-        probability: Of halving.
-        levels: N of the levels at which it happens; at the others nothing is halved.
-        modes: Equally likely; a mode that stands twice is twice as likely.
-        operations: Each `name: {option: value}`; after a halving their scale is half of N.
-
-    Raises:
-        ConfigError: A value is out of range, or an operation cannot be built.
 
     Reference:
         Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.4; as in its published code
         (utils_blindsr.py, degradation_bsrgan), which does so for N = 4.
     """
 
-    def __init__(
-        self,
-        probability: float = 0.25,
-        levels: Sequence[int] = (4,),
-        modes: Sequence[str] = ("bilinear", "bicubic", "area-weighted", *["bicubic-antialias"] * 3),
-        operations: Sequence[Any] = (),
-    ) -> None:
-        self.probability = check_probability("probability", probability)
-        if isinstance(levels, str) or any(level not in (2, 4, 8, 16) for level in levels):
-            raise ConfigError(f"levels must be some of 2, 4, 8, 16, got {levels!r}.")
-        self.levels = tuple(levels)
-        self.modes = check_choices("modes", modes, MODES)
-        self.chain = Chain(operations)
+    probability: Annotated[float, Probability(), Option("Of halving.")] = 0.25
+    levels: Annotated[
+        tuple[int, ...],
+        Checked(_levels, {"type": "array", "items": {"enum": [*LEVELS]}}, "Sequence[int]"),
+        Option("N of the levels at which it happens; at the others nothing is halved."),
+    ] = (4,)
+    modes: Annotated[
+        tuple[str, ...],
+        Some(MODES),
+        Option("Equally likely; a mode that stands twice is twice as likely."),
+    ] = ("bilinear", "bicubic", "area-weighted", *["bicubic-antialias"] * 3)
+    operations: Annotated[
+        Sequence[Any],
+        Items(),
+        Option("Each `name: {option: value}`; after a halving their scale is half of N."),
+    ] = ()
+    _chain: Chain = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Build the operations."""
+        del context
+        self._chain = Chain(operations=self.operations)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw whether, by which mode, and the operations."""
         halved = bool(generator.random() < self.probability)
         mode = self.modes[generator.integers(len(self.modes))]
-        return {"halved": halved, "mode": mode, **self.chain.draw(generator)}
+        return {"halved": halved, "mode": mode, **self._chain.draw(generator)}
 
     def draw_every(self, generator: np.random.Generator) -> Draw:
         """Draw the operations with all their parts, see `Composition`."""
-        return {"halved": True, "mode": self.modes[0], **self.chain.draw_every(generator)}
+        return {"halved": True, "mode": self.modes[0], **self._chain.draw_every(generator)}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Halve where it is drawn, clip, and apply the operations."""
         if self._halves(draw, target):
             half = (image.shape[0] // 2, image.shape[1] // 2)
             image, target = resample(image, half, draw["mode"]).clip(0, 1), _half_way(target)
-        return self.chain.apply(image, draw, target)
+        return self._chain.apply(image, draw, target)
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
         """Halve those for which it is drawn, clip them, and apply the operations to all."""
@@ -79,7 +94,7 @@ class Halved:
             _half_way(target) if halved else target
             for halved, target in zip(halves, targets, strict=True)
         ]
-        return self.chain.apply_batch(batch, draws, targets)
+        return self._chain.apply_batch(batch, draws, targets)
 
     def _halves(self, draw: Draw, target: Target) -> bool:
         return bool(draw["halved"]) and target.level in self.levels

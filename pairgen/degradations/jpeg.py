@@ -1,31 +1,31 @@
 """JPEG compression by a real codec."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from pairgen.degradations._batch import Batch
 from pairgen.degradations._codec import batch_through_codec, through_codec
-from pairgen.degradations.base import Draw, Image, Target, check_range, draw_quality
+from pairgen.degradations._rules import Range
+from pairgen.degradations.base import Draw, Image, Operation, Target, draw_quality
+from pairgen.options import Option
 
 
-class Jpeg:
+class Jpeg(Operation):
     """Compress by libjpeg, with colour at half the resolution (4:2:0).
-
-    Args:
-        quality: Lowest and highest, whole numbers in [1, 100], equally likely.
-
-    Raises:
-        ConfigError: The range is not one.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1. Their training code
         approximates the codec (DiffJPEG); this is the codec.
     """
 
-    def __init__(self, quality: Sequence[int] = (30, 95)) -> None:
-        self.quality = check_range("quality", quality, 1, 100)
+    quality: Annotated[
+        tuple[float, float],
+        Range(1, 100),
+        Option("Lowest and highest, whole numbers in [1, 100], equally likely."),
+    ] = (30, 95)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw quality."""

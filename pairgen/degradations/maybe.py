@@ -1,49 +1,50 @@
 """Operations that are left out now and then."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from pairgen.degradations._batch import Batch, in_groups
-from pairgen.degradations.base import Draw, Image, Target, check_probability
+from pairgen.degradations._item_rules import Items
+from pairgen.degradations._rules import Probability
+from pairgen.degradations.base import Draw, Image, Operation, Target
 from pairgen.degradations.chain import Chain
+from pairgen.options import Option
 
 
-class Maybe:
-    """Apply operations with a probability.
+class Maybe(Operation):
+    """Apply operations with a probability."""
 
-    Args:
-        probability: Of applying them.
-        operations: Each `name: {option: value}`.
+    probability: Annotated[float, Probability(), Option("Of applying them.")] = 0.5
+    operations: Annotated[Sequence[Any], Items(), Option("Each `name: {option: value}`.")] = ()
+    _chain: Chain = PrivateAttr()
 
-    Raises:
-        ConfigError: The probability is not one, or an operation cannot be built.
-    """
-
-    def __init__(self, probability: float = 0.5, operations: Sequence[Any] = ()) -> None:
-        self.probability = check_probability("probability", probability)
-        self.chain = Chain(operations)
+    def model_post_init(self, context: Any, /) -> None:
+        """Build the operations."""
+        del context
+        self._chain = Chain(operations=self.operations)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw whether, and then the operations."""
         if generator.random() >= self.probability:
             return {"applied": False}
-        return {"applied": True, **self.chain.draw(generator)}
+        return {"applied": True, **self._chain.draw(generator)}
 
     def draw_every(self, generator: np.random.Generator) -> Draw:
         """Draw the operations, whatever the probability, see `Composition`."""
-        return {"applied": True, **self.chain.draw_every(generator)}
+        return {"applied": True, **self._chain.draw_every(generator)}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Apply them, or return the image as it is."""
-        return self.chain.apply(image, draw, target) if draw["applied"] else image
+        return self._chain.apply(image, draw, target) if draw["applied"] else image
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
         """Apply them to some of the images."""
 
         def run(applied: bool, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
-            return self.chain.apply_batch(part, draws, targets) if applied else part
+            return self._chain.apply_batch(part, draws, targets) if applied else part
 
         return in_groups(batch, [draw["applied"] for draw in draws], draws, targets, run)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,44 +15,42 @@ from pairgen.degradations._poisson_batch import (
     ordered_numbers,
     poisson_counts_batch,
 )
+from pairgen.degradations._rules import Probability, Range
 from pairgen.degradations._threads import in_threads
 from pairgen.degradations.base import (
     Draw,
     Image,
+    Operation,
     Target,
-    check_probability,
-    check_range,
     draw_field_seed,
     field_generator,
     to_levels,
     uniform,
 )
+from pairgen.options import Option
 
 # Weights of R, G and B in a gray value, as torchvision's rgb_to_grayscale has them.
 GRAY = np.array([0.2989, 0.587, 0.114], np.float32)
 
 
-class PoissonNoise:
+class PoissonNoise(Operation):
     """Add `scale` times the deviation of Poisson counts from their mean, and clip to [0, 1].
 
     White is `peak` counts: the number of different 8-bit values in the image, rounded up to a
     power of two. Gray noise is that of the image's gray values, added to all channels.
-
-    Args:
-        scale: Range of the factor.
-        gray_probability: How often the three channels share one field.
-
-    Raises:
-        ConfigError: A value is out of range.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1; peak and scale as in its
         published code (BasicSR 1.4.2, generate_poisson_noise_pt).
     """
 
-    def __init__(self, scale: Sequence[float] = (0.05, 3.0), gray_probability: float = 0.4) -> None:
-        self.scale = check_range("scale", scale, 0, 100)
-        self.gray_probability = check_probability("gray_probability", gray_probability)
+    scale: Annotated[tuple[float, float], Range(0, 100), Option("Range of the factor.")] = (
+        0.05,
+        3.0,
+    )
+    gray_probability: Annotated[
+        float, Probability(), Option("How often the three channels share one field.")
+    ] = 0.4
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw scale, gray and the seed of the field."""

@@ -1,64 +1,57 @@
 """Resize up, down or not at all, by a random factor and a random mode."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from pairgen.degradations._batch import Batch
 from pairgen.degradations._resample import MODES, RANDOM_MODES, resample
 from pairgen.degradations._resample_batch import resample_batch
+from pairgen.degradations._rules import Probability, RangeAroundOne, Some
 from pairgen.degradations.base import (
     Draw,
     Image,
+    Operation,
     Target,
-    check_choices,
     check_probabilities,
-    check_range,
     draw_name,
     uniform,
 )
-from pairgen.errors import ConfigError
+from pairgen.options import Option
+from pairgen.rules import Switch
 
-DIRECTIONS = ("up", "down", "keep")
 
-
-class Resize:
+class Resize(Operation):
     """Resize by a factor drawn from a range, of the image's own size or of the target's.
-
-    Args:
-        up: Probability of a factor in [1, high).
-        down: Probability of a factor in [low, 1).
-        keep: Probability of the factor 1.
-        factor: (low, high).
-        modes: Equally likely.
-        of_target: The factor is that of the target's size, not of the image's.
-
-    Raises:
-        ConfigError: The probabilities do not sum to 1, or a value is out of range.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
     """
 
-    def __init__(
-        self,
-        up: float = 0.2,
-        down: float = 0.7,
-        keep: float = 0.1,
-        factor: Sequence[float] = (0.15, 1.5),
-        modes: Sequence[str] = RANDOM_MODES,
-        of_target: bool = False,
-    ) -> None:
-        self.factor = check_range("factor", factor, 0.01, 8)
-        if not self.factor[0] <= 1 <= self.factor[1]:
-            raise ConfigError(f"factor must be a range around 1, got {factor!r}.")
-        self.probabilities = check_probabilities({"up": up, "down": down, "keep": keep})
-        self.modes = check_choices("modes", modes, MODES)
-        self.of_target = of_target
+    up: Annotated[float, Probability(), Option("Probability of a factor in [1, high).")] = 0.2
+    down: Annotated[float, Probability(), Option("Probability of a factor in [low, 1).")] = 0.7
+    keep: Annotated[float, Probability(), Option("Probability of the factor 1.")] = 0.1
+    factor: Annotated[tuple[float, float], RangeAroundOne(0.01, 8), Option("(low, high).")] = (
+        0.15,
+        1.5,
+    )
+    modes: Annotated[tuple[str, ...], Some(MODES), Option("Equally likely.")] = RANDOM_MODES
+    of_target: Annotated[
+        bool, Switch(), Option("The factor is that of the target's size, not of the image's.")
+    ] = False
+    _probabilities: Mapping[str, float] = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Check the probabilities together."""
+        del context
+        given = {"up": self.up, "down": self.down, "keep": self.keep}
+        self._probabilities = check_probabilities(given)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw factor and mode."""
-        direction = draw_name(generator, self.probabilities)
+        direction = draw_name(generator, self._probabilities)
         low, high = self.factor
         bounds = {"up": (1.0, high), "down": (low, 1.0), "keep": (1.0, 1.0)}[direction]
         factor = uniform(generator, bounds)

@@ -1,32 +1,28 @@
 """The mode by which a loader brings LR back to the size of HR: drawn, and not applied."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from pairgen.degradations._batch import Batch
 from pairgen.degradations._resample import MODES, RANDOM_MODES
-from pairgen.degradations.base import Draw, Image, Target, check_choices
+from pairgen.degradations._rules import Some
+from pairgen.degradations.base import Draw, Image, Operation, Target
+from pairgen.options import Option
 
 
-class ResizeBack:
+class ResizeBack(Operation):
     """Record how LR is to be enlarged for networks that take it at the size of HR.
 
     LR stays at its native size on disk; whoever reads the pair applies `mode`.
-
-    Args:
-        modes: Equally likely.
-
-    Raises:
-        ConfigError: A mode is not known.
 
     Reference:
         OSEDiff (Wu et al. 2024, arXiv:2406.08177), published data loader: LR is resized to the
         size of HR by area, bilinear or bicubic before the network sees it.
     """
 
-    def __init__(self, modes: Sequence[str] = RANDOM_MODES) -> None:
-        self.modes = check_choices("modes", modes, MODES)
+    modes: Annotated[tuple[str, ...], Some(MODES), Option("Equally likely.")] = RANDOM_MODES
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw the mode."""

@@ -1,30 +1,26 @@
 """Resize to the size that the level has."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from pairgen.degradations._batch import Batch
 from pairgen.degradations._resample import MODES, RANDOM_MODES, resample
 from pairgen.degradations._resample_batch import resample_batch
-from pairgen.degradations.base import Draw, Image, Target, check_choices
+from pairgen.degradations._rules import Some
+from pairgen.degradations.base import Draw, Image, Operation, Target
+from pairgen.options import Option
 
 
-class ResizeToTarget:
+class ResizeToTarget(Operation):
     """Resize to the target's size.
-
-    Args:
-        modes: Equally likely.
-
-    Raises:
-        ConfigError: A mode is not known.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.3 (the resizing back).
     """
 
-    def __init__(self, modes: Sequence[str] = RANDOM_MODES) -> None:
-        self.modes = check_choices("modes", modes, MODES)
+    modes: Annotated[tuple[str, ...], Some(MODES), Option("Equally likely.")] = RANDOM_MODES
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw the mode."""

@@ -2,51 +2,43 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
 from pairgen.degradations._batch import Batch
-from pairgen.degradations._blur import check_line, check_sizes, draw_size
+from pairgen.degradations._blur import draw_size
 from pairgen.degradations._convolve import convolve
 from pairgen.degradations._convolve_batch import convolve_batch
 from pairgen.degradations._kernels import Kernel, gaussian
-from pairgen.degradations.base import Draw, Image, Target, check_probability, uniform
+from pairgen.degradations._rules import Line, Probability, Sizes
+from pairgen.degradations.base import Draw, Image, Operation, Target, uniform
+from pairgen.options import Option
 
 # A narrower kernel leaves the image as it is.
 LOWEST_SIGMA = 0.01
 
 
-class ScaledBlur:
+class ScaledBlur(Operation):
     """Blur by a Gaussian, round or long; N is the scale, r a number drawn from [0, 1).
 
     Round: the standard deviation is r (a + b N). Long: the variances along its two axes are
     r (c + d N), each with its own r. The record holds r, so one draw serves every level.
-
-    Args:
-        kernel_sizes: Odd sizes of the kernel in px, equally likely.
-        round_sigma: (a, b), px.
-        long_variance: (c, d), squared px.
-        round_probability: How often it is round.
-
-    Raises:
-        ConfigError: A size is even, a number negative or the probability not one.
 
     Reference:
         Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.1; figures of its published code
         (utils_blindsr.py, add_blur).
     """
 
-    def __init__(
-        self,
-        kernel_sizes: Sequence[int] = (7, 9, 11, 13, 15, 17, 19, 21, 23, 25),
-        round_sigma: Sequence[float] = (2.0, 0.2),
-        long_variance: Sequence[float] = (4.0, 1.0),
-        round_probability: float = 0.5,
-    ) -> None:
-        self.kernel_sizes = check_sizes(kernel_sizes)
-        self.round_sigma = check_line("round_sigma", round_sigma)
-        self.long_variance = check_line("long_variance", long_variance)
-        self.round_probability = check_probability("round_probability", round_probability)
+    kernel_sizes: Annotated[
+        tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
+    ] = (7, 9, 11, 13, 15, 17, 19, 21, 23, 25)
+    round_sigma: Annotated[tuple[float, float], Line(), Option("(a, b), px.")] = (2.0, 0.2)
+    long_variance: Annotated[tuple[float, float], Line(), Option("(c, d), squared px.")] = (
+        4.0,
+        1.0,
+    )
+    round_probability: Annotated[float, Probability(), Option("How often it is round.")] = 0.5
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw kernel_size, round, width_x, width_y and angle; a round one has one width."""

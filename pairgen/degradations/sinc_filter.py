@@ -2,47 +2,50 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 
 from pairgen.degradations._batch import Batch
-from pairgen.degradations._blur import KERNEL_SIZES, check_sizes, draw_size
+from pairgen.degradations._blur import KERNEL_SIZES, draw_size
 from pairgen.degradations._convolve import convolve
 from pairgen.degradations._convolve_batch import convolve_batch
 from pairgen.degradations._kernels import sinc
-from pairgen.degradations.base import Draw, Image, Target, uniform
+from pairgen.degradations._rules import Sizes
+from pairgen.degradations.base import Draw, Image, Operation, Target, uniform
 from pairgen.errors import ConfigError
+from pairgen.options import Option
+from pairgen.rules import Checked
 
 # The published code calls kernels below this size small.
 LARGE_SIZE = 13
 
 
-class SincFilter:
+def _cutoff(_: str, value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 < value <= math.pi:
+        raise ConfigError(f"A lowest cutoff must be in (0, pi], got {value!r}.")
+    return float(value)
+
+
+CUTOFF = Checked(_cutoff, {"type": "number", "exclusiveMinimum": 0, "maximum": math.pi}, "float")
+
+
+class SincFilter(Operation):
     """Filter by a circular low-pass.
-
-    Args:
-        kernel_sizes: Odd sizes of the kernel in px, equally likely.
-        lowest_cutoff: Lowest cutoff in radians a pixel; the highest is pi.
-        lowest_cutoff_large: The same for kernels of 13 px and more.
-
-    Raises:
-        ConfigError: A size is even or a cutoff is not in (0, pi].
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.3, Equation 7.
     """
 
-    def __init__(
-        self,
-        kernel_sizes: Sequence[int] = KERNEL_SIZES,
-        lowest_cutoff: float = math.pi / 3,
-        lowest_cutoff_large: float = math.pi / 5,
-    ) -> None:
-        self.kernel_sizes = check_sizes(kernel_sizes)
-        for cutoff in (lowest_cutoff, lowest_cutoff_large):
-            if not isinstance(cutoff, int | float) or not 0 < cutoff <= math.pi:
-                raise ConfigError(f"A lowest cutoff must be in (0, pi], got {cutoff!r}.")
-        self.lowest_cutoff, self.lowest_cutoff_large = lowest_cutoff, lowest_cutoff_large
+    kernel_sizes: Annotated[
+        tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
+    ] = KERNEL_SIZES
+    lowest_cutoff: Annotated[
+        float, CUTOFF, Option("Lowest cutoff in radians a pixel; the highest is pi.")
+    ] = math.pi / 3
+    lowest_cutoff_large: Annotated[
+        float, CUTOFF, Option("The same for kernels of 13 px and more.")
+    ] = math.pi / 5
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw kernel_size and cutoff."""

@@ -1,6 +1,7 @@
 """Unsharp masking of what differs clearly from its blurred self."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -8,42 +9,37 @@ import numpy as np
 from pairgen.degradations._batch import Batch
 from pairgen.degradations._convolve import BORDER
 from pairgen.degradations._convolve_batch import separable_batch
-from pairgen.degradations.base import Draw, Image, Target
-from pairgen.errors import ConfigError
+from pairgen.degradations._rules import Recorded, Whole
+from pairgen.degradations.base import Draw, Image, Operation, Target
+from pairgen.options import Option
 
 
-class UnsharpMask:
+class UnsharpMask(Operation):
     """Add `weight` times what a blur takes away, where that is more than `threshold`.
 
     The mask of where is blurred itself, so the sharpening fades in. Real-ESRGAN degrades
     photographs that were sharpened so.
-
-    Args:
-        radius: Of the Gaussian, px; its standard deviation is the one OpenCV gives to 2 radius + 1
-            taps, 8 px for the radius 25.
-        weight: Of what is added.
-        threshold: In levels of 8 bits.
-
-    Raises:
-        ConfigError: A value is out of range.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.4 (sharpened ground truth);
         figures as in its published code (BasicSR 1.4.2, USMSharp, whose radius 50 makes 51 taps).
     """
 
-    def __init__(self, radius: int = 25, weight: float = 0.5, threshold: float = 10) -> None:
-        if not isinstance(radius, int) or not 1 <= radius <= 100:
-            raise ConfigError(f"radius must be a whole number from 1 to 100, got {radius!r}.")
-        for name, value in (("weight", weight), ("threshold", threshold)):
-            if not isinstance(value, int | float) or not 0 <= value <= 255:
-                raise ConfigError(f"{name} must be a number in [0, 255], got {value!r}.")
-        self.num_taps, self.weight, self.threshold = 2 * radius + 1, weight, threshold
+    radius: Annotated[
+        int,
+        Whole(1, 100),
+        Option(
+            "Of the Gaussian, px; its standard deviation is the one OpenCV gives to 2 radius + 1 "
+            "taps, 8 px for the radius 25."
+        ),
+    ] = 25
+    weight: Annotated[int | float, Recorded(0, 255), Option("Of what is added.")] = 0.5
+    threshold: Annotated[int | float, Recorded(0, 255), Option("In levels of 8 bits.")] = 10
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw nothing; the record says what was done."""
         del generator
-        return {"taps": self.num_taps, "weight": self.weight, "threshold": self.threshold}
+        return {"taps": 2 * self.radius + 1, "weight": self.weight, "threshold": self.threshold}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
         """Sharpen."""

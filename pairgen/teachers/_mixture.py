@@ -1,16 +1,18 @@
 """A mixture of Gaussians on Stable Diffusion's schedule, and its exact ODE."""
 
 import zlib
-from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import ConfigDict, ValidationInfo, field_validator
 from torch import Tensor
 
-from pairgen.config import check_keys, field_names, integer, number
+from pairgen.config import integer
 from pairgen.errors import ConfigError
+from pairgen.options import Option, Options
+from pairgen.rules import Checked, Integer, Number
 from pairgen.sampling.parameterization import DiscreteSchedule
 
 MAX_PROMPT_TOKENS = 77
@@ -18,49 +20,55 @@ MAX_PROMPT_TOKENS = 77
 MEANS_KEY = 2**63
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mixture:
-    """The data distribution.
-
-    Attributes:
-        latent_shape: [C, H, W].
-        num_modes: Gaussians in the mixture.
-        num_classes: A prompt's hash picks one of these; class c holds the modes k with
-            k % num_classes = c.
-        mode_std: Standard deviation of every mode, s.
-        mean_std: Standard deviation of the entries of the modes' means.
-        seed: Of the means.
-    """
-
-    latent_shape: tuple[int, int, int] = (1, 16, 16)
-    num_modes: int = 24
-    num_classes: int = 12
-    mode_std: float = 0.5
-    mean_std: float = 0.6
-    seed: int = 0
+def _shape(name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise ConfigError(f"{name} must be three integers, got {value!r}.")
+    return tuple(integer(name, size, 1) for size in value)
 
 
-def make_mixture(options: dict[str, Any]) -> Mixture:
-    """Check the options of a mixture.
+SHAPE_SCHEMA = {
+    "type": "array",
+    "items": {"type": "integer", "minimum": 1},
+    "minItems": 3,
+    "maxItems": 3,
+}
 
-    Raises:
-        ConfigError: An option is unknown or its value is not allowed.
-    """
-    check_keys(options, field_names(Mixture), "the options of the gaussian teacher")
-    given = asdict(Mixture()) | options
-    shape = given["latent_shape"]
-    if not isinstance(shape, list | tuple) or len(shape) != 3:
-        raise ConfigError(f"latent_shape must be three integers, got {shape!r}.")
-    channels, height, width = (integer("latent_shape", size, 1) for size in shape)
-    num_modes = integer("num_modes", given["num_modes"], 1)
-    return Mixture(
-        latent_shape=(channels, height, width),
-        num_modes=num_modes,
-        num_classes=integer("num_classes", given["num_classes"], 1, num_modes),
-        mode_std=number("mode_std", given["mode_std"], 1e-3, 1e3),
-        mean_std=number("mean_std", given["mean_std"], 0.0, 1e3),
-        seed=integer("seed", given["seed"], 0, 2**63 - 1),
-    )
+
+class Mixture(Options):
+    """The data distribution: the options of the closed-form teacher."""
+
+    # Of the classes, which may not be more than the modes that are given.
+    model_config = ConfigDict(validate_default=True)
+    command = "the gaussian teacher"
+
+    latent_shape: Annotated[
+        tuple[int, int, int],
+        Checked(_shape, SHAPE_SCHEMA, "Sequence[int]"),
+        Option("[C, H, W]."),
+    ] = (1, 16, 16)
+    num_modes: Annotated[int, Integer(1), Option("Gaussians in the mixture.")] = 24
+    num_classes: Annotated[
+        int,
+        Integer(1),
+        Option(
+            "A prompt's hash picks one of these; class c holds the modes k with "
+            "k % num_classes = c."
+        ),
+    ] = 12
+    mode_std: Annotated[
+        float, Number(1e-3, 1e3), Option("Standard deviation of every mode, s.")
+    ] = 0.5
+    mean_std: Annotated[
+        float,
+        Number(0.0, 1e3),
+        Option("Standard deviation of the entries of the modes' means."),
+    ] = 0.6
+    seed: Annotated[int, Integer(0, 2**63 - 1), Option("Of the means.")] = 0
+
+    @field_validator("num_classes", mode="before")
+    @classmethod
+    def _no_more_than_modes(cls, value: Any, info: ValidationInfo) -> int:
+        return integer("num_classes", value, 1, info.data.get("num_modes"))
 
 
 def mode_means(mixture: Mixture) -> np.ndarray:

@@ -20,6 +20,11 @@ prompts before any slot is numbered. The last two are for pictures of latents th
 file in `configs/models/` names the module, its location, its options and the defaults of a run. The
 contract tests find a new member by themselves.
 
+`**options` are those of the file. Pairgen's own teachers declare them as fields of a class on top
+of `pairgen.options.Options`, named `OPTIONS` in the module, each with a rule, a sentence and a
+default, and check with it what they are given. A module of your own may do the same, or take plain
+keywords.
+
 A teacher that knows classes says so with `Description.labels`: its prompts are labels, others are
 refused before any slot is numbered, and samples carry the class as `cls`.
 """

@@ -12,7 +12,6 @@ With data x0 ~ sum_k w_k N(m_k, s^2 I) the state x_t = alpha x0 + sigma eps has 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -25,13 +24,13 @@ from pairgen.sampling.parameterization import DiscreteSchedule, to_x0_eps
 from pairgen.teachers._mixture import (
     MAX_PROMPT_TOKENS,
     Mixture,
-    make_mixture,
     mode_means,
     mode_weights,
     stable_diffusion_schedule,
 )
 from pairgen.teachers.base import Conditioning, DecoderDescription, Description
 
+OPTIONS = Mixture
 # Latents of unit scale rarely leave [-3, 3], which becomes black to white.
 PICTURE_RANGE = 3.0
 
@@ -128,7 +127,7 @@ def prompt_counter(
 ) -> tuple[Callable[[Sequence[str]], list[int]], int]:
     """Return `count_tokens` and the longest prompt that is read whole."""
     _refuse_location(location)
-    make_mixture(options)
+    OPTIONS(**options)
     return count_tokens, MAX_PROMPT_TOKENS
 
 
@@ -137,15 +136,15 @@ def describe(*, location: str, **options: Any) -> Description:
 
     Args:
         location: Empty: there are no weights.
-        **options: The fields of `Mixture`.
+        **options: See `OPTIONS`.
 
     Raises:
         ConfigError: There is a location, or an option is wrong.
     """
     _refuse_location(location)
-    mixture = make_mixture(options)
+    mixture = OPTIONS(**options)
     return Description(
-        identity={**asdict(mixture), "latent_shape": list(mixture.latent_shape)},
+        identity=mixture.plain(),
         location="",
         schedule=stable_diffusion_schedule(),
         latent_shape=mixture.latent_shape,
@@ -158,13 +157,13 @@ def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
 
     Args:
         location: Empty: there are no weights.
-        **options: The fields of `Mixture`.
+        **options: See `OPTIONS`.
 
     Raises:
         ConfigError: There is a location, or an option is wrong.
     """
     _refuse_location(location)
-    channels, height, width = make_mixture(options).latent_shape
+    channels, height, width = OPTIONS(**options).latent_shape
     return DecoderDescription(
         identity={"picture_range": PICTURE_RANGE}, size_px=(height, channels * width)
     )
@@ -176,7 +175,7 @@ def build_decoder(*, location: str, device: torch.device, **options: Any) -> Gau
     Args:
         location: Empty: there are no weights.
         device: Where to compute.
-        **options: The fields of `Mixture`.
+        **options: See `OPTIONS`.
 
     Raises:
         ConfigError: There is a location, or an option is wrong.
@@ -201,7 +200,7 @@ def build(
         device: Where to compute.
         dtype: Without effect: there is no network, the formulas follow the dtype of the state.
         negative_prompt: What guidance leads away from.
-        **options: The fields of `Mixture`.
+        **options: See `OPTIONS`.
 
     Raises:
         ConfigError: There is a location, or an option is wrong.
@@ -209,7 +208,7 @@ def build(
     del dtype
     _refuse_location(location)
     return GaussianTeacher(
-        make_mixture(options), device=torch.device(device), negative_prompt=negative_prompt
+        OPTIONS(**options), device=torch.device(device), negative_prompt=negative_prompt
     )
 
 

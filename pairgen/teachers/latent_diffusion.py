@@ -8,6 +8,7 @@ scheduler's own step rule is not used: times and steps are pairgen's.
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -17,6 +18,7 @@ from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import export_pipeline
 from pairgen.teachers._pretrained.files import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
+from pairgen.teachers._pretrained.options import LatentDiffusionOptions
 from pairgen.teachers._pretrained.stable_diffusion import (
     UNET_WEIGHTS,
     load_tokenizer,
@@ -27,55 +29,55 @@ from pairgen.teachers._pretrained.unet import load_denoiser
 from pairgen.teachers._pretrained.vae import Vae, vae_identity
 from pairgen.teachers.base import DecoderDescription, Description
 
+OPTIONS = LatentDiffusionOptions
 
-def describe(*, location: str, revision: str = "", variant: str = "") -> Description:
+
+def describe(*, location: str, **options: Any) -> Description:
     """Describe a teacher from its configs; of a local folder the weights are hashed too.
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        variant: Of the weight files, such as `fp16`; empty for those without one.
+        **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
-        ConfigError: A revision is given for a local folder.
+        ConfigError: An option is wrong, or a revision is given for a local folder.
     """
-    return read_layout(location, revision).describe(variant)
+    chosen = OPTIONS(**options)
+    return read_layout(location, chosen.revision).describe(chosen.variant)
 
 
-def describe_decoder(*, location: str, revision: str = "", variant: str = "") -> DecoderDescription:
+def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
     """Describe the VAE from its configs; of a local folder its weights are hashed.
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        variant: Of the weight files, such as `fp16`; empty for those without one.
+        **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The model or its VAE cannot be found, see also `describe`.
-        ConfigError: A revision is given for a local folder.
+        ConfigError: An option is wrong, or a revision is given for a local folder.
     """
-    layout = read_layout(location, revision)
-    identity = vae_identity(layout.snapshot, variant)
+    chosen = OPTIONS(**options)
+    layout = read_layout(location, chosen.revision)
+    identity = vae_identity(layout.snapshot, chosen.variant)
     return DecoderDescription(identity=identity, size_px=layout.size_px)
 
 
-def build_decoder(
-    *, location: str, device: torch.device, revision: str = "", variant: str = ""
-) -> Vae:
+def build_decoder(*, location: str, device: torch.device, **options: Any) -> Vae:
     """Load the VAE alone.
 
     Args:
         location: Folder in diffusers layout, or hub id.
         device: Where it runs, in float32.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        variant: Of the weight files, such as `fp16`; empty for those without one.
+        **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
-        ConfigError: A revision is given for a local folder.
+        ConfigError: An option is wrong, or a revision is given for a local folder.
     """
-    return Vae(read_layout(location, revision).snapshot, variant, device)
+    chosen = OPTIONS(**options)
+    return Vae(read_layout(location, chosen.revision).snapshot, chosen.variant, device)
 
 
 def build_denoiser(
@@ -83,8 +85,7 @@ def build_denoiser(
     location: str,
     device: torch.device,
     guidance_embedding: bool = False,
-    revision: str = "",
-    variant: str = "",
+    **options: Any,
 ) -> Denoiser:
     """Load the UNet alone, in float32 and ready to be trained.
 
@@ -92,54 +93,50 @@ def build_denoiser(
         location: Folder in diffusers layout, or hub id.
         device: Where it runs.
         guidance_embedding: Give it a path for the guidance scale, which changes nothing at first.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        variant: Of the weight files, such as `fp16`; empty for those without one.
+        **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
-        ConfigError: A revision is given for a local folder.
+        ConfigError: An option is wrong, or a revision is given for a local folder.
     """
-    layout = read_layout(location, revision)
-    return load_denoiser(layout, variant, guidance_embedding).to(device)
+    chosen = OPTIONS(**options)
+    layout = read_layout(location, chosen.revision)
+    return load_denoiser(layout, chosen.variant, guidance_embedding).to(device)
 
 
-def save_student(
-    *, denoiser: Denoiser, folder: Path, location: str, revision: str = "", variant: str = ""
-) -> None:
+def save_student(*, denoiser: Denoiser, folder: Path, location: str, **options: Any) -> None:
     """Write a trained UNet with all that it needs: a folder that diffusers' pipeline loads.
 
     Args:
         denoiser: From `build_denoiser`, trained since.
         folder: Where it goes; it does not exist yet.
         location: Of the teacher, whose text encoders, tokenizers and VAE are copied.
-        revision: As for `build_denoiser`.
-        variant: As for `build_denoiser`.
+        **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: A part of the teacher is missing.
     """
-    export_pipeline(read_layout(location, revision), variant, denoiser, folder)
+    chosen = OPTIONS(**options)
+    export_pipeline(read_layout(location, chosen.revision), chosen.variant, denoiser, folder)
 
 
 def prompt_counter(
-    *, location: str, revision: str = "", variant: str = ""
+    *, location: str, **options: Any
 ) -> tuple[Callable[[Sequence[str]], list[int]], int]:
     """Load only the tokenizers.
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        variant: Of the weight files, which are not read here.
+        **options: See `OPTIONS`.
 
     Returns:
         `Teacher.count_tokens` and `Teacher.max_prompt_tokens`.
 
     Raises:
         TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
-        ConfigError: A revision is given for a local folder.
+        ConfigError: An option is wrong, or a revision is given for a local folder.
     """
-    del variant
-    layout = read_layout(location, revision)
+    layout = read_layout(location, OPTIONS(**options).revision)
     tokenizers = [load_tokenizer(layout, ending) for ending in layout.text_encoders]
     return partial(count_tokens, tokenizers), layout.max_prompt_tokens
 
@@ -151,8 +148,7 @@ def build(
     dtype: torch.dtype,
     negative_prompt: str,
     with_network: bool = True,
-    revision: str = "",
-    variant: str = "",
+    **options: Any,
 ) -> "LatentDiffusion":
     """Load a teacher.
 
@@ -162,14 +158,14 @@ def build(
         dtype: Of UNet and text encoders; the VAE stays in float32.
         negative_prompt: What guidance leads away from.
         with_network: False for all but `predict`, when only prompts and pictures are needed.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        variant: Of the weight files, such as `fp16`; empty for those without one.
+        **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken, see also `describe`.
-        ConfigError: A revision is given for a local folder.
+        ConfigError: An option is wrong, or a revision is given for a local folder.
     """
-    layout = read_layout(location, revision)
+    chosen = OPTIONS(**options)
+    layout, variant = read_layout(location, chosen.revision), chosen.variant
     stems = [stem for stem in layout.weight_stems if with_network or stem != UNET_WEIGHTS]
     files = fetch_weights(layout.snapshot, stems, variant)
     unet = None

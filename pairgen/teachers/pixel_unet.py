@@ -32,6 +32,7 @@ from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import save_one_step
 from pairgen.teachers._pretrained.files import fetch_weights, read_json
 from pairgen.teachers._pretrained.networks import load_network
+from pairgen.teachers._pretrained.options import PixelUnetOptions
 from pairgen.teachers._pretrained.pixel_model import (
     MAX_PROMPT_TOKENS,
     Pixels,
@@ -42,29 +43,26 @@ from pairgen.teachers._pretrained.pixel_model import (
 from pairgen.teachers._pretrained.pixels import read_layout
 from pairgen.teachers.base import DecoderDescription, Description
 
+OPTIONS = PixelUnetOptions
+
 
 def describe(
     *,
     location: str,
-    labels: Sequence[str] = (),
-    null_label: int | None = None,
-    revision: str = "",
-    variant: str = "",
+    **options: Any,
 ) -> Description:
     """Describe a teacher from its configs; of a local folder the weights are hashed too.
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        labels: Names of the classes in order; empty for those of the folder, or none.
-        null_label: The class that stands for no class, which guidance leads away from.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        variant: Of the weight files, such as `fp16`; empty for those without one.
+        **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
         ConfigError: The labels do not fit the model, or a revision is given for a local folder.
     """
-    return read_layout(location, revision, labels, null_label).describe(variant)
+    chosen = OPTIONS(**options)
+    return read_layout(location, chosen).describe(chosen.variant)
 
 
 def prompt_counter(**options: Any) -> tuple[Callable[[Sequence[str]], list[int]], int]:
@@ -80,10 +78,7 @@ def build(
     dtype: torch.dtype,
     negative_prompt: str,
     with_network: bool = True,
-    labels: Sequence[str] = (),
-    null_label: int | None = None,
-    revision: str = "",
-    variant: str = "",
+    **options: Any,
 ) -> "PixelUnet":
     """Load a teacher.
 
@@ -93,20 +88,18 @@ def build(
         dtype: Of the UNet.
         negative_prompt: Label of the class that guidance leads away from; empty for the null label.
         with_network: False for all but `predict`, when only labels and pictures are needed.
-        labels: Names of the classes in order; empty for those of the folder, or none.
-        null_label: The class that stands for no class.
-        revision: Branch, tag or commit of a hub id; empty for its default branch.
-        variant: Of the weight files, such as `fp16`; empty for those without one.
+        **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken, see also `describe`.
         ConfigError: The negative prompt is no label, see also `describe`.
     """
-    layout = read_layout(location, revision, labels, null_label)
+    chosen = OPTIONS(**options)
+    layout = read_layout(location, chosen)
     unet = None
     if with_network:
-        files = fetch_weights(layout.snapshot, [layout.weights], variant)
-        unet = load_network(UNet2DModel, files[layout.weights], variant, dtype)
+        files = fetch_weights(layout.snapshot, [layout.weights], chosen.variant)
+        unet = load_network(UNet2DModel, files[layout.weights], chosen.variant, dtype)
         if device.type == "cuda":
             # The layout of the fast kernels there; on the CPU it would only change the last bits.
             unet = unet.to(memory_format=torch.channels_last)
@@ -117,18 +110,14 @@ def build(
 def describe_decoder(
     *,
     location: str,
-    labels: Sequence[str] = (),
-    null_label: int | None = None,
-    revision: str = "",
-    variant: str = "",
+    **options: Any,
 ) -> DecoderDescription:
     """Describe the decoder, which is the same for every model: pixels are pictures.
 
     Raises:
         TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
     """
-    del variant
-    layout = read_layout(location, revision, labels, null_label)
+    layout = read_layout(location, OPTIONS(**options))
     _, height, width = layout.image_shape
     return DecoderDescription(identity={"decoder": "pixels"}, size_px=(height, width))
 
@@ -144,10 +133,7 @@ def build_denoiser(
     location: str,
     device: torch.device,
     guidance_embedding: bool = False,
-    labels: Sequence[str] = (),
-    null_label: int | None = None,
-    revision: str = "",
-    variant: str = "",
+    **options: Any,
 ) -> Denoiser:
     """Load the UNet alone, in float32 and ready to be trained; options as for `build`.
 
@@ -157,10 +143,11 @@ def build_denoiser(
     """
     if guidance_embedding:
         raise ConfigError("guidance_embedding: a UNet2DModel has no place for a guidance scale.")
-    layout = read_layout(location, revision, labels, null_label)
-    (files,) = fetch_weights(layout.snapshot, [layout.weights], variant).values()
+    chosen = OPTIONS(**options)
+    layout = read_layout(location, chosen)
+    (files,) = fetch_weights(layout.snapshot, [layout.weights], chosen.variant).values()
     return Denoiser(
-        load_network(UNet2DModel, files, variant, torch.float32),
+        load_network(UNet2DModel, files, chosen.variant, torch.float32),
         unet_output,
         prediction=layout.prediction,
         schedule=layout.schedule,
@@ -174,18 +161,14 @@ def save_student(
     denoiser: Denoiser,
     folder: Path,
     location: str,
-    labels: Sequence[str] = (),
-    null_label: int | None = None,
-    revision: str = "",
-    variant: str = "",
+    **options: Any,
 ) -> None:
     """Write a trained UNet as a folder that diffusers' DDIMPipeline loads; options as for `build`.
 
     Raises:
         TeacherLoadError: The teacher's configs cannot be read.
     """
-    del variant
-    layout = read_layout(location, revision, labels, null_label)
+    layout = read_layout(location, OPTIONS(**options))
     index = read_json(layout.snapshot, "model_index.json")
     index |= {
         "_class_name": "DDIMPipeline",

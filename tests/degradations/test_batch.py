@@ -103,7 +103,9 @@ def test_a_batch_is_what_apply_makes_of_each_image(name):
 
 @pytest.mark.parametrize("name", [*NAMES, "nested"])
 def test_the_other_images_of_a_batch_change_no_bit(name):
-    operation = Chain(NESTED) if name == "nested" else plugins.build("degradations", name)
+    operation = (
+        Chain(operations=NESTED) if name == "nested" else plugins.build("degradations", name)
+    )
     draws = draws_of(operation)
     together = operation.apply_batch(batch_of(PICTURES), draws, TARGETS).images()
     for image, picture, draw, target in zip(together, PICTURES, draws, TARGETS, strict=True):
@@ -112,7 +114,7 @@ def test_the_other_images_of_a_batch_change_no_bit(name):
 
 
 def test_compositions_part_the_images_and_put_them_back_in_order():
-    chain = Chain(NESTED)
+    chain = Chain(operations=NESTED)
     for repeat in range(3):
         pictures = [make_picture(40 + repeat, 30 + number) for number in range(16)]
         draws = [chain.draw(generator(16 * repeat + number)) for number in range(16)]

@@ -1,14 +1,16 @@
 """Every operation, a new one too: what it draws is JSON, what it applies is a pure function."""
 
-import inspect
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
 
 from pairgen import plugins
-from pairgen.degradations.base import Target
+from pairgen.degradations.base import Operation, Target
 from pairgen.errors import ConfigError
+from pairgen.options import declared
 from tests.degradations.pictures import make_picture
 
 # Without options these contain no operation, record something for others, or find nothing to clip.
@@ -80,6 +82,51 @@ def test_an_unknown_option_is_one_sentence(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_has_a_default_and_is_explained(name):
     build = plugins.load("degradations", name).build
-    for parameter in inspect.signature(build).parameters.values():
-        assert parameter.default is not inspect.Parameter.empty
-        assert f"{parameter.name}:" in build.__doc__
+    assert issubclass(build, Operation)
+    for each in declared(build):
+        assert not each.required
+        assert each.option.help.endswith(".")
+        assert build.check(each.name, each.default) == each.default
+    assert plugins.option_names("degradations", name) == list(build.model_fields)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_operation_is_its_options_and_copies_draw_the_same(name):
+    operation = plugins.build("degradations", name)
+    assert operation.plain() == plugins.build("degradations", name, **operation.plain()).plain()
+    for copied in (copy.deepcopy(operation), pickle.loads(pickle.dumps(operation))):
+        assert copied.draw(generator()) == operation.draw(generator())
+    with pytest.raises(ConfigError, match="no_such_option"):
+        type(operation)(no_such_option=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("isotropic_blur", {"kernel_sizes": 7}, "kernel_sizes must be odd whole numbers from 1"),
+        ("isotropic_blur", {"kernel_sizes": [True]}, "kernel_sizes must be odd whole numbers"),
+        (
+            "isotropic_blur",
+            {"sigma": [0, 1]},
+            r"sigma must be \[low, high\], .* at least 0.01",
+        ),
+        ("plateau_blur", {"isotropic": "no"}, "isotropic must be true or false, got 'no'"),
+        ("plateau_blur", {"beta": [2, 3]}, r"beta must be a range around 1, got \[2, 3\]"),
+        ("sinc_filter", {"lowest_cutoff": 4}, r"A lowest cutoff must be in \(0, pi\], got 4"),
+        ("unsharp_mask", {"radius": 2.5}, "radius must be a whole number from 1 to 100, got 2.5"),
+        ("unsharp_mask", {"threshold": 256}, r"threshold must be a number in \[0, 255\], got 256"),
+        ("resize", {"modes": 3}, "modes must be some of area, .*, got 3"),
+        ("resize", {"up": 0.5}, r"Probabilities must sum to 1, got 0.5 \+ 0.7 \+ 0.1"),
+        ("halved", {"levels": 4}, "levels must be some of 2, 4, 8, 16, got 4"),
+        ("maybe", {"operations": "jpeg"}, "Operations are a list, got 'jpeg'"),
+        ("maybe", {"operations": ["clip", "jpg"]}, "operation 2: There is no degradation 'jpg'"),
+        ("one_of", {"choices": 3}, "choices must be a list, got 3"),
+        ("shuffled", {"groups": [3]}, "Operations are a list, got 3"),
+        ("shuffled", {"in_order": 3}, "in_order must be a list of numbers, got 3"),
+        ("shuffled", {"groups": [[]], "in_order": ["x"]}, "in_order must name groups from 0 to 0"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(name, options, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        plugins.build("degradations", name, **options)
+    assert "\n" not in str(caught.value)

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.options import declared
 from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.teachers.base import Conditioning, Description
 from pairgen.types import canonical_json
@@ -220,3 +222,13 @@ def test_it_encodes_prompts_without_its_network(name, location):
     expected = teacher.encode_prompts(PROMPTS).tensors
     for key, tensor in alone.encode_prompts(PROMPTS).tensors.items():
         assert torch.equal(tensor, expected[key])
+
+
+def test_its_options_are_declared_with_defaults_and_explained(name, location):
+    options = plugins.load("teachers", name).OPTIONS
+    for each in declared(options):
+        assert not each.required
+        assert each.option.help
+        assert options.check(each.name, each.default) == each.default
+    with pytest.raises(ConfigError, match=f"Unknown key 'colour' in the options of the {name}"):
+        plugins.call("teachers", name, "describe", location=location, colour=3)

@@ -285,3 +285,8 @@ def test_it_starts_without_diffusers():
         "assert not {'diffusers', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_usual_number_of_classes_may_be_too_many_for_the_modes_given():
+    with pytest.raises(ConfigError, match=r"num_classes must be an integer in 1\.\.5, got 12"):
+        describe(location="", num_modes=5)

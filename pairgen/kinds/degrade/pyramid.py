@@ -117,7 +117,7 @@ def make_preset(name: str, recipe: Mapping[str, Any]) -> Preset:
     Raises:
         ConfigError: An operation cannot be built.
     """
-    chains = {key: Chain(recipe.get(key) or ()) for key in KEYS}
+    chains = {key: Chain(operations=recipe.get(key) or ()) for key in KEYS}
     return Preset(name=name, recipe=recipe, **chains)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pairgen.config import integer, text
+from pairgen.config import integer
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.labels import ClassLabels
 from pairgen.sampling.parameterization import Prediction, Schedule
@@ -14,6 +14,7 @@ from pairgen.teachers._pretrained.files import (
     read_json,
     weights_identity,
 )
+from pairgen.teachers._pretrained.options import PixelUnetOptions
 from pairgen.teachers._pretrained.schedule import read_schedule
 from pairgen.teachers.base import Description
 
@@ -80,22 +81,18 @@ class Layout:
         )
 
 
-def read_layout(
-    location: str, revision: str, labels: Sequence[str], null_label: int | None
-) -> Layout:
+def read_layout(location: str, options: PixelUnetOptions) -> Layout:
     """Read the configs of a folder or hub id.
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        revision: Branch, tag or commit of a hub id.
-        labels: Names of the classes; empty for those of `id2label` in `model_index.json`.
-        null_label: The class that stands for no class; None where there is none.
+        options: Without labels those of `id2label` in `model_index.json` count.
 
     Raises:
         TeacherLoadError: It cannot be found, or is no pixel-space model that this file knows.
         ConfigError: The labels do not fit the model, or a revision is given for a local folder.
     """
-    snapshot = find_snapshot(location, revision, CONFIG_FILES)
+    snapshot = find_snapshot(location, options.revision, CONFIG_FILES)
     index = read_json(snapshot, "model_index.json")
     if index.get("_class_name") not in PIPELINES:
         raise TeacherLoadError(
@@ -108,7 +105,7 @@ def read_layout(
     unet = read_json(snapshot, f"{unet_folder}config.json")
     schedule, prediction = read_schedule(snapshot, f"{scheduler_folder}scheduler_config.json")
     num_classes = _num_classes(location, unet)
-    null_label = _check_null_label(location, num_classes, null_label)
+    null_label = _check_null_label(location, num_classes, options.null_label)
     return Layout(
         snapshot=snapshot,
         unet=unet_folder,
@@ -116,7 +113,7 @@ def read_layout(
         prediction=prediction,
         schedule=schedule,
         image_shape=_image_shape(location, unet),
-        labels=_read_labels(location, num_classes, index, labels, null_label),
+        labels=_read_labels(location, num_classes, index, options.labels, null_label),
         null_label=null_label,
     )
 
@@ -148,7 +145,7 @@ def _num_classes(location: str, unet: Mapping[str, Any]) -> int | None:
     return unet.get("num_class_embeds")
 
 
-def _check_null_label(location: str, num_classes: int | None, null_label: int | None) -> int | None:
+def _check_null_label(location: str, num_classes: int | None, null_label: Any) -> int | None:
     if null_label is None:
         return None
     if num_classes is None:
@@ -163,13 +160,11 @@ def _read_labels(
     labels: Sequence[str],
     null_label: int | None,
 ) -> ClassLabels | None:
-    if not isinstance(labels, list | tuple):
-        raise ConfigError(f"labels must be a list of names, got {labels!r}.")
     if num_classes is None:
         if labels:
             raise ConfigError(f"labels are given, but the UNet of {location} knows no classes.")
         return None
-    names = [text("labels", name) for name in labels] or _names_of_index(location, index)
+    names = list(labels) or _names_of_index(location, index)
     # A class that stands for none needs no name where it is the last.
     allowed = {0, num_classes, num_classes - (null_label == num_classes - 1)}
     if len(names) not in allowed:

@@ -1,0 +1,75 @@
+"""What options may be that hold operations, which they keep as a preset writes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pairgen.errors import ConfigError
+from pairgen.rules import Rule
+
+
+@dataclass(frozen=True)
+class Items(Rule):
+    """Operations as a preset writes them, which stay as they are written."""
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "Sequence[str | Mapping[str, Any]]"
+
+    def read(self, name: str, value: Any) -> Sequence[Any]:
+        """Return the list."""
+        del name
+        return _listed("Operations are", value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values, whatever operations there are."""
+        return {"type": "array", "items": {"type": ["string", "object"]}}
+
+
+@dataclass(frozen=True)
+class Choices(Items):
+    """Operations, each with a probability beside it."""
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "Sequence[Mapping[str, Any]]"
+
+    def read(self, name: str, value: Any) -> Sequence[Any]:
+        """Return the list."""
+        choices = _listed(f"{name} must be", value)
+        for choice in choices:
+            if not isinstance(choice, Mapping) or "probability" not in choice:
+                raise ConfigError(
+                    f"A choice is {{probability: p, name: {{option: value}}}}, got {choice!r}."
+                )
+        return choices
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values, whatever operations there are."""
+        return {"type": "array", "items": {"type": "object", "required": ["probability"]}}
+
+
+@dataclass(frozen=True)
+class Groups(Items):
+    """Lists of operations."""
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return "Sequence[Sequence[str | Mapping[str, Any]]]"
+
+    def read(self, name: str, value: Any) -> Sequence[Any]:
+        """Return the lists."""
+        return _listed(f"{name} must be", value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values, whatever operations there are."""
+        return {"type": "array", "items": Items().schema()}
+
+
+def _listed(told: str, value: Any) -> Sequence[Any]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ConfigError(f"{told} a list, got {value!r}.")
+    return value

@@ -1,0 +1,74 @@
+"""The JSON Schema of a degradation preset, from the operations that there are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pairgen import plugins
+from pairgen.degradations._item_rules import Choices, Groups, Items
+from pairgen.kinds.schemas import DIALECT, DOTTED, closed, or_nothing, properties
+from pairgen.options import declared
+from pairgen.rules import Rule
+
+# Names of definitions; an operation's own never begins so.
+OPERATION, OPERATIONS, CHOICE = "_operation", "_operations", "_choice"
+
+
+def preset_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a file in `configs/degradations/`.
+
+    The operations are pairgen's own, whose options are known, and a user's, whose names have a dot.
+    """
+    names = plugins.members("degradations")
+    named = {name: _reference(name) for name in names}
+    # The options of a user's own operation are its own matter.
+    own = {"patternProperties": {DOTTED: {"type": ["object", "null"]}}}
+    mapping = closed(named, **own, minProperties=1, maxProperties=1)
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    return {
+        "$schema": DIALECT,
+        "title": "A degradation preset of pairgen",
+        **closed(
+            {
+                "shared": {
+                    **or_nothing(_reference(OPERATIONS)),
+                    "description": "What happens once a sample, at the size of HR.",
+                },
+                "levels": {
+                    **_reference(OPERATIONS),
+                    "minItems": 1,
+                    "description": "What happens once a level; it ends at the level's size.",
+                },
+            },
+            required=["levels"],
+        ),
+        "$defs": {
+            OPERATIONS: {"type": "array", "items": _reference(OPERATION)},
+            OPERATION: {"anyOf": [mapping, {"enum": names}, {"type": "string", "pattern": DOTTED}]},
+            CHOICE: closed(
+                {"probability": probability, **named},
+                **own,
+                required=["probability"],
+                minProperties=2,
+                maxProperties=2,
+            ),
+            **{name: or_nothing(_options_of(name)) for name in names},
+        },
+    }
+
+
+def _options_of(name: str) -> dict[str, Any]:
+    operation = plugins.load("degradations", name).build
+    return closed(properties(declared(operation), _schema_of))
+
+
+def _schema_of(rule: Rule) -> Mapping[str, Any]:
+    """Return the JSON Schema of an option, with the operations that an option may hold."""
+    if isinstance(rule, Choices):
+        return {"type": "array", "items": _reference(CHOICE)}
+    if isinstance(rule, Groups):
+        return {"type": "array", "items": _reference(OPERATIONS)}
+    return _reference(OPERATIONS) if isinstance(rule, Items) else rule.schema()
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{name}"}

@@ -1,0 +1,65 @@
+"""The options of teachers whose weights were trained elsewhere."""
+
+from typing import Annotated, Any
+
+from pairgen import config
+from pairgen.errors import ConfigError
+from pairgen.options import Option, Options
+from pairgen.rules import Checked
+
+
+def _text(name: str, value: Any) -> str:
+    """Return text; nothing, as `variant:` in YAML, is an empty one."""
+    return config.text(name, "" if value is None else value)
+
+
+def _names(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{name} must be a list of names, got {value!r}.")
+    return tuple(config.text(name, each) for each in value)
+
+
+def _as_given(_: str, value: Any) -> Any:
+    """Return the value: how many classes there are is known once the model is read."""
+    return value
+
+
+OPTIONAL_TEXT = Checked(_text, {"type": ["string", "null"]}, "str | None")
+
+
+class PretrainedOptions(Options):
+    """Which weights are meant."""
+
+    revision: Annotated[
+        str,
+        OPTIONAL_TEXT,
+        Option("Branch, tag or commit of a hub id; empty for its default branch."),
+    ] = ""
+    variant: Annotated[
+        str,
+        OPTIONAL_TEXT,
+        Option("Variant of the weight files, such as `fp16`; empty for those without one."),
+    ] = ""
+
+
+class LatentDiffusionOptions(PretrainedOptions):
+    """The options of `latent_diffusion`."""
+
+    command = "the latent_diffusion teacher"
+
+
+class PixelUnetOptions(PretrainedOptions):
+    """The options of `pixel_unet`."""
+
+    command = "the pixel_unet teacher"
+
+    labels: Annotated[
+        tuple[str, ...],
+        Checked(_names, {"type": "array", "items": {"type": "string"}}, "Sequence[str]"),
+        Option("Names of the classes in order; empty for those of the folder, or none."),
+    ] = ()
+    null_label: Annotated[
+        Any,
+        Checked(_as_given, {"type": ["integer", "null"], "minimum": 0}, "int | None"),
+        Option("The class that stands for no class, which guidance leads away from."),
+    ] = None
