@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 ORACLE := basicsr==1.4.2
 STAMP := $(VENV)/.pairgen-env
 
-.PHONY: demo test lint format env clean
+.PHONY: demo test lint format options env clean
 
 demo: env
 	$(BIN)/pairgen demo --out demo
@@ -26,6 +26,10 @@ lint: env
 format: env
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The files that are made of the declared options: schemas, the type stub, docs/options.md.
+options: env
+	$(BIN)/python -m pairgen.declarations
 
 env: $(STAMP)
 

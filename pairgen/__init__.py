@@ -9,7 +9,7 @@ overlays. Importing the package loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -40,45 +40,9 @@ _HOMES = {
     "repair": "pairgen.jobs.repair",
     "replay": "pairgen.jobs.replay",
     "sample": "pairgen.jobs.sample",
+    "train": "pairgen.calls",
     "verify": "pairgen.jobs.verify",
 }
-
-if TYPE_CHECKING:
-    from pairgen.jobs.calibrate import calibrate
-    from pairgen.jobs.degrade import degrade
-    from pairgen.jobs.eval import evaluate
-    from pairgen.jobs.inspect import inspect
-    from pairgen.jobs.ode import ode
-    from pairgen.jobs.repair import repair
-    from pairgen.jobs.replay import replay
-    from pairgen.jobs.sample import sample
-    from pairgen.jobs.verify import verify
-    from pairgen.shards.loading.loader import Loader
-    from pairgen.shards.loading.training_set import TrainingSet
-    from pairgen.training.outcome import Trained
-
-
-def train(method: str, **options: Any) -> "Trained":
-    """Train a student on datasets; continue a run with `resume=True`.
-
-    Args:
-        method: Member of `pairgen/methods/`, or the dotted name of your own module; or
-            `latent-lpips`, which trains a perceptual network instead of a student.
-        **options: The fields of `pairgen.training.config.TrainConfig`, and those of the method.
-            What is not given comes from `configs/train/`.
-
-    Raises:
-        ConfigError: An option, a set or the folder is wrong; nothing was written.
-        PairgenError: A loss is not finite, or a checkpoint cannot be written.
-        CorruptShardError: A shard is bad.
-    """
-    if method == "latent-lpips":
-        from pairgen.jobs.latent_lpips.run import run_latent_lpips
-
-        return run_latent_lpips(options)
-    from pairgen.jobs.train.run import run_train
-
-    return run_train({**options, "method": method})
 
 
 def __dir__() -> list[str]:

@@ -167,6 +167,11 @@ def declared(options: type[Options]) -> Iterator[Declared]:
         yield _declared(name, field)
 
 
+def in_groups(options: type[Options]) -> list[Declared]:
+    """Return the options that a class declares, in the order of the help page."""
+    return sorted(declared(options), key=lambda each: GROUPS.index(each.option.group))
+
+
 def names(options: type[Options], *belongs: Belongs) -> frozenset[str]:
     """Return the names of the options that belong to one of these."""
     return frozenset(each.name for each in declared(options) if each.option.belongs in belongs)

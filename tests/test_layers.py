@@ -23,6 +23,7 @@ VOCABULARY = (
     "rules",
     "options",
     "resolution",
+    "signature",
     "plugins",
     "model_config",
     "labels",
@@ -41,8 +42,9 @@ LAYERS = (
     ("execution",),
     ("training", "report"),
     ("jobs",),
+    ("calls",),
     ("cli",),
-    ("__main__", "api"),
+    ("__main__", "api", "declarations"),
 )
 # Whose folders know nothing of each other: who reads a command reads one folder and lower layers.
 APART = ("jobs", "kinds")

@@ -118,10 +118,7 @@ class TrainConfig(PlayerConfig):
         Mapping[str, Mapping[str, Any]],
         Checked(
             _players,
-            {
-                "type": "object",
-                "additionalProperties": {"$ref": "#/$defs/player"},
-            },
+            {"type": "object"},
             "Mapping[str, Mapping[str, Any]]",
         ),
         Option(

@@ -37,7 +37,9 @@ def named_options(line: str, program: str) -> Iterator[tuple[str, list[str]]]:
 def flags_of_commands() -> dict[str, set[str]]:
     """Return the flags of every command of pairgen."""
     found = {}
-    for name, command in cli.commands.items():
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
         options = [each for each in command.params if isinstance(each, click.Option)]
         flags = {flag for each in options for flag in (*each.opts, *each.secondary_opts)}
         found[name] = flags | {"--help"}

@@ -2,16 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pairgen.jobs.calibrate.options import CalibrateConfig
+from pairgen.signature import takes
+
 if TYPE_CHECKING:
     from pairgen.jobs.calibrate.run import Calibrated
 
 
+@takes(CalibrateConfig, trust_code=True)
 def calibrate(**options: Any) -> "Calibrated":
     """Measure how near settings of the sampler come to a teacher's converged ODE.
 
     Args:
-        **options: The fields of `pairgen.jobs.calibrate.options.CalibrateConfig`, the same names
-            as the flags of `pairgen calibrate`.
+        **options: The same names as the flags of `pairgen calibrate`.
 
     Returns:
         What was measured; `calibration.chosen` is None when no setting is within the tolerance.

@@ -2,16 +2,19 @@
 
 from typing import Any
 
+from pairgen.kinds.degrade.options import DegradeConfig
+from pairgen.signature import takes
 from pairgen.types import Manifest
 
 
+@takes(DegradeConfig, trust_code=True)
 def degrade(**options: Any) -> Manifest:
     """Turn photographs into (HR, LR at 1/N) shards; continue what is there.
 
+    Options that are not given come from the plan of the folder `out` when it has one.
+
     Args:
-        **options: The fields of `pairgen.kinds.degrade.options.DegradeConfig`, the same names as
-            the flags of `pairgen degrade`. Options that are not given come from the plan of the
-            folder `out` when it has one.
+        **options: The same names as the flags of `pairgen degrade`.
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.

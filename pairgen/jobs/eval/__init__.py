@@ -3,17 +3,20 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pairgen.jobs.eval.options import EvalConfig
+from pairgen.signature import takes
+
 if TYPE_CHECKING:
     from pairgen.jobs.eval.run import Evaluated
 
 
+@takes(EvalConfig, trust_code=True)
 def evaluate(run: str | Path, **options: Any) -> "Evaluated":
     """Judge a trained student by held-out pairs, beside its teacher at several steps.
 
     Args:
         run: A folder of `pairgen train`, or any model.
-        **options: The other fields of `pairgen.jobs.eval.options.EvalConfig`, the same names as
-            the flags of `pairgen eval`; `data` must be given.
+        **options: The same names as the flags of `pairgen eval`.
 
     Raises:
         ConfigError: An option, the run or the pairs are wrong, or the student was trained on them;

@@ -2,16 +2,20 @@
 
 from typing import Any
 
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.signature import takes
 from pairgen.types import Manifest
 
 
+@takes(OdeConfig, trust_code=True)
 def ode(**options: Any) -> Manifest:
     """Turn prompts into (noise, prompt, latent) shards; continue what is there.
 
+    Options that are not given come from the plan of the folder `out` when it has one, else from the
+    model's config.
+
     Args:
-        **options: The fields of `pairgen.kinds.ode.options.OdeConfig`, the same names as the
-            flags of `pairgen ode`. Options that are not given come from the plan of the folder
-            `out` when it has one, else from the model's config.
+        **options: The same names as the flags of `pairgen ode`.
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.

@@ -3,16 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+from pairgen.jobs.repair.options import RepairConfig
+from pairgen.signature import takes
 from pairgen.types import Manifest
 
 
+@takes(RepairConfig, trust_code=True)
 def repair(folder: str | Path, **options: Any) -> Manifest:
     """Make the bad and missing shards again; good shards keep their bytes.
 
     Args:
         folder: The dataset.
-        **options: `executor`, `num_workers`, `gpus_per_worker`, `address`, `batch_size`, as in
-            `ode`.
+        **options: The same names as the flags of `pairgen repair`.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.

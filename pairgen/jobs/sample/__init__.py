@@ -2,19 +2,22 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pairgen.kinds.ode.sample_options import SampleConfig
+from pairgen.signature import takes
+
 if TYPE_CHECKING:
     from pairgen.jobs.sample.run import Samples
 
 
+@takes(SampleConfig, trust_code=True)
 def sample(**options: Any) -> "Samples":
     """Show what a teacher makes of prompts: a grid, or a folder of pictures.
 
     Picture i is the decoded latent of sample i of the dataset that `pairgen.ode` makes of the same
-    options.
+    options. `prompts` is a file, a prompt, or a list of these.
 
     Args:
-        **options: The fields of `pairgen.kinds.ode.sample_options.SampleConfig`, the same names as
-            the flags of `pairgen sample`. `prompts` is a file, a prompt, or a list of these.
+        **options: The same names as the flags of `pairgen sample`.
 
     Raises:
         ConfigError: An option, a file or the output is wrong; nothing was written.

@@ -1,0 +1,35 @@
+"""The Python call of `pairgen train`, which is two jobs: no job knows another."""
+
+from typing import TYPE_CHECKING, Any
+
+from pairgen.signature import takes
+from pairgen.training.options import TrainConfig
+
+if TYPE_CHECKING:
+    from pairgen.training.outcome import Trained
+
+
+@takes(TrainConfig, trust_code=True, further="method_options")
+def train(method: str, **options: Any) -> "Trained":
+    """Train a student on datasets; continue a run with `resume=True`.
+
+    Options of the method are given like the others, as are those of single players in `players`.
+    What is not given comes from `configs/train/`.
+
+    Args:
+        method: Member of `pairgen/methods/`, or the dotted name of your own module; or
+            `latent-lpips`, which trains a perceptual network instead of a student.
+        **options: The same names as the flags of `pairgen train`.
+
+    Raises:
+        ConfigError: An option, a set or the folder is wrong; nothing was written.
+        PairgenError: A loss is not finite, or a checkpoint cannot be written.
+        CorruptShardError: A shard is bad.
+    """
+    if method == "latent-lpips":
+        from pairgen.jobs.latent_lpips.run import run_latent_lpips
+
+        return run_latent_lpips(options)
+    from pairgen.jobs.train.run import run_train
+
+    return run_train({**options, "method": method})

@@ -1,0 +1,40 @@
+"""Which options each command and method has."""
+
+from collections.abc import Mapping
+
+from pairgen import plugins
+from pairgen.jobs.calibrate.options import CalibrateConfig
+from pairgen.jobs.eval.options import EvalConfig
+from pairgen.jobs.inspect.options import InspectConfig
+from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
+from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
+from pairgen.jobs.repair.options import RepairConfig
+from pairgen.jobs.verify.options import VerifyConfig
+from pairgen.kinds.degrade.options import DegradeConfig
+from pairgen.kinds.ode.options import OdeConfig
+from pairgen.kinds.ode.sample_options import SampleConfig
+from pairgen.options import Options
+from pairgen.training.options import TrainConfig
+
+# In the order of `pairgen --help`.
+OPTIONS_OF: Mapping[str, type[Options]] = {
+    "ode": OdeConfig,
+    "calibrate": CalibrateConfig,
+    "degrade": DegradeConfig,
+    "train": TrainConfig,
+    "eval": EvalConfig,
+    "sample": SampleConfig,
+    "inspect": InspectConfig,
+    "verify": VerifyConfig,
+    "repair": RepairConfig,
+}
+# Their folders keep options.
+KEEPING = ("ode", "degrade", "train")
+
+
+def method_options() -> dict[str, type[Options]]:
+    """Return the classes of options that the built-in methods declare, by the method's name."""
+    modules = {name: plugins.load("methods", name) for name in plugins.members("methods")}
+    declaring = {name: getattr(module, "OPTIONS", None) for name, module in modules.items()}
+    found = {name: options for name, options in declaring.items() if options is not None}
+    return {**found, LATENT_LPIPS: LatentLpipsOptions}

@@ -1,0 +1,35 @@
+"""Which files are generated."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pairgen.config import packaged_assets
+from pairgen.declarations.schema import project_schema, recipe_schema
+from pairgen.declarations.stub import stub
+from pairgen.declarations.table import options_page
+
+
+def generated() -> dict[Path, str]:
+    """Return the text of each generated file of a checkout."""
+    package = packaged_assets().parent
+    configs = package.parent / "configs"
+    return {
+        configs / "pairgen.schema.json": _as_json(project_schema()),
+        configs / "train.schema.json": _as_json(recipe_schema()),
+        package / "__init__.pyi": stub(),
+        package.parent / "docs" / "options.md": options_page(),
+    }
+
+
+def stale() -> dict[Path, str]:
+    """Return the generated files that hold something else, with what they should hold."""
+    return {
+        path: text
+        for path, text in generated().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+
+
+def _as_json(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,156 @@
+"""JSON Schemas of `pairgen.yaml` and of the recipes in `configs/train/`.
+
+A schema asks for no key: what a file leaves out, the command line or a default gives.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pairgen import plugins
+from pairgen.config import COMMANDS
+from pairgen.declarations.commands import OPTIONS_OF, method_options
+from pairgen.options import Options, declared
+from pairgen.training.options import TrainConfig
+from pairgen.training.player_options import PlayerConfig
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+PLAYER = {"$ref": "#/$defs/player"}
+
+
+def project_schema() -> Schema:
+    """Return the schema of `pairgen.yaml`: a section for each command, or options of one."""
+    sections = {name: {"$ref": f"#/$defs/{name}"} for name in COMMANDS}
+    return {
+        "$schema": DIALECT,
+        "title": "pairgen.yaml",
+        "description": "Options of one command, or a section for each command.",
+        "properties": sections,
+        # The same rule as in `pairgen.config`: one section's name, and all keys are such.
+        "if": {"anyOf": [{"required": [name]} for name in COMMANDS]},
+        "then": {"properties": dict.fromkeys(COMMANDS, True), "additionalProperties": False},
+        "else": {"$ref": "#/$defs/options"},
+        "$defs": {
+            **{name: _section(name) for name in COMMANDS},
+            "options": _options_of_one_command(),
+            "player": object_of(properties_of(PlayerConfig)),
+        },
+    }
+
+
+def recipe_schema() -> Schema:
+    """Return the schema of the recipes of methods."""
+    return {
+        "$schema": DIALECT,
+        "title": "Recipe of a method",
+        **object_of(_train_properties(), _of_players()),
+        "$defs": {"player": object_of(properties_of(PlayerConfig))},
+    }
+
+
+def properties_of(options: type[Options]) -> dict[str, Schema]:
+    """Return the schema of each option that a class declares, with help and default."""
+    found = options.model_json_schema()["properties"]
+    properties = {}
+    for each in declared(options):
+        schema = {key: value for key, value in found[each.name].items() if key != "title"}
+        if each.option.default:
+            # Words stand for it: the value itself only marks that nothing was given.
+            schema["description"] = each.shown_help
+        if each.option.default or each.default in ("", (), {}):
+            schema.pop("default", None)
+        properties[each.name] = schema
+    return properties
+
+
+def object_of(
+    properties: Mapping[str, Schema], patterns: Mapping[str, Schema] | None = None
+) -> Schema:
+    """Return the schema of a mapping that has these keys and no other."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        **({"patternProperties": dict(patterns)} if patterns else {}),
+        "additionalProperties": False,
+    }
+
+
+def any_of(schemas: Iterable[Schema]) -> Schema:
+    """Return the schema of what one of several allows."""
+    different: list[Schema] = []
+    for schema in schemas:
+        if schema not in different:
+            different.append(schema)
+    return different[0] if len(different) == 1 else {"anyOf": different}
+
+
+def _section(command: str) -> Schema:
+    """Return the schema of the options of one command, whose names may be written with `-`."""
+    is_train = command == "train"
+    properties = _train_properties() if is_train else properties_of(OPTIONS_OF[command])
+    patterns = _with_dashes(properties, f"#/$defs/{command}/properties/")
+    schema = object_of(properties, {**patterns, **(_of_players() if is_train else {})})
+    return {
+        "description": f"Options of `pairgen {command}`.",
+        **schema,
+        # An empty section is none.
+        "type": ["object", "null"],
+    }
+
+
+def _options_of_one_command() -> Schema:
+    """Return the schema of a file without sections: it does not say whose options it holds."""
+    properties: dict[str, Schema] = {}
+    for name in dict.fromkeys(name for command in COMMANDS for name in _keys(command)):
+        commands = [command for command in COMMANDS if name in _keys(command)]
+        properties[name] = any_of(
+            {"$ref": f"#/$defs/{command}/properties/{name}"} for command in commands
+        )
+    patterns = _with_dashes(properties, "#/$defs/options/properties/")
+    return object_of(properties, {**patterns, **_of_players()})
+
+
+def _keys(command: str) -> Iterable[str]:
+    return _train_properties() if command == "train" else OPTIONS_OF[command].model_fields
+
+
+def _train_properties() -> dict[str, Schema]:
+    """Return the options of a training and those of every built-in method."""
+    declaring = method_options()
+    by_method = [properties_of(options) for options in declaring.values()]
+    by_method += [_undeclared(name) for name in plugins.members("methods") if name not in declaring]
+    names = dict.fromkeys(name for properties in by_method for name in properties)
+    own = {
+        name: any_of(properties[name] for properties in by_method if name in properties)
+        for name in names
+    }
+    shared = properties_of(TrainConfig)
+    shared["players"]["additionalProperties"] = PLAYER
+    return {**own, **shared}
+
+
+def _undeclared(method: str) -> dict[str, Schema]:
+    """Return what is known of the options of a method that declares none: names and defaults."""
+    return {
+        name: {"default": default}
+        for name, default in plugins.option_defaults("methods", method).items()
+    }
+
+
+def _of_players() -> dict[str, Schema]:
+    """Return the schemas of `critic.lr` and its like, by the pattern of the key."""
+    return {
+        rf"^[^.]+\.{_either_way(name)}$": {"$ref": f"#/$defs/player/properties/{name}"}
+        for name in PlayerConfig.model_fields
+    }
+
+
+def _with_dashes(names: Iterable[str], pointer: str) -> dict[str, Schema]:
+    """Return the schemas of names that have an underscore, by a pattern that takes dashes too."""
+    return {f"^{_either_way(name)}$": {"$ref": pointer + name} for name in names if "_" in name}
+
+
+def _either_way(name: str) -> str:
+    return re.escape(name).replace("_", "[-_]")
