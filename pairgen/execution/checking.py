@@ -1,4 +1,4 @@
-"""Check a set where an executor runs it, here or by Ray's workers, with progress."""
+"""Check a dataset on an executor, in this process or on Ray workers, and show progress."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from pairgen.types import ShardTask
 
 @dataclass(frozen=True, kw_only=True)
 class Readers:
-    """Who reads the shards. GPUs do not matter: nothing here uses them.
+    """The workers that read the shards. They need no GPU.
 
     Attributes:
         executor: `serial` or `ray`.
-        num_workers: Ray actors; 0 for as many as the cluster has cores.
-        address: Of a running Ray cluster; empty for RAY_ADDRESS, or a local one.
+        num_workers: Number of Ray actors; 0 for as many as the cluster has cores.
+        address: Address of a running Ray cluster; empty for RAY_ADDRESS, or a local one.
     """
 
     executor: str
@@ -32,14 +32,14 @@ class Readers:
 
 
 def find_readers(executor: str, num_workers: int, address: str) -> Readers:
-    """Return who reads; `auto` is ray where a cluster is named, else serial."""
+    """Return the readers to use; `auto` means ray if a cluster is named, else serial."""
     if executor == "auto":
         executor = "ray" if names_cluster(address) else "serial"
     return Readers(executor=executor, num_workers=num_workers, address=address)
 
 
 def check_set(store: Store, scope: Scope, readers: Readers) -> Report:
-    """Check a set and show how far it is.
+    """Check a dataset and show progress.
 
     Raises:
         ConfigError: The folder holds no dataset, or the cluster cannot be reached.
@@ -63,7 +63,7 @@ def check_set(store: Store, scope: Scope, readers: Readers) -> Report:
 
 
 class _Events:
-    """Passes on what executors find; a shard that is checked counts once, whatever its size."""
+    """Passes on what executors find; each checked shard counts once, whatever its size."""
 
     def __init__(self, progress: Progress, on_found: Callable[[ShardFindings], None]) -> None:
         self._progress, self._on_found = progress, on_found
@@ -73,7 +73,7 @@ class _Events:
         """A worker took a shard."""
 
     def advanced(self, worker: str, num_done: int) -> None:
-        """A worker is in the middle of a shard."""
+        """A worker reports progress within a shard."""
 
     def finished(self, worker: str, result: ShardFindings) -> None:
         """A worker has checked a shard."""
@@ -83,9 +83,9 @@ class _Events:
         self._progress.reached(self._num_checked)
 
     def lost(self, worker: str, reason: str) -> None:
-        """A worker is gone; its shard goes to another."""
+        """A worker died; its shard goes to another worker."""
         self._progress.lost(worker, reason)
 
     def note(self, message: str) -> None:
-        """Something the user should know."""
+        """Print a message for the user."""
         self._progress.note(message)

@@ -121,7 +121,7 @@ def test_a_column_of_metadata_and_of_parquet_can_be_chosen(tmp_path):
         ("t.csv", "file_name,caption\n", "", "have no rows"),
         ("t.jsonl", "{no json", "", "t.jsonl, line 1"),
         ("t.parquet", "no parquet", "", "is not a Parquet file"),
-        ("t.json", "[]", "", r"Captions must be a file .csv, .tsv, .jsonl, .parquet"),
+        ("t.json", "[]", "", r"Captions must be a .csv, .tsv, .jsonl, .parquet"),
         ("gone.csv", None, "", "cannot be read: No such file"),
     ],
 )

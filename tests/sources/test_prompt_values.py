@@ -68,7 +68,7 @@ def test_every_value_is_looked_at_before_anything_is_read(tmp_path: Path) -> Non
     good = write_lines(tmp_path / "good.txt", "a")
     for value, message in (
         ("absent.txt", "There is no prompt file"),
-        ("*.csv", "Nothing matches the prompts"),
+        ("*.csv", "No prompts match"),
         ("notes.md", "got '.*notes.md'"),
         ("plain", "got '.*plain'"),
         ("table.parquet.gz", "gunzip it"),
