@@ -297,4 +297,4 @@ def _prompt_column(columns: Sequence[str], column: str, path: Path) -> str:
     found = choose_column(columns, column, path, USUAL_COLUMNS)
     if found or len(columns) == 1:
         return found or columns[0]
-    raise ConfigError(f"Give --column to say which column of {path} holds the prompts: {columns}.")
+    raise ConfigError(f"Name the column of {path} that holds the prompts by --column: {columns}.")

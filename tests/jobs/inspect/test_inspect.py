@@ -138,7 +138,7 @@ def test_a_condition_is_counted_and_chooses_the_samples_of_the_grid(
     assert facts["keys"] == [f"{i:09d}" for i in (1, 7, 13, 17, 23)]
     with pytest.raises(ConfigError, match="has no column 'scale'"):
         run_inspect(gaussian, where="scale == 8")
-    with pytest.raises(ConfigError, match="no sample that fulfils 'guidance_scale == 4'"):
+    with pytest.raises(ConfigError, match="no sample that meets 'guidance_scale == 4'"):
         run_inspect(gaussian, where="guidance_scale == 4", grid=str(grid))
     assert run_inspect(gaussian, where="1 == 1").data["where"]["num_samples"] == 24
 

@@ -375,7 +375,7 @@ def test_a_field_must_have_one_shape(folder: Path, tmp_path: Path) -> None:
         ({"fields": []}, "fields must name at least one"),
         ({"facts": ["guidance"]}, "no column 'guidance' .did you mean 'guidance_scale'"),
         ({"where": "guidance == 8"}, "no column 'guidance' .did you mean 'guidance_scale'"),
-        ({"where": "seed == 6"}, "has no sample that fulfils 'seed == 6'"),
+        ({"where": "seed == 6"}, "has no sample that meets 'seed == 6'"),
         (
             {"batch_size": 61},
             "The batch of a step must be at most the 60 samples of an epoch here, got 61: "
