@@ -382,7 +382,7 @@ def test_a_sample_whose_receipt_says_it_failed_is_found(tmp_path: Path) -> None:
 
     report = verify(write_set(tmp_path / "set", edit=put_back, failed={11: "non-finite"}))
     assert [(p.kind, p.where) for p in report.problems] == [("gap", TAR)]
-    assert "says that it failed" in detail(report, "gap")
+    assert "failed according to the receipt" in detail(report, "gap")
     assert report.bad_shards == (1,)
 
 
