@@ -99,7 +99,7 @@ def recover_plan(store: Store) -> bool:
     if 2 * num_fitting < len(fingerprints):
         raise ConfigError(
             f"The plan of {store.url} cannot be restored: {layout.MANIFEST} holds another "
-            f"dataset's, which matches only {num_fitting} of {len(fingerprints)} receipts; {_BY_HAND}."
+            f"dataset's; only {num_fitting} of {len(fingerprints)} receipts match it; {_BY_HAND}."
         )
     write_plan(store, plan)
     return True

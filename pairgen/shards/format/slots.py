@@ -59,7 +59,7 @@ def slot_facts(plan: Plan, slot: Slot) -> dict[str, Any]:
     return {
         "index": slot.index,
         "pair_index": slot.pair_index,
-        # Siblings of one noise and prompt share it; unique even if sets with other seeds are merged.
+        # Siblings of one noise and prompt share it; unique even if sets of other seeds are merged.
         "group": f"{plan.seed}-{slot.pair_index:09d}",
         "prompt_index": slot.prompt_index,
         "seed": plan.seed,

@@ -93,7 +93,7 @@ def test_an_unfinished_set_tells_what_stands(tmp_path: Path) -> None:
     data = run_inspect(store.url).data
     assert (data["complete"], data["num_samples"], data["num_planned"]) == (False, 8, 24)
     assert data["num_foreign_receipts"] == 1
-    with pytest.raises(ConfigError, match=r"000000009 of .* was not made yet"):
+    with pytest.raises(ConfigError, match=r"000000009 of .* has not been made yet"):
         run_inspect(store.url, ["9"])
     for name in store.names(layout.RECEIPTS):
         store.remove(f"{layout.RECEIPTS}/{name}")

@@ -234,11 +234,11 @@ def test_a_state_of_another_set_is_refused(folder: Path, tmp_path: Path) -> None
         load(folder, state=load(other.url).state())
     with pytest.raises(ConfigError, match="must be what state"):
         load(folder, state={"epoch": 1})
-    with pytest.raises(ConfigError, match=r"a loader of 2 set.s., got 1: begin a new training"):
+    with pytest.raises(ConfigError, match=r"a loader of 2 set.s., got 1: start a new training"):
         load(folder, state=load([folder, other.url], allow_shared_noise=True).state())
-    with pytest.raises(ConfigError, match="stored is another set than the one that the state"):
+    with pytest.raises(ConfigError, match="stored is another dataset than the one in the state"):
         load(folder, state=load(other_seed(tmp_path, "second")).state())
-    with pytest.raises(ConfigError, match=r"weight of .*stored was 2 when .* was left, got 1"):
+    with pytest.raises(ConfigError, match=r"weight of .*stored was 2 when .* was saved, got 1"):
         load(folder, state=load(TrainingSet(folder, weight=2)).state())
 
 
@@ -441,7 +441,7 @@ def test_an_overlay_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -
         with pytest.raises(error, match=pattern):
             list(load(TrainingSet(folder, overlays=[url]), fields=["latent.npy", "score.npy"]))
 
-    named(folder, ConfigError, "is a set of kind 'ode', not an overlay")
+    named(folder, ConfigError, "is a dataset of kind 'ode', not an overlay")
     other = overlay_plan(replace(parent, seed=6), recipe={"parent": "f" * 64})
     named(
         write_overlay(tmp_path / "a", other), ConfigError, "overlay of the set 'ffffffffffff', but"
@@ -535,7 +535,7 @@ def damage(root: Path, how: str) -> None:
     [
         ("missing", "is missing"),
         ("longer", "bytes, its receipt says"),
-        ("no receipt", "has no receipt: it was not made yet"),
+        ("no receipt", "has no receipt: it has not been made yet"),
     ],
 )
 def test_what_a_listing_tells_stops_at_once_or_counts_from_the_start(
