@@ -1,4 +1,4 @@
-"""What the judge's features say of pictures beside the end points of the same pairs."""
+"""What the judge's features say of images beside the end points of the same pairs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FRECHET_REAL = ("frechet_distance_real",)
 FRECHET = ("frechet_distance", "frechet_distance_halves")
 AGREEMENT = ("caption_agreement",)
 DIVERSITY = ("diversity_within", "diversity_between")
-# What its pictures are made of; others are brought to this size, and measured with less right.
+# What its images are made of; others are brought to this size, and measured with less right.
 NATIVE_PX = 64
 
 
@@ -43,15 +43,15 @@ def judge_figures(
     guidance_scales: Sequence[float],
     real: RealPictures | None = None,
 ) -> Figures:
-    """Return Frechet distance, caption agreement and diversity, where there are enough pictures.
+    """Return Frechet distance, caption agreement and diversity, where there are enough images.
 
     Args:
         judge: That made the features.
-        features: Of pictures, [N, 64].
+        features: Of images, [N, 64].
         end_points: Features of the same pairs' end points, [N, 64].
         prompts: Of each pair, N.
         guidance_scales: Of each pair, N.
-        real: Real pictures of such prompts; None leaves out the distance to them.
+        real: Real images of such prompts; None leaves out the distance to them.
     """
     values: dict[str, float | None] = {}
     missing: dict[str, str] = {}
@@ -79,8 +79,8 @@ def not_meaningful(
 
     Args:
         judge: Of 64 px and captions of its own.
-        size_px: Height and width of the pictures.
-        prompts: Of the pictures.
+        size_px: Height and width of the images.
+        prompts: Of the images.
     """
     found: dict[str, str] = {}
     known = judge.knows(prompts)
@@ -89,7 +89,7 @@ def not_meaningful(
             f"the evaluation net's captions have not the words of {known.count(False):,} of "
             f"{len(known):,} prompts, such as {prompts[known.index(False)]!r}"
         )
-        # What such pictures show is not in its pictures either.
+        # What such images show is not in its images either.
         found |= dict.fromkeys((*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY), reason)
     if size_px != (NATIVE_PX, NATIVE_PX):
         height, width = size_px
@@ -107,12 +107,12 @@ def _frechet(features: NDArray[np.float32], end_points: NDArray[np.float32]) -> 
 
 
 def _agreement(judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]) -> float:
-    """Return the share of pictures that fit no other prompt as well as their own."""
+    """Return the share of images that fit no other prompt as well as their own."""
     candidates = list(dict.fromkeys(prompts))
     if len(candidates) < 2:
         raise ConfigError(
             f"Caption agreement takes two prompts or more, got {len(candidates)} of "
-            f"{len(prompts)} pictures."
+            f"{len(prompts)} images."
         )
     embedded = judge.embed_captions(candidates)
     places = {prompt: place for place, prompt in enumerate(candidates)}

@@ -23,7 +23,7 @@ class Statistics:
     Attributes:
         mean: [D], float64.
         cov: Unbiased covariance, [D, D], float64.
-        count: Number of pictures.
+        count: Number of images.
     """
 
     mean: NDArray[np.float64]
@@ -44,7 +44,7 @@ def statistics(features: ArrayLike) -> Statistics:
     count, dimension = x.shape
     if count < dimension + 1:
         raise ConfigError(
-            f"Statistics in {dimension} dimensions take {dimension + 1} pictures or more, "
+            f"Statistics in {dimension} dimensions take {dimension + 1} images or more, "
             f"got {count}."
         )
     if not np.isfinite(x).all():
@@ -61,7 +61,7 @@ def frechet_distance(
 
     d^2 = |mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)), in float64. Estimated
     statistics make it too large by an amount that shrinks as 1 / N: compare equal numbers of
-    pictures.
+    images.
 
     Args:
         mean_a: [D].

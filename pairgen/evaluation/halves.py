@@ -1,7 +1,7 @@
 """The Frechet distance between halves, and so the floor that it has for equal distributions.
 
-A Frechet distance of N pictures is too large by an amount of order 1 / N, and pictures of the same
-noises and prompts are too alike to show it. So the pictures of one half of the pairs are compared
+A Frechet distance of N images is too large by an amount of order 1 / N, and images of the same
+noises and prompts are too alike to show it. So the images of one half of the pairs are compared
 with the references of the other half. Of the references themselves this gives the floor: what a
 perfect student would get.
 """
@@ -38,7 +38,7 @@ def halves_distance(features: ArrayLike, references: ArrayLike, seed: int = 0) -
     size, dimension = len(x) // 2, x.shape[1]
     if size < dimension + 1:
         raise ConfigError(
-            f"Halves in {dimension} dimensions take {2 * (dimension + 1)} pictures or more, got "
+            f"Halves in {dimension} dimensions take {2 * (dimension + 1)} images or more, got "
             f"{len(x)}."
         )
     found = []

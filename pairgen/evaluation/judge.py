@@ -1,16 +1,16 @@
-"""The judge: the one net that measures pictures and that no training loss ever uses.
+"""The judge: the one net that measures images and that no training loss ever uses.
 
-It was trained from scratch on painted pictures and their captions by
+It was trained from scratch on painted images and their captions by
 `pipelines/tiny_teacher/train_judge.py`. Its numbers are comparable with its own and with no
 others: it is not one of the usual perceptual metrics. Its embeddings speak of what is shown, its
-distances of sharpness too: config.json tells how far real pictures lie from the statistics as they
+distances of sharpness too: config.json tells how far real images lie from the statistics as they
 are, and blurred.
 
 A judge's folder:
 
     config.json             num_tokens, version; how it was trained and how well it agrees
     weights.safetensors     float16; the net computes in float32
-    statistics.safetensors  mean, cov, count of the features of real pictures
+    statistics.safetensors  mean, cov, count of the features of real images
     tokenizer/              of class CLIPTokenizer
 """
 
@@ -44,7 +44,7 @@ BATCH_SIZE = 256
 
 
 class Judge:
-    """Measures pictures and captions; on the CPU in float32, whatever made them.
+    """Measures images and captions; on the CPU in float32, whatever made them.
 
     Args:
         net: In eval mode.
@@ -78,11 +78,11 @@ class Judge:
         return _in_batches(lambda batch: self._net.features(batch.float().cpu()), pictures)
 
     def embed_features(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the unit-length embeddings of pictures from their features, [N, 64]."""
+        """Return the unit-length embeddings of images from their features, [N, 64]."""
         return _in_batches(self._net.embed_features, torch.from_numpy(features).float())
 
     def embed_pictures(self, pictures: Tensor) -> NDArray[np.float32]:
-        """Return the unit-length embeddings of pictures as `features` takes them, [N, 64]."""
+        """Return the unit-length embeddings of images as `features` takes them, [N, 64]."""
         return self.embed_features(self.features(pictures))
 
     def embed_captions(self, captions: Sequence[str]) -> NDArray[np.float32]:
@@ -144,7 +144,7 @@ def load_judge(folder: str | Path | None = None) -> Judge:
 
 
 def load_statistics(folder: str | Path | None = None) -> Statistics:
-    """Load the statistics of real pictures that come with a judge.
+    """Load the statistics of real images that come with a judge.
 
     What they were taken of is told in the folder's config.json, under `statistics`.
 

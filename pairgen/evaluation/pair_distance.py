@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairgen.errors import ConfigError
 
-# The largest value of a picture in 8 bits.
+# The largest value of an image in 8 bits.
 PEAK = 255.0
 
 
@@ -35,20 +35,20 @@ def relative_rms(found: ArrayLike, end_points: ArrayLike) -> NDArray[np.float64]
 
 
 def psnr(found: ArrayLike, references: ArrayLike) -> NDArray[np.float64]:
-    """Return the peak signal-to-noise ratio of each picture in dB, [N]; infinite for an equal one.
+    """Return the peak signal-to-noise ratio of each image in dB, [N]; infinite for an equal one.
 
     Args:
-        found: Pictures, [N, H, W, 3] uint8.
+        found: Images, [N, H, W, 3] uint8.
         references: Of the same noises, [N, H, W, 3] uint8.
 
     Raises:
-        ConfigError: The shapes differ, or the pictures are not of 8 bits.
+        ConfigError: The shapes differ, or the images are not of 8 bits.
     """
     x, reference = np.asarray(found), np.asarray(references)
     _check_shapes(x.shape, reference.shape)
     if x.dtype != np.uint8 or reference.dtype != np.uint8:
-        raise ConfigError(f"Pictures must be uint8, got {x.dtype} and {reference.dtype}.")
-    # Picture by picture: all differences at once would take eight times the pictures.
+        raise ConfigError(f"Images must be uint8, got {x.dtype} and {reference.dtype}.")
+    # Image by image: all differences at once would take eight times the images.
     errors = [np.square(a.astype(np.float64) - b).mean() for a, b in zip(x, reference, strict=True)]
     with np.errstate(divide="ignore"):
         result: NDArray[np.float64] = 10 * np.log10(PEAK**2 / np.array(errors))

@@ -1,6 +1,6 @@
-"""A picture tower and a text tower that meet in one small space.
+"""An image tower and a text tower that meet in one small space.
 
-Letters of the shapes: B = pictures or captions, L = tokens, D = 64.
+Letters of the shapes: B = images or captions, L = tokens, D = 64.
 
 Reference:
     Radford et al. 2021 (CLIP), arXiv:2103.00020, Section 2.3: the two towers.
@@ -19,13 +19,13 @@ NUM_CONTENT = DIMENSION - NUM_BANDS
 
 
 class PictureTextNet(nn.Module):
-    """Embeds pictures and captions so that a picture lies near the caption that is true of it.
+    """Embeds images and captions so that an image lies near the caption that is true of it.
 
-    The first 61 features of a picture are learned, and its embedding is a linear map of them,
-    scaled to unit length. They speak of what is shown: half of the training pictures were
+    The first 61 features of an image are learned, and its embedding is a linear map of them,
+    scaled to unit length. They speak of what is shown: half of the training images were
     softened, and they hardly see a blur below 1 px. The last three are measured: the energies of
     the finest bands, so that a distance sees softness and grain. Every feature has mean 0 and
-    variance 1 over the pictures of the training, so that no few of them rule a distance.
+    variance 1 over the images of the training, so that no few of them rule a distance.
 
     Args:
         num_tokens: Size of the tokenizer's vocabulary.
@@ -39,10 +39,10 @@ class PictureTextNet(nn.Module):
         self.text_tower = TextTower(num_tokens)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """Return the features of pictures [B, 3, H, W] in [-1, 1], for distances: [B, D].
+        """Return the features of images [B, 3, H, W] in [-1, 1], for distances: [B, D].
 
         Another size than 64 x 64 is brought there by antialiased bilinear interpolation; values
-        beyond the range are clipped, as they are when a picture is saved.
+        beyond the range are clipped, as they are when an image is saved.
         """
         if pictures.shape[-2:] != (SIZE, SIZE):
             pictures = F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
@@ -67,7 +67,7 @@ class PictureTextNet(nn.Module):
 
 
 class PictureTower(nn.Module):
-    """Five convolutions, 64 px to 4 px, then mean and maximum over the picture."""
+    """Five convolutions, 64 px to 4 px, then mean and maximum over the image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class PictureTower(nn.Module):
         self.head = nn.Linear(2 * 128, NUM_CONTENT, bias=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Return the learned features, not yet scaled, [B, 61] of pictures [B, 3, 64, 64]."""
+        """Return the learned features, not yet scaled, [B, 61] of images [B, 3, 64, 64]."""
         maps = self.layers(pictures.contiguous(memory_format=torch.channels_last))
         pooled = torch.cat((maps.mean((2, 3)), maps.amax((2, 3))), dim=1)
         features: Tensor = self.head(pooled)

@@ -1,8 +1,8 @@
-"""Statistics of real pictures in a file: what a teacher and its students are both measured by.
+"""Statistics of real images in a file: what a teacher and its students are both measured by.
 
 The file, safetensors: `mean` [D], `cov` [D, D] and `count` [] of the judge's features, float64 and
 int64; `judge_version` []; `floor_counts` [K] and `floor` [K], the Frechet distance of so many other
-real pictures. A perfect model has no less: a Frechet distance of N pictures is too large by an
+real images. A perfect model has no less: a Frechet distance of N images is too large by an
 amount of order 1 / N.
 """
 
@@ -24,18 +24,18 @@ from pairgen.evaluation.picture_text_net import DIMENSION
 
 @dataclass(frozen=True, kw_only=True)
 class RealPictures:
-    """Statistics of real pictures.
+    """Statistics of real images.
 
     Attributes:
         statistics: Of the judge's features.
-        floors: Number of pictures to the Frechet distance of as many other real ones.
+        floors: Number of images to the Frechet distance of as many other real ones.
     """
 
     statistics: Statistics
     floors: Mapping[int, float]
 
     def distance(self, features: NDArray[np.float32]) -> float:
-        """Return the Frechet distance of pictures' features [N, D].
+        """Return the Frechet distance of images' features [N, D].
 
         Raises:
             ConfigError: N < D + 1, or D is another.
@@ -44,7 +44,7 @@ class RealPictures:
         return frechet_distance(found.mean, found.cov, real.mean, real.cov)
 
     def floor(self, count: int) -> float | None:
-        """Return the distance of `count` other real pictures; None where it was not measured."""
+        """Return the distance of `count` other real images; None where it was not measured."""
         return self.floors.get(count)
 
 
@@ -71,7 +71,7 @@ def load_real_pictures(location: str) -> RealPictures:
     """
     path = local_path(location)
     if not path.is_file():
-        raise ConfigError(f"There are no statistics of real pictures {location!r}.")
+        raise ConfigError(f"There are no statistics of real images {location!r}.")
     try:
         arrays = load_file(path)
         found = Statistics(mean=arrays["mean"], cov=arrays["cov"], count=int(arrays["count"]))
@@ -79,7 +79,7 @@ def load_real_pictures(location: str) -> RealPictures:
         floors = dict(zip(counts, distances, strict=True))
         judge_version = int(arrays["judge_version"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path} holds no statistics of real pictures: {error!r}.") from None
+        raise ConfigError(f"{path} holds no statistics of real images: {error!r}.") from None
     if found.mean.ndim != 1 or found.cov.shape != 2 * found.mean.shape:
         raise ConfigError(
             f"mean and cov in {path} must be [D] and [D, D], got {list(found.mean.shape)} and "

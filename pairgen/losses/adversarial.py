@@ -26,15 +26,15 @@ def score(logits: Logits) -> Tensor:
 
 
 def loss_if_real(logits: Logits) -> Tensor:
-    """Return softplus(-D), [B]: small where pictures are held for real.
+    """Return softplus(-D), [B]: small where images are held for real.
 
-    The discriminator's loss of real pictures; of made ones, the student's.
+    The discriminator's loss of real images; of made ones, the student's.
     """
     return score([F.softplus(-each.float()) for each in logits])
 
 
 def loss_if_made(logits: Logits) -> Tensor:
-    """Return softplus(D), [B]: small where pictures are held for made."""
+    """Return softplus(D), [B]: small where images are held for made."""
     return score([F.softplus(each.float()) for each in logits])
 
 
@@ -47,7 +47,7 @@ def gradient_penalty(logits: Logits, x: Tensor) -> Tensor:
 
     Args:
         logits: Of `x`.
-        x: Pictures or latents [B, C, H, W] that the logits were computed from.
+        x: Images or latents [B, C, H, W] that the logits were computed from.
 
     Reference:
         Mescheder et al. 2018, arXiv:1801.04406, Eq. 9: R1, here without gamma / 2.

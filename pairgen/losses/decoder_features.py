@@ -16,7 +16,7 @@ def feature_distance(student: Sequence[Tensor], target: Sequence[Tensor]) -> Ten
 
     Args:
         student: Feature maps of the decoder, [B, C_l, H_l, W_l] for each layer l; the last is the
-            picture.
+            image.
         target: The same of the target; no gradient flows there.
 
     Reference:

@@ -1,10 +1,10 @@
-"""Affine maps of pictures that continue past their edges by reflection.
+"""Affine maps of images that continue past their edges by reflection.
 
 A map is given backwards, as a matrix that takes a position of the output to the position of the
 input that is shown there. Positions are (x, y) in pixels from the middle, y downwards.
 
-Past its edge a picture goes on as its mirror image about the outermost pixel, without end: no map
-reaches an edge, however small the picture and however far the shift.
+Past its edge an image goes on as its mirror image about the outermost pixel, without end: no map
+reaches an edge, however small the image and however far the shift.
 """
 
 import math
@@ -35,12 +35,12 @@ CENTRE = sum(tap * weight for tap, weight in enumerate(SYM6)) / sum(SYM6)
 
 
 def move(x: Tensor, inverse: Tensor) -> Tensor:
-    """Return pictures whose pixels were moved, none of them changed.
+    """Return images whose pixels were moved, none of them changed.
 
     Args:
         x: [B, C, H, W].
         inverse: [B, 3, 3] float64: mirror images, quarter turns, shifts by whole pixels. A quarter
-            turn of a picture of which one side is odd and one even falls between pixels: it shows
+            turn of an image of which one side is odd and one even falls between pixels: it shows
             the one to the right or below.
     """
     height, width = x.shape[2:]
@@ -56,7 +56,7 @@ def move(x: Tensor, inverse: Tensor) -> Tensor:
 
 
 def warp(x: Tensor, inverse: Tensor) -> Tensor:
-    """Return pictures under an affine map, with little aliasing.
+    """Return images under an affine map, with little aliasing.
 
     Twice the resolution by the sym6 filter, bilinear interpolation there, and down again by the
     same filter. The filter is orthonormal: the identity gives `x` back.
@@ -66,7 +66,7 @@ def warp(x: Tensor, inverse: Tensor) -> Tensor:
         inverse: [B, 3, 3] float64, any affine map.
 
     Reference:
-        Karras et al. 2020, arXiv:2006.06676, appendix B: the resampling of augmented pictures.
+        Karras et al. 2020, arXiv:2006.06676, appendix B: the resampling of augmented images.
     """
     height, width = x.shape[2:]
     fine = _upsampling(height, x) @ x @ _upsampling(width, x).mT
@@ -104,7 +104,7 @@ def _coordinate(position: Tensor, size: int) -> Tensor:
 
 
 def _period(size: int) -> int:
-    """Return after how many pixels a reflected picture repeats."""
+    """Return after how many pixels a reflected image repeats."""
     return max(2 * size - 2, 1)
 
 
@@ -127,7 +127,7 @@ def _num_fine(size: int) -> int:
 
 
 def _upsampling(size: int, like: Tensor) -> Tensor:
-    """Return [2 P + 1, size]: pixels to one period P of the reflected picture, twice as fine.
+    """Return [2 P + 1, size]: pixels to one period P of the reflected image, twice as fine.
 
     The last sample is the first of the next period, for the interpolation between.
     """

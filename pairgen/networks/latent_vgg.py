@@ -1,4 +1,4 @@
-"""VGG16 with batch norm whose first pools may be left out: features of latents, or of pictures."""
+"""VGG16 with batch norm whose first pools may be left out: features of latents, or of images."""
 
 from torch import Tensor, nn
 
@@ -18,7 +18,7 @@ class LatentVgg(nn.Module):
     `vgg16_bn`; so a weight is `slice1.0.weight`, as in the checkpoints of E-LatentLPIPS.
 
     Args:
-        in_channels: Of a latent, or 3 for pictures.
+        in_channels: Of a latent, or 3 for images.
         width: Factor of all channel counts; 1 is VGG16's own.
         num_pools_removed: How many of the five pools, from the first on, pass on what they get.
 
@@ -72,7 +72,7 @@ class LatentVgg(nn.Module):
         """Return the output of each slice, after its pool.
 
         Args:
-            x: Latents, or pictures in [-1, 1], [B, C, H, W].
+            x: Latents, or images in [-1, 1], [B, C, H, W].
 
         Returns:
             Five maps [B, C_l, H_l, W_l]. At width 1 a latent [4, 64, 64] gives [64, 64, 64],

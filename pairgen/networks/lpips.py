@@ -1,4 +1,4 @@
-"""LPIPS of latents or of pictures: how far two of them are apart in the features of a VGG."""
+"""LPIPS of latents or of images: how far two of them are apart in the features of a VGG."""
 
 from collections.abc import Sequence
 
@@ -49,7 +49,7 @@ class Lpips(nn.Module):
         """Return the distance of each pair, [B] float32; autocast is off inside.
 
         Args:
-            x0: Latents as the diffusion model sees them, scaled, or pictures in [-1, 1]:
+            x0: Latents as the diffusion model sees them, scaled, or images in [-1, 1]:
                 [B, C, H, W].
             x1: The same.
         """

@@ -37,7 +37,7 @@ class LpipsOrigin:
     """What the header of a file says of the weights, for a reader.
 
     Attributes:
-        made_for: The VAE whose latents or pictures they judge: its identity, as canonical JSON.
+        made_for: The VAE whose latents or images they judge: its identity, as canonical JSON.
         made_by: How they came to be, in a line.
     """
 
@@ -138,7 +138,7 @@ def hash_lpips(location: str) -> str:
 
 
 def packaged_lpips(made_for: str, in_channels: int) -> str:
-    """Return the location of the packaged network for latents or pictures of a VAE.
+    """Return the location of the packaged network for latents or images of a VAE.
 
     Args:
         made_for: As in its header, see `LpipsOrigin`.

@@ -1,1 +1,1 @@
-"""What a person looks at: dataset card, pictures, pages."""
+"""What a person looks at: dataset card, images, pages."""

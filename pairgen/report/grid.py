@@ -1,4 +1,4 @@
-"""A grid of pictures for a person's eye: rows, each picture large enough to see, its text below."""
+"""A grid of images for a person's eye: rows, each image large enough to see, its text below."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 GAP_PX = 10
-# A smaller picture is enlarged, by a whole number so that each of its pixels counts alike.
+# A smaller image is enlarged, by a whole number so that each of its pixels counts alike.
 MIN_PICTURE_PX = 128
 CAPTION_FONT_PX = 11
 CAPTION_LINE_PX = 14
@@ -19,12 +19,12 @@ MAX_GRID_PIXELS = 89_478_485
 
 @dataclass(frozen=True)
 class GridLayout:
-    """Where each picture stands.
+    """Where each image stands.
 
     Attributes:
-        rows: Indices of the pictures, row by row.
-        lines: Caption of each picture, broken into lines; empty without captions.
-        picture_px: Width and height of a picture as drawn.
+        rows: Indices of the images, row by row.
+        lines: Caption of each image, broken into lines; empty without captions.
+        picture_px: Width and height of an image as drawn.
     """
 
     rows: Sequence[Sequence[int]]
@@ -33,7 +33,7 @@ class GridLayout:
 
     @property
     def cell_px(self) -> tuple[int, int]:
-        """Width and height of a picture with its caption and the gap behind it."""
+        """Width and height of an image with its caption and the gap behind it."""
         num_lines = max((len(self.lines[i]) for row in self.rows for i in row), default=0)
         width, height = self.picture_px
         return width + GAP_PX, height + CAPTION_LINE_PX * num_lines + GAP_PX
@@ -62,12 +62,12 @@ class GridLayout:
 def lay_out_grid(
     rows: Sequence[Sequence[int]], size_px: tuple[int, int], captions: Sequence[str]
 ) -> GridLayout:
-    """Return where pictures and captions stand.
+    """Return where images and captions stand.
 
     Args:
-        rows: Indices of the pictures, row by row.
-        size_px: Width and height of a picture.
-        captions: One for each picture; empty texts for no captions.
+        rows: Indices of the images, row by row.
+        size_px: Width and height of an image.
+        captions: One for each image; empty texts for no captions.
     """
     factor = -(-MIN_PICTURE_PX // max(size_px))
     width, height = (factor * size for size in size_px)
@@ -78,7 +78,7 @@ def lay_out_grid(
 
 
 def draw_grid(pictures: np.ndarray, layout: GridLayout) -> Image.Image:
-    """Draw pictures [N, H, W, 3] uint8 and their captions on white."""
+    """Draw images [N, H, W, 3] uint8 and their captions on white."""
     canvas = Image.new("RGB", layout.size_px, "white")
     draw, font = ImageDraw.Draw(canvas), _font()
     cell_width, cell_height = layout.cell_px

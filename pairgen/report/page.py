@@ -1,4 +1,4 @@
-"""A self-contained HTML page: tables, text and pictures, nothing fetched from anywhere."""
+"""A self-contained HTML page: tables, text and images, nothing fetched from anywhere."""
 
 import base64
 import html
@@ -63,7 +63,7 @@ def preformatted(text: str) -> str:
 
 
 def picture_grid(pictures: np.ndarray, captions: Sequence[str]) -> str:
-    """Return pictures [N, H, W, 3] uint8, eight a row, each with its caption under it."""
+    """Return images [N, H, W, 3] uint8, eight a row, each with its caption under it."""
     figures = "".join(
         f'<figure><img src="{_data_url(picture)}" alt="{html.escape(caption)}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
@@ -73,7 +73,7 @@ def picture_grid(pictures: np.ndarray, captions: Sequence[str]) -> str:
 
 
 def picture(pixels: np.ndarray, caption: str) -> str:
-    """Return one picture [H, W, 3] uint8 in its own size."""
+    """Return one image [H, W, 3] uint8 in its own size."""
     source = _encoded(Image.fromarray(pixels))
     return f'<p><img src="{source}" alt="{html.escape(caption)}"></p>'
 

@@ -75,7 +75,7 @@ class _Frame:
 
 
 class _Pen:
-    """Draws in pixels of the finished picture."""
+    """Draws in pixels of the finished image."""
 
     def __init__(self, image: Image.Image) -> None:
         self._draw = ImageDraw.Draw(image)

@@ -1,4 +1,4 @@
-"""What `pairgen sample` leaves on disk: a grid, or a folder of pictures with a grid and facts.
+"""What `pairgen sample` leaves on disk: a grid, or a folder of images with a grid and facts.
 
 The facts stand in the PNG text chunk `pairgen`, by which a file of ours is also told from others.
 """
@@ -24,7 +24,7 @@ from pairgen.types import sample_key
 GRID_NAME = "grid.png"
 FACTS_NAME = "samples.json"
 PICTURE_NAME = re.compile(r"\d{9,}\.png")
-# A person cannot look at more at once, and a larger picture opens in few programs.
+# A person cannot look at more at once, and a larger image opens in few programs.
 MAX_GRID_PICTURES = 4096
 # All are held in memory until they are written: 8 GB at 512 px.
 MAX_PICTURES = 10_000
@@ -33,12 +33,12 @@ USUAL_COLUMNS = 8
 
 @dataclass(frozen=True)
 class Target:
-    """Where pictures go.
+    """Where images go.
 
     Attributes:
         folder: The folder, absolute.
         grid_name: File name of the grid.
-        takes_pictures: Whether each picture gets a file of its own beside the grid.
+        takes_pictures: Whether each image gets a file of its own beside the grid.
     """
 
     folder: Path
@@ -112,15 +112,15 @@ def write_grid(target: Target, image: Image.Image, facts: Mapping[str, Any]) -> 
 
 
 def check_num_pictures(target: Target, num_pictures: int) -> None:
-    """Raise ConfigError if so many pictures are too many for one grid, or for memory."""
+    """Raise ConfigError if so many images are too many for one grid, or for memory."""
     if target.takes_pictures and num_pictures > MAX_PICTURES:
         raise ConfigError(
-            f"A folder takes at most {MAX_PICTURES:,} pictures, not {num_pictures:,}: for more, "
+            f"A folder takes at most {MAX_PICTURES:,} images, not {num_pictures:,}: for more, "
             "make a dataset with pairgen ode."
         )
     if not target.takes_pictures and num_pictures > MAX_GRID_PICTURES:
         raise ConfigError(
-            f"A grid shows at most {MAX_GRID_PICTURES:,} pictures, not {num_pictures:,}: give a "
+            f"A grid shows at most {MAX_GRID_PICTURES:,} images, not {num_pictures:,}: give a "
             "folder as --out, ending in /."
         )
 
@@ -128,9 +128,9 @@ def check_num_pictures(target: Target, num_pictures: int) -> None:
 def picture_rows(
     num_prompts: int, num_per_prompt: int, num_guidances: int, num_columns: int
 ) -> list[list[int]]:
-    """Return the indices of the pictures, row by row, with what is to be compared side by side.
+    """Return the indices of the images, row by row, with what is to be compared side by side.
 
-    Pictures are numbered as a dataset's samples: guidances vary fastest, then prompts, then noises.
+    Images are numbered as a dataset's samples: guidances vary fastest, then prompts, then noises.
     The grid goes prompt by prompt. Several guidances make a row for each prompt and noise; several
     noises alone make a row for each prompt; else prompts follow one another, eight or more a row.
 
@@ -138,7 +138,7 @@ def picture_rows(
         num_prompts: Prompts.
         num_per_prompt: Noises of a prompt.
         num_guidances: Guidance scales.
-        num_columns: Pictures in a row, all in one sequence; 0 for the rows described.
+        num_columns: Images in a row, all in one sequence; 0 for the rows described.
     """
     numbers = np.arange(num_per_prompt * num_prompts * num_guidances)
     by_prompt = numbers.reshape(num_per_prompt, num_prompts, num_guidances).swapaxes(0, 1)
@@ -164,12 +164,12 @@ def write_samples(
 ) -> None:
     """Write what the target asks for; each file appears whole or not at all.
 
-    In a folder the pictures of an earlier run are replaced, and those beyond the last are removed;
+    In a folder the images of an earlier run are replaced, and those beyond the last are removed;
     `samples.json` is written last.
 
     Args:
         target: From `find_target`.
-        made: The pictures.
+        made: The images.
         layout: Of the grid; it may show fewer.
         run: Facts of the run, from `run_facts`.
 
@@ -198,7 +198,7 @@ def write_samples(
 
 
 def _write_pictures(store: LocalStore, made: Pictures, run: Mapping[str, Any]) -> None:
-    """Write one file a picture, and remove those that an earlier run left beyond the last."""
+    """Write one file an image, and remove those that an earlier run left beyond the last."""
     options = {name: value for name, value in run["options"].items() if name != "prompts"}
     for picture, fact in zip(made.pictures, made.facts, strict=True):
         facts = json.dumps({**run, "options": options, "picture": fact})

@@ -121,7 +121,7 @@ class Trainer:
 
         Args:
             stop: Whether to stop after the present step.
-            on_grid: Called after a step whose pictures are wanted.
+            on_grid: Called after a step whose images are wanted.
             progress: Told the steps.
             metrics: Told the figures; None on all ranks but the first.
 

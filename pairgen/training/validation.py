@@ -1,4 +1,4 @@
-"""Pictures of fixed prompts and noises: the teacher's, and beside them what the student makes."""
+"""Images of fixed prompts and noises: the teacher's, and beside them what the student makes."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class Validation:
 def prepare_validation(
     plan: Plan, prompts: Sequence[str], guidance_scales: Sequence[float], device: torch.device
 ) -> Validation:
-    """Let the teacher of a dataset make the first prompts' pictures from noises of their own.
+    """Let the teacher of a dataset make the first prompts' images from noises of their own.
 
     Args:
         plan: Of the dataset.
@@ -55,7 +55,7 @@ def prepare_validation(
         device: Where the teacher runs.
 
     Raises:
-        PairgenError: The teacher cannot be loaded, or made a picture that is not finite.
+        PairgenError: The teacher cannot be loaded, or made an image that is not finite.
     """
     num = len(prompts) * len(guidance_scales)
     shown = replace(
@@ -111,7 +111,7 @@ def find_validation(
         None where the set has no prompts that a teacher could show.
 
     Raises:
-        PairgenError: The teacher cannot be loaded, or made a picture that is not finite.
+        PairgenError: The teacher cannot be loaded, or made an image that is not finite.
     """
     if path.is_file():
         return load_validation(path)
@@ -155,7 +155,7 @@ def student_pictures(
 
 
 def write_grid(rows: Sequence[np.ndarray], path: Path) -> None:
-    """Write rows of pictures, each [N, H, W, 3] uint8, one below the other."""
+    """Write rows of images, each [N, H, W, 3] uint8, one below the other."""
     pad = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
     padded = [np.pad(row, pad, constant_values=255) for row in rows]
     lines = [np.concatenate(list(row), axis=1) for row in padded]

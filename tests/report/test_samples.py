@@ -85,9 +85,9 @@ def test_a_folder_holds_every_picture_the_grid_and_the_facts(tmp_path: Path) -> 
 def test_too_many_pictures_want_a_folder(tmp_path: Path) -> None:
     check_num_pictures(find_target(str(tmp_path / "grid.png")), 4096)
     check_num_pictures(find_target(str(tmp_path)), 10_000)
-    with pytest.raises(ConfigError, match=r"at most 10,000 pictures, not 10,001: for more"):
+    with pytest.raises(ConfigError, match=r"at most 10,000 images, not 10,001: for more"):
         check_num_pictures(find_target(str(tmp_path)), 10_001)
-    with pytest.raises(ConfigError, match=r"at most 4,096 pictures, not 4,097: give a folder"):
+    with pytest.raises(ConfigError, match=r"at most 4,096 images, not 4,097: give a folder"):
         check_num_pictures(find_target(str(tmp_path / "grid.png")), 4097)
 
 

@@ -1,4 +1,4 @@
-"""What a student has cost, beside what a picture of it and of its teacher costs."""
+"""What a student has cost, beside what an image of it and of its teacher costs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -58,7 +58,7 @@ def make_ledger(
 def _break_even(spent: float, teacher: float, student: float) -> dict[str, Any]:
     pictures = break_even(spent, teacher, student)
     if pictures is None:
-        reason = f"a picture of the student costs {student:g}, one of the teacher {teacher:g}"
+        reason = f"an image of the student costs {student:g}, one of the teacher {teacher:g}"
         return {"pictures": None, "reason": reason}
     return {"pictures": pictures, "teacher_per_picture": teacher, "student_per_picture": student}
 

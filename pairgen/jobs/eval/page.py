@@ -17,7 +17,7 @@ NO_FIGURE = "-"
 # Column of the table, figure of a row, and how it is written.
 COLUMNS = (
     ("evaluations", "evaluations_per_picture", "{:,.0f}"),
-    ("s/picture", "seconds_per_picture", "{:.4f}"),
+    ("s/image", "seconds_per_picture", "{:.4f}"),
     ("latent error", "latent_relative_rms", "{:.4f}"),
     ("PSNR dB", "psnr_db", "{:.2f}"),
     ("Frechet", "frechet_distance", "{:.3f}"),
@@ -28,15 +28,15 @@ COLUMNS = (
     ("between", "diversity_between", "{:.3f}"),
 )
 LEGEND = """\
-evaluations  of the network for a picture; guidance counts double
-s/picture    network and solver on this machine, without prompts and decoding
+evaluations  of the network for an image; guidance counts double
+s/image      network and solver on this machine, without prompts and decoding
 latent error |x - end point| / |end point|, median over the pairs
-PSNR dB      of decoded pictures against the decoded end points, median
+PSNR dB      of decoded images against the decoded end points, median
 Frechet      distance to the decoded end points in the evaluation net's features
-halves       the same between one half's pictures and the other half's end points: the floor is what
+halves       the same between one half's images and the other half's end points: the floor is what
              the end points have themselves
-to real      Frechet distance to real pictures (--real-statistics)
-agreement    share of pictures that fit no other prompt as well as their own
+to real      Frechet distance to real images (--real-statistics)
+agreement    share of images that fit no other prompt as well as their own
 within       mean feature distance between noises of one prompt; between: of different prompts"""
 
 
@@ -52,7 +52,7 @@ def figure_table(found: Mapping[str, Any]) -> str:
     notes = [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
     if found["real"] and found["real"]["floor"] is not None:
         notes.append(
-            f"To real: {found['data']['num_samples']:,} other real pictures have "
+            f"To real: {found['data']['num_samples']:,} other real images have "
             f"{found['real']['floor']:.3f}."
         )
     reasons = dict.fromkeys(found["missing"].values())
@@ -94,7 +94,7 @@ def grid_image(rows: Sequence[Mapping[str, Any]], prompts: Sequence[str]) -> Ima
 def eval_page(
     found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], prompts: Sequence[str]
 ) -> str:
-    """Return the page: figures, cost, and pictures, a band for each row of the table."""
+    """Return the page: figures, cost, and images, a band for each row of the table."""
     data, model = found["data"], found["model"]
     facts = {
         "judged": f"{model['path']} ({model['kind']})",
@@ -135,7 +135,7 @@ def _break_even(ledger: Mapping[str, Any]) -> list[str]:
             lines.append(f"No break-even in {unit}: {found['reason']}.")
         else:
             lines.append(
-                f"Paid for after {found['pictures']:,} pictures in {unit}, against the teacher's "
+                f"Paid for after {found['pictures']:,} images in {unit}, against the teacher's "
                 f"{steps} steps."
             )
     lines.append(ledger["convention"])

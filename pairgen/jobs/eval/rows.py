@@ -32,7 +32,7 @@ class Bench:
         teacher: Of the pairs; decodes the end points.
         pairs: That are judged by.
         batch_size: Of the networks.
-        real: Real pictures; None for none.
+        real: Real images; None for none.
     """
 
     judge: Judge
@@ -44,7 +44,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its figures as in eval.json, and the pictures that are shown, [P, H, W, 3] uint8."""
+    """One row: its figures as in eval.json, and the images that are shown, [P, H, W, 3] uint8."""
 
     figures: dict[str, Any]
     pictures: np.ndarray
@@ -60,7 +60,7 @@ class Rows:
         missing: Figures that cannot be computed of any row, and why.
         not_meaningful: Figures that the judge was not made for, and why.
         seconds_per_decode: Of one end point.
-        shown_prompts: Of the pictures that are shown.
+        shown_prompts: Of the images that are shown.
     """
 
     rows: tuple[Row, ...]
@@ -71,7 +71,7 @@ class Rows:
     shown_prompts: tuple[str, ...]
 
     def shown(self) -> list[dict[str, Any]]:
-        """Return name and pictures of every row."""
+        """Return name and images of every row."""
         return [{"name": row.figures["name"], "pictures": row.pictures} for row in self.rows]
 
 
@@ -86,7 +86,7 @@ def make_rows(
         reached: Told how many evaluations of the networks are done.
 
     Raises:
-        PairgenError: A latent or picture is not finite, or a batch does not fit.
+        PairgenError: A latent or image is not finite, or a batch does not fit.
     """
     pairs = bench.pairs
     places = shown_places(pairs.prompts)
@@ -121,7 +121,7 @@ def make_rows(
         figures = {
             **facts,
             "latent_relative_rms": float(np.median(relative_rms(latents, pairs.latents))),
-            # None where most pictures are equal; JSON knows no infinity.
+            # None where most images are equal; JSON knows no infinity.
             "psnr_db": median if np.isfinite(median) else None,
             "equal_pictures": float(np.isinf(ratios).mean()),
             **judged.values,
@@ -167,10 +167,10 @@ def shown_places(prompts: Sequence[str]) -> list[int]:
 
 
 def _features(judge: Judge, pictures: np.ndarray) -> NDArray[np.float32]:
-    """Return the judge's features of pictures [N, H, W, 3] uint8, [N, 64]."""
+    """Return the judge's features of images [N, H, W, 3] uint8, [N, 64]."""
     parts = [
         judge.features(torch.from_numpy(part).permute(0, 3, 1, 2).float() / 127.5 - 1)
-        # At most a few pictures as floating point at a time.
+        # At most a few images as floating point at a time.
         for part in np.array_split(pictures, -(-len(pictures) // 64))
     ]
     return np.concatenate(parts)

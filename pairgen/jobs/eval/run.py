@@ -88,7 +88,7 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
         model, teacher = build_judged(judged.model, plan, device), build_teacher(plan, device)
         runs = [(model, sampling)]
         runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
-        # A picture of 50 steps takes longer than one of a step.
+        # An image of 50 steps takes longer than one of a step.
         evaluations = sum(evaluations_of(model, sampling, pairs) for model, sampling in runs)
         progress = Progress(len(pairs) * evaluations, 0, unit="evaluations")
         try:

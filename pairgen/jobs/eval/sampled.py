@@ -27,7 +27,7 @@ class Sampling:
         solver: Step rule.
         spacing: Of the times.
         end: Of the grid.
-        guidance_scale: At which it makes every picture; None for each pair's own.
+        guidance_scale: At which it makes every image; None for each pair's own.
         told: Whether its network is told the scale, in one evaluation instead of two.
     """
 
@@ -47,8 +47,8 @@ class Sampled:
     Attributes:
         sampling: How.
         latents: [N, C, H, W] float32.
-        evaluations: Of the network for a picture.
-        seconds: For a picture: network and solver, neither prompts nor pictures.
+        evaluations: Of the network for an image.
+        seconds: For an image: network and solver, neither prompts nor images.
     """
 
     sampling: Sampling
@@ -117,7 +117,7 @@ def sample_pairs(
 
 
 def evaluations_of(teacher: Teacher, sampling: Sampling, pairs: HeldOut) -> int:
-    """Return how many evaluations of its network a picture takes.
+    """Return how many evaluations of its network an image takes.
 
     Raises:
         ConfigError: The steps do not fit the model's schedule.

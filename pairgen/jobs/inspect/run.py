@@ -1,4 +1,4 @@
-"""`pairgen inspect`: what is in a set, in a sample, and pictures of it. Changes nothing."""
+"""`pairgen inspect`: what is in a set, in a sample, and images of it. Changes nothing."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,7 +45,7 @@ from pairgen.shards.loading.stored import (
 from pairgen.training.record import read_record
 from pairgen.types import Plan
 
-# Samples whose members are measured: sizes of texts and pictures differ.
+# Samples whose members are measured: sizes of texts and images differ.
 NUM_MEASURED = 16
 NUM_PICTURES = 16
 
@@ -60,7 +60,7 @@ class Inspection:
     Attributes:
         data: Of the set; empty when samples were asked for.
         samples: Of the samples that were asked for.
-        grid: Where the pictures are; None when none were asked for.
+        grid: Where the images are; None when none were asked for.
     """
 
     data: dict[str, Any]
@@ -84,7 +84,7 @@ def run_inspect(
         folder: The dataset.
         keys: Of samples; nine digits, leading zeros may be left out.
         where: Condition on the samples that are counted and shown; None for all.
-        grid: File .png for pictures of `num` samples, evenly spread, or of those of `keys`.
+        grid: File .png for images of `num` samples, evenly spread, or of those of `keys`.
         num: How many.
         trajectory: Whether the grid shows the stored states of each sample in a row.
         trust_code: Whether modules outside pairgen that the set names may be imported.

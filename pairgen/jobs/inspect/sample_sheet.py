@@ -1,4 +1,4 @@
-"""A sheet of a set's samples: decoded latents, their trajectories, or pictures and their levels."""
+"""A sheet of a set's samples: decoded latents, their trajectories, or images and their levels."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ LATENT, PATH = "latent.npy", "path.npy"
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture of a sheet.
+    """An image of a sheet.
 
     Attributes:
         picture: [H, W, 3] uint8.
@@ -36,7 +36,7 @@ class Cell:
 
 
 def picture_members(plan: Plan) -> list[str]:
-    """Return the pictures of every sample of a set, the largest first."""
+    """Return the images of every sample of a set, the largest first."""
     found = [name for name in plan.members if name.rpartition(".")[2] in PICTURES]
     return sorted(found, key=lambda name: (-plan.members[name]["shape"][0], name))
 
@@ -50,7 +50,7 @@ def check_sheet(plan: Plan, trajectory: bool) -> None:
         )
     if not trajectory and not is_latent(plan) and not picture_members(plan):
         raise ConfigError(
-            f"A set of kind {plan.kind!r} with {', '.join(sorted(plan.members))} has no pictures."
+            f"A set of kind {plan.kind!r} with {', '.join(sorted(plan.members))} has no images."
         )
 
 
@@ -85,12 +85,12 @@ def trajectory_cells(plan: Plan, decoder: Decoder, sample: Stored) -> list[Cell]
 
 
 def level_cells(plan: Plan, sample: Stored) -> list[Cell]:
-    """Return the pictures of a sample beside each other, all as large as the largest."""
+    """Return the images of a sample beside each other, all as large as the largest."""
     names = picture_members(plan)
     try:
         pictures = [decode_rgb(bytes(sample.members[name])) for name in names]
     except (UnusableImageError, KeyError) as error:
-        raise CorruptShardError(f"A picture of {sample.key} cannot be read: {error}.") from None
+        raise CorruptShardError(f"An image of {sample.key} cannot be read: {error}.") from None
     height, width, _ = pictures[0].shape
     cells = []
     for name, picture in zip(names, pictures, strict=True):
@@ -109,12 +109,12 @@ def draw_sheet(
     cells_of: Callable[[Stored], list[Cell]],
     on_progress: Callable[[int], None],
 ) -> Image.Image:
-    """Draw samples on one sheet: a row for each, or eight and more a row of one picture each.
+    """Draw samples on one sheet: a row for each, or eight and more a row of one image each.
 
     Args:
         samples: At least one.
         num_samples: How many.
-        cells_of: Returns the pictures of a sample, equally many of one size for each.
+        cells_of: Returns the images of a sample, equally many of one size for each.
         on_progress: Called with the number of samples done.
 
     Raises:

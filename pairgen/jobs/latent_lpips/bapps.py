@@ -52,14 +52,14 @@ class JudgedFiles:
 
 
 def find_triplets(folder: str, share: float) -> list[JudgedFiles]:
-    """Return the triplets of a folder, in order; every judgement and picture's header is read.
+    """Return the triplets of a folder, in order; every judgement and image's header is read.
 
     Args:
         folder: In the layout of BAPPS.
         share: Of the triplets that are held out, where no folder is called `val`.
 
     Raises:
-        ConfigError: There are none, a picture is missing or cannot be read, a judgement is no
+        ConfigError: There are none, an image is missing or cannot be read, a judgement is no
             share, or too few are on either side.
     """
     root = Path(folder).expanduser()
@@ -100,13 +100,13 @@ def read_triplets(
 
     Args:
         files: In order.
-        size_px: Height and width of the teacher's pictures.
+        size_px: Height and width of the teacher's images.
         teacher: Encodes.
         space: `latent` or `pixel`.
         seed: Of the encoder's draws.
 
     Raises:
-        ConfigError: A picture cannot be decoded.
+        ConfigError: An image cannot be decoded.
     """
     for start in range(0, len(files), BATCH_SIZE):
         batch = files[start : start + BATCH_SIZE]
@@ -130,7 +130,7 @@ def read_triplets(
 
 
 def _pictures(judge: Path) -> tuple[Path, Path, Path]:
-    """Return the pictures that a judgement is of."""
+    """Return the images that a judgement is of."""
     found = []
     for part in PARTS:
         folder = judge.parents[1] / part
@@ -144,19 +144,19 @@ def _pictures(judge: Path) -> tuple[Path, Path, Path]:
 
 
 def _check_header(path: Path) -> None:
-    """Raise ConfigError when a picture's header cannot be read."""
+    """Raise ConfigError when an image's header cannot be read."""
     try:
         with path.open("rb") as file:
             read_size(file)
     except (OSError, UnusableImageError) as error:
-        raise ConfigError(f"{path} is not a picture that can be read: {error}.") from None
+        raise ConfigError(f"{path} is not an image that can be read: {error}.") from None
 
 
 def _read(path: Path, size_px: tuple[int, int]) -> Tensor:
-    """Return a picture in [-1, 1], [3, H, W]: shrunk by area, enlarged by bicubic interpolation."""
+    """Return an image in [-1, 1], [3, H, W]: shrunk by area, enlarged by bicubic interpolation."""
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ConfigError(f"{path} is not a picture that can be read.")
+        raise ConfigError(f"{path} is not an image that can be read.")
     height, width = size_px
     smaller = pixels.shape[0] > height or pixels.shape[1] > width
     mode = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC

@@ -27,7 +27,7 @@ def render_card(
 
     Args:
         config: Of the run.
-        model: Name of the model whose latents, or pictures, are compared.
+        model: Name of the model whose latents, or images, are compared.
         sets: Fingerprint of each dataset, in order.
         file: Name of the weights' file.
         figures: As `figures.json` holds them.

@@ -1,4 +1,4 @@
-"""The first stage: features that tell what a latent, or a picture, shows."""
+"""The first stage: features that tell what a latent, or an image, shows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Labelled:
     """What a batch gives to learn from.
 
     Attributes:
-        inputs: Latents, or pictures in [-1, 1], [B, C, H, W].
+        inputs: Latents, or images in [-1, 1], [B, C, H, W].
         labels: Classes, [B] int64.
         held_out: Which are not trained on, [B] bool.
     """
@@ -109,7 +109,7 @@ class Classification:
 def moved_at_random(inputs: Tensor, draws: Draws, max_shift: int) -> Tensor:
     """Return inputs [B, C, H, W], half of them flipped, each shifted; the border is repeated.
 
-    A flipped latent is nearly the latent of the flipped picture: the VAE is made of convolutions.
+    A flipped latent is nearly the latent of the flipped image: the VAE is made of convolutions.
 
     Args:
         inputs: Of the batch.

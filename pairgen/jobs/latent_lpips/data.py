@@ -20,7 +20,7 @@ from pairgen.teachers.base import Teacher
 from pairgen.training.config import TrainConfig
 
 LATENT, PROMPT = "latent.npy", "txt"
-# Triplets that are made at one time: three pictures each go through the encoder.
+# Triplets that are made at one time: three images each go through the encoder.
 TRIPLET_BATCH = 16
 
 

@@ -21,7 +21,7 @@ from pairgen.teachers.base import Teacher
 
 # The stronger distortion is this many times the weaker.
 RATIO = (1.1, 2.5)
-# Height of a picture whose blurs are as wide as their strengths say.
+# Height of an image whose blurs are as wide as their strengths say.
 USUAL_HEIGHT = 64
 MAX_KERNEL_SIZE = 99
 
@@ -32,7 +32,7 @@ class Distortion:
 
     Attributes:
         strengths: Lowest and highest.
-        picture: What it makes of a picture of a strength; None for one of latents.
+        picture: What it makes of an image of a strength; None for one of latents.
         latent: What it makes of a latent, the latent of another sample, and a strength.
     """
 
@@ -42,7 +42,7 @@ class Distortion:
 
 
 def _blur(picture: Image, strength: float, generator: np.random.Generator) -> Image:
-    """Blur by a Gaussian of `strength` px, for pictures of 64 px."""
+    """Blur by a Gaussian of `strength` px, for images of 64 px."""
     del generator
     sigma = strength * picture.shape[0] / USUAL_HEIGHT
     size = min(2 * math.ceil(3 * sigma) + 1, MAX_KERNEL_SIZE)
@@ -70,7 +70,7 @@ def _resize(picture: Image, strength: float, generator: np.random.Generator) -> 
 
 
 def _shift(picture: Image, strength: float, generator: np.random.Generator) -> Image:
-    """Move by `strength` px in any direction, for pictures of 64 px; the border is repeated."""
+    """Move by `strength` px in any direction, for images of 64 px; the border is repeated."""
     angle = uniform(generator, (0.0, 2 * math.pi))
     distance = strength * picture.shape[0] / USUAL_HEIGHT
     x, y = distance * math.cos(angle), distance * math.sin(angle)
@@ -128,7 +128,7 @@ def distort(
 ) -> Triplets:
     """Make a triplet of each latent.
 
-    The reference of a distorted picture has been encoded too, so that what the encoder loses is not
+    The reference of a distorted image has been encoded too, so that what the encoder loses is not
     taken for the distortion.
 
     Args:
@@ -141,7 +141,7 @@ def distort(
         seed: Of the draws.
     """
     pictures = teacher.decode(latents).clamp(-1, 1)
-    # Reference, weaker and stronger; each a latent or a picture.
+    # Reference, weaker and stronger; each a latent or an image.
     made: list[list[Tensor]] = [[], [], []]
     judge, kinds = [], []
     for row, place in enumerate(places):
@@ -195,7 +195,7 @@ def _in_space(
     teacher: Teacher,
     generator: torch.Generator,
 ) -> Tensor:
-    """Return latents and pictures as all latents or all pictures, [B, C, H, W]."""
+    """Return latents and images as all latents or all images, [B, C, H, W]."""
     is_latent = [DISTORTIONS[kind].latent is not None for kind in kinds]
     wanted = space == "latent"
     rest = [row for row, each in enumerate(is_latent) if each is not wanted]
@@ -212,7 +212,7 @@ def _in_space(
 
 
 def _to_image(picture: Tensor) -> Image:
-    """Return a picture [3, H, W] in [-1, 1] as an image of degradations."""
+    """Return an image [3, H, W] in [-1, 1] as an image of degradations."""
     image: Image = ((picture.float() + 1) / 2).permute(1, 2, 0).cpu().contiguous().numpy()
     return image
 

@@ -43,7 +43,7 @@ class Comparison:
     """How a stored sample and the same one made again compare.
 
     Attributes:
-        differences: In words: facts, then texts and pictures, then arrays.
+        differences: In words: facts, then texts and images, then arrays.
         equal: Members that are equal in every byte.
         distances: Of the arrays that differ in their values.
     """

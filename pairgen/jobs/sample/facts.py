@@ -1,4 +1,4 @@
-"""What `pairgen sample` says of its pictures."""
+"""What `pairgen sample` says of its images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from pairgen.types import Plan
 def run_facts(
     config: SampleConfig, plan: Plan, prompts: Sequence[str], device: torch.device
 ) -> dict[str, Any]:
-    """Return what is needed to make the pictures again, and what the bits depend on.
+    """Return what is needed to make the images again, and what the bits depend on.
 
     `options` are those of `pairgen.sample`, with what the model's config gave filled in. The
     fingerprint is that of the dataset `pairgen ode` would make of the same options.
@@ -26,7 +26,7 @@ def run_facts(
         "fingerprint": plan.fingerprint(),
         "options": {
             **resolved,
-            # As typed: pictures are passed on, and a plan's absolute folder means nothing there.
+            # As typed: images are passed on, and a plan's absolute folder means nothing there.
             "model": config.model,
             "revision": plan.teacher["options"].get("revision", ""),
             "num_per_prompt": config.num_per_prompt,

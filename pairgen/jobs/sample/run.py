@@ -1,4 +1,4 @@
-"""`pairgen sample`: the pictures of a dataset that is not written."""
+"""`pairgen sample`: the images of a dataset that is not written."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -42,11 +42,11 @@ MAX_NAME = 60
 
 @dataclass(frozen=True)
 class Samples:
-    """The pictures of `pairgen.sample`.
+    """The images of `pairgen.sample`.
 
     Attributes:
-        prompts: Of each picture, N.
-        guidance_scales: Of each picture, N.
+        prompts: Of each image, N.
+        guidance_scales: Of each image, N.
         pictures: [N, H, W, 3] uint8, numbered as the samples of a dataset: guidances vary fastest,
             then prompts, then noises.
         path: The grid, or the folder.
@@ -67,11 +67,11 @@ def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
     target = find_target(config.out)
     prompts, plan = _plan_pictures(config, model, target, say)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    progress = Progress(plan.num_samples, 0, unit="pictures")
+    progress = Progress(plan.num_samples, 0, unit="images")
     try:
         batches = make_pictures(plan, prompts, device)
         first = next(batches)
-        # Before the long wait: only a decoded picture tells how large the grid becomes.
+        # Before the long wait: only a decoded image tells how large the grid becomes.
         grid = _lay_out(config, plan, prompts, target, first.pictures.shape)
         made = _collect(itertools.chain([first], batches), plan.num_samples, progress)
     finally:
@@ -81,7 +81,7 @@ def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
         say(f"{len(truncated):,} of {len(prompts):,} prompts cut: longer than the teacher reads.")
     num_shown = sum(map(len, grid.rows))
     if num_shown < plan.num_samples:
-        say(f"The grid shows {num_shown:,} of the {plan.num_samples:,} pictures.")
+        say(f"The grid shows {num_shown:,} of the {plan.num_samples:,} images.")
     write_samples(target, made, grid, run_facts(config, plan, prompts, device))
     return Samples(
         prompts=tuple(fact["prompt"] for fact in made.facts),
@@ -135,7 +135,7 @@ def _plan_pictures(
         prompts = found.to_pylist()
     plan = make_ode_plan(options, model, description, prompt_source("", summary, config.choice))
     say(
-        f"{plan.num_samples:,} pictures: prompts {len(prompts):,} x noises "
+        f"{plan.num_samples:,} images: prompts {len(prompts):,} x noises "
         f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
         f"{prompt_counts(summary)}"
     )
@@ -147,7 +147,7 @@ def _plan_pictures(
 def _lay_out(
     config: SampleConfig, plan: Plan, prompts: list[str], target: Target, shape: tuple[int, ...]
 ) -> GridLayout:
-    """Return the layout of the grid: of all pictures, beside a folder of the first that fit."""
+    """Return the layout of the grid: of all images, beside a folder of the first that fit."""
     captions = [""] * plan.num_samples
     if config.captions:
         slots = (slot_at(plan, index) for index in range(plan.num_samples))
@@ -164,7 +164,7 @@ def _lay_out(
         wide, high = shown.size_px
         advice = "fewer --columns" if target.takes_pictures else "a folder as --out, ending in /"
         raise ConfigError(
-            f"A grid of {sum(map(len, shown.rows)):,} pictures would have {wide:,} x {high:,} px, "
+            f"A grid of {sum(map(len, shown.rows)):,} images would have {wide:,} x {high:,} px, "
             f"more than {MAX_GRID_PIXELS:,} in all: give {advice}."
         )
     return shown

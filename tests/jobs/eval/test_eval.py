@@ -90,13 +90,13 @@ def test_table_json_page_and_grid_tell_the_same(call, folder):
     # Eight pictures are too few, and that is said.
     assert set(found["missing"]) == {"frechet_distance", "frechet_distance_halves"}
     assert found["not_meaningful"] == {}
-    assert "No frechet_distance: Statistics in 64 dimensions take 65 pictures" in out
+    assert "No frechet_distance: Statistics in 64 dimensions take 65 images" in out
 
     # 16 samples of 3 guided steps; 2 steps of 4 samples.
     assert found["ledger"]["data"]["evaluations"] == 16 * 6
     assert found["ledger"]["training"]["evaluations"] == 2 * 4 * 3
     assert found["ledger"]["break_even"]["evaluations"]["pictures"] == 24
-    assert "Paid for after 24 pictures in evaluations" in out
+    assert "Paid for after 24 images in evaluations" in out
 
     page = (folder / "run/eval/index.html").read_text(encoding="utf-8")
     assert page.count("<img") == 4 * 8
@@ -155,7 +155,7 @@ def test_a_teacher_can_be_judged_and_foreign_pictures_are_marked(call, folder):
         (["run", "--data=held", "--teacher-steps=2,2"], "holds a value twice: 2, 2"),
         (["run", "--data=held", "--teacher-steps=1001"], "steps must be an integer in 1..1000"),
         (["run", "--data=held", "--where=prompt == 'none'"], "no sample that meets"),
-        (["run", "--data=held", "--real-statistics=x"], "no statistics of real pictures 'x'"),
+        (["run", "--data=held", "--real-statistics=x"], "no statistics of real images 'x'"),
         (["run", "--data=held", "--set", "stepz=2"], "Unknown key 'stepz'"),
         (["gaussian", "--data=held", "--out=new"], r"latents of \[1, 16, 16\]"),
         (["unfinished", "--data=held"], "a training run without a student yet: finish it"),

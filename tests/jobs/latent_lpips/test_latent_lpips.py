@@ -236,7 +236,7 @@ def test_judgements_that_cannot_be_read_are_one_sentence(pairs, learn, tmp_path)
         learn(pairs, calibration=str(folder))
     for wrong in (b"", b"no picture", content[:20]):
         picture.write_bytes(wrong)
-        with pytest.raises(ConfigError, match=r"000003\.png is not a picture"):
+        with pytest.raises(ConfigError, match=r"000003\.png is not an image"):
             learn(pairs, calibration=str(folder))
     picture.write_bytes(content)
     for wrong in (np.array([1.5]), np.array([0.2, 0.3]), np.array([Unpickled()], object)):

@@ -132,7 +132,7 @@ def test_what_is_not_allowed_is_refused_in_one_sentence(text: str, reason: str) 
         ("not seed", "'invert' does not take a number"),
         ("len(seed) == 1", "len takes text, not a number"),
         ("seed in 5", "contains takes text, not a number and a number"),
-        ("prompt in prompt", "looks for a quoted text, not for a column"),
+        ("prompt in prompt", "expects a quoted text, not a column"),
         ("seed", "it gives a number instead of true or false"),
         ("5", "it gives a number instead of true or false"),
         ("seed * 9000000000000000000 > 1", "overflow"),

@@ -444,7 +444,7 @@ def test_an_overlay_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -
     named(folder, ConfigError, "is a dataset of kind 'ode', not an overlay")
     other = overlay_plan(replace(parent, seed=6), recipe={"parent": "f" * 64})
     named(
-        write_overlay(tmp_path / "a", other), ConfigError, "overlay of the set 'ffffffffffff', but"
+        write_overlay(tmp_path / "a", other), ConfigError, "overlay of the dataset 'ffffffffffff', but"
     )
     cut = overlay_plan(parent, samples_per_shard=6)
     named(write_overlay(tmp_path / "b", cut), ConfigError, "6 samples a shard, but .* has 5")
@@ -580,7 +580,7 @@ def test_a_shard_whose_hash_is_wrong_is_replaced_alike_for_all(
         flat(loader)
     replaced = [record.getMessage() for record in caplog.records]
     assert len(replaced) == 1
-    assert replaced[0].startswith("Replaced by the shard that follows it")
+    assert replaced[0].startswith("Replaced by the next shard")
     expected = [
         i + 5 if 20 <= i < 25 else i
         for i in flat(load(own, skip_bad=True, batch_size=5, num_threads=4))
