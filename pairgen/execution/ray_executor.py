@@ -80,9 +80,9 @@ def run_ray(
     """Run the tasks on a Ray cluster.
 
     Raises:
-            ConfigError: The cluster cannot be reached, or no worker can load what it needs.
-            PairgenError: A batch does not fit in memory, or a shard fails repeatedly.
-            OSError: The disk is full or unavailable.
+        ConfigError: The cluster cannot be reached, or no worker can load what it needs.
+        PairgenError: A batch does not fit in memory, or a shard fails repeatedly.
+        OSError: The disk is full or unavailable.
     """
     with _connected(options.address):
         pool = _Pool(job, events, options, deque(tasks))

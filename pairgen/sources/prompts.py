@@ -58,13 +58,13 @@ def collect_prompts(
     """Write the accepted prompts to the Arrow file `target`, column `prompt`.
 
     Args:
-            entries: Prompts, or the reasons why there is none; such as a `PromptReader`.
-            target: Path of the Arrow IPC file to write; a temporary file may be created beside it.
-            refuse: Returns for each prompt a reason to refuse it, or None; called in batches.
-            choice: Which accepted prompts to take, in which order.
-            on_rejected: Called for every refused entry with its 1-based number, the reason, and the
-                prompt if it is text.
-            on_read: Called with the number of entries read so far, after each full batch.
+        entries: Prompts, or the reasons why there is none; such as a `PromptReader`.
+        target: Path of the Arrow IPC file to write; a temporary file may be created beside it.
+        refuse: Returns for each prompt a reason to refuse it, or None; called in batches.
+        choice: Which accepted prompts to take, in which order.
+        on_rejected: Called for every refused entry with its 1-based number, the reason, and the
+            prompt if it is text.
+        on_read: Called with the number of entries read so far, after each full batch.
 
     Raises:
         ConfigError: No prompt was accepted.

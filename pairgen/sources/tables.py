@@ -41,7 +41,7 @@ def table_schema(path: Path, kind: str) -> pa.Schema:
     """Return the schema of a `parquet` or `arrow` file.
 
     Raises:
-            ConfigError: The file cannot be read.
+        ConfigError: The file cannot be read.
     """
     try:
         return (

@@ -30,7 +30,7 @@ def seconds_with_losses(seconds: float, restart_seconds: float, rate: float) -> 
         rate: r, losses per second; 0 for none.
 
     Returns:
-            E; infinity if no float holds it.
+        E; infinity if no float holds it.
 
     Reference:
         Daly 2006, A higher order estimate of the optimum checkpoint interval, equation (13), for a

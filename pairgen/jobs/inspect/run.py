@@ -1,4 +1,4 @@
-"""`pairgen inspect`: what is in a set, in a sample, and images of it. Changes nothing."""
+"""`pairgen inspect`: show what is in a dataset or a sample, and draw images. Changes nothing."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,7 +45,7 @@ from pairgen.shards.loading.stored import (
 from pairgen.training.record import read_record
 from pairgen.types import Plan
 
-# Samples whose members are measured: sizes of texts and images differ.
+# Samples whose members are measured: texts and images vary in size.
 NUM_MEASURED = 16
 NUM_PICTURES = 16
 
@@ -55,12 +55,12 @@ log = logging.getLogger("pairgen").warning
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found.
+    """The result of an inspection.
 
     Attributes:
-        data: Of the set; empty when samples were asked for.
-        samples: Of the samples that were asked for.
-        grid: Where the images are; None when none were asked for.
+        data: Data of the dataset; empty if keys were given.
+        samples: Data of the samples with the given keys.
+        grid: Path of the grid of images; None if none was requested.
     """
 
     data: dict[str, Any]
@@ -78,31 +78,31 @@ def run_inspect(
     trajectory: bool = False,
     trust_code: bool = False,
 ) -> Inspection:
-    """Tell what is in a set, or in samples of it; what stands of an unfinished set is told too.
+    """Describe a dataset, finished or not, or some of its samples.
 
     Args:
         folder: The dataset.
-        keys: Of samples; nine digits, leading zeros may be left out.
-        where: Condition on the samples that are counted and shown; None for all.
-        grid: File .png for images of `num` samples, evenly spread, or of those of `keys`.
-        num: How many.
+        keys: Keys of samples; nine digits, leading zeros may be omitted.
+        where: Condition on the samples to count and show; None for all.
+        grid: A `.png` file for images of `num` samples, evenly spread, or of those of `keys`.
+        num: Number of samples to show.
         trajectory: Whether the grid shows the stored states of each sample in a row.
-        trust_code: Whether modules outside pairgen that the set names may be imported.
+        trust_code: Whether to import modules outside pairgen that the dataset names.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
-        CorruptShardError: A shard that is needed is damaged.
+        CorruptShardError: A required shard is damaged.
     """
     store = open_store(folder)
     _check_is_set(store)
     plan = read_plan(store)
     if where == "":
-        # As a script's unset variable gives it: not a wish for all samples.
+        # A script's unset variable does this: it does not mean all samples.
         raise ConfigError("where must not be empty: leave it out for all samples.")
     if keys and where:
-        raise ConfigError("where chooses among all samples: give keys, or where.")
+        raise ConfigError("where applies to all samples: give either keys or where.")
     if trajectory and not grid:
-        raise ConfigError("trajectory is for a grid: give --grid FILE.png too.")
+        raise ConfigError("trajectory needs a grid: add --grid FILE.png.")
     num = integer("num", num, 1, MAX_GRID_PICTURES)
     target = find_grid_file(grid, "--grid") if grid else None
     path = None if target is None else target.path
@@ -127,8 +127,8 @@ def run_inspect(
     if target is not None:
         places = spread_rows(counts, num)
         if not places:
-            told = f" that fulfils {where!r}" if where else ""
-            raise ConfigError(f"{store.url} has no sample{told} to show.")
+            condition = f" that meets {where!r}" if where else ""
+            raise ConfigError(f"{store.url} has no sample{condition} to show.")
         if condition is not None:
             places = rows_where(store, plan, places, condition)
         with trusted_by_user({"trust_code": trust_code}):
@@ -137,21 +137,21 @@ def run_inspect(
 
 
 def _check_is_set(store: Store) -> None:
-    """Say what a folder is instead when it is the run of a training."""
+    """Raise ConfigError with an explanation if the folder is a training run."""
     if has_plan(store) or not isinstance(store, LocalStore):
         return
     if store.exists(RUN_FILE) and store.root.joinpath("checkpoints").is_dir():
         record = read_record(store.root)
-        told = f" by {record.method}, {record.steps:,} steps," if record else ""
+        how = f" by {record.method}, {record.steps:,} steps," if record else ""
         of = f" on {', '.join(each.url for each in record.sets)}" if record else ""
         raise ConfigError(
-            f"{store.url} is a training{told}{of}: its README.md says what it is, and `pairgen "
-            "inspect` looks into the datasets that it read."
+            f"{store.url} is a training run{how}{of}, not a dataset: see its README.md, or run "
+            "`pairgen inspect` on the datasets that it read."
         )
 
 
 def _with_progress(plan: Plan, unit: str, read: Callable[[Callable[[int], None]], Found]) -> Found:
-    """Call what reads a file a shard, and show how far it is."""
+    """Call a function that reads one file per shard, and show its progress."""
     progress = Progress(plan.num_shards, 0, unit=f"{unit} read")
     try:
         return read(progress.reached)
@@ -160,12 +160,12 @@ def _with_progress(plan: Plan, unit: str, read: Callable[[Callable[[int], None]]
 
 
 def _mean_sizes(store: Store, plan: Plan, summary: Summary) -> dict[str, float]:
-    """Return the mean bytes of members over some samples; none when these cannot be read."""
+    """Return the mean bytes of members over some samples; {} if these cannot be read."""
     try:
         places = spread_rows(summary.counts, NUM_MEASURED)
         samples = list(read_rows(store, plan, places))
     except CorruptShardError as error:
-        log("The sizes of members are not known: %s", error)
+        log("Cannot measure the sizes of members: %s", error)
         return {}
     names = {name for sample in samples for name in sample.members}
     return {

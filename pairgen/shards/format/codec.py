@@ -37,7 +37,7 @@ def decode_member(extension: str, data: bytes | memoryview) -> Any:
     """Return a member's content: array, facts, class, text, or the bytes of any other extension.
 
     Raises:
-            ValueError: The bytes do not match the extension.
+        ValueError: The bytes do not match the extension.
     """
     if extension.endswith("npy"):
         return decode_array(data)

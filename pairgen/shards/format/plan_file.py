@@ -36,8 +36,8 @@ def read_plan(store: Store) -> Plan:
     """Read the plan of a dataset folder.
 
     Raises:
-            UnusablePlanError: The plan is damaged or edited, or missing while shards are finished.
-            ConfigError: The folder holds no dataset, or one that this version cannot read.
+        UnusablePlanError: The plan is damaged or edited, or missing while shards are finished.
+        ConfigError: The folder holds no dataset, or one that this version cannot read.
     """
     if not has_plan(store):
         check_not_lost(store)

@@ -63,8 +63,8 @@ def read_members(buffer: memoryview) -> Iterator[tuple[str, int, memoryview]]:
     """Yield (name, header offset, content) of every member.
 
     Raises:
-            TruncatedShardError: The file ends too early.
-            CorruptShardError: A header is damaged, or data follows the end mark.
+        TruncatedShardError: The file ends too early.
+        CorruptShardError: A header is damaged, or data follows the end mark.
     """
     offset = 0
     while True:
@@ -105,8 +105,8 @@ def read_samples(buffer: memoryview) -> Iterator[StoredSample]:
     """Yield the samples of a shard, in order.
 
     Raises:
-            DuplicateKeyError: A key occurs twice, or its members are not contiguous.
-            CorruptShardError: The tar is damaged.
+        DuplicateKeyError: A key occurs twice, or its members are not contiguous.
+        CorruptShardError: The tar is damaged.
     """
     key, start, members = "", 0, dict[str, memoryview]()
     seen: set[str] = set()

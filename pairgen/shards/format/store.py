@@ -51,7 +51,7 @@ class Store(Protocol):
         """Return the file's content.
 
         Raises:
-                FileNotFoundError: The file does not exist.
+            FileNotFoundError: The file does not exist.
         """
         ...
 

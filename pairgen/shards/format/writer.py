@@ -19,8 +19,8 @@ def ustar_header(name: str, size: int) -> bytes:
     """Return the header block of a regular file.
 
     Args:
-            name: Name of at most 100 bytes.
-            size: Size in bytes, below 8 GiB.
+        name: Name of at most 100 bytes.
+        size: Size in bytes, below 8 GiB.
 
     Raises:
         ValueError: `name` or `size` does not fit.

@@ -75,8 +75,8 @@ def find_sample(store: Store, plan: Plan, index: int) -> tuple[Stored, Receipt]:
     """Return the sample of a slot, and the receipt of its shard.
 
     Raises:
-            ConfigError: The sample failed, was left out, or has not been made yet.
-            CorruptShardError: Its shard or index is missing or damaged.
+        ConfigError: The sample failed, was left out, or has not been made yet.
+        CorruptShardError: Its shard or index is missing or damaged.
     """
     key, shard_index = sample_key(index), index // plan.samples_per_shard
     receipt = read_receipt(store, shard_index)

@@ -120,7 +120,7 @@ def test_a_sample_is_told_member_by_member_from_any_store(tmp_path: Path) -> Non
     assert data["members"]["latent.npy"]["shape"] == [4, 8, 8]
     for name in ("min", "mean", "std", "max"):
         assert data["members"]["latent.npy"][name] == pytest.approx(getattr(latent, name)())
-    assert data["members"]["noise.npy"]["note"].endswith("its checksum fits")
+    assert data["members"]["noise.npy"]["note"].endswith("its checksum matches")
     assert data["made"]["batch_size"] == 4
     text = sample_text(data)
     assert "guidance_scale" in text
@@ -153,7 +153,7 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
         ({"grid": str(foreign)}, "did not make: give another --grid"),
         ({"grid": "grid.jpg"}, "--grid must be a file .png, got 'grid.jpg'"),
         ({"grid": "g.png", "num": 0}, "num must be an integer in 1.."),
-        ({"grid": "g.png", "trajectory": True}, "The set keeps no trajectories"),
+        ({"grid": "g.png", "trajectory": True}, "The dataset keeps no trajectories"),
         ({"trajectory": True}, "give --grid FILE.png too"),
         ({"keys": ["3"], "where": "seed == 0"}, "give keys, or where"),
         ({"where": ""}, "where must not be empty"),
@@ -166,7 +166,7 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
         run_inspect(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "config.yaml").touch()
-    with pytest.raises(ConfigError, match="is a training: its README"):
+    with pytest.raises(ConfigError, match="is a training run.*: see its README"):
         run_inspect(tmp_path)
     assert foreign.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [

@@ -82,7 +82,7 @@ def test_captions_can_be_left_out(sample, tmp_path: Path) -> None:
 def test_a_prompt_that_is_cut_is_told(sample) -> None:
     code, _, err = sample(*QUICK, "--prompts", "word " * 100, "--prompts=short")
     assert code == 0
-    assert "1 of 2 prompts cut: longer than the teacher reads." in err
+    assert "1 of 2 prompts cut to the teacher's token limit." in err
 
 
 def test_the_same_command_replaces_its_own_picture(sample, tmp_path: Path) -> None:

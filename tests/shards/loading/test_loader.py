@@ -444,10 +444,12 @@ def test_an_overlay_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -
     named(folder, ConfigError, "is a dataset of kind 'ode', not an overlay")
     other = overlay_plan(replace(parent, seed=6), recipe={"parent": "f" * 64})
     named(
-        write_overlay(tmp_path / "a", other), ConfigError, "overlay of the dataset 'ffffffffffff', but"
+        write_overlay(tmp_path / "a", other),
+        ConfigError,
+        "overlay of the dataset 'ffffffffffff', but",
     )
     cut = overlay_plan(parent, samples_per_shard=6)
-    named(write_overlay(tmp_path / "b", cut), ConfigError, "6 samples a shard, but .* has 5")
+    named(write_overlay(tmp_path / "b", cut), ConfigError, "6 samples per shard, but .* has 5")
     short = overlay_plan(parent, num_samples=58)
     named(
         write_overlay(tmp_path / "c", short), ConfigError, "3 samples in shard 00011, but .* has 5"
