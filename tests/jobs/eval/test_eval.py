@@ -128,7 +128,7 @@ def test_a_teacher_can_be_judged_and_foreign_pictures_are_marked(call, folder):
     pairgen.ode(**options, num_samples=140, out="gaussians")
     code, out, err = call("gaussian", "--data=gaussians", "--out=teacher", "--teacher-steps=1")
     assert code == 0, err
-    assert "gaussian is no run of pairgen train: it is judged as a teacher." in err
+    assert "gaussian is not a run of pairgen train: evaluating it as a teacher." in err
     assert "made for 64 x 64 px, these are 16 x 16." in out
     found = json.loads((folder / "teacher/eval.json").read_text())
     assert found["ledger"] is None and found["model"]["kind"] == "teacher given"
@@ -212,7 +212,7 @@ def test_a_student_that_is_told_the_guidance_gets_that_of_each_pair(sd15_folder,
     found = pairgen.evaluate(tmp_path / "run", data=str(tmp_path / "held"), teacher_steps=[1])
     _, student, teacher = found.figures["rows"]
     assert (student["evaluations_per_picture"], teacher["evaluations_per_picture"]) == (1, 2)
-    assert "has the prompts of" in found.figures["notes"][0]
+    assert "has the same prompts as" in found.figures["notes"][0]
     assert found.figures["not_meaningful"]
     pairgen.ode(**{**options, "cfg": "2,9"}, seed=1, out=str(tmp_path / "beyond"))
     with pytest.raises(ConfigError, match=r'was trained on \[2, 6\].*"guidance_scale == 2"'):

@@ -166,7 +166,7 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
         run_inspect(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "config.yaml").touch()
-    with pytest.raises(ConfigError, match="is a training run.*: see its README"):
+    with pytest.raises(ConfigError, match=r"is a training run.*: see its README"):
         run_inspect(tmp_path)
     assert foreign.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [
