@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairgen.errors import ConfigError
 
-# Images compared at a time: 17,600 candidates take 36 MB each for two matrices.
+# Images compared at a time: with 17,600 candidates, two matrices take 36 MB each.
 CHUNK = 256
-# One caption embedded in two batches differs in its last bits; two captions differ by far more.
+# One caption embedded in two batches differs in its last bits; two captions differ far more.
 MIN_COSINE_OF_COPIES = 1 - 1e-9
 
 
@@ -23,17 +23,17 @@ def caption_ranks(
 
     The rank is 1 + the number of candidates that fit the image at least as well, by cosine
     similarity in float64: a tie counts against the own caption, so an image that fits
-    everything equally well ranks last. Candidates that are copies of the own caption (cosine
-    between the captions >= 1 - 1e-9) do not count, so it makes no difference whether the
-    candidates hold it never, once, or often. Of other captions every copy counts.
+    everything equally well ranks last. Copies of the own caption among the candidates (cosine
+    between the captions >= 1 - 1e-9) do not count, so it does not matter whether the candidates
+    contain it never, once, or often. Every copy of any other caption counts.
 
     Args:
-        picture_embeddings: [N, D]; the length of a vector plays no part, here and below.
+        picture_embeddings: Embeddings of the images, [N, D]. Vector lengths never matter here.
         own_captions: Embedding of each image's own caption, [N, D].
         candidates: Embeddings of the captions to compare with, [M, D].
 
     Raises:
-        ConfigError: The shapes do not fit or a value is not finite.
+        ConfigError: The shapes do not match or a value is not finite.
     """
     pictures, own, others = (
         np.asarray(each, np.float64) for each in (picture_embeddings, own_captions, candidates)
@@ -51,7 +51,7 @@ def caption_ranks(
 
 
 def top_k_agreement(ranks: ArrayLike, k: int) -> float:
-    """Return the share of images whose own caption is among the `k` that fit best.
+    """Return the share of images whose own caption is among the `k` best matches.
 
     Raises:
         ConfigError: There are no ranks, or `k` is below 1.
@@ -80,6 +80,6 @@ def _check(
 
 
 def _unit_length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale vectors [N, D] to length 1; a vector of zeros stays as it is."""
+    """Scale vectors [N, D] to length 1; leave zero vectors unchanged."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths == 0, 1, lengths)

@@ -1,7 +1,7 @@
 """Diversity: how far apart the images of one prompt are, and those of different prompts.
 
-A model that makes one image a prompt has a distance within prompts near 0. The distance
-between prompts is the scale to read it by.
+A model that makes the same image for a prompt has a distance within prompts near 0. Read it
+relative to the distance between prompts.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from pairgen.errors import ConfigError
 
-# Images compared with all others at a time.
+# Images compared to all others at a time.
 CHUNK = 256
 
 
@@ -22,8 +22,8 @@ class Diversity:
     """Mean Euclidean distances between the features of two images; every pair counts once.
 
     Attributes:
-        within: Over pairs of images of one prompt.
-        between: Over pairs of images of different prompts.
+        within: Mean over pairs of images of one prompt.
+        between: Mean over pairs of images of different prompts.
     """
 
     within: float
@@ -34,12 +34,12 @@ def diversity(features: ArrayLike, prompts: Sequence[str]) -> Diversity:
     """Measure how different images are, in float64.
 
     Args:
-        features: [N, D].
-        prompts: Of each image, N; equal text means the same prompt. Prompts with more images
-            weigh more: give every prompt equally many.
+        features: Features of the images, [N, D].
+        prompts: Prompt of each image, N; equal texts are the same prompt. Prompts with more images
+            weigh more: give every prompt the same number of images.
 
     Raises:
-        ConfigError: The shapes do not fit, a value is not finite, no prompt has two images, or
+        ConfigError: The shapes do not match, a value is not finite, no prompt has two images, or
             there is only one prompt.
     """
     x = torch.from_numpy(np.array(features, np.float64))
@@ -54,7 +54,7 @@ def diversity(features: ArrayLike, prompts: Sequence[str]) -> Diversity:
     groups = torch.tensor([numbers[prompt] for prompt in prompts])
     sums, counts = {True: 0.0, False: 0.0}, {True: 0, False: 0}
     for start in range(0, len(x), CHUNK):
-        # Differences, not products: these would lose small distances to cancellation.
+        # Differences, not products: products would lose small distances to cancellation.
         distances = torch.cdist(
             x[start : start + CHUNK], x, compute_mode="donot_use_mm_for_euclid_dist"
         )

@@ -1,4 +1,4 @@
-"""An image tower and a text tower that meet in one small space.
+"""An image tower and a text tower with a small shared embedding space.
 
 Letters of the shapes: B = images or captions, L = tokens, D = 64.
 
@@ -14,18 +14,18 @@ from pairgen.evaluation.sharpness import NUM_BANDS, band_energies
 
 SIZE = 64
 DIMENSION = 64
-# Features that speak of what is shown; the others, of how sharply.
+# Features that describe content; the others describe sharpness.
 NUM_CONTENT = DIMENSION - NUM_BANDS
 
 
 class PictureTextNet(nn.Module):
-    """Embeds images and captions so that an image lies near the caption that is true of it.
+    """Embeds images and captions so that an image is close to a caption that describes it.
 
     The first 61 features of an image are learned, and its embedding is a linear map of them,
-    scaled to unit length. They speak of what is shown: half of the training images were
-    softened, and they hardly see a blur below 1 px. The last three are measured: the energies of
-    the finest bands, so that a distance sees softness and grain. Every feature has mean 0 and
-    variance 1 over the images of the training, so that no few of them rule a distance.
+    scaled to unit length. They describe content: half of the training images were softened, so
+    they hardly see a blur below 1 px. The last three are measured: the energies of the finest
+    bands, so that a distance sees softness and grain. Every feature has mean 0 and variance 1
+    over the training images, so that no few of them dominate a distance.
 
     Args:
         num_tokens: Size of the tokenizer's vocabulary.
@@ -41,8 +41,8 @@ class PictureTextNet(nn.Module):
     def features(self, pictures: Tensor) -> Tensor:
         """Return the features of images [B, 3, H, W] in [-1, 1], for distances: [B, D].
 
-        Another size than 64 x 64 is brought there by antialiased bilinear interpolation; values
-        beyond the range are clipped, as they are when an image is saved.
+        Images that are not 64 x 64 are resized by antialiased bilinear interpolation; values
+        outside the range are clipped, as they are when an image is saved.
         """
         if pictures.shape[-2:] != (SIZE, SIZE):
             pictures = F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
@@ -59,9 +59,9 @@ class PictureTextNet(nn.Module):
         """Return the unit-length embeddings of captions, [B, D].
 
         Args:
-            tokens: Numbers in the vocabulary, [B, L].
-            mask: 1 where there is a token, 0 where there is padding, [B, L]. How much padding
-                there is changes nothing.
+            tokens: Token numbers, [B, L].
+            mask: 1 for tokens, 0 for padding, [B, L]. The amount of padding does not change the
+                result.
         """
         return F.normalize(self.text_tower(tokens, mask), dim=-1)
 
@@ -72,7 +72,7 @@ class PictureTower(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            # A coarse first step: on a CPU most of the time goes into large maps.
+            # A coarse first step: on a CPU, large maps take most of the time.
             *convolution(3, 32, kernel_size=7, stride=4),
             *convolution(32, 64, kernel_size=3, stride=2),
             *convolution(64, 64, kernel_size=3, stride=1),
@@ -92,8 +92,8 @@ class PictureTower(nn.Module):
 class TextTower(nn.Module):
     """Token embeddings, three residual convolutions of width 3, masked mean.
 
-    Each token ends up knowing the three before and after it, which tells the colour of the thing
-    from that of the background.
+    Each position sees the three tokens before and after it, which is enough to tell the colour of
+    the object from that of the background.
     """
 
     def __init__(self, num_tokens: int) -> None:
@@ -117,7 +117,7 @@ class TextTower(nn.Module):
 
 
 def convolution(num_in: int, num_out: int, *, kernel_size: int, stride: int) -> list[nn.Module]:
-    """Return a convolution, its normalisation and its rectifier."""
+    """Return a convolution with normalization and ReLU."""
     padding = kernel_size // 2
     return [
         nn.Conv2d(num_in, num_out, kernel_size, stride, padding, bias=False),

@@ -1,9 +1,9 @@
-"""Statistics of real images in a file: what a teacher and its students are both measured by.
+"""Statistics of real images in a file, to measure a teacher and its students against.
 
 The file, safetensors: `mean` [D], `cov` [D, D] and `count` [] of the judge's features, float64 and
-int64; `judge_version` []; `floor_counts` [K] and `floor` [K], the Frechet distance of so many other
-real images. A perfect model has no less: a Frechet distance of N images is too large by an
-amount of order 1 / N.
+int64; `judge_version` []; `floor_counts` [K] and `floor` [K], the Frechet distance of that many
+other real images. A perfect model scores no lower: a Frechet distance of N images is too large by
+an amount of order 1 / N.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ class RealPictures:
     """Statistics of real images.
 
     Attributes:
-        statistics: Of the judge's features.
-        floors: Number of images to the Frechet distance of as many other real ones.
+        statistics: Statistics of the judge's features.
+        floors: Number of images to the Frechet distance of as many other real images.
     """
 
     statistics: Statistics
@@ -38,13 +38,13 @@ class RealPictures:
         """Return the Frechet distance of images' features [N, D].
 
         Raises:
-            ConfigError: N < D + 1, or D is another.
+            ConfigError: N < D + 1, or D differs.
         """
         found, real = statistics(features), self.statistics
         return frechet_distance(found.mean, found.cov, real.mean, real.cov)
 
     def floor(self, count: int) -> float | None:
-        """Return the distance of `count` other real images; None where it was not measured."""
+        """Return the distance of `count` other real images; None if it was not measured."""
         return self.floors.get(count)
 
 
@@ -64,7 +64,7 @@ def save_real_pictures(path: Path, real: RealPictures) -> None:
 
 
 def load_real_pictures(location: str) -> RealPictures:
-    """Read the statistics of a file, or of one of the package, as `package:assets/...`.
+    """Read the statistics from a file, or from the package, as `package:assets/...`.
 
     Raises:
         ConfigError: There is no such file, or it holds something else.
@@ -87,7 +87,7 @@ def load_real_pictures(location: str) -> RealPictures:
         )
     if judge_version != JUDGE_VERSION:
         raise ConfigError(
-            f"{path} is of version {judge_version} of the evaluation net, this is {JUDGE_VERSION}."
+            f"{path} is for version {judge_version} of the evaluation net, this is {JUDGE_VERSION}."
         )
     if found.mean.shape != (DIMENSION,) or not all(
         np.isfinite(each).all() for each in (found.mean, found.cov)

@@ -1,4 +1,4 @@
-"""How much fine detail an image has: the energy of its three finest bands of frequency.
+"""Fine detail in an image: the energy of its three finest frequency bands.
 
 Reference:
     Burt & Adelson 1983, "The Laplacian pyramid as a compact image code", IEEE Transactions on
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 NUM_BANDS = 3
-# Variance of the rounding to 8 bits, in [-1, 1]: below it there is nothing to see.
+# Variance of rounding to 8 bits, in [-1, 1]: anything below is invisible.
 FLOOR = (2 / 255) ** 2 / 12
 
 

@@ -1,1 +1,1 @@
-"""What a person looks at: dataset card, images, pages."""
+"""What people look at: images and HTML pages."""

@@ -156,7 +156,7 @@ def test_what_pairgen_asks_for_is_read_from_the_checkout() -> None:
     ("status", "found", "words"),
     [
         (200, OK, "answers, "),
-        (404, OK, "with status 404"),
+        (404, OK, "status 404 for"),
         (503, BROKEN, "answers with status 503"),
         (None, BROKEN, "no answer in 1 s"),
     ],
@@ -185,7 +185,7 @@ def test_a_hub_set_offline_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_disk_is_written_to_and_nothing_stays(tmp_path: Path, monkeypatch) -> None:
     check = check_disk("disk", tmp_path / "later" / "cache")
     assert check.status in (OK, MISSING)
-    assert "not there yet" in check.found
+    assert "not created yet" in check.found
     assert "MB/s written and synced" in check.found
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()

@@ -151,10 +151,10 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
     before = foreign.read_bytes()
     for options, message in (
         ({"grid": str(foreign)}, "did not make: give another --grid"),
-        ({"grid": "grid.jpg"}, "--grid must be a file .png, got 'grid.jpg'"),
+        ({"grid": "grid.jpg"}, "--grid must be a .png file, got 'grid.jpg'"),
         ({"grid": "g.png", "num": 0}, "num must be an integer in 1.."),
         ({"grid": "g.png", "trajectory": True}, "The dataset keeps no trajectories"),
-        ({"trajectory": True}, "give --grid FILE.png too"),
+        ({"trajectory": True}, "add --grid FILE.png"),
         ({"keys": ["3"], "where": "seed == 0"}, "give keys, or where"),
         ({"where": ""}, "where must not be empty"),
         ({"keys": ["24"]}, "KEY must be a number from 0 to 23, got '24'"),

@@ -109,7 +109,7 @@ def test_a_changed_source_is_named(made, tmp_path):
         assert "png has different bytes" in found
         path.unlink()
         assert run_replay(out, "3").differences == (
-            "the source cannot be used any more: No such file or directory",
+            "the source can no longer be used: No such file or directory",
         )
     finally:
         path.write_bytes(original)

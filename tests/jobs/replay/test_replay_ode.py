@@ -219,7 +219,7 @@ def test_what_is_not_there_is_one_sentence(gaussian: Path, tmp_path: Path) -> No
     with pytest.raises(CorruptShardError, match=r"train/00001\.tar of .* is missing"):
         run_replays(gaussian, ["12"])
     flip_byte(gaussian / "train/00000.tar", 150)
-    with pytest.raises(CorruptShardError, match="pairgen repair makes it again"):
+    with pytest.raises(CorruptShardError, match="`pairgen repair` makes it again"):
         run_replay(gaussian, "5")
 
 
