@@ -155,7 +155,7 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
         ({"grid": "g.png", "num": 0}, "num must be an integer in 1.."),
         ({"grid": "g.png", "trajectory": True}, "The dataset keeps no trajectories"),
         ({"trajectory": True}, "add --grid FILE.png"),
-        ({"keys": ["3"], "where": "seed == 0"}, "give keys, or where"),
+        ({"keys": ["3"], "where": "seed == 0"}, "give either keys or where"),
         ({"where": ""}, "where must not be empty"),
         ({"keys": ["24"]}, "KEY must be a number from 0 to 23, got '24'"),
         ({"keys": ["x"]}, "KEY must be a number"),

@@ -179,7 +179,7 @@ def test_a_run_that_was_stopped_early_remembers_its_options(pairs, learn):
     short = learn(pairs, "parts", steps=3).folder
     again = run_latent_lpips({"data": str(pairs), "out": str(short), "resume": True, "steps": 3})
     assert again.step == 8
-    with pytest.raises(ConfigError, match=r"different are: width .there 0\.0625"):
+    with pytest.raises(ConfigError, match=r"these differ: width .was 0\.0625"):
         learn(pairs, "parts", width=0.125, resume=True)
     with pytest.raises(ConfigError, match="continue it with --resume"):
         learn(pairs, "parts")
