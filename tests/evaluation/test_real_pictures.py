@@ -72,7 +72,7 @@ def test_what_is_no_such_file_is_one_sentence(tmp_path):
         (str(wrong), "holds no statistics of real images"),
         (str(text), "holds no statistics of real images"),
         (str(tmp_path / "uneven.safetensors"), "holds no statistics of real images"),
-        (str(tmp_path / "older.safetensors"), "is of version 1 of the evaluation net"),
+        (str(tmp_path / "older.safetensors"), "is for version 1 of the evaluation net"),
         (str(tmp_path / "small.safetensors"), "must be 64 finite numbers"),
         (str(tmp_path / "nan.safetensors"), "must be 64 finite numbers"),
         (str(flat), r"must be [D] and [D, D], got [3] and [2, 3]"),

@@ -40,7 +40,7 @@ def test_the_table_ranks_marks_and_tells_starts():
 
 def test_the_notes_say_where_grids_start_and_how_sure_the_reference_is():
     told = notes(FOUND)
-    assert "differs by 0.05 % (90th percentile 0.1 %), below 0.2 %" in told[0]
+    assert "changes it by 0.05 % (90th percentile 0.1 %), below 0.2 %" in told[0]
     assert "starts at t = 999. Other grids start at: leading (t = 901)" in told[1]
     assert len(told) == 2
     doubtful = replace(FOUND, tolerance=0.005)

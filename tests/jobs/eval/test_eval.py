@@ -178,7 +178,7 @@ def test_pairs_of_guidance_that_was_not_learned_are_refused(call, folder):
     pairgen.ode(**scales, seed=2, out="scales")
     code, _, err = call("run", "--data=scales", "--out=other")
     assert code == 2 and not (folder / "other").exists()
-    assert "scales have guidance 4, 8, but run has 4 in its weights" in err
+    assert "scales have guidance scale 4, 8, but run has 4 in its weights" in err
     assert '--where "guidance_scale == 4".' in err
     options = ["--where=guidance_scale == 4", "--num-samples=1", "--teacher-steps="]
     code, _, err = call("run", "--data=scales", "--out=other", *options)
