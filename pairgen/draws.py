@@ -32,7 +32,7 @@ class Draws:
         self, seed: int, step: int, start: int, stop: int, batch_size: int, device: torch.device
     ) -> None:
         if batch_size >= MAX_ROWS:
-            raise ValueError(f"A batch has less than {MAX_ROWS:,} samples, got {batch_size:,}.")
+            raise ValueError(f"batch_size must be less than {MAX_ROWS:,}, got {batch_size:,}.")
         self.step, self.batch_size = step, batch_size
         self._seed, self._rows, self._device = seed, range(start, stop), device
         self._num_calls = 0

@@ -87,8 +87,8 @@ def find_prompts(
         elif texts and not _is_path(value):
             if column:
                 raise ConfigError(
-                    f"The prompt {value!r} is no file and has no columns, but column {column!r} "
-                    "was given."
+                    f"{value!r} is a prompt, not a file, so it has no column {column!r}: leave "
+                    "the column out."
                 )
             sources.append(PromptSource(value, partial(iter, (value,))))
         else:

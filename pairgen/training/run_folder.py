@@ -126,10 +126,10 @@ def _thread_notice(before: int, now: int) -> str:
 
 
 def _check_same(before: TrainConfig, now: TrainConfig, folder: Path) -> None:
-    there, asked = (
+    old, new = (
         {**plain_identity(each), "players": _players(each, before, now)} for each in (before, now)
     )
-    different = _differences(there, asked)
+    different = _differences(old, new)
     if different:
         raise ConfigError(f"{folder} holds another run; these differ: {', '.join(different)}.")
 
@@ -153,15 +153,15 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str 
     """Return each option that differs; options of methods and players by their own names."""
     found = []
     for name in now:
-        there, asked = before.get(name), now[name]
-        if isinstance(there, Mapping) and isinstance(asked, Mapping):
-            every = dict.fromkeys([*there, *asked])
-            inner = {key: asked.get(key) for key in every}
+        old, new = before.get(name), now[name]
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            every = dict.fromkeys([*old, *new])
+            inner = {key: new.get(key) for key in every}
             # As on the command line, where options of the method have no prefix.
             prefix = "" if name in ("options", "players") else f"{within}{name}."
-            found += _differences(there, inner, prefix)
-        elif there != asked:
-            found.append(f"{within}{name} (was {there!r}, got {asked!r})")
+            found += _differences(old, inner, prefix)
+        elif old != new:
+            found.append(f"{within}{name} (was {old!r}, got {new!r})")
     return found
 
 

@@ -250,5 +250,5 @@ def test_a_value_that_ends_as_prompt_files_do_must_be_one(value: str, tmp_path: 
 
 
 def test_a_prompt_has_no_columns() -> None:
-    with pytest.raises(ConfigError, match=r"'a fox' is no file.*column 'caption'"):
+    with pytest.raises(ConfigError, match=r"'a fox' is a prompt.*column 'caption'"):
         find_prompts(["a fox"], "caption", texts=True)

@@ -11,12 +11,12 @@ SCRIPT = """
 import json, os, sys, threading
 from huggingface_hub import HfApi, constants, get_token
 seconds = float(sys.argv[1])
-told = {"endpoint": constants.ENDPOINT, "token": bool(get_token())}
+found = {"endpoint": constants.ENDPOINT, "token": bool(get_token())}
 if constants.HF_HUB_OFFLINE:
-    print(json.dumps({**told, "offline": True}))
+    print(json.dumps({**found, "offline": True}))
     sys.exit()
 def late():
-    print(json.dumps({**told, "error": f"no answer in {seconds:g} s"}), flush=True)
+    print(json.dumps({**found, "error": f"no answer in {seconds:g} s"}), flush=True)
     os._exit(0)
 timer = threading.Timer(seconds, late)
 timer.daemon = True
@@ -26,8 +26,8 @@ try:
 except Exception as error:
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
-    told |= {"error": f"{type(error).__name__}: {error}"} if status is None else {"status": status}
-print(json.dumps(told), flush=True)
+    found |= {"error": f"{type(error).__name__}: {error}"} if status is None else {"status": status}
+print(json.dumps(found), flush=True)
 os._exit(0)
 """
 

@@ -37,7 +37,7 @@ class Problem:
 
 def not_read(where: str, error: OSError) -> Problem:
     """Return the problem of a file that the store could not read; it may be sound."""
-    return Problem(NOT_READ, where, f"what is there is not known: {error}")
+    return Problem(NOT_READ, where, f"the store could not be read: {error}")
 
 
 class Tally:

@@ -116,11 +116,11 @@ def read_samples(buffer: memoryview) -> Iterator[StoredSample]:
             if members:
                 yield StoredSample(key, start, members)
             if next_key in seen:
-                raise DuplicateKeyError(f"the key {next_key} stands twice")
+                raise DuplicateKeyError(f"the key {next_key} occurs twice")
             seen.add(next_key)
             key, start, members = next_key, offset, {}
         if extension in members:
-            raise DuplicateKeyError(f"the key {key} stands twice")
+            raise DuplicateKeyError(f"the key {key} occurs twice")
         members[extension] = content
     if members:
         yield StoredSample(key, start, members)

@@ -194,7 +194,7 @@ def _parse(text: str) -> ast.expr:
     except UnicodeEncodeError:
         raise _error(text, "it is not UTF-8") from None
     if "\0" in stripped:
-        raise _error(text, "it holds a null character")
+        raise _error(text, "it contains a null character")
     try:
         with warnings.catch_warnings():
             # The parser warns about things like '\d' in a string; users need not see that.
@@ -231,10 +231,10 @@ def _check(node: ast.AST, text: str) -> None:
             children = ()
         case ast.Constant(bool() | int() | float() | str() as value):
             if isinstance(value, int) and abs(value) >= 2**63:
-                raise _error(text, "an integer in it is not a 64-bit number")
+                raise _error(text, "it contains an integer that does not fit in 64 bits")
             # An escape can name half a surrogate pair, which is not text.
             if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
-                raise _error(text, "a text in it is not valid UTF-8")
+                raise _error(text, "it contains a text that is not valid UTF-8")
             children = ()
         case ast.BoolOp(_, values):
             children = values

@@ -99,7 +99,7 @@ def test_the_same_command_replaces_its_own_picture(sample, tmp_path: Path) -> No
     [
         (["--prompts=absent.txt"], "There is no prompt file 'absent.txt'."),
         (["--prompts= "], "The prompt source holds no usable prompt"),
-        (["--prompts=a", "--column=text"], "The prompt 'a' is no file"),
+        (["--prompts=a", "--column=text"], "'a' is a prompt, not a file"),
         (["--prompts=a", "--out=grid.jpg"], "out must be a .png file, or a folder"),
         (["--prompts=a", "--num-per-prompt=5000"], "at most 4,096 images, not 5,000"),
         (["--prompts=a", "--model=tinny"], "(did you mean 'tiny'?)"),

@@ -112,7 +112,7 @@ def test_an_unknown_column_is_named_with_a_suggestion() -> None:
         ("seed == None", "'None' is not allowed"),
         ("[1, 2] == seed", "is not allowed"),
         ("seed in [[1]]", "is not allowed"),
-        (f"seed == {2**63}", "not a 64-bit number"),
+        (f"seed == {2**63}", "does not fit in 64 bits"),
         ("seed == 'a\0'", "null"),
         ("seed == " + "-" * 5000 + "1", "nested too deeply|too many nested"),
     ],
