@@ -125,7 +125,8 @@ def _diversity(
 ) -> tuple[float, float]:
     """Return the distances within and between prompts, averaged over the guidance scales.
 
-    The average is over scales because siblings of one noise would count as several noises.
+    They are computed per scale: siblings of one noise at several scales would pass for several
+    noises.
     """
     found: list[Diversity] = []
     for scale in sorted(set(guidance_scales)):

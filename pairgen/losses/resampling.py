@@ -4,7 +4,7 @@ A map is given as its inverse: a matrix that takes an output position to the inp
 shown there. Positions are (x, y) in pixels from the middle, with y pointing down.
 
 Beyond its edge, an image continues as its mirror image about the outermost pixel, without end: no
-map exceeds it, however small the image and however large the shift.
+map runs out of pixels, however small the image and however large the shift.
 """
 
 import math

@@ -127,8 +127,8 @@ def run_inspect(
     if target is not None:
         places = spread_rows(counts, num)
         if not places:
-            condition = f" that meets {where!r}" if where else ""
-            raise ConfigError(f"{store.url} has no sample{condition} to show.")
+            suffix = f" that meets {where!r}" if where else ""
+            raise ConfigError(f"{store.url} has no sample{suffix} to show.")
         if condition is not None:
             places = rows_where(store, plan, places, condition)
         with trusted_by_user({"trust_code": trust_code}):

@@ -15,7 +15,7 @@ HASH_CHUNK = 1 << 20
 def publish(
     store: Store, task: ShardTask, spooled: Path, index: bytes, receipt: Receipt
 ) -> Receipt:
-    """Publish a shard and return the receipt that counts.
+    """Publish a shard; return its valid receipt, which may be another worker's.
 
     A shard that has a receipt is never replaced, unless the dataset has grown and this was its
     last, short one. Two workers may run the same task, on machines whose bits differ: whichever

@@ -89,7 +89,8 @@ class Order:
             if size == 0:
                 raise ConfigError(
                     f"An epoch takes no samples from set {number}: {sum(count):,} samples at "
-                    f"weight {self.weights[number]} for {self.num_parts} parts are less than one each."
+                    f"weight {self.weights[number]} for {self.num_parts} parts are fewer than one "
+                    "each."
                 )
         if self.num_batches == 0:
             most = sum(self.part_sizes()) * self.num_parts
