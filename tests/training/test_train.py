@@ -215,7 +215,7 @@ def test_a_network_is_found_wherever_it_lies_in_a_player(sd15_folder):
     plain = nn.Sequential(nn.Conv2d(4, 4, 1))
     enable_gradient_checkpointing({"critic": nn.ModuleList([nn.Sequential(network), plain])})
     assert network.is_gradient_checkpointing
-    with pytest.raises(ConfigError, match=r"none of the players \(student, critic\) holds"):
+    with pytest.raises(ConfigError, match=r"none of the players \(student, critic\) has a"):
         enable_gradient_checkpointing({"student": plain, "critic": plain})
 
 
@@ -382,7 +382,7 @@ def test_a_run_that_cannot_be_continued_says_why(pairs, train):
         train(pairs, steps=3, resume=True)
     shutil.rmtree(last)
     (first / "state.json").write_text("[]")
-    with pytest.raises(ConfigError, match="none before it: start again with another --out"):
+    with pytest.raises(ConfigError, match="no earlier one: start again with another --out"):
         train(pairs, steps=3, resume=True)
     shutil.rmtree(first)
     with pytest.raises(ConfigError, match="a finished student and no checkpoint to continue from"):
