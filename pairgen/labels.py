@@ -1,4 +1,4 @@
-"""Class labels: what a prompt is to a teacher that knows classes and no texts."""
+"""Class labels: the prompts of a teacher that knows classes instead of text."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ class ClassLabels:
     """The classes of a teacher. A label is the number of a class, or its name.
 
     Args:
-        num_classes: Classes are 0 .. num_classes - 1.
-        names: Of classes 0, 1, ...; none, or of every class, or of all but the last ones.
+        num_classes: Number of classes, numbered 0 .. num_classes - 1.
+        names: Names of classes 0, 1, ...; for none, for every class, or for all but the last.
 
     Raises:
         ConfigError: A name is blank, or is the number of another class.
@@ -33,10 +33,10 @@ class ClassLabels:
                 raise ConfigError(f"The name of class {index} is the number of another: {name!r}.")
 
     def class_of(self, label: str) -> int:
-        """Return the class that a label means.
+        """Return the class of a label.
 
         Raises:
-            ConfigError: It means none, or several classes have this name.
+            ConfigError: The label is unknown, or several classes have this name.
         """
         found = self._by_name.get(label, [])
         if not found and _is_number(label) and int(label) < self.num_classes:
@@ -54,8 +54,8 @@ class ClassLabels:
         return found[0]
 
     def refuse(self, prompts: Sequence[str]) -> list[str | None]:
-        """Return for each prompt the reason why it is no label, None where it is one."""
-        # Once each: labels repeat, and a suggestion among a thousand names takes milliseconds.
+        """Return for each prompt the reason why it is not a label, or None if it is one."""
+        # Once per label: labels repeat, and a suggestion among a thousand names takes milliseconds.
         reasons = {prompt: self._reason(prompt) for prompt in set(prompts)}
         return [reasons[prompt] for prompt in prompts]
 

@@ -1,4 +1,4 @@
-"""What `--model` means: a name under `configs/models/`, a YAML file, a folder, or a hub id."""
+"""Resolve `--model`: a name under `configs/models/`, a YAML file, a folder, or a hub id."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,23 +18,23 @@ from pairgen.config import (
 )
 from pairgen.errors import ConfigError
 
-# In a folder, makes it a model.
+# The file that makes a folder a model.
 MODEL_FILE = "model.yaml"
-# In a folder without the one above, tells that a training has not left its student yet.
+# In a folder without the file above, marks a training that has not exported its student yet.
 RUN_FILE = "config.yaml"
-# As `cfg` of `pairgen ode` takes them.
+# Same format as `cfg` of `pairgen ode`.
 GUIDANCE_SCALES = (0.0, 100.0)
 DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunDefaults:
-    """A model's default numbers of a run; never guessed from the machine.
+    """A model's default run settings; never guessed from the machine.
 
     Attributes:
-        dtype: Of the network: float32, float16 or bfloat16.
-        batch_size: Samples in a batch.
-        samples_per_shard: Samples in a shard, about ten GPU-minutes of work.
+        dtype: Dtype of the network: float32, float16 or bfloat16.
+        batch_size: Number of samples in a batch.
+        samples_per_shard: Number of samples in a shard, about ten GPU-minutes of work.
     """
 
     dtype: str
@@ -44,11 +44,11 @@ class RunDefaults:
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """What a student has learned of guidance.
+    """The guidance that a student has learned.
 
     Attributes:
-        guidance_scales: Of the samples that it was trained on, rising, at least one.
-        told: Whether it is told the scale of each sample; else the one scale is in its weights.
+        guidance_scales: Scales of its training samples, ascending, at least one.
+        told: Whether it takes the scale as an input; else the only scale is in its weights.
     """
 
     guidance_scales: tuple[float, ...]
@@ -60,7 +60,7 @@ class Learned:
         return ", ".join(f"{scale:g}" for scale in self.guidance_scales)
 
     def covers(self, scale: float) -> bool:
-        """Whether a scale lies among those that it was trained on."""
+        """Whether a scale is in the range that the student was trained on."""
         return self.guidance_scales[0] <= scale <= self.guidance_scales[-1]
 
 
@@ -70,13 +70,13 @@ class ModelConfig:
 
     Attributes:
         name: Short name; the default output folder is `data/ode-{name}`.
-        teacher: Member of `pairgen/teachers/`, or a dotted module name.
-        location: Folder, hub id, or empty for a teacher that needs no weights.
-        options: Passed to the teacher's `describe` and `build`.
-        defaults: Default numbers; None for a bare folder or hub id, see `defaults_for`.
-        prompts: Name of the packaged prompt set that suits it, without `.txt`.
-        sampling: Options of a run that are others than the usual, as a student's one step.
-        student: What it has learned of guidance; None for a teacher, or a student of data without.
+        teacher: Module in `pairgen/teachers/`, or a dotted module name.
+        location: Folder, hub id, or empty for a teacher without weights.
+        options: Options for the teacher's `describe` and `build`.
+        defaults: Default run settings; None for a bare folder or hub id, see `defaults_for`.
+        prompts: Name of the matching packaged prompt set, without `.txt`.
+        sampling: Run options that differ from the usual defaults, such as a student's one step.
+        student: The guidance it has learned; None for a teacher, or a student of unguided data.
     """
 
     name: str
@@ -109,7 +109,7 @@ def find_model(model: str) -> ModelConfig:
         return _read_model(file)
     path = Path(model).expanduser()
     if (path / MODEL_FILE).is_file():
-        # A run of `pairgen train`: its student, and how it is sampled.
+        # A run of `pairgen train`: its student, and how to sample from it.
         return replace(_read_model(path / MODEL_FILE), name=path.resolve().name.lower())
     if (path / RUN_FILE).is_file() and not (path / "model_index.json").is_file():
         raise ConfigError(
@@ -128,29 +128,29 @@ def find_model(model: str) -> ModelConfig:
 
 
 def module_of_model(model: str) -> list[str]:
-    """Return the module that a user's own config names as the teacher; none where it names none.
+    """Return the module that a user's own config names as the teacher; none if it names none.
 
-    A file of a set's, run's or student's folder is not the user's own, even when it is given by
-    name; nor is one that a mere name finds in the working directory.
+    A file in the folder of a dataset, run or student is not the user's own, even if it is given by
+    name; nor is one that a bare name finds in the working directory.
     """
     if not model.endswith((".yaml", ".yml")) or lies_in_data(Path(model)):
         return []
     try:
         return [str(read_yaml(Path(model)).get("teacher", ""))]
     except ConfigError:
-        # `find_model` says what is wrong with it.
+        # `find_model` reports what is wrong with it.
         return []
 
 
 def lies_in_data(file: Path) -> bool:
-    """Whether a file belongs to a dataset, a run or a student, wherever a link to it lies."""
+    """Whether a file belongs to a dataset, a run or a student, even through a symbolic link."""
     file = file.expanduser().resolve()
     beside = (file.parent / MODEL_FILE, file.parent / "__meta__")
     return file.name == MODEL_FILE or any(each.exists() for each in beside)
 
 
 def _config_file(model: str) -> Path | None:
-    """Return the config that `--model` means; None for a folder or a hub id."""
+    """Return the config file for `--model`; None for a folder or a hub id."""
     if model.endswith((".yaml", ".yml")):
         return Path(model)
     folders = (Path("configs/models"), packaged_configs() / "models")
@@ -164,12 +164,12 @@ def prompt_set_names() -> tuple[str, ...]:
 
 
 def packaged_prompts(model: ModelConfig) -> Path:
-    """Return the small prompt set that suits a model, used when none is given."""
+    """Return the small prompt set that suits a model, used if none is given."""
     return packaged_configs() / "prompts" / f"{model.prompts}.txt"
 
 
 def defaults_for(pipeline: str) -> RunDefaults:
-    """Return the default numbers of a bare folder or hub id, by its pipeline class."""
+    """Return the default run settings of a bare folder or hub id, by its pipeline class."""
     name = "sdxl" if "XL" in pipeline else "sd15"
     defaults = _read_model(packaged_configs() / "models" / f"{name}.yaml").defaults
     assert defaults is not None
@@ -223,5 +223,5 @@ def _read_learned(section: Mapping[str, Any], path: Path) -> Learned:
     scales = numbers(name, section.get("guidance_scales", ()), *GUIDANCE_SCALES)
     told = boolean(f"student.told in {path}", section.get("told"))
     if not scales or (len(scales) > 1 and not told):
-        raise ConfigError(f"{name} must be one scale, or several of a student that is told them.")
+        raise ConfigError(f"{name} must be one scale, or several if the student takes it as input.")
     return Learned(guidance_scales=tuple(sorted(scales)), told=told)

@@ -1,6 +1,6 @@
-"""What belongs to the whole process: other for a while, then again as it was found.
+"""Process-wide state, changed temporarily and then restored.
 
-A caller's own work goes on around every command, and a helper's numbers are not the next one's.
+The caller's own work continues around every command, and must not see a command's settings.
 """
 
 import os
@@ -16,16 +16,16 @@ Item = TypeVar("Item")
 
 @contextmanager
 def cpu_threads(num: int) -> Iterator[None]:
-    """Let torch, and OpenCV where it is loaded, compute in `num` threads.
+    """Let torch, and OpenCV if it is loaded, compute in `num` threads.
 
-    OpenMP keeps torch's number for each thread that computes, so this is entered in the very one.
-    No generator yields inside: its caller would go on with a number that is not its own.
+    OpenMP keeps torch's setting per computing thread, so enter this in that very thread. No
+    generator may yield inside: its caller would continue with the wrong setting.
 
     Args:
-        num: Of threads, 1 or more. It is set even where it is the number already, because MKL
+        num: Number of threads, 1 or more. It is set even if it is the current value, because MKL
             chooses freely until a number is set.
     """
-    # Whoever computes with it has imported it; a command that does not is not to wait for it.
+    # Do not import what the command does not use: code that computes with it has imported it.
     cv2 = sys.modules.get("cv2")
     before, before_in_cv2 = torch.get_num_threads(), cv2.getNumThreads() if cv2 else 0
     torch.set_num_threads(num)
@@ -40,11 +40,11 @@ def cpu_threads(num: int) -> Iterator[None]:
 
 
 def each_in_cpu_threads(num: int, items: Iterable[Item]) -> Iterator[Item]:
-    """Return items, each of which is made in `num` threads; in between the caller has its own.
+    """Return items, each of which is made in `num` threads; in between, the caller has its own.
 
     Args:
-        num: Of threads, as in `cpu_threads`.
-        items: Such as a generator.
+        num: Number of threads, as in `cpu_threads`.
+        items: Items, such as a generator.
     """
     return each_within(lambda: cpu_threads(num), items)
 
@@ -52,7 +52,7 @@ def each_in_cpu_threads(num: int, items: Iterable[Item]) -> Iterator[Item]:
 def each_within(
     enter: Callable[[], AbstractContextManager[Any]], items: Iterable[Item]
 ) -> Iterator[Item]:
-    """Yield items, each of which is made inside a context; in between the caller is outside."""
+    """Yield items, each of which is made inside a context; in between, the caller is outside."""
     iterator = iter(items)
     while True:
         with enter():
@@ -65,10 +65,10 @@ def each_within(
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Let torch's global generators, from which networks get their first weights, begin at a seed.
+    """Seed torch's global generators, which initialize networks, and restore them afterwards.
 
     Args:
-        seed: Of those of the CPU and of every GPU.
+        seed: Seed for the generators of the CPU and of every GPU.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
@@ -77,7 +77,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def own_environment() -> Iterator[None]:
-    """Keep what is set in the environment meanwhile, by a library too, from outlasting it."""
+    """Restore the environment variables afterwards, including those set by libraries."""
     before = dict(os.environ)
     try:
         yield

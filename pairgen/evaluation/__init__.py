@@ -1,1 +1,1 @@
-"""Measure pictures: distance to real ones, agreement with their captions, diversity."""
+"""Measure images: distance to real ones, agreement with their captions, diversity."""

@@ -1,7 +1,7 @@
-"""Agreement of pictures with their captions: how many other captions fit a picture better.
+"""Agreement of images with their captions: how many other captions fit an image better.
 
 Reference:
-    Radford et al. 2021 (CLIP), arXiv:2103.00020, Section 3.1: ranking captions for a picture by
+    Radford et al. 2021 (CLIP), arXiv:2103.00020, Section 3.1: ranking captions for an image by
     cosine similarity.
 """
 
@@ -10,30 +10,30 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairgen.errors import ConfigError
 
-# Pictures compared at a time: 17,600 candidates take 36 MB each for two matrices.
+# Images compared at a time: with 17,600 candidates, two matrices take 36 MB each.
 CHUNK = 256
-# One caption embedded in two batches differs in its last bits; two captions differ by far more.
+# One caption embedded in two batches differs in its last bits; two captions differ far more.
 MIN_COSINE_OF_COPIES = 1 - 1e-9
 
 
 def caption_ranks(
     picture_embeddings: ArrayLike, own_captions: ArrayLike, candidates: ArrayLike
 ) -> NDArray[np.int64]:
-    """Return the rank of each picture's own caption among the candidates and itself, [N].
+    """Return the rank of each image's own caption among the candidates and itself, [N].
 
-    The rank is 1 + the number of candidates that fit the picture at least as well, by cosine
-    similarity in float64: a tie counts against the own caption, so a picture that fits
-    everything equally well ranks last. Candidates that are copies of the own caption (cosine
-    between the captions >= 1 - 1e-9) do not count, so it makes no difference whether the
-    candidates hold it never, once, or often. Of other captions every copy counts.
+    The rank is 1 + the number of candidates that fit the image at least as well, by cosine
+    similarity in float64: a tie counts against the own caption, so an image that fits
+    everything equally well ranks last. Copies of the own caption among the candidates (cosine
+    between the captions >= 1 - 1e-9) do not count, so it does not matter whether the candidates
+    contain it never, once, or often. Every copy of any other caption counts.
 
     Args:
-        picture_embeddings: [N, D]; the length of a vector plays no part, here and below.
-        own_captions: Embedding of each picture's own caption, [N, D].
+        picture_embeddings: Embeddings of the images, [N, D]. Vector lengths never matter here.
+        own_captions: Embedding of each image's own caption, [N, D].
         candidates: Embeddings of the captions to compare with, [M, D].
 
     Raises:
-        ConfigError: The shapes do not fit or a value is not finite.
+        ConfigError: The shapes do not match or a value is not finite.
     """
     pictures, own, others = (
         np.asarray(each, np.float64) for each in (picture_embeddings, own_captions, candidates)
@@ -51,7 +51,7 @@ def caption_ranks(
 
 
 def top_k_agreement(ranks: ArrayLike, k: int) -> float:
-    """Return the share of pictures whose own caption is among the `k` that fit best.
+    """Return the share of images whose own caption is among the `k` best matches.
 
     Raises:
         ConfigError: There are no ranks, or `k` is below 1.
@@ -73,13 +73,13 @@ def _check(
     ):
         found = ", ".join(map(str, shapes))
         raise ConfigError(
-            f"Pictures and own captions must be [N, D] and candidates [M, D], got {found}."
+            f"Images and own captions must be [N, D] and candidates [M, D], got {found}."
         )
     if not all(np.isfinite(each).all() for each in (pictures, own, others)):
         raise ConfigError("Embeddings must be finite, got NaN or infinity.")
 
 
 def _unit_length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale vectors [N, D] to length 1; a vector of zeros stays as it is."""
+    """Scale vectors [N, D] to length 1; leave zero vectors unchanged."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths == 0, 1, lengths)

@@ -1,7 +1,7 @@
-"""Diversity: how far apart the pictures of one prompt are, and those of different prompts.
+"""Diversity: how far apart the images of one prompt are, and those of different prompts.
 
-A model that makes one picture a prompt has a distance within prompts near 0. The distance
-between prompts is the scale to read it by.
+A model that makes the same image for a prompt has a distance within prompts near 0. Read it
+relative to the distance between prompts.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from numpy.typing import ArrayLike
 
 from pairgen.errors import ConfigError
 
-# Pictures compared with all others at a time.
+# Images compared to all others at a time.
 CHUNK = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diversity:
-    """Mean Euclidean distances between the features of two pictures; every pair counts once.
+    """Mean Euclidean distances between the features of two images; every pair counts once.
 
     Attributes:
-        within: Over pairs of pictures of one prompt.
-        between: Over pairs of pictures of different prompts.
+        within: Mean over pairs of images of one prompt.
+        between: Mean over pairs of images of different prompts.
     """
 
     within: float
@@ -31,15 +31,15 @@ class Diversity:
 
 
 def diversity(features: ArrayLike, prompts: Sequence[str]) -> Diversity:
-    """Measure how different pictures are, in float64.
+    """Measure how different images are, in float64.
 
     Args:
-        features: [N, D].
-        prompts: Of each picture, N; equal text means the same prompt. Prompts with more pictures
-            weigh more: give every prompt equally many.
+        features: Features of the images, [N, D].
+        prompts: Prompt of each image, N; equal texts are the same prompt. Prompts with more images
+            weigh more: give every prompt the same number of images.
 
     Raises:
-        ConfigError: The shapes do not fit, a value is not finite, no prompt has two pictures, or
+        ConfigError: The shapes do not match, a value is not finite, no prompt has two images, or
             there is only one prompt.
     """
     x = torch.from_numpy(np.array(features, np.float64))
@@ -54,7 +54,7 @@ def diversity(features: ArrayLike, prompts: Sequence[str]) -> Diversity:
     groups = torch.tensor([numbers[prompt] for prompt in prompts])
     sums, counts = {True: 0.0, False: 0.0}, {True: 0, False: 0}
     for start in range(0, len(x), CHUNK):
-        # Differences, not products: these would lose small distances to cancellation.
+        # Differences, not products: products would lose small distances to cancellation.
         distances = torch.cdist(
             x[start : start + CHUNK], x, compute_mode="donot_use_mm_for_euclid_dist"
         )
@@ -66,7 +66,7 @@ def diversity(features: ArrayLike, prompts: Sequence[str]) -> Diversity:
             counts[is_same] += int(chosen.sum())
     if not counts[True] or not counts[False]:
         raise ConfigError(
-            "Diversity takes two prompts or more, one of them with two pictures or more, got "
-            f"{len(x)} pictures of {len(numbers)} prompts."
+            "Diversity takes two prompts or more, one of them with two images or more, got "
+            f"{len(x)} images of {len(numbers)} prompts."
         )
     return Diversity(within=sums[True] / counts[True], between=sums[False] / counts[False])

@@ -1,4 +1,4 @@
-"""What the judge's features say of pictures beside the end points of the same pairs."""
+"""Figures of images relative to the end points of the same pairs, from the judge's features."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ FRECHET_REAL = ("frechet_distance_real",)
 FRECHET = ("frechet_distance", "frechet_distance_halves")
 AGREEMENT = ("caption_agreement",)
 DIVERSITY = ("diversity_within", "diversity_between")
-# What its pictures are made of; others are brought to this size, and measured with less right.
+# Image size of the judge; other images are resized, and measured less faithfully.
 NATIVE_PX = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Figures by name, and what is to be said of them.
+    """Figures by name, with remarks.
 
     Attributes:
-        values: None for those that cannot be computed.
-        missing: Why, by the names of those.
+        values: The figures; None for those that cannot be computed.
+        missing: Reasons, by the names of those.
     """
 
     values: dict[str, float | None]
@@ -43,15 +43,15 @@ def judge_figures(
     guidance_scales: Sequence[float],
     real: RealPictures | None = None,
 ) -> Figures:
-    """Return Frechet distance, caption agreement and diversity, where there are enough pictures.
+    """Return Frechet distance, caption agreement and diversity, if there are enough images.
 
     Args:
-        judge: That made the features.
-        features: Of pictures, [N, 64].
+        judge: The judge that computed the features.
+        features: Features of the images, [N, 64].
         end_points: Features of the same pairs' end points, [N, 64].
-        prompts: Of each pair, N.
-        guidance_scales: Of each pair, N.
-        real: Real pictures of such prompts; None leaves out the distance to them.
+        prompts: Prompts of the pairs, N.
+        guidance_scales: Guidance scales of the pairs, N.
+        real: Statistics of real images of such prompts; None leaves out the distance to them.
     """
     values: dict[str, float | None] = {}
     missing: dict[str, str] = {}
@@ -75,21 +75,21 @@ def judge_figures(
 def not_meaningful(
     judge: Judge, size_px: tuple[int, int], prompts: Sequence[str]
 ) -> dict[str, str]:
-    """Return the figures that the judge computes without being made for it, and why.
+    """Return the figures that the judge was not made to measure here, and why.
 
     Args:
-        judge: Of 64 px and captions of its own.
-        size_px: Height and width of the pictures.
-        prompts: Of the pictures.
+        judge: The judge, made for 64 px and its own captions.
+        size_px: Height and width of the images.
+        prompts: Prompts of the images.
     """
     found: dict[str, str] = {}
     known = judge.knows(prompts)
     if not all(known):
         reason = (
-            f"the evaluation net's captions have not the words of {known.count(False):,} of "
+            f"the evaluation net does not know the words of {known.count(False):,} of "
             f"{len(known):,} prompts, such as {prompts[known.index(False)]!r}"
         )
-        # What such pictures show is not in its pictures either.
+        # The content of such images is unknown to it, too.
         found |= dict.fromkeys((*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY), reason)
     if size_px != (NATIVE_PX, NATIVE_PX):
         height, width = size_px
@@ -107,12 +107,12 @@ def _frechet(features: NDArray[np.float32], end_points: NDArray[np.float32]) -> 
 
 
 def _agreement(judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]) -> float:
-    """Return the share of pictures that fit no other prompt as well as their own."""
+    """Return the share of images that match no other prompt as well as their own."""
     candidates = list(dict.fromkeys(prompts))
     if len(candidates) < 2:
         raise ConfigError(
             f"Caption agreement takes two prompts or more, got {len(candidates)} of "
-            f"{len(prompts)} pictures."
+            f"{len(prompts)} images."
         )
     embedded = judge.embed_captions(candidates)
     places = {prompt: place for place, prompt in enumerate(candidates)}
@@ -125,7 +125,8 @@ def _diversity(
 ) -> tuple[float, float]:
     """Return the distances within and between prompts, averaged over the guidance scales.
 
-    Siblings of one noise at several scales would pass for several noises.
+    They are computed per scale: siblings of one noise at several scales would pass for several
+    noises.
     """
     found: list[Diversity] = []
     for scale in sorted(set(guidance_scales)):

@@ -1,4 +1,4 @@
-"""Frechet distance between two sets of features, each taken for a Gaussian.
+"""Frechet distance between two sets of features, each treated as a Gaussian.
 
 Reference:
     Dowson & Landau 1982, "The Frechet distance between multivariate normal distributions",
@@ -12,18 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from pairgen.errors import ConfigError
 
-# Rounding may leave the two halves of a covariance this far apart, relative to its largest value.
+# Rounding may make the two halves of a covariance differ this much, relative to its largest value.
 MAX_ASYMMETRY = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """What a Frechet distance needs of a set of features.
+    """Statistics of a set of features, for a Frechet distance.
 
     Attributes:
-        mean: [D], float64.
+        mean: Mean, [D], float64.
         cov: Unbiased covariance, [D, D], float64.
-        count: Number of pictures.
+        count: Number of images.
     """
 
     mean: NDArray[np.float64]
@@ -44,7 +44,7 @@ def statistics(features: ArrayLike) -> Statistics:
     count, dimension = x.shape
     if count < dimension + 1:
         raise ConfigError(
-            f"Statistics in {dimension} dimensions take {dimension + 1} pictures or more, "
+            f"Statistics in {dimension} dimensions take {dimension + 1} images or more, "
             f"got {count}."
         )
     if not np.isfinite(x).all():
@@ -57,21 +57,21 @@ def statistics(features: ArrayLike) -> Statistics:
 def frechet_distance(
     mean_a: ArrayLike, cov_a: ArrayLike, mean_b: ArrayLike, cov_b: ArrayLike
 ) -> float:
-    """Return d^2, which the field calls the Frechet distance, of two Gaussians.
+    """Return d^2 of two Gaussians, which the field calls the Frechet distance.
 
     d^2 = |mean_a - mean_b|^2 + tr(cov_a + cov_b - 2 (cov_a cov_b)^(1/2)), in float64. Estimated
     statistics make it too large by an amount that shrinks as 1 / N: compare equal numbers of
-    pictures.
+    images.
 
     Args:
-        mean_a: [D].
-        cov_a: Symmetric, [D, D].
-        mean_b: [D].
-        cov_b: Symmetric, [D, D].
+        mean_a: Mean, [D].
+        cov_a: Symmetric covariance, [D, D].
+        mean_b: Mean, [D].
+        cov_b: Symmetric covariance, [D, D].
 
     Raises:
-        ConfigError: The shapes do not fit, a value is not finite, or a covariance is not
-            symmetric or has a negative eigenvalue.
+        ConfigError: The shapes do not match, a value is not finite, or a covariance is not
+        symmetric or has a negative eigenvalue.
 
     Reference:
         Dowson & Landau 1982, Equation 4.
@@ -90,7 +90,7 @@ def frechet_distance(
     # (A B)^(1/2) has the trace of (A^(1/2) B A^(1/2))^(1/2), whose inside is symmetric.
     root_a = _symmetric_root(covs[0])
     eigenvalues = np.linalg.eigvalsh(root_a @ covs[1] @ root_a)
-    # Rounding may turn zeros slightly negative.
+    # Rounding may make zeros slightly negative.
     trace_root = np.sqrt(eigenvalues.clip(min=0)).sum()
     difference = means[0] - means[1]
     squared = difference @ difference + np.trace(covs[0]) + np.trace(covs[1]) - 2 * trace_root

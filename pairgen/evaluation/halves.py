@@ -1,9 +1,9 @@
-"""The Frechet distance between halves, and so the floor that it has for equal distributions.
+"""The Frechet distance between halves, whose value for the references themselves is its floor.
 
-A Frechet distance of N pictures is too large by an amount of order 1 / N, and pictures of the same
-noises and prompts are too alike to show it. So the pictures of one half of the pairs are compared
-with the references of the other half. Of the references themselves this gives the floor: what a
-perfect student would get.
+A Frechet distance of N images is too large by an amount of order 1 / N, and images of the same
+noises and prompts are too alike to show it. So the images of one half of the pairs are compared
+to the references of the other half. Applied to the references themselves, this gives the floor:
+the value of a perfect student.
 """
 
 import numpy as np
@@ -19,12 +19,12 @@ NUM_SPLITS = 8
 def halves_distance(features: ArrayLike, references: ArrayLike, seed: int = 0) -> float:
     """Return the mean Frechet distance between one half's features and the other's references.
 
-    Over eight random splits, and both ways of each; of an odd number one pair is left out.
+    The mean is over eight random splits, in both directions; an odd number drops one pair.
 
     Args:
-        features: [N, D].
-        references: Of the same pairs, [N, D].
-        seed: Of the splits.
+        features: Features of the images, [N, D].
+        references: Features of the references of the same pairs, [N, D].
+        seed: Seed of the splits.
 
     Raises:
         ConfigError: The shapes differ, or N < 2 (D + 1).
@@ -38,7 +38,7 @@ def halves_distance(features: ArrayLike, references: ArrayLike, seed: int = 0) -
     size, dimension = len(x) // 2, x.shape[1]
     if size < dimension + 1:
         raise ConfigError(
-            f"Halves in {dimension} dimensions take {2 * (dimension + 1)} pictures or more, got "
+            f"Halves in {dimension} dimensions take {2 * (dimension + 1)} images or more, got "
             f"{len(x)}."
         )
     found = []

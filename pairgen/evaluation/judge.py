@@ -1,17 +1,16 @@
-"""The judge: the one net that measures pictures and that no training loss ever uses.
+"""The judge: the one net that measures images, never used by a training loss.
 
-It was trained from scratch on painted pictures and their captions by
-`pipelines/tiny_teacher/train_judge.py`. Its numbers are comparable with its own and with no
-others: it is not one of the usual perceptual metrics. Its embeddings speak of what is shown, its
-distances of sharpness too: config.json tells how far real pictures lie from the statistics as they
-are, and blurred.
+`pipelines/tiny_teacher/train_judge.py` trained it from scratch on painted images and their
+captions. Its numbers are comparable only with each other: it is not one of the usual perceptual
+metrics. Its embeddings describe the content; its distances also see sharpness: config.json records
+how far real images lie from the statistics, unchanged and blurred.
 
-A judge's folder:
+A judge's folder contains:
 
     config.json             num_tokens, version; how it was trained and how well it agrees
     weights.safetensors     float16; the net computes in float32
-    statistics.safetensors  mean, cov, count of the features of real pictures
-    tokenizer/              of class CLIPTokenizer
+    statistics.safetensors  mean, cov, count of the features of real images
+    tokenizer/              a CLIPTokenizer
 """
 
 import json
@@ -44,11 +43,11 @@ BATCH_SIZE = 256
 
 
 class Judge:
-    """Measures pictures and captions; on the CPU in float32, whatever made them.
+    """Measures images and captions, on the CPU in float32, whatever device made them.
 
     Args:
-        net: In eval mode.
-        tokenizer: Of the captions.
+        net: The net, in eval mode.
+        tokenizer: Tokenizer of the captions.
     """
 
     def __init__(self, net: PictureTextNet, tokenizer: Any) -> None:
@@ -56,14 +55,14 @@ class Judge:
         self._tokenizer = tokenizer
 
     def features(self, pictures: Tensor) -> NDArray[np.float32]:
-        """Return what distances are taken of, [N, 64].
+        """Return the features used for distances, [N, 64].
 
         Args:
-            pictures: [N, 3, H, W], floating point in [-1, 1]; values beyond are clipped, sizes
-                other than 64 x 64 are brought there by antialiased bilinear interpolation.
+            pictures: Images, [N, 3, H, W], floating point in [-1, 1]; values outside are clipped,
+                sizes other than 64 x 64 are resized by antialiased bilinear interpolation.
 
         Raises:
-            ConfigError: `pictures` is not of that shape and kind, or not finite.
+            ConfigError: `pictures` has another shape or type, or is not finite.
         """
         if not isinstance(pictures, Tensor):
             raise ConfigError(f"pictures must be a tensor, got {type(pictures).__name__}.")
@@ -78,17 +77,17 @@ class Judge:
         return _in_batches(lambda batch: self._net.features(batch.float().cpu()), pictures)
 
     def embed_features(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the unit-length embeddings of pictures from their features, [N, 64]."""
+        """Return the unit-length embeddings of images from their features, [N, 64]."""
         return _in_batches(self._net.embed_features, torch.from_numpy(features).float())
 
     def embed_pictures(self, pictures: Tensor) -> NDArray[np.float32]:
-        """Return the unit-length embeddings of pictures as `features` takes them, [N, 64]."""
+        """Return the unit-length embeddings of images, [N, 64]; input as for `features`."""
         return self.embed_features(self.features(pictures))
 
     def embed_captions(self, captions: Sequence[str]) -> NDArray[np.float32]:
         """Return the unit-length embeddings of captions, [N, 64].
 
-        A caption of more tokens than the tokenizer's `model_max_length` is cut.
+        A caption with more tokens than the tokenizer's `model_max_length` is truncated.
 
         Raises:
             ConfigError: `captions` is one text instead of a list of texts.
@@ -103,15 +102,15 @@ class Judge:
         return _in_batches(self._net.embed_tokens, encoded["input_ids"], encoded["attention_mask"])
 
     def knows(self, captions: Sequence[str]) -> list[bool]:
-        """Return whether each caption has only words of the captions that the net was made with.
+        """Return whether each caption has only words that the net was trained on.
 
-        Their order is not looked at, so a caption may still be none of the net's world.
+        Their order is not checked, so a caption may still describe something unknown to the net.
         """
-        # Quiet about long ones, which are told from the count.
+        # No warning about long captions: only the tokens matter here.
         return [self._knows(self._tokenizer.tokenize(each, verbose=False)) for each in captions]
 
     def _knows(self, tokens: Sequence[str]) -> bool:
-        # A word that the training's captions did not have falls into pieces.
+        # A word that is not in the training captions is split into pieces.
         whole = all(token.endswith("</w>") for token in tokens)
         return whole and 0 < len(tokens) <= self._tokenizer.model_max_length - 2
 
@@ -122,21 +121,21 @@ def judge_folder() -> Path:
 
 
 def load_judge(folder: str | Path | None = None) -> Judge:
-    """Load a judge; the packaged one when no folder is given.
+    """Load a judge; the packaged one if no folder is given.
 
     Raises:
-        ConfigError: A file of it is missing, unreadable, or of another version.
+        ConfigError: A file is missing, unreadable, or of another version.
     """
     folder = Path(folder or judge_folder())
     config = read_judge_config(folder)
     _need(folder / TOKENIZER / "vocab.json", folder / TOKENIZER / "merges.txt", folder / WEIGHTS)
     try:
         tokenizer = CLIPTokenizer.from_pretrained(str(folder / TOKENIZER), local_files_only=True)
-        # Its first weights are drawn from the generator of whoever calls, and not kept.
+        # Do not consume the caller's random numbers: the initial weights are discarded.
         with torch.random.fork_rng(devices=[]):
             net = PictureTextNet(config["num_tokens"])
         net.load_state_dict(load_tensors(folder / WEIGHTS))
-    # The tokenizers library raises plain Exception for a file that it cannot read.
+    # The tokenizers library raises plain Exception for an unreadable file.
     except Exception as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise ConfigError(f"The judge in {folder} cannot be loaded: {reason}.") from None
@@ -144,9 +143,9 @@ def load_judge(folder: str | Path | None = None) -> Judge:
 
 
 def load_statistics(folder: str | Path | None = None) -> Statistics:
-    """Load the statistics of real pictures that come with a judge.
+    """Load the statistics of real images that come with a judge.
 
-    What they were taken of is told in the folder's config.json, under `statistics`.
+    The folder's config.json describes their source, under `statistics`.
 
     Raises:
         ConfigError: The file is missing or unreadable.
@@ -164,7 +163,7 @@ def read_judge_config(folder: Path) -> dict[str, Any]:
     """Read a judge's config.json.
 
     Raises:
-        ConfigError: It is missing, is not JSON, or is of another version.
+        ConfigError: The file is missing, is not JSON, or has another version.
     """
     path = folder / CONFIG
     _need(path)
@@ -190,7 +189,7 @@ def _need(*paths: Path) -> None:
 
 
 def _in_batches(function: Callable[..., Tensor], *inputs: Tensor) -> NDArray[np.float32]:
-    """Return `function` of equally long inputs, computed a batch at a time."""
+    """Return `function` of equally long inputs, computed in batches."""
     parts = zip(*(each.split(BATCH_SIZE) for each in inputs), strict=True)
     with torch.inference_mode():
         results: NDArray[np.float32] = torch.cat([function(*part) for part in parts]).numpy()

@@ -1,11 +1,11 @@
-"""Distance of what a student makes of a noise to what its teacher made of the same noise."""
+"""Distance between a student's result and its teacher's result for the same noise."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pairgen.errors import ConfigError
 
-# The largest value of a picture in 8 bits.
+# The largest value of an 8-bit image.
 PEAK = 255.0
 
 
@@ -16,7 +16,7 @@ def relative_rms(found: ArrayLike, end_points: ArrayLike) -> NDArray[np.float64]
 
     Args:
         found: Latents, [N, ...].
-        end_points: Of the same noises, [N, ...].
+        end_points: End points of the same noises, [N, ...].
 
     Raises:
         ConfigError: The shapes differ, a value is not finite, or an end point is zero everywhere.
@@ -35,20 +35,20 @@ def relative_rms(found: ArrayLike, end_points: ArrayLike) -> NDArray[np.float64]
 
 
 def psnr(found: ArrayLike, references: ArrayLike) -> NDArray[np.float64]:
-    """Return the peak signal-to-noise ratio of each picture in dB, [N]; infinite for an equal one.
+    """Return the peak signal-to-noise ratio of each image in dB, [N]; infinite for equal images.
 
     Args:
-        found: Pictures, [N, H, W, 3] uint8.
-        references: Of the same noises, [N, H, W, 3] uint8.
+        found: Images, [N, H, W, 3] uint8.
+        references: References of the same noises, [N, H, W, 3] uint8.
 
     Raises:
-        ConfigError: The shapes differ, or the pictures are not of 8 bits.
+        ConfigError: The shapes differ, or the images are not uint8.
     """
     x, reference = np.asarray(found), np.asarray(references)
     _check_shapes(x.shape, reference.shape)
     if x.dtype != np.uint8 or reference.dtype != np.uint8:
-        raise ConfigError(f"Pictures must be uint8, got {x.dtype} and {reference.dtype}.")
-    # Picture by picture: all differences at once would take eight times the pictures.
+        raise ConfigError(f"Images must be uint8, got {x.dtype} and {reference.dtype}.")
+    # One image at a time: all differences at once would take eight times the memory.
     errors = [np.square(a.astype(np.float64) - b).mean() for a, b in zip(x, reference, strict=True)]
     with np.errstate(divide="ignore"):
         result: NDArray[np.float64] = 10 * np.log10(PEAK**2 / np.array(errors))
@@ -58,6 +58,6 @@ def psnr(found: ArrayLike, references: ArrayLike) -> NDArray[np.float64]:
 def _check_shapes(found: tuple[int, ...], reference: tuple[int, ...]) -> None:
     if found != reference or len(found) < 2 or 0 in found:
         raise ConfigError(
-            f"What is compared must have one shape [N, ...], got {list(found)} and "
+            f"Both inputs must have the same shape [N, ...], got {list(found)} and "
             f"{list(reference)}."
         )

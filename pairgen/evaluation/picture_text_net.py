@@ -1,6 +1,6 @@
-"""A picture tower and a text tower that meet in one small space.
+"""An image tower and a text tower with a small shared embedding space.
 
-Letters of the shapes: B = pictures or captions, L = tokens, D = 64.
+Letters of the shapes: B = images or captions, L = tokens, D = 64.
 
 Reference:
     Radford et al. 2021 (CLIP), arXiv:2103.00020, Section 2.3: the two towers.
@@ -14,18 +14,18 @@ from pairgen.evaluation.sharpness import NUM_BANDS, band_energies
 
 SIZE = 64
 DIMENSION = 64
-# Features that speak of what is shown; the others, of how sharply.
+# Features that describe content; the others describe sharpness.
 NUM_CONTENT = DIMENSION - NUM_BANDS
 
 
 class PictureTextNet(nn.Module):
-    """Embeds pictures and captions so that a picture lies near the caption that is true of it.
+    """Embeds images and captions so that an image is close to a caption that describes it.
 
-    The first 61 features of a picture are learned, and its embedding is a linear map of them,
-    scaled to unit length. They speak of what is shown: half of the training pictures were
-    softened, and they hardly see a blur below 1 px. The last three are measured: the energies of
-    the finest bands, so that a distance sees softness and grain. Every feature has mean 0 and
-    variance 1 over the pictures of the training, so that no few of them rule a distance.
+    The first 61 features of an image are learned, and its embedding is a linear map of them,
+    scaled to unit length. They describe content: half of the training images were softened, so
+    they hardly see a blur below 1 px. The last three are measured: the energies of the finest
+    bands, so that a distance sees softness and grain. Every feature has mean 0 and variance 1
+    over the training images, so that no few of them dominate a distance.
 
     Args:
         num_tokens: Size of the tokenizer's vocabulary.
@@ -39,10 +39,10 @@ class PictureTextNet(nn.Module):
         self.text_tower = TextTower(num_tokens)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """Return the features of pictures [B, 3, H, W] in [-1, 1], for distances: [B, D].
+        """Return the features of images [B, 3, H, W] in [-1, 1], for distances: [B, D].
 
-        Another size than 64 x 64 is brought there by antialiased bilinear interpolation; values
-        beyond the range are clipped, as they are when a picture is saved.
+        Images that are not 64 x 64 are resized by antialiased bilinear interpolation; values
+        outside the range are clipped, as they are when an image is saved.
         """
         if pictures.shape[-2:] != (SIZE, SIZE):
             pictures = F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
@@ -59,20 +59,20 @@ class PictureTextNet(nn.Module):
         """Return the unit-length embeddings of captions, [B, D].
 
         Args:
-            tokens: Numbers in the vocabulary, [B, L].
-            mask: 1 where there is a token, 0 where there is padding, [B, L]. How much padding
-                there is changes nothing.
+            tokens: Token numbers, [B, L].
+            mask: 1 for tokens, 0 for padding, [B, L]. The amount of padding does not change the
+                result.
         """
         return F.normalize(self.text_tower(tokens, mask), dim=-1)
 
 
 class PictureTower(nn.Module):
-    """Five convolutions, 64 px to 4 px, then mean and maximum over the picture."""
+    """Five convolutions, 64 px to 4 px, then mean and maximum over the image."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            # A coarse first step: on a CPU most of the time goes into large maps.
+            # A coarse first step: on a CPU, large maps take most of the time.
             *convolution(3, 32, kernel_size=7, stride=4),
             *convolution(32, 64, kernel_size=3, stride=2),
             *convolution(64, 64, kernel_size=3, stride=1),
@@ -82,7 +82,7 @@ class PictureTower(nn.Module):
         self.head = nn.Linear(2 * 128, NUM_CONTENT, bias=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Return the learned features, not yet scaled, [B, 61] of pictures [B, 3, 64, 64]."""
+        """Return the learned features, not yet scaled, [B, 61] of images [B, 3, 64, 64]."""
         maps = self.layers(pictures.contiguous(memory_format=torch.channels_last))
         pooled = torch.cat((maps.mean((2, 3)), maps.amax((2, 3))), dim=1)
         features: Tensor = self.head(pooled)
@@ -92,8 +92,8 @@ class PictureTower(nn.Module):
 class TextTower(nn.Module):
     """Token embeddings, three residual convolutions of width 3, masked mean.
 
-    Each token ends up knowing the three before and after it, which tells the colour of the thing
-    from that of the background.
+    Each position sees the three tokens before and after it, which is enough to tell the colour of
+    the object from that of the background.
     """
 
     def __init__(self, num_tokens: int) -> None:
@@ -117,7 +117,7 @@ class TextTower(nn.Module):
 
 
 def convolution(num_in: int, num_out: int, *, kernel_size: int, stride: int) -> list[nn.Module]:
-    """Return a convolution, its normalisation and its rectifier."""
+    """Return a convolution with normalization and ReLU."""
     padding = kernel_size // 2
     return [
         nn.Conv2d(num_in, num_out, kernel_size, stride, padding, bias=False),

@@ -1,9 +1,9 @@
-"""Statistics of real pictures in a file: what a teacher and its students are both measured by.
+"""Statistics of real images in a file, to measure a teacher and its students against.
 
 The file, safetensors: `mean` [D], `cov` [D, D] and `count` [] of the judge's features, float64 and
-int64; `judge_version` []; `floor_counts` [K] and `floor` [K], the Frechet distance of so many other
-real pictures. A perfect model has no less: a Frechet distance of N pictures is too large by an
-amount of order 1 / N.
+int64; `judge_version` []; `floor_counts` [K] and `floor` [K], the Frechet distance of that many
+other real images. A perfect model scores no lower: a Frechet distance of N images is too large by
+an amount of order 1 / N.
 """
 
 from collections.abc import Mapping
@@ -24,27 +24,27 @@ from pairgen.evaluation.picture_text_net import DIMENSION
 
 @dataclass(frozen=True, kw_only=True)
 class RealPictures:
-    """Statistics of real pictures.
+    """Statistics of real images.
 
     Attributes:
-        statistics: Of the judge's features.
-        floors: Number of pictures to the Frechet distance of as many other real ones.
+        statistics: Statistics of the judge's features.
+        floors: Number of images to the Frechet distance of as many other real images.
     """
 
     statistics: Statistics
     floors: Mapping[int, float]
 
     def distance(self, features: NDArray[np.float32]) -> float:
-        """Return the Frechet distance of pictures' features [N, D].
+        """Return the Frechet distance of images' features [N, D].
 
         Raises:
-            ConfigError: N < D + 1, or D is another.
+            ConfigError: N < D + 1, or D differs.
         """
         found, real = statistics(features), self.statistics
         return frechet_distance(found.mean, found.cov, real.mean, real.cov)
 
     def floor(self, count: int) -> float | None:
-        """Return the distance of `count` other real pictures; None where it was not measured."""
+        """Return the distance of `count` other real images; None if it was not measured."""
         return self.floors.get(count)
 
 
@@ -64,14 +64,14 @@ def save_real_pictures(path: Path, real: RealPictures) -> None:
 
 
 def load_real_pictures(location: str) -> RealPictures:
-    """Read the statistics of a file, or of one of the package, as `package:assets/...`.
+    """Read the statistics from a file, or from the package, as `package:assets/...`.
 
     Raises:
         ConfigError: There is no such file, or it holds something else.
     """
     path = local_path(location)
     if not path.is_file():
-        raise ConfigError(f"There are no statistics of real pictures {location!r}.")
+        raise ConfigError(f"There are no statistics of real images {location!r}.")
     try:
         arrays = load_file(path)
         found = Statistics(mean=arrays["mean"], cov=arrays["cov"], count=int(arrays["count"]))
@@ -79,7 +79,7 @@ def load_real_pictures(location: str) -> RealPictures:
         floors = dict(zip(counts, distances, strict=True))
         judge_version = int(arrays["judge_version"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path} holds no statistics of real pictures: {error!r}.") from None
+        raise ConfigError(f"{path} holds no statistics of real images: {error!r}.") from None
     if found.mean.ndim != 1 or found.cov.shape != 2 * found.mean.shape:
         raise ConfigError(
             f"mean and cov in {path} must be [D] and [D, D], got {list(found.mean.shape)} and "
@@ -87,7 +87,7 @@ def load_real_pictures(location: str) -> RealPictures:
         )
     if judge_version != JUDGE_VERSION:
         raise ConfigError(
-            f"{path} is of version {judge_version} of the evaluation net, this is {JUDGE_VERSION}."
+            f"{path} is for version {judge_version} of the evaluation net, this is {JUDGE_VERSION}."
         )
     if found.mean.shape != (DIMENSION,) or not all(
         np.isfinite(each).all() for each in (found.mean, found.cov)

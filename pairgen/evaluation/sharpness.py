@@ -1,8 +1,8 @@
-"""How much fine detail a picture has: the energy of its three finest bands of frequency.
+"""Fine detail in an image: the energy of its three finest frequency bands.
 
 Reference:
     Burt & Adelson 1983, "The Laplacian pyramid as a compact image code", IEEE Transactions on
-    Communications 31(4): bands as differences of a picture and its blurred self. Their kernel has
+    Communications 31(4): bands as differences of an image and its blurred self. Their kernel has
     five taps; this one has the three binomial ones.
 """
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 NUM_BANDS = 3
-# Variance of the rounding to 8 bits, in [-1, 1]: below it there is nothing to see.
+# Variance of rounding to 8 bits, in [-1, 1]: anything below is invisible.
 FLOOR = (2 / 255) ** 2 / 12
 
 
@@ -30,7 +30,7 @@ def band_energies(pictures: Tensor) -> Tensor:
 
 
 def _blur(pictures: Tensor) -> Tensor:
-    """Blur pictures [B, C, H, W] by (1, 2, 1) / 4 both ways; the border is repeated."""
+    """Blur images [B, C, H, W] by (1, 2, 1) / 4 both ways; the border is repeated."""
     padded = F.pad(pictures, (1, 1, 1, 1), mode="replicate")
     rows = (padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]) / 4
     return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 4

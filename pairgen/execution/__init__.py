@@ -1,1 +1,1 @@
-"""How any run is carried out: workers, executors, progress."""
+"""Running tasks: workers, executors, progress."""

@@ -1,4 +1,4 @@
-"""Check a set where an executor runs it, here or by Ray's workers, with progress."""
+"""Check a dataset on an executor, in this process or on Ray workers, and show progress."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +16,7 @@ from pairgen.types import ShardTask
 
 
 def find_readers(options: CheckOptions) -> WorkerOptions:
-    """Return who reads; `auto` is ray where a cluster is named, else serial."""
+    """Return where to read; `auto` means ray if a cluster is named, else serial."""
     executor = options.executor
     if executor == "auto":
         executor = "ray" if names_cluster(options.address) else "serial"
@@ -29,7 +29,7 @@ def find_readers(options: CheckOptions) -> WorkerOptions:
 
 
 def check_set(store: Store, scope: Scope, readers: WorkerOptions) -> Report:
-    """Check a set and show how far it is.
+    """Check a dataset and show progress.
 
     Raises:
         ConfigError: The folder holds no dataset, or the cluster cannot be reached.
@@ -53,7 +53,7 @@ def check_set(store: Store, scope: Scope, readers: WorkerOptions) -> Report:
 
 
 class _Events:
-    """Passes on what executors find; a shard that is checked counts once, whatever its size."""
+    """Passes on what executors find; each checked shard counts once, whatever its size."""
 
     def __init__(self, progress: Progress, on_found: Callable[[ShardFindings], None]) -> None:
         self._progress, self._on_found = progress, on_found
@@ -63,7 +63,7 @@ class _Events:
         """A worker took a shard."""
 
     def advanced(self, worker: str, num_done: int) -> None:
-        """A worker is in the middle of a shard."""
+        """A worker reports progress within a shard."""
 
     def finished(self, worker: str, result: ShardFindings) -> None:
         """A worker has checked a shard."""
@@ -73,9 +73,9 @@ class _Events:
         self._progress.reached(self._num_checked)
 
     def lost(self, worker: str, reason: str) -> None:
-        """A worker is gone; its shard goes to another."""
+        """A worker died; its shard goes to another worker."""
         self._progress.lost(worker, reason)
 
     def note(self, message: str) -> None:
-        """Something the user should know."""
+        """Print a message for the user."""
         self._progress.note(message)

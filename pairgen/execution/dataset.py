@@ -1,4 +1,4 @@
-"""What every command that makes a dataset shares: the checks of its folder, and the run itself."""
+"""What all commands that make a dataset share: the folder checks, and the run itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,9 +25,9 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        manifest: What stands.
-        store_url: Where.
-        interrupted: Whether the user stopped it.
+        manifest: The manifest after the run.
+        store_url: URL of the dataset folder.
+        interrupted: Whether the user stopped the run.
         too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
     """
 
@@ -39,7 +39,7 @@ class RunResult:
 
 @contextmanager
 def spooled_input(store: Store, name: str) -> Iterator[Path]:
-    """Give a path for a list of inputs; dropped, and an empty folder with it, when it fails."""
+    """Yield a path for the list of inputs; on failure, remove it and the folder if it is empty."""
     spooled = store.spool(name)
     try:
         yield spooled
@@ -51,7 +51,7 @@ def spooled_input(store: Store, name: str) -> Iterator[Path]:
 
 
 def check_folder(store: Store) -> None:
-    """Refuse a folder that cannot be written, or that holds what pairgen did not make."""
+    """Refuse a folder that is not writable, or that holds files pairgen did not make."""
     if isinstance(store, LocalStore):
         store.check_writable()
     if has_plan(store):
@@ -67,24 +67,24 @@ def check_folder(store: Store) -> None:
 
 
 def check_begins(store: Store, old: Plan | None) -> None:
-    """Refuse to begin a set where another command has made something meanwhile.
+    """Refuse to begin a dataset where another command has just begun one.
 
     Args:
-        store: The folder.
-        old: The plan that this command goes on with; None where it begins anew.
+        store: The dataset folder.
+        old: The plan that this command continues; None if it begins a new dataset.
 
     Raises:
-        PlanMismatchError: Something was made since this command looked.
+        PlanMismatchError: Something was made after this command checked the folder.
     """
     if old is None and not is_untouched(store):
         raise PlanMismatchError(
-            f"Another command has begun a dataset in {store.url} meanwhile: give another --out, or "
-            "run this command again."
+            f"Another command has begun a dataset in {store.url} in the meantime: give "
+            "another --out, or run this command again."
         )
 
 
 def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
-    """Refuse another plan once anything was made; tell what this run does in another way."""
+    """Refuse a different plan once anything was made; report execution settings that changed."""
     if is_untouched(store):
         return
     check_continues(old, plan)
@@ -94,37 +94,38 @@ def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
         if old.execution[name] != value
     ]
     if changed:
-        say(f"The set will mix ways of computing: from now on {', '.join(changed)}.")
+        say(f"The dataset will mix execution settings: from now on {', '.join(changed)}.")
 
 
 def _check_receipts(store: Store, manifest: Manifest) -> None:
-    """Refuse to make a shard that has a receipt, unless it is the short end of a set that grew.
+    """Refuse to make a shard that has a receipt, unless it is the short last one of a grown set.
 
     Raises:
-        PlanMismatchError: A receipt is of another dataset, cannot be read, or is of a shard that
-            the plan has not.
+        PlanMismatchError: A receipt belongs to another dataset, cannot be read, or belongs to a
+            shard that is not in the plan.
     """
     standing = set(standing_receipts(store))
     if beyond := [shard for shard in standing if shard >= manifest.plan.num_shards]:
         raise PlanMismatchError(
-            f"{store.url} has {len(beyond):,} finished shards more than its plan of "
-            f"{manifest.plan.num_samples:,} samples: an older or edited {layout.PLAN}? Put its own "
-            f"back, or remove it and let `pairgen repair` restore it from {layout.MANIFEST}."
+            f"{store.url} has {len(beyond):,} more finished shards than its plan of "
+            f"{manifest.plan.num_samples:,} samples allows: is its {layout.PLAN} edited or "
+            "outdated? Put the original back, or remove it and let `pairgen repair` restore it "
+            f"from {layout.MANIFEST}."
         )
     for task in manifest.missing:
         if task.shard_index not in standing:
             continue
         receipt = readable_receipt(store, task.shard_index)
         if receipt is None or not (receipt.begins(task) or receipt.fulfils(task)):
-            what = "cannot be read" if receipt is None else "is of another dataset"
+            what = "cannot be read" if receipt is None else "belongs to another dataset"
             raise PlanMismatchError(
-                f"{layout.receipt_path(task.shard_index)} of {store.url} {what}: `pairgen verify` "
-                "says more, and `pairgen repair` makes its shard again."
+                f"{layout.receipt_path(task.shard_index)} of {store.url} {what}: run "
+                "`pairgen verify` for details, and `pairgen repair` to make the shard again."
             )
 
 
 def make_dataset(store: Store, plan: Plan, options: MakingOptions) -> RunResult:
-    """Make what is missing and leave the dataset card."""
+    """Make the missing shards and write the dataset card."""
     before = scan(store, plan)
     _check_receipts(store, before)
     num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)

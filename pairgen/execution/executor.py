@@ -1,8 +1,8 @@
-"""Executors: where tasks run. This one runs them here, one after the other.
+"""Executors: where tasks run. This module holds the serial one, which runs them in this process.
 
 An executor is a function `run(job, tasks, events, stop)`. It may run a task more than once and in
-any order; receipts make that harmless. When `stop` is set it hands out no more tasks, lets those
-in work finish, and returns.
+any order; receipts make that harmless. Once `stop` is set, it hands out no more tasks, waits for
+those in progress, and returns.
 """
 
 import threading
@@ -13,24 +13,24 @@ from pairgen.types import ShardTask
 
 
 class TaskWorker(Protocol):
-    """Runs one task after the other; what it has loaded stays loaded.
+    """Runs one task after another and keeps what it has loaded.
 
     Attributes:
-        device: Name of what it computes on.
+        device: Name of the device that it computes on.
     """
 
     device: str
 
     def run(self, task: ShardTask, on_samples: Callable[[int], None]) -> Any:
-        """Run a task, tell how many slots are done, and return what `Events.finished` is told."""
+        """Run a task, report slots done to `on_samples`, and return the result."""
 
 
 class AnyJob(Protocol):
-    """What workers need to start: plain data, cheap to ship. One makes shards, one checks them."""
+    """What a worker needs to start: plain data, cheap to send. Jobs make shards or check them."""
 
     @property
     def cpu_threads(self) -> int:
-        """Threads of a worker."""
+        """Number of CPU threads per worker."""
         ...
 
     def open(self) -> TaskWorker:
@@ -39,7 +39,7 @@ class AnyJob(Protocol):
 
 
 class Events(Protocol):
-    """What an executor tells while it runs."""
+    """Callbacks through which an executor reports what happens."""
 
     def started(self, worker: str, task: ShardTask) -> None:
         """A worker took a task."""
@@ -50,15 +50,15 @@ class Events(Protocol):
         ...
 
     def finished(self, worker: str, result: Any) -> None:
-        """A worker's task is done; a job that makes shards gives their receipts."""
+        """A worker finished its task; the result of a job that makes shards is the receipt."""
         ...
 
     def lost(self, worker: str, reason: str) -> None:
-        """A worker is gone; its task goes to another."""
+        """A worker died; its task goes to another worker."""
         ...
 
     def note(self, message: str) -> None:
-        """Something the user should know."""
+        """Print a message for the user."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""Tell a person how a run goes: done of planned, rate now and mean, ETA, a line per worker.
+"""Show progress: items done, current and average rate, ETA, and one line per worker.
 
-On a terminal a block is redrawn in place; elsewhere one line a minute is printed.
+On a terminal, the lines are redrawn in place; elsewhere, one line is printed per minute.
 """
 
 import sys
@@ -14,7 +14,7 @@ from pairgen.types import Receipt, ShardTask
 
 SECONDS_BETWEEN_LINES = 60.0
 SECONDS_BETWEEN_REDRAWS = 0.5
-# "Now" means this long: a few shards of a slow teacher, a moment of a fast one.
+# Span of the current rate: a few shards of a slow teacher, a moment of a fast one.
 SECONDS_OF_NOW = 30.0
 MAX_WORKER_LINES = 8
 
@@ -23,11 +23,11 @@ class Progress:
     """Counts what executors report and prints it.
 
     Args:
-        num_planned: Slots in the dataset; 0 when nobody knows.
-        num_before: Slots that were done before this run.
-        unit: What a slot is called.
-        stream: Where lines go.
-        clock: Seconds, monotonic.
+        num_planned: Number of items in total; 0 if unknown.
+        num_before: Number of items done before this run.
+        unit: What the items are called.
+        stream: Where to print; None for stderr.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Progress:
         self._redraws = self.stream.isatty()
 
     def turn_to(self, num_planned: int, unit: str) -> None:
-        """Count something else from now on, from 0."""
+        """Start counting other items, from 0."""
         self._erase()
         self.num_planned, self.unit = num_planned, unit
         self.num_before = self.num_finished = 0
@@ -60,17 +60,17 @@ class Progress:
 
     @property
     def num_done(self) -> int:
-        """Slots done: of finished shards and of shards in work."""
+        """Items done, including those of shards in progress."""
         return self.num_finished + sum(num_done for _, num_done in self.workers.values())
 
     @property
     def mean_rate(self) -> float:
-        """Slots a second since the start of this run."""
+        """Items per second since this run started."""
         return (self.num_done - self.num_before) / max(self.clock() - self._start, 1e-9)
 
     @property
     def rate(self) -> float:
-        """Slots a second over the last half minute."""
+        """Items per second over the last half minute."""
         then, num_then = self._history[0]
         return max(0.0, (self.num_done - num_then) / max(self.clock() - then, 1e-9))
 
@@ -80,57 +80,59 @@ class Progress:
         self._tick()
 
     def advanced(self, worker: str, num_done: int) -> None:
-        """A worker has done `num_done` slots of its task."""
+        """A worker has finished `num_done` slots of its task."""
         if worker in self.workers:
             self.workers[worker] = (self.workers[worker][0], num_done)
         self._tick()
 
     def finished(self, worker: str, receipt: Receipt) -> None:
-        """A worker's shard is published."""
-        # Nothing is drawn yet: in the next moment the worker has another task.
+        """A worker published its shard."""
+        # Do not redraw yet: the worker gets its next task in a moment.
         self.workers.pop(worker, None)
         self.num_finished += receipt.stop - receipt.start
 
     def reached(self, num_finished: int) -> None:
-        """So many are finished, whoever did it."""
+        """Set the number of finished items, whoever finished them."""
         self.num_finished = num_finished
         self._tick()
 
     def lost(self, worker: str, reason: str) -> None:
-        """A worker is gone; its task goes to another."""
+        """A worker died; its task goes to another worker."""
         task = self.workers.pop(worker, None)
         shard = f" while making shard {task[0].shard_index:05d}" if task else ""
         self.note(f"{worker} was lost{shard}: {reason}")
 
     def note(self, message: str) -> None:
-        """Print a line that stays."""
+        """Print a line that is not redrawn."""
         self._erase()
         print(without_secrets(message), file=self.stream, flush=True)
         self._tick()
 
     def close(self) -> None:
-        """Remove the live block; a last line stands on a stream that keeps lines."""
+        """Erase the live lines; on other streams, print a last line."""
         if self._redraws:
             self._erase()
         elif self.num_done > self.num_before:
             print(self.line(), file=self.stream, flush=True)
 
     def line(self) -> str:
-        """Return the one-line state."""
+        """Return the progress as one line."""
         num_done = self.num_done
         percent = 100 * num_done / max(self.num_planned, 1)
         left = (self.num_planned - num_done) / self.mean_rate if self.mean_rate > 0 else None
         eta = "?" if left is None else format_seconds(left)
+        rates = f"{self.rate:.2f}/s (average {self.mean_rate:.2f}/s)"
         if self.num_planned == 0:
-            return f"{num_done:,} {self.unit}, {self.rate:.2f}/s now, {self.mean_rate:.2f}/s mean"
-        at_work = f", {len(self.workers)} at work" if self.workers else ""
+            return f"{num_done:,} {self.unit}, {rates}"
+        num_busy = len(self.workers)
+        busy = f", {num_busy} worker{'s' * (num_busy > 1)} busy" if num_busy else ""
         return (
             f"{num_done:,} of {self.num_planned:,} {self.unit} ({percent:.1f} %), "
-            f"{self.rate:.2f}/s now, {self.mean_rate:.2f}/s mean, ETA {eta}{at_work}"
+            f"{rates}, ETA {eta}{busy}"
         )
 
     def worker_lines(self) -> list[str]:
-        """Return a line for each worker, at most `MAX_WORKER_LINES` of them."""
+        """Return one line per worker, at most `MAX_WORKER_LINES` of them."""
         lines = [
             f"  {worker}: shard {task.shard_index:05d}, {num_done} of {task.num_slots}"
             for worker, (task, num_done) in sorted(self.workers.items())
@@ -159,13 +161,13 @@ class Progress:
 
     def _erase(self) -> None:
         if self._num_drawn_lines:
-            # Up n lines, then clear to the end of the screen.
+            # Move up n lines, then clear to the end of the screen.
             print(f"\x1b[{self._num_drawn_lines}F\x1b[J", end="", file=self.stream, flush=True)
             self._num_drawn_lines = 0
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a duration as a person says it: `42 s`, `7 min`, `3 h 20 min`, `2 d 4 h`."""
+    """Return a human-readable duration: `42 s`, `7 min`, `3 h 20 min`, `2 d 4 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,9 +1,9 @@
-"""The ray executor: one actor per GPU pulls tasks; the only file that imports Ray.
+"""The Ray executor: one actor per GPU pulls tasks. This is the only file that imports Ray.
 
-Samples never travel: an actor writes a shard and returns its receipt, or reads one and returns what
-it found. Actors get a plain job, no object references, so Ray can restart them. Ray may run a task
-twice, which receipts make harmless. There is no other state: a new driver continues from the
-receipts.
+Samples never travel: an actor writes a shard and returns its receipt, or checks one and returns
+its findings. Actors receive a plain job and no object references, so Ray can restart them. Ray may
+run a task twice, which receipts make harmless. There is no other state: a new driver continues
+from the receipts.
 """
 
 import math
@@ -32,9 +32,9 @@ from pairgen.execution.shard_actor import ShardActor
 from pairgen.process_state import own_environment
 from pairgen.types import ShardTask
 
-# A shard that kills this many workers is given up: it is the shard's fault, not the machines'.
+# Give up on a shard that kills this many workers: the shard is at fault, not the machines.
 MAX_DEATHS_PER_SHARD = 10
-# An error that pairgen does not know is tried on another worker, then it stops the run.
+# An unexpected error is retried on another worker before it stops the run.
 MAX_ERRORS_PER_SHARD = 2
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_STATUS_CALLS = 2.0
@@ -44,7 +44,7 @@ SECONDS_UNTIL_WAITING_NOTE = 60.0
 
 @dataclass(eq=False)
 class _Seat:
-    """An actor as the driver sees it."""
+    """An actor, as the driver sees it."""
 
     name: str
     actor: Any
@@ -55,7 +55,7 @@ class _Seat:
 
 @dataclass
 class _Pool:
-    """The state of one run: seats, and what each outstanding reference stands for."""
+    """State of one run: the seats, and what each pending reference stands for."""
 
     job: AnyJob
     events: Events
@@ -81,8 +81,8 @@ def run_ray(
 
     Raises:
         ConfigError: The cluster cannot be reached, or no worker can load what it needs.
-        PairgenError: A batch does not fit, or a shard fails again and again.
-        OSError: The disk is full or gone.
+        PairgenError: A batch does not fit in memory, or a shard fails repeatedly.
+        OSError: The disk is full or unavailable.
     """
     with _connected(options.address):
         pool = _Pool(job, events, options, deque(tasks))
@@ -94,7 +94,7 @@ def run_ray(
 
 
 def _drive(pool: _Pool, stop: threading.Event) -> None:
-    """Hand out tasks until none is pending or at work."""
+    """Hand out tasks until none is pending or running."""
     last_room_check = last_status_call = -math.inf
     waiting_note_due = time.monotonic() + SECONDS_UNTIL_WAITING_NOTE
     while pool.runs or (pool.pending and not stop.is_set()):
@@ -121,12 +121,12 @@ def _drive(pool: _Pool, stop: threading.Event) -> None:
         elif now > waiting_note_due:
             waiting_note_due = math.inf
             pool.events.note(
-                f"Still waiting for a first worker; the cluster has {ray.cluster_resources()}."
+                f"Still waiting for the first worker; the cluster has {ray.cluster_resources()}."
             )
 
 
 def count_workers(address: str, gpus_per_worker: float) -> int:
-    """Return how many actors a cluster has room for; without one, this machine. Starts none.
+    """Return how many actors fit on the cluster, or on this machine without one; start none.
 
     Raises:
         ConfigError: The cluster cannot be reached.
@@ -139,7 +139,7 @@ def count_workers(address: str, gpus_per_worker: float) -> int:
 
 
 def _add_seats(pool: _Pool) -> None:
-    """Start actors until there are as many as asked for, or as the cluster has room for."""
+    """Start actors up to the requested number, or to what the cluster has room for."""
     resources = ray.cluster_resources()
     num_gpus, num_cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
     wanted = pool.options.num_workers or room_for(resources, pool.options.gpus_per_worker)
@@ -147,12 +147,12 @@ def _add_seats(pool: _Pool) -> None:
     if num_gpus > 0 and pool.options.gpus_per_worker > 0:
         options = {"num_gpus": pool.options.gpus_per_worker, "num_cpus": 0}
     else:
-        # Ask for less than a core when there are more workers than cores: a third one on two
-        # cores would wait for ever. Ray counts in steps of 0.0001.
+        # Request less than a core per worker if there are more workers than cores: otherwise a
+        # third one on two cores would wait forever. Ray counts in steps of 0.0001.
         if not pool.seats and pool.options.num_workers > num_cpus:
             pool.events.note(
                 f"{pool.options.num_workers} workers share {num_cpus:g} cores; "
-                "each starts a process and loads what it needs."
+                "each starts its own process and loads its own copy of what it needs."
             )
         share = min(1.0, num_cpus / wanted)
         options = {"num_gpus": 0, "num_cpus": math.floor(share * 10_000) / 10_000}
@@ -162,7 +162,7 @@ def _add_seats(pool: _Pool) -> None:
             ray.remote(ShardActor)
             .options(
                 max_restarts=-1,
-                # One call makes shards, one answers how far it is.
+                # One call makes shards, the other reports progress.
                 max_concurrency=2,
                 scheduling_strategy="SPREAD",
                 runtime_env={"env_vars": environment},
@@ -185,10 +185,10 @@ def _hand_out(pool: _Pool) -> None:
 
 
 def _ask_for_status(pool: _Pool) -> None:
-    """Ask every working actor how far it is, unless it still owes an answer."""
-    asked = {id(seat) for seat in pool.statuses.values()}
+    """Request the progress of every running actor, unless a request is still pending."""
+    pending = {id(seat) for seat in pool.statuses.values()}
     for seat in pool.runs.values():
-        if id(seat) not in asked:
+        if id(seat) not in pending:
             pool.statuses[seat.actor.status.remote()] = seat
 
 
@@ -211,7 +211,7 @@ def _on_loaded(pool: _Pool, reference: Any) -> None:
 
 
 def _give_up_seat(pool: _Pool, seat: _Seat, error: Exception) -> None:
-    """Do without a worker that cannot load what it needs; stop when none can."""
+    """Go on without a worker that cannot load what it needs; stop if none can."""
     pool.num_failed_loads += 1
     pool.events.lost(seat.name, str(error))
     if pool.num_failed_loads == len(pool.seats):
@@ -236,11 +236,11 @@ def _on_ran(pool: _Pool, reference: Any) -> None:
         pool.deaths[task.shard_index] += 1
         if pool.deaths[task.shard_index] >= MAX_DEATHS_PER_SHARD:
             raise PairgenError(
-                f"Shard {task.shard_index:05d} took {MAX_DEATHS_PER_SHARD} workers with it; "
-                "see the Ray logs for why they died."
+                f"Shard {task.shard_index:05d} killed {MAX_DEATHS_PER_SHARD} workers; "
+                "see the Ray logs for the cause."
             ) from None
         pool.pending.appendleft(task)
-        # Ray restarts the actor, here or on another node; until it has loaded it gets no task.
+        # Ray restarts the actor, here or on another node; it gets no task until it has loaded.
         seat.is_loaded = False
         pool.loads[seat.actor.load.remote()] = seat
         pool.events.lost(seat.name, "its process or node died; the shard goes to another worker")
@@ -253,27 +253,27 @@ def _on_status(pool: _Pool, reference: Any) -> None:
     try:
         num_done = ray.get(reference)
     except (RayActorError, RayTaskError):
-        # The run's own reference tells of the death.
+        # The reference of the run reports the death.
         return
     pool.events.advanced(seat.name, num_done)
 
 
 def _cause(error: RayTaskError) -> Exception:
-    """Return what the actor raised."""
+    """Return the exception that the actor raised."""
     cause = error.cause
     return cause if isinstance(cause, Exception) else error
 
 
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
-    """Join a running cluster, or start one on this machine for the time of the run."""
+    """Join a running cluster, or start one on this machine for the duration of the run."""
     if ray.is_initialized():
         yield
         return
     address = address or os.environ.get("RAY_ADDRESS", "") or "local"
     local_only = {"include_dashboard": False} if address == "local" else {}
     check_reachable(address)
-    # Ray itself sets variables too.
+    # Ray itself sets variables as well.
     with own_environment():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:

@@ -1,4 +1,4 @@
-"""Where a Ray cluster is and what its actors get; imports no Ray."""
+"""Options of the Ray executor, and its actors' environment; imports no Ray."""
 
 import os
 import socket
@@ -13,13 +13,13 @@ SECONDS_TO_CONNECT = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class RayOptions:
-    """Where and how wide to run.
+    """Where to run, and on how many workers.
 
     Attributes:
-        num_workers: Actors; 0 for as many as the cluster has room for, now and later.
-        gpus_per_worker: GPUs that an actor takes, where the cluster has any.
+        num_workers: Number of actors; 0 for as many as the cluster has room for, now and later.
+        gpus_per_worker: GPUs per actor, if the cluster has any.
         address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; empty for
-            RAY_ADDRESS, else a cluster of this machine alone.
+            RAY_ADDRESS, or else a cluster on this machine alone.
     """
 
     num_workers: int
@@ -28,7 +28,7 @@ class RayOptions:
 
 
 def room_for(resources: Mapping[str, float], gpus_per_worker: float) -> int:
-    """Return how many actors fit into these resources, at least 1."""
+    """Return how many actors fit in these resources, at least 1."""
     num_gpus = resources.get("GPU", 0.0)
     if num_gpus > 0 and gpus_per_worker > 0:
         return max(int(num_gpus / gpus_per_worker), 1)
@@ -36,21 +36,21 @@ def room_for(resources: Mapping[str, float], gpus_per_worker: float) -> int:
 
 
 def actor_environment(job: AnyJob, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what every actor finds in its environment, also on nodes that were started without.
+    """Return the environment variables of every actor, also on nodes started without them.
 
     Args:
-        job: Of the run.
-        environ: Of the driver.
+        job: The run's job.
+        environ: The driver's environment.
     """
     passed = {"OMP_NUM_THREADS": str(job.cpu_threads)}
-    # Actors that share a cache of compiled kernels start in seconds, and run the same kernels.
+    # Actors that share a cache of compiled kernels start in seconds and run the same kernels.
     if cache := environ.get("TORCHINDUCTOR_CACHE_DIR"):
         passed["TORCHINDUCTOR_CACHE_DIR"] = cache
     return passed
 
 
 def check_reachable(address: str) -> None:
-    """Raise ConfigError if nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    """Raise ConfigError if nothing listens at HOST:PORT; Ray itself would retry for minutes."""
     address = address or os.environ.get("RAY_ADDRESS", "")
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdigit():

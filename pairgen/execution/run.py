@@ -1,4 +1,4 @@
-"""Run what a plan misses: scan the receipts, hand the rest to an executor, fold again."""
+"""Run the missing tasks of a plan: scan the receipts, execute the rest, fold the receipts again."""
 
 import os
 import signal
@@ -19,27 +19,27 @@ from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
 
-STOPPING = "Stopping: the shards in work are finished first; Ctrl-C again stops now."
+STOPPING = "Stopping after the shards in progress; press Ctrl-C again to stop now."
 
 
 def run_missing(
     store: Store, plan: Plan, before: Manifest, options: MakingOptions, events: Events
 ) -> tuple[Manifest, bool]:
-    """Make the missing shards and return the new manifest, and whether the user interrupted.
+    """Make the missing shards; return the new manifest, and whether the user interrupted.
 
     Args:
-        store: The dataset folder, its plan written.
+        store: The dataset folder, with its plan written.
         plan: The plan.
-        before: The manifest as scanned before.
-        options: Say which executor and how many workers.
-        events: Told what happens.
+        before: The manifest before this run.
+        options: Executor and number of workers.
+        events: Callbacks for progress.
 
     Raises:
-        PairgenError: The run cannot go on; finished shards stay.
+        PairgenError: The run cannot continue; finished shards are kept.
     """
     if isinstance(store, LocalStore):
         store.remove_stale_spool()
-    # Before the first shard: the manifest holds a copy of the plan.
+    # Before the first shard, because the manifest holds a copy of the plan.
     write_manifest(store, before)
     if before.complete:
         return before, False
@@ -50,7 +50,7 @@ def run_missing(
         finally:
             manifest = scan(store, plan)
             write_manifest(store, manifest)
-    # Whoever asked to stop during the last shard has all of them.
+    # A stop that was requested during the last shard changes nothing.
     return manifest, stop.is_set() and not manifest.complete
 
 
@@ -61,10 +61,10 @@ def run_tasks(
     events: Events,
     stop: threading.Event,
 ) -> None:
-    """Run the tasks of a job where the options say.
+    """Run a job's tasks on the executor that the options name.
 
     Raises:
-        PairgenError: The run cannot go on.
+        PairgenError: The run cannot continue.
     """
     if choose_executor(options) == "serial":
         run_serial(job, tasks, events, stop)
@@ -79,7 +79,7 @@ def run_tasks(
 
 
 def choose_executor(options: WorkerOptions) -> str:
-    """Resolve `auto`: ray when RAY_ADDRESS is set or more than one GPU is seen, else serial."""
+    """Resolve `auto`: ray if RAY_ADDRESS is set or there are several GPUs, else serial."""
     if options.executor != "auto":
         return options.executor
     if names_cluster(options.address):
@@ -90,12 +90,12 @@ def choose_executor(options: WorkerOptions) -> str:
 
 
 def names_cluster(address: str) -> bool:
-    """Whether a running Ray cluster was named, by an option or by the environment."""
+    """Whether an option or the environment names a running Ray cluster."""
     return bool(address or os.environ.get("RAY_ADDRESS"))
 
 
 def count_workers(options: WorkerOptions) -> int:
-    """Return the number of workers that a run would have at once.
+    """Return the number of concurrent workers of a run.
 
     Raises:
         ConfigError: The cluster cannot be reached.
@@ -110,25 +110,27 @@ def count_workers(options: WorkerOptions) -> int:
 
 
 @contextmanager
-def stop_on_signal(events: Events, told: str = STOPPING) -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into a request to drain; a second Ctrl-C interrupts.
+def stop_on_signal(events: Events, message: str = STOPPING) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a request to stop; a second Ctrl-C interrupts.
 
     Args:
-        events: Told that it was asked.
-        told: What it is told.
+        events: Callbacks for progress; `note` receives the message.
+        message: What to print when a stop is requested.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
+    def request_stop(_signal: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        events.note(told)
+        events.note(message)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stop
     finally:
@@ -137,7 +139,7 @@ def stop_on_signal(events: Events, told: str = STOPPING) -> Iterator[threading.E
 
 
 def check_executor(options: WorkerOptions) -> None:
-    """Raise ConfigError if the executor cannot be had; called before anything is written."""
+    """Raise ConfigError if the executor is not available; call this before writing anything."""
     if choose_executor(options) == "ray":
         with _ray_executor() as ray_executor:
             ray_executor.check_reachable(options.address)
@@ -145,7 +147,7 @@ def check_executor(options: WorkerOptions) -> None:
 
 @contextmanager
 def _ray_executor() -> Iterator[ModuleType]:
-    """Import the executor and lend it the environment that Ray needs, as long as it is used."""
+    """Import the Ray executor; while it is in use, set the environment variables Ray needs."""
     with own_environment():
         _offer_ray_token()
         try:
@@ -160,10 +162,10 @@ def _ray_executor() -> Iterator[ModuleType]:
 
 
 def _offer_ray_token() -> None:
-    """Let Ray use this user's token when it has one; must happen before Ray is imported.
+    """Let Ray use this user's token, if there is one; call this before importing Ray.
 
-    Since 2.60 `ray start` protects a cluster by a token as soon as the machine has one, and a
-    driver that joins by HOST:PORT offers it only in this mode. An open cluster takes it as well.
+    Since 2.60, `ray start` protects a cluster with a token if the machine has one, and a driver
+    that joins by HOST:PORT sends it only in this mode. An open cluster accepts it as well.
     """
     has_token = (
         "RAY_AUTH_TOKEN" in os.environ

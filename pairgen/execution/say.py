@@ -1,4 +1,4 @@
-"""Who is told how a command goes on."""
+"""Where a command's messages go."""
 
 import logging
 from collections.abc import Callable
@@ -9,5 +9,5 @@ Say = Callable[[str], None]
 
 
 def log(message: str) -> None:
-    """Tell how a command goes on, where nobody else is to be told."""
+    """Log a message; the default if no other `say` is given."""
     logging.getLogger("pairgen").info("%s", without_secrets(message))

@@ -1,4 +1,4 @@
-"""What runs in the process of a Ray actor; knows nothing of Ray."""
+"""The code that runs in the process of a Ray actor; does not import Ray."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from pairgen.types import ShardTask
 
 
 class ShardActor:
-    """A worker in a process of its own, reachable while it works."""
+    """A worker in its own process that stays reachable while it works."""
 
     def __init__(self, job: AnyJob) -> None:
         self.job = job
@@ -19,9 +19,9 @@ class ShardActor:
         self.lock = threading.Lock()
 
     def load(self) -> str:
-        """Load what the tasks need; return where that happened.
+        """Load what the tasks need; return a description of the process and its device.
 
-        It is not done in `__init__`, where an error would look like a dead actor.
+        This is not done in `__init__`, where an error would look like a dead actor.
         """
         with self.lock:
             if self.worker is None:
@@ -34,7 +34,7 @@ class ShardActor:
 
     def run(self, task: ShardTask) -> Any:
         """Run one task."""
-        # A driver that lost touch for a moment may ask twice: one GPU, one shard at a time.
+        # A driver that lost its connection may call twice: one GPU, one shard at a time.
         with self.lock:
             assert self.worker is not None
             self.num_done = 0

@@ -1,7 +1,7 @@
-"""A worker: turns tasks into published shards, of whatever kind the plan is.
+"""A worker: turns tasks into published shards, for any kind of plan.
 
-It does not know where it runs: the serial executor holds one, a Ray actor holds one. Nor does it
-know how a sample is made: its maker does.
+It does not know where it runs: the serial executor holds one, and so does each Ray actor. Nor does
+it know how a sample is made: that is the maker's part.
 """
 
 import hashlib
@@ -24,18 +24,18 @@ from pairgen.shards.format.writer import ShardWriter
 from pairgen.trust import NO_TRUST, Trust, trusting
 from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask
 
-# Batches that may wait for the writing thread; more would only hold memory.
+# Batches that may wait for the writer thread; more would only use memory.
 MAX_UNWRITTEN_BATCHES = 2
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to make shards: plain data, cheap to ship.
+    """What a worker needs to make shards: plain data, cheap to send.
 
     Attributes:
-        plan: `Plan.to_dict()`.
-        store_url: `Store.address` of the dataset folder; it may hold secrets, so it is not shown.
-        trust: Whose code a worker may import: as much as who sends it.
+        plan: The plan, as `Plan.to_dict()`.
+        store_url: `Store.address` of the dataset folder; not shown, since it may hold secrets.
+        trust: The modules a worker may import: the same as the sender's.
     """
 
     plan: Mapping[str, Any]
@@ -44,16 +44,16 @@ class Job:
 
     @property
     def cpu_threads(self) -> int:
-        """Threads of torch in every worker."""
+        """Number of torch threads per worker."""
         return int(self.plan["execution"]["cpu_threads"])
 
     def open(self) -> "Worker":
-        """Load what makes the samples."""
+        """Load what is needed to make samples."""
         return Worker(self)
 
 
 class Worker:
-    """One maker, and the store that its shards go to.
+    """A maker, and the store that receives its shards.
 
     Raises:
         PairgenError: The maker cannot be loaded.
@@ -64,25 +64,25 @@ class Worker:
         self.store = open_store(job.store_url)
         self._trust = job.trust
         self._num_threads = int(self.plan.execution["cpu_threads"])
-        # Thread counts change bits at small batches, so every worker has the planned one, also
-        # while it loads.
+        # Thread counts change bits at small batch sizes, so every worker uses the planned number,
+        # also while loading.
         with cpu_threads(self._num_threads), trusting(job.trust):
             self.maker = open_maker(self.plan, self.store)
         self.device = self.maker.device
 
     def run(self, task: ShardTask, on_samples: Callable[[int], None] = lambda _: None) -> Receipt:
-        """Make, write and publish one shard; return the receipt that stands for it.
+        """Make, write and publish one shard; return the receipt of the published shard.
 
         Args:
-            task: The shard.
+            task: The shard to make.
             on_samples: Called with the number of slots done so far in this shard.
 
         Raises:
-            OutOfDeviceMemoryError: The batch does not fit.
-            OSError: The disk is full or gone; nothing half-written has a final name.
+            OutOfDeviceMemoryError: The batch does not fit in device memory.
+            OSError: The disk is full or unavailable; no partial file has a final name.
         """
-        # Again: the executor may call from another thread than the one that loaded, and a module of
-        # the user may import others when it is first used.
+        # Set both again: the executor may call from another thread than the one that loaded, and
+        # the user's module may import others on first use.
         with cpu_threads(self._num_threads), trusting(self._trust):
             while True:
                 standing = read_receipt(self.store, task.shard_index)
@@ -101,12 +101,12 @@ def make_shard(
     task: ShardTask,
     on_samples: Callable[[int], None] = lambda _: None,
 ) -> Receipt:
-    """Make, write and publish one shard; return the receipt that stands for it.
+    """Make, write and publish one shard; return the receipt of the published shard.
 
     Raises:
-        ShardContestedError: Another worker published other bytes at the same moment.
-        OutOfDeviceMemoryError: The batch does not fit.
-        OSError: The disk is full or gone; nothing half-written has a final name.
+        ShardContestedError: Another worker published different bytes at the same moment.
+        OutOfDeviceMemoryError: The batch does not fit in device memory.
+        OSError: The disk is full or unavailable; no partial file has a final name.
     """
     start = time.perf_counter()
     spooled = store.spool(f"{task.shard_index:05d}.tar")
@@ -152,7 +152,7 @@ def make_shard(
 
 
 def _made(plan: Plan, maker: ShardMaker, seconds: float) -> dict[str, Any]:
-    """Return how a worker's bits come about."""
+    """Return how the bits were computed: settings, device, host, time and versions."""
     return {
         **plan.execution,
         "device": maker.device,

@@ -1,1 +1,1 @@
-"""Distances between what a student makes and what it should make. Each is a pure function."""
+"""Distances between a student's output and its target, as pure functions."""

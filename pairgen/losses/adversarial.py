@@ -1,7 +1,7 @@
 """The losses of a student and a discriminator that play against each other.
 
-A discriminator gives a map of logits for each of its readouts. Readouts count alike, and so do the
-places of a map.
+A discriminator returns a map of logits for each of its readouts. All readouts have equal weight,
+and so do all places of a map.
 
 Reference:
     Goodfellow et al. 2014, arXiv:1406.2661: the game, and the student's non-saturating form.
@@ -26,28 +26,28 @@ def score(logits: Logits) -> Tensor:
 
 
 def loss_if_real(logits: Logits) -> Tensor:
-    """Return softplus(-D), [B]: small where pictures are held for real.
+    """Return softplus(-D), [B]: small if images are classified as real.
 
-    The discriminator's loss of real pictures; of made ones, the student's.
+    It is the discriminator's loss on real images, and the student's loss on its own.
     """
     return score([F.softplus(-each.float()) for each in logits])
 
 
 def loss_if_made(logits: Logits) -> Tensor:
-    """Return softplus(D), [B]: small where pictures are held for made."""
+    """Return softplus(D), [B]: small if images are classified as generated."""
     return score([F.softplus(each.float()) for each in logits])
 
 
 def gradient_penalty(logits: Logits, x: Tensor) -> Tensor:
-    """Return |grad_x D|^2 of each sample, [B], through which gradients flow to the discriminator.
+    """Return |grad_x D|^2 of each sample, [B], with gradients that reach the discriminator.
 
-    D is here the sum over places, and the mean over readouts. So what a place of x does to the
-    logits that it reaches does not fade with the size of x, and the sum of its square over the
-    places grows with it: a gamma of one size is none of another.
+    Here D is the sum over places, and the mean over readouts. So the effect of a place of x on
+    the logits that it reaches does not fade with the size of x, and the sum of its square over the
+    places grows with it: a gamma tuned for one size does not transfer to another.
 
     Args:
-        logits: Of `x`.
-        x: Pictures or latents [B, C, H, W] that the logits were computed from.
+        logits: Logits of `x`.
+        x: Images or latents [B, C, H, W] that the logits were computed from.
 
     Reference:
         Mescheder et al. 2018, arXiv:1801.04406, Eq. 9: R1, here without gamma / 2.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-# Keeps a channel that is zero everywhere from dividing by zero.
+# Prevents a division by zero for channels that are zero everywhere.
 EPSILON = 1e-5
 
 
@@ -12,12 +12,12 @@ def feature_distance(student: Sequence[Tensor], target: Sequence[Tensor]) -> Ten
     """Return the mean over layers of the mean squared difference of standardised features.
 
     Each channel of each sample is divided by the target's standard deviation over the plane, so
-    that no layer and no strong channel outweighs the others.
+    that no layer or strong channel dominates.
 
     Args:
         student: Feature maps of the decoder, [B, C_l, H_l, W_l] for each layer l; the last is the
-            picture.
-        target: The same of the target; no gradient flows there.
+            image.
+        target: Feature maps of the target, likewise; they get no gradient.
 
     Reference:
         Berrada et al. 2024, arXiv:2411.04873: features of the latent decoder as a training loss.
@@ -25,7 +25,7 @@ def feature_distance(student: Sequence[Tensor], target: Sequence[Tensor]) -> Ten
     total = student[0].new_zeros(())
     for ours, theirs in zip(student, target, strict=True):
         theirs = theirs.detach().float()
-        # Means fall out of the difference.
+        # Means cancel in the difference.
         std = theirs.std(dim=(2, 3), keepdim=True)
         total = total + ((ours.float() - theirs) / (std + EPSILON)).square().mean()
     return total / len(student)

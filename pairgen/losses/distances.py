@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-# Of the dimension's square root: Song & Dhariwal's choice.
+# Factor of the dimension's square root: Song & Dhariwal's choice.
 HUBER_SCALE = 0.00054
 
 
@@ -16,11 +16,11 @@ def mse(student: Tensor, target: Tensor) -> Tensor:
 def pseudo_huber(student: Tensor, target: Tensor) -> Tensor:
     """Return the mean over samples of sqrt(|d|^2 + c^2) - c, c = 0.00054 sqrt(D), in float32.
 
-    d is the difference of a sample, of D numbers: quadratic near 0, linear far from it.
+    d is the difference of a sample with D values: quadratic near 0, linear far from it.
 
     Args:
-        student: [B, ...].
-        target: [B, ...].
+        student: The student's output, [B, ...].
+        target: The target, [B, ...].
 
     Reference:
         Song & Dhariwal 2023, arXiv:2310.14189: the metric and its constant.

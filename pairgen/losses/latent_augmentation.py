@@ -1,8 +1,8 @@
 """Random transforms of latents, for a distance that must hold under all of them.
 
-A learned distance of latents does not see every direction. Compared under a random transform, the
-same for both sides and a new one for every sample of every step, it does not miss the same ones for
-long (E-LatentLPIPS); `pipelines/latent_lpips_reconstruction.py` shows the difference.
+A learned distance between latents is blind to some directions. Compared under a random transform,
+the same for both sides and a new one for every sample of every step, it is not blind to the same
+ones for long (E-LatentLPIPS); `pipelines/latent_lpips_reconstruction.py` shows the difference.
 
 References:
     Kang et al. 2024, arXiv:2405.05967: the ensemble over augmentations, in latents.
@@ -23,24 +23,24 @@ from pairgen.losses.resampling import move, warp
 
 GROUPS = ("blit", "geometry", "colour", "cutout")
 
-# Of the size, to each side.
+# Maximum shift to each side, as a share of the size.
 MAX_WHOLE_SHIFT = 0.125
-# Of the normal distributions: of log2 of the factor, and of the shift as a share of the size.
+# Standard deviations: of log2 of the factor, and of the shift as a share of the size.
 SCALE_STD = 0.2
 STRETCH_STD = 0.2
 SHIFT_STD = 0.125
-# Of the size.
+# Side of the square, as a share of the size.
 CUTOUT_SIDE = 0.5
 
 
 @dataclass(frozen=True)
 class Blit:
-    """Moves of whole pixels, applied in this order.
+    """Transforms that move whole pixels, applied in this order.
 
     Attributes:
-        mirrored: 1 where left and right change places, else 0, [B].
+        mirrored: 1 to swap left and right, else 0, [B].
         num_turns: Quarter turns, counter-clockwise, [B].
-        shift: Right and down, shares of the size, [B, 2]; rounded to pixels.
+        shift: Shift right and down, as shares of the size, [B, 2]; rounded to pixels.
     """
 
     mirrored: Tensor
@@ -50,14 +50,14 @@ class Blit:
 
 @dataclass(frozen=True)
 class Geometry:
-    """An affine map, in this order.
+    """An affine map, applied in this order.
 
     Attributes:
         scale: Factor of both sides, [B].
-        turn: Counter-clockwise, in radians, [B].
+        turn: Counter-clockwise angle in radians, [B].
         stretch: Factor of the width; the height is divided by it, [B].
-        second_turn: Like `turn`: the stretch may lie in any direction, [B].
-        shift: Right and down, shares of the size, [B, 2].
+        second_turn: A second `turn`, so that the stretch may have any direction, [B].
+        shift: Shift right and down, as shares of the size, [B, 2].
     """
 
     scale: Tensor
@@ -69,10 +69,10 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Colour:
-    """Changes of values, in this order.
+    """Changes of values, applied in this order.
 
     Attributes:
-        brightness: Added to all values, [B].
+        brightness: Offset of all values, [B].
         contrast: Factor of the distance from the sample's mean, [B].
         saturation: Factor of the distance from the mean over channels at each pixel, [B].
     """
@@ -84,12 +84,12 @@ class Colour:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """All random choices for a batch, independent of the size of what is augmented.
+    """All random choices for a batch, independent of the size of the latents.
 
     Attributes:
-        blit: None for none, as below.
-        geometry: Composed with `blit` and applied as one map.
-        colour: Applied after the map.
+        blit: Moves of whole pixels; None for none, also below.
+        geometry: Affine map, composed with `blit` and applied as one.
+        colour: Changes of values, applied after the map.
         cutout: Middle of the square that is set to zero at the end, (x, y) in shares of the size,
             [B, 2] in [0, 1).
     """
@@ -104,8 +104,8 @@ def draw_augmentation(draws: Draws, groups: Sequence[str] = GROUPS) -> Augmentat
     """Draw an augmentation for each sample.
 
     Args:
-        draws: Of the samples.
-        groups: Of `GROUPS`, in any order; none leave the latents as they are.
+        draws: Draws of the samples.
+        groups: Some of `GROUPS`, in any order; none leave the latents unchanged.
 
     Raises:
         ConfigError: A group is unknown.
@@ -123,11 +123,11 @@ def augment(x: Tensor, augmentation: Augmentation) -> Tensor:
     """Return latents under an augmentation: an affine function of `x`, differentiable.
 
     Args:
-        x: [B, C, H, W], of any H and W.
-        augmentation: Of the same samples, on the same device.
+        x: Latents, [B, C, H, W], of any H and W.
+        augmentation: Augmentation of the same samples, on the same device.
 
     Returns:
-        [B, C, H, W] float32 (float64 for float64), under autocast too.
+        [B, C, H, W] float32 (float64 for float64), also under autocast.
     """
     with torch.autocast(x.device.type, enabled=False):
         x = x.to(torch.promote_types(x.dtype, torch.float32))
@@ -167,7 +167,7 @@ def _draw_colour(draws: Draws) -> Colour:
 
 
 def _transformed(x: Tensor, blit: Blit | None, geometry: Geometry | None) -> Tensor:
-    """Return `x` under both in one map: resampled once, and not at all without a geometry."""
+    """Apply both in one map: resample once, or not at all without a geometry."""
     height, width = x.shape[2:]
     if geometry is None:
         return x if blit is None else move(x, _blit_inverse(blit, height, width))
@@ -177,13 +177,13 @@ def _transformed(x: Tensor, blit: Blit | None, geometry: Geometry | None) -> Ten
     return warp(x, inverse)
 
 
-# What follows maps an output position to its source, so the last step is undone first. In float64:
-# quarter turns stay exact, and no matrix product falls to TF32.
+# The matrices below map an output position to its source, so they undo the last step first. They
+# are float64: quarter turns stay exact, and no matrix product uses TF32.
 
 
 def _blit_inverse(blit: Blit, height: int, width: int) -> Tensor:
     mirror = 1 - 2 * blit.mirrored.double()
-    # Rounded: the cosine of a right angle is not 0 in any arithmetic.
+    # Rounded: in floating point, the cosine of a right angle is not 0.
     turns = _turn_inverse(blit.num_turns.double() * (math.pi / 2)).round()
     shift = _in_pixels(blit.shift, height, width).round()
     return _scale_inverse(mirror, torch.ones_like(mirror)) @ turns @ _shift_inverse(shift)
@@ -237,7 +237,7 @@ def _coloured(x: Tensor, colour: Colour) -> Tensor:
 
 
 def _cut(x: Tensor, middle: Tensor) -> Tensor:
-    """Return `x` with zeros where a pixel's middle lies in the square; past the edge is nothing."""
+    """Set pixels to zero if their middle is inside the square; it may extend past the edge."""
     inside = []
     for share, size in zip(middle.unbind(1), (x.shape[3], x.shape[2]), strict=True):
         places = (torch.arange(size, device=x.device) + 0.5) / size

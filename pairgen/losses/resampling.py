@@ -1,10 +1,10 @@
-"""Affine maps of pictures that continue past their edges by reflection.
+"""Affine maps of images that continue past their edges by reflection.
 
-A map is given backwards, as a matrix that takes a position of the output to the position of the
-input that is shown there. Positions are (x, y) in pixels from the middle, y downwards.
+A map is given as its inverse: a matrix that takes an output position to the input position that is
+shown there. Positions are (x, y) in pixels from the middle, with y pointing down.
 
-Past its edge a picture goes on as its mirror image about the outermost pixel, without end: no map
-reaches an edge, however small the picture and however far the shift.
+Beyond its edge, an image continues as its mirror image about the outermost pixel, without end: no
+map runs out of pixels, however small the image and however large the shift.
 """
 
 import math
@@ -29,23 +29,23 @@ SYM6 = (
     -0.007800708325034148,
 )
 NUM_TAPS = len(SYM6)
-# Where the filter's mass lies. It is not symmetric: were positions counted from its middle tap, a
-# half turn would also shift by 0.4 pixels.
+# Centre of mass of the filter. It is not symmetric: if positions were counted from its middle tap,
+# a half turn would also shift by 0.4 pixels.
 CENTRE = sum(tap * weight for tap, weight in enumerate(SYM6)) / sum(SYM6)
 
 
 def move(x: Tensor, inverse: Tensor) -> Tensor:
-    """Return pictures whose pixels were moved, none of them changed.
+    """Move the pixels of images without changing their values.
 
     Args:
-        x: [B, C, H, W].
-        inverse: [B, 3, 3] float64: mirror images, quarter turns, shifts by whole pixels. A quarter
-            turn of a picture of which one side is odd and one even falls between pixels: it shows
-            the one to the right or below.
+        x: Images, [B, C, H, W].
+        inverse: [B, 3, 3] float64: mirroring, quarter turns, shifts by whole pixels. A quarter turn
+            of an image with one odd and one even side falls between pixels: it shows the pixel to
+            the right or below.
     """
     height, width = x.shape[2:]
     rows, columns = (torch.arange(size, device=x.device) for size in (height, width))
-    # Not `round`: it takes both 0.5 and 1.5 to an even number, and would show pixels twice.
+    # Not `round`: it rounds both 0.5 and 1.5 to an even number, and would repeat pixels.
     from_x, from_y = (
         (position + 0.5).floor().long()
         for position in _sources(inverse, rows, columns, height, width)
@@ -56,28 +56,28 @@ def move(x: Tensor, inverse: Tensor) -> Tensor:
 
 
 def warp(x: Tensor, inverse: Tensor) -> Tensor:
-    """Return pictures under an affine map, with little aliasing.
+    """Apply an affine map to images, with little aliasing.
 
-    Twice the resolution by the sym6 filter, bilinear interpolation there, and down again by the
-    same filter. The filter is orthonormal: the identity gives `x` back.
+    Upsample twofold by the sym6 filter, interpolate bilinearly there, and downsample by the same
+    filter. The filter is orthonormal: the identity returns `x`.
 
     Args:
-        x: [B, C, H, W], float32 or float64.
+        x: Images, [B, C, H, W], float32 or float64.
         inverse: [B, 3, 3] float64, any affine map.
 
     Reference:
-        Karras et al. 2020, arXiv:2006.06676, appendix B: the resampling of augmented pictures.
+        Karras et al. 2020, arXiv:2006.06676, appendix B: the resampling of augmented images.
     """
     height, width = x.shape[2:]
     fine = _upsampling(height, x) @ x @ _upsampling(width, x).mT
-    # The finer samples that the filter will bring down, and where they lie in the output.
+    # The fine samples that the filter will need, and their positions in the output.
     rows, columns = (
         (torch.arange(_num_fine(size), device=x.device, dtype=torch.float64) - CENTRE) / 2
         for size in (height, width)
     )
     from_x, from_y = _sources(inverse, rows, columns, height, width)
     grid = torch.stack([_coordinate(from_x, width), _coordinate(from_y, height)], dim=-1)
-    # Bilinear. No position lies outside of the period, so nothing is padded.
+    # Bilinear. No position is outside the period, so there is no padding.
     fine = F.grid_sample(fine, grid.to(x.dtype), align_corners=True)
     return _downsampling(height, x) @ fine @ _downsampling(width, x).mT
 
@@ -85,9 +85,9 @@ def warp(x: Tensor, inverse: Tensor) -> Tensor:
 def _sources(
     inverse: Tensor, rows: Tensor, columns: Tensor, height: int, width: int
 ) -> tuple[Tensor, Tensor]:
-    """Return x and y, [B, rows, columns], in pixels from the first pixel, of what is shown there.
+    """Return x and y of the source positions, [B, rows, columns], in pixels from the first pixel.
 
-    In float64: the fraction of a position of hundreds of pixels matters.
+    They are float64: the fraction of a position of hundreds of pixels matters.
     """
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     x, y = columns - middle_x, rows[:, None] - middle_y
@@ -98,38 +98,38 @@ def _sources(
 
 
 def _coordinate(position: Tensor, size: int) -> Tensor:
-    """Return the place of a position on a period of finer samples, as [-1, 1] of `grid_sample`."""
+    """Return a position on a period of fine samples in the [-1, 1] convention of `grid_sample`."""
     period = _period(size)
     return torch.remainder(2 * position + CENTRE, 2 * period) / period - 1
 
 
 def _period(size: int) -> int:
-    """Return after how many pixels a reflected picture repeats."""
+    """Return the period of a reflected image, in pixels."""
     return max(2 * size - 2, 1)
 
 
 def _reflected(index: Tensor, size: int) -> Tensor:
-    """Return the pixel of [0, size) that any index shows.
+    """Return the pixel in [0, size) that any index shows.
 
-    `reflect` padding of torch stops short of one size, which a shift of a small latent passes; the
-    reflections of reflections have no end.
+    torch's `reflect` padding is limited to less than one size, which a shift of a small latent
+    exceeds; here reflections repeat without end.
     """
     return size - 1 - (torch.remainder(index, _period(size)) - (size - 1)).abs()
 
 
 def _num_fine(size: int) -> int:
-    """Return how many finer samples the filter needs for `size` pixels."""
+    """Return the number of fine samples that the filter needs for `size` pixels."""
     return 2 * size + NUM_TAPS - 2
 
 
-# The filters are matrices, not convolutions: with the reflection inside, and in float32 on every
-# GPU, where convolutions take TF32 unless told otherwise.
+# The filters are matrices, not convolutions: they include the reflection, and stay in float32 on
+# every GPU, where convolutions use TF32 by default.
 
 
 def _upsampling(size: int, like: Tensor) -> Tensor:
-    """Return [2 P + 1, size]: pixels to one period P of the reflected picture, twice as fine.
+    """Return [2 P + 1, size]: maps pixels to one period P of the reflected image, twice as fine.
 
-    The last sample is the first of the next period, for the interpolation between.
+    The last sample is the first of the next period, for interpolation.
     """
     period = _period(size)
     first = -((NUM_TAPS - 1) // 2)
@@ -140,12 +140,12 @@ def _upsampling(size: int, like: Tensor) -> Tensor:
 
 
 def _downsampling(size: int, like: Tensor) -> Tensor:
-    """Return [size, 2 size + 10]: finer samples to pixels."""
+    """Return [size, 2 size + 10]: maps fine samples to pixels."""
     return _filters(_num_fine(size), 0, size, like).mT / math.sqrt(2)
 
 
 def _filters(num_fine: int, start: int, stop: int, like: Tensor) -> Tensor:
-    """Return the filter's weight of finer sample n for pixel i, h[n - 2 i], [n, stop - start]."""
+    """Return the filter's weight of fine sample n for pixel i, h[n - 2 i], [n, stop - start]."""
     fine = torch.arange(num_fine, device=like.device)
     pixels = torch.arange(start, stop, device=like.device)
     taps = fine[:, None] - 2 * pixels

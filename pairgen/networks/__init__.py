@@ -1,1 +1,1 @@
-"""Networks that losses need and no teacher brings."""
+"""Networks that losses need and teachers do not provide."""

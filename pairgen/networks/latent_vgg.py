@@ -1,4 +1,4 @@
-"""VGG16 with batch norm whose first pools may be left out: features of latents, or of pictures."""
+"""VGG16 with batch norm and removable first pools: features of latents, or of images."""
 
 from torch import Tensor, nn
 
@@ -7,20 +7,20 @@ from pairgen.errors import ConfigError
 # Channels and number of convolutions of the five blocks, each of which ends in a pool.
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 NUM_TAPS = len(BLOCKS)
-# A VAE of Stable Diffusion has done the work of three pools: its latents are 8 times smaller.
+# Stable Diffusion's VAE replaces three pools: its latents are 8 times smaller.
 LATENT_POOLS_REMOVED = 3
 
 
 class LatentVgg(nn.Module):
-    """The convolutions of VGG16 with batch norm, in five slices that end where its pools are.
+    """The convolutions of VGG16 with batch norm, in five slices that end at its pools.
 
-    The layers of all slices are numbered through, 0 to 43, as in the features of torchvision's
-    `vgg16_bn`; so a weight is `slice1.0.weight`, as in the checkpoints of E-LatentLPIPS.
+    The layers of all slices are numbered consecutively, 0 to 43, as in the features of
+    torchvision's `vgg16_bn`; so a weight is `slice1.0.weight`, as in E-LatentLPIPS checkpoints.
 
     Args:
-        in_channels: Of a latent, or 3 for pictures.
+        in_channels: Channels of a latent, or 3 for images.
         width: Factor of all channel counts; 1 is VGG16's own.
-        num_pools_removed: How many of the five pools, from the first on, pass on what they get.
+        num_pools_removed: Number of pools, from the first on, that are replaced by the identity.
 
     Raises:
         ConfigError: An argument is out of its range.
@@ -65,14 +65,14 @@ class LatentVgg(nn.Module):
 
     @property
     def smallest_input(self) -> int:
-        """Height and width below which a pool has nothing left to pool."""
+        """Smallest height and width that leave every pool something to pool."""
         return 2 ** (NUM_TAPS - self.num_pools_removed)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the output of each slice, after its pool.
 
         Args:
-            x: Latents, or pictures in [-1, 1], [B, C, H, W].
+            x: Latents, or images in [-1, 1], [B, C, H, W].
 
         Returns:
             Five maps [B, C_l, H_l, W_l]. At width 1 a latent [4, 64, 64] gives [64, 64, 64],
@@ -89,7 +89,7 @@ def _scaled(channels: int, width: float) -> int:
     """Return a channel count times the width.
 
     Raises:
-        ConfigError: That is not a whole number of at least 1.
+        ConfigError: The result is not an integer of at least 1.
     """
     scaled = channels * width
     if not scaled >= 1 or scaled % 1:

@@ -1,4 +1,4 @@
-"""LPIPS of latents or of pictures: how far two of them are apart in the features of a VGG."""
+"""LPIPS of latents or images: their distance in the features of a VGG."""
 
 from collections.abc import Sequence
 
@@ -7,22 +7,22 @@ from torch import Tensor, nn
 
 from pairgen.networks.latent_vgg import NUM_TAPS, LatentVgg
 
-# Below the root, as in the authors' E-LatentLPIPS: a place where all channels are 0 stays 0.
+# Added below the root, as in the authors' E-LatentLPIPS: places where all channels are 0 stay 0.
 EPSILON = 1e-8
 
 
 class Lpips(nn.Module):
-    """A frozen VGG and the weights of its channels: d(x0, x1) of Zhang et al., Equation 1.
+    """A frozen VGG and weights for its channels: d(x0, x1) of Zhang et al., Equation 1.
 
-    d = sum_l mean_{h,w} sum_c w_lc (phi_lc(x0) - phi_lc(x1))^2, phi_l being the tap l with its
-    channels scaled to unit length at every place. Its keys are those of the authors' checkpoints of
-    E-LatentLPIPS: `net.slice1.0.weight` ..., `lin0.model.1.weight` ... Nothing random is applied
-    here, and no distance of the latents themselves is added, as their release does by default.
+    d = sum_l mean_{h,w} sum_c w_lc (phi_lc(x0) - phi_lc(x1))^2, where phi_l is the tap l with its
+    channels scaled to unit length at every place. The keys are those of the authors' E-LatentLPIPS
+    checkpoints: `net.slice1.0.weight` ..., `lin0.model.1.weight` ... Unlike their release by
+    default, nothing random is applied here, and no distance of the latents themselves is added.
 
-    It is always in eval mode, and no gradient reaches its weights.
+    It is always in eval mode, and its weights get no gradient.
 
     Args:
-        net: What makes the features.
+        net: Network that computes the features.
 
     Reference:
         Zhang et al. 2018, arXiv:1801.03924. Kang et al. 2024, arXiv:2405.05967: of latents.
@@ -42,14 +42,14 @@ class Lpips(nn.Module):
         return [self.get_parameter(f"lin{tap}.model.1.weight") for tap in range(NUM_TAPS)]
 
     def train(self, mode: bool = True) -> "Lpips":  # noqa: ARG002
-        """Stay in eval mode: a distance must not depend on what else is in its batch."""
+        """Stay in eval mode: a distance must not depend on the rest of its batch."""
         return super().train(False)
 
     def forward(self, x0: Tensor, x1: Tensor) -> Tensor:
         """Return the distance of each pair, [B] float32; autocast is off inside.
 
         Args:
-            x0: Latents as the diffusion model sees them, scaled, or pictures in [-1, 1]:
+            x0: Latents as the diffusion model sees them, scaled, or images in [-1, 1]:
                 [B, C, H, W].
             x1: The same.
         """
@@ -63,25 +63,25 @@ class _Head(nn.Module):
         super().__init__()
         self.model = nn.Sequential()
         self.model.add_module("1", nn.Conv2d(channels, 1, kernel_size=1, bias=False))
-        # Before any calibration every channel counts alike.
+        # Without calibration, every channel has equal weight.
         nn.init.ones_(self.model.get_parameter("1.weight"))
 
 
 def tap_differences(net: LatentVgg, x0: Tensor, x1: Tensor) -> list[Tensor]:
     """Return the squared differences of unit-length features, averaged over places.
 
-    All that a distance needs of two inputs: the weights of the channels come after.
+    Distances depend on two inputs only through these; the channel weights are applied afterwards.
 
     Args:
-        net: In eval mode.
-        x0: [B, C, H, W].
-        x1: [B, C, H, W].
+        net: Network in eval mode.
+        x0: Latents or images, [B, C, H, W].
+        x1: Latents or images, [B, C, H, W].
 
     Returns:
-        Of each tap, [B, C_l] float32.
+        Differences for each tap, [B, C_l] float32.
     """
     with torch.autocast(x0.device.type, enabled=False):
-        # Apart: what has no gradient, as a target, then costs none.
+        # Separately: an input without gradients, such as a target, then costs none.
         taps = zip(net(x0.float()), net(x1.float()), strict=True)
         return [
             (_unit_length(first) - _unit_length(second)).square().mean((2, 3))
@@ -93,8 +93,8 @@ def weighted(differences: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor
     """Return the distances of tap differences, [B].
 
     Args:
-        differences: Of each tap, [B, C_l].
-        weights: Of its channels, [1, C_l, 1, 1].
+        differences: Differences for each tap, [B, C_l].
+        weights: Weights of its channels, [1, C_l, 1, 1].
     """
     parts = [
         (difference * weight.flatten()).sum(1)

@@ -1,4 +1,4 @@
-"""LPIPS in a file: ours in safetensors, or a checkpoint of the authors of E-LatentLPIPS."""
+"""LPIPS files: ours in safetensors, or checkpoints of the authors of E-LatentLPIPS."""
 
 import json
 import pickle
@@ -21,24 +21,24 @@ from pairgen.shards.format.local_store import LocalStore, sync
 from pairgen.shards.format.publish import file_sha256
 from pairgen.types import canonical_json
 
-# Key of the header that holds all facts, as JSON: safetensors writes several keys in any order, and
-# equal trainings are to end in equal bytes.
+# Header key that holds all facts, as JSON: safetensors writes several keys in any order, and equal
+# trainings must give equal bytes.
 HEADER = "pairgen-lpips"
 OURS, AUTHORS = ".safetensors", (".pth", ".pt", ".ckpt")
 FIRST = "net.slice1.0.weight"
-# Folder of assets.
+# Folder of packaged assets.
 PACKAGED = "perceptual"
-# Its heads; the authors' module holds them under two names.
+# Its heads, which the authors' module holds under two names.
 HEAD, TWICE = "lin", "lins."
 
 
 @dataclass(frozen=True, kw_only=True)
 class LpipsOrigin:
-    """What the header of a file says of the weights, for a reader.
+    """The header's facts about the origin of the weights.
 
     Attributes:
-        made_for: The VAE whose latents or pictures they judge: its identity, as canonical JSON.
-        made_by: How they came to be, in a line.
+        made_for: Identity of the VAE whose latents or images they judge, as canonical JSON.
+        made_by: One line on how they were made.
     """
 
     made_for: str
@@ -48,13 +48,13 @@ class LpipsOrigin:
 def save_lpips(
     path: Path, lpips: Lpips, origin: LpipsOrigin, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Write the weights as safetensors, what they are in the header; whole or not at all.
+    """Write the weights and their facts as safetensors, atomically.
 
     Args:
-        path: Of the file, `.safetensors`.
-        lpips: To be saved.
-        origin: Of the weights.
-        dtype: Of the convolutions; what batch norm has measured stays in float32.
+        path: Path of the `.safetensors` file.
+        lpips: Network to save.
+        origin: Origin of the weights.
+        dtype: Dtype of the convolutions; batch norm statistics stay in float32.
     """
     net = lpips.net
     facts = {
@@ -80,23 +80,23 @@ def load_lpips(location: str, in_channels: int, device: torch.device) -> Lpips:
     """Load LPIPS in float32.
 
     Args:
-        location: A file of `save_lpips`; one of the package, as `package:assets/...`; or a
-            checkpoint of the authors of E-LatentLPIPS (`.pth`, `.pt`, `.ckpt`), whose pools are
-            taken to be removed as theirs are.
-        in_channels: Of what is to be compared.
-        device: Where it goes.
+        location: A file of `save_lpips`; a packaged file, as `package:assets/...`; or a checkpoint
+            of the authors of E-LatentLPIPS (`.pth`, `.pt`, `.ckpt`), whose pools are assumed to be
+            removed as in theirs.
+        in_channels: Channels of the inputs to compare.
+        device: Device to load to.
 
     Raises:
-        ConfigError: There is no such file, it holds something else, or it is for another number of
-            channels.
+        ConfigError: There is no such file, it holds something else, or its number of channels is
+            different.
     """
     path = _found(location)
     read = _read_ours if path.suffix == OURS else _read_authors
     tensors, shape = read(path)
     if shape["in_channels"] != in_channels:
         raise ConfigError(
-            f"The perceptual network {path} is for {shape['in_channels']} channels, what it is to "
-            f"compare has {in_channels}."
+            f"The perceptual network {path} takes {shape['in_channels']} channels, but its inputs "
+            f"have {in_channels} here."
         )
     lpips = Lpips(LatentVgg(**shape))
     _check_tensors(path, tensors, lpips.state_dict())
@@ -105,20 +105,20 @@ def load_lpips(location: str, in_channels: int, device: torch.device) -> Lpips:
 
 
 def read_origin(path: Path) -> LpipsOrigin:
-    """Return what the header of one of our files says of its weights.
+    """Return the origin in the header of one of our files.
 
     Raises:
-        ConfigError: It is not one.
+        ConfigError: It is not one of our files.
     """
     facts = _header(path)
     return LpipsOrigin(**{each.name: str(facts.get(each.name, "")) for each in fields(LpipsOrigin)})
 
 
 def vae_of(location: str) -> str | None:
-    """Return the identity of the VAE that a file was made for; None where it does not tell.
+    """Return the identity of the VAE that a file was made for; None if the file does not say.
 
     Args:
-        location: As `load_lpips` takes it. The authors' checkpoints do not tell.
+        location: As for `load_lpips`. The authors' checkpoints do not say.
 
     Raises:
         ConfigError: There is no such file, or it cannot be read.
@@ -138,11 +138,11 @@ def hash_lpips(location: str) -> str:
 
 
 def packaged_lpips(made_for: str, in_channels: int) -> str:
-    """Return the location of the packaged network for latents or pictures of a VAE.
+    """Return the location of the packaged network for latents or images of a VAE.
 
     Args:
-        made_for: As in its header, see `LpipsOrigin`.
-        in_channels: Of what is to be compared.
+        made_for: VAE identity as in the header, see `LpipsOrigin`.
+        in_channels: Channels of the inputs to compare.
 
     Raises:
         ConfigError: There is none.
@@ -152,22 +152,22 @@ def packaged_lpips(made_for: str, in_channels: int) -> str:
             return f"{PACKAGE_PREFIX}assets/{PACKAGED}/{path.name}"
     raise ConfigError(
         f"perceptual must name the weights of a perceptual network for this VAE and {in_channels} "
-        "channels: a file of `pairgen train latent-lpips`, or the authors' checkpoint; none is "
-        "packaged but that of the model tiny."
+        "channels: a file of `pairgen train latent-lpips`, or the authors' checkpoint. Only the "
+        "one for the model tiny is packaged."
     )
 
 
 def _found(location: str) -> Path:
-    """Return the file that is meant.
+    """Return the file at a location.
 
     Raises:
-        ConfigError: There is none, or its name has another ending.
+        ConfigError: There is none, or its suffix is not supported.
     """
     path = local_path(location)
     if path.suffix not in (OURS, *AUTHORS):
         raise ConfigError(
-            f"A perceptual network must be a file {OURS}, {', '.join(AUTHORS[:-1])} or "
-            f"{AUTHORS[-1]}, got {location!r}."
+            f"A perceptual network must be a {OURS}, {', '.join(AUTHORS[:-1])} or "
+            f"{AUTHORS[-1]} file, got {location!r}."
         )
     if not path.is_file():
         raise ConfigError(f"There is no perceptual network {location!r}.")
@@ -178,7 +178,7 @@ def _header(path: Path) -> dict[str, Any]:
     """Return the facts in the header of one of our files.
 
     Raises:
-        ConfigError: It cannot be read, or has none.
+        ConfigError: The header cannot be read, or has no facts.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -213,13 +213,13 @@ def _read_ours(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _read_authors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
-        # What torch warns of besides, the sentence below says.
+        # The sentence below replaces torch's warnings.
         with warnings.catch_warnings(action="ignore", category=UserWarning):
             data = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
         raise ConfigError(
-            f"The perceptual network {path} is not a checkpoint of tensors alone; nothing else is "
-            "unpickled."
+            f"The perceptual network {path} is not a checkpoint of tensors alone, and pairgen "
+            "unpickles nothing else."
         ) from None
     tensors = {
         name: value
@@ -228,7 +228,7 @@ def _read_authors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     }
     first = tensors.get(FIRST)
     if first is None or first.ndim != 4:
-        raise ConfigError(f"{path} lacks {FIRST}: it is no checkpoint of E-LatentLPIPS.")
+        raise ConfigError(f"{path} lacks {FIRST}: it is not a checkpoint of E-LatentLPIPS.")
     return tensors, {
         "in_channels": first.shape[1],
         "width": first.shape[0] / BLOCKS[0][0],
@@ -237,7 +237,7 @@ def _read_authors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Raise ConfigError where a tensor is missing, of another shape, or unknown."""
+    """Raise ConfigError if a tensor is missing, unknown or has the wrong shape."""
     missing = [name for name in wanted if name not in found]
     unknown = [name for name in found if name not in wanted]
     if missing or unknown:
@@ -250,7 +250,7 @@ def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str,
                 f"{name} in the perceptual network {path} must be {list(tensor.shape)}, got "
                 f"{list(found[name].shape)}."
             )
-        # Counters of batch norm are whole numbers, and no part of a distance.
+        # Batch norm counters are integers, and do not affect distances.
         fits = found[name].is_floating_point() or not tensor.is_floating_point()
         if not (fits and found[name].isfinite().all()):
             raise ConfigError(
@@ -258,6 +258,6 @@ def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str,
             )
     if not any(bool(found[name].any()) for name in wanted if name.startswith(HEAD)):
         raise ConfigError(
-            f"The perceptual network {path} finds no difference: the weights of all its channels "
+            f"The perceptual network {path} sees no differences: the weights of all its channels "
             "are 0."
         )

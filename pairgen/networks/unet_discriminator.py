@@ -1,10 +1,10 @@
-"""A discriminator made of the teacher's UNet: it reads text and noise, at every scale.
+"""A discriminator made from the teacher's UNet, which reads text and noise, at every scale.
 
 Reference:
-    Kang et al. 2024 (Diffusion2GAN), arXiv:2405.05967: initialised from the teacher, the noise
-    through a zero-initialised convolution, the latent resized into every scale of the encoder,
-    three readouts for each scale of the decoder. What the readouts are made of, and the time at
-    which the network is asked, are chosen here.
+    Kang et al. 2024 (Diffusion2GAN), arXiv:2405.05967: initialized from the teacher, the noise
+    through a zero-initialized convolution, the latent resized into every scale of the encoder,
+    three readouts for each scale of the decoder. The layers of a readout and the time input of
+    the network are our choice.
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ class UnetDiscriminator(nn.Module):
     """Logits of latents x, given the noise z that they were made from and the prompt.
 
     Args:
-        denoiser: The teacher's network, a UNet of diffusers; it becomes part of the discriminator.
-        time: At which it is asked: that of clean latents.
+        denoiser: The teacher's network, a diffusers UNet; it becomes part of the discriminator.
+        time: Time input of the network: that of clean latents.
         noise_condition: Whether it sees the noise.
         multi_scale: Whether every scale of the encoder sees the latent, resized, and every scale of
-            the decoder is read out three times; else only the last one, once.
+            the decoder has three readouts; else only the last scale has one.
 
     Raises:
-        ConfigError: The network is no UNet.
+        ConfigError: The network is not a UNet.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class UnetDiscriminator(nn.Module):
         network = denoiser.network
         if not all(hasattr(network, name) for name in UNET_PARTS):
             raise ConfigError(
-                f"A discriminator is made of a UNet of diffusers, the teacher's network is a "
-                f"{type(network).__name__}; gan_weight=0 trains without one."
+                f"The discriminator needs a diffusers UNet, but the teacher's network is a "
+                f"{type(network).__name__}; set gan_weight=0 to train without one."
             )
         num_channels = denoiser.latent_shape[0]
-        # Nobody reads the teacher's own output.
+        # The teacher's own output is not used.
         network.conv_norm_out.requires_grad_(False)
         network.conv_out.requires_grad_(False)
         self.noise_conv: nn.Conv2d | None = None
@@ -86,7 +86,7 @@ class UnetDiscriminator(nn.Module):
             for each in widths[-len(self._blocks) :]
             for name in self._wanted
         )
-        # New layers go where the teacher's are.
+        # Put new layers on the teacher's device.
         self.to(network.conv_in.weight.device)
 
     @property
@@ -99,8 +99,8 @@ class UnetDiscriminator(nn.Module):
 
         Args:
             x: Latents, [B, C, H, W].
-            z: The noises, [B, C, H, W].
-            conditioning: Of the prompts, B rows.
+            z: Noises, [B, C, H, W].
+            conditioning: Conditioning of the prompts, B rows.
         """
         t = torch.full((len(x),), self.time, dtype=torch.float64, device=x.device)
         with self._tapped(x, z) as features:
@@ -112,10 +112,9 @@ class UnetDiscriminator(nn.Module):
 
     @contextmanager
     def differentiable_twice(self) -> Iterator[None]:
-        """Let what is computed meanwhile be differentiated twice, at the cost of speed and memory.
+        """Make computations inside the context twice differentiable, at a cost in speed and memory.
 
-        The fast kernels of attention cannot be; and activations that are computed again later would
-        be so by these.
+        The fast attention kernels are not; and recomputed activations would use them again.
         """
         network, checkpointing = self.network, self.network.is_gradient_checkpointing
         if checkpointing:
@@ -129,7 +128,7 @@ class UnetDiscriminator(nn.Module):
 
     @contextmanager
     def _tapped(self, x: Tensor, z: Tensor) -> Iterator[list[Tensor]]:
-        """Let the UNet see more than its input for a while, and list what its decoder computes."""
+        """Inject the inputs into the UNet inside the context; yield the list of its readouts."""
         features: list[Tensor] = []
 
         def add_noise(_: nn.Module, __: Any, output: Tensor) -> Tensor:
@@ -140,7 +139,7 @@ class UnetDiscriminator(nn.Module):
             def hook(block: nn.Module, args: Any, kwargs: Any) -> Any:
                 bound = signature(block.forward).bind(*args, **kwargs)
                 hidden = bound.arguments["hidden_states"]
-                # The mean of the pixels that each one covers.
+                # Each pixel is the mean of those that it covers.
                 small = F.interpolate(x, hidden.shape[2:], mode="area")
                 bound.arguments["hidden_states"] = hidden + conv(small)
                 return bound.args, bound.kwargs
@@ -169,7 +168,7 @@ class UnetDiscriminator(nn.Module):
         for block in self._blocks:
             handles.append(block.register_forward_pre_hook(read_before, with_kwargs=True))
             if block.upsamplers:
-                # What the layers of this scale made, before it becomes the next scale's.
+                # The output of this scale's layers, before it is passed to the next scale.
                 handles.append(block.upsamplers[0].register_forward_pre_hook(read_input))
             else:
                 handles.append(block.register_forward_hook(read_output))
@@ -181,7 +180,7 @@ class UnetDiscriminator(nn.Module):
 
 
 def _zero_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """Return a 3x3 convolution that changes nothing at first."""
+    """Return a 3x3 convolution that is zero at first."""
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
     nn.init.zeros_(conv.weight)
     assert conv.bias is not None
@@ -190,7 +189,7 @@ def _zero_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
 
 
 def _readout(num_channels: int, num_groups: int) -> nn.Sequential:
-    """Return what makes logits of features: at most the teacher's groups, of equal width."""
+    """Return layers from features to logits, with at most the teacher's groups, of equal width."""
     while num_channels % num_groups:
         num_groups -= 1
     return nn.Sequential(

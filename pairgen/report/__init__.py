@@ -1,1 +1,1 @@
-"""What a person looks at: dataset card, pictures, pages."""
+"""What people look at: images and HTML pages."""

@@ -1,4 +1,4 @@
-"""A grid of pictures for a person's eye: rows, each picture large enough to see, its text below."""
+"""A grid of images: each image large enough to see, with its text below."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 GAP_PX = 10
-# A smaller picture is enlarged, by a whole number so that each of its pixels counts alike.
+# Smaller images are enlarged by an integer, so that each of their pixels counts alike.
 MIN_PICTURE_PX = 128
 CAPTION_FONT_PX = 11
 CAPTION_LINE_PX = 14
 MAX_CAPTION_LINES = 3
 CAPTION_COLOR = (60, 60, 60)
-# Pillow's own limit, above which it warns of a decompression bomb when a grid is opened.
+# Pillow's own limit, above which it warns about a decompression bomb when a grid is opened.
 MAX_GRID_PIXELS = 89_478_485
 
 
 @dataclass(frozen=True)
 class GridLayout:
-    """Where each picture stands.
+    """Positions of the images in a grid.
 
     Attributes:
-        rows: Indices of the pictures, row by row.
-        lines: Caption of each picture, broken into lines; empty without captions.
-        picture_px: Width and height of a picture as drawn.
+        rows: Indices of the images, row by row.
+        lines: Caption of each image, split into lines; empty without captions.
+        picture_px: Width and height of an image as drawn.
     """
 
     rows: Sequence[Sequence[int]]
@@ -33,7 +33,7 @@ class GridLayout:
 
     @property
     def cell_px(self) -> tuple[int, int]:
-        """Width and height of a picture with its caption and the gap behind it."""
+        """Width and height of an image with its caption and the gap after it."""
         num_lines = max((len(self.lines[i]) for row in self.rows for i in row), default=0)
         width, height = self.picture_px
         return width + GAP_PX, height + CAPTION_LINE_PX * num_lines + GAP_PX
@@ -62,12 +62,12 @@ class GridLayout:
 def lay_out_grid(
     rows: Sequence[Sequence[int]], size_px: tuple[int, int], captions: Sequence[str]
 ) -> GridLayout:
-    """Return where pictures and captions stand.
+    """Return the layout of images and captions.
 
     Args:
-        rows: Indices of the pictures, row by row.
-        size_px: Width and height of a picture.
-        captions: One for each picture; empty texts for no captions.
+        rows: Indices of the images, row by row.
+        size_px: Width and height of an image.
+        captions: One caption per image; empty texts for no captions.
     """
     factor = -(-MIN_PICTURE_PX // max(size_px))
     width, height = (factor * size for size in size_px)
@@ -78,7 +78,7 @@ def lay_out_grid(
 
 
 def draw_grid(pictures: np.ndarray, layout: GridLayout) -> Image.Image:
-    """Draw pictures [N, H, W, 3] uint8 and their captions on white."""
+    """Draw images [N, H, W, 3] uint8 and their captions on white."""
     canvas = Image.new("RGB", layout.size_px, "white")
     draw, font = ImageDraw.Draw(canvas), _font()
     cell_width, cell_height = layout.cell_px
@@ -96,11 +96,11 @@ def draw_grid(pictures: np.ndarray, layout: GridLayout) -> Image.Image:
 
 
 def wrap_caption(text: str, width_px: int, measure: Callable[[str], float]) -> list[str]:
-    """Break a text into at most `MAX_CAPTION_LINES` lines; what is left out leaves `...`.
+    """Split a text into at most `MAX_CAPTION_LINES` lines; `...` marks what is left out.
 
     Args:
         text: The caption.
-        width_px: Longest line.
+        width_px: Maximum line width.
         measure: Returns the width of a line in pixels.
     """
     lines: list[str] = []

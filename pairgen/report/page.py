@@ -1,4 +1,4 @@
-"""A self-contained HTML page: tables, text and pictures, nothing fetched from anywhere."""
+"""A self-contained HTML page: tables, text and images, with no external resources."""
 
 import base64
 import html
@@ -29,7 +29,7 @@ pre { background: #f5f5f5; padding: .8em; overflow-x: auto; border-radius: 6px; 
 
 
 def make_page(title: str, subtitle: str, parts: Sequence[str]) -> str:
-    """Return an HTML document of a title, one line under it, and parts made by this module."""
+    """Return an HTML document with a title, a subtitle, and parts made by this module."""
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>"
@@ -38,7 +38,7 @@ def make_page(title: str, subtitle: str, parts: Sequence[str]) -> str:
 
 
 def heading(title: str, text: str = "") -> str:
-    """Return a heading and a paragraph under it."""
+    """Return a heading followed by a paragraph."""
     below = paragraph(text) if text else ""
     return f"<h2>{html.escape(title)}</h2>{below}"
 
@@ -49,7 +49,7 @@ def paragraph(text: str) -> str:
 
 
 def facts_table(facts: Mapping[str, str]) -> str:
-    """Return a table of two columns: what, and its value."""
+    """Return a two-column table of names and values."""
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
         for name, value in facts.items()
@@ -58,12 +58,12 @@ def facts_table(facts: Mapping[str, str]) -> str:
 
 
 def preformatted(text: str) -> str:
-    """Return text as it stands."""
+    """Return preformatted text."""
     return f"<pre>{html.escape(text)}</pre>"
 
 
 def picture_grid(pictures: np.ndarray, captions: Sequence[str]) -> str:
-    """Return pictures [N, H, W, 3] uint8, eight a row, each with its caption under it."""
+    """Return images [N, H, W, 3] uint8, eight per row, each with its caption below."""
     figures = "".join(
         f'<figure><img src="{_data_url(picture)}" alt="{html.escape(caption)}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
@@ -73,7 +73,7 @@ def picture_grid(pictures: np.ndarray, captions: Sequence[str]) -> str:
 
 
 def picture(pixels: np.ndarray, caption: str) -> str:
-    """Return one picture [H, W, 3] uint8 in its own size."""
+    """Return one image [H, W, 3] uint8 at its own size."""
     source = _encoded(Image.fromarray(pixels))
     return f'<p><img src="{source}" alt="{html.escape(caption)}"></p>'
 

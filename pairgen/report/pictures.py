@@ -1,4 +1,4 @@
-"""Pictures of a dataset: its latents decoded by its own teacher, laid out as a grid."""
+"""Images of a dataset: its latents, decoded by its own teacher, as a grid."""
 
 import io
 
@@ -15,7 +15,7 @@ from pairgen.shards.format.store import Store
 from pairgen.types import Manifest
 
 GRID_GAP = 4
-# Keyword of the PNG text chunk that says how a picture was made.
+# Keyword of the PNG text chunk that records how an image was made.
 FACTS_CHUNK = "pairgen"
 
 
@@ -35,19 +35,19 @@ def first_latents(
                     prompts.append(sample.decode("txt"))
                     guidance_scales.append(sample.decode("json")["guidance_scale"])
                     latents.append(sample.decode("latent.npy"))
-                # A view must be let go of before its file is closed.
+                # Release the view before its file is closed.
                 sample.members.clear()
     return prompts, guidance_scales, np.stack(latents)
 
 
 def decode_latents(manifest: Manifest, latents: np.ndarray) -> np.ndarray:
-    """Return the pictures of latents [N, C, H, W]: [N, H', W', 3] uint8."""
+    """Decode latents [N, C, H, W] to images [N, H', W', 3] uint8."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return decode_pictures(build_teacher(manifest.plan, device), latents)
 
 
 def make_grid_image(pictures: np.ndarray, num_columns: int) -> Image.Image:
-    """Return pictures [N, H, W, 3] uint8 as one image, row by row, on white."""
+    """Tile images [N, H, W, 3] uint8 row by row on white."""
     num, height, width, _ = pictures.shape
     num_rows = -(-num // num_columns)
     canvas = np.full(
@@ -63,11 +63,11 @@ def make_grid_image(pictures: np.ndarray, num_columns: int) -> Image.Image:
 
 
 def encode_png(image: Image.Image, facts: str = "") -> bytes:
-    """Return the image as PNG.
+    """Encode the image as PNG.
 
     Args:
-        image: The picture.
-        facts: JSON in ASCII that is kept in the text chunk `pairgen`; empty for no chunk.
+        image: The image.
+        facts: ASCII JSON to store in the text chunk `pairgen`; empty for no chunk.
     """
     chunks = PngInfo()
     if facts:

@@ -1,4 +1,4 @@
-"""A plot of lines on two logarithmic axes, drawn with Pillow."""
+"""A line plot with two logarithmic axes, drawn with Pillow."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 SIZE_PX = (900, 560)
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 84, 250, 48, 64
-# Drawn so many times larger and reduced: lines without steps.
+# Drawn this many times larger and then reduced, to smooth the lines.
 OVERSAMPLING = 3
 FONT_PX, TITLE_PX = 14, 16
 MARK_PX, RING_PX = 4, 10
 INK, GRID_INK, LINE_INK = (30, 30, 34), (226, 226, 230), (150, 30, 30)
-# Okabe & Ito's colours, which people with impaired colour vision tell apart too.
+# Okabe & Ito's palette, which people with impaired colour vision can tell apart.
 COLOURS = (
     (0, 114, 178),
     (230, 159, 0),
@@ -28,7 +28,7 @@ COLOURS = (
 
 @dataclass(frozen=True)
 class Line:
-    """Points that belong together, by rising x; all positive."""
+    """Points of one line, with x ascending; all positive."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -36,15 +36,15 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """What is drawn.
+    """A plot to draw.
 
     Attributes:
-        title: Above.
-        x_label: Below.
-        y_label: Above the upper end of the axis.
-        lines: At least one point in all.
-        level: y of a dashed line across, and its name.
-        ringed: Point with a ring around it, and its name; None for none.
+        title: Title above the plot.
+        x_label: Label below the plot.
+        y_label: Label above the upper end of the axis.
+        lines: Lines, with at least one point in total.
+        level: y of a dashed horizontal line, and its name.
+        ringed: Point to mark with a ring, and its name; None for none.
     """
 
     title: str
@@ -56,7 +56,7 @@ class Plot:
 
 
 class _Frame:
-    """Where numbers lie on the canvas."""
+    """Maps numbers to the canvas."""
 
     def __init__(self, plot: Plot) -> None:
         points = [point for line in plot.lines for point in line.points]
@@ -75,7 +75,7 @@ class _Frame:
 
 
 class _Pen:
-    """Draws in pixels of the finished picture."""
+    """Draws in pixels of the final image."""
 
     def __init__(self, image: Image.Image) -> None:
         self._draw = ImageDraw.Draw(image)
@@ -129,16 +129,16 @@ def draw_plot(plot: Plot) -> Image.Image:
 
 
 def log_range(values: Sequence[float]) -> tuple[float, float]:
-    """Return (low, high) with some room around positive values."""
+    """Return (low, high) with some margin around positive values."""
     room = 1.15
     return min(values) / room, max(values) * room
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Return 1, 2 and 5 times powers of ten in [low, high]; only the powers over long ranges."""
+    """Return 1, 2 and 5 times powers of ten in [low, high]; only the powers for long ranges."""
     steps = (1, 2, 5) if high / low < 1e4 else (1,)
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    # Each as it is written, without the last digit of a product.
+    # Round each to its written value, without the last digit of the product.
     found = [float(f"{step}e{exponent}") for exponent in exponents for step in steps]
     return [value for value in found if low <= value <= high]
 
@@ -166,7 +166,7 @@ def _draw_level(pen: _Pen, frame: _Frame, level: tuple[float, str]) -> None:
 
 
 def _draw_entry(pen: _Pen, number: int, name: str) -> tuple[float, float]:
-    """Write an entry of the legend; return where its mark belongs."""
+    """Write a legend entry; return the position of its mark."""
     x, y = SIZE_PX[0] - RIGHT_PX + 35, TOP_PX + 12 + 24 * number
     pen.text(x + 23, y, name, "lm")
     return x, y

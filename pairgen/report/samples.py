@@ -1,6 +1,6 @@
-"""What `pairgen sample` leaves on disk: a grid, or a folder of pictures with a grid and facts.
+"""The output of `pairgen sample`: a grid, or a folder of images with a grid and facts.
 
-The facts stand in the PNG text chunk `pairgen`, by which a file of ours is also told from others.
+The facts are in the PNG text chunk `pairgen`, which also identifies the files that pairgen made.
 """
 
 import json
@@ -25,20 +25,19 @@ from pairgen.types import sample_key
 GRID_NAME = "grid.png"
 FACTS_NAME = "samples.json"
 PICTURE_NAME = re.compile(r"\d{9,}\.png")
-# A person cannot look at more at once, and a larger picture opens in few programs.
-# All are held in memory until they are written: 8 GB at 512 px.
+# All images are held in memory until they are written: 8 GB at 512 px.
 MAX_PICTURES = 10_000
 USUAL_COLUMNS = 8
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where pictures go.
+    """Where to write images.
 
     Attributes:
         folder: The folder, absolute.
         grid_name: File name of the grid.
-        takes_pictures: Whether each picture gets a file of its own beside the grid.
+        takes_pictures: Whether each image gets its own file beside the grid.
     """
 
     folder: Path
@@ -47,7 +46,7 @@ class Target:
 
     @property
     def path(self) -> Path:
-        """What the user asked for: the grid, or the folder."""
+        """The path that the user gave: of the grid, or of the folder."""
         return self.folder if self.takes_pictures else self.folder / self.grid_name
 
 
@@ -55,7 +54,7 @@ def find_target(out: str) -> Target:
     """Resolve `--out`: a `.png` file, or a folder that exists or ends in `/`.
 
     Raises:
-        ConfigError: It is neither, cannot be written, or holds what pairgen did not make and
+        ConfigError: It is neither, is not writable, or holds files that pairgen did not make and
             would overwrite.
     """
     path = Path(out).expanduser().absolute()
@@ -66,7 +65,7 @@ def find_target(out: str) -> Target:
         target = Target(path.parent, path.name, False)
     else:
         raise ConfigError(
-            f"out must be a file .png, or a folder that exists or ends in /, got {out!r}."
+            f"out must be a .png file, or a folder that exists or ends in /, got {out!r}."
         )
     LocalStore(target.folder).check_writable()
     foreign = [name for name in _names_taken(target) if not _is_ours(target.folder / name)]
@@ -82,12 +81,12 @@ def find_grid_file(path: str, option: str) -> Target:
     """Resolve an option that names one `.png` file.
 
     Raises:
-        ConfigError: It names something else, cannot be written, or pairgen did not make it and
-            would overwrite it.
+        ConfigError: It names something else, is not writable, or pairgen did not make it and would
+            overwrite it.
     """
     found = Path(path).expanduser().absolute()
     if "://" in path or found.suffix.lower() != ".png" or found.is_dir():
-        raise ConfigError(f"{option} must be a file .png, got {path!r}.")
+        raise ConfigError(f"{option} must be a .png file, got {path!r}.")
     target = Target(found.parent, found.name, False)
     LocalStore(target.folder).check_writable()
     if _names_taken(target) and not _is_ours(found):
@@ -96,10 +95,10 @@ def find_grid_file(path: str, option: str) -> Target:
 
 
 def write_grid(target: Target, image: Image.Image, facts: Mapping[str, Any]) -> None:
-    """Write the grid of a target, whole or not at all; its facts are kept inside.
+    """Write the grid of a target atomically, with its facts inside.
 
     Raises:
-        PairgenError: The disk is full or gone.
+        PairgenError: The disk is full or unavailable.
     """
     store = LocalStore(target.folder)
     try:
@@ -107,20 +106,20 @@ def write_grid(target: Target, image: Image.Image, facts: Mapping[str, Any]) -> 
     except OSError as error:
         raise PairgenError(f"{target.path} cannot be written: {error}.") from None
     finally:
-        # The spool, if nothing else is in it.
+        # Remove the spool, unless it holds something else.
         store.prune()
 
 
 def check_num_pictures(target: Target, num_pictures: int) -> None:
-    """Raise ConfigError if so many pictures are too many for one grid, or for memory."""
+    """Raise ConfigError if there are too many images for one grid, or for memory."""
     if target.takes_pictures and num_pictures > MAX_PICTURES:
         raise ConfigError(
-            f"A folder takes at most {MAX_PICTURES:,} pictures, not {num_pictures:,}: for more, "
+            f"A folder takes at most {MAX_PICTURES:,} images, not {num_pictures:,}: for more, "
             "make a dataset with pairgen ode."
         )
     if not target.takes_pictures and num_pictures > MAX_GRID_PICTURES:
         raise ConfigError(
-            f"A grid shows at most {MAX_GRID_PICTURES:,} pictures, not {num_pictures:,}: give a "
+            f"A grid shows at most {MAX_GRID_PICTURES:,} images, not {num_pictures:,}: give a "
             "folder as --out, ending in /."
         )
 
@@ -128,17 +127,18 @@ def check_num_pictures(target: Target, num_pictures: int) -> None:
 def picture_rows(
     num_prompts: int, num_per_prompt: int, num_guidances: int, num_columns: int
 ) -> list[list[int]]:
-    """Return the indices of the pictures, row by row, with what is to be compared side by side.
+    """Return the indices of the images, row by row, with images to compare side by side.
 
-    Pictures are numbered as a dataset's samples: guidances vary fastest, then prompts, then noises.
-    The grid goes prompt by prompt. Several guidances make a row for each prompt and noise; several
-    noises alone make a row for each prompt; else prompts follow one another, eight or more a row.
+    Images are numbered like the samples of a dataset: guidance scales vary fastest, then prompts,
+    then noises. The grid goes prompt by prompt. With several guidance scales, each prompt and noise
+    has a row; with several noises alone, each prompt has a row; otherwise prompts follow one
+    another, eight or more per row.
 
     Args:
-        num_prompts: Prompts.
-        num_per_prompt: Noises of a prompt.
-        num_guidances: Guidance scales.
-        num_columns: Pictures in a row, all in one sequence; 0 for the rows described.
+        num_prompts: Number of prompts.
+        num_per_prompt: Number of noises per prompt.
+        num_guidances: Number of guidance scales.
+        num_columns: Images per row, all in one sequence; 0 for the rows described.
     """
     numbers = np.arange(num_per_prompt * num_prompts * num_guidances)
     by_prompt = numbers.reshape(num_per_prompt, num_prompts, num_guidances).swapaxes(0, 1)
@@ -150,7 +150,7 @@ def picture_rows(
         groups = by_prompt.reshape(num_prompts, -1)
     else:
         groups = by_prompt.reshape(1, -1)
-    # Square, if eight columns would make a tower.
+    # Make it square if eight columns would make a tower.
     length = num_columns or max(USUAL_COLUMNS, int(np.ceil(groups.shape[1] ** 0.5)))
     return [
         group[first : first + length].tolist()
@@ -162,19 +162,19 @@ def picture_rows(
 def write_samples(
     target: Target, made: Pictures, layout: GridLayout, run: Mapping[str, Any]
 ) -> None:
-    """Write what the target asks for; each file appears whole or not at all.
+    """Write what the target requires; each file is written atomically.
 
-    In a folder the pictures of an earlier run are replaced, and those beyond the last are removed;
+    In a folder, images replace those of an earlier run, and those beyond the last are removed;
     `samples.json` is written last.
 
     Args:
-        target: From `find_target`.
-        made: The pictures.
-        layout: Of the grid; it may show fewer.
+        target: Target from `find_target`.
+        made: The images.
+        layout: Layout of the grid, which may show fewer images.
         run: Facts of the run, from `run_facts`.
 
     Raises:
-        PairgenError: The disk is full or gone.
+        PairgenError: The disk is full or unavailable.
     """
     store = LocalStore(target.folder)
     shown = [made.facts[i] for i in sorted(i for row in layout.rows for i in row)]
@@ -182,7 +182,7 @@ def write_samples(
     try:
         store.remove_stale_spool()
         if target.takes_pictures:
-            # While it is away, the folder is not whole.
+            # While this file is missing, the folder is incomplete.
             store.remove(FACTS_NAME)
             _write_pictures(store, made, run)
         _put(store, target.grid_name, encode_png(grid, json.dumps({**run, "pictures": shown})))
@@ -193,12 +193,12 @@ def write_samples(
     except OSError as error:
         raise PairgenError(f"{target.path} cannot be written: {error}.") from None
     finally:
-        # The spool, if nothing else is in it.
+        # Remove the spool, unless it holds something else.
         store.prune()
 
 
 def _write_pictures(store: LocalStore, made: Pictures, run: Mapping[str, Any]) -> None:
-    """Write one file a picture, and remove those that an earlier run left beyond the last."""
+    """Write one file per image, and remove an earlier run's images beyond the last."""
     options = {name: value for name, value in run["options"].items() if name != "prompts"}
     for picture, fact in zip(made.pictures, made.facts, strict=True):
         facts = json.dumps({**run, "options": options, "picture": fact})
@@ -224,7 +224,7 @@ def _picture_name(index: int) -> str:
 
 
 def _names_taken(target: Target) -> list[str]:
-    """Return the files that stand where this or a larger run would write."""
+    """Return the existing files that this or a larger run would write."""
     if not target.takes_pictures:
         return [target.grid_name] if os.path.lexists(target.path) else []
     names = LocalStore(target.folder).names("")
@@ -236,7 +236,7 @@ def _names_taken(target: Target) -> list[str]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether pairgen wrote this file: its facts are inside."""
+    """Whether pairgen wrote this file: it contains the facts."""
     try:
         if path.suffix == ".json":
             found = json.loads(path.read_bytes())
@@ -244,5 +244,5 @@ def _is_ours(path: Path) -> bool:
         with Image.open(path) as image:
             return FACTS_CHUNK in image.info
     except (OSError, ValueError, Image.DecompressionBombError):
-        # Of another kind, broken, or no file at all.
+        # Another format, broken, or not a file.
         return False

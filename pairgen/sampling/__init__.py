@@ -1,1 +1,1 @@
-"""Sampling the ODE: parameterization, grid, solvers, guidance, sampler. Knows no model."""
+"""Sample the ODE: parameterization, grid, solvers, guidance, sampler. Independent of models."""

@@ -1,4 +1,4 @@
-"""What a solver costs, in evaluations of its denoiser."""
+"""The cost of a solver, in evaluations of its denoiser."""
 
 import torch
 from torch import Tensor
@@ -7,14 +7,14 @@ from pairgen.sampling.solvers import SOLVERS
 
 
 def num_evaluations(solver: str, num_steps: int, end: str) -> int:
-    """Return how often a solver asks its denoiser on the way of one sample; guidance doubles it.
+    """Return a solver's number of denoiser evaluations per sample; guidance doubles it.
 
-    Counted by letting it walk, so it holds for any member of `SOLVERS`.
+    The count comes from a dry run of the solver, so it holds for any member of `SOLVERS`.
 
     Args:
-        solver: Its name.
-        num_steps: Transitions of the grid.
-        end: `t0`, or `clean` where the last sigma is 0.
+        solver: Name of the solver.
+        num_steps: Number of transitions of the grid.
+        end: `t0`, or `clean` if the last sigma is 0.
     """
     sigmas = [float(num_steps - i) for i in range(num_steps)] + [0.0 if end == "clean" else 0.5]
     count = 0

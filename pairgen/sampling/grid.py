@@ -1,4 +1,4 @@
-"""The times at which a solver stops: spacing rules, the end point, inserted times.
+"""The times of a solver's steps: spacing rules, the end point, inserted times.
 
 A transition always goes to the next time of the grid. (diffusers' DDIM steps to t - T // n
 instead, which is another time whenever n does not divide T.)
@@ -18,11 +18,11 @@ from pairgen.sampling.parameterization import Schedule
 
 @dataclass(frozen=True)
 class Grid:
-    """What a solver walks along.
+    """The points that a solver visits.
 
     Attributes:
-        times: Where the teacher can be evaluated, strictly decreasing, [N + 1] for end `t0` (the
-            last is the schedule's last time), [N] for end `clean`.
+        times: Times at which the teacher can be evaluated, strictly decreasing, [N + 1] for end
+            `t0` (the last is the schedule's last time), [N] for end `clean`.
         alphas: alpha at every point, [N + 1]; 1 at a clean end.
         sigmas: sigma at every point, [N + 1]; 0 at a clean end.
     """
@@ -44,7 +44,7 @@ class Grid:
 def make_grid(
     schedule: Schedule, spacing: str, steps: int, end: str, insert: Sequence[float] = ()
 ) -> Grid:
-    """Lay out the grid of a run.
+    """Build the grid of a run.
 
     Args:
         schedule: The teacher's schedule.
@@ -56,10 +56,10 @@ def make_grid(
             the training steps, where the last time is the end itself.
         end: `t0`: the schedule's last time, as Stable Diffusion's `set_alpha_to_one=false`;
             `clean`: sigma = 0.
-        insert: Times that the grid must contain; those it does not have are added.
+        insert: Times that the grid must contain; missing ones are added.
 
     Raises:
-        ConfigError: A name is unknown, `steps` is out of range, or an inserted time lies outside.
+        ConfigError: A name is unknown, `steps` is out of range, or an inserted time is outside.
 
     Reference:
         Lin et al. 2023, arXiv:2305.08891, Table 2 (leading, trailing, linspace); Lu et al. 2022,
@@ -101,8 +101,8 @@ def _spaced_times(schedule: Schedule, spacing: str, steps: int, end: str) -> lis
         # Offset 1, as every Stable Diffusion scheduler config sets `steps_offset`.
         times = np.arange(steps)[::-1] * (num // steps) + 1.0
     elif spacing == "trailing":
-        # By arange, whose rounding decides the halves (48 steps); for some steps, such as 61, it
-        # gives one number too many, which diffusers turns into the time -1.
+        # Use arange, whose rounding decides the halves (48 steps); for some steps, such as 61, it
+        # returns one number too many, which diffusers turns into the time -1.
         times = np.round(np.arange(num, 0, -num / steps))[:steps] - 1.0
     elif spacing == "uniform":
         times = schedule.last_time + (schedule.first_time - schedule.last_time) * (
@@ -111,7 +111,7 @@ def _spaced_times(schedule: Schedule, spacing: str, steps: int, end: str) -> lis
     elif spacing == "linspace":
         times = np.linspace(0, num - 1, steps + 1).round()[::-1][:-1]
     else:
-        # Ending at t0 the grid's last point is the end itself; ending clean it is evaluated too.
+        # With end t0, the grid's last point is the end itself; with end clean, it is evaluated too.
         num_points = steps + 1 if end == "t0" else steps
         ends = torch.tensor([schedule.first_time, schedule.last_time], dtype=torch.float64)
         alpha, sigma = schedule.alpha_sigma(ends)

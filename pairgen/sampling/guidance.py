@@ -14,7 +14,7 @@ def guided(negative: Tensor, prompted: Tensor, guidance_scale: Tensor) -> Tensor
     Args:
         negative: Output for the negative prompt, [B, C, H, W].
         prompted: Output for the prompt, [B, C, H, W].
-        guidance_scale: [B, 1, 1, 1]; 1 is no guidance.
+        guidance_scale: Guidance scales, [B, 1, 1, 1]; 1 is no guidance.
 
     Reference:
         Ho & Salimans 2022, arXiv:2207.12598, Equation 6, with guidance_scale = 1 + w.
@@ -23,14 +23,14 @@ def guided(negative: Tensor, prompted: Tensor, guidance_scale: Tensor) -> Tensor
 
 
 def guidance_embedding(guidance_scale: Tensor, dim: int) -> Tensor:
-    """Return what a network with guidance in its time path is told: [B, dim] float32.
+    """Return the embedding of the guidance scale for a network that takes it, [B, dim] float32.
 
-    Sines and cosines of 1000 (guidance_scale - 1) at frequencies from 1 down to 1 / 10,000, as
-    diffusers' pipelines compute them for such a network.
+    It consists of sines and cosines of 1000 (guidance_scale - 1) at frequencies from 1 down to
+    1 / 10,000, as diffusers' pipelines compute it.
 
     Args:
-        guidance_scale: [B]; 1 is no guidance.
-        dim: Even.
+        guidance_scale: Guidance scales, [B]; 1 is no guidance.
+        dim: Dimension of the embedding; even.
 
     Reference:
         Meng et al. 2023, arXiv:2210.03142 (a student conditioned on w); Ho & Salimans 2022, where

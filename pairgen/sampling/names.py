@@ -10,10 +10,10 @@ ENDS = ("t0", "clean")
 
 
 def check_spacing(spacing: str) -> str:
-    """Return `spacing`.
+    """Return `spacing` if it is valid.
 
     Raises:
-        ConfigError: It is no rule, and names no falling times.
+        ConfigError: It is not a rule, and does not list decreasing times.
     """
     times = named_times(spacing)
     if not times or any(not a > b for a, b in pairwise(times)):
@@ -22,7 +22,7 @@ def check_spacing(spacing: str) -> str:
 
 
 def named_times(spacing: str) -> list[float]:
-    """Return the times that a spacing names; none for a rule."""
+    """Return the times that a spacing lists; empty for a rule."""
     try:
         return [float(time) for time in spacing.split(",")]
     except ValueError:

@@ -1,7 +1,7 @@
-"""The one ODE convention: x_t = alpha(t) x0 + sigma(t) eps.
+"""The single ODE convention: x_t = alpha(t) x0 + sigma(t) eps.
 
-A teacher's network predicts eps, v, x0 or a flow; here its output becomes the pair (x0, eps), and
-nothing inside pairgen knows which it was. A schedule gives alpha and sigma at real-valued times.
+A teacher's network predicts eps, v, x0 or a flow; this module converts its output to (x0, eps), so
+nothing else in pairgen depends on it. A schedule gives alpha and sigma at real-valued times.
 """
 
 from typing import Literal, Protocol
@@ -31,8 +31,8 @@ class Schedule(Protocol):
 class DiscreteSchedule:
     """A variance-preserving schedule known at the integer times 0 .. T-1.
 
-    At integers alpha and sigma are computed in float32, just as diffusers does, so that float32
-    sampling agrees with it bit for bit. Between integers log(alpha / sigma) is linear in t.
+    At integers, alpha and sigma are computed in float32 exactly as in diffusers, so that float32
+    sampling matches it bit for bit. Between integers, log(alpha / sigma) is linear in t.
 
     Args:
         alphas_cumprod: alpha(t)^2 for t = 0 .. T-1, [T] float32, strictly decreasing in (0, 1).
@@ -60,7 +60,7 @@ class DiscreteSchedule:
     def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return (alpha, sigma) at `t`, see `Schedule`."""
         if self._alphas.device != t.device:
-            # Once per device: the tables follow the times, so sampling never waits for a copy.
+            # Once per device: the tables move with the times, so sampling never waits for a copy.
             self._alphas = self._alphas.to(t.device)
             self._sigmas = self._sigmas.to(t.device)
             self._half_log_snrs = self._half_log_snrs.to(t.device)
@@ -78,7 +78,7 @@ class DiscreteSchedule:
 
     def time_of(self, half_log_snr: Tensor) -> Tensor:
         """Return the times of the given values of log(alpha / sigma), see `Schedule`."""
-        # The table falls with t; searchsorted wants it rising.
+        # The table decreases with t; searchsorted needs it ascending.
         rising = self._half_log_snrs.to(half_log_snr.device).flip(0).contiguous()
         above = torch.searchsorted(rising, half_log_snr.double().contiguous())
         above = above.clamp(1, self.num_train_steps - 1)
@@ -91,10 +91,10 @@ class FlowSchedule:
     """The straight path from noise to data: sigma = t / T, alpha = 1 - t / T, t from T to 0.
 
     Args:
-        num_train_steps: T; a network is told times of this range.
+        num_train_steps: T; the network takes times in this range.
 
     Reference:
-        Liu et al. 2022, arXiv:2209.03003, Equation 1 (rectified flow), with time turned round.
+        Liu et al. 2022, arXiv:2209.03003, Equation 1 (rectified flow), with time reversed.
     """
 
     def __init__(self, num_train_steps: int = 1000) -> None:
@@ -122,8 +122,8 @@ def to_x0_eps(
             `sample`: x0. `flow`: eps - x0, for alpha = 1 - t, sigma = t.
         output: The network's output, [B, C, H, W].
         x: The state x_t, [B, C, H, W].
-        alpha: [B, 1, 1, 1].
-        sigma: [B, 1, 1, 1], positive.
+        alpha: alpha at the time of `x`, [B, 1, 1, 1].
+        sigma: sigma at the time of `x`, [B, 1, 1, 1], positive.
 
     Raises:
         ValueError: `prediction` is unknown.

@@ -1,4 +1,4 @@
-"""Walk a batch of noises down a grid with a solver and a teacher."""
+"""Integrate the ODE for a batch of noises, with a grid, a solver and a teacher."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,18 +18,18 @@ def sample(
 ) -> tuple[Tensor, Tensor | None]:
     """Integrate the ODE from noise to data.
 
-    The state stays in the dtype of `noise` (float32 in production) whatever the network's dtype,
-    and nothing in the loop makes the host wait for the device.
+    The state keeps the dtype of `noise` (float32 in production), whatever the network's dtype, and
+    nothing in the loop makes the host wait for the device.
 
     Args:
-        predict: The guided teacher, conditioning folded in.
+        predict: The guided teacher, with conditioning bound.
         noise: x_T, [B, C, H, W], unit variance.
-        grid: Where to stop on the way.
+        grid: The grid to follow.
         solver: The step rule.
-        path_indices: Grid points whose states are kept, in increasing order.
+        path_indices: Grid points whose states to keep, in increasing order.
 
     Returns:
-        The latent x_0 [B, C, H, W], and the kept states [B, K, C, H, W] (None when K = 0).
+        The latent x_0 [B, C, H, W], and the kept states [B, K, C, H, W] (None if K = 0).
     """
     times = torch.tensor(grid.times, dtype=torch.float64).to(noise.device, non_blocking=True)
 

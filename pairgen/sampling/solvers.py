@@ -1,6 +1,6 @@
 """Step rules for the probability-flow ODE of x_t = alpha x0 + sigma eps.
 
-A solver sees a denoiser and the alphas and sigmas of a grid, and knows no model, guidance or
+A solver receives a denoiser and the alphas and sigmas of a grid, and knows no model, guidance or
 schedule. It yields the state after every transition, so a new solver is one function with this
 signature, its name in `SOLVER_NAMES` and its place in `SOLVERS`. The scalars are Python floats:
 they neither change the dtype of `x` nor make a GPU wait.
@@ -21,7 +21,7 @@ Solver = Callable[[Denoiser, Tensor, Sequence[float], Sequence[float]], Iterator
 def ddim(
     denoise: Denoiser, x: Tensor, alphas: Sequence[float], sigmas: Sequence[float]
 ) -> Iterator[Tensor]:
-    """Keep x0 and eps fixed over a step. Order 1, one evaluation a step.
+    """Keep x0 and eps fixed over a step. Order 1, one evaluation per step.
 
     Reference:
         Song et al. 2020, arXiv:2010.02502, Equation 12 with sigma_t = 0.
@@ -35,9 +35,9 @@ def ddim(
 def dpmpp_2m(
     denoise: Denoiser, x: Tensor, alphas: Sequence[float], sigmas: Sequence[float]
 ) -> Iterator[Tensor]:
-    """Extrapolate x0 linearly in log(alpha / sigma). Order 2, one evaluation a step.
+    """Extrapolate x0 linearly in log(alpha / sigma). Order 2, one evaluation per step.
 
-    The first step has no past, and a step to sigma = 0 has infinite length: both take order 1.
+    The first step has no history, and a step to sigma = 0 has infinite length: both use order 1.
 
     Reference:
         Lu et al. 2022 (DPM-Solver++), arXiv:2211.01095, Algorithm 2.
@@ -61,10 +61,10 @@ def dpmpp_2m(
 def heun(
     denoise: Denoiser, x: Tensor, alphas: Sequence[float], sigmas: Sequence[float]
 ) -> Iterator[Tensor]:
-    """Average the slopes at both ends of a step. Order 2, two evaluations a step.
+    """Average the slopes at both ends of a step. Order 2, two evaluations per step.
 
-    Written for x / alpha as a function of sigma / alpha, whose slope is eps. At sigma = 0 the
-    slope has no value, so a step that ends there is an Euler step (one evaluation).
+    It is written for x / alpha as a function of sigma / alpha, whose slope is eps. At sigma = 0 the
+    slope is undefined, so a step that ends there is an Euler step (one evaluation).
 
     Reference:
         Karras et al. 2022, arXiv:2206.00364, Algorithm 1.

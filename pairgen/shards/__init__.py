@@ -1,1 +1,1 @@
-"""Shards on disk: names, bytes, receipts, index, verification."""
+"""Shards on disk: formats, checks, and loading."""

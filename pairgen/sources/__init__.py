@@ -1,1 +1,1 @@
-"""Where inputs come from."""
+"""Read inputs: images, captions and prompts."""

@@ -1,4 +1,4 @@
-"""Tables of captions: their rows, and which of their columns holds the text.
+"""Tables of captions: read their rows and find the column with the text.
 
 A table is csv, tsv, jsonl or Parquet. The columns of a jsonl file are the keys of its first row.
 """
@@ -17,7 +17,7 @@ from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
 
 CAPTION_COLUMNS = ("caption", "text", "prompt", "txt")
-# As hub datasets keep what belongs to the files of a folder.
+# Where hub datasets keep metadata about the files of a folder.
 METADATA_FILES = ("metadata.csv", "metadata.jsonl")
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -25,10 +25,10 @@ TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 def choose_column(
     columns: Sequence[str], column: str, path: Path, usual: Sequence[str] = CAPTION_COLUMNS
 ) -> str:
-    """Return the column of the texts: `column`, else the first usual one, else nothing.
+    """Return the text column: `column` if given, else the first usual one, else "".
 
     Raises:
-        ConfigError: `column` is given and is not there.
+        ConfigError: `column` is given but does not exist.
     """
     if column and column not in columns:
         raise ConfigError(
@@ -39,15 +39,15 @@ def choose_column(
 
 
 def folder_captions(folder: Path, names: Sequence[str], column: str) -> dict[str, str]:
-    """Return file name to caption from the folder's metadata file; {} without one.
+    """Return a mapping from file name to caption, from the folder's metadata file; {} without one.
 
     Args:
-        folder: Where it lies.
-        names: Of the files there.
-        column: Of the captions; empty for a usual one.
+        folder: Path of the folder.
+        names: Names of the files in it.
+        column: Name of the caption column; empty for a usual one.
 
     Raises:
-        ConfigError: It cannot be read, or lacks the columns.
+        ConfigError: The file cannot be read, or lacks the columns.
     """
     for name in METADATA_FILES:
         if name in names:
@@ -59,7 +59,7 @@ def folder_captions(folder: Path, names: Sequence[str], column: str) -> dict[str
                 known = ("file_name", *CAPTION_COLUMNS)
                 hint = next((h for h in (did_you_mean(k, known) for k in rows[0]) if h), "")
                 raise ConfigError(
-                    f"{folder / name} needs the columns file_name and one of "
+                    f"{folder / name} must have the column file_name and one of "
                     f"{', '.join(CAPTION_COLUMNS)}{hint}."
                 )
             return {str(row["file_name"]): str(row.get(found) or "") for row in rows}
@@ -67,14 +67,14 @@ def folder_captions(folder: Path, names: Sequence[str], column: str) -> dict[str
 
 
 def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield the rows of a table: column to value.
+    """Yield the rows of a table as mappings from column to value.
 
     Raises:
-        ConfigError: It is no table of `TABLES`, or cannot be read.
+        ConfigError: The file is not one of `TABLES`, or cannot be read.
     """
     suffix = path.suffix.lower()
     if suffix not in TABLES:
-        raise ConfigError(f"Captions must be a file {', '.join(TABLES)}, got {str(path)!r}.")
+        raise ConfigError(f"Captions must be a {', '.join(TABLES)} file, got {str(path)!r}.")
     try:
         if suffix == ".parquet":
             yield from _parquet_rows(path)
@@ -93,7 +93,7 @@ def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def as_text(data: bytes) -> str:
-    """Return UTF-8 text without its byte order mark; what is no UTF-8 becomes a mark."""
+    """Decode UTF-8 without its byte order mark; invalid bytes become replacement characters."""
     return data.decode("utf-8-sig", errors="replace").strip()
 
 
@@ -103,7 +103,7 @@ def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    # Not `splitlines`: JSON may hold other line ends than this one as they are.
+    # Not `splitlines`: JSON may contain other line separators unescaped.
     for number, line in enumerate(as_text(path.read_bytes()).split("\n"), start=1):
         try:
             row = json.loads(line) if line.strip() else None

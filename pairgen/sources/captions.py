@@ -1,4 +1,4 @@
-"""Captions from a table of their own, whatever kind of place the images lie in."""
+"""Captions from a separate table, for images from any source."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -13,12 +13,12 @@ NAME_COLUMNS = ("file_name", "image", "path", "key")
 
 
 class Captions:
-    """The rows of a table, in memory, and which of them have found an image.
+    """The rows of a caption table, in memory, and which of them matched an image.
 
     Args:
-        path: A csv, tsv, jsonl or Parquet file with a column of `NAME_COLUMNS`. Of rows that name
-            one image the first holds.
-        column: Of the captions; empty for a usual one.
+        path: A csv, tsv, jsonl or Parquet file with one of the columns `NAME_COLUMNS`. If several
+            rows name the same image, the first one counts.
+        column: Name of the caption column; empty for a usual one.
 
     Raises:
         ConfigError: The file cannot be read, has no rows, or lacks a column.
@@ -37,22 +37,22 @@ class Captions:
                 name_column = next((name for name in NAME_COLUMNS if name in columns), "")
                 if not name_column or not column:
                     raise ConfigError(
-                        f"{path} needs one of the columns {', '.join(NAME_COLUMNS)} and one of "
+                        f"{path} must have one of the columns {', '.join(NAME_COLUMNS)} and one of "
                         f"{', '.join(CAPTION_COLUMNS)} (or --column); it has {', '.join(columns)}."
                     )
             name = PurePosixPath(str(row.get(name_column))).as_posix()
             self.num_repeated += name in self._captions
             self._captions.setdefault(name, str(row.get(column) or "").strip())
         if not self._captions:
-            raise ConfigError(f"The captions {path} have no rows.")
+            raise ConfigError(f"The caption file {path} has no rows.")
 
     @property
     def num_unmatched(self) -> int:
-        """Names that belong to no image so far."""
+        """Number of names that have not matched an image so far."""
         return len(self._captions) - len(self._matched)
 
     def apply(self, files: Iterable[ImageFile]) -> Iterator[ImageFile]:
-        """Yield the images with their captions from the table; empty where it has no row."""
+        """Yield the images with their captions from the table; "" for images without a row."""
         for file in files:
             known = (name for name in self._names(file) if name in self._captions)
             name = next(known, None)
@@ -61,7 +61,7 @@ class Captions:
             yield replace(file, caption="" if name is None else self._captions[name])
 
     def _names(self, file: ImageFile) -> Iterator[str]:
-        """Yield what a row may call an image, the recorded name first."""
+        """Yield the names that a row may use for an image, the recorded name first."""
         yield file.name
         yield os.path.splitext(file.name)[0]
         if file.kind == "file":

@@ -1,7 +1,7 @@
-"""Where images come from: folders, globs, lists of paths, WebDataset tars, Parquet and Arrow files.
+"""Find images: in folders, globs, lists of paths, WebDataset tars, Parquet and Arrow files.
 
-Everything is listed in one order that depends on names alone. An image is addressed by a row that
-a worker on another machine can read by itself: the file, and the place in it.
+The order of the images depends on names alone. Each image has an address that a worker on another
+machine can read by itself: a file, and a place in it.
 """
 
 import io
@@ -23,16 +23,16 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
 @dataclass(frozen=True)
 class ImageFile:
-    """Where the bytes of an image lie.
+    """Where the bytes of an image are.
 
     Attributes:
-        name: By which it is recorded: its path below what the user gave.
-        container: The file, absolute.
+        name: Name that is recorded: the path below what the user gave.
+        container: Absolute path of the file.
         kind: `file`, `tar`, `parquet` or `arrow`.
-        place: Offset in the tar, row in the table; 0 for a file of its own.
-        num_bytes: Size of the image.
-        column: Of the table; empty otherwise.
-        caption: Text that came with it; empty for none.
+        place: Offset in the tar or row in the table; 0 for a plain file.
+        num_bytes: Size of the image in bytes.
+        column: Image column of the table; empty otherwise.
+        caption: Text that came with the image; empty for none.
     """
 
     name: str
@@ -44,10 +44,10 @@ class ImageFile:
     caption: str
 
     def open(self) -> BinaryIO:
-        """Return the image's bytes as a file.
+        """Open the image's bytes as a binary file.
 
         Raises:
-            OSError: The file is gone or cannot be read.
+            OSError: The file no longer exists or cannot be read.
         """
         if self.kind == "file":
             return open(self.container, "rb")
@@ -61,26 +61,26 @@ class ImageFile:
         """Return the image's bytes.
 
         Raises:
-            OSError: The file is gone or cannot be read.
+            OSError: The file no longer exists or cannot be read.
         """
         with self.open() as file:
             return file.read()
 
 
 def find_images(values: Sequence[str], column: str = "") -> Iterator[ImageFile]:
-    """Yield the images of all values, each value's in the order of their names.
+    """Yield the images of all values; those of each value are sorted by name.
 
     Args:
-        values: A folder (searched recursively, hidden folders and `__meta__` left out), a glob, an
+        values: A folder (searched recursively, without hidden folders and `__meta__`), a glob, an
             image, a `.txt` list of paths, a `.tar`, a `.parquet` or an `.arrow`. In a folder, tars,
             Parquet files and the Arrow files of a saved hub dataset are read too. Captions come
             from a `.txt` of the same name beside an image, from the folder's metadata.csv or
             metadata.jsonl (`file_name`, and one of caption, text, prompt, txt), from a tar's `txt`
             member, or from such a column of a Parquet or Arrow file.
-        column: Of the captions, in metadata, Parquet and Arrow files; empty for a usual one.
+        column: Caption column of metadata, Parquet and Arrow files; empty for a usual one.
 
     Raises:
-        ConfigError: A value names nothing, or a container cannot be read.
+        ConfigError: A value matches nothing, or a container cannot be read.
     """
     for value in values:
         for path in named_paths(value, "images"):
@@ -88,7 +88,7 @@ def find_images(values: Sequence[str], column: str = "") -> Iterator[ImageFile]:
 
 
 def without_repeats(files: Iterator[ImageFile]) -> Iterator[ImageFile]:
-    """Yield each image once, though several values name it."""
+    """Yield each image once, even if several values name it."""
     seen: set[tuple[str, int]] = set()
     for file in files:
         place = (file.container, file.place)
@@ -120,8 +120,8 @@ def _in_file(path: Path, root: Path, column: str) -> Iterator[ImageFile]:
     if suffix == ".tar":
         if column:
             raise ConfigError(
-                f"column {column!r} is of tables, but {path} is a tar, whose captions are its txt "
-                "members: give a table with --captions."
+                f"column {column!r} applies to tables, but {path} is a tar with captions in its "
+                "txt members: give a caption table with --captions."
             )
         return _in_tar(path, root)
     if suffix in (".parquet", ".arrow"):
@@ -143,21 +143,21 @@ def _image(path: Path, root: Path, caption: str | None) -> ImageFile:
     try:
         num_bytes = path.stat().st_size
     except OSError:
-        # A dangling link, or a line of a list that names nothing: opening it gives the reason.
+        # A dangling link, or a path in a list that does not exist: opening it gives the reason.
         num_bytes = 0
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     return ImageFile(name, str(path.absolute()), "file", 0, num_bytes, "", caption)
 
 
 def _in_list(path: Path) -> Iterator[ImageFile]:
-    """Yield the images of a list, a path a line; relative ones are relative to the list."""
+    """Yield the images of a list with one path per line; relative to the list if not absolute."""
     for line in as_text(path.read_bytes()).splitlines():
         if line.strip():
             yield _image(path.parent / line.strip(), path.parent, None)
 
 
 def _in_tar(path: Path, root: Path) -> Iterator[ImageFile]:
-    """Yield the image of every key; `lr4.png` and the like are members of another kind."""
+    """Yield the image of every key; members such as `lr4.png` are not images to read."""
     name, found = path.relative_to(root).as_posix(), dict[str, dict[str, tarfile.TarInfo]]()
     try:
         with tarfile.open(path, "r:") as tar:
@@ -171,8 +171,8 @@ def _in_tar(path: Path, root: Path) -> Iterator[ImageFile]:
                 for extension in (suffix[1:] for suffix in SUFFIXES):
                     if extension in members:
                         place, size = members[extension].offset_data, members[extension].size
-                        told, container = f"{name}/{key}.{extension}", str(path.absolute())
-                        yield ImageFile(told, container, "tar", place, size, "", caption)
+                        image_name, container = f"{name}/{key}.{extension}", str(path.absolute())
+                        yield ImageFile(image_name, container, "tar", place, size, "", caption)
                         break
     except (tarfile.TarError, OSError) as error:
         raise ConfigError(f"The tar {path} cannot be read: {error}.") from None

@@ -1,6 +1,6 @@
-"""Images in the rows of Parquet files, and of the Arrow files of saved hub datasets.
+"""Images in the rows of Parquet files and of the Arrow files of saved hub datasets.
 
-A cell holds an image's bytes, alone or wrapped as {bytes, path}.
+A cell holds an image's bytes, either directly or as {bytes, path}.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,12 +23,12 @@ def table_images(path: Path, kind: str, column: str) -> tuple[str, Iterator[tupl
     """Return the image column of a file, and (size in bytes, caption) of every row.
 
     Args:
-        path: The file.
+        path: Path of the file.
         kind: `parquet` or `arrow`.
-        column: Of the captions; empty for a usual one, which need not be there.
+        column: Name of the caption column; empty for a usual one, which may be absent.
 
     Raises:
-        ConfigError: It cannot be read, or lacks the column.
+        ConfigError: The file cannot be read, or lacks the column.
     """
     columns = list(table_schema(path, kind).names)
     image = next((name for name in IMAGE_COLUMNS if name in columns), "")
@@ -38,10 +38,10 @@ def table_images(path: Path, kind: str, column: str) -> tuple[str, Iterator[tupl
 
 
 def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
-    """Return the bytes of an image; none where the cell holds no bytes.
+    """Return the bytes of an image; empty if the cell holds none.
 
     Raises:
-        OSError: There is no such row any more.
+        OSError: The row no longer exists.
     """
     if kind == "arrow":
         table = arrow_table(container)
@@ -77,7 +77,7 @@ def _num_bytes(cells: pa.Array) -> list[int]:
 
 @lru_cache(maxsize=2)
 def _parquet_group(container: str, column: str, group: int) -> list[Any]:
-    """Return one row group; neighbours are asked for one after the other."""
+    """Return one row group; neighbouring cells are read one after the other."""
     table = pq.ParquetFile(container).read_row_group(group, columns=[column], use_threads=False)
     cells: list[Any] = table.column(column).to_pylist()
     return cells

@@ -1,7 +1,7 @@
-"""The images of a dataset: headers read once, what can be used written into one Arrow file.
+"""The images of a dataset: read each header once and write usable images to one Arrow file.
 
-A worker maps that file and reads only its range. How many samples an image gives is known from its
-size alone, so every slot is numbered before any image is decoded.
+Workers map that file and read only their range. The number of samples per image follows from its
+size alone, so every slot has a number before any image is decoded.
 """
 
 import bisect
@@ -46,10 +46,10 @@ class PlannedImage:
     """An accepted image.
 
     Attributes:
-        file: Where its bytes lie.
-        size: From its header, as seen after the EXIF orientation.
-        first_slot: Its first slot.
-        num_slots: How many samples it gives.
+        file: Where its bytes are.
+        size: Size from its header, after the EXIF orientation.
+        first_slot: First slot of the image.
+        num_slots: Number of samples from the image.
     """
 
     file: ImageFile
@@ -60,16 +60,16 @@ class PlannedImage:
 
 @dataclass
 class ImageSummary:
-    """What was read.
+    """Counts of the images that were read.
 
     Attributes:
-        sha256: Of name, bytes, size and caption of the accepted images in order, hex. Where the
-            files lie is not part of it.
-        num_accepted: Images that can be used.
-        num_slots: Samples they give.
-        num_captions: Of them with a caption.
-        rejected: Refused images: name and reason.
-        num_skipped: Of them those that a threshold of the user left out.
+        sha256: SHA-256 of name, bytes, size and caption of the accepted images in order, in hex. It
+            does not depend on where the files are.
+        num_accepted: Number of usable images.
+        num_slots: Number of samples that they give.
+        num_captions: Number of accepted images with a caption.
+        rejected: Refused images, with name and reason.
+        num_skipped: Refused images that one of the user's thresholds excluded.
     """
 
     sha256: str = ""
@@ -85,7 +85,7 @@ def header_size(file: ImageFile) -> ImageSize:
 
     Raises:
         UnusableImageError: The image cannot be used.
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     with file.open() as opened:
         return read_size(opened)
@@ -101,12 +101,12 @@ def collect_images(
     """Read every header and write the accepted images to the Arrow file `target`.
 
     Args:
-        files: Such as those of `find_images`.
-        target: Where the Arrow IPC file is written.
-        count_slots: Returns how many samples an image of a size gives, at least 1; raises
-            UnusableImageError with the reason when it gives none.
+        files: The images, such as those from `find_images`.
+        target: Path of the Arrow IPC file to write.
+        count_slots: Returns the number of samples for an image size, at least 1; raises
+            UnusableImageError with the reason if there are none.
         on_image: Called after each image.
-        size_of: Returns the size of an image; raises as `header_size` does.
+        size_of: Returns the size of an image; raises like `header_size`.
 
     Raises:
         ConfigError: No image was accepted.
@@ -145,24 +145,21 @@ def collect_images(
         writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
     if summary.num_accepted == 0:
         if not summary.rejected:
-            raise ConfigError(
-                f"There are no images in what was given: known are {', '.join(SUFFIXES)}, tars and "
-                "tables."
-            )
+            raise ConfigError(f"No images found: give {', '.join(SUFFIXES)} files, tars or tables.")
         first = summary.rejected[0]
         raise ConfigError(
-            f"No image can be used: {len(summary.rejected)} refused, the first, {first['image']}, "
-            f"because: {first['reason']}."
+            f"No image can be used: {len(summary.rejected)} refused; the first was "
+            f"{first['image']}: {first['reason']}."
         )
     summary.sha256 = digest.hexdigest()
     return summary
 
 
 class PlannedImages:
-    """The Arrow file, mapped; images are found by slot.
+    """The mapped Arrow file; finds images by slot.
 
     Args:
-        path: Written by `collect_images`.
+        path: File written by `collect_images`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -183,7 +180,7 @@ class PlannedImages:
         )
 
     def sha256(self) -> str:
-        """Return what `ImageSummary.sha256` was when these images were written."""
+        """Return the `ImageSummary.sha256` of these images."""
         digest = hashlib.sha256()
         for first in range(0, len(self), BATCH_ROWS):
             for row in self._table.slice(first, BATCH_ROWS).to_pylist():
@@ -191,11 +188,11 @@ class PlannedImages:
         return digest.hexdigest()
 
     def row_of(self, slot: int) -> int:
-        """Return the row of the image that a slot is cut from."""
+        """Return the row of the image that a slot is cropped from."""
         return bisect.bisect_right(self._first_slots, slot) - 1
 
 
 def _update(digest: "hashlib._Hash", row: Mapping[str, Any]) -> None:
-    """Add what an image is, not where it lies."""
-    told = [row[name] for name in ("name", "num_bytes", "width", "height", "caption")]
-    digest.update(json.dumps(told, ensure_ascii=False).encode() + b"\n")
+    """Add what identifies an image, without its location."""
+    identity = [row[name] for name in ("name", "num_bytes", "width", "height", "caption")]
+    digest.update(json.dumps(identity, ensure_ascii=False).encode() + b"\n")

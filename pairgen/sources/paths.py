@@ -1,4 +1,4 @@
-"""What a value on the command line names: a path or a glob, and what lies below a folder."""
+"""Resolve paths and globs from the command line, and walk folders."""
 
 import glob
 import os
@@ -9,7 +9,7 @@ from pairgen.errors import ConfigError
 
 
 def matching_paths(value: str) -> list[Path]:
-    """Return the path itself if it is there, else what the glob matches, sorted; none else."""
+    """Return the path itself if it exists, else the sorted matches of the glob; may be empty."""
     path = os.path.expanduser(value)
     if os.path.exists(path):
         return [Path(path)]
@@ -17,27 +17,28 @@ def matching_paths(value: str) -> list[Path]:
 
 
 def named_paths(value: str, inputs: str) -> list[Path]:
-    """Return the path itself if it is there, else what the glob matches, sorted.
+    """Return the path itself if it exists, else the sorted matches of the glob.
 
     Args:
-        value: As typed.
-        inputs: What is looked for, as an error calls it: `images`.
+        value: The path or glob, as typed.
+        inputs: What the user is looking for, as errors call it, such as `images`.
 
     Raises:
-        ConfigError: It names nothing.
+        ConfigError: Nothing matches.
     """
     found = matching_paths(value)
     if not found and glob.has_magic(value):
-        raise ConfigError(f"Nothing matches the {inputs} {value!r}.")
+        raise ConfigError(f"No {inputs} match {value!r}.")
     if not found:
-        raise ConfigError(f"There are no {inputs} {value!r}: it is no file, folder or glob.")
+        raise ConfigError(f"There are no {inputs} at {value!r}: no such file, folder or glob.")
     return found
 
 
 def visible_folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder at and below one, with its files' names sorted.
+    """Yield a folder and each folder below it, with their sorted file names.
 
-    Hidden folders and files are left out, and `__meta__`, where a dataset keeps what is no sample.
+    Hidden folders and files are left out, and `__meta__`, where a dataset keeps everything that is
+    not a sample.
     """
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__meta__")

@@ -1,4 +1,4 @@
-"""One image file to RGB: what is accepted, and the rule by which each kind is turned.
+"""Decode one image file to RGB: which kinds are accepted, and how each is converted.
 
 | kind | rule |
 |---|---|
@@ -9,7 +9,7 @@
 | 16 bits | gray: divided by 257; colour: the upper 8 bits |
 | CMYK, YCbCr, Lab | by the profile, else by Pillow's formula |
 | transparent | laid on white |
-| animated, several pages | refused, but for the pictures of a phone's JPEG (MPO): the first |
+| animated, several pages | refused, except for a phone's JPEG (MPO): its first image |
 | floating point | refused: its white is unknown |
 """
 
@@ -26,24 +26,24 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
-# More than any camera takes; decoding as many asks for 0.9 GB.
+# More pixels than any camera takes; decoding this many takes 0.9 GB.
 MAX_PIXELS = 2**27
 _DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I")
-# Of EXIF, those that turn the picture on its side.
+# EXIF orientations that swap width and height.
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
 
 
 class UnusableImageError(Exception):
-    """Why an image cannot be used: the reason that goes into the list of the rejected."""
+    """The image cannot be used; the message is the reason in the list of rejected images."""
 
 
 class SkippedImageError(UnusableImageError):
-    """An image or a crop that a threshold of the user leaves out; nothing is wrong with it."""
+    """An image or crop that one of the user's thresholds excludes; nothing is wrong with it."""
 
 
 @dataclass(frozen=True)
 class ImageSize:
-    """Width and height in px, as seen after the EXIF orientation."""
+    """Width and height in pixels, after the EXIF orientation."""
 
     width: int
     height: int
@@ -63,7 +63,10 @@ def read_size(file: BinaryIO) -> ImageSize:
 
 
 def decode_rgb(data: bytes) -> NDArray[np.uint8]:
-    """Decode an image by the rules above: [H, W, 3].
+    """Decode an image by the rules above.
+
+    Returns:
+        RGB values, [H, W, 3].
 
     Raises:
         UnusableImageError: The image cannot be used.
@@ -77,11 +80,11 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
 
 @contextmanager
 def _opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """Open an image; every way in which that and what follows fails is one reason."""
+    """Open an image; turn every failure, here or in the block, into one reason."""
     if not file.read(1):
         raise UnusableImageError("empty file")
     file.seek(0)
-    # Pillow warns of odd tags and of large pictures; here a picture is used or has a reason.
+    # Pillow warns about odd tags and large images; here an image is used or has a reason.
     with (
         warnings.catch_warnings(action="ignore"),
         _reasons(),
@@ -100,14 +103,14 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
 
 @contextmanager
 def _reasons() -> Iterator[None]:
-    """Turn what Pillow raises into a reason."""
+    """Turn exceptions from Pillow into a reason."""
     try:
         yield
     except UnidentifiedImageError:
         raise UnusableImageError(f"no {', '.join(FORMATS)} image") from None
     except Image.DecompressionBombError:
         raise UnusableImageError("too large") from None
-    # What Pillow's decoders raise on broken files, its authors do not list.
+    # Pillow does not document what its decoders raise on broken files.
     except (
         OSError,
         SyntaxError,
@@ -137,7 +140,7 @@ def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert by the profile; one that does not fit the image changes nothing."""
+    """Convert by the profile; ignore a profile that does not fit the image."""
     try:
         converted = ImageCms.profileToProfile(
             image,

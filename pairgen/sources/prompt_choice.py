@@ -1,7 +1,7 @@
-"""Which of the accepted prompts a dataset takes, and in which order.
+"""Choose which accepted prompts a dataset takes, and in which order.
 
-Repeats are found by 16-byte digests (BLAKE2b), which differ where prompts do. The prompts wait in a
-temporary file; memory holds 24 bytes for each of them, and 16 more while they are shuffled.
+Duplicates are found by 16-byte digests (BLAKE2b). The prompts wait in a temporary file; memory
+holds 24 bytes per prompt, and 16 more while they are shuffled.
 """
 
 import hashlib
@@ -17,22 +17,22 @@ from numpy.typing import NDArray
 
 from pairgen.seeding import Stream, generator_for
 
-# A batch is full when it has so many prompts, or bytes.
+# A batch is full once it has this many prompts, or bytes.
 BATCH_ROWS, BATCH_BYTES = 10_000, 2**24
 DIGEST_BYTES = 16
-# Repeats are looked for among the prompts whose digests begin alike, one such group at a time.
+# Duplicates are searched group by group, among prompts whose digests begin alike.
 NUM_GROUPS = 16
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is done with the accepted prompts, in this order.
+    """What happens to the accepted prompts, in this order.
 
     Attributes:
-        dedupe: Whether only the first of equal prompts is kept.
-        shuffle: Whether they are put in an order that `seed` draws.
-        limit: How many are kept at most; 0 for all.
-        seed: Of the order.
+        dedupe: Whether to keep only the first of equal prompts.
+        shuffle: Whether to shuffle them, in an order drawn from `seed`.
+        limit: Maximum number of prompts to keep; 0 for all.
+        seed: Seed of the order.
     """
 
     dedupe: bool = False
@@ -42,17 +42,17 @@ class Choice:
 
     @property
     def needs_all(self) -> bool:
-        """Whether the first prompt is known only when the last one is read."""
+        """Whether the first prompt is known only once the last one has been read."""
         return self.dedupe or self.shuffle
 
 
 @dataclass
 class ChoiceCounts:
-    """Prompts that were accepted and are not in the dataset.
+    """Accepted prompts that are not in the dataset.
 
     Attributes:
-        num_duplicates: Repeats of one before.
-        num_left_out: Beyond the limit, as far as they were read.
+        num_duplicates: Number of duplicates of an earlier prompt.
+        num_left_out: Number of prompts beyond the limit, as far as they were read.
     """
 
     num_duplicates: int = 0
@@ -65,11 +65,11 @@ def choose(
     """Yield the chosen prompts in batches.
 
     Args:
-        batches: Of accepted prompts, UTF-8. No further one is asked for once the limit is reached
-            and nothing depends on the rest.
-        choice: What to do.
-        folder: Where a temporary file may lie.
-        counts: Counted up.
+        batches: Batches of accepted prompts, UTF-8. No more are read once the limit is reached and
+            nothing depends on the rest.
+        choice: What to do with the prompts.
+        folder: Folder for a temporary file.
+        counts: Counters to update.
     """
     if choice.needs_all:
         yield from _choose_of_all(batches, choice, folder, counts)
@@ -85,13 +85,13 @@ def choose(
 
 
 def first_rows(digests: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return the rows whose digest [N, 16] stands in no row before, ascending."""
+    """Return the rows whose digest [N, 16] occurs in no earlier row, ascending."""
     is_first = np.ones(len(digests), dtype=bool)
     group_of = digests[:, 0] % NUM_GROUPS
     for group in range(NUM_GROUPS):
         rows = np.flatnonzero(group_of == group)
         words = np.ascontiguousarray(digests[rows]).view(np.uint64)
-        # The sort is stable: of equal digests the earliest row comes first.
+        # The sort is stable: the earliest row of equal digests comes first.
         order = np.lexsort((words[:, 1], words[:, 0]))
         repeats = (words[order[1:]] == words[order[:-1]]).all(axis=1)
         is_first[rows[order[1:][repeats]]] = False
@@ -99,7 +99,7 @@ def first_rows(digests: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def shuffled(rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Return the rows in the order that a seed draws: by one 64-bit number of Philox each."""
+    """Return the rows in an order drawn from a seed: by one 64-bit Philox number each."""
     numbers = generator_for(seed, 0, Stream.PROMPT_ORDER).bit_generator.random_raw(len(rows))
     return rows[np.argsort(numbers, kind="stable")]
 

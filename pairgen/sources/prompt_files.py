@@ -1,4 +1,4 @@
-"""One prompt file to its entries: what is read, and the rule by which each kind is taken.
+"""Read the entries of one prompt file: which formats are accepted, and how each is parsed.
 
 | kind | an entry is |
 |---|---|
@@ -8,25 +8,25 @@
 | .parquet .arrow | a row; .arrow is a file of a saved hub dataset |
 | .tar | a sample: its member `txt`, `caption`, `text` or `prompt`, else such a key of its `json` |
 
-Each of them but .parquet and .arrow may be compressed (.gz). What an entry holds is handled so:
+Every format except .parquet and .arrow may be compressed (.gz). Entries are handled as follows:
 
 | what | rule |
 |---|---|
-| white space at the ends, the CR before LF | taken off |
+| leading and trailing white space, the CR before LF | removed |
 | nothing else | blank: skipped and counted |
-| a byte order mark | taken off at the start of a file, kept elsewhere |
+| a byte order mark | removed at the start of a file, kept elsewhere |
 | text not valid in UTF-8, lone surrogates of JSON | refused |
 | NUL | refused: UTF-16 read as UTF-8 holds it, and much software cuts there |
-| any other character: control, bidi, combining, astral | kept as it is; nothing is normalized |
+| any other character: control, bidi, combining, astral | kept; nothing is normalized |
 | a prompt longer than 1 MiB | refused |
 | a line of .txt or .jsonl longer than 16 MiB | refused, and not held in memory |
-| a line that is no JSON; a sample, key or cell without text | refused |
+| a line that is not JSON; a sample, key or cell without text | refused |
 | a row with more cells than the header, or text behind a closing quote | refused |
 | a quote that is never closed, or closed after more than 16 Mi characters | an error |
 | a file that cannot be read to its end | an error |
 
-Refused entries are listed with their number and reason; every entry is accepted, blank, refused, a
-duplicate, or left out by a limit.
+Refused entries are listed with their number and reason. Every entry is accepted, blank, refused, a
+duplicate, or beyond the limit.
 """
 
 import csv
@@ -48,14 +48,14 @@ from pairgen.sources.caption_tables import choose_column
 from pairgen.sources.tables import table_batches, table_schema
 from pairgen.sources.tars import read_samples
 
-# Column names that are taken without asking, in this order.
+# Default column names, in order of preference.
 USUAL_COLUMNS = ("prompt", "text", "caption", "txt")
-# Members of a tar that are captions, in this order.
+# Tar members that hold captions, in order of preference.
 TEXT_MEMBERS = ("txt", "caption", "text", "prompt")
 STREAMS = (".txt", ".jsonl", ".csv", ".tsv", ".tar")
 TABLES = (".parquet", ".arrow")
 FORMATS = (*STREAMS, *(f"{suffix}.gz" for suffix in STREAMS), ".parquet")
-# Rows of a table that are decoded at once.
+# Table rows that are decoded at a time.
 TABLE_ROWS = 1_000
 MAX_LINE = 2**24
 MAX_HELD = 200
@@ -67,25 +67,25 @@ Found = str | ValueError
 
 
 def prompt_format(path: Path) -> str:
-    """Return what a file is by its suffix: one of `STREAMS` or `TABLES`.
+    """Return a file's format, from its suffix: one of `STREAMS` or `TABLES`.
 
     Raises:
-        ConfigError: It is of another kind.
+        ConfigError: The format is not supported.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()
         if suffixes[-1:] == [".parquet"]:
             raise ConfigError(
-                f"{path} cannot be read in pieces: Parquet is compressed inside, so gunzip it."
+                f"{path} cannot be streamed: Parquet is already compressed inside, so gunzip it."
             )
         known: Sequence[str] = STREAMS
     else:
         known = (*STREAMS, *TABLES)
     if suffixes[-1:] == [] or suffixes[-1] not in known:
         raise ConfigError(
-            f"Prompts must be a file {', '.join((*STREAMS, '.parquet'))}, all but the last also "
-            f".gz, a folder, a glob or - for standard input, got {str(path)!r}."
+            f"Prompts must be a {', '.join((*STREAMS, '.parquet'))} file (all but the last also as "
+            f".gz), a folder, a glob, or - for standard input, got {str(path)!r}."
         )
     return suffixes[-1]
 
@@ -94,11 +94,12 @@ def read_prompt_file(path: Path, column: str = "") -> Iterator[Found]:
     """Yield the entries of a file in order, by the rules above.
 
     Args:
-        path: The file.
-        column: Column, key or member to take; empty for a usual one, or the only one.
+        path: Path of the file.
+        column: Column, key or member to read; empty for a usual one, or the only one.
 
     Raises:
-        ConfigError: It is of another kind, cannot be read to its end, or has no such column.
+        ConfigError: The format is not supported, the file cannot be read to its end, or it has no
+            such column.
     """
     suffix = prompt_format(path)
     with _readable(path):
@@ -113,7 +114,7 @@ def read_standard_input(column: str) -> Iterator[Found]:
     """Yield the lines of standard input.
 
     Raises:
-        ConfigError: It cannot be read, or a column is given.
+        ConfigError: Standard input cannot be read, or a column is given.
     """
     path = Path("standard input")
     with _readable(path), open(0, "rb", closefd=False) as file:
@@ -122,7 +123,7 @@ def read_standard_input(column: str) -> Iterator[Found]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turn what reading a damaged or vanished file raises into one sentence."""
+    """Turn errors from damaged or vanished files into one sentence."""
     try:
         yield
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
@@ -132,7 +133,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Raise the limit of the csv module, which is one for the whole process."""
+    """Raise the field size limit of the csv module, which is global to the process."""
     before = csv.field_size_limit()
     csv.field_size_limit(max(before, MAX_LINE))
     try:
@@ -143,13 +144,13 @@ def _long_fields() -> Iterator[None]:
 
 def _opened(path: Path) -> BinaryIO:
     if path.suffix.lower() == ".gz":
-        # It is one in all but name.
+        # GzipFile is a BinaryIO in all but name.
         return cast(BinaryIO, gzip.open(path))
     return open(path, "rb")
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | ValueError]:
-    """Yield the lines with their ends; of one that is too long no more is held than may be."""
+    """Yield the lines with their ends; of an over-long one, hold no more than allowed."""
     mark = BYTE_ORDER_MARK
     while line := file.readline(MAX_LINE + 1):
         if len(line) <= MAX_LINE:
@@ -185,7 +186,7 @@ def _read_jsonl(file: BinaryIO, column: str, path: Path) -> Iterator[Found]:
 
 
 def _read_csv(file: BinaryIO, column: str, path: Path, delimiter: str = ",") -> Iterator[Found]:
-    # A byte that is not UTF-8 becomes a lone surrogate, which is refused if it is in the prompt.
+    # Invalid UTF-8 becomes a lone surrogate, which is refused if it is in the prompt.
     with (
         io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
         _long_fields(),
@@ -209,10 +210,10 @@ def _read_csv(file: BinaryIO, column: str, path: Path, delimiter: str = ",") -> 
 
 
 def _rows(lines: Iterator[str], delimiter: str, path: Path) -> Iterator[list[str] | ValueError]:
-    """Yield the rows; one with text behind a closing quote is refused, the next line is a new row.
+    """Yield the rows; refuse one with text after a closing quote, and go on at the next line.
 
     Raises:
-        ConfigError: A quote is open at the end, or a field is beyond measure: nobody knows which
+        ConfigError: A quote is open at the end, or a field is too long: there is no telling which
             rows are lost in it.
     """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -257,7 +258,7 @@ def _read_table(path: Path, kind: str, column: str) -> Iterator[Found]:
         raise ConfigError(f"The column {name!r} of {path} holds {held}, not text.")
     for batch in table_batches(path, kind, [name], TABLE_ROWS):
         cells = batch.column(0)
-        # As bytes: the writer of the file may have put anything there.
+        # As bytes: whoever wrote the file may have put anything there.
         raws = (cells.dictionary_decode() if dictionary else cells).cast(pa.large_binary())
         for raw in raws.to_pylist():
             yield ValueError(f"no text under {name!r}") if raw is None else _decoded(raw)
@@ -288,7 +289,7 @@ def _parsed(text: str) -> Any:
     except json.JSONDecodeError as error:
         return ValueError(f"not valid JSON: {error.msg}")
     except (ValueError, RecursionError):
-        # A number of thousands of digits, or brackets as deep.
+        # A number with thousands of digits, or brackets nested as deep.
         return ValueError("not valid JSON: too long a number, or too deep")
 
 
@@ -296,4 +297,4 @@ def _prompt_column(columns: Sequence[str], column: str, path: Path) -> str:
     found = choose_column(columns, column, path, USUAL_COLUMNS)
     if found or len(columns) == 1:
         return found or columns[0]
-    raise ConfigError(f"Which column of {path} holds the prompts? Give --column: {columns}.")
+    raise ConfigError(f"Name the column of {path} that holds the prompts by --column: {columns}.")

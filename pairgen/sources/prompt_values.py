@@ -1,4 +1,4 @@
-"""What `--prompts` names: files, globs, folders, standard input, and prompts themselves."""
+"""Resolve `--prompts`: files, globs, folders, standard input, and literal prompts."""
 
 import bisect
 import glob
@@ -24,11 +24,11 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class PromptSource:
-    """One file, standard input, or one prompt.
+    """One file, standard input, or one literal prompt.
 
     Attributes:
-        name: By which it is told.
-        read: Yields its entries; may raise ConfigError on the way.
+        name: Name to show to the user.
+        read: Yields the entries; may raise ConfigError on the way.
     """
 
     name: str
@@ -39,12 +39,12 @@ class PromptReader:
     """The entries of several sources, one after the other.
 
     Args:
-        sources: In order.
+        sources: The sources, in order.
     """
 
     def __init__(self, sources: Sequence[PromptSource]) -> None:
         self._sources = sources
-        # Number of the entry before the first one of each source begun so far.
+        # Number of entries before the first one of each source that was started.
         self._starts: list[int] = []
 
     def __iter__(self) -> Iterator[Found]:
@@ -57,7 +57,7 @@ class PromptReader:
                 yield entry
 
     def place(self, number: int) -> tuple[str, int]:
-        """Return the source of an entry that was read, and its number there, from 1 on."""
+        """Return the source of an entry that was read, and its 1-based number in that source."""
         source = bisect.bisect_left(self._starts, number) - 1
         return self._sources[source].name, number - self._starts[source]
 
@@ -65,18 +65,18 @@ class PromptReader:
 def find_prompts(
     values: Sequence[str], column: str = "", texts: bool = False
 ) -> list[PromptSource]:
-    """Return what the values name, in order; what a glob matches is sorted.
+    """Return the sources that the values name, in order; matches of a glob are sorted.
 
     A folder stands for the tars, Parquet files and saved hub datasets in and below it.
 
     Args:
-        values: As typed.
-        column: Of the files; empty for a usual one.
-        texts: Whether a value may be a prompt itself: it is, unless it is `-`, a file, a folder
-            with a slash, or ends as prompt files do.
+        values: The values, as typed.
+        column: Column of the files; empty for a usual one.
+        texts: Whether a value may be a literal prompt: it is one unless it is `-`, a file, a folder
+            with a slash, or has the suffix of a prompt file.
 
     Raises:
-        ConfigError: A value names nothing, or something of another kind; `-` stands twice.
+        ConfigError: A value matches nothing or is not supported, or `-` is given twice.
     """
     if list(values).count(STANDARD_INPUT) > 1:
         raise ConfigError("prompts can be read from standard input once, but - is given twice.")
@@ -87,8 +87,8 @@ def find_prompts(
         elif texts and not _is_path(value):
             if column:
                 raise ConfigError(
-                    f"The prompt {value!r} is no file and has no columns, but column {column!r} "
-                    "was given."
+                    f"{value!r} is a prompt, not a file, so it has no column {column!r}: leave "
+                    "the column out."
                 )
             sources.append(PromptSource(value, partial(iter, (value,))))
         else:
@@ -98,7 +98,7 @@ def find_prompts(
 
 
 def describe_values(values: Sequence[str]) -> str:
-    """Return a short name of what was given, for the plan."""
+    """Return a short name of the values, for the plan."""
     if len(values) > 1:
         return f"{len(values)} sources"
     return "standard input" if values[0] == STANDARD_INPUT else Path(values[0]).name
@@ -106,7 +106,7 @@ def describe_values(values: Sequence[str]) -> str:
 
 def _is_path(value: str) -> bool:
     # Path.is_file would raise for a prompt that is longer than a file name may be.
-    # A word may be the name of a folder by chance; with a slash it is meant.
+    # A single word may be a folder's name by chance; with a slash, the folder is meant.
     path = os.path.expanduser(value)
     is_folder = "/" in value and os.path.isdir(path)
     return is_folder or os.path.isfile(path) or value.lower().endswith(FORMATS)
@@ -115,7 +115,7 @@ def _is_path(value: str) -> bool:
 def _files(value: str) -> list[Path]:
     paths = matching_paths(value)
     if not paths and glob.has_magic(value):
-        raise ConfigError(f"Nothing matches the prompts {value!r}.")
+        raise ConfigError(f"No prompts match {value!r}.")
     files = []
     for path in paths or [Path(value).expanduser()]:
         if path.is_dir():
@@ -136,7 +136,7 @@ def _files_below(folder: Path) -> list[Path]:
         files += [root / n for n in names if n.lower().endswith(endings) or n in saved]
     if not files:
         raise ConfigError(
-            f"The folder {folder} holds no tars, Parquet files or saved hub dataset; name files of "
-            f"other kinds by a glob, such as '{folder}/*.txt'."
+            f"The folder {folder} holds no tars, Parquet files or saved hub dataset; name other "
+            f"files by a glob, such as '{folder}/*.txt'."
         )
     return files

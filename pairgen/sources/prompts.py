@@ -1,7 +1,7 @@
 """The prompts of a dataset: read once from any source into one Arrow file.
 
-Workers map that file and read only their range, so ten million prompts cost no memory. What is
-refused is told with its reason as soon as it is known; the other prompts keep their order.
+Workers map that file and read only their range, so ten million prompts cost no memory. Refused
+entries are reported with their reason as they are read; the other prompts keep their order.
 """
 
 import hashlib
@@ -27,15 +27,16 @@ OnRejected = Callable[[int, str, str], object]
 
 @dataclass
 class PromptSummary(ChoiceCounts):
-    """What was read. Accepted, blank, refused, duplicate and left out make up all entries.
+    """Counts of the entries read: accepted, blank, refused, duplicate and left out add up to all.
 
     Attributes:
-        sha256: Of the accepted prompts in order, hex. Independent of file format and Arrow version.
-        num_accepted: Prompts that can be used, and were chosen.
-        num_read: Entries.
-        num_blank: Blank ones, skipped.
-        num_rejected: Refused ones.
-        first_reason: Of the first of them.
+        sha256: SHA-256 of the accepted prompts in order, in hex. Independent of file format and
+            Arrow version.
+        num_accepted: Number of usable prompts that were chosen.
+        num_read: Number of entries.
+        num_blank: Number of blank entries, which are skipped.
+        num_rejected: Number of refused entries.
+        first_reason: Reason of the first refused entry.
     """
 
     sha256: str = ""
@@ -58,12 +59,12 @@ def collect_prompts(
 
     Args:
         entries: Prompts, or the reasons why there is none; such as a `PromptReader`.
-        target: Where the Arrow IPC file is written; a temporary file may lie beside it.
+        target: Path of the Arrow IPC file to write; a temporary file may be created beside it.
         refuse: Returns for each prompt a reason to refuse it, or None; called in batches.
-        choice: Which of the accepted prompts are taken, in which order.
-        on_rejected: Told of every refused entry: its number from 1 on, the reason, and the prompt
-            where it is text.
-        on_read: Told how many entries are read, after each full batch.
+        choice: Which accepted prompts to take, in which order.
+        on_rejected: Called for every refused entry with its 1-based number, the reason, and the
+            prompt if it is text.
+        on_read: Called with the number of entries read so far, after each full batch.
 
     Raises:
         ConfigError: No prompt was accepted.
@@ -85,7 +86,7 @@ def collect_prompts(
             summary.num_accepted += len(batch)
             writer.write_batch(pa.record_batch([pa.array(batch, pa.large_string())], schema=schema))
     if summary.num_accepted == 0:
-        why = f", the first because: {summary.first_reason}" if summary.num_rejected else ""
+        why = f"; the first reason is: {summary.first_reason}" if summary.num_rejected else ""
         raise ConfigError(
             f"The prompt source holds no usable prompt: {summary.num_blank:,} blank lines, "
             f"{summary.num_rejected:,} refused{why}."
@@ -101,7 +102,7 @@ def collected_prompts(
     choice: Choice | None = None,
     on_rejected: OnRejected = lambda _number, _reason, _prompt: None,
 ) -> Iterator[tuple[pa.ChunkedArray, PromptSummary]]:
-    """Give the prompts of `collect_prompts` for as long as they are looked at.
+    """Yield the prompts and the summary of `collect_prompts`; the file is temporary.
 
     Raises:
         ConfigError: No prompt was accepted.
@@ -113,13 +114,13 @@ def collected_prompts(
 
 
 def open_prompts(path: Path) -> pa.ChunkedArray:
-    """Map the Arrow file; entries are read from disk when asked for."""
+    """Map the Arrow file; entries are read from disk on access."""
     with pa.memory_map(str(path)) as source:
         return pa.ipc.open_file(source).read_all().column("prompt")
 
 
 def prompt_rows(prompts: pa.ChunkedArray, start: int, stop: int) -> dict[int, str]:
-    """Return rows `start` to `stop` by row number, counted on from row 0 when they run out.
+    """Return rows `start` to `stop` by row number; past the last row, counting wraps to row 0.
 
     Slices are read in place; `take` would copy the whole column for every shard.
     """
@@ -135,7 +136,7 @@ def prompt_rows(prompts: pa.ChunkedArray, start: int, stop: int) -> dict[int, st
 
 
 def prompts_sha256(prompts: pa.ChunkedArray) -> str:
-    """Return what `PromptSummary.sha256` was when these prompts were written."""
+    """Return the `PromptSummary.sha256` of these prompts."""
     digest = hashlib.sha256()
     for chunk in prompts.iterchunks():
         _update(digest, chunk.cast(pa.large_binary()).to_pylist())
@@ -145,7 +146,7 @@ def prompts_sha256(prompts: pa.ChunkedArray) -> str:
 def encode_rejected(rejected: Iterable[Mapping[str, Any]]) -> bytes:
     """Return the refused entries as JSON lines."""
     lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in rejected)
-    # A name of a file that is not UTF-8 holds lone surrogates; JSON has the same escape for them.
+    # A file name that is not UTF-8 contains lone surrogates; JSON has the same escape for them.
     return lines.encode("utf-8", "backslashreplace")
 
 
@@ -156,7 +157,7 @@ def _accepted(
     reject: Callable[[int, str, str], None],
     on_read: Callable[[int], object],
 ) -> Iterator[list[bytes]]:
-    """Yield the prompts that can be used, UTF-8, in batches; count and tell the others."""
+    """Yield the usable prompts, UTF-8, in batches; count and report the others."""
     batch: list[tuple[int, str, bytes]] = []
     num_bytes = 0
     for entry in entries:
@@ -183,7 +184,7 @@ def _accepted(
 
 
 def _encoded(text: str) -> tuple[bytes, str]:
-    """Return a prompt's UTF-8, and the reason why it is none; empty when it is one."""
+    """Return a prompt's UTF-8, and the reason if it is not usable; "" if it is."""
     try:
         raw = text.encode("utf-8")
     except UnicodeEncodeError:
@@ -211,5 +212,5 @@ def _without_refused(
 
 
 def _update(digest: "hashlib._Hash", prompts: Iterable[bytes]) -> None:
-    # The length in front keeps ("ab", "c") and ("a", "bc") apart.
+    # The length prefix keeps ("ab", "c") and ("a", "bc") apart.
     digest.update(b"".join(len(raw).to_bytes(8, "little") + raw for raw in prompts))

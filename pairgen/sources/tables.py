@@ -1,4 +1,4 @@
-"""Parquet files, and the Arrow files of saved hub datasets: their columns, and batches of rows."""
+"""Read Parquet files and the Arrow files of saved hub datasets: columns and batches of rows."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,17 +10,17 @@ import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError
 
-# Written beside the Arrow files of a dataset that was saved to disk; it lists them.
+# Written next to the Arrow files of a saved dataset; lists them.
 STATE_FILE = "state.json"
 
 
 def saved_files(folder: Path, names: Sequence[str]) -> list[str]:
-    """Return the names of a saved hub dataset's files in a folder; none where there is none.
+    """Return the names of a saved hub dataset's files in a folder; empty if it holds none.
 
-    Others of its Arrow files are caches, or are left from an earlier saving.
+    Other Arrow files there are caches, or left over from an earlier save.
 
     Raises:
-        ConfigError: The dataset's state cannot be read, or its rows are chosen by another file.
+        ConfigError: The dataset's rows are selected by another file.
     """
     if STATE_FILE not in names:
         return []
@@ -31,8 +31,8 @@ def saved_files(folder: Path, names: Sequence[str]) -> list[str]:
         return []
     if state.get("_indices_data_files"):
         raise ConfigError(
-            f"The dataset {folder} keeps its choice of rows apart: save it again after "
-            "flatten_indices()."
+            f"The dataset {folder} keeps its row selection in a separate file: call "
+            "flatten_indices() and save it again."
         )
     return sorted(files)
 
@@ -41,7 +41,7 @@ def table_schema(path: Path, kind: str) -> pa.Schema:
     """Return the schema of a `parquet` or `arrow` file.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: The file cannot be read.
     """
     try:
         return (
@@ -54,14 +54,14 @@ def table_schema(path: Path, kind: str) -> pa.Schema:
 def table_batches(
     path: Path, kind: str, columns: Sequence[str], num_rows: int
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a `parquet` or `arrow` file, at most `num_rows` of Parquet at once.
+    """Yield the rows of a `parquet` or `arrow` file, at most `num_rows` of Parquet at a time.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: The file cannot be read.
     """
     try:
         if kind == "parquet":
-            # Ahead-reading would hold every row group of the columns at once.
+            # Pre-buffering would hold every row group of the columns at once.
             file = pq.ParquetFile(path, pre_buffer=False)
             yield from file.iter_batches(num_rows, columns=list(columns), use_threads=False)
         else:
@@ -72,7 +72,7 @@ def table_batches(
 
 @lru_cache(maxsize=2)
 def arrow_table(container: str) -> pa.Table:
-    """Map an Arrow stream: the rows are read when they are asked for."""
+    """Map an Arrow stream; rows are read on access."""
     with pa.memory_map(container) as source:
         return pa.ipc.open_stream(source).read_all()
 

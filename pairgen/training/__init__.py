@@ -1,1 +1,1 @@
-"""The trainer: any method's players, stepped, checkpointed and exported."""
+"""The trainer: steps, checkpoints and exports the players of any method."""

@@ -1,4 +1,4 @@
-"""The device and the ranks of a training, and nothing that outlasts it."""
+"""The device and the ranks of a training, without side effects that outlast it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_accelerator() -> Iterator["Accelerator"]:
-    """Give an Accelerator; those of the caller then are as they were.
+    """Yield an Accelerator; restore the caller's state of accelerate afterwards.
 
-    What accelerate knows is one for all Accelerators of a process: ours would set the micro-batches
-    of the caller's to 1, and one that the caller makes later could have no other precision.
+    accelerate keeps one state per process, shared by all Accelerators: ours would set the caller's
+    gradient accumulation to 1, and fix the precision of any that the caller creates later.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, GradientState, PartialState

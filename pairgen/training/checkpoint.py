@@ -1,11 +1,11 @@
-"""Checkpoints: a folder that appears whole or not at all. Tensors are safetensors, the rest JSON.
+"""Checkpoints: folders that appear atomically. Tensors are in safetensors, the rest in JSON.
 
 checkpoints/00001000/
   student.safetensors             trained weights
-  student.ema.safetensors         their average, where there is one
+    student.ema.safetensors         their moving average, if there is one
   student.optimizer.safetensors   the optimizer's moments and counts, of all ranks
   kept.NAME.safetensors           networks that change without being trained
-  state.json                      step, where the data stands, gradient scaler
+    state.json                      step, position in the data, gradient scaler
 """
 
 import json
@@ -37,19 +37,19 @@ def save_checkpoint(
     state: Mapping[str, Any],
     limit: int,
 ) -> Path:
-    """Write the checkpoint after `step` steps, and drop the oldest beyond `limit` (0: none).
+    """Write the checkpoint after `step` steps, and remove the oldest beyond `limit` (0: none).
 
     Args:
-        folder: Of a run's checkpoints.
-        step: Steps that were trained.
-        players: Their weights and averages are written.
-        optimizers: Whole states of theirs, from `gather_state`.
+        folder: The run's checkpoints folder.
+        step: Number of steps trained.
+        players: Players, whose weights and averages are written.
+        optimizers: Their complete optimizer states, from `gather_state`.
         kept: Networks that change without being trained.
-        state: What is no tensor.
-        limit: Checkpoints that stay.
+        state: State that is not a tensor.
+        limit: Number of checkpoints to keep.
 
     Raises:
-        PairgenError: It cannot be written; those before it stand.
+        PairgenError: The checkpoint cannot be written; earlier ones are kept.
     """
     target = folder / f"{step:08d}"
     partial = folder / f".{step:08d}.{os.getpid()}.partial"
@@ -78,7 +78,7 @@ def save_checkpoint(
         shutil.rmtree(partial, ignore_errors=True)
         reason = getattr(error, "strerror", None) or str(error)
         last = find_checkpoints(folder)
-        stands = f"; {last[-1].name} stands" if last else ""
+        stands = f"; {last[-1].name} is intact" if last else ""
         raise PairgenError(
             f"The checkpoint {target} could not be written: {reason}{stands}."
         ) from None
@@ -88,13 +88,13 @@ def save_checkpoint(
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
-    """Return the whole checkpoints of a run, oldest first."""
+    """Return the complete checkpoints of a run, oldest first."""
     return sorted(path.parent for path in folder.glob(f"[0-9]*/{STATE_FILE}"))
 
 
 def open_to_umask(folder: Path) -> None:
-    """Give the files in a new folder its rights: safetensors writes for the owner alone."""
-    # The folder was made under the user's umask, which cannot be asked for without setting it.
+    """Give the files in a new folder its permissions: safetensors writes for the owner alone."""
+    # The folder was made under the user's umask, which cannot be read without setting it.
     mode = folder.stat().st_mode & 0o666
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
@@ -105,7 +105,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """Return a checkpoint's JSON.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: The file cannot be read.
     """
     path = checkpoint / STATE_FILE
     try:
@@ -113,17 +113,17 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
     if not isinstance(state, dict) or not {"step", "loader", "seconds", "scalers"} <= state.keys():
-        raise _damaged(path, "it lacks what a training leaves there")
+        raise _damaged(path, "it is not the state of a training")
     return state
 
 
 def load_checkpoint(
     checkpoint: Path, players: Mapping[str, Player], kept: Mapping[str, nn.Module]
 ) -> None:
-    """Put a checkpoint's tensors where they belong.
+    """Load a checkpoint's tensors into networks and optimizers.
 
     Raises:
-        ConfigError: It cannot be read, or is one of other networks.
+        ConfigError: The checkpoint cannot be read, or belongs to other networks.
     """
     for name, player in players.items():
         _fill(checkpoint / f"{name}.safetensors", player.parameters)
@@ -147,13 +147,13 @@ def _load(path: Path) -> dict[str, Tensor]:
 
 
 def _damaged(path: Path, reason: str) -> ConfigError:
-    """Say what is wrong with a file of a checkpoint, and how to go on."""
+    """Describe what is wrong with a checkpoint file, and how to continue."""
     checkpoint = path.parent
     before = [each for each in find_checkpoints(checkpoint.parent) if each < checkpoint]
     remedy = (
-        f"remove {checkpoint}, and --resume goes on from {before[-1].name}"
+        f"remove {checkpoint}, and --resume continues from {before[-1].name}"
         if before
-        else "there is none before it: start again with another --out"
+        else "there is no earlier one: start again with another --out"
     )
     return ConfigError(
         f"The checkpoint file {path} cannot be read: {reason.rstrip('.')}; {remedy}."

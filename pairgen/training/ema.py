@@ -1,4 +1,4 @@
-"""A running average of weights."""
+"""Exponential moving average of weights."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 
 class Ema:
-    """Average the weights as they move: a += (1 - decay) (w - a).
+    """Averages the weights as they change: a += (1 - decay) (w - a).
 
-    While few steps are behind it the decay is (1 + n) / (10 + n), so that the beginning does not
-    weigh for ever.
+    In early steps n, the decay is (1 + n) / (10 + n), so that the beginning does not weigh
+    forever.
 
     Args:
-        parameters: By name; the average begins at their values.
-        decay: In (0, 1).
+        parameters: Parameters by name; the average starts at their values.
+        decay: Decay in (0, 1).
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float) -> None:
@@ -31,7 +31,7 @@ class Ema:
 
     @contextmanager
     def applied(self, parameters: Mapping[str, nn.Parameter]) -> Iterator[None]:
-        """Let the network have the averages for a while."""
+        """Load the averages into the network inside the context."""
         held = {name: each.detach().clone() for name, each in parameters.items()}
         _write(parameters, self.averages)
         try:

@@ -1,4 +1,4 @@
-"""What a finished run leaves: the student in diffusers layout, and its adapters."""
+"""The output of a finished run: the student in diffusers layout, and its adapters."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from pairgen.training.checkpoint import open_to_umask
 from pairgen.training.player import Player
 
 STUDENT_FOLDER, LORA_FOLDER = "student", "lora"
-# Options that say which weights of a teacher are meant; the student has its own.
+# Options that select a teacher's weights; the student has its own.
 OF_WEIGHTS = ("revision", "variant")
 
 
@@ -28,17 +28,17 @@ def export_student(
     told: bool,
     guidance_scales: Sequence[float],
 ) -> None:
-    """Write the student, its average where it has one, and the file that makes it a model.
+    """Write the student, its moving average if any, and the file that makes it a model.
 
-    With adapters these are written too, and the student has them merged into its weights.
+    Adapters are also written separately; the student has them merged into its weights.
 
     Args:
-        folder: Of the run.
-        student: Of the method; its network is changed where it has adapters.
-        player: That trained it.
-        teacher: `module`, `location` and `options` of what it started from.
-        told: Whether it is told the guidance scale.
-        guidance_scales: Of what it was trained on, rising; none for data without guidance.
+        folder: The run folder.
+        student: The method's student; its network is modified if it has adapters.
+        player: The player that trained it.
+        teacher: `module`, `location` and `options` of the teacher it was initialized from.
+        told: Whether the student takes the guidance scale as an input.
+        guidance_scales: Scales that it was trained on, ascending; none for data without guidance.
     """
     target, partial = folder / STUDENT_FOLDER, folder / f".{STUDENT_FOLDER}.partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -68,7 +68,7 @@ def export_student(
         "dtype": "float32",
         "batch_size": 16,
         "samples_per_shard": 1024,
-        # A student that is told would else get the default of `pairgen ode`, never learned maybe.
+        # Otherwise such a student would get `pairgen ode`'s default scale, perhaps never learned.
         "sampling": {**student.sampling, "cfg": scales[-1] if told and scales else 1},
         **({"student": {"guidance_scales": scales, "told": told}} if scales else {}),
     }
@@ -76,9 +76,9 @@ def export_student(
 
 
 def _save_lora(network: Any, folder: Path) -> None:
-    """Write the adapters as diffusers' `load_lora_weights` reads them."""
+    """Write the adapters in the format of diffusers' `load_lora_weights`."""
     with quiet():
-        # It warns of torchvision, which nothing here needs.
+        # It warns about torchvision, which nothing here needs.
         from diffusers import StableDiffusionPipeline
     from peft.utils import get_peft_model_state_dict
 

@@ -1,4 +1,4 @@
-"""Gradients of several ranks become one."""
+"""Average gradients over ranks."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,15 +6,15 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-# Bytes that are sent at one time: enough to fill a link, little beside the weights.
+# Bytes per message: enough to saturate a link, and little compared to the weights.
 BUCKET_BYTES = 64 * 2**20
 
 
 def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
-    """Replace every gradient by its mean over the ranks; nothing on one rank.
+    """Replace every gradient by its mean over the ranks; does nothing on a single rank.
 
-    Done once a step, after all micro-batches and players: networks need no wrapper, so a method may
-    call them as often and in whatever order its losses want.
+    This happens once per step, after all micro-batches and players: networks need no wrapper, so a
+    method may call them as often and in whatever order its losses require.
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return

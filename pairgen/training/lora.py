@@ -1,4 +1,4 @@
-"""Low-rank adapters, by peft, in the layers where diffusers' own training scripts have them."""
+"""Low-rank adapters (peft), in the layers that diffusers' training scripts use."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from torch import nn
 
 from pairgen.errors import ConfigError
 
-# Queries, keys, values and outputs of attention, and the layers around it and between.
+# Queries, keys, values and outputs of attention, and the layers around and between.
 TARGET_MODULES = (
     *("to_q", "to_k", "to_v", "to_out.0"),
     *("proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"),
@@ -15,14 +15,14 @@ TARGET_MODULES = (
 
 
 def add_lora(name: str, module: nn.Module, rank: int) -> None:
-    """Freeze a player's network and give it adapters of a rank, which change nothing at first.
+    """Freeze a player's network and add adapters of a given rank, initially the identity.
 
     Raises:
-        ConfigError: The network takes none, or peft is not installed.
+        ConfigError: The network does not support adapters, or peft is not installed.
     """
     network: Any = getattr(module, "network", None)
     if not hasattr(network, "add_adapter"):
-        raise ConfigError(f"lora_rank: the player {name!r} is a network that takes no adapters.")
+        raise ConfigError(f"lora_rank: the network of player {name!r} does not support adapters.")
     try:
         from peft import LoraConfig
     except ModuleNotFoundError:

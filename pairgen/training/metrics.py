@@ -1,4 +1,4 @@
-"""Figures of a training: JSON lines, and tensorboard where it is installed."""
+"""Metrics of a training: JSON lines, and tensorboard if it is installed."""
 
 import json
 import math
@@ -7,12 +7,12 @@ from typing import Any
 
 
 class Metrics:
-    """Appends a line every few steps; a continued run drops what it is about to write again.
+    """Appends a line every few steps; a resumed run first drops lines it will write again.
 
     Args:
-        folder: Of the run.
-        first_step: Steps that stand.
-        tensorboard: Whether to write events too; without the package they are left out.
+        folder: The run folder.
+        first_step: Number of steps already trained.
+        tensorboard: Whether to write events too; skipped if the package is not installed.
     """
 
     def __init__(self, folder: Path, first_step: int, tensorboard: bool) -> None:
@@ -25,8 +25,8 @@ class Metrics:
     def write(self, step: int, figures: dict[str, float]) -> None:
         """Write the figures after `step` steps.
 
-        One that is not finite is left out, as JSON knows none: the norm of gradients that
-        overflowed in float16, whose step the loss scale leaves out too.
+        A figure that is not finite is left out, since JSON has none: the norm of gradients that
+        overflowed in float16, in a step that loss scaling skips as well.
         """
         finite = {name: value for name, value in figures.items() if math.isfinite(value)}
         line = json.dumps({"step": step, **finite}, allow_nan=False)
@@ -37,20 +37,20 @@ class Metrics:
                 self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Write out what waits."""
+        """Flush pending output."""
         if self._writer is not None:
             self._writer.close()
 
 
 def last_figures(folder: Path) -> dict[str, float]:
-    """Return the figures of the last line of a run, without its step."""
+    """Return the figures in the last line of a run, without its step."""
     path = folder / "metrics.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return {k: v for k, v in json.loads(lines[-1]).items() if k != "step"} if lines else {}
 
 
 def _step_of(line: str) -> int:
-    """Return a line's step; a line that was cut off belongs to no step that stands."""
+    """Return a line's step; a truncated line counts as later than any step."""
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):

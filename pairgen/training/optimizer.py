@@ -1,4 +1,4 @@
-"""AdamW, with its state in float32, in 8 bits, or a part of it on each rank."""
+"""AdamW with float32 state, with 8-bit state, or with its state sharded over ranks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,17 +11,17 @@ from torch.optim import AdamW, Optimizer
 from pairgen.errors import ConfigError
 from pairgen.training.player_options import PlayerConfig
 
-# AdamW's moments, of a parameter's shape, and its count of steps.
+# AdamW's moments, shaped like the parameter, and its step count.
 MOMENTS, COUNT = ("exp_avg", "exp_avg_sq"), "step"
 
 
 def make_optimizer(config: PlayerConfig, parameters: Mapping[str, nn.Parameter]) -> Optimizer:
-    """Return what steps the weights of a player.
+    """Return the optimizer of a player.
 
-    `adamw8bit` is that of bitsandbytes: moments of 8 bits in blocks of 256 with a scale each
-    (Dettmers et al. 2021, arXiv:2110.02861). `sharded` is ZeRO's first stage (Rajbhandari et al.
-    2019, arXiv:1910.02054): a rank steps its part of the tensors, keeps the moments of those alone,
-    and sends their weights to the others. On one rank it is `adamw`.
+    `adamw8bit` is bitsandbytes' AdamW: 8-bit moments in blocks of 256 with a scale each
+    (Dettmers et al. 2021, arXiv:2110.02861). `sharded` is ZeRO stage 1 (Rajbhandari et al.
+    2019, arXiv:1910.02054): each rank steps its part of the tensors, keeps only their moments,
+    and sends their weights to the others. On one rank it equals `adamw`.
 
     Raises:
         ConfigError: bitsandbytes is not installed.
@@ -48,16 +48,16 @@ def make_optimizer(config: PlayerConfig, parameters: Mapping[str, nn.Parameter])
 
 
 def gather_state(optimizer: Optimizer, parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
-    """Return an optimizer's whole state as `{parameter}/{quantity}`.
+    """Return the complete state of an optimizer as `{parameter}/{quantity}`.
 
-    That of a sharded one is AdamW's, the same on any number of ranks. It is gathered: every rank
-    calls this, and the first one gets it, on the CPU.
+    For a sharded optimizer this is AdamW's state, the same on any number of ranks. It is gathered:
+    every rank must call this, and the first one gets the result, on the CPU.
     """
     part = _part_of_rank(optimizer)
     if part is not optimizer:
         return _gather(part, parameters)
     return {
-        # bitsandbytes refers to one table of codes from all parameters; a file holds each apart.
+        # bitsandbytes shares one code table among all parameters; a file stores a copy for each.
         f"{name}/{quantity}": value.clone()
         if quantity.startswith("qmap")
         else torch.as_tensor(value)
@@ -69,7 +69,7 @@ def gather_state(optimizer: Optimizer, parameters: Mapping[str, nn.Parameter]) -
 def place_state(
     optimizer: Optimizer, parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Put a whole state from `gather_state` where it belongs; of a sharded one this rank's part."""
+    """Load a complete state from `gather_state`; if sharded, only this rank's part."""
     part = _part_of_rank(optimizer)
     kept = {id(each) for group in part.param_groups for each in group["params"]}
     for path, value in tensors.items():
@@ -80,7 +80,7 @@ def place_state(
 
 
 def _part_of_rank(optimizer: Optimizer) -> Optimizer:
-    """Return the optimizer of this rank's part of the weights; all of them unless it is sharded."""
+    """Return the optimizer of this rank's part of the weights; of all of them if not sharded."""
     part: Optimizer = getattr(optimizer, "optim", optimizer)
     return part
 
@@ -93,11 +93,11 @@ def _placed(value: Tensor, device: torch.device) -> Any:
 
 
 def _gather(part: Optimizer, parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
-    # ZeroRedundancyOptimizer.consolidate_state_dict would unpickle what other ranks send, and send
+    # ZeroRedundancyOptimizer.consolidate_state_dict would unpickle data from other ranks, and send
     # all of a rank's state in one piece.
     rank = dist.get_rank()
     device = next(iter(parameters.values())).device
-    # The rank that has the state of each parameter, from 1; 0 where it was never stepped.
+    # The rank that has the state of each parameter, counted from 1; 0 if it was never stepped.
     mine = [(rank + 1) * bool(part.state.get(each)) for each in parameters.values()]
     holders = torch.tensor(mine, device=device)
     dist.all_reduce(holders, dist.ReduceOp.MAX)

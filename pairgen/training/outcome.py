@@ -1,4 +1,4 @@
-"""How a training ended."""
+"""The result of a training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training ended.
+    """The result of a training.
 
     Attributes:
-        folder: Of the run.
-        step: Steps that were trained.
-        interrupted: Whether the user stopped it.
-        first_process: Whether this is the process that speaks.
+        folder: The run folder.
+        step: Number of steps trained.
+        interrupted: Whether the user stopped the training.
+        first_process: Whether this is the process that prints.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""One network that is trained: its weights, its optimizer, its average."""
+"""A network being trained: its weights, its optimizer, its moving average."""
 
 import math
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from pairgen.training.player_options import PlayerConfig
 
 @dataclass(frozen=True)
 class Player:
-    """A network with what trains it.
+    """A network and everything needed to train it.
 
     Attributes:
-        name: In the method.
+        name: Name of the player in the method.
         module: The network.
-        parameters: Those that are trained, by name.
-        optimizer: Over them.
-        config: How.
-        ema: Average of them; None for none.
+        parameters: Trainable parameters, by name.
+        optimizer: Optimizer of these parameters.
+        config: Training options of the player.
+        ema: Moving average of the parameters; None for none.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Player:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Let the network have its average for a while, where it has one."""
+        """Use the moving average, if there is one, inside the context."""
         if self.ema is None:
             yield
         else:
@@ -52,10 +52,10 @@ class Player:
 
 
 def make_player(name: str, module: nn.Module, config: PlayerConfig) -> Player:
-    """Make a network ready to be trained.
+    """Prepare a network for training.
 
     Raises:
-        ConfigError: It is to have adapters and cannot, or its optimizer is not installed.
+        ConfigError: It does not support the requested adapters, or its optimizer is missing.
     """
     if config.lora_rank:
         add_lora(name, module, config.lora_rank)

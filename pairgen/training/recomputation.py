@@ -1,4 +1,4 @@
-"""Activations that are computed twice instead of being kept: gradient checkpointing."""
+"""Gradient checkpointing: recompute activations instead of storing them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,23 +9,23 @@ from pairgen.errors import ConfigError
 
 
 def enable_gradient_checkpointing(players: Mapping[str, nn.Module]) -> None:
-    """Let every network that can, wherever it lies in a player, compute its activations twice.
+    """Enable gradient checkpointing in every network that supports it, at any depth in a player.
 
     Raises:
-        ConfigError: No player holds one.
+        ConfigError: No player contains such a network.
     """
     networks = [each for module in players.values() for each in _networks_that_can(module)]
     if not networks:
         raise ConfigError(
             "gradient_checkpointing must be false here: none of the players "
-            f"({', '.join(players)}) holds a network of diffusers that offers it."
+            f"({', '.join(players)}) has a diffusers network that supports it."
         )
     for network in networks:
         network.enable_gradient_checkpointing()
 
 
 def _networks_that_can(module: nn.Module) -> Iterator[Any]:
-    """Yield the outermost networks that offer it: such a one tells those inside it."""
+    """Yield the outermost networks that support it: each enables it for those inside."""
     if getattr(module, "_supports_gradient_checkpointing", False):
         yield module
         return

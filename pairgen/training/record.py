@@ -1,4 +1,4 @@
-"""What a run says of its data and its cost, for whoever judges the student: `record.json`."""
+"""The record of a run's data and cost, `record.json`, for evaluating the student later."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,18 +20,18 @@ RECORD_FILE = "record.json"
 
 @dataclass(frozen=True, kw_only=True)
 class SetRecord:
-    """A dataset: what tells it from others, and what it cost.
+    """A dataset: its identity and its cost.
 
     Attributes:
-        url: As given to the training, without secrets.
-        fingerprint: Of its plan.
-        source_sha256: Of its prompts or images.
-        seed: Of its noises.
-        noise_generator: Of its noises; empty where it has none.
-        num_samples: That stand.
-        evaluations: Of the teacher's network, for all of them.
-        seconds: Of all workers, from the receipts.
-        devices: That made them.
+        url: URL as given to the training, without secrets.
+        fingerprint: Fingerprint of its plan.
+        source_sha256: SHA-256 of its prompts or images.
+        seed: Seed of its noises.
+        noise_generator: Generator of its noises; empty if it has none.
+        num_samples: Number of samples.
+        evaluations: Evaluations of the teacher's network, for all samples.
+        seconds: Total seconds of all workers, from the receipts.
+        devices: Devices that made the samples.
     """
 
     url: str
@@ -50,15 +50,16 @@ class TrainRecord:
     """A finished training.
 
     Attributes:
-        method: That trained.
-        steps: Of training.
-        batch_size: Samples of a step, over all processes.
-        num_processes: Of the training.
-        seconds: Of training, by the clock.
-        device: Of each process.
-        sets: That were trained on.
-        evaluations_per_sample: Of networks of the teacher's size, for a sample of a training step.
-        files: That it read beside its data: what for, to their SHA-256.
+        method: Training method.
+        steps: Number of training steps.
+        batch_size: Samples per step, over all processes.
+        num_processes: Number of processes.
+        seconds: Wall-clock seconds of training.
+        device: Device of each process.
+        sets: Datasets of the training.
+        evaluations_per_sample: Evaluations of networks of the teacher's size, per sample and
+            training step.
+        files: Files read in addition to the data: purpose to SHA-256.
     """
 
     method: str
@@ -68,15 +69,15 @@ class TrainRecord:
     seconds: float
     device: str
     sets: tuple[SetRecord, ...]
-    # Of records that do not tell it: one network.
+    # Default for records without it: one network.
     evaluations_per_sample: float = EVALUATIONS_IF_TRAINED
     files: Mapping[str, str] = field(default_factory=dict)
 
 
 def evaluations_per_sample(plan: Plan) -> int:
-    """Return how often a sample's teacher evaluates its network; 0 for a set without a sampler.
+    """Return the teacher's network evaluations per sample; 0 for a dataset without a sampler.
 
-    Guidance counts double, as `pairgen ode` computes it: for every sample of a set with any
+    Guidance counts double, as `pairgen ode` computes it: for every sample of a dataset with any
     guidance scale other than 1.
     """
     if "solver" not in plan.recipe:
@@ -88,7 +89,7 @@ def evaluations_per_sample(plan: Plan) -> int:
 
 
 def record_set(url: str) -> SetRecord:
-    """Return what is to be recorded of a dataset."""
+    """Return the record of a dataset."""
     store = open_store(url)
     plan, receipts = read_plan(store), read_receipts(store)
     num_samples = sum(receipt.count for receipt in receipts)
@@ -112,10 +113,10 @@ def write_record(folder: Path, record: TrainRecord) -> None:
 
 
 def read_record(folder: Path) -> TrainRecord | None:
-    """Return the record of a run; None where there is none.
+    """Return the record of a run; None if there is none.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: The record cannot be read.
     """
     path = folder / RECORD_FILE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The folder of a run: its resolved config, and where it is continued from."""
+"""The run folder: its resolved config, and the checkpoint to continue from."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,12 +19,12 @@ from pairgen.training.options import TrainConfig
 
 
 def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
-    """Return the options of a run that is continued: those that are not given come from here.
+    """Return the options of a run to continue, as defaults for those that are not given.
 
     Args:
-        folder: Of the run.
-        method: That was asked for.
-        resume: Whether it is to be continued.
+        folder: The run folder.
+        method: The requested method.
+        resume: Whether to continue the run.
 
     Raises:
         ConfigError: The folder holds a run of another method.
@@ -33,8 +33,7 @@ def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
     before = read_yaml(path) if resume and path.is_file() else {}
     if before and method and before.get("method") != method:
         raise ConfigError(
-            f"{folder} holds a run of the method {before.get('method')!r}, asked for was "
-            f"{str(method)!r}."
+            f"{folder} holds a run of the method {before.get('method')!r}, got {str(method)!r}."
         )
     return before
 
@@ -45,13 +44,13 @@ def begin_run(
     """Return the resolved config, and the state and folder of the checkpoint to continue from.
 
     Args:
-        config: Of the run, as asked.
-        folder: Of the run.
-        num_processes: That train.
-        say: Told when there is nothing to go on from, and of threads that are not as expected.
+        config: The run's config, as requested.
+        folder: The run folder.
+        num_processes: Number of training processes.
+        say: Called if there is nothing to continue from, or if the thread count is unexpected.
 
     Raises:
-        ConfigError: The folder cannot be written, holds another run, one that was not asked to be
+        ConfigError: The folder is not writable, or holds another run, a run that was not to be
             continued, or one that cannot be.
     """
     if "://" in config.out:
@@ -102,48 +101,48 @@ def begin_run(
             f"steps must be at least the {state['step']:,} that {folder} has done, "
             f"got {config.steps:,}."
         )
-    if told := _threads_told(num_threads_before, num_threads):
-        say(told)
+    if notice := _thread_notice(num_threads_before, num_threads):
+        say(notice)
     return config, state, found[-1]
 
 
-def _threads_told(before: int, now: int) -> str:
-    """Return what is to be known of the threads that a run goes on in; empty for nothing.
+def _thread_notice(before: int, now: int) -> str:
+    """Return a notice about the number of threads in a resumed run; empty for none.
 
     Args:
-        before: That it has trained in; 0 where that is not known.
-        now: That it goes on in.
+        before: Number of threads so far; 0 if unknown.
+        now: Number of threads from now on.
     """
     own = torch.get_num_threads()
     if before and now != before:
         return (
             f"From now on cpu_threads {now} (before: {before}): the bits may differ from those of "
-            "a run that nothing stopped."
+            "an uninterrupted run."
         )
     if now > own and before:
         return (
-            f"The run goes on in {now} threads, as it began; torch would take {own} here: "
-            f"cpu_threads={own} may be faster, and gives other bits."
+            f"Continuing in {now} threads, as the run began; torch would use {own} here: "
+            f"cpu_threads={own} may be faster, but changes the bits."
         )
     return ""
 
 
 def _check_same(before: TrainConfig, now: TrainConfig, folder: Path) -> None:
-    there, asked = (
+    old, new = (
         {**plain_identity(each), "players": _players(each, before, now)} for each in (before, now)
     )
-    different = _differences(there, asked)
+    different = _differences(old, new)
     if different:
-        raise ConfigError(f"{folder} holds another run; different are: {', '.join(different)}.")
+        raise ConfigError(f"{folder} holds another run; these differ: {', '.join(different)}.")
 
 
-def _players(config: TrainConfig, *told: TrainConfig) -> dict[str, Any]:
-    """Return of each player the options that any of the configs `told` has for it alone.
+def _players(config: TrainConfig, *others: TrainConfig) -> dict[str, Any]:
+    """Return, for each player, the options that any of the configs `others` sets for it alone.
 
-    Where `config` has none for it alone, these are what all its players share.
+    Where `config` does not set them for it alone, they come from what all its players share.
     """
     names: dict[str, dict[str, None]] = {}
-    for each in told:
+    for each in others:
         for player, options in each.players.items():
             names.setdefault(player, {}).update(dict.fromkeys(options))
     return {
@@ -153,18 +152,18 @@ def _players(config: TrainConfig, *told: TrainConfig) -> dict[str, Any]:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:
-    """Return each option that differs, those of methods and players by their own names."""
+    """Return each option that differs; options of methods and players by their own names."""
     found = []
     for name in now:
-        there, asked = before.get(name), now[name]
-        if isinstance(there, Mapping) and isinstance(asked, Mapping):
-            every = dict.fromkeys([*there, *asked])
-            inner = {key: asked.get(key) for key in every}
+        old, new = before.get(name), now[name]
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            every = dict.fromkeys([*old, *new])
+            inner = {key: new.get(key) for key in every}
             # As on the command line, where options of the method have no prefix.
             prefix = "" if name in ("options", "players") else f"{within}{name}."
-            found += _differences(there, inner, prefix)
-        elif there != asked:
-            found.append(f"{within}{name} (there {there!r}, asked {asked!r})")
+            found += _differences(old, inner, prefix)
+        elif old != new:
+            found.append(f"{within}{name} (was {old!r}, got {new!r})")
     return found
 
 
@@ -176,13 +175,13 @@ def write_config(config: TrainConfig, folder: Path) -> None:
 
 
 def plain_identity(config: TrainConfig) -> dict[str, Any]:
-    """Return what a continued run must have in common with its beginning, as YAML holds it."""
+    """Return what a resumed run must have in common with its beginning, as YAML holds it."""
     identity: dict[str, Any] = without_secrets_in(_plain(config.identity()))
     return identity
 
 
 def _plain(value: Any) -> Any:
-    """Return tuples as lists, all the way down."""
+    """Convert tuples to lists, recursively."""
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -27,32 +27,32 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 AUTOCAST = {"float16": torch.float16, "bfloat16": torch.bfloat16}
-MAX_KEYS_TOLD = 8
+MAX_KEYS_SHOWN = 8
 FAILED_FILE = "failed_step.json"
 
 
 class Batches(Protocol):
-    """Batches of a rank, epoch by epoch, as `Loader` gives them."""
+    """Batches of a rank, epoch by epoch, as from `Loader`."""
 
     def __iter__(self) -> Iterator[Batch]:
-        """Return the rest of the present epoch, or the next one."""
+        """Return the rest of the current epoch, or the next one."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """Return from where on they would continue."""
+        """Return the position from which the batches would continue."""
         ...
 
 
 class Trainer:
-    """Steps the players of a game and keeps what a run is made of.
+    """Steps the players of a game and writes checkpoints.
 
     Args:
-        config: Of the run.
+        config: The run's config.
         game: What is trained.
-        batches: Of this rank.
-        folder: Of the run.
+        batches: Batches of this rank.
+        folder: The run folder.
         accelerator: Device and ranks.
-        files: What is read beside the batches, by what it is for, to the SHA-256 of it.
+        files: Files read in addition to the batches: purpose to SHA-256.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Trainer:
         self.config, self.game, self.batches, self.folder = config, game, batches, folder
         self.accelerator, self.files = accelerator, dict(files or {})
         modules = game.players()
-        # A recipe may speak of a player that these options leave out.
+        # A recipe may mention a player that these options leave out.
         known = dict.fromkeys([*modules, *recipe_players(config.method)])
         check_keys(config.players, list(known), "the players")
         self.players = {
@@ -81,11 +81,11 @@ class Trainer:
 
     @property
     def checkpoints(self) -> Path:
-        """Where checkpoints lie."""
+        """Folder of the checkpoints."""
         return self.folder / "checkpoints"
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds beside tensors."""
+        """Return what a checkpoint holds in addition to tensors."""
         return {
             "loader": self.batches.state(),
             "seconds": round(self.seconds, 3),
@@ -94,7 +94,7 @@ class Trainer:
         }
 
     def resumed(self, state: Mapping[str, Any]) -> None:
-        """Take over a checkpoint's state; tensors and loader have theirs already.
+        """Restore a checkpoint's state; tensors and loader are restored already.
 
         Raises:
             ConfigError: A file has changed since.
@@ -104,7 +104,7 @@ class Trainer:
             if present != sha256:
                 raise ConfigError(
                     f"{name} names another file than {self.folder} began with: its SHA-256 was "
-                    f"{sha256[:16]}..., that of the present one is {present[:16]}...."
+                    f"{sha256[:16]}..., now it is {present[:16]}...."
                 )
         self.step, self.seconds = state["step"], state["seconds"]
         for name, scaler in self.scalers.items():
@@ -117,13 +117,13 @@ class Trainer:
         progress: TrainProgress,
         metrics: Metrics | None,
     ) -> None:
-        """Train to the last step, or until asked to stop; leave a checkpoint either way.
+        """Train to the last step, or until stopped; write a checkpoint either way.
 
         Args:
-            stop: Whether to stop after the present step.
-            on_grid: Called after a step whose pictures are wanted.
-            progress: Told the steps.
-            metrics: Told the figures; None on all ranks but the first.
+            stop: Returns whether to stop after the current step.
+            on_grid: Called after a step that should have a grid of images.
+            progress: Shows the steps.
+            metrics: Records the figures; None on all ranks but the first.
 
         Raises:
             PairgenError: A loss is not finite, or a checkpoint cannot be written.
@@ -133,7 +133,7 @@ class Trainer:
         watch = StepWatch()
         batches = _endless(self.batches)
         saved = self.step
-        # The latest of each since the last line: not every step has every figure.
+        # The latest value of each since the last line: not every step has every figure.
         figures: dict[str, Tensor] = {}
         while self.step < config.steps and not self._agreed(stop()):
             with watch.waiting():
@@ -142,10 +142,10 @@ class Trainer:
             self.step += 1
             self.seconds += watch.lap()
             if self.step % config.log_every == 0 or self.step == config.steps:
-                told = {**_numbers(figures), **watch.figures(config.batch_size)}
-                progress.tell(told)
+                latest = {**_numbers(figures), **watch.figures(config.batch_size)}
+                progress.show(latest)
                 if metrics:
-                    metrics.write(self.step, told)
+                    metrics.write(self.step, latest)
                 figures = {}
             progress.reached(self.step)
             if config.grid_every and self.step % config.grid_every == 0:
@@ -158,7 +158,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint, on the first rank."""
-        # All ranks have a part in it.
+        # All ranks take part in it.
         optimizers = {
             name: gather_state(player.optimizer, player.parameters)
             for name, player in self.players.items()
@@ -194,11 +194,11 @@ class Trainer:
                     share = value.detach().float() / self.config.accumulate
                     figures[key] = figures[key] + share if key in figures else share
                 scaled = self.scalers[player.name].scale(loss / self.config.accumulate)
-                # Into this player only, whatever else the loss hangs on.
+                # Only for this player, whatever else the loss depends on.
                 scaled.backward(
                     inputs=list(player.parameters.values()), retain_graph=place < len(turn) - 1
                 )
-                # What hangs on its graph must not outlive it: the next player needs the memory.
+                # Free its graph: the next player needs the memory.
                 del loss, extra, named, value, scaled
         self._check_finite(step, batch, {k: v for k, v in figures.items() if "/loss" in k})
         for player in turn:
@@ -214,7 +214,7 @@ class Trainer:
         limit = player.config.clip or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
         if not scaler.is_enabled():
-            # In float16 an overflow is expected now and then, and the scaler leaves it out.
+            # In float16 an overflow is expected now and then, and the scaler skips it.
             self._check_finite(step, batch, {f"{name}/grad_norm": norm})
         scaler.step(player.optimizer)
         scaler.update()
@@ -237,7 +237,7 @@ class Trainer:
         return torch.autocast(self.accelerator.device.type, dtype, enabled=dtype is not None)
 
     def _check_finite(self, step: int, batch: Batch, figures: Mapping[str, Tensor]) -> None:
-        """Stop, on all ranks, when a figure of any rank is not finite; tell the batch."""
+        """Stop on all ranks if a figure of any rank is not finite; report the batch."""
         bad = [name for name, value in figures.items() if not bool(torch.isfinite(value).all())]
         if not self._agreed(bool(bad)):
             return
@@ -246,20 +246,20 @@ class Trainer:
         found = {"step": step, "rank": rank, "figures": bad, "sets": batch.sets.tolist()}
         path = self.folder / (FAILED_FILE if rank == 0 else f"rank{rank}_{FAILED_FILE}")
         path.write_text(json.dumps({**found, "keys": keys}, indent=2), encoding="utf-8")
-        more = f" and {len(keys) - MAX_KEYS_TOLD} more" if len(keys) > MAX_KEYS_TOLD else ""
+        more = f" and {len(keys) - MAX_KEYS_SHOWN} more" if len(keys) > MAX_KEYS_SHOWN else ""
         raise PairgenError(
             f"{', '.join(bad) or 'A figure of another rank'} is not finite at step {step}, whose "
-            f"batch holds {', '.join(keys[:MAX_KEYS_TOLD])}{more} (all in {path}); the last "
-            "checkpoint stands."
+            f"batch holds {', '.join(keys[:MAX_KEYS_SHOWN])}{more} (all in {path}); the last "
+            "checkpoint is intact."
         )
 
     def _agreed(self, flag: bool) -> bool:
         """Whether the flag is set on any rank."""
         if self.accelerator.num_processes == 1:
             return flag
-        told = torch.tensor(float(flag), device=self.accelerator.device)
-        dist.all_reduce(told)
-        return bool(told > 0)
+        total = torch.tensor(float(flag), device=self.accelerator.device)
+        dist.all_reduce(total)
+        return bool(total > 0)
 
     def _averaged(self, figures: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.accelerator.num_processes == 1:

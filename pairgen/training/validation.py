@@ -1,4 +1,4 @@
-"""Pictures of fixed prompts and noises: the teacher's, and beside them what the student makes."""
+"""Images of fixed prompts and noises: the teacher's, and the student's beside them."""
 
 import json
 from collections.abc import Sequence
@@ -21,20 +21,20 @@ from pairgen.sources.prompts import open_prompts
 from pairgen.teachers.base import Teacher
 from pairgen.types import Plan
 
-# Added to the set's seed: other noises than those that are trained on.
+# Added to the dataset's seed, for noises that are not in the training data.
 SEED_STEP = 1
 MARGIN = 2
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What is shown in every grid of a run.
+    """What every grid of a run shows.
 
     Attributes:
         prompts: N texts.
         guidance_scales: [N] float32.
         noises: [N, C, H, W] float32.
-        pictures: The teacher's, [N, H', W', 3] uint8.
+        pictures: The teacher's images, [N, H', W', 3] uint8.
     """
 
     prompts: tuple[str, ...]
@@ -46,16 +46,16 @@ class Validation:
 def prepare_validation(
     plan: Plan, prompts: Sequence[str], guidance_scales: Sequence[float], device: torch.device
 ) -> Validation:
-    """Let the teacher of a dataset make the first prompts' pictures from noises of their own.
+    """Let a dataset's teacher make images of the first prompts, from separate noises.
 
     Args:
-        plan: Of the dataset.
-        prompts: Its first prompts.
-        guidance_scales: At which each is made.
-        device: Where the teacher runs.
+        plan: The dataset's plan.
+        prompts: First prompts of the dataset.
+        guidance_scales: Guidance scale of each image.
+        device: Device for the teacher.
 
     Raises:
-        PairgenError: The teacher cannot be loaded, or made a picture that is not finite.
+        PairgenError: The teacher cannot be loaded, or made an image that is not finite.
     """
     num = len(prompts) * len(guidance_scales)
     shown = replace(
@@ -81,7 +81,7 @@ def prepare_validation(
 
 
 def save_validation(validation: Validation, path: Path) -> None:
-    """Keep it, so that a continued run shows the same."""
+    """Save the validation data, so that a resumed run shows the same."""
     prompts = np.frombuffer(json.dumps(validation.prompts).encode(), np.uint8)
     arrays = {name: getattr(validation, name) for name in ("guidance_scales", "noises", "pictures")}
     with path.open("wb") as file:
@@ -89,7 +89,7 @@ def save_validation(validation: Validation, path: Path) -> None:
 
 
 def load_validation(path: Path) -> Validation:
-    """Read what `save_validation` kept."""
+    """Load data written by `save_validation`."""
     with np.load(path, allow_pickle=False) as found:
         arrays = {name: found[name] for name in ("guidance_scales", "noises", "pictures")}
         return Validation(tuple(json.loads(found["prompts"].tobytes())), **arrays)
@@ -98,20 +98,20 @@ def load_validation(path: Path) -> Validation:
 def find_validation(
     url: str, num_prompts: int, guidance_scales: Sequence[float], path: Path, device: torch.device
 ) -> Validation | None:
-    """Return what a run shows: as kept in `path`, else made now and kept there.
+    """Return what a run shows: as saved in `path`, else made now and saved there.
 
     Args:
-        url: Of the first dataset.
-        num_prompts: Of its prompts.
-        guidance_scales: At which each is made.
-        path: Of the run.
-        device: Where the teacher runs.
+        url: URL of the first dataset.
+        num_prompts: Number of its prompts to show.
+        guidance_scales: Guidance scale of each image.
+        path: Path in the run folder.
+        device: Device for the teacher.
 
     Returns:
-        None where the set has no prompts that a teacher could show.
+        The validation data; None if the dataset has no prompts that a teacher could show.
 
     Raises:
-        PairgenError: The teacher cannot be loaded, or made a picture that is not finite.
+        PairgenError: The teacher cannot be loaded, or made an image that is not finite.
     """
     if path.is_file():
         return load_validation(path)
@@ -130,14 +130,14 @@ def find_validation(
 def student_pictures(
     student: Student, teacher: Teacher, validation: Validation, told: bool, batch_size: int = 16
 ) -> np.ndarray:
-    """Return what the student makes of the same prompts and noises, [N, H', W', 3] uint8.
+    """Return the student's images of the same prompts and noises, [N, H', W', 3] uint8.
 
     Args:
-        student: Of the method.
-        teacher: For conditioning and decoding.
+        student: The method's student.
+        teacher: Teacher, for conditioning and decoding.
         validation: Prompts and noises.
-        told: Whether the student is told the guidance scale.
-        batch_size: Of the network.
+        told: Whether the student takes the guidance scale as an input.
+        batch_size: Batch size of the network.
     """
     device = teacher.device
     latents = []
@@ -155,7 +155,7 @@ def student_pictures(
 
 
 def write_grid(rows: Sequence[np.ndarray], path: Path) -> None:
-    """Write rows of pictures, each [N, H, W, 3] uint8, one below the other."""
+    """Write rows of images, each [N, H, W, 3] uint8, one below the other."""
     pad = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
     padded = [np.pad(row, pad, constant_values=255) for row in rows]
     lines = [np.concatenate(list(row), axis=1) for row in padded]

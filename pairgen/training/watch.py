@@ -1,4 +1,4 @@
-"""How long training steps take, and which share of it waits for data."""
+"""Measure how long training steps take, and how much of that is waiting for data."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class StepWatch:
-    """Tells how long steps take, and which share of it is waiting for data."""
+    """Measures the rate of steps and the share of time spent waiting for data."""
 
     def __init__(self) -> None:
         self._last = self._since = time.perf_counter()
@@ -15,7 +15,7 @@ class StepWatch:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count what happens inside as waiting for data."""
+        """Count the time inside the context as waiting for data."""
         began = time.perf_counter()
         yield
         self._waited += time.perf_counter() - began

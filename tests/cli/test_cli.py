@@ -27,7 +27,7 @@ def run_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ({"prompts": "nothing.txt"}, "There is no prompt file 'nothing.txt'"),
         (
             {"prompts": "pictures.zip"},
-            "Prompts must be a file .txt, .jsonl, .csv, .tsv, .tar, .parquet",
+            "Prompts must be a .txt, .jsonl, .csv, .tsv, .tar, .parquet",
         ),
         ({"num-samples": 25}, "num_samples must be a multiple of the 2 guidance scales, got 25"),
         ({"trajectory": "1500"}, "trajectory time 1500 must lie in (0, 999]"),

@@ -35,8 +35,8 @@ def test_psnr_of_a_known_error():
 @pytest.mark.parametrize(
     ("found", "end_points", "message"),
     [
-        (np.zeros((2, 3)), np.ones((3, 3)), "one shape"),
-        (np.zeros((0, 3)), np.ones((0, 3)), "one shape"),
+        (np.zeros((2, 3)), np.ones((3, 3)), "the same shape"),
+        (np.zeros((0, 3)), np.ones((0, 3)), "the same shape"),
         (np.full((1, 3), np.nan), np.ones((1, 3)), "finite"),
         (np.ones((1, 3)), np.zeros((1, 3)), "zero everywhere"),
     ],

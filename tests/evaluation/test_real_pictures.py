@@ -67,12 +67,12 @@ def test_what_is_no_such_file_is_one_sentence(tmp_path):
     for name, change in broken.items():
         save_file({**arrays, **change}, tmp_path / f"{name}.safetensors")
     for location, told in (
-        (str(tmp_path / "none"), "There are no statistics of real pictures"),
-        ("package:assets/none", "There are no statistics of real pictures"),
-        (str(wrong), "holds no statistics of real pictures"),
-        (str(text), "holds no statistics of real pictures"),
-        (str(tmp_path / "uneven.safetensors"), "holds no statistics of real pictures"),
-        (str(tmp_path / "older.safetensors"), "is of version 1 of the evaluation net"),
+        (str(tmp_path / "none"), "There are no statistics of real images"),
+        ("package:assets/none", "There are no statistics of real images"),
+        (str(wrong), "holds no statistics of real images"),
+        (str(text), "holds no statistics of real images"),
+        (str(tmp_path / "uneven.safetensors"), "holds no statistics of real images"),
+        (str(tmp_path / "older.safetensors"), "is for version 1 of the evaluation net"),
         (str(tmp_path / "small.safetensors"), "must be 64 finite numbers"),
         (str(tmp_path / "nan.safetensors"), "must be 64 finite numbers"),
         (str(flat), r"must be [D] and [D, D], got [3] and [2, 3]"),

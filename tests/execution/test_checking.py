@@ -99,7 +99,7 @@ def test_ctrl_c_ends_with_a_report_of_what_was_read(tmp_path: Path) -> None:
     wait_until(lambda: catches_interrupts(process.pid))
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130, log.read_text()
-    assert "Stopping: the shards in work are finished first" in log.read_text()
+    assert "Stopping after the shards in progress" in log.read_text()
     assert "Traceback" not in log.read_text()
 
 

@@ -184,8 +184,8 @@ def test_files_that_do_not_fit_are_one_sentence(tmp_path):
     save_lpips(good, random_lpips(), ORIGIN)
     refused(tmp_path / "none.safetensors", "There is no perceptual network .*none.safetensors")
     refused("package:assets/perceptual/none.safetensors", "no perceptual network 'package:")
-    refused(tmp_path, r"must be a file \.safetensors, \.pth, \.pt or \.ckpt, got")
-    refused(good, "is for 4 channels, what it is to compare has 16", channels=16)
+    refused(tmp_path, r"must be a \.safetensors, \.pth, \.pt or \.ckpt file, got")
+    refused(good, "takes 4 channels, but its inputs have 16", channels=16)
     good.with_name("cut.safetensors").write_bytes(good.read_bytes()[:1000])
     refused(tmp_path / "cut.safetensors", "cut.safetensors cannot be read")
 
@@ -218,21 +218,23 @@ def test_files_that_do_not_fit_are_one_sentence(tmp_path):
     refused(other, r"slice1\.0\.weight in .* must hold finite floating-point numbers")
     heads = {name: torch.zeros_like(x) for name, x in load_file(good).items() if name[:3] == "lin"}
     write({**load_file(good), **heads}, **facts)
-    refused(other, r"finds no difference: the weights of all its channels are 0\.")
+    refused(other, r"sees no differences: the weights of all its channels are 0\.")
 
     checkpoint = tmp_path / "net.pth"
     torch.save({1: torch.zeros(2)}, checkpoint)
-    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is no checkpoint")
+    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is not a checkpoint")
     torch.save({"state": torch.zeros(1)}, checkpoint)
-    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is no checkpoint")
+    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is not a checkpoint")
     torch.save(authors_checkpoint(random_lpips(16)), checkpoint)
-    refused(checkpoint, "is for 16 channels, what it is to compare has 4")
+    refused(checkpoint, "takes 16 channels, but its inputs have 4")
     partly = authors_checkpoint(random_lpips())
     del partly["net.slice5.40.weight"]
     torch.save(partly, checkpoint)
     refused(checkpoint, r"lacks net\.slice5\.40\.weight\.")
     for content in (pickle.dumps(Hostile(), protocol=2), b"", b"no checkpoint"):
         checkpoint.write_bytes(content)
-        refused(checkpoint, "is not a checkpoint of tensors alone; nothing else is unpickled")
+        refused(
+            checkpoint, "is not a checkpoint of tensors alone, and pairgen unpickles nothing else"
+        )
     torch.save({"net": Hostile()}, checkpoint)
-    refused(checkpoint, "is not a checkpoint of tensors alone; nothing else is unpickled")
+    refused(checkpoint, "is not a checkpoint of tensors alone, and pairgen unpickles nothing else")

@@ -31,7 +31,7 @@ def test_a_png_is_a_grid_and_a_folder_takes_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("out", ["grid.jpg", "grid", "", "s3://bucket/grid.png", "s3://bucket/"])
 def test_another_output_is_refused(out: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"out must be a file \.png, or a folder") as caught:
+    with pytest.raises(ConfigError, match=r"out must be a \.png file, or a folder") as caught:
         find_target(out)
     assert repr(out) in str(caught.value)
 
@@ -85,16 +85,16 @@ def test_a_folder_holds_every_picture_the_grid_and_the_facts(tmp_path: Path) -> 
 def test_too_many_pictures_want_a_folder(tmp_path: Path) -> None:
     check_num_pictures(find_target(str(tmp_path / "grid.png")), 4096)
     check_num_pictures(find_target(str(tmp_path)), 10_000)
-    with pytest.raises(ConfigError, match=r"at most 10,000 pictures, not 10,001: for more"):
+    with pytest.raises(ConfigError, match=r"at most 10,000 images, not 10,001: for more"):
         check_num_pictures(find_target(str(tmp_path)), 10_001)
-    with pytest.raises(ConfigError, match=r"at most 4,096 pictures, not 4,097: give a folder"):
+    with pytest.raises(ConfigError, match=r"at most 4,096 images, not 4,097: give a folder"):
         check_num_pictures(find_target(str(tmp_path / "grid.png")), 4097)
 
 
 def test_a_grid_with_more_pixels_than_programs_open_is_refused(tmp_path: Path) -> None:
     # A caption of three lines.
     options = {**OPTIONS, "prompts": "word " * 20, "num_per_prompt": 4000}
-    message = r"A grid of 4,000 pictures would have .* px, more than .*: give a folder"
+    message = r"A grid of 4,000 images would have .* px, more than .*: give a folder"
     with pytest.raises(ConfigError, match=message):
         pairgen.sample(**options, out=tmp_path / "grid.png")
     with pytest.raises(ConfigError, match=r"give fewer --columns"):

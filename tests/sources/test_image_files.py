@@ -152,7 +152,7 @@ def test_what_names_nothing_or_is_broken_is_one_sentence(tmp_path):
         ("other.parquet", "none of the columns"),
         ("film.mp4", "Images must be"),
         ("gone", "There are no images"),
-        ("*.gone", "Nothing matches"),
+        ("*.gone", "No images match"),
     ):
         with pytest.raises(ConfigError, match=words) as caught:
             found(tmp_path / name)

@@ -68,7 +68,7 @@ def test_every_value_is_looked_at_before_anything_is_read(tmp_path: Path) -> Non
     good = write_lines(tmp_path / "good.txt", "a")
     for value, message in (
         ("absent.txt", "There is no prompt file"),
-        ("*.csv", "Nothing matches the prompts"),
+        ("*.csv", "No prompts match"),
         ("notes.md", "got '.*notes.md'"),
         ("plain", "got '.*plain'"),
         ("table.parquet.gz", "gunzip it"),
@@ -250,5 +250,5 @@ def test_a_value_that_ends_as_prompt_files_do_must_be_one(value: str, tmp_path: 
 
 
 def test_a_prompt_has_no_columns() -> None:
-    with pytest.raises(ConfigError, match=r"'a fox' is no file.*column 'caption'"):
+    with pytest.raises(ConfigError, match=r"'a fox' is a prompt.*column 'caption'"):
         find_prompts(["a fox"], "caption", texts=True)

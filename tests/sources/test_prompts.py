@@ -242,7 +242,7 @@ def test_text_has_no_columns(tmp_path: Path) -> None:
 def test_a_missing_file_and_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="There is no prompt file"):
         find_prompts([str(tmp_path / "nowhere.txt")])
-    with pytest.raises(ConfigError, match=r"file \.txt, \.jsonl, .* got .*prompts\.xlsx"):
+    with pytest.raises(ConfigError, match=r"a \.txt, \.jsonl, .* got .*prompts\.xlsx"):
         find_prompts([str(tmp_path / "prompts.xlsx")])
 
 

@@ -258,10 +258,10 @@ def test_a_run_holds_every_option_and_a_difference_is_named(pairs, train, latent
     train(pairs, steps=2, resume=True, **given)
     for name, value, there in (("gan_weight", 0.2, 0), ("discriminator.lr", 0.5, 0.0001)):
         asked = {**options, name: value}
-        wanted = rf"different are: {name} \(there {there}, asked {value}\)\."
+        wanted = rf"these differ: {name} \(was {there}, got {value}\)\."
         with pytest.raises(ConfigError, match=wanted):
             train(pairs, steps=3, resume=True, **asked)
-    with pytest.raises(ConfigError, match="holds a run of the method 'diffusion2gan', asked for"):
+    with pytest.raises(ConfigError, match="holds a run of the method 'diffusion2gan', got"):
         train(pairs, steps=3, resume=True, method="regression")
 
 

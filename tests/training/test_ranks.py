@@ -180,7 +180,7 @@ def test_ctrl_c_leaves_a_checkpoint(pairs, tmp_path):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Stopping after this step; Ctrl-C again stops now." in output
+    assert "Stopping after this step; press Ctrl-C again to stop now." in output
     assert "Continue with --resume" in output
     assert len(find_checkpoints(tmp_path / "run/checkpoints")) == 1
     assert not (tmp_path / "run/student").exists()

@@ -104,7 +104,7 @@ def test_a_run_that_goes_on_in_other_threads_says_so(pairs, train):
     # Here torch chooses one.
     train(pairs, steps=4, **options)
     *_, more = (said for said in train.said if "thread" in said)
-    assert more.startswith("The run goes on in 2 threads, as it began; torch would take 1 here: ")
+    assert more.startswith("Continuing in 2 threads, as the run began; torch would use 1 here: ")
     # An earlier version did not write down what it took.
     told = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(told.replace("cpu_threads: 2", "cpu_threads: 0"))
@@ -149,7 +149,7 @@ def test_a_continued_run_remembers_its_options(pairs, train):
     assert [line["step"] for line in metrics(first.folder)] == [1, 2, 3, 4]
     del given["data"]
     assert pairgen.train(**given, steps=5).step == 5
-    with pytest.raises(ConfigError, match=r"different are: batch_size .there 4, asked 16"):
+    with pytest.raises(ConfigError, match=r"these differ: batch_size .was 4, got 16"):
         pairgen.train(**given, batch_size=16)
 
 
@@ -215,7 +215,7 @@ def test_a_network_is_found_wherever_it_lies_in_a_player(sd15_folder):
     plain = nn.Sequential(nn.Conv2d(4, 4, 1))
     enable_gradient_checkpointing({"critic": nn.ModuleList([nn.Sequential(network), plain])})
     assert network.is_gradient_checkpointing
-    with pytest.raises(ConfigError, match=r"none of the players \(student, critic\) holds"):
+    with pytest.raises(ConfigError, match=r"none of the players \(student, critic\) has a"):
         enable_gradient_checkpointing({"student": plain, "critic": plain})
 
 
@@ -367,7 +367,7 @@ def test_sets_that_do_not_fit_are_one_sentence(pairs, sd15_folder, train, tmp_pa
     train(pairs, steps=1)
     with pytest.raises(ConfigError, match="continue it with --resume"):
         train(pairs, steps=2)
-    with pytest.raises(ConfigError, match=r"different are: lr .there 0.001, asked 0.5"):
+    with pytest.raises(ConfigError, match=r"these differ: lr .was 0.001, got 0.5"):
         train(pairs, steps=2, lr=0.5, resume=True)
 
 
@@ -378,11 +378,11 @@ def test_a_run_that_cannot_be_continued_says_why(pairs, train):
         train(pairs, steps=1, resume=True)
     first, last = find_checkpoints(folder / "checkpoints")
     (last / "student.safetensors").write_bytes(b"half")
-    with pytest.raises(ConfigError, match="00000002, and --resume goes on from 00000001"):
+    with pytest.raises(ConfigError, match="00000002, and --resume continues from 00000001"):
         train(pairs, steps=3, resume=True)
     shutil.rmtree(last)
     (first / "state.json").write_text("[]")
-    with pytest.raises(ConfigError, match="none before it: start again with another --out"):
+    with pytest.raises(ConfigError, match="no earlier one: start again with another --out"):
         train(pairs, steps=3, resume=True)
     shutil.rmtree(first)
     with pytest.raises(ConfigError, match="a finished student and no checkpoint to continue from"):

@@ -1,1 +1,1 @@
-"""What a run would cost, from a few samples made in memory."""
+"""Estimate what a run would cost, from a few samples made in memory."""

@@ -1,6 +1,6 @@
-"""What a dataset will cost: what was measured of a few of its samples, scaled up to its shards.
+"""Estimate the cost of a dataset: scale measurements of a few samples up to all shards.
 
-Of whatever kind the plan is. Nothing here makes a sample or looks at a clock: `trial.py` does.
+This works for any kind of plan. Nothing here makes a sample or reads a clock: `trial.py` does.
 """
 
 import bisect
@@ -16,15 +16,15 @@ from pairgen.types import Plan, ShardTask
 
 @dataclass(frozen=True, kw_only=True)
 class ShardTime:
-    """How long one worker is at a shard, part by part.
+    """Time that one worker spends on a shard, by part.
 
     Attributes:
-        batch_size: Slots of a batch, which is padded: a short one takes as long as a full one. 1
-            where slots are made one by one.
-        per_batch: Seconds.
-        per_encoding: Seconds to encode a batch of distinct prompts, once a shard.
-        per_shard: Seconds to close, index, sync, hash and publish a shard of no samples.
-        per_slot: Seconds that each slot adds to that.
+        batch_size: Slots per batch. Batches are padded, so a short one takes as long as a full
+            one. 1 if slots are made one by one.
+        per_batch: Seconds per batch.
+        per_encoding: Seconds to encode a batch of distinct prompts; counted once per shard.
+        per_shard: Seconds to close, index, sync, hash and publish a shard without samples.
+        per_slot: Seconds that each slot adds to `per_shard`.
     """
 
     batch_size: int
@@ -34,7 +34,7 @@ class ShardTime:
     per_slot: float = 0.0
 
     def seconds(self, num_slots: int, num_prompts: int) -> float:
-        """Return how long a shard takes; batches do not cross shards."""
+        """Return the seconds that a shard takes; batches do not cross shards."""
         num_batches = -(-num_slots // self.batch_size)
         num_encodings = -(-num_prompts // self.batch_size)
         published = self.per_shard + self.per_slot * num_slots
@@ -43,18 +43,18 @@ class ShardTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What some slots cost.
+    """Measured cost of a few slots.
 
     Attributes:
-        num_slots: Tried.
-        num_samples: Made of them.
-        num_skipped: Left out by a threshold of the user; the rest has failed.
-        bytes_per_slot: Extension to the bytes in a tar, header and padding included.
-        meta_bytes: Of index, receipt and its place in the manifest: (of a shard, of each slot).
-        time: Of one worker.
-        load_seconds: Until a worker holds what it needs, once.
-        warm_up_seconds: By which its first batch is slower than the others; with compiling.
-        device: That they were made on.
+        num_slots: Number of slots tried.
+        num_samples: Number of samples made from them.
+        num_skipped: Slots excluded by one of the user's thresholds; the rest failed.
+        bytes_per_slot: Extension to bytes in a tar, including header and padding.
+        meta_bytes: Bytes of index, receipt and manifest entry: (per shard, per slot).
+        time: Time of one worker.
+        load_seconds: Seconds to load what a worker needs; once per worker.
+        warm_up_seconds: Extra seconds of the first batch, including compilation.
+        device: Device that the samples were made on.
     """
 
     num_slots: int
@@ -69,21 +69,21 @@ class Measured:
 
     @property
     def start_seconds(self) -> float:
-        """Seconds that a worker takes before it makes samples at its pace."""
+        """Seconds until a worker runs at full speed."""
         return self.load_seconds + self.warm_up_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What is missing of a dataset, and what it will cost.
+    """What is missing from a dataset, and what it will cost.
 
     Attributes:
-        num_slots: To be tried.
-        num_samples: Expected of them.
-        member_bytes: Extension to the bytes of the tars, header and padding included.
-        num_bytes: Of the tars, their ends included.
-        meta_bytes: Of index, receipts and manifest.
-        shard_seconds: How long one worker is at each shard, loading left out.
+        num_slots: Number of slots to try.
+        num_samples: Expected number of samples.
+        member_bytes: Extension to bytes in the tars, including headers and padding.
+        num_bytes: Bytes of the tars, including their end marks.
+        meta_bytes: Bytes of index, receipts and manifest.
+        shard_seconds: Seconds that one worker spends on each shard, without loading.
     """
 
     num_slots: int
@@ -95,21 +95,21 @@ class Cost:
 
     @property
     def num_shards(self) -> int:
-        """Shards to be made."""
+        """Number of shards to make."""
         return len(self.shard_seconds)
 
     @property
     def worker_seconds(self) -> float:
-        """How long workers are busy, all together, loading left out."""
+        """Total busy time of all workers in seconds, without loading."""
         return sum(self.shard_seconds)
 
     def wall_seconds(self, num_workers: int) -> float:
-        """Return how long workers of equal speed are busy, loading left out."""
+        """Return the seconds until equally fast workers are done, without loading."""
         return makespan(self.shard_seconds, num_workers)
 
 
 def makespan(seconds: Sequence[float], num_workers: int) -> float:
-    """Return when the last of some tasks is done: a free worker takes the next one, in order."""
+    """Return when the last task is done if each free worker takes the next one, in order."""
     busy_until = [0.0] * min(num_workers, max(len(seconds), 1))
     for each in seconds:
         heapq.heapreplace(busy_until, busy_until[0] + each)
@@ -120,11 +120,11 @@ def spread_tasks(tasks: Sequence[ShardTask], num: int, run_length: int) -> list[
     """Return `num` slots of the tasks, spread evenly, as tasks of `run_length` slots.
 
     Args:
-        tasks: Any.
-        num: Slots; at least one run is returned, and all slots when there are fewer.
+        tasks: Any tasks.
+        num: Number of slots; at least one run is returned, and all slots if there are fewer.
         run_length: Slots that are made together, such as a batch; runs do not cross tasks.
     """
-    # Runs of the tasks before each one; a large set has too many runs to list them.
+    # Number of runs before each task; a large dataset has too many runs to list them all.
     before = list(accumulate((-(-task.num_slots // run_length) for task in tasks), initial=0))
     num_runs = max(1, min(before[-1], num // run_length))
     spread = []
@@ -139,7 +139,7 @@ def spread_tasks(tasks: Sequence[ShardTask], num: int, run_length: int) -> list[
 
 
 def price(measured: Measured, plan: Plan, tasks: Sequence[ShardTask]) -> Cost:
-    """Scale up what was measured to the tasks; all zero when there are none."""
+    """Scale the measurement up to the tasks; all zero if there are none."""
     num_slots = sum(task.num_slots for task in tasks)
     slot_bytes, num_bytes = sum(measured.bytes_per_slot.values()), 0
     for task in tasks:

@@ -1,6 +1,6 @@
-"""Time a teacher compiled where a run would not compile it, or the other way round.
+"""Time a teacher with `compile` on if the plan has it off, and the other way round.
 
-In a process of its own, which can be stopped: a compiler may take minutes, and may not work at all.
+This runs in a separate process that can be stopped: a compiler may take minutes, or not work.
 """
 
 import json
@@ -19,21 +19,21 @@ from pairgen.shards.format.plan_file import read_plan, write_plan
 from pairgen.trust import Trust, current_trust, trusting
 from pairgen.types import Plan, ShardTask
 
-# Time for the other way: to load, to compile and to make some batches.
+# Time limit for loading, compiling and making some batches.
 LIMIT_SECONDS = 300.0
-# A run that is over sooner gains nothing that a compiler could give it.
+# A shorter run gains nothing from compiling.
 SHORT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class OtherWay:
-    """What batches take when the network is compiled, or not compiled, unlike in the plan.
+    """Batch times with the opposite value of the plan's `compile`.
 
     Attributes:
-        compile: Whether it is compiled here.
-        per_batch: Seconds; None when this was not measured.
-        warm_up_seconds: By which the first batch is slower, compiling included.
-        reason: Why there is no measurement; else empty.
+        compile: Whether the network is compiled here.
+        per_batch: Seconds per batch; None if this was not measured.
+        warm_up_seconds: Extra seconds of the first batch, including compilation.
+        reason: Why there is no measurement; empty if there is one.
     """
 
     compile: bool
@@ -45,17 +45,17 @@ class OtherWay:
 def measure_other_way(
     plan: Plan, store: LocalStore, tasks: Sequence[ShardTask], limit: float = LIMIT_SECONDS
 ) -> OtherWay:
-    """Make some batches with the other value of `compile`, for `limit` seconds at most.
+    """Make some batches with the opposite value of `compile`, within `limit` seconds.
 
     Args:
-        plan: Of an ODE set.
+        plan: Plan of an ODE dataset.
         store: A temporary folder with its prompts; the other plan and compiled files go there.
-        tasks: One batch each.
-        limit: Seconds.
+        tasks: Tasks of one batch each.
+        limit: Time limit in seconds.
     """
     compiled = not plan.execution["compile"]
     write_plan(store, replace(plan, execution={**plan.execution, "compile": compiled}))
-    # A compiler that is stopped leaves broken files, which must not lie where a run looks for them.
+    # A compiler that is stopped leaves broken files; keep them out of the run's own cache.
     caches = {
         name: str(store.root / name) for name in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
     }
@@ -77,9 +77,9 @@ def _plain_trust() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make the batches of the plan in the folder `sys.argv[1]` and print what they took.
+    """Make the batches of the plan in the folder `sys.argv[1]` and print their timing.
 
-    Tasks come as JSON on stdin, and whose code may be imported.
+    The tasks, and which modules may be imported, come as JSON on stdin.
     """
     store = LocalStore(Path(sys.argv[1]))
     given = json.load(sys.stdin)

@@ -1,4 +1,4 @@
-"""How a dry run ends: a sheet of what the command would cost."""
+"""Format the result of a dry run: a cost sheet for the command."""
 
 import math
 import os
@@ -16,16 +16,17 @@ MAX_VALUE = 60
 def cost_sheet(
     run: Any, price_per_hour: float | None = None, chance_of_loss: float | None = None
 ) -> str:
-    """Return the sheet of a `DryRun`, a fact a line.
+    """Return the cost sheet of a `DryRun`, one fact per line.
 
     Args:
-        run: What was measured.
-        price_per_hour: Of what one worker runs on; None for no price.
-        chance_of_loss: Of a worker within an hour, [0, 1); None for no such question.
+        run: Result of the dry run.
+        price_per_hour: Hourly price of one worker's machine; None for no price.
+        chance_of_loss: Probability in [0, 1) that a worker is lost within an hour; None to leave
+            this out.
     """
     told = [*_option_lines(run.options), ""] if run.options else []
     if run.cost is None:
-        told.append(f"Nothing is missing: {run.manifest.num_samples:,} samples are there.")
+        told.append(f"Nothing is missing: all {run.manifest.num_samples:,} samples are there.")
         return "\n".join(told)
     rows = [*_size_rows(run), *_time_rows(run)]
     hours = _device_hours(run, run.cost.worker_seconds)
@@ -34,7 +35,7 @@ def cost_sheet(
         rows.append(("preemptions", text))
     if price_per_hour is not None:
         price = f"{hours * price_per_hour:,.2f} for {_hours(hours)}"
-        rows.append(("price", f"{price}, the start of each worker included"))
+        rows.append(("price", f"{price}, including the startup of each worker"))
     width = max(len(name) for name, _ in rows)
     lines = (f"{name:{width}}  {text}" for name, text in rows)
     return "\n".join([*told, *lines, "Nothing was written."])
@@ -62,47 +63,47 @@ def _size_rows(run: Any) -> Iterator[Row]:
     """Yield what is missing and how large it will be."""
     manifest, cost, measured = run.manifest, run.cost, run.measured
     if manifest.receipts:
-        yield "there", f"{manifest.num_samples:,} samples in {len(manifest.receipts):,} shards"
+        yield "done", f"{manifest.num_samples:,} samples in {len(manifest.receipts):,} shards"
     yield "missing", f"{cost.num_samples:,} samples in {cost.num_shards:,} shards"
     num_failed = measured.num_slots - measured.num_samples - measured.num_skipped
     tried = f"{measured.num_samples:,} of {measured.num_slots:,} slots, made in memory"
     if measured.num_skipped:
-        tried += f"; {measured.num_skipped:,} left out by --min-sharpness"
+        tried += f"; {measured.num_skipped:,} excluded by --min-sharpness"
     if num_failed:
         tried += f"; {num_failed:,} failed"
     yield "measured on", tried
     for name, num_bytes in cost.member_bytes.items():
         yield name, format_bytes(num_bytes)
-    yield "in all", f"{format_bytes(cost.num_bytes)} of tars, headers and ends included"
+    yield "total", f"{format_bytes(cost.num_bytes)} of tars, including headers and end marks"
     meta_bytes = format_bytes(cost.meta_bytes + run.input_bytes)
     yield "__meta__", f"about {meta_bytes}: index, receipts and the list of inputs"
     if run.free_bytes is not None:
-        short = ", which is not enough" if run.free_bytes < cost.num_bytes else ""
+        short = ", not enough" if run.free_bytes < cost.num_bytes else ""
         yield "free at --out", format_bytes(run.free_bytes) + short
 
 
 def _time_rows(run: Any) -> Iterator[Row]:
     """Yield how long it will take."""
     cost, measured = run.cost, run.measured
-    pace = f"{cost.worker_seconds / cost.num_slots:.3g} s a sample on {measured.device}"
+    pace = f"{cost.worker_seconds / cost.num_slots:.3g} s per sample on {measured.device}"
     if (size := measured.time.batch_size) > 1:
-        pace += f", {measured.time.per_batch:.3g} s a batch of {size:,}"
-    yield "one worker", f"{pace}; {_hours(cost.worker_seconds / 3600)} for all"
+        pace += f", {measured.time.per_batch:.3g} s per batch of {size:,}"
+    yield "one worker", f"{pace}; {_hours(cost.worker_seconds / 3600)} in total"
     start = f"{measured.load_seconds:.1f} s to load"
-    yield "its start", f"{start}, {measured.warm_up_seconds:.1f} s more for its first batch"
+    yield "startup", f"{start}, {measured.warm_up_seconds:.1f} s extra for the first batch"
     yield "this command", _wall(cost, run.num_workers)
     others = run.asked_workers
     on_cpu = measured.device.startswith("cpu")
     if not others and run.num_workers == 1 and on_cpu:
         others = min(os.cpu_count() or 1, cost.num_shards)
     if others > 1 and others != run.num_workers:
-        yield "--executor ray", f"{_wall(cost, others)}, as fast as the one measured"
+        yield "--executor ray", f"{_wall(cost, others)} as fast as the one measured"
     if run.free_bytes is None:
-        yield "uploads", "not in these times: shards were published in a temporary folder here"
+        yield "uploads", "not included: shards were published to a local temporary folder"
     if run.other_way is not None:
         yield f"with{'' if run.other_way.compile else 'out'} --compile", _other_way(run)
     if run.gpus_per_worker != 1 and not on_cpu:
-        yield "GPUs", f"one a worker; --gpus-per-worker {run.gpus_per_worker:g} was not measured"
+        yield "GPUs", f"one per worker; --gpus-per-worker {run.gpus_per_worker:g} was not measured"
 
 
 def _other_way(run: Any) -> str:
@@ -110,33 +111,33 @@ def _other_way(run: Any) -> str:
     if cost is None:
         return f"not measured: {run.other_way.reason}"
     hours = _hours(cost.worker_seconds / 3600)
-    warm_up = f"{run.other_way.warm_up_seconds:.1f} s more for the first batch"
-    return f"{_wall(cost, _workers(run))}, {hours} for all; {warm_up}"
+    warm_up = f"{run.other_way.warm_up_seconds:.1f} s extra for the first batch"
+    return f"{_wall(cost, _workers(run))}, {hours} in total; {warm_up}"
 
 
 def _losses(run: Any, chance: float) -> tuple[str, float]:
-    """Return what lost workers add, as a text and as the hours of all devices with it."""
+    """Return the cost of losing workers, as text and as device-hours including it."""
     losses = run.with_losses(chance)
     with_losses = losses.cost.worker_seconds
     if math.isinf(with_losses):
-        return "no shard would ever be done; make --samples-per-shard smaller", math.inf
+        return "no shard would ever be finished; decrease --samples-per-shard", math.inf
     added = with_losses - run.cost.worker_seconds
     text = (
-        f"at {100 * chance:g} % an hour {_few(losses.num_workers)} workers lost, "
-        f"{_hours(added / 3600)} more ({_few(100 * added / run.cost.worker_seconds)} %), "
-        f"{_wall(losses.cost, _workers(run))}; waiting for machines left out"
+        f"at {100 * chance:g} % per hour: {_few(losses.num_workers)} workers lost, "
+        f"{_hours(added / 3600)} extra ({_few(100 * added / run.cost.worker_seconds)} %), "
+        f"{_wall(losses.cost, _workers(run))}, not counting the wait for new machines"
     )
     return text, _device_hours(run, with_losses)
 
 
 def _device_hours(run: Any, worker_seconds: float) -> float:
-    """Return the hours of all workers, the first start of each included."""
+    """Return the hours of all workers, including the startup of each."""
     num_workers = min(_workers(run), run.cost.num_shards)
     return float(worker_seconds + num_workers * run.measured.start_seconds) / 3600
 
 
 def _workers(run: Any) -> int:
-    """Return how many workers are asked about."""
+    """Return the number of workers that the estimates are for."""
     return run.asked_workers or run.num_workers
 
 
@@ -145,7 +146,7 @@ def _hours(hours: float) -> str:
 
 
 def _few(number: float) -> str:
-    """Return a number with two digits after the point, or with two that are not zero."""
+    """Return a number with two decimals, or with two significant digits if it is small."""
     return f"{number:,.2f}" if number >= 0.1 or number == 0 else f"{number:.2g}"
 
 
@@ -155,7 +156,7 @@ def _wall(cost: Any, num_workers: int) -> str:
 
 
 def format_bytes(num_bytes: int) -> str:
-    """Return a size as a person says it: `12.3 MB`."""
+    """Return a human-readable size: `12.3 MB`."""
     for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6)):
         if num_bytes >= size:
             return f"{num_bytes / size:,.1f} {unit}"

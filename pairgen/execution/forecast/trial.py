@@ -1,6 +1,6 @@
-"""Make a few samples of a dataset as a worker would, and note what they cost.
+"""Make a few samples of a dataset as a worker would, and measure what they cost.
 
-In a temporary folder that holds the plan's inputs: nothing is written where the dataset goes.
+This happens in a temporary folder with the plan's inputs; the dataset's folder is not written.
 """
 
 import time
@@ -21,12 +21,12 @@ from pairgen.shards.format.store import Store
 from pairgen.shards.format.writer import member_size
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask
 
-# Slots whose texts are measured, in runs: single ones could all fall on one place of a list that
-# repeats itself, such as one of labels.
+# Slots whose texts are measured, in runs: single ones could all hit the same position of a list
+# that repeats, such as a list of labels.
 NUM_TEXTS = 4096
 TEXTS_OF_A_RUN = 64
-# Slots of the shard whose publishing is timed, and how often; more would only hold memory. The last
-# run may go beyond the bytes.
+# Slots of the shard whose publishing is timed, and how often; more would only use memory. The last
+# run may exceed the byte limit.
 MAX_PUBLISHED = 64
 MAX_PUBLISHED_BYTES = 64 * 1024**2
 NUM_PUBLISHED = 5
@@ -34,18 +34,19 @@ NUM_PUBLISHED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
-    """How slots were made together, and what that took.
+    """Measurements of slots that were made in runs.
 
     Attributes:
-        results: Of the first runs, at most `MAX_PUBLISHED`, and enough for `MAX_PUBLISHED_BYTES`.
-        num_slots: Tried.
-        num_samples: Made of them.
-        num_skipped: Left out by a threshold of the user.
-        member_bytes: Extension to the bytes in a tar, of all samples.
-        run_seconds: Of each run.
-        encoding_seconds: Of each run, to encode its prompts; a part of `run_seconds`.
-        first_seconds: Of a run before all others: libraries load, tables are filled, a network is
-            compiled.
+        results: Results of the first runs: at most `MAX_PUBLISHED`, and enough for
+            `MAX_PUBLISHED_BYTES`.
+        num_slots: Number of slots tried.
+        num_samples: Number of samples made from them.
+        num_skipped: Slots excluded by one of the user's thresholds.
+        member_bytes: Extension to bytes in a tar, summed over all samples.
+        run_seconds: Seconds of each run.
+        encoding_seconds: Seconds of each run to encode its prompts; a part of `run_seconds`.
+        first_seconds: Seconds of a run before all others, in which libraries load, tables are
+            filled and a network is compiled.
     """
 
     results: Sequence[Sample | FailedSlot]
@@ -59,21 +60,21 @@ class Runs:
 
     @property
     def warm_up_seconds(self) -> float:
-        """By how much the run before all others was slower than most."""
+        """Extra seconds of the first run, compared with the median."""
         usual = median(self.run_seconds) + median(self.encoding_seconds)
         return max(self.first_seconds - usual, 0.0)
 
     def batch_time(self, batch_size: int) -> ShardTime:
-        """Return what padded batches take, one a run, of which some may be short.
+        """Return the time of padded batches, one per run, some of which may be short.
 
-        On a GPU the host's part of a batch is in it, which overlaps in a shard: slightly too long.
+        On a GPU this includes host work that overlaps in a real shard, so it is slightly too long.
         """
         encoding = median(self.encoding_seconds)
         per_batch = max(median(self.run_seconds) - encoding, 0.0)
         return ShardTime(batch_size=batch_size, per_batch=per_batch, per_encoding=encoding)
 
     def slot_time(self) -> ShardTime:
-        """Return what a slot takes on average, where slots differ and none is padded."""
+        """Return the average time of a slot, for slots that differ and are not padded."""
         return ShardTime(batch_size=1, per_batch=sum(self.run_seconds) / self.num_slots)
 
 
@@ -86,20 +87,20 @@ def make_runs(
     """Make the samples of some tasks in memory.
 
     Args:
-        plan: Of the dataset.
-        maker: Of the plan.
-        tasks: From `spread_tasks`; at least one.
+        plan: The dataset's plan.
+        maker: The plan's maker.
+        tasks: Tasks from `spread_tasks`; at least one.
         on_slots: Called with the number of slots done so far.
 
     Raises:
-        PairgenError: The maker cannot go on.
+        PairgenError: The maker fails.
     """
     with cpu_threads(plan.execution["cpu_threads"]):
         return _make_runs(maker, tasks, on_slots)
 
 
 def _make_runs(maker: Maker, tasks: Sequence[ShardTask], on_slots: Callable[[int], None]) -> Runs:
-    # Not one whose image would then be at hand for the measurement.
+    # The last task, so that its image is not already cached for the measurement.
     start = time.perf_counter()
     maker.encode(tasks[-1])
     for _ in maker.make(tasks[-1]):
@@ -141,10 +142,10 @@ def _make_runs(maker: Maker, tasks: Sequence[ShardTask], on_slots: Callable[[int
 def bytes_per_slot(
     runs: Runs, inputs: PlannedInputs, tasks: Sequence[ShardTask]
 ) -> dict[str, float]:
-    """Return what each member takes in a tar, on average.
+    """Return the average bytes of each member in a tar.
 
-    Texts differ in length more than other members differ, and are known without making anything:
-    their size is taken from all over the tasks.
+    Texts vary more in length than other members, and are known without making anything: their size
+    is averaged over slots from all over the tasks.
     """
     found = {name: size / runs.num_slots for name, size in runs.member_bytes.items()}
     if "txt" not in found:
@@ -160,11 +161,11 @@ def bytes_per_slot(
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing takes, as (of a shard, of each slot).
+    """Cost of publishing, as (per shard, per slot).
 
     Attributes:
-        seconds: To write, index, sync, hash and publish.
-        meta_bytes: Of the index, and of the receipt, which also stands in the manifest.
+        seconds: Seconds to write, index, sync, hash and publish.
+        meta_bytes: Bytes of the index and of the receipt, which the manifest repeats.
     """
 
     seconds: tuple[float, float]
@@ -172,14 +173,14 @@ class Published:
 
 
 def publish_again(plan: Plan, store: Store, maker: Maker, results: Sequence[Any]) -> Published:
-    """Publish results that are made already, some times, and note what that takes.
+    """Publish finished results several times and measure the cost.
 
-    Writing overlaps with making in a real shard, so where samples are large this is too long.
+    In a real shard, writing overlaps with making, so for large samples this is too long.
 
     Args:
-        plan: Of the dataset.
+        plan: The dataset's plan.
         store: A temporary folder.
-        maker: That made them.
+        maker: The maker of the results.
         results: Samples and failed slots, at least one.
     """
     takes = {}
@@ -205,14 +206,14 @@ def publish_again(plan: Plan, store: Store, maker: Maker, results: Sequence[Any]
 
 
 def _line(of_one: float, of_all: float, num: int) -> tuple[float, float]:
-    """Return what nothing takes and what each one adds, from what one and `num` take."""
+    """Return the fixed cost and the cost per item, from the costs of one and of `num` items."""
     each = max(of_all - of_one, 0.0) / max(num - 1, 1)
     return max(of_one - each, 0.0), each
 
 
 @dataclass
 class _MadeAlready:
-    """A maker that has made all it will."""
+    """A maker that returns finished results."""
 
     results: Sequence[Sample | FailedSlot]
     device: str
@@ -220,12 +221,12 @@ class _MadeAlready:
     index_columns: Mapping[str, Any]
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
-        """Yield all at once."""
+        """Yield all results at once."""
         del task
         yield list(self.results)
 
 
 def _member_bytes(sample: Sample) -> dict[str, int]:
-    """Return what each member of a sample takes in a tar."""
+    """Return the bytes of each member of a sample in a tar."""
     members = {name: member_size(len(encode_field(each))) for name, each in sample.fields.items()}
     return {**members, "json": member_size(len(encode_facts(sample.facts)))}

@@ -1,4 +1,4 @@
-"""What a setting makes of the first slots of a dataset, unrounded, and how long it takes."""
+"""Run a setting on the first slots of a dataset, unrounded, and time it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ from pairgen.types import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What a setting made.
+    """Results of a setting.
 
     Attributes:
-        latents: [N, C, H, W] float32, of every slot of its plan.
-        samples_per_second: Of full batches, median; network and solver alone.
-        num_timed: Batches that were timed.
+        latents: [N, C, H, W] float32, for every slot of its plan.
+        samples_per_second: Median over full batches, for network and solver alone.
+        num_timed: Number of batches that were timed.
     """
 
     latents: np.ndarray
@@ -35,16 +35,16 @@ class Made:
 
 
 class Bench:
-    """A teacher in one dtype on one device, warm, with its prompts encoded.
+    """A teacher in one dtype on one device, warmed up, with its prompts encoded.
 
     Args:
-        plan: Of any setting in the dtype.
+        plan: Plan of any setting in the dtype.
         prompts: Prompt index to prompt, for every slot.
         device: Where to compute.
 
     Raises:
-        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
-        OutOfDeviceMemoryError: They do not fit, or a batch does not.
+        TeacherLoadError: The weights cannot be loaded, or do not match the plan.
+        OutOfDeviceMemoryError: The weights or a batch do not fit in device memory.
     """
 
     def __init__(self, plan: Plan, prompts: Mapping[int, str], device: torch.device) -> None:
@@ -53,7 +53,7 @@ class Bench:
             self._load(plan, device)
 
     def _load(self, plan: Plan, device: torch.device) -> None:
-        """Load the teacher, encode the prompts, and walk a first batch in one step."""
+        """Load the teacher, encode the prompts, and run a first batch for one step."""
         self.teacher: Teacher = build_teacher(plan, device)
         slots = (slot_at(plan, index) for index in range(plan.num_samples))
         texts = list(dict.fromkeys(self._prompts[slot.prompt_index] for slot in slots))
@@ -62,20 +62,20 @@ class Bench:
             self._encoded = encode_distinct(self.teacher, texts, batch_size, False)
         except torch.OutOfMemoryError:
             raise batch_does_not_fit(batch_size, device) from None
-        # Kernels are chosen and memory is taken with the first batch: it is not timed.
+        # The first batch selects kernels and allocates memory, so it is not timed.
         short = make_grid(self.teacher.schedule, "trailing", 1, plan.recipe["end"])
         first = replace(plan, num_samples=min(plan.num_samples, plan.execution["batch_size"]))
         self._run(first, short, ignore_progress)
 
     def make(self, plan: Plan, evaluated: Callable[[int], None]) -> Made:
-        """Walk every slot of a plan to its end.
+        """Integrate every slot of a plan to its end.
 
         Args:
-            plan: Of a setting in the bench's dtype.
-            evaluated: Told the number of samples at every evaluation of the teacher.
+            plan: Plan of a setting in the bench's dtype.
+            evaluated: Called with the number of samples at every evaluation of the teacher.
 
         Raises:
-            OutOfDeviceMemoryError: A batch does not fit.
+            OutOfDeviceMemoryError: A batch does not fit in device memory.
         """
         with cpu_threads(plan.execution["cpu_threads"]):
             return self._run(plan, grid_of(plan, self.teacher.schedule), evaluated)
@@ -104,7 +104,7 @@ class Bench:
 
 
 def evaluations_of(plan: Plan) -> int:
-    """Return the network's evaluations for a sample of a plan; guidance counts double."""
+    """Return the network evaluations per sample of a plan; guidance counts double."""
     recipe = plan.recipe
     steps = plan.resolved["num_transitions"]
     return num_evaluations(recipe["solver"], steps, recipe["end"]) * (1 + is_guided(plan))

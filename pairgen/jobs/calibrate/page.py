@@ -1,4 +1,4 @@
-"""What `pairgen calibrate` shows: a table, a page of Markdown, a plot; all of one record."""
+"""The outputs of `pairgen calibrate`: a table, a Markdown page and a plot of one record."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,53 +22,55 @@ HEAD = (
 )
 LEGEND = """\
 error        |latent - reference| / |reference| (relative RMSE) of each sample; median over samples
-evaluations  of the network for a sample; guidance counts double
-samples/s    network and solver on this machine, median of full batches; warm-up, prompts and
-             decoding are left out"""
+evaluations  network evaluations per sample; guidance counts double
+samples/s    network and solver on this machine, median of full batches; without warm-up, prompts
+             and decoding"""
 
 
 def error_table(found: Calibration) -> str:
-    """Return what was measured as a table for the terminal, the smallest error first."""
+    """Return the measurements as a table for the terminal, the smallest error first."""
     return "\n".join(aligned(_lines(found)))
 
 
 def notes(found: Calibration) -> list[str]:
-    """Return what must be known to read the table: how far, from where, how sure."""
+    """Return notes for reading the table: on the scales, the start, and the reference."""
     lines = [_reference_note(found)]
     if len(found.question["guidance_scales"]) > 1:
         lines.append("Of several guidance scales, the one with the largest error is shown.")
     if elsewhere := _start_elsewhere(found):
         start = _first_time(found)
         lines.append(
-            f"The reference starts at t = {start:g}. Elsewhere start: {', '.join(elsewhere)}; that "
-            "they take the noise for the state at another time is part of their error."
+            f"The reference starts at t = {start:g}. Other grids start at: {', '.join(elsewhere)}. "
+            "They take the noise for the state at another time, which is part of their error."
         )
     if any(row.num_not_finite for row in found.rows):
-        lines.append("Settings with latents that are not finite have no error and are no choice.")
+        lines.append(
+            "Settings with latents that are not finite have no error and cannot be chosen."
+        )
     return lines
 
 
 def verdict(found: Calibration) -> str:
-    """Return which setting is the cheapest within the tolerance, or that none is."""
+    """Return the cheapest setting within the tolerance, or that there is none."""
     tolerance = f"{_percent(found.tolerance)} %"
     if not found.complete:
-        return "Not finished: the same command continues."
+        return "Not finished: run the same command again to continue."
     chosen = found.chosen
     if chosen is not None and chosen.error is not None:
         return (
             f"Cheapest within {tolerance}: {chosen.setting}: {_percent(chosen.error.median)} % "
-            f"with {chosen.evaluations:,} evaluations a sample, {chosen.samples_per_second:.3g} "
-            "samples/s."
+            f"with {chosen.evaluations:,} evaluations per sample, "
+            f"{chosen.samples_per_second:.3g} samples/s."
         )
     best = next((row for row in ranked(found.rows) if row.asked and row.error), None)
     nearest = ""
     if best is not None and best.error is not None:
-        nearest = f" The nearest is {best.setting}: {_percent(best.error.median)} %."
+        nearest = f" The closest is {best.setting}: {_percent(best.error.median)} %."
     return f"No setting is within {tolerance} of the converged ODE.{nearest}"
 
 
 def markdown_page(found: Calibration, plot_file: str) -> str:
-    """Return the page: what was measured, the choice, table and plot."""
+    """Return the page: measurements, choice, table and plot."""
     question = found.question
     scales = ", ".join(f"{scale:g}" for scale in question["guidance_scales"])
     facts = (
@@ -87,11 +89,11 @@ def markdown_page(found: Calibration, plot_file: str) -> str:
 
 
 def error_plot(found: Calibration) -> Image.Image:
-    """Return the plot: error over evaluations, a line for each solver, grid and dtype."""
+    """Return the plot: error over evaluations, with a line per solver, grid and dtype."""
     points: dict[str, list[tuple[float, float]]] = {}
     several = len({row.setting.dtype for row in found.rows}) > 1
     for row in sorted(found.rows, key=lambda row: row.evaluations):
-        # A logarithm has no place for the reference itself.
+        # A logarithmic axis cannot show the reference itself, whose error is 0.
         if row.setting != found.reference and row.error is not None and row.error.median > 0:
             name = f"{row.setting.solver}, {row.setting.spacing}"
             name += f", {row.setting.dtype}" * several
@@ -105,7 +107,7 @@ def error_plot(found: Calibration) -> Image.Image:
     return draw_plot(
         Plot(
             title=f"{found.teacher['name']}, guidance {scales}",
-            x_label="evaluations of the network for a sample",
+            x_label="network evaluations per sample",
             y_label="median relative error against the converged ODE, %",
             lines=[Line(name, line) for name, line in sorted(points.items())],
             level=(100 * found.tolerance, f"tolerance {_percent(found.tolerance)} %"),
@@ -149,10 +151,10 @@ def _mark(row: Measured, found: Calibration) -> str:
 def _reference_note(found: Calibration) -> str:
     halved = found.halved
     if halved is None or halved.error is None:
-        return f"The reference is {found.reference}; how converged it is was not measured."
+        return f"The reference is {found.reference}; its convergence was not measured."
     relation = "below" if found.converged else "NOT below"
     return (
-        f"The reference is {found.reference}. With half the steps it differs by "
+        f"The reference is {found.reference}. Halving its steps changes it by "
         f"{_percent(halved.error.median)} % (90th percentile {_percent(halved.error.p90)} %), "
         f"{relation} {_percent(CONVERGED_SHARE * found.tolerance)} %, a tenth of the tolerance."
     )
@@ -163,7 +165,7 @@ def _first_time(found: Calibration) -> float:
 
 
 def _start_elsewhere(found: Calibration) -> list[str]:
-    """Return the grids that do not start where the reference does, with their first times."""
+    """Return the grids that do not start where the reference does, with their start times."""
     times: dict[str, set[float]] = {}
     for row in found.rows:
         if row.start_time != _first_time(found):

@@ -1,4 +1,4 @@
-"""The rows of a calibration: each setting made, compared with the reference, and kept at once."""
+"""Measure the rows of a calibration: run each setting, compare it to the reference, save it."""
 
 import hashlib
 import io
@@ -29,13 +29,13 @@ from pairgen.types import Plan
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked of a calibration, and where it is kept.
+    """What to calibrate, and where to save it.
 
     Attributes:
-        plans: Of every setting, the reference first.
-        asked: Those that may be chosen.
+        plans: Plans of every setting, the reference first.
+        asked: Settings that may be chosen.
         prompts: Prompt index to prompt.
-        store: The folder.
+        store: The output folder.
     """
 
     plans: Mapping[Setting, Plan]
@@ -45,7 +45,7 @@ class Job:
 
 
 def measure_missing(job: Job, found: Calibration, device: torch.device) -> Calibration:
-    """Measure what is missing, dtype by dtype, and keep every row as soon as it is there.
+    """Measure what is missing, dtype by dtype, and save every row as soon as it is done.
 
     Raises:
         PairgenError: The reference is not converged.
@@ -72,9 +72,9 @@ def measure_missing(job: Job, found: Calibration, device: torch.device) -> Calib
                 rows = (*(each for each in found.rows if each.setting != setting), row)
                 found = replace(found, rows=rows)
                 job.store.put_bytes(CALIBRATION_FILE, encode_calibration(found))
-                progress.note(_told(row))
+                progress.note(_summary(row))
                 _check_converged(found)
-            # Before the next one is loaded.
+            # Free the memory before the next one is loaded.
             del bench
     finally:
         progress.close()
@@ -101,10 +101,10 @@ def _row(setting: Setting, plan: Plan, made: Made, reference: np.ndarray, asked:
     )
 
 
-def _told(row: Measured) -> str:
+def _summary(row: Measured) -> str:
     error = f"{row.num_not_finite:,} samples are not finite"
     if row.error is not None:
-        error = f"{100 * row.error.median:.3g} %"
+        error = f"error {100 * row.error.median:.3g} %"
     return f"{row.setting}: {error}, {row.samples_per_second:.3g} samples/s"
 
 
@@ -113,7 +113,7 @@ def _reference_file(setting: Setting) -> str:
 
 
 def _read_reference(job: Job, found: Calibration) -> np.ndarray | None:
-    """Return the kept latents of the reference; None where they are to be made again."""
+    """Return the saved latents of the reference; None if they must be made again."""
     plan = job.plans[found.reference]
     shape = (plan.num_samples, *plan.members["latent.npy"]["shape"])
     if found.row_of(found.reference) is None:
@@ -129,17 +129,17 @@ def _read_reference(job: Job, found: Calibration) -> np.ndarray | None:
 
 
 def _keep_reference(job: Job, latents: np.ndarray, setting: Setting) -> str:
-    """Keep the latents that all others are compared with; return the SHA-256 of their file.
+    """Save the latents that all others are compared to; return the SHA-256 of their file.
 
     Raises:
-        PairgenError: One is not finite.
+        PairgenError: A latent is not finite.
     """
     finite = _are_finite(latents)
     if not finite.all():
         slot = slot_at(job.plans[setting], int(np.argmin(finite)))
         raise PairgenError(
-            f"The reference's latent of {job.prompts[slot.prompt_index]!r} is not finite in "
-            f"{setting.dtype}: nothing can be compared with it; leave this prompt out."
+            f"The reference's latent for {job.prompts[slot.prompt_index]!r} is not finite in "
+            f"{setting.dtype}, so nothing can be compared to it: leave this prompt out."
         )
     data = io.BytesIO()
     np.save(data, latents, allow_pickle=False)
@@ -148,7 +148,7 @@ def _keep_reference(job: Job, latents: np.ndarray, setting: Setting) -> str:
 
 
 def _are_finite(latents: np.ndarray) -> np.ndarray:
-    """Return for each latent [N, C, H, W] whether all of it is finite, [N]."""
+    """Return whether each latent [N, C, H, W] is finite, [N]."""
     finite: np.ndarray = np.isfinite(latents).reshape(len(latents), -1).all(axis=1)
     return finite
 
@@ -156,7 +156,7 @@ def _are_finite(latents: np.ndarray) -> np.ndarray:
 def _errors(
     latents: np.ndarray, reference: np.ndarray, plan: Plan
 ) -> tuple[dict[float, Spread] | None, int]:
-    """Return the errors by guidance scale, None if a latent is not finite, and how many are not."""
+    """Return the errors by guidance scale, None if a latent is not finite; and how many are not."""
     finite = _are_finite(latents)
     if not finite.all():
         return None, int((~finite).sum())
@@ -172,10 +172,10 @@ def _errors(
 
 
 def _check_converged(found: Calibration) -> None:
-    """Raise once it is known that the reference cannot stand for the converged ODE.
+    """Raise once it is known that the reference is not converged.
 
     Raises:
-        PairgenError: It is too far from itself at half the steps.
+        PairgenError: Halving its steps changes it too much.
     """
     halved = found.halved
     if halved is None or found.converged:
@@ -184,7 +184,7 @@ def _check_converged(found: Calibration) -> None:
     limit = 100 * CONVERGED_SHARE * found.tolerance
     raise PairgenError(
         f"The reference is not converged: with {halved.setting.steps} instead of "
-        f"{found.reference.steps} steps it is {far} (90th percentile), and must be within "
+        f"{found.reference.steps} steps it is {far} (90th percentile), but must be within "
         f"{limit:.3g} %, a tenth of the tolerance: give --reference-steps "
         f"{2 * found.reference.steps}, or a larger --tolerance."
     )

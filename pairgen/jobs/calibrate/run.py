@@ -1,4 +1,4 @@
-"""`pairgen calibrate`: how near settings of the sampler come to a teacher's converged ODE."""
+"""`pairgen calibrate`: compare sampler settings to a teacher's converged ODE."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -39,12 +39,12 @@ PAGE_FILE, PLOT_FILE = "calibration.md", "calibration.png"
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What `pairgen calibrate` found.
+    """The result of `pairgen calibrate`.
 
     Attributes:
         url: Folder with calibration.json, calibration.md, calibration.png and the latents of the
             reference.
-        calibration: The content of calibration.json.
+        calibration: Content of calibration.json.
     """
 
     url: str
@@ -53,7 +53,7 @@ class Calibrated:
 
 @trusts_user
 def run_calibrate(given: Mapping[str, Any], say: Say = log) -> Calibrated:
-    """Do what `calibrate` says, and tell what it starts from."""
+    """Run `calibrate`, and report what it starts from."""
     asking = ask(CalibrateConfig, given)
     model = find_model(asking["model"])
     usual = {name: value for name, value in model.sampling.items() if name in SHARED_OPTIONS}
@@ -78,7 +78,7 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
         "teachers", model.teacher, "describe", **teacher_options(usual.revision, model)
     )
     _check_not_flow(model, description)
-    # What is wrong with an option is found before any reading.
+    # Find wrong options before reading anything.
     one = {"sha256": "", "num_inputs": 1}
     own = model_numbers(model, description, config.cfg)["dtype"]
     halved = replace(config.reference, steps=config.reference_steps // 2)
@@ -109,12 +109,12 @@ def _check_not_flow(model: ModelConfig, description: Description) -> None:
     if float(alpha) == 0:
         raise ConfigError(
             f"model must not be a flow, as {model.name} is: the reference's grid is uniform in "
-            "log(alpha / sigma), which has no value where a flow starts."
+            "log(alpha / sigma), which is infinite where a flow starts."
         )
 
 
 def _begin(config: CalibrateConfig, plan: Plan, device: torch.device) -> Calibration:
-    """Return the calibration with nothing measured."""
+    """Return the calibration without measurements."""
     recipe = plan.recipe
     return Calibration(
         teacher={name: plan.teacher[name] for name in ("name", "module", "identity")},
@@ -139,7 +139,7 @@ def _begin(config: CalibrateConfig, plan: Plan, device: torch.device) -> Calibra
 
 
 def _check_folder(store: Store) -> None:
-    """Refuse a folder that cannot be written, or that holds what this command did not make."""
+    """Refuse a folder that is not writable, or that holds files this command did not make."""
     if isinstance(store, LocalStore):
         store.check_writable()
     foreign = [name for name in store.names("") if name != "__meta__"]
@@ -148,10 +148,10 @@ def _check_folder(store: Store) -> None:
 
 
 def _continue(job: Job, begun: Calibration, say: Say) -> Calibration:
-    """Return the calibration with the rows that stand in the folder.
+    """Return the calibration with the rows in the folder.
 
     Raises:
-        ConfigError: They are of another calibration.
+        ConfigError: They belong to another calibration.
     """
     store = job.store
     if not store.exists(CALIBRATION_FILE):
@@ -160,11 +160,11 @@ def _continue(job: Job, begun: Calibration, say: Say) -> Calibration:
     there = decode_calibration(store.read_bytes(CALIBRATION_FILE), where)
     if different := differences(there.identity(), begun.identity()):
         raise ConfigError(
-            f"The folder {store.url} holds another calibration; different are: "
+            f"The folder {store.url} holds another calibration; these differ: "
             f"{', '.join(different)}. Give another --out."
         )
     if there.reference != begun.reference:
-        say(f"Starting again: what stands there was compared with {there.reference}.")
+        say(f"Starting over: the existing rows were compared to {there.reference}.")
         return begun
     say(f"Continuing {store.url}: {len(there.rows):,} settings are measured.")
     rows = (replace(row, asked=row.asked or row.setting in job.asked) for row in there.rows)
@@ -172,7 +172,7 @@ def _continue(job: Job, begun: Calibration, say: Say) -> Calibration:
 
 
 def _finish(store: Store, found: Calibration) -> None:
-    """Write page and plot, then the figures, which say that all is there."""
+    """Write page and plot, then the figures, which mark the calibration as complete."""
     store.put_bytes(PLOT_FILE, encode_png(error_plot(found)))
     store.put_bytes(PAGE_FILE, markdown_page(found, PLOT_FILE).encode())
     store.put_bytes(CALIBRATION_FILE, encode_calibration(found))

@@ -1,4 +1,4 @@
-"""A check of this machine."""
+"""The result of one check of this machine."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ OK, MISSING, BROKEN = "ok", "missing", "broken"
 
 @dataclass(frozen=True)
 class Check:
-    """What was found of one thing.
+    """The result of one check.
 
     Attributes:
-        name: Of the thing.
-        status: `ok`, `missing` (works without, with less) or `broken`.
-        found: In words.
-        remedy: What to do; empty when there is nothing to do.
-        is_core: Whether pairgen does not work when it is not ok.
+        name: Name of what was checked.
+        status: `ok`, `missing` (pairgen works without it, but can do less) or `broken`.
+        found: What was found, in words.
+        remedy: What to do; empty if there is nothing to do.
+        is_core: Whether pairgen cannot work unless this is ok.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""GPUs and what they compute right, and whether torch.compile works."""
+"""Check the GPUs, the precision of every dtype, and torch.compile."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from pairgen.own_process import run_script
 
 SECONDS_FOR_DEVICE = 120.0
 SECONDS_TO_COMPILE = 120.0
-# Largest relative error of a product of two 256 x 256 matrices that is rounding; TF32 counts as
+# Largest relative error of a 256 x 256 matrix product that counts as rounding; TF32 counts as
 # rounding of float32.
 TOLERANCES = {"float32": 2e-3, "float16": 1e-2, "bfloat16": 5e-2}
 COMPILERS = ("c++", "g++", "clang++")
@@ -57,35 +57,35 @@ def check_devices() -> Iterator[Check]:
     """Name the GPUs, and multiply matrices on each in every dtype."""
     outcome = run_script(DEVICE_SCRIPT, SECONDS_FOR_DEVICE, _json_list(TOLERANCES))
     if not outcome.lines:
-        yield Check("gpu", BROKEN, outcome.failure, "see the line of torch")
+        yield Check("gpu", BROKEN, outcome.failure, "see the torch line")
         return
     torch, *computed = outcome.lines
     yield _gpu(torch, _driver())
     for each in computed:
         yield _precision(each["device"], each["errors"])
     if outcome.failure:
-        yield Check("gpu", BROKEN, outcome.failure, "look whether other programs can use it")
+        yield Check("gpu", BROKEN, outcome.failure, "check whether other programs can use it")
 
 
 def check_compile() -> Check:
-    """Compile a small function, as `--compile` does a network."""
+    """Compile a small function, as `--compile` compiles a network."""
     compiler = os.environ.get("CXX") or next(filter(shutil.which, COMPILERS), "")
     if not compiler or not shutil.which(compiler):
-        remedy = "install g++ (apt install g++), or go without --compile"
-        return Check("torch.compile", MISSING, "no C++ compiler is found", remedy)
+        remedy = "install g++ (apt install g++), or do not use --compile"
+        return Check("torch.compile", MISSING, "no C++ compiler found", remedy)
     with tempfile.TemporaryDirectory(prefix="pairgen-", ignore_cleanup_errors=True) as cache:
-        # Nothing that was compiled before may answer for it, nor are workers left behind.
+        # Use no earlier result of a compiler, and leave no workers behind.
         env = {"TORCHINDUCTOR_CACHE_DIR": cache, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         outcome = run_script(COMPILE_SCRIPT, SECONDS_TO_COMPILE, env=env)
     if outcome.failure or not outcome.lines:
-        remedy = "go without --compile: nothing else needs it (a busy machine may only be slow)"
+        remedy = "do not use --compile: nothing else needs it (a busy machine may just be slow)"
         return Check("torch.compile", BROKEN, outcome.failure, remedy)
     found = outcome.lines[-1]
     if found["error"] > 1e-2:
-        remedy = "go without --compile"
-        return Check("torch.compile", BROKEN, f"it computes wrongly on {found['device']}", remedy)
-    told = f"works on {found['device']}, {found['seconds']:.1f} s for a small function"
-    return Check("torch.compile", OK, told)
+        remedy = "do not use --compile"
+        return Check("torch.compile", BROKEN, f"wrong results on {found['device']}", remedy)
+    message = f"works on {found['device']}, {found['seconds']:.1f} s for a small function"
+    return Check("torch.compile", OK, message)
 
 
 def _gpu(torch: dict[str, Any], driver: str) -> Check:
@@ -103,25 +103,25 @@ def _gpu(torch: dict[str, Any], driver: str) -> Check:
         if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
             remedy = "CUDA_VISIBLE_DEVICES is empty: unset it"
         return Check("gpu", BROKEN, f"{driver}, but {build} {why}", remedy)
-    remedy = "everything runs on the CPU; large models need a GPU"
-    return Check("gpu", MISSING, f"none is seen; {build}", remedy)
+    remedy = "everything runs on the CPU, but large models need a GPU"
+    return Check("gpu", MISSING, f"none found; {build}", remedy)
 
 
 def _precision(device: str, errors: dict[str, float | str]) -> Check:
-    told, bad = [], []
+    good, bad = [], []
     for name, error in errors.items():
         if isinstance(error, float) and error < TOLERANCES[name]:
-            told.append(f"{name} {error:.0e}")
+            good.append(f"{name} {error:.0e}")
         else:
             bad.append(f"{name} {error if isinstance(error, str) else f'{error:.0e}'}")
-    found = "; ".join([f"relative error of a product: {', '.join(told)}"] * bool(told) + bad)
+    found = "; ".join([f"relative error of a matrix product: {', '.join(good)}"] * bool(good) + bad)
     status = BROKEN if bad else OK
-    remedy = f"take another --dtype than {', '.join(b.split()[0] for b in bad)}" if bad else ""
+    remedy = f"use another --dtype than {', '.join(b.split()[0] for b in bad)}" if bad else ""
     return Check(f"precision {device}", status, found, remedy)
 
 
 def _driver() -> str:
-    """Return what nvidia-smi says of the driver; empty without one."""
+    """Return the driver that nvidia-smi reports; empty without one."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""

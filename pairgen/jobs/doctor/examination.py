@@ -1,4 +1,4 @@
-"""All checks of this machine, one after the other."""
+"""Run all checks of this machine, one after the other."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -21,12 +21,12 @@ from pairgen.jobs.doctor.work import check_work
 
 
 def examine(deep: bool = False) -> Iterator[Check]:
-    """Yield what was found, as it is found.
+    """Yield the results of the checks as they complete.
 
-    The only question that leaves the machine is one to the model hub.
+    The only request that leaves the machine is one to the model hub.
 
     Args:
-        deep: Also start Ray, and make and verify a small set.
+        deep: Whether to also start Ray, and to make and verify a small dataset.
     """
     requirements: list[Requirement] = []
     errors: dict[str, str] = {}
@@ -53,12 +53,12 @@ def examine(deep: bool = False) -> Iterator[Check]:
         try:
             found = check()
             yield from [found] if isinstance(found, Check) else found
-        # Whatever is broken here, the other checks go on: that is what they are for.
+        # Whatever is broken here, the other checks continue: that is what they are for.
         except Exception as error:
-            told = f"the check itself failed: {type(error).__name__}: {error}"
-            yield Check(name, BROKEN, told, "please report it")
+            message = f"the check itself failed: {type(error).__name__}: {error}"
+            yield Check(name, BROKEN, message, "please report it")
 
 
 def works(checks: Iterable[Check]) -> bool:
-    """Whether all that pairgen cannot do without is there."""
+    """Whether everything that pairgen needs works."""
     return all(check.status == "ok" for check in checks if check.is_core)

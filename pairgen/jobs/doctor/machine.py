@@ -1,4 +1,4 @@
-"""Cores, memory and threads of this machine."""
+"""Check cores, memory and threads of this machine."""
 
 import os
 
@@ -6,7 +6,7 @@ from pairgen.jobs.doctor.check import OK, Check
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may use, which may be fewer than there are."""
+    """Return the number of cores that this process may use, which may be fewer than exist."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -18,6 +18,6 @@ def check_cores() -> Check:
     threads = os.environ.get("OMP_NUM_THREADS", "not set")
     found = (
         f"{usable_cores()} cores usable of {os.cpu_count()}, {memory:.1f} GiB memory, "
-        f"OMP_NUM_THREADS {threads} (pairgen takes --cpu-threads, 1 unless told)"
+        f"OMP_NUM_THREADS {threads} (pairgen uses --cpu-threads, default 1)"
     )
     return Check("cores", OK, found)

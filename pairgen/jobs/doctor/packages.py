@@ -1,4 +1,4 @@
-"""Python, the packages that pairgen needs, its extras, and a torchvision that breaks others."""
+"""Check Python, the required packages, the extras, and torchvision, which can break others."""
 
 import importlib.metadata
 import json
@@ -17,7 +17,7 @@ from pairgen.own_process import run_script
 LOWEST_PYTHON = (3, 11)
 SECONDS_TO_IMPORT = 180.0
 # Packages whose modules have another name. `a:b` is the name b in module a: both libraries load
-# their classes late, and only then what they import in turn.
+# their classes lazily, and import other modules only then.
 MODULES = {
     "diffusers": "diffusers:UNet2DConditionModel",
     "transformers": "transformers:CLIPTextModel",
@@ -25,10 +25,10 @@ MODULES = {
     "pillow": "PIL",
     "pyyaml": "yaml",
     "scipy": "scipy.signal",
-    # Its modules miss one of torchvision's that pairgen puts in place.
+    # Its modules need one of torchvision's that pairgen provides a stand-in for.
     "basicsr": "pairgen.basicsr_shim:import_basicsr:",
 }
-# Extras for working on pairgen itself.
+# Extras for developing pairgen itself.
 NOT_FOR_USERS = ("test", "dev")
 SCRIPT = """
 import importlib, json, sys
@@ -50,12 +50,12 @@ for module in json.loads(sys.argv[1]):
 
 @dataclass(frozen=True)
 class Requirement:
-    """A package that pairgen, or an extra of it, asks for.
+    """A package that pairgen, or one of its extras, requires.
 
     Attributes:
-        name: Of the package.
-        versions: Such as `>=2.6`; empty for any.
-        extra: Empty for pairgen itself.
+        name: Name of the package.
+        versions: Version specifier such as `>=2.6`; empty for any.
+        extra: Name of the extra; empty for pairgen itself.
     """
 
     name: str
@@ -64,24 +64,24 @@ class Requirement:
 
     @property
     def module(self) -> str:
-        """What is imported to see whether it works."""
+        """Module to import to check that the package works."""
         return MODULES.get(self.name.lower(), self.name.replace("-", "_"))
 
 
 def check_python() -> Check:
-    """Look at the interpreter."""
+    """Check the interpreter."""
     found = f"{platform.python_version()}, {sys.executable}, {platform.platform()}"
     if sys.version_info < LOWEST_PYTHON:
-        remedy = f"take Python {'.'.join(map(str, LOWEST_PYTHON))} or newer"
+        remedy = f"use Python {'.'.join(map(str, LOWEST_PYTHON))} or newer"
         return Check("python", BROKEN, found, remedy, is_core=True)
     return Check("python", OK, f"{found}; pairgen {pairgen.__version__}", is_core=True)
 
 
 def try_imports(requirements: Sequence[Requirement]) -> dict[str, str]:
-    """Import what is installed of the packages, and torchvision, in a process of its own.
+    """Import the installed packages, and torchvision, in a separate process.
 
     Returns:
-        Module to its error, empty for none; nothing of packages that are not installed.
+        Module to its error, empty for none; packages that are not installed are left out.
     """
     wanted = [each for each in requirements if each.extra not in NOT_FOR_USERS]
     wanted.append(Requirement("torchvision", "", ""))
@@ -91,11 +91,11 @@ def try_imports(requirements: Sequence[Requirement]) -> dict[str, str]:
 def check_packages(
     requirements: Sequence[Requirement], errors: Mapping[str, str]
 ) -> Iterator[Check]:
-    """Look at every package that pairgen itself asks for.
+    """Check every package that pairgen itself requires.
 
     Args:
-        requirements: From `read_requirements`.
-        errors: From `try_imports`.
+        requirements: Requirements from `read_requirements`.
+        errors: Import errors from `try_imports`.
     """
     for each in requirements:
         if not each.extra:
@@ -105,7 +105,7 @@ def check_packages(
 
 
 def check_torchvision(errors: Mapping[str, str]) -> Check:
-    """Look at torchvision: pairgen does not need it, but a broken one breaks what it needs."""
+    """Check torchvision: pairgen does not need it, but a broken one breaks what it needs."""
     installed = _version("torchvision")
     if not installed:
         return Check("torchvision", OK, "not installed, and not needed")
@@ -115,13 +115,13 @@ def check_torchvision(errors: Mapping[str, str]) -> Check:
             BROKEN,
             f"{installed}: {errors['torchvision']}",
             "it breaks imports of diffusers and transformers: pip uninstall torchvision, or "
-            f"install the one that was built for torch {_version('torch') or 'of this machine'}",
+            f"install the build for torch {_version('torch') or 'of this machine'}",
         )
     return Check("torchvision", OK, f"{installed}; not needed")
 
 
 def check_extras(requirements: Sequence[Requirement], errors: Mapping[str, str]) -> Iterator[Check]:
-    """Look at the packages of each extra."""
+    """Check the packages of each extra."""
     extras = dict.fromkeys(each.extra for each in requirements if each.extra)
     for extra in extras:
         if extra in NOT_FOR_USERS:
@@ -130,18 +130,18 @@ def check_extras(requirements: Sequence[Requirement], errors: Mapping[str, str])
         remedy = f"pip install 'pairgen[{extra}]'"
         gone = [each.name for each in members if not _version(each.name)]
         if gone:
-            told = f"{', '.join(gone)} not installed"
-            yield Check(f"extra {extra}", MISSING, told, remedy)
+            message = f"{', '.join(gone)} not installed"
+            yield Check(f"extra {extra}", MISSING, message, remedy)
             continue
         states = [_state(each, errors) for each in members]
         bad = any(needed for _, needed in states)
         pairs = zip(members, states, strict=True)
-        told = ", ".join(f"{each.name} {found}" for each, (found, _) in pairs)
-        yield Check(f"extra {extra}", BROKEN if bad else OK, told, remedy if bad else "")
+        message = ", ".join(f"{each.name} {found}" for each, (found, _) in pairs)
+        yield Check(f"extra {extra}", BROKEN if bad else OK, message, remedy if bad else "")
 
 
 def read_requirements() -> list[Requirement]:
-    """Return what pairgen asks for: from the checkout it lies in, else as it was installed."""
+    """Return pairgen's requirements: from its checkout, else from its installed metadata."""
     checkout = Path(pairgen.__file__).parent.parent / "pyproject.toml"
     if checkout.is_file():
         project = tomllib.loads(checkout.read_text(encoding="utf-8"))["project"]
@@ -162,22 +162,22 @@ def _requirement(text: str, extra: str) -> Requirement:
 
 
 def _state(requirement: Requirement, errors: Mapping[str, str]) -> tuple[str, str]:
-    """Return what was found of a package, and what to do when it does not work."""
+    """Return what was found of a package, and what to do if it does not work."""
     installed = _version(requirement.name)
     install = f"pip install '{requirement.name}{requirement.versions}'"
     if not installed:
         return "not installed", install
     if not _fits(installed, requirement.versions):
-        return f"{installed}, needed is {requirement.versions}", install
+        return f"{installed}, requires {requirement.versions}", install
     error = errors[requirement.module]
     if error:
-        again = f"see the line of torchvision, or: pip install --force-reinstall {requirement.name}"
+        again = f"see the torchvision line, or: pip install --force-reinstall {requirement.name}"
         return f"{installed}: {error}", again if "torchvision" in error else install
     return installed, ""
 
 
 def _fits(installed: str, versions: str) -> bool:
-    """Whether a version fulfils `>=a` or `==a`, as pyproject.toml has them."""
+    """Whether a version satisfies `>=a` or `==a`, the forms used in pyproject.toml."""
     if versions.startswith("=="):
         return installed.partition("+")[0] == versions[2:]
     return _numbers(installed) >= _numbers(versions.removeprefix(">="))
@@ -190,7 +190,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _version(name: str) -> str:
-    """Return the installed version of a package; empty when it is not installed."""
+    """Return the installed version of a package; empty if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -198,14 +198,14 @@ def _version(name: str) -> str:
 
 
 def _import_errors(modules: Sequence[str]) -> dict[str, str]:
-    """Import modules in a process of its own; return the error of each, empty for none."""
+    """Import modules in a separate process; return the error of each, empty for none."""
     errors: dict[str, str] = {}
     left = list(modules)
     while left:
         outcome = run_script(SCRIPT, SECONDS_TO_IMPORT, json.dumps(left))
         found = dict(outcome.lines)
         errors |= {name: _one_line(error) for name, error in found.items() if error is not None}
-        # One that takes the process with it says nothing; those behind it are tried again.
+        # A module that kills the process reports nothing; those after it are tried again.
         left = [name for name in left if name not in errors]
         if left:
             errors[left.pop(0)] = outcome.failure or "the process ended"

@@ -1,4 +1,4 @@
-"""Whether pairgen itself works: two pairs of the embedded teacher, verified."""
+"""Check that pairgen itself works: make and verify two pairs with the embedded teacher."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ SECONDS_TO_WORK = 300.0
 
 
 def check_work() -> Check:
-    """Make two pairs in a folder that is removed again, and verify them."""
+    """Make two pairs in a temporary folder, and verify them."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         out = f"{folder}/pairs"
@@ -25,8 +25,10 @@ def check_work() -> Check:
                 timeout=SECONDS_TO_WORK,
             )
             if run.returncode:
-                told = " ".join(run.stderr.split())[-300:]
-                return Check("work", BROKEN, f"pairgen {command[0]}: {told}", "see the lines above")
+                message = " ".join(run.stderr.split())[-300:]
+                return Check(
+                    "work", BROKEN, f"pairgen {command[0]}: {message}", "see the lines above"
+                )
     seconds = time.perf_counter() - start
     return Check(
         "work", OK, f"two pairs of the embedded teacher made and verified in {seconds:.0f} s"

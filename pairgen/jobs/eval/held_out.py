@@ -1,4 +1,4 @@
-"""Pairs that a student is judged by: read in order, every shard hashed before it is used."""
+"""Read the pairs to evaluate on, in order; hash every shard before it is used."""
 
 import hashlib
 from collections.abc import Iterator
@@ -26,16 +26,16 @@ NOISE, LATENT = "noise.npy", "latent.npy"
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Pairs in the order of their set.
+    """Pairs in the order of their dataset.
 
     Attributes:
-        plan: Of the set.
-        keys: Of the samples, N.
-        prompts: N.
-        guidance_scales: N.
+        plan: The dataset's plan.
+        keys: Keys of the samples, N.
+        prompts: Prompts, N.
+        guidance_scales: Guidance scales, N.
         noises: [N, C, H, W] float32.
         latents: End points, [N, C, H, W] float32.
-        num_available: Samples that there are to choose from.
+        num_available: Number of samples to choose from.
     """
 
     plan: Plan
@@ -51,16 +51,16 @@ class HeldOut:
 
 
 def read_held_out(url: str, where: str, num_samples: int) -> HeldOut:
-    """Read the first pairs of a set.
+    """Read the first pairs of a dataset.
 
     Args:
-        url: Of the set.
+        url: URL of the dataset.
         where: Condition over columns of its index; empty for all samples.
-        num_samples: How many; 0 for 512, or all where there are fewer.
+        num_samples: Number of pairs; 0 for 512, or all if there are fewer.
 
     Raises:
-        ConfigError: There are fewer samples than asked for, or none.
-        CorruptShardError: A shard is missing, or not what its receipt says.
+        ConfigError: There are fewer samples than requested, or none.
+        CorruptShardError: A shard is missing, or does not match its receipt.
     """
     found = open_set(TrainingSet(url), parse_where(where) if where else None, skip_bad=False)
     available = sum(found.counts)
@@ -97,12 +97,12 @@ def _read(found: OpenSet, num: int) -> Iterator[Pair]:
         kept = None if rows is None else set(rows.tolist())
         with base.store.local(path) as local, map_file(local) as view:
             if hashlib.sha256(view).hexdigest() != base.receipts[shard_index].sha256:
-                raise bad_shard(base, path, "is not the file that its receipt names")
+                raise bad_shard(base, path, "does not match its receipt")
             for row, sample in enumerate(read_samples(view)):
                 if num and (kept is None or row in kept):
                     yield _pair(found, path, sample)
                     num -= 1
-                # A view must be let go of before its file is closed.
+                # Release the view before its file is closed.
                 sample.members.clear()
 
 
@@ -114,6 +114,6 @@ def _pair(found: OpenSet, path: str, sample: StoredSample) -> Pair:
         dtype = found.base.plan.recipe["stored_dtype"]
         noise = noise_for(facts["seed"], facts["pair_index"], latent.shape, dtype)
         if array_crc32(noise) != facts["noise_crc32"]:
-            reason = f"records another noise of sample {sample.key} than its seed gives"
+            reason = f"records another noise for sample {sample.key} than its seed gives"
             raise bad_shard(found.base, path, reason)
     return sample.key, sample.decode("txt"), float(facts["guidance_scale"]), noise, latent

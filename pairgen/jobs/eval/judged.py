@@ -1,4 +1,4 @@
-"""The model that is judged: what it is, how it is run, whether it fits the pairs."""
+"""The model to evaluate: what it is, how to sample from it, and whether it matches the pairs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,12 @@ from pairgen.types import Plan
 
 @dataclass(frozen=True)
 class Judged:
-    """What is judged.
+    """The model to evaluate.
 
     Attributes:
-        model: As resolved.
-        record: Of its training; None for a model that is no run, which is told a teacher.
+        model: The resolved model.
+        record: Record of its training; None for a model that is not a run, which is treated as a
+            teacher.
         is_run: Whether it is a run of `pairgen train`.
     """
 
@@ -35,15 +36,15 @@ class Judged:
 
     @property
     def kind(self) -> str:
-        """What its row is called."""
+        """Name of its row."""
         return "student" if self.is_run else "teacher given"
 
 
 def find_judged(run: str) -> Judged:
-    """Return what RUN is.
+    """Resolve RUN.
 
     Raises:
-        ConfigError: It is no model, or a training that is not finished.
+        ConfigError: It is not a model, or its training is not finished.
     """
     folder = Path(run).expanduser()
     is_run = (folder / MODEL_FILE).is_file()
@@ -51,16 +52,16 @@ def find_judged(run: str) -> Judged:
 
 
 def sampling_of(judged: Judged, plan: Plan) -> Sampling:
-    """Return how the model is run: as its file says, else as the pairs were made.
+    """Return how to sample from the model: by its file, else as the pairs were made.
 
     Raises:
         ConfigError: The file's options are wrong.
     """
     recipe, own = plan.recipe, judged.model.sampling
-    asked = {name: recipe[name] for name in ("steps", "solver", "spacing", "end")}
-    options = make_sample_config({**asked, **own})
+    planned = {name: recipe[name] for name in ("steps", "solver", "spacing", "end")}
+    options = make_sample_config({**planned, **own})
     learned = judged.model.student
-    # Students from before the section: only those that are not told had a scale in their file.
+    # Students from before this section: only those without a scale input had it in their file.
     told = judged.is_run and "cfg" not in own if learned is None else learned.told
     if not told and "cfg" in own and len(options.cfg) > 1:
         raise ConfigError(f"cfg of {judged.model.name} must be one scale, got {own['cfg']!r}.")
@@ -76,7 +77,7 @@ def sampling_of(judged: Judged, plan: Plan) -> Sampling:
 
 
 def teacher_sampling(plan: Plan, steps: int) -> Sampling:
-    """Return how the teacher of pairs is run in other steps: all else as they were made."""
+    """Return how to sample from the pairs' teacher in another number of steps."""
     recipe = plan.recipe
     return Sampling(
         name=f"teacher, {steps} step{'s' * (steps != 1)}",
@@ -92,12 +93,12 @@ def check_fits(judged: Judged, sampling: Sampling, plan: Plan, config: EvalConfi
 
     Args:
         judged: The model.
-        sampling: How it is run.
-        plan: Of the pairs.
-        config: With the teacher's steps.
+        sampling: How to sample from it.
+        plan: Plan of the pairs.
+        config: Options, with the teacher's steps.
 
     Raises:
-        ConfigError: Its latents are of another shape, or a number of steps does not fit a schedule.
+        ConfigError: Its latents have another shape, or a number of steps does not fit a schedule.
     """
     model = judged.model
     described: Description = plugins.call(
@@ -116,10 +117,10 @@ def check_fits(judged: Judged, sampling: Sampling, plan: Plan, config: EvalConfi
 
 
 def check_learned(judged: Judged, pairs: HeldOut, config: EvalConfig) -> None:
-    """Check that a student was trained on the guidance of the pairs, before it is loaded.
+    """Check that a student was trained on the guidance scales of the pairs, before loading it.
 
     Raises:
-        ConfigError: It was not; old runs do not say, and teachers can be guided at will.
+        ConfigError: It was not. Old runs do not say, and teachers accept any scale.
     """
     learned = judged.model.student
     there = sorted(set(pairs.guidance_scales))
@@ -133,8 +134,8 @@ def check_learned(judged: Judged, pairs: HeldOut, config: EvalConfig) -> None:
         f"was trained on [{low:g}, {high:g}]" if learned.told else f"has {high:g} in its weights"
     )
     raise ConfigError(
-        f"The pairs of {config.data} have guidance {', '.join(f'{scale:g}' for scale in there)}, "
-        f"but {config.run} {knows}: judge it by {remedy}."
+        f"The pairs of {config.data} have guidance scale {', '.join(f'{s:g}' for s in there)}, "
+        f"but {config.run} {knows}: evaluate it with {remedy}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a student has cost, beside what a picture of it and of its teacher costs."""
+"""The cost of a student, and the cost of one image from it and from its teacher."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from pairgen.training.record import TrainRecord, evaluations_per_sample
 from pairgen.types import Plan
 
 CONVENTION = (
-    "Training counts what its method tells for a sample of a step, of networks of the teacher's "
-    "size: one evaluation forward, two for gradients of weights, one for those that only pass; "
-    "decoders, smaller networks and penalties are not counted."
+    "Training counts what its method reports per sample and step, for networks of the teacher's "
+    "size: one evaluation forward, two for gradients of weights, one for gradients that only pass "
+    "through; decoders, smaller networks and penalties are not counted."
 )
 
 
@@ -21,11 +21,11 @@ def make_ledger(
     """Return costs and break-even points as plain data.
 
     Args:
-        record: Of the training.
-        plan: Of the held-out pairs, whose teacher at its steps is what the student competes with.
-        student: As measured here.
+        record: Record of the training.
+        plan: Plan of the held-out pairs; the student competes with their teacher at their steps.
+        student: The student, as measured here.
         teachers: The teacher at several numbers of steps, as measured here.
-        device: Of this machine.
+        device: Device of this machine.
     """
     data = {
         "evaluations": sum(each.evaluations for each in record.sets),
@@ -58,7 +58,7 @@ def make_ledger(
 def _break_even(spent: float, teacher: float, student: float) -> dict[str, Any]:
     pictures = break_even(spent, teacher, student)
     if pictures is None:
-        reason = f"a picture of the student costs {student:g}, one of the teacher {teacher:g}"
+        reason = f"an image of the student costs {student:g}, one of the teacher {teacher:g}"
         return {"pictures": None, "reason": reason}
     return {"pictures": pictures, "teacher_per_picture": teacher, "student_per_picture": student}
 
@@ -71,7 +71,7 @@ def _break_even_seconds(
     teachers: Sequence[Sampled],
     device: str,
 ) -> dict[str, Any]:
-    """Return the break-even in seconds; none where they are seconds of different machines."""
+    """Return the break-even in seconds; none if they come from different machines."""
     devices = sorted({device, record.device, *(name for s in record.sets for name in s.devices)})
     if len(devices) > 1:
         reason = f"data, training and this evaluation ran on different devices ({devices})"

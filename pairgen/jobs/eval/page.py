@@ -1,6 +1,6 @@
-"""What `pairgen eval` shows: a table for the terminal, a grid, a page.
+"""The outputs of `pairgen eval`: a table for the terminal, a grid, a page.
 
-All are made of the data of eval.json, so that they tell the same.
+All are made from the data of eval.json, so they always agree.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from pairgen.report.grid import draw_grid, lay_out_grid
 from pairgen.report.table import aligned
 
 NO_FIGURE = "-"
-# Column of the table, figure of a row, and how it is written.
+# Title of the column, figure of a row, and its format.
 COLUMNS = (
     ("evaluations", "evaluations_per_picture", "{:,.0f}"),
-    ("s/picture", "seconds_per_picture", "{:.4f}"),
+    ("s/image", "seconds_per_picture", "{:.4f}"),
     ("latent error", "latent_relative_rms", "{:.4f}"),
     ("PSNR dB", "psnr_db", "{:.2f}"),
     ("Frechet", "frechet_distance", "{:.3f}"),
@@ -28,20 +28,20 @@ COLUMNS = (
     ("between", "diversity_between", "{:.3f}"),
 )
 LEGEND = """\
-evaluations  of the network for a picture; guidance counts double
-s/picture    network and solver on this machine, without prompts and decoding
+evaluations  network evaluations per image; guidance counts double
+s/image      seconds per image for network and solver on this machine, without prompts and decoding
 latent error |x - end point| / |end point|, median over the pairs
-PSNR dB      of decoded pictures against the decoded end points, median
+PSNR dB      of decoded images against the decoded end points, median
 Frechet      distance to the decoded end points in the evaluation net's features
-halves       the same between one half's pictures and the other half's end points: the floor is what
-             the end points have themselves
-to real      Frechet distance to real pictures (--real-statistics)
-agreement    share of pictures that fit no other prompt as well as their own
+halves       the same, between one half's images and the other half's end points: the end points'
+             own value is the floor
+to real      Frechet distance to real images (--real-statistics)
+agreement    share of images that match no other prompt as well as their own
 within       mean feature distance between noises of one prompt; between: of different prompts"""
 
 
 def figure_table(found: Mapping[str, Any]) -> str:
-    """Return the rows of `eval.json` as a table, with what is to be said of its figures."""
+    """Format the rows of `eval.json` as a table, with notes on the figures."""
     columns = [column for column in COLUMNS if column[1] in found["rows"][0]]
     head = ["", *(title for title, _, _ in columns)]
     doubtful = found["not_meaningful"]
@@ -52,7 +52,7 @@ def figure_table(found: Mapping[str, Any]) -> str:
     notes = [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
     if found["real"] and found["real"]["floor"] is not None:
         notes.append(
-            f"To real: {found['data']['num_samples']:,} other real pictures have "
+            f"To real: {found['data']['num_samples']:,} other real images have "
             f"{found['real']['floor']:.3f}."
         )
     reasons = dict.fromkeys(found["missing"].values())
@@ -63,7 +63,7 @@ def figure_table(found: Mapping[str, Any]) -> str:
 
 
 def ledger_table(found: Mapping[str, Any]) -> str:
-    """Return what data and training have cost, and when the student has paid for it."""
+    """Format the cost of data and training, and the break-even point of the student."""
     ledger = found["ledger"]
     lines = [["", "evaluations", "seconds"]]
     for name in ("data", "training", "together"):
@@ -73,11 +73,11 @@ def ledger_table(found: Mapping[str, Any]) -> str:
 
 
 def grid_image(rows: Sequence[Mapping[str, Any]], prompts: Sequence[str]) -> Image.Image:
-    """Return a grid: a line a prompt, a column a row of the table.
+    """Return a grid: one row per prompt, one column per row of the table.
 
     Args:
-        rows: `name` and `pictures` [P, H, W, 3] uint8 of each.
-        prompts: P.
+        rows: `name` and `pictures` [P, H, W, 3] uint8 of each row.
+        prompts: Prompts, P.
     """
     pictures = np.concatenate([row["pictures"] for row in rows])
     num = len(prompts)
@@ -94,7 +94,7 @@ def grid_image(rows: Sequence[Mapping[str, Any]], prompts: Sequence[str]) -> Ima
 def eval_page(
     found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], prompts: Sequence[str]
 ) -> str:
-    """Return the page: figures, cost, and pictures, a band for each row of the table."""
+    """Return the page: figures, cost, and images, one band per row of the table."""
     data, model = found["data"], found["model"]
     facts = {
         "judged": f"{model['path']} ({model['kind']})",
@@ -106,14 +106,14 @@ def eval_page(
     parts = [
         page.facts_table(facts),
         *map(page.paragraph, found["notes"]),
-        page.heading("Figures", "Each of the same noises, prompts and guidance scales."),
+        page.heading("Figures", "All rows use the same noises, prompts and guidance scales."),
         page.preformatted(f"{figure_table(found)}\n\n{LEGEND}"),
     ]
     if found["ledger"]:
         parts += [page.heading("Cost"), page.preformatted(ledger_table(found))]
     for row in rows:
         parts += [page.heading(row["name"]), page.picture_grid(row["pictures"], prompts)]
-    return page.make_page(f"pairgen eval: {model['name']}", "held-out pairs, one by one", parts)
+    return page.make_page(f"pairgen eval: {model['name']}", "evaluated on held-out pairs", parts)
 
 
 def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:
@@ -135,7 +135,7 @@ def _break_even(ledger: Mapping[str, Any]) -> list[str]:
             lines.append(f"No break-even in {unit}: {found['reason']}.")
         else:
             lines.append(
-                f"Paid for after {found['pictures']:,} pictures in {unit}, against the teacher's "
+                f"Paid for after {found['pictures']:,} images in {unit}, against the teacher's "
                 f"{steps} steps."
             )
     lines.append(ledger["convention"])

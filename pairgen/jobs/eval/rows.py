@@ -1,4 +1,4 @@
-"""The rows of an evaluation: end points, student, teacher at several steps, each measured alike."""
+"""The rows of an evaluation: end points, student, teacher at several steps, measured alike."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,10 +29,10 @@ class Bench:
 
     Attributes:
         judge: The evaluation net.
-        teacher: Of the pairs; decodes the end points.
-        pairs: That are judged by.
-        batch_size: Of the networks.
-        real: Real pictures; None for none.
+        teacher: Teacher of the pairs, which decodes the end points.
+        pairs: Pairs to evaluate on.
+        batch_size: Batch size of the networks.
+        real: Real images; None for none.
     """
 
     judge: Judge
@@ -44,7 +44,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its figures as in eval.json, and the pictures that are shown, [P, H, W, 3] uint8."""
+    """One row: its figures as in eval.json, and the images to show, [P, H, W, 3] uint8."""
 
     figures: dict[str, Any]
     pictures: np.ndarray
@@ -55,12 +55,12 @@ class Rows:
     """All rows.
 
     Attributes:
-        rows: End points first, then what was sampled.
-        sampled: Of every row but the first.
-        missing: Figures that cannot be computed of any row, and why.
+        rows: The end points first, then what was sampled.
+        sampled: Samples of every row but the first.
+        missing: Figures that cannot be computed for any row, and why.
         not_meaningful: Figures that the judge was not made for, and why.
-        seconds_per_decode: Of one end point.
-        shown_prompts: Of the pictures that are shown.
+        seconds_per_decode: Seconds to decode one end point.
+        shown_prompts: Prompts of the images to show.
     """
 
     rows: tuple[Row, ...]
@@ -71,7 +71,7 @@ class Rows:
     shown_prompts: tuple[str, ...]
 
     def shown(self) -> list[dict[str, Any]]:
-        """Return name and pictures of every row."""
+        """Return name and images of every row."""
         return [{"name": row.figures["name"], "pictures": row.pictures} for row in self.rows]
 
 
@@ -82,11 +82,11 @@ def make_rows(
 
     Args:
         bench: What all rows share.
-        runs: Models and how they are run.
-        reached: Told how many evaluations of the networks are done.
+        runs: Models and how to sample from them.
+        reached: Called with the number of network evaluations done.
 
     Raises:
-        PairgenError: A latent or picture is not finite, or a batch does not fit.
+        PairgenError: A latent or image is not finite, or a batch does not fit in memory.
     """
     pairs = bench.pairs
     places = shown_places(pairs.prompts)
@@ -105,7 +105,7 @@ def make_rows(
         "name": END_POINTS,
         "steps": pairs.plan.recipe["steps"],
         "evaluations_per_picture": evaluations_per_sample(pairs.plan),
-        # The receipts' seconds are of the machine that made them.
+        # The receipts' seconds come from the machine that made them.
         "seconds_per_picture": None,
     }
     missing: dict[str, str] = {}
@@ -121,7 +121,7 @@ def make_rows(
         figures = {
             **facts,
             "latent_relative_rms": float(np.median(relative_rms(latents, pairs.latents))),
-            # None where most pictures are equal; JSON knows no infinity.
+            # None if most images are equal: JSON has no infinity.
             "psnr_db": median if np.isfinite(median) else None,
             "equal_pictures": float(np.isinf(ratios).mean()),
             **judged.values,
@@ -156,9 +156,9 @@ def make_rows(
 
 
 def shown_places(prompts: Sequence[str]) -> list[int]:
-    """Return the first pair of each of the first eight prompts; other pairs where there are fewer.
+    """Return the first pair of each of the first eight prompts, and other pairs if there are fewer.
 
-    In the order of the pairs.
+    The result is in the order of the pairs.
     """
     first = {prompt: place for place, prompt in reversed(list(enumerate(prompts)))}
     distinct = sorted(first.values())
@@ -167,10 +167,10 @@ def shown_places(prompts: Sequence[str]) -> list[int]:
 
 
 def _features(judge: Judge, pictures: np.ndarray) -> NDArray[np.float32]:
-    """Return the judge's features of pictures [N, H, W, 3] uint8, [N, 64]."""
+    """Return the judge's features of images [N, H, W, 3] uint8, [N, 64]."""
     parts = [
         judge.features(torch.from_numpy(part).permute(0, 3, 1, 2).float() / 127.5 - 1)
-        # At most a few pictures as floating point at a time.
+        # Convert only a few images to floating point at a time.
         for part in np.array_split(pictures, -(-len(pictures) // 64))
     ]
     return np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""`pairgen eval`: a student beside its teacher, on pairs that it was not trained on."""
+"""`pairgen eval`: compare a student with its teacher, on pairs that it was not trained on."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -47,11 +47,11 @@ FIGURES_FILE, GRID_FILE, PAGE_FILE = "eval.json", "grid.png", "index.html"
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What `pairgen eval` found.
+    """The result of `pairgen eval`.
 
     Attributes:
-        folder: With eval.json, grid.png and index.html.
-        figures: The content of eval.json.
+        folder: Folder with eval.json, grid.png and index.html.
+        figures: Content of eval.json.
     """
 
     folder: Path
@@ -60,18 +60,18 @@ class Evaluated:
 
 @trusts_user
 def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
-    """Do what `eval` says, and tell what it starts from."""
+    """Run `eval`, and report what it starts from."""
     config = ask(EvalConfig, given).resolved().options
     judged = find_judged(config.run)
     plan = read_plan(open_store(config.data))
     if plan.kind != "ode":
-        raise ConfigError(f"data must be a set of kind 'ode', {config.data} is {plan.kind!r}.")
+        raise ConfigError(f"data must be a dataset of kind 'ode', {config.data} is {plan.kind!r}.")
     folder = _find_folder(config, judged)
     notes = check_unseen(
         plan, config.data, judged.record, config.run, judged.is_run, config.allow_training_data
     )
     if not judged.is_run:
-        notes.insert(0, f"{config.run} is no run of pairgen train: it is judged as a teacher.")
+        notes.insert(0, f"{config.run} is not a run of pairgen train: evaluating it as a teacher.")
     sampling = sampling_of(judged, plan)
     check_fits(judged, sampling, plan, config)
     pairs = read_held_out(config.data, config.where, config.num_samples)
@@ -89,7 +89,7 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
         model, teacher = build_judged(judged.model, plan, device), build_teacher(plan, device)
         runs = [(model, sampling)]
         runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
-        # A picture of 50 steps takes longer than one of a step.
+        # An image in 50 steps takes longer than one in a single step.
         evaluations = sum(evaluations_of(model, sampling, pairs) for model, sampling in runs)
         progress = Progress(len(pairs) * evaluations, 0, unit="evaluations")
         try:
@@ -125,13 +125,13 @@ def _real_facts(config: EvalConfig, real: RealPictures, num: int) -> dict[str, A
 
 
 def _find_folder(config: EvalConfig, judged: Judged) -> Path:
-    """Return the folder of what is found, which is new, empty, or of an earlier evaluation.
+    """Return the output folder, which is new, empty, or from an earlier evaluation.
 
     Raises:
-        ConfigError: It is not, or must be given.
+        ConfigError: It holds something else, or must be given.
     """
     if not config.out and not judged.is_run:
-        raise ConfigError(f"out must be given, because {config.run} is not a folder of a run.")
+        raise ConfigError(f"out must be given, because {config.run} is not a run folder.")
     folder = Path(config.out or Path(config.run) / "eval").expanduser().absolute()
     if "://" in config.out:
         raise ConfigError(f"out must be a local folder, got {config.out!r}.")
@@ -143,7 +143,7 @@ def _find_folder(config: EvalConfig, judged: Judged) -> Path:
 
 
 def _is_ours(store: LocalStore) -> bool:
-    """Whether an earlier evaluation stands in the folder."""
+    """Whether the folder holds an earlier evaluation."""
     try:
         found = json.loads(store.read_bytes(FIGURES_FILE))
     except (OSError, ValueError):
@@ -154,7 +154,7 @@ def _is_ours(store: LocalStore) -> bool:
 def _facts(
     config: EvalConfig, judged: Judged, pairs: HeldOut, batch_size: int, device: torch.device
 ) -> dict[str, Any]:
-    """Return what was judged, by what, and where."""
+    """Return what was evaluated, by what, and where."""
     model, plan = judged.model, pairs.plan
     described = plugins.call(
         "teachers", model.teacher, "describe", location=model.location, **model.options
@@ -195,8 +195,8 @@ def _write(
     shown: Sequence[Mapping[str, Any]],
     prompts: Sequence[str],
 ) -> None:
-    """Write the figures first, by which the folder is known as ours, then grid and page."""
-    # All of it is made before the first byte is written.
+    """Write the figures first, which mark the folder as ours, then grid and page."""
+    # Make everything before writing the first byte.
     grid = encode_png(grid_image(shown, prompts))
     page = eval_page(figures, shown, prompts)
     text = json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False)

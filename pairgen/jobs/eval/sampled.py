@@ -1,4 +1,4 @@
-"""What a model makes of the noises and prompts of pairs, and how long it takes."""
+"""Sample from a model with the noises and prompts of pairs, and time it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from pairgen.teachers.base import Teacher
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How a model is run.
+    """How to sample from a model.
 
     Attributes:
-        name: Of the row that it gives.
-        steps: Transitions asked for.
+        name: Name of the table row.
+        steps: Number of transitions requested.
         solver: Step rule.
-        spacing: Of the times.
-        end: Of the grid.
-        guidance_scale: At which it makes every picture; None for each pair's own.
-        told: Whether its network is told the scale, in one evaluation instead of two.
+        spacing: Spacing of the times.
+        end: End of the grid.
+        guidance_scale: Scale for every image; None for each pair's own.
+        told: Whether the network takes the scale as an input, in one evaluation instead of two.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampled:
-    """What was made.
+    """Samples of a model.
 
     Attributes:
-        sampling: How.
+        sampling: How they were made.
         latents: [N, C, H, W] float32.
-        evaluations: Of the network for a picture.
-        seconds: For a picture: network and solver, neither prompts nor pictures.
+        evaluations: Network evaluations per image.
+        seconds: Seconds per image for network and solver, without prompts and decoding.
     """
 
     sampling: Sampling
@@ -64,18 +64,18 @@ def sample_pairs(
     batch_size: int,
     advance: Callable[[int], None],
 ) -> Sampled:
-    """Run a model on the noises, prompts and guidance scales of pairs.
+    """Sample from a model with the noises, prompts and guidance scales of pairs.
 
     Args:
         teacher: The model; a student is one too.
-        sampling: How it is run.
-        pairs: With their noises.
-        batch_size: Of the network. The first batch is not timed where there are several.
-        advance: Told the evaluations of its network, of every batch that is made.
+        sampling: How to sample from it.
+        pairs: The pairs, with their noises.
+        batch_size: Batch size of the network. If there are several batches, the first is not timed.
+        advance: Called after every batch with its number of network evaluations.
 
     Raises:
         ConfigError: The steps do not fit the model's schedule.
-        OutOfDeviceMemoryError: A batch does not fit.
+        OutOfDeviceMemoryError: A batch does not fit in device memory.
         PairgenError: A latent is not finite.
     """
     grid = make_grid(teacher.schedule, sampling.spacing, sampling.steps, sampling.end)
@@ -106,7 +106,7 @@ def sample_pairs(
         raise batch_does_not_fit(batch_size, teacher.device) from None
     made = np.concatenate(latents)
     _check_finite(made, sampling, pairs)
-    # The first batch also pays for what is loaded and chosen once.
+    # The first batch also pays for one-time loading and kernel selection.
     timed = laps[1:] or laps
     return Sampled(
         sampling=sampling,
@@ -117,7 +117,7 @@ def sample_pairs(
 
 
 def evaluations_of(teacher: Teacher, sampling: Sampling, pairs: HeldOut) -> int:
-    """Return how many evaluations of its network a picture takes.
+    """Return the number of network evaluations per image.
 
     Raises:
         ConfigError: The steps do not fit the model's schedule.
@@ -128,14 +128,14 @@ def evaluations_of(teacher: Teacher, sampling: Sampling, pairs: HeldOut) -> int:
 
 
 def guidance_of(sampling: Sampling, pairs: HeldOut) -> np.ndarray | None:
-    """Return the guidance scale of each pair, [N] float32; None where there is no guidance."""
-    # Decided by the set, not by the pairs that were chosen of it, as when it was made.
+    """Return the guidance scale of each pair, [N] float32; None without guidance."""
+    # Decided by the dataset, not by the chosen pairs, as when it was made.
     planned = set(pairs.plan.recipe["guidance_scales"])
     scales = np.array(pairs.guidance_scales, np.float32)
     if sampling.guidance_scale is not None:
         planned = {sampling.guidance_scale}
         scales = np.full(len(pairs), sampling.guidance_scale, np.float32)
-    # A network that is told the scale is told 1 as well.
+    # A network that takes the scale as an input gets 1 as well.
     return scales if sampling.told or planned != {1.0} else None
 
 
@@ -144,6 +144,6 @@ def _check_finite(latents: np.ndarray, sampling: Sampling, pairs: HeldOut) -> No
     if not finite.all():
         place = int(np.argmin(finite))
         raise PairgenError(
-            f"What the {sampling.name} makes of sample {pairs.keys[place]} "
-            f"({pairs.prompts[place]!r}) is not finite; nothing was written."
+            f"The {sampling.name} produced NaN or infinity for sample {pairs.keys[place]} "
+            f"({pairs.prompts[place]!r}); nothing was written."
         )

@@ -1,27 +1,28 @@
-"""Whether a student was trained on the pairs that are to judge it."""
+"""Check whether a student was trained on the pairs that it is evaluated on."""
 
 from pairgen.errors import ConfigError
 from pairgen.training.record import RECORD_FILE, TrainRecord
 from pairgen.types import Plan
 
-DEMAND = "judge it by pairs of another --seed, or pass --allow-training-data"
+DEMAND = "evaluate it on pairs of another --seed, or pass --allow-training-data"
 
 
 def check_unseen(
     plan: Plan, url: str, record: TrainRecord | None, run: str, is_run: bool, allowed: bool
 ) -> list[str]:
-    """Return what is to be said of the pairs' kinship with the training's sets.
+    """Return notes on what the pairs share with the training data.
 
     Args:
-        plan: Of the pairs.
-        url: Where they lie.
-        record: Of the training; None where there is none.
-        run: What is judged.
+        plan: Plan of the pairs.
+        url: URL of the pairs.
+        record: Record of the training; None if there is none.
+        run: The model that is evaluated.
         is_run: Whether that is a run of `pairgen train`.
-        allowed: Whether training data may judge.
+        allowed: Whether training data may be used.
 
     Raises:
-        ConfigError: The student was trained on these pairs, or nobody knows, and it is not allowed.
+        ConfigError: The student was trained on these pairs, or that is unknown, and training data
+            is not allowed.
     """
     notes = []
     problem = _problem(plan, url, record, run) if is_run else ""
@@ -33,9 +34,9 @@ def check_unseen(
         return notes
     for each in record.sets:
         if (each.seed, each.noise_generator) == _noises(plan):
-            notes.append(f"{url} has the noises of {each.url}, which was trained on.")
+            notes.append(f"{url} has the same noises as {each.url}, which was trained on.")
         if each.source_sha256 == plan.source["sha256"]:
-            notes.append(f"{url} has the prompts of {each.url}, which was trained on.")
+            notes.append(f"{url} has the same prompts as {each.url}, which was trained on.")
     return notes
 
 

@@ -50,5 +50,5 @@ class InspectConfig(Options):
     @model_validator(mode="after")
     def _check_together(self) -> "InspectConfig":
         if self.trajectory and not self.grid:
-            raise ConfigError("trajectory is for a grid: give --grid FILE.png too.")
+            raise ConfigError("trajectory needs a grid: add --grid FILE.png.")
         return self

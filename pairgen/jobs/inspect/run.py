@@ -1,4 +1,4 @@
-"""`pairgen inspect`: what is in a set, in a sample, and pictures of it. Changes nothing."""
+"""`pairgen inspect`: show what is in a dataset or a sample, and draw images. Changes nothing."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,7 +46,7 @@ from pairgen.shards.loading.stored import (
 from pairgen.training.record import read_record
 from pairgen.types import Plan
 
-# Samples whose members are measured: sizes of texts and pictures differ.
+# Samples whose members are measured: texts and images vary in size.
 NUM_MEASURED = 16
 
 Found = TypeVar("Found")
@@ -55,12 +55,12 @@ log = logging.getLogger("pairgen").warning
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found.
+    """The result of an inspection.
 
     Attributes:
-        data: Of the set; empty when samples were asked for.
-        samples: Of the samples that were asked for.
-        grid: Where the pictures are; None when none were asked for.
+        data: Data of the dataset; empty if keys were given.
+        samples: Data of the samples with the given keys.
+        grid: Path of the grid of images; None if none was requested.
     """
 
     data: dict[str, Any]
@@ -73,17 +73,17 @@ def run_inspect(
     keys: Sequence[str] = (),
     **given: Any,
 ) -> Inspection:
-    """Tell what is in a set, or in samples of it; what stands of an unfinished set is told too.
+    """Describe a dataset, finished or not, or some of its samples.
 
     Args:
         folder: The dataset.
-        keys: Of samples; nine digits, leading zeros may be left out.
-        **given: The options of `InspectConfig`, and `trust_code`: whether modules outside pairgen
-            that the set names may be imported.
+        keys: Keys of samples; nine digits, leading zeros may be omitted.
+        **given: The options of `InspectConfig`, and `trust_code`: whether to import modules
+            outside pairgen that the dataset names.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
-        CorruptShardError: A shard that is needed is damaged.
+        CorruptShardError: A required shard is damaged.
     """
     with trusted_by_user(given) as asked:
         return _inspect(folder, keys, ask(InspectConfig, asked).resolved().options)
@@ -95,7 +95,7 @@ def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) ->
     _check_is_set(store)
     plan = read_plan(store)
     if keys and where:
-        raise ConfigError("where chooses among all samples: give keys, or where.")
+        raise ConfigError("where applies to all samples: give either keys or where.")
     target = find_grid_file(options.grid, "--grid") if options.grid else None
     path = None if target is None else target.path
     if target is not None:
@@ -118,8 +118,8 @@ def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) ->
     if target is not None:
         places = spread_rows(counts, options.num)
         if not places:
-            told = f" that fulfils {where!r}" if where else ""
-            raise ConfigError(f"{store.url} has no sample{told} to show.")
+            suffix = f" that meets {where!r}" if where else ""
+            raise ConfigError(f"{store.url} has no sample{suffix} to show.")
         if condition is not None:
             places = rows_where(store, plan, places, condition)
         _write_sheet(target, plan, read_rows(store, plan, places), len(places), trajectory)
@@ -127,21 +127,21 @@ def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) ->
 
 
 def _check_is_set(store: Store) -> None:
-    """Say what a folder is instead when it is the run of a training."""
+    """Raise ConfigError with an explanation if the folder is a training run."""
     if has_plan(store) or not isinstance(store, LocalStore):
         return
     if store.exists(RUN_FILE) and store.root.joinpath("checkpoints").is_dir():
         record = read_record(store.root)
-        told = f" by {record.method}, {record.steps:,} steps," if record else ""
+        how = f" by {record.method}, {record.steps:,} steps," if record else ""
         of = f" on {', '.join(each.url for each in record.sets)}" if record else ""
         raise ConfigError(
-            f"{store.url} is a training{told}{of}: its README.md says what it is, and `pairgen "
-            "inspect` looks into the datasets that it read."
+            f"{store.url} is a training run{how}{of}, not a dataset: see its README.md, or run "
+            "`pairgen inspect` on the datasets that it read."
         )
 
 
 def _with_progress(plan: Plan, unit: str, read: Callable[[Callable[[int], None]], Found]) -> Found:
-    """Call what reads a file a shard, and show how far it is."""
+    """Call a function that reads one file per shard, and show its progress."""
     progress = Progress(plan.num_shards, 0, unit=f"{unit} read")
     try:
         return read(progress.reached)
@@ -150,12 +150,12 @@ def _with_progress(plan: Plan, unit: str, read: Callable[[Callable[[int], None]]
 
 
 def _mean_sizes(store: Store, plan: Plan, summary: Summary) -> dict[str, float]:
-    """Return the mean bytes of members over some samples; none when these cannot be read."""
+    """Return the mean bytes of members over some samples; {} if these cannot be read."""
     try:
         places = spread_rows(summary.counts, NUM_MEASURED)
         samples = list(read_rows(store, plan, places))
     except CorruptShardError as error:
-        log("The sizes of members are not known: %s", error)
+        log("Cannot measure the sizes of members: %s", error)
         return {}
     names = {name for sample in samples for name in sample.members}
     return {

@@ -1,4 +1,4 @@
-"""What `pairgen inspect` tells of a sample, as plain data and as text made of it: both the same."""
+"""Describe a sample, as plain data and as text made from it."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def sample_data(plan: Plan, stored: Stored, made: Mapping[str, Any]) -> dict[str
     """Return what is in a sample.
 
     Args:
-        plan: Of its set.
+        plan: The dataset's plan.
         stored: The sample.
         made: How its shard was made, from the receipt.
     """
@@ -59,7 +59,7 @@ def sample_data(plan: Plan, stored: Stored, made: Mapping[str, Any]) -> dict[str
 
 
 def sample_text(data: Mapping[str, Any]) -> str:
-    """Return the text of `sample_data`."""
+    """Format `sample_data` as text."""
     rows = [("key", data["key"]), ("shard", f"{data['shard']:05d}")]
     if data["text"] is not None:
         rows.append(("text", data["text"]))
@@ -84,7 +84,7 @@ def sample_text(data: Mapping[str, Any]) -> str:
 
 
 def array_data(array: np.ndarray) -> dict[str, Any]:
-    """Return dtype, shape, and figures of the finite values."""
+    """Return dtype, shape, and statistics of the finite values."""
     finite = array[np.isfinite(array)].astype(np.float64)
     data: dict[str, Any] = {"dtype": str(array.dtype), "shape": list(array.shape)}
     if finite.size < array.size:
@@ -99,12 +99,10 @@ def planned_noise(plan: Plan, facts: Mapping[str, Any]) -> np.ndarray:
     """Return the noise of a sample, drawn again as its json says.
 
     Raises:
-        ConfigError: It is drawn in a way that this version does not know.
+        ConfigError: This version does not know how it was drawn.
     """
     if facts.get("noise_generator") != NOISE_GENERATOR:
-        raise ConfigError(
-            f"it is drawn by {facts.get('noise_generator')!r}, which is not known here"
-        )
+        raise ConfigError(f"it is drawn by {facts.get('noise_generator')!r}, which is unknown here")
     shape = tuple(plan.members["latent.npy"]["shape"])
     return noise_for(facts["seed"], facts["pair_index"], shape, plan.recipe["stored_dtype"])
 
@@ -115,12 +113,12 @@ def _drawn_noise(plan: Plan, facts: Mapping[str, Any]) -> dict[str, Any]:
     except (ConfigError, KeyError, TypeError) as error:
         return {"note": f"not stored: {error}"}
     fits = array_crc32(noise) == facts.get("noise_crc32")
-    note = "not stored; drawn again, its checksum " + ("fits" if fits else "DIFFERS")
+    note = "not stored; drawn again, its checksum " + ("matches" if fits else "DIFFERS")
     return {**array_data(noise), "note": note}
 
 
 def _drawn(draw: Any) -> dict[str, Any]:
-    """Return what was drawn by the names of the index' columns."""
+    """Return the draw, with the names of the index columns."""
     try:
         return draw_columns(json.loads(draw))
     except (TypeError, ValueError, AttributeError):

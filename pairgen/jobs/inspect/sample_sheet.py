@@ -1,4 +1,4 @@
-"""A sheet of a set's samples: decoded latents, their trajectories, or pictures and their levels."""
+"""Draw a sheet of samples: decoded latents, their trajectories, or images and their levels."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ LATENT, PATH = "latent.npy", "path.npy"
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture of a sheet.
+    """An image on a sheet.
 
     Attributes:
         picture: [H, W, 3] uint8.
-        caption: What stands below it.
+        caption: Text below it.
     """
 
     picture: np.ndarray
@@ -36,26 +36,26 @@ class Cell:
 
 
 def picture_members(plan: Plan) -> list[str]:
-    """Return the pictures of every sample of a set, the largest first."""
+    """Return the image members of a dataset, the largest first."""
     found = [name for name in plan.members if name.rpartition(".")[2] in PICTURES]
     return sorted(found, key=lambda name: (-plan.members[name]["shape"][0], name))
 
 
 def check_sheet(plan: Plan, trajectory: bool) -> None:
-    """Raise ConfigError unless the samples of a set can be shown."""
+    """Raise ConfigError unless the samples of a dataset can be shown."""
     if trajectory and PATH not in plan.members:
         raise ConfigError(
-            f"The set keeps no trajectories (pairgen ode --trajectory): its members are "
+            f"The dataset keeps no trajectories (pairgen ode --trajectory): its members are "
             f"{', '.join(sorted(plan.members))}."
         )
     if not trajectory and not is_latent(plan) and not picture_members(plan):
         raise ConfigError(
-            f"A set of kind {plan.kind!r} with {', '.join(sorted(plan.members))} has no pictures."
+            f"A dataset of kind {plan.kind!r} with {', '.join(sorted(plan.members))} has no images."
         )
 
 
 def is_latent(plan: Plan) -> bool:
-    """Whether the samples are shown by a teacher's decoder."""
+    """Whether a teacher's decoder is needed to show the samples."""
     return LATENT in plan.members and bool(plan.teacher)
 
 
@@ -68,7 +68,7 @@ def latent_cells(decoder: Decoder, sample: Stored) -> list[Cell]:
 
 
 def trajectory_cells(plan: Plan, decoder: Decoder, sample: Stored) -> list[Cell]:
-    """Return the states of a sample from its noise to its end point, decoded as they are."""
+    """Return the decoded states of a sample, from its noise to its end point."""
     facts, text = _facts(sample), _text(sample)
     times, first = list(plan.recipe["trajectory"]), plan.resolved["times"][0]
     states = list(_array(sample, PATH))
@@ -85,20 +85,20 @@ def trajectory_cells(plan: Plan, decoder: Decoder, sample: Stored) -> list[Cell]
 
 
 def level_cells(plan: Plan, sample: Stored) -> list[Cell]:
-    """Return the pictures of a sample beside each other, all as large as the largest."""
+    """Return the images of a sample, all enlarged to the size of the largest."""
     names = picture_members(plan)
     try:
         pictures = [decode_rgb(bytes(sample.members[name])) for name in names]
     except (UnusableImageError, KeyError) as error:
-        raise CorruptShardError(f"A picture of {sample.key} cannot be read: {error}.") from None
+        raise CorruptShardError(f"An image of {sample.key} cannot be read: {error}.") from None
     height, width, _ = pictures[0].shape
     cells = []
     for name, picture in zip(names, pictures, strict=True):
-        told = f"{name}, {picture.shape[1]} px"
+        label = f"{name}, {picture.shape[1]} px"
         if picture.shape != pictures[0].shape:
             enlarged = Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST)
             picture = np.asarray(enlarged)
-        cells.append(Cell(picture, told))
+        cells.append(Cell(picture, label))
     cells[0] = Cell(cells[0].picture, f"{sample.key}: {cells[0].caption} {_text(sample)}")
     return cells
 
@@ -109,12 +109,12 @@ def draw_sheet(
     cells_of: Callable[[Stored], list[Cell]],
     on_progress: Callable[[int], None],
 ) -> Image.Image:
-    """Draw samples on one sheet: a row for each, or eight and more a row of one picture each.
+    """Draw samples on one sheet: one row each, or eight and more per row with one image each.
 
     Args:
-        samples: At least one.
-        num_samples: How many.
-        cells_of: Returns the pictures of a sample, equally many of one size for each.
+        samples: The samples, at least one.
+        num_samples: Number of samples.
+        cells_of: Returns the images of a sample; the same number and size for each sample.
         on_progress: Called with the number of samples done.
 
     Raises:
@@ -134,7 +134,7 @@ def draw_sheet(
 
 
 def _check_size(cells: Sequence[Cell], num_samples: int) -> None:
-    """Refuse a sheet that is too large, before the long wait."""
+    """Refuse a sheet that is too large, before spending time on it."""
     height, width, _ = cells[0].picture.shape
     captions = [cell.caption for cell in cells] * num_samples
     layout = lay_out_grid(_rows(len(captions), len(cells)), (width, height), captions)
@@ -142,7 +142,7 @@ def _check_size(cells: Sequence[Cell], num_samples: int) -> None:
         wide, high = layout.size_px
         raise ConfigError(
             f"A grid of {num_samples:,} samples would have {wide:,} x {high:,} px, more than "
-            f"{MAX_GRID_PIXELS:,} in all: give fewer with --num."
+            f"{MAX_GRID_PIXELS:,} in total: give a smaller --num."
         )
 
 

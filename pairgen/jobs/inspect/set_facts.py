@@ -1,4 +1,4 @@
-"""What `pairgen inspect` tells of a set, as plain data and as text made of it: both the same."""
+"""Describe a dataset, as plain data and as text made from it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,18 +9,18 @@ from pairgen.kinds.card import ABOUT, describe_plan
 from pairgen.report.table import left_aligned
 from pairgen.types import INPUT_NAMES, FailedSlot, Plan, sample_key
 
-# Of the value of a row: operations are long, and stand whole in the plan and in the JSON.
+# Maximum length of a value; operations are long, and are complete in the plan and the JSON.
 MAX_CHARACTERS = 160
 
 
 def set_data(url: str, plan: Plan, summary: Summary, sizes: Mapping[str, float]) -> dict[str, Any]:
-    """Return what is in a set and how it was made.
+    """Return what is in a dataset and how it was made.
 
     Args:
-        url: Where it lies.
-        plan: Its plan.
-        summary: The fold of its receipts.
-        sizes: Mean bytes of its members; empty when nobody looked.
+        url: URL of the dataset.
+        plan: The dataset's plan.
+        summary: Summary of its receipts.
+        sizes: Mean bytes of its members; empty if not measured.
     """
     inputs = INPUT_NAMES.get(plan.kind, "inputs")
     return {
@@ -61,8 +61,8 @@ def set_data(url: str, plan: Plan, summary: Summary, sizes: Mapping[str, float])
 
 
 def set_text(data: Mapping[str, Any]) -> str:
-    """Return the text of `set_data`."""
-    state = "complete by its receipts" if data["complete"] else "incomplete"
+    """Format `set_data` as text."""
+    state = "complete according to its receipts" if data["complete"] else "incomplete"
     inputs = next(name for name in (*INPUT_NAMES.values(), "inputs") if name in data)
     rows: list[tuple[str, str]] = [
         ("folder", data["folder"]),
@@ -77,12 +77,12 @@ def set_text(data: Mapping[str, Any]) -> str:
         (inputs, value_text(data[inputs])),
     ]
     if data["num_failed"] or data["num_skipped"]:
-        told = f"{data['num_failed']:,} failed, {data['num_skipped']:,} left out by a threshold"
-        rows.append(("no sample", told))
+        counts = f"{data['num_failed']:,} failed, {data['num_skipped']:,} excluded by a threshold"
+        rows.append(("no sample", counts))
         rows += [("", f"{slot['key']}: {slot['reason']}") for slot in data["failed"][:MAX_SHOWN]]
     if data["num_foreign_receipts"]:
-        told = f"{data['num_foreign_receipts']:,} not of this plan: see pairgen verify"
-        rows.append(("receipts", told))
+        foreign = f"{data['num_foreign_receipts']:,} of another plan: see pairgen verify"
+        rows.append(("receipts", foreign))
     rows += [
         (name, _clip(value_text(each))) for name, each in data["plan"].items() if name != inputs
     ]
@@ -91,8 +91,8 @@ def set_text(data: Mapping[str, Any]) -> str:
         rows += zip([label, *[""] * (len(values) - 1)], map(_share, values), strict=True)
     rows.append(("worker seconds", f"{data['worker_seconds']:,.1f}"))
     if "where" in data:
-        told = f"{data['where']['num_samples']:,} samples: {data['where']['condition']}"
-        rows.append(("where", told))
+        matching = f"{data['where']['num_samples']:,} samples: {data['where']['condition']}"
+        rows.append(("where", matching))
     members = [("member", "dtype", "shape", "mean bytes", "content")]
     for name, spec in data["members"].items():
         size = "" if spec["mean_bytes"] is None else f"{spec['mean_bytes']:,.0f}"

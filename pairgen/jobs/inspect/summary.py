@@ -1,4 +1,4 @@
-"""What stands in a dataset folder, folded from its receipts one after the other."""
+"""Summarize a dataset folder from its receipts, one receipt at a time."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from pairgen.shards.format.manifest import iterate_receipts, standing_receipts
 from pairgen.shards.format.store import Store
 from pairgen.types import FailedSlot, Plan, Receipt, canonical_json
 
-# Slots without a sample that are named.
+# Maximum number of slots without a sample to list.
 MAX_FAILED = 20
 
 
 @dataclass(frozen=True)
 class Share:
-    """Of how many shards and samples something is said."""
+    """Number of shards and samples that share a value."""
 
     num_shards: int
     num_samples: int
@@ -25,17 +25,17 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The fold of all receipts of a plan, without the receipts.
+    """Totals over all receipts of a plan, without the receipts.
 
     Attributes:
-        counts: Samples of every shard of the plan, [num_shards]; 0 where there is none.
-        num_shards: Shards that are done.
-        num_bytes: Of their tars.
-        num_failed: Slots that were tried and have no sample.
-        num_skipped: Slots that a threshold of the user left out.
-        failed: The first of both.
-        num_foreign: Receipts that are not of this plan.
-        seconds: Of all workers together.
+        counts: Samples in every shard of the plan, [num_shards]; 0 for missing shards.
+        num_shards: Number of finished shards.
+        num_bytes: Bytes of their tars.
+        num_failed: Number of slots that were tried and have no sample.
+        num_skipped: Number of slots that one of the user's thresholds excluded.
+        failed: The first slots of both kinds.
+        num_foreign: Number of receipts that do not belong to this plan.
+        seconds: Total seconds of all workers.
         made: How samples were made: name (`device`, `torch` ...) to value to its share.
     """
 
@@ -51,7 +51,7 @@ class Summary:
 
     @property
     def num_samples(self) -> int:
-        """Samples that stand."""
+        """Number of finished samples."""
         return int(self.counts.sum())
 
     @property
@@ -61,11 +61,11 @@ class Summary:
 
 
 def summarize(store: Store, plan: Plan, on_progress: Callable[[int], None]) -> Summary:
-    """Read every receipt of a folder, and keep none.
+    """Read every receipt of a folder, without keeping any.
 
     Args:
         store: The dataset folder.
-        plan: Its plan.
+        plan: The dataset's plan.
         on_progress: Called with the number of receipts read so far.
     """
     tasks = {task.shard_index: task for task in plan.tasks()}
@@ -105,7 +105,7 @@ def summarize(store: Store, plan: Plan, on_progress: Callable[[int], None]) -> S
 
 
 def _ways(receipt: Receipt) -> Iterator[tuple[str, str]]:
-    """Yield name and value of what may change the bits of a sample, each version apart."""
+    """Yield name and value of everything that may change a sample's bits, one per version."""
     for name in MADE:
         value: Any = receipt.made.get(name)
         if isinstance(value, dict):

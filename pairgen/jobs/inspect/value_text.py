@@ -1,10 +1,10 @@
-"""How values of any kind stand in a line of text."""
+"""Format values of any kind for a line of text."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Longer lists are shown by their ends.
+# Longer lists are abbreviated to their ends.
 MAX_SHOWN = 8
 
 
@@ -14,7 +14,7 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a value of a plan or a record, its parts behind each other."""
+    """Format a value of a plan or a record in one line."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {value_text(entry)}" for name, entry in value.items())
     if isinstance(value, list | tuple):

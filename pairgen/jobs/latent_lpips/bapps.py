@@ -1,12 +1,12 @@
-"""Triplets that people judged, from folders in the layout of BAPPS.
+"""Read triplets that people judged, from folders in the layout of BAPPS.
 
 FOLDER/.../traditional/ref/000000.png    the reference
 FOLDER/.../traditional/p0/000000.png     a version of it
-FOLDER/.../traditional/p1/000000.png     another
-FOLDER/.../traditional/judge/000000.npy  one number: share of people that find p1 nearer
+FOLDER/.../traditional/p1/000000.png     another version
+FOLDER/.../traditional/judge/000000.npy  one number: share of people who find p1 closer
 
-The folder may be such a one itself, or hold any number of them at any depth. What lies below a
-folder `val` only judges; where there is none, a share of the triplets does.
+The folder may be such a folder itself, or contain any number of them at any depth. Triplets below a
+folder `val` are held out; without one, a share of the triplets is.
 
 Reference:
     Zhang et al. 2018, arXiv:1801.03924: the data set and its layout.
@@ -39,10 +39,10 @@ class JudgedFiles:
     """A triplet on disk.
 
     Attributes:
-        pictures: Of the reference and its two versions.
-        judge: Share of the judges that find the second version nearer.
-        held_out: Whether it only judges.
-        kind: Folder that it lies in.
+        pictures: Paths of the reference and its two versions.
+        judge: Share of the people who find the second version closer.
+        held_out: Whether it is only used for evaluation.
+        kind: Name of its folder.
     """
 
     pictures: tuple[Path, Path, Path]
@@ -52,21 +52,21 @@ class JudgedFiles:
 
 
 def find_triplets(folder: str, share: float) -> list[JudgedFiles]:
-    """Return the triplets of a folder, in order; every judgement and picture's header is read.
+    """Return the triplets of a folder, in order; read every judgement and image header.
 
     Args:
-        folder: In the layout of BAPPS.
-        share: Of the triplets that are held out, where no folder is called `val`.
+        folder: Folder in the layout of BAPPS.
+        share: Share of the triplets to hold out if no folder is called `val`.
 
     Raises:
-        ConfigError: There are none, a picture is missing or cannot be read, a judgement is no
-            share, or too few are on either side.
+        ConfigError: There are no triplets, an image is missing or cannot be read, a judgement is
+            not a share, or too few triplets are held out or left for training.
     """
     root = Path(folder).expanduser()
     judges = sorted(path for path in root.rglob(f"{JUDGE}/*.npy") if path.is_file())
     if not judges:
         raise ConfigError(
-            "calibration must be a folder with ref/, p0/, p1/ and judge/*.npy in it, got "
+            "calibration must be a folder that contains ref/, p0/, p1/ and judge/*.npy, got "
             f"{folder!r}."
         )
     places = [path.relative_to(root) for path in judges]
@@ -83,7 +83,7 @@ def find_triplets(folder: str, share: float) -> list[JudgedFiles]:
     num_held_out = sum(each.held_out for each in found)
     if num_held_out == 0 or len(found) - num_held_out < 2:
         raise ConfigError(
-            f"calibration must hold triplets to learn from and triplets to judge by, got "
+            f"calibration must hold triplets for training and for evaluation, got "
             f"{len(found) - num_held_out:,} and {num_held_out:,} in {folder}."
         )
     return found
@@ -96,17 +96,17 @@ def read_triplets(
     space: str,
     seed: int,
 ) -> Iterator[Triplets]:
-    """Yield triplets in batches of 16, brought to a size and into a space.
+    """Yield triplets in batches of 16, resized and converted to a space.
 
     Args:
-        files: In order.
-        size_px: Height and width of the teacher's pictures.
-        teacher: Encodes.
+        files: Triplets, in order.
+        size_px: Height and width of the teacher's images.
+        teacher: Teacher that encodes them.
         space: `latent` or `pixel`.
-        seed: Of the encoder's draws.
+        seed: Seed of the encoder's draws.
 
     Raises:
-        ConfigError: A picture cannot be decoded.
+        ConfigError: An image cannot be decoded.
     """
     for start in range(0, len(files), BATCH_SIZE):
         batch = files[start : start + BATCH_SIZE]
@@ -130,33 +130,33 @@ def read_triplets(
 
 
 def _pictures(judge: Path) -> tuple[Path, Path, Path]:
-    """Return the pictures that a judgement is of."""
+    """Return the images that belong to a judgement."""
     found = []
     for part in PARTS:
         folder = judge.parents[1] / part
         choices = [folder / f"{judge.stem}{suffix}" for suffix in SUFFIXES]
         picture = next((path for path in choices if path.is_file()), None)
         if picture is None:
-            raise ConfigError(f"calibration lacks {choices[0]}, which {judge} is of.")
+            raise ConfigError(f"calibration lacks {choices[0]}, which {judge} refers to.")
         _check_header(picture)
         found.append(picture)
     return found[0], found[1], found[2]
 
 
 def _check_header(path: Path) -> None:
-    """Raise ConfigError when a picture's header cannot be read."""
+    """Raise ConfigError if an image's header cannot be read."""
     try:
         with path.open("rb") as file:
             read_size(file)
     except (OSError, UnusableImageError) as error:
-        raise ConfigError(f"{path} is not a picture that can be read: {error}.") from None
+        raise ConfigError(f"{path} is not a readable image: {error}.") from None
 
 
 def _read(path: Path, size_px: tuple[int, int]) -> Tensor:
-    """Return a picture in [-1, 1], [3, H, W]: shrunk by area, enlarged by bicubic interpolation."""
+    """Return an image in [-1, 1], [3, H, W]: reduced by area, enlarged by bicubic interpolation."""
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ConfigError(f"{path} is not a picture that can be read.")
+        raise ConfigError(f"{path} is not a readable image.")
     height, width = size_px
     smaller = pixels.shape[0] > height or pixels.shape[1] > width
     mode = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC

@@ -1,4 +1,4 @@
-"""The second stage: weights of the channels by which the network judges as it was told."""
+"""The second stage: channel weights with which the network agrees with the judgements."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,10 @@ PLAYER = "weights"
 
 
 class ChannelWeights(nn.Module):
-    """A weight for each channel of all taps, and how sharply the difference of distances decides.
+    """One weight per channel of all taps, and a scale for the difference of distances.
 
     Args:
-        num_channels: K, of all taps together.
+        num_channels: K, over all taps.
     """
 
     def __init__(self, num_channels: int) -> None:
@@ -27,19 +27,19 @@ class ChannelWeights(nn.Module):
         self.log_sharpness = nn.Parameter(torch.zeros(()))
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the logit of "the second is nearer", [B], of differences [B, K]."""
+        """Return the logit of "the second is closer", [B], from differences [B, K]."""
         return self.log_sharpness.exp() * ((first - second) @ self.weights)
 
 
 class Calibration:
-    """Binary cross-entropy of a logistic of d0 - d1 with the judgement; a `Game`.
+    """Binary cross-entropy between a logistic of d0 - d1 and the judgement; a `Game`.
 
-    Zhang et al. train a small network from (d0, d1) to the judgement beside the weights. The
-    logistic of the difference is its simplest case, needs no second network, is symmetric in the
-    two versions, and rises strictly with d0 - d1, which is what the agreement counts.
+    Zhang et al. train a small network from (d0, d1) to the judgement along with the weights. The
+    logistic of the difference is its simplest case: it needs no second network, is symmetric in
+    the two versions, and increases strictly with d0 - d1, which determines the agreement.
 
     Args:
-        weights: What is trained.
+        weights: The weights to train.
 
     Reference:
         Zhang et al. 2018, arXiv:1801.03924, Section 3.1 ("lin": the network frozen, weights of the
@@ -73,7 +73,7 @@ class Calibration:
         return loss, {"agreement": _agreements(shared.detach(), judge).mean()}
 
     def after_step(self, step: int) -> None:  # noqa: ARG002
-        """Keep the weights at 0 or more: a difference never brings two things nearer."""
+        """Clamp the weights to 0 or more: a difference never makes two things more similar."""
         with torch.no_grad():
             self._weights.weights.clamp_(min=0)
 
@@ -83,19 +83,19 @@ class Calibration:
 
 
 def training_tensors(measured: Measured) -> dict[str, Tensor]:
-    """Return what batches of a calibration hold: of the triplets that are not held out."""
+    """Return the tensors for batches of a calibration: the triplets that are not held out."""
     rows = ~measured.held_out
     return {name: getattr(measured, name)[rows] for name in ("first", "second", "judge")}
 
 
 def agreement(weights: Tensor, measured: Measured) -> dict[str, float]:
-    """Return how far held-out judgements are agreed with: over all, and of each kind.
+    """Return the agreement with held-out judgements: over all, and for each kind.
 
-    Two-alternative agreement: the share of judges that find that version nearer which is nearer by
-    the weights; 0.5 where both are as near.
+    Two-alternative agreement: the share of people who chose the version that the weights find
+    closer; 0.5 for ties.
 
     Args:
-        weights: [K].
+        weights: Channel weights, [K].
         measured: The triplets.
 
     Reference:
@@ -116,14 +116,14 @@ def agreement(weights: Tensor, measured: Measured) -> dict[str, float]:
 
 @torch.no_grad()
 def set_weights(lpips: Lpips, weights: Tensor, measured: Measured) -> None:
-    """Give LPIPS the weights, scaled so that two unrelated samples are 1 apart on average.
+    """Set the weights of LPIPS, scaled so that the mean distance of unrelated samples is 1.
 
-    The judgements fix the weights up to a factor. This one makes the distances of two networks,
-    and so the weight of a loss, comparable.
+    The judgements determine the weights only up to a factor. This factor makes the distances of
+    different networks, and so the weight of a loss, comparable.
 
     Args:
-        lpips: Whose network measured the triplets.
-        weights: [K].
+        lpips: LPIPS with the network that measured the triplets.
+        weights: Channel weights, [K].
         measured: The triplets.
     """
     scaled = weights / (measured.unrelated @ weights)

@@ -1,4 +1,4 @@
-"""What a finished run says of itself."""
+"""The README of a finished run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ def next_command(data: Sequence[str], file: str) -> str:
     """Return the command that trains a student with the weights of a run.
 
     Args:
-        data: Its datasets.
-        file: Of the weights.
+        data: Datasets of the run.
+        file: Path of the weights.
     """
     sets = " ".join(f"--data {url}" for url in data)
     return f"pairgen train diffusion2gan {sets} --set perceptual={file}"
@@ -26,11 +26,11 @@ def render_card(
     """Return the README of a finished run.
 
     Args:
-        config: Of the run.
-        model: Name of the model whose latents, or pictures, are compared.
+        config: The run's config.
+        model: Name of the model whose latents, or images, are compared.
         sets: Fingerprint of each dataset, in order.
-        file: Name of the weights' file.
-        figures: As `figures.json` holds them.
+        file: Name of the weights file.
+        figures: Figures, as in `figures.json`.
     """
     scores, before, after = figures["classification"], figures["before"], figures["after"]
     rows = "\n".join(
@@ -45,9 +45,9 @@ def render_card(
     )
     return f"""# LPIPS of {model}
 
-`{file}` tells how different two {figures["space"]}s of {model} look: a VGG of width
-{figures["width"]:g} that has learned to classify them, and weights of its channels that have
-learned from judged triplets. Trained by `pairgen train latent-lpips`.
+`{file}` measures how different two {figures["space"]}s of {model} look: a VGG of width
+{figures["width"]:g} that was trained to classify them, and channel weights that were trained on
+judged triplets. Made by `pairgen train latent-lpips`.
 
 ```
 {next_command(config.data, file)}
@@ -67,15 +67,15 @@ distances = lpips(x0, x1)  # [B]; two unrelated samples are 1 apart on average
 
 ## Classification
 
-{scores["num_classes"]:,} classes, {scores["num_samples"]:,} samples. Of {scores["held_out"]:,} that
-were held out, {scores["top_1"]:.1%} are classified right; always naming the most frequent class
-would be right of {scores["chance"]:.1%}.
+{scores["num_classes"]:,} classes, {scores["num_samples"]:,} samples. Of {scores["held_out"]:,}
+held-out samples, {scores["top_1"]:.1%} are classified correctly; always predicting the most
+frequent class would get {scores["chance"]:.1%}.
 
 ## Agreement with judgements
 
-Triplets: {figures["triplets"]}. On {figures["held_out_triplets"]:,} that were held out:
+Triplets: {figures["triplets"]}. On {figures["held_out_triplets"]:,} held-out triplets:
 
-| triplets | before the calibration | after |
+| triplets | before calibration | after |
 |---|---|---|
 {rows}
 

@@ -1,4 +1,4 @@
-"""The first stage: features that tell what a latent, or a picture, shows."""
+"""The first stage: features that recognize the content of a latent or an image."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ PLAYER = "classifier"
 
 @dataclass(frozen=True)
 class Labelled:
-    """What a batch gives to learn from.
+    """Training inputs from a batch.
 
     Attributes:
-        inputs: Latents, or pictures in [-1, 1], [B, C, H, W].
+        inputs: Latents, or images in [-1, 1], [B, C, H, W].
         labels: Classes, [B] int64.
-        held_out: Which are not trained on, [B] bool.
+        held_out: Which samples are not trained on, [B] bool.
     """
 
     inputs: Tensor
@@ -30,14 +30,14 @@ class Labelled:
 
 
 class Classifier(nn.Module):
-    """A VGG, the mean of its last maps over places, and one linear layer.
+    """A VGG, global average pooling of its last maps, and one linear layer.
 
-    VGG16's own head, two layers of 4,096, would be 120 million weights that are thrown away after
-    the training; the taps need no more than that something reads the last of them.
+    VGG16's own head, two layers of 4,096, would be 120 million weights that are discarded after
+    the training; for the taps it is enough that something reads the last of them.
 
     Args:
-        net: Whose features are wanted.
-        num_classes: How many there are to tell apart.
+        net: Network whose features are to be trained.
+        num_classes: Number of classes.
     """
 
     def __init__(self, net: LatentVgg, num_classes: int) -> None:
@@ -52,16 +52,16 @@ class Classifier(nn.Module):
 
 
 class Classification:
-    """Cross-entropy on moved inputs; a `Game`.
+    """Cross-entropy on augmented inputs; a `Game`.
 
     Args:
-        classifier: What is trained; it is put into training mode.
-        read: What a batch gives.
-        max_shift: Largest shift up, down, left and right, in places.
+        classifier: Classifier to train; it is put into training mode.
+        read: Returns the training inputs of a batch.
+        max_shift: Maximum shift up, down, left and right, in latent or image pixels.
 
     Reference:
         Kang et al. 2024, arXiv:2405.05967: a VGG16 that classifies ImageNet from latents. Flips
-        and shifts stand here for their crops.
+            and shifts replace their crops here.
     """
 
     def __init__(
@@ -78,19 +78,19 @@ class Classification:
         return (PLAYER,)
 
     def forward(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor, bool]:
-        """Return logits and labels of what is not held out, and whether there is any."""
+        """Return logits and labels of samples that are not held out, and whether there are any."""
         given = self._read(batch)
         moved = moved_at_random(given.inputs, draws, self._max_shift)
         kept = ~given.held_out
         any_kept = bool(kept.any())
-        # Left out before the network: batch norm would measure what is held out.
+        # Remove them before the network: batch norm would otherwise see held-out samples.
         rows = kept if any_kept else torch.ones_like(kept)
         return self._classifier(moved[rows]), given.labels[rows], any_kept
 
     def loss(
         self, player: str, shared: tuple[Tensor, Tensor, bool], batch: Batch, draws: Draws
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the mean cross-entropy, and the share whose class is guessed."""
+        """Return the mean cross-entropy, and the share of correct predictions."""
         del player, draws
         logits, labels, any_kept = shared
         total = F.cross_entropy(logits.float(), labels, reduction="sum") * any_kept
@@ -101,7 +101,7 @@ class Classification:
         """Do nothing."""
 
     def kept(self) -> Mapping[str, nn.Module]:
-        """Return the layers that measure: their means and variances are no parameters."""
+        """Return the batch norm layers: their means and variances are not parameters."""
         norms = [each for each in self._classifier.modules() if isinstance(each, nn.BatchNorm2d)]
         return {"norms": nn.ModuleList(norms)}
 
@@ -109,12 +109,12 @@ class Classification:
 def moved_at_random(inputs: Tensor, draws: Draws, max_shift: int) -> Tensor:
     """Return inputs [B, C, H, W], half of them flipped, each shifted; the border is repeated.
 
-    A flipped latent is nearly the latent of the flipped picture: the VAE is made of convolutions.
+    A flipped latent is nearly the latent of the flipped image: the VAE is convolutional.
 
     Args:
-        inputs: Of the batch.
-        draws: Of the step.
-        max_shift: Largest shift in places, up, down, left and right.
+        inputs: Inputs of the batch.
+        draws: Draws of the step.
+        max_shift: Maximum shift up, down, left and right, in latent or image pixels.
     """
     flipped = draws.uniform() < 0.5
     inputs = torch.where(flipped[:, None, None, None], inputs.flip(-1), inputs)
@@ -136,9 +136,9 @@ class HeldOutScore:
     """How well held-out samples are classified.
 
     Attributes:
-        num_samples: That were held out.
-        top_1: Share whose class is guessed.
-        chance: Share that always naming the most frequent class would get.
+        num_samples: Number of held-out samples.
+        top_1: Share of correct predictions.
+        chance: Share that always predicting the most frequent class would get.
     """
 
     num_samples: int
@@ -148,7 +148,7 @@ class HeldOutScore:
 
 @torch.no_grad()
 def score_held_out(classifier: Classifier, samples: Iterable[Labelled]) -> HeldOutScore:
-    """Classify what is held out of some samples, with the classifier in eval mode."""
+    """Classify the held-out ones among some samples, with the classifier in eval mode."""
     classifier.eval()
     right, labels = [torch.zeros(0)], [torch.zeros(0, dtype=torch.int64)]
     for given in samples:

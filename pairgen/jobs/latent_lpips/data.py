@@ -1,4 +1,4 @@
-"""What the classifier and the calibration of a perceptual network read."""
+"""Training data for the classifier and the calibration of a perceptual network."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from pairgen.teachers.base import Teacher
 from pairgen.training.options import TrainConfig
 
 LATENT, PROMPT = "latent.npy", "txt"
-# Triplets that are made at one time: three pictures each go through the encoder.
+# Triplets made at a time: each has three images that go through the encoder.
 TRIPLET_BATCH = 16
 
 
@@ -29,11 +29,11 @@ class TrainingData:
     """What both trainings read.
 
     Attributes:
-        config: Of the run.
-        options: Of the method.
-        classes: Of the sets.
-        teacher: Decodes and encodes.
-        device: Of the tensors.
+        config: The run's config.
+        options: Options of the method.
+        classes: Classes of the datasets.
+        teacher: Teacher that decodes and encodes.
+        device: Device of the tensors.
     """
 
     config: TrainConfig
@@ -43,7 +43,7 @@ class TrainingData:
     device: torch.device
 
     def load(self, state: Mapping[str, Any] | None, batch_size: int) -> Loader:
-        """Return batches of the sets; what guides a sample does not matter to its class."""
+        """Return batches of the datasets; a sample's guidance scale does not affect its class."""
         return Loader(
             self.config.data,
             fields=[LATENT, PROMPT],
@@ -60,7 +60,7 @@ class TrainingData:
         )
 
     def read(self, batch: Batch) -> Labelled:
-        """Return what a batch gives to a classifier."""
+        """Return the classifier's inputs from a batch."""
         inputs = batch[LATENT].float()
         if self.options.space == "pixel":
             with torch.no_grad():
@@ -75,31 +75,31 @@ class TrainingData:
         return is_held_out(batch.sets.tolist(), pairs.tolist(), self.options.held_out)
 
     def every_sample(self) -> Iterator[Batch]:
-        """Yield batches that leave no sample out."""
+        """Yield batches that leave out no sample."""
         num = self.classes.num_samples
         sizes = range(1, min(self.config.batch_size, num) + 1)
         yield from self.load(None, max(size for size in sizes if num % size == 0))
 
     def check_triplets(self) -> None:
-        """Raise ConfigError when all triplets that will be made are held out, or none is."""
+        """Raise ConfigError if all triplets to be made are held out, or none is."""
         num_held_out = sum(
             int(self.held_out(batch)[:num].sum()) for batch, num in self._triplet_batches()
         )
         num = self.options.num_triplets - num_held_out
         if num == 0 or num_held_out == 0:
             raise ConfigError(
-                f"num_triplets and held_out must leave triplets to learn from and to judge by, got "
+                f"num_triplets and held_out must leave triplets for training and evaluation, got "
                 f"{num:,} and {num_held_out:,}."
             )
 
     def distorted(self) -> Iterator[Triplets]:
-        """Yield triplets of the sets' own latents, as many as are asked for."""
+        """Yield triplets of the datasets' own latents, as many as requested."""
         first = 0
         for whole, num in self._triplet_batches():
             latents = whole[LATENT].to(self.device).float()
             yield distort(
                 latents[:num],
-                # Before the last batch is cut: what is left alone has no other sample beside it.
+                # Before truncating the last batch: a single sample would have no neighbour.
                 latents.roll(1, 0)[:num],
                 range(first, first + num),
                 self.held_out(whole)[:num],
@@ -110,7 +110,7 @@ class TrainingData:
             first += num
 
     def _triplet_batches(self) -> Iterator[tuple[Batch, int]]:
-        """Yield whole batches of two samples or more, and of how many triplets are made."""
+        """Yield complete batches of two samples or more, and how many triplets to make of each."""
         left = self.options.num_triplets
         loader = self.load(None, min(TRIPLET_BATCH, self.classes.num_samples))
         for batch in chain.from_iterable(repeat(loader)):

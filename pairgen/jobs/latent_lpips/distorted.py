@@ -1,4 +1,4 @@
-"""Triplets judged by construction: of one distortion at two strengths, the weaker is nearer."""
+"""Triplets judged by construction: of one distortion at two strengths, the weaker is closer."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,21 +19,21 @@ from pairgen.jobs.latent_lpips.triplets import Triplets
 from pairgen.seeding import Stream, generator_for
 from pairgen.teachers.base import Teacher
 
-# The stronger distortion is this many times the weaker.
+# Factor between the stronger and the weaker distortion.
 RATIO = (1.1, 2.5)
-# Height of a picture whose blurs are as wide as their strengths say.
+# Height of an image for which blur strengths are in pixels.
 USUAL_HEIGHT = 64
 MAX_KERNEL_SIZE = 99
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """A way to distort, by a strength.
+    """A distortion with variable strength.
 
     Attributes:
-        strengths: Lowest and highest.
-        picture: What it makes of a picture of a strength; None for one of latents.
-        latent: What it makes of a latent, the latent of another sample, and a strength.
+        strengths: Lowest and highest strength.
+        picture: Function that distorts an image by a strength; None if it distorts latents.
+        latent: Function that distorts a latent, given another sample's latent and a strength.
     """
 
     strengths: tuple[float, float]
@@ -42,7 +42,7 @@ class Distortion:
 
 
 def _blur(picture: Image, strength: float, generator: np.random.Generator) -> Image:
-    """Blur by a Gaussian of `strength` px, for pictures of 64 px."""
+    """Blur by a Gaussian of `strength` px, for images of 64 px."""
     del generator
     sigma = strength * picture.shape[0] / USUAL_HEIGHT
     size = min(2 * math.ceil(3 * sigma) + 1, MAX_KERNEL_SIZE)
@@ -56,13 +56,13 @@ def _noise(picture: Image, strength: float, generator: np.random.Generator) -> I
 
 
 def _jpeg(picture: Image, strength: float, generator: np.random.Generator) -> Image:
-    """Compress at the quality 100 - `strength`."""
+    """Compress at quality 100 - `strength`."""
     del generator
     return _apply(Jpeg(), picture, {"quality": round(100 - strength)})
 
 
 def _resize(picture: Image, strength: float, generator: np.random.Generator) -> Image:
-    """Shrink by `strength` and enlarge again."""
+    """Downscale by `strength` and upscale again."""
     del generator
     small = _apply(Resize(), picture, {"factor": 1 / strength, "mode": "area"})
     target = Target(1, (picture.shape[0], picture.shape[1]))
@@ -70,7 +70,7 @@ def _resize(picture: Image, strength: float, generator: np.random.Generator) -> 
 
 
 def _shift(picture: Image, strength: float, generator: np.random.Generator) -> Image:
-    """Move by `strength` px in any direction, for pictures of 64 px; the border is repeated."""
+    """Shift by `strength` px in any direction, for images of 64 px; the border is repeated."""
     angle = uniform(generator, (0.0, 2 * math.pi))
     distance = strength * picture.shape[0] / USUAL_HEIGHT
     x, y = distance * math.cos(angle), distance * math.sin(angle)
@@ -85,7 +85,7 @@ def _shift(picture: Image, strength: float, generator: np.random.Generator) -> I
 def _latent_noise(
     latent: Tensor, other: Tensor, strength: float, generator: np.random.Generator
 ) -> Tensor:
-    """Add noise of the deviation `strength` to a latent."""
+    """Add noise of standard deviation `strength` to a latent."""
     del other
     noise = generator.standard_normal(latent.shape, np.float32)
     return latent + strength * torch.from_numpy(noise).to(latent.device)
@@ -94,7 +94,7 @@ def _latent_noise(
 def _latent_move(
     latent: Tensor, other: Tensor, strength: float, generator: np.random.Generator
 ) -> Tensor:
-    """Move a latent towards another one by a share `strength` of the way."""
+    """Move a latent a share `strength` of the way towards another one."""
     del generator
     return latent.lerp(other, strength)
 
@@ -126,22 +126,22 @@ def distort(
     space: str,
     seed: int,
 ) -> Triplets:
-    """Make a triplet of each latent.
+    """Make a triplet from each latent.
 
-    The reference of a distorted picture has been encoded too, so that what the encoder loses is not
-    taken for the distortion.
+    The reference of a distorted image is encoded as well, so that encoding losses do not count as
+    part of the distortion.
 
     Args:
         latents: [B, C, H, W] float32.
-        others: To each the latent of another sample, [B, C, H, W] float32.
+        others: For each, the latent of another sample, [B, C, H, W] float32.
         places: Number of each triplet, B; draws depend on it and on the seed.
-        held_out: Which triplets only judge, [B] bool.
-        teacher: Decodes and encodes.
-        space: `latent` or `pixel`: what the triplets are of.
-        seed: Of the draws.
+        held_out: Which triplets are only for evaluation, [B] bool.
+        teacher: Teacher that decodes and encodes.
+        space: Space of the triplets, `latent` or `pixel`.
+        seed: Seed of the draws.
     """
     pictures = teacher.decode(latents).clamp(-1, 1)
-    # Reference, weaker and stronger; each a latent or a picture.
+    # Reference, weaker and stronger; each a latent or an image.
     made: list[list[Tensor]] = [[], [], []]
     judge, kinds = [], []
     for row, place in enumerate(places):
@@ -181,7 +181,7 @@ def distort(
 def draw_strengths(
     bounds: tuple[float, float], generator: np.random.Generator
 ) -> tuple[float, float]:
-    """Draw a weaker and a stronger strength, their logarithms uniform."""
+    """Draw a weaker and a stronger strength, log-uniformly."""
     low, high = bounds
     ratio = math.exp(uniform(generator, (math.log(RATIO[0]), math.log(RATIO[1]))))
     weaker = math.exp(uniform(generator, (math.log(low), math.log(high / ratio))))
@@ -195,7 +195,7 @@ def _in_space(
     teacher: Teacher,
     generator: torch.Generator,
 ) -> Tensor:
-    """Return latents and pictures as all latents or all pictures, [B, C, H, W]."""
+    """Convert latents and images to all latents or all images, [B, C, H, W]."""
     is_latent = [DISTORTIONS[kind].latent is not None for kind in kinds]
     wanted = space == "latent"
     rest = [row for row, each in enumerate(is_latent) if each is not wanted]
@@ -212,7 +212,7 @@ def _in_space(
 
 
 def _to_image(picture: Tensor) -> Image:
-    """Return a picture [3, H, W] in [-1, 1] as an image of degradations."""
+    """Convert an image [3, H, W] in [-1, 1] to the format of the degradations."""
     image: Image = ((picture.float() + 1) / 2).permute(1, 2, 0).cpu().contiguous().numpy()
     return image
 

@@ -1,4 +1,4 @@
-"""The two trainings, as the command and the scripts of the tiny world run them."""
+"""The two trainings, for the command and for the scripts of the tiny world."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,15 +36,15 @@ def open_classifier(
     folder: Path,
     accelerator: "Accelerator",
 ) -> Trainer:
-    """Return what trains a classifier, or goes on. See `open_stage`.
+    """Return the trainer of a classifier, new or continued. See `open_stage`.
 
     Args:
-        config: Of the training.
-        options: Of `latent-lpips`.
-        classifier: On the accelerator's device.
-        read: What a batch gives.
-        open_batches: Gives the batches from a loader's state on.
-        folder: Where metrics and checkpoints lie.
+        config: Config of the training.
+        options: Options of `latent-lpips`.
+        classifier: Classifier, on the accelerator's device.
+        read: Returns the training inputs of a batch.
+        open_batches: Returns the batches from a loader state on.
+        folder: Folder for metrics and checkpoints.
         accelerator: The device.
     """
     stage = Classification(classifier, read, options.max_shift)
@@ -52,11 +52,11 @@ def open_classifier(
 
 
 def calibration_folder(folder: Path, steps: int) -> Path:
-    """Return where the calibration of a run lies: weights of one net mean nothing to another one.
+    """Return the folder of a run's calibration: weights for one net mean nothing to another one.
 
     Args:
-        folder: Of the run.
-        steps: That the classifier was trained for.
+        folder: The run folder.
+        steps: Number of training steps of the classifier.
     """
     return folder / "calibration" / f"{steps:08d}"
 
@@ -69,19 +69,19 @@ def fit_weights(
     folder: Path,
     accelerator: "Accelerator",
 ) -> tuple[int, dict[str, Any]]:
-    """Calibrate, or go on; give LPIPS the weights when all steps are done.
+    """Calibrate, or continue to; set the weights of LPIPS once all steps are done.
 
     Args:
-        config: Of the first training; the options of this one come from `options`.
-        options: Of `latent-lpips`.
-        lpips: Whose network measured the triplets.
+        config: Config of the first training; the options of this one come from `options`.
+        options: Options of `latent-lpips`.
+        lpips: LPIPS with the network that measured the triplets.
         measured: The triplets; some are held out, some are not.
-        folder: Where metrics and checkpoints lie.
+        folder: Folder for metrics and checkpoints.
         accelerator: The device.
 
     Returns:
-        Steps that are done, and figures: the agreement with held-out judgements `before`, by all
-        channels alike, and `after`.
+        Number of steps done, and figures: the agreement with held-out judgements `before`, with
+        equal weights for all channels, and `after`.
     """
     tensors = training_tensors(measured)
     batch_size = min(options.calibration_batch_size, len(tensors["judge"]))

@@ -1,4 +1,4 @@
-"""The classes of datasets: what their prompts mean, and which samples judge."""
+"""The classes of datasets: from their prompts, and which samples to hold out."""
 
 import hashlib
 from collections import Counter
@@ -17,18 +17,18 @@ from pairgen.shards.loading.mixture import columns_to_read
 from pairgen.shards.loading.training_set import OpenSet, TrainingSet, open_set
 
 PAIR = "pair_index"
-# A class that most samples have alone is no class.
+# If most classes have a single sample, they are not classes.
 MIN_SAMPLES_PER_CLASS = 2
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of one or several sets.
+    """The classes of one or several datasets.
 
     Attributes:
         numbers: Prompt to class, 0 .. num - 1.
-        num: Of classes.
-        num_samples: That have one.
+        num: Number of classes.
+        num_samples: Number of samples with a class.
     """
 
     numbers: Mapping[str, int]
@@ -41,21 +41,21 @@ class Classes:
 
 
 def read_classes(urls: Sequence[str], where: str, skip_bad: bool, share: float) -> Classes:
-    """Read the prompts of sets and number what they mean; check that some samples judge.
+    """Read the prompts of datasets and number their classes; check that some are held out.
 
-    Where samples carry a class (`cls`), prompts that mean the same class are one; else every
+    If samples have a class (`cls`), prompts for the same class are one class; otherwise every
     distinct prompt is a class.
 
     Args:
-        urls: Of the sets.
+        urls: URLs of the datasets.
         where: Condition over columns of the index; empty for all samples.
-        skip_bad: Leave out bad shards.
-        share: Of the pairs that is held out.
+        skip_bad: Whether to leave out bad shards.
+        share: Share of the pairs to hold out.
 
     Raises:
-        ConfigError: A set has no latents, prompts or numbered pairs, the sets' classes are not the
-            same ones, there are fewer than two classes or two samples to a class, or no sample is
-            held out, or every one.
+        ConfigError: A dataset has no latents, prompts or numbered pairs, the datasets' classes
+            differ, there are fewer than two classes or two samples per class, or no sample or every
+            sample is held out.
     """
     condition = parse_where(where) if where else None
     sets = [open_set(TrainingSet(url), condition, skip_bad) for url in urls]
@@ -79,11 +79,11 @@ def read_classes(urls: Sequence[str], where: str, skip_bad: bool, share: float) 
     if num < 2 or num_samples < MIN_SAMPLES_PER_CLASS * num:
         raise ConfigError(
             f"{', '.join(urls)} must have two classes or more and {MIN_SAMPLES_PER_CLASS} samples "
-            f"to each on average, got {num:,} distinct label(s) of {num_samples:,} samples."
+            f"per class on average, got {num:,} distinct label(s) in {num_samples:,} samples."
         )
     if num_held_out in (0, num_samples):
         raise ConfigError(
-            f"held_out must leave samples to learn from and samples to judge by, got {share}, "
+            f"held_out must leave samples for training and for evaluation, got {share}, "
             f"which leaves {num_samples - num_held_out:,} and {num_held_out:,}."
         )
     numbers = {prompt: order[meaning] for prompt, meaning in meanings.items()}
@@ -91,14 +91,14 @@ def read_classes(urls: Sequence[str], where: str, skip_bad: bool, share: float) 
 
 
 def is_held_out(sets: Sequence[int], pairs: Sequence[int], share: float) -> Tensor:
-    """Return which samples are not trained on, bool [B]: by the hash of set and pair.
+    """Return which samples are not trained on, bool [B]: by the hash of dataset and pair.
 
     Samples of one noise at several guidance scales are held out together.
 
     Args:
-        sets: Number of each sample's set, B.
-        pairs: Index of each sample's pair in its set, B.
-        share: Of the pairs that is held out.
+        sets: Index of each sample's dataset, B.
+        pairs: Index of each sample's pair in its dataset, B.
+        share: Share of the pairs to hold out.
     """
     return torch.tensor(
         [hash_below(f"{number}:{pair}", share) for number, pair in zip(sets, pairs, strict=True)]
@@ -106,7 +106,7 @@ def is_held_out(sets: Sequence[int], pairs: Sequence[int], share: float) -> Tens
 
 
 def hash_below(name: str, share: float) -> bool:
-    """Whether a name belongs to a share of all names, by its SHA-256."""
+    """Whether a name belongs to a given share of all names, by its SHA-256."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) < share * 2**32
 
 
@@ -115,14 +115,14 @@ def _check_members(found: OpenSet) -> None:
         if found.layer_of(member) is None:
             have = ", ".join(sorted(found.base.plan.members))
             raise ConfigError(
-                f"latent-lpips learns from {what} ({member}), which {found.url} has not; it has "
+                f"latent-lpips trains on {what} ({member}), but {found.url} has none; it has "
                 f"{have}."
             )
     columns_to_read(found, fields=(), facts=[PAIR])
 
 
 def _prompts_and_pairs(found: OpenSet) -> tuple[list[str], list[int]]:
-    """Return the prompt and the index of the pair of every sample that is read."""
+    """Return the prompt and the pair index of every sample that is read."""
     prompts: list[str] = []
     pairs: list[int] = []
     for shard, rows in zip(found.shards, found.rows, strict=True):

@@ -1,4 +1,4 @@
-"""Batches of samples that are held in memory, in the order of a loader."""
+"""Batches of samples that are held in memory, in a loader's order."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,18 +12,18 @@ from pairgen.shards.loading.batch import Batch
 
 
 class MemoryBatches:
-    """Shuffles anew each epoch; iterating gives the rest of the present one.
+    """Batches in a new random order each epoch; iterating yields the rest of the current one.
 
-    What does not fill a batch is left out at the end of an epoch, other samples each time.
+    Samples that do not fill a batch are left out at the end of an epoch, other ones each time.
 
     Args:
-        tensors: Name to [N, ...], the same N.
-        batch_size: Samples in a batch.
-        seed: Of the order, in [0, 2^63).
-        state: From `state()`; continues with the batch that would have come next.
+        tensors: Name to [N, ...], with the same N.
+        batch_size: Number of samples in a batch.
+        seed: Seed of the order, in [0, 2^63).
+        state: State from `state()`; continues with the batch that would have come next.
 
     Raises:
-        ConfigError: There are fewer samples than a batch has.
+        ConfigError: There are fewer samples than a batch needs.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class MemoryBatches:
         self._num = len(next(iter(tensors.values())))
         if batch_size > self._num:
             raise ConfigError(
-                f"batch_size must be at most the {self._num:,} samples that there are, got "
+                f"batch_size must be at most the {self._num:,} available samples, got "
                 f"{batch_size:,}."
             )
         self._batch_size, self._seed = batch_size, seed
@@ -45,11 +45,11 @@ class MemoryBatches:
         self._step: int = state["step"] if state else 0
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """Number of batches in an epoch."""
         return self._num // self._batch_size
 
     def state(self) -> dict[str, Any]:
-        """Return where the batches stand: the one that comes next."""
+        """Return the position of the batches: the one that comes next."""
         return {"epoch": self._epoch, "step": self._step}
 
     def __iter__(self) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""`pairgen train latent-lpips`: options to two trainings, these to a file of LPIPS."""
+"""`pairgen train latent-lpips`: run two trainings and write a file of LPIPS."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -46,16 +46,17 @@ TRIPLETS_FILE = "triplets.safetensors"
 
 @trusts_user
 def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
-    """Train a network of LPIPS on labelled latents and judged triplets, or continue a run.
+    """Train the network of LPIPS on labelled latents and judged triplets, or continue a run.
 
     Args:
         given: Options of `pairgen.training.config.TrainConfig` and of
-            `pairgen.jobs.latent_lpips.options.LatentLpipsOptions`; what is not given comes from
+            `pairgen.jobs.latent_lpips.options.LatentLpipsOptions`; defaults come from
             `configs/train/latent-lpips.yaml`.
-        say: Told what is done.
+        say: Called with messages for the user.
 
     Raises:
-        ConfigError: An option, a set, the triplets or the folder are wrong; nothing was written.
+        ConfigError: An option, a dataset, the triplets or the folder are wrong; nothing was
+            written.
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
         CorruptShardError: A shard is bad.
     """
@@ -82,7 +83,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
         location=start["location"],
         **start["options"],
     )
-    # Weights begin at random.
+    # Random initial weights.
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         net = _make_net(options, plans[0], decoder.size_px)
         classifier = Classifier(net, classes.num).to(accelerator.device)
@@ -115,8 +116,8 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             (data.read(batch.to(data.device)) for batch in data.every_sample()),
         )
         say(
-            f"Of {score.num_samples:,} held-out samples {score.top_1:.1%} are classified right; "
-            f"the most frequent class alone would be {score.chance:.1%}."
+            f"Of {score.num_samples:,} held-out samples, {score.top_1:.1%} are classified "
+            f"correctly; always predicting the most frequent class would get {score.chance:.1%}."
         )
         lpips = Lpips(net)
         place = calibration_folder(folder, step)
@@ -126,7 +127,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             return Trained(folder, step + done, True)
         say(
             f"Agreement with {agreed['held_out_triplets']:,} held-out judgements: "
-            f"{agreed['before']['all']:.1%} before the calibration, "
+            f"{agreed['before']['all']:.1%} before calibration, "
             f"{agreed['after']['all']:.1%} after."
         )
         figures = {
@@ -153,7 +154,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
         )
         fingerprints = [plan.fingerprint() for plan in plans]
         card = render_card(config, start["name"], fingerprints, str(folder / LPIPS_FILE), figures)
-        # The weights last, so that who finds them finds all.
+        # The weights come last: if they exist, everything does.
         store = LocalStore(folder.absolute())
         store.put_bytes(FIGURES_FILE, f"{json.dumps(figures, indent=2)}\n".encode())
         store.put_bytes(CARD_FILE, card.encode())
@@ -167,7 +168,7 @@ def _make_net(options: LatentLpipsOptions, plan: Plan, size_px: tuple[int, int])
     """Return the untrained network.
 
     Raises:
-        ConfigError: What it is to see is too small for its pools.
+        ConfigError: Its inputs are too small for its pools.
     """
     channels, *size = plan.members[LATENT]["shape"]
     removed = LATENT_POOLS_REMOVED
@@ -183,13 +184,13 @@ def _make_net(options: LatentLpipsOptions, plan: Plan, size_px: tuple[int, int])
 
 
 def _check_latents(plans: Sequence[Plan], teacher: Teacher, name: str) -> None:
-    """Raise ConfigError when a set's latents are not the model's."""
+    """Raise ConfigError if a dataset's latents do not have the model's shape."""
     for plan in plans:
         shape = tuple(plan.members[LATENT]["shape"])
         if shape != tuple(teacher.latent_shape):
             raise ConfigError(
-                f"The latents of the data must be {list(teacher.latent_shape)} as those of {name}, "
-                f"got {list(shape)}."
+                f"The latents of the data must be {list(teacher.latent_shape)}, as those of "
+                f"{name}, got {list(shape)}."
             )
 
 
@@ -201,7 +202,7 @@ def _measured(
     folder: Path,
     say: Say,
 ) -> Measured:
-    """Return the triplets in the network's features; measured once for its steps."""
+    """Return the triplets in the network's features; measured once per number of steps."""
     path = folder / TRIPLETS_FILE
     if path.is_file():
         return load_measured(path)
@@ -210,7 +211,7 @@ def _measured(
         say(f"Measuring {len(files):,} triplets of {options.calibration}.")
         batches = read_triplets(files, size_px, data.teacher, options.space, seed)
     else:
-        say(f"Making and measuring {options.num_triplets:,} triplets of the set's own latents.")
+        say(f"Making and measuring {options.num_triplets:,} triplets of the dataset's own latents.")
         batches = data.distorted()
     measured = measure(lpips.net, batches)
     save_measured(folder, TRIPLETS_FILE, measured)

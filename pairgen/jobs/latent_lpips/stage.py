@@ -1,4 +1,4 @@
-"""One of the trainings that a run is made of: stepped and kept by the trainer of students."""
+"""One of the trainings of a run, executed by the student trainer."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,15 +23,15 @@ def open_stage(
     folder: Path,
     accelerator: "Accelerator",
 ) -> Trainer:
-    """Return what trains a stage, at its beginning or where its last checkpoint stands.
+    """Return the trainer of a stage, at its beginning or at its last checkpoint.
 
     Nothing is written.
 
     Args:
-        config: Of the stage.
-        stage: What is trained.
-        open_batches: Gives the batches from a state of theirs on; from the beginning for None.
-        folder: Where its metrics and checkpoints lie.
+        config: Config of the stage.
+        stage: What to train.
+        open_batches: Returns the batches from a given state on; None for the beginning.
+        folder: Folder for metrics and checkpoints.
         accelerator: The device.
 
     Raises:
@@ -52,7 +52,7 @@ def run_stage(trainer: Trainer) -> int:
     """Train an opened stage to its last step, or until the user stops; return the steps done.
 
     Args:
-        trainer: From `open_stage`.
+        trainer: Trainer from `open_stage`.
 
     Raises:
         PairgenError: A loss is not finite, or a checkpoint cannot be written.

@@ -1,4 +1,4 @@
-"""Judged triplets, and the only thing that a calibration needs of them."""
+"""Judged triplets, and their features, which are all that a calibration needs."""
 
 import json
 from collections.abc import Iterable
@@ -20,15 +20,15 @@ NAMES = ("first", "second", "judge", "held_out", "kinds", "unrelated")
 
 @dataclass(frozen=True)
 class Triplets:
-    """B references, each with two versions of it.
+    """B references, each with two versions.
 
     Attributes:
         reference: [B, C, H, W].
         first: [B, C, H, W].
         second: [B, C, H, W].
-        judge: Share that finds the second nearer to the reference, [B].
-        held_out: Which only judge, [B] bool.
-        kinds: What sort each is of, B names.
+        judge: Share of people who find the second closer to the reference, [B].
+        held_out: Which triplets are only for evaluation, [B] bool.
+        kinds: Kind of each triplet, B names.
     """
 
     reference: Tensor
@@ -41,18 +41,18 @@ class Triplets:
 
 @dataclass(frozen=True)
 class Measured:
-    """Triplets in the features of a frozen network; K channels of all its taps in a row.
+    """Triplets in the features of a frozen network, with the K channels of all its taps.
 
-    A distance is linear in these, so weights are found without the network.
+    A distance is linear in these, so the weights can be found without the network.
 
     Attributes:
-        first: Differences of the reference and the first version, [N, K].
-        second: Of the reference and the second, [N, K].
+        first: Differences between the reference and the first version, [N, K].
+        second: Differences between the reference and the second version, [N, K].
         judge: [N].
         held_out: [N] bool.
-        kinds: Place of each triplet's sort in `kind_names`, [N] int64.
+        kinds: Index of each triplet's kind in `kind_names`, [N] int64.
         unrelated: Mean difference of two references, [K].
-        kind_names: Sorted.
+        kind_names: Names of the kinds, sorted.
     """
 
     first: Tensor
@@ -66,11 +66,11 @@ class Measured:
 
 @torch.no_grad()
 def measure(net: LatentVgg, batches: Iterable[Triplets]) -> Measured:
-    """Measure triplets batch by batch.
+    """Measure triplets, batch by batch.
 
     Args:
-        net: In eval mode.
-        batches: Of triplets; one at least has two references.
+        net: Network in eval mode.
+        batches: Batches of triplets; at least one has two references.
     """
     parts: dict[str, list[Tensor]] = {name: [] for name in NAMES if name != "kinds"}
     names: list[str] = []
@@ -78,7 +78,7 @@ def measure(net: LatentVgg, batches: Iterable[Triplets]) -> Measured:
         pairs = {
             "first": batch.first,
             "second": batch.second,
-            # Two samples beside each other have nothing to do with each other.
+            # Two adjacent samples are unrelated to each other.
             "unrelated": batch.reference.roll(1, 0),
         }
         for name, other in pairs.items():
@@ -96,7 +96,7 @@ def measure(net: LatentVgg, batches: Iterable[Triplets]) -> Measured:
 
 
 def save_measured(folder: Path, name: str, measured: Measured) -> None:
-    """Write measured triplets, whole or not at all."""
+    """Write measured triplets atomically."""
     tensors = {each: getattr(measured, each).contiguous() for each in NAMES}
     data = save(tensors, metadata={"kind_names": json.dumps(measured.kind_names)})
     store = LocalStore(folder.absolute())
@@ -105,15 +105,15 @@ def save_measured(folder: Path, name: str, measured: Measured) -> None:
 
 
 def load_measured(path: Path) -> Measured:
-    """Read what `save_measured` wrote.
+    """Load triplets written by `save_measured`.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: The file cannot be read.
     """
     try:
         with safe_open(path, framework="pt") as file:
             names = json.loads((file.metadata() or {})["kind_names"])
             tensors = {name: file.get_tensor(name) for name in NAMES}
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}; remove it and go on.") from None
+        raise ConfigError(f"{path} cannot be read: {error}; remove it and try again.") from None
     return Measured(**tensors, kind_names=tuple(names))

@@ -1,4 +1,4 @@
-"""Compare a stored sample with the same one made again: which member, which recorded fact."""
+"""Compare a stored sample with the same one made again: members and recorded facts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,19 +10,19 @@ import numpy as np
 from pairgen.shards.format.codec import decode_array, encode_facts, encode_field
 from pairgen.types import Sample
 
-# A relative difference below this is rounding, and is told as what is equal.
+# A smaller relative difference is rounding, and is reported as equal.
 ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a stored array is from the one made again.
+    """Difference between a stored array and the one made again.
 
     Attributes:
         relative: Norm of the difference over the norm of the array made again.
         largest: Largest absolute difference of two values.
-        num_values: Values that differ.
-        size: Values of the array.
+        num_values: Number of values that differ.
+        size: Number of values in the array.
     """
 
     relative: float
@@ -31,7 +31,7 @@ class Distance:
     size: int
 
     def __str__(self) -> str:
-        found = "equal to" if self.relative < ROUNDING else "other by"
+        found = "equal to within" if self.relative < ROUNDING else "different by"
         return (
             f"{found} {self.relative:.1e} relative: {self.num_values:,} of {self.size:,} values "
             f"differ, by {self.largest:.2g} at most"
@@ -40,12 +40,12 @@ class Distance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a stored sample and the same one made again compare.
+    """Result of comparing a stored sample with the same one made again.
 
     Attributes:
-        differences: In words: facts, then texts and pictures, then arrays.
+        differences: Differences, in words: facts, then texts and images, then arrays.
         equal: Members that are equal in every byte.
-        distances: Of the arrays that differ in their values.
+        distances: Distances of the arrays whose values differ.
     """
 
     differences: tuple[str, ...]
@@ -56,7 +56,7 @@ class Comparison:
 def compare(made: Sample, members: Mapping[str, bytes]) -> Comparison:
     """Compare every member of a stored sample with one made again from the plan and its source.
 
-    A string in `json` that holds JSON is compared inside.
+    Strings in `json` that contain JSON are compared by content.
     """
     found: list[str] = []
     equal: list[str] = []
@@ -68,35 +68,35 @@ def compare(made: Sample, members: Mapping[str, bytes]) -> Comparison:
     for extension in sorted({*members, *made.fields} - {"json"}, key=_texts_first):
         value = made.fields.get(extension)
         if value is None:
-            found.append(f"{extension} is stored and not made")
+            found.append(f"{extension} is stored but was not made again")
         elif extension not in members:
-            found.append(f"{extension} is made and not stored")
+            found.append(f"{extension} was made again but is not stored")
         elif members[extension] == encode_field(value):
             equal.append(extension)
         elif isinstance(value, str):
             stored = members[extension].decode("utf-8", errors="replace")
             found += _differing(stored, value, extension)
         elif isinstance(value, np.ndarray):
-            told = _array_difference(members[extension], value)
-            if isinstance(told, Distance):
-                distances[extension] = told
-            found.append(f"{extension} is {told}")
+            difference = _array_difference(members[extension], value)
+            if isinstance(difference, Distance):
+                distances[extension] = difference
+            found.append(f"{extension} is {difference}")
         else:
-            found.append(f"{extension} has other bytes")
+            found.append(f"{extension} has different bytes")
     return Comparison(tuple(found), tuple(equal), distances)
 
 
 def _texts_first(extension: str) -> tuple[bool, str]:
-    """Sort what is asked of the teacher before what it gave."""
+    """Sort the inputs of the teacher before its outputs."""
     return extension.endswith(".npy"), extension
 
 
 def _array_difference(data: bytes, made: np.ndarray) -> Distance | str:
-    """Return how far the array in `data` is from `made`, or why that cannot be said."""
+    """Return the distance between the array in `data` and `made`, or why there is none."""
     try:
         stored = decode_array(data)
     except ValueError as error:
-        return f"no array any more: {error}"
+        return f"no longer an array: {error}"
     if (stored.dtype, stored.shape) != (made.dtype, made.shape):
         return f"{stored.dtype} {list(stored.shape)}, made again {made.dtype} {list(made.shape)}"
     if not np.isfinite(stored).all():
@@ -113,18 +113,18 @@ def _array_difference(data: bytes, made: np.ndarray) -> Distance | str:
 
 def _differing_facts(stored: bytes | None, made: Mapping[str, Any]) -> list[str]:
     if stored is None:
-        return ["json is made and not stored"]
+        return ["json was made again but is not stored"]
     try:
         facts = json.loads(stored)
     except (ValueError, RecursionError) as error:
         return [f"json cannot be read: {error}"]
     if not isinstance(facts, dict):
         return ["json is not an object"]
-    return list(_differing(_opened(facts), _opened(made))) or ["json has other bytes"]
+    return list(_differing(_opened(facts), _opened(made))) or ["json has different bytes"]
 
 
 def _opened(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts with the JSON strings among them decoded."""
+    """Return facts with their JSON strings decoded."""
     opened = dict(facts)
     for name, value in facts.items():
         if isinstance(value, str) and value.startswith("{"):

@@ -1,4 +1,4 @@
-"""`pairgen replay`: samples made again from their plan and their source, and compared."""
+"""`pairgen replay`: make samples again from their plan and their source, and compare them."""
 
 import dataclasses
 import time
@@ -28,16 +28,16 @@ from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask, canonica
 
 @dataclass(frozen=True)
 class Replay:
-    """How a replay ended.
+    """The result of a replay.
 
     Attributes:
-        key: Of the sample.
-        differences: What differs, in words; empty when every byte is equal.
-        software: `name: there a, here b` of versions, and of the device, that differ from those of
-            the receipt.
-        seconds: It took, with what it waited for.
+        key: Key of the sample.
+        differences: Differences, in words; empty if every byte is equal.
+        software: `name: there a, here b` for versions, and for the device, that differ from those
+            of the receipt.
+        seconds: Elapsed seconds, including waiting.
         equal: Members that are equal in every byte.
-        distances: Of arrays that differ, by member.
+        distances: Distances of arrays that differ, by member.
     """
 
     key: str
@@ -49,15 +49,15 @@ class Replay:
 
 
 def run_replay(folder: str | Path, key: str, trust_code: bool = False) -> Replay:
-    """Make one sample of a set again and compare it with what is stored.
+    """Make one sample of a dataset again and compare it with what is stored.
 
     Args:
         folder: The dataset.
-        key: Of the sample, nine digits; leading zeros may be left out.
-        trust_code: Whether modules outside pairgen that the set names may be imported.
+        key: Key of the sample, nine digits; leading zeros may be omitted.
+        trust_code: Whether to import modules outside pairgen that the dataset names.
 
     Raises:
-        ConfigError: The folder holds no set that can be replayed, or no such sample.
+        ConfigError: The folder holds no dataset that can be replayed, or no such sample.
         CorruptShardError: Its shard is damaged.
     """
     (result,) = run_replays(folder, [key], trust_code)
@@ -67,26 +67,26 @@ def run_replay(folder: str | Path, key: str, trust_code: bool = False) -> Replay
 def run_replays(
     folder: str | Path, keys: Sequence[str], trust_code: bool = False
 ) -> Iterator[Replay]:
-    """Make samples of a set again, one after the other.
+    """Make samples of a dataset again, one after the other.
 
-    They come in the order of the set, but for shards that were made in another way, which come
-    apart. What makes them is loaded once for each way, and samples of one batch are made together.
-    All keys are looked at before anything is made.
+    They come in the dataset's order, except that shards made with other settings come separately.
+    The maker is loaded once for each group of settings, and samples of one batch are made together.
+    All keys are checked before anything is made.
 
     Args:
         folder: The dataset.
-        keys: Of the samples, as in `run_replay`; one that comes twice is taken once.
+        keys: Keys of the samples, as in `run_replay`; repeated keys count once.
         trust_code: As in `run_replay`.
 
     Raises:
-        ConfigError: The folder holds no set that can be replayed, or a sample is not there.
+        ConfigError: The folder holds no dataset that can be replayed, or a sample is missing.
         CorruptShardError: A shard is damaged.
     """
     store = open_store(folder)
     plan = read_plan(store)
     if plan.kind not in MAKERS:
         raise ConfigError(
-            f"Only sets of kind {' and '.join(MAKERS)} are replayed; {store.url} is {plan.kind!r}."
+            f"replay needs a dataset of kind {' or '.join(MAKERS)}; {store.url} is {plan.kind!r}."
         )
     indices = sorted({index_of_key(str(key), plan) for key in keys})
     shards = [
@@ -108,11 +108,11 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
 
     Raises:
         ConfigError: A sample was never made.
-        CorruptShardError: A file that is needed is missing or damaged.
+        CorruptShardError: A required file is missing or damaged.
     """
     receipt = readable_receipt(store, shard_index)
     if receipt is not None:
-        # First: a shard whose slots all failed has no tar.
+        # First, because a shard whose slots all failed has no tar.
         for index in indices:
             check_made(receipt, index)
     inputs, _ = INPUTS[plan.kind]
@@ -121,8 +121,8 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
     if receipt is None or missing:
         raise CorruptShardError(
             f"{', '.join(missing or needed[:1])} of {store.url} is missing or damaged, and without "
-            f"it {sample_key(indices[0])} cannot be compared: pairgen verify says what is wrong, "
-            "pairgen repair makes shards again."
+            f"it {sample_key(indices[0])} cannot be compared: run `pairgen verify` for details and "
+            "`pairgen repair` to make the shard again."
         )
     return receipt
 
@@ -130,7 +130,7 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
 def _replay_shards(
     store: Store, plan: Plan, shards: Sequence[tuple[Receipt, set[int]]]
 ) -> Iterator[Replay]:
-    """Replay shard by shard; those that were made in one way follow each other."""
+    """Replay shard by shard; shards made with the same settings follow each other."""
 
     def made_by(shard: tuple[Receipt, set[int]]) -> str:
         return canonical_json(_execution(shard[0], plan))
@@ -164,24 +164,24 @@ def _replay_shards(
 
 
 def _execution(receipt: Receipt, plan: Plan) -> dict[str, Any]:
-    """Return how a shard was computed: the set may have gone on in another way."""
+    """Return the settings of a shard: the dataset may have continued with others."""
     return {name: receipt.made.get(name, there) for name, there in plan.execution.items()}
 
 
 def _open_maker(receipt: Receipt, store: Store, plan: Plan) -> Maker:
-    """Load what makes a shard as it was made.
+    """Load what makes a shard, with the settings it was made with.
 
     Raises:
-        ConfigError: The list of inputs is damaged, or the weights are not those of the plan.
+        ConfigError: The list of inputs is damaged, or the weights do not match the plan.
     """
     plan = dataclasses.replace(plan, execution=_execution(receipt, plan))
     try:
-        # As a worker does: thread counts change bits.
+        # As in a worker: thread counts change bits.
         with cpu_threads(plan.execution["cpu_threads"]):
             return open_maker(plan, store)
     except pa.ArrowException as error:
         raise ConfigError(
-            f"{INPUTS[plan.kind][0]} of {store.url} cannot be read: {error}; see pairgen verify."
+            f"{INPUTS[plan.kind][0]} of {store.url} cannot be read: {error}; run `pairgen verify`."
         ) from None
 
 
@@ -190,11 +190,11 @@ def _stored_members(
 ) -> dict[int, dict[str, bytes]]:
     """Return the members of some samples of a shard.
 
-    The tar is walked through: where an altered one has its samples, no index tells.
+    The tar is scanned: if it was altered, the index does not tell where its samples are.
 
     Raises:
-        ConfigError: The shard has not all of them.
-        CorruptShardError: It is damaged.
+        ConfigError: The shard does not have all of them.
+        CorruptShardError: The shard is damaged.
     """
     path, keys = layout.shard_path(shard_index), {sample_key(index): index for index in indices}
     found: dict[int, dict[str, bytes]] = {}
@@ -204,17 +204,17 @@ def _stored_members(
                 if sample.key in keys:
                     copied = {name: bytes(data) for name, data in sample.members.items()}
                     found[keys[sample.key]] = copied
-                # A view must be let go of before its file is closed.
+                # Release the view before its file is closed.
                 sample.members.clear()
                 if len(found) == len(keys):
                     return found
         except CorruptShardError as error:
             raise CorruptShardError(
-                f"{path} of {store.url} is damaged, pairgen repair makes it again: {error}."
+                f"{path} of {store.url} is damaged; `pairgen repair` makes it again: {error}."
             ) from None
     missing = min(set(keys.values()) - set(found))
     raise ConfigError(
-        f"{path} of {store.url} has no sample {sample_key(missing)}: see pairgen verify."
+        f"{path} of {store.url} has no sample {sample_key(missing)}: run `pairgen verify`."
     )
 
 
@@ -225,9 +225,9 @@ def _compared(
     store: Store,
     plan: Plan,
 ) -> Comparison:
-    """Compare a sample made again with the stored one, and look for what else was altered."""
+    """Compare a sample made again with the stored one, and check what else was altered."""
     if isinstance(made, FailedSlot):
-        cannot = {"degrade": "the source cannot be used any more"}
+        cannot = {"degrade": "the source can no longer be used"}
         why = f"{cannot.get(plan.kind, 'it cannot be made again')}: {made.reason}"
         return Comparison((why,), (), {})
     found = compare(made, stored)
@@ -237,14 +237,14 @@ def _compared(
             f"fingerprint: of the receipt {receipt.fingerprint[:12]}, of the plan "
             f"{plan.fingerprint()[:12]}"
         )
-    text_differs = any(told.startswith("txt: ") for told in found.differences)
+    text_differs = any(line.startswith("txt: ") for line in found.differences)
     if text_differs and not _has_planned_inputs(store, plan):
-        altered.append(f"{INPUTS[plan.kind][0]} is not that of the plan")
+        altered.append(f"{INPUTS[plan.kind][0]} does not match the plan")
     return dataclasses.replace(found, differences=(*altered, *found.differences))
 
 
 def _has_planned_inputs(store: Store, plan: Plan) -> bool:
-    """Whether the list of inputs is the one that the plan was made of."""
+    """Whether the list of inputs is the one that the plan was made from."""
     path, read = INPUTS[plan.kind]
     with store.local(path) as local:
         return read(plan, local).sha256() == plan.source["sha256"]

@@ -1,4 +1,4 @@
-"""What `pairgen sample` says of its pictures."""
+"""The facts that `pairgen sample` records about its images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,10 +15,10 @@ from pairgen.types import Plan
 def run_facts(
     config: SampleConfig, plan: Plan, prompts: Sequence[str], device: torch.device
 ) -> dict[str, Any]:
-    """Return what is needed to make the pictures again, and what the bits depend on.
+    """Return everything needed to make the images again, and everything their bits depend on.
 
-    `options` are those of `pairgen.sample`, with what the model's config gave filled in. The
-    fingerprint is that of the dataset `pairgen ode` would make of the same options.
+    `options` are those of `pairgen.sample`, with values from the model's config filled in. The
+    fingerprint is that of the dataset `pairgen ode` would make with the same options.
     """
     resolved = {name: plan.resolved["options"][name] for name in SAMPLER_OPTIONS}
     return {
@@ -26,7 +26,7 @@ def run_facts(
         "fingerprint": plan.fingerprint(),
         "options": {
             **resolved,
-            # As typed: pictures are passed on, and a plan's absolute folder means nothing there.
+            # As typed: images are shared, and a plan's absolute folder means nothing elsewhere.
             "model": config.model,
             "revision": plan.teacher["options"].get("revision", ""),
             "num_per_prompt": config.num_per_prompt,

@@ -1,4 +1,4 @@
-"""`pairgen sample`: the pictures of a dataset that is not written."""
+"""`pairgen sample`: make the images of a dataset without writing the dataset."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -35,22 +35,22 @@ from pairgen.sources.prompts import collected_prompts
 from pairgen.teachers.base import Description
 from pairgen.types import Facts, Plan
 
-# Refused prompts that are named; a dataset would list them all.
+# Maximum number of refused prompts to report; a dataset would list them all.
 MAX_REASONS = 5
-# A source may be a prompt, of any length.
+# A source may be a literal prompt, of any length.
 MAX_NAME = 60
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The pictures of `pairgen.sample`.
+    """The images of `pairgen.sample`.
 
     Attributes:
-        prompts: Of each picture, N.
-        guidance_scales: Of each picture, N.
-        pictures: [N, H, W, 3] uint8, numbered as the samples of a dataset: guidances vary fastest,
-            then prompts, then noises.
-        path: The grid, or the folder.
+        prompts: Prompt of each image, N.
+        guidance_scales: Guidance scale of each image, N.
+        pictures: [N, H, W, 3] uint8, numbered like the samples of a dataset: guidance scales vary
+            fastest, then prompts, then noises.
+        path: Path of the grid or the folder.
     """
 
     prompts: tuple[str, ...]
@@ -61,28 +61,28 @@ class Samples:
 
 @trusts_user
 def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
-    """Do what `sample` says, and tell what it starts from."""
+    """Run `sample`, and report what it starts from."""
     asking = ask(SampleConfig, given)
     model = find_model(asking["model"])
     config = asking.below(f"model {model.name}", model.sampling).resolved().options
     target = find_target(config.out)
     prompts, plan = _plan_pictures(config, model, target, say)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    progress = Progress(plan.num_samples, 0, unit="pictures")
+    progress = Progress(plan.num_samples, 0, unit="images")
     try:
         batches = make_pictures(plan, prompts, device)
         first = next(batches)
-        # Before the long wait: only a decoded picture tells how large the grid becomes.
+        # Before the long wait: only a decoded image shows how large the grid will be.
         grid = _lay_out(config, plan, prompts, target, first.pictures.shape)
         made = _collect(itertools.chain([first], batches), plan.num_samples, progress)
     finally:
         progress.close()
     truncated = {fact["prompt_index"] for fact in made.facts if fact["prompt_truncated"]}
     if truncated:
-        say(f"{len(truncated):,} of {len(prompts):,} prompts cut: longer than the teacher reads.")
+        say(f"{len(truncated):,} of {len(prompts):,} prompts cut to the teacher's token limit.")
     num_shown = sum(map(len, grid.rows))
     if num_shown < plan.num_samples:
-        say(f"The grid shows {num_shown:,} of the {plan.num_samples:,} pictures.")
+        say(f"The grid shows {num_shown:,} of the {plan.num_samples:,} images.")
     write_samples(target, made, grid, run_facts(config, plan, prompts, device))
     return Samples(
         prompts=tuple(fact["prompt"] for fact in made.facts),
@@ -93,12 +93,12 @@ def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
 
 
 def _collect(batches: Iterable[Pictures], num_pictures: int, progress: Progress) -> Pictures:
-    """Join the batches of a run, telling how far it is."""
+    """Join the batches of a run and show progress."""
     facts: list[Facts] = []
     pictures = np.empty(0, np.uint8)
     for batch in batches:
         if not facts:
-            # Room for all at once: joining parts at the end would need it twice.
+            # Allocate for all images: joining parts at the end would need twice the memory.
             pictures = np.empty((num_pictures, *batch.pictures.shape[1:]), np.uint8)
         pictures[len(facts) : len(facts) + len(batch.facts)] = batch.pictures
         facts += batch.facts
@@ -109,7 +109,7 @@ def _collect(batches: Iterable[Pictures], num_pictures: int, progress: Progress)
 def _plan_pictures(
     config: SampleConfig, model: ModelConfig, target: Target, say: Say
 ) -> tuple[list[str], Plan]:
-    """Read the prompts and return them with the plan of the dataset that is to be shown."""
+    """Read the prompts; return them with the plan of the dataset to show."""
     values = config.prompts
     if not values:
         path = packaged_prompts(model)
@@ -126,7 +126,7 @@ def _plan_pictures(
     def reject(number: int, reason: str, prompt: str) -> None:
         if len(refused) < MAX_REASONS:
             name, entry = reader.place(number)
-            # A prompt that was typed is its own source.
+            # A literal prompt is its own source.
             place = "" if name == prompt else f"entry {entry} of {name[:MAX_NAME]!r}, "
             refused.append(place + reason)
 
@@ -136,7 +136,7 @@ def _plan_pictures(
         prompts = found.to_pylist()
     plan = make_ode_plan(options, model, description, prompt_source("", summary, config.choice))
     say(
-        f"{plan.num_samples:,} pictures: prompts {len(prompts):,} x noises "
+        f"{plan.num_samples:,} images: prompts {len(prompts):,} x noises "
         f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
         f"{prompt_counts(summary)}"
     )
@@ -148,7 +148,7 @@ def _plan_pictures(
 def _lay_out(
     config: SampleConfig, plan: Plan, prompts: list[str], target: Target, shape: tuple[int, ...]
 ) -> GridLayout:
-    """Return the layout of the grid: of all pictures, beside a folder of the first that fit."""
+    """Return the layout of the grid: of all images, or for a folder, of the first that fit."""
     captions = [""] * plan.num_samples
     if config.captions:
         slots = (slot_at(plan, index) for index in range(plan.num_samples))
@@ -165,7 +165,7 @@ def _lay_out(
         wide, high = shown.size_px
         advice = "fewer --columns" if target.takes_pictures else "a folder as --out, ending in /"
         raise ConfigError(
-            f"A grid of {sum(map(len, shown.rows)):,} pictures would have {wide:,} x {high:,} px, "
-            f"more than {MAX_GRID_PIXELS:,} in all: give {advice}."
+            f"A grid of {sum(map(len, shown.rows)):,} images would have {wide:,} x {high:,} px, "
+            f"more than {MAX_GRID_PIXELS:,} in total: give {advice}."
         )
     return shown

@@ -1,1 +1,1 @@
-"""What `pairgen verify` looks at."""
+"""The checks of `pairgen verify`."""

@@ -1,4 +1,4 @@
-"""Checking shards as a job for executors: plain data that a worker anywhere can start from."""
+"""Shard checking as a job for executors: plain data that a worker can start from anywhere."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ class CheckJob:
     """What a worker needs to check shards.
 
     Attributes:
-        plan: `Plan.to_dict()`.
-        store_url: `Store.address` of the dataset folder; it may hold secrets, so it is not shown.
-        has_inputs: Whether the list of inputs is the plan's, so that samples are compared with it.
+        plan: The plan, as `Plan.to_dict()`.
+        store_url: `Store.address` of the dataset folder; not shown, since it may hold secrets.
+        has_inputs: Whether the list of inputs matches the plan, so that samples are compared to it.
         where: Condition on the samples to check one by one; empty for all.
     """
 
@@ -57,6 +57,6 @@ class ShardChecker:
         if receipt is not None and receipt.fulfils(task):
             return self._check.check(receipt)
         path = layout.receipt_path(task.shard_index)
-        detail = "it was there a moment ago: someone else works on this set"
+        detail = "it was there a moment ago: another process is changing this dataset"
         problem = Problem("receipt changed", path, detail, task.shard_index)
         return ShardFindings(shard_index=task.shard_index, problems=(problem,))

@@ -1,7 +1,7 @@
-"""The JSON types of facts: every fact has one type in the whole set, that of its first sample.
+"""The JSON types of facts: in the whole dataset, a fact has the type that its first sample has.
 
-Hub loaders type a set by its first samples, so these types must hold to the end. Shards are checked
-apart from each other; each tells which types it has, and the set compares them.
+Hub loaders infer types from the first samples, so these types must hold to the end. Shards are
+checked independently; each reports the types that it has, and the dataset check compares them.
 """
 
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from pairgen.shards.check.report import Problem, counted_detail, short
 
 @dataclass
 class FactTypes:
-    """The types of the facts of one shard.
+    """The types of the facts in one shard.
 
     Attributes:
-        found: Fact to type, in the order they came, to how many samples, the first one's key, and
-            its value.
+        found: Fact to type, in order of appearance, to the number of samples, and the key and value
+            of the first one.
     """
 
     found: dict[str, dict[str, tuple[int, str, str]]] = field(default_factory=dict)
 
     def note(self, name: str, fact: Any, key: str) -> None:
-        """Note the type of one sample's fact."""
+        """Record the type of one sample's fact."""
         types = self.found.setdefault(name, {})
         kind = type(fact).__name__
         if kind in types:
@@ -33,16 +33,16 @@ class FactTypes:
             types[kind] = (1, key, short(fact))
 
     def first(self) -> dict[str, str]:
-        """Return the type that each fact has in its first sample."""
+        """Return the type of each fact in its first sample."""
         return {name: next(iter(types)) for name, types in self.found.items()}
 
     def problems(self, expected: Mapping[str, str], where: str, shard: int) -> list[Problem]:
-        """Return the facts that are not always of the expected type.
+        """Return the facts that do not always have the expected type.
 
         Args:
             expected: Fact to its type.
-            where: The shard's path.
-            shard: Its number.
+            where: Path of the shard.
+            shard: Index of the shard.
         """
         problems = []
         for name, types in self.found.items():

@@ -1,7 +1,7 @@
-"""Audit the noise of a whole set: no noise twice, mean 0, variance 1.
+"""Audit the noise of a whole dataset: no repeated noise, mean 0, variance 1.
 
-For each sample 8 bytes are kept, a hash of its noise: 80 MB for ten million. Finding equal ones
-brings that to 125 MB for a moment, to 210 MB when all are equal.
+For each sample, 8 bytes are kept, a hash of its noise: 80 MB for ten million. Finding equal hashes
+raises that to 125 MB for a moment, or to 210 MB if all are equal.
 """
 
 import math
@@ -14,24 +14,24 @@ from pairgen.shards.check.report import Problem
 from pairgen.types import Plan, sample_key
 
 WHOLE_SET = "whole set"
-# Chance takes a standard normal this far once in two million sets.
+# A standard normal deviates this far by chance in one of two million datasets.
 MAX_Z = 5.0
 MAX_EXAMPLES = 5
-# Hashes are compared a part at a time, by their highest bits: equal ones are in one part.
+# Hashes are compared one part at a time, split by their highest bits: equal ones share a part.
 NUM_PARTS = 16
 SLOTS_AT_A_TIME = 1 << 20
 
 
 @dataclass(frozen=True)
 class ShardNoise:
-    """What the noises of one shard tell.
+    """Noise statistics of one shard.
 
     Attributes:
-        slots: Samples with a noise that no sibling before them has, int64 [N].
-        hashes: Of these noises, uint64 [N], never 0.
-        num_values: Values of the noises, one noise a pair.
-        sum: Of these values.
-        sum_squares: Of these values.
+        slots: Samples whose noise no earlier sibling has, int64 [N].
+        hashes: Hashes of these noises, uint64 [N], never 0.
+        num_values: Number of noise values, one noise per pair.
+        sum: Sum of these values.
+        sum_squares: Sum of their squares.
     """
 
     slots: np.ndarray
@@ -42,15 +42,15 @@ class ShardNoise:
 
 
 class NoiseAudit:
-    """Takes the noises of one shard after the other and tells what is wrong with the whole."""
+    """Collects the noise statistics of shards and reports what is wrong with the whole dataset."""
 
     def __init__(self, plan: Plan) -> None:
         self._num_guidances = len(plan.recipe["guidance_scales"])
         self._generator = plan.recipe["noise_generator"]
-        # One hash a slot; 0 where there is none. The byte order is named for `_highest_bytes`.
+        # One hash per slot; 0 if there is none. The byte order is named for `_highest_bytes`.
         self._hashes = np.zeros(plan.num_samples, dtype="<u8")
         self._num_values = 0
-        # Of each shard: their exact sum does not depend on the order of shards.
+        # Kept per shard: their exact sum does not depend on the order of shards.
         self._sums: list[float] = []
         self._sums_squares: list[float] = []
 
@@ -62,7 +62,7 @@ class NoiseAudit:
         self._sums_squares.append(noise.sum_squares)
 
     def z_scores(self) -> tuple[float, float] | None:
-        """Return how far mean and variance are from 0 and 1, in standard errors."""
+        """Return the distances of mean and variance from 0 and 1, in standard errors."""
         n = self._num_values
         if n == 0:
             return None
@@ -71,10 +71,10 @@ class NoiseAudit:
         return mean * math.sqrt(n), (variance - 1) * math.sqrt(n / 2)
 
     def problems(self) -> list[Problem]:
-        """Return what is wrong with the set as a whole."""
+        """Return what is wrong with the dataset as a whole."""
         found = self._equal_noise()
         if self._generator != NOISE_GENERATOR:
-            detail = f"the plan's generator {self._generator!r} is not known here, only "
+            detail = f"the plan's generator {self._generator!r} is unknown, the only known one is "
             found.append(Problem("noise generator", WHOLE_SET, detail + f"{NOISE_GENERATOR!r}"))
         for name, z in zip(("mean", "variance"), self.z_scores() or (), strict=False):
             if abs(z) > MAX_Z:
@@ -83,7 +83,7 @@ class NoiseAudit:
         return found
 
     def _equal_noise(self) -> list[Problem]:
-        """Find noises that more than one pair has; siblings of one pair share theirs rightly."""
+        """Find noises that several pairs have; siblings of one pair legitimately share theirs."""
         repeated = self._repeated_hashes()
         if repeated.size == 0:
             return []
@@ -107,7 +107,7 @@ class NoiseAudit:
         return [Problem("equal noise", WHOLE_SET, detail)]
 
     def _repeated_hashes(self) -> np.ndarray:
-        """Return the hashes that stand more than once, sorted, uint64 [N]."""
+        """Return the hashes that occur more than once, sorted, uint64 [N]."""
         highest_bytes = self._hashes.view(np.uint8)[7::8]
         found = []
         for part in range(NUM_PARTS):

@@ -1,4 +1,4 @@
-"""Check the noise of one shard, sample by sample, and keep what the whole set must be told."""
+"""Check the noise of one shard, sample by sample, and collect statistics for the dataset."""
 
 import hashlib
 
@@ -12,7 +12,7 @@ from pairgen.types import Plan, sample_key
 
 
 class NoiseCheck:
-    """Takes the noise of one sample of a shard after the other, in order."""
+    """Checks the noise of a shard's samples, in order."""
 
     def __init__(self, plan: Plan) -> None:
         self._seed = plan.seed
@@ -20,7 +20,7 @@ class NoiseCheck:
         self._is_known = plan.recipe["noise_generator"] == NOISE_GENERATOR
         self._shape = tuple(plan.members["latent.npy"]["shape"])
         self._dtype = plan.recipe["stored_dtype"]
-        # Siblings follow each other, so one pair is all that is worth keeping.
+        # Siblings are adjacent, so it is enough to keep one pair.
         self._pair_index = -1
         self._planned: np.ndarray | None = None
         self._hashes_of_pair: set[int] = set()
@@ -35,10 +35,10 @@ class NoiseCheck:
 
         Args:
             slot: The sample's slot.
-            noise: As stored, of the planned dtype and shape; None where it is not stored or
-                cannot be used.
-            crc32: The recorded `noise_crc32`; None when there is none.
-            tally: Told what is wrong.
+            noise: The stored noise, of the planned dtype and shape; None if it is not stored or not
+                usable.
+            crc32: The recorded `noise_crc32`; None if there is none.
+            tally: Receives what is wrong.
         """
         key = sample_key(slot.index)
         is_first = slot.pair_index != self._pair_index
@@ -52,19 +52,19 @@ class NoiseCheck:
             if noise is None:
                 return
             if self._planned is not None and noise.tobytes() != self._planned.tobytes():
-                tally.add("foreign noise", "noise.npy is not the noise of its seed", key)
+                tally.add("foreign noise", "noise.npy does not match its seed", key)
         else:
             noise = self._planned
         if noise is None:
             return
         found = array_crc32(noise)
         if crc32 is not None and crc32 != found:
-            subject = "noise_crc32 is not that of the noise"
+            subject = "noise_crc32 does not match the noise"
             tally.add("noise crc32", subject, key, f"{crc32!r}, not {found}")
         self._remember(slot, noise)
 
     def found(self) -> ShardNoise:
-        """Return what the whole set must be told of this shard."""
+        """Return the noise statistics of this shard."""
         return ShardNoise(
             slots=np.array(self._slots, dtype=np.int64),
             hashes=np.array(self._hashes, dtype=np.uint64),
@@ -80,10 +80,10 @@ class NoiseCheck:
             self._sum += float(values.sum())
             self._sum_squares += float(values @ values)
         digest = hashlib.blake2b(noise.tobytes(), digest_size=8).digest()
-        # 0 stands for a slot without noise.
+        # 0 marks a slot without noise.
         found = max(1, int.from_bytes(digest, "little"))
         if found not in self._hashes_of_pair:
-            # Siblings share their noise rightly: a pair has each of its noises once.
+            # Siblings legitimately share their noise: count each noise of a pair once.
             self._hashes_of_pair.add(found)
             self._slots.append(slot.index)
             self._hashes.append(found)

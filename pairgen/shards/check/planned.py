@@ -1,4 +1,4 @@
-"""What the plan and its inputs say of each sample before it is looked at, kind by kind."""
+"""What the plan and its inputs say about each sample, for every kind of dataset."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Planned:
     """One sample as planned.
 
     Attributes:
-        index: Its slot.
-        facts: Facts that follow from the plan and its inputs; more may stand in the sample.
-        text: The `txt` member; None when it is not known.
+        index: Slot of the sample.
+        facts: Facts that follow from the plan and its inputs; the sample may have more.
+        text: Content of the `txt` member; None if it is not known.
     """
 
     index: int
@@ -36,14 +36,14 @@ class PlannedInputs(Protocol):
     """The list of inputs of a dataset."""
 
     def sha256(self) -> str:
-        """Return what the plan's `source.sha256` must be."""
+        """Return the hash that the plan's `source.sha256` must equal."""
 
     def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
-        """Return what is planned for a slot from `start` to `stop`."""
+        """Return a function that gives the planned sample of a slot from `start` to `stop`."""
 
 
 class PlannedPrompts:
-    """Prompts of an ODE set."""
+    """Prompts of an ODE dataset."""
 
     def __init__(self, plan: Plan, path: Path) -> None:
         self._plan, self._prompts = plan, open_prompts(path)
@@ -53,7 +53,7 @@ class PlannedPrompts:
         return prompts_sha256(self._prompts)
 
     def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
-        """Read the prompts of a range, and only those."""
+        """Read only the prompts of a range."""
         first, last = (slot_at(self._plan, index) for index in (start, stop - 1))
         texts = prompt_rows(self._prompts, first.pair_index, last.pair_index + 1)
 
@@ -65,7 +65,7 @@ class PlannedPrompts:
 
 
 class PlannedCrops:
-    """Images of a degraded set."""
+    """Images of a degraded dataset."""
 
     def __init__(self, plan: Plan, path: Path) -> None:
         self._plan, self._images = plan, PlannedImages(path)
@@ -87,13 +87,13 @@ class PlannedCrops:
 
 
 class NoInputs:
-    """When the list of inputs is not there: only the plan is known."""
+    """Stand-in if the list of inputs is missing: only the plan is known."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
     def sha256(self) -> str:
-        """Return what the plan says: there is nothing to compare."""
+        """Return the plan's own hash: there is nothing to compare."""
         return str(self._plan.source["sha256"])
 
     def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
@@ -104,13 +104,13 @@ class NoInputs:
         return lambda i: Planned(i, {"index": i, "seed": self._plan.seed}, None)
 
 
-# Kind of a plan to the file with its inputs and what reads it.
+# Kind of a plan to its inputs file, and the class that reads it.
 INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
     "ode": (layout.PROMPTS, PlannedPrompts),
     "degrade": (layout.IMAGES, PlannedCrops),
 }
 
-# What reading a damaged list raises.
+# Exceptions raised when a damaged list is read.
 UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
 
@@ -119,13 +119,13 @@ class UnreadableInputsError(CorruptShardError):
 
 
 def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
-    """Open the list of inputs of a dataset; when it has none, only the plan is known.
+    """Open the list of inputs of a dataset; without one, only the plan is known.
 
     Raises:
         UnreadableInputsError: The list is damaged.
-        OSError: The store cannot be asked.
+        OSError: The store cannot be read.
     """
-    # An overlay adds members to samples whose inputs its parent holds; and a set may come without.
+    # An overlay adds members to samples whose inputs its parent holds; and inputs are optional.
     if plan.kind not in INPUTS or not store.exists(INPUTS[plan.kind][0]):
         return NoInputs(plan)
     path, read = INPUTS[plan.kind]
@@ -134,13 +134,13 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
             return read(plan, local)
         except UNREADABLE as error:
             if isinstance(error, OSError) and error.errno is not None:
-                # The disk or its rights; of a damaged list pyarrow raises one without a number.
+                # The disk or its permissions; for a damaged list, pyarrow's error has no errno.
                 raise
             raise UnreadableInputsError(str(error)) from None
 
 
 def check_inputs(store: Store, plan: Plan) -> Problem | None:
-    """Return why the list of inputs is not the plan's; None when it is, or when there is none."""
+    """Return why the list of inputs does not match the plan; None if it does, or is absent."""
     path = INPUTS[plan.kind][0] if plan.kind in INPUTS else ""
     try:
         inputs = open_inputs(store, plan)

@@ -1,4 +1,4 @@
-"""Check the receipts against the plan, and the folders against the receipts. Opens no tar."""
+"""Check the receipts against the plan, and the folders against the receipts; open no tar."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, Receipt, ShardTask, canonical_json
 
-# What may change the bits of a sample, as far as receipts record it.
+# Recorded settings that may change the bits of a sample.
 MADE = ("device", "batch_size", "dtype", "cpu_threads", "compile", "versions")
 
 
 class Standing(NamedTuple):
-    """What is kept of a receipt that fulfils its task: a set may have very many."""
+    """What is kept of a valid receipt: a dataset may have very many."""
 
     start: int
     stop: int
@@ -27,11 +27,11 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True)
 class CheckedReceipts:
-    """What the receipts of a set say.
+    """The outcome of checking a dataset's receipts.
 
     Attributes:
-        valid: Shards whose receipts fulfil a task of the plan, in order.
-        mixes: What differs between these in how they were made, and its values.
+        valid: Shards with a valid receipt for a task of the plan, in order.
+        mixes: Settings that differ between these receipts, with their values.
     """
 
     valid: Mapping[int, Standing]
@@ -48,9 +48,9 @@ def check_receipts(
 
     Args:
         store: The dataset folder.
-        plan: Its plan.
-        problems: Told what is wrong with the others.
-        on_progress: Called with the receipts read and to read.
+        plan: The dataset's plan.
+        problems: Receives what is wrong with the others.
+        on_progress: Called with the number of receipts read and to read.
     """
     tars = set(store.names(layout.TRAIN))
     tasks = {task.shard_index: task for task in plan.tasks()}
@@ -72,7 +72,7 @@ def check_receipts(
         if task is None or receipt is None or not receipt.fulfils(task):
             problem = _why_not(shard_index, task, receipt, shard_index in standing)
             if problem.kind == "incomplete" and _tar_name(shard_index) in tars:
-                problem = replace(problem, detail=problem.detail + ", though the tar stands")
+                problem = replace(problem, detail=problem.detail + ", although the tar exists")
             problems.add([problem])
         else:
             mixes.add(receipt)
@@ -85,7 +85,7 @@ def check_receipts(
 
 
 def _look(store: Store, shard_index: int) -> Receipt | OSError | None:
-    """Return a receipt, None where none can be read, or why the store could not be asked."""
+    """Return a receipt, None if it is unreadable, or the error if the store failed."""
     try:
         return readable_receipt(store, shard_index)
     except OSError as error:
@@ -93,11 +93,11 @@ def _look(store: Store, shard_index: int) -> Receipt | OSError | None:
 
 
 def check_unread(store: Store, shards: Mapping[int, Standing]) -> Iterator[Problem]:
-    """Yield what is wrong with shards, as far as receipts, names and sizes tell.
+    """Yield the problems of unread shards that receipts, names and sizes reveal.
 
     Args:
         store: The dataset folder.
-        shards: Those that nothing else looks at, with their receipts.
+        shards: Shards that no other check reads, with their receipts.
     """
     tars, indices = store.sizes(layout.TRAIN), set(store.names(layout.INDEX))
     for shard_index, receipt in shards.items():
@@ -119,19 +119,19 @@ def check_unread(store: Store, shards: Mapping[int, Standing]) -> Iterator[Probl
 
 
 def missing_shard(shard_index: int, count: int) -> Problem:
-    """Return the problem of a shard that is not there."""
+    """Return the problem of a shard that does not exist."""
     detail = f"its receipt counts {count} samples"
     return Problem("missing shard", layout.shard_path(shard_index), detail, shard_index)
 
 
 def wrong_size(shard_index: int, num_bytes: int, planned: int) -> Problem:
-    """Return the problem of a shard whose size is not that of its receipt."""
+    """Return the problem of a shard whose size differs from its receipt."""
     detail = f"{num_bytes:,} bytes, the receipt says {planned:,}"
     return Problem("size", layout.shard_path(shard_index), detail, shard_index)
 
 
 def check_folder(store: Store, plan: Plan, valid: Mapping[int, Standing]) -> Iterator[Problem]:
-    """Yield the files under `train/` that no receipt and no task of the plan explains."""
+    """Yield the files under `train/` that belong to no receipt and no task of the plan."""
     empty = {shard_index for shard_index, receipt in valid.items() if receipt.num_samples == 0}
     known = {_tar_name(i): i for i in {*standing_receipts(store), *range(plan.num_shards)}}
     for name in store.names(layout.TRAIN):
@@ -140,12 +140,12 @@ def check_folder(store: Store, plan: Plan, valid: Mapping[int, Standing]) -> Ite
             detail = "no task and no receipt names it, and loaders may read it: remove it"
             yield Problem("stray file", where, detail)
         elif known[name] in empty:
-            detail = "a tar stands where the receipt counts no sample"
+            detail = "there is a tar, but the receipt counts no samples"
             yield Problem("stray file", where, detail, known[name])
 
 
 def find_mixes(receipts: Iterable[Receipt]) -> Mapping[str, tuple[str, ...]]:
-    """Return what differs between receipts in how they were made, with the values."""
+    """Return the settings that differ between receipts, with their values."""
     mixes = Mixes()
     for receipt in receipts:
         mixes.add(receipt)
@@ -153,19 +153,19 @@ def find_mixes(receipts: Iterable[Receipt]) -> Mapping[str, tuple[str, ...]]:
 
 
 class Mixes:
-    """Collects how shards were made."""
+    """Collects the settings that shards were made with."""
 
     def __init__(self) -> None:
         self._values: dict[str, set[str]] = {name: set() for name in MADE}
 
     def add(self, receipt: Receipt) -> None:
-        """Take one receipt."""
+        """Add one receipt."""
         for name, values in self._values.items():
             value = receipt.made.get(name)
             values.add(value if isinstance(value, str) else canonical_json(value))
 
     def found(self) -> dict[str, tuple[str, ...]]:
-        """Return what differs, with its values."""
+        """Return the settings that differ, with their values."""
         return {
             name: tuple(sorted(values)) for name, values in self._values.items() if len(values) > 1
         }
@@ -174,7 +174,7 @@ class Mixes:
 def _why_not(
     shard_index: int, task: ShardTask | None, receipt: Receipt | None, stands: bool
 ) -> Problem:
-    """Say why a task has no valid receipt, or a receipt no task."""
+    """Return why a task has no valid receipt, or a receipt no task."""
     where = layout.receipt_path(shard_index)
     if task is None:
         detail = "the plan has no such shard; repair removes it"
@@ -189,19 +189,19 @@ def _why_not(
     if receipt.fingerprint != task.fingerprint:
         detail = f"fingerprint {str(receipt.fingerprint)[:12]}, not {task.fingerprint[:12]}"
         return Problem("other plan", where, detail, shard_index)
-    detail = f"it is of shard {receipt.shard_index}, slots {receipt.start} to {receipt.stop}; "
+    detail = f"it belongs to shard {receipt.shard_index}, slots {receipt.start} to {receipt.stop}; "
     detail += f"the plan says slots {task.start} to {task.stop}"
     return Problem("range", where, detail, shard_index)
 
 
 def _overlaps(ranges: Mapping[int, tuple[int, int]], valid: Collection[int]) -> Iterator[Problem]:
-    """Yield the ranges that meet one before them; blamed is the one that leaves the plan."""
+    """Yield overlapping ranges; the one that deviates from the plan is blamed."""
     reach = -1
     for shard_index in sorted(ranges, key=lambda i: ranges[i]):
         start, stop = ranges[shard_index]
         if reach >= 0 and start < ranges[reach][1]:
             blamed, other = (reach, shard_index) if shard_index in valid else (shard_index, reach)
-            detail = "slots {} to {} meet those of shard ".format(*ranges[blamed])
+            detail = "slots {} to {} overlap those of shard ".format(*ranges[blamed])
             detail += "{}, {} to {}".format(other, *ranges[other])
             yield Problem("overlap", layout.receipt_path(blamed), detail, blamed)
         if reach < 0 or stop > ranges[reach][1]:

@@ -1,18 +1,18 @@
-"""What `verify` found: problems, each with a place, and facts that are not problems."""
+"""The outcome of `verify`: problems, each with a place, and facts that are not problems."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Kind of what the store could not be asked about: it may be sound, so `repair` leaves it alone.
+# Kind of files that the store could not read: they may be sound, so `repair` leaves them alone.
 NOT_READ = "not read"
-# More rows of one kind than this say nothing more.
+# More rows of one kind add no information.
 MAX_ROWS_PER_KIND = 20
-# Problems of one kind that are kept; the others are counted, so that a set that is bad from end to
-# end has a report all the same.
+# Problems to keep per kind; the rest are counted, so that even a dataset that is bad from end to
+# end gets a report.
 MAX_KEPT_PER_KIND = 1000
-# Subjects of one kind in one shard; a stranger's json can have a new key in every sample.
+# Subjects per kind in one shard; foreign json can have a new key in every sample.
 MAX_SUBJECTS_PER_KIND = 20
 MAX_EXAMPLE_CHARACTERS = 200
 
@@ -22,11 +22,11 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        kind: A short stable word: `sha256`, `gap`, `equal noise` ...
-        where: The file, or `whole set`.
-        detail: What was found; how many samples and the first key, when samples are wrong.
-        shard_index: The shard to make again, or to remove when no task names it. None when that
-            mends nothing.
+        kind: A short, stable word: `sha256`, `gap`, `equal noise` ...
+        where: Path of the file, or `whole set`.
+        detail: What was found; for bad samples, how many there are and the first key.
+        shard_index: The shard to make again, or to remove if no task names it. None if that fixes
+            nothing.
     """
 
     kind: str
@@ -36,12 +36,12 @@ class Problem:
 
 
 def not_read(where: str, error: OSError) -> Problem:
-    """Return the problem of a file that may be sound: the store could not be asked."""
-    return Problem(NOT_READ, where, f"what is there is not known: {error}")
+    """Return the problem of a file that the store could not read; it may be sound."""
+    return Problem(NOT_READ, where, f"the store could not be read: {error}")
 
 
 class Tally:
-    """Counts the problems of one shard's samples: a million bad samples make a few lines."""
+    """Counts the problems of one shard's samples, so a million bad samples make a few lines."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], tuple[int, str, str]] = {}
@@ -51,21 +51,21 @@ class Tally:
         """Count a problem.
 
         Args:
-            kind: As in `Problem`.
-            subject: What is wrong, without the sample's own values; each makes one line.
-            key: Of the sample.
+            kind: Kind of the problem, as in `Problem`.
+            subject: What is wrong, without the sample's own values; each subject makes one line.
+            key: Key of the sample.
             example: The sample's values; shown for the first one.
         """
         if (kind, subject) not in self._found:
             if self._num_subjects[kind] >= MAX_SUBJECTS_PER_KIND:
-                subject = "and more of this kind"
+                subject = "more problems of this kind"
             self._num_subjects[kind] += 1
         shown = example[:MAX_EXAMPLE_CHARACTERS]
         count, first, shown = self._found.get((kind, subject), (0, key, shown))
         self._found[kind, subject] = (count + 1, first, shown)
 
     def problems(self, where: str, shard_index: int) -> list[Problem]:
-        """Return one problem a subject."""
+        """Return one problem per subject."""
         return [
             Problem(kind, where, counted_detail(subject, *found), shard_index)
             for (kind, subject), found in self._found.items()
@@ -73,7 +73,7 @@ class Tally:
 
 
 class Problems:
-    """Collects the problems of a set: the first of each kind, and how many there are."""
+    """Collects the problems of a dataset: the first ones of each kind, and their number."""
 
     def __init__(self) -> None:
         self.kept: list[Problem] = []
@@ -100,21 +100,21 @@ class Report:
     """The outcome of `verify`.
 
     Attributes:
-        problems: What is wrong, the first `MAX_KEPT_PER_KIND` of each kind.
-        num_by_kind: Kind to how many problems of it there are.
+        problems: What is wrong: the first `MAX_KEPT_PER_KIND` problems of each kind.
+        num_by_kind: Kind to its number of problems.
         bad_shards: Shards that `repair` must make again, in order.
-        num_shards: Shards of the plan.
-        num_recorded_samples: Samples of the plan's shards, as their receipts say.
-        num_recorded_bytes: Bytes of their tars, as their receipts say.
-        num_read: Shards whose tars were read.
-        num_samples: Samples found in the tars that were read.
-        num_checked: Of these, samples that were checked one by one.
-        num_bytes: Bytes of the tars that were read.
-        unread: What was not looked at, in words; empty when all was.
-        interrupted: Whether the user stopped it.
+        num_shards: Number of shards in the plan.
+        num_recorded_samples: Samples in the plan's shards, according to their receipts.
+        num_recorded_bytes: Bytes of their tars, according to their receipts.
+        num_read: Number of shards whose tars were read.
+        num_samples: Number of samples found in these tars.
+        num_checked: Number of these samples that were checked one by one.
+        num_bytes: Bytes of these tars.
+        unread: What was not checked, in words; empty if everything was.
+        interrupted: Whether the user stopped the check.
         noise_mean_z: Mean of all noise values, in standard errors; None without noise.
         noise_variance_z: Variance of all noise values minus 1, in standard errors.
-        mixes: What differs between receipts (device, versions ...) and its values.
+        mixes: Settings that differ between receipts (device, versions ...), with their values.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -135,11 +135,11 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is wrong, as far as was looked."""
+        """Whether nothing is wrong with what was checked."""
         return not self.problems
 
     def table(self) -> str:
-        """Return the report as plain text: kind, where, what; then the facts."""
+        """Return the report as plain text: a table of kind, where and what, then the facts."""
         rows = [("kind", "where", "what"), *self._rows()] if self.problems else []
         widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
         lines = [f"{kind:{widths[0]}}  {where:{widths[1]}}  {what}" for kind, where, what in rows]
@@ -196,11 +196,11 @@ class Report:
 
 
 def short(value: Any) -> str:
-    """Return a value as it is shown in a line."""
+    """Return a value, shortened to fit in a line."""
     try:
         text = repr(value)
     except RecursionError:
-        # It was read a few calls less deep.
+        # It was read with a few calls less on the stack.
         text = f"a deep {type(value).__name__}"
     return text if len(text) <= 40 else text[:37] + "..."
 
@@ -210,6 +210,6 @@ def _counted(num: int, noun: str) -> str:
 
 
 def counted_detail(subject: str, count: int, first: str, example: str) -> str:
-    """Say what is wrong with how many samples, the first of them by its key."""
+    """Describe a problem with the number of samples and the key of the first one."""
     which = f"sample {first}" if count == 1 else f"{count:,} samples, first {first}"
     return f"{subject}: {which}" + (f" ({example})" if example else "")

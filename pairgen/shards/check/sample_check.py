@@ -17,7 +17,7 @@ PICTURES = ("png", "jpg", "webp")
 
 
 class SampleCheck:
-    """Knows what the plan says of every sample."""
+    """Checks samples against what the plan says about all of them."""
 
     def __init__(self, plan: Plan) -> None:
         self._members = set(plan.members)
@@ -38,13 +38,13 @@ class SampleCheck:
     def check(
         self, stored: StoredSample, planned: Planned, types: FactTypes, tally: Tally
     ) -> Sample:
-        """Return the sample with the members that could be decoded and are as planned.
+        """Return the sample with the members that can be decoded and match the plan.
 
         Args:
-            stored: Where it lies.
-            planned: What its slot says of it.
-            types: Told the types of facts that the slot does not know.
-            tally: Told what is wrong.
+            stored: The stored sample.
+            planned: What its slot says about it.
+            types: Receives the types of facts that the slot does not know.
+            tally: Receives what is wrong.
         """
         found = set(stored.members)
         for words, names in (
@@ -73,7 +73,7 @@ class SampleCheck:
                 fields[extension] = value
         text = fields.get("txt")
         if planned.text is not None and text is not None and text != planned.text:
-            subject = "txt is not that of its input"
+            subject = "txt differs from its input"
             tally.add("prompt", subject, stored.key, f"{short(text)}, not {short(planned.text)}")
         if self._labels is not None and "cls" in fields:
             label = text if planned.text is None else planned.text
@@ -86,7 +86,7 @@ class SampleCheck:
             subject = f"{extension} is not {dtype}"
             tally.add("dtype", subject, key, f"it is {array.dtype}")
         if array.shape != shape:
-            subject = f"{extension} has not the shape {list(shape)}"
+            subject = f"{extension} does not have the shape {list(shape)}"
             tally.add("shape", subject, key, f"it has {list(array.shape)}")
         if not is_finite(array):
             num = array.size - int(np.isfinite(array).sum())
@@ -101,7 +101,7 @@ class SampleCheck:
             tally.add("unreadable", f"{extension} cannot be read", key, str(error))
             return False
         if shape != self._pictures[extension]:
-            subject = f"{extension} has not the shape {list(self._pictures[extension])}"
+            subject = f"{extension} does not have the shape {list(self._pictures[extension])}"
             tally.add("shape", subject, key, f"it has {list(shape)}")
             return False
         return True
@@ -109,7 +109,7 @@ class SampleCheck:
     def _checked_facts(
         self, value: Any, planned: Planned, types: FactTypes, tally: Tally
     ) -> dict[str, Any]:
-        """Check the `json` member; return it, empty when it is no object."""
+        """Check the `json` member; return it, or {} if it is not an object."""
         key, facts = sample_key(planned.index), planned.facts
         if not isinstance(value, dict):
             tally.add("unreadable", "json is not an object", key)
@@ -128,7 +128,7 @@ class SampleCheck:
                 subject = f"json {name} is not always {type(facts[name]).__name__}"
                 tally.add("json type", subject, key, f"{short(fact)} is {type(fact).__name__}")
             elif fact != facts[name]:
-                subject = f"json {name} is not the slot's"
+                subject = f"json {name} differs from the slot's"
                 tally.add("facts", subject, key, f"{short(fact)}, not {short(facts[name])}")
         return value
 
@@ -136,13 +136,13 @@ class SampleCheck:
 def _check_class(
     labels: ClassLabels, label: str | None, stored: int, key: str, tally: Tally
 ) -> None:
-    """Check that a sample's class is that of its label; a missing label is told elsewhere."""
+    """Check that a sample's class matches its label; a missing label is reported elsewhere."""
     if label is None:
         return
     try:
         expected = labels.class_of(label)
     except ConfigError as error:
-        tally.add("class", "txt is no class label", key, str(error))
+        tally.add("class", "txt is not a class label", key, str(error))
         return
     if stored != expected:
         tally.add("class", "cls is not the class of its label", key, f"{stored}, not {expected}")
@@ -151,7 +151,7 @@ def _check_class(
 def is_finite(array: np.ndarray) -> bool:
     """Whether an array holds neither NaN nor infinity."""
     if array.dtype == np.float16:
-        # NumPy tests half precision value by value; the exponent bits say the same, six times
-        # as fast.
+        # NumPy checks half precision value by value; the exponent bits give the same answer six
+        # times as fast.
         return not bool(((array.view(np.uint16) & 0x7C00) == 0x7C00).any())
     return bool(np.isfinite(array).all())

@@ -1,4 +1,4 @@
-"""How much of a set `verify` reads, and how that is said."""
+"""How much of a dataset `verify` reads, and how to describe it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.where import Where
 
-# Shards that a report names one by one.
+# Maximum number of shards that a report names individually.
 MAX_NAMED = 10
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is looked at beside receipts, names and sizes, which always are.
+    """What is read in addition to receipts, names and sizes, which are always checked.
 
     Attributes:
-        quick: Nothing.
-        fraction: Share of the shards that are read, in (0, 1].
-        seed: Decides which.
-        where: Samples that are checked one by one; None for all.
+        quick: Read nothing more.
+        fraction: Share of the shards to read, in (0, 1].
+        seed: Seed of their choice.
+        where: Samples to check one by one; None for all.
     """
 
     quick: bool = False
@@ -27,7 +27,7 @@ class Scope:
     where: Where | None = None
 
     def choose(self, shards: Sequence[int]) -> list[int]:
-        """Return the shards to read, in order: at least one; with a larger fraction, these too."""
+        """Return the shards to read, in order: at least one; a larger fraction includes these."""
         if self.quick:
             return []
         num = max(1, round(self.fraction * len(shards)))
@@ -35,11 +35,11 @@ class Scope:
         return [shards[position] for position in sorted(order[:num])]
 
     def unread(self, chosen: Sequence[int], num_shards: int) -> list[str]:
-        """Say what is not looked at; nothing when all is.
+        """Describe what is not checked; empty if everything is.
 
         Args:
             chosen: The shards to read.
-            num_shards: Shards that there are to read.
+            num_shards: Number of shards that could be read.
         """
         if self.quick:
             return ["the content of shards, index files and inputs; the noise (--quick)"]
@@ -54,7 +54,7 @@ class Scope:
             )
         if self.where is not None:
             said.append(
-                f"samples without {self.where.text!r}, but for their keys; tars without such a "
-                "sample, but for their sizes"
+                f"samples that do not meet {self.where.text!r}, except for their keys; tars "
+                "without matching samples, except for their sizes"
             )
         return said

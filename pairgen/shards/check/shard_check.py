@@ -31,18 +31,18 @@ from pairgen.types import Plan, Receipt, sample_key
 
 @dataclass(frozen=True, kw_only=True)
 class ShardFindings:
-    """What was found in one shard.
+    """The findings in one shard.
 
     Attributes:
-        shard_index: Its number.
-        problems: What is wrong with it, whatever the other shards hold.
-        was_read: Whether its tar was read; not when it has none, or none of its samples was asked
-            for.
-        num_samples: Samples found in the tar.
-        num_checked: Of these, samples that were checked one by one.
-        num_bytes: Of the tar.
-        types: Of its facts; the set compares them.
-        noise: What its noises tell the set; None in a set without noise.
+        shard_index: Index of the shard.
+        problems: What is wrong with it, independent of other shards.
+        was_read: Whether its tar was read; False if it has none, or if the scope includes none of
+            its samples.
+        num_samples: Number of samples found in the tar.
+        num_checked: Number of these samples that were checked one by one.
+        num_bytes: Size of the tar in bytes.
+        types: Types of its facts, compared across the dataset.
+        noise: Noise statistics for the dataset; None in a dataset without noise.
     """
 
     shard_index: int
@@ -56,14 +56,14 @@ class ShardFindings:
 
 
 class ShardCheck:
-    """Checks shards, each apart from the others: in any order, anywhere.
+    """Checks shards independently of each other: in any order, anywhere.
 
     Args:
         store: The dataset folder.
-        plan: Its plan.
-        inputs: What the plan was made of.
-        where: Which samples are checked one by one; None for all. A tar without such a sample is
-            not read.
+        plan: The dataset's plan.
+        inputs: The inputs of the plan.
+        where: Samples to check one by one; None for all. A tar without a matching sample is not
+            read.
     """
 
     def __init__(
@@ -76,19 +76,19 @@ class ShardCheck:
         self._samples = SampleCheck(plan)
 
     def check(self, receipt: Receipt) -> ShardFindings:
-        """Return what is found in the shard of a receipt."""
+        """Return the findings in the shard of a receipt."""
         try:
             return self._check(receipt)
         except OSError as error:
-            # A shard that cannot be read now is not a bad one: it must not be made again for that.
+            # A shard that cannot be read now need not be bad, so it must not be made again.
             problem = not_read(layout.shard_path(receipt.shard_index), error)
             return ShardFindings(shard_index=receipt.shard_index, problems=(problem,))
 
     def _check(self, receipt: Receipt) -> ShardFindings:
-        """Return what is found in the shard of a receipt.
+        """Return the findings in the shard of a receipt.
 
         Raises:
-            OSError: The store cannot be asked.
+            OSError: The store cannot be read.
         """
         shard_index = receipt.shard_index
         if receipt.count == 0:
@@ -119,7 +119,7 @@ class ShardCheck:
                     if index_in_set is not None and (chosen is None or stored.key in chosen):
                         self._check_sample(stored, planned(index_in_set), shard_index, found)
         except CorruptShardError as error:
-            # What is left of a damaged shard says nothing about its other slots.
+            # The rest of a damaged shard says nothing about its other slots.
             whole = False
             problems.append(Problem(_kind(error), path, str(error), shard_index))
         if whole:
@@ -151,7 +151,7 @@ class ShardCheck:
         try:
             row = index_row(sample, shard_index, stored.offset)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            # A recorded draw is free-form JSON: of a stranger it may be anything.
+            # A recorded draw is free-form JSON: in foreign data it may be anything.
             detail = f"{type(error).__name__}: {error}"
             found.tally.add("unreadable", "the draw in json cannot be read", stored.key, detail)
             return
@@ -166,7 +166,7 @@ class ShardCheck:
             return None, [Problem("index", path, "the file is missing", receipt.shard_index)]
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 != receipt.index_sha256:
-            # Altered Parquet is not parsed: its reader trusts the sizes that stand in it.
+            # Do not parse altered Parquet: its reader trusts the sizes stored in it.
             detail = f"sha256 {sha256[:12]}, the receipt says {receipt.index_sha256[:12]}"
             return None, [Problem("index", path, detail, receipt.shard_index)]
         try:
@@ -177,7 +177,7 @@ class ShardCheck:
 
 
 class _Found:
-    """What is gathered while a shard is read."""
+    """Findings collected while a shard is read."""
 
     def __init__(self, plan: Plan) -> None:
         self.keys: list[str] = []
@@ -188,9 +188,9 @@ class _Found:
         self.noise = NoiseCheck(plan) if plan.kind == "ode" else None
 
     def take_key(self, key: str, receipt: Receipt) -> int | None:
-        """Note a key; return its slot, or None when it is none of this shard."""
+        """Record a key; return its slot, or None if it does not belong to this shard."""
         if self.keys and key <= self.keys[-1]:
-            self.tally.add("order", "keys do not rise", key, f"after {self.keys[-1]}")
+            self.tally.add("order", "keys are not ascending", key, f"after {self.keys[-1]}")
         self.keys.append(key)
         index = _index_of(key)
         if index is None or not receipt.start <= index < receipt.stop:
@@ -201,14 +201,14 @@ class _Found:
 
 
 def _choose(index: pa.Table, where: Where, path: str) -> set[str]:
-    """Return the keys of the samples that fulfil a condition, of an index and its path."""
+    """Return the keys of the samples that meet a condition, from an index and its path."""
     where.check_columns(index.column_names, path)
     kept = index.filter(pa.array(where.mask(index)))
     return set(kept.column("key").to_pylist())
 
 
 def _compare_index(found: _Found, index: pa.Table, whole: bool, receipt: Receipt) -> list[Problem]:
-    """Compare the index with the samples that were checked, and its keys with all of the tar."""
+    """Compare the index with the checked samples, and its keys with those of the whole tar."""
     indexed = {row.get("key"): row for row in index.to_pylist()}
     tally = Tally()
     for row in found.rows:
@@ -216,7 +216,7 @@ def _compare_index(found: _Found, index: pa.Table, whole: bool, receipt: Receipt
     if whole:
         keys = set(found.keys)
         for key in (key for key in indexed if key not in keys):
-            tally.add("index", "rows that the tar has not", str(key))
+            tally.add("index", "rows without a sample in the tar", str(key))
     return tally.problems(layout.index_path(receipt.shard_index), receipt.shard_index)
 
 
@@ -235,7 +235,7 @@ def _check_sha256(view: memoryview, path: str, receipt: Receipt) -> list[Problem
 
 
 def _check_slots(keys: list[str], receipt: Receipt) -> list[Problem]:
-    """Check that every slot of the range has a sample or a reason, not both."""
+    """Check that every slot of the range has either a sample or a reason."""
     path, shard_index = layout.shard_path(receipt.shard_index), receipt.shard_index
     tally = Tally()
     present = set(keys)
@@ -244,7 +244,7 @@ def _check_slots(keys: list[str], receipt: Receipt) -> list[Problem]:
         if key not in present and key not in failed:
             tally.add("gap", "neither a sample nor a reason in the receipt", key)
         elif key in present and key in failed:
-            tally.add("gap", "a sample, though the receipt says that it failed", key)
+            tally.add("gap", "a sample that failed according to the receipt", key)
     problems = tally.problems(path, shard_index)
     if len(keys) != receipt.count:
         detail = f"{len(keys)} samples, the receipt says {receipt.count}"
@@ -259,11 +259,11 @@ def _compare_row(row: dict[str, Any], indexed: dict[str, Any] | None, tally: Tal
     for name, value in row.items():
         if indexed.get(name) != value:
             example = f"{indexed.get(name)!r}, in the tar {value!r}"
-            tally.add("index", f"{name} is not that of the tar", row["key"], example[:200])
+            tally.add("index", f"{name} differs from the tar", row["key"], example[:200])
 
 
 def _index_of(key: str) -> int | None:
-    """Return the slot that a key names; None when it is no key."""
+    """Return the slot that a key names; None if it is not a key."""
     if not (key.isascii() and key.isdigit()) or key != sample_key(int(key)):
         return None
     return int(key)

@@ -1,7 +1,7 @@
-"""Check a whole dataset against its plan and receipts, a shard at a time, in any order.
+"""Check a whole dataset against its plan and receipts, one shard at a time, in any order.
 
-One damaged shard never hides the state of the others. Memory does not grow with the set, but for 8
-bytes a sample and some hundred a shard.
+A damaged shard never hides the state of the others. Memory does not grow with the dataset, except
+for 8 bytes per sample and a few hundred per shard.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ from pairgen.types import Plan, ShardTask
 
 
 class RunChecks(Protocol):
-    """Runs checks: here, or in many workers. It may stop early, when it is asked to."""
+    """Runs checks, in this process or in many workers. It may stop early on request."""
 
     def __call__(
         self,
@@ -43,7 +43,7 @@ class RunChecks(Protocol):
 def run_here(
     job: CheckJob, tasks: Sequence[ShardTask], on_found: Callable[[ShardFindings], None]
 ) -> None:
-    """Check shard after shard in this process."""
+    """Check one shard after another in this process."""
     checker = job.open()
     for task in tasks:
         on_found(checker.run(task))
@@ -56,17 +56,17 @@ def verify(
     on_receipts: Callable[[int, int], None] = lambda *_: None,
     on_shards: Callable[[int, int], None] = lambda *_: None,
 ) -> Report:
-    """Check a dataset; the report does not depend on who checks its shards, or in what order.
+    """Check a dataset; the report does not depend on who checks its shards, or in which order.
 
     Args:
         store: The dataset folder.
-        scope: How much is read; everything unless told.
-        run: Runs the checks of shards.
-        on_receipts: Called with the receipts read and to read.
-        on_shards: Called after each shard with the shards checked and to check.
+        scope: How much to read; everything by default.
+        run: Function that runs the shard checks.
+        on_receipts: Called with the number of receipts read and to read.
+        on_shards: Called after each shard with the number of shards checked and to check.
 
     Raises:
-        ConfigError: The folder holds no dataset, its plan was edited, or no sample fulfils the
+        ConfigError: The folder holds no dataset, its plan was edited, or no sample meets the
             condition of `scope`.
     """
     scope = scope or Scope()
@@ -78,7 +78,7 @@ def verify(
     found.problems.add(check_folder(store, plan, receipts.valid))
     filled = [shard for shard, receipt in receipts.valid.items() if receipt.num_samples]
     chosen = scope.choose(filled)
-    # A shard without samples costs nothing to check, and must not be all that a fraction reads.
+    # A shard without samples costs nothing to check; a fraction must not consist of only those.
     checked = chosen if scope.quick else sorted({*chosen, *(receipts.valid.keys() - {*filled})})
     others = receipts.valid.keys() - {*checked}
     found.problems.add(check_unread(store, {i: receipts.valid[i] for i in sorted(others)}))
@@ -104,16 +104,16 @@ def verify(
     num_missed = len(checked) - found.num_shards
     report = found.report(receipts, scope.unread(chosen, len(filled)), num_missed)
     if scope.where is not None and report.clean and not (num_missed or report.num_checked):
-        which = "" if not others else " in the shards that were chosen"
-        raise ConfigError(f"{store.url} has no sample{which} that fulfils {scope.where.text!r}.")
+        which = "" if not others else " in the chosen shards"
+        raise ConfigError(f"{store.url} has no sample{which} that meets {scope.where.text!r}.")
     return report
 
 
 class _Findings:
-    """Adds up what is found, shard by shard in their order, whatever order they come in.
+    """Accumulates findings in shard order, whatever order they arrive in.
 
     Attributes:
-        num_shards: Shards that came.
+        num_shards: Number of shards that arrived.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -127,34 +127,34 @@ class _Findings:
         self._early: dict[int, ShardFindings] = {}
 
     def expect(self, shards: Sequence[int]) -> None:
-        """Tell which shards will come, in order."""
+        """Set which shards will arrive, in order."""
         self._expected.extend(shards)
 
     def add(self, findings: ShardFindings) -> None:
-        """Take what was found in a shard; it waits for those before it."""
+        """Add the findings of a shard; they wait for those of earlier shards."""
         self.num_shards += 1
         self._early[findings.shard_index] = findings
         while self._expected and self._expected[0] in self._early:
             self._take(self._early.pop(self._expected.popleft()))
 
     def finish(self) -> None:
-        """Take what still waits for shards that will not come."""
+        """Add the findings that still wait for shards that will not arrive."""
         for shard in sorted(self._early):
             self._take(self._early.pop(shard))
 
     def report(self, receipts: CheckedReceipts, unread: Sequence[str], num_missed: int) -> Report:
-        """Return the report of all that came.
+        """Return the report of everything that arrived.
 
         Args:
-            receipts: Of the set.
-            unread: What was not to be read, in words.
-            num_missed: Shards that were to come and did not: the user stopped it.
+            receipts: The dataset's checked receipts.
+            unread: What was deliberately not read, in words.
+            num_missed: Number of expected shards that did not arrive: the user stopped the check.
         """
         if self._noise is not None:
             self.problems.add(self._noise.problems())
         mean_z, variance_z = (self._noise and self._noise.z_scores()) or (None, None)
         valid = receipts.valid.values()
-        stopped = [f"the content of {num_missed:,} more: it was stopped"] if num_missed else []
+        stopped = [f"the content of {num_missed:,} more (stopped)"] if num_missed else []
         return Report(
             problems=tuple(self.problems.kept),
             num_by_kind=dict(self.problems.num_by_kind),

@@ -1,1 +1,1 @@
-"""What lies on disk, written and read."""
+"""Read and write the files of a dataset."""

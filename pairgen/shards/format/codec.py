@@ -1,4 +1,4 @@
-"""Turn the members of a sample into bytes and back. Nothing is ever pickled or unpickled."""
+"""Encode and decode the members of a sample. Nothing is ever pickled or unpickled."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import numpy as np
 
 from pairgen.types import Facts, Field
 
-# The header that NumPy writes for an array of numbers. Any other, objects above all, is refused.
+# The header that NumPy writes for an array of numbers. Any other, such as objects, is refused.
 _NPY_HEADER = re.compile(
     rb"\{'descr': '([<>|][biufc]\d{1,2})', 'fortran_order': (False|True), "
     rb"'shape': \(([\d, ]*)\), \} *\n"
@@ -29,7 +29,7 @@ def encode_field(value: Field) -> bytes:
 
 
 def encode_facts(facts: Facts) -> bytes:
-    """Return the `json` member. Key order is kept: hub viewers show columns in that order."""
+    """Return the `json` member. Key order is kept: hub viewers show columns in this order."""
     return json.dumps(dict(facts), ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
@@ -37,7 +37,7 @@ def decode_member(extension: str, data: bytes | memoryview) -> Any:
     """Return a member's content: array, facts, class, text, or the bytes of any other extension.
 
     Raises:
-        ValueError: The bytes are not what the extension says.
+        ValueError: The bytes do not match the extension.
     """
     if extension.endswith("npy"):
         return decode_array(data)
@@ -51,7 +51,7 @@ def decode_member(extension: str, data: bytes | memoryview) -> Any:
 
 
 def decode_class(data: bytes | memoryview) -> int:
-    """Return the class of a `cls` member: digits and nothing else.
+    """Return the class of a `cls` member, which consists of digits only.
 
     Raises:
         ValueError: The bytes are something else.
@@ -65,11 +65,11 @@ def decode_class(data: bytes | memoryview) -> int:
 def decode_array(data: bytes | memoryview) -> np.ndarray:
     """Return the array of a `.npy` member, as a copy.
 
-    Unlike `np.load` it evaluates nothing, allocates nothing that is not there, and is as quick as
+    Unlike `np.load`, it evaluates nothing, never allocates more than the data, and is as fast as
     the copy.
 
     Raises:
-        ValueError: The bytes are not an array of numbers, or not all of one.
+        ValueError: The bytes are not an array of numbers, or not a complete one.
     """
     prefix = bytes(data[:12])
     if len(prefix) < 12 or prefix[:6] != b"\x93NUMPY" or prefix[6] not in (1, 2):
@@ -100,7 +100,7 @@ def _parse_npy_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], Li
 
 @lru_cache(maxsize=256)
 def _npy_header(descr: str, shape: tuple[int, ...]) -> bytes:
-    # The header is the same for every sample of a set, and costs more than the copy of the data.
+    # The header is the same for every sample of a dataset, and takes longer than copying the data.
     buffer = io.BytesIO()
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(buffer, header)

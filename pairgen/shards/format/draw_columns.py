@@ -1,20 +1,20 @@
-"""A draw as flat columns, so that an index can be searched by what was drawn."""
+"""Flatten a draw into columns, so that an index can be searched by what was drawn."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-# Keys that hold the parts of a composition; positions stand for them in a column's name.
+# Keys that hold the parts of a composition; column names use positions instead.
 PARTS = ("operations", "groups")
-# Keys of compositions that name no quantity themselves.
+# Composition keys that are not quantities themselves.
 COMPOSITIONS = ("one_of", "maybe", "shuffled", "chain", "halved")
 
 
 def draw_columns(draw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {column: value} of every number and word in a draw.
+    """Return {column: value} for every number and word in a draw.
 
-    A column is named by the chain, the positions in it, the operation and what was drawn:
-    `draw_shared_2_resize_factor`, `draw_levels_3_order`. The names are Python identifiers, the
-    same for every sample of a preset; what a sample did not draw is not there.
+    A column's name consists of the chain, the positions in it, the operation and the quantity:
+    `draw_shared_2_resize_factor`, `draw_levels_3_order`. Names are Python identifiers, the same for
+    every sample of a preset; what a sample did not draw has no column.
     """
     return {"_".join(("draw", *path)): value for path, value in _leaves(draw, ())}
 

@@ -1,4 +1,4 @@
-"""The index: one Parquet file a shard, one row a sample, for search and random access."""
+"""The index: one Parquet file per shard, one row per sample, for search and random access."""
 
 import io
 import json
@@ -17,9 +17,9 @@ from pairgen.types import Plan, Sample
 def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
     """Return the index row of a sample.
 
-    Columns: `key`, `shard_index`, `offset` (of the first tar header), `prompt` when there is a
-    text, every fact, and `{member}_crc32` of every array. The fact `draw` becomes columns of its
-    own, see `draw_columns`.
+    Columns: `key`, `shard_index`, `offset` (of the first tar header), `prompt` if there is text,
+    every fact, and `{member}_crc32` for every array. The fact `draw` becomes several columns, see
+    `draw_columns`.
     """
     row: dict[str, Any] = {"key": sample.key, "shard_index": shard_index, "offset": offset}
     if "txt" in sample.fields:
@@ -39,9 +39,9 @@ def encode_index(
     """Return the Parquet file of one shard's rows; there must be at least one.
 
     Args:
-        rows: Of the samples. A row may lack columns that another has: they are null there.
-        every: A row with the columns that any row of the set may have, so that all files of the set
-            have the same ones.
+        rows: Rows of the samples. A column that a row lacks is null there.
+        every: A row with all columns that any row of the dataset may have, so that all files of
+            the dataset have the same columns.
     """
     every = every or {}
     known = pa.table({name: [value] for name, value in every.items()}).schema
@@ -72,19 +72,19 @@ def decode_index(data: bytes) -> list[dict[str, Any]]:
 
 
 def decode_table(data: bytes) -> pa.Table:
-    """Return one shard's Parquet file, a row a sample.
+    """Return one shard's Parquet file as a table, one row per sample.
 
     Raises:
         pyarrow.ArrowInvalid: The bytes are not a Parquet file.
     """
-    # Not `read_table`, and no Python file: its scanner's threads can outlive the call, ask for the
-    # interpreter lock while Python ends, and abort the process (apache/arrow#34314).
+    # Not `read_table`, and no Python file: its scanner's threads can outlive the call, request the
+    # interpreter lock while Python shuts down, and abort the process (apache/arrow#34314).
     file = pq.ParquetFile(pa.BufferReader(data))
     return file.read(use_threads=False)
 
 
 def index_columns(plan: Plan) -> list[str]:
-    """Return the columns that `index_row` gives the samples of a plan."""
+    """Return the columns of the `index_row` of a plan's samples."""
     members = plan.members
     text = ["prompt"] if "txt" in members else []
     arrays = sorted(name for name in members if name.endswith(".npy"))

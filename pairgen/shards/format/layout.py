@@ -1,7 +1,7 @@
 """Names of the files in a dataset folder.
 
-Only tars lie under `train/`. Everything else lies under `__meta__/`, a name that hub loaders
-ignore (they do not ignore `_meta/`).
+Only tars are under `train/`. Everything else is under `__meta__/`, a name that hub loaders ignore
+(they do not ignore `_meta/`).
 """
 
 CARD = "README.md"
@@ -17,15 +17,15 @@ SPOOL = "__meta__/tmp"
 
 
 def shard_path(shard_index: int) -> str:
-    """Path of a shard."""
+    """Return the path of a shard."""
     return f"{TRAIN}/{shard_index:05d}.tar"
 
 
 def receipt_path(shard_index: int) -> str:
-    """Path of a shard's receipt."""
+    """Return the path of a shard's receipt."""
     return f"{RECEIPTS}/{shard_index:05d}.json"
 
 
 def index_path(shard_index: int) -> str:
-    """Path of a shard's index."""
+    """Return the path of a shard's index."""
     return f"{INDEX}/{shard_index:05d}.parquet"

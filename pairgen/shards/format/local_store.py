@@ -15,7 +15,7 @@ from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
 
 _counter = itertools.count()
-# What stands under the name is no file, and never will be one that can be read.
+# The path is not a file, and never will be a readable one.
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 
 
@@ -33,7 +33,7 @@ class LocalStore:
         try:
             return sorted(os.listdir(self.root / folder))
         except (FileNotFoundError, NotADirectoryError):
-            # A link to a disk that is not there, or a file in its place, is not an empty folder.
+            # A link to an unmounted disk, or a file in its place, is not an empty folder.
             if os.path.lexists(self.root / folder):
                 raise
             return []
@@ -69,13 +69,13 @@ class LocalStore:
     def spool(self, name: str) -> Path:
         folder = self.root / layout.SPOOL
         folder.mkdir(parents=True, exist_ok=True)
-        # Host and process are in the name so that what a killed process left can be told apart.
+        # The name includes host and process, to recognize what a killed process left behind.
         return folder / f"{socket.gethostname()}.{os.getpid()}.{next(_counter)}.{name}"
 
     def put_file(self, spooled: Path, path: str) -> None:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Data first, then the name, then the folder: a power cut leaves the old state or the new.
+        # Data first, then the name, then the folder: after a power cut, either state is whole.
         sync(spooled)
         os.replace(spooled, target)
         sync(target.parent)
@@ -102,12 +102,12 @@ class LocalStore:
             return open(self.root / path, "rb")
         except OSError as error:
             if error.errno in _NO_FILE:
-                # A folder or a link to itself under the name of a file is a file that is missing.
+                # A folder, or a link to itself, in place of a file counts as a missing file.
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
             raise
 
     def _size_of_file(self, path: str) -> int | None:
-        """Return the size of a file; None when there is none any more."""
+        """Return the size of a file; None if it no longer exists."""
         try:
             found = (self.root / path).stat()
         except OSError as error:
@@ -117,21 +117,20 @@ class LocalStore:
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def check_writable(self) -> None:
-        """Raise ConfigError if the folder cannot be made or written; touches nothing."""
+        """Raise ConfigError if the folder cannot be created or written; change nothing."""
         folder = self.root
         while not folder.exists():
             folder = folder.parent
         if not folder.is_dir():
             raise ConfigError(f"{self.url!r} cannot be a folder: {str(folder)!r} is a file.")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise ConfigError(f"{self.url!r} cannot be written: no right to write in {folder}.")
+            raise ConfigError(f"{self.url!r} is not writable: no permission to write in {folder}.")
 
     def remove_stale_spool(self) -> int:
-        """Remove what dead processes of this host left in the spool; return how many files."""
+        """Remove what dead processes of this host left in the spool; return the number of files."""
         removed = 0
         for name in self.names(layout.SPOOL):
-            # The host's name may hold dots itself, so the fields are counted from the right end
-            # of the known prefix.
+            # The host name may contain dots itself, so count the fields from the right.
             prefix = socket.gethostname() + "."
             pid = name.removeprefix(prefix).partition(".")[0]
             if name.startswith(prefix) and pid.isdigit() and not is_alive(int(pid)):
@@ -141,7 +140,7 @@ class LocalStore:
 
 
 def sync(path: Path) -> None:
-    """Make a file or folder reach the disk."""
+    """Flush a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -150,7 +149,7 @@ def sync(path: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this host runs."""
+    """Whether a process of this host is running."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Receipts and their fold, the manifest. There is no other record of progress."""
+"""Receipts, and the manifest that folds them. There is no other record of progress."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,21 +11,21 @@ from pairgen.types import Manifest, Plan, Receipt
 
 
 class UnreadableReceiptError(CorruptShardError):
-    """A file stands where a receipt belongs, and is none of this version."""
+    """The file at a receipt's path is not a receipt of this version."""
 
 
 def write_receipt(store: Store, receipt: Receipt) -> None:
-    """Write a receipt: from now on the shard is done."""
+    """Write a receipt; from then on, the shard is done."""
     data = json.dumps(receipt.to_dict(), ensure_ascii=False).encode("utf-8")
     store.put_bytes(layout.receipt_path(receipt.shard_index), data)
 
 
 def read_receipt(store: Store, shard_index: int) -> Receipt | None:
-    """Return a shard's receipt; None when there is none.
+    """Return a shard's receipt; None if there is none.
 
     Raises:
-        UnreadableReceiptError: What stands there is no receipt of this version.
-        OSError: It could not be looked at.
+        UnreadableReceiptError: The file is not a receipt of this version.
+        OSError: The store cannot be read.
     """
     path = layout.receipt_path(shard_index)
     try:
@@ -34,13 +34,13 @@ def read_receipt(store: Store, shard_index: int) -> Receipt | None:
         return None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UnreadableReceiptError(
-            f"{path} of {store.url} is not a receipt of this version: `pairgen repair` makes its "
-            "shard again."
+            f"{path} of {store.url} is not a receipt of this version: run `pairgen repair` to make "
+            "its shard again."
         ) from None
 
 
 def readable_receipt(store: Store, shard_index: int) -> Receipt | None:
-    """Return a shard's receipt; None when there is none, or none that can be read."""
+    """Return a shard's receipt; None if there is none, or it cannot be read."""
     try:
         return read_receipt(store, shard_index)
     except UnreadableReceiptError:
@@ -48,17 +48,17 @@ def readable_receipt(store: Store, shard_index: int) -> Receipt | None:
 
 
 def standing_receipts(store: Store) -> list[int]:
-    """Return the shards that have a file where their receipt belongs, in order."""
+    """Return the shards that have a file at their receipt's path, in order."""
     names = (name for name in store.names(layout.RECEIPTS) if name.endswith(".json"))
     stems = (name.removesuffix(".json") for name in names)
     return sorted(int(stem) for stem in stems if stem.isdecimal() and stem == f"{int(stem):05d}")
 
 
 def iterate_receipts(store: Store, shards: Sequence[int]) -> Iterator[Receipt | None]:
-    """Yield the receipt of each shard; None where it cannot be read. Only a few are held.
+    """Yield the receipt of each shard; None if it cannot be read. Only a few are held in memory.
 
     Raises:
-        OSError: The store could not be asked about one.
+        OSError: The store cannot be read.
     """
     return read_ahead(lambda shard_index: readable_receipt(store, shard_index), shards)
 
@@ -67,14 +67,14 @@ def read_receipts(store: Store) -> list[Receipt]:
     """Return all readable receipts, by shard index.
 
     Raises:
-        OSError: The store could not be asked about one.
+        OSError: The store cannot be read.
     """
     receipts = iterate_receipts(store, standing_receipts(store))
     return [receipt for receipt in receipts if receipt is not None]
 
 
 def fold(plan: Plan, receipts: Iterable[Receipt]) -> Manifest:
-    """Return the manifest: what of the plan is done, and what is missing."""
+    """Return the manifest: which parts of the plan are done, and which are missing."""
     by_shard = {receipt.shard_index: receipt for receipt in receipts}
     done, missing = [], []
     for task in plan.tasks():
@@ -87,21 +87,21 @@ def fold(plan: Plan, receipts: Iterable[Receipt]) -> Manifest:
 
 
 def scan(store: Store, plan: Plan) -> Manifest:
-    """Fold the receipts that stand in the folder now."""
+    """Fold the receipts that are in the folder now."""
     return fold(plan, read_receipts(store))
 
 
 def is_untouched(store: Store) -> bool:
-    """Whether nothing was made in a folder yet, so that a corrected command may begin it anew.
+    """Whether nothing was made in a folder yet, so that a corrected command may start over.
 
-    Receipts alone do not tell: they may be lost, or on a disk that is not there.
+    Receipts alone are not enough: they may be lost, or on a disk that is not mounted.
     """
     folders = (layout.RECEIPTS, layout.TRAIN, layout.INDEX)
     return not any(store.names(folder) for folder in folders) and not _lists_receipts(store)
 
 
 def _lists_receipts(store: Store) -> bool:
-    """Whether the manifest says that shards were finished."""
+    """Whether the manifest lists finished shards."""
     try:
         return bool(json.loads(store.read_bytes(layout.MANIFEST))["receipts"])
     except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
@@ -109,6 +109,6 @@ def _lists_receipts(store: Store) -> bool:
 
 
 def write_manifest(store: Store, manifest: Manifest) -> None:
-    """Write the fold down, for readers that want one file."""
+    """Write the manifest, for readers that want one file."""
     data = json.dumps(manifest.to_dict(), ensure_ascii=False).encode("utf-8")
     store.put_bytes(layout.MANIFEST, data)

@@ -1,4 +1,4 @@
-"""Find the members of a mapped shard from the offsets in its index, all samples at once."""
+"""Locate the members of a mapped shard from its index offsets, for all samples at once."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,7 @@ from pairgen.shards.format.writer import BLOCK
 from pairgen.types import sample_key
 
 _KEY_DIGITS = len(sample_key(0))
-# Of a ustar header: where the size stands, eleven octal digits.
+# Position of the size in a ustar header: eleven octal digits.
 _SIZE = slice(124, 135)
 
 
@@ -23,8 +23,8 @@ class Member:
 
     Attributes:
         buffer: The mapped tar, uint8 [num_bytes].
-        starts: Offset of the content, [N]; of an array's numbers, behind its `.npy` header.
-        sizes: Bytes of the content, [N].
+        starts: Offsets of the contents, [N]; for arrays, after the `.npy` header.
+        sizes: Sizes of the contents in bytes, [N].
     """
 
     buffer: np.ndarray
@@ -44,17 +44,17 @@ def find_members(
     extensions: Sequence[str],
     wanted: Collection[str],
 ) -> dict[str, Member]:
-    """Walk over the headers of all samples side by side.
+    """Walk over the headers of all samples in parallel.
 
     Args:
         buffer: The mapped tar, uint8.
-        offsets: First header of every sample, [N].
-        indices: The slot of every sample, [N].
-        extensions: Members of every sample, sorted as they lie.
-        wanted: Those to return.
+        offsets: Offset of the first header of every sample, [N].
+        indices: Slot of every sample, [N].
+        extensions: Members of every sample, in stored (sorted) order.
+        wanted: Members to return.
 
     Raises:
-        CorruptShardError: A header is not the one that must stand there.
+        CorruptShardError: A header is not the expected one.
     """
     found = {}
     for extension in extensions:
@@ -79,10 +79,10 @@ def find_members(
 
 
 def skip_npy_headers(member: Member, spec: Mapping[str, Any], extension: str) -> Member:
-    """Return an array member without its `.npy` headers, which must say what the plan says.
+    """Return an array member without its `.npy` headers, which must match the plan.
 
     Raises:
-        CorruptShardError: An array has another dtype or shape, or a header is none.
+        CorruptShardError: An array has another dtype or shape, or a header is invalid.
     """
     if len(member.starts) == 0:
         return member
@@ -98,15 +98,15 @@ def skip_npy_headers(member: Member, spec: Mapping[str, Any], extension: str) ->
             f"{extension} is {first.dtype} {list(first.shape)}, the plan says {dtype} {list(shape)}"
         )
     if (member.sizes != member.sizes[0]).any():
-        raise CorruptShardError(f"{extension} is not of one size")
+        raise CorruptShardError(f"{extension} varies in size")
     headers = member.buffer[member.starts[:, None] + np.arange(length)]
     if (headers != headers[0]).any():
-        raise CorruptShardError(f"{extension} is not of one dtype and shape")
+        raise CorruptShardError(f"{extension} varies in dtype or shape")
     return Member(member.buffer, member.starts + length, member.sizes - length)
 
 
 def _decimal(digits: np.ndarray) -> np.ndarray:
-    """Read ASCII digits, [N, D], as numbers, [N]; other bytes give numbers that fit no index."""
+    """Parse ASCII digits, [N, D], as numbers, [N]; other bytes give numbers that match no index."""
     values = digits.astype(np.int64) - ord("0")
     numbers = values @ 10 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)
     return np.where(((values >= 0) & (values <= 9)).all(axis=1), numbers, -1)

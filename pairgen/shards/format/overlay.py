@@ -1,11 +1,11 @@
-"""Overlays: folders that add members to the samples of a set, and edit none of its tars.
+"""Overlays: folders that add members to the samples of a dataset without editing its tars.
 
-An overlay is laid out like any set. Its plan says so:
+An overlay has the layout of any dataset, with this plan:
 
     kind: overlay
-    seed, samples_per_shard, source    those of the parent
+    seed, samples_per_shard, source    the parent's
     recipe.parent                      the parent's fingerprint
-    members                            the added ones, and `json`
+    members                            the added members, and `json`
 
 Shard i holds the keys of the parent's shard i, in the same order.
 """
@@ -24,12 +24,12 @@ KIND = "overlay"
 
 @dataclass(frozen=True)
 class Layer:
-    """A set or one of its overlays: a folder of shards.
+    """A dataset or one of its overlays: a folder of shards.
 
     Attributes:
         store: The folder.
-        plan: What it holds.
-        receipts: Of its finished shards, by shard index.
+        plan: Its plan.
+        receipts: Receipts of its finished shards, by shard index.
     """
 
     store: Store
@@ -45,24 +45,24 @@ def open_layer(store: Store) -> Layer:
 
 
 def check_overlay(parent: Layer, overlay: Layer) -> None:
-    """Refuse an overlay that does not fit its parent.
+    """Refuse an overlay that does not match its parent.
 
     Raises:
-        ConfigError: It is no overlay, of another set, cut into other shards, or of other samples.
+        ConfigError: It is not an overlay, or has another parent, shard size or sample count.
     """
     url, plan = overlay.store.url, overlay.plan
     if plan.kind != KIND:
-        raise ConfigError(f"{url} is a set of kind {plan.kind!r}, not an overlay.")
+        raise ConfigError(f"{url} is a dataset of kind {plan.kind!r}, not an overlay.")
     fingerprint = parent.plan.fingerprint()
     parent_named = str(plan.recipe.get("parent", ""))
     if parent_named != fingerprint:
         raise ConfigError(
-            f"{url} is an overlay of the set {parent_named[:12]!r}, "
+            f"{url} is an overlay of the dataset {parent_named[:12]!r}, "
             f"but {parent.store.url} is {fingerprint[:12]}."
         )
     if plan.samples_per_shard != parent.plan.samples_per_shard:
         raise ConfigError(
-            f"{url} has {plan.samples_per_shard} samples a shard, "
+            f"{url} has {plan.samples_per_shard} samples per shard, "
             f"but {parent.store.url} has {parent.plan.samples_per_shard}."
         )
     for shard_index, receipt in overlay.receipts.items():

@@ -1,7 +1,7 @@
-"""The plan of a dataset folder: written, read, and brought back when it is lost.
+"""The plan of a dataset folder: write it, read it, and restore it if it is lost.
 
-Without its plan nobody knows what finished shards are, so a folder that has lost it is refused
-instead of taken for an empty one.
+Without the plan, finished shards have no meaning, so a folder that has lost it is refused instead
+of being taken for an empty one.
 """
 
 import json
@@ -18,11 +18,11 @@ from pairgen.types import FORMAT_VERSION, INPUT_NAMES, Plan
 
 
 class UnusablePlanError(ConfigError):
-    """The plan of a folder is missing, damaged or edited; `recover_plan` may bring it back."""
+    """The plan of a folder is missing, damaged or edited; `recover_plan` may restore it."""
 
 
 def write_plan(store: Store, plan: Plan) -> None:
-    """Write the plan; whole or not at all."""
+    """Write the plan atomically."""
     text = yaml.safe_dump(plan.to_dict(), sort_keys=False, allow_unicode=True, width=100)
     store.put_bytes(layout.PLAN, text.encode("utf-8"))
 
@@ -36,7 +36,7 @@ def read_plan(store: Store) -> Plan:
     """Read the plan of a dataset folder.
 
     Raises:
-        UnusablePlanError: The plan is damaged or edited, or missing beside finished shards.
+        UnusablePlanError: The plan is damaged or edited, or missing while shards are finished.
         ConfigError: The folder holds no dataset, or one that this version cannot read.
     """
     if not has_plan(store):
@@ -61,10 +61,10 @@ def read_plan(store: Store) -> Plan:
 
 
 def check_not_lost(store: Store) -> None:
-    """Refuse a folder without a plan that has finished shards.
+    """Refuse a folder that has finished shards but no plan.
 
     Raises:
-        UnusablePlanError: Receipts stand in it, or what is left of a set that has lost them.
+        UnusablePlanError: The folder has receipts, or remains of a dataset that lost them.
     """
     if num_receipts := len(standing_receipts(store)):
         raise UnusablePlanError(
@@ -79,13 +79,13 @@ def check_not_lost(store: Store) -> None:
 
 
 def recover_plan(store: Store) -> bool:
-    """Bring the plan back from its copy in the manifest, if it is lost, damaged or edited.
+    """Restore the plan from its copy in the manifest if it is lost, damaged or edited.
 
     Returns:
-        Whether that was done; False when the plan is sound.
+        Whether the plan was restored; False if it is sound.
 
     Raises:
-        ConfigError: The folder holds no dataset, or there is no copy that its shards fit.
+        ConfigError: The folder holds no dataset, or there is no copy that its shards match.
     """
     try:
         plan = read_plan(store)
@@ -98,17 +98,17 @@ def recover_plan(store: Store) -> bool:
     num_fitting = fingerprints.count(plan.fingerprint())
     if 2 * num_fitting < len(fingerprints):
         raise ConfigError(
-            f"The plan of {store.url} cannot be restored: {layout.MANIFEST} holds that of another "
-            f"dataset, which only {num_fitting} of {len(fingerprints)} receipts are of; {_BY_HAND}."
+            f"The plan of {store.url} cannot be restored: {layout.MANIFEST} holds another "
+            f"dataset's; only {num_fitting} of {len(fingerprints)} receipts match it; {_BY_HAND}."
         )
     write_plan(store, plan)
     return True
 
 
-# What is left where no copy can be used.
+# The remedy if no copy is usable.
 _BY_HAND = (
-    "run the first command with another --out, stop it, and copy the "
-    f"{layout.PLAN} that it wrote into this folder; `pairgen verify` tells whether it fits"
+    "run the first command with another --out, stop it, and copy its "
+    f"{layout.PLAN} to this folder; `pairgen verify` tells you whether it matches"
 )
 
 
@@ -116,12 +116,12 @@ def _copied_plan(store: Store) -> Plan:
     """Return the copy of the plan in the manifest.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no copy.
     """
     try:
         return _parse(json.loads(store.read_bytes(layout.MANIFEST))["plan"], store)
     except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
-        # Manifests of earlier versions had none.
+        # Manifests of earlier versions have no copy.
         raise ConfigError(
             f"The plan of {store.url} is missing or damaged, and {layout.MANIFEST} has no copy of "
             f"it: {_BY_HAND}."
@@ -129,26 +129,26 @@ def _copied_plan(store: Store) -> Plan:
 
 
 def remembered_options(plan: Plan, store: Store) -> Mapping[str, Any]:
-    """Return the options that a set was made with.
+    """Return the options that a dataset was made with.
 
     Raises:
-        UnusablePlanError: The plan has lost them.
+        UnusablePlanError: The plan no longer has them.
     """
     options = plan.resolved.get("options")
     if not isinstance(options, Mapping):
         raise UnusablePlanError(
-            f"The plan of {store.url} was cut: resolved.options is missing; {_remedy(store)}."
+            f"The plan of {store.url} is incomplete: resolved.options is missing; {_remedy(store)}."
         )
     return options
 
 
 def _parse(data: Any, store: Store) -> Plan:
-    """Return a plan from its plain data.
+    """Parse a plan.
 
     Raises:
-        KeyError, TypeError, AttributeError: It is not a plan.
-        UnusablePlanError: It was edited.
-        ConfigError: It is of another version.
+        KeyError, TypeError, AttributeError: The data is not a plan.
+        UnusablePlanError: The plan was edited.
+        ConfigError: The plan has another format version.
     """
     if not isinstance(data, Mapping):
         raise TypeError("it holds no `key: value` lines")

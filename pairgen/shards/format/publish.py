@@ -1,4 +1,4 @@
-"""Make a finished shard stand: tar, index, then the receipt, so that they always agree."""
+"""Publish a finished shard: tar, index, then the receipt, so that they always agree."""
 
 import hashlib
 from pathlib import Path
@@ -15,26 +15,26 @@ HASH_CHUNK = 1 << 20
 def publish(
     store: Store, task: ShardTask, spooled: Path, index: bytes, receipt: Receipt
 ) -> Receipt:
-    """Publish a shard and return the receipt that stands for it.
+    """Publish a shard; return its valid receipt, which may be another worker's.
 
-    A shard that has a receipt is never replaced, unless the set has grown and this was its last,
-    short one. Two workers may run one task, on machines whose bits differ: who finds a receipt
-    drops its own work. Both may still pass that check at once, so after writing its receipt a
-    worker looks whether tar, index and receipt belong together. If not, it withdraws the receipt
-    and must run the task again: whoever writes last also looks last, so the state that remains was
-    seen to agree.
+    A shard that has a receipt is never replaced, unless the dataset has grown and this was its
+    last, short one. Two workers may run the same task, on machines whose bits differ: whichever
+    finds a receipt drops its own work. Both may still pass that check at once, so after writing its
+    receipt a worker checks that tar, index and receipt belong together. If not, it withdraws the
+    receipt and must run the task again. The last to write is also the last to check, so the final
+    state is known to agree.
 
     Args:
         store: The dataset folder.
         task: The shard's task.
-        spooled: The finished tar; moved away or removed.
+        spooled: The finished tar; it is moved or removed.
         index: The shard's Parquet file.
-        receipt: Of this tar and index.
+        receipt: Receipt of this tar and index.
 
     Raises:
-        ShardContestedError: Another worker published other bytes at the same moment.
-        PlanMismatchError: The shard of another dataset stands there.
-        UnreadableReceiptError: What stands in the receipt's place cannot be read.
+        ShardContestedError: Another worker published different bytes at the same moment.
+        PlanMismatchError: The folder has this shard of another dataset.
+        UnreadableReceiptError: The file at the receipt's path cannot be read.
         OSError: The folder cannot be read or written.
     """
     standing = read_receipt(store, task.shard_index)
@@ -44,8 +44,8 @@ def publish(
             return standing
         if not standing.begins(task):
             raise PlanMismatchError(
-                f"{layout.shard_path(task.shard_index)} of {store.url} is finished and of another "
-                "dataset: give another --out."
+                f"{layout.shard_path(task.shard_index)} of {store.url} is finished and belongs to "
+                "another dataset: give another --out."
             )
     tar_path = layout.shard_path(task.shard_index)
     index_path = layout.index_path(task.shard_index)
@@ -69,7 +69,7 @@ class ShardContestedError(Exception):
 
 
 def _agrees(store: Store, receipt: Receipt) -> bool:
-    """Whether tar and index that stand are those the receipt names."""
+    """Whether the published tar and index are those that the receipt names."""
     if receipt.count == 0:
         return not store.exists(layout.shard_path(receipt.shard_index))
     try:
@@ -81,7 +81,7 @@ def _agrees(store: Store, receipt: Receipt) -> bool:
 
 
 def file_sha256(store: Store, path: str) -> str:
-    """Return the SHA-256 of a file in the store, hex."""
+    """Return the SHA-256 of a file in the store, in hex."""
     digest = hashlib.sha256()
     with store.local(path) as local, open(local, "rb") as file:
         while chunk := file.read(HASH_CHUNK):

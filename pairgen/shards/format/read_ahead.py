@@ -1,4 +1,4 @@
-"""Read many small files: what costs is the wait for the disk or the network, so some at a time."""
+"""Read many small files: waiting for disk or network dominates, so read several at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +8,12 @@ Item = TypeVar("Item")
 Read = TypeVar("Read")
 
 NUM_THREADS = 8
-# Held at once: what was read ahead lies in memory.
+# Number of items held in memory at once.
 NUM_AT_ONCE = 256
 
 
 def read_ahead(read: Callable[[Item], Read], items: Sequence[Item]) -> Iterator[Read]:
-    """Yield what `read` returns for each item, in order; threads read a few of them ahead."""
+    """Yield the result of `read` for each item, in order; threads read a few items ahead."""
     with ThreadPoolExecutor(NUM_THREADS) as executor:
         for first in range(0, len(items), NUM_AT_ONCE):
             yield from executor.map(read, items[first : first + NUM_AT_ONCE])

@@ -1,7 +1,7 @@
-"""Read a shard in place: its members are found in a buffer, nothing is copied.
+"""Read a shard in place: find its members in a buffer, without copying.
 
-It reads what `writer.py` writes, regular files in ustar format, and is strict: a damaged header
-is an error that names its position.
+The reader accepts what `writer.py` writes, regular files in ustar format, and is strict: a damaged
+header is an error that names its position.
 """
 
 import mmap
@@ -21,16 +21,16 @@ class TruncatedShardError(CorruptShardError):
 
 
 class DuplicateKeyError(CorruptShardError):
-    """A key stands twice in one tar."""
+    """A key occurs twice in one tar."""
 
 
 @dataclass(frozen=True)
 class StoredSample:
-    """A sample where it lies in its tar.
+    """A sample at its place in a tar.
 
     Attributes:
-        key: Nine digits.
-        offset: Of its first header, in bytes.
+        key: Key of nine digits.
+        offset: Offset of its first header, in bytes.
         members: Extension to content.
     """
 
@@ -39,13 +39,13 @@ class StoredSample:
     members: dict[str, memoryview]
 
     def decode(self, extension: str) -> Any:
-        """Return a member decoded by its extension."""
+        """Return a member, decoded by its extension."""
         return decode_member(extension, self.members[extension])
 
 
 @contextmanager
 def map_file(path: Path) -> Iterator[memoryview]:
-    """Give a read-only view of a file's bytes; views into it end with the context."""
+    """Yield a read-only view of a file's bytes; the view is valid inside the context."""
     if path.stat().st_size == 0:
         yield memoryview(b"")
         return
@@ -55,7 +55,7 @@ def map_file(path: Path) -> Iterator[memoryview]:
     try:
         yield view
     finally:
-        # The mapping itself is freed with the last array that still looks into it.
+        # The mapping itself is freed with the last array that refers to it.
         view.release()
 
 
@@ -64,7 +64,7 @@ def read_members(buffer: memoryview) -> Iterator[tuple[str, int, memoryview]]:
 
     Raises:
         TruncatedShardError: The file ends too early.
-        CorruptShardError: A header is damaged, or something follows the end mark.
+        CorruptShardError: A header is damaged, or data follows the end mark.
     """
     offset = 0
     while True:
@@ -78,7 +78,7 @@ def read_members(buffer: memoryview) -> Iterator[tuple[str, int, memoryview]]:
         try:
             intact = int(header[148:154], 8) == checksum and header[257:262] == b"ustar"
             size = int(header[124:135], 8)
-            # int() also reads signs, and a negative size would go in circles.
+            # int() also accepts signs, and a negative size would loop forever.
             intact = intact and size >= 0
         except ValueError:
             intact = False
@@ -93,7 +93,7 @@ def read_members(buffer: memoryview) -> Iterator[tuple[str, int, memoryview]]:
 
 
 def _check_end(buffer: memoryview, offset: int) -> None:
-    """Raise unless two blocks of zeros or more, and nothing else, are left."""
+    """Raise unless exactly two or more blocks of zeros are left."""
     rest = buffer[offset:]
     if len(rest) < 2 * BLOCK:
         raise TruncatedShardError(f"the tar ends at byte {len(buffer)} inside its end mark")
@@ -105,7 +105,7 @@ def read_samples(buffer: memoryview) -> Iterator[StoredSample]:
     """Yield the samples of a shard, in order.
 
     Raises:
-        DuplicateKeyError: A key comes again, or its members are not contiguous.
+        DuplicateKeyError: A key occurs twice, or its members are not contiguous.
         CorruptShardError: The tar is damaged.
     """
     key, start, members = "", 0, dict[str, memoryview]()
@@ -116,11 +116,11 @@ def read_samples(buffer: memoryview) -> Iterator[StoredSample]:
             if members:
                 yield StoredSample(key, start, members)
             if next_key in seen:
-                raise DuplicateKeyError(f"the key {next_key} stands twice")
+                raise DuplicateKeyError(f"the key {next_key} occurs twice")
             seen.add(next_key)
             key, start, members = next_key, offset, {}
         if extension in members:
-            raise DuplicateKeyError(f"the key {key} stands twice")
+            raise DuplicateKeyError(f"the key {key} occurs twice")
         members[extension] = content
     if members:
         yield StoredSample(key, start, members)

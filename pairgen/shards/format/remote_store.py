@@ -22,37 +22,37 @@ class RemoteStore:
         try:
             self.fs, self.root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            # An unknown protocol, or a known one whose package (s3fs, gcsfs ...) is missing.
+            # An unknown protocol, or a known one whose package (s3fs, gcsfs ...) is not installed.
             reason = without_secrets_of(url, str(error))
             raise ConfigError(f"{self.url!r} cannot be opened: {reason}.") from None
         except Exception as error:
-            # Some clients log in at once.
+            # Some clients connect immediately.
             reason = without_secrets_of(url, f"{type(error).__name__}: {error}")
             raise StoreError(f"{self.url!r} cannot be opened: {reason}.") from None
 
     def exists(self, path: str) -> bool:
-        # Not `isfile`: that answers False to any error.
+        # Not `isfile`: that returns False on any error.
         try:
-            with self._asked(path) as name:
+            with self._guarded(path) as name:
                 return bool(self.fs.info(name)["type"] == "file")
         except FileNotFoundError:
             return False
 
     def names(self, folder: str) -> list[str]:
         try:
-            with self._asked(folder) as name:
+            with self._guarded(folder) as name:
                 found = self.fs.ls(name, detail=False)
         except FileNotFoundError:
             return []
         return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
 
     def size(self, path: str) -> int:
-        with self._asked(path) as name:
+        with self._guarded(path) as name:
             return int(self.fs.size(name))
 
     def sizes(self, folder: str) -> dict[str, int]:
         try:
-            with self._asked(folder) as name:
+            with self._guarded(folder) as name:
                 found = self.fs.ls(name, detail=True)
         except FileNotFoundError:
             return {}
@@ -60,26 +60,26 @@ class RemoteStore:
         return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"]) for entry in files}
 
     def read_bytes(self, path: str) -> bytes:
-        with self._asked(path) as name:
+        with self._guarded(path) as name:
             return bytes(self.fs.cat_file(name))
 
     def read_range(self, path: str, start: int, stop: int) -> bytes:
-        with self._asked(path) as name:
+        with self._guarded(path) as name:
             return bytes(self.fs.cat_file(name, start=start, end=stop))
 
     def fetch(self, path: str, target: Path) -> None:
-        with self._asked(path) as name:
+        with self._guarded(path) as name:
             self.fs.get_file(name, str(target))
 
     def put_bytes(self, path: str, data: bytes) -> None:
-        with self._asked(path) as name:
+        with self._guarded(path) as name:
             self.fs.pipe_file(name, data)
 
     def spool(self, name: str) -> Path:
         return Path(tempfile.mkdtemp(prefix="pairgen-")) / name
 
     def put_file(self, spooled: Path, path: str) -> None:
-        with self._asked(path) as name:
+        with self._guarded(path) as name:
             self.fs.put_file(str(spooled), name)
         self.drop(spooled)
 
@@ -93,8 +93,8 @@ class RemoteStore:
     def remove(self, path: str) -> None:
         if not self.exists(path):
             return
-        # Somebody else may have been faster.
-        with suppress(FileNotFoundError), self._asked(path) as name:
+        # Another process may have removed it first.
+        with suppress(FileNotFoundError), self._guarded(path) as name:
             self.fs.rm_file(name)
 
     @contextmanager
@@ -105,19 +105,19 @@ class RemoteStore:
             yield target
 
     @contextmanager
-    def _asked(self, path: str) -> Iterator[str]:
-        """Give the path as the file system names it; whatever goes wrong there is a StoreError."""
+    def _guarded(self, path: str) -> Iterator[str]:
+        """Yield the path as the file system names it; turn any error into a StoreError."""
         try:
             self.fs.invalidate_cache()
             yield f"{self.root}/{path}"
         except FileNotFoundError:
-            told = f"{self.url}/{path}"
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), told) from None
+            shown = f"{self.url}/{path}"
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown) from None
         except Exception as error:
-            # Each client library has errors of its own: of the network, of credentials, of limits.
-            # They may name what was in the URL, so none of them is passed on.
+            # Each client library has its own errors: for network, credentials, limits. They may
+            # quote the URL, so none of them is passed on.
             reason = " ".join(without_secrets_of(self.address, str(error)).split())
             raise StoreError(
                 f"{self.url}/{path} could not be read or written: {type(error).__name__}: "
-                f"{reason}. Nothing that is finished is lost: run the same command again."
+                f"{reason}. Finished shards are safe: run the same command again."
             ) from None

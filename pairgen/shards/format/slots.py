@@ -1,6 +1,6 @@
 """Number the samples before any work: accepted prompt x noise x guidance, or image x crop.
 
-Whoever makes a sample and whoever checks it later take its facts from here.
+Code that makes samples and code that checks them both take a sample's facts from here.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from pairgen.types import Plan, Receipt, ShardTask, sample_key
 
 @dataclass(frozen=True)
 class Slot:
-    """One sample to be made.
+    """One sample to make.
 
     Attributes:
-        index: Its number; the key in the tar.
-        pair_index: Number of its (noise, prompt); siblings at other guidances share it.
+        index: Index of the slot; the key in the tar.
+        pair_index: Index of its (noise, prompt) pair, which siblings at other scales share.
         prompt_index: Row of the prompt in the prompt file.
-        guidance_scale: Of this sample.
+        guidance_scale: Guidance scale of this sample.
     """
 
     index: int
@@ -29,9 +29,9 @@ class Slot:
 
 
 def slot_at(plan: Plan, index: int) -> Slot:
-    """Return slot `index`: guidances vary fastest, then prompts, which repeat when they run out.
+    """Return slot `index`: guidance scales vary fastest, then prompts, which repeat as needed.
 
-    A repeated prompt gets a new noise, because noise belongs to the pair.
+    A repeated prompt gets new noise, because noise belongs to the pair.
     """
     guidance_scales = plan.recipe["guidance_scales"]
     pair_index, i = divmod(index, len(guidance_scales))
@@ -44,9 +44,9 @@ def slot_at(plan: Plan, index: int) -> Slot:
 
 
 def num_prompts(plan: Plan, task: ShardTask) -> int:
-    """Return how many prompts of the list a task encodes; 0 where nothing is encoded.
+    """Return the number of prompts that a task encodes; 0 if it encodes none.
 
-    Equal texts in different rows are encoded once and counted as often as they stand there.
+    Equal texts in different rows are encoded once but counted once per row.
     """
     if plan.kind != "ode":
         return 0
@@ -59,7 +59,7 @@ def slot_facts(plan: Plan, slot: Slot) -> dict[str, Any]:
     return {
         "index": slot.index,
         "pair_index": slot.pair_index,
-        # Siblings of one noise and prompt; stays unique when sets with other seeds are merged.
+        # Siblings of one noise and prompt share it; unique even if sets of other seeds are merged.
         "group": f"{plan.seed}-{slot.pair_index:09d}",
         "prompt_index": slot.prompt_index,
         "seed": plan.seed,
@@ -81,7 +81,7 @@ def crop_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[st
 
 
 def index_of_key(key: str, plan: Plan) -> int:
-    """Return the slot that a user names; leading zeros may be left out.
+    """Return the slot that a user names; leading zeros may be omitted.
 
     Raises:
         ConfigError: The plan has no such slot.
@@ -92,13 +92,13 @@ def index_of_key(key: str, plan: Plan) -> int:
 
 
 def check_made(receipt: Receipt, index: int) -> None:
-    """Raise ConfigError, which says why, when a slot of a shard has no sample."""
+    """Raise ConfigError with the reason if a slot of a shard has no sample."""
     for slot in receipt.failed:
         if slot.index == index:
-            told = "left out" if slot.skipped else "not made"
-            raise ConfigError(f"Sample {sample_key(index)} was {told}: {slot.reason}.")
+            what = "left out" if slot.skipped else "not made"
+            raise ConfigError(f"Sample {sample_key(index)} was {what}: {slot.reason}.")
     if not receipt.start <= index < receipt.stop:
         raise ConfigError(
-            f"Sample {sample_key(index)} was not made yet: shard {receipt.shard_index:05d} has "
-            f"slots {receipt.start} to {receipt.stop}."
+            f"Sample {sample_key(index)} has not been made yet: shard {receipt.shard_index:05d} "
+            f"has slots {receipt.start} to {receipt.stop}."
         )

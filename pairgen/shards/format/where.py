@@ -1,4 +1,4 @@
-"""Choose samples by an expression over the columns of the index.
+"""Select samples by an expression over the columns of the index.
 
     guidance_scale == 8 and len(prompt) < 200
     not prompt_truncated and "fox" in lower(prompt)
@@ -7,14 +7,14 @@
 |---|---|
 | names | columns of the index |
 | values | numbers, strings, True, False, lists of values after `in` |
-| comparisons | `== != < <= > >=`, also chained; `in`, `not in` a list or a text |
+| comparisons | `== != < <= > >=`, also chained; `in`, `not in` for a list or a text |
 | logic | `and`, `or`, `not` |
 | arithmetic | `+ - * /` of numbers; `/` is a division of floats |
-| of texts | `len(x)`, `lower(x)`, `startswith(x, "a")`, `endswith(x, "a")`, `contains(x, "a")` |
+| on text | `len(x)`, `lower(x)`, `startswith(x, "a")`, `endswith(x, "a")`, `contains(x, "a")` |
 
-The text is parsed by Python's `ast` and computed by Arrow, column by column; nothing is evaluated
-as code. A missing value makes a comparison false, and with `not` before it too. `lower` maps letter
-by letter. A condition has at most 10,000 characters, and parts in parts at most 100 deep.
+Python's `ast` parses the text and Arrow computes it, column by column; nothing is evaluated as
+code. A missing value makes a comparison false, even after `not`. `lower` maps letter by letter. A
+condition has at most 10,000 characters and a nesting depth of at most 100.
 """
 
 import ast
@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
 
-# Far more than a person writes, and parsed in a moment.
+# Far more than a person writes, and still parsed in a moment.
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 100
 MAX_SHOWN = 200
@@ -49,7 +49,7 @@ _ARITHMETIC: dict[type, str] = {
     ast.Mult: "multiply_checked",
     ast.Div: "divide",
 }
-# Function to the number of its arguments and what computes it.
+# Function name to its number of arguments and its implementation.
 _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "len": (1, pc.utf8_length),
     "lower": (1, pc.utf8_lower),
@@ -64,8 +64,8 @@ class Where:
     """A parsed condition.
 
     Attributes:
-        text: As the user wrote it.
-        columns: The columns that it reads, sorted.
+        text: The condition as the user wrote it.
+        columns: Columns that it reads, sorted.
     """
 
     text: str
@@ -73,10 +73,10 @@ class Where:
     _tree: ast.expr
 
     def check_columns(self, known: Sequence[str], where: str) -> None:
-        """Refuse columns that an index has not.
+        """Refuse columns that an index does not have.
 
         Args:
-            known: The columns of the index.
+            known: Columns of the index.
             where: Whose index it is, for the message.
 
         Raises:
@@ -90,7 +90,7 @@ class Where:
                 )
 
     def mask(self, table: pa.Table) -> np.ndarray:
-        """Return which rows of `table` fulfil the condition, bool [N].
+        """Return which rows of `table` meet the condition, bool [N].
 
         Raises:
             ConfigError: Values of the columns cannot be compared or combined like this.
@@ -148,7 +148,7 @@ class Where:
             raise _error(self.text, f"{name} takes text, not {kinds}")
         patterns = values[1:]
         if not all(isinstance(pattern, pa.Scalar) for pattern in patterns):
-            raise _error(self.text, f"{name} looks for a quoted text, not for a column")
+            raise _error(self.text, f"{name} expects a quoted text, not a column")
         return function(values[0], *(pattern.as_py() for pattern in patterns))
 
     def _fold(self, function: str, values: list[Any]) -> Any:
@@ -169,10 +169,10 @@ class Where:
 
 
 def parse_where(text: str) -> Where:
-    """Parse a condition; which columns there are is asked later.
+    """Parse a condition; its columns are checked later.
 
     Raises:
-        ConfigError: It is not a condition, or uses what is not allowed.
+        ConfigError: It is not a condition, or uses something that is not allowed.
     """
     tree = _parse(text)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -182,9 +182,9 @@ def parse_where(text: str) -> Where:
 
 
 def _parse(text: str) -> ast.expr:
-    """Return the syntax tree of a condition; whatever is too much for Python's parser is refused.
+    """Return the syntax tree of a condition; refuse whatever is too much for Python's parser.
 
-    Python guards its own parser against deep nesting; long text would only make that guard work.
+    Python guards its own parser against deep nesting; long text would only put that to the test.
     """
     if len(text) > MAX_CHARACTERS:
         raise _error(text, f"it has {len(text):,} characters, more than {MAX_CHARACTERS:,}")
@@ -194,10 +194,10 @@ def _parse(text: str) -> ast.expr:
     except UnicodeEncodeError:
         raise _error(text, "it is not UTF-8") from None
     if "\0" in stripped:
-        raise _error(text, "it holds a null character")
+        raise _error(text, "it contains a null character")
     try:
         with warnings.catch_warnings():
-            # The parser warns of such as '\d' in a text; that is no concern of a reader.
+            # The parser warns about things like '\d' in a string; users need not see that.
             warnings.simplefilter("ignore")
             tree = ast.parse(stripped, mode="eval").body
     except SyntaxError as error:
@@ -215,12 +215,12 @@ def _parse(text: str) -> ast.expr:
 
 
 def _check_letters(tree: ast.expr, text: str, lines: Sequence[bytes]) -> None:
-    """Refuse names in letters that Python reads as others: full-width ones are ASCII to it."""
+    """Refuse names in letters that Python normalizes: full-width letters become ASCII."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             written = lines[node.lineno - 1][node.col_offset : node.end_col_offset]
             if written != node.id.encode():
-                raise _error(text, f"{node.id!r} is written in other letters")
+                raise _error(text, f"{node.id!r} is written with look-alike letters")
 
 
 def _check(node: ast.AST, text: str) -> None:
@@ -231,10 +231,10 @@ def _check(node: ast.AST, text: str) -> None:
             children = ()
         case ast.Constant(bool() | int() | float() | str() as value):
             if isinstance(value, int) and abs(value) >= 2**63:
-                raise _error(text, "an integer in it is not a 64-bit number")
-            # An escape can name half a surrogate pair, which is no text.
+                raise _error(text, "it contains an integer that does not fit in 64 bits")
+            # An escape can name half a surrogate pair, which is not text.
             if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
-                raise _error(text, "a text in it is not valid UTF-8")
+                raise _error(text, "it contains a text that is not valid UTF-8")
             children = ()
         case ast.BoolOp(_, values):
             children = values
@@ -261,7 +261,7 @@ def _check(node: ast.AST, text: str) -> None:
 def _compared(
     operators: Sequence[ast.cmpop], rights: Sequence[ast.expr], text: str
 ) -> list[ast.expr]:
-    """Return what stands on the right of comparisons, a list at their end opened."""
+    """Return the right-hand sides of comparisons, with a list at the end unpacked."""
     found: list[ast.expr] = []
     for operator, right in zip(operators, rights, strict=True):
         is_membership = isinstance(operator, ast.In | ast.NotIn)
@@ -279,7 +279,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _kind(kind: pa.DataType) -> str:
-    """Name an Arrow type as users do."""
+    """Return a user-facing name of an Arrow type."""
     if _is_text(kind):
         return "text"
     if pa.types.is_boolean(kind):
@@ -288,7 +288,7 @@ def _kind(kind: pa.DataType) -> str:
 
 
 def _cut(text: str) -> str:
-    """Return a text short enough for a sentence."""
+    """Return a text, shortened to fit in a sentence."""
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 

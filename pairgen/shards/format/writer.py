@@ -1,4 +1,4 @@
-"""Write a shard: a ustar file with the same bytes for the same samples.
+"""Write a shard: a ustar file whose bytes depend only on the samples.
 
 Members of a key are contiguous and sorted, mtime is 0, owner and mode are fixed.
 """
@@ -11,7 +11,7 @@ from pairgen.shards.format.codec import encode_facts, encode_field
 from pairgen.types import Sample
 
 BLOCK = 512
-# tarfile and GNU tar pad to 20 blocks; some readers insist.
+# tarfile and GNU tar pad to 20 blocks; some readers require it.
 RECORD = 20 * BLOCK
 
 
@@ -19,8 +19,8 @@ def ustar_header(name: str, size: int) -> bytes:
     """Return the header block of a regular file.
 
     Args:
-        name: At most 100 bytes.
-        size: In bytes, below 8 GiB.
+        name: Name of at most 100 bytes.
+        size: Size in bytes, below 8 GiB.
 
     Raises:
         ValueError: `name` or `size` does not fit.
@@ -32,7 +32,7 @@ def ustar_header(name: str, size: int) -> bytes:
     if len(raw) > 100 or size >= 8**11:
         raise ValueError(f"{name!r} with {size} bytes does not fit into a ustar header.")
     head = raw.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % size
-    head += b"00000000000\0"  # mtime 0: the clock must not be in the bytes.
+    head += b"00000000000\0"  # mtime 0: the bytes must not depend on the clock.
     tail = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2
     tail = tail.ljust(BLOCK - len(head) - 8, b"\0")
     # The checksum counts its own field as eight spaces.
@@ -41,19 +41,19 @@ def ustar_header(name: str, size: int) -> bytes:
 
 
 def member_size(num_bytes: int) -> int:
-    """Return what a member of `num_bytes` takes in a tar: header, content, padding."""
+    """Return the bytes of a member in a tar: header, content and padding."""
     return BLOCK + num_bytes + -num_bytes % BLOCK
 
 
 def end_size(num_bytes: int) -> int:
-    """Return the size of the end mark after `num_bytes` of members, filled up to a record."""
+    """Return the size of the end mark after `num_bytes` of members, padded to a full record."""
     return 2 * BLOCK + -(num_bytes + 2 * BLOCK) % RECORD
 
 
 class ShardWriter:
-    """Write samples to one tar and hash it on the way.
+    """Writes samples to one tar and hashes it on the way.
 
-    Use as a context manager; `num_bytes` and `sha256` hold after it closes.
+    Use it as a context manager; `num_bytes` and `sha256` are final after it closes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +64,7 @@ class ShardWriter:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what was written so far, hex."""
+        """SHA-256 of what was written so far, in hex."""
         return self._hash.hexdigest()
 
     def write(self, sample: Sample) -> int:

@@ -1,1 +1,1 @@
-"""Batches for a training."""
+"""Load training batches from shards."""

@@ -1,4 +1,4 @@
-"""A batch, and how it is filled from mapped shards without a copy in between."""
+"""A batch, and how it is filled from mapped shards without intermediate copies."""
 
 import weakref
 import zlib
@@ -21,21 +21,21 @@ from pairgen.shards.loading.shard_pool import LoadedShard
 from pairgen.types import sample_key
 
 GUIDANCE_SCALE = "guidance_scale"
-# What drawing a noise again reads of the index.
+# Index columns needed to draw a noise again.
 NOISE_COLUMNS = ("seed", "pair_index", "noise_crc32")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a training step gets.
+    """A batch for one training step.
 
     Attributes:
-        tensors: Field name to [B, ...]: arrays as stored, pictures as uint8 [B, H, W, 3] in RGB.
+        tensors: Field name to [B, ...]: arrays as stored, images as uint8 [B, H, W, 3] in RGB.
         texts: Field name to B texts.
-        indices: Slot of each sample in its set, int64 [B].
-        sets: Number of each sample's set among those given, int64 [B].
-        guidance_scale: Of each sample, float32 [B]; None when a set has none.
-        facts: Column name to tensor [B], or to B values when they are text.
+        indices: Slot of each sample in its dataset, int64 [B].
+        sets: Position of each sample's dataset in the list given, int64 [B].
+        guidance_scale: Guidance scale of each sample, float32 [B]; None if a dataset has none.
+        facts: Column name to a tensor [B], or to B values if they are text.
     """
 
     tensors: Mapping[str, Tensor]
@@ -86,12 +86,12 @@ class Batch:
 
 
 class Buffers:
-    """Arrays for batches, used again once nobody looks into them any more.
+    """Arrays for batches, reused once nothing refers to them any more.
 
     Args:
         specs: Field to dtype and shape of one sample.
-        batch_size: Samples in a batch.
-        pinned: Whether the memory is page-locked, for asynchronous copies to a CUDA device.
+        batch_size: Number of samples in a batch.
+        pinned: Whether to use page-locked memory, for asynchronous copies to a CUDA device.
     """
 
     def __init__(self, specs: Mapping[str, Mapping[str, Any]], batch_size: int, pinned: bool):
@@ -99,7 +99,7 @@ class Buffers:
         self._free: dict[str, deque[np.ndarray]] = {name: deque() for name in specs}
 
     def take(self) -> dict[str, np.ndarray]:
-        """Return an array [B, ...] for every field; it comes back with its last reader."""
+        """Return an array [B, ...] for every field; its last reader frees it for reuse."""
         return {name: self._take(name) for name in self._specs}
 
     def _take(self, name: str) -> np.ndarray:
@@ -109,7 +109,7 @@ class Buffers:
             spec = self._specs[name]
             empty = np.empty((self._batch_size, *spec["shape"]), spec["dtype"])
             owner = torch.from_numpy(empty).pin_memory().numpy() if self._pinned else empty
-        # Every tensor made of the view, and every view of that, keeps this one alive.
+        # Every tensor made from the view, and every view of that, keeps this one alive.
         view = owner[:]
         weakref.finalize(view, self._free[name].append, owner).atexit = False
         return view
@@ -117,7 +117,7 @@ class Buffers:
 
 @dataclass(frozen=True)
 class _Group:
-    """The samples of a batch that lie in one shard: slots in the batch, rows in the shard."""
+    """The samples of a batch from one shard: positions in the batch, and rows in the shard."""
 
     shard: LoadedShard
     slots: np.ndarray
@@ -135,16 +135,16 @@ def fill_batch(
     """Read the samples of a batch.
 
     Args:
-        places: Where they lie.
-        shards: Those that they lie in.
-        arrays: Field to the array [B, ...] that is filled.
+        places: Where the samples are.
+        shards: The shards that hold them.
+        arrays: Field to the array [B, ...] to fill.
         texts: Fields that are text.
         facts: Columns of the index.
         with_guidance: Whether every shard has guidance scales.
 
     Raises:
-        CorruptShardError: A picture cannot be decoded, or a noise that was drawn again is not the
-            one that was recorded.
+        CorruptShardError: An image cannot be decoded, or a noise that was drawn again does not
+            match its recorded checksum.
     """
     groups = _groups(places, shards)
     for field, array in arrays.items():
@@ -170,7 +170,7 @@ def _groups(places: Places, shards: Mapping[tuple[int, int], LoadedShard]) -> li
     for set_index, position in np.unique(pairs, axis=1).T.tolist():
         slots = np.flatnonzero((pairs[0] == set_index) & (pairs[1] == position))
         shard = shards[set_index, position]
-        # A shard that stands in for a bad one may hold fewer samples.
+        # The replacement of a bad shard may hold fewer samples.
         groups.append(_Group(shard, slots, places.rows[slots] % len(shard.indices)))
     return groups
 
@@ -194,7 +194,7 @@ def _decode_pictures(array: np.ndarray, group: _Group, field: str) -> None:
     for slot, row in zip(group.slots.tolist(), group.rows.tolist(), strict=True):
         decoded = cv2.imdecode(member.at(row), cv2.IMREAD_COLOR)
         if decoded is None or decoded.shape != array.shape[1:]:
-            size = "no picture" if decoded is None else f"{list(decoded.shape)}"
+            size = "not an image" if decoded is None else f"{list(decoded.shape)}"
             raise CorruptShardError(
                 f"{field} of sample {sample_key(int(group.shard.indices[row]))} in "
                 f"{group.shard.name} is {size}, the plan says {list(array.shape[1:])}."
@@ -203,20 +203,20 @@ def _decode_pictures(array: np.ndarray, group: _Group, field: str) -> None:
 
 
 def _draw_noise(array: np.ndarray, group: _Group, _: str) -> None:
-    """Draw the noises of samples that store their seeds, and compare them with what is recorded."""
+    """Draw the noises of samples that store their seeds, and compare them to the checksums."""
     columns = [group.shard.columns[name][group.rows].tolist() for name in NOISE_COLUMNS]
     target = torch.from_numpy(array)
     for slot, row, seed, pair_index, crc32 in zip(
         group.slots.tolist(), group.rows.tolist(), *columns, strict=True
     ):
         noise = unrounded_noise_for(seed, pair_index, array.shape[1:])
-        # Rounds to nearest even like NumPy, ten times as fast.
+        # Rounds to nearest even like NumPy, but ten times as fast.
         target[slot].copy_(torch.from_numpy(noise))
         if zlib.crc32(array[slot]) != crc32:
             key = sample_key(int(group.shard.indices[row]))
             raise CorruptShardError(
                 f"The noise of sample {key} in {group.shard.name}, drawn again from seed {seed}, "
-                "is not the one that its checksum records."
+                "does not match its recorded checksum."
             )
 
 
@@ -232,7 +232,7 @@ def _read_texts(groups: Sequence[_Group], num: int, field: str) -> tuple[str, ..
 def _gather(
     groups: Sequence[_Group], num: int, values_of: Callable[[LoadedShard], np.ndarray]
 ) -> np.ndarray:
-    """Return a value of every sample, [B]."""
+    """Return a value for every sample, [B]."""
     parts = [values_of(group.shard)[group.rows] for group in groups]
     slots = np.concatenate([group.slots for group in groups])
     found = np.empty(num, np.result_type(*parts))

@@ -1,8 +1,8 @@
-"""A bounded local folder for shards that lie behind a URL. Several processes may share it.
+"""A local cache of limited size for shards behind a URL. Several processes may share it.
 
-Files are named by their SHA-256, so equal shards of two sets are one file and a changed shard is
-another. They appear whole or not at all, the one that was opened longest ago goes first, and a file
-that goes while somebody reads it stays readable for that reader.
+Files are named by their SHA-256, so equal shards of two datasets are one file, and a changed shard
+is another. Files appear atomically, the least recently opened one is evicted first, and an evicted
+file stays readable for processes that have it open.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ from pairgen.errors import ConfigError
 from pairgen.shards.format.local_store import is_alive
 from pairgen.shards.format.store import Store
 
-# How long to wait for room that other processes' downloads hold, before looking again.
+# Seconds to wait for room taken by other processes' downloads before checking again.
 RETRY_SECONDS = 0.05
 _LOCK = "lock"
 _SHARD = re.compile(r"[0-9a-f]{64}\.tar")
@@ -29,11 +29,12 @@ _counter = itertools.count()
 
 
 class ShardCache:
-    """A folder with at most `max_bytes` of shards, downloads in work included.
+    """A folder with at most `max_bytes` of shards, including downloads in progress.
 
     Args:
-        folder: Made when it is missing. Other files in it are left alone and not counted.
-        max_bytes: Bound of the folder's size.
+        folder: Path of the folder, created if needed. Other files in it are left alone and not
+            counted.
+        max_bytes: Maximum size of the cache in bytes.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -48,13 +49,13 @@ class ShardCache:
             ) from None
 
     def open(self, store: Store, path: str, num_bytes: int, sha256: str) -> BinaryIO:
-        """Open a shard, downloaded first if it is not here.
+        """Open a shard; download it first if it is not cached.
 
         Args:
-            store: The set's folder.
-            path: Of the shard.
-            num_bytes: Its size, as recorded.
-            sha256: Its hash, as recorded; names the file, is not checked.
+            store: The dataset's folder.
+            path: Path of the shard.
+            num_bytes: Recorded size of the shard in bytes.
+            sha256: Recorded hash of the shard; names the file, and is not checked.
 
         Raises:
             ConfigError: The shard is larger than the cache.
@@ -70,30 +71,30 @@ class ShardCache:
             store.fetch(path, spooled)
             file = open(spooled, "rb")  # noqa: SIM115
             with self._lock():
-                # Whoever counts the folder meanwhile would see the file under no name, or both.
+                # Another process that counts the folder could miss the file, or count it twice.
                 os.replace(spooled, target)
         finally:
             spooled.unlink(missing_ok=True)
         return file
 
     def discard(self, sha256: str) -> None:
-        """Remove a shard whose bytes are not what its name says."""
+        """Remove a shard whose bytes do not match its name."""
         (self._folder / f"{sha256}.tar").unlink(missing_ok=True)
 
     def _opened(self, path: Path) -> BinaryIO:
         file = open(path, "rb")  # noqa: SIM115
-        # The time of change is the time of last use: not every disk keeps times of access.
+        # The modification time is the time of last use: not every disk records access times.
         os.utime(file.fileno())
         return file
 
     def _reserve(self, num_bytes: int) -> Path:
-        """Make room and return a file to download to."""
+        """Make room and return a path to download to."""
         if num_bytes > self._max_bytes:
             raise ConfigError(
                 f"A shard of {num_bytes:,} bytes does not fit into a cache of "
                 f"{self._max_bytes:,} bytes."
             )
-        # The size is in the name: it counts from now on, though no byte is there yet.
+        # The name includes the size, so the file counts before its first byte arrives.
         name = f"{socket.gethostname()}.{os.getpid()}.{next(_counter)}.{num_bytes}.part"
         while True:
             with self._lock():
@@ -103,11 +104,11 @@ class ShardCache:
             time.sleep(RETRY_SECONDS)
 
     def _make_room(self, num_bytes: int) -> bool:
-        """Remove what was used longest ago; return whether there is room now."""
+        """Remove the least recently used files; return whether there is room now."""
         total, removable = 0, []
         for path in self._folder.iterdir():
             download = _DOWNLOAD.fullmatch(path.name)
-            # What does not bear such a name is not ours to remove.
+            # A file without such a name is not ours to remove.
             if download is None and not _SHARD.fullmatch(path.name):
                 continue
             try:
@@ -128,11 +129,11 @@ class ShardCache:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         with open(self._folder / _LOCK, "rb") as file:
-            # Released when the file closes, also when the process dies.
+            # Released when the file closes, even if the process dies.
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 
 def _is_abandoned(download: re.Match[str]) -> bool:
-    """Whether a dead process of this host left a download behind."""
+    """Whether a download was left behind by a dead process of this host."""
     return download["host"] == socket.gethostname() and not is_alive(int(download["pid"]))

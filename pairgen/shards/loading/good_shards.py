@@ -1,4 +1,4 @@
-"""Which shards a training may read, as far as listings and index files tell."""
+"""Find the shards that a training may read, from listings and index files."""
 
 import hashlib
 import logging
@@ -14,8 +14,8 @@ log = logging.getLogger("pairgen")
 def bad_shard(layer: Layer, path: str, reason: str) -> CorruptShardError:
     """Return the error that stops a training at a bad shard."""
     return CorruptShardError(
-        f"{path} of {layer.store.url} {reason}; `pairgen verify` says more and `pairgen repair` "
-        "makes it again."
+        f"{path} of {layer.store.url} {reason}; run `pairgen verify` for details and "
+        "`pairgen repair` to make it again."
     )
 
 
@@ -23,7 +23,7 @@ def read_index(layer: Layer, shard_index: int) -> bytes:
     """Return a shard's index file.
 
     Raises:
-        CorruptShardError: It is missing, or not the one of the receipt.
+        CorruptShardError: The file is missing, or does not match the receipt.
     """
     path = layout.index_path(shard_index)
     try:
@@ -31,19 +31,19 @@ def read_index(layer: Layer, shard_index: int) -> bytes:
     except FileNotFoundError:
         raise bad_shard(layer, path, "is missing") from None
     if hashlib.sha256(data).hexdigest() != layer.receipts[shard_index].index_sha256:
-        raise bad_shard(layer, path, "is not the file that the shard's receipt names")
+        raise bad_shard(layer, path, "does not match the shard's receipt")
     return data
 
 
 def good_shards(layers: Sequence[Layer], skip_bad: bool) -> tuple[int, ...]:
-    """Return the shards whose tars stand in every layer with the size of their receipts.
+    """Return the shards whose tars exist in every layer with the size in their receipts.
 
     Args:
-        layers: A set and its overlays.
-        skip_bad: Leave out other shards, and log why.
+        layers: A dataset and its overlays.
+        skip_bad: Whether to leave out other shards and log why.
 
     Raises:
-        CorruptShardError: A shard has no receipt, is missing or of a wrong size.
+        CorruptShardError: A shard has no receipt, is missing or has the wrong size.
     """
     plan = layers[0].plan
     bad: set[int] = set()
@@ -66,7 +66,7 @@ def good_shards(layers: Sequence[Layer], skip_bad: bool) -> tuple[int, ...]:
 def _why_bad(layer: Layer, shard_index: int, sizes: Mapping[str, int]) -> str | None:
     receipt = layer.receipts.get(shard_index)
     if receipt is None:
-        return "has no receipt: it was not made yet"
+        return "has no receipt: it has not been made yet"
     if receipt.count == 0:
         return None
     size = sizes.get(layout.shard_path(shard_index).rpartition("/")[2])

@@ -1,4 +1,4 @@
-"""The loader that a training reads its batches from."""
+"""The loader of training batches."""
 
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -32,53 +32,55 @@ from pairgen.types import Plan
 
 DEFAULT_CACHE = "~/.cache/pairgen/shards"
 DEVICES = ("cpu", "cuda")
-# Windows whose shards are open at one time: the present one and the next.
+# Windows whose shards are open at the same time: the current one and the next.
 OPEN_WINDOWS = 2
 
 
 class Loader:
     """Batches of one or several datasets, in an order that depends on numbers alone.
 
-    Iterating gives the rest of the present epoch, then the next one: a loop that was left goes on
-    where it stopped. `len` is the batches of a whole epoch, the same for every rank. A batch is the
-    same for any `num_threads`, and its arrays are written to again only when nobody holds them.
+    Iterating yields the rest of the current epoch, then the next one: a loop that was left
+    continues where it stopped. `len` is the number of batches of a whole epoch, the same on every
+    rank. A batch does not depend on `num_threads`, and its arrays are reused only once nothing
+    refers to them.
 
-    Each rank makes its own loader with its `rank`; all other arguments must be equal.
+    Create one loader per rank, with its `rank`; all other arguments must be equal.
 
     Args:
         datasets: Folders, URLs, or `TrainingSet`s with weights and overlays.
         fields: Members to load, named as in the shard: `noise.npy`, `latent.npy`, `txt`, `png` ...
-            `noise.npy` is drawn again where a set stores its seeds.
-        batch_size: Samples in a batch of this rank.
-        seed: Of the order, in [0, 2^63).
-        window: Shards of a set that are mixed with each other; twice as many are open.
-        rank: Of this process, in [0, world_size).
-        world_size: Number of ranks. What does not divide into equal batches for all is left out
-            at the end of the epoch, other samples each epoch.
-        num_parts: Parts that the order is cut into, a multiple of `world_size`; None for one a
-            rank. While it stays, and with it the batch over all ranks, the number of ranks may
-            change at any step, and the samples of a step do not.
-        where: Condition over columns of the index, such as `guidance_scale == 8`; manual:
+            `noise.npy` is drawn again if a dataset stores its seeds.
+        batch_size: Number of samples in a batch of this rank.
+        seed: Seed of the order, in [0, 2^63).
+        window: Number of shards of a dataset to mix with each other; twice as many are open.
+        rank: Rank of this process, in [0, world_size).
+        world_size: Number of ranks. Samples that do not divide into equal batches for all ranks
+            are left out at the end of the epoch, other samples each epoch.
+        num_parts: Number of parts that the order is cut into, a multiple of `world_size`; None for
+            one per rank. As long as it and the batch over all ranks stay the same, the number of
+            ranks may change at any step without changing the samples of a step.
+        where: Condition over columns of the index, such as `guidance_scale == 8`; see
             `pairgen.shards.format.where`.
-        facts: Columns of the index to hand out with the batch.
-        guidance_embedding: The student is told the guidance scale, so several may be mixed.
-        allow_shared_noise: Sets with the same noises may be mixed.
-        check: `sha256` hashes every shard once before its first use, `size` looks at its size.
-        skip_bad: Train without bad shards, and log each once. One that is missing or of a wrong
-            size is left out from the start. One whose hash turns out wrong is replaced by the next
-            good shard of its set, whose samples then come more often: for every rank alike, and
-            whatever the timing.
-        cache: Folder for shards that lie behind a URL; processes may share it.
-        cache_bytes: Its bound.
-        num_threads: Batches that are read at one time.
-        num_ahead: Batches that are read before they are asked for.
-        device: Where tensors go. For a CUDA device they are read to pinned memory and copied
-            while the training goes on.
-        state: From `state()`; continues with the batch that would have come next.
+        facts: Columns of the index to return with the batch.
+        guidance_embedding: Whether the student takes the guidance scale as an input, so that
+            several scales may be mixed.
+        allow_shared_noise: Whether datasets with the same noises may be mixed.
+        check: `sha256` hashes every shard once before its first use, `size` checks its size only.
+        skip_bad: Whether to train without bad shards, and log each once. A shard that is missing
+            or has the wrong size is left out from the start. A shard whose hash turns out wrong is
+            replaced by the next good shard of its dataset, whose samples then come more often: on
+            every rank alike, and independent of timing.
+        cache: Cache folder for shards behind a URL; processes may share it.
+        cache_bytes: Maximum size of the cache in bytes.
+        num_threads: Number of batches to read in parallel.
+        num_ahead: Number of batches to prefetch.
+        device: Device for the tensors. For a CUDA device, batches are read to pinned memory and
+            copied while the training continues.
+        state: State from `state()`; continues with the batch that would have come next.
 
     Raises:
-        ConfigError: An argument does not fit the sets.
-        CorruptShardError: A shard is missing, of a wrong size or, later, altered.
+        ConfigError: An argument does not match the datasets.
+        CorruptShardError: A shard is missing, has the wrong size or, later, was altered.
     """
 
     def __init__(
@@ -165,31 +167,31 @@ class Loader:
         self._state = start if state is None else start.resumed(state, urls)
 
     def __len__(self) -> int:
-        """Batches of this rank in a whole epoch."""
+        """Number of batches of this rank in a whole epoch."""
         return self._order.num_batches
 
     @property
     def epoch(self) -> int:
-        """Epoch of the batch that comes next, from 0."""
+        """Epoch of the next batch, from 0."""
         return self._state.epoch
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        """Plans of the sets."""
+        """Plans of the datasets."""
         return tuple(found.base.plan for found in self._sets)
 
     @property
     def guidance_scales(self) -> tuple[float, ...]:
-        """Guidance scales among the samples that are read, rising."""
+        """Guidance scales among the samples that are read, in ascending order."""
         return tuple(sorted(set().union(*(guidance_scales(found) for found in self._sets))))
 
     @property
     def num_samples(self) -> int:
-        """Samples that an epoch gives to all ranks together."""
+        """Number of samples per epoch over all ranks."""
         return len(self) * self._order.batch_size * self._order.num_parts
 
     def state(self) -> dict[str, Any]:
-        """Return where the loader stands, as plain JSON: the batch that comes next."""
+        """Return the position of the loader, as plain JSON: the batch that comes next."""
         return self._state.to_dict()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -201,7 +203,7 @@ class Loader:
             batches = _on_device(batches, self._device)
         with closing(batches):
             for step, batch in enumerate(batches, start=start + 1):
-                # A batch that was handed out is over: whoever saves the state now trains on it.
+                # A yielded batch counts as done: whoever saves the state now trains on it.
                 is_last = step == len(self)
                 epoch, step = (epoch + 1, 0) if is_last else (epoch, step)
                 self._state = replace(self._state, epoch=epoch, step=step)
@@ -232,10 +234,10 @@ class Loader:
 def _open_cache(
     sets: Sequence[OpenSet], folder: Path, max_bytes: int, window: int
 ) -> ShardCache | None:
-    """Return the cache that the sets behind URLs need; None when all are local.
+    """Return the cache for datasets behind URLs; None if all are local.
 
     Raises:
-        ConfigError: The shards that are open at one time do not fit.
+        ConfigError: The shards that are open at the same time do not fit.
     """
     layers = [layer for found in sets for layer in found.layers]
     remote = [layer for layer in layers if not isinstance(layer.store, LocalStore)]
@@ -263,7 +265,7 @@ def _on_device(
             moved = batch.to(device, non_blocking=True)
             event = torch.cuda.Event()
             event.record(torch.cuda.current_stream(device))
-            # The pinned memory must not be filled again before it was copied.
+            # Do not refill the pinned memory before it was copied.
             held.append((event, batch))
             while held and held[0][0].query():
                 held.popleft()

@@ -1,4 +1,4 @@
-"""Where a training stands in its data: small, plain JSON."""
+"""Position of a training in its data: small, plain JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,23 +7,23 @@ from typing import Any
 from pairgen.errors import ConfigError
 
 VERSION = 1
-# Between epochs a training may go on with other numbers; within one they fix the order.
+# These may change between epochs; within an epoch they fix the order.
 CHANGEABLE = ("num_parts", "batch_size", "window")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoaderState:
-    """The next batch, and what fixes the order that it stands in.
+    """The next batch, and everything that fixes the order of batches.
 
     Attributes:
-        epoch: From 0.
-        step: The batch that comes next in it.
-        seed: Of the order.
-        batch_size: Of each part of the order.
-        num_parts: Parts that the order is cut into.
-        window: Pieces of shards that are mixed.
+        epoch: Epoch, from 0.
+        step: Next batch in this epoch.
+        seed: Seed of the order.
+        batch_size: Batch size of each part of the order.
+        num_parts: Number of parts that the order is cut into.
+        window: Number of shard pieces to mix.
         where: The condition; empty for none.
-        sets: What identifies each set and its shards, with its weight.
+        sets: Identity of each dataset and its shards, with its weight.
     """
 
     epoch: int
@@ -36,18 +36,18 @@ class LoaderState:
     sets: tuple[Mapping[str, Any], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the state as plain data."""
         return {"version": VERSION, **asdict(self), "sets": [dict(found) for found in self.sets]}
 
     def resumed(self, data: Mapping[str, Any], urls: Sequence[str]) -> "LoaderState":
-        """Return the state that `data` says, for a loader that begins with this one.
+        """Return the state in `data`, for a loader that was created with this one.
 
         Args:
-            data: From `to_dict`.
-            urls: Where each set lies, for the message.
+            data: State from `to_dict`.
+            urls: URL of each dataset, for the message.
 
         Raises:
-            ConfigError: It is no state, or was left by a loader of another order.
+            ConfigError: `data` is not a state, or comes from a loader with a different order.
         """
         names = self.__dataclass_fields__
         if data.get("version") != VERSION or data.keys() != {"version", *names}:
@@ -59,13 +59,13 @@ class LoaderState:
                 continue
             if name in CHANGEABLE:
                 raise ConfigError(
-                    f"{name} can change between epochs only: the state stands at step "
+                    f"{name} can change between epochs only: the state is at step "
                     f"{data['step']} of epoch {data['epoch']} with {data[name]}, got {mine[name]}."
                 )
             if name == "sets":
                 raise ConfigError(_changed_set(data["sets"], mine["sets"], urls))
             raise ConfigError(
-                f"The state was left by a loader with another {name}: {_short(data[name])}, "
+                f"The state comes from a loader with another {name}: {_short(data[name])}, "
                 f"got {_short(mine[name])}."
             )
         return LoaderState(**{**asdict(self), "epoch": data["epoch"], "step": data["step"]})
@@ -74,24 +74,24 @@ class LoaderState:
 def _changed_set(
     before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], urls: Sequence[str]
 ) -> str:
-    """Name the first set that is not as it was; the sets fix the order of the samples."""
-    remedy = "begin a new training"
+    """Describe the first dataset that has changed; the datasets fix the order of the samples."""
+    remedy = "start a new training"
     if len(before) != len(now):
-        return f"The state was left by a loader of {len(before)} set(s), got {len(now)}: {remedy}."
+        return f"The state comes from a loader of {len(before)} set(s), got {len(now)}: {remedy}."
     old, new, url = next(each for each in zip(before, now, urls, strict=True) if each[0] != each[1])
     if old["fingerprints"] != new["fingerprints"]:
-        return f"{url} is another set than the one that the state was left with: {remedy}."
+        return f"{url} is another dataset than the one in the state: {remedy}."
     if old["weight"] != new["weight"]:
         return (
-            f"The weight of {url} was {old['weight']:g} when the state was left, "
+            f"The weight of {url} was {old['weight']:g} when the state was saved, "
             f"got {new['weight']:g}: {remedy}."
         )
     if old["num_samples"] != new["num_samples"]:
         return (
-            f"{url} gave {old['num_samples']:,} samples when the state was left, and gives "
+            f"{url} gave {old['num_samples']:,} samples when the state was saved, and gives "
             f"{new['num_samples']:,} now, which changes the order of all: {remedy}."
         )
-    return f"{url} gives other samples than when the state was left: {remedy}."
+    return f"{url} gives other samples than when the state was saved: {remedy}."
 
 
 def _short(value: Any) -> str:

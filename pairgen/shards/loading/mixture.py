@@ -1,4 +1,4 @@
-"""What the sets that a training mixes must have in common."""
+"""Check that the datasets of a training can be mixed."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +18,13 @@ from pairgen.shards.loading.training_set import (
 )
 
 Datasets = str | Path | TrainingSet | Sequence[str | Path | TrainingSet]
-# Of a weight: more would repeat a sample beyond any use, and less is not one sample in a million.
+# Range of a weight: a higher one would repeat samples uselessly, a lower one takes less than one
+# sample in a million.
 WEIGHTS = (1e-6, 1e6)
 
 
 def training_sets(datasets: Datasets) -> list[TrainingSet]:
-    """Return what the user named as `TrainingSet`s.
+    """Return the user's datasets as `TrainingSet`s.
 
     Raises:
         ConfigError: There is none, or a weight is out of range.
@@ -38,10 +39,10 @@ def training_sets(datasets: Datasets) -> list[TrainingSet]:
 
 
 def field_specs(sets: Sequence[OpenSet], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """Return dtype and shape of every field; nothing for text.
+    """Return dtype and shape of every field; {} for text.
 
     Raises:
-        ConfigError: A set has no such field, or two sets hold it in different shapes.
+        ConfigError: A dataset has no such field, or two datasets have different shapes for it.
     """
     if not fields:
         raise ConfigError("fields must name at least one member, such as 'latent.npy'.")
@@ -59,10 +60,10 @@ def field_specs(sets: Sequence[OpenSet], fields: Sequence[str]) -> dict[str, Map
 
 
 def columns_to_read(found: OpenSet, fields: Sequence[str], facts: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of a set's index that batches are made of.
+    """Return the columns of a dataset's index that batches need.
 
     Raises:
-        ConfigError: The index has not a wanted fact, or the noise cannot be drawn again.
+        ConfigError: The index lacks a requested fact, or the noise cannot be drawn again.
     """
     known = index_columns(found.base.plan)
     for name in facts:
@@ -81,7 +82,7 @@ def columns_to_read(found: OpenSet, fields: Sequence[str], facts: Sequence[str])
 
 
 def check_one_guidance(sets: Sequence[OpenSet]) -> None:
-    """Refuse several guidance scales: equal noise and text would have several right answers.
+    """Refuse several guidance scales: equal noise and text would have several correct targets.
 
     Raises:
         ConfigError: There are several.
@@ -92,16 +93,16 @@ def check_one_guidance(sets: Sequence[OpenSet]) -> None:
         raise ConfigError(
             f"{' and '.join(found.url for found in sets)} would train on the guidance scales "
             f'{shown} at once: choose one, such as --where "guidance_scale == {scales[-1]:g}" '
-            "(where=...), or tell the student which by --guidance-embedding "
+            "(where=...), or make the scale an input of the student by --guidance-embedding "
             "(guidance_embedding=True)."
         )
 
 
 def check_other_noises(sets: Sequence[OpenSet]) -> None:
-    """Refuse sets that drew their noises from the same seed.
+    """Refuse datasets that drew their noises from the same seed.
 
     Raises:
-        ConfigError: Two did.
+        ConfigError: Two datasets did.
     """
     owners: dict[tuple[str, int], OpenSet] = {}
     for found in sets:

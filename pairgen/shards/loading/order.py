@@ -1,13 +1,13 @@
-"""The order in which a training reads its samples: a pure function of numbers, without any file.
+"""The order in which a training reads its samples: a pure function of numbers, without files.
 
-Each set is an endless stream: pass after pass over its shards, each pass in an order of its own. An
-epoch takes `weight * size` samples from where the last one ended, so weight 1 is every sample once,
-2 is twice, and at 0.5 two epochs together are every sample once. The epoch's stretch is cut into
-equal parts wherever the cuts fall: parts never share a sample, and each reads few shards. A rank
-reads one part or several, so the number of ranks may change while the parts stay. A part is mixed
-in windows of `window` pieces of shards. Samples of several sets are dealt out in a random order
-with the exact shares. What does not divide by parts and batches is left out at the end of the
-epoch; other samples each epoch.
+Each dataset is an endless stream: pass after pass over its shards, each pass in a different order.
+An epoch takes `weight * size` samples from where the last one ended, so weight 1 is every sample
+once, 2 is twice, and at 0.5 two epochs together are every sample once. The epoch's stretch is cut
+into equal parts wherever the cuts fall: parts never share a sample, and each reads few shards. A
+rank reads one part or several, so the number of ranks may change while the parts stay. A part is
+mixed in windows of `window` pieces of shards. Samples of several datasets are interleaved in a
+random order with the exact shares. What does not divide by parts and batches is left out at the end
+of the epoch; other samples each epoch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,12 +31,12 @@ class Piece:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the samples of one batch lie.
+    """Where the samples of one batch are.
 
     Attributes:
-        sets: Number of the set of each sample, [B].
-        shards: Position of its shard in the set's list, [B].
-        rows: Its position among the shard's samples, [B].
+        sets: Index of each sample's dataset, [B].
+        shards: Position of its shard in the dataset's list, [B].
+        rows: Position of the sample among the shard's samples, [B].
         in_use: (set, shard) of this batch and of the windows that it belongs to.
         ahead: (set, shard) of the windows that come next.
     """
@@ -53,12 +53,12 @@ class Order:
     """The numbers that fix the order.
 
     Attributes:
-        counts: Samples in every shard of every set.
-        weights: How often an epoch takes each sample of each set, on average.
-        seed: Of the order, in [0, 2^63).
-        window: Pieces of shards that are mixed with each other.
-        batch_size: Samples that each part gives to a batch.
-        num_parts: Parts of an epoch.
+        counts: Number of samples in every shard of every dataset.
+        weights: How often an epoch takes each sample of each dataset, on average.
+        seed: Seed of the order, in [0, 2^63).
+        window: Number of shard pieces to mix with each other.
+        batch_size: Number of samples that each part contributes to a batch.
+        num_parts: Number of parts of an epoch.
     """
 
     counts: tuple[tuple[int, ...], ...]
@@ -69,27 +69,28 @@ class Order:
     num_parts: int
 
     def epoch_sizes(self) -> list[int]:
-        """Return the samples that an epoch takes from each set."""
-        # As a decimal: 0.29 * 100 is 29, though the float below 0.29 would give 28.
+        """Return the number of samples that an epoch takes from each dataset."""
+        # As decimals: 0.29 * 100 is 29, though the float below 0.29 would give 28.
         pairs = zip(self.weights, self.counts, strict=True)
         return [int(Fraction(str(weight)) * sum(counts)) for weight, counts in pairs]
 
     def part_sizes(self) -> list[int]:
-        """Return the samples that each part takes from each set, before batches are cut."""
+        """Return the number of samples that each part takes from each dataset, before batching."""
         return [size // self.num_parts for size in self.epoch_sizes()]
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch."""
+        """Number of batches in an epoch."""
         return sum(self.part_sizes()) // self.batch_size
 
     def check(self) -> None:
-        """Raise ConfigError when an epoch gives no batch, or a rank nothing of one of the sets."""
+        """Raise ConfigError if an epoch has no batch, or takes nothing from one of the datasets."""
         for number, (size, count) in enumerate(zip(self.part_sizes(), self.counts, strict=True)):
             if size == 0:
                 raise ConfigError(
-                    f"An epoch takes nothing of set {number}: {sum(count):,} samples at weight "
-                    f"{self.weights[number]} for {self.num_parts} parts are less than one each."
+                    f"An epoch takes no samples from set {number}: {sum(count):,} samples at "
+                    f"weight {self.weights[number]} for {self.num_parts} parts are fewer than one "
+                    "each."
                 )
         if self.num_batches == 0:
             most = sum(self.part_sizes()) * self.num_parts
@@ -99,7 +100,7 @@ class Order:
             )
 
     def batches(self, epoch: int, part: int, start: int = 0) -> Iterator[Places]:
-        """Yield the batches of one part of one epoch, from batch `start` on."""
+        """Yield the batches of one part of one epoch, starting with batch `start`."""
         labels = self._labels(epoch, part)
         before = np.bincount(labels[: start * self.batch_size], minlength=len(self.counts))
         cursors = []
@@ -114,7 +115,7 @@ class Order:
             yield _places(sets, cursors)
 
     def _labels(self, epoch: int, part: int) -> np.ndarray:
-        """Return the set of every sample of a part, [N]."""
+        """Return the dataset of every sample of a part, [N]."""
         labels = np.repeat(np.arange(len(self.counts), dtype=np.uint16), self.part_sizes())
         if len(self.counts) > 1:
             generator_for(self.seed, epoch, Stream.SET_ORDER, part=part).shuffle(labels)
@@ -122,7 +123,7 @@ class Order:
 
 
 def joined(parts: Sequence[Places]) -> Places:
-    """Return the batches of several parts as one, in order."""
+    """Merge the batches of several parts into one, in order."""
     if len(parts) == 1:
         return parts[0]
     in_use = frozenset().union(*(part.in_use for part in parts))
@@ -139,12 +140,12 @@ def joined(parts: Sequence[Places]) -> Places:
 def stream_pieces(
     counts: tuple[int, ...], seed: int, set_index: int, first: int, last: int
 ) -> list[Piece]:
-    """Return what positions `first` to `last` of a set's endless stream are.
+    """Return the pieces at positions `first` to `last` of a dataset's endless stream.
 
     Args:
-        counts: Samples in every shard of the set; at least one sample in all.
-        seed: Of the order.
-        set_index: Number of the set.
+        counts: Number of samples in every shard of the dataset; at least one sample in total.
+        seed: Seed of the order.
+        set_index: Index of the dataset.
         first: First position.
         last: One past the last position.
     """
@@ -169,7 +170,7 @@ def stream_pieces(
 
 
 class _Cursor:
-    """Walks through a part of one set, a window at a time."""
+    """Walks through a part of one dataset, one window at a time."""
 
     def __init__(
         self, pieces: list[Piece], first: int, set_index: int, seed: int, window: int, skip: int
@@ -193,8 +194,8 @@ class _Cursor:
     def take(self, num: int) -> tuple[np.ndarray, np.ndarray, set[int], list[int]]:
         """Return shards and rows of the next samples, the shards in use, and those ahead.
 
-        A step that crosses from one window into another names none ahead: with those of both
-        windows that would be three windows open.
+        A step that crosses from one window into the next names none ahead: together with those of
+        both windows, that would be three open windows.
         """
         in_use = self._window_shards(self._number)
         parts = []
@@ -216,7 +217,7 @@ class _Cursor:
         pieces = self._windows[self._number]
         shards = [np.full(piece.stop - piece.start, piece.shard) for piece in pieces]
         rows = [np.arange(piece.start, piece.stop) for piece in pieces]
-        # No other window begins at this position of the set's stream, whatever rank or epoch.
+        # No other window starts at this position of the dataset's stream, on any rank or epoch.
         generator = generator_for(
             self._seed, self._position, Stream.SAMPLE_ORDER, part=self._set_index
         )

@@ -1,4 +1,4 @@
-"""The shards that a training has open: fetched, checked and mapped in the background."""
+"""The open shards of a training: fetched, checked and mapped in the background."""
 
 import hashlib
 import logging
@@ -30,12 +30,12 @@ log = logging.getLogger("pairgen")
 
 @dataclass(frozen=True)
 class LoadedShard:
-    """One shard of a set, with its overlays, ready to be read at any sample.
+    """One shard of a dataset, with its overlays, ready for random access.
 
     Attributes:
-        name: For messages.
-        indices: The slot of every sample, [N].
-        members: Extension to where its bytes lie.
+        name: Name for messages.
+        indices: Slot of every sample, [N].
+        members: Extension to the location of its bytes.
         columns: Name to values of the index, [N].
     """
 
@@ -46,15 +46,15 @@ class LoadedShard:
 
 
 class ShardPool:
-    """Keeps the shards of the present windows open and opens those of the next ones.
+    """Keeps the shards of the current windows open and opens those of the next ones.
 
     Args:
-        sets: What is trained on.
+        sets: The datasets of the training.
         fields: Members to find.
-        columns: For each set, columns of the index to read.
+        columns: Index columns to read, for each dataset.
         check: `sha256` reads every shard once before its first use, `size` trusts its size.
-        skip_bad: Put the next good shard of the set in the place of a bad one, and say so.
-        cache: Where shards behind a URL are kept; None when all are local.
+        skip_bad: Whether to replace a bad shard by the next good one of its dataset, and log it.
+        cache: Cache for shards behind a URL; None if all are local.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class ShardPool:
     def reach(
         self, in_use: Collection[tuple[int, int]], ahead: Iterable[tuple[int, int]]
     ) -> Mapping[tuple[int, int], "Future[LoadedShard]"]:
-        """Return the shards in use, begin to open those ahead, and let go of all others."""
+        """Return the shards in use, start opening those ahead, and release all others."""
         keys = dict.fromkeys([*sorted(in_use), *ahead])
         for key in self._open.keys() - keys:
-            # Batches still in work hold their shards themselves.
+            # Batches in progress hold references to their shards.
             del self._open[key]
         for key in keys:
             if key not in self._open:
@@ -88,7 +88,7 @@ class ShardPool:
         return {key: self._open[key] for key in in_use}
 
     def _load_or_replace(self, set_index: int, position: int) -> LoadedShard:
-        """Load a shard; a bad one is replaced by the next good one of its set, in their order."""
+        """Load a shard; a bad one is replaced by the next good one of its dataset, in order."""
         num_shards = len(self._sets[set_index].shards)
         for step in range(num_shards):
             key = (set_index, (position + step) % num_shards)
@@ -101,7 +101,7 @@ class ShardPool:
                     raise
                 with self._lock:
                     if key not in self._bad:
-                        log.warning("Replaced by the shard that follows it: %s", error)
+                        log.warning("Replaced by the next shard: %s", error)
                     self._bad[key] = error
         raise self._bad[set_index, position]
 
@@ -145,7 +145,7 @@ class ShardPool:
         indices: np.ndarray,
         wanted: Collection[str],
     ) -> dict[str, Member]:
-        """Map a tar and find the wanted members in it."""
+        """Map a tar and find the requested members."""
         path, specs = layout.shard_path(shard_index), layer.plan.members
         buffer = self._map(layer, shard_index)
         try:
@@ -158,7 +158,7 @@ class ShardPool:
             raise bad_shard(layer, path, f"is damaged: {error}") from None
 
     def _map(self, layer: Layer, shard_index: int) -> np.ndarray:
-        """Return the bytes of a tar, checked, uint8; the mapping lives as long as they do."""
+        """Return the checked bytes of a tar, uint8; the mapping lives as long as they do."""
         receipt, path = layer.receipts[shard_index], layout.shard_path(shard_index)
         try:
             with self._opened(layer, shard_index) as file:
@@ -175,9 +175,9 @@ class ShardPool:
         if self._check == "sha256" and name not in self._checked:
             if hashlib.sha256(buffer.data).hexdigest() != receipt.sha256:
                 if self._cache is not None:
-                    # The copy may be what is bad: the next training fetches it again.
+                    # The copy may be what is bad: the next training will fetch it again.
                     self._cache.discard(receipt.sha256)
-                raise bad_shard(layer, path, "was altered: its sha256 is not its receipt's")
+                raise bad_shard(layer, path, "was altered: its sha256 differs from its receipt's")
             self._checked.add(name)
         return buffer
 

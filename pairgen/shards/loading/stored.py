@@ -1,4 +1,4 @@
-"""Single samples of a dataset, found by its index: only their own bytes are read."""
+"""Read single samples of a dataset through its index, without reading the rest."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class Stored:
     """The bytes of one sample.
 
     Attributes:
-        key: Nine digits.
-        shard_index: Of its shard.
+        key: Key of nine digits.
+        shard_index: Index of its shard.
         members: Extension to content.
     """
 
@@ -40,7 +40,7 @@ class Stored:
 def spread_rows(counts: np.ndarray, num: int) -> list[tuple[int, int]]:
     """Return (shard, row) of `num` samples, evenly spread over shards of `counts` [N] samples.
 
-    The first and the last are among them; all samples when there are not so many.
+    The first and last samples are included; all samples if there are not more than `num`.
     """
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
@@ -51,12 +51,12 @@ def spread_rows(counts: np.ndarray, num: int) -> list[tuple[int, int]]:
 
 
 def read_rows(store: Store, plan: Plan, places: Sequence[tuple[int, int]]) -> Iterator[Stored]:
-    """Yield the samples that stand in given rows of their shards' indices.
+    """Yield the samples in the given rows of their shards' indices.
 
     Args:
         store: The dataset folder.
-        plan: Its plan.
-        places: (shard, row) of each, those of one shard together.
+        plan: The dataset's plan.
+        places: (shard, row) of each sample, with those of one shard adjacent.
 
     Raises:
         CorruptShardError: A shard or its index is missing or damaged.
@@ -75,20 +75,20 @@ def find_sample(store: Store, plan: Plan, index: int) -> tuple[Stored, Receipt]:
     """Return the sample of a slot, and the receipt of its shard.
 
     Raises:
-        ConfigError: It failed, was left out, or was not made yet.
+        ConfigError: The sample failed, was left out, or has not been made yet.
         CorruptShardError: Its shard or index is missing or damaged.
     """
     key, shard_index = sample_key(index), index // plan.samples_per_shard
     receipt = read_receipt(store, shard_index)
     if receipt is None:
         raise ConfigError(
-            f"Sample {key} of {store.url} was not made yet: its shard has no receipt."
+            f"Sample {key} of {store.url} has not been made yet: its shard has no receipt."
         )
     check_made(receipt, index)
     layer = Layer(store, plan, {shard_index: receipt})
     row = _columns(layer, shard_index, ["key"]).column("key").index(key).as_py()
     if row < 0:
-        raise bad_shard(layer, layout.index_path(shard_index), f"has no row of {key}")
+        raise bad_shard(layer, layout.index_path(shard_index), f"has no row for {key}")
     (found,) = read_rows(store, plan, [(shard_index, row)])
     return found, receipt
 
@@ -100,17 +100,17 @@ def count_where(
     where: Where,
     on_progress: Callable[[int], None],
 ) -> np.ndarray:
-    """Return how many samples of each shard fulfil a condition, [num_shards].
+    """Return how many samples of each shard meet a condition, [num_shards].
 
     Args:
         store: The dataset folder.
-        plan: Its plan.
-        counts: Samples of each shard.
+        plan: The dataset's plan.
+        counts: Number of samples in each shard.
         where: The condition.
-        on_progress: Called with the number of shards looked at so far.
+        on_progress: Called with the number of shards read so far.
 
     Raises:
-        ConfigError: The index has not the columns, or values cannot be compared like this.
+        ConfigError: The index lacks a column, or values cannot be compared like this.
         CorruptShardError: An index file is missing or damaged.
     """
     where.check_columns(index_columns(plan), f"The index of {store.url}")
@@ -126,7 +126,7 @@ def count_where(
 def rows_where(
     store: Store, plan: Plan, places: Sequence[tuple[int, int]], where: Where
 ) -> list[tuple[int, int]]:
-    """Turn places among the samples that fulfil a condition into places in the index."""
+    """Convert positions among the samples that meet a condition to rows of the index."""
     found = []
     for shard_index, group in groupby(places, lambda place: place[0]):
         rows = _rows_where(store, plan, shard_index, where)
@@ -135,14 +135,14 @@ def rows_where(
 
 
 def _rows_where(store: Store, plan: Plan, shard_index: int, where: Where) -> np.ndarray:
-    # A condition need not read any column, and a table without columns has no rows.
+    # A condition may read no column at all, and a table without columns has no rows.
     columns = where.columns or ("key",)
     table = _columns(_layer(store, plan, shard_index), shard_index, columns)
     return np.flatnonzero(where.mask(table))
 
 
 def _layer(store: Store, plan: Plan, shard_index: int) -> Layer:
-    """Return a set with the receipt of one shard."""
+    """Return a dataset with the receipt of one shard."""
     receipt = read_receipt(store, shard_index)
     layer = Layer(store, plan, {} if receipt is None else {shard_index: receipt})
     if receipt is None:
@@ -161,12 +161,12 @@ def _read_sample(layer: Layer, shard_index: int, key: str, start: int, stop: int
     except FileNotFoundError:
         raise bad_shard(layer, path, "is missing") from None
     try:
-        # What is read ends where the next sample begins, without an end mark of its own.
+        # The bytes end where the next sample begins, without an end mark.
         (sample,) = read_samples(memoryview(data + bytes(2 * BLOCK)))
     except CorruptShardError as error:
         raise bad_shard(layer, path, f"is damaged at byte {start:,}: {error}") from None
     except ValueError:
-        raise bad_shard(layer, path, f"has not the one sample {key} at byte {start:,}") from None
+        raise bad_shard(layer, path, f"has no single sample {key} at byte {start:,}") from None
     if sample.key != key:
         raise bad_shard(layer, path, f"has {sample.key} at byte {start:,}, not {key}")
     return Stored(key, shard_index, sample.members)

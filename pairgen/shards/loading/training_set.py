@@ -1,4 +1,4 @@
-"""What a training reads of a dataset: its good shards, the samples that a condition keeps."""
+"""What a training reads of a dataset: its good shards, and the samples that meet a condition."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ from pairgen.shards.loading.good_shards import good_shards, read_index
 from pairgen.types import canonical_json
 
 NOISE = "noise.npy"
-# Index files are small and many: what costs is the wait for the disk or the network.
+# Index files are small and many: waiting for disk or network dominates.
 INDEX_THREADS = 8
 log = logging.getLogger("pairgen")
 
@@ -33,9 +33,9 @@ class TrainingSet:
     """A dataset to train on.
 
     Attributes:
-        url: Its folder or URL.
-        weight: How often an epoch takes each sample, on average: 1 is once, 2 twice, 0.5 every
-            other, the rest in the next epoch.
+        url: Folder or URL of the dataset.
+        weight: How often an epoch takes each sample, on average: 1 is once, 2 is twice, 0.5 is
+            every other sample, the rest in the next epoch.
         overlays: Folders or URLs that add members to its samples.
     """
 
@@ -49,9 +49,9 @@ class OpenSet:
     """A dataset whose plan and receipts were read.
 
     Attributes:
-        layers: The set, then its overlays.
-        shards: Indices of the shards that are read.
-        rows: Rows of each shard's index that are read, [N]; None for all.
+        layers: The dataset, then its overlays.
+        shards: Indices of the shards to read.
+        rows: Rows to read of each shard's index, [N]; None for all.
     """
 
     layers: tuple[Layer, ...]
@@ -60,35 +60,35 @@ class OpenSet:
 
     @property
     def base(self) -> Layer:
-        """The set itself."""
+        """The dataset itself."""
         return self.layers[0]
 
     @property
     def url(self) -> str:
-        """Where it lies."""
+        """URL of the dataset."""
         return self.base.store.url
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Samples of each shard that are read."""
+        """Number of samples to read from each shard."""
         receipts = (self.base.receipts[shard] for shard in self.shards)
         pairs = zip(receipts, self.rows, strict=True)
         return tuple(receipt.count if rows is None else len(rows) for receipt, rows in pairs)
 
     def layer_of(self, field: str) -> Layer | None:
-        """Return the layer that holds a field; None when nobody does."""
+        """Return the layer that holds a field; None if no layer does."""
         return next((layer for layer in self.layers if field in layer.plan.members), None)
 
     def draws_noise(self, field: str) -> bool:
-        """Whether a field is the noise, and is to be drawn again from its seed."""
+        """Whether a field is the noise and must be drawn again from its seed."""
         recipe = self.base.plan.recipe
         return field == NOISE and recipe.get("noise") == "seed" and self.layer_of(field) is None
 
     def spec(self, field: str) -> Mapping[str, Any]:
-        """Return dtype and shape of a field; nothing for text.
+        """Return dtype and shape of a field; {} for text.
 
         Raises:
-            ConfigError: The set has no such field, or it cannot be put into a batch.
+            ConfigError: The dataset has no such field, or it cannot be batched.
         """
         if self.draws_noise(field):
             latent = self.base.plan.members["latent.npy"]
@@ -103,13 +103,13 @@ class OpenSet:
         kind = field.rpartition(".")[2]
         if kind not in ("npy", "txt", *PICTURES):
             raise ConfigError(
-                f"The field {field!r} is neither an array, nor text, nor a picture; facts of the "
-                "samples are asked for by `facts`."
+                f"The field {field!r} is neither an array, nor text, nor an image; use `facts` "
+                "to read facts of the samples."
             )
         return {} if kind == "txt" else layer.plan.members[field]
 
     def identity(self) -> dict[str, Any]:
-        """Return what a resumed training must find again."""
+        """Return what must be unchanged when a training resumes."""
         counts = canonical_json([self.shards, self.counts])
         return {
             "fingerprints": [layer.plan.fingerprint() for layer in self.layers],
@@ -119,16 +119,16 @@ class OpenSet:
 
 
 def open_set(training_set: TrainingSet, where: Where | None, skip_bad: bool) -> OpenSet:
-    """Read plans and receipts, look at the size of every shard, and apply the condition.
+    """Read plans and receipts, check the size of every shard, and apply the condition.
 
     Args:
         training_set: The dataset and its overlays.
-        where: Which samples to read; None for all.
-        skip_bad: Leave out shards that are missing or of a wrong size, and say so.
+        where: Samples to read; None for all.
+        skip_bad: Whether to leave out and log shards that are missing or have the wrong size.
 
     Raises:
-        ConfigError: A folder holds no dataset, an overlay does not fit, or nothing is left.
-        CorruptShardError: A shard is missing or of a wrong size.
+        ConfigError: A folder holds no dataset, an overlay does not match, or nothing is left.
+        CorruptShardError: A shard is missing or has the wrong size.
     """
     base = open_layer(open_store(training_set.url))
     if base.plan.kind == KIND:
@@ -146,7 +146,7 @@ def open_set(training_set: TrainingSet, where: Where | None, skip_bad: bool) -> 
         shards, rows = tuple(kept), tuple(np.flatnonzero(mask) for mask in kept.values())
     found = OpenSet(layers, shards, tuple(rows))
     if sum(found.counts) == 0:
-        condition = f" that fulfils {where.text!r}" if where else ""
+        condition = f" that meets {where.text!r}" if where else ""
         raise ConfigError(f"{found.url} has no sample{condition}.")
     return found
 
@@ -166,13 +166,13 @@ def guidance_scales(found: OpenSet) -> set[float]:
 
 
 def noise_identity(found: OpenSet) -> tuple[str, int] | None:
-    """Return what fixes the noises of a set; None when it has none."""
+    """Return what fixes the noises of a dataset; None if it has none."""
     plan = found.base.plan
     return (plan.recipe["noise_generator"], plan.seed) if "noise_generator" in plan.recipe else None
 
 
 def check_noise_generator(found: OpenSet) -> None:
-    """Raise ConfigError when the noise must be drawn and its generator is not known here."""
+    """Raise ConfigError if the noise must be drawn by a generator that is unknown here."""
     name = found.base.plan.recipe["noise_generator"]
     if name != NOISE_GENERATOR:
         raise ConfigError(
@@ -181,7 +181,7 @@ def check_noise_generator(found: OpenSet) -> None:
 
 
 def _check_members(layers: Sequence[Layer]) -> None:
-    """Refuse overlays that hold what another layer holds already."""
+    """Refuse overlays with members that another layer already has."""
     holders: dict[str, Layer] = {}
     for layer in layers:
         for name in set(layer.plan.members) - {"json"}:
@@ -199,7 +199,7 @@ def _select(
     compute: Callable[[pa.Table], np.ndarray],
     skip_bad: bool = False,
 ) -> dict[int, np.ndarray]:
-    """Return what `compute` makes of columns of each shard's index; bad ones may be left out."""
+    """Compute a value from columns of each shard's index; bad shards may be left out."""
 
     def of_shard(shard_index: int) -> np.ndarray | None:
         try:

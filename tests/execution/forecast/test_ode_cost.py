@@ -197,8 +197,8 @@ def test_the_command_prints_a_sheet_and_leaves_no_folder(tmp_path):
     assert result.returncode == 0, result.stderr
     facts = dict(line.split("  ", 1) for line in result.stdout.splitlines() if "  " in line)
     assert facts["missing"].strip() == "220 samples in 4 shards"
-    assert {"json", "txt", "latent.npy", "noise.npy", "path.npy", "its start"} <= facts.keys()
-    assert {"in all", "__meta__", "with --compile", "price", "preemptions"} <= facts.keys()
+    assert {"json", "txt", "latent.npy", "noise.npy", "path.npy", "startup"} <= facts.keys()
+    assert {"total", "__meta__", "with --compile", "price", "preemptions"} <= facts.keys()
     assert facts["this command"].strip().endswith("with 1 worker")
     assert "with 3 workers" in facts["--executor ray"]
     assert result.stdout.endswith("Nothing was written.\n")

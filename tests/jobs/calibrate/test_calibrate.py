@@ -85,7 +85,7 @@ def test_table_page_plot_and_record_are_left(call, folder):
     # Nothing was measured again: the clocks are the same.
     assert {name: (folder / "out" / name).read_bytes() for name in FILES} == before
     assert "Cheapest within 8 %: dpmpp_2m, logsnr, 10 steps, end t0, float32: " in out
-    assert "Elsewhere start: leading (t = 751, 901)" in out
+    assert "Other grids start at: leading (t = 751, 901)" in out
     assert out.splitlines()[1].endswith("reference")
     assert "Cheapest within 8 %" in before["calibration.md"].decode()
     with Image.open(folder / "out/calibration.png") as plot:
@@ -96,7 +96,7 @@ def test_none_within_the_tolerance_is_told_with_exit_code_1_and_the_table(call, 
     options = ["--solvers=ddim/trailing", "--steps=4", "--tolerance=8%", "--out=none"]
     code, out, err = calibrate(call, *options)
     assert code == 1
-    assert "Error: No setting is within 8 % of the converged ODE. The nearest is ddim" in err
+    assert "Error: No setting is within 8 % of the converged ODE. The closest is ddim" in err
     assert out.startswith("solver, grid")
     assert sorted(path.name for path in (folder / "none").iterdir()) == FILES
     assert "No setting is within 8 %" in (folder / "none/calibration.md").read_text()
@@ -199,7 +199,7 @@ def test_a_calibration_of_something_else_is_refused_by_field(call, folder, argum
         (["--prompts=absent.txt"], "There is no prompt file 'absent.txt'"),
         (["--steps=1001"], "steps must be an integer in 1..1000, got 1001"),
         (["--model=tinny"], "did you mean 'tiny'"),
-        (["--out=out", "--cfg=3"], "holds another calibration; different are: guidance_scales"),
+        (["--out=out", "--cfg=3"], "holds another calibration; these differ: guidance_scales"),
         (["--out=files"], "files holds other files: give another --out"),
         (["--set", "step=3"], "Unknown key 'step'"),
     ],

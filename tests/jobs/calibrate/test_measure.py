@@ -184,7 +184,7 @@ def test_half_precision_and_latents_that_are_not_finite(tmp_path):
     assert "not finite" in (tmp_path / "out/calibration.md").read_text()
 
     prompts = write_prompts(tmp_path, ["a", "broken"])
-    with pytest.raises(PairgenError, match="reference's latent of 'broken' is not finite"):
+    with pytest.raises(PairgenError, match="reference's latent for 'broken' is not finite"):
         pairgen.calibrate(**options, prompts=prompts, num_prompts=3, out=str(tmp_path / "b"))
     with pytest.raises(OutOfDeviceMemoryError, match="--batch-size 2"):
         pairgen.calibrate(**options, batch_size=4, out=str(tmp_path / "c"))

@@ -40,8 +40,8 @@ def test_the_table_ranks_marks_and_tells_starts():
 
 def test_the_notes_say_where_grids_start_and_how_sure_the_reference_is():
     told = notes(FOUND)
-    assert "differs by 0.05 % (90th percentile 0.1 %), below 0.2 %" in told[0]
-    assert "starts at t = 999. Elsewhere start: leading (t = 901)" in told[1]
+    assert "changes it by 0.05 % (90th percentile 0.1 %), below 0.2 %" in told[0]
+    assert "starts at t = 999. Other grids start at: leading (t = 901)" in told[1]
     assert len(told) == 2
     doubtful = replace(FOUND, tolerance=0.005)
     assert "NOT below 0.05 %" in notes(doubtful)[0] and not doubtful.converged
@@ -59,7 +59,7 @@ def test_the_notes_say_where_grids_start_and_how_sure_the_reference_is():
         ({}, "Cheapest within 2 %: dpmpp_2m, logsnr, 20 steps, end t0, float32: 1.8 % with 40 "),
         (
             {"tolerance": 0.01},
-            "No setting is within 1 % of the converged ODE. The nearest is dpmpp_2m, logsnr, 20 "
+            "No setting is within 1 % of the converged ODE. The closest is dpmpp_2m, logsnr, 20 "
             "steps, end t0, float32: 1.8 %.",
         ),
         ({"complete": False}, "Not finished"),

@@ -90,13 +90,13 @@ def test_table_json_page_and_grid_tell_the_same(call, folder):
     # Eight pictures are too few, and that is said.
     assert set(found["missing"]) == {"frechet_distance", "frechet_distance_halves"}
     assert found["not_meaningful"] == {}
-    assert "No frechet_distance: Statistics in 64 dimensions take 65 pictures" in out
+    assert "No frechet_distance: Statistics in 64 dimensions take 65 images" in out
 
     # 16 samples of 3 guided steps; 2 steps of 4 samples.
     assert found["ledger"]["data"]["evaluations"] == 16 * 6
     assert found["ledger"]["training"]["evaluations"] == 2 * 4 * 3
     assert found["ledger"]["break_even"]["evaluations"]["pictures"] == 24
-    assert "Paid for after 24 pictures in evaluations" in out
+    assert "Paid for after 24 images in evaluations" in out
 
     page = (folder / "run/eval/index.html").read_text(encoding="utf-8")
     assert page.count("<img") == 4 * 8
@@ -128,7 +128,7 @@ def test_a_teacher_can_be_judged_and_foreign_pictures_are_marked(call, folder):
     pairgen.ode(**options, num_samples=140, out="gaussians")
     code, out, err = call("gaussian", "--data=gaussians", "--out=teacher", "--teacher-steps=1")
     assert code == 0, err
-    assert "gaussian is no run of pairgen train: it is judged as a teacher." in err
+    assert "gaussian is not a run of pairgen train: evaluating it as a teacher." in err
     assert "made for 64 x 64 px, these are 16 x 16." in out
     found = json.loads((folder / "teacher/eval.json").read_text())
     assert found["ledger"] is None and found["model"]["kind"] == "teacher given"
@@ -154,8 +154,8 @@ def test_a_teacher_can_be_judged_and_foreign_pictures_are_marked(call, folder):
         (["run", "--data=held", "--teacher-steps=2,two"], "teacher_steps must be"),
         (["run", "--data=held", "--teacher-steps=2,2"], "holds a value twice: 2, 2"),
         (["run", "--data=held", "--teacher-steps=1001"], "steps must be an integer in 1..1000"),
-        (["run", "--data=held", "--where=prompt == 'none'"], "no sample that fulfils"),
-        (["run", "--data=held", "--real-statistics=x"], "no statistics of real pictures 'x'"),
+        (["run", "--data=held", "--where=prompt == 'none'"], "no sample that meets"),
+        (["run", "--data=held", "--real-statistics=x"], "no statistics of real images 'x'"),
         (["run", "--data=held", "--set", "stepz=2"], "Unknown key 'stepz'"),
         (["gaussian", "--data=held", "--out=new"], r"latents of \[1, 16, 16\]"),
         (["unfinished", "--data=held"], "a training run without a student yet: finish it"),
@@ -178,7 +178,7 @@ def test_pairs_of_guidance_that_was_not_learned_are_refused(call, folder):
     pairgen.ode(**scales, seed=2, out="scales")
     code, _, err = call("run", "--data=scales", "--out=other")
     assert code == 2 and not (folder / "other").exists()
-    assert "scales have guidance 4, 8, but run has 4 in its weights" in err
+    assert "scales have guidance scale 4, 8, but run has 4 in its weights" in err
     assert '--where "guidance_scale == 4".' in err
     options = ["--where=guidance_scale == 4", "--num-samples=1", "--teacher-steps="]
     code, _, err = call("run", "--data=scales", "--out=other", *options)
@@ -212,7 +212,7 @@ def test_a_student_that_is_told_the_guidance_gets_that_of_each_pair(sd15_folder,
     found = pairgen.evaluate(tmp_path / "run", data=str(tmp_path / "held"), teacher_steps=[1])
     _, student, teacher = found.figures["rows"]
     assert (student["evaluations_per_picture"], teacher["evaluations_per_picture"]) == (1, 2)
-    assert "has the prompts of" in found.figures["notes"][0]
+    assert "has the same prompts as" in found.figures["notes"][0]
     assert found.figures["not_meaningful"]
     pairgen.ode(**{**options, "cfg": "2,9"}, seed=1, out=str(tmp_path / "beyond"))
     with pytest.raises(ConfigError, match=r'was trained on \[2, 6\].*"guidance_scale == 2"'):

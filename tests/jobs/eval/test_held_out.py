@@ -59,7 +59,7 @@ def test_more_than_there_are_and_altered_shards_are_refused(tmp_path, url):
     write_set(tmp_path / "bad")
     flip_byte(tmp_path / "bad/train/00001.tar", 700)
     assert len(read_held_out(str(tmp_path / "bad"), "", 8)) == 8
-    with pytest.raises(CorruptShardError, match=r"00001\.tar .* not the file"):
+    with pytest.raises(CorruptShardError, match=r"00001\.tar .* does not match its receipt"):
         read_held_out(str(tmp_path / "bad"), "", 9)
 
 
@@ -117,6 +117,6 @@ def test_sets_that_share_only_noises_or_only_prompts_are_told(url):
     other_prompts = replace(plan, source={**plan.source, "sha256": "other"})
     for kin, word in ((other_noises, "prompts"), (other_prompts, "noises")):
         (note,) = check_unseen(kin, "held", record, "run", True, False)
-        assert f"held has the {word} of" in note
+        assert f"held has the same {word} as" in note
     stranger = replace(other_noises, source=other_prompts.source)
     assert check_unseen(stranger, "held", record, "run", True, False) == []

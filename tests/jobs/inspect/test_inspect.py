@@ -93,7 +93,7 @@ def test_an_unfinished_set_tells_what_stands(tmp_path: Path) -> None:
     data = run_inspect(store.url).data
     assert (data["complete"], data["num_samples"], data["num_planned"]) == (False, 8, 24)
     assert data["num_foreign_receipts"] == 1
-    with pytest.raises(ConfigError, match=r"000000009 of .* was not made yet"):
+    with pytest.raises(ConfigError, match=r"000000009 of .* has not been made yet"):
         run_inspect(store.url, ["9"])
     for name in store.names(layout.RECEIPTS):
         store.remove(f"{layout.RECEIPTS}/{name}")
@@ -120,7 +120,7 @@ def test_a_sample_is_told_member_by_member_from_any_store(tmp_path: Path) -> Non
     assert data["members"]["latent.npy"]["shape"] == [4, 8, 8]
     for name in ("min", "mean", "std", "max"):
         assert data["members"]["latent.npy"][name] == pytest.approx(getattr(latent, name)())
-    assert data["members"]["noise.npy"]["note"].endswith("its checksum fits")
+    assert data["members"]["noise.npy"]["note"].endswith("its checksum matches")
     assert data["made"]["batch_size"] == 4
     text = sample_text(data)
     assert "guidance_scale" in text
@@ -138,7 +138,7 @@ def test_a_condition_is_counted_and_chooses_the_samples_of_the_grid(
     assert facts["keys"] == [f"{i:09d}" for i in (1, 7, 13, 17, 23)]
     with pytest.raises(ConfigError, match="has no column 'scale'"):
         run_inspect(gaussian, where="scale == 8")
-    with pytest.raises(ConfigError, match="no sample that fulfils 'guidance_scale == 4'"):
+    with pytest.raises(ConfigError, match="no sample that meets 'guidance_scale == 4'"):
         run_inspect(gaussian, where="guidance_scale == 4", grid=str(grid))
     assert run_inspect(gaussian, where="1 == 1").data["where"]["num_samples"] == 24
 
@@ -151,11 +151,11 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
     before = foreign.read_bytes()
     for options, message in (
         ({"grid": str(foreign)}, "did not make: give another --grid"),
-        ({"grid": "grid.jpg"}, "--grid must be a file .png, got 'grid.jpg'"),
+        ({"grid": "grid.jpg"}, "--grid must be a .png file, got 'grid.jpg'"),
         ({"grid": "g.png", "num": 0}, "num must be an integer in 1.."),
-        ({"grid": "g.png", "trajectory": True}, "The set keeps no trajectories"),
-        ({"trajectory": True}, "give --grid FILE.png too"),
-        ({"keys": ["3"], "where": "seed == 0"}, "give keys, or where"),
+        ({"grid": "g.png", "trajectory": True}, "The dataset keeps no trajectories"),
+        ({"trajectory": True}, "add --grid FILE.png"),
+        ({"keys": ["3"], "where": "seed == 0"}, "give either keys or where"),
         ({"where": ""}, "where must not be empty"),
         ({"keys": ["24"]}, "KEY must be a number from 0 to 23, got '24'"),
         ({"keys": ["x"]}, "KEY must be a number"),
@@ -166,7 +166,7 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
         run_inspect(tmp_path)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "config.yaml").touch()
-    with pytest.raises(ConfigError, match="is a training: its README"):
+    with pytest.raises(ConfigError, match=r"is a training run.*: see its README"):
         run_inspect(tmp_path)
     assert foreign.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [

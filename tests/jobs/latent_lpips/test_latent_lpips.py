@@ -179,7 +179,7 @@ def test_a_run_that_was_stopped_early_remembers_its_options(pairs, learn):
     short = learn(pairs, "parts", steps=3).folder
     again = run_latent_lpips({"data": str(pairs), "out": str(short), "resume": True, "steps": 3})
     assert again.step == 8
-    with pytest.raises(ConfigError, match=r"different are: width .there 0\.0625"):
+    with pytest.raises(ConfigError, match=r"these differ: width .was 0\.0625"):
         learn(pairs, "parts", width=0.125, resume=True)
     with pytest.raises(ConfigError, match="continue it with --resume"):
         learn(pairs, "parts")
@@ -227,7 +227,7 @@ class Unpickled:
 
 def test_judgements_that_cannot_be_read_are_one_sentence(pairs, learn, tmp_path):
     folder = write_bapps(tmp_path / "bapps", 12)
-    with pytest.raises(ConfigError, match=r"calibration must be a folder with ref/, p0/"):
+    with pytest.raises(ConfigError, match=r"calibration must be a folder that contains ref/, p0/"):
         learn(pairs, calibration=str(tmp_path / "none"))
     picture = folder / "p1/000003.png"
     content = picture.read_bytes()
@@ -236,7 +236,7 @@ def test_judgements_that_cannot_be_read_are_one_sentence(pairs, learn, tmp_path)
         learn(pairs, calibration=str(folder))
     for wrong in (b"", b"no picture", content[:20]):
         picture.write_bytes(wrong)
-        with pytest.raises(ConfigError, match=r"000003\.png is not a picture"):
+        with pytest.raises(ConfigError, match=r"000003\.png is not a readable image"):
             learn(pairs, calibration=str(folder))
     picture.write_bytes(content)
     for wrong in (np.array([1.5]), np.array([0.2, 0.3]), np.array([Unpickled()], object)):
@@ -279,9 +279,9 @@ def test_sets_and_options_that_do_not_fit_are_one_sentence(
 ):
     photographs = tmp_path / "photographs"
     pairgen.degrade(out=str(photographs), crop=64, executor="serial")
-    with pytest.raises(ConfigError, match=r"learns from latents .latent.npy., which .*photographs"):
+    with pytest.raises(ConfigError, match=r"trains on latents .latent.npy., but .*photographs"):
         learn(photographs, model=str(sd15_folder))
-    with pytest.raises(ConfigError, match=r"two classes or more .* got 1 distinct label.s. of"):
+    with pytest.raises(ConfigError, match=r"two classes or more .* got 1 distinct label.s. in"):
         learn(pairs, where="prompt == 'a cat'")
     with pytest.raises(ConfigError, match=r"no option 'widht' \(did you mean 'width'\?\)"):
         learn(pairs, widht=0.5)

@@ -42,7 +42,7 @@ def test_batches_of_memory_go_on_where_they_stood():
     resumed = MemoryBatches(tensors, 3, seed=4, state=again.state())
     assert [batch["x"].tolist() for _ in range(2) for batch in resumed] == seen[2:6]
     assert torch.equal(next(iter(resumed))["y"], 2 * torch.tensor(seen[6]))
-    with pytest.raises(ConfigError, match="batch_size must be at most the 10 samples"):
+    with pytest.raises(ConfigError, match="batch_size must be at most the 10 available samples"):
         MemoryBatches(tensors, 11, seed=0)
 
 

@@ -128,13 +128,13 @@ def cut_tar(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "options", "message"),
     [
-        ("p.xlsx", b"x", {}, "Prompts must be a file .txt"),
+        ("p.xlsx", b"x", {}, "Prompts must be a .txt"),
         ("p.csv", b"id,prompt\n1,a\n", {"column": "promt"}, "did you mean 'prompt'"),
         ("p.jsonl", b'"a"\n{"text": "b"}\n', {"column": "caption"}, "has no column 'caption'"),
         ("p.txt", b"\n \n", {}, "holds no usable prompt: 2 blank lines, 0 refused"),
         ("p.txt", b"", {}, "holds no usable prompt: 0 blank lines"),
         ("p.csv", b"", {}, "holds no usable prompt: 0 blank lines"),
-        ("p.txt", b"\xff\n", {}, "1 refused, the first because: not valid UTF-8 at byte 0"),
+        ("p.txt", b"\xff\n", {}, "1 refused; the first reason is: not valid UTF-8 at byte 0"),
         ("p.txt.gz", gzip.compress(b"one\n" * 99_999)[:-9], {}, "p.txt.gz cannot be read: "),
         ("p.tar", None, {}, "p.tar cannot be read: "),
         ("p.txt", b"one\n", {"limit": -1}, "limit must be an integer in 1..1000000000, got -1"),

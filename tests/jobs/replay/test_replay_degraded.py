@@ -106,10 +106,10 @@ def test_a_changed_source_is_named(made, tmp_path):
         path.write_bytes(smaller.ljust(len(original), b"\0"))
         found = run_replay(out, "3").differences
         assert any(line.startswith("image_crc32: recorded") for line in found)
-        assert "png has other bytes" in found
+        assert "png has different bytes" in found
         path.unlink()
         assert run_replay(out, "3").differences == (
-            "the source cannot be used any more: No such file or directory",
+            "the source can no longer be used: No such file or directory",
         )
     finally:
         path.write_bytes(original)

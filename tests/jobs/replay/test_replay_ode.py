@@ -152,8 +152,12 @@ def test_rounding_is_told_as_what_is_equal(gaussian: Path) -> None:
     ("name", "change", "told"),
     [
         ("txt", lambda data: b"another", 'txt: recorded "another", made again "'),
-        ("noise.npy", lambda data: data[:-2], "noise.npy is no array any more: "),
-        ("noise.npy", lambda data: encode_field(decode_array(data) * 0), "noise.npy is other by 1"),
+        ("noise.npy", lambda data: data[:-2], "noise.npy is no longer an array: "),
+        (
+            "noise.npy",
+            lambda data: encode_field(decode_array(data) * 0),
+            "noise.npy is different by 1",
+        ),
         (
             "latent.npy",
             lambda data: encode_field(decode_array(data).astype(np.float32)),
@@ -161,7 +165,7 @@ def test_rounding_is_told_as_what_is_equal(gaussian: Path) -> None:
         ),
         ("json", lambda data: b"{", "json cannot be read: "),
         ("json", lambda data: b"[]", "json is not an object"),
-        ("json", lambda data: data + b" ", "json has other bytes"),
+        ("json", lambda data: data + b" ", "json has different bytes"),
     ],
 )
 def test_an_altered_member_is_named(gaussian: Path, name, change, told: str) -> None:
@@ -179,7 +183,7 @@ def test_an_altered_prompt_file_is_named(gaussian: Path) -> None:
     altered = [result for result in results if result.differences]
     assert altered
     for result in altered:
-        assert result.differences[0] == f"{layout.PROMPTS} is not that of the plan"
+        assert result.differences[0] == f"{layout.PROMPTS} does not match the plan"
         assert result.differences[1].startswith("txt: recorded ")
     path.write_bytes(b"nothing")
     with pytest.raises(ConfigError, match=r"prompts\.arrow of .* cannot be read"):
@@ -215,7 +219,7 @@ def test_what_is_not_there_is_one_sentence(gaussian: Path, tmp_path: Path) -> No
     with pytest.raises(CorruptShardError, match=r"train/00001\.tar of .* is missing"):
         run_replays(gaussian, ["12"])
     flip_byte(gaussian / "train/00000.tar", 150)
-    with pytest.raises(CorruptShardError, match="pairgen repair makes it again"):
+    with pytest.raises(CorruptShardError, match="`pairgen repair` makes it again"):
         run_replay(gaussian, "5")
 
 

@@ -35,7 +35,7 @@ def test_the_embedded_teacher_draws_two_prompts(tmp_path: Path) -> None:
     result = run("sample", *prompts, steps=2, out=out)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"2 pictures of 64 x 64 px: {out}\n"
-    assert "2 of 2 pictures (100.0 %)" in result.stderr and "ETA" in result.stderr
+    assert "2 of 2 images (100.0 %)" in result.stderr and "ETA" in result.stderr
     assert [path.name for path in out.parent.iterdir()] == ["grid.png"]
     with Image.open(out) as image:
         facts = json.loads(image.info["pairgen"])
@@ -82,7 +82,7 @@ def test_captions_can_be_left_out(sample, tmp_path: Path) -> None:
 def test_a_prompt_that_is_cut_is_told(sample) -> None:
     code, _, err = sample(*QUICK, "--prompts", "word " * 100, "--prompts=short")
     assert code == 0
-    assert "1 of 2 prompts cut: longer than the teacher reads." in err
+    assert "1 of 2 prompts cut to the teacher's token limit." in err
 
 
 def test_the_same_command_replaces_its_own_picture(sample, tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_the_same_command_replaces_its_own_picture(sample, tmp_path: Path) -> No
     [
         (["--prompts=absent.txt"], "There is no prompt file 'absent.txt'."),
         (["--prompts= "], "The prompt source holds no usable prompt"),
-        (["--prompts=a", "--column=text"], "The prompt 'a' is no file"),
-        (["--prompts=a", "--out=grid.jpg"], "out must be a file .png, or a folder"),
-        (["--prompts=a", "--num-per-prompt=5000"], "at most 4,096 pictures, not 5,000"),
+        (["--prompts=a", "--column=text"], "'a' is a prompt, not a file"),
+        (["--prompts=a", "--out=grid.jpg"], "out must be a .png file, or a folder"),
+        (["--prompts=a", "--num-per-prompt=5000"], "at most 4,096 images, not 5,000"),
         (["--prompts=a", "--model=tinny"], "(did you mean 'tiny'?)"),
         (["--prompts=a", "--cfg=x"], "cfg must be a number"),
         (["--prompts=a", "--steps=1001"], "steps must be an integer in 1..1000, got 1001"),

@@ -235,7 +235,7 @@ def test_a_deleted_receipt_makes_the_set_incomplete(tmp_path: Path) -> None:
     store.remove(RECEIPT)
     report = verify(store)
     assert [(p.kind, p.where) for p in report.problems] == [("incomplete", TAR)]
-    assert "slots 8 to 16 have no receipt, though the tar stands" in report.table()
+    assert "slots 8 to 16 have no receipt, although the tar exists" in report.table()
     assert report.bad_shards == (1,)
 
 
@@ -351,7 +351,7 @@ def test_keys_out_of_order_are_found(tmp_path: Path) -> None:
 
     report = verify(write_set(tmp_path / "set", edit=swap))
     assert kinds(report, TAR) == {"order"}
-    assert detail(report, "order").startswith("keys do not rise: 7 samples, first 000000014")
+    assert detail(report, "order").startswith("keys are not ascending: 7 samples, first 000000014")
     assert report.bad_shards == (1,)
 
 
@@ -382,7 +382,7 @@ def test_a_sample_whose_receipt_says_it_failed_is_found(tmp_path: Path) -> None:
 
     report = verify(write_set(tmp_path / "set", edit=put_back, failed={11: "non-finite"}))
     assert [(p.kind, p.where) for p in report.problems] == [("gap", TAR)]
-    assert "says that it failed" in detail(report, "gap")
+    assert "failed according to the receipt" in detail(report, "gap")
     assert report.bad_shards == (1,)
 
 
@@ -505,7 +505,7 @@ def test_a_wrong_offset_in_the_index_is_found(tmp_path: Path) -> None:
     rewrite_index(store, lambda rows: rows[3].update(offset=512))
     report = verify(store)
     assert [(p.kind, p.where) for p in report.problems] == [("index", INDEX)]
-    assert "offset is not that of the tar: sample 000000011" in detail(report, "index")
+    assert "offset differs from the tar: sample 000000011" in detail(report, "index")
     assert report.bad_shards == (1,)
 
 
@@ -516,7 +516,7 @@ def test_a_row_too_few_and_a_row_too_many_are_found(tmp_path: Path) -> None:
     found = [problem.detail for problem in report.problems]
     assert found == [
         "samples without a row: sample 000000011",
-        "rows that the tar has not: sample 000000099",
+        "rows without a sample in the tar: sample 000000099",
     ]
     assert report.bad_shards == (1,)
 

@@ -159,7 +159,10 @@ def test_where_checks_those_samples_and_reads_only_their_shards(tmp_path: Path) 
     assert report.clean
     assert (report.num_read, report.num_samples, report.num_checked) == (1, 8, 3)
     assert "8 samples (3 of them checked one by one)" in report.table()
-    assert "Not checked: samples without 'pair_index < 8 and pair_index > 4'" in report.table()
+    assert (
+        "Not checked: samples that do not meet 'pair_index < 8 and pair_index > 4'"
+        in report.table()
+    )
     assert "3 samples of 1 shard." in report.table().splitlines()[-1]
     damaged = verify(store, where("pair_index == 9"))
     assert ("sha256", TAR) in found(damaged)
@@ -195,9 +198,9 @@ def test_a_shard_whose_index_is_bad_is_read_whole(tmp_path: Path) -> None:
 
 def test_a_condition_that_no_sample_fulfils_is_refused(tmp_path: Path) -> None:
     store = write_set(tmp_path / "set")
-    with pytest.raises(ConfigError, match="has no sample that fulfils 'pair_index > 99'"):
+    with pytest.raises(ConfigError, match="has no sample that meets 'pair_index > 99'"):
         verify(store, where("pair_index > 99"))
-    with pytest.raises(ConfigError, match="has no sample in the shards that were chosen"):
+    with pytest.raises(ConfigError, match="has no sample in the chosen shards"):
         verify(store, replace(where("pair_index > 99"), fraction=0.3))
     with pytest.raises(ConfigError, match=r"has no column 'pear_index' .did you mean 'pair_index'"):
         verify(store, where("pear_index > 99"))
@@ -251,7 +254,7 @@ def test_a_check_that_is_stopped_reports_what_it_found(tmp_path: Path) -> None:
     assert report.interrupted
     assert (report.num_read, report.num_samples) == (1, 8)
     assert {problem.where for problem in report.problems} == {"train/00002.tar"}
-    assert "Not checked: the content of 2 more: it was stopped." in report.table()
+    assert "Not checked: the content of 2 more (stopped)." in report.table()
 
 
 def test_the_first_type_of_a_fact_holds_for_the_whole_set(tmp_path: Path) -> None:
@@ -292,10 +295,12 @@ def test_problems_are_counted_when_they_are_too_many_to_keep() -> None:
 def test_a_tally_of_a_million_different_complaints_stays_small() -> None:
     tally = Tally()
     for number in range(10_000):
-        tally.add("index", f"k{number} is not that of the tar", f"{number:09d}", "v" * 10_000)
+        tally.add("index", f"k{number} differs from the tar", f"{number:09d}", "v" * 10_000)
     problems = tally.problems("train/00000.tar", 0)
     assert len(problems) == 21
-    assert problems[-1].detail.startswith("and more of this kind: 9,980 samples, first 000000020")
+    assert problems[-1].detail.startswith(
+        "more problems of this kind: 9,980 samples, first 000000020"
+    )
     assert max(len(problem.detail) for problem in problems) < 400
 
 

@@ -189,7 +189,7 @@ def test_the_plan_of_another_set_does_not_make_a_set_again(folder: Path, tmp_pat
     pairgen.ode(**{**ODE, "seed": 9}, out=str(tmp_path / "other"))
     own = (folder / layout.PLAN).read_bytes()
     shutil.copy(tmp_path / "other" / layout.PLAN, folder / layout.PLAN)
-    with pytest.raises(PlanMismatchError, match=r"00000\.json .* of another dataset"):
+    with pytest.raises(PlanMismatchError, match=r"00000\.json .* belongs to another dataset"):
         pairgen.ode(model="gaussian", out=str(folder))
     with pytest.raises(ConfigError, match="is not the plan of its 4 finished shards"):
         pairgen.repair(folder)
@@ -276,7 +276,7 @@ def test_an_older_plan_removes_no_shard(folder: Path) -> None:
     pairgen.ode(model="gaussian", num_samples=24, out=str(folder))
     before = hashes(folder)
     (folder / layout.PLAN).write_bytes(old)
-    with pytest.raises(PlanMismatchError, match="2 finished shards more than its plan"):
+    with pytest.raises(PlanMismatchError, match="2 more finished shards than its plan"):
         pairgen.ode(model="gaussian", out=str(folder))
     with pytest.raises(ConfigError, match=r"is older than train/0000[45]\.tar"):
         pairgen.repair(folder)

@@ -109,7 +109,7 @@ def test_the_shard_of_another_dataset_is_never_replaced(
     store = LocalStore(tmp_path)
     task = PLAN.tasks()[0]
     standing = write_shard(store, replace(task, **other), samples_of(0))
-    with pytest.raises(PlanMismatchError, match=r"train/00000\.tar .* of another dataset"):
+    with pytest.raises(PlanMismatchError, match=r"train/00000\.tar .* belongs to another dataset"):
         write_shard(store, task, samples_of(1))
     assert read_receipt(store, 0) == standing
     assert agrees(store)

@@ -122,13 +122,13 @@ def test_something_behind_the_end_mark_is_an_error(data: bytes) -> None:
 
 def test_a_key_that_comes_again_is_an_error(tmp_path: Path) -> None:
     first, second = (make_sample(make_plan(), index) for index in range(2))
-    with pytest.raises(DuplicateKeyError, match="000000000 stands twice"):
+    with pytest.raises(DuplicateKeyError, match="000000000 occurs twice"):
         read_all(shard_bytes(tmp_path, [first, second, first]))
 
 
 def test_a_key_that_comes_twice_in_a_row_is_an_error(tmp_path: Path) -> None:
     first = make_sample(make_plan(), 0)
-    with pytest.raises(DuplicateKeyError, match="000000000 stands twice"):
+    with pytest.raises(DuplicateKeyError, match="000000000 occurs twice"):
         read_all(shard_bytes(tmp_path, [first, first]))
 
 

@@ -234,11 +234,11 @@ def test_a_state_of_another_set_is_refused(folder: Path, tmp_path: Path) -> None
         load(folder, state=load(other.url).state())
     with pytest.raises(ConfigError, match="must be what state"):
         load(folder, state={"epoch": 1})
-    with pytest.raises(ConfigError, match=r"a loader of 2 set.s., got 1: begin a new training"):
+    with pytest.raises(ConfigError, match=r"a loader of 2 set.s., got 1: start a new training"):
         load(folder, state=load([folder, other.url], allow_shared_noise=True).state())
-    with pytest.raises(ConfigError, match="stored is another set than the one that the state"):
+    with pytest.raises(ConfigError, match="stored is another dataset than the one in the state"):
         load(folder, state=load(other_seed(tmp_path, "second")).state())
-    with pytest.raises(ConfigError, match=r"weight of .*stored was 2 when .* was left, got 1"):
+    with pytest.raises(ConfigError, match=r"weight of .*stored was 2 when .* was saved, got 1"):
         load(folder, state=load(TrainingSet(folder, weight=2)).state())
 
 
@@ -375,7 +375,7 @@ def test_a_field_must_have_one_shape(folder: Path, tmp_path: Path) -> None:
         ({"fields": []}, "fields must name at least one"),
         ({"facts": ["guidance"]}, "no column 'guidance' .did you mean 'guidance_scale'"),
         ({"where": "guidance == 8"}, "no column 'guidance' .did you mean 'guidance_scale'"),
-        ({"where": "seed == 6"}, "has no sample that fulfils 'seed == 6'"),
+        ({"where": "seed == 6"}, "has no sample that meets 'seed == 6'"),
         (
             {"batch_size": 61},
             "The batch of a step must be at most the 60 samples of an epoch here, got 61: "
@@ -441,13 +441,15 @@ def test_an_overlay_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -
         with pytest.raises(error, match=pattern):
             list(load(TrainingSet(folder, overlays=[url]), fields=["latent.npy", "score.npy"]))
 
-    named(folder, ConfigError, "is a set of kind 'ode', not an overlay")
+    named(folder, ConfigError, "is a dataset of kind 'ode', not an overlay")
     other = overlay_plan(replace(parent, seed=6), recipe={"parent": "f" * 64})
     named(
-        write_overlay(tmp_path / "a", other), ConfigError, "overlay of the set 'ffffffffffff', but"
+        write_overlay(tmp_path / "a", other),
+        ConfigError,
+        "overlay of the dataset 'ffffffffffff', but",
     )
     cut = overlay_plan(parent, samples_per_shard=6)
-    named(write_overlay(tmp_path / "b", cut), ConfigError, "6 samples a shard, but .* has 5")
+    named(write_overlay(tmp_path / "b", cut), ConfigError, "6 samples per shard, but .* has 5")
     short = overlay_plan(parent, num_samples=58)
     named(
         write_overlay(tmp_path / "c", short), ConfigError, "3 samples in shard 00011, but .* has 5"
@@ -535,7 +537,7 @@ def damage(root: Path, how: str) -> None:
     [
         ("missing", "is missing"),
         ("longer", "bytes, its receipt says"),
-        ("no receipt", "has no receipt: it was not made yet"),
+        ("no receipt", "has no receipt: it has not been made yet"),
     ],
 )
 def test_what_a_listing_tells_stops_at_once_or_counts_from_the_start(
@@ -580,7 +582,7 @@ def test_a_shard_whose_hash_is_wrong_is_replaced_alike_for_all(
         flat(loader)
     replaced = [record.getMessage() for record in caplog.records]
     assert len(replaced) == 1
-    assert replaced[0].startswith("Replaced by the shard that follows it")
+    assert replaced[0].startswith("Replaced by the next shard")
     expected = [
         i + 5 if 20 <= i < 25 else i
         for i in flat(load(own, skip_bad=True, batch_size=5, num_threads=4))

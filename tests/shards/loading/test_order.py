@@ -178,5 +178,7 @@ def test_an_epoch_without_a_batch_is_refused() -> None:
 
 def test_a_set_that_an_epoch_never_takes_is_refused() -> None:
     order = make_order(counts=(COUNTS, (3, 2)), weights=(1.0, 0.3), num_parts=2)
-    with pytest.raises(ConfigError, match=r"nothing of set 1: 5 samples at weight 0.3 for 2 parts"):
+    with pytest.raises(
+        ConfigError, match=r"no samples from set 1: 5 samples at weight 0.3 for 2 parts"
+    ):
         order.check()
