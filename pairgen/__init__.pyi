@@ -455,10 +455,10 @@ def train(
     batch_size: int = 64,
     accumulate: int = 1,
     seed: int = 0,
-    where: str = "",
-    guidance_embedding: bool = False,
     options: Mapping[str, Any] = {},
     players: Mapping[str, Mapping[str, Any]] = {},
+    guidance_embedding: bool = False,
+    where: str = "",
     window: int = 8,
     data_parts: int = 0,
     allow_shared_noise: bool = False,
@@ -503,10 +503,10 @@ def train(
         batch_size: Samples per step, over all processes and micro-batches. [the method's default]
         accumulate: Micro-batches per process and step (gradient accumulation). [1]
         seed: Random seed of the training. [0]
-        where: Train only on samples that match, such as 'guidance_scale == 8'.
-        guidance_embedding: Condition the student on the guidance scale of each sample.
         options: Options of the method, by name.
         players: Options of single players, by the player's name.
+        guidance_embedding: Condition the student on the guidance scale of each sample.
+        where: Train only on samples that match, such as 'guidance_scale == 8'.
         window: Shards of a dataset that are shuffled together. [8]
         data_parts: Parts that the order of samples is cut into. The number of processes must divide
             it, now and whenever the run is resumed. [the number of processes]

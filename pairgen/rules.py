@@ -81,11 +81,10 @@ class Integer(Rule):
 
 @dataclass(frozen=True)
 class Number(Rule):
-    """A finite float in [low, high]; also None, where `or_none`."""
+    """A finite float in [low, high]."""
 
     low: float
     high: float
-    or_none: bool = False
 
     @property
     def metavar(self) -> str:
@@ -95,18 +94,44 @@ class Number(Rule):
     @property
     def accepts(self) -> str:
         """Python annotation of what a call may pass."""
-        return "float | None" if self.or_none else "float"
+        return "float"
 
-    def read(self, name: str, value: Any) -> float | None:
+    def read(self, name: str, value: Any) -> float:
         """Return the value as a float."""
-        if self.or_none and value is None:
-            return None
         return config.number(name, value, self.low, self.high)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
-        number = {"type": "number", "minimum": self.low, "maximum": self.high}
-        return {"anyOf": [number, {"type": "null"}]} if self.or_none else number
+        return {"type": "number", "minimum": self.low, "maximum": self.high}
+
+
+@dataclass(frozen=True)
+class OrNone(Rule):
+    """What another rule allows, or None.
+
+    Attributes:
+        rule: The other rule.
+    """
+
+    rule: Rule
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return self.rule.metavar
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        return f"{self.rule.accepts} | None"
+
+    def read(self, name: str, value: Any) -> Any:
+        """Return None, or what the other rule returns."""
+        return None if value is None else self.rule.read(name, value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return {"anyOf": [self.rule.schema(), {"type": "null"}]}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from pairgen.config import packaged_assets
 from pairgen.declarations.schema import project_schema, recipe_schema
 from pairgen.declarations.stub import stub
 from pairgen.declarations.table import options_page
+from pairgen.kinds.degrade.schema import preset_schema
+from pairgen.kinds.ode.schema import model_schema
 
 
 def generated() -> dict[Path, str]:
@@ -17,6 +19,8 @@ def generated() -> dict[Path, str]:
     return {
         configs / "pairgen.schema.json": _as_json(project_schema()),
         configs / "train.schema.json": _as_json(recipe_schema()),
+        configs / "model.schema.json": _as_json(model_schema()),
+        configs / "degradation.schema.json": _as_json(preset_schema()),
         package / "__init__.pyi": stub(),
         package.parent / "docs" / "options.md": options_page(),
     }

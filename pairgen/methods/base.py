@@ -5,12 +5,12 @@ A method is a file here (or a module of your own) that defines
     build(*, setup: Setup, **options) -> Method
 
 and a file of the same name in `configs/train/` with the numbers of its recipe. A method in this
-folder declares its options as a class of fields, `OPTIONS` (see `pairgen.options`); a module of your
-own may name them in the signature of `build` instead.
+folder declares its options as a class of fields, `OPTIONS` (see `pairgen.options`); a module of
+your own may name them in the signature of `build` instead.
 
-A method owns no loop, no optimizer and no file: the trainer asks it which players step in a training
-step, runs what they share once, asks each for its loss, and steps them. So a second player (a
-discriminator, a network that learns the student's score) is one more entry of `players` and one
+A method owns no loop, no optimizer and no file: the trainer asks it which players step in a
+training step, runs what they share once, asks each for its loss, and steps them. So a second player
+(a discriminator, a network that learns the student's score) is one more entry of `players` and one
 more branch of `loss`.
 
 What a training step does, for the players that `turns(step)` names:

@@ -22,7 +22,7 @@ from pairgen.methods._pairs import (
 )
 from pairgen.methods.base import Setup, Student
 from pairgen.options import Option, Options
-from pairgen.rules import Choice, Number
+from pairgen.rules import Choice, Number, OrNone
 from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
@@ -46,7 +46,7 @@ class RegressionOptions(Options):
     ] = "pseudo_huber"
     student_time: Annotated[
         float | None,
-        Number(0.0, 1e6, or_none=True),
+        OrNone(Number(0.0, 1e6)),
         Option(
             "Time at which the network is evaluated.",
             metavar="T",
