@@ -159,6 +159,14 @@ def test_only_one_file_imports_ray_and_one_folder_click():
     assert {Path(module).parts[0] for module in importers("click")} <= {"cli"}
 
 
+def test_importing_the_package_loads_none_of_its_modules():
+    code = "import sys, pairgen; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = run.stdout.split()
+    assert "pairgen" in loaded
+    assert not [name for name in loaded if name.startswith(("pairgen.", "pydantic", "yaml"))]
+
+
 def test_importing_the_package_is_light():
     modules = ", ".join(f"pairgen.{name}" for name in VOCABULARY if name != "__init__")
     code = f"import sys, pairgen, {modules}; print(*sys.modules)"

@@ -55,7 +55,7 @@ def table_of(
     rows = [columns, ["---"] * len(columns)]
     for each in in_groups(options):
         belongs = [KEPT[each.option.belongs]] if kept else []
-        name = each.metavar if each.name in arguments else _name(each, as_keys)
+        name = each.name.upper() if each.name in arguments else _name(each, as_keys)
         rows.append([f"`{name}`", _values(each), _default(each), *belongs, _cell(each.option.help)])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
