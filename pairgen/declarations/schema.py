@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pairgen import plugins
 from pairgen.config import COMMANDS
 from pairgen.declarations.commands import OPTIONS_OF, method_options
 from pairgen.options import Options, declared
@@ -118,9 +117,7 @@ def _keys(command: str) -> Iterable[str]:
 
 def _train_properties() -> dict[str, Schema]:
     """Return the options of a training and those of every built-in method."""
-    declaring = method_options()
-    by_method = [properties_of(options) for options in declaring.values()]
-    by_method += [_undeclared(name) for name in plugins.members("methods") if name not in declaring]
+    by_method = [properties_of(options) for options in method_options().values()]
     names = dict.fromkeys(name for properties in by_method for name in properties)
     own = {
         name: any_of(properties[name] for properties in by_method if name in properties)
@@ -129,14 +126,6 @@ def _train_properties() -> dict[str, Schema]:
     shared = properties_of(TrainConfig)
     shared["players"]["additionalProperties"] = PLAYER
     return {**own, **shared}
-
-
-def _undeclared(method: str) -> dict[str, Schema]:
-    """Return what is known of the options of a method that declares none: names and defaults."""
-    return {
-        name: {"default": default}
-        for name, default in plugins.option_defaults("methods", method).items()
-    }
 
 
 def _of_players() -> dict[str, Schema]:
