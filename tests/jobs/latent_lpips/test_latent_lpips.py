@@ -295,7 +295,9 @@ def test_sets_and_options_that_do_not_fit_are_one_sentence(
         learn(pairs, ema_decay=0.9)
     with pytest.raises(ConfigError, match=r"pixels must be at least 32 high .* got 16 x 16"):
         learn(pairs, space="pixel")
-    with pytest.raises(ConfigError, match=r"latents of the data must be .4, 16, 16. as those of t"):
+    with pytest.raises(
+        ConfigError, match=r"latents of the data must be .4, 16, 16., as those of t"
+    ):
         learn(pairs, model="tiny")
     assert not (tmp_path / "run").exists()
 
