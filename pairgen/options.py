@@ -66,9 +66,6 @@ class Option:
     missing: str = ""
     flag: bool = True
 
-    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
-        return {**handler(core), "description": self.help}
-
 
 @dataclass(frozen=True)
 class Declared:

@@ -48,9 +48,6 @@ class Rule:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         return BeforeValidator(self._validate).__get_pydantic_core_schema__(source, handler)
 
-    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
-        return self.schema()
-
 
 @dataclass(frozen=True)
 class Integer(Rule):
@@ -59,15 +56,8 @@ class Integer(Rule):
     low: int
     high: int | None = None
 
-    @property
-    def metavar(self) -> str:
-        """What stands for the value on a help page."""
-        return "N"
-
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "int"
+    metavar = "N"
+    accepts = "int"
 
     def read(self, name: str, value: Any) -> int:
         """Return the value as an integer."""
@@ -86,15 +76,8 @@ class Number(Rule):
     low: float
     high: float
 
-    @property
-    def metavar(self) -> str:
-        """What stands for the value on a help page."""
-        return "X"
-
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "float"
+    metavar = "X"
+    accepts = "float"
 
     def read(self, name: str, value: Any) -> float:
         """Return the value as a float."""
@@ -170,15 +153,8 @@ class Choice(Rule):
 class Switch(Rule):
     """True or false."""
 
-    @property
-    def metavar(self) -> str:
-        """What stands for the value on a help page."""
-        return ""
-
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "bool"
+    metavar = ""
+    accepts = "bool"
 
     def read(self, name: str, value: Any) -> bool:
         """Return the value if it is true or false."""
@@ -200,15 +176,8 @@ class Text(Rule):
 
     if_empty: str = ""
 
-    @property
-    def metavar(self) -> str:
-        """What stands for the value on a help page."""
-        return "TEXT"
-
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "str"
+    metavar = "TEXT"
+    accepts = "str"
 
     def read(self, name: str, value: Any) -> str:
         """Return a string or path as text."""
@@ -226,131 +195,8 @@ class Text(Rule):
 class Place(Text):
     """A path, a URL, or a name that leads to one."""
 
-    @property
-    def metavar(self) -> str:
-        """What stands for the value on a help page."""
-        return "DIR|URL"
-
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "str | Path"
-
-
-@dataclass(frozen=True)
-class Places(Rule):
-    """Any number of places, or one.
-
-    Attributes:
-        what: What they are, for the sentence that refuses something else.
-        if_empty: As for `Text`.
-    """
-
-    what: str = "text"
-    if_empty: str = ""
-
-    @property
-    def metavar(self) -> str:
-        """What stands for the value on a help page."""
-        return "DIR|URL"
-
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "str | Path | Sequence[str | Path]"
-
-    def read(self, name: str, value: Any) -> tuple[str, ...]:
-        """Return one or several strings or paths as texts."""
-        values = value if isinstance(value, list | tuple) else [value]
-        if self.if_empty and "" in values:
-            raise ConfigError(f"{name} must not be empty: {self.if_empty}.")
-        try:
-            return tuple(config.text(name, each) for each in values)
-        except ConfigError:
-            raise ConfigError(f"{name} must be {self.what}, got {value!r}.") from None
-
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the values."""
-        return one_or_several({"type": "string"})
-
-
-@dataclass(frozen=True)
-class Numbers(Rule):
-    """Floats in [low, high], each once: a list, one number, or text such as `3,8`.
-
-    Attributes:
-        low: Smallest allowed.
-        high: Largest allowed.
-        at_least_one: What there must be one of; empty where there may be none.
-        falling: Whether they are put in falling order.
-    """
-
-    low: float
-    high: float
-    at_least_one: str = ""
-    falling: bool = False
-
-    @property
-    def metavar(self) -> str:
-        """What stands for the value on a help page."""
-        return "X[,X...]"
-
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "float | str | Sequence[float]"
-
-    def read(self, name: str, value: Any) -> tuple[float, ...]:
-        """Return the values as floats."""
-        numbers = config.numbers(name, value, self.low, self.high)
-        if self.at_least_one and not numbers:
-            raise ConfigError(f"{name} needs at least one {self.at_least_one}.")
-        return tuple(sorted(numbers, reverse=True)) if self.falling else numbers
-
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the values."""
-        number = {"type": "number", "minimum": self.low, "maximum": self.high}
-        return one_or_several(number, as_text=True)
-
-
-@dataclass(frozen=True)
-class Each(Rule):
-    """Values of one rule, each once: a list, one value, or text such as `10,20`.
-
-    Attributes:
-        rule: Of every entry.
-        at_least_one: Whether there must be one.
-    """
-
-    rule: Rule
-    at_least_one: bool = True
-
-    @property
-    def metavar(self) -> str:
-        """What stands for the value on a help page."""
-        return f"{self.rule.metavar}[,...]"
-
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        one = self.rule.accepts
-        return f"{one} | Sequence[{one}]" if one == "str" else f"{one} | str | Sequence[{one}]"
-
-    def read(self, name: str, value: Any) -> tuple[Any, ...]:
-        """Return the entries."""
-        if isinstance(value, str):
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        given = tuple(value) if isinstance(value, list | tuple) else (value,)
-        if self.at_least_one and not given:
-            raise ConfigError(f"{name} must not be empty.")
-        entries = tuple(self.rule.read(name, each) for each in given)
-        if len(set(entries)) < len(entries):
-            raise ConfigError(f"{name} holds a value twice: {', '.join(map(str, entries))}.")
-        return entries
-
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the values."""
-        return one_or_several(self.rule.schema(), as_text=True)
+    metavar = "DIR|URL"
+    accepts = "str | Path"
 
 
 @dataclass(frozen=True)
@@ -379,9 +225,3 @@ class Checked(Rule):
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
         return self.as_schema
-
-
-def one_or_several(one: dict[str, Any], as_text: bool = False) -> dict[str, Any]:
-    """Return the JSON Schema of a value or a list of such; also of text such as `3,8`."""
-    text = [{"type": "string"}] if as_text and one.get("type") != "string" else []
-    return {"anyOf": [one, {"type": "array", "items": one}, *text]}

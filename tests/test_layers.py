@@ -21,6 +21,7 @@ VOCABULARY = (
     "seeding",
     "config",
     "rules",
+    "list_rules",
     "options",
     "resolution",
     "signature",

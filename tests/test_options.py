@@ -12,10 +12,10 @@ from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
 from pairgen.cli.options import config_options, given
 from pairgen.config import command_options
-from pairgen.declarations.schema import object_of, properties_of
 from pairgen.declarations.stub import function_stub
 from pairgen.declarations.table import table_of
 from pairgen.errors import ConfigError
+from pairgen.kinds import schemas
 from pairgen.options import GROUPS, Option, Options, declared, default_of, in_groups, names
 from pairgen.resolution import Resolved, ask
 from pairgen.rules import Integer, Number, Place, Rule, Switch
@@ -122,7 +122,7 @@ def test_a_wrong_value_is_one_sentence(value: Any) -> None:
 
 
 def test_it_is_a_key_of_the_json_schema() -> None:
-    schema = properties_of(BouncingConfig)
+    schema = schemas.properties(declared(BouncingConfig))
     assert schema["bounce"] == {
         "type": "number",
         "minimum": 0,
@@ -132,7 +132,7 @@ def test_it_is_a_key_of_the_json_schema() -> None:
     }
     assert schema["quiet"]["default"] is False
     assert "default" not in schema["source"]
-    validator = Draft202012Validator(object_of(schema))
+    validator = Draft202012Validator(schemas.closed(schema))
     assert validator.is_valid({"bounce": 1})
     assert not validator.is_valid({"bounce": 3})
     assert not validator.is_valid({"bouncy": 1})

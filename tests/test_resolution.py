@@ -7,9 +7,10 @@ import pytest
 
 from pairgen.config import Given, command_options
 from pairgen.errors import ConfigError
+from pairgen.list_rules import Numbers
 from pairgen.options import Option, Options
 from pairgen.resolution import Layer, ask, resolve
-from pairgen.rules import Integer, Numbers, Text
+from pairgen.rules import Integer, Text
 
 # Strongest first; what is not there is the default's.
 ORIGINS = (

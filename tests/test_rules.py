@@ -9,20 +9,8 @@ from jsonschema import Draft202012Validator
 
 from pairgen.config import choice
 from pairgen.errors import ConfigError
-from pairgen.rules import (
-    Checked,
-    Choice,
-    Each,
-    Integer,
-    Number,
-    Numbers,
-    Place,
-    Places,
-    Rule,
-    Switch,
-    Text,
-    one_or_several,
-)
+from pairgen.list_rules import Each, Numbers, Places, one_or_several
+from pairgen.rules import Checked, Choice, Integer, Number, Place, Rule, Switch, Text
 
 SIZES = Checked(lambda name, value: choice(name, value, ["S", "M"]), {"enum": ["S", "M"]}, "str")
 WORDS = Choice(("one", "two"))

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 import click
 
 from pairgen.cli.help import GroupedOption
+from pairgen.list_rules import Places
 from pairgen.options import Declared, Options, declared
-from pairgen.rules import Integer, Number, Places, Switch
+from pairgen.rules import Integer, Number, Switch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

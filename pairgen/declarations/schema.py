@@ -4,18 +4,18 @@ A schema asks for no key: what a file leaves out, the command line or a default 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from pairgen.config import COMMANDS
 from pairgen.declarations.commands import OPTIONS_OF, method_options
+from pairgen.kinds import schemas
 from pairgen.options import Options, declared
 from pairgen.training.options import TrainConfig
 from pairgen.training.player_options import PlayerConfig
 
 Schema = dict[str, Any]
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PLAYER = {"$ref": "#/$defs/player"}
 
 
@@ -23,7 +23,7 @@ def project_schema() -> Schema:
     """Return the schema of `pairgen.yaml`: a section for each command, or options of one."""
     sections = {name: {"$ref": f"#/$defs/{name}"} for name in COMMANDS}
     return {
-        "$schema": DIALECT,
+        "$schema": schemas.DIALECT,
         "title": "pairgen.yaml",
         "description": "Options of one command, or a section for each command.",
         "properties": sections,
@@ -34,7 +34,7 @@ def project_schema() -> Schema:
         "$defs": {
             **{name: _section(name) for name in COMMANDS},
             "options": _options_of_one_command(),
-            "player": object_of(properties_of(PlayerConfig)),
+            "player": schemas.closed(_properties(PlayerConfig)),
         },
     }
 
@@ -42,37 +42,10 @@ def project_schema() -> Schema:
 def recipe_schema() -> Schema:
     """Return the schema of the recipes of methods."""
     return {
-        "$schema": DIALECT,
+        "$schema": schemas.DIALECT,
         "title": "Recipe of a method",
-        **object_of(_train_properties(), _of_players()),
-        "$defs": {"player": object_of(properties_of(PlayerConfig))},
-    }
-
-
-def properties_of(options: type[Options]) -> dict[str, Schema]:
-    """Return the schema of each option that a class declares, with help and default."""
-    found = options.model_json_schema()["properties"]
-    properties = {}
-    for each in declared(options):
-        schema = {key: value for key, value in found[each.name].items() if key != "title"}
-        if each.option.default:
-            # Words stand for it: the value itself only marks that nothing was given.
-            schema["description"] = each.shown_help
-        if each.option.default or each.default in ("", (), {}):
-            schema.pop("default", None)
-        properties[each.name] = schema
-    return properties
-
-
-def object_of(
-    properties: Mapping[str, Schema], patterns: Mapping[str, Schema] | None = None
-) -> Schema:
-    """Return the schema of a mapping that has these keys and no other."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        **({"patternProperties": dict(patterns)} if patterns else {}),
-        "additionalProperties": False,
+        **schemas.closed(_train_properties(), patternProperties=_of_players()),
+        "$defs": {"player": schemas.closed(_properties(PlayerConfig))},
     }
 
 
@@ -85,12 +58,17 @@ def any_of(schemas: Iterable[Schema]) -> Schema:
     return different[0] if len(different) == 1 else {"anyOf": different}
 
 
+def _properties(options: type[Options]) -> dict[str, Schema]:
+    return schemas.properties(declared(options))
+
+
 def _section(command: str) -> Schema:
     """Return the schema of the options of one command, whose names may be written with `-`."""
     is_train = command == "train"
-    properties = _train_properties() if is_train else properties_of(OPTIONS_OF[command])
+    properties = _train_properties() if is_train else _properties(OPTIONS_OF[command])
     patterns = _with_dashes(properties, f"#/$defs/{command}/properties/")
-    schema = object_of(properties, {**patterns, **(_of_players() if is_train else {})})
+    patterns |= _of_players() if is_train else {}
+    schema = schemas.closed(properties, patternProperties=patterns)
     return {
         "description": f"Options of `pairgen {command}`.",
         **schema,
@@ -108,7 +86,7 @@ def _options_of_one_command() -> Schema:
             {"$ref": f"#/$defs/{command}/properties/{name}"} for command in commands
         )
     patterns = _with_dashes(properties, "#/$defs/options/properties/")
-    return object_of(properties, {**patterns, **_of_players()})
+    return schemas.closed(properties, patternProperties={**patterns, **_of_players()})
 
 
 def _keys(command: str) -> Iterable[str]:
@@ -117,13 +95,13 @@ def _keys(command: str) -> Iterable[str]:
 
 def _train_properties() -> dict[str, Schema]:
     """Return the options of a training and those of every built-in method."""
-    by_method = [properties_of(options) for options in method_options().values()]
+    by_method = [_properties(options) for options in method_options().values()]
     names = dict.fromkeys(name for properties in by_method for name in properties)
     own = {
         name: any_of(properties[name] for properties in by_method if name in properties)
         for name in names
     }
-    shared = properties_of(TrainConfig)
+    shared = _properties(TrainConfig)
     shared["players"]["additionalProperties"] = PLAYER
     return {**own, **shared}
 

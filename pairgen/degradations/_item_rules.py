@@ -12,10 +12,7 @@ from pairgen.rules import Rule
 class Items(Rule):
     """Operations as a preset writes them, which stay as they are written."""
 
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "Sequence[str | Mapping[str, Any]]"
+    accepts = "Sequence[str | Mapping[str, Any]]"
 
     def read(self, name: str, value: Any) -> Sequence[Any]:
         """Return the list."""
@@ -31,10 +28,7 @@ class Items(Rule):
 class Choices(Items):
     """Operations, each with a probability beside it."""
 
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "Sequence[Mapping[str, Any]]"
+    accepts = "Sequence[Mapping[str, Any]]"
 
     def read(self, name: str, value: Any) -> Sequence[Any]:
         """Return the list."""
@@ -55,10 +49,7 @@ class Choices(Items):
 class Groups(Items):
     """Lists of operations."""
 
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "Sequence[Sequence[str | Mapping[str, Any]]]"
+    accepts = "Sequence[Sequence[str | Mapping[str, Any]]]"
 
     def read(self, name: str, value: Any) -> Sequence[Any]:
         """Return the lists."""

@@ -17,10 +17,7 @@ class Range(Rule):
     lowest: float = 0.0
     highest: float = math.inf
 
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "Sequence[float]"
+    accepts = "Sequence[float]"
 
     def read(self, name: str, value: Any) -> tuple[float, float]:
         """Return the value as (low, high)."""
@@ -48,10 +45,7 @@ class RangeAroundOne(Range):
 class Line(Rule):
     """A width's constant, and its slope in the scale."""
 
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "Sequence[float]"
+    accepts = "Sequence[float]"
 
     def read(self, name: str, value: Any) -> tuple[float, float]:
         """Return the value as (constant, slope)."""
@@ -69,10 +63,7 @@ class Line(Rule):
 class Probability(Rule):
     """A number in [0, 1]."""
 
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "float"
+    accepts = "float"
 
     def read(self, name: str, value: Any) -> float:
         """Return the value as a float."""
@@ -100,10 +91,7 @@ class Whole(Rule):
     low: int
     high: int
 
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "int"
+    accepts = "int"
 
     def read(self, name: str, value: Any) -> int:
         """Return the value."""
@@ -122,10 +110,7 @@ class Whole(Rule):
 class Sizes(Rule):
     """Odd sizes of a kernel in px, at least one."""
 
-    @property
-    def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
-        return "Sequence[int]"
+    accepts = "Sequence[int]"
 
     def read(self, name: str, value: Any) -> tuple[int, ...]:
         """Return the sizes."""

@@ -21,7 +21,7 @@ def properties(
         schema: Gives the JSON Schema of what a rule allows.
     """
     return {
-        each.name: {**schema(each.rule), "description": each.option.help, **_default(each)}
+        each.name: {**schema(each.rule), "description": _description(each), **_default(each)}
         for each in options
     }
 
@@ -41,9 +41,14 @@ def or_nothing(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"anyOf": [dict(schema), {"type": "null"}]}
 
 
+def _description(option: Declared) -> str:
+    # Words that stand for a default are no value: they are told here.
+    return option.shown_help if option.option.default else option.option.help
+
+
 def _default(option: Declared) -> dict[str, Any]:
     value = option.default
-    # Words stand for it, or it only says that nothing is given.
-    if option.option.default or value in (None, "", ()):
+    # The value only says that nothing was given.
+    if option.option.default or value in (None, "", (), {}):
         return {}
     return {"default": list(value) if isinstance(value, tuple) else value}

@@ -9,12 +9,13 @@ from torch import Tensor
 from pairgen.config import choice
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
+from pairgen.list_rules import one_or_several
 from pairgen.losses.distances import mse, pseudo_huber
 from pairgen.losses.latent_augmentation import GROUPS, augment, draw_augmentation
 from pairgen.methods.base import Setup
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.options import Option, Options
-from pairgen.rules import Checked, Choice, Integer, Place, one_or_several
+from pairgen.rules import Checked, Choice, Integer, Place
 
 DISTANCES = ("mse", "pseudo_huber", "lpips", "latent_lpips", "e_latent_lpips")
 PICTURE_CHANNELS = 3

@@ -8,8 +8,9 @@ from pydantic import Field
 from pairgen import config
 from pairgen.errors import ConfigError
 from pairgen.kinds.run_options import MAX_CPU_THREADS
+from pairgen.list_rules import Places
 from pairgen.options import Option, names
-from pairgen.rules import Checked, Choice, Integer, Place, Places, Switch, Text
+from pairgen.rules import Checked, Choice, Integer, Place, Switch, Text
 from pairgen.training.player_options import PlayerConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")

@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 
 from pairgen.config import COMMANDS, packaged_configs
 from pairgen.declarations.commands import OPTIONS_OF, method_options
-from pairgen.declarations.schema import project_schema, properties_of, recipe_schema
+from pairgen.declarations.schema import project_schema, recipe_schema
+from pairgen.kinds import schemas
 from pairgen.options import declared
 from tests.docs.pages import ROOT, blocks, read
 
@@ -112,7 +113,7 @@ def test_a_recipe_is_refused_for_a_typo_and_a_value_out_of_range() -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_default_that_is_told_is_allowed_and_every_option_described(name: str) -> None:
-    properties = properties_of(CLASSES[name])
+    properties = schemas.properties(declared(CLASSES[name]))
     assert list(properties) == [each.name for each in declared(CLASSES[name])]
     for option, schema in properties.items():
         assert schema["description"], option

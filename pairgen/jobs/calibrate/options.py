@@ -10,9 +10,10 @@ from pairgen.errors import ConfigError
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sampler_options import PromptOptions, SamplerOptions, prompt_choice
 from pairgen.kinds.ode.settings import Setting
+from pairgen.list_rules import Each
 from pairgen.model_config import DTYPES
 from pairgen.options import Option
-from pairgen.rules import Checked, Choice, Each, Integer, Place
+from pairgen.rules import Checked, Choice, Integer, Place
 from pairgen.sampling.names import SOLVER_NAMES, SPACINGS
 
 if TYPE_CHECKING:

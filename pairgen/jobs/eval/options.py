@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from pairgen.kinds.run_options import MAX_CPU_THREADS
+from pairgen.list_rules import Each
 from pairgen.options import Option, Options
-from pairgen.rules import Each, Integer, Place, Switch, Text
+from pairgen.rules import Integer, Place, Switch, Text
 
 USUAL_NUM_SAMPLES = 512
 

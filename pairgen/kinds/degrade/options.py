@@ -8,9 +8,10 @@ from pydantic import model_validator
 from pairgen import config
 from pairgen.errors import ConfigError
 from pairgen.kinds.run_options import MAX_CPU_THREADS, MakingOptions
+from pairgen.list_rules import Places, one_or_several
 from pairgen.options import Option, names
 from pairgen.resolution import ask
-from pairgen.rules import Checked, Choice, Integer, Number, Place, Places, Text, one_or_several
+from pairgen.rules import Checked, Choice, Integer, Number, Place, Text
 from pairgen.types import Plan
 
 SCALES = (2, 4, 8, 16)

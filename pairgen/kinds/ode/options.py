@@ -10,9 +10,10 @@ from pairgen.kinds.ode.sampler_options import (
     prompt_choice,
 )
 from pairgen.kinds.run_options import MakingOptions
+from pairgen.list_rules import Numbers
 from pairgen.options import Option, names
 from pairgen.resolution import ask
-from pairgen.rules import Choice, Integer, Numbers, Place, Switch
+from pairgen.rules import Choice, Integer, Place, Switch
 from pairgen.types import Plan
 
 if TYPE_CHECKING:

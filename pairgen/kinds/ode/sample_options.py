@@ -10,8 +10,9 @@ from pairgen.kinds.ode.sampler_options import (
     SettingOptions,
     prompt_choice,
 )
+from pairgen.list_rules import Places
 from pairgen.options import Option
-from pairgen.rules import Integer, Place, Places, Switch
+from pairgen.rules import Integer, Place, Switch
 
 if TYPE_CHECKING:
     from pairgen.sources.prompt_choice import Choice as PromptChoice

@@ -6,9 +6,10 @@
 from typing import TYPE_CHECKING, Annotated
 
 from pairgen.kinds.run_options import MAX_CPU_THREADS
+from pairgen.list_rules import Numbers, Places
 from pairgen.model_config import DTYPES, GUIDANCE_SCALES
 from pairgen.options import Option, Options
-from pairgen.rules import Checked, Choice, Integer, Numbers, Place, Places, Switch, Text
+from pairgen.rules import Checked, Choice, Integer, Place, Switch, Text
 from pairgen.sampling.names import ENDS, SOLVER_NAMES, check_spacing
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from typing import Any
 from pairgen import plugins
 from pairgen.kinds.ode.sampler_options import SamplerOptions, SettingOptions
 from pairgen.kinds.schemas import DIALECT, DOTTED, closed, or_nothing, properties
+from pairgen.list_rules import Numbers
 from pairgen.model_config import DTYPES, GUIDANCE_SCALES, prompt_set_names
 from pairgen.options import declared
-from pairgen.rules import Choice, Integer, Numbers, Rule, Switch
+from pairgen.rules import Choice, Integer, Rule, Switch
 
 # Options of a sampler that say which model is meant, which a model's own file cannot.
 OF_MODEL = ("model", "revision")

@@ -1,0 +1,116 @@
+"""What the value of an option may be that holds several values; see `pairgen.rules`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pairgen import config
+from pairgen.errors import ConfigError
+from pairgen.rules import Rule
+
+
+@dataclass(frozen=True)
+class Places(Rule):
+    """Any number of places, or one.
+
+    Attributes:
+        what: What they are, for the sentence that refuses something else.
+        if_empty: As for `Text`.
+    """
+
+    what: str = "text"
+    if_empty: str = ""
+
+    metavar = "DIR|URL"
+    accepts = "str | Path | Sequence[str | Path]"
+
+    def read(self, name: str, value: Any) -> tuple[str, ...]:
+        """Return one or several strings or paths as texts."""
+        values = value if isinstance(value, list | tuple) else [value]
+        if self.if_empty and "" in values:
+            raise ConfigError(f"{name} must not be empty: {self.if_empty}.")
+        try:
+            return tuple(config.text(name, each) for each in values)
+        except ConfigError:
+            raise ConfigError(f"{name} must be {self.what}, got {value!r}.") from None
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return one_or_several({"type": "string"})
+
+
+@dataclass(frozen=True)
+class Numbers(Rule):
+    """Floats in [low, high], each once: a list, one number, or text such as `3,8`.
+
+    Attributes:
+        low: Smallest allowed.
+        high: Largest allowed.
+        at_least_one: What there must be one of; empty where there may be none.
+        falling: Whether they are put in falling order.
+    """
+
+    low: float
+    high: float
+    at_least_one: str = ""
+    falling: bool = False
+
+    metavar = "X[,X...]"
+    accepts = "float | str | Sequence[float]"
+
+    def read(self, name: str, value: Any) -> tuple[float, ...]:
+        """Return the values as floats."""
+        numbers = config.numbers(name, value, self.low, self.high)
+        if self.at_least_one and not numbers:
+            raise ConfigError(f"{name} needs at least one {self.at_least_one}.")
+        return tuple(sorted(numbers, reverse=True)) if self.falling else numbers
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        number = {"type": "number", "minimum": self.low, "maximum": self.high}
+        return one_or_several(number, as_text=True)
+
+
+@dataclass(frozen=True)
+class Each(Rule):
+    """Values of one rule, each once: a list, one value, or text such as `10,20`.
+
+    Attributes:
+        rule: Of every entry.
+        at_least_one: Whether there must be one.
+    """
+
+    rule: Rule
+    at_least_one: bool = True
+
+    @property
+    def metavar(self) -> str:
+        """What stands for the value on a help page."""
+        return f"{self.rule.metavar}[,...]"
+
+    @property
+    def accepts(self) -> str:
+        """Python annotation of what a call may pass."""
+        one = self.rule.accepts
+        return f"{one} | Sequence[{one}]" if one == "str" else f"{one} | str | Sequence[{one}]"
+
+    def read(self, name: str, value: Any) -> tuple[Any, ...]:
+        """Return the entries."""
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        given = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if self.at_least_one and not given:
+            raise ConfigError(f"{name} must not be empty.")
+        entries = tuple(self.rule.read(name, each) for each in given)
+        if len(set(entries)) < len(entries):
+            raise ConfigError(f"{name} holds a value twice: {', '.join(map(str, entries))}.")
+        return entries
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        return one_or_several(self.rule.schema(), as_text=True)
+
+
+def one_or_several(one: dict[str, Any], as_text: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of a value or a list of such; also of text such as `3,8`."""
+    text = [{"type": "string"}] if as_text and one.get("type") != "string" else []
+    return {"anyOf": [one, {"type": "array", "items": one}, *text]}
