@@ -145,21 +145,20 @@ def listen() -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.warm", os.environ[SOCKET]],
         cwd=ROOT,
+        # Asking whether there is a GPU in any other way keeps those forked later from using it.
+        env={**os.environ, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert server.stdout is not None
     server.stdout.read()  # It closes it when it listens.
     server.stdout.close()
-
-    def end() -> None:
-        server.communicate()
-        shutil.rmtree(folder)
-
-    atexit.register(end)
+    atexit.register(server.communicate)
 
 
 def _asked(request: Mapping[str, Any], streams: Sequence[int]) -> socket.socket:
+    if SOCKET not in os.environ:
+        listen()
     data = json.dumps(request).encode()
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(os.environ[SOCKET])
@@ -225,7 +224,7 @@ def _import_all() -> None:
     for name in (*names, *IMPORTED):
         if name not in NOT_IMPORTED:
             importlib.import_module(name)
-    assert "ray" not in sys.modules
+    assert "ray" not in sys.modules and not sys.modules["torch"].cuda.is_initialized()
     for name in names:
         sys.modules.pop(name, None)
     del sys.modules["pairgen"]
@@ -250,6 +249,7 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
 
     What stands in memory is left to the system: taking it down piece by piece takes a second.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if request["session"]:
         os.setsid()
     threads = request["env"].get("OMP_NUM_THREADS")
@@ -282,10 +282,14 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
 
 
 if __name__ == "__main__":
+    # Ctrl-C is for those who run tests: the server ends when they have.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as own:
         own.bind(sys.argv[1])
         own.listen(64)
         os.dup2(2, 1)
         asked = _serve(own)
-    if asked is not None:
+    if asked is None:
+        shutil.rmtree(Path(sys.argv[1]).parent)
+    else:
         _become(asked)
