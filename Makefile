@@ -10,13 +10,18 @@ BIN := $(VENV)/bin
 ORACLE := basicsr==1.4.2
 STAMP := $(VENV)/.pairgen-env
 
-.PHONY: demo test lint format options env clean
+.PHONY: demo test test-fast lint format options env clean
 
 demo: env
 	$(BIN)/pairgen demo --out demo
 
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+
+# What takes seconds and needs no Ray cluster: four minutes on two cores.
+test-fast: env
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup \
+		-m "not slow and not ray"
 
 lint: env
 	$(BIN)/ruff check .

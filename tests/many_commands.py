@@ -1,4 +1,4 @@
-"""Many commands in one process: `python -m tests.many_commands` starts once, not for each.
+"""Many commands in one process.
 
 Reads lists of arguments as JSON, runs `pairgen` with each, and prints the exit codes last. Where
 VAULT_ROOT is set, `vault://` is known.
@@ -11,7 +11,9 @@ import sys
 from pairgen.cli import main
 from tests import vault
 
-if __name__ == "__main__":
+
+def run_all() -> None:
+    """Run what stands in standard input."""
     if "VAULT_ROOT" in os.environ:
         vault.install()
     codes = []

@@ -1,4 +1,4 @@
-"""Real runs for tests: the command line in a subprocess, and the bytes it leaves."""
+"""Real runs for tests: the command line in a process of its own, and the bytes it leaves."""
 
 import hashlib
 import json
@@ -11,6 +11,8 @@ import tarfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from tests import warm
 
 # The closed-form teacher: a real member of the family that starts in a second. 20 shards of 12.
 SMALL_SET = {
@@ -25,26 +27,27 @@ SMALL_SET = {
 
 def command(name: str, *arguments: str, **options: object) -> list[str]:
     """Return a `pairgen` command line."""
+    return [sys.executable, "-m", "pairgen", *words(name, *arguments, **options)]
+
+
+def words(name: str, *arguments: str, **options: object) -> list[str]:
+    """Return what stands behind `pairgen` on a command line."""
     flags = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
-    return [sys.executable, "-m", "pairgen", name, *arguments, *flags]
+    return [name, *arguments, *flags]
 
 
 def run(name: str, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a `pairgen` command to its end."""
-    return subprocess.run(
-        command(name, *arguments, **options), capture_output=True, text=True, timeout=280
-    )
+    """Run a `pairgen` command to its end, in a process of its own."""
+    return warm.run(warm.AS_MODULE + words(name, *arguments, **options))
 
 
 def run_many(folder: Path, *lines: Sequence[object], **environment: str) -> tuple[str, list[int]]:
     """Run `pairgen` commands in one process and folder; return what they said and exit codes."""
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.many_commands"],
-        input=json.dumps([[str(word) for word in line] for line in lines]),
+    result = warm.run(
+        [],
+        code="from tests.many_commands import run_all\nrun_all()",
+        stdin=json.dumps([[str(word) for word in line] for line in lines]),
         cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=280,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **environment},
     )
     assert result.returncode == 0, result.stderr
@@ -52,15 +55,12 @@ def run_many(folder: Path, *lines: Sequence[object], **environment: str) -> tupl
     return said + result.stderr, json.loads(codes)
 
 
-def start(log: Path, name: str, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
+def start(log: Path, name: str, *arguments: str, **options: object) -> warm.Started:
     """Start a `pairgen` command in a process group of its own; stderr goes to `log`."""
-    with log.open("wb") as stream:
-        return subprocess.Popen(
-            command(name, *arguments, **options),
-            stdout=subprocess.DEVNULL,
-            stderr=stream,
-            start_new_session=True,
-        )
+    line = warm.AS_MODULE + words(name, *arguments, **options)
+    with log.open("wb") as stream, open(os.devnull, "r+b") as nothing:
+        streams = [nothing.fileno(), nothing.fileno(), stream.fileno()]
+        return warm.start(line, streams, session=True)
 
 
 def shas(out: Path) -> dict[str, str]:
@@ -111,7 +111,7 @@ def worker_pids(log: Path) -> list[int]:
     return [int(pid) for pid in re.findall(r"worker \d+: pid (\d+) on", log.read_text())]
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: warm.Started) -> None:
     """SIGKILL a process and all it started in its group."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.runs import SMALL_SET, run, shas, undo_shards
 
 SMALL = {**SMALL_SET, "num-samples": 24, "executor": "serial"}
@@ -13,8 +14,7 @@ SMALL = {**SMALL_SET, "num-samples": 24, "executor": "serial"}
 
 def run_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `pairgen` with a working directory."""
-    line = [sys.executable, "-m", "pairgen", *arguments]
-    return subprocess.run(line, capture_output=True, text=True, cwd=folder, timeout=200)
+    return warm.run(warm.AS_MODULE + list(arguments), cwd=folder)
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,20 @@ import yaml
 
 import pairgen
 from pairgen.errors import UntrustedCodeError
+from tests import warm
 from tests.runs import run_many
 
 ROOT = Path(__file__).parents[2]
 TINY = yaml.safe_load((ROOT / "configs/models/tiny.yaml").read_text())
+GAUSSIAN = yaml.safe_load((ROOT / "configs/models/gaussian.yaml").read_text())
 # As harmless as a stranger's code gets: it tells that it ran, then is the embedded teacher.
 HELPER = """
 import pathlib
 pathlib.Path(__file__).with_name("it-ran").write_text("")
 from pairgen.teachers.latent_diffusion import *
 """
+# Another, that is ready sooner.
+QUICK_HELPER = HELPER.replace("latent_diffusion", "gaussian")
 OPERATION = """
 import pathlib
 pathlib.Path(__file__).with_name("it-ran").write_text("")
@@ -60,16 +64,44 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return desk
 
 
+@pytest.fixture(scope="module")
+def quick_stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A downloaded folder `pairs` whose teacher loads nothing. Do not change it."""
+    desk = tmp_path_factory.mktemp("stranger")
+    (desk / "pairs").mkdir()
+    (desk / "pairs/helper.py").write_text(QUICK_HELPER)
+    model = {**GAUSSIAN, "teacher": "pairs.helper"}
+    (desk / "pairs/author.yaml").write_text(yaml.safe_dump(model))
+    small = ["--steps", "2", "--num-samples", "4", "--samples-per-shard", "2", "--batch-size", "2"]
+    line = ["ode", "--model", "pairs/author.yaml", "--cfg", "2", *small, "--out", "pairs"]
+    said, codes = run_many(desk, line)
+    assert codes == [0], said
+    (desk / "pairs/it-ran").unlink()
+    return desk
+
+
+@pytest.fixture
+def quick_desk(quick_stranger: Path, tmp_path: Path) -> Path:
+    """A working directory with that download, unfinished so that there is something to make."""
+    desk = Path(shutil.copytree(quick_stranger, tmp_path / "desk", ignore=only_sources))
+    undo_last(desk / "pairs")
+    return desk
+
+
 @pytest.fixture
 def desk(stranger: Path, tmp_path: Path) -> Path:
     """A working directory with the downloads, unfinished so that there is something to make."""
     desk = Path(shutil.copytree(stranger, tmp_path / "desk", ignore=only_sources))
     shutil.copytree(desk / "pairs", desk / "whole")
     for folder in ("pairs", "degraded"):
-        for path in ("__meta__/shards/00001.json", "__meta__/index/00001.parquet"):
-            (desk / folder / path).unlink()
-        (desk / folder / "train/00001.tar").unlink()
+        undo_last(desk / folder)
     return desk
+
+
+def undo_last(folder: Path) -> None:
+    """Take the second of a set's two shards away."""
+    for path in ("__meta__/shards/00001.json", "__meta__/index/00001.parquet", "train/00001.tar"):
+        (folder / path).unlink()
 
 
 def only_sources(_: str, names: list[str]) -> set[str]:
@@ -183,16 +215,16 @@ WAYS = [by_module, by_console_script, by_python_path, by_own_script]
 
 @pytest.mark.parametrize("way", [*WAYS, pytest.param(by_ray, marks=pytest.mark.ray)])
 def test_however_pairgen_is_started_it_runs_only_what_is_trusted(
-    desk: Path, way: Callable[..., subprocess.CompletedProcess[str]]
+    quick_desk: Path, way: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    refused = way(desk, "repair", "pairs")
+    refused = way(quick_desk, "repair", "pairs")
     assert refused.returncode == (1 if way is by_own_script else 2), refused.stderr
     assert "is outside pairgen" in refused.stderr
-    assert not it_ran(desk)
-    trusted = way(desk, "repair", "pairs", "--trust-code")
+    assert not it_ran(quick_desk)
+    trusted = way(quick_desk, "repair", "pairs", "--trust-code")
     assert trusted.returncode == 0, trusted.stderr
-    assert it_ran(desk)
-    assert (desk / "pairs/__meta__/shards/00001.json").exists()
+    assert it_ran(quick_desk)
+    assert (quick_desk / "pairs/__meta__/shards/00001.json").exists()
 
 
 def test_what_the_user_names_is_trusted(desk: Path) -> None:
@@ -207,7 +239,12 @@ def test_what_the_user_names_is_trusted(desk: Path) -> None:
         ["degrade", "--degradation", "mine-preset.yaml", "--scales", "2", "--crop", "64"],
     ]
     for line in lines:
-        done = by_console_script(desk, *line)
+        done = warm.run(
+            [console_script(), *line],
+            first=Path(console_script()).parent,
+            cwd=desk,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
         assert done.returncode == 0, done.stderr
         assert it_ran(desk)
 

@@ -1,6 +1,7 @@
 """The commands and scripts of the documentation run, and print what stands under them.
 
-Each page has a folder of its own, and makes what it needs.
+Each page has a folder of its own, and makes what it needs. What stands in the README runs as a
+user runs it; the commands of other pages begin with pairgen's libraries imported.
 """
 
 import os
@@ -11,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, Command, blocks, commands, page_name, read
+from tests import warm
+from tests.docs.pages import PAGES, README, Command, blocks, commands, page_name, read
+
+# Stands in for the installed `pairgen`.
+PAIRGEN = f"""\
+#!{sys.executable}
+import sys
+sys.path.insert(0, {str(warm.ROOT)!r})
+from tests import warm
+code = warm.start(sys.argv, (0, 1, 2)).wait()
+sys.exit(code if code >= 0 else 128 - code)
+"""
 
 
 def check_command(command: Command, folder: Path, environment: dict[str, str]) -> None:
@@ -36,14 +48,18 @@ def check_command(command: Command, folder: Path, environment: dict[str, str]) -
         start = found.end()
 
 
-def check_script(script: str, folder: Path) -> None:
+def check_script(script: str, folder: Path, *, cold: bool) -> None:
     """Run a Python script; it must end well and close what it opens."""
-    result = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", "-c", script],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
+    if cold:
+        result = subprocess.run(
+            [sys.executable, "-W", "error::ResourceWarning", "-c", script],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+    else:
+        strict = "import warnings\nwarnings.simplefilter('error', ResourceWarning)\n"
+        result = warm.run(["-c"], code=strict + script, cwd=folder)
     assert result.returncode == 0, f"{script}\n{result.stderr}"
 
 
@@ -64,13 +80,26 @@ def pages_that_run() -> list[object]:
 @pytest.mark.parametrize("page", pages_that_run())
 def test_what_stands_on_a_page_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    if page != README:
+        path = f"{warm_command(tmp_path / 'bin').parent}{os.pathsep}{path}"
     environment = {**os.environ, "PATH": path}
+    desk = tmp_path / "desk"
+    desk.mkdir()
     for block in blocks(read(page)):
         if block.language == "console":
             for command in commands(block):
-                check_command(command, tmp_path, environment)
+                check_command(command, desk, environment)
         elif block.language == "python":
-            check_script(block.text, tmp_path)
+            check_script(block.text, desk, cold=page == README)
+
+
+def warm_command(folder: Path) -> Path:
+    """Write a `pairgen` that begins with its libraries imported."""
+    folder.mkdir()
+    command = folder / "pairgen"
+    command.write_text(PAIRGEN)
+    command.chmod(0o755)
+    return command
 
 
 def test_a_shown_line_that_is_not_printed_is_found(tmp_path: Path) -> None:

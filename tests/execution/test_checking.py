@@ -1,25 +1,15 @@
 """One report, whoever checks the shards; and the command itself: options, exit codes, Ctrl-C."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import ray
 
 import pairgen
 from pairgen.errors import ConfigError
 from tests.runs import run, start, wait_until
 from tests.shards.check.test_verify_scope import spoiled
 from tests.small_sets import make_plan, write_set
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """A Ray cluster of this machine, shared by the runs of this file."""
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
-    yield
-    ray.shutdown()
 
 
 @pytest.mark.slow

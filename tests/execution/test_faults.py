@@ -2,8 +2,6 @@
 
 import json
 import os
-import resource
-import subprocess
 import tarfile
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import pytest
 
 import pairgen
 from pairgen.errors import OutOfDeviceMemoryError, TeacherLoadError
-from tests.runs import command, shas
+from tests import warm
+from tests.runs import run, shas, words
 
 OPTIONS = {"cfg": 4, "steps": 5, "executor": "serial", "samples_per_shard": 4, "batch_size": 2}
 
@@ -82,8 +81,7 @@ def test_a_shard_left_empty_has_a_receipt_and_no_tar(tmp_path: Path, model: str)
 
 def test_too_many_failed_slots_exit_with_3(tmp_path: Path, model: str) -> None:
     prompts = write_prompts(tmp_path, ["broken", "fine"])
-    line = command("ode", model=model, prompts=prompts, out=tmp_path / "out", cfg=4, steps=5)
-    result = subprocess.run(line, capture_output=True, text=True)
+    result = run("ode", model=model, prompts=prompts, out=tmp_path / "out", cfg=4, steps=5)
     assert result.returncode == 3, result.stderr
     assert "1 slots failed" in result.stdout
 
@@ -111,12 +109,12 @@ def test_weights_that_cannot_be_loaded_stop_the_run_with_one_message(tmp_path: P
 def test_weights_that_load_nowhere_stop_a_ray_run_with_one_message(tmp_path: Path) -> None:
     model = write_model(tmp_path, loads=False)
     prompts = write_prompts(tmp_path, ["a"])
-    line = command(
+    line = words(
         "ode", model=model, prompts=prompts, out=tmp_path / "out", executor="ray", num_workers=2
     )
     root = Path(__file__).parent.parent.parent
     environment = {**os.environ, "PYTHONPATH": str(root)}
-    result = subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment)
+    result = warm.run(warm.AS_MODULE + line, timeout=120, env=environment)
     assert result.returncode == 2, result.stderr
     assert result.stderr.splitlines()[-1] == "Error: These weights cannot be loaded."
     assert "Traceback" not in result.stderr
@@ -125,13 +123,10 @@ def test_weights_that_load_nowhere_stop_a_ray_run_with_one_message(tmp_path: Pat
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     prompts, out = write_prompts(tmp_path, [f"prompt {i}" for i in range(64)]), tmp_path / "out"
     options = {"model": "gaussian", "cfg": 4, "steps": 5, "executor": "serial", "out": out}
-
-    def small_files_only() -> None:
-        # No file may grow beyond 64 kB: the plan fits, a shard of 64 samples does not.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
-
-    line = command("ode", **options, prompts=prompts)
-    result = subprocess.run(line, capture_output=True, text=True, preexec_fn=small_files_only)
+    # No file may grow beyond 64 kB: the plan fits, a shard of 64 samples does not.
+    small_files = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))\n"
+    line = warm.AS_MODULE + words("ode", **options, prompts=prompts)
+    result = warm.run(line, code=small_files + warm.COMMAND)
     assert result.returncode == 1, result.stderr
     assert "File too large" in result.stderr and "Traceback" not in result.stderr
     assert not list(out.glob("train/*")) and not list(out.glob("__meta__/tmp/*"))

@@ -5,7 +5,6 @@ import threading
 from pathlib import Path
 
 import pytest
-import ray
 
 import pairgen
 from pairgen.execution.executor import run_serial
@@ -27,14 +26,6 @@ OPTIONS = {
     "trajectory": "999,499",
     "executor": "serial",
 }
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """A Ray cluster of this machine, shared by the runs of this file."""
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
-    yield
-    ray.shutdown()
 
 
 def prepare(reference: Path, out: Path) -> tuple[Plan, Job]:

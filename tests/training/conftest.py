@@ -20,7 +20,7 @@ OPTIONS = {
     "checkpoint_every": 0,
     "grid_every": 0,
     "warmup_steps": 2,
-    "num_grid_prompts": 2,
+    "num_grid_prompts": 1,
     "log_every": 1,
     "tensorboard": False,
     "lr": 1e-3,

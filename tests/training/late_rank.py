@@ -1,4 +1,4 @@
-"""Started by torchrun: train; every rank but the first comes to the run's folder later."""
+"""A rank of two: it trains; every rank but the first comes to the run's folder later."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Started by torchrun: step a small network, and write how many moments this rank keeps."""
+"""A rank: it steps a small network, and writes how many moments it keeps."""
 
 import json
 import sys

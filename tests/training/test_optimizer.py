@@ -1,7 +1,6 @@
 """Optimizers: 8-bit moments that a checkpoint holds, moments of which each rank keeps a part."""
 
 import json
-import subprocess
 import sys
 import time
 
@@ -13,7 +12,7 @@ from pairgen.errors import ConfigError
 from pairgen.training.checkpoint import find_checkpoints
 from pairgen.training.optimizer import gather_state, make_optimizer, place_state
 from pairgen.training.player_options import PlayerConfig
-from tests.training.test_ranks import command, environment, run, steps_logged
+from tests.training.test_ranks import arguments, run, start, steps_logged
 from tests.training.test_train import assert_equal, metrics, tensors
 
 TWO_PLAYERS = "tests.training.two_players"
@@ -87,12 +86,10 @@ def test_a_state_comes_back_as_it_was(one_thread):
 
 
 def test_a_rank_keeps_the_moments_of_its_part_alone(tmp_path):
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    script = ["-m", "tests.training.moments_of_ranks", str(tmp_path)]
-    result = subprocess.run(
-        [*start, *script], env=environment(), capture_output=True, text=True, timeout=120
-    )
-    assert result.returncode == 0, result.stderr
+    code = "from tests.training import moments_of_ranks\nmoments_of_ranks.main()"
+    started = start(["moments_of_ranks", str(tmp_path)], tmp_path / "log", ranks=2, code=code)
+    ended = [each.wait(timeout=120) for each in started]
+    assert ended == [0, 0], (tmp_path / "log").read_text()
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first["kept"] + second["kept"] == first["all"]
     assert first["placed"] + second["placed"] == first["all"]
@@ -108,30 +105,21 @@ def test_two_ranks_that_share_their_moments_train_to_the_same_bits(pairs, tmp_pa
     options = {"method": TWO_PLAYERS, "steps": 14, "data_parts": 2, "ema_decay": 0.9}
     options["checkpoint_every"] = 1
     plain, sharded = tmp_path / "plain", tmp_path / "sharded"
-    done(run(pairs, plain, ranks=2, **options))
-    process = subprocess.Popen(
-        command(pairs, sharded, ranks=2, **options, optimizer="sharded"),
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    while process.poll() is None and len(steps_logged(sharded)) < 3:
+    run(pairs, plain, ranks=2, **options)
+    line = ["pairgen", *arguments(pairs, sharded, **options, optimizer="sharded")]
+    ranks = start(line, tmp_path / "log", ranks=2)
+    while ranks[0].poll() is None and len(steps_logged(sharded)) < 3:
         time.sleep(0.02)
-    assert process.poll() is None
-    # Ranks have sessions of their own, and would go on beside the run that continues theirs.
-    while subprocess.run(["pkill", "-KILL", "-f", str(sharded)]).returncode == 0:
-        time.sleep(0.05)
-    process.wait()
+    for rank in ranks:
+        assert rank.poll() is None, (tmp_path / "log").read_text()
+    for rank in ranks:
+        rank.kill()
+        rank.wait()
     killed_at = find_checkpoints(sharded / "checkpoints")[-1].name
     assert "00000001" <= killed_at < "00000014"
-    done(run(pairs, sharded, ranks=2, **options, optimizer="sharded", resume=True))
+    run(pairs, sharded, ranks=2, **options, optimizer="sharded", resume=True)
     assert_equal(tensors(sharded), tensors(plain))
     more = {**options, "steps": 16, "resume": True}
-    done(run(pairs, sharded, **more, optimizer="sharded"))
-    done(run(pairs, plain, **more))
+    run(pairs, sharded, **more, optimizer="sharded")
+    run(pairs, plain, **more)
     assert_equal(tensors(sharded), tensors(plain))
-
-
-def done(result: subprocess.CompletedProcess[str]) -> None:
-    assert result.returncode == 0, result.stderr

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from pairgen.training.checkpoint import find_checkpoints
+from tests import warm
 from tests.training import forked
 from tests.training.conftest import OPTIONS
 from tests.training.test_train import assert_equal, assert_same_gradients, metrics, tensors
+from tests.warm import Started
 
 TWO_PLAYERS = "tests.training.two_players"
 
@@ -25,27 +28,40 @@ def arguments(data: Path, out: Path, **options: object) -> list[str]:
     return ["train", method, "--data", str(data), "--out", str(out), *flags]
 
 
-def command(data: Path, out: Path, ranks: int = 1, **options: object) -> list[str]:
-    start = [sys.executable, "-m"]
-    if ranks > 1:
-        start += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
-    return [*start, "pairgen", *arguments(data, out, **options)]
-
-
 def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def run(
-    data: Path, out: Path, ranks: int = 1, **options: object
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(data, out, ranks, **options),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=280,
+def start(line: list[str], log: Path, ranks: int = 1, code: str = warm.COMMAND) -> list[Started]:
+    """Start the processes of a run, as `torchrun` does it; what they print goes to `log`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    started = []
+    with log.open("ab") as stream, open(os.devnull, "rb") as nothing:
+        streams = [nothing.fileno(), stream.fileno(), stream.fileno()]
+        for rank in range(ranks):
+            own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks}
+            given = {name: str(value) for name, value in own.items()} | meeting if ranks > 1 else {}
+            env = environment() | given
+            started.append(warm.start(line, streams, code=code, env=env, session=True))
+    return started
+
+
+def run(data: Path, out: Path, ranks: int = 1, **options: object) -> None:
+    """Train in so many processes, to the end."""
+    log = out.with_name(f"{out.name}.log")
+    started = start(["pairgen", *arguments(data, out, **options)], log, ranks)
+    assert [each.wait(timeout=280) for each in started] == [0] * ranks, log.read_text()
+
+
+def torchrun(*line: str) -> None:
+    """Run a module in two processes of `torchrun`."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    result = subprocess.run(
+        [*start, "-m", *line], env=environment(), capture_output=True, text=True, timeout=280
     )
+    assert result.returncode == 0, result.stderr
 
 
 def diffusion2gan(latent_net: Path) -> dict[str, object]:
@@ -58,12 +74,12 @@ def diffusion2gan(latent_net: Path) -> dict[str, object]:
 def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, latent_net, tmp_path, method):
     options = {"method": TWO_PLAYERS} if method == TWO_PLAYERS else diffusion2gan(latent_net)
     options |= {"steps": 4, "batch_size": 8, "data_parts": 2}
-    one = run(pairs, tmp_path / "one", **options)
-    assert one.returncode == 0, one.stderr
-    two = run(pairs, tmp_path / "two", ranks=2, **{**options, "steps": 2})
-    assert two.returncode == 0, two.stderr
-    two = run(pairs, tmp_path / "two", **options, resume=True)
-    assert two.returncode == 0, two.stderr
+    run(pairs, tmp_path / "one", **options)
+    if method == TWO_PLAYERS:
+        torchrun("pairgen", *arguments(pairs, tmp_path / "two", **{**options, "steps": 2}))
+    else:
+        run(pairs, tmp_path / "two", ranks=2, **{**options, "steps": 2})
+    run(pairs, tmp_path / "two", **options, resume=True)
     # Two networks that play against each other make more of a difference in rounding.
     tolerance = 1e-5 if method == TWO_PLAYERS else 1e-4
     assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), tolerance)
@@ -72,17 +88,12 @@ def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, latent_net, tmp_pat
 @pytest.mark.slow
 def test_a_late_rank_finds_the_folder_as_the_first_found_it(pairs, tmp_path):
     """Or it would refuse the new run that the first has begun."""
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     given = {**OPTIONS, "cpu_threads": 1, "steps": 1, "data": str(pairs)}
     given["out"] = str(tmp_path / "run")
-    result = subprocess.run(
-        [*start, "-m", "tests.training.late_rank", json.dumps(given)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr
+    code = "from tests.training import late_rank\nlate_rank.main()"
+    started = start(["late_rank", json.dumps(given)], tmp_path / "log", ranks=2, code=code)
+    ended = [each.wait(timeout=120) for each in started]
+    assert ended == [0, 0], (tmp_path / "log").read_text()
     assert len(steps_logged(tmp_path / "run")) == 1
 
 
@@ -114,23 +125,18 @@ def kills_that_change_no_bit(pairs: Path, tmp_path: Path, times: int, **options:
     options["ema_decay"] = 0.9
     whole, folder, log, kills = tmp_path / "whole", tmp_path / "killed", tmp_path / "log", 0
     undisturbed = forked.start(arguments(pairs, whole, **options), log)
-    undisturbed.join()
-    assert undisturbed.exitcode == 0, log.read_text()
+    assert undisturbed.wait() == 0, log.read_text()
     again = arguments(pairs, folder, **options, resume=True)
     for number in range(times):
         done = len(steps_logged(folder))
         process = forked.start(again, log)
         # At some step after the one where it began, at another moment each time.
-        while process.is_alive() and len(steps_logged(folder)) < done + 1 + number % 4:
+        while process.poll() is None and len(steps_logged(folder)) < done + 1 + number % 4:
             time.sleep(0.02)
         time.sleep(0.013 * number)
-        if process.is_alive():
-            process.kill()
-        process.join()
-        kills += process.exitcode == -signal.SIGKILL
-    last = forked.start(again, log)
-    last.join()
-    assert last.exitcode == 0, log.read_text()
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+    assert forked.start(again, log).wait() == 0, log.read_text()
     assert find_checkpoints(folder / "checkpoints")[-1].name == f"{options['steps']:08d}"
     assert_equal(tensors(folder), tensors(whole))
     return kills
@@ -142,22 +148,15 @@ def steps_logged(folder: Path) -> list[str]:
 
 
 def test_a_full_disk_at_a_checkpoint_is_one_sentence_and_the_last_one_stands(pairs, tmp_path):
-    first = run(pairs, tmp_path / "run", steps=1)
-    assert first.returncode == 0, first.stderr
+    run(pairs, tmp_path / "run", steps=1)
     # Files may not grow beyond half a checkpoint: what a full disk does, for this process alone.
     limit = max(p.stat().st_size for p in (tmp_path / "run/checkpoints").rglob("*.safetensors"))
-    script = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit // 2}, {limit // 2})); "
-        "from pairgen.cli import main; main()"
+    code = (
+        "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit // 2}, {limit // 2}))\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", script, *arguments(pairs, tmp_path / "run", steps=2, resume=True)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    line = ["pairgen", *arguments(pairs, tmp_path / "run", steps=2, resume=True)]
+    result = warm.run(line, code=code + warm.COMMAND, env=environment(), timeout=120)
     assert result.returncode == 1, result.stderr
     assert "could not be written" in result.stderr
     assert "00000001 stands" in result.stderr
@@ -167,19 +166,13 @@ def test_a_full_disk_at_a_checkpoint_is_one_sentence_and_the_last_one_stands(pai
 
 
 def test_ctrl_c_leaves_a_checkpoint(pairs, tmp_path):
-    process = subprocess.Popen(
-        command(pairs, tmp_path / "run", steps=5000),
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    log = tmp_path / "log"
+    [process] = start(["pairgen", *arguments(pairs, tmp_path / "run", steps=5000)], log)
     while process.poll() is None and not steps_logged(tmp_path / "run"):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.wait(timeout=60) == 130
+    output = log.read_text()
     assert "Stopping after this step; press Ctrl-C again to stop now." in output
     assert "Continue with --resume" in output
     assert len(find_checkpoints(tmp_path / "run/checkpoints")) == 1

@@ -227,7 +227,7 @@ def test_noise_that_is_stored_as_a_seed_trains_the_same(sd15_folder, pairs, trai
 
 
 def test_a_finished_run_is_a_pipeline_a_model_and_a_card(pairs, train, tmp_path):
-    run = train(pairs, steps=3, ema_decay=0.9, grid_every=3).folder
+    run = train(pairs, steps=3, ema_decay=0.9, grid_every=3, num_grid_prompts=2).folder
     pipeline = StableDiffusionPipeline.from_pretrained(
         run / "student", safety_checker=None, local_files_only=True
     )

@@ -196,6 +196,7 @@ def test_a_disk_is_written_to_and_nothing_stays(tmp_path: Path, monkeypatch) -> 
     assert hub_cache() == tmp_path / "hub"
 
 
+@pytest.mark.slow
 def test_the_command_ends_well_without_a_hub_a_compiler_or_a_gpu(tmp_path: Path) -> None:
     # A file named like a package must not be taken for it.
     (tmp_path / "torch.py").write_text("raise SystemExit('not torch')")

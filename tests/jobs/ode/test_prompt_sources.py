@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import subprocess
 import tarfile
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from pairgen.jobs.ode.run import run_ode
 from pairgen.shards.format import layout
 from pairgen.shards.format.store import open_store
 from pairgen.sources.prompts import open_prompts
-from tests.runs import command, samples, undo_shards
+from tests import warm
+from tests.runs import samples, undo_shards, words
 
 QUICK = {"model": "gaussian", "cfg": 1, "steps": 2, "batch_size": 8, "executor": "serial"}
 STRANGE = [
@@ -72,8 +72,8 @@ def test_a_set_of_pairgen_is_a_source_as_a_folder_and_as_tars(tmp_path: Path) ->
 def test_standard_input_is_read_once_and_the_folder_continues_without_it(tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "more.txt").write_text("three\n")
-    line = command("ode", "--prompts=-", f"--prompts={tmp_path / 'more.txt'}", **QUICK, out=out)
-    run = subprocess.run(line, input="one\n\ntwo\n", capture_output=True, text=True, timeout=200)
+    line = words("ode", "--prompts=-", f"--prompts={tmp_path / 'more.txt'}", **QUICK, out=out)
+    run = warm.run(warm.AS_MODULE + line, stdin="one\n\ntwo\n")
     assert run.returncode == 0, run.stderr
     assert run.stderr.startswith(f"Prompts: standard input, {tmp_path / 'more.txt'}\n")
     assert "3 prompts; 1 blank lines skipped, 0 refused." in run.stderr

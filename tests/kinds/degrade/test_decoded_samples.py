@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 import torch
 
 import pairgen
@@ -170,17 +169,13 @@ def test_a_picture_that_is_not_finite_has_its_reason(pairs):
 
 @pytest.mark.slow
 @pytest.mark.ray
-def test_bytes_are_equal_for_serial_and_ray_with_a_real_decoder(tmp_path):
+def test_bytes_are_equal_for_serial_and_ray_with_a_real_decoder(tmp_path, cluster):
     pairs = tmp_path / "pairs"
     pairgen.ode(model="tiny", out=str(pairs), **(ODE | {"num_samples": 8}))
     options = {"crop": 64, "samples_per_shard": 2}
     expected = shas(degrade(pairs, tmp_path / "serial", **options))
     assert len(expected) == 8
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
-    try:
-        for num_workers in (1, 2):
-            out = tmp_path / f"ray{num_workers}"
-            degrade(pairs, out, **options, executor="ray", num_workers=num_workers)
-            assert shas(out) == expected
-    finally:
-        ray.shutdown()
+    for num_workers in (1, 2):
+        out = tmp_path / f"ray{num_workers}"
+        degrade(pairs, out, **options, executor="ray", num_workers=num_workers)
+        assert shas(out) == expected

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import ray
 from PIL import Image
 
 import pairgen
@@ -387,7 +386,7 @@ def test_a_batch_size_needs_the_torch_path(photographs, tmp_path):
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.parametrize("path", [{}, {"pixel_path": "torch", "batch_size": 3}], ids=str)
-def test_bytes_are_equal_for_serial_ray_and_any_order(photographs, tmp_path, path):
+def test_bytes_are_equal_for_serial_ray_and_any_order(photographs, tmp_path, cluster, path):
     reference = degrade(photographs, tmp_path / "serial", samples_per_image=6, **path)
     expected = shas(reference)
 
@@ -402,15 +401,11 @@ def test_bytes_are_equal_for_serial_ray_and_any_order(photographs, tmp_path, pat
     random.Random(0).shuffle(tasks)
     run_serial(job, tasks, Progress(30, 0), threading.Event())
     assert shas(tmp_path / "shuffled") == expected
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
-    try:
-        for num_workers in (1, 2, 3):
-            tasks, job = prepare(tmp_path / f"ray{num_workers}")
-            options = RayOptions(num_workers=num_workers, gpus_per_worker=0, address="")
-            run_ray(job, tasks, Progress(30, 0), threading.Event(), options)
-            assert shas(tmp_path / f"ray{num_workers}") == expected
-    finally:
-        ray.shutdown()
+    for num_workers in (1, 2, 3):
+        tasks, job = prepare(tmp_path / f"ray{num_workers}")
+        options = RayOptions(num_workers=num_workers, gpus_per_worker=0, address="")
+        run_ray(job, tasks, Progress(30, 0), threading.Event(), options)
+        assert shas(tmp_path / f"ray{num_workers}") == expected
 
 
 @pytest.mark.slow

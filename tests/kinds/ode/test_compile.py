@@ -1,7 +1,6 @@
 """`--compile`: the same samples to rounding, and the same bytes from process to process."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,8 @@ import pytest
 from pairgen.execution.ray_options import actor_environment
 from pairgen.execution.worker import Job
 from pairgen.shards.format.codec import decode_array
-from tests.runs import command, samples, shas
+from tests import warm
+from tests.runs import samples, shas, words
 
 
 @pytest.mark.slow
@@ -19,7 +19,7 @@ def test_compiled_samples_agree_with_eager_ones_and_repeat(sd15_folder: Path, tm
     environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
 
     def make(name: str, *flags: str) -> Path:
-        line = command(
+        line = words(
             "ode",
             *flags,
             model=sd15_folder,
@@ -32,7 +32,8 @@ def test_compiled_samples_agree_with_eager_ones_and_repeat(sd15_folder: Path, tm
             executor="serial",
             out=tmp_path / name,
         )
-        subprocess.run(line, check=True, capture_output=True, env=environment, timeout=280)
+        result = warm.run(warm.AS_MODULE + line, env=environment)
+        assert result.returncode == 0, result.stderr
         return tmp_path / name
 
     eager, compiled, again = make("eager"), make("compiled", "--compile"), make("2nd", "--compile")

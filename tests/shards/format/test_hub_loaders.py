@@ -66,18 +66,17 @@ def test_tarfile_and_gnu_tar_list_the_same_members(tmp_path: Path, num_shards: i
         assert len(names) == 8 * 4
 
 
-# The offline switches are read when the library is imported, hence a process of its own.
+# The offline switches are read when the library is imported, hence a process of its own; and one
+# for all folders, because importing takes longer than loading.
 LOAD = """
 import json, sys
 import numpy as np
 from datasets import load_dataset
 
-folder, cache = sys.argv[1:]
-found = {}
-for streaming in (False, True):
+def load(folder, cache, streaming):
     dataset = load_dataset(folder, split="train", streaming=streaming, cache_dir=cache)
     rows = list(dataset)
-    found[f"streaming {streaming}"] = {
+    return {
         "features": {name: repr(feature) for name, feature in dataset.features.items()},
         "keys": [row["__key__"] for row in rows],
         "texts": [row["txt"] for row in rows],
@@ -85,11 +84,26 @@ for streaming in (False, True):
         "shapes": sorted({np.asarray(row["latent.npy"]).shape for row in rows}),
         "sums": [float(np.asarray(row["noise.npy"], np.float64).sum()) for row in rows],
     }
-print(json.dumps(found))
+
+print(json.dumps([
+    [load(folder, f"{cache}/{number}", streaming) for streaming in (False, True)]
+    for cache, *folders in [sys.argv[1:]]
+    for number, folder in enumerate(folders)
+]))
 """
 
 
-def load_with_datasets(store: LocalStore, cache: Path) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, bool], list[Any]]:
+    """What `datasets` makes of sets with so many shards, with and without a card."""
+    folder = tmp_path_factory.mktemp("loaded")
+    kinds = [(num_shards, card) for num_shards in SHARD_COUNTS for card in (True, False)]
+    stores = [finished_set(folder / f"{num}{card}", num, card) for num, card in kinds]
+    found = load_with_datasets([store.url for store in stores], folder / "cache")
+    return dict(zip(kinds, found, strict=True))
+
+
+def load_with_datasets(urls: list[str], cache: Path) -> list[Any]:
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
@@ -97,27 +111,25 @@ def load_with_datasets(store: LocalStore, cache: Path) -> dict[str, Any]:
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     }
     result = subprocess.run(
-        [sys.executable, "-c", LOAD, store.url, str(cache)],
+        [sys.executable, "-c", LOAD, str(cache), *urls],
         capture_output=True,
         text=True,
         env=environment,
         timeout=120,
     )
     assert result.returncode == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    found: list[Any] = json.loads(result.stdout.splitlines()[-1])
     return found
 
 
 @pytest.mark.parametrize("with_card", [True, False])
 @pytest.mark.parametrize("num_shards", SHARD_COUNTS)
 def test_datasets_opens_the_folder_with_the_right_features(
-    tmp_path: Path, num_shards: int, with_card: bool
+    loaded: dict[tuple[int, bool], list[Any]], num_shards: int, with_card: bool
 ) -> None:
-    store = finished_set(tmp_path / "set", num_shards, with_card)
-    found = load_with_datasets(store, tmp_path / "cache")
     expected = [make_sample(make_plan(), index) for index in range(8 * num_shards)]
-    for loaded in found.values():
-        features = loaded["features"]
+    for found in loaded[num_shards, with_card]:
+        features = found["features"]
         assert set(features) == {"txt", "json", "latent.npy", "noise.npy", "__key__", "__url__"}
         assert features["txt"] == "Value('string')"
         for name in ("latent.npy", "noise.npy"):
@@ -130,9 +142,9 @@ def test_datasets_opens_the_folder_with_the_right_features(
             "group": "string",
         }.items():
             assert f"'{name}': Value('{kind}')" in features["json"]
-        assert loaded["keys"] == [sample.key for sample in expected]
-        assert loaded["texts"] == [PROMPTS[i % len(PROMPTS)] for i in range(len(expected))]
-        assert loaded["json"] == [dict(sample.facts) for sample in expected]
-        assert loaded["shapes"] == [[4, 8, 8]]
+        assert found["keys"] == [sample.key for sample in expected]
+        assert found["texts"] == [PROMPTS[i % len(PROMPTS)] for i in range(len(expected))]
+        assert found["json"] == [dict(sample.facts) for sample in expected]
+        assert found["shapes"] == [[4, 8, 8]]
         sums = [np.asarray(s.fields["noise.npy"]).astype(np.float64).sum() for s in expected]
-        assert loaded["sums"] == pytest.approx(sums)
+        assert found["sums"] == pytest.approx(sums)

@@ -1,8 +1,6 @@
 """The documented training loops run as they stand, and both readers give the same samples."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import webdataset as wds
 
 import pairgen
 from pairgen.shards.format.local_store import LocalStore
+from tests import warm
 from tests.small_sets import make_plan, write_set
 
 PAGE = Path(__file__).parents[3] / "docs/train-with-your-own-loop.md"
@@ -32,8 +31,7 @@ def test_the_loops_of_the_page_run(pairs: LocalStore) -> None:
     found = blocks()
     assert ["pairgen.Loader(" in block for block in found] == [True, False]
     for block in found:
-        command = [sys.executable, "-c", block]
-        result = subprocess.run(command, cwd=pairs.root.parent, capture_output=True, text=True)
+        result = warm.run(["-c"], code=block, cwd=pairs.root.parent)
         assert result.returncode == 0, f"{block}\n{result.stderr}"
 
 
