@@ -2,10 +2,9 @@
 
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.train(...)`,
 `pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and
-`pairgen.replay(...)` are
-the commands of the same names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)`
-reads what they made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or
-overlays. Importing the package loads no torch, ray, diffusers or click.
+`pairgen.replay(...)` are the commands of the same names, and `pairgen.evaluate(...)` is `pairgen
+eval`. `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
+dataset with a weight or overlays. Importing the package loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module

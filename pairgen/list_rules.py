@@ -1,6 +1,7 @@
 """What the value of an option may be that holds several values; see `pairgen.rules`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pairgen import config
@@ -13,11 +14,11 @@ class Places(Rule):
     """Any number of places, or one.
 
     Attributes:
-        what: What they are, for the sentence that refuses something else.
+        what: What they are, for the sentence that refuses something else; empty to name the entry.
         if_empty: As for `Text`.
     """
 
-    what: str = "text"
+    what: str = ""
     if_empty: str = ""
 
     metavar = "DIR|URL"
@@ -28,10 +29,9 @@ class Places(Rule):
         values = value if isinstance(value, list | tuple) else [value]
         if self.if_empty and "" in values:
             raise ConfigError(f"{name} must not be empty: {self.if_empty}.")
-        try:
-            return tuple(config.text(name, each) for each in values)
-        except ConfigError:
-            raise ConfigError(f"{name} must be {self.what}, got {value!r}.") from None
+        if any(not isinstance(each, str | Path) for each in values) and self.what:
+            raise ConfigError(f"{name} must be {self.what}, got {value!r}.")
+        return tuple(config.text(name, each) for each in values)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
