@@ -208,11 +208,11 @@ def test_the_command_prints_a_sheet_and_leaves_no_folder(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--price-per-gpu-hour=1"], "--price-per-gpu-hour is a question to --dry-run"),
-        (["--preemptions=5%"], "--preemptions is a question to --dry-run"),
-        (["--dry-run", "--preemptions=5"], "'5' is no percentage"),
-        (["--dry-run", "--preemptions=100%"], "'100%' is no percentage"),
-        (["--dry-run", "--preemptions=nan%"], "'nan%' is no percentage"),
+        (["--price-per-gpu-hour=1"], "--price-per-gpu-hour works only with --dry-run"),
+        (["--preemptions=5%"], "--preemptions works only with --dry-run"),
+        (["--dry-run", "--preemptions=5"], "'5' is not a percentage"),
+        (["--dry-run", "--preemptions=100%"], "'100%' is not a percentage"),
+        (["--dry-run", "--preemptions=nan%"], "'nan%' is not a percentage"),
         (["--dry-run", "--price-per-gpu-hour=-1"], "price-per-gpu-hour"),
         (["--dry-run", "--price-per-gpu-hour=nan"], "must be a finite number, got nan"),
         (["--dry-run", "--price-per-gpu-hour=inf"], "must be a finite number, got inf"),
