@@ -154,8 +154,8 @@ def degrade(
         out: Output folder or URL. [data/degrade-DEGRADATION]
         samples_per_shard: Samples per shard. [256]
         cpu_threads: CPU threads of each worker. [1]
-        pixel_path: Degrade one image at a time on the CPU, or batches by torch, on a GPU if there
-            is one; a set keeps its path. [cpu]
+        pixel_path: Degrade one image at a time on the CPU, or batches with torch, on a GPU if there
+            is one; a dataset keeps its path. [cpu]
         batch_size: Images per batch with --pixel-path torch. [32]
         executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
             serial. [auto]

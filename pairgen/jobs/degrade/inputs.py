@@ -169,7 +169,7 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
     say(
         f"{summary.num_accepted:,} images, {summary.num_slots:,} crops of {config.crop} px; "
         f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
-        f"{described['num_rejected']:,} images refused{skipped}."
+        f"{described['num_rejected']:,} images rejected{skipped}."
     )
     if captions:
         say(

@@ -187,7 +187,7 @@ def test_the_other_way_is_measured_in_its_own_process_or_says_why_not(tmp_path):
     assert (slow.compile, slow.per_batch) == (False, None)
     assert slow.reason == "not finished after 0 s"
     lost = dataclasses.replace(plan, teacher={**plan.teacher, "identity": {"sha256": "0"}})
-    assert "are not those of the plan" in measure_other_way(lost, store, plan.tasks()).reason
+    assert "do not match the plan" in measure_other_way(lost, store, plan.tasks()).reason
 
 
 def test_the_command_prints_a_sheet_and_leaves_no_folder(tmp_path):

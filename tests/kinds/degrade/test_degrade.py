@@ -158,7 +158,7 @@ def test_what_a_threshold_leaves_out_is_told_and_is_no_failure(photographs, tmp_
     options = {"images": folder, "crop": 64, "max-rejected": 0, "max-aspect": 2}
     result = run("degrade", **options, min_sharpness=1, out=tmp_path / "out", executor="serial")
     assert result.returncode == 0, result.stderr
-    assert "0 images refused, 1 left out by --max-aspect." in result.stderr
+    assert "0 images rejected, 1 left out by --max-aspect." in result.stderr
     assert "1 slots skipped by --min-sharpness; their receipts say why." in result.stdout
     assert "failed" not in result.stdout
     (rejected,) = (tmp_path / "out/__meta__/rejected/00000.jsonl").read_text().splitlines()
@@ -186,7 +186,7 @@ def test_a_folder_continues_with_its_own_options_and_refuses_others(photographs,
     (out / "__meta__/shards/00001.json").unlink()
     assert pairgen.degrade(out=str(out), executor="serial").complete
     assert shas(out) == before
-    with pytest.raises(PlanMismatchError, match=r"recipe\.crop \(there 64, asked 32\)"):
+    with pytest.raises(PlanMismatchError, match=r"recipe\.crop \(was 64, got 32\)"):
         pairgen.degrade(out=str(out), crop=32)
     with pytest.raises(PlanMismatchError, match=r"recipe\.degradation"):
         pairgen.degrade(out=str(out), degradation="bicubic")
@@ -335,7 +335,7 @@ def test_a_set_of_the_torch_path_continues_and_replays(photographs, tmp_path):
     (out / "__meta__/shards/00001.json").unlink()
     assert pairgen.degrade(out=str(out), executor="serial").complete
     assert shas(out) == before
-    with pytest.raises(PlanMismatchError, match=r"recipe\.pixel_path \(there torch, asked cpu\)"):
+    with pytest.raises(PlanMismatchError, match=r"recipe\.pixel_path \(was torch, got cpu\)"):
         pairgen.degrade(out=str(out), pixel_path="cpu")
     # The shard that is made again is replayed in its own batches, those of two.
     (out / "train/00001.tar").unlink()
