@@ -63,7 +63,7 @@ def calibrate(
     cpu_threads: int = 1,
     trust_code: bool = False,
 ) -> Calibrated:
-    """Measure how near settings of the sampler come to a teacher's converged ODE.
+    """Measure how close sampler settings come to a teacher's converged ODE.
 
     Args:
         model: Teacher: a packaged name, a folder or a hub id. [tiny]
@@ -93,11 +93,11 @@ def calibrate(
             run.
 
     Returns:
-        What was measured; `calibration.chosen` is None when no setting is within the tolerance.
+        The measurements; `calibration.chosen` is None if no setting is within the tolerance.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The reference is not converged, or a batch does not fit.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The reference is not converged, or a batch does not fit into memory.
     """
 
 def degrade(
@@ -128,9 +128,9 @@ def degrade(
     gpus_per_worker: float = 1.0,
     trust_code: bool = False,
 ) -> Manifest:
-    """Turn photographs into (HR, LR at 1/N) shards; continue what is there.
+    """Turn photographs into (HR, LR at 1/N) shards; continue an unfinished run.
 
-    Options that are not given come from the plan of the folder `out` when it has one.
+    Options that you leave out come from the plan of the folder `out` if it has one.
 
     Args:
         images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
@@ -169,8 +169,8 @@ def degrade(
         The manifest. `manifest.complete` is False after Ctrl-C.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The run cannot go on; finished shards stay.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
     """
 
 def evaluate(
@@ -187,10 +187,10 @@ def evaluate(
     cpu_threads: int = 0,
     trust_code: bool = False,
 ) -> Evaluated:
-    """Judge a trained student by held-out pairs, beside its teacher at several steps.
+    """Evaluate a student on held-out pairs, next to its teacher at several step counts.
 
     Args:
-        run: A folder of `pairgen train`, or any model.
+        run: Run folder of `pairgen train`, or any model.
         data: Held-out pairs: a dataset that the student was not trained on.
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         teacher_steps: Numbers of steps at which to evaluate the teacher too. [1,2,4,50]
@@ -204,10 +204,11 @@ def evaluate(
             run.
 
     Raises:
-        ConfigError: An option, the run or the pairs are wrong, or the student was trained on them;
-            nothing was written.
-        PairgenError: A picture is not finite, or a batch does not fit; nothing was written.
-        CorruptShardError: A shard of the pairs is bad.
+        ConfigError: An option, the run or the pairs are invalid, or the student was trained on the
+            pairs; nothing was written.
+        PairgenError: An image is not finite, or a batch does not fit into memory; nothing was
+            written.
+        CorruptShardError: A shard of the pairs is damaged.
     """
 
 def inspect(
@@ -219,11 +220,11 @@ def inspect(
     trajectory: bool = False,
     trust_code: bool = False,
 ) -> Inspection:
-    """Tell what is in a set, or in samples of it, as plain data; draw pictures of it.
+    """Describe a dataset, or samples of it, as plain data; optionally save a grid of images.
 
     Args:
-        folder: The dataset.
-        *keys: Of samples.
+        folder: The dataset folder.
+        *keys: Keys of samples.
         where: Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the
             columns are those of the index.
         grid: Save a grid of the given samples, or of samples spread evenly over the dataset.
@@ -272,9 +273,9 @@ def ode(
     gpus_per_worker: float = 1.0,
     trust_code: bool = False,
 ) -> Manifest:
-    """Turn prompts into (noise, prompt, latent) shards; continue what is there.
+    """Turn prompts into (noise, prompt, latent) shards; continue an unfinished run.
 
-    Options that are not given come from the plan of the folder `out` when it has one, else from the
+    Options that you leave out come from the plan of the folder `out` if it has one, else from the
     model's config.
 
     Args:
@@ -322,8 +323,8 @@ def ode(
         The manifest. `manifest.complete` is False after Ctrl-C.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The run cannot go on; finished shards stay.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
     """
 
 def repair(
@@ -337,10 +338,10 @@ def repair(
     gpus_per_worker: float = 1.0,
     trust_code: bool = False,
 ) -> Manifest:
-    """Make the bad and missing shards again; good shards keep their bytes.
+    """Remake damaged and missing shards; good shards keep their bytes.
 
     Args:
-        folder: The dataset.
+        folder: The dataset folder.
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         batch_size: Samples per batch. [as the dataset was made]
         executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
@@ -361,16 +362,16 @@ def replay(
     *,
     trust_code: bool = False,
 ) -> Replay:
-    """Make one sample of a set again and compare it with what is stored.
+    """Remake one sample of a dataset and compare it with the stored one.
 
     Args:
-        folder: The dataset.
-        key: Of the sample.
-        trust_code: Whether modules outside pairgen that the set names may be imported.
+        folder: The dataset folder.
+        key: Key of the sample.
+        trust_code: Whether to allow imports of modules outside pairgen that the dataset names.
 
     Raises:
-        ConfigError: The folder holds no set that can be replayed, or no such sample.
-        CorruptShardError: Its shard is damaged.
+        ConfigError: The folder holds no dataset that can be replayed, or no such sample.
+        CorruptShardError: The sample's shard is damaged.
     """
 
 def sample(
@@ -398,9 +399,9 @@ def sample(
     dtype: Literal["float32", "float16", "bfloat16", ""] = "",
     trust_code: bool = False,
 ) -> Samples:
-    """Show what a teacher makes of prompts: a grid, or a folder of pictures.
+    """Sample images from a teacher or a student; save a grid, or a folder of images.
 
-    Picture i is the decoded latent of sample i of the dataset that `pairgen.ode` makes of the same
+    Image i is the decoded latent of sample i of the dataset that `pairgen.ode` makes with the same
     options. `prompts` is a file, a prompt, or a list of these.
 
     Args:
@@ -432,9 +433,9 @@ def sample(
             run.
 
     Raises:
-        ConfigError: An option, a file or the output is wrong; nothing was written.
-        PairgenError: A picture is not finite, or a batch does not fit; nothing was written. Or the
-            disk is full.
+        ConfigError: An option, a file or the output is invalid; nothing was written.
+        PairgenError: An image is not finite, or a batch does not fit into memory; nothing was
+            written. Or the disk is full.
     """
 
 def train(
@@ -544,10 +545,10 @@ def verify(
     num_workers: int = 0,
     address: str | Path = "",
 ) -> Report:
-    """Check every byte and number of a dataset against its plan and receipts, or part of them.
+    """Check every byte and number of a dataset, or part of them, against its plan and receipts.
 
     Args:
-        folder: The dataset.
+        folder: The dataset folder.
         quick: Check only receipts, names and sizes.
         fraction: Share of the shards to read. [1]
         seed: Random seed of the shards that --fraction picks. [0]
@@ -558,7 +559,7 @@ def verify(
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
 
     Returns:
-        The report. `report.clean` speaks of what was read; `report.unread` says what was not, and
+        The report. `report.clean` covers what was read, `report.unread` lists what was not, and
         `report.interrupted` is True after Ctrl-C.
 
     Raises:

@@ -103,7 +103,7 @@ def test_as_typed_without_any_file_the_packaged_prompts_are_named_first(tmp_path
     result = run_in(tmp_path, "ode", "--model=gaussian", "--cfg=8", "--steps=5")
     assert result.returncode == 0, result.stderr
     first = result.stderr.splitlines()[0]
-    assert "packaged set" in first and "everyday.txt" in first
+    assert "packaged prompts" in first and "everyday.txt" in first
     assert (tmp_path / "data/ode-gaussian/README.md").is_file()
     assert "32 of 32 samples" in result.stdout
 
@@ -185,7 +185,7 @@ def test_a_missing_prompt_file_is_said_before_the_plan_is_touched(tmp_path: Path
     plan = (tmp_path / "__meta__/plan.yaml").read_bytes()
     result = run("ode", out=tmp_path, num_samples=48)
     assert result.returncode == 2
-    assert "give the first --prompts again" in result.stderr
+    assert "give the original --prompts again" in result.stderr
     assert (tmp_path / "__meta__/plan.yaml").read_bytes() == plan
 
 

@@ -137,7 +137,7 @@ def test_what_is_missing_of_a_folder_is_priced_with_its_own_options(tmp_path):
     with pytest.raises(ConfigError, match="at least 1 sample, got 0"):
         run_ode_dry(short, 0)
     (out / PROMPTS).unlink()
-    with pytest.raises(ConfigError, match="give the first --prompts again"):
+    with pytest.raises(ConfigError, match="give the original --prompts again"):
         run_ode_dry(short)
     assert (shas(out), sorted([*out.rglob("*"), out / PROMPTS])) == (before, files)
 

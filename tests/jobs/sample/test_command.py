@@ -51,7 +51,7 @@ def test_as_typed_it_draws_the_packaged_set_that_the_first_line_names(sample, tm
     code, out, err = sample(*QUICK)
     assert code == 0, err
     first = err.splitlines()[0]
-    assert "packaged set" in first and "everyday.txt" in first
+    assert "packaged prompts" in first and "everyday.txt" in first
     assert out == f"32 images of 16 x 16 px: {tmp_path / 'samples.png'}\n"
 
 

@@ -158,7 +158,7 @@ def test_what_a_threshold_leaves_out_is_told_and_is_no_failure(photographs, tmp_
     options = {"images": folder, "crop": 64, "max-rejected": 0, "max-aspect": 2}
     result = run("degrade", **options, min_sharpness=1, out=tmp_path / "out", executor="serial")
     assert result.returncode == 0, result.stderr
-    assert "0 images rejected, 1 left out by --max-aspect." in result.stderr
+    assert "0 images rejected, 1 skipped by --max-aspect." in result.stderr
     assert "1 slots skipped by --min-sharpness; their receipts say why." in result.stdout
     assert "failed" not in result.stdout
     (rejected,) = (tmp_path / "out/__meta__/rejected/00000.jsonl").read_text().splitlines()
@@ -281,7 +281,7 @@ def test_an_image_that_two_values_name_is_used_once(photographs, tmp_path):
 
 def test_captions_that_name_no_image_are_refused(photographs, tmp_path):
     (tmp_path / "c.csv").write_text("file_name,caption\nother.png,a boat\n")
-    with pytest.raises(ConfigError, match="name none of the images"):
+    with pytest.raises(ConfigError, match="match none of the images"):
         degrade(photographs, tmp_path / "out", captions=str(tmp_path / "c.csv"))
     assert not (tmp_path / "out").exists()
 
