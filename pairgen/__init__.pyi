@@ -509,8 +509,8 @@ def train(
         guidance_embedding: Condition the student on the guidance scale of each sample.
         where: Train only on samples that match, such as 'guidance_scale == 8'.
         window: Shards of a dataset that are shuffled together. [8]
-        data_parts: Parts that the order of samples is cut into. The number of processes must divide
-            it, now and whenever the run is resumed. [the number of processes]
+        data_parts: Parts that the order of samples is divided into. The number of processes must
+            divide it, now and whenever the run is resumed. [the number of processes]
         allow_shared_noise: Allow datasets that share their noise.
         skip_bad: Skip damaged shards and log each one.
         resume: Resume from the last checkpoint.
@@ -523,7 +523,8 @@ def train(
         tensorboard: Write the metrics for TensorBoard too.
         precision: Compute precision. [float32]
         gradient_checkpointing: Recompute activations in the backward pass instead of storing them.
-        cpu_threads: CPU threads of every process. [as the run began, at first torch's own choice]
+        cpu_threads: CPU threads of every process. [as when the run started, at first torch's own
+            choice]
         trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
             run.
         **method_options: Further options, by name.
