@@ -348,7 +348,9 @@ def test_sets_that_do_not_fit_are_one_sentence(pairs, sd15_folder, train, tmp_pa
         train(photographs, model=str(sd15_folder))
     with pytest.raises(ConfigError, match=r"student_time must be .* 999, got 981"):
         train(pairs, student_time=981)
-    with pytest.raises(ConfigError, match=r"the set .*photographs, of kind 'degrade', was made"):
+    with pytest.raises(
+        ConfigError, match=r"the dataset .*photographs, of kind 'degrade', has no teacher"
+    ):
         train(photographs)
     with pytest.raises(ConfigError, match=r"no option .distanse. .did you mean .distance."):
         train(pairs, distanse="mse")
