@@ -89,8 +89,8 @@ def calibrate(
         out: Output folder or URL. [data/calibration-MODEL]
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Returns:
         The measurements; `calibration.chosen` is None if no setting is within the tolerance.
@@ -162,8 +162,8 @@ def degrade(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.
@@ -200,8 +200,8 @@ def evaluate(
         out: Output folder. [RUN/eval]
         batch_size: Samples per batch. [as the pairs were made]
         cpu_threads: CPU threads. [as the pairs were made]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Raises:
         ConfigError: An option, the run or the pairs are invalid, or the student was trained on the
@@ -230,8 +230,8 @@ def inspect(
         grid: Save a grid of the given samples, or of samples spread evenly over the dataset.
         num: Number of samples in the grid, without KEY. [16]
         trajectory: Show the stored trajectory of each sample, from noise to end point.
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
@@ -316,8 +316,8 @@ def ode(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.
@@ -349,8 +349,8 @@ def repair(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.
@@ -429,8 +429,8 @@ def sample(
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
         dtype: Precision of the network; the ODE state stays in float32. [the model's]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Raises:
         ConfigError: An option, a file or the output is invalid; nothing was written.
@@ -478,13 +478,13 @@ def train(
     trust_code: bool = False,
     **method_options: Any,
 ) -> Trained:
-    """Train a student on datasets; continue a run with `resume=True`.
+    """Train a student on datasets; resume a run with `resume=True`.
 
-    Options of the method are given like the others, as are those of single players in `players`.
-    What is not given comes from `configs/train/`.
+    Options of the method are given like the others, and those of single players in `players`.
+    Options that you leave out come from `configs/train/`.
 
     Args:
-        method: Member of `pairgen/methods/`, or the dotted name of your own module; or
+        method: Name of a method in `pairgen/methods/`, or the dotted name of your own module; or
             `latent-lpips`, which trains a perceptual network instead of a student.
         model: Model to initialize the student from. [the dataset's teacher]
         optimizer: Optimizer: AdamW; with its moments in 8 bits; or sharded, where each rank keeps
@@ -525,14 +525,14 @@ def train(
         gradient_checkpointing: Recompute activations in the backward pass instead of storing them.
         cpu_threads: CPU threads of every process. [as when the run started, at first torch's own
             choice]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
         **method_options: Further options, by name.
 
     Raises:
-        ConfigError: An option, a set or the folder is wrong; nothing was written.
+        ConfigError: An option, a dataset or the folder is invalid; nothing was written.
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
-        CorruptShardError: A shard is bad.
+        CorruptShardError: A shard is damaged.
     """
 
 def verify(

@@ -1,8 +1,8 @@
-"""What the value of an option may be.
+"""Rules that the values of options follow.
 
-A rule stands in the annotation of a field (`steps: Annotated[int, Integer(1), ...]`) and is all
-that is known of its values: how one is read and refused, how it is written on a help page, what a
-Python call may pass, and its JSON Schema.
+A rule is part of the annotation of a field (`steps: Annotated[int, Integer(1), ...]`). It defines
+how a value is read and checked, its placeholder on a help page, the types that a Python call
+accepts, and its JSON Schema.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,19 +21,19 @@ class Rule:
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page; empty for a switch."""
+        """The placeholder of the value on a help page; empty for a switch."""
         return "VALUE"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "Any"
 
     def read(self, name: str, value: Any) -> Any:
-        """Return the value as the option holds it.
+        """Return the value as the option stores it.
 
         Raises:
-            ConfigError: The value is not allowed; the sentence begins with `name`.
+            ConfigError: The value is not allowed; the message starts with `name`.
         """
         del name
         return value
@@ -61,12 +61,12 @@ class Integer(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return "N"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "int"
 
     def read(self, name: str, value: Any) -> int:
@@ -88,12 +88,12 @@ class Number(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return "X"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "float"
 
     def read(self, name: str, value: Any) -> float:
@@ -107,7 +107,7 @@ class Number(Rule):
 
 @dataclass(frozen=True)
 class OrNone(Rule):
-    """What another rule allows, or None.
+    """A value that another rule allows, or None.
 
     Attributes:
         rule: The other rule.
@@ -117,12 +117,12 @@ class OrNone(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return self.rule.metavar
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return f"{self.rule.accepts} | None"
 
     def read(self, name: str, value: Any) -> Any:
@@ -143,12 +143,12 @@ class Choice(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return "|".join(self.known)
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return f"Literal[{', '.join(map(repr, self._words))}]"
 
     @property
@@ -172,12 +172,12 @@ class Switch(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return ""
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "bool"
 
     def read(self, name: str, value: Any) -> bool:
@@ -194,20 +194,20 @@ class Text(Rule):
     """Text.
 
     Attributes:
-        if_empty: What to do instead of giving an empty text, which is refused then: what a script
-            passes for an unset variable is no wish for the default.
+        if_empty: Advice for an empty text, which is then an error: a script with an unset variable
+            passes one without asking for the default. Empty to allow empty texts.
     """
 
     if_empty: str = ""
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return "TEXT"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "str"
 
     def read(self, name: str, value: Any) -> str:
@@ -228,12 +228,12 @@ class Place(Text):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return "DIR|URL"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "str | Path"
 
 
@@ -242,8 +242,8 @@ class Places(Rule):
     """Any number of places, or one.
 
     Attributes:
-        what: What they are, for the sentence that refuses something else.
-        if_empty: As for `Text`.
+        what: Description of the values, for error messages.
+        if_empty: Advice for empty texts, as for `Text`.
     """
 
     what: str = "text"
@@ -251,12 +251,12 @@ class Places(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return "DIR|URL"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "str | Path | Sequence[str | Path]"
 
     def read(self, name: str, value: Any) -> tuple[str, ...]:
@@ -279,10 +279,10 @@ class Numbers(Rule):
     """Floats in [low, high], each once: a list, one number, or text such as `3,8`.
 
     Attributes:
-        low: Smallest allowed.
-        high: Largest allowed.
-        at_least_one: What there must be one of; empty where there may be none.
-        falling: Whether they are put in falling order.
+        low: Smallest allowed value.
+        high: Largest allowed value.
+        at_least_one: Name of a value, if at least one is required; empty to allow none.
+        falling: Whether to sort them in descending order.
     """
 
     low: float
@@ -292,12 +292,12 @@ class Numbers(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return "X[,X...]"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "float | str | Sequence[float]"
 
     def read(self, name: str, value: Any) -> tuple[float, ...]:
@@ -318,8 +318,8 @@ class Each(Rule):
     """Values of one rule, each once: a list, one value, or text such as `10,20`.
 
     Attributes:
-        rule: Of every entry.
-        at_least_one: Whether there must be one.
+        rule: Rule of every entry.
+        at_least_one: Whether at least one entry is required.
     """
 
     rule: Rule
@@ -327,12 +327,12 @@ class Each(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return f"{self.rule.metavar}[,...]"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         one = self.rule.accepts
         return f"{one} | Sequence[{one}]" if one == "str" else f"{one} | str | Sequence[{one}]"
 
@@ -355,12 +355,12 @@ class Each(Rule):
 
 @dataclass(frozen=True)
 class Checked(Rule):
-    """Whatever a function returns for it, for what no other rule says.
+    """A value that a function checks, for options that no other rule covers.
 
     Attributes:
-        check: Takes the option's name and the value, and returns what the option holds.
-        as_schema: The JSON Schema of the values.
-        as_python: Python annotation of what a call may pass.
+        check: Takes the option's name and the value, and returns the value that the option stores.
+        as_schema: JSON Schema of the values.
+        as_python: Python annotation of the values that a call accepts.
     """
 
     check: Callable[[str, Any], Any]
@@ -369,11 +369,11 @@ class Checked(Rule):
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return self.as_python
 
     def read(self, name: str, value: Any) -> Any:
-        """Return what the function returns."""
+        """Return the checked value."""
         return self.check(name, value)
 
     def schema(self) -> dict[str, Any]:
@@ -382,6 +382,6 @@ class Checked(Rule):
 
 
 def one_or_several(one: dict[str, Any], as_text: bool = False) -> dict[str, Any]:
-    """Return the JSON Schema of a value or a list of such; also of text such as `3,8`."""
+    """Return the JSON Schema of one value or a list of them; with `as_text`, also of `3,8`."""
     text = [{"type": "string"}] if as_text and one.get("type") != "string" else []
     return {"anyOf": [one, {"type": "array", "items": one}, *text]}

@@ -1,6 +1,6 @@
 """JSON Schemas of `pairgen.yaml` and of the recipes in `configs/train/`.
 
-A schema asks for no key: what a file leaves out, the command line or a default gives.
+A schema requires no key: options that a file leaves out come from the command line or a default.
 """
 
 import re
@@ -20,14 +20,14 @@ PLAYER = {"$ref": "#/$defs/player"}
 
 
 def project_schema() -> Schema:
-    """Return the schema of `pairgen.yaml`: a section for each command, or options of one."""
+    """Return the schema of `pairgen.yaml`: one section per command, or options of one command."""
     sections = {name: {"$ref": f"#/$defs/{name}"} for name in COMMANDS}
     return {
         "$schema": DIALECT,
         "title": "pairgen.yaml",
         "description": "Options of one command, or a section for each command.",
         "properties": sections,
-        # The same rule as in `pairgen.config`: one section's name, and all keys are such.
+        # As in `pairgen.config`: if one key is the name of a section, all keys must be.
         "if": {"anyOf": [{"required": [name]} for name in COMMANDS]},
         "then": {"properties": dict.fromkeys(COMMANDS, True), "additionalProperties": False},
         "else": {"$ref": "#/$defs/options"},
@@ -56,7 +56,7 @@ def properties_of(options: type[Options]) -> dict[str, Schema]:
     for each in declared(options):
         schema = {key: value for key, value in found[each.name].items() if key != "title"}
         if each.option.default:
-            # Words stand for it: the value itself only marks that nothing was given.
+            # The help describes it in words: the value itself only means that nothing was given.
             schema["description"] = each.shown_help
         if each.option.default or each.default in ("", (), {}):
             schema.pop("default", None)
@@ -67,7 +67,7 @@ def properties_of(options: type[Options]) -> dict[str, Schema]:
 def object_of(
     properties: Mapping[str, Schema], patterns: Mapping[str, Schema] | None = None
 ) -> Schema:
-    """Return the schema of a mapping that has these keys and no other."""
+    """Return the schema of a mapping with these keys and no others."""
     return {
         "type": "object",
         "properties": dict(properties),
@@ -77,7 +77,7 @@ def object_of(
 
 
 def any_of(schemas: Iterable[Schema]) -> Schema:
-    """Return the schema of what one of several allows."""
+    """Return the schema of values that match one of several schemas."""
     different: list[Schema] = []
     for schema in schemas:
         if schema not in different:
@@ -94,13 +94,13 @@ def _section(command: str) -> Schema:
     return {
         "description": f"Options of `pairgen {command}`.",
         **schema,
-        # An empty section is none.
+        # An empty section is allowed.
         "type": ["object", "null"],
     }
 
 
 def _options_of_one_command() -> Schema:
-    """Return the schema of a file without sections: it does not say whose options it holds."""
+    """Return the schema of a file without sections, which may hold options of any command."""
     properties: dict[str, Schema] = {}
     for name in dict.fromkeys(name for command in COMMANDS for name in _keys(command)):
         commands = [command for command in COMMANDS if name in _keys(command)]
@@ -129,7 +129,7 @@ def _train_properties() -> dict[str, Schema]:
 
 
 def _of_players() -> dict[str, Schema]:
-    """Return the schemas of `critic.lr` and its like, by the pattern of the key."""
+    """Return the schemas of options of players, such as `critic.lr`, by the pattern of the key."""
     return {
         rf"^[^.]+\.{_either_way(name)}$": {"$ref": f"#/$defs/player/properties/{name}"}
         for name in PlayerConfig.model_fields
@@ -137,7 +137,7 @@ def _of_players() -> dict[str, Schema]:
 
 
 def _with_dashes(names: Iterable[str], pointer: str) -> dict[str, Schema]:
-    """Return the schemas of names that have an underscore, by a pattern that takes dashes too."""
+    """Return the schemas of names with an underscore, by a pattern that also allows dashes."""
     return {f"^{_either_way(name)}$": {"$ref": pointer + name} for name in names if "_" in name}
 
 
