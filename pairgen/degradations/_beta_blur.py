@@ -16,7 +16,7 @@ from pairgen.options import Option
 from pairgen.rules import Switch
 
 BETA = RangeAroundOne(0.01)
-BETA_OPTION = Option("Lowest and highest exponent; half of the draws lie below 1.")
+BETA_OPTION = Option("Lowest and highest exponent; half of the draws are below 1.")
 
 
 class BetaBlur(Operation):
