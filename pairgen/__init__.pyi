@@ -63,7 +63,7 @@ def calibrate(
     cpu_threads: int = 1,
     trust_code: bool = False,
 ) -> Calibrated:
-    """Measure how near settings of the sampler come to a teacher's converged ODE.
+    """Measure how close sampler settings come to a teacher's converged ODE.
 
     Args:
         model: Teacher: a packaged name, a folder or a hub id. [tiny]
@@ -89,15 +89,15 @@ def calibrate(
         out: Output folder or URL. [data/calibration-MODEL]
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Returns:
-        What was measured; `calibration.chosen` is None when no setting is within the tolerance.
+        The measurements; `calibration.chosen` is None if no setting is within the tolerance.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The reference is not converged, or a batch does not fit.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The reference is not converged, or a batch does not fit into memory.
     """
 
 def degrade(
@@ -128,9 +128,9 @@ def degrade(
     gpus_per_worker: float = 1.0,
     trust_code: bool = False,
 ) -> Manifest:
-    """Turn photographs into (HR, LR at 1/N) shards; continue what is there.
+    """Turn photographs into (HR, LR at 1/N) shards; continue an unfinished run.
 
-    Options that are not given come from the plan of the folder `out` when it has one.
+    Options that you leave out come from the plan of the folder `out` if it has one.
 
     Args:
         images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
@@ -154,23 +154,23 @@ def degrade(
         out: Output folder or URL. [data/degrade-DEGRADATION]
         samples_per_shard: Samples per shard. [256]
         cpu_threads: CPU threads of each worker. [1]
-        pixel_path: Degrade one image at a time on the CPU, or batches by torch, on a GPU if there
-            is one; a set keeps its path. [cpu]
+        pixel_path: Degrade one image at a time on the CPU, or batches with torch, on a GPU if there
+            is one; a dataset keeps its path. [cpu]
         batch_size: Images per batch with --pixel-path torch. [32]
         executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
             serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The run cannot go on; finished shards stay.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
     """
 
 def evaluate(
@@ -187,10 +187,10 @@ def evaluate(
     cpu_threads: int = 0,
     trust_code: bool = False,
 ) -> Evaluated:
-    """Judge a trained student by held-out pairs, beside its teacher at several steps.
+    """Evaluate a student on held-out pairs, next to its teacher at several step counts.
 
     Args:
-        run: A folder of `pairgen train`, or any model.
+        run: Run folder of `pairgen train`, or any model.
         data: Held-out pairs: a dataset that the student was not trained on.
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         teacher_steps: Numbers of steps at which to evaluate the teacher too. [1,2,4,50]
@@ -200,14 +200,15 @@ def evaluate(
         out: Output folder. [RUN/eval]
         batch_size: Samples per batch. [as the pairs were made]
         cpu_threads: CPU threads. [as the pairs were made]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Raises:
-        ConfigError: An option, the run or the pairs are wrong, or the student was trained on them;
-            nothing was written.
-        PairgenError: A picture is not finite, or a batch does not fit; nothing was written.
-        CorruptShardError: A shard of the pairs is bad.
+        ConfigError: An option, the run or the pairs are invalid, or the student was trained on the
+            pairs; nothing was written.
+        PairgenError: An image is not finite, or a batch does not fit into memory; nothing was
+            written.
+        CorruptShardError: A shard of the pairs is damaged.
     """
 
 def inspect(
@@ -219,18 +220,18 @@ def inspect(
     trajectory: bool = False,
     trust_code: bool = False,
 ) -> Inspection:
-    """Tell what is in a set, or in samples of it, as plain data; draw pictures of it.
+    """Describe a dataset, or samples of it, as plain data; optionally save a grid of images.
 
     Args:
-        folder: The dataset.
-        *keys: Of samples.
+        folder: The dataset folder.
+        *keys: Keys of samples.
         where: Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the
             columns are those of the index.
         grid: Save a grid of the given samples, or of samples spread evenly over the dataset.
         num: Number of samples in the grid, without KEY. [16]
         trajectory: Show the stored trajectory of each sample, from noise to end point.
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
@@ -272,9 +273,9 @@ def ode(
     gpus_per_worker: float = 1.0,
     trust_code: bool = False,
 ) -> Manifest:
-    """Turn prompts into (noise, prompt, latent) shards; continue what is there.
+    """Turn prompts into (noise, prompt, latent) shards; continue an unfinished run.
 
-    Options that are not given come from the plan of the folder `out` when it has one, else from the
+    Options that you leave out come from the plan of the folder `out` if it has one, else from the
     model's config.
 
     Args:
@@ -315,15 +316,15 @@ def ode(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The run cannot go on; finished shards stay.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
     """
 
 def repair(
@@ -337,10 +338,10 @@ def repair(
     gpus_per_worker: float = 1.0,
     trust_code: bool = False,
 ) -> Manifest:
-    """Make the bad and missing shards again; good shards keep their bytes.
+    """Remake damaged and missing shards; good shards keep their bytes.
 
     Args:
-        folder: The dataset.
+        folder: The dataset folder.
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         batch_size: Samples per batch. [as the dataset was made]
         executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
@@ -348,8 +349,8 @@ def repair(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.
@@ -361,16 +362,16 @@ def replay(
     *,
     trust_code: bool = False,
 ) -> Replay:
-    """Make one sample of a set again and compare it with what is stored.
+    """Remake one sample of a dataset and compare it with the stored one.
 
     Args:
-        folder: The dataset.
-        key: Of the sample.
-        trust_code: Whether modules outside pairgen that the set names may be imported.
+        folder: The dataset folder.
+        key: Key of the sample.
+        trust_code: Whether to allow imports of modules outside pairgen that the dataset names.
 
     Raises:
-        ConfigError: The folder holds no set that can be replayed, or no such sample.
-        CorruptShardError: Its shard is damaged.
+        ConfigError: The folder holds no dataset that can be replayed, or no such sample.
+        CorruptShardError: The sample's shard is damaged.
     """
 
 def sample(
@@ -398,9 +399,9 @@ def sample(
     dtype: Literal["float32", "float16", "bfloat16", ""] = "",
     trust_code: bool = False,
 ) -> Samples:
-    """Show what a teacher makes of prompts: a grid, or a folder of pictures.
+    """Sample images from a teacher or a student; save a grid, or a folder of images.
 
-    Picture i is the decoded latent of sample i of the dataset that `pairgen.ode` makes of the same
+    Image i is the decoded latent of sample i of the dataset that `pairgen.ode` makes with the same
     options. `prompts` is a file, a prompt, or a list of these.
 
     Args:
@@ -428,13 +429,13 @@ def sample(
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
         dtype: Precision of the network; the ODE state stays in float32. [the model's]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
 
     Raises:
-        ConfigError: An option, a file or the output is wrong; nothing was written.
-        PairgenError: A picture is not finite, or a batch does not fit; nothing was written. Or the
-            disk is full.
+        ConfigError: An option, a file or the output is invalid; nothing was written.
+        PairgenError: An image is not finite, or a batch does not fit into memory; nothing was
+            written. Or the disk is full.
     """
 
 def train(
@@ -477,13 +478,13 @@ def train(
     trust_code: bool = False,
     **method_options: Any,
 ) -> Trained:
-    """Train a student on datasets; continue a run with `resume=True`.
+    """Train a student on datasets; resume a run with `resume=True`.
 
-    Options of the method are given like the others, as are those of single players in `players`.
-    What is not given comes from `configs/train/`.
+    Options of the method are given like the others, and those of single players in `players`.
+    Options that you leave out come from `configs/train/`.
 
     Args:
-        method: Member of `pairgen/methods/`, or the dotted name of your own module; or
+        method: Name of a method in `pairgen/methods/`, or the dotted name of your own module; or
             `latent-lpips`, which trains a perceptual network instead of a student.
         model: Model to initialize the student from. [the dataset's teacher]
         optimizer: Optimizer: AdamW; with its moments in 8 bits; or sharded, where each rank keeps
@@ -508,8 +509,8 @@ def train(
         guidance_embedding: Condition the student on the guidance scale of each sample.
         where: Train only on samples that match, such as 'guidance_scale == 8'.
         window: Shards of a dataset that are shuffled together. [8]
-        data_parts: Parts that the order of samples is cut into. The number of processes must divide
-            it, now and whenever the run is resumed. [the number of processes]
+        data_parts: Parts that the order of samples is divided into. The number of processes must
+            divide it, now and whenever the run is resumed. [the number of processes]
         allow_shared_noise: Allow datasets that share their noise.
         skip_bad: Skip damaged shards and log each one.
         resume: Resume from the last checkpoint.
@@ -522,15 +523,16 @@ def train(
         tensorboard: Write the metrics for TensorBoard too.
         precision: Compute precision. [float32]
         gradient_checkpointing: Recompute activations in the backward pass instead of storing them.
-        cpu_threads: CPU threads of every process. [as the run began, at first torch's own choice]
-        trust_code: Whether modules outside pairgen that a dataset, run or model folder names may
-            run.
+        cpu_threads: CPU threads of every process. [as when the run started, at first torch's own
+            choice]
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
         **method_options: Further options, by name.
 
     Raises:
-        ConfigError: An option, a set or the folder is wrong; nothing was written.
+        ConfigError: An option, a dataset or the folder is invalid; nothing was written.
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
-        CorruptShardError: A shard is bad.
+        CorruptShardError: A shard is damaged.
     """
 
 def verify(
@@ -544,10 +546,10 @@ def verify(
     num_workers: int = 0,
     address: str | Path = "",
 ) -> Report:
-    """Check every byte and number of a dataset against its plan and receipts, or part of them.
+    """Check every byte and number of a dataset, or part of them, against its plan and receipts.
 
     Args:
-        folder: The dataset.
+        folder: The dataset folder.
         quick: Check only receipts, names and sizes.
         fraction: Share of the shards to read. [1]
         seed: Random seed of the shards that --fraction picks. [0]
@@ -558,7 +560,7 @@ def verify(
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
 
     Returns:
-        The report. `report.clean` speaks of what was read; `report.unread` says what was not, and
+        The report. `report.clean` covers what was read, `report.unread` lists what was not, and
         `report.interrupted` is True after Ctrl-C.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The Python call of `pairgen train`, which is two jobs: no job knows another."""
+"""The Python call of `pairgen train`, which covers two jobs: jobs do not import each other."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 @takes(TrainConfig, trust_code=True, further="method_options")
 def train(method: str, **options: Any) -> "Trained":
-    """Train a student on datasets; continue a run with `resume=True`.
+    """Train a student on datasets; resume a run with `resume=True`.
 
-    Options of the method are given like the others, as are those of single players in `players`.
-    What is not given comes from `configs/train/`.
+    Options of the method are given like the others, and those of single players in `players`.
+    Options that you leave out come from `configs/train/`.
 
     Args:
-        method: Member of `pairgen/methods/`, or the dotted name of your own module; or
+        method: Name of a method in `pairgen/methods/`, or the dotted name of your own module; or
             `latent-lpips`, which trains a perceptual network instead of a student.
-        **options: The same names as the flags of `pairgen train`.
+        **options: Options with the names of the flags of `pairgen train`.
 
     Raises:
-        ConfigError: An option, a set or the folder is wrong; nothing was written.
+        ConfigError: An option, a dataset or the folder is invalid; nothing was written.
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
-        CorruptShardError: A shard is bad.
+        CorruptShardError: A shard is damaged.
     """
     if method == "latent-lpips":
         from pairgen.jobs.latent_lpips.run import run_latent_lpips

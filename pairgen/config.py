@@ -1,7 +1,7 @@
 """Read configuration: packaged files, the user's files, `key=value` overrides.
 
-YAML is read with `safe_load`; an unknown key is an error with a suggestion. Which keys a command
-has is declared by its class of options (`pairgen.options`).
+YAML is read with `safe_load`; an unknown key is an error with a suggestion. A command's class of
+options (`pairgen.options`) declares its keys.
 """
 
 import dataclasses
@@ -15,9 +15,9 @@ import yaml
 
 from pairgen.errors import ConfigError
 
-# Read from the working directory when no --config is given.
+# Read from the working directory if no --config is given.
 PROJECT_FILE = "pairgen.yaml"
-# In front of what lies inside the package, see `local_path`.
+# Prefix of locations inside the package, see `local_path`.
 PACKAGE_PREFIX = "package:"
 COMMANDS = ("ode", "calibrate", "sample", "degrade", "train", "eval")
 
@@ -29,20 +29,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def packaged_configs() -> Path:
-    """Return the folder of packaged configs: inside the wheel, or beside a checkout's package."""
+    """Return the folder of packaged configs: inside the wheel, or next to a checkout's package."""
     inside = Path(__file__).parent / "configs"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "configs"
 
 
 def packaged_assets() -> Path:
-    """Return the folder of packaged weights and pictures."""
+    """Return the folder of packaged weights and images."""
     return Path(__file__).parent / "assets"
 
 
 def local_path(location: str) -> Path:
-    """Return the path that a location means; `package:assets/...` lies inside the package.
+    """Return the path of a location; `package:assets/...` is inside the package.
 
-    What is written down keeps that form: another machine or environment has the package elsewhere.
+    Plans and configs keep that form, because the package is elsewhere on other machines.
     """
     if location.startswith(PACKAGE_PREFIX):
         return packaged_assets().parent / location.removeprefix(PACKAGE_PREFIX)
@@ -70,7 +70,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def check_keys(data: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    """Raise ConfigError for the first key of `data` that is not in `known`."""
+    """Raise ConfigError if a key of `data` is not in `known`."""
     for key in data:
         if key not in known:
             raise ConfigError(
@@ -80,7 +80,7 @@ def check_keys(data: Mapping[str, Any], known: Sequence[str], where: str) -> Non
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
-    """Turn `key=value` strings into a mapping, values read as YAML.
+    """Parse `key=value` strings into a mapping; values are read as YAML.
 
     Raises:
         ConfigError: A string has no `=` or its value is not YAML.
@@ -98,11 +98,11 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 class Given(dict[str, Any]):
-    """The options that a user has given to a command, and how.
+    """The options that a user gave to a command, and their sources.
 
     Attributes:
-        sources: What each source gave, the strongest first, by what it is called.
-        typed: Names of the options on the command line; the others are of a file.
+        sources: Mapping from the name of each source to its options, strongest first.
+        typed: Names of the options on the command line; the others come from a file.
     """
 
     def __init__(self, sources: Mapping[str, Mapping[str, Any]], typed: Iterable[str]) -> None:
@@ -113,7 +113,7 @@ class Given(dict[str, Any]):
         self.typed = frozenset(typed)
 
     def without(self, name: str) -> "Given":
-        """Return the same without one option."""
+        """Return a copy without one option."""
         kept = {
             source: {key: value for key, value in values.items() if key != name}
             for source, values in self.sources.items()
@@ -124,16 +124,16 @@ class Given(dict[str, Any]):
 def command_options(
     command: str, config: Path | None, overrides: Sequence[str], typed: Mapping[str, Any]
 ) -> Given:
-    """Return what the flags, the `key=value` overrides and the config file give for a command.
+    """Return the options of a command from its flags, `key=value` overrides and config file.
 
-    The file is `config`, or `./pairgen.yaml` when there is one. It holds the options of one
-    command, or a section for each command (`ode:`). Flags win over overrides, these over the file.
+    The file is `config`, or `./pairgen.yaml` if it exists. It holds the options of one command, or
+    a section for each command (`ode:`). Flags override `--set`, and both override the file.
 
     Args:
         command: The command's name.
-        config: The file of `--config`; None for none.
-        overrides: The texts of `--set`.
-        typed: The options that were given as flags.
+        config: The file of `--config`; None if not given.
+        overrides: The values of `--set`.
+        typed: The options given as flags.
 
     Raises:
         ConfigError: The file cannot be read or an override is malformed.
@@ -156,7 +156,7 @@ def _of_file(command: str, path: Path) -> dict[str, Any]:
 
 
 def _without_trust(options: dict[str, Any]) -> dict[str, Any]:
-    """Refuse to take from a file, which may be a stranger's, that its code is trusted."""
+    """Refuse `trust_code` in a file, which may come from a stranger."""
     if "trust_code" in options:
         raise ConfigError("trust_code is taken from the command line only: give --trust-code.")
     return options
@@ -166,7 +166,7 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """Return `value` as an integer in [low, high].
 
     Raises:
-        ConfigError: It is not one.
+        ConfigError: `value` is not allowed.
     """
     allowed = f"an integer >= {low}" if high is None else f"an integer in {low}..{high}"
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -184,7 +184,7 @@ def number(name: str, value: Any, low: float, high: float) -> float:
     """Return `value` as a finite float in [low, high].
 
     Raises:
-        ConfigError: It is not one.
+        ConfigError: `value` is not allowed.
     """
     try:
         result = float(value)
@@ -199,7 +199,7 @@ def numbers(name: str, value: Any, low: float, high: float) -> tuple[float, ...]
     """Return a list, a number, or text such as `3,8` as floats in [low, high].
 
     Raises:
-        ConfigError: An entry is not a number in the range, or one stands twice.
+        ConfigError: An entry is not a number in the range, or occurs twice.
     """
     if isinstance(value, str):
         value = [part for part in value.split(",") if part.strip()]
@@ -214,7 +214,7 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str:
     """Return `value` if it is one of `known`.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: `value` is not allowed.
     """
     if value not in known:
         hint = did_you_mean(str(value), known)
@@ -226,7 +226,7 @@ def boolean(name: str, value: Any) -> bool:
     """Return `value` if it is true or false.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: `value` is not allowed.
     """
     if not isinstance(value, bool):
         raise ConfigError(f"{name} must be true or false, got {value!r}.")
@@ -237,7 +237,7 @@ def text(name: str, value: Any) -> str:
     """Return a string or path as text.
 
     Raises:
-        ConfigError: It is something else.
+        ConfigError: `value` is not text.
     """
     if not isinstance(value, str | Path):
         raise ConfigError(f"{name} must be text, got {value!r}.")

@@ -1,18 +1,17 @@
 """Every error that pairgen raises on purpose.
 
     PairgenError                exit code 1: the run could not be finished
-    |-- ConfigError             exit code 2: a flag, key, prompt file or folder is wrong;
+    |-- ConfigError             exit code 2: a flag, key, prompt file or folder is invalid;
     |   |                       nothing was written
     |   |-- PlanMismatchError   the folder holds another dataset
     |   |-- TeacherLoadError    weights are missing, broken, or not the planned ones
     |   `-- UntrustedCodeError  data names a module outside pairgen
     |-- CorruptShardError       a shard is truncated or altered
-    |-- StoreError              a folder behind a URL cannot be asked; an OSError too
+    |-- StoreError              a folder behind a URL cannot be accessed; also an OSError
     `-- OutOfDeviceMemoryError  the batch does not fit on the device
 
-The message is one sentence that names the offending value and what is allowed; secrets in URLs are
-cut out of it.
-The command line prints it without a traceback and exits with `exit_code`; so does `run_script`.
+The message is one sentence that names the offending value and what is allowed, without secrets in
+URLs. The command line and `run_script` print it without a traceback and exit with `exit_code`.
 """
 
 import sys
@@ -31,7 +30,7 @@ class PairgenError(Exception):
 
 
 class ConfigError(PairgenError, ValueError):
-    """An input is wrong and the user can mend it."""
+    """An input is invalid; the user can correct it."""
 
     exit_code = 2
 
@@ -49,11 +48,11 @@ class UntrustedCodeError(ConfigError):
 
 
 class CorruptShardError(PairgenError):
-    """A shard's bytes are not what a shard's bytes must be."""
+    """The bytes of a shard are invalid."""
 
 
 class StoreError(PairgenError, OSError):
-    """A folder behind a URL cannot be asked: what is there is not known."""
+    """A folder behind a URL cannot be accessed, so its content is unknown."""
 
 
 class OutOfDeviceMemoryError(PairgenError):
@@ -61,7 +60,7 @@ class OutOfDeviceMemoryError(PairgenError):
 
 
 def run_script(main: Callable[[], None]) -> None:
-    """Call a script's `main`; end it with one sentence and the exit code on an expected error."""
+    """Call a script's `main`; on an expected error, print one sentence and exit with its code."""
     try:
         main()
     except PairgenError as error:

@@ -1,4 +1,4 @@
-"""What the value of an option may be that holds several values; see `pairgen.rules`."""
+"""Rules for options that hold several values; see `pairgen.rules`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ class Places(Rule):
     """Any number of places, or one.
 
     Attributes:
-        what: What they are, for the sentence that refuses something else; empty to name the entry.
-        if_empty: As for `Text`.
+        what: Description of the values, for error messages; empty to name the entry instead.
+        if_empty: Advice for empty texts, as for `Text`.
     """
 
     what: str = ""
@@ -43,10 +43,10 @@ class Numbers(Rule):
     """Floats in [low, high], each once: a list, one number, or text such as `3,8`.
 
     Attributes:
-        low: Smallest allowed.
-        high: Largest allowed.
-        at_least_one: What there must be one of; empty where there may be none.
-        falling: Whether they are put in falling order.
+        low: Smallest allowed value.
+        high: Largest allowed value.
+        at_least_one: Name of a value, if at least one is required; empty to allow none.
+        falling: Whether to sort them in descending order.
     """
 
     low: float
@@ -75,8 +75,8 @@ class Each(Rule):
     """Values of one rule, each once: a list, one value, or text such as `10,20`.
 
     Attributes:
-        rule: Of every entry.
-        at_least_one: Whether there must be one.
+        rule: Rule of every entry.
+        at_least_one: Whether at least one entry is required.
     """
 
     rule: Rule
@@ -84,12 +84,12 @@ class Each(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return f"{self.rule.metavar}[,...]"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         one = self.rule.accepts
         return f"{one} | Sequence[{one}]" if one == "str" else f"{one} | str | Sequence[{one}]"
 
@@ -111,6 +111,6 @@ class Each(Rule):
 
 
 def one_or_several(one: dict[str, Any], as_text: bool = False) -> dict[str, Any]:
-    """Return the JSON Schema of a value or a list of such; also of text such as `3,8`."""
+    """Return the JSON Schema of one value or a list of them; with `as_text`, also of `3,8`."""
     text = [{"type": "string"}] if as_text and one.get("type") != "string" else []
     return {"anyOf": [one, {"type": "array", "items": one}, *text]}

@@ -1,4 +1,4 @@
-"""How an option is declared, once.
+"""Declare each option in one place.
 
 The options of a command, method or teacher are the fields of a class:
 
@@ -6,9 +6,9 @@ The options of a command, method or teacher are the fields of a class:
         command = "pairgen ode"
         steps: Annotated[int, Integer(1), Option("Number of solver steps.", "Sampling")] = 50
 
-The flag and its place on the help page, the check of a value with its sentence, the keys of config
-files and `--set`, the JSON Schema, the signature of the Python call, the type stub and the
-documentation's table all come from that line.
+The flag and its group on the help page, the check of a value and its error message, the keys of
+config files and `--set`, the JSON Schema, the signature of the Python call, the type stub and the
+table in the documentation are all made from that line.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from pairgen.config import check_keys
 from pairgen.errors import ConfigError
 from pairgen.rules import Rule
 
-# Sections of a help page, in its order.
+# Sections of a help page, in order.
 Group = Literal[
     "Model",
     "Training",
@@ -39,23 +39,23 @@ Group = Literal[
     "Other",
 ]
 GROUPS: tuple[Group, ...] = get_args(Group)
-# identity: another value makes another dataset or run. remembered: a folder keeps it unless another
-# is given. run: only says how this call is carried out.
+# identity: a different value makes a different dataset or run. remembered: a folder keeps the value
+# unless another one is given. run: affects only the current call.
 Belongs = Literal["identity", "remembered", "run"]
 
 
 @dataclass(frozen=True)
 class Option:
-    """What is told of an option, and what it belongs to.
+    """The description of an option, and whether a folder keeps it.
 
     Attributes:
-        help: One or two sentences.
+        help: Help text of one or two sentences.
         group: Section of the help page.
-        belongs: Whether a folder keeps it.
-        default: What the help page calls the default; empty for the value itself.
-        metavar: Stands for the value on the help page; empty for that of the rule.
-        missing: The sentence of a refusal, for an option that must be given.
-        flag: Whether it has a flag; else `--set` and config files set it.
+        belongs: Whether a folder keeps the value.
+        default: Description of the default on the help page; empty to show the value itself.
+        metavar: Placeholder of the value on the help page; empty for that of the rule.
+        missing: Error message if a required option is missing.
+        flag: Whether the option has a flag; else it is set by `--set` and config files.
     """
 
     help: str
@@ -72,11 +72,11 @@ class Declared:
     """A declared option.
 
     Attributes:
-        name: Of the field, the key and the keyword.
-        option: What is told of it.
-        rule: What it may be.
+        name: Name of the field, the key and the keyword argument.
+        option: Description of the option.
+        rule: The rule that its values follow.
         required: Whether it must be given.
-        default: Its value when it is not given; None where it must be.
+        default: Its default value; None if it is required.
     """
 
     name: str
@@ -87,26 +87,26 @@ class Declared:
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return self.option.metavar or self.rule.metavar
 
     @property
     def shown_default(self) -> str:
-        """What a help page shows as the default; empty for nothing."""
+        """The default as shown on a help page; empty for none."""
         return self.option.default or _shown(self.default)
 
     @property
     def shown_help(self) -> str:
-        """The help sentence with the default in brackets."""
+        """The help text with the default in brackets."""
         default = self.shown_default
         return f"{self.option.help} [{default}]" if default else self.option.help
 
 
 class Options(BaseModel):
-    """Base of all classes of options: frozen, checked, with one sentence for what is wrong.
+    """Base of all classes of options: frozen and checked, with one-sentence errors.
 
     Class Attributes:
-        command: What a refusal calls the options' owner.
+        command: Name of the options' owner in error messages.
     """
 
     model_config = ConfigDict(
@@ -131,7 +131,7 @@ class Options(BaseModel):
         Args:
             name: The option's name.
             value: The value as given.
-            called: What a refusal calls the option; empty for its name.
+            called: Name of the option in error messages; empty for `name`.
 
         Raises:
             ConfigError: There is no such option, or the value is not allowed.
@@ -141,16 +141,16 @@ class Options(BaseModel):
 
     @classmethod
     def spread(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what is given with every option under one name, however it was nested."""
+        """Return the given options under flat names, however they were nested."""
         return given
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Return the options of values that `spread` gave."""
+        """Build the options from values returned by `spread`."""
         return cls(**values)
 
     def plain(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """Return the options as plain data, tuples as lists, some left out."""
+        """Return the options as plain data, with tuples as lists, except those of `without`."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in self
@@ -170,27 +170,27 @@ def in_groups(options: type[Options]) -> list[Declared]:
 
 
 def names(options: type[Options], *belongs: Belongs) -> frozenset[str]:
-    """Return the names of the options that belong to one of these."""
+    """Return the names of the options whose `belongs` is one of these."""
     return frozenset(each.name for each in declared(options) if each.option.belongs in belongs)
 
 
 def default_of(options: type[Options], name: str) -> Any:
-    """Return the value of an option that is not given; None for one that must be."""
+    """Return the default of an option; None if it is required."""
     return _declared(name, options.model_fields[name]).default
 
 
 def _declared(name: str, field: FieldInfo) -> Declared:
     rules = [each for each in field.metadata if isinstance(each, Rule)]
-    told = [each for each in field.metadata if isinstance(each, Option)]
-    if len(rules) != 1 or len(told) != 1:
+    options = [each for each in field.metadata if isinstance(each, Option)]
+    if len(rules) != 1 or len(options) != 1:
         raise TypeError(f"The option {name!r} must be annotated with one Rule and one Option.")
     required = field.is_required()
     default = None if required else field.get_default(call_default_factory=True)
-    return Declared(name, told[0], rules[0], required, default)
+    return Declared(name, options[0], rules[0], required, default)
 
 
 def _refusal(error: ValidationError) -> ConfigError:
-    """Return the sentence of the first value that is refused."""
+    """Return the error of the first value that is not allowed."""
     first = error.errors()[0]
     refused = first.get("ctx", {}).get("error")
     if isinstance(refused, ConfigError):

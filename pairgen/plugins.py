@@ -1,7 +1,7 @@
-"""Find the members of a family: the file is the registration.
+"""Find the members of a family: adding a file registers it.
 
-A family is a folder (`teachers`, later `degradations`, `conditions`, `methods`); a member is a
-file in it that defines `build(**options)`. A dotted name loads a user's own module.
+A family is a folder (`teachers`, `degradations`, `methods`); a member is a file in it that defines
+`build(**options)`. A dotted name loads a user's own module.
 """
 
 import importlib
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def members(family: str) -> list[str]:
     """Return the names of a family's own members, sorted.
 
-    `base` is the family's protocol; a leading underscore is private to the family.
+    `base` is the family's protocol; names with a leading underscore are private to the family.
     """
     package = importlib.import_module(f"pairgen.{family}")
     names = (module.name for module in pkgutil.iter_modules(package.__path__))
@@ -30,22 +30,24 @@ def members(family: str) -> list[str]:
 
 
 def load(family: str, name: str) -> ModuleType:
-    """Import the member `name` of `family`, or the user's module when the name has a dot.
+    """Import the member `name` of `family`, or the user's module if the name has a dot.
 
     Raises:
         ConfigError: There is no such member, or it does not define `build`.
-        UntrustedCodeError: The module is outside pairgen and not one that the user has named.
+        UntrustedCodeError: The module is outside pairgen, and the user has not named it.
     """
     path = name if "." in name else f"pairgen.{family}.{name}"
     if not all(part.isidentifier() for part in path.split(".")):
         raise ConfigError(f"{name!r} is not the name of a module.")
     if path.startswith("pairgen.") and not path.startswith(f"pairgen.{family}."):
-        raise ConfigError(f"{name!r} is no {family[:-1]}: pairgen's own lie in pairgen.{family}.")
+        raise ConfigError(
+            f"{name!r} is not a {family[:-1]}: pairgen's own are in pairgen.{family}."
+        )
     check_trusted(path)
     try:
         module = importlib.import_module(path)
     except ModuleNotFoundError as error:
-        # A missing dependency of an existing module is another problem: let it speak for itself.
+        # A missing dependency of an existing module is another problem: raise its own error.
         if error.name is None or not (path == error.name or path.startswith(error.name + ".")):
             raise
         known = members(family)
@@ -62,13 +64,13 @@ def build(family: str, name: str, **options: Any) -> Any:
     """Build the member `name` of `family` with `options`.
 
     Raises:
-        ConfigError: There is no such member, or it does not take one of the options.
+        ConfigError: There is no such member, or it has no such option.
     """
     return call(family, name, "build", **options)
 
 
 def option_names(family: str, name: str, function: str = "build") -> list[str] | None:
-    """Return the options that a member's function takes; None where it takes any.
+    """Return the options that a member's function takes; None if it takes any.
 
     Raises:
         ConfigError: There is no such member or function.
@@ -79,10 +81,10 @@ def option_names(family: str, name: str, function: str = "build") -> list[str] |
 
 
 def declared_options(family: str, name: str) -> "type[Options] | None":
-    """Return the class that declares the options of a member; None for one that declares none.
+    """Return the class that declares the options of a member; None if it declares none.
 
-    A member declares them as `OPTIONS`, a class of `pairgen.options`; then their values are checked
-    before anything is built, and they are in the JSON Schema and the documentation.
+    A member declares them as `OPTIONS`, a class of `pairgen.options`: their values are then checked
+    before anything is built, and the JSON Schema and the documentation list them.
 
     Raises:
         ConfigError: There is no such member.
@@ -92,7 +94,7 @@ def declared_options(family: str, name: str) -> "type[Options] | None":
 
 
 def option_defaults(family: str, name: str) -> dict[str, Any]:
-    """Return the options of a member's `build` that have a default, with it.
+    """Return the defaults of a member's `build`, by option.
 
     Raises:
         ConfigError: There is no such member.
@@ -102,10 +104,10 @@ def option_defaults(family: str, name: str) -> dict[str, Any]:
 
 
 def call(family: str, name: str, function: str, **options: Any) -> Any:
-    """Call one of the functions that the family's manual asks a member for.
+    """Call one of the functions that the family's protocol requires.
 
     Raises:
-        ConfigError: There is no such member or function, or it does not take one of the options.
+        ConfigError: There is no such member or function, or it has no such option.
     """
     member = _function(family, name, function)
     known = option_names(family, name, function)
@@ -116,7 +118,7 @@ def call(family: str, name: str, function: str, **options: Any) -> Any:
                 f"{did_you_mean(option, known)}; known are {', '.join(known) or 'none'}."
             )
     try:
-        # Binding first: catching TypeError around the call would swallow the member's own bugs.
+        # Bind first: catching TypeError around the call would hide the member's own bugs.
         inspect.signature(member).bind(**options)
     except TypeError as error:
         raise ConfigError(f"The {family[:-1]} {name!r} cannot be built: {error}.") from None

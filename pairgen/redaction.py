@@ -1,7 +1,7 @@
 """Cut secrets out of URLs, in any text that is stored, shown or logged.
 
-`s3://KEY:SECRET@bucket/set?token=T` becomes `s3://***@bucket/set?***`. What only opens a folder
-keeps the whole URL (`Store.address`); everything else gets it from here.
+`s3://KEY:SECRET@bucket/set?token=T` becomes `s3://***@bucket/set?***`. Code that opens a folder
+keeps the full URL (`Store.address`); everything else uses the redacted one.
 """
 
 import re
@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import unquote
 
 CUT = "***"
-# A user without a password is a name there (of an account, of a container), not a token.
+# In these schemes, a user without a password is a name (of an account or container), not a token.
 _NAMES_A_USER = ("abfs", "abfss", "hdfs", "sftp", "smb", "ssh", "wasb", "wasbs")
-# A URL that was taken for a path has lost a slash; JSON may have escaped them.
+# A URL that was treated as a path has lost a slash; JSON may have escaped slashes.
 _SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)(?P<slashes>:(?:\\?/){1,3})"
-# Secret keys of S3 hold slashes, passwords anything: a user with one ends at the last @.
+# S3 secret keys contain slashes, and passwords anything: a user with one ends at the last @.
 _USER_AND_KEY = r"[^\s/:@]*:(?:[^\s@]*@)+"
 _USER = r"[^\s'\"`<>/?#@]+@"
 _END = r"[^\s'\"`<>.,:;)\]]"
@@ -21,7 +21,7 @@ _URL = re.compile(
     rf"{_SCHEME}(?:(?P<password>{_USER_AND_KEY})|(?P<user>{_USER}))?"
     rf"(?P<rest>[^\s'\"`<>?#]*)(?P<query>[?#](?:(?<=\?)|(?=\S*=))\S*{_END})?"
 )
-# The same where all of a text is one URL: then nothing in it ends it but its parts.
+# For text that consists of one URL: no other character ends it.
 _ONE_URL = re.compile(
     rf"(?P<outer>(?:[\w+.\-]+::)*){_SCHEME}(?!/)"
     r"(?:(?P<password>[^/:@]*:.*@)|(?P<user>[^/?#@]+@))?"
@@ -31,23 +31,23 @@ _ONE_URL = re.compile(
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with the user, password, query and fragment of every URL in it cut out."""
+    """Cut the user, password, query and fragment out of every URL in a text."""
     return _URL.sub(_without_secrets, text) if ":" in text else text
 
 
 def url_without_secrets(url: str) -> str:
-    """Return a URL with its user, password, query and fragment cut out, whatever these hold."""
+    """Cut the user, password, query and fragment out of a URL, whatever they contain."""
     match = _ONE_URL.fullmatch(url)
     return url if match is None else match["outer"] + _without_secrets(match)
 
 
 def is_cut(url: str) -> bool:
-    """Whether something was cut out of a URL, so that it opens nothing."""
+    """Return whether something was cut out of a URL, so that it cannot be opened."""
     return f"://{CUT}@" in url or f"?{CUT}" in url
 
 
 def without_secrets_in(value: Any) -> Any:
-    """Return plain data (mappings, lists, texts, numbers) with secrets cut out of its texts."""
+    """Cut secrets out of all texts in plain data (mappings, lists, texts, numbers)."""
     if isinstance(value, str):
         return without_secrets(url_without_secrets(value))
     if isinstance(value, dict):
@@ -58,9 +58,9 @@ def without_secrets_in(value: Any) -> Any:
 
 
 def without_secrets_of(url: str, text: str) -> str:
-    """Return a text, written by who was given `url`, without the secrets of that URL.
+    """Cut the secrets of `url` out of a text by a library that was given the URL.
 
-    A client library may name the key alone, as it stood in the URL or decoded.
+    A client library may quote only the key, as it is in the URL or decoded.
     """
     for secret in _secrets(url):
         text = text.replace(secret, CUT)
@@ -68,7 +68,7 @@ def without_secrets_of(url: str, text: str) -> str:
 
 
 def _secrets(url: str) -> list[str]:
-    """Return the parts that are cut out of a URL, the longest first."""
+    """Return the secret parts of a URL, longest first."""
     found: set[str] = set()
     if match := _ONE_URL.fullmatch(url):
         if match["password"]:
@@ -76,7 +76,7 @@ def _secrets(url: str) -> list[str]:
         if match["query"]:
             found.update(part.partition("=")[2] for part in match["query"][1:].split("&"))
     found |= {unquote(secret) for secret in found}
-    # Shorter ones would cut up ordinary words.
+    # Shorter ones could be part of ordinary words.
     return sorted((secret for secret in found if len(secret) >= 4), key=len, reverse=True)
 
 

@@ -1,4 +1,4 @@
-"""Where the value of each option comes from.
+"""Resolve the value of each option from several sources.
 
 Strongest first: the command line (or the Python call), `--set`, the config file, a calibration, the
 plan of the folder, the model's defaults, the defaults of the options.
@@ -19,8 +19,8 @@ class Layer:
     """Values of one source.
 
     Attributes:
-        origin: What the source is called, such as `command line` or `plan of pairs`.
-        values: Checked, by name.
+        origin: Name of the source, such as `command line` or `plan of pairs`.
+        values: The checked values, by name.
     """
 
     origin: str
@@ -29,11 +29,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Resolved(Generic[Asked]):
-    """Options, and where each came from.
+    """Resolved options, and where each one came from.
 
     Attributes:
-        options: All of them.
-        origins: Name to the origin of the value, of those that some source had.
+        options: All options.
+        origins: Mapping from name to origin, for the options that a source had.
     """
 
     options: Asked
@@ -50,11 +50,11 @@ class Resolved(Generic[Asked]):
 
 
 def resolve(options: type[Asked], layers: Sequence[Layer]) -> Resolved[Asked]:
-    """Return the options that sources give together.
+    """Combine sources into options.
 
     Args:
         options: The class of the options.
-        layers: The sources, the strongest first.
+        layers: The sources, strongest first.
 
     Raises:
         ConfigError: An option is unknown or missing, or values contradict each other.
@@ -69,21 +69,21 @@ def resolve(options: type[Asked], layers: Sequence[Layer]) -> Resolved[Asked]:
 
 @dataclass(frozen=True)
 class Asking(Generic[Asked]):
-    """The sources that are known so far, while weaker ones are still looked up.
+    """The sources known so far, while weaker ones are still being looked up.
 
-    Which model's defaults count follows from `model`, which plan from `out`: so single values are
-    read before all sources are there.
+    `model` determines whose defaults apply, and `out` which plan: single values are read before all
+    sources are known.
 
     Attributes:
         options: The class of the options.
-        layers: The sources, the strongest first.
+        layers: The sources, strongest first.
     """
 
     options: type[Asked]
     layers: tuple[Layer, ...] = ()
 
     def below(self, origin: str, values: Mapping[str, Any]) -> "Asking[Asked]":
-        """Add a source that is weaker than all before.
+        """Add a source that is weaker than all previous ones.
 
         Raises:
             ConfigError: An option is unknown, or a value is not allowed.
@@ -98,7 +98,7 @@ class Asking(Generic[Asked]):
         return next(held, default_of(self.options, name))
 
     def resolved(self) -> Resolved[Asked]:
-        """Return the options, once every source is there.
+        """Return the resolved options, once every source is known.
 
         Raises:
             ConfigError: An option is missing, or values contradict each other.
@@ -107,7 +107,7 @@ class Asking(Generic[Asked]):
 
 
 def ask(options: type[Asked], given: Mapping[str, Any]) -> Asking[Asked]:
-    """Return what a user has given, checked: of a command line with its config file, or of a call.
+    """Check the options that a user gave, on a command line with its config file or in a call.
 
     Raises:
         ConfigError: An option is unknown, or a value is not allowed.

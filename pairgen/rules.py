@@ -1,8 +1,8 @@
-"""What the value of an option may be.
+"""Rules that the values of options follow.
 
-A rule stands in the annotation of a field (`steps: Annotated[int, Integer(1), ...]`) and is all
-that is known of its values: how one is read and refused, how it is written on a help page, what a
-Python call may pass, and its JSON Schema.
+A rule is part of the annotation of a field (`steps: Annotated[int, Integer(1), ...]`). It defines
+how a value is read and checked, its placeholder on a help page, the types that a Python call
+accepts, and its JSON Schema.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,19 +21,19 @@ class Rule:
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page; empty for a switch."""
+        """The placeholder of the value on a help page; empty for a switch."""
         return "VALUE"
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return "Any"
 
     def read(self, name: str, value: Any) -> Any:
-        """Return the value as the option holds it.
+        """Return the value as the option stores it.
 
         Raises:
-            ConfigError: The value is not allowed; the sentence begins with `name`.
+            ConfigError: The value is not allowed; the message starts with `name`.
         """
         del name
         return value
@@ -90,7 +90,7 @@ class Number(Rule):
 
 @dataclass(frozen=True)
 class OrNone(Rule):
-    """What another rule allows, or None.
+    """A value that another rule allows, or None.
 
     Attributes:
         rule: The other rule.
@@ -100,12 +100,12 @@ class OrNone(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return self.rule.metavar
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return f"{self.rule.accepts} | None"
 
     def read(self, name: str, value: Any) -> Any:
@@ -126,12 +126,12 @@ class Choice(Rule):
 
     @property
     def metavar(self) -> str:
-        """What stands for the value on a help page."""
+        """The placeholder of the value on a help page."""
         return "|".join(self.known)
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return f"Literal[{', '.join(map(repr, self._words))}]"
 
     @property
@@ -170,8 +170,8 @@ class Text(Rule):
     """Text.
 
     Attributes:
-        if_empty: What to do instead of giving an empty text, which is refused then: what a script
-            passes for an unset variable is no wish for the default.
+        if_empty: Advice for an empty text, which is then an error: a script with an unset variable
+            passes one without asking for the default. Empty to allow empty texts.
     """
 
     if_empty: str = ""
@@ -201,12 +201,12 @@ class Place(Text):
 
 @dataclass(frozen=True)
 class Checked(Rule):
-    """Whatever a function returns for it, for what no other rule says.
+    """A value that a function checks, for options that no other rule covers.
 
     Attributes:
-        check: Takes the option's name and the value, and returns what the option holds.
-        as_schema: The JSON Schema of the values.
-        as_python: Python annotation of what a call may pass.
+        check: Takes the option's name and the value, and returns the value that the option stores.
+        as_schema: JSON Schema of the values.
+        as_python: Python annotation of the values that a call accepts.
     """
 
     check: Callable[[str, Any], Any]
@@ -215,11 +215,11 @@ class Checked(Rule):
 
     @property
     def accepts(self) -> str:
-        """Python annotation of what a call may pass."""
+        """The Python annotation of the values that a call accepts."""
         return self.as_python
 
     def read(self, name: str, value: Any) -> Any:
-        """Return what the function returns."""
+        """Return the checked value."""
         return self.check(name, value)
 
     def schema(self) -> dict[str, Any]:

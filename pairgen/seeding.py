@@ -1,6 +1,6 @@
-"""Randomness that belongs to a sample: one generator per (seed, index, stream).
+"""Random numbers of a sample: one generator per (seed, index, stream).
 
-Nothing in pairgen draws from a global generator. Draws are made by NumPy on the CPU and moved to
+Nothing in pairgen uses a global generator. Numbers are drawn by NumPy on the CPU and moved to
 the device: torch's CPU generator keeps only 32 bits of its seed, and its CUDA generator depends
 on the GPU.
 """
@@ -19,7 +19,7 @@ DRAW_GENERATOR = "numpy-philox4x64"
 
 
 class Stream(IntEnum):
-    """What a draw is for. Streams of one sample never overlap."""
+    """The purpose of a draw. Streams of one sample never overlap."""
 
     NOISE = 0
     CROP = 1
@@ -48,8 +48,8 @@ def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.ra
     Args:
         seed: Seed of the dataset, in [0, 2^63).
         index: Position of the sample (for noise: of the pair), in [0, 2^63).
-        stream: What is drawn.
-        part: Which of several draws of one stream, in [0, 2^63).
+        stream: The purpose of the draw.
+        part: Number of the draw within its stream, in [0, 2^63).
 
     Raises:
         ConfigError: `seed`, `index` or `part` is out of range.
@@ -68,11 +68,11 @@ def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.ra
 def noise_for(seed: int, pair_index: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Return the noise x_T of a pair: unit variance, drawn in float32, rounded to `dtype`.
 
-    The rounding comes before sampling, so what is stored is exactly what the teacher consumed.
+    It is rounded before sampling, so the stored noise is exactly what the teacher was given.
 
     Args:
         seed: Seed of the dataset.
-        pair_index: Position of the pair; samples of one pair at several guidances share it.
+        pair_index: Position of the pair; samples of a pair at several guidance scales share it.
         shape: Shape of the latent, [C, H, W].
         dtype: Stored dtype, `float16` or `float32`.
     """

@@ -1,4 +1,4 @@
-"""The signature of a Python call, made of declared options."""
+"""Build the signature of a Python call from declared options."""
 
 import inspect
 import textwrap
@@ -10,25 +10,25 @@ from pairgen.options import Declared, Options, in_groups
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 
-# Of the lines of a docstring, which stands indented in the stub.
+# Maximum line length of a docstring, which is indented in the stub.
 WIDTH = 96
-# What a docstring says of the options until these are listed.
+# The placeholder in a docstring that is replaced by the list of options.
 ENTRY = "    **options: "
-TRUST_HELP = "Whether modules outside pairgen that a dataset, run or model folder names may run."
+TRUST_HELP = "Allow imports of modules outside pairgen that a dataset, run or model folder names."
 
 
 def takes(
     options: type[Options], *, trust_code: bool = False, further: str = ""
 ) -> Callable[[Call], Call]:
-    """Tell which options a function with `**options` takes, in its signature and docstring.
+    """Show the options of a function with `**options` in its signature and docstring.
 
-    The function itself still gets only what was given: a default that is shown is no given value.
-    In the docstring, the options stand in place of the line `**options: ...`.
+    The function still receives only the given options: the shown defaults are not passed on. In the
+    docstring, the options replace the line `**options: ...`.
 
     Args:
         options: The class that declares the options.
-        trust_code: Whether the function takes `trust_code` too.
-        further: Name of the keywords beyond the declared ones; empty where there are none.
+        trust_code: Whether the function also takes `trust_code`.
+        further: Name for other keyword arguments; empty if there are none.
     """
 
     def decorate(call: Call) -> Call:
@@ -60,7 +60,7 @@ def takes(
 def _parameter(each: Declared) -> Parameter:
     default = each.default
     if each.required:
-        # What a folder keeps is left out where a run goes on.
+        # Options that a folder keeps may be left out when a run is continued.
         default = Parameter.empty if each.option.belongs == "run" else ...
     annotation = each.rule.accepts
     return Parameter(each.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -68,9 +68,9 @@ def _parameter(each: Declared) -> Parameter:
 
 def _with_options(doc: str, rows: list[tuple[str, str]]) -> str:
     listed = []
-    for name, told in rows:
+    for name, sentence in rows:
         listed += textwrap.wrap(
-            f"{name}: {told}",
+            f"{name}: {sentence}",
             WIDTH,
             initial_indent="    ",
             subsequent_indent="        ",

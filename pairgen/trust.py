@@ -1,8 +1,8 @@
-"""Whose code may run: pairgen's own, and the modules that the user has named.
+"""Decide whose code may run: pairgen's own, and the modules that the user has named.
 
-A set, a run or a model's folder can name a module too: its plan or `model.yaml` says which teacher
-made it. Such a folder may come from a stranger, and importing a module runs its code. So a module
-outside pairgen is imported only while a command runs whose user has named it, or trusts all.
+A dataset, a run or a model folder can name a module too: its plan or `model.yaml` says which
+teacher made it. Such a folder may come from a stranger, and importing a module runs its code. So a
+module outside pairgen is imported only by a command whose user has named it, or trusts all code.
 """
 
 import os
@@ -17,12 +17,12 @@ from pairgen.errors import UntrustedCodeError
 
 @dataclass(frozen=True)
 class Trust:
-    """What a command may import; plain data, so that it travels with a job.
+    """What a command may import, as plain data that can be sent with a job.
 
     Attributes:
         modules: Dotted names of the modules that the user has named.
-        everything: Whether the user trusts what data names.
-        folder: Searched for these modules after all others; empty for none.
+        everything: Whether the user trusts all modules that data names.
+        folder: Folder to search for these modules after all others; empty for none.
     """
 
     modules: frozenset[str] = frozenset()
@@ -30,7 +30,7 @@ class Trust:
     folder: str = ""
 
 
-# Outside of any command: nobody has named anything.
+# Applies outside of commands: no modules are named.
 NO_TRUST = Trust()
 _current: ContextVar[Trust] = ContextVar("pairgen_trust", default=NO_TRUST)
 
@@ -42,7 +42,7 @@ def current_trust() -> Trust:
 
 @contextmanager
 def trusting(trust: Trust) -> Iterator[None]:
-    """Let the modules of `trust` be imported, and those that could be before."""
+    """Allow imports of the modules of `trust`, in addition to those already allowed."""
     before = _current.get()
     both = Trust(
         modules=before.modules | trust.modules,
@@ -51,7 +51,7 @@ def trusting(trust: Trust) -> Iterator[None]:
     )
     token = _current.set(both)
     try:
-        # Only then: a folder of data must not be where an ordinary import finds something.
+        # Search the folder only then: ordinary imports must not find modules in a folder of data.
         with _searched(both.folder if both.everything or both.modules else ""):
             yield
     finally:
@@ -59,10 +59,10 @@ def trusting(trust: Trust) -> Iterator[None]:
 
 
 def named_by_user(modules: Iterable[str], everything: bool) -> Trust:
-    """Return the trust of a command whose user stands in the working directory.
+    """Return the trust of a command that was started in the working directory.
 
     Args:
-        modules: That the user has named; those without a dot are pairgen's own.
+        modules: Modules that the user has named; those without a dot are pairgen's own.
         everything: Whether `--trust-code` was given.
     """
     return Trust(frozenset(name for name in modules if "." in name), everything, os.getcwd())
@@ -72,21 +72,21 @@ def check_trusted(module: str) -> None:
     """Refuse to import a module that only data has named.
 
     Raises:
-        UntrustedCodeError: It is outside pairgen, and the user has not named it.
+        UntrustedCodeError: The module is outside pairgen, and the user has not named it.
     """
     trust = current_trust()
     if module.startswith("pairgen.") or trust.everything or module in trust.modules:
         return
     raise UntrustedCodeError(
-        f"The module {module!r} is outside pairgen and named by a set, run or model folder, not by "
-        "you; importing it runs its code. If you trust it, give --trust-code (in Python "
+        f"The module {module!r} is outside pairgen and named by a dataset, run or model folder, "
+        "not by you; importing it runs its code. If you trust it, add --trust-code (in Python, "
         "trust_code=True)."
     )
 
 
 @contextmanager
 def _searched(folder: str) -> Iterator[None]:
-    """Look for modules in a folder too, after everywhere else."""
+    """Search for modules in a folder too, after all other places."""
     if not folder or folder in sys.path:
         yield
         return

@@ -1,6 +1,7 @@
-"""The records that pairgen passes around: what is to be made, and what was made.
+"""The records that pairgen passes around: what to make, and what was made.
 
-All are frozen and turn into plain JSON and back. Nothing here reads a file or imports torch.
+All are frozen and can be converted to plain JSON and back. Nothing here reads a file or imports
+torch.
 """
 
 import hashlib
@@ -12,19 +13,19 @@ from typing import Any
 import numpy as np
 
 FORMAT_VERSION = 1
-# What the inputs of each kind of dataset are called.
+# Names of the inputs, by kind of dataset.
 INPUT_NAMES = {"ode": "prompts", "degrade": "images"}
 
-# What a member of a sample may hold: an array (`.npy`), encoded bytes (`png`, `jpg`), or text.
+# The content of a sample's member: an array (`.npy`), encoded bytes (`png`, `jpg`), or text.
 Field = np.ndarray | bytes | str
 Facts = Mapping[str, Any]
 
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON text of `value`: sorted keys, no spaces, UTF-8 kept as it is.
+    """Return the canonical JSON of `value`: sorted keys, no spaces, unescaped UTF-8.
 
     Raises:
-        ValueError: `value` holds NaN or infinity.
+        ValueError: `value` contains NaN or infinity.
     """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -33,13 +34,13 @@ def canonical_json(value: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ShardTask:
-    """A range of slots that becomes one tar. Cheap to ship, safe to repeat.
+    """A range of slots that becomes one tar. Cheap to send, safe to repeat.
 
     Attributes:
         shard_index: Number of the shard; its file is `train/{shard_index:05d}.tar`.
         start: First slot.
         stop: One past the last slot.
-        fingerprint: Of the plan that the task belongs to.
+        fingerprint: Fingerprint of the plan that the task belongs to.
     """
 
     shard_index: int
@@ -55,23 +56,25 @@ class ShardTask:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a dataset is. Two equal fingerprints mean the same sample in every slot.
+    """The definition of a dataset. Equal fingerprints mean the same sample in every slot.
 
     Attributes:
-        kind: The job that makes it: `ode`, `degrade`; `overlay` for added members.
+        kind: The job that makes the dataset: `ode`, `degrade`; `overlay` for added members.
         seed: Seed of the dataset, in [0, 2^63).
         num_samples: Number of slots; can grow later, so it is not part of the identity.
-        samples_per_shard: Slots in a shard; fixed by the folder.
-        source: Where inputs come from. Only its `sha256` and `num_inputs` are identity.
-        teacher: The model that makes the samples, or decodes the images of a degraded set (else
-            empty): `module` and `identity` are identity; `name`,
-            `location` and `options` say how this machine finds it.
-        recipe: How a sample is made: solver, times, guidances ...
-        members: Extension to {dtype, shape} of every member of every sample; of `cls` the classes.
-        execution: How the bits come about: batch_size, dtype, cpu_threads, compile. Not identity;
-            every receipt records its own.
-        resolved: What follows from the rest, written down for readers: the times really visited.
-            Not identity: their last digit may depend on the machine.
+        samples_per_shard: Slots per shard; fixed by the folder.
+        source: The source of the inputs. Only its `sha256` and `num_inputs` are part of the
+            identity.
+        teacher: The model that makes the samples, or decodes the images of a degraded dataset (else
+            empty): `module` and `identity` are part of the identity; `name`, `location` and
+            `options` say how this machine finds it.
+        recipe: How a sample is made: solver, times, guidance scales ...
+        members: Mapping from extension to {dtype, shape}, for every member of a sample; for `cls`,
+            the classes.
+        execution: What the bits depend on: batch_size, dtype, cpu_threads, compile. Not part of the
+            identity; every receipt records its own.
+        resolved: Derived values, for readers: the times that are actually visited. Not part of the
+            identity, because their last digit may depend on the machine.
     """
 
     kind: str
@@ -86,7 +89,7 @@ class Plan:
     resolved: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
-        """Return the part that defines a sample: what the fingerprint is made of."""
+        """Return the part that defines a sample, from which the fingerprint is computed."""
         local = ("name", "location", "options")
         teacher = {key: value for key, value in self.teacher.items() if key not in local}
         return {
@@ -131,7 +134,7 @@ class Plan:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Plan":
-        """Rebuild a plan from `to_dict`'s data."""
+        """Rebuild a plan from the data of `to_dict`."""
         names = cls.__dataclass_fields__
         return cls(**{name: data[name] for name in names})
 
@@ -141,9 +144,9 @@ class Sample:
     """One finished sample.
 
     Attributes:
-        index: Its slot; the key in the tar is `{index:09d}`.
-        fields: Extension to content, without the dot: `latent.npy`, `txt`.
-        facts: The `json` member: a fixed set of keys, floats always floats.
+        index: The sample's slot; its key in the tar is `{index:09d}`.
+        fields: Mapping from extension, without the dot, to content: `latent.npy`, `txt`.
+        facts: The `json` member: a fixed set of keys, with floats always as floats.
     """
 
     index: int
@@ -167,19 +170,19 @@ class FailedSlot:
 
     Attributes:
         index: The slot.
-        reason: Why it has no sample.
-        skipped: Whether a threshold that the user asked for left it out: then nothing failed.
+        reason: Why the slot has no sample.
+        skipped: Whether a threshold of the user's left it out, so that nothing failed.
     """
 
     index: int
     reason: str
-    # Receipts of earlier versions do not say it.
+    # Receipts of earlier versions lack it.
     skipped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """Says that a shard is done: what stands on disk, and how it was made.
+    """The record of a finished shard: what is on disk, and how it was made.
 
     Attributes:
         shard_index: Number of the shard.
@@ -187,11 +190,11 @@ class Receipt:
         stop: One past the last slot of its task.
         count: Samples in the tar; 0 means that there is no tar.
         num_bytes: Size of the tar.
-        sha256: Of the tar; empty when there is none.
-        index_sha256: Of the shard's index file.
-        fingerprint: Of the plan.
-        failed: Slots that have no sample, those skipped on demand among them.
-        made: How the bits came about: batch_size, cpu_threads, compile, dtype, device, versions,
+        sha256: SHA-256 of the tar; empty if there is none.
+        index_sha256: SHA-256 of the shard's index file.
+        fingerprint: Fingerprint of the plan.
+        failed: Slots without a sample, including those skipped on request.
+        made: How the shard was computed: batch_size, cpu_threads, compile, dtype, device, versions,
             seconds, host.
     """
 
@@ -207,7 +210,7 @@ class Receipt:
     made: Mapping[str, Any] = field(default_factory=dict)
 
     def fulfils(self, task: ShardTask) -> bool:
-        """Whether this receipt is the receipt of `task`."""
+        """Return whether this is the receipt of `task`."""
         return (self.shard_index, self.start, self.stop, self.fingerprint) == (
             task.shard_index,
             task.start,
@@ -216,7 +219,7 @@ class Receipt:
         )
 
     def begins(self, task: ShardTask) -> bool:
-        """Whether this is the receipt of a shorter `task`: the set has grown since."""
+        """Return whether this is the receipt of a shorter `task`, before the dataset grew."""
         return self.stop < task.stop and self.fulfils(replace(task, stop=self.stop))
 
     def to_dict(self) -> dict[str, Any]:
@@ -225,24 +228,24 @@ class Receipt:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Receipt":
-        """Rebuild a receipt from `to_dict`'s data."""
+        """Rebuild a receipt from the data of `to_dict`."""
         failed = tuple(_known(FailedSlot, slot) for slot in data["failed"])
         found: Receipt = _known(cls, {**data, "failed": failed})
         return found
 
 
 def _known(kind: Any, data: Mapping[str, Any]) -> Any:
-    """Build a record of what this version knows of it: a later one may have added fields."""
+    """Build a record from the fields that this version knows: a later one may have added more."""
     return kind(**{name: data[name] for name in kind.__dataclass_fields__ if name in data})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The fold of all receipts against the plan; can be rebuilt at any time.
+    """The summary of all receipts of a plan, which can be rebuilt at any time.
 
     Attributes:
         plan: The dataset's plan.
-        receipts: Of the finished shards of the plan, by shard index.
+        receipts: Receipts of the plan's finished shards, by shard index.
         missing: Tasks of the plan without a receipt.
     """
 
@@ -252,22 +255,22 @@ class Manifest:
 
     @property
     def num_samples(self) -> int:
-        """Samples that stand on disk."""
+        """Number of samples on disk."""
         return sum(receipt.count for receipt in self.receipts)
 
     @property
     def num_failed(self) -> int:
-        """Slots that were tried and have no sample, but for those skipped on demand."""
+        """Number of slots that failed, without those skipped on request."""
         return sum(not slot.skipped for receipt in self.receipts for slot in receipt.failed)
 
     @property
     def num_skipped(self) -> int:
-        """Slots that a threshold of the user left out."""
+        """Number of slots that a threshold of the user's left out."""
         return sum(slot.skipped for receipt in self.receipts for slot in receipt.failed)
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of all tars."""
+        """Size of all tars in bytes."""
         return sum(receipt.num_bytes for receipt in self.receipts)
 
     @property
@@ -280,7 +283,7 @@ class Manifest:
         return {
             "format_version": FORMAT_VERSION,
             "fingerprint": self.plan.fingerprint(),
-            # A copy: `repair` brings a lost plan back from it.
+            # A copy, from which `repair` restores a lost plan.
             "plan": self.plan.to_dict(),
             "num_planned": self.plan.num_samples,
             "num_samples": self.num_samples,

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. One file a command, loaded when it is called."""
+"""The command line: parse, call, print. Each command has its own file, loaded when called."""
 
 import io
 import shlex
@@ -14,8 +14,8 @@ from pairgen.cli.options import say
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.errors import PairgenError, UntrustedCodeError
 
-# Name to the module that defines a function of that name, and the first sentence of its help: said
-# here too, because loading every command to list them takes longer than listing them.
+# Maps each command to its module and the first sentence of its help. The sentence is repeated here
+# because loading every command takes longer than listing them.
 COMMANDS = {
     "ode": (
         "pairgen.cli.ode",
@@ -43,7 +43,7 @@ COMMANDS = {
     ),
     "inspect": (
         "pairgen.cli.inspect",
-        "Show what a dataset holds and how it was made, or single samples of it.",
+        "Show what a dataset contains and how it was made, or show single samples.",
     ),
     "verify": (
         "pairgen.cli.verify",
@@ -55,7 +55,7 @@ COMMANDS = {
     ),
     "replay": (
         "pairgen.cli.replay",
-        "Remake samples and compare them with what is stored.",
+        "Remake samples and compare them with the stored ones.",
     ),
     "doctor": (
         "pairgen.cli.doctor",
@@ -93,26 +93,26 @@ def main() -> None:
         say(shown.getvalue().rstrip())
         code = error.exit_code
     except click.Abort:
-        click.echo("Stopped. What is finished is kept: run the same command again.", err=True)
+        click.echo("Stopped. Finished work is kept: run the same command again.", err=True)
         code = EXIT_INTERRUPTED
     except UntrustedCodeError as error:
-        say(f"Error: {error}\nThat is: {_this_command('--trust-code')}")
+        say(f"Error: {error}\nRun: {_this_command('--trust-code')}")
         code = error.exit_code
     except PairgenError as error:
         say(f"Error: {error}")
         code = error.exit_code
     except OSError as error:
-        say(f"Error: {error}. A dataset keeps its finished shards: run the same command again.")
+        say(f"Error: {error}. Finished shards are kept: run the same command again.")
         code = 1
     except Exception:
-        # A fault of pairgen's: all of it is told, but for what nobody may see.
+        # A bug in pairgen: show the whole traceback, without secrets.
         say(traceback.format_exc().rstrip())
         code = 1
     sys.exit(code)
 
 
 def _this_command(added: str) -> str:
-    """Return the command as it was typed, with a flag more."""
+    """Return the command as typed, with one more flag."""
     name = ["python", "-m", "pairgen"] if Path(sys.argv[0]).name == "__main__.py" else ["pairgen"]
-    # Right behind the command's name: after a `--` it would be no flag.
+    # Right after the command's name: after a `--` it would not be a flag.
     return shlex.join([*name, *sys.argv[1:2], added, *sys.argv[2:]])

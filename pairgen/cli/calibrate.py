@@ -20,9 +20,9 @@ from pairgen.jobs.calibrate.options import CalibrateConfig
 def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Measure which solver, spacing and step count reach a teacher's converged ODE.
 
-    Prints a table of errors, evaluations and speeds and the cheapest setting within the tolerance;
-    leaves calibration.json, for `pairgen ode --from-calibration`, calibration.md and
-    calibration.png. What is measured is kept: the same command continues, other --steps add rows.
+    Prints a table of errors, evaluations and speeds, and the cheapest setting within the tolerance.
+    Writes calibration.json (for `pairgen ode --from-calibration`), calibration.md and
+    calibration.png. Measurements are kept: the same command continues, and other --steps add rows.
 
     \b
     Examples:

@@ -30,8 +30,8 @@ def degrade(
 ) -> None:
     """Turn images into (HR, degraded LR) pairs as WebDataset shards.
 
-    Every sample has its own degradation, drawn once and recorded; all its levels are rendered from
-    that draw. The same command continues an interrupted run.
+    Each sample has its own degradation, drawn once and recorded; all its LR levels are rendered
+    from that draw. Run the same command again to continue an interrupted run.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`pairgen demo`: every stage that exists, on the embedded teacher, ending with a page."""
+"""`pairgen demo`: run every stage on the embedded teacher and write a page."""
 
 import sys
 import time
@@ -72,7 +72,7 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     report = pairgen.verify(out / "pairs")
     click.echo(report.table())
 
-    click.echo(f"3/5 what the noise decides ({NUM_NOISES} noises), what guidance does")
+    click.echo(f"3/5 the effect of the noise ({NUM_NOISES} noises) and of guidance")
     prompts = out / "one_prompt.txt"
     prompts.write_text(f"{ONE_PROMPT}\n", encoding="utf-8")
     options = {"prompts": str(prompts), "cfg": GUIDANCE_SCALE, "num_samples": NUM_NOISES}
@@ -84,10 +84,10 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     guided = _make({**common, **options, "out": str(out / "guidance")})
     guided_pictures, guided_captions, scales = _pictures_of(out / "guidance", guided, 8)
 
-    click.echo("4/5 pairgen degrade: the packaged photographs, three levels from one draw each")
+    click.echo("4/5 pairgen degrade: the packaged photographs, three LR levels each")
     degraded, degraded_captions = _degrade(out / "degraded", num_threads)
 
-    click.echo("5/5 pictures measured by the evaluation net")
+    click.echo("5/5 metrics of the evaluation net")
     judge = load_judge()
     measured = {
         **_measure_agreement(judge, pictures, captions),
@@ -98,7 +98,7 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     (out / "grid.png").write_bytes(encode_png(make_grid_image(pictures[:NUM_PICTURES], 8)))
     recipe = manifest.plan.recipe
     facts = {
-        "teacher": "tiny, 64 px, inside the package",
+        "teacher": "tiny, 64 px, included in the package",
         "solver": f"{recipe['solver']}, {recipe['steps']} steps, {recipe['spacing']}",
         "guidance": f"{GUIDANCE_SCALE}",
         "samples": f"{manifest.num_samples:,} in {len(manifest.receipts)} shards, "
@@ -108,14 +108,14 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
         "fingerprint": manifest.plan.fingerprint()[:16],
     }
     parts = [
-        page.heading("1. The pairs", "Each sample is (noise, prompt, latent); here its picture."),
+        page.heading("1. The pairs", "Samples are (noise, prompt, latent); these are decoded."),
         page.facts_table(facts),
         page.picture_grid(pictures[:NUM_PICTURES], captions[:NUM_PICTURES]),
         page.heading(f"2. verify: {'clean' if report.clean else 'NOT clean'}"),
         page.preformatted(report.table()),
-        page.heading("3. One prompt, other noises", f"{ONE_PROMPT}: all else is up to the noise."),
+        page.heading("3. One prompt, several noises", f"{ONE_PROMPT}: only the noise differs."),
         page.picture_grid(noise_pictures, [f"noise {i}" for i in range(NUM_NOISES)]),
-        page.heading("One noise, other guidance", "Same noise and prompt at several scales."),
+        page.heading("One noise, several scales", "Same noise and prompt, different guidance."),
         page.picture_grid(
             guided_pictures,
             [
@@ -123,17 +123,17 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
                 for scale, caption in zip(scales, guided_captions, strict=True)
             ],
         ),
-        page.heading("4. Degraded photographs", "HR and its levels, enlarged to one size."),
+        page.heading("4. Degraded photographs", "HR and its LR levels, resized to the same size."),
         page.picture_grid(degraded, degraded_captions),
-        page.heading("5. Measured", "By the evaluation net, which no training loss ever uses."),
+        page.heading("5. Measured", "By the evaluation net, which no training loss uses."),
         page.facts_table(measured),
     ]
-    subtitle = "prompts to verified (noise, prompt, latent) shards, on this machine"
+    subtitle = "from prompts to verified (noise, prompt, latent) shards, on this machine"
     (out / "report.html").write_text(
         page.make_page("pairgen demo", subtitle, parts), encoding="utf-8"
     )
-    click.echo(f"Picture: {(out / 'grid.png').absolute()}")
-    click.echo(f"Report:  {(out / 'report.html').absolute()}")
+    click.echo(f"Grid:   {(out / 'grid.png').absolute()}")
+    click.echo(f"Report: {(out / 'report.html').absolute()}")
     sys.exit(0 if report.clean else 1)
 
 
@@ -150,7 +150,7 @@ def _make(options: dict[str, Any]) -> Any:
 def _pictures_of(
     folder: Path, manifest: Any, num: int
 ) -> tuple["np.ndarray", list[str], list[float]]:
-    """Return pictures [N, H, W, 3] uint8, prompts and guidance scales of the first samples."""
+    """Return the images [N, H, W, 3] uint8, prompts and guidance scales of the first samples."""
     from pairgen.report.pictures import decode_latents, first_latents
     from pairgen.shards.format.store import open_store
 
@@ -159,7 +159,7 @@ def _pictures_of(
 
 
 def _degrade(out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
-    """Degrade the packaged photographs; return HR and levels at one size, with captions."""
+    """Degrade the packaged photographs; return HR and LR levels at one size, with captions."""
     import cv2
     import numpy as np
 
@@ -180,7 +180,7 @@ def _degrade(out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
     with map_file(out / layout.shard_path(0)) as view:
         for stored in read_samples(view):
             for name in names:
-                # Blocks, not a blur: what LR holds is to be seen.
+                # Nearest neighbor shows the pixels of LR as they are.
                 how = cv2.INTER_AREA if name == "png" else cv2.INTER_NEAREST
                 picture = decode_rgb(bytes(stored.members[name]))
                 pictures.append(cv2.resize(picture, (128, 128), interpolation=how))
@@ -190,7 +190,7 @@ def _degrade(out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
 def _measure_agreement(
     judge: "Judge", pictures: "np.ndarray", captions: Sequence[str]
 ) -> dict[str, str]:
-    """Tell how often a picture fits its own prompt better than any other of the set."""
+    """Return how often an image fits its own prompt better than any other in the dataset."""
     from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
 
     own = judge.embed_captions(captions)
@@ -200,7 +200,7 @@ def _measure_agreement(
     )
     share = top_k_agreement(ranks, 1)
     return {
-        "prompt and picture": f"{100 * share:.0f} % of {len(pictures)} pictures fit their own "
+        "prompt agreement": f"{100 * share:.0f} % of {len(pictures)} images fit their own "
         f"prompt better than the other {len(prompts) - 1}"
     }
 
@@ -212,12 +212,12 @@ def _measure_diversity(
     pictures: "np.ndarray",
     captions: Sequence[str],
 ) -> dict[str, str]:
-    """Tell how far apart pictures of one prompt are, beside pictures of different prompts."""
+    """Return the mean distances between images of one prompt and of different prompts."""
     import numpy as np
 
     from pairgen.evaluation.diversity import diversity
 
-    # One picture of every other prompt: the prompt of the noises is in the set as well.
+    # One image of every other prompt: the dataset contains the prompt of the noises too.
     others = [captions.index(each) for each in dict.fromkeys(captions) if each != ONE_PROMPT]
     shown = np.concatenate([noise_pictures, pictures[others]])
     prompts = [*noise_captions, *(captions[place] for place in others)]
@@ -229,7 +229,7 @@ def _measure_diversity(
 
 
 def _to_network(pictures: "np.ndarray") -> Any:
-    """Return pictures [N, H, W, 3] uint8 as [N, 3, H, W] in [-1, 1]."""
+    """Convert images [N, H, W, 3] uint8 to [N, 3, H, W] in [-1, 1]."""
     import torch
 
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -8,7 +8,7 @@ import click
 
 from pairgen.cli.help import command, option
 
-# Imports no torch: that may be what is broken.
+# Does not import torch, which may be what is broken.
 from pairgen.jobs.doctor.examination import examine, works
 
 
@@ -23,9 +23,9 @@ from pairgen.jobs.doctor.examination import examine, works
 def doctor(deep: bool, as_json: bool) -> None:
     """Check your setup, and show how to fix what does not work.
 
-    A line each: ok, missing (it goes without), or broken. Exit code 1 when pairgen cannot work,
-    else 0. One question goes to the model hub, none with HF_HUB_OFFLINE=1; nothing else leaves the
-    machine.
+    Prints one line per check: ok, missing (pairgen works without it) or broken. The exit code is 1
+    if pairgen cannot work, else 0. One request goes to the model hub, none with HF_HUB_OFFLINE=1;
+    nothing else leaves the machine.
 
     \b
     Examples:
@@ -42,5 +42,5 @@ def doctor(deep: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(check) for check in found], indent=1))
     if not works(found):
-        click.echo("pairgen cannot work here before that is mended.", err=True)
+        click.echo("pairgen cannot work here until you fix what is broken.", err=True)
         sys.exit(1)

@@ -19,9 +19,9 @@ from pairgen.jobs.eval.options import EvalConfig
 def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Evaluate a student on held-out pairs, next to its teacher at several step counts.
 
-    RUN is a folder of `pairgen train`, or any model. Prints a table of distances to the end points
-    of the pairs, of the evaluation net's figures, of time and cost; leaves eval.json with all
-    numbers, grid.png and index.html.
+    RUN is a run folder of `pairgen train`, or any model. Prints distances to the end points of the
+    pairs, metrics of the evaluation net, time and cost. Writes eval.json with all numbers, grid.png
+    and index.html.
 
     \b
     Examples:

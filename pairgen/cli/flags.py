@@ -1,4 +1,4 @@
-"""Flags made of declared options."""
+"""Command-line flags, built from declared options."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -18,12 +18,12 @@ def options_of(
 ) -> Callable[[Command], Command]:
     """Add a flag for each option that a class declares.
 
-    A flag that is not typed is None (or an empty tuple, for one that can be repeated), so that
-    nothing that was not given takes part in the resolution.
+    A flag that the user leaves out is None (an empty tuple if it is repeatable), so that only given
+    options take part in the resolution.
 
     Args:
-        options: The class.
-        arguments: Names of options that are arguments, without a flag, in their order.
+        options: The class that declares the options.
+        arguments: Names of the options that become positional arguments instead of flags, in order.
     """
 
     def decorate(command: Command) -> Command:
@@ -40,7 +40,7 @@ def options_of(
 
 
 def flag(each: Declared) -> Callable[[Command], Command]:
-    """Return what adds the flag of an option to a command."""
+    """Return a decorator that adds an option's flag to a command."""
     name = "--" + each.name.replace("_", "-")
     settings: dict[str, Any] = {
         "cls": GroupedOption,

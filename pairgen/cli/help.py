@@ -1,4 +1,4 @@
-"""How `--help` is laid out: options in groups, summaries of commands in full; a lazy start."""
+"""The layout of `--help`: grouped options, full command summaries; and lazy loading."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -8,12 +8,12 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# The section of a flag that names none.
+# The section of flags without a group.
 OTHER = "Other"
 
 
 class GroupedOption(click.Option):
-    """An option that stands in a group of the help page."""
+    """An option that is listed in a group of the help page."""
 
     def __init__(self, *args: Any, group: str = OTHER, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -21,11 +21,11 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help page has its options in groups."""
+    """A command whose help page lists its options in groups."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group."""
-        # Here: it loads pydantic, which `pairgen --help` goes without.
+        # Imported here because it loads pydantic, which `pairgen --help` does not need.
         from pairgen.options import GROUPS
 
         rows: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
@@ -40,12 +40,12 @@ class GroupedCommand(click.Command):
 
 
 class LazyCommands(click.Group):
-    """A group whose commands are loaded when they are called, and whose summaries are whole.
+    """A group that loads commands when they are called and shows their full summaries.
 
     Args:
-        *args: As `click.Group` takes them.
-        commands_by_name: Name to the module that defines it, and its summary.
-        **kwargs: As `click.Group` takes them.
+        *args: Positional arguments of `click.Group`.
+        commands_by_name: Mapping from a command's name to its module and its summary.
+        **kwargs: Keyword arguments of `click.Group`.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class LazyCommands(click.Group):
         return list(self.by_name)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command; None where there is no such."""
+        """Load a command; return None if there is no such command."""
         del ctx
         if cmd_name not in self.by_name:
             return None
@@ -69,7 +69,7 @@ class LazyCommands(click.Group):
         return next(c for c in found if isinstance(c, click.Command) and c.name == cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a line for each command, of its whole summary."""
+        """Write each command with its full summary."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in self.by_name.items()])
@@ -79,13 +79,13 @@ def option(*names: str, group: str = OTHER, **settings: Any) -> Callable[[Comman
     """Add an option to a command, in a group of its help page.
 
     Args:
-        *names: Of the flag, as `click.option` takes them.
-        group: One of `pairgen.options.GROUPS`.
-        **settings: Of `click.option`.
+        *names: Names of the flag, as for `click.option`.
+        group: Group of the help page, one of `pairgen.options.GROUPS`.
+        **settings: Other arguments of `click.option`.
     """
     return click.option(*names, cls=GroupedOption, group=group, **settings)
 
 
 def command(name: str | None = None) -> Callable[[Callable[..., Any]], GroupedCommand]:
-    """Make a function a command with a grouped help page."""
+    """Turn a function into a command with a grouped help page."""
     return click.command(name, cls=GroupedCommand)

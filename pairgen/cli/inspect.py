@@ -18,10 +18,10 @@ from pairgen.jobs.inspect.options import InspectConfig
 @trust_option
 @option("--json", "as_json", group="What is shown", is_flag=True, help="Print JSON.")
 def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Show what a dataset holds and how it was made, or single samples of it.
+    """Show what a dataset contains and how it was made, or show single samples.
 
-    Nothing of it is changed, and unfinished sets are told of too. Several values of one thing among
-    the receipts (device, batch size, dtype, threads, versions ...) are marked as mixed.
+    Reads only, and works on unfinished datasets too. Where receipts differ (in device, batch size,
+    dtype, threads, versions ...), the values are marked as mixed.
 
     \b
     Examples:

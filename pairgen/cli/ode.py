@@ -30,8 +30,8 @@ def ode(
 ) -> None:
     """Turn prompts into (noise, prompt, latent) pairs as WebDataset shards.
 
-    The same command continues an interrupted run. On a folder that holds a dataset, options that
-    are not given are taken from its plan.
+    Run the same command again to continue an interrupted run. If the folder already holds a
+    dataset, options that you leave out are taken from its plan.
 
     \b
     Examples:

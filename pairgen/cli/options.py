@@ -1,4 +1,4 @@
-"""Flags that are no option of a job, and which flags were typed."""
+"""Flags that are not job options, and which flags the user gave."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,20 +14,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def say(message: str) -> None:
-    """Tell the user how a command goes on; what it gives goes to standard output."""
+    """Print a message about progress to standard error; results go to standard output."""
     click.echo(without_secrets(message), err=True)
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were typed: a flag's default is None, so nothing is guessed.
+    """Return the options that the user gave.
 
-    An option that can be repeated is an empty tuple when it was not.
+    A flag that was left out is None, or an empty tuple if it is repeatable.
     """
     return {name: value for name, value in options.items() if value is not None and value != ()}
 
 
 def pin_threads(num_threads: Any) -> None:
-    """Set OpenMP's threads before torch and OpenCV are imported, unless the user has."""
+    """Set OpenMP's thread count, unless it is set, before torch and OpenCV are imported."""
     os.environ.setdefault("OMP_NUM_THREADS", str(num_threads))
 
 

@@ -18,7 +18,7 @@ from pairgen.jobs.repair.options import RepairConfig
 def repair(folder: str, **options: Any) -> None:
     """Remake damaged and missing shards; good shards keep their bytes.
 
-    A plan that is lost or damaged is restored from the manifest first.
+    A lost or damaged plan is first restored from the manifest.
 
     \b
     Examples:

@@ -14,11 +14,11 @@ from pairgen.cli.options import pin_threads, trust_option
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
 @trust_option
 def replay(folder: str, keys: tuple[str, ...], trust_code: bool | None) -> None:
-    """Remake samples and compare them with what is stored.
+    """Remake samples and compare them with the stored ones.
 
-    Each is made in the batch that it was in, in the way that its shard's receipt says. Exit code 0
-    when every byte is equal, 1 when not; then the recorded facts and members that differ are named,
-    with the size of the difference, and the software and the device that are others.
+    Each sample is remade in its original batch, as its shard's receipt records. The exit code is 0
+    if every byte is equal, else 1; the output then lists the facts and members that differ, the
+    size of each difference, and any change of software or device.
 
     \b
     Examples:
@@ -29,12 +29,12 @@ def replay(folder: str, keys: tuple[str, ...], trust_code: bool | None) -> None:
     from pairgen.jobs.replay.run import run_replays
 
     num_equal, num_replayed, seconds = 0, 0, 0.0
-    told: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     for result in run_replays(folder, keys, bool(trust_code)):
-        # Those of one shard have the same; it is told once.
-        for line in result.software if result.software != told else ():
+        # All samples of a shard have the same lines: print them once.
+        for line in result.software if result.software != shown else ():
             click.echo(f"software  {line}")
-        told = result.software
+        shown = result.software
         num_replayed += 1
         seconds += result.seconds
         if not result.differences:
@@ -45,16 +45,16 @@ def replay(folder: str, keys: tuple[str, ...], trust_code: bool | None) -> None:
             click.echo(f"differs   {line}")
         if result.equal:
             click.echo(f"equal     {', '.join(result.equal)}")
-        click.echo(f"Sample {result.key} is not what its plan and source give{_why(result)}.")
+        click.echo(f"Sample {result.key} differs from what its plan and source give{_why(result)}.")
     if num_replayed > 1:
         click.echo(f"{num_equal:,} of {num_replayed:,} are equal in every byte ({seconds:.1f} s).")
     sys.exit(0 if num_equal == num_replayed else 1)
 
 
 def _why(result: Any) -> str:
-    """Say whether other software or another device may be why, when arrays differ."""
+    """Return whether a change of software or device may explain arrays that differ."""
     if not result.distances:
         return ""
     if result.software:
-        return "; the software or device named above is another, which may be why"
-    return "; software and device are those of its receipt"
+        return "; the change of software or device listed above may be the cause"
+    return "; software and device match its receipt"

@@ -19,15 +19,16 @@ from pairgen.kinds.ode.sample_options import SampleConfig
 def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Sample images from a teacher or a student.
 
-    The grid goes prompt by prompt. Several guidance scales make a row for each prompt and noise,
-    from left to right as given; several noises alone make a row for each prompt. Pictures are those
-    of `pairgen ode` with the same options. They carry how they were made: PNG text chunk "pairgen".
+    The grid is ordered by prompt. With several guidance scales, each row shows one prompt and noise
+    at the scales in the given order; with several noises only, each row shows one prompt. The
+    images are those of `pairgen ode` with the same options. The PNG text chunk "pairgen" records
+    how they were made.
 
     \b
     Examples:
         pairgen sample --prompts "a red apple on a white background"
         pairgen sample --prompts "a red apple" --num-per-prompt 8 --out apples.png
-        pairgen sample --model sd15 --prompts captions.txt --cfg 1,4,8 --out pictures/
+        pairgen sample --model sd15 --prompts captions.txt --cfg 1,4,8 --out images/
     """  # noqa: D301
     merged = command_options("sample", config, overrides, given(options))
     pin_threads(merged.get("cpu_threads", 1))
@@ -35,4 +36,4 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
 
     made = run_sample(merged, say)
     num, height, width, _ = made.pictures.shape
-    click.echo(f"{num:,} picture{'s' * (num != 1)} of {width} x {height} px: {made.path}")
+    click.echo(f"{num:,} image{'s' * (num != 1)} of {width} x {height} px: {made.path}")

@@ -13,7 +13,7 @@ from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import command_options, read_yaml
 from pairgen.training.options import TrainConfig
 
-# Trains no student, and so is no member of `pairgen/methods/`.
+# Not in `pairgen/methods/`, because it trains no student.
 LATENT_LPIPS = "latent-lpips"
 
 
@@ -26,8 +26,9 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
 
     METHOD: regression, reflow, diffusion2gan, or the dotted name of your own module; or
     latent-lpips, which trains a perceptual network on labelled latents instead of a student.
-    `--set name=value` sets any option of the run, of the method, or as `player.name=value` of one
-    player. Under `torchrun` or `accelerate launch` every process takes its part of each step.
+    `--set name=value` sets any option of the run or the method; `--set player.name=value` sets an
+    option of one player. Under `torchrun` or `accelerate launch`, each process takes its share of
+    every step.
 
     \b
     Examples:
@@ -45,7 +46,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         from pairgen.model_config import RUN_FILE
 
         result = run_latent_lpips(merged, say)
-        # As the run knows them: a continued one is not given them again.
+        # Read from the run: a resumed run is not given its datasets again.
         data = read_yaml(result.folder / RUN_FILE)["data"]
         following = next_command(data, str(result.folder / LPIPS_FILE))
     else:

@@ -20,7 +20,8 @@ EXIT_NOT_CLEAN = 1
 def verify(folder: str, **options: Any) -> None:
     """Check a dataset: shards, samples, index and noise.
 
-    Exit code 0 when it is clean as far as it was read, 1 with a table of what is wrong and where.
+    Prints a table of problems and where they are. The exit code is 0 if all that was read is clean,
+    else 1.
 
     \b
     Examples:

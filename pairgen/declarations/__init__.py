@@ -1,4 +1,4 @@
-"""Files that are made of the declared options: JSON Schemas, the type stub, the page of options.
+"""Files generated from the declared options: JSON Schemas, the type stub, the page of options.
 
-`python -m pairgen.declarations` writes them anew.
+`python -m pairgen.declarations` writes them.
 """

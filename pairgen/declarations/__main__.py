@@ -7,7 +7,7 @@ from pairgen.declarations.files import stale
 
 
 def main() -> int:
-    """Write what is not up to date; return 1 where that was only asked for."""
+    """Write the files that are out of date; with `--check`, return 1 if there are any."""
     parser = argparse.ArgumentParser(prog="python -m pairgen.declarations", description=__doc__)
     parser.add_argument("--check", action="store_true", help="Write nothing; exit with 1 if stale.")
     check = parser.parse_args().check

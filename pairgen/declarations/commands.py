@@ -1,4 +1,4 @@
-"""Which options each command and method has."""
+"""The options of each command and method."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "verify": VerifyConfig,
     "repair": RepairConfig,
 }
-# Their folders keep options.
+# Commands whose folders keep options.
 KEEPING = ("ode", "degrade", "train")
 
 

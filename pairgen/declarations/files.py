@@ -1,4 +1,4 @@
-"""Which files are generated."""
+"""The generated files."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def generated() -> dict[Path, str]:
 
 
 def stale() -> dict[Path, str]:
-    """Return the generated files that hold something else, with what they should hold."""
+    """Return the generated files that are out of date, with their new text."""
     return {
         path: text
         for path, text in generated().items()

@@ -1,6 +1,6 @@
 """JSON Schemas of `pairgen.yaml` and of the recipes in `configs/train/`.
 
-A schema asks for no key: what a file leaves out, the command line or a default gives.
+A schema requires no key: options that a file leaves out come from the command line or a default.
 """
 
 import re
@@ -20,14 +20,14 @@ PLAYER = {"$ref": "#/$defs/player"}
 
 
 def project_schema() -> Schema:
-    """Return the schema of `pairgen.yaml`: a section for each command, or options of one."""
+    """Return the schema of `pairgen.yaml`: one section per command, or options of one command."""
     sections = {name: {"$ref": f"#/$defs/{name}"} for name in COMMANDS}
     return {
         "$schema": schemas.DIALECT,
         "title": "pairgen.yaml",
         "description": "Options of one command, or a section for each command.",
         "properties": sections,
-        # The same rule as in `pairgen.config`: one section's name, and all keys are such.
+        # As in `pairgen.config`: if one key is the name of a section, all keys must be.
         "if": {"anyOf": [{"required": [name]} for name in COMMANDS]},
         "then": {"properties": dict.fromkeys(COMMANDS, True), "additionalProperties": False},
         "else": {"$ref": "#/$defs/options"},
@@ -50,7 +50,7 @@ def recipe_schema() -> Schema:
 
 
 def any_of(schemas: Iterable[Schema]) -> Schema:
-    """Return the schema of what one of several allows."""
+    """Return the schema of values that match one of several schemas."""
     different: list[Schema] = []
     for schema in schemas:
         if schema not in different:
@@ -72,13 +72,13 @@ def _section(command: str) -> Schema:
     return {
         "description": f"Options of `pairgen {command}`.",
         **schema,
-        # An empty section is none.
+        # An empty section is allowed.
         "type": ["object", "null"],
     }
 
 
 def _options_of_one_command() -> Schema:
-    """Return the schema of a file without sections: it does not say whose options it holds."""
+    """Return the schema of a file without sections, which may hold options of any command."""
     properties: dict[str, Schema] = {}
     for name in dict.fromkeys(name for command in COMMANDS for name in _keys(command)):
         commands = [command for command in COMMANDS if name in _keys(command)]
@@ -107,7 +107,7 @@ def _train_properties() -> dict[str, Schema]:
 
 
 def _of_players() -> dict[str, Schema]:
-    """Return the schemas of `critic.lr` and its like, by the pattern of the key."""
+    """Return the schemas of options of players, such as `critic.lr`, by the pattern of the key."""
     return {
         rf"^[^.]+\.{_either_way(name)}$": {"$ref": f"#/$defs/player/properties/{name}"}
         for name in PlayerConfig.model_fields
@@ -115,7 +115,7 @@ def _of_players() -> dict[str, Schema]:
 
 
 def _with_dashes(names: Iterable[str], pointer: str) -> dict[str, Schema]:
-    """Return the schemas of names that have an underscore, by a pattern that takes dashes too."""
+    """Return the schemas of names with an underscore, by a pattern that also allows dashes."""
     return {f"^{_either_way(name)}$": {"$ref": pointer + name} for name in names if "_" in name}
 
 

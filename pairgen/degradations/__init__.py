@@ -1,1 +1,1 @@
-"""Degradations: operations that make a photograph worse, each drawn first and applied after."""
+"""Degradations: operations that degrade an image, drawn first and applied afterwards."""

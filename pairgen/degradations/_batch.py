@@ -1,4 +1,4 @@
-"""Several images on one device, each with a size of its own."""
+"""Several images on one device, each with its own size."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Batch:
     """Images as one tensor.
 
     Attributes:
-        pixels: [B, 3, H, W], RGB, float32, H and W those of the highest and the widest image. What
-            lies beyond the size of an image means nothing, and nothing reads it.
-        sizes: (height, width) of each image, px.
+        pixels: RGB images, [B, 3, H, W] float32, where H and W are the largest height and width.
+            Values outside an image's size are undefined and never read.
+        sizes: (height, width) of each image in pixels.
     """
 
     pixels: Tensor
@@ -29,12 +29,12 @@ class Batch:
 
     @staticmethod
     def from_images(images: Sequence[NDArray[np.float32]], device: torch.device) -> "Batch":
-        """Return float32 images [H, W, 3] as a batch."""
+        """Build a batch from float32 images [H, W, 3]."""
         return Batch(_join(images, device), _sizes(images))
 
     @staticmethod
     def from_levels(images: Sequence[NDArray[np.uint8]], device: torch.device) -> "Batch":
-        """Return 8-bit images [H, W, 3] as a batch."""
+        """Build a batch from 8-bit images [H, W, 3]."""
         return Batch(_join(images, device) * (1 / 255), _sizes(images))
 
     def select(self, rows: Sequence[int]) -> "Batch":
@@ -53,29 +53,29 @@ class Batch:
         return _split((self.pixels.clamp(0, 1) * 255).round().to(torch.uint8), self.sizes)
 
     def column(self, values: Sequence[float]) -> Tensor:
-        """Return one number an image, [B, 1, 1, 1] float32."""
+        """Return one number per image as a tensor, [B, 1, 1, 1] float32."""
         found = to_device(torch.tensor(values, dtype=torch.float32), self.pixels.device)
         return found[:, None, None, None]
 
     def planes(self, fields: Sequence[NDArray[Any]]) -> Tensor:
-        """Return one field an image, [H, W, 1] or [H, W, 3], as [B, 1 or 3, H, W]."""
+        """Stack one field per image, [H, W, 1] or [H, W, 3], to [B, 1 or 3, H, W]."""
         return _join(fields, self.pixels.device)
 
 
 def largest(sizes: Sequence[Size]) -> Size:
-    """Return the greatest height and the greatest width."""
+    """Return the largest height and the largest width."""
     return max(height for height, _ in sizes), max(width for _, width in sizes)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Move a tensor from the CPU."""
+    """Move a tensor from the CPU to a device."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def take(pixels: Tensor, places: Tensor, dim: int) -> Tensor:
-    """Return what stands at `places` [B, N] of each image of [B, C, H, W], along H (2) or W (3)."""
+    """Gather the rows (dim 2) or columns (dim 3) `places` [B, N] of each image of [B, C, H, W]."""
     shape = [*pixels.shape]
     shape[dim] = places.shape[1]
     index = places[:, None, :, None] if dim == 2 else places[:, None, None, :]
@@ -89,14 +89,14 @@ def in_groups(
     targets: Sequence[Any],
     run: Callable[[Key, Batch, list[Item], list[Any]], Batch],
 ) -> Batch:
-    """Run every group of images with an equal key, and put the results back in order.
+    """Run each group of images with the same key, and restore the order of the results.
 
     Args:
         batch: B images.
-        keys: One an image.
-        draws: One an image.
-        targets: One an image.
-        run: Called with a key and with the images, draws and targets of its group.
+        keys: One key per image.
+        draws: One draw per image.
+        targets: One target per image.
+        run: Called with a key and the images, draws and targets of its group.
     """
     groups: dict[Key, list[int]] = {}
     for row, key in enumerate(keys):
@@ -125,7 +125,7 @@ def _sizes(images: Sequence[NDArray[Any]]) -> tuple[Size, ...]:
 
 
 def _join(images: Sequence[NDArray[Any]], device: torch.device) -> Tensor:
-    """Return images [H, W, C] as [B, C, H, W]; 8-bit ones are made float32 on the device."""
+    """Stack images [H, W, C] to [B, C, H, W]; 8-bit ones become float32 on the device."""
     channels = max(image.shape[2] for image in images)
     shape = (len(images), *largest(_sizes(images)), channels)
     joined = np.zeros(shape, images[0].dtype)
@@ -136,7 +136,7 @@ def _join(images: Sequence[NDArray[Any]], device: torch.device) -> Tensor:
 
 
 def _split(pixels: Tensor, sizes: Sequence[Size]) -> list[NDArray[Any]]:
-    """Return planes [B, C, H, W] as images [H, W, C] on the CPU."""
+    """Split planes [B, C, H, W] into images [H, W, C] on the CPU."""
     joined = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return [
         np.ascontiguousarray(image[:height, :width])

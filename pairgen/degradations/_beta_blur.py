@@ -1,4 +1,4 @@
-"""What the blurs with an exponent beta share: they differ in the kernel alone."""
+"""Base of the blurs with an exponent beta, which differ only in the kernel."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,11 +16,11 @@ from pairgen.options import Option
 from pairgen.rules import Switch
 
 BETA = RangeAroundOne(0.01)
-BETA_OPTION = Option("Lowest and highest exponent; half of the draws lie below 1.")
+BETA_OPTION = Option("Lowest and highest exponent; half of the draws are below 1.")
 
 
 class BetaBlur(Operation):
-    """Blur by a kernel of size, sigmas, angle and beta."""
+    """Blur with a kernel of a size, sigmas, an angle and beta."""
 
     kernel_sizes: Annotated[
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")

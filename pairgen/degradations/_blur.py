@@ -1,4 +1,4 @@
-"""What the blurs share: sizes, shapes and how they are drawn."""
+"""Code shared by the blurs: drawing the size and shape of a kernel."""
 
 import math
 from collections.abc import Sequence

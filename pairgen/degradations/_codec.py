@@ -1,4 +1,4 @@
-"""Through a real codec and back."""
+"""Encode images with a real codec and decode them again."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +16,7 @@ def through_codec(image: Image, extension: str, options: list[int]) -> Image:
     """Round to 8 bits, encode, decode.
 
     Args:
-        image: Clipped to [0, 1] first.
+        image: The image; it is clipped to [0, 1] first.
         extension: `.jpg` or `.webp`.
         options: Pairs of OpenCV's IMWRITE flags and values.
     """
@@ -24,7 +24,7 @@ def through_codec(image: Image, extension: str, options: list[int]) -> Image:
 
 
 def batch_through_codec(batch: Batch, extension: str, options: Sequence[list[int]]) -> Batch:
-    """Do the same to each image with options of its own, on CPU threads."""
+    """Do the same to each image of a batch, with its own options, on CPU threads."""
     decoded = in_threads(partial(_recoded, extension), batch.levels(), options)
     return Batch.from_levels(decoded, batch.pixels.device)
 

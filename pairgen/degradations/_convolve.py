@@ -1,4 +1,4 @@
-"""Blur an image by a kernel, in the cheapest way that is exact."""
+"""Convolve an image with a kernel, in the cheapest way that is exact."""
 
 import cv2
 import numpy as np
@@ -7,25 +7,25 @@ from numpy.typing import NDArray
 from pairgen.degradations._kernels import Kernel
 from pairgen.degradations.base import Image
 
-# The middle of the border pixel is the mirror, as in the published code.
+# Mirror about the center of the border pixel, as in the published code.
 BORDER = cv2.BORDER_REFLECT_101
-# OpenCV convolves directly by kernels of up to so many taps; above, by a Fourier transform that
+# OpenCV convolves directly up to this number of taps; above it, it uses a Fourier transform, which
 # takes several times as long.
 MAX_DIRECT_TAPS = 129
 MAX_DIRECT_SIZE = 11
-# What is left out of a kernel that is taken apart, summed: a hundredth of one level of 8 bits.
+# Maximum sum of what a decomposed kernel leaves out: a hundredth of an 8-bit level.
 MAX_REST = 4e-5
-# Below so many pixels the taking apart is not worth its time.
+# Below this number of pixels, decomposing the kernel does not pay off.
 MIN_PIXELS = 100 * 100
-# Separable passes that cost as much as a direct convolution, for each px of the kernel's size.
+# Separable passes that cost as much as a direct convolution, per pixel of the kernel's size.
 MAX_PARTS = 0.4
 
 
 def convolve(image: Image, kernel: Kernel) -> Image:
-    """Return the image [H, W, 3] under a kernel [K, K] that is symmetric about its middle.
+    """Convolve the image [H, W, 3] with a kernel [K, K] that is symmetric about its center.
 
-    A large kernel is taken apart into a sum of separable ones, where few of them are enough: the
-    absolute values of the rest that is left out sum to less than a hundredth of an 8-bit level.
+    A large kernel is decomposed into a sum of separable ones if a few of them are enough: the
+    absolute values of the remainder sum to less than a hundredth of an 8-bit level.
     """
     if len(kernel) <= MAX_DIRECT_SIZE:
         return np.asarray(
@@ -43,7 +43,7 @@ def convolve(image: Image, kernel: Kernel) -> Image:
 
 
 def _in_strips(image: Image, kernel: Kernel) -> Image:
-    """Convolve directly by some rows of the kernel at a time."""
+    """Convolve directly with a few rows of the kernel at a time."""
     (height, width), size = image.shape[:2], len(kernel)
     half, num_rows = size // 2, MAX_DIRECT_TAPS // size
     padded = cv2.copyMakeBorder(image, half, half, half, half, BORDER)
@@ -58,9 +58,9 @@ def _in_strips(image: Image, kernel: Kernel) -> Image:
 def separable_parts(kernel: Kernel) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Return pairs of filters [K] whose outer products sum to the kernel [K, K].
 
-    A kernel that is symmetric about its middle is the sum of one that is even in both directions
-    and one that is odd in both. Each is taken apart by a singular value decomposition of its
-    quarter, so every filter is exactly even or odd: OpenCV runs those twice as fast.
+    A kernel that is symmetric about its center is the sum of one that is even in both directions
+    and one that is odd in both. Each is decomposed by a singular value decomposition of its
+    quarter, so every filter is exactly even or odd, which OpenCV runs twice as fast.
     """
     half = len(kernel) // 2
     flipped = kernel[::-1]
@@ -101,6 +101,6 @@ def _parts_of_quarter(
 def separable(
     image: Image, vertical: NDArray[np.float64], horizontal: NDArray[np.float64]
 ) -> Image:
-    """Return the image [H, W, 3] under the outer product of two filters [K]."""
+    """Convolve the image [H, W, 3] with the outer product of two filters [K]."""
     filters = horizontal.astype(np.float32), vertical.astype(np.float32)
     return np.asarray(cv2.sepFilter2D(image, -1, *filters, borderType=BORDER), np.float32)

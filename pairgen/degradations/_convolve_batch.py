@@ -1,4 +1,4 @@
-"""Filter a batch, every image by a kernel of its own."""
+"""Convolve a batch, each image with its own kernel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,18 +14,18 @@ from pairgen.degradations._kernels import Kernel
 
 
 def convolve_batch(batch: Batch, kernels: Sequence[Kernel]) -> Batch:
-    """Return each image under its kernel [K, K], as `convolve` does; K may differ."""
+    """Convolve each image with its kernel [K, K], as `convolve` does; K may differ."""
     return _filtered(batch, _stacked(kernels))
 
 
 def separable_batch(batch: Batch, taps: Sequence[NDArray[Any]]) -> Batch:
-    """Return each image under the outer product of its filter [K] with itself; K may differ."""
+    """Convolve each image with the outer product of its filter [K] with itself; K may differ."""
     vertical = _filtered(batch, _stacked([each[:, None] for each in taps]))
     return _filtered(vertical, _stacked([each[None, :] for each in taps]))
 
 
 def _stacked(kernels: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-    """Return kernels of odd sizes as [B, K, L], each in the middle and zeros around it."""
+    """Stack kernels of odd sizes to [B, K, L], each centered and padded with zeros."""
     height = max(kernel.shape[0] for kernel in kernels)
     width = max(kernel.shape[1] for kernel in kernels)
     stacked = np.zeros((len(kernels), height, width), np.float32)
@@ -38,8 +38,8 @@ def _stacked(kernels: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
 def _filtered(batch: Batch, kernels: NDArray[np.float32]) -> Batch:
     """Correlate each image with its kernel of [B, K, L].
 
-    One convolution with a group for every plane. It adds the products of a pixel in the order of
-    the kernel, so zeros around a kernel and other images beside it change no bit.
+    This is one convolution with a group for every plane. It adds the products of a pixel in the
+    order of the kernel, so neither zero padding nor the other images of the batch change a bit.
     """
     _, height, width = kernels.shape
     pixels = batch.pixels
@@ -56,9 +56,9 @@ def _filtered(batch: Batch, kernels: NDArray[np.float32]) -> Batch:
 
 
 def _mirrored(lengths: Sequence[int], margin: int, length: int) -> Tensor:
-    """Return where the pixels of images [B] with margins lie, [B, length + 2 margin].
+    """Return the positions of the pixels of images [B] with margins, [B, length + 2 margin].
 
-    The middle of each image's own border pixel is the mirror, as often as the margin needs it.
+    Each image is mirrored about the center of its own border pixel, repeatedly if needed.
     """
     last = np.array(lengths)[:, None] - 1
     period = np.maximum(2 * last, 1)

@@ -1,4 +1,4 @@
-"""What options may be that hold operations, which they keep as a preset writes them."""
+"""Rules of options that hold operations, which are kept as the preset writes them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from pairgen.rules import Rule
 
 @dataclass(frozen=True)
 class Items(Rule):
-    """Operations as a preset writes them, which stay as they are written."""
+    """Operations, kept as a preset writes them."""
 
     accepts = "Sequence[str | Mapping[str, Any]]"
 
     def read(self, name: str, value: Any) -> Sequence[Any]:
         """Return the list."""
         del name
-        return _listed("Operations are", value)
+        return _listed("operations must be", value)
 
     def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the values, whatever operations there are."""
+        """Return the JSON Schema of the values, for any operations."""
         return {"type": "array", "items": {"type": ["string", "object"]}}
 
 
 @dataclass(frozen=True)
 class Choices(Items):
-    """Operations, each with a probability beside it."""
+    """Operations, each with a probability."""
 
     accepts = "Sequence[Mapping[str, Any]]"
 
@@ -36,12 +36,12 @@ class Choices(Items):
         for choice in choices:
             if not isinstance(choice, Mapping) or "probability" not in choice:
                 raise ConfigError(
-                    f"A choice is {{probability: p, name: {{option: value}}}}, got {choice!r}."
+                    f"A choice must be {{probability: p, name: {{option: value}}}}, got {choice!r}."
                 )
         return choices
 
     def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the values, whatever operations there are."""
+        """Return the JSON Schema of the values, for any operations."""
         return {"type": "array", "items": {"type": "object", "required": ["probability"]}}
 
 
@@ -56,11 +56,11 @@ class Groups(Items):
         return _listed(f"{name} must be", value)
 
     def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the values, whatever operations there are."""
+        """Return the JSON Schema of the values, for any operations."""
         return {"type": "array", "items": Items().schema()}
 
 
-def _listed(told: str, value: Any) -> Sequence[Any]:
+def _listed(prefix: str, value: Any) -> Sequence[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ConfigError(f"{told} a list, got {value!r}.")
+        raise ConfigError(f"{prefix} a list, got {value!r}.")
     return value

@@ -19,7 +19,7 @@ from pairgen.errors import ConfigError
 
 
 class Named:
-    """A degradation with the name it goes by in presets and records."""
+    """A degradation with its name in presets and records."""
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self.name = name
@@ -30,17 +30,17 @@ class Named:
         return {self.name: self.degradation.draw(generator)}
 
     def draw_every(self, generator: np.random.Generator) -> Draw:
-        """Return {name: draw} with every part of a composition."""
+        """Return {name: draw}, with every part of a composition."""
         degradation = self.degradation
         every = degradation.draw_every if isinstance(degradation, Composition) else degradation.draw
         return {self.name: every(generator)}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Apply what stands under the name."""
+        """Apply the draw that is recorded under the name."""
         return self.degradation.apply(image, draw[self.name], target)
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Apply what stands under the name to each image."""
+        """Apply the draw that is recorded under the name to each image."""
         drawn = [draw[self.name] for draw in draws]
         if isinstance(self.degradation, BatchDegradation):
             return self.degradation.apply_batch(batch, drawn, targets)
@@ -52,12 +52,12 @@ def read_operation(item: Any) -> Named:
     """Build one operation.
 
     Raises:
-        ConfigError: `item` is not `name: {option: value}`, or such an operation cannot be built.
+        ConfigError: `item` is not `name: {option: value}`, or the operation cannot be built.
     """
     if isinstance(item, str):
         return Named(item, {})
     if not isinstance(item, Mapping) or len(item) != 1:
-        raise ConfigError(f"An operation is written as name: {{option: value}}, got {item!r}.")
+        raise ConfigError(f"An operation must be name: {{option: value}}, got {item!r}.")
     ((name, options),) = item.items()
     if not isinstance(options, Mapping | None) or not isinstance(name, str):
         raise ConfigError(f"The options of {name!r} must be {{option: value}}, got {options!r}.")
@@ -68,7 +68,7 @@ def read_operations(items: Sequence[Any]) -> tuple[Named, ...]:
     """Build a list of operations.
 
     Raises:
-        ConfigError: One of them is wrong.
+        ConfigError: One of them is invalid.
     """
     found = []
     for number, item in enumerate(items, start=1):
@@ -76,7 +76,7 @@ def read_operations(items: Sequence[Any]) -> tuple[Named, ...]:
             found.append(read_operation(item))
         except ConfigError as error:
             # The innermost place is enough to find it.
-            told = str(error)
-            where = "" if told.startswith("operation ") else f"operation {number}: "
-            raise type(error)(f"{where}{told}") from None
+            message = str(error)
+            where = "" if message.startswith("operation ") else f"operation {number}: "
+            raise type(error)(f"{where}{message}") from None
     return tuple(found)

@@ -1,10 +1,10 @@
 """The blur kernels of Real-ESRGAN as functions of their parameters.
 
-All are [size, size], float64, of sum 1. Rows are y, columns x; the angle turns x towards y.
+All are [size, size] float64 and sum to 1. Rows are y, columns x; the angle turns x towards y.
 Parameters may be arrays [B, 1, 1], which give kernels [B, size, size] in one call.
 
 Reference:
-    Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Sections 3.1 and 3.2, and the figures of its
+    Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Sections 3.1 and 3.2, and the values of its
     published code (BasicSR 1.4.2, basicsr/data/degradations.py).
 """
 
@@ -39,7 +39,7 @@ def plateau(
 
 
 def sinc(size: int, cutoff: Parameter) -> Kernel:
-    """Return the circular low-pass filter that cuts at `cutoff` (radians a pixel) and rings.
+    """Return the circular low-pass filter with `cutoff` in radians per pixel, which rings.
 
     k(r) = cutoff / (2 pi r) J1(cutoff r), J1 the Bessel function of the first kind and order.
     """
@@ -54,13 +54,13 @@ def sinc(size: int, cutoff: Parameter) -> Kernel:
 
 
 def _grid(size: int) -> tuple[Kernel, Kernel]:
-    """Return y and x, 0 in the middle."""
+    """Return y and x, 0 at the center."""
     axis = np.arange(size, dtype=np.float64) - size // 2
     return axis[:, None], axis[None, :]
 
 
 def _squared_distance(size: int, sigma: tuple[Parameter, Parameter], angle: Parameter) -> Kernel:
-    """Return the Mahalanobis distance to the middle, squared."""
+    """Return the squared Mahalanobis distance to the center."""
     y, x = _grid(size)
     cos, sin = np.cos(angle), np.sin(angle)
     along = (cos / sigma[0]) * x + (sin / sigma[0]) * y

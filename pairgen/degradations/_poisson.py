@@ -1,8 +1,8 @@
-"""Poisson counts by inversion: one number in, one count out.
+"""Poisson counts by inversion: one random number per count.
 
-A sampler that rejects, as NumPy's does, takes as many random numbers as it needs; a mean that
-rounds differently in one pixel would change the counts of all that follow. Here every pixel has
-its own number, and a count grows with it.
+A rejection sampler, as in NumPy, takes a varying number of random numbers; a mean that rounds
+differently in one pixel would change the counts of all later ones. Here every pixel has its own
+number, and the count is monotonic in it.
 """
 
 from functools import lru_cache
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtr
 
-# Counts go up to here: at 256, the largest mean, more have a probability below 2^-32.
+# Number of possible counts: at 256, the largest mean, more have a probability below 2^-32.
 NUM_COUNTS = 384
-# The upper bits of a random number look up where to begin.
+# The upper bits of a random number give the start of the search.
 GUIDE_BITS = 10
 
 
@@ -22,17 +22,17 @@ def poisson_counts(
 ) -> NDArray[np.int16]:
     """Return counts [...] whose mean at level v is v / 255 peak.
 
-    The smallest count c with `numbers` < 2^32 P(X <= c): exact but for the rounding of the
-    probabilities to 32 bits.
+    Each is the smallest count c with `numbers` < 2^32 P(X <= c), which is exact except that the
+    probabilities are rounded to 32 bits.
 
     Args:
-        levels: [...].
+        levels: 8-bit levels, [...].
         peak: Mean at level 255, a power of two up to 256.
-        numbers: Uniform over all 32 bits, [...].
+        numbers: Random numbers, uniform over all 32 bits, [...].
     """
     thresholds, guide = _tables(peak)
     row = levels.ravel().astype(np.int32)
-    # The largest number would find no count above it.
+    # No threshold exceeds the largest number.
     number = np.minimum(numbers.ravel(), 2**32 - 2)
     counts = guide[(row << GUIDE_BITS) + (number >> (32 - GUIDE_BITS)).astype(np.int32)]
     row *= NUM_COUNTS

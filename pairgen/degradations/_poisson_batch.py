@@ -1,4 +1,4 @@
-"""Poisson counts of a batch: those of `poisson_counts`, from the same tables."""
+"""Poisson counts of a batch, from the same tables as `poisson_counts`."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,9 +11,9 @@ from torch import Tensor
 from pairgen.degradations._batch import Size, to_device
 from pairgen.degradations._poisson import NUM_COUNTS, _tables
 
-# Counts that a search by halves can tell apart.
+# Number of counts that the binary search covers.
 TABLE_COUNTS = 512
-# Unsigned numbers keep their order as signed ones with this bit turned.
+# With this bit flipped, unsigned numbers keep their order as signed ones.
 SIGN_BIT = np.uint32(2**31)
 
 
@@ -21,9 +21,9 @@ def poisson_counts_batch(levels: Tensor, peaks: Sequence[int], numbers: Tensor) 
     """Return counts [B, 3, H, W] int64 whose mean at level v is v / 255 peak.
 
     Args:
-        levels: [B, 3, H, W] int64, in [0, 255].
+        levels: 8-bit levels, [B, 3, H, W] int64, in [0, 255].
         peaks: Mean at level 255 of each image, a power of two up to 256.
-        numbers: From `ordered_numbers`, [B, 1 or 3, H, W] int32.
+        numbers: Random numbers from `ordered_numbers`, [B, 1 or 3, H, W] int32.
     """
     device = levels.device
     distinct = sorted(set(peaks))
@@ -33,7 +33,7 @@ def poisson_counts_batch(levels: Tensor, peaks: Sequence[int], numbers: Tensor) 
     counts = torch.zeros_like(start)
     step = TABLE_COUNTS // 2
     while step:
-        # As many thresholds as are not above the number: the smallest count whose own is.
+        # The number of thresholds at or below the number: the smallest count whose own exceeds it.
         found = numbers >= tables[start + (counts + (step - 1))]
         counts += step * found
         step //= 2
@@ -41,12 +41,12 @@ def poisson_counts_batch(levels: Tensor, peaks: Sequence[int], numbers: Tensor) 
 
 
 def num_different(levels: Tensor, sizes: Sequence[Size]) -> list[int]:
-    """Return how many different values of [B, 3, H, W] int64 in [0, 255] each image has."""
+    """Return the number of distinct values of each image of [B, 3, H, W] int64 in [0, 255]."""
     ends = to_device(torch.tensor(sizes), levels.device)
     rows = torch.arange(levels.shape[2], device=levels.device)
     columns = torch.arange(levels.shape[3], device=levels.device)
     inside = (rows < ends[:, :1])[:, None, :, None] & (columns < ends[:, 1:])[:, None, None]
-    # What lies beyond an image has a place of its own, that does not count.
+    # Values outside an image get a bin of their own, which is not counted.
     values = torch.where(inside, levels, 256).flatten(1)
     seen = torch.zeros(len(levels), 257, dtype=torch.int64, device=levels.device)
     found: list[int] = seen.scatter_(1, values, 1)[:, :256].sum(1).tolist()
@@ -54,8 +54,8 @@ def num_different(levels: Tensor, sizes: Sequence[Size]) -> list[int]:
 
 
 def ordered_numbers(numbers: NDArray[np.uint32]) -> NDArray[np.int32]:
-    """Return numbers as signed ones of the same order; torch compares no unsigned ones."""
-    # The largest number would find no count above it.
+    """Return numbers as signed ones of the same order: torch cannot compare unsigned ones."""
+    # No threshold exceeds the largest number.
     return (np.minimum(numbers, np.uint32(2**32 - 2)) ^ SIGN_BIT).view(np.int32)
 
 

@@ -1,4 +1,4 @@
-"""Change the size of an image: the modes of torch's `interpolate`, without and with antialias."""
+"""Resize an image with the modes of torch's `interpolate`, with and without antialiasing."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from pairgen.degradations.base import Image
 
-# Real-ESRGAN's three. None looks at more pixels when it makes smaller, so they alias.
+# Real-ESRGAN's three modes. None widens its kernel when it shrinks, so they alias.
 RANDOM_MODES = ("area", "bilinear", "bicubic")
 MODES = (*RANDOM_MODES, "lanczos", "area-weighted", "bicubic-antialias")
 _OPENCV = {
@@ -19,14 +19,14 @@ _OPENCV = {
 
 
 def resample(image: Image, size: tuple[int, int], mode: str) -> Image:
-    """Return the image [H, W, 3] at `size` (height, width).
+    """Resize the image [H, W, 3] to `size` (height, width).
 
     Args:
-        image: Float32.
-        size: In px.
-        mode: `area`, `bilinear` and `bicubic` are torch's `F.interpolate(size=...)`, to rounding
-            in float32; `lanczos` is OpenCV's, of eight taps; `area-weighted` is OpenCV's, which
-            counts a pixel by the part of it that is covered (torch's `area` counts it fully);
+        image: The image, float32.
+        size: The new size in pixels.
+        mode: `area`, `bilinear` and `bicubic` are those of torch's `F.interpolate(size=...)`, up to
+            float32 rounding; `lanczos` is OpenCV's, with eight taps; `area-weighted` is OpenCV's,
+            which weights a pixel by its covered part (torch's `area` counts it fully);
             `bicubic-antialias` is torch's with `antialias=True`, whose kernel grows with the factor
             (a = -0.5, as in Pillow).
     """
@@ -46,7 +46,7 @@ def resample(image: Image, size: tuple[int, int], mode: str) -> Image:
 def _mean_of_rows(image: Image, num: int) -> Image:
     """Return [num, W, 3]: row i is the mean of the rows that the i-th part of the height touches.
 
-    A row that is touched in part counts fully, as torch has it, whose own way is slower.
+    A partly touched row counts fully, as in torch, whose implementation is slower.
     """
     rows, i = image.reshape(len(image), -1), np.arange(num)
     starts, stops = i * len(image) // num, -(-(i + 1) * len(image) // num)

@@ -1,4 +1,4 @@
-"""Change the sizes of a batch, every image by a mode of its own, as `resample` does."""
+"""Resize a batch, each image with its own mode, as `resample` does."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,19 +9,19 @@ from torch import Tensor
 
 from pairgen.degradations._batch import Batch, Size, largest, take, to_device
 
-# Pixels that each pixel of the result looks at, and their weights: both [N, K].
+# Source pixels of each result pixel, and their weights: both [N, K].
 Taps = tuple[NDArray[np.int64], NDArray[np.float64]]
-# Places to their weights before these are made to sum to 1.
+# Maps positions to weights, before these are normalized to sum to 1.
 Weigh = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 # a of the cubic kernel; with antialias it is Pillow's.
 CUBIC, ANTIALIASED_CUBIC = -0.75, -0.5
 
 
 def resample_batch(batch: Batch, sizes: Sequence[Size], modes: Sequence[str]) -> Batch:
-    """Return each image at its size of `sizes`, by its mode of `modes`.
+    """Resize each image to its size in `sizes`, with its mode in `modes`.
 
-    The products of a pixel are added one after the other, so neither the other images of the batch
-    nor its largest size change a bit.
+    The products of a pixel are added one by one, so neither the other images of the batch nor its
+    largest size change a bit.
     """
     if tuple(sizes) == batch.sizes:
         return batch
@@ -41,13 +41,13 @@ def resample_batch(batch: Batch, sizes: Sequence[Size], modes: Sequence[str]) ->
 
 
 def _either_way(old: Size, new: Size, mode: str) -> str:
-    """Return the mode for both axes: OpenCV weighs areas where neither of them grows."""
+    """Return the mode for both axes: OpenCV weights areas only if neither axis grows."""
     grows = new[0] > old[0] or new[1] > old[1]
     return "area-stretched" if mode == "area-weighted" and grows else mode
 
 
 def axis_taps(length: int, new_length: int, mode: str) -> Taps:
-    """Return where each of `new_length` pixels looks, and how much each place counts."""
+    """Return the source positions of each of `new_length` pixels, and their weights."""
     if mode == "area":
         return _area_taps(length, new_length)
     if mode == "area-weighted":
@@ -56,7 +56,7 @@ def axis_taps(length: int, new_length: int, mode: str) -> Taps:
         return _stretched_taps(length, new_length)
     if mode == "bicubic-antialias":
         return _antialiased_taps(length, new_length)
-    # OpenCV rounds places to float32.
+    # OpenCV rounds positions to float32.
     centre = ((np.arange(new_length) + 0.5) * (length / new_length) - 0.5).astype(np.float32)
     first = np.floor(centre)
     num_taps = {"bilinear": 2, "bicubic": 4, "lanczos": 8}[mode]
@@ -73,14 +73,14 @@ def axis_taps(length: int, new_length: int, mode: str) -> Taps:
 
 
 def _area_taps(length: int, new_length: int) -> Taps:
-    """Weigh all pixels that a new one touches alike, as adaptive average pooling does."""
+    """Weight all pixels that a new one touches equally, as adaptive average pooling does."""
     index = np.arange(new_length)
     start, stop = index * length // new_length, -(-(index + 1) * length // new_length)
     return _windows(start, stop - start, lambda places: np.ones(places.shape))
 
 
 def _covered_taps(length: int, new_length: int) -> Taps:
-    """Weigh a pixel by the part of it that a new one covers, as OpenCV's area does."""
+    """Weight a pixel by the part of it that a new one covers, as OpenCV's area mode does."""
     scale = length / new_length
     low = np.arange(new_length) * scale
     high = np.minimum(low + scale, length)
@@ -88,14 +88,14 @@ def _covered_taps(length: int, new_length: int) -> Taps:
 
     def weigh(places: NDArray[np.int64]) -> NDArray[np.float64]:
         covered = np.minimum(places + 1, high[:, None]) - np.maximum(places, low[:, None])
-        # What is covered by less OpenCV leaves out.
+        # OpenCV ignores pixels that are covered by less.
         return np.where(covered > 1e-3, covered, 0)
 
     return _windows(start, np.minimum(stop, length) - start, weigh)
 
 
 def _stretched_taps(length: int, new_length: int) -> Taps:
-    """Repeat a pixel and mix it with the next where a new one covers both, as OpenCV does."""
+    """Repeat a pixel, and blend it with the next if a new one covers both, as OpenCV does."""
     growth = new_length / length
     index = np.arange(new_length)
     below = np.floor(index * (1 / growth)).astype(np.int64)
@@ -119,7 +119,7 @@ def _antialiased_taps(length: int, new_length: int) -> Taps:
 
 
 def _windows(start: NDArray[np.int64], num: NDArray[np.int64], weigh: Weigh) -> Taps:
-    """Return windows of `num` pixels from `start`, the shorter ones filled up with weight 0."""
+    """Return windows of `num` pixels from `start`, shorter ones padded with weight 0."""
     offsets = np.arange(num.max())
     places = start[:, None] + np.minimum(offsets, num[:, None] - 1)
     weights = np.where(offsets < num[:, None], weigh(places), 0)
@@ -135,7 +135,7 @@ def _cubic(distances: NDArray[np.float64], a: float) -> NDArray[np.float64]:
 
 
 def _weighted(pixels: Tensor, taps: Sequence[Taps], length: int, dim: int) -> Tensor:
-    """Return the weighted sums of the taps of each image along `dim`, filled up to `length`."""
+    """Return the weighted sums of each image's taps along `dim`, padded to `length`."""
     num_taps = max(places.shape[1] for places, _ in taps)
     places = np.zeros((num_taps, len(taps), length), np.int64)
     weights = np.zeros((num_taps, len(taps), length), np.float32)
@@ -147,6 +147,6 @@ def _weighted(pixels: Tensor, taps: Sequence[Taps], length: int, dim: int) -> Te
     by = to_device(torch.from_numpy(weights), pixels.device).reshape(shape)
     total = take(pixels, at[0], dim) * by[0]
     for number in range(1, num_taps):
-        # Not one fused operation: whether that rounds once or twice depends on the shape.
+        # Not a fused operation, because whether that rounds once or twice depends on the shape.
         total += take(pixels, at[number], dim) * by[number]
     return total

@@ -1,4 +1,4 @@
-"""What only options of operations may be; see `pairgen.rules`."""
+"""Rules that only options of operations use; see `pairgen.rules`."""
 
 import math
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Range(Rule):
 
 @dataclass(frozen=True)
 class RangeAroundOne(Range):
-    """A range that 1 lies in."""
+    """A range that contains 1."""
 
     def read(self, name: str, value: Any) -> tuple[float, float]:
         """Return the value as (low, high)."""
@@ -43,7 +43,7 @@ class RangeAroundOne(Range):
 
 @dataclass(frozen=True)
 class Line(Rule):
-    """A width's constant, and its slope in the scale."""
+    """A constant, and a slope in the scale."""
 
     accepts = "Sequence[float]"
 
@@ -76,7 +76,7 @@ class Probability(Rule):
 
 @dataclass(frozen=True)
 class Recorded(Number):
-    """A number in [low, high] that records hold as it is given: a whole one stays an int."""
+    """A number in [low, high] that is recorded as given: an integer stays an int."""
 
     def read(self, name: str, value: Any) -> float:
         """Return the value."""
@@ -86,7 +86,7 @@ class Recorded(Number):
 
 @dataclass(frozen=True)
 class Whole(Rule):
-    """A whole number in [low, high]; one that is written as text is not."""
+    """An integer in [low, high]; text is not converted."""
 
     low: int
     high: int
@@ -108,7 +108,7 @@ class Whole(Rule):
 
 @dataclass(frozen=True)
 class Sizes(Rule):
-    """Odd sizes of a kernel in px, at least one."""
+    """Odd kernel sizes in pixels, at least one."""
 
     accepts = "Sequence[int]"
 
@@ -126,7 +126,7 @@ class Sizes(Rule):
 
 @dataclass(frozen=True)
 class Some(Rule):
-    """Words out of several, at least one; one may stand twice."""
+    """Words from a list, at least one; repeats are allowed."""
 
     known: Sequence[str]
 
@@ -145,7 +145,7 @@ class Some(Rule):
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is an integer, which true and false are not."""
+    """Return whether a value is an integer; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -1,4 +1,4 @@
-"""What has no place on a device runs on CPU threads: codecs and random numbers."""
+"""CPU threads for work that cannot run on a device: codecs and random numbers."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +10,12 @@ Result = TypeVar("Result")
 
 
 def in_threads(function: Callable[..., Result], *arguments: Iterable[Any]) -> list[Result]:
-    """Return `function` of each group of arguments, computed by as many threads as torch has.
+    """Map `function` over the arguments, in as many threads as torch has.
 
     Args:
-        function: Frees Python's lock for most of its time, as OpenCV's codecs and NumPy's
+        function: Function that releases the GIL most of the time, as OpenCV's codecs and NumPy's
             generators do.
-        arguments: As for `map`, of equal lengths.
+        arguments: Iterables of arguments, as for `map`, of equal lengths.
     """
     num_threads = torch.get_num_threads()
     if num_threads == 1:

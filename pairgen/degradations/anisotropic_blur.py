@@ -1,4 +1,4 @@
-"""Blur by a long Gaussian at any angle."""
+"""Blur with an anisotropic Gaussian at any angle."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,7 +16,7 @@ from pairgen.options import Option
 
 
 class AnisotropicBlur(Operation):
-    """Blur by a Gaussian with two standard deviations, turned by any angle.
+    """Blur with a Gaussian of two standard deviations, rotated by any angle.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.

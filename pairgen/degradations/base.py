@@ -1,22 +1,22 @@
-"""The manual of the degradation family.
+"""How to write a degradation.
 
-A degradation is a file here (or a module of your own) that defines
+A degradation is a file in this folder (or a module of your own) that defines
 
     build(**options) -> Degradation
 
-It draws all its random choices first, as plain JSON that is stored with the sample, and applies
+It makes all its random choices first, as plain JSON that is stored with the sample, and applies
 them afterwards as a pure function of image, draw and target: the same draw renders every level of
-a pyramid and replays bit for bit. A preset in `configs/degradations/` says which operations follow
-each other; an operation is written there as `name: {option: value}`.
+a pyramid and replays bit for bit. A preset in `configs/degradations/` lists operations in order,
+each as `name: {option: value}`.
 
-The options of pairgen's own operations are fields of a class on top of `Operation`: a line each,
-with a rule, a sentence and a default, from which come the checks, the signature of `build` and the
-JSON Schema of presets. A module of your own may do the same, or just take keywords.
+The options of pairgen's own operations are fields of a subclass of `Operation`: one line each, with
+a rule, a sentence and a default. The checks, the signature of `build` and the JSON Schema of
+presets are made from them. A module of your own may do the same, or just take keyword arguments.
 
-An operation may also have `apply_batch`, which does the same to many images on one device
-(`BatchDegradation`). One that has not is applied there image by image, on the CPU.
+An operation may also have `apply_batch`, which processes many images on one device
+(`BatchDegradation`). Operations without it are applied to one image at a time, on the CPU.
 
-The contract tests find a new member by themselves.
+The contract tests find new operations automatically.
 """
 
 import math
@@ -33,21 +33,21 @@ from pairgen.errors import ConfigError
 from pairgen.options import Options
 
 # An image: [H, W, 3], RGB, float32. Black is 0 and white 1; filters may overshoot a little, and
-# whatever needs the range clips.
+# operations that need the range clip.
 Image = NDArray[np.float32]
-# What an operation has drawn: JSON, and nothing else.
+# The random choices of an operation, as plain JSON.
 Draw = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where the chain is going.
+    """The target of a chain.
 
     Attributes:
-        level: N of the 1/N that is rendered; 1 in the part that all levels share.
+        level: N of the rendered 1/N; 1 in the part that all levels share.
         size: (height, width) of the low-resolution image of that level; of the HR crop in the
             shared part.
-        num_halvings: How often the image was already halved on the way, as part of the level.
+        num_halvings: Number of times that the image was already halved, as part of the level.
     """
 
     level: int
@@ -56,14 +56,14 @@ class Target:
 
     @property
     def scale(self) -> int:
-        """N of the 1/N that is left to go: the level, but for halvings done."""
+        """N of the remaining 1/N: the level, less the halvings done."""
         return self.level >> self.num_halvings
 
 
 class Operation(Options):
-    """Base of operations whose options are declared: an operation is its options, checked.
+    """Base of operations with declared options: an operation consists of its checked options.
 
-    What follows from them is made once, in `model_post_init`.
+    Derived values are computed once, in `model_post_init`.
     """
 
     command = "a degradation"
@@ -76,18 +76,18 @@ class Degradation(Protocol):
         """Make every random choice."""
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Return the degraded image; `image` stays as it is.
+        """Return the degraded image; `image` is not changed.
 
-        The same bytes for the same arguments, wherever and however often it is called.
+        The result has the same bytes for the same arguments, in every call.
         """
 
 
 @runtime_checkable
 class Composition(Degradation, Protocol):
-    """An operation made of others, some of which a draw may leave out."""
+    """An operation that consists of others, some of which a draw may leave out."""
 
     def draw_every(self, generator: np.random.Generator) -> Draw:
-        """Draw as if everything were applied: what a draw may hold, in one record."""
+        """Draw as if every part were applied: one record of all that a draw may contain."""
 
 
 @runtime_checkable
@@ -95,20 +95,20 @@ class BatchDegradation(Degradation, Protocol):
     """An operation that also works on a batch."""
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Return the degraded images; `batch` stays as it is.
+        """Return the degraded images; `batch` is not changed.
 
-        Image i is what `apply` makes of it with draw i and target i, to rounding in float32. The
-        other images beside it change nothing.
+        Image i equals the result of `apply` with draw i and target i, up to float32 rounding. It
+        does not depend on the other images.
 
         Args:
             batch: B images on one device.
-            draws: One an image.
-            targets: One an image.
+            draws: One draw per image.
+            targets: One target per image.
         """
 
 
 def uniform(generator: np.random.Generator, bounds: tuple[float, float]) -> float:
-    """Draw from [low, high)."""
+    """Draw a number uniformly from [low, high)."""
     low, high = bounds
     return float(low + (high - low) * generator.random())
 
@@ -170,10 +170,10 @@ def check_probability(name: str, value: float) -> float:
 
 
 def check_choices(name: str, values: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Return `values`.
+    """Return the checked values as a tuple.
 
     Raises:
-        ConfigError: They are none, or one is not known.
+        ConfigError: There are no values, or one is unknown.
     """
     several = isinstance(values, Sequence) and not isinstance(values, str)
     if not several or not values or any(value not in known for value in values):
@@ -182,20 +182,20 @@ def check_choices(name: str, values: Sequence[str], known: Sequence[str]) -> tup
 
 
 def check_probabilities(given: Mapping[str, float]) -> dict[str, float]:
-    """Return the probabilities of names, those of 0 left out.
+    """Return the nonzero probabilities by name.
 
     Raises:
         ConfigError: One is not in [0, 1], or they do not sum to 1.
     """
     probabilities = {name: check_probability(name, value) for name, value in given.items()}
     if abs(sum(probabilities.values()) - 1) > 1e-6:
-        told = " + ".join(f"{value:g}" for value in probabilities.values())
-        raise ConfigError(f"Probabilities must sum to 1, got {told or 'none'}.")
+        terms = " + ".join(f"{value:g}" for value in probabilities.values())
+        raise ConfigError(f"Probabilities must sum to 1, got {terms or 'none'}.")
     return {name: value for name, value in probabilities.items() if value > 0}
 
 
 def draw_quality(generator: np.random.Generator, quality: tuple[float, float]) -> int:
-    """Draw a codec's quality, a whole number; both ends belong to the range."""
+    """Draw a codec's quality, an integer; both ends of the range are included."""
     return int(generator.integers(int(quality[0]), int(quality[1]) + 1))
 
 
@@ -206,6 +206,6 @@ def to_levels(image: Image) -> np.ndarray:
 
 
 def from_levels(levels: np.ndarray) -> Image:
-    """Return 8-bit values as an image."""
+    """Convert 8-bit values to an image."""
     image: Image = np.multiply(levels, np.float32(1 / 255), dtype=np.float32)
     return image

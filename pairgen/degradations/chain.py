@@ -1,4 +1,4 @@
-"""Operations one after the other."""
+"""A sequence of operations."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -16,7 +16,9 @@ from pairgen.options import Option
 class Chain(Operation):
     """Apply operations in order."""
 
-    operations: Annotated[Sequence[Any], Items(), Option("Each `name: {option: value}`.")] = ()
+    operations: Annotated[
+        Sequence[Any], Items(), Option("Operations, each `name: {option: value}`.")
+    ] = ()
     _built: tuple[Named, ...] = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
@@ -33,13 +35,13 @@ class Chain(Operation):
         return {"operations": [operation.draw_every(generator) for operation in self._built]}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Apply them."""
+        """Apply the operations in order."""
         for operation, drawn in zip(self._built, draw["operations"], strict=True):
             image = operation.apply(image, drawn, target)
         return image
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Apply them."""
+        """Apply the operations in order."""
         for number, operation in enumerate(self._built):
             drawn = [draw["operations"][number] for draw in draws]
             batch = operation.apply_batch(batch, drawn, targets)

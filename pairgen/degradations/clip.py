@@ -1,4 +1,4 @@
-"""Clip what overshoots."""
+"""Clip values that overshoot."""
 
 from collections.abc import Sequence
 

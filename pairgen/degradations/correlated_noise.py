@@ -1,4 +1,4 @@
-"""Gaussian noise whose channels go together, each pixel by itself."""
+"""Gaussian noise with correlated channels, independent for each pixel."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -33,37 +33,37 @@ class CorrelatedNoise(Operation):
         (utils_blindsr.py, add_Gaussian_noise).
     """
 
-    sigma: Annotated[float, Number(0, 255), Option("s, in levels of 8 bits.")] = 25.0
+    sigma: Annotated[float, Number(0, 255), Option("Scale s of the noise, in 8-bit levels.")] = 25.0
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw covariance, in units of s^2, and the seed of the field."""
         diagonal = generator.random(3)
-        # The columns' span in an orthogonal basis, as scipy's `orth` gives it.
+        # An orthogonal basis of the columns' span, as returned by scipy's `orth`.
         basis = np.linalg.svd(generator.random((3, 3)))[0]
         covariance = np.abs(basis.T @ np.diag(diagonal) @ basis)
         return {"covariance": covariance.tolist(), "field_seed": draw_field_seed(generator)}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Add the field of this level."""
+        """Add the noise field of this level."""
         field = _field(image.shape[:2], draw, target)
         noisy = image + cv2.transform(field, self._mixing(draw).T)
         return noisy.clip(0, 1, out=noisy)
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Add the fields, which are those of `apply`."""
+        """Add the noise fields, which are those of `apply`."""
         fields = batch.planes(in_threads(_field, batch.sizes, draws, targets))
         mixing = torch.from_numpy(np.stack([self._mixing(draw) for draw in draws]))
         mixing = to_device(mixing, fields.device)[..., None, None]
-        # One by one: the order in which a matrix product adds may depend on the batch.
+        # Added one by one, because the order of a matrix product's sum may depend on the batch.
         noise = fields[:, :1] * mixing[:, 0]
         for channel in (1, 2):
             noise = noise + fields[:, channel : channel + 1] * mixing[:, channel]
         return Batch((batch.pixels + noise).clamp(0, 1), batch.sizes)
 
     def _mixing(self, draw: Draw) -> NDArray[np.float32]:
-        """Return what standard normal numbers are multiplied with from the right, [3, 3]."""
-        # The absolute values may leave the matrix with a negative eigenvalue; its singular values
-        # are what NumPy's multivariate_normal takes too.
+        """Return the matrix [3, 3] that standard normal rows are multiplied by from the right."""
+        # With absolute values, the matrix may have a negative eigenvalue; like NumPy's
+        # multivariate_normal, this uses its singular values.
         _, values, rows = np.linalg.svd(np.asarray(draw["covariance"], np.float64))
         mixing: NDArray[np.float64] = np.sqrt(values)[:, None] * rows * (self.sigma / 255)
         return mixing.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Blur and keep one pixel of every block, as BSRGAN has it."""
+"""Blur and keep one pixel of every block, as in BSRGAN."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -23,20 +23,24 @@ def _odd(name: str, value: Any) -> int:
 
 
 class Decimate(Operation):
-    """Blur by a Gaussian about the middle of every N x N block, N the scale, and keep that value.
+    """Blur with a Gaussian at the center of every N x N block, N the scale; keep that value.
 
-    The standard deviation lies between a and b N, all equally likely. The record holds where
-    between the two, from 0 to 1, so one draw serves every level.
+    The standard deviation is uniform between a and b N. The record stores the position between the
+    two, from 0 to 1, so one draw serves every level.
 
     Reference:
-        Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.2; figures of its published code
+        Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.2; values of its published code
         (utils_blindsr.py, degradation_bsrgan and shift_pixel).
     """
 
     num_taps: Annotated[
-        int, Checked(_odd, odd_schema(), "int"), Option("Of the kernel, an odd number.")
+        int, Checked(_odd, odd_schema(), "int"), Option("Number of taps of the kernel, odd.")
     ] = 25
-    sigma: Annotated[tuple[float, float], Line(), Option("(a, b), px.")] = (0.1, 0.6)
+    sigma: Annotated[
+        tuple[float, float],
+        Line(),
+        Option("(a, b): the standard deviation is between a and b N px."),
+    ] = (0.1, 0.6)
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw width."""
@@ -49,7 +53,7 @@ class Decimate(Operation):
         return np.ascontiguousarray(blurred[:: target.scale, :: target.scale]).clip(0, 1)
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Blur each, and keep the pixels that its scale keeps."""
+        """Blur each image, and keep the pixels of its scale."""
         blurred = separable_batch(batch, list(map(self._weights, draws, targets)))
 
         def run(scale: int, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
@@ -68,9 +72,9 @@ build = Decimate
 
 
 def shifted_gaussian(num_taps: int, sigma: float, scale: int) -> NDArray[np.float64]:
-    """Return a Gaussian [num_taps] of sum 1 about the point (scale - 1) / 2 right of the middle.
+    """Return a Gaussian [num_taps] of sum 1, centered (scale - 1) / 2 right of the middle.
 
-    A shift of half a pixel is the mean of two neighbours; beyond the last tap stands the last.
+    A shift of half a pixel is the mean of two neighbors; the last tap repeats beyond the end.
     """
     axis = np.arange(num_taps) - num_taps // 2
     weights = np.exp(-0.5 * (axis / sigma) ** 2)

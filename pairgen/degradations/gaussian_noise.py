@@ -1,4 +1,4 @@
-"""Additive Gaussian noise, in colour or gray."""
+"""Additive Gaussian noise, in color or gray."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -31,15 +31,15 @@ class GaussianNoise(Operation):
     sigma: Annotated[
         tuple[float, float],
         Range(0, 255),
-        Option("Range of the standard deviation, in levels of 8 bits."),
+        Option("Range of the standard deviation, in 8-bit levels."),
     ] = (1.0, 30.0)
     gray_probability: Annotated[
-        float, Probability(), Option("How often the three channels share one field.")
+        float, Probability(), Option("Probability that the three channels share one noise field.")
     ] = 0.4
     whole_sigma: Annotated[
         bool,
         Switch(),
-        Option("Draw whole standard deviations, both ends of the range among them."),
+        Option("Draw integer standard deviations, including both ends of the range."),
     ] = False
 
     def draw(self, generator: np.random.Generator) -> Draw:
@@ -55,14 +55,14 @@ class GaussianNoise(Operation):
         }
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Add the field of this level."""
+        """Add the noise field of this level."""
         noise = _field(image.shape[:2], draw, target)
         noise *= np.float32(draw["sigma"] / 255)
         noisy = image + noise
         return noisy.clip(0, 1, out=noisy)
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Add the fields, which are those of `apply`."""
+        """Add the noise fields, which are those of `apply`."""
         noise = batch.planes(in_threads(_field, batch.sizes, draws, targets))
         noise = noise * batch.column([draw["sigma"] / 255 for draw in draws])
         return Batch((batch.pixels + noise).clamp(0, 1), batch.sizes)

@@ -1,4 +1,4 @@
-"""Blur by a generalized Gaussian: more pointed or flatter than a Gaussian."""
+"""Blur with a generalized Gaussian: more pointed or flatter than a Gaussian."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from pairgen.degradations.base import Draw
 
 
 class GeneralizedBlur(BetaBlur):
-    """Blur by exp(-d^beta / 2), d the squared distance in units of sigma.
+    """Blur with exp(-d^beta / 2), where d is the squared distance in units of sigma.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1; Liu et al. 2020, "Estimating

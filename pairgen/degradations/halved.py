@@ -1,4 +1,4 @@
-"""Now and then the image is halved first, and the rest has half the way to go."""
+"""Sometimes halve the image first; the other operations then cover the remaining scale."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,28 +30,28 @@ def _levels(name: str, value: Any) -> tuple[int, ...]:
 
 
 class Halved(Operation):
-    """Apply operations, at some levels and with a probability to the halved image.
+    """Apply operations; at some levels, with a probability, to the halved image.
 
     Reference:
         Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.4; as in its published code
         (utils_blindsr.py, degradation_bsrgan), which does so for N = 4.
     """
 
-    probability: Annotated[float, Probability(), Option("Of halving.")] = 0.25
+    probability: Annotated[float, Probability(), Option("Probability of halving.")] = 0.25
     levels: Annotated[
         tuple[int, ...],
         Checked(_levels, {"type": "array", "items": {"enum": [*LEVELS]}}, "Sequence[int]"),
-        Option("N of the levels at which it happens; at the others nothing is halved."),
+        Option("Levels N at which images are halved; at others nothing is halved."),
     ] = (4,)
     modes: Annotated[
         tuple[str, ...],
         Some(MODES),
-        Option("Equally likely; a mode that stands twice is twice as likely."),
+        Option("Resampling modes, equally likely; a repeated mode is more likely."),
     ] = ("bilinear", "bicubic", "area-weighted", *["bicubic-antialias"] * 3)
     operations: Annotated[
         Sequence[Any],
         Items(),
-        Option("Each `name: {option: value}`; after a halving their scale is half of N."),
+        Option("Operations, each `name: {option: value}`; after halving, their scale is N / 2."),
     ] = ()
     _chain: Chain = PrivateAttr()
 
@@ -61,7 +61,7 @@ class Halved(Operation):
         self._chain = Chain(operations=self.operations)
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        """Draw whether, by which mode, and the operations."""
+        """Draw whether to halve, the mode, and the operations."""
         halved = bool(generator.random() < self.probability)
         mode = self.modes[generator.integers(len(self.modes))]
         return {"halved": halved, "mode": mode, **self._chain.draw(generator)}
@@ -71,14 +71,14 @@ class Halved(Operation):
         return {"halved": True, "mode": self.modes[0], **self._chain.draw_every(generator)}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Halve where it is drawn, clip, and apply the operations."""
+        """Halve and clip if drawn, and apply the operations."""
         if self._halves(draw, target):
             half = (image.shape[0] // 2, image.shape[1] // 2)
             image, target = resample(image, half, draw["mode"]).clip(0, 1), _half_way(target)
         return self._chain.apply(image, draw, target)
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Halve those for which it is drawn, clip them, and apply the operations to all."""
+        """Halve and clip the images for which it is drawn, and apply the operations to all."""
 
         def run(halves: bool, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
             del targets

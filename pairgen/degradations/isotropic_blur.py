@@ -1,4 +1,4 @@
-"""Blur by a round Gaussian."""
+"""Blur with an isotropic Gaussian."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,7 +16,7 @@ from pairgen.options import Option
 
 
 class IsotropicBlur(Operation):
-    """Blur by a Gaussian that is as wide as it is high.
+    """Blur with a Gaussian that is equally wide in all directions.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
@@ -35,7 +35,7 @@ class IsotropicBlur(Operation):
         return {"kernel_size": size, "sigma": uniform(generator, self.sigma)}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Blur; the kernel is the product of two one-dimensional ones."""
+        """Blur with a kernel that is the product of two one-dimensional ones."""
         del target
         weights = _weights(draw)
         return separable(image, weights, weights)

@@ -1,4 +1,4 @@
-"""JPEG compression by a real codec."""
+"""JPEG compression with a real codec."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,7 +14,7 @@ from pairgen.options import Option
 
 
 class Jpeg(Operation):
-    """Compress by libjpeg, with colour at half the resolution (4:2:0).
+    """Compress with libjpeg, with chroma at half the resolution (4:2:0).
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1. Their training code
@@ -24,7 +24,7 @@ class Jpeg(Operation):
     quality: Annotated[
         tuple[float, float],
         Range(1, 100),
-        Option("Lowest and highest, whole numbers in [1, 100], equally likely."),
+        Option("Lowest and highest quality in [1, 100]; integers, equally likely."),
     ] = (30, 95)
 
     def draw(self, generator: np.random.Generator) -> Draw:

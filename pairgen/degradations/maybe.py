@@ -1,4 +1,4 @@
-"""Operations that are left out now and then."""
+"""Operations that are applied with a probability."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -17,8 +17,12 @@ from pairgen.options import Option
 class Maybe(Operation):
     """Apply operations with a probability."""
 
-    probability: Annotated[float, Probability(), Option("Of applying them.")] = 0.5
-    operations: Annotated[Sequence[Any], Items(), Option("Each `name: {option: value}`.")] = ()
+    probability: Annotated[
+        float, Probability(), Option("Probability of applying the operations.")
+    ] = 0.5
+    operations: Annotated[
+        Sequence[Any], Items(), Option("Operations, each `name: {option: value}`.")
+    ] = ()
     _chain: Chain = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
@@ -27,21 +31,21 @@ class Maybe(Operation):
         self._chain = Chain(operations=self.operations)
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        """Draw whether, and then the operations."""
+        """Draw whether to apply the operations, and then the operations."""
         if generator.random() >= self.probability:
             return {"applied": False}
         return {"applied": True, **self._chain.draw(generator)}
 
     def draw_every(self, generator: np.random.Generator) -> Draw:
-        """Draw the operations, whatever the probability, see `Composition`."""
+        """Draw the operations regardless of the probability, see `Composition`."""
         return {"applied": True, **self._chain.draw_every(generator)}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Apply them, or return the image as it is."""
+        """Apply the operations, or return the image unchanged."""
         return self._chain.apply(image, draw, target) if draw["applied"] else image
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Apply them to some of the images."""
+        """Apply the operations to some of the images."""
 
         def run(applied: bool, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
             return self._chain.apply_batch(part, draws, targets) if applied else part

@@ -1,4 +1,4 @@
-"""One operation out of several."""
+"""One of several operations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -20,8 +20,8 @@ class OneOf(Operation):
         Sequence[Any],
         Choices(),
         Option(
-            "Each `{probability: p, name: {option: value}}`; the probabilities sum to 1. None at "
-            "all stands for doing nothing."
+            "Choices, each `{probability: p, name: {option: value}}`; the probabilities sum to 1. "
+            "An empty list does nothing."
         ),
     ] = ()
     _built: Sequence[Named] = PrivateAttr()
@@ -37,27 +37,27 @@ class OneOf(Operation):
         )
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        """Draw which, and then the operation."""
+        """Draw the choice, and then its operation."""
         choice = int(draw_name(generator, self._probabilities))
         if choice < 0:
             return {"choice": choice}
         return {"choice": choice, **self._built[choice].draw(generator)}
 
     def draw_every(self, generator: np.random.Generator) -> Draw:
-        """Draw all the choices, see `Composition`."""
+        """Draw all choices, see `Composition`."""
         draw: Draw = {"choice": len(self._built) - 1}
         for operation in self._built:
             draw |= operation.draw_every(generator)
         return draw
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Apply it."""
+        """Apply the chosen operation."""
         if draw["choice"] < 0:
             return image
         return self._built[draw["choice"]].apply(image, draw, target)
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Apply to each image its own."""
+        """Apply its chosen operation to each image."""
 
         def run(choice: int, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
             if choice < 0:

@@ -1,4 +1,4 @@
-"""Blur by a plateau: flat in the middle, with long tails."""
+"""Blur with a plateau-shaped kernel: flat in the middle, with long tails."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from pairgen.degradations.base import Draw
 
 
 class PlateauBlur(BetaBlur):
-    """Blur by 1 / (1 + d^beta), d the squared distance in units of sigma.
+    """Blur with 1 / (1 + d^beta), where d is the squared distance in units of sigma.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.

@@ -1,4 +1,4 @@
-"""Shot noise: the counts of a sensor, in colour or gray."""
+"""Shot noise: the counts of a sensor, in color or gray."""
 
 import math
 from collections.abc import Sequence
@@ -29,27 +29,27 @@ from pairgen.degradations.base import (
 )
 from pairgen.options import Option
 
-# Weights of R, G and B in a gray value, as torchvision's rgb_to_grayscale has them.
+# Weights of R, G and B in a gray value, as in torchvision's rgb_to_grayscale.
 GRAY = np.array([0.2989, 0.587, 0.114], np.float32)
 
 
 class PoissonNoise(Operation):
     """Add `scale` times the deviation of Poisson counts from their mean, and clip to [0, 1].
 
-    White is `peak` counts: the number of different 8-bit values in the image, rounded up to a
-    power of two. Gray noise is that of the image's gray values, added to all channels.
+    White is `peak` counts: the number of distinct 8-bit values in the image, rounded up to a power
+    of two. Gray noise is the noise of the image's gray values, added to all channels.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1; peak and scale as in its
         published code (BasicSR 1.4.2, generate_poisson_noise_pt).
     """
 
-    scale: Annotated[tuple[float, float], Range(0, 100), Option("Range of the factor.")] = (
+    scale: Annotated[tuple[float, float], Range(0, 100), Option("Range of the scale factor.")] = (
         0.05,
         3.0,
     )
     gray_probability: Annotated[
-        float, Probability(), Option("How often the three channels share one field.")
+        float, Probability(), Option("Probability that the three channels share one noise field.")
     ] = 0.4
 
     def draw(self, generator: np.random.Generator) -> Draw:
@@ -105,7 +105,7 @@ def _numbers(size: tuple[int, ...], draw: Draw, target: Target) -> NDArray[np.ui
     generator = field_generator(draw["field_seed"], target.level)
     shape = (*size, 1 if draw["gray"] else 3)
     count = math.prod(shape)
-    # Both halves of each raw number: what `integers` gives, in half its time.
+    # Both halves of each raw number: the same values as `integers`, in half the time.
     raw = np.asarray(generator.bit_generator.random_raw((count + 1) // 2), "<u8")
     return raw.view("<u4")[:count].reshape(shape)
 

@@ -1,4 +1,4 @@
-"""Resize up, down or not at all, by a random factor and a random mode."""
+"""Resize up, down or not at all, with a random factor and a random mode."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from pairgen.rules import Switch
 
 
 class Resize(Operation):
-    """Resize by a factor drawn from a range, of the image's own size or of the target's.
+    """Resize by a factor drawn from a range, relative to the image's or the target's size.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
@@ -33,13 +33,17 @@ class Resize(Operation):
     up: Annotated[float, Probability(), Option("Probability of a factor in [1, high).")] = 0.2
     down: Annotated[float, Probability(), Option("Probability of a factor in [low, 1).")] = 0.7
     keep: Annotated[float, Probability(), Option("Probability of the factor 1.")] = 0.1
-    factor: Annotated[tuple[float, float], RangeAroundOne(0.01, 8), Option("(low, high).")] = (
+    factor: Annotated[
+        tuple[float, float], RangeAroundOne(0.01, 8), Option("Range (low, high) of the factor.")
+    ] = (
         0.15,
         1.5,
     )
-    modes: Annotated[tuple[str, ...], Some(MODES), Option("Equally likely.")] = RANDOM_MODES
+    modes: Annotated[tuple[str, ...], Some(MODES), Option("Resampling modes, equally likely.")] = (
+        RANDOM_MODES
+    )
     of_target: Annotated[
-        bool, Switch(), Option("The factor is that of the target's size, not of the image's.")
+        bool, Switch(), Option("Make the factor relative to the target's size, not the image's.")
     ] = False
     _probabilities: Mapping[str, float] = PrivateAttr()
 
@@ -58,12 +62,12 @@ class Resize(Operation):
         return {"factor": factor, "mode": self.modes[generator.integers(len(self.modes))]}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Resize to the size that the factor gives, rounded down, at least 1 px."""
+        """Resize by the factor; sizes are rounded down, to at least 1 px."""
         height, width = image.shape[:2]
         return resample(image, self._size((height, width), draw, target), draw["mode"])
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Resize each to a size of its own."""
+        """Resize each image to its own size."""
         sizes = list(map(self._size, batch.sizes, draws, targets))
         return resample_batch(batch, sizes, [draw["mode"] for draw in draws])
 

@@ -1,4 +1,4 @@
-"""The mode by which a loader brings LR back to the size of HR: drawn, and not applied."""
+"""Draw, but do not apply, the mode with which a loader resizes LR back to the size of HR."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,16 +13,18 @@ from pairgen.options import Option
 
 
 class ResizeBack(Operation):
-    """Record how LR is to be enlarged for networks that take it at the size of HR.
+    """Record how to enlarge LR for networks that take it at the size of HR.
 
-    LR stays at its native size on disk; whoever reads the pair applies `mode`.
+    LR stays at its native size on disk; apply `mode` when you read the pair.
 
     Reference:
         OSEDiff (Wu et al. 2024, arXiv:2406.08177), published data loader: LR is resized to the
         size of HR by area, bilinear or bicubic before the network sees it.
     """
 
-    modes: Annotated[tuple[str, ...], Some(MODES), Option("Equally likely.")] = RANDOM_MODES
+    modes: Annotated[tuple[str, ...], Some(MODES), Option("Resampling modes, equally likely.")] = (
+        RANDOM_MODES
+    )
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw the mode."""

@@ -1,4 +1,4 @@
-"""Resize to the size that the level has."""
+"""Resize to the size of the level."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -17,10 +17,12 @@ class ResizeToTarget(Operation):
     """Resize to the target's size.
 
     Reference:
-        Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.3 (the resizing back).
+        Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.3 (resizing back).
     """
 
-    modes: Annotated[tuple[str, ...], Some(MODES), Option("Equally likely.")] = RANDOM_MODES
+    modes: Annotated[tuple[str, ...], Some(MODES), Option("Resampling modes, equally likely.")] = (
+        RANDOM_MODES
+    )
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw the mode."""

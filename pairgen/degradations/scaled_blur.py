@@ -1,4 +1,4 @@
-"""Blur by a Gaussian whose width grows with the scale, as BSRGAN has it."""
+"""Blur with a Gaussian whose width grows with the scale, as in BSRGAN."""
 
 import math
 from collections.abc import Sequence
@@ -15,30 +15,37 @@ from pairgen.degradations._rules import Line, Probability, Sizes
 from pairgen.degradations.base import Draw, Image, Operation, Target, uniform
 from pairgen.options import Option
 
-# A narrower kernel leaves the image as it is.
+# A narrower kernel would not change the image.
 LOWEST_SIGMA = 0.01
 
 
 class ScaledBlur(Operation):
-    """Blur by a Gaussian, round or long; N is the scale, r a number drawn from [0, 1).
+    """Blur with an isotropic or anisotropic Gaussian; N is the scale, r is drawn from [0, 1).
 
-    Round: the standard deviation is r (a + b N). Long: the variances along its two axes are
-    r (c + d N), each with its own r. The record holds r, so one draw serves every level.
+    Isotropic (round): the standard deviation is r (a + b N). Anisotropic (long): the variances
+    along its two axes are r (c + d N), each with its own r. The record stores r, so one draw serves
+    every level.
 
     Reference:
-        Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.1; figures of its published code
+        Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.1; values of its published code
         (utils_blindsr.py, add_blur).
     """
 
     kernel_sizes: Annotated[
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
     ] = (7, 9, 11, 13, 15, 17, 19, 21, 23, 25)
-    round_sigma: Annotated[tuple[float, float], Line(), Option("(a, b), px.")] = (2.0, 0.2)
-    long_variance: Annotated[tuple[float, float], Line(), Option("(c, d), squared px.")] = (
+    round_sigma: Annotated[
+        tuple[float, float], Line(), Option("(a, b) of a round kernel, in px.")
+    ] = (2.0, 0.2)
+    long_variance: Annotated[
+        tuple[float, float], Line(), Option("(c, d) of a long kernel, in squared px.")
+    ] = (
         4.0,
         1.0,
     )
-    round_probability: Annotated[float, Probability(), Option("How often it is round.")] = 0.5
+    round_probability: Annotated[float, Probability(), Option("Probability of a round kernel.")] = (
+        0.5
+    )
 
     def draw(self, generator: np.random.Generator) -> Draw:
         """Draw kernel_size, round, width_x, width_y and angle; a round one has one width."""
@@ -54,7 +61,7 @@ class ScaledBlur(Operation):
         }
 
     def sigmas(self, draw: Draw, scale: int) -> tuple[float, float]:
-        """Return the standard deviations along both axes, px."""
+        """Return the standard deviations along both axes in pixels."""
         if draw["round"]:
             a, b = self.round_sigma
             sigma = max(LOWEST_SIGMA, draw["width_x"] * (a + b * scale))
@@ -64,11 +71,11 @@ class ScaledBlur(Operation):
         return max(LOWEST_SIGMA, x), max(LOWEST_SIGMA, y)
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Blur by the width that the target's scale gives."""
+        """Blur with the width for the target's scale."""
         return convolve(image, self._kernel(draw, target))
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Blur each by its width."""
+        """Blur each image with its own width."""
         return convolve_batch(batch, list(map(self._kernel, draws, targets)))
 
     def _kernel(self, draw: Draw, target: Target) -> Kernel:

@@ -1,4 +1,4 @@
-"""Shrink by a factor that may go beyond the scale, as BSRGAN has it."""
+"""Shrink by a factor that may exceed the scale, as in BSRGAN."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -15,21 +15,21 @@ from pairgen.rules import Number
 
 
 class Shrink(Operation):
-    """Divide the size by a number between 1 and a multiple of the scale, equally likely.
+    """Divide the size by a number drawn uniformly between 1 and a multiple of the scale.
 
-    The record holds where between the two, from 0 to 1, so one draw serves every level.
+    The record stores the position between the two, from 0 to 1, so one draw serves every level.
 
     Reference:
-        Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.2; figures of its published code
+        Zhang et al. 2021 (BSRGAN), arXiv:2103.14006, Section 3.2; values of its published code
         (utils_blindsr.py, degradation_bsrgan).
     """
 
     beyond: Annotated[
         float,
         Number(0.5, 8),
-        Option("The multiple: the largest divisor is this times the scale."),
+        Option("Largest divisor, as a multiple of the scale."),
     ] = 2.0
-    modes: Annotated[tuple[str, ...], Some(MODES), Option("Equally likely.")] = (
+    modes: Annotated[tuple[str, ...], Some(MODES), Option("Resampling modes, equally likely.")] = (
         "bilinear",
         "bicubic",
         "area-weighted",
@@ -45,7 +45,7 @@ class Shrink(Operation):
         return resample(image, self._size(image.shape[:2], draw, target), draw["mode"])
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Shrink each."""
+        """Shrink each image."""
         sizes = list(map(self._size, batch.sizes, draws, targets))
         return resample_batch(batch, sizes, [draw["mode"] for draw in draws])
 

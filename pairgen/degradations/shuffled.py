@@ -32,7 +32,7 @@ class Shuffled(Operation):
     groups: Annotated[
         Sequence[Any],
         Groups(),
-        Option("Lists of operations; within a group the order stands."),
+        Option("Groups of operations; the order within a group is fixed."),
     ] = ()
     in_order: Annotated[
         tuple[Any, ...],
@@ -40,8 +40,8 @@ class Shuffled(Operation):
             _numbers, {"type": "array", "items": {"type": "integer", "minimum": 0}}, "Sequence[int]"
         ),
         Option(
-            "Numbers of groups that keep their order among themselves: where the permutation has "
-            "another, they trade places."
+            "Numbers of groups that keep their relative order: if the permutation changes it, they "
+            "swap places."
         ),
     ] = ()
     _chains: Sequence[Chain] = PrivateAttr()
@@ -74,13 +74,13 @@ class Shuffled(Operation):
         return {"order": order, "groups": [group.draw_every(generator) for group in self._chains]}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Apply them in the order drawn."""
+        """Apply the groups in the drawn order."""
         for i in draw["order"]:
             image = self._chains[i].apply(image, draw["groups"][i], target)
         return image
 
     def apply_batch(self, batch: Batch, draws: Sequence[Draw], targets: Sequence[Target]) -> Batch:
-        """Apply at each place of the order the groups that the images have there."""
+        """Apply, at each place of the order, the groups that the images have there."""
 
         def run(number: int, part: Batch, draws: list[Draw], targets: list[Target]) -> Batch:
             drawn = [draw["groups"][number] for draw in draws]

@@ -1,4 +1,4 @@
-"""The sinc filter: cut high frequencies off, which leaves rings beside edges."""
+"""The sinc filter: remove high frequencies, which causes ringing at edges."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from pairgen.errors import ConfigError
 from pairgen.options import Option
 from pairgen.rules import Checked
 
-# The published code calls kernels below this size small.
+# Kernels below this size are small in the published code.
 LARGE_SIZE = 13
 
 
@@ -31,7 +31,7 @@ CUTOFF = Checked(_cutoff, {"type": "number", "exclusiveMinimum": 0, "maximum": m
 
 
 class SincFilter(Operation):
-    """Filter by a circular low-pass.
+    """Apply a circular low-pass filter.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.3, Equation 7.
@@ -41,10 +41,10 @@ class SincFilter(Operation):
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
     ] = KERNEL_SIZES
     lowest_cutoff: Annotated[
-        float, CUTOFF, Option("Lowest cutoff in radians a pixel; the highest is pi.")
+        float, CUTOFF, Option("Lowest cutoff in radians per pixel; the highest is pi.")
     ] = math.pi / 3
     lowest_cutoff_large: Annotated[
-        float, CUTOFF, Option("The same for kernels of 13 px and more.")
+        float, CUTOFF, Option("Lowest cutoff for kernels of 13 px or more.")
     ] = math.pi / 5
 
     def draw(self, generator: np.random.Generator) -> Draw:
@@ -54,7 +54,7 @@ class SincFilter(Operation):
         return {"kernel_size": size, "cutoff": uniform(generator, (lowest, math.pi))}
 
     def apply(self, image: Image, draw: Draw, target: Target) -> Image:
-        """Filter; what overshoots is left to the operation that next rounds or clips."""
+        """Filter; values that overshoot are left to the next operation that rounds or clips."""
         del target
         return convolve(image, sinc(draw["kernel_size"], draw["cutoff"]))
 

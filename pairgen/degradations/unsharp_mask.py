@@ -1,4 +1,4 @@
-"""Unsharp masking of what differs clearly from its blurred self."""
+"""Unsharp masking of pixels that clearly differ from their blurred value."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -15,29 +15,29 @@ from pairgen.options import Option
 
 
 class UnsharpMask(Operation):
-    """Add `weight` times what a blur takes away, where that is more than `threshold`.
+    """Add `weight` times what a blur removes, where that exceeds `threshold`.
 
-    The mask of where is blurred itself, so the sharpening fades in. Real-ESRGAN degrades
-    photographs that were sharpened so.
+    The mask is blurred too, so the sharpening fades in. Real-ESRGAN degrades photographs that were
+    sharpened in this way.
 
     Reference:
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.4 (sharpened ground truth);
-        figures as in its published code (BasicSR 1.4.2, USMSharp, whose radius 50 makes 51 taps).
+        values as in its published code (BasicSR 1.4.2, USMSharp, whose radius 50 makes 51 taps).
     """
 
     radius: Annotated[
         int,
         Whole(1, 100),
         Option(
-            "Of the Gaussian, px; its standard deviation is the one OpenCV gives to 2 radius + 1 "
-            "taps, 8 px for the radius 25."
+            "Radius of the Gaussian in px; its standard deviation is OpenCV's for 2 radius + 1 "
+            "taps, 8 px for radius 25."
         ),
     ] = 25
-    weight: Annotated[int | float, Recorded(0, 255), Option("Of what is added.")] = 0.5
-    threshold: Annotated[int | float, Recorded(0, 255), Option("In levels of 8 bits.")] = 10
+    weight: Annotated[int | float, Recorded(0, 255), Option("Weight of the added detail.")] = 0.5
+    threshold: Annotated[int | float, Recorded(0, 255), Option("Threshold in 8-bit levels.")] = 10
 
     def draw(self, generator: np.random.Generator) -> Draw:
-        """Draw nothing; the record says what was done."""
+        """Draw nothing; record the parameters."""
         del generator
         return {"taps": 2 * self.radius + 1, "weight": self.weight, "threshold": self.threshold}
 

@@ -1,4 +1,4 @@
-"""Lossy WebP compression by a real codec."""
+"""Lossy WebP compression with a real codec."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,12 +14,12 @@ from pairgen.options import Option
 
 
 class WebP(Operation):
-    """Compress by libwebp."""
+    """Compress with libwebp."""
 
     quality: Annotated[
         tuple[float, float],
         Range(1, 100),
-        Option("Lowest and highest, whole numbers in [1, 100], equally likely."),
+        Option("Lowest and highest quality in [1, 100]; integers, equally likely."),
     ] = (30, 95)
 
     def draw(self, generator: np.random.Generator) -> Draw:

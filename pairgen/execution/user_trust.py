@@ -1,4 +1,4 @@
-"""What the options of a command say of whose code may run: the modules that its user has named."""
+"""Which modules a command may import: those that its user named in the options."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,14 +17,14 @@ Result = TypeVar("Result")
 
 @contextmanager
 def trusted_by_user(given: Mapping[str, Any]) -> Iterator[Given]:
-    """Trust the modules that options name while a command runs; give the options it goes on with.
+    """Trust the modules that the options name while a command runs; yield its other options.
 
     A method is named by its dotted name, a teacher and an operation by the user's own YAML file.
-    What stands in a set, a run, a model's folder or a config file that was found in the working
-    directory is not the user's word.
+    Names in a dataset, a run, a model folder or a config file that was found in the working
+    directory do not count as given by the user.
 
     Args:
-        given: As the user gave them; `trust_code` is taken out.
+        given: The options that the user gave; `trust_code` is removed from those yielded.
 
     Raises:
         ConfigError: `trust_code` is neither true nor false.
@@ -40,7 +40,7 @@ def trusted_by_user(given: Mapping[str, Any]) -> Iterator[Given]:
 def trusts_user(
     run: Callable[Concatenate[Mapping[str, Any], Asked], Result],
 ) -> Callable[Concatenate[Mapping[str, Any], Asked], Result]:
-    """Run a command, whose options are the first argument, as `trusted_by_user` lets it."""
+    """Wrap a command, whose first argument is its options, in `trusted_by_user`."""
 
     @wraps(run)
     def trusting_run(given: Mapping[str, Any], *args: Asked.args, **kwargs: Asked.kwargs) -> Result:
@@ -51,7 +51,7 @@ def trusts_user(
 
 
 def _named_modules(options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the modules that options name; wrong values are refused where they are used."""
+    """Yield the modules that options name; invalid values are refused where they are used."""
     if isinstance(method := options.get("method"), str):
         yield method
     for name in ("model", "run"):
@@ -62,20 +62,20 @@ def _named_modules(options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _modules_of_preset(preset: str) -> list[str]:
-    """Return the dotted names in a user's own preset: the modules of operations among them."""
+    """Return the dotted names in a user's own preset, which include the modules of operations."""
     file = Path(preset).expanduser()
     if not preset.endswith((".yaml", ".yml")) or lies_in_data(file):
         return []
     try:
         recipe = read_yaml(file)
     except ConfigError:
-        # `find_preset` says what is wrong with it.
+        # `find_preset` reports what is wrong with it.
         return []
     return [text for text in _texts(recipe) if "." in text]
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield every key and text of plain data."""
+    """Yield every key and text in plain data."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,1 +1,1 @@
-"""One folder a kind of set: how a plan becomes samples."""
+"""One folder per kind of dataset: how a plan becomes samples."""

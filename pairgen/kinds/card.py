@@ -12,7 +12,7 @@ import yaml
 from pairgen.shards.check.receipt_check import find_mixes
 from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
 
-# As the hub writes them: the class of a set is the first whose bound it stays under.
+# The hub's size categories: a dataset is in the first one whose bound it is below.
 SIZES = (
     (10**3, "n<1K"),
     (10**4, "1K<n<10K"),
@@ -38,7 +38,7 @@ ABOUT = {
     **{f"lr{level}.png": f"LR at 1/{level}" for level in (2, 4, 8, 16)},
 }
 
-# By kind of dataset: its name, what a sample is, and the members that the example shows.
+# Maps the kind of a dataset to the start of its title and the description of a sample.
 KINDS = {
     "ode": (
         "ODE pairs of",
@@ -119,14 +119,14 @@ def render_card(manifest: Manifest) -> str:
 
 
 def _subject(plan: Plan) -> str:
-    """Return what the title names: the teacher, or the preset."""
+    """Return the subject of the title: the teacher, or the preset."""
     if plan.kind == "degrade":
         return str(plan.recipe["degradation"])
     return str(plan.teacher.get("name") or plan.teacher["module"])
 
 
 def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
-    """Return how the samples of a plan are made, as (name, value); what is not used is left out."""
+    """Return how a plan's samples are made, as (name, value), without what is not used."""
     kinds = {"ode": _what_sampled, "degrade": _what_degraded}
     rows = kinds.get(plan.kind, _what_else)(plan)
     return [(name, value) for name, value in rows if value not in ("", (), [], {}, None)]
@@ -175,7 +175,7 @@ def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:
 
 
 def _public_name(location: str) -> str:
-    """Return a hub id as it is, and of a local folder only the name: cards are published."""
+    """Return a hub id as is, and only the name of a local folder: cards are published."""
     return PurePath(location).name if PurePath(location).is_absolute() else location
 
 
@@ -207,7 +207,7 @@ def _members(members: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _made(receipts: Iterable[Receipt]) -> list[tuple[str, Any]]:
-    """Return how the bits came about; every value when the set mixes them."""
+    """Return how the shards were computed, with every value if the dataset mixes several."""
     receipts = list(receipts)
     if not receipts:
         return [("shards", "none yet")]
@@ -238,7 +238,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as text that cannot break out of its table cell."""
+    """Return a value as text, escaped for a table cell."""
     if isinstance(value, Mapping):
         value = ", ".join(f"{name} {_cell(entry)}" for name, entry in value.items())
     elif isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Whether a plan continues the set of a folder; two sets are never mixed in one."""
+"""Check that a plan continues the dataset of a folder; a folder never mixes two datasets."""
 
 from typing import Any
 
@@ -7,58 +7,58 @@ from pairgen.types import INPUT_NAMES, Plan
 
 
 def check_continues(old: Plan, new: Plan) -> None:
-    """Raise unless `new` is the plan `old`, or the same with more samples.
+    """Check that `new` is the plan `old`, or the same plan with more samples.
 
     Raises:
-        PlanMismatchError: Naming every field that differs, with both values.
+        PlanMismatchError: The plans differ; the message names every field, with both values.
     """
     different = _differing_fields(old, new)
     if old.samples_per_shard != new.samples_per_shard:
         different.append(
-            f"samples_per_shard (there {old.samples_per_shard}, asked {new.samples_per_shard})"
+            f"samples_per_shard (was {old.samples_per_shard}, got {new.samples_per_shard})"
         )
     if different:
         raise PlanMismatchError(
-            "The folder holds another dataset; different are: " + ", ".join(different) + ". "
-            "Give another --out, or the folder's own options (those not given are taken from it)."
+            "The folder holds another dataset; these differ: " + ", ".join(different) + ". "
+            "Give another --out, or leave these options out to keep the folder's."
         )
     if new.num_samples < old.num_samples:
         raise PlanMismatchError(
-            f"num_samples can grow but not shrink: the folder plans {old.num_samples}, "
-            f"asked for {new.num_samples}: give another --out for a smaller set."
+            f"num_samples can grow but not shrink (was {old.num_samples}, got {new.num_samples}): "
+            "give another --out for a smaller dataset."
         )
 
 
 def _differing_fields(old: Plan, new: Plan) -> list[str]:
-    """Return what the user would name: model, prompts, or single fields of the recipe."""
-    there, asked = old.identity(), new.identity()
+    """Return the differences as a user would name them: model, prompts, or recipe fields."""
+    before, now = old.identity(), new.identity()
     different = []
-    if there["source"] != asked["source"]:
+    if before["source"] != now["source"]:
         inputs = INPUT_NAMES[new.kind]
         different.append(
-            f"{inputs} (there {old.source['num_inputs']:,} of {old.source['name']}, "
-            f"asked {new.source['num_inputs']:,} of {new.source['name']} with other content)"
+            f"{inputs} (was {old.source['num_inputs']:,} from {old.source['name']}, "
+            f"got {new.source['num_inputs']:,} from {new.source['name']} with other content)"
         )
-    if there["teacher"] != asked["teacher"] and old.teacher.get("name") != new.teacher.get("name"):
+    if before["teacher"] != now["teacher"] and old.teacher.get("name") != new.teacher.get("name"):
         names = [plan.teacher.get("name", "none") for plan in (old, new)]
-        different.append(f"model (there {names[0]}, asked {names[1]})")
+        different.append(f"model (was {names[0]}, got {names[1]})")
     else:
-        different += differences(there["teacher"], asked["teacher"], "teacher")
+        different += differences(before["teacher"], now["teacher"], "teacher")
     for field in ("format_version", "kind", "seed", "recipe"):
-        different += differences(there[field], asked[field], field)
-    # Members follow from the teacher and the recipe, so they are news only when those are equal.
-    return different or differences(there["members"], asked["members"], "members")
+        different += differences(before[field], now[field], field)
+    # Members follow from the teacher and the recipe: report them only if those are equal.
+    return different or differences(before["members"], now["members"], "members")
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:
-    """Return `field (there a, asked b)` for every leaf that differs."""
+    """Return `field (was a, got b)` for every leaf that differs."""
     if isinstance(old, dict) and isinstance(new, dict):
         found = []
         for key in sorted({*old, *new}):
             path = f"{name}.{key}" if name else key
             found += differences(old.get(key), new.get(key), path)
         return found
-    return [] if old == new else [f"{name} (there {_short(old)}, asked {_short(new)})"]
+    return [] if old == new else [f"{name} (was {_short(old)}, got {_short(new)})"]
 
 
 def _short(value: Any) -> str:

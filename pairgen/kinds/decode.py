@@ -1,4 +1,4 @@
-"""Latents to pictures, by the teacher's own decoder."""
+"""Decode latents to images with the teacher's own decoder."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,14 +15,14 @@ ROUNDING = "round((clamp(x, -1, 1) + 1) * 127.5), half to even"
 
 
 class NotFinitePictureError(PairgenError):
-    """The decoder made NaN or infinity of a latent."""
+    """The decoder returned NaN or infinity for a latent."""
 
 
 def load_decoder(teacher: Mapping[str, Any], device: torch.device) -> Decoder:
-    """Load the decoder of a plan's teacher, and nothing else of it.
+    """Load only the decoder of a plan's teacher.
 
     Raises:
-        TeacherLoadError: It cannot be loaded.
+        TeacherLoadError: The decoder cannot be loaded.
     """
     options = {"location": teacher["location"], **teacher["options"]}
     decoder: Decoder = plugins.call(
@@ -32,31 +32,31 @@ def load_decoder(teacher: Mapping[str, Any], device: torch.device) -> Decoder:
 
 
 def decode_pictures(decoder: Decoder, latents: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the pictures [N, H, W, 3] uint8 of latents [C, h, w], one after the other.
+    """Decode latents [C, h, w] one by one; return the images [N, H, W, 3] uint8.
 
     Raises:
-        NotFinitePictureError: A picture is not finite.
-        OutOfDeviceMemoryError: A picture does not fit.
+        NotFinitePictureError: An image is not finite.
+        OutOfDeviceMemoryError: Decoding an image does not fit into memory.
     """
     return np.stack([decode_picture(decoder, latent) for latent in latents])
 
 
 def decode_picture(decoder: Decoder, latent: np.ndarray) -> np.ndarray:
-    """Return the picture [H, W, 3] uint8 of a latent [C, h, w].
+    """Decode a latent [C, h, w]; return the image [H, W, 3] uint8.
 
-    Alone: a decoder in float32 takes gigabytes a picture, and so the bits of a picture depend on no
-    neighbour and on no batch size.
+    Latents are decoded one by one because a decoder in float32 takes gigabytes per image, and so
+    that the bits of an image depend neither on its neighbors nor on the batch size.
 
     Raises:
-        NotFinitePictureError: The picture is not finite.
-        OutOfDeviceMemoryError: It does not fit.
+        NotFinitePictureError: The image is not finite.
+        OutOfDeviceMemoryError: Decoding the image does not fit into memory.
     """
     try:
         image = decoder.decode(torch.from_numpy(latent)[None].float().to(decoder.device))[0]
     except torch.OutOfMemoryError:
         raise OutOfDeviceMemoryError(
-            f"Decoding one picture does not fit into the memory of {decoder.device}: free it, or "
-            "take a smaller --batch-size."
+            f"Decoding one image does not fit into the memory of {decoder.device}: free memory, or "
+            "use a smaller --batch-size."
         ) from None
     if not bool(torch.isfinite(image).all()):
         raise NotFinitePictureError("The decoder made a picture that is not finite.")

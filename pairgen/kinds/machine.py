@@ -1,4 +1,4 @@
-"""What is said of the machine: its device, its clock, the versions of what can change bits."""
+"""Facts about the machine: device, clock, and versions of the packages that can change bits."""
 
 import platform
 import sys
@@ -20,25 +20,25 @@ def device_name(device: torch.device) -> str:
 
 
 def device_clock(device: torch.device) -> float:
-    """Return the seconds of the clock once the device has done what it was given."""
+    """Wait for the device to finish its work; return the clock in seconds."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def batch_does_not_fit(batch_size: int, device: torch.device) -> OutOfDeviceMemoryError:
-    """Return the error that names a batch size which may fit."""
+    """Return an error that suggests a batch size that may fit."""
     advice = f"run the same command with --batch-size {batch_size // 2}"
     if batch_size == 1:
-        advice = "take a device with more memory"
+        advice = "use a device with more memory"
     return OutOfDeviceMemoryError(
         f"A batch of {batch_size} does not fit into the memory of {device}: {advice} "
-        "(a dataset keeps its finished shards)."
+        "(finished shards are kept)."
     )
 
 
 def versions(modules: Sequence[str]) -> dict[str, str]:
-    """Return the versions of pairgen, Python, and those of the modules that are in use."""
+    """Return the versions of pairgen, Python, and those of the modules that are imported."""
     loaded = (name for name in modules if name in sys.modules)
     return {
         "pairgen": pairgen.__version__,
@@ -48,6 +48,6 @@ def versions(modules: Sequence[str]) -> dict[str, str]:
 
 
 def _version(module: str) -> str:
-    # Two packages give cv2, and PIL is Pillow's.
+    # Two packages provide cv2, and Pillow provides PIL.
     found = {"cv2": "", "PIL": "pillow"}.get(module, module)
     return version(found) if found else str(sys.modules[module].__version__)

@@ -1,4 +1,4 @@
-"""What makes the samples of a plan, whatever kind of set it is."""
+"""The interface that makes a plan's samples, for every kind of dataset."""
 
 import importlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,12 +9,12 @@ from pairgen.types import FailedSlot, Plan, Sample, ShardTask
 
 
 class ShardMaker(Protocol):
-    """Makes the samples of shards; what it loads stays loaded from task to task.
+    """Makes the samples of shards; loaded models are kept from task to task.
 
     Attributes:
-        device: Name of what it computes on.
-        modules: Whose versions can change bits.
-        index_columns: A value of every column of the index that a sample may lack.
+        device: Name of the device that it computes on.
+        modules: Names of the modules whose versions can change bits.
+        index_columns: An example value for every column of the index that a sample may lack.
     """
 
     device: str
@@ -29,32 +29,32 @@ class Maker(ShardMaker, Protocol):
     """Makes the samples of one kind of dataset."""
 
     def encode(self, task: ShardTask) -> None:
-        """Encode the prompts of a task and drop what comes out: to see how long it takes.
+        """Encode the prompts of a task and discard the result, to measure how long it takes.
 
-        `make` does it once a shard. Nothing is done where nothing is encoded.
+        `make` does this once per shard. Does nothing for kinds that encode nothing.
         """
 
     def make_again(
         self, indices: Collection[int], task: ShardTask
     ) -> Iterator[Sample | FailedSlot]:
-        """Yield the results of some slots of a shard, in order and to the bit as `make` does."""
+        """Yield the results of some slots of a shard, in order and bit-identical to `make`."""
 
 
-# Kind of a plan to the module of its maker: `build(plan, store)`, and `check(plan)`, which loads no
-# weights. Loaded when needed.
+# Maps the kind of a plan to the module of its maker, which has `build(plan, store)` and
+# `check(plan)`; the latter loads no weights. Imported when needed.
 MAKERS = {"ode": "pairgen.kinds.ode.maker", "degrade": "pairgen.kinds.degrade.maker"}
 
 
 def check_makeable(plan: Plan) -> None:
-    """Refuse a plan whose model or code is not here, before anything is done for it.
+    """Check, before any work, that a plan's model and code are available.
 
     Raises:
-        ConfigError: What makes the samples cannot be found, or is not that of the plan.
+        ConfigError: The model or code cannot be found, or does not match the plan.
     """
     importlib.import_module(MAKERS[plan.kind]).check(plan)
 
 
 def open_maker(plan: Plan, store: Store) -> Maker:
-    """Load what makes the samples of a plan."""
+    """Load the maker of a plan's samples."""
     maker: Maker = importlib.import_module(MAKERS[plan.kind]).build(plan, store)
     return maker

@@ -1,4 +1,4 @@
-"""Options of every run: where it runs, and how many threads it has."""
+"""Options of every run: where it runs, and how many workers it has."""
 
 from typing import Annotated
 
@@ -6,12 +6,12 @@ from pairgen.options import Option, Options
 from pairgen.rules import Choice, Integer, Number, Place
 
 EXECUTORS = ("auto", "serial", "ray")
-# OpenMP crashes where it cannot have as many.
+# OpenMP crashes if it cannot create as many.
 MAX_CPU_THREADS = 1024
 
 
 class CheckOptions(Options):
-    """Where shards are read. GPUs do not matter: reading uses none."""
+    """Where shards are read. There is no option for GPUs: reading uses none."""
 
     executor: Annotated[
         str,
@@ -58,7 +58,7 @@ class WorkerOptions(CheckOptions):
 
 
 class MakingOptions(WorkerOptions):
-    """How a dataset is made, wherever it is made."""
+    """Options of every command that makes a dataset."""
 
     max_rejected: Annotated[
         float,

@@ -1,4 +1,4 @@
-"""Parts of the JSON Schemas of files that users write."""
+"""Building blocks of the JSON Schemas for the files that users write."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from pairgen.options import Declared
 from pairgen.rules import Rule
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# The name of a user's own module.
+# Matches the dotted name of a user's own module.
 DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)+$"
 
 
@@ -17,8 +17,8 @@ def properties(
     """Return the JSON Schema of each option, by its name.
 
     Args:
-        options: As declared.
-        schema: Gives the JSON Schema of what a rule allows.
+        options: The declared options.
+        schema: Function that returns the JSON Schema of the values that a rule allows.
     """
     return {
         each.name: {**schema(each.rule), "description": _description(each), **_default(each)}
@@ -27,11 +27,11 @@ def properties(
 
 
 def closed(members: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Return the JSON Schema of a mapping that holds these members and no others.
+    """Return the JSON Schema of a mapping with these members and no others.
 
     Args:
-        members: Name to JSON Schema.
-        **more: Other keywords of JSON Schema.
+        members: Mapping from a member's name to its JSON Schema.
+        **more: Other JSON Schema keywords.
     """
     return {"type": "object", "properties": dict(members), "additionalProperties": False, **more}
 
@@ -42,13 +42,13 @@ def or_nothing(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _description(option: Declared) -> str:
-    # Words that stand for a default are no value: they are told here.
+    # A default in words is not a value, so it belongs to the description.
     return option.shown_help if option.option.default else option.option.help
 
 
 def _default(option: Declared) -> dict[str, Any]:
     value = option.default
-    # The value only says that nothing was given.
+    # The help describes it in words, or it only means that nothing is given.
     if option.option.default or value in (None, "", (), {}):
         return {}
     return {"default": list(value) if isinstance(value, tuple) else value}

@@ -1,1 +1,1 @@
-"""Methods: how a student learns from a dataset. One file each; the manual is `base.py`."""
+"""Methods: how a student learns from a dataset. One file each; the guide is in `base.py`."""

@@ -1,4 +1,4 @@
-"""How far what a student made lies from what it should have made, by name."""
+"""Distances between a student's latents and the teacher's end points, by name."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -20,12 +20,12 @@ from pairgen.rules import Checked, Choice, Integer, Place
 DISTANCES = ("mse", "pseudo_huber", "lpips", "latent_lpips", "e_latent_lpips")
 PICTURE_CHANNELS = 3
 MAX_AUGMENTATIONS = 64
-# Latents that were made, [B, C, H, W], and should have been made; draws: to a scalar.
+# Maps the student's latents [B, C, H, W], the target latents and draws to a scalar.
 PairDistance = Callable[[Tensor, Tensor, Draws], Tensor]
 
 
 def _groups(name: str, value: Any) -> tuple[str, ...]:
-    """Return groups that were given as a list, or as text with commas."""
+    """Return the groups of a list, or of comma-separated text."""
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not names:
         got = "nothing" if names in (None, [], ()) else repr(value)
@@ -37,7 +37,7 @@ def _groups(name: str, value: Any) -> tuple[str, ...]:
 
 
 class DistanceOptions(Options):
-    """Which distance a student is trained by."""
+    """The distance that a student is trained with."""
 
     distance: Annotated[
         str,
@@ -75,14 +75,14 @@ class DistanceOptions(Options):
 
 
 def make_distance(setup: Setup, options: DistanceOptions) -> PairDistance:
-    """Return a distance, its mean over the batch.
+    """Return a function that computes a distance, averaged over the batch.
 
     Raises:
-        ConfigError: There are no such weights.
+        ConfigError: The weights do not exist.
 
     Reference:
         Kang et al. 2024 (Diffusion2GAN), arXiv:2405.05967: E-LatentLPIPS is the expectation of
-        LatentLPIPS over one random transformation of both latents, here a mean over draws.
+        LatentLPIPS over a random transformation of both latents, here a mean over draws.
     """
     distance = options.distance
     if distance == "mse":

@@ -1,4 +1,4 @@
-"""What the methods that learn from (noise, prompt, latent) pairs share."""
+"""Code shared by the methods that learn from (noise, prompt, latent) pairs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,61 +11,61 @@ from pairgen.teachers.base import Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
 
 NOISE, LATENT, TEXT = "noise.npy", "latent.npy", "txt"
-# Members that hold a conditioning, by the name of its tensor.
+# Names of the conditioning tensors that members can hold.
 EMBEDDINGS = ("txt_emb", "pooled_emb")
 
 
 def check_pairs(method: str, plans: Sequence[Plan]) -> None:
-    """Refuse sets that hold no pairs.
+    """Check that all datasets hold pairs.
 
     Raises:
-        ConfigError: A plan is of another kind.
+        ConfigError: A dataset is of another kind.
     """
     for plan in plans:
         if plan.kind != "ode":
             raise ConfigError(
-                f"{method} learns from (noise, latent) pairs, a set of kind 'ode'; "
-                f"{plan.source['name']} gave one of kind {plan.kind!r}."
+                f"{method} learns from (noise, latent) pairs, a dataset of kind 'ode', but the one "
+                f"made from {plan.source['name']} is of kind {plan.kind!r}."
             )
 
 
 def first_time(plans: Sequence[Plan]) -> float:
-    """Return the time at which the teacher of all sets began.
+    """Return the time at which the ODE of all datasets starts.
 
     Raises:
-        ConfigError: Two sets begin at different times.
+        ConfigError: The datasets start at different times.
     """
     times = {float(plan.resolved["times"][0]) for plan in plans}
     if len(times) > 1:
-        told = ", ".join(f"{time:g}" for time in sorted(times))
-        raise ConfigError(f"The sets must begin at one time; theirs are {told}.")
+        found = ", ".join(f"{time:g}" for time in sorted(times))
+        raise ConfigError(f"All datasets must start at the same time, got {found}.")
     return times.pop()
 
 
 def stored_embeddings(plans: Sequence[Plan]) -> tuple[str, ...]:
-    """Return the members by which every set stores its conditioning; none if one set does not."""
+    """Return the members that store the conditioning; none unless all datasets have them."""
     names = tuple(f"{name}.npy" for name in EMBEDDINGS)
     stored = [tuple(name for name in names if name in plan.members) for plan in plans]
     return stored[0] if len(set(stored)) == 1 else ()
 
 
 def conditioning_of(batch: Batch, teacher: Teacher, embeddings: Sequence[str]) -> Conditioning:
-    """Return the conditioning of a batch: as stored, or encoded from the texts."""
+    """Return the conditioning of a batch: the stored one, or encoded from the texts."""
     if embeddings:
         tensors = {name.removesuffix(".npy"): batch[name].float() for name in embeddings}
         return Conditioning(tensors)
     texts = batch.texts[TEXT]
-    # Each distinct prompt once.
+    # Encode each distinct prompt once.
     distinct = list(dict.fromkeys(texts))
     places = {text: place for place, text in enumerate(distinct)}
     return teacher.encode_prompts(distinct)[[places[text] for text in texts]]
 
 
 class OneStudent:
-    """The part of a method whose only player is its student, stepped every time.
+    """Base of methods whose only player is the student, which steps every time.
 
     Args:
-        denoiser: The student.
+        denoiser: The student's network.
     """
 
     facts: Sequence[str] = ()
@@ -79,7 +79,7 @@ class OneStudent:
         return {STUDENT: self._denoiser}  # type: ignore[dict-item]
 
     def turns(self, step: int) -> Sequence[str]:
-        """Return the student, always."""
+        """Return the student in every step."""
         del step
         return (STUDENT,)
 
@@ -93,5 +93,5 @@ class OneStudent:
 
 
 def column(values: Tensor) -> Tensor:
-    """Return [B] as [B, 1, 1, 1]."""
+    """Reshape [B] to [B, 1, 1, 1]."""
     return values.view(-1, 1, 1, 1)

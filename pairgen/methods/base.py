@@ -1,28 +1,28 @@
-"""The manual of the method family.
+"""How to write a method.
 
-A method is a file here (or a module of your own) that defines
+A method is a file in this folder (or a module of your own) that defines
 
     build(*, setup: Setup, **options) -> Method
 
-and a file of the same name in `configs/train/` with the numbers of its recipe. A method in this
+and a file of the same name in `configs/train/` with the values of its recipe. A method in this
 folder declares its options as a class of fields, `OPTIONS` (see `pairgen.options`); a module of
 your own may name them in the signature of `build` instead.
 
-A method owns no loop, no optimizer and no file: the trainer asks it which players step in a
-training step, runs what they share once, asks each for its loss, and steps them. So a second player
-(a discriminator, a network that learns the student's score) is one more entry of `players` and one
-more branch of `loss`.
+A method has no loop, no optimizer and no files: the trainer asks it which players step in a
+training step, computes what they share once, asks each player for its loss, and steps them. So a
+second player (a discriminator, a network that learns the student's score) is one more entry of
+`players` and one more branch of `loss`.
 
-What a training step does, for the players that `turns(step)` names:
+A training step does the following, for the players that `turns(step)` returns:
 
     shared = method.forward(batch, draws)
-    for player in turns:                  # with the weights of this step's beginning
+    for player in turns:                  # with the weights from the start of the step
         loss, figures = method.loss(player, shared, batch, draws)
-        (its gradients are taken for this player's weights only)
+        (gradients are computed for this player's weights only)
     step every player of the turn
     method.after_step(step)
 
-`tests/training/test_method_contract.py` finds a new member by itself.
+`tests/training/test_method_contract.py` finds new methods automatically.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,27 +39,27 @@ from pairgen.types import Plan
 
 # Name of the player that is exported.
 STUDENT = "student"
-# What a network costs that is trained on a sample: one evaluation, and about two for its gradients.
+# Cost of training a network on a sample: one evaluation, and about two for its gradients.
 EVALUATIONS_IF_TRAINED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a method is built from.
+    """The inputs of a method.
 
     Attributes:
-        plans: Of the datasets that it trains on.
-        teacher: Prompts to conditioning, latents to pictures; its network is not loaded.
-        load_teacher: Loads the teacher with its network, frozen, for methods that ask it.
+        plans: The plans of the datasets to train on.
+        teacher: Encodes prompts and decodes latents; its network is not loaded.
+        load_teacher: Loads the teacher with its network, frozen, for methods that evaluate it.
         perceptual_net: Takes the location of a perceptual network's weights and a number of
-            channels; returns it, telling the user where they are for another VAE than the
-            teacher's. For an empty one it returns that of the packaged weights.
-        new_denoiser: Loads the teacher's network once more, to be trained; told whether it gets a
-            path for the guidance scale.
-        guidance_embedding: Whether the student is to be told the guidance scale.
-        micro_batch_size: Samples that come at a time.
-        files: What was read beside the data, by what it is for, to the SHA-256 of it.
-        device: Where everything lives.
+            channels; returns the location, and warns the user if the weights are for another VAE
+            than the teacher's. For an empty location, it returns that of the packaged weights.
+        new_denoiser: Loads another copy of the teacher's network for training; its argument is
+            whether to add a guidance embedding.
+        guidance_embedding: Whether the student is conditioned on the guidance scale.
+        micro_batch_size: Number of samples per micro-batch.
+        files: Mapping from the purpose of a file that was read besides the data to its SHA-256.
+        device: Device of all tensors.
     """
 
     plans: tuple[Plan, ...]
@@ -75,14 +75,14 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True)
 class Student:
-    """What a method leaves.
+    """The result of a method.
 
     Attributes:
         denoiser: The trained network.
-        generate: Noise [B, C, H, W], conditioning and guidance scales [B] (None for none) to
+        generate: Maps noise [B, C, H, W], conditioning and guidance scales [B] (None for none) to
             latents [B, C, H, W].
-        sampling: Options by which `pairgen sample` runs it.
-        num_evaluations: Of the network, for a picture.
+        sampling: Options with which `pairgen sample` runs the student.
+        num_evaluations: Network evaluations per image.
     """
 
     denoiser: Denoiser
@@ -92,10 +92,10 @@ class Student:
 
 
 class Game(Protocol):
-    """What the trainer steps: players and their losses."""
+    """The players that the trainer steps, and their losses."""
 
     def players(self) -> Mapping[str, nn.Module]:
-        """Return the networks that are trained, by name."""
+        """Return the networks to train, by name."""
         ...
 
     def turns(self, step: int) -> Sequence[str]:
@@ -103,25 +103,25 @@ class Game(Protocol):
         ...
 
     def forward(self, batch: Batch, draws: Draws) -> Any:
-        """Return what the players of this step share: computed once, with gradients."""
+        """Compute what the players of this step share, once, with gradients."""
         ...
 
     def loss(
         self, player: str, shared: Any, batch: Batch, draws: Draws
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss of one player, a scalar, and figures to be logged, scalars.
+        """Return the loss of one player, a scalar, and metrics to log, scalars.
 
-        The mean over the batch, so that ranks and micro-batches average. What must not reach
-        another player's graph is detached here.
+        The loss is the mean over the batch, so that it can be averaged over ranks and
+        micro-batches. Detach here what must not reach another player's graph.
         """
         ...
 
     def after_step(self, step: int) -> None:
-        """Do what follows a step, such as moving an averaged copy."""
+        """Do the work after a step, such as updating an averaged copy."""
         ...
 
     def kept(self) -> Mapping[str, nn.Module]:
-        """Return networks that change without being trained and belong into a checkpoint."""
+        """Return the networks that change without being trained and belong in a checkpoint."""
         ...
 
 
@@ -129,9 +129,9 @@ class Method(Game, Protocol):
     """How a student learns. The player `student` is among its players.
 
     Attributes:
-        fields: Members that it needs of every sample.
-        facts: Columns of the index that it needs.
-        evaluations: Of networks of the teacher's size, for a sample of a training step.
+        fields: Members that the method needs of every sample.
+        facts: Columns of the index that the method needs.
+        evaluations: Evaluations of networks of the teacher's size, per sample of a training step.
     """
 
     fields: Sequence[str]
@@ -139,5 +139,5 @@ class Method(Game, Protocol):
     evaluations: float
 
     def student(self) -> Student:
-        """Return what is sampled, judged and exported."""
+        """Return the student to sample, evaluate and export."""
         ...

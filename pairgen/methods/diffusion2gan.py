@@ -1,4 +1,4 @@
-"""Diffusion2GAN: from noise to the teacher's end point in one step, against a discriminator.
+"""Diffusion2GAN: map noise to the teacher's end point in one step, with a discriminator.
 
 Reference:
     Kang et al. 2024, arXiv:2405.05967.
@@ -28,18 +28,18 @@ from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
 
 DISCRIMINATOR = "discriminator"
-# Trained on a real and a made latent, and passed by the student's gradients: there and back.
+# Trained on a real and a generated latent; the student's gradients pass it forward and backward.
 EVALUATIONS_OF_DISCRIMINATOR = 2 * EVALUATIONS_IF_TRAINED + 2
 MAX_WEIGHT = 1e6
 
 
 @dataclass(frozen=True)
 class Made:
-    """What both players look at.
+    """The inputs that both players share.
 
     Attributes:
-        latents: Of the student, [B, C, H, W] float32, with gradients.
-        conditioning: Of the prompts, B rows.
+        latents: The student's latents, [B, C, H, W] float32, with gradients.
+        conditioning: The conditioning of the prompts, B rows.
     """
 
     latents: Tensor
@@ -60,7 +60,7 @@ class Diffusion2GANOptions(DistanceOptions):
     gan_weight: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),
-        Option("lambda_GAN, weight of the adversarial loss; 0 for no discriminator."),
+        Option("Weight of the adversarial loss (lambda_GAN); 0 for no discriminator."),
     ] = 0.1
     noise_condition: Annotated[bool, Switch(), Option("Show the noise to the discriminator.")] = (
         True
@@ -71,12 +71,12 @@ class Diffusion2GANOptions(DistanceOptions):
     r1_gamma: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),
-        Option("gamma, weight of the R1 gradient penalty; 0 for none."),
+        Option("Weight of the R1 gradient penalty (gamma); 0 for none."),
     ] = 1e-6
     r1_every: Annotated[
         int,
         Integer(1),
-        Option("Steps between two penalties, each of them that many times as heavy."),
+        Option("Steps between two R1 penalties; each is weighted by this number."),
     ] = 16
     mix_share: Annotated[
         float,
@@ -101,34 +101,35 @@ class Diffusion2GAN:
 
     Args:
         setup: Teacher and datasets.
-        **options: Those of `Diffusion2GANOptions`.
+        **options: The options of `Diffusion2GANOptions`.
 
     Raises:
-        ConfigError: The sets hold no pairs, or begin at different times; an option is not allowed.
+        ConfigError: A dataset holds no pairs, the datasets start at different times, or an option
+            is not allowed.
     """
 
     facts: Sequence[str] = ()
 
     def __init__(self, *, setup: Setup, **options: Any) -> None:
-        asked = Diffusion2GANOptions(**options)
+        checked = Diffusion2GANOptions(**options)
         check_pairs("diffusion2gan", setup.plans)
         generator = Regression(setup=setup, distance="mse")
         self._student = generator.student()
         self._players: dict[str, nn.Module] = dict(generator.players())
         self.fields = generator.fields
-        self._teacher, self._told = setup.teacher, setup.guidance_embedding
+        self._teacher, self._embeds_guidance = setup.teacher, setup.guidance_embedding
         self._embeddings = stored_embeddings(setup.plans)
-        self.distance_weight, self.l1_weight = asked.distance_weight, asked.l1_weight
-        self.gan_weight, self.mix_share = asked.gan_weight, asked.mix_share
-        self.r1_gamma, self.r1_every = asked.r1_gamma, asked.r1_every
+        self.distance_weight, self.l1_weight = checked.distance_weight, checked.l1_weight
+        self.gan_weight, self.mix_share = checked.gan_weight, checked.mix_share
+        self.r1_gamma, self.r1_every = checked.r1_gamma, checked.r1_every
         if self.gan_weight and self.mix_share and setup.micro_batch_size < 2:
             raise ConfigError(
                 "mix_share needs two samples or more in each micro-batch of each process, got "
-                f"{setup.micro_batch_size}: give a larger batch_size, a smaller accumulate, or "
+                f"{setup.micro_batch_size}: increase batch_size, decrease accumulate, or set "
                 "mix_share=0."
             )
-        # What counts nothing is not loaded either.
-        self._distance = make_distance(setup, asked) if self.distance_weight else None
+        # A distance without weight is not loaded.
+        self._distance = make_distance(setup, checked) if self.distance_weight else None
         self.evaluations = generator.evaluations
         if self.gan_weight:
             self.evaluations += EVALUATIONS_OF_DISCRIMINATOR
@@ -136,24 +137,24 @@ class Diffusion2GAN:
             self._players[DISCRIMINATOR] = UnetDiscriminator(
                 denoiser,
                 time=denoiser.schedule.last_time,
-                noise_condition=asked.noise_condition,
-                multi_scale=asked.multi_scale,
+                noise_condition=checked.noise_condition,
+                multi_scale=checked.multi_scale,
             )
 
     def players(self) -> Mapping[str, nn.Module]:
-        """Return the student, and the discriminator if it plays."""
+        """Return the student, and the discriminator if it is used."""
         return self._players
 
     def turns(self, step: int) -> Sequence[str]:
-        """Return all players, always; the student last, whose graph is the larger one."""
+        """Return all players in every step, with the student, whose graph is larger, last."""
         del step
         return tuple(sorted(self._players, key=[DISCRIMINATOR, STUDENT].index))
 
     def forward(self, batch: Batch, draws: Draws) -> Made:
-        """Return the student's latents of the batch's noises."""
+        """Return the student's latents for the batch's noise."""
         del draws
         conditioning = conditioning_of(batch, self._teacher, self._embeddings)
-        scales = batch.guidance_scale if self._told else None
+        scales = batch.guidance_scale if self._embeds_guidance else None
         latents = self._student.generate(batch[NOISE].float(), conditioning, scales)
         return Made(latents, conditioning)
 
@@ -214,7 +215,7 @@ class Diffusion2GAN:
         return loss, figures
 
     def _penalty(self, made: Made, batch: Batch, draws: Draws) -> Tensor:
-        """Return R1 of one sample of the whole batch, so weighted that the parts' mean is it."""
+        """Return R1 of one sample of the whole batch, weighted so that the parts average to R1."""
         row = draws.one_row()
         if row is None:
             return made.latents.new_zeros(())
@@ -229,7 +230,7 @@ class Diffusion2GAN:
         )
         discriminator = self._players[DISCRIMINATOR]
         assert isinstance(discriminator, UnetDiscriminator)
-        # In float32: slopes are small, and no loss scale lifts those inside.
+        # In float32, because gradients are small and loss scaling does not reach inner ones.
         with (
             torch.autocast(target.device.type, enabled=False),
             discriminator.differentiable_twice(),
@@ -246,9 +247,9 @@ class Diffusion2GAN:
 
 
 def partners(num: int) -> list[int]:
-    """Return for each of `num` samples, 2 or more, another one: its neighbour.
+    """Return, for each of `num` samples (2 or more), the index of another one: its neighbor.
 
-    Samples come shuffled. Neighbours stay together when a batch is cut into even micro-batches.
+    Samples are shuffled. Neighbors stay together if a batch is split into even micro-batches.
     """
     return [num - 2 if row == num - 1 and num % 2 else row ^ 1 for row in range(num)]
 

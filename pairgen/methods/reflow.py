@@ -1,4 +1,4 @@
-"""Reflow: the velocity on the straight path between the noise and the end point of each pair."""
+"""Reflow: learn the velocity on the straight path from noise to end point of each pair."""
 
 from typing import Annotated, Any
 
@@ -41,15 +41,15 @@ class ReflowOptions(Options):
 class Reflow(OneStudent):
     """Learn v(x_t, t) = z - x on x_t = (1 - t) x + t z, for pairs (z, x) of the teacher.
 
-    Paths that cross in the data are straightened by the pairs, so few Euler steps are enough, or
-    one. The network is told 1000 t.
+    The pairs straighten paths that would cross in the data, so few Euler steps are enough, or one.
+    The network's timestep is 1000 t.
 
     Args:
         setup: Teacher and datasets.
-        **options: Those of `ReflowOptions`.
+        **options: The options of `ReflowOptions`.
 
     Raises:
-        ConfigError: The sets hold no pairs.
+        ConfigError: A dataset holds no pairs.
 
     Reference:
         Liu et al. 2022, arXiv:2209.03003, Equation 1 and Algorithm 1 (reflow); Liu et al. 2023
@@ -60,11 +60,11 @@ class Reflow(OneStudent):
         self.student_steps = ReflowOptions(**options).student_steps
         check_pairs("reflow", setup.plans)
         self._teacher = setup.teacher
-        self._told = setup.guidance_embedding
+        self._embeds_guidance = setup.guidance_embedding
         self._embeddings = stored_embeddings(setup.plans)
         self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
         super().__init__(setup.new_denoiser(setup.guidance_embedding))
-        # From here on the network means velocities.
+        # From here on the network predicts velocities.
         self._denoiser.prediction, self._denoiser.schedule = "flow", FlowSchedule()
 
     def forward(self, batch: Batch, draws: Draws) -> Tensor:
@@ -73,7 +73,7 @@ class Reflow(OneStudent):
         t = draws.uniform()
         x_t = (1 - column(t)) * x + column(t) * z
         conditioning = conditioning_of(batch, self._teacher, self._embeddings)
-        scales = batch.guidance_scale if self._told else None
+        scales = batch.guidance_scale if self._embeds_guidance else None
         return self._velocity(x_t, t, conditioning, scales)
 
     def loss(

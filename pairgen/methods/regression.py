@@ -1,4 +1,4 @@
-"""Regression: from the teacher's noise to its end point in one step, pair by pair."""
+"""Regression: map the teacher's noise to its end point in one step, pair by pair."""
 
 from typing import Annotated, Any
 
@@ -50,20 +50,20 @@ class RegressionOptions(Options):
         Option(
             "Time at which the network is evaluated.",
             metavar="T",
-            default="the time at which the teacher began, the only one allowed",
+            default="the start time of the teacher's ODE, the only one allowed",
         ),
     ] = None
 
 
 class Regression(OneStudent):
-    """Learn G(z, c) = x0 predicted at the teacher's first time, by its distance to the end point.
+    """Learn G(z, c), the x0 predicted at the ODE's start time, by its distance to the end point.
 
     Args:
         setup: Teacher and datasets.
-        **options: Those of `RegressionOptions`.
+        **options: The options of `RegressionOptions`.
 
     Raises:
-        ConfigError: The sets hold no pairs, or begin at another time.
+        ConfigError: A dataset holds no pairs, or the datasets start at another time.
 
     Reference:
         Kang et al. 2024 (Diffusion2GAN), arXiv:2405.05967: ODE distillation as paired translation;
@@ -71,27 +71,27 @@ class Regression(OneStudent):
     """
 
     def __init__(self, *, setup: Setup, **options: Any) -> None:
-        asked = RegressionOptions(**options)
+        checked = RegressionOptions(**options)
         check_pairs("regression", setup.plans)
-        began = first_time(setup.plans)
-        if asked.student_time not in (None, began):
+        start = first_time(setup.plans)
+        if checked.student_time not in (None, start):
             raise ConfigError(
-                f"student_time must be the time at which the sets' teacher began, {began:g}, "
-                f"got {asked.student_time:g}."
+                f"student_time must be the start time of the datasets' ODE, {start:g}, got "
+                f"{checked.student_time:g}."
             )
-        self.distance = asked.distance
-        self.time = began
+        self.distance = checked.distance
+        self.time = start
         self._teacher = setup.teacher
-        self._told = setup.guidance_embedding
+        self._embeds_guidance = setup.guidance_embedding
         self._embeddings = stored_embeddings(setup.plans)
         self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
         super().__init__(setup.new_denoiser(setup.guidance_embedding))
 
     def forward(self, batch: Batch, draws: Draws) -> Tensor:
-        """Return the student's x0 of the batch's noises, [B, C, H, W] float32."""
+        """Return the student's x0 for the batch's noise, [B, C, H, W] float32."""
         del draws
         conditioning = conditioning_of(batch, self._teacher, self._embeddings)
-        scales = batch.guidance_scale if self._told else None
+        scales = batch.guidance_scale if self._embeds_guidance else None
         return self._generate(batch[NOISE].float(), conditioning, scales)
 
     def loss(
@@ -125,7 +125,7 @@ class Regression(OneStudent):
         t = torch.full((len(noise),), self.time, dtype=torch.float64, device=noise.device)
         output = denoiser(noise, t, conditioning, guidance_scale)
         alpha, sigma = (column(each) for each in denoiser.schedule.alpha_sigma(t))
-        # In float64: 1 / alpha is 15 at Stable Diffusion's first time.
+        # In float64, because 1 / alpha is 15 at Stable Diffusion's first time.
         x0, _ = to_x0_eps(denoiser.prediction, output.double(), noise.double(), alpha, sigma)
         return x0.float()
 

@@ -148,7 +148,7 @@ def collect_images(
             raise ConfigError(f"No images found: give {', '.join(SUFFIXES)} files, tars or tables.")
         first = summary.rejected[0]
         raise ConfigError(
-            f"No image can be used: {len(summary.rejected)} refused; the first was "
+            f"No image can be used: {len(summary.rejected)} rejected; the first was "
             f"{first['image']}: {first['reason']}."
         )
     summary.sha256 = digest.hexdigest()

@@ -89,7 +89,7 @@ def collect_prompts(
         why = f"; the first reason is: {summary.first_reason}" if summary.num_rejected else ""
         raise ConfigError(
             f"The prompt source holds no usable prompt: {summary.num_blank:,} blank lines, "
-            f"{summary.num_rejected:,} refused{why}."
+            f"{summary.num_rejected:,} rejected{why}."
         )
     summary.sha256 = digest.hexdigest()
     return summary

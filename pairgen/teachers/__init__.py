@@ -1,1 +1,1 @@
-"""Teachers: a file here is a teacher, see `base.py`."""
+"""Teachers: each file here is a teacher, see `base.py`."""

@@ -16,7 +16,7 @@ from pairgen.rules import Checked, Integer, Number
 from pairgen.sampling.parameterization import DiscreteSchedule
 
 MAX_PROMPT_TOKENS = 77
-# Samples are keyed with indices below 2^63, so no sample's noise comes from this key.
+# Samples use keys with indices below 2^63, so no sample's noise comes from this key.
 MEANS_KEY = 2**63
 
 
@@ -37,33 +37,33 @@ SHAPE_SCHEMA = {
 class Mixture(Options):
     """The data distribution: the options of the closed-form teacher."""
 
-    # Of the classes, which may not be more than the modes that are given.
+    # Validates the default of num_classes, which must not exceed the given num_modes.
     model_config = ConfigDict(validate_default=True)
     command = "the gaussian teacher"
 
     latent_shape: Annotated[
         tuple[int, int, int],
         Checked(_shape, SHAPE_SCHEMA, "Sequence[int]"),
-        Option("[C, H, W]."),
+        Option("Shape [C, H, W] of a latent."),
     ] = (1, 16, 16)
-    num_modes: Annotated[int, Integer(1), Option("Gaussians in the mixture.")] = 24
+    num_modes: Annotated[int, Integer(1), Option("Number of Gaussians in the mixture.")] = 24
     num_classes: Annotated[
         int,
         Integer(1),
         Option(
-            "A prompt's hash picks one of these; class c holds the modes k with "
+            "Number of classes; a prompt's hash selects one. Class c holds the modes k with "
             "k % num_classes = c."
         ),
     ] = 12
-    mode_std: Annotated[
-        float, Number(1e-3, 1e3), Option("Standard deviation of every mode, s.")
-    ] = 0.5
+    mode_std: Annotated[float, Number(1e-3, 1e3), Option("Standard deviation s of every mode.")] = (
+        0.5
+    )
     mean_std: Annotated[
         float,
         Number(0.0, 1e3),
         Option("Standard deviation of the entries of the modes' means."),
     ] = 0.6
-    seed: Annotated[int, Integer(0, 2**63 - 1), Option("Of the means.")] = 0
+    seed: Annotated[int, Integer(0, 2**63 - 1), Option("Random seed of the means.")] = 0
 
     @field_validator("num_classes", mode="before")
     @classmethod
@@ -94,14 +94,14 @@ def exact_solution(
     mean: Tensor | float,
     std: float,
 ) -> Tensor:
-    """Carry a state along the probability-flow ODE of one Gaussian, N(mean, std^2 I).
+    """Solve the probability-flow ODE of one Gaussian, N(mean, std^2 I), exactly.
 
-    With x = alpha mean + sqrt(alpha^2 std^2 + sigma^2) z the ODE leaves z as it is.
+    With x = alpha mean + sqrt(alpha^2 std^2 + sigma^2) z, the ODE leaves z constant.
 
     Args:
         x: State at `start`, [B, ...].
-        start: (alpha, sigma) where `x` is.
-        stop: (alpha, sigma) where the state is wanted.
+        start: (alpha, sigma) of the given state.
+        stop: (alpha, sigma) of the returned state.
         mean: Mean of the data, broadcast against `x`.
         std: Standard deviation of the data.
 
@@ -115,7 +115,7 @@ def exact_solution(
 
 
 def mode_weights(prompt: str, mixture: Mixture) -> np.ndarray:
-    """Return the weights of the modes for a prompt, [K] float32 with sum 1.
+    """Return the weights of the modes for a prompt, [K] float32 that sum to 1.
 
     The class is the CRC-32 of the words that fit into the prompt, modulo the number of classes.
     """

@@ -1,6 +1,6 @@
-"""The manual of the teacher family.
+"""How to write a teacher.
 
-A teacher is a file here (or a module of your own) that defines
+A teacher is a file in this folder (or a module of your own) that defines
 
     build(*, location, device, dtype, negative_prompt, **options) -> Teacher
     describe(*, location, **options) -> Description
@@ -13,20 +13,20 @@ and, if students can be trained from it,
     build_denoiser(*, location, device, guidance_embedding, **options) -> Denoiser
     save_student(*, denoiser, folder, location, **options)
 
-`build` loads the weights; `describe` reads only configs and hashes files, so that a plan can be
-made on a machine without a GPU; `prompt_counter` loads only the tokenizer, for refusing long
-prompts before any slot is numbered. The last two are for pictures of latents that are already made:
-`build_decoder` loads only what `decode` needs, and decodes to the same bits as the whole teacher. A
-file in `configs/models/` names the module, its location, its options and the defaults of a run. The
-contract tests find a new member by themselves.
+`build` loads the weights; `describe` only reads configs and hashes files, so that a plan can be
+made on a machine without a GPU; `prompt_counter` only loads the tokenizer, to reject long prompts
+before any slot is numbered. `describe_decoder` and `build_decoder` are for images of existing
+latents: the latter loads only what `decode` needs, and decodes to the same bits as the whole
+teacher. A file in `configs/models/` names the module, its location, its options and the defaults of
+a run. The contract tests find new teachers automatically.
 
-`**options` are those of the file. Pairgen's own teachers declare them as fields of a class on top
-of `pairgen.options.Options`, named `OPTIONS` in the module, each with a rule, a sentence and a
-default, and check with it what they are given. A module of your own may do the same, or take plain
-keywords.
+`**options` are the options in that file. Pairgen's own teachers declare them as fields of a
+subclass of `pairgen.options.Options`, named `OPTIONS` in the module, each with a rule, a sentence
+and a default, and use it to check the given options. A module of your own may do the same, or take
+plain keyword arguments.
 
-A teacher that knows classes says so with `Description.labels`: its prompts are labels, others are
-refused before any slot is numbered, and samples carry the class as `cls`.
+A teacher with classes sets `Description.labels`: its prompts are labels, other prompts are rejected
+before any slot is numbered, and samples store the class as `cls`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,11 +42,11 @@ from pairgen.sampling.parameterization import Prediction, Schedule
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What the network is told about N prompts.
+    """The conditioning of a network for N prompts.
 
     Attributes:
-        tensors: Name to tensor, [N, ...] each. Stable Diffusion: `txt_emb` [N, L, D]; SDXL also
-            `pooled_emb` [N, P]. Teachers with classes: `class_labels` [N] int64.
+        tensors: Mapping from name to tensor, [N, ...] each. Stable Diffusion: `txt_emb` [N, L, D];
+            SDXL also `pooled_emb` [N, P]. Teachers with classes: `class_labels` [N] int64.
     """
 
     tensors: Mapping[str, Tensor]
@@ -65,7 +65,7 @@ class Conditioning:
 
     @staticmethod
     def cat(parts: Sequence["Conditioning"]) -> "Conditioning":
-        """Join rows, in order."""
+        """Concatenate rows, in order."""
         return Conditioning(
             {name: torch.cat([part.tensors[name] for part in parts]) for name in parts[0].tensors}
         )
@@ -73,18 +73,19 @@ class Conditioning:
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a plan needs to know of a teacher, found without loading its weights.
+    """What a plan needs to know about a teacher, found without loading its weights.
 
     Attributes:
-        identity: Plain data that tells two teachers apart: weights hash or hub commit,
-            prediction type, schedule. Goes into the fingerprint.
+        identity: Plain data that distinguishes teachers: weights hash or hub commit, prediction
+            type, schedule. It is part of the fingerprint.
         location: Where a worker finds the weights: an absolute folder, a `package:` location
             (see `config.local_path`), or a hub id (the commit is in `identity`).
         schedule: alpha and sigma over time.
-        latent_shape: [C, H, W] of noise and latent.
-        embedding_shapes: Member name (without `.npy`) to shape, of what `--store-embeddings` keeps.
-        labels: The classes that prompts name; None where prompts are texts.
-        guidable: Whether there is anything for guidance to lead away from.
+        latent_shape: Shape [C, H, W] of noise and latent.
+        embedding_shapes: Mapping from member name (without `.npy`) to shape, for the embeddings
+            that `--store-embeddings` stores.
+        labels: The classes that prompts name; None if prompts are texts.
+        guidable: Whether classifier-free guidance is possible.
     """
 
     identity: Mapping[str, Any]
@@ -98,12 +99,12 @@ class Description:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderDescription:
-    """What a plan needs to know of a teacher's decoder, found without loading its weights.
+    """What a plan needs to know about a teacher's decoder, found without loading its weights.
 
     Attributes:
-        identity: Plain data that tells two decoders apart. Apart from `Description.identity`,
-            which need not say anything of the decoder.
-        size_px: Height and width of a picture.
+        identity: Plain data that distinguishes decoders. It is separate from
+            `Description.identity`, which need not cover the decoder.
+        size_px: Height and width of an image in pixels.
     """
 
     identity: Mapping[str, Any]
@@ -111,16 +112,16 @@ class DecoderDescription:
 
 
 class Decoder(Protocol):
-    """Turns latents into pictures; every teacher is one.
+    """Decodes latents to images; every teacher is a decoder.
 
     Attributes:
-        device: Where the tensors live.
+        device: Device of the tensors.
     """
 
     device: torch.device
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Return the pictures of latents [B, C, H, W]: [B, 3, H', W'] in [-1, 1]."""
+        """Decode latents [B, C, H, W] to images [B, 3, H', W'] in [-1, 1]."""
         ...
 
 
@@ -130,10 +131,10 @@ class Denoiser(Protocol):
     It is a `torch.nn.Module`.
 
     Attributes:
-        network: What is optimised, given adapters and saved: a diffusers model.
-        prediction: What it predicts.
+        network: The diffusers model that is optimized, given adapters and saved.
+        prediction: The quantity that it predicts.
         schedule: alpha and sigma over time.
-        latent_shape: [C, H, W].
+        latent_shape: Shape [C, H, W] of a latent.
         guidance_dim: Width of its guidance embedding; 0 for none.
     """
 
@@ -155,11 +156,12 @@ class Denoiser(Protocol):
         Args:
             x: State, [B, C, H, W].
             t: Times, [B].
-            conditioning: Of the prompts, B rows.
-            guidance_scale: [B], for a network that is told; None is 1.
+            conditioning: The prompts' conditioning, B rows.
+            guidance_scale: Guidance scales, [B], for a network with a guidance embedding; None
+                means 1.
 
         Returns:
-            [B, C, H, W] float32; the last layer is never computed in less.
+            The output, [B, C, H, W] float32; the last layer is never computed in lower precision.
         """
         ...
 
@@ -169,9 +171,10 @@ class Teacher(Decoder, Protocol):
 
     Attributes:
         schedule: alpha and sigma over time.
-        latent_shape: [C, H, W].
-        max_prompt_tokens: Longer prompts are cut, as the teacher's own pipeline does.
-        negative: Conditioning of the negative prompt, one row; perhaps none where
+        latent_shape: Shape [C, H, W] of a latent.
+        max_prompt_tokens: Maximum number of tokens; longer prompts are truncated, as in the
+            teacher's own pipeline.
+        negative: Conditioning of the negative prompt, one row; it may have no row if
             `Description.guidable` is false.
     """
 
@@ -181,7 +184,7 @@ class Teacher(Decoder, Protocol):
     negative: Conditioning
 
     def count_tokens(self, prompts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of each prompt before it is cut, special tokens included."""
+        """Return each prompt's number of tokens before truncation, including special tokens."""
         ...
 
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
@@ -196,8 +199,8 @@ class Teacher(Decoder, Protocol):
         Args:
             x: State, [B, C, H, W] float32, unit variance at the first time.
             t: Times, [B] float64, real-valued.
-            conditioning: Of the prompts, B rows.
-            guidance: Guidance scales, [B] float32; None for none, which halves the cost.
+            conditioning: The prompts' conditioning, B rows.
+            guidance: Guidance scales, [B] float32; None for no guidance, which halves the cost.
 
         Returns:
             x0 and eps, each [B, C, H, W] float32, whatever the network's dtype.
@@ -205,20 +208,20 @@ class Teacher(Decoder, Protocol):
         ...
 
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Return latents of pictures [B, 3, H', W'] in [-1, 1], drawn from their posterior."""
+        """Encode images [B, 3, H', W'] in [-1, 1] to latents, sampled from the posterior."""
         ...
 
     def features(self, latent: Tensor) -> list[Tensor]:
-        """Return what decoding makes of latents block by block, the picture last.
+        """Return the decoder's features of latents, block by block, with the image last.
 
-        For perceptual losses: gradients flow to the latents.
+        Perceptual losses use them: gradients flow to the latents.
         """
         ...
 
     def to_dtype(self, dtype: torch.dtype) -> None:
-        """Convert the network; float32 and back is how a non-finite sample is tried again."""
+        """Convert the network; non-finite samples are retried in float32."""
         ...
 
     def compile(self) -> None:
-        """Compile the network at the shapes it will see."""
+        """Compile the network for its static shapes."""
         ...

@@ -1,9 +1,9 @@
 """The closed-form teacher: a mixture of Gaussians on Stable Diffusion's schedule.
 
-Its noised densities, and so eps, are known exactly; it has no weights and runs anywhere. It is
-for tests, for comparing solvers and for trying a cluster, and knows no prompt beyond its hash.
+Its noised densities, and so eps, are known exactly; it has no weights and runs anywhere. It serves
+tests, comparisons of solvers and trials of a cluster; of a prompt, it only uses the hash.
 
-With data x0 ~ sum_k w_k N(m_k, s^2 I) the state x_t = alpha x0 + sigma eps has the density
+With data x0 ~ sum_k w_k N(m_k, s^2 I), the state x_t = alpha x0 + sigma eps has the density
 
     p_t(x) = sum_k w_k N(x; alpha m_k, v I)      v = alpha^2 s^2 + sigma^2
 
@@ -31,26 +31,26 @@ from pairgen.teachers._mixture import (
 from pairgen.teachers.base import Conditioning, DecoderDescription, Description
 
 OPTIONS = Mixture
-# Latents of unit scale rarely leave [-3, 3], which becomes black to white.
+# Latents of unit scale rarely leave [-3, 3], which is mapped to black and white.
 PICTURE_RANGE = 3.0
 
 
 def count_tokens(prompts: Sequence[str]) -> list[int]:
-    """Return the number of words of each prompt, plus two as a tokenizer's begin and end."""
+    """Return the number of words of each prompt, plus two for begin and end tokens."""
     return [len(prompt.split()) + 2 for prompt in prompts]
 
 
 class GaussianTeacher:
     """The mixture as a `Teacher`.
 
-    Everything is computed in the dtype of the state: float32 in production, float64 where a test
-    wants to see a solver's order. A conditioning is `txt_emb`, the weights w of the modes,
-    [N, 1, K]: equal inside the prompt's class and 0 outside; the empty prompt weighs all alike.
+    Everything is computed in the dtype of the state: float32 in production, float64 in tests of a
+    solver's order. A conditioning is `txt_emb`, the weights w of the modes, [N, 1, K]: equal inside
+    the prompt's class and 0 outside; the empty prompt gives all modes the same weight.
 
     Args:
         mixture: The data distribution.
-        device: Where to compute.
-        negative_prompt: What guidance leads away from.
+        device: Device to compute on.
+        negative_prompt: The negative prompt.
     """
 
     schedule: DiscreteSchedule
@@ -87,7 +87,7 @@ class GaussianTeacher:
         alpha, sigma, v = (scalar.to(x.dtype)[:, None] for scalar in (alpha, sigma, v))
         means = self._means[x.dtype]
         flat = x.flatten(1)
-        # -|x - alpha m_k|^2 / (2 v) without the part that all modes share, [B, K].
+        # -|x - alpha m_k|^2 / (2 v) without the term that all modes share, [B, K].
         logits = alpha * (flat @ means.T - alpha * means.square().sum(dim=1) / 2) / v
 
         def eps_of(weights: Tensor) -> Tensor:
@@ -102,20 +102,20 @@ class GaussianTeacher:
         return x0.view_as(x), eps.view_as(x)
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Return the channels side by side as gray pictures, [B, 3, H, C * W] in [-1, 1]."""
+        """Return the channels side by side as gray images, [B, 3, H, C * W] in [-1, 1]."""
         batch, _, height, _ = latent.shape
         gray = latent.transpose(1, 2).reshape(batch, 1, height, -1) / PICTURE_RANGE
         return gray.clamp(-1, 1).expand(-1, 3, -1, -1)
 
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the latents whose pictures these are: `decode` undone, nothing drawn."""
+        """Return the latents of images: the inverse of `decode`, without sampling."""
         del generator
         batch, (channels, height, width) = len(image), self.latent_shape
         gray = image.mean(dim=1) * PICTURE_RANGE
         return gray.view(batch, height, channels, width).transpose(1, 2)
 
     def to_dtype(self, dtype: torch.dtype) -> None:
-        """Do nothing: there is no network, the formulas follow the dtype of the state."""
+        """Do nothing: there is no network, and formulas use the dtype of the state."""
         del dtype
 
     def compile(self) -> None:
@@ -125,7 +125,7 @@ class GaussianTeacher:
 def prompt_counter(
     *, location: str, **options: Any
 ) -> tuple[Callable[[Sequence[str]], list[int]], int]:
-    """Return `count_tokens` and the longest prompt that is read whole."""
+    """Return `count_tokens` and the maximum number of tokens."""
     _refuse_location(location)
     OPTIONS(**options)
     return count_tokens, MAX_PROMPT_TOKENS
@@ -135,11 +135,11 @@ def describe(*, location: str, **options: Any) -> Description:
     """Describe the teacher; its identity is its options.
 
     Args:
-        location: Empty: there are no weights.
+        location: Must be empty: there are no weights.
         **options: See `OPTIONS`.
 
     Raises:
-        ConfigError: There is a location, or an option is wrong.
+        ConfigError: A location is given, or an option is invalid.
     """
     _refuse_location(location)
     mixture = OPTIONS(**options)
@@ -153,14 +153,14 @@ def describe(*, location: str, **options: Any) -> Description:
 
 
 def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
-    """Describe how latents are shown.
+    """Describe the decoder of latents.
 
     Args:
-        location: Empty: there are no weights.
+        location: Must be empty: there are no weights.
         **options: See `OPTIONS`.
 
     Raises:
-        ConfigError: There is a location, or an option is wrong.
+        ConfigError: A location is given, or an option is invalid.
     """
     _refuse_location(location)
     channels, height, width = OPTIONS(**options).latent_shape
@@ -170,15 +170,15 @@ def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
 
 
 def build_decoder(*, location: str, device: torch.device, **options: Any) -> GaussianTeacher:
-    """Build the teacher: it is small.
+    """Build the whole teacher, which is small.
 
     Args:
-        location: Empty: there are no weights.
-        device: Where to compute.
+        location: Must be empty: there are no weights.
+        device: Device to compute on.
         **options: See `OPTIONS`.
 
     Raises:
-        ConfigError: There is a location, or an option is wrong.
+        ConfigError: A location is given, or an option is invalid.
     """
     return build(
         location=location, device=device, dtype=torch.float32, negative_prompt="", **options
@@ -196,14 +196,14 @@ def build(
     """Build the teacher.
 
     Args:
-        location: Empty: there are no weights.
-        device: Where to compute.
-        dtype: Without effect: there is no network, the formulas follow the dtype of the state.
-        negative_prompt: What guidance leads away from.
+        location: Must be empty: there are no weights.
+        device: Device to compute on.
+        dtype: Has no effect: there is no network, and formulas use the dtype of the state.
+        negative_prompt: The negative prompt.
         **options: See `OPTIONS`.
 
     Raises:
-        ConfigError: There is a location, or an option is wrong.
+        ConfigError: A location is given, or an option is invalid.
     """
     del dtype
     _refuse_location(location)

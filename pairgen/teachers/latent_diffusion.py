@@ -1,8 +1,8 @@
 """Stable Diffusion 1.5, 2.1 and SDXL: a UNet, one or two CLIP text encoders, and a VAE.
 
-A location is a folder in diffusers layout or a hub id. Which class it is stands in its
-`model_index.json`; what the UNet predicts and its schedule stand in its scheduler's config. The
-scheduler's own step rule is not used: times and steps are pairgen's.
+A location is a folder in diffusers layout or a hub id. Its `model_index.json` names the class; its
+scheduler's config gives the schedule and what the UNet predicts. The scheduler's own step rule is
+not used: times and steps are pairgen's.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,22 +33,22 @@ OPTIONS = LatentDiffusionOptions
 
 
 def describe(*, location: str, **options: Any) -> Description:
-    """Describe a teacher from its configs; of a local folder the weights are hashed too.
+    """Describe a teacher from its configs; for a local folder, the weights are hashed too.
 
     Args:
         location: Folder in diffusers layout, or hub id.
         **options: See `OPTIONS`.
 
     Raises:
-        TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
-        ConfigError: An option is wrong, or a revision is given for a local folder.
+        TeacherLoadError: The model cannot be found, or its class is not supported.
+        ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
     return read_layout(location, chosen.revision).describe(chosen.variant)
 
 
 def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
-    """Describe the VAE from its configs; of a local folder its weights are hashed.
+    """Describe the VAE from its configs; for a local folder, its weights are hashed too.
 
     Args:
         location: Folder in diffusers layout, or hub id.
@@ -56,7 +56,7 @@ def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
 
     Raises:
         TeacherLoadError: The model or its VAE cannot be found, see also `describe`.
-        ConfigError: An option is wrong, or a revision is given for a local folder.
+        ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen.revision)
@@ -65,16 +65,16 @@ def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
 
 
 def build_decoder(*, location: str, device: torch.device, **options: Any) -> Vae:
-    """Load the VAE alone.
+    """Load only the VAE.
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        device: Where it runs, in float32.
+        device: Device that it runs on, in float32.
         **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
-        ConfigError: An option is wrong, or a revision is given for a local folder.
+        ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
     return Vae(read_layout(location, chosen.revision).snapshot, chosen.variant, device)
@@ -87,17 +87,17 @@ def build_denoiser(
     guidance_embedding: bool = False,
     **options: Any,
 ) -> Denoiser:
-    """Load the UNet alone, in float32 and ready to be trained.
+    """Load only the UNet, in float32 and ready for training.
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        device: Where it runs.
-        guidance_embedding: Give it a path for the guidance scale, which changes nothing at first.
+        device: Device that it runs on.
+        guidance_embedding: Whether to add a guidance embedding, initialized to have no effect.
         **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
-        ConfigError: An option is wrong, or a revision is given for a local folder.
+        ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen.revision)
@@ -105,12 +105,12 @@ def build_denoiser(
 
 
 def save_student(*, denoiser: Denoiser, folder: Path, location: str, **options: Any) -> None:
-    """Write a trained UNet with all that it needs: a folder that diffusers' pipeline loads.
+    """Save a trained UNet with all its parts, as a folder that diffusers' pipeline loads.
 
     Args:
-        denoiser: From `build_denoiser`, trained since.
-        folder: Where it goes; it does not exist yet.
-        location: Of the teacher, whose text encoders, tokenizers and VAE are copied.
+        denoiser: The trained denoiser from `build_denoiser`.
+        folder: Output folder, which must not exist yet.
+        location: Location of the teacher, whose text encoders, tokenizers and VAE are copied.
         **options: See `OPTIONS`.
 
     Raises:
@@ -133,8 +133,8 @@ def prompt_counter(
         `Teacher.count_tokens` and `Teacher.max_prompt_tokens`.
 
     Raises:
-        TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
-        ConfigError: An option is wrong, or a revision is given for a local folder.
+        TeacherLoadError: The model cannot be found, or its class is not supported.
+        ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     layout = read_layout(location, OPTIONS(**options).revision)
     tokenizers = [load_tokenizer(layout, ending) for ending in layout.text_encoders]
@@ -154,15 +154,15 @@ def build(
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        device: Where it runs.
-        dtype: Of UNet and text encoders; the VAE stays in float32.
-        negative_prompt: What guidance leads away from.
-        with_network: False for all but `predict`, when only prompts and pictures are needed.
+        device: Device that it runs on.
+        dtype: Precision of UNet and text encoders; the VAE stays in float32.
+        negative_prompt: The negative prompt.
+        with_network: Whether to load the UNet; only `predict` needs it.
         **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken, see also `describe`.
-        ConfigError: An option is wrong, or a revision is given for a local folder.
+        ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
     layout, variant = read_layout(location, chosen.revision), chosen.variant
@@ -172,7 +172,7 @@ def build(
     if with_network:
         unet = load_network(UNet2DConditionModel, files[UNET_WEIGHTS], variant, dtype)
         if device.type == "cuda":
-            # The layout of the fast kernels there; on the CPU it would only change the last bits.
+            # Enables fast kernels on GPUs; on the CPU it would only change the last bits.
             unet = unet.to(memory_format=torch.channels_last)
         unet = unet.to(device)
     towers = []

@@ -1,12 +1,12 @@
 """Pixel-space models of diffusers: a UNet2DModel, unconditional or with class labels.
 
 A location is a folder in diffusers layout (`model_index.json` of a DDPMPipeline or DDIMPipeline,
-`unet/`, `scheduler/`) or a hub id. What the UNet predicts and its schedule stand in the scheduler's
-config; its step rule and its clipping of x0 (`clip_sample`, `thresholding`), which is no part of
-the ODE, are not used. The latent is the picture: pixels in [-1, 1], nearly, and [C, H, W].
+`unet/`, `scheduler/`) or a hub id. The scheduler's config gives the schedule and what the UNet
+predicts; its step rule and its clipping of x0 (`clip_sample`, `thresholding`), which is not part of
+the ODE, are not used. The latent is the image itself: pixels approximately in [-1, 1], [C, H, W].
 
-A prompt is a class label, its number or its name. An unconditional model ignores prompts. A model
-config for a CIFAR-10 model whose eleventh class was trained to mean no class:
+A prompt is a class label, given as a number or a name. An unconditional model ignores prompts. A
+model config for a CIFAR-10 model whose eleventh class was trained to mean no class:
 
     teacher: pixel_unet
     location: /models/cifar10        # an absolute folder, or one beside this file, or a hub id
@@ -17,7 +17,7 @@ config for a CIFAR-10 model whose eleventh class was trained to mean no class:
     batch_size: 64
     samples_per_shard: 4096
 
-Names may also stand under `id2label` in `model_index.json`.
+Names may also be given by `id2label` in `model_index.json`.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,14 +51,14 @@ def describe(
     location: str,
     **options: Any,
 ) -> Description:
-    """Describe a teacher from its configs; of a local folder the weights are hashed too.
+    """Describe a teacher from its configs; for a local folder, the weights are hashed too.
 
     Args:
         location: Folder in diffusers layout, or hub id.
         **options: See `OPTIONS`.
 
     Raises:
-        TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
+        TeacherLoadError: The model cannot be found, or its class is not supported.
         ConfigError: The labels do not fit the model, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
@@ -66,7 +66,7 @@ def describe(
 
 
 def prompt_counter(**options: Any) -> tuple[Callable[[Sequence[str]], list[int]], int]:
-    """Return `count_tokens` and the number of tokens that is read; there is no tokenizer."""
+    """Return `count_tokens` and the maximum number of tokens; there is no tokenizer."""
     del options
     return count_tokens, MAX_PROMPT_TOKENS
 
@@ -84,15 +84,15 @@ def build(
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        device: Where it runs.
-        dtype: Of the UNet.
-        negative_prompt: Label of the class that guidance leads away from; empty for the null label.
-        with_network: False for all but `predict`, when only labels and pictures are needed.
+        device: Device that it runs on.
+        dtype: Precision of the UNet.
+        negative_prompt: Label of the negative class; empty for the null label.
+        with_network: Whether to load the UNet; only `predict` needs it.
         **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken, see also `describe`.
-        ConfigError: The negative prompt is no label, see also `describe`.
+        ConfigError: The negative prompt is not a label, see also `describe`.
     """
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen)
@@ -101,7 +101,7 @@ def build(
         files = fetch_weights(layout.snapshot, [layout.weights], chosen.variant)
         unet = load_network(UNet2DModel, files[layout.weights], chosen.variant, dtype)
         if device.type == "cuda":
-            # The layout of the fast kernels there; on the CPU it would only change the last bits.
+            # Enables fast kernels on GPUs; on the CPU it would only change the last bits.
             unet = unet.to(memory_format=torch.channels_last)
         unet = unet.to(device)
     return PixelUnet(layout, unet, device=device, negative_prompt=negative_prompt)
@@ -112,10 +112,10 @@ def describe_decoder(
     location: str,
     **options: Any,
 ) -> DecoderDescription:
-    """Describe the decoder, which is the same for every model: pixels are pictures.
+    """Describe the decoder, which is the same for every model: latents are images.
 
     Raises:
-        TeacherLoadError: The model cannot be found, or is not of a class that this file knows.
+        TeacherLoadError: The model cannot be found, or its class is not supported.
     """
     layout = read_layout(location, OPTIONS(**options))
     _, height, width = layout.image_shape
@@ -135,14 +135,16 @@ def build_denoiser(
     guidance_embedding: bool = False,
     **options: Any,
 ) -> Denoiser:
-    """Load the UNet alone, in float32 and ready to be trained; options as for `build`.
+    """Load only the UNet, in float32 and ready for training; options as for `build`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
-        ConfigError: A guidance embedding is asked for, which a UNet2DModel has no place for.
+        ConfigError: A guidance embedding is requested, which a UNet2DModel does not support.
     """
     if guidance_embedding:
-        raise ConfigError("guidance_embedding: a UNet2DModel has no place for a guidance scale.")
+        raise ConfigError(
+            "guidance_embedding must be false: a UNet2DModel cannot take a guidance scale."
+        )
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen)
     (files,) = fetch_weights(layout.snapshot, [layout.weights], chosen.variant).values()
@@ -163,7 +165,7 @@ def save_student(
     location: str,
     **options: Any,
 ) -> None:
-    """Write a trained UNet as a folder that diffusers' DDIMPipeline loads; options as for `build`.
+    """Save a trained UNet as a folder that diffusers' DDIMPipeline loads; options as for `build`.
 
     Raises:
         TeacherLoadError: The teacher's configs cannot be read.

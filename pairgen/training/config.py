@@ -1,4 +1,4 @@
-"""Where the options of a training come from: what is given, what the run remembers, the recipe."""
+"""Resolve the options of a training: given options, the run's own, the method's recipe."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +11,8 @@ from pairgen.training.options import TrainConfig
 def make_train_config(given: Mapping[str, Any]) -> TrainConfig:
     """Fill in the method's recipe and check everything.
 
-    `name: value` for a name that is no option here is an option of the method, and
-    `player.name: value` one of a player. These are merged one by one.
+    `name: value` sets an option of the method if `name` is not an option of the training, and
+    `player.name: value` sets an option of a player. These are merged one by one.
 
     Raises:
         ConfigError: A name is unknown or a value is not allowed.
@@ -21,7 +21,7 @@ def make_train_config(given: Mapping[str, Any]) -> TrainConfig:
 
 
 def with_recipe(asking: Asking[TrainConfig]) -> TrainConfig:
-    """Return the options, those that no source has taken from the recipe of the method.
+    """Return the resolved options; the method's recipe comes below all other sources.
 
     Raises:
         ConfigError: An option is missing or unknown, or a value is not allowed.
@@ -31,11 +31,11 @@ def with_recipe(asking: Asking[TrainConfig]) -> TrainConfig:
 
 
 def recipe_players(method: str) -> list[str]:
-    """Return the players that the recipe of a method has options for."""
+    """Return the names of the players in the recipe of a method."""
     return list(_recipe(method).get("players") or {})
 
 
 def _recipe(method: str) -> dict[str, Any]:
-    """Return what `configs/train/` says of a method; nothing for a method without a file."""
+    """Return the recipe of a method in `configs/train/`; empty if there is no file."""
     path = packaged_configs() / "train" / f"{method}.yaml"
     return read_yaml(path) if path.is_file() else {}

@@ -36,7 +36,7 @@ def _players(name: str, value: Any) -> dict[str, dict[str, Any]]:
 
 
 class TrainConfig(PlayerConfig):
-    """Every option of `pairgen train`, checked. Those of `PlayerConfig` are for every player."""
+    """Every option of `pairgen train`, checked. Those of `PlayerConfig` apply to all players."""
 
     command = "pairgen train"
 
@@ -154,8 +154,8 @@ class TrainConfig(PlayerConfig):
         int,
         Integer(0),
         Option(
-            "Parts that the order of samples is cut into. The number of processes must divide it, "
-            "now and whenever the run is resumed.",
+            "Parts that the order of samples is divided into. The number of processes must "
+            "divide it, now and whenever the run is resumed.",
             "Training",
             "identity",
             default="the number of processes",
@@ -228,7 +228,7 @@ class TrainConfig(PlayerConfig):
             "CPU threads of every process.",
             "Compute",
             "remembered",
-            default="as the run began, at first torch's own choice",
+            default="as when the run started, at first torch's own choice",
             flag=False,
         ),
     ] = 0
@@ -245,8 +245,8 @@ class TrainConfig(PlayerConfig):
     def spread(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return every option under one name: `steps`, `options.distance`, `players.critic.lr`.
 
-        A name that is no option here is one of the method, and `critic.lr` one of a player; both
-        also come in the mappings `options` and `players`.
+        A name that is not an option here belongs to the method, and `critic.lr` to a player; both
+        may also come in the mappings `options` and `players`.
         """
         flat: dict[str, Any] = {}
         for name, value in mapping("options", given.get("options") or {}).items():
@@ -265,7 +265,7 @@ class TrainConfig(PlayerConfig):
 
     @classmethod
     def check(cls, name: str, value: Any, called: str = "") -> Any:
-        """Return the checked value of one option; those of the method are checked with it."""
+        """Return the checked value of one option; options of the method are checked there."""
         kind, _, own = name.partition(".")
         if own and kind == "options":
             return value
@@ -278,7 +278,7 @@ class TrainConfig(PlayerConfig):
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Return the options of values that `spread` gave."""
+        """Build the options from values returned by `spread`."""
         options: dict[str, Any] = {}
         players: dict[str, dict[str, Any]] = {}
         shared: dict[str, Any] = {}
@@ -294,5 +294,5 @@ class TrainConfig(PlayerConfig):
         return cls(**shared, options=options, players=players)
 
     def identity(self) -> dict[str, Any]:
-        """Return what a continued run must have in common with its beginning, as plain data."""
+        """Return what must not change when a run is resumed, as plain data."""
         return self.plain(without=names(TrainConfig, "remembered", "run"))

@@ -1,4 +1,4 @@
-"""The options of one player of a training: how its network is optimised."""
+"""The options of one player of a training: how its network is optimized."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ def _betas(name: str, value: Any) -> tuple[float, ...]:
 
 
 class PlayerConfig(Options):
-    """How one player is optimised."""
+    """How one player is optimized."""
 
     command = "a player"
 

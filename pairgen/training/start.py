@@ -1,4 +1,4 @@
-"""What a student starts from: a teacher by name, and what a method is built from."""
+"""The start of a training: the model of the student, and the inputs of the method."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ from pairgen.types import Plan, canonical_json
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a training is asked for.
+    """The request of a training.
 
     Attributes:
-        config: Its options; what was not given comes from the run's folder or the recipe.
-        plans: The plans of its datasets.
-        start: Name, module, location and options of the model that it starts from.
+        config: The options; those that were left out come from the run's folder or the recipe.
+        plans: The plans of the datasets.
+        start: Name, module, location and options of the model that the student starts from.
         folder: The folder of the run.
     """
 
@@ -43,7 +43,7 @@ def resolve_run(given: Mapping[str, Any]) -> Run:
     """Resolve the options of a training, and find its data, model and folder.
 
     Raises:
-        ConfigError: An option is wrong, a dataset cannot be read, there is no such model, or the
+        ConfigError: An option is invalid, a dataset cannot be read, there is no such model, or the
             folder holds a run of another method.
     """
     asking = ask(TrainConfig, given)
@@ -52,7 +52,7 @@ def resolve_run(given: Mapping[str, Any]) -> Run:
         before = remembered(folder, asking["method"], asking["resume"])
         return asking.below(f"run {folder}", before)
 
-    # A run that is continued knows its data too.
+    # A resumed run remembers its datasets too.
     config = with_recipe(below(Path(asking["out"])) if asking["out"] else asking)
     plans = tuple(read_plan(open_store(url)) for url in config.data)
     start = find_start(config, plans[0])
@@ -63,16 +63,16 @@ def resolve_run(given: Mapping[str, Any]) -> Run:
 
 
 def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
-    """Return name, module, location and options of the model, by default that of the first set.
+    """Return name, module, location and options of the model, by default the dataset's teacher.
 
     Raises:
-        ConfigError: There is no such model, or none was given for a set without a teacher.
+        ConfigError: There is no such model, or none was given for a dataset without a teacher.
     """
     if not config.model:
         if not plan.teacher:
             raise ConfigError(
-                f"model must be given: the set {config.data[0]}, of kind {plan.kind!r}, was made "
-                "without a teacher."
+                f"model must be given: the dataset {config.data[0]}, of kind {plan.kind!r}, has no "
+                "teacher."
             )
         return {key: plan.teacher[key] for key in ("name", "module", "location", "options")}
     model = find_model(config.model)
@@ -88,14 +88,14 @@ def check_trainable(start: Mapping[str, Any]) -> None:
     """Check that a student can start from a model.
 
     Args:
-        start: Of `find_start`.
+        start: The return value of `find_start`.
 
     Raises:
-        ConfigError: It has no network that can be trained.
+        ConfigError: The model has no network that can be trained.
     """
     if not hasattr(plugins.load("teachers", start["module"]), "build_denoiser"):
         raise ConfigError(
-            f"model must be one whose network can be trained, got {start['name']!r}: its teacher "
+            f"model must have a trainable network, got {start['name']!r}: its teacher "
             f"{start['module']!r} defines no build_denoiser."
         )
 
@@ -103,7 +103,8 @@ def check_trainable(start: Mapping[str, Any]) -> None:
 def resolve_method_options(config: TrainConfig) -> TrainConfig:
     """Check the names of the method's options, and fill in its own defaults.
 
-    Before anything is loaded. A name that no option of the run has was taken for one of the method.
+    This runs before anything is loaded. Every name that is not an option of the run is taken as an
+    option of the method.
 
     Raises:
         ConfigError: There is no such method, or it has no such option.
@@ -133,15 +134,15 @@ def make_setup(
     num_processes: int,
     say: Callable[[str], None],
 ) -> Setup:
-    """Return what a method is built from; only prompts' encoders are loaded here.
+    """Return the inputs of a method; only the text encoders are loaded here.
 
     Args:
-        config: Of the run.
-        plans: Of its datasets.
-        start: Of `find_start`.
-        device: Where everything lives.
-        num_processes: That share a step.
-        say: Told what the user should know.
+        config: The run's options.
+        plans: The plans of its datasets.
+        start: The return value of `find_start`.
+        device: Device of all tensors.
+        num_processes: Number of processes that share a step.
+        say: Called with messages for the user.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
@@ -171,11 +172,11 @@ def make_setup(
         found = given or packaged_lpips(vae, num_channels)
         other = vae_of(found)
         files["perceptual"] = hash_lpips(found)
-        # Not refused: models that share their latents come with copies of a VAE.
+        # Allowed, because models with the same latent space come with copies of a VAE.
         if other not in (None, vae):
             say(
-                f"The perceptual network {found} was made for the VAE {other}, that of "
-                f"{start['name']} is {vae}: unless their latents are alike, it says little here."
+                f"The perceptual network {found} was made for the VAE {other}, but that of "
+                f"{start['name']} is {vae}: it is only meaningful if their latents are alike."
             )
         return found
 

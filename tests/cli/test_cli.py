@@ -78,8 +78,8 @@ def test_another_plan_in_the_folder_names_the_fields_and_touches_nothing(tmp_pat
     files = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     result = run("ode", **{**SMALL, "cfg": "3,7.5", "steps": 21}, out=tmp_path)
     assert result.returncode == 2
-    assert "recipe.guidance_scales (there [3.0, 8.0], asked [3.0, 7.5])" in result.stderr
-    assert "recipe.steps (there 20, asked 21)" in result.stderr
+    assert "recipe.guidance_scales (was [3.0, 8.0], got [3.0, 7.5])" in result.stderr
+    assert "recipe.steps (was 20, got 21)" in result.stderr
     shrunk = run("ode", **{**SMALL, "num-samples": 12}, out=tmp_path)
     assert shrunk.returncode == 2
     assert "can grow but not shrink" in shrunk.stderr
@@ -103,7 +103,7 @@ def test_as_typed_without_any_file_the_packaged_prompts_are_named_first(tmp_path
     result = run_in(tmp_path, "ode", "--model=gaussian", "--cfg=8", "--steps=5")
     assert result.returncode == 0, result.stderr
     first = result.stderr.splitlines()[0]
-    assert "packaged set" in first and "everyday.txt" in first
+    assert "packaged prompts" in first and "everyday.txt" in first
     assert (tmp_path / "data/ode-gaussian/README.md").is_file()
     assert "32 of 32 samples" in result.stdout
 
@@ -185,7 +185,7 @@ def test_a_missing_prompt_file_is_said_before_the_plan_is_touched(tmp_path: Path
     plan = (tmp_path / "__meta__/plan.yaml").read_bytes()
     result = run("ode", out=tmp_path, num_samples=48)
     assert result.returncode == 2
-    assert "give the first --prompts again" in result.stderr
+    assert "give the original --prompts again" in result.stderr
     assert (tmp_path / "__meta__/plan.yaml").read_bytes() == plan
 
 
@@ -194,7 +194,7 @@ def test_another_model_or_prompt_file_is_named_as_the_user_knows_it(tmp_path: Pa
     (tmp_path / "other.txt").write_text("another prompt\n")
     result = run("ode", out=tmp_path / "out", prompts=tmp_path / "other.txt")
     assert result.returncode == 2
-    assert "prompts (there 32 of everyday.txt, asked 1 of other.txt" in result.stderr
+    assert "prompts (was 32 from everyday.txt, got 1 from other.txt" in result.stderr
     other = tmp_path / "mixture.yaml"
     other.write_text(
         "teacher: gaussian\noptions: {num_modes: 5, num_classes: 5}\n"
@@ -202,7 +202,7 @@ def test_another_model_or_prompt_file_is_named_as_the_user_knows_it(tmp_path: Pa
     )
     result = run("ode", out=tmp_path / "out", model=other)
     assert result.returncode == 2
-    assert "different are: model (there gaussian, asked mixture)." in result.stderr
+    assert "these differ: model (was gaussian, got mixture)." in result.stderr
 
 
 def test_an_unknown_section_of_a_config_file_is_named(tmp_path: Path) -> None:

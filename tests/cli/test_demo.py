@@ -14,13 +14,13 @@ from tests.runs import run
 def test_the_demo_makes_verifies_measures_and_shows_pictures(tmp_path: Path) -> None:
     result = run("demo", out=tmp_path / "demo", num_samples=4, steps=4)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == f"Report:  {tmp_path / 'demo/report.html'}"
+    assert result.stdout.splitlines()[-1] == f"Report: {tmp_path / 'demo/report.html'}"
     assert [line[:4] for line in result.stdout.splitlines() if re.match(r"\d/5 ", line)] == [
         f"{stage}/5 " for stage in (1, 2, 3, 4, 5)
     ]
     page = (tmp_path / "demo/report.html").read_text(encoding="utf-8")
     assert "verify: clean" in page and "a 3d red apple on a white background" in page
-    assert re.search(r"\d+ % of 4 pictures fit their own prompt better than the other 3", page)
+    assert re.search(r"\d+ % of 4 images fit their own prompt better than the other 3", page)
     assert re.search(r"[\d.]+ between noises of one prompt, [\d.]+ between prompts", page)
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     # The pairs, sixteen noises, two prompts at four guidance scales, four photographs.

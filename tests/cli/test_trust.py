@@ -147,7 +147,7 @@ def test_no_command_runs_what_data_names(desk: Path) -> None:
     assert not it_ran(desk)
     for line in lines:
         command = shlex.join([line[0], "--trust-code", *line[1:]])
-        assert f"That is: pairgen {command}" in said, said
+        assert f"Run: pairgen {command}" in said, said
     assert not (desk / "pairs/__meta__/shards/00001.json").exists()
     assert not (desk / "own").exists()
     assert (desk / "degraded/__meta__/shards/00000.json").exists()

@@ -141,11 +141,11 @@ def test_degrade_takes_captions_and_says_what_they_do_not_fit(tmp_path):
     options = {"crop": 64, "degradation": "bicubic", "executor": "serial", "column": "fr"}
     said: list[str] = []
     run_degrade({**options, "captions": str(table), "out": str(tmp_path / "out")}, said.append)
-    assert f"1 images have a caption from {table}; names of no image: 1;" in said[-1]
+    assert f"1 images have a caption from {table}; names without an image: 1;" in said[-1]
     texts = [sample["txt"].decode() for sample in samples(tmp_path / "out")]
     assert texts == ["un", "", "", ""]
     assert pairgen.verify(tmp_path / "out").clean
-    with pytest.raises(ConfigError, match="The column 'fr' gave no image a caption"):
+    with pytest.raises(ConfigError, match="The column 'fr' has no caption for any image"):
         run_degrade({**options, "images": str(folder / first), "out": str(tmp_path / "other")})
     with pytest.raises(ConfigError, match="the captions of from_ode are its prompts"):
         run_degrade({**options, "from_ode": str(tmp_path), "out": str(tmp_path / "other")})

@@ -75,5 +75,5 @@ def test_no_usable_image_is_one_sentence(folder, tmp_path):
     def refuse(size: ImageSize) -> int:
         raise UnusableImageError("too plain")
 
-    with pytest.raises(ConfigError, match=r"No image can be used: 6 refused.*too plain"):
+    with pytest.raises(ConfigError, match=r"No image can be used: 6 rejected.*too plain"):
         collect(folder, tmp_path / "images.arrow", refuse)

@@ -545,7 +545,7 @@ def test_truncated_weights_are_refused(sd15_folder, tmp_path):
         ),
         ("scheduler/scheduler_config.json", {"beta_schedule": "wavy"}, "beta_schedule 'wavy'"),
         ("scheduler/scheduler_config.json", {"prediction_type": "flow"}, "predicts 'flow'"),
-        ("unet/config.json", {"in_channels": 9}, "made for inpainting"),
+        ("unet/config.json", {"in_channels": 9}, "as for inpainting"),
     ],
 )
 def test_a_model_of_another_kind_is_refused(sd15_folder, tmp_path, name, values, message):

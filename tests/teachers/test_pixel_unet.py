@@ -220,7 +220,7 @@ def test_an_option_that_does_not_fit_is_one_sentence(folder, options, message):
 
 @pytest.mark.parametrize("option", [{"labels": ["a"]}, {"null_label": 0}])
 def test_labels_of_an_unconditional_model_are_refused(unconditional_folder, option):
-    with pytest.raises(ConfigError, match="knows no classes"):
+    with pytest.raises(ConfigError, match="has no classes"):
         pixel_unet.describe(location=str(unconditional_folder), **option)
 
 
@@ -229,10 +229,10 @@ def test_labels_of_an_unconditional_model_are_refused(unconditional_folder, opti
     [
         ("model_index.json", {"_class_name": "DiTPipeline"}, "is a DiTPipeline"),
         ("model_index.json", {"id2label": {"1": "cat", "2": "dog"}}, "does not map 0, 1, 2"),
-        ("unet/config.json", {"_class_name": "UNet2DConditionModel"}, "no pixel-space teacher"),
-        ("unet/config.json", {"sample_size": None}, "no pixel-space teacher"),
-        ("unet/config.json", {"in_channels": 4}, "for 4 channels"),
-        ("unet/config.json", {"out_channels": 6}, "predicts a variance too"),
+        ("unet/config.json", {"_class_name": "UNet2DConditionModel"}, "not a pixel-space teacher"),
+        ("unet/config.json", {"sample_size": None}, "not a pixel-space teacher"),
+        ("unet/config.json", {"in_channels": 4}, "and 4 channels"),
+        ("unet/config.json", {"out_channels": 6}, "also predicts a variance"),
         ("unet/config.json", {"class_embed_type": "timestep"}, "embeds classes as 'timestep'"),
         ("scheduler/scheduler_config.json", {"prediction_type": "flow"}, "predicts 'flow'"),
     ],

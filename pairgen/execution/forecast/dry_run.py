@@ -1,4 +1,4 @@
-"""`--dry-run`: what a command would cost, without making the dataset, whatever its kind."""
+"""`--dry-run`: estimate the cost of a command, for any kind of dataset, without making it."""
 
 import gc
 import shutil
@@ -34,17 +34,17 @@ from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
 
-# Batches that are timed at least, where batches are what is priced: their median is taken.
+# Minimum number of timed batches, for kinds whose cost is per batch: their median is used.
 MIN_BATCHES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """What is expected when workers are lost.
+    """The expected losses when workers are preempted.
 
     Attributes:
-        num_workers: Lost until all is done.
-        cost: With the shards that are begun again, and the starts of the workers that make them.
+        num_workers: Expected number of lost workers until the run is done.
+        cost: The cost including restarted shards and the starts of new workers.
     """
 
     num_workers: float
@@ -53,19 +53,19 @@ class Losses:
 
 @dataclass(frozen=True, kw_only=True)
 class DryRun:
-    """What a command would cost.
+    """The estimated cost of a command.
 
     Attributes:
         options: Name, value and origin of each option whose value is not its default.
-        manifest: What of its dataset stands already.
-        measured: What the samples cost that were made; None when nothing is missing.
-        cost: Of what is missing, likewise.
-        input_bytes: Of the list of inputs under `__meta__/`.
-        other_way: What batches take with the other value of `compile`; None for a kind without.
-        num_workers: That the command would have.
-        asked_workers: `num_workers` of its options; 0 for none.
-        gpus_per_worker: Likewise; what was measured is a worker with a device for itself.
-        free_bytes: On the disk of the dataset's folder; None for one that is not local.
+        manifest: The part of the dataset that exists already.
+        measured: The measured cost of the trial samples; None if nothing is missing.
+        cost: The cost of the missing samples; None if nothing is missing.
+        input_bytes: Size of the list of inputs under `__meta__/`.
+        other_way: Time of batches with the other value of `compile`; None for kinds without it.
+        num_workers: Number of workers that the command would have.
+        asked_workers: The option `num_workers`; 0 if not given.
+        gpus_per_worker: The option `gpus_per_worker`; measured was a worker with its own device.
+        free_bytes: Free space on the disk of the dataset folder; None if it is not local.
     """
 
     options: tuple[tuple[str, Any, str], ...]
@@ -80,17 +80,16 @@ class DryRun:
     free_bytes: int | None
 
     def other_cost(self) -> Cost | None:
-        """Return the cost with the other value of `compile`; None when it was not measured."""
+        """Return the cost with the other value of `compile`; None if it was not measured."""
         if self.measured is None or self.other_way is None or self.other_way.per_batch is None:
             return None
         time = replace(self.measured.time, per_batch=self.other_way.per_batch)
         return price(replace(self.measured, time=time), self.manifest.plan, self.manifest.missing)
 
     def with_losses(self, chance_per_hour: float) -> Losses:
-        """Return what it costs that each worker is lost within an hour with this chance, [0, 1).
+        """Return the cost if each worker is lost within an hour with this probability, [0, 1).
 
-        The time until a machine for another worker is found is not in it. Something must be
-        missing.
+        It does not include the wait for a new machine. Some samples must be missing.
         """
         assert self.measured is not None and self.cost is not None
         rate, restart = loss_rate(chance_per_hour), self.measured.start_seconds
@@ -110,15 +109,15 @@ def dry_run(
     *,
     is_padded: bool,
 ) -> DryRun:
-    """Make a few of the missing samples in a temporary folder and scale up what they cost.
+    """Make a few of the missing samples in a temporary folder and extrapolate their cost.
 
     Args:
-        store: Where the dataset would go; it is only read.
+        store: The folder of the dataset; it is only read.
         resolved: The options of the command (a `MakingOptions`), and where each came from.
-        plan_in: Puts the list of inputs into a folder and returns the plan.
-        run_length: Slots of a plan that are tried together.
-        num_samples: Slots to try, spread evenly over those that are missing.
-        say: Told what takes long.
+        plan_in: Writes the list of inputs into a folder and returns the plan.
+        run_length: Returns the number of consecutive slots of a plan to try together.
+        num_samples: Number of slots to try, spread evenly over the missing ones.
+        say: Called with a message before a long measurement.
         is_padded: Whether a short batch of a shard takes as long as a full one.
 
     Raises:
@@ -126,7 +125,7 @@ def dry_run(
         PairgenError: No sample can be made.
     """
     if num_samples < 1:
-        raise ConfigError(f"A dry run must make at least 1 sample, got {num_samples}.")
+        raise ConfigError(f"--dry-run must make at least 1 sample, got {num_samples}.")
     options: MakingOptions = resolved.options
     num_workers = count_workers(options)
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
@@ -197,9 +196,9 @@ def _try_other_way(
         reason = f"without it the run takes less than {SHORT_SECONDS:.0f} s"
         return OtherWay(compile=True, reason=reason)
     way = "with" if compiled else "without"
-    say(f"Measuring {way} --compile too, for {LIMIT_SECONDS:.0f} s at most.")
+    say(f"Measuring {way} --compile too, for up to {LIMIT_SECONDS:.0f} s.")
     if torch.cuda.is_available():
-        # The other process needs the memory.
+        # Free the memory for the other process.
         gc.collect()
         torch.cuda.empty_cache()
     return measure_other_way(plan, trial, tasks[:MIN_BATCHES])

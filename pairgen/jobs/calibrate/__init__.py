@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 @takes(CalibrateConfig, trust_code=True)
 def calibrate(**options: Any) -> "Calibrated":
-    """Measure how near settings of the sampler come to a teacher's converged ODE.
+    """Measure how close sampler settings come to a teacher's converged ODE.
 
     Args:
-        **options: The same names as the flags of `pairgen calibrate`.
+        **options: Options with the names of the flags of `pairgen calibrate`.
 
     Returns:
-        What was measured; `calibration.chosen` is None when no setting is within the tolerance.
+        The measurements; `calibration.chosen` is None if no setting is within the tolerance.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The reference is not converged, or a batch does not fit.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The reference is not converged, or a batch does not fit into memory.
     """
     from pairgen.jobs.calibrate.run import run_calibrate
 

@@ -19,9 +19,9 @@ from pairgen.sampling.names import SOLVER_NAMES, SPACINGS
 if TYPE_CHECKING:
     from pairgen.sources.prompt_choice import Choice as PromptChoice
 
-# What a sample of a dataset depends on beside the setting; the same in `pairgen ode`.
+# Options that a sample depends on besides the setting; the same as in `pairgen ode`.
 SHARED_OPTIONS = tuple(SamplerOptions.model_fields)
-# The converged ODE is approached by the solver that costs most and a grid that shows its order.
+# The reference uses the most expensive solver and a grid on which it shows its order.
 REFERENCE_SOLVER, REFERENCE_SPACING, REFERENCE_DTYPE = "heun", "logsnr", "float32"
 
 
@@ -120,12 +120,12 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
 
     @property
     def choice(self) -> "PromptChoice":
-        """Which prompts are taken."""
+        """The choice of prompts."""
         return prompt_choice(self, self.seed)
 
     @property
     def reference(self) -> Setting:
-        """The setting that all others are compared with."""
+        """The reference setting, which all others are compared with."""
         return Setting(
             solver=REFERENCE_SOLVER,
             spacing=REFERENCE_SPACING,
@@ -135,10 +135,10 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
         )
 
     def settings(self, own_dtype: str) -> list[Setting]:
-        """Return what is to be measured, of float32 first.
+        """Return the settings to measure, float32 first.
 
         Args:
-            own_dtype: The model's.
+            own_dtype: The model's default dtype.
         """
         dtypes = self.dtypes or tuple(dict.fromkeys((own_dtype, REFERENCE_DTYPE)))
         return [
@@ -149,7 +149,7 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
         ]
 
     def ode_config(self, setting: Setting) -> OdeConfig:
-        """Return the options of the dataset whose first samples a setting makes."""
+        """Return the options of the dataset whose first samples the setting produces."""
         shared = {name: getattr(self, name) for name in SHARED_OPTIONS}
         sampler = {
             "solver": setting.solver,

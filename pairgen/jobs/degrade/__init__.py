@@ -9,19 +9,19 @@ from pairgen.types import Manifest
 
 @takes(DegradeConfig, trust_code=True)
 def degrade(**options: Any) -> Manifest:
-    """Turn photographs into (HR, LR at 1/N) shards; continue what is there.
+    """Turn photographs into (HR, LR at 1/N) shards; continue an unfinished run.
 
-    Options that are not given come from the plan of the folder `out` when it has one.
+    Options that you leave out come from the plan of the folder `out` if it has one.
 
     Args:
-        **options: The same names as the flags of `pairgen degrade`.
+        **options: Options with the names of the flags of `pairgen degrade`.
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The run cannot go on; finished shards stay.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
     """
     from pairgen.jobs.degrade.run import run_degrade
 

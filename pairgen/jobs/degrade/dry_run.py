@@ -11,23 +11,23 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import Plan
 
-# Crops of one image that are tried: more would leave too few images.
+# Maximum number of crops to try per image: more would leave too few images.
 MAX_CROPS_TRIED = 4
 
 
 @trusts_user
 def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log) -> DryRun:
-    """Do all that `degrade` does before its first shard, then make a few samples in memory.
+    """Run `degrade` up to its first shard, then make a few samples in memory.
 
-    Nothing is written at `out`. The list of images lies in a temporary folder while this runs.
+    Nothing is written to `out`; the list of images is kept in a temporary folder.
 
     Args:
         given: The options of `pairgen.degrade`.
-        num_samples: Slots to try, spread evenly over those that are missing.
-        say: Told what it starts from.
+        num_samples: Number of slots to try, spread evenly over the missing ones.
+        say: Called with messages about the run's inputs.
 
     Raises:
-        ConfigError: What `degrade` would refuse, or `num_samples` is below 1.
+        ConfigError: `degrade` would refuse the options, or `num_samples` is below 1.
     """
     request = resolve_degrade(given)
 

@@ -1,4 +1,4 @@
-"""What `pairgen degrade` starts from: options, images, and the plan that both give."""
+"""The inputs of `pairgen degrade`: options, images, and the plan made from them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,13 +30,13 @@ from pairgen.types import Plan
 
 @dataclass(frozen=True)
 class DegradeRequest:
-    """What a command asks for, checked as far as it can be without images.
+    """The request of a command, checked as far as possible without images.
 
     Attributes:
-        resolved: Its options, and where each came from.
-        preset: The operations.
+        resolved: The options, and where each one came from.
+        preset: The degradation preset.
         store: The dataset folder.
-        old: The plan that stands there; None when there is none, or one that nothing was made of.
+        old: The plan in the folder; None if there is none, or if no sample was made from it.
     """
 
     resolved: Resolved[DegradeConfig]
@@ -51,7 +51,7 @@ class DegradeRequest:
 
     @property
     def continues(self) -> bool:
-        """Whether it goes on with the images of its folder."""
+        """Whether the run continues with the images of its folder."""
         return self.old is not None and not self.config.has_inputs
 
 
@@ -60,10 +60,10 @@ class ImageSource:
     """Images that are about to be read.
 
     Attributes:
-        name: Of the source, for the plan.
+        name: Name of the source, for the plan.
         files: The images.
-        size_of: Returns the size of one.
-        teacher: Of the plan: the decoder, when the images are latents.
+        size_of: Returns the size of an image.
+        teacher: The plan's `teacher`: the decoder if the images are latents, else empty.
     """
 
     name: str
@@ -73,10 +73,10 @@ class ImageSource:
 
 
 def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
-    """Resolve the options, and look at the folder and the executor.
+    """Resolve the options; check the folder and the executor.
 
     Raises:
-        ConfigError: An option is wrong, or the folder holds a dataset of another kind.
+        ConfigError: An option is invalid, or the folder holds a dataset of another kind.
     """
     asking = ask(DegradeConfig, given)
     store = open_store(asking["out"] or f"data/degrade-{Path(asking['degradation']).stem}")
@@ -86,7 +86,7 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
     resolved = asking.resolved()
     options = resolved.options
     if old is not None and "degradation" not in given:
-        # The folder's own operations, whatever has become of the file they came from.
+        # The folder's own operations, even if the preset's file has changed since.
         preset = make_preset(old.recipe["degradation"], old.recipe["operations"])
     else:
         preset = find_preset(options.degradation)
@@ -99,22 +99,22 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
 
 
 def _find_old(store: Store, has_inputs: bool) -> Plan | None:
-    """Return the plan that a folder is continued by, None for a fresh start."""
+    """Return the plan to continue, or None to start afresh."""
     if not has_plan(store):
         return None
     old = read_plan(store)
     if old.kind != "degrade":
         raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'degrade'.")
-    # If nothing was made yet and the inputs are given, the command starts afresh.
+    # If nothing was made yet and inputs are given, start afresh.
     return None if has_inputs and is_untouched(store) else old
 
 
 def continued_plan(request: DegradeRequest, say: Say) -> Plan:
-    """Return the plan of a folder that goes on with the images it has.
+    """Return the plan of a folder that continues with its own images.
 
     Raises:
         PlanMismatchError: The options are those of another dataset.
-        ConfigError: Its list of images is gone.
+        ConfigError: The folder's list of images is missing.
     """
     store, old = request.store, request.old
     assert old is not None
@@ -124,18 +124,18 @@ def continued_plan(request: DegradeRequest, say: Say) -> Plan:
     check_same_plan(store, old, plan, say)
     if not store.exists(layout.IMAGES):
         raise ConfigError(
-            f"{layout.IMAGES} of {store.url} is missing: give the first --images again."
+            f"{layout.IMAGES} of {store.url} is missing: give the original --images again."
         )
     say(f"Continuing {store.url} with its {old.source['num_inputs']:,} images.")
     return plan
 
 
 def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, ImageSummary]:
-    """Read the headers, write the accepted images to `target`, and make the plan.
+    """Read the image headers, write the accepted images to `target`, and make the plan.
 
     Raises:
         PlanMismatchError: The folder holds another dataset.
-        ConfigError: A source names nothing or cannot be read, or no image can be used.
+        ConfigError: A source is empty or cannot be read, or no image can be used.
     """
     config = request.config
     source = _open_source(config, say)
@@ -158,30 +158,30 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
     finally:
         progress.close()
     if captions and not summary.num_captions:
-        raise ConfigError(f"The captions {config.captions} name none of the images.")
+        raise ConfigError(f"The captions {config.captions} match none of the images.")
     if config.column and not captions and not summary.num_captions:
-        raise ConfigError(f"The column {config.column!r} gave no image a caption.")
+        raise ConfigError(f"The column {config.column!r} has no caption for any image.")
     described = image_source(source.name, summary)
     plan = make_degrade_plan(config, request.preset, described, summary.num_slots, source.teacher)
     if request.old is not None:
         check_same_plan(request.store, request.old, plan, say)
-    skipped = f", {summary.num_skipped:,} left out by --max-aspect" if summary.num_skipped else ""
+    skipped = f", {summary.num_skipped:,} skipped by --max-aspect" if summary.num_skipped else ""
     say(
         f"{summary.num_accepted:,} images, {summary.num_slots:,} crops of {config.crop} px; "
         f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
-        f"{described['num_rejected']:,} images refused{skipped}."
+        f"{described['num_rejected']:,} images rejected{skipped}."
     )
     if captions:
         say(
             f"{summary.num_captions:,} images have a caption from {config.captions}; "
-            f"names of no image: {captions.num_unmatched:,}; "
+            f"names without an image: {captions.num_unmatched:,}; "
             f"repeated names: {captions.num_repeated:,}."
         )
     return plan, summary
 
 
 def _open_source(config: DegradeConfig, say: Say) -> ImageSource:
-    """Return the images that the options name, and tell which these are."""
+    """Open the images that the options name, and report them."""
     if config.from_ode:
         return _open_ode_set(config, say)
     values = config.images
@@ -189,9 +189,9 @@ def _open_source(config: DegradeConfig, say: Say) -> ImageSource:
         say(f"Images: {', '.join(values)}")
     else:
         values = (str(packaged_assets() / "photographs"),)
-        say(f"No images given: using the packaged set {values[0]}")
+        say(f"No images given: using the packaged images {values[0]}")
     name = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
-    # With a table of captions, the column is that table's.
+    # With a table of captions, the column belongs to that table.
     files = find_images(values, "" if config.captions else config.column)
     return ImageSource(name, without_repeats(files) if len(values) > 1 else files)
 
@@ -201,7 +201,7 @@ def _open_ode_set(config: DegradeConfig, say: Say) -> ImageSource:
     side = min(samples.size.width, samples.size.height)
     if config.crop > side:
         raise ConfigError(
-            f"crop must be at most {side}, the side of the pictures that "
+            f"crop must be at most {side}, the side of the images that "
             f"{samples.teacher['name']} decodes to, got {config.crop}."
         )
     say(

@@ -20,7 +20,7 @@ from pairgen.types import Plan
 
 @trusts_user
 def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
-    """Do what `degrade` says, tell what it starts from, and how it ended."""
+    """Run `degrade`; report its inputs and return its result."""
     request = resolve_degrade(given)
     plan = continued_plan(request, say) if request.continues else _take_images(request, say)
     write_plan(request.store, plan)
@@ -28,7 +28,7 @@ def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
 
 
 def _take_images(request: DegradeRequest, say: Say) -> Plan:
-    """Read the headers and write the images once everything is known to be right."""
+    """Read the image headers, and write the list of images once everything is checked."""
     store = request.store
     with spooled_input(store, "images.arrow") as spooled:
         plan, summary = read_images(request, spooled, say)

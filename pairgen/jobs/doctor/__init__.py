@@ -1,1 +1,1 @@
-"""`pairgen doctor`: what works on this machine."""
+"""`pairgen doctor`: check what works on this machine."""

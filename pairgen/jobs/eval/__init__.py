@@ -12,17 +12,18 @@ if TYPE_CHECKING:
 
 @takes(EvalConfig, trust_code=True)
 def evaluate(run: str | Path, **options: Any) -> "Evaluated":
-    """Judge a trained student by held-out pairs, beside its teacher at several steps.
+    """Evaluate a student on held-out pairs, next to its teacher at several step counts.
 
     Args:
-        run: A folder of `pairgen train`, or any model.
-        **options: The same names as the flags of `pairgen eval`.
+        run: Run folder of `pairgen train`, or any model.
+        **options: Options with the names of the flags of `pairgen eval`.
 
     Raises:
-        ConfigError: An option, the run or the pairs are wrong, or the student was trained on them;
-            nothing was written.
-        PairgenError: A picture is not finite, or a batch does not fit; nothing was written.
-        CorruptShardError: A shard of the pairs is bad.
+        ConfigError: An option, the run or the pairs are invalid, or the student was trained on the
+            pairs; nothing was written.
+        PairgenError: An image is not finite, or a batch does not fit into memory; nothing was
+            written.
+        CorruptShardError: A shard of the pairs is damaged.
     """
     from pairgen.jobs.eval.run import run_evaluate
 

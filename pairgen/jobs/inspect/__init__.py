@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 @takes(InspectConfig, trust_code=True)
 def inspect(folder: str | Path, *keys: str, **options: Any) -> "Inspection":
-    """Tell what is in a set, or in samples of it, as plain data; draw pictures of it.
+    """Describe a dataset, or samples of it, as plain data; optionally save a grid of images.
 
     Args:
-        folder: The dataset.
-        *keys: Of samples.
-        **options: The same names as the flags of `pairgen inspect`.
+        folder: The dataset folder.
+        *keys: Keys of samples.
+        **options: Options with the names of the flags of `pairgen inspect`.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.

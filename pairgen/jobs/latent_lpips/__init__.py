@@ -1,1 +1,1 @@
-"""`pairgen train latent-lpips`: a perceptual network for latents."""
+"""`pairgen train latent-lpips`: train a perceptual network for latents."""

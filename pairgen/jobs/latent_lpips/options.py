@@ -1,4 +1,4 @@
-"""The options of `pairgen train latent-lpips` beside those that every training has."""
+"""The options of `pairgen train latent-lpips`, in addition to those of every training."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from pairgen.training.options import TrainConfig
 METHOD = "latent-lpips"
 SPACES = ("latent", "pixel")
 WEIGHT_DTYPES = ("float16", "float32")
-# Options of a training that mean nothing here, because no student comes out or one process trains.
+# Options of a training without a meaning here: there is no student, and one process trains.
 NOT_TAKEN = (
     "accumulate",
     "data_parts",
@@ -36,12 +36,12 @@ class LatentLpipsOptions(Options):
     ] = "latent"
     width: Annotated[float, Number(1 / 64, 4.0), Option("Factor of VGG16's channel counts.")] = 1.0
     max_shift: Annotated[
-        int, Integer(0, 64), Option("Largest shift of what is classified, in places.")
+        int, Integer(0, 64), Option("Largest random shift of the inputs, in pixels of the input.")
     ] = 4
     held_out: Annotated[
         float,
         Number(0.001, 0.5),
-        Option("Share of the samples that is held out of the training and judges it."),
+        Option("Share of the samples to hold out from training, for evaluation."),
     ] = 0.05
     calibration: Annotated[
         str,
@@ -77,7 +77,7 @@ def read_options(train: TrainConfig) -> LatentLpipsOptions:
             given.
     """
     for name in NOT_TAKEN:
-        # Of `data_parts` a run remembers the 1 that it was begun with.
+        # A run remembers the 1 of `data_parts` that it started with.
         usual = (default_of(TrainConfig, name), 1 if name == "data_parts" else None)
         if getattr(train, name) not in usual:
             raise ConfigError(

@@ -9,20 +9,20 @@ from pairgen.types import Manifest
 
 @takes(OdeConfig, trust_code=True)
 def ode(**options: Any) -> Manifest:
-    """Turn prompts into (noise, prompt, latent) shards; continue what is there.
+    """Turn prompts into (noise, prompt, latent) shards; continue an unfinished run.
 
-    Options that are not given come from the plan of the folder `out` when it has one, else from the
+    Options that you leave out come from the plan of the folder `out` if it has one, else from the
     model's config.
 
     Args:
-        **options: The same names as the flags of `pairgen ode`.
+        **options: Options with the names of the flags of `pairgen ode`.
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.
 
     Raises:
-        ConfigError: An option, a file or the folder is wrong; nothing was written.
-        PairgenError: The run cannot go on; finished shards stay.
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
     """
     from pairgen.jobs.ode.run import run_ode
 

@@ -14,19 +14,19 @@ from pairgen.types import Plan
 
 @trusts_user
 def run_ode_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log) -> DryRun:
-    """Do all that `ode` does before its first shard, then make a few batches in memory.
+    """Run `ode` up to its first shard, then make a few batches in memory.
 
-    Nothing is written at `out`. The prompts lie in a temporary folder while this runs.
+    Nothing is written to `out`; the prompts are kept in a temporary folder.
 
     Args:
         given: The options of `pairgen.ode`.
-        num_samples: Slots to try, spread evenly over those that are missing, in whole batches and
-            in three or more of them.
-        say: Told what it starts from.
+        num_samples: Number of slots to try, spread evenly over the missing ones, rounded up to at
+            least three whole batches.
+        say: Called with messages about the run's inputs.
 
     Raises:
-        ConfigError: What `ode` would refuse, or `num_samples` is below 1.
-        PairgenError: The teacher cannot be loaded, or a batch does not fit.
+        ConfigError: `ode` would refuse the options, or `num_samples` is below 1.
+        PairgenError: The teacher cannot be loaded, or a batch does not fit into memory.
     """
     request = resolve_ode(given)
 

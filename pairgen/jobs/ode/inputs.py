@@ -1,4 +1,4 @@
-"""What `pairgen ode` starts from: options, teacher, prompts, and the plan that they give."""
+"""The inputs of `pairgen ode`: options, teacher, prompts, and the plan made from them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -34,21 +34,21 @@ from pairgen.sources.prompts import PromptSummary, collect_prompts, encode_rejec
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
-# Options that choose among prompts; a plan has them beside the prompts that were chosen.
+# Options that choose among prompts; a plan stores them next to the chosen prompts.
 CHOICE = ("dedupe", "shuffle", "limit")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OdeRequest:
-    """What a command asks for, checked as far as it can be without prompts.
+    """The request of a command, checked as far as possible without prompts.
 
     Attributes:
-        resolved: Its options, and where each came from.
-        model: What `--model` resolved to.
-        description: Of its teacher.
+        resolved: The options, and where each one came from.
+        model: The model that `--model` resolved to.
+        description: Description of its teacher.
         store: The dataset folder.
-        old: The plan that stands there; None when there is none, or one that nothing was made of.
-        calibration: That the sampler's options come from; None for none.
+        old: The plan in the folder; None if there is none, or if no sample was made from it.
+        calibration: The calibration that the sampler's options come from; None for none.
     """
 
     resolved: Resolved[OdeConfig]
@@ -65,14 +65,14 @@ class OdeRequest:
 
     @property
     def continues(self) -> bool:
-        """Whether it goes on with the prompts of its folder."""
+        """Whether the run continues with the prompts of its folder."""
         return self.old is not None and not self.config.prompts
 
     def plan(self, source: Mapping[str, Any]) -> Plan:
-        """Return the plan for prompts, described as `prompt_source` does.
+        """Return the plan for prompts that are described as by `prompt_source`.
 
         Raises:
-            ConfigError: An option is wrong, or the calibration is of something else.
+            ConfigError: An option is invalid, or the calibration is for other options.
         """
         plan = make_ode_plan(self.config, self.model, self.description, dict(source))
         if self.calibration is not None:
@@ -85,9 +85,9 @@ class Prompts:
     """Prompts that are about to be read.
 
     Attributes:
-        name: Of what was given, for the plan.
-        reader: Of their sources.
-        refuse: Tells which prompts are refused; None where none is.
+        name: Name of the sources, for the plan.
+        reader: The reader of the sources.
+        refuse: Finds the prompts to reject; None if none are rejected.
     """
 
     name: str
@@ -96,11 +96,11 @@ class Prompts:
 
 
 def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
-    """Resolve the options, and look at folder, executor and teacher.
+    """Resolve the options; check the folder, the executor and the teacher.
 
     Raises:
-        ConfigError: An option is wrong, the folder holds something else, or the teacher cannot be
-            found.
+        ConfigError: An option is invalid, the folder holds something else, or the teacher cannot
+            be found.
     """
     asking = ask(OdeConfig, given)
     path = asking["from_calibration"]
@@ -134,51 +134,51 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
 
 
 def _find_old(store: Store, prompts: Sequence[str]) -> Plan | None:
-    """Return the plan that a folder is continued by, None for a fresh start."""
+    """Return the plan to continue, or None to start afresh."""
     if not has_plan(store):
         return None
     old = read_plan(store)
     if old.kind != "ode":
         raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'ode'.")
-    # If nothing was made yet and the prompts are given, the command starts afresh, so that no
-    # number of a mistaken first try stays behind.
+    # If nothing was made yet and prompts are given, start afresh: no value of a mistaken first try
+    # should remain.
     return None if prompts and is_untouched(store) else old
 
 
 def _remembered(old: Plan, store: Store, model: str) -> dict[str, Any]:
-    """Return the options that a folder's plan gives.
+    """Return the options that a folder's plan remembers.
 
     Args:
-        old: The plan.
-        store: Its folder.
+        old: The folder's plan.
+        store: The dataset folder.
         model: The model that the user gave; empty for none.
     """
-    # The prompts, given again, are chosen among as before.
+    # If the prompts are given again, the same choice among them applies.
     chosen = {name: old.source[name] for name in CHOICE if old.source.get(name)}
     options = {**remembered_options(old, store), **chosen}
     if find_model(model or options["model"]).location == old.teacher["location"]:
-        # The branch may have moved since; the folder stays with the commit it was begun with.
+        # The branch may have moved since then; the folder keeps the commit that it started with.
         options["revision"] = old.teacher["options"].get("revision", "")
     return options
 
 
 def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> None:
-    """Refuse another choice among prompts that are chosen already."""
+    """Refuse a different choice among prompts that are already chosen."""
     for name in CHOICE:
-        asked, there = getattr(config, name), old.source.get(name, default_of(OdeConfig, name))
-        if name in given and asked != there:
+        new, before = getattr(config, name), old.source.get(name, default_of(OdeConfig, name))
+        if name in given and new != before:
             raise ConfigError(
-                f"{name} must be {there} as for the prompts of the folder, or left out, got "
-                f"{asked}: to choose others give --prompts and another --out."
+                f"{name} must be {before} as for the prompts of the folder, or left out, got "
+                f"{new}: to choose other prompts, give --prompts and another --out."
             )
 
 
 def continued_plan(request: OdeRequest, say: Say) -> Plan:
-    """Return the plan of a folder that goes on with the prompts it has.
+    """Return the plan of a folder that continues with its own prompts.
 
     Raises:
         PlanMismatchError: The options are those of another dataset.
-        ConfigError: Its prompts are gone.
+        ConfigError: The folder's prompts are missing.
     """
     store, old = request.store, request.old
     assert old is not None
@@ -186,27 +186,27 @@ def continued_plan(request: OdeRequest, say: Say) -> Plan:
     check_same_plan(store, old, plan, say)
     if not store.exists(layout.PROMPTS):
         raise ConfigError(
-            f"{layout.PROMPTS} of {store.url} is missing: give the first --prompts again."
+            f"{layout.PROMPTS} of {store.url} is missing: give the original --prompts again."
         )
     say(f"Continuing {store.url} with its {old.source['num_inputs']:,} prompts.")
-    _tell_end_points(request, plan, say)
+    _say_end_points(request, plan, say)
     return plan
 
 
 def open_prompts(request: OdeRequest, say: Say) -> Prompts:
-    """Return the prompts that the options name, and tell which these are.
+    """Open the prompts that the options name, and report them.
 
     Raises:
-        ConfigError: There is no such source or column, or an option is wrong.
+        ConfigError: There is no such source or column, or an option is invalid.
     """
     config, model, description = request.config, request.model, request.description
     values = config.prompts
     if values:
-        say(f"Prompts: {', '.join(map(_as_told, values))}")
+        say(f"Prompts: {', '.join(map(_shown, values))}")
     else:
         values = (str(packaged_prompts(model)),)
-        say(f"No prompts given: using the packaged set {values[0]}")
-    # A plan for one prompt finds whatever is wrong with the other options before any reading.
+        say(f"No prompts given: using the packaged prompts {values[0]}")
+    # A plan for one prompt reveals every problem with the other options before any reading.
     request.plan({"sha256": "", "num_inputs": 1})
     reader = PromptReader(find_prompts(values, config.column))
     return Prompts(describe_values(values), reader, refuse_prompts(config, model, description))
@@ -215,7 +215,7 @@ def open_prompts(request: OdeRequest, say: Say) -> Prompts:
 def read_plan_prompts(
     request: OdeRequest, prompts: Prompts, target: Path, rejected: Path, say: Say
 ) -> tuple[Plan, PromptSummary]:
-    """Read the prompts, write them to `target` and the refused to `rejected`, and make the plan.
+    """Read the prompts, write them to `target` and the rejected ones to `rejected`; make the plan.
 
     Raises:
         PlanMismatchError: The folder holds another dataset.
@@ -227,17 +227,17 @@ def read_plan_prompts(
     if old is not None:
         check_same_plan(store, old, plan, say)
     num_pairs = plan.num_samples // len(config.cfg)
-    reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with other noise"
+    reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with different noise"
     say(
         f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
         f"{prompt_counts(summary)}"
     )
-    _tell_end_points(request, plan, say)
+    _say_end_points(request, plan, say)
     return plan, summary
 
 
-def _tell_end_points(request: OdeRequest, plan: Plan, say: Say) -> None:
-    """Tell what a calibration leads to; what was typed may have led away from it."""
+def _say_end_points(request: OdeRequest, plan: Plan, say: Say) -> None:
+    """Report the end points of a calibrated run; other flags may override the calibration."""
     if request.calibration is not None:
         say(f"End points: {plan.resolved['end_points']}.")
 
@@ -248,8 +248,8 @@ def _collect(prompts: Prompts, config: OdeConfig, target: Path, rejected: Path) 
 
         def reject(number: int, reason: str, prompt: str) -> None:
             name, entry = prompts.reader.place(number)
-            told = {"file": name, "entry": entry, "reason": reason, "prompt": prompt}
-            file.write(encode_rejected([told]))
+            row = {"file": name, "entry": entry, "reason": reason, "prompt": prompt}
+            file.write(encode_rejected([row]))
 
         try:
             return collect_prompts(
@@ -259,5 +259,5 @@ def _collect(prompts: Prompts, config: OdeConfig, target: Path, rejected: Path) 
             progress.close()
 
 
-def _as_told(value: str) -> str:
+def _shown(value: str) -> str:
     return "standard input" if value == STANDARD_INPUT else os.path.expanduser(value)

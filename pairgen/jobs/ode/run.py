@@ -22,16 +22,16 @@ from pairgen.types import Plan
 
 @trusts_user
 def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
-    """Do what `ode` says, tell what it starts from, and how it ended."""
+    """Run `ode`; report its inputs and return its result."""
     store, plan, config = plan_ode(given, say)
     return make_dataset(store, plan, config)
 
 
 def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, OdeConfig]:
-    """Read the prompts and write the plan, or find that the folder's plan continues.
+    """Read the prompts and write the plan, or continue the folder's plan.
 
     Returns:
-        The folder, the plan that stands in it, and the options with what was not given filled in.
+        The folder, its plan, and the resolved options.
     """
     request = resolve_ode(given)
     plan = continued_plan(request, say) if request.continues else _take_prompts(request, say)
@@ -40,7 +40,7 @@ def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, Ode
 
 
 def _take_prompts(request: OdeRequest, say: Say) -> Plan:
-    """Read the prompts and write them once everything is known to be right."""
+    """Read the prompts, and write them once everything is checked."""
     store, prompts = request.store, open_prompts(request, say)
     with (
         spooled_input(store, "prompts.arrow") as spooled,

@@ -10,11 +10,11 @@ from pairgen.types import Manifest
 
 @takes(RepairConfig, trust_code=True)
 def repair(folder: str | Path, **options: Any) -> Manifest:
-    """Make the bad and missing shards again; good shards keep their bytes.
+    """Remake damaged and missing shards; good shards keep their bytes.
 
     Args:
-        folder: The dataset.
-        **options: The same names as the flags of `pairgen repair`.
+        folder: The dataset folder.
+        **options: Options with the names of the flags of `pairgen repair`.
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.

@@ -8,7 +8,7 @@ from pairgen.rules import Integer
 
 
 class RepairConfig(MakingOptions):
-    """Every option of `pairgen repair`: what it may do in another way than the set was made."""
+    """Every option of `pairgen repair`: what may differ from how the dataset was made."""
 
     command = "pairgen repair"
 

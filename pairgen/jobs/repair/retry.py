@@ -1,4 +1,4 @@
-"""Which degraded shards are worth making again because images that failed are there by now."""
+"""Find degraded shards to remake because images that failed can be read now."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,9 +14,9 @@ def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Ite
     """Yield the receipts of shards that would gain a sample and lose none.
 
     Args:
-        store: The dataset folder, its list of images sound.
-        plan: Its plan.
-        receipts: Of sound shards.
+        store: The dataset folder, with a sound list of images.
+        plan: The dataset's plan.
+        receipts: Receipts of sound shards.
     """
     failed = [receipt for receipt in receipts if any(not slot.skipped for slot in receipt.failed)]
     if plan.kind != "degrade" or not failed:
@@ -27,7 +27,7 @@ def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Ite
 
 
 def _gains(images: PlannedImages, receipt: Receipt) -> bool:
-    """Whether an image that failed can be read now, and so can all others of the shard."""
+    """Return whether an image that failed, and all others of the shard, can be read now."""
     missing = {slot.index for slot in receipt.failed if not slot.skipped}
     skipped = {slot.index for slot in receipt.failed if slot.skipped}
     readable: dict[int, bool] = {}
@@ -39,13 +39,13 @@ def _gains(images: PlannedImages, receipt: Receipt) -> bool:
         if index in missing:
             gains |= readable[row]
         elif index not in skipped and not readable[row]:
-            # A folder that is not mounted: what was made of it cannot be made again.
+            # Perhaps a folder is not mounted: samples of this image could not be remade.
             return False
     return gains
 
 
 def _is_there(image: ImageFile) -> bool:
-    """Whether an image is where it was planned; one of another size would fail."""
+    """Return whether an image is where the plan says, with its planned size."""
     try:
         num_bytes = Path(image.container).stat().st_size
     except OSError:

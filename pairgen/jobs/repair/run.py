@@ -1,4 +1,4 @@
-"""`pairgen repair`: withdraw what is bad, then make it again."""
+"""`pairgen repair`: withdraw bad shards, then remake them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.types import INPUT_NAMES, Plan, Receipt
 
-# Kind of a set to what checks them.
+# Maps the kind of a dataset to the function that checks its options.
 CONTINUED: dict[str, Callable[..., MakingOptions]] = {
     "ode": ode_options,
     "degrade": degrade_options,
@@ -36,22 +36,22 @@ CONTINUED: dict[str, Callable[..., MakingOptions]] = {
 
 
 def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> RunResult:
-    """Do what `repair` says, and tell how it ended."""
+    """Run `repair` and return its result."""
     with trusted_by_user(given) as options:
         return _repair(open_store(folder), options, say)
 
 
 def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if recover_plan(store):
-        say(f"{layout.PLAN} of {store.url} is restored from {layout.MANIFEST}.")
+        say(f"Restored {layout.PLAN} of {store.url} from {layout.MANIFEST}.")
     old = read_plan(store)
     options = _check_options(old, given, store)
     plan = _with_batch_size(old, given.get("batch_size"))
-    # First: nothing may be withdrawn for a command that cannot run.
+    # Checked first: a command that cannot run must not withdraw anything.
     _check_inputs(store, plan)
     check_executor(options)
     check_makeable(plan)
-    # Read before the check: what another run finishes meanwhile is not among them, and stays.
+    # Read before the check, so that shards that another run finishes meanwhile are kept.
     receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
     _check_plan_fits(store, plan, receipts.values())
     readers = find_readers(options)
@@ -59,65 +59,65 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if report.interrupted:
         raise KeyboardInterrupt
     bad = shards_to_redo(report)
-    say(f"{len(bad)} of {report.num_shards} shards are made again.")
+    say(f"Remaking {len(bad)} of {report.num_shards} shards.")
     sound = (receipt for shard, receipt in receipts.items() if shard not in bad)
     tried_again = [receipt.shard_index for receipt in worth_retrying(store, plan, sound)]
     if tried_again:
-        say(f"{len(tried_again)} more are made again because slots of them failed.")
-    _tell_left_alone(report, say)
+        say(f"Remaking {len(tried_again)} more because some of their slots failed.")
+    _say_left_alone(report, say)
     withdraw(store, [*bad, *tried_again], receipts)
     check_same_plan(store, old, plan, say)
     write_plan(store, plan)
     result = make_dataset(store, plan, options)
-    _tell_other_bytes(bad, receipts, result, say)
+    _say_changed_shards(bad, receipts, result, say)
     return result
 
 
 def _check_options(plan: Plan, given: Mapping[str, Any], store: Store) -> MakingOptions:
-    """Return the options that the set was made with, but for those that are given.
+    """Return the options of the dataset, overridden by the given ones.
 
     Raises:
-        ConfigError: The set cannot be repaired, a name is unknown or a value is not allowed.
+        ConfigError: The dataset cannot be repaired, a name is unknown or a value is not allowed.
     """
     ask(RepairConfig, given)
     if plan.kind not in CONTINUED:
         raise ConfigError(
-            f"Only sets of kind {' and '.join(CONTINUED)} are repaired; {store.url} is "
-            f"{plan.kind!r}: make it again."
+            f"Only datasets of kind {' and '.join(CONTINUED)} can be repaired, but {store.url} is "
+            f"of kind {plan.kind!r}: make it again."
         )
     return CONTINUED[plan.kind](plan, given)
 
 
 def _check_inputs(store: Store, plan: Plan) -> None:
-    """Refuse a set whose list of prompts or images is gone.
+    """Check that the dataset's list of prompts or images exists.
 
     Raises:
-        ConfigError: It is.
+        ConfigError: The list is missing.
     """
     path, _ = INPUTS[plan.kind]
     if not store.exists(path):
         raise ConfigError(
             f"{path} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with the "
-            f"first --{INPUT_NAMES[plan.kind]} again, then repair."
+            f"original --{INPUT_NAMES[plan.kind]} again, then repair."
         )
 
 
-def _tell_left_alone(report: Report, say: Say) -> None:
-    """Tell of problems that making a shard again does not solve."""
+def _say_left_alone(report: Report, say: Say) -> None:
+    """Report the problems that remaking shards does not solve."""
     others = [problem for problem in report.problems if problem.shard_index is None]
     if not_read := [problem.where for problem in others if problem.kind == NOT_READ]:
         say(
             f"Could not be read, so left alone: {', '.join(not_read[:5])}. Repair again once the "
-            "folder can be read; remove a file that never can."
+            "folder can be read; remove files that stay unreadable."
         )
     if elsewhere := [problem.where for problem in others if problem.kind != NOT_READ]:
         say(f"Not in a shard, so not repaired: {', '.join(elsewhere[:5])}; see pairgen verify.")
 
 
-def _tell_other_bytes(
+def _say_changed_shards(
     remade: Sequence[int], before: Mapping[int, Receipt], result: RunResult, say: Say
 ) -> None:
-    """Tell which shards that were made again are not what they were."""
+    """Report the remade shards whose bytes have changed."""
     others = [
         receipt.shard_index
         for receipt in result.manifest.receipts
@@ -127,13 +127,13 @@ def _tell_other_bytes(
     ]
     if others:
         say(
-            f"Shards {', '.join(f'{each:05d}' for each in others[:5])} have other bytes than "
-            "before: other software or hardware, or another source."
+            f"Shards {', '.join(f'{each:05d}' for each in others[:5])} differ from before: the "
+            "software, the hardware or the source has changed."
         )
 
 
 def _with_batch_size(plan: Plan, batch_size: Any) -> Plan:
-    """Return the plan with another batch size, where one is given."""
+    """Return the plan with the given batch size, if any."""
     if not batch_size:
         return plan
     changed = {"batch_size": int(batch_size)}
@@ -146,11 +146,11 @@ def _with_batch_size(plan: Plan, batch_size: Any) -> Plan:
 
 
 def _check_plan_fits(store: Store, plan: Plan, receipts: Collection[Receipt]) -> None:
-    """Refuse to make shards again because another or an older plan was put into the folder.
+    """Check that the plan is that of the finished shards, not another or an older one.
 
     Raises:
-        ConfigError: All receipts are of another dataset, or one is of this dataset as it was cut or
-            extended by another plan.
+        ConfigError: All receipts belong to another dataset, or one belongs to this dataset under a
+            plan that divided or extended it differently.
     """
     fingerprint, tasks = plan.fingerprint(), plan.tasks()
     own = [receipt for receipt in receipts if receipt.fingerprint == fingerprint]
@@ -163,6 +163,6 @@ def _check_plan_fits(store: Store, plan: Plan, receipts: Collection[Receipt]) ->
             what = f"is older than {layout.shard_path(receipt.shard_index)}, or was edited"
     if what:
         raise ConfigError(
-            f"{layout.PLAN} of {store.url} {what}: put its own back, or remove it and run `pairgen "
-            f"repair` again, which restores it from {layout.MANIFEST}."
+            f"{layout.PLAN} of {store.url} {what}: put the right one back, or remove it and run "
+            f"`pairgen repair` again, which restores it from {layout.MANIFEST}."
         )

@@ -1,4 +1,4 @@
-"""Withdraw bad shards, so that an ordinary resume makes them again. There are no patch files."""
+"""Withdraw bad shards, so that an ordinary resume remakes them. There are no patch files."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,7 @@ def shards_to_redo(report: Report) -> list[int]:
     """Return the shards to withdraw, in order.
 
     Raises:
-        ConfigError: The set's list of prompts or images is not the plan's, so that new shards
+        ConfigError: The dataset's list of prompts or images does not match the plan, so new shards
             would be wrong.
     """
     for kind, path, command in (
@@ -23,8 +23,8 @@ def shards_to_redo(report: Report) -> list[int]:
     ):
         if any(problem.kind == kind for problem in report.problems):
             raise ConfigError(
-                f"{path} is damaged or not the plan's: run `pairgen {command}` on the folder with "
-                f"the first --{kind} again, then repair."
+                f"{path} is damaged or does not match the plan: run `pairgen {command}` on the "
+                f"folder with the original --{kind} again, then repair."
             )
     return list(report.bad_shards)
 
@@ -34,13 +34,13 @@ def withdraw(
 ) -> None:
     """Remove the receipts of bad shards, then their tars and index files.
 
-    Receipts go first: whenever this is interrupted, no receipt vouches for what is gone. A shard
-    that another run has finished since it was checked stays.
+    Receipts are removed first: if this is interrupted, no receipt refers to a missing shard. A
+    shard that another run has finished since the check is kept.
 
     Args:
         store: The dataset folder.
-        shard_indices: Of the bad shards.
-        checked: The receipts that stood when they were checked; those that stand now unless given.
+        shard_indices: Indices of the bad shards.
+        checked: The receipts at the time of the check; by default, the current ones.
     """
     indices = [
         shard_index

@@ -8,16 +8,16 @@ if TYPE_CHECKING:
 
 
 def replay(folder: str | Path, key: str, *, trust_code: bool = False) -> "Replay":
-    """Make one sample of a set again and compare it with what is stored.
+    """Remake one sample of a dataset and compare it with the stored one.
 
     Args:
-        folder: The dataset.
-        key: Of the sample.
-        trust_code: Whether modules outside pairgen that the set names may be imported.
+        folder: The dataset folder.
+        key: Key of the sample.
+        trust_code: Whether to allow imports of modules outside pairgen that the dataset names.
 
     Raises:
-        ConfigError: The folder holds no set that can be replayed, or no such sample.
-        CorruptShardError: Its shard is damaged.
+        ConfigError: The folder holds no dataset that can be replayed, or no such sample.
+        CorruptShardError: The sample's shard is damaged.
     """
     from pairgen.jobs.replay.run import run_replay
 

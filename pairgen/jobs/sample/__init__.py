@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 @takes(SampleConfig, trust_code=True)
 def sample(**options: Any) -> "Samples":
-    """Show what a teacher makes of prompts: a grid, or a folder of pictures.
+    """Sample images from a teacher or a student; save a grid, or a folder of images.
 
-    Picture i is the decoded latent of sample i of the dataset that `pairgen.ode` makes of the same
+    Image i is the decoded latent of sample i of the dataset that `pairgen.ode` makes with the same
     options. `prompts` is a file, a prompt, or a list of these.
 
     Args:
-        **options: The same names as the flags of `pairgen sample`.
+        **options: Options with the names of the flags of `pairgen sample`.
 
     Raises:
-        ConfigError: An option, a file or the output is wrong; nothing was written.
-        PairgenError: A picture is not finite, or a batch does not fit; nothing was written. Or the
-            disk is full.
+        ConfigError: An option, a file or the output is invalid; nothing was written.
+        PairgenError: An image is not finite, or a batch does not fit into memory; nothing was
+            written. Or the disk is full.
     """
     from pairgen.jobs.sample.run import run_sample
 

@@ -113,7 +113,7 @@ def _plan_pictures(
     values = config.prompts
     if not values:
         path = packaged_prompts(model)
-        say(f"No prompts given: using the packaged set {path}")
+        say(f"No prompts given: using the packaged prompts {path}")
         values = (str(path),)
     dataset = config.ode_config(num_prompts=1)
     description: Description = plugins.call(

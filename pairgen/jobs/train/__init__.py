@@ -1,1 +1,1 @@
-"""`pairgen train`: a method teaches a student."""
+"""`pairgen train`: train a student with a method."""

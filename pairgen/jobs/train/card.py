@@ -1,4 +1,4 @@
-"""The card of a run: recipe, data, figures, cost."""
+"""The model card of a run: recipe, data, metrics, cost."""
 
 from collections.abc import Mapping
 
@@ -20,12 +20,12 @@ def render_card(
     """Return the README of a finished run.
 
     Args:
-        config: Of the run.
-        model: Name of what the student started from.
-        record: Its data and cost.
-        figures: Of the last step that was logged.
-        num_evaluations: Of the network, for a picture.
-        guidance_scale: To show in the example; 1 for a student that is not told one.
+        config: The run's options.
+        model: Name of the model that the student was initialized from.
+        record: The run's data and cost.
+        figures: Metrics of the last logged step.
+        num_evaluations: Network evaluations per image.
+        guidance_scale: Guidance scale of the example; 1 for a student without guidance embedding.
     """
     sets = "\n".join(
         f"| {each.url} | {each.num_samples:,} | `{each.fingerprint[:16]}` | "
@@ -50,20 +50,20 @@ def render_card(
 
 # {config.method} student of {model}
 
-A student that makes a picture in {times} of its network, trained by pairgen. `pairgen sample
---model .` in this folder shows it. `student/` is a folder for diffusers; a student that predicts x0
-or eps runs there in one step:
+A student that generates an image in {times} of its network, trained with pairgen. To sample from
+it, run `pairgen sample --model .` in this folder. `student/` is a diffusers folder; a student that
+predicts x0 or eps runs there in one step:
 
 ```python
 from diffusers import StableDiffusionPipeline
 
 pipeline = StableDiffusionPipeline.from_pretrained("student", safety_checker=None)
-picture = pipeline("a prompt", num_inference_steps=1, guidance_scale={guidance_scale:g}).images[0]
+image = pipeline("a prompt", num_inference_steps=1, guidance_scale={guidance_scale:g}).images[0]
 ```
 
 ## Data
 
-| set | samples | fingerprint | evaluations | seconds |
+| dataset | samples | fingerprint | evaluations | seconds |
 |---|---|---|---|---|
 {sets}
 {files}
@@ -72,7 +72,7 @@ picture = pipeline("a prompt", num_inference_steps=1, guidance_scale={guidance_s
 {record.steps:,} steps of {record.batch_size:,} samples on {record.num_processes} x {record.device}:
 {record.seconds:,.0f} s.
 
-| figure of the last step that was logged | value |
+| metric at the last logged step | value |
 |---|---|
 {logged}
 

@@ -1,4 +1,4 @@
-"""`pairgen train`: options to a method, a method to a student."""
+"""`pairgen train`: from options to a method, from a method to a student."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ VALIDATION_FILE, CARD_FILE = "validation.npz", "README.md"
 
 @trusts_user
 def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
-    """Do what `train` says, tell what it starts from, and how it ended."""
+    """Run `train`; report its inputs and return its result."""
     run = resolve_run(given)
     check_trainable(run.start)
     with open_accelerator() as accelerator:
@@ -57,9 +57,9 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     plans, start, folder = run.plans, run.start, run.folder
     config = resolve_method_options(run.config)
     config, state, checkpoint = begin_run(config, folder, accelerator.num_processes, say)
-    # The first rank writes the folder only when each has found it as it was.
+    # The first rank writes to the folder only after every rank has read it.
     accelerator.wait_for_everyone()
-    # Adapters begin at random weights, the same on every rank.
+    # Adapters are initialized at random, equally on every rank.
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes, say)
         method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
@@ -72,8 +72,8 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             trainer.resumed(state)
             say(f"Continuing {folder} after step {trainer.step:,}.")
         say(
-            f"{config.method}: {loader.num_samples:,} samples an epoch of {len(loader):,} steps; "
-            f"{_num_parameters(trainer):,} trained parameters; {accelerator.num_processes} "
+            f"{config.method}: {loader.num_samples:,} samples in {len(loader):,} steps per epoch; "
+            f"{_num_parameters(trainer):,} trainable parameters; {accelerator.num_processes} "
             f"process(es) on {accelerator.device}."
         )
         if accelerator.is_main_process:
@@ -92,7 +92,7 @@ def _train(
     scales: tuple[float, ...],
     say: Say,
 ) -> Trained:
-    """Train, with pictures and metrics on the first rank, and leave the student."""
+    """Train, with grids and metrics on the first rank, and export the student."""
     folder, main = trainer.folder, trainer.accelerator.is_main_process
     validation = _validation(config, trainer, scales, say) if main else None
 
@@ -117,18 +117,18 @@ def _train(
     if main and finished:
         if not config.grid_every or trainer.step % config.grid_every:
             on_grid(trainer.step)
-        # Before the file that makes the run a model: who finds a model finds its record.
+        # Written before the file that makes the run a model, so that every model has its record.
         record = _record(config, method, trainer)
         write_record(folder, record)
-        student, told = method.student(), config.guidance_embedding
-        export_student(folder, student, trainer.players[STUDENT], start, told, scales)
+        student, embedded = method.student(), config.guidance_embedding
+        export_student(folder, student, trainer.players[STUDENT], start, embedded, scales)
         card = render_card(
             config,
             start["name"],
             record,
             last_figures(folder),
             student.num_evaluations,
-            scales[-1] if told else 1,
+            scales[-1] if embedded else 1,
         )
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()
@@ -160,8 +160,8 @@ def _loader(
 def _validation(
     config: TrainConfig, trainer: Trainer, scales: tuple[float, ...], say: Say
 ) -> Validation | None:
-    """Return what grids show; a run goes on without them."""
-    say(f"The teacher makes pictures of {config.num_grid_prompts} prompts to compare with.")
+    """Return the data of validation grids; a run can continue without them."""
+    say(f"Sampling the teacher for {config.num_grid_prompts} validation prompts.")
     try:
         return find_validation(
             config.data[0],
@@ -171,7 +171,7 @@ def _validation(
             trainer.accelerator.device,
         )
     except PairgenError as error:
-        say(f"No grids: {error}")
+        say(f"Continuing without validation grids: {error}")
         return None
 
 
@@ -195,4 +195,4 @@ def _num_parameters(trainer: Trainer) -> int:
 
 
 def _silent(_: str) -> None:
-    """Only the first rank speaks."""
+    """Print nothing: only the first rank reports."""

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @takes(VerifyConfig)
 def verify(folder: str | Path, **options: Any) -> "Report":
-    """Check every byte and number of a dataset against its plan and receipts, or part of them.
+    """Check every byte and number of a dataset, or part of them, against its plan and receipts.
 
     Args:
-        folder: The dataset.
-        **options: The same names as the flags of `pairgen verify`.
+        folder: The dataset folder.
+        **options: Options with the names of the flags of `pairgen verify`.
 
     Returns:
-        The report. `report.clean` speaks of what was read; `report.unread` says what was not, and
+        The report. `report.clean` covers what was read, `report.unread` lists what was not, and
         `report.interrupted` is True after Ctrl-C.
 
     Raises:

@@ -61,7 +61,7 @@ class VerifyConfig(CheckOptions):
 
     @property
     def scope(self) -> "Scope":
-        """How much is read."""
+        """The scope of the check."""
         from pairgen.shards.check.scope import Scope
         from pairgen.shards.format.where import parse_where
 

@@ -1,4 +1,4 @@
-"""`pairgen verify`: every byte and number of a set, or part of them."""
+"""`pairgen verify`: check every byte and number of a dataset, or part of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +12,6 @@ from pairgen.shards.format.store import open_store
 
 
 def run_verify(folder: str | Path, given: Mapping[str, Any]) -> Report:
-    """Do what `verify` says."""
+    """Run `verify` and return its report."""
     options = ask(VerifyConfig, given).resolved().options
     return check_set(open_store(folder), options.scope, find_readers(options))

@@ -1,1 +1,1 @@
-"""Sets of (HR, LR at 1/N) from photographs."""
+"""Datasets of (HR, LR at 1/N) from photographs."""

@@ -1,4 +1,4 @@
-"""Which part of a photograph becomes HR: random crops, or the tiles of a grid."""
+"""Choose the part of a photograph that becomes HR: random crops, or the tiles of a grid."""
 
 import cv2
 import numpy as np
@@ -6,25 +6,25 @@ from numpy.typing import NDArray
 
 from pairgen.sources.photographs import ImageSize, SkippedImageError, UnusableImageError
 
-# Places tried for a random crop that must be sharp.
+# Number of positions to try for a random crop that must be sharp.
 MAX_TRIES = 10
 
 
 def count_crops(
     size: ImageSize, crop: int, samples_per_image: int, tiled: bool, max_aspect: float
 ) -> int:
-    """Return how many crops an image gives: `samples_per_image`, or one a tile.
+    """Return the number of crops of an image: `samples_per_image`, or one per tile.
 
     Args:
-        size: Of the image, px.
-        crop: Side of a crop, px.
-        samples_per_image: Random crops an image.
-        tiled: Tiles that do not overlap, instead.
-        max_aspect: Longer side over shorter one, at most.
+        size: Size of the image in pixels.
+        crop: Side of a crop in pixels.
+        samples_per_image: Number of random crops per image.
+        tiled: Whether to take all tiles of a grid instead of random crops.
+        max_aspect: Maximum ratio of the longer side to the shorter one.
 
     Raises:
-        UnusableImageError: It gives none; the message says why.
-        SkippedImageError: Because of `max_aspect`.
+        UnusableImageError: The image has no crop; the message says why.
+        SkippedImageError: The aspect ratio exceeds `max_aspect`.
     """
     short, long = sorted((size.width, size.height))
     if short < crop:
@@ -37,13 +37,13 @@ def count_crops(
 
 
 def tile_place(size: ImageSize, crop: int, number: int) -> tuple[int, int]:
-    """Return (top, left) of a tile, row by row; the grid lies in the middle of the image."""
+    """Return (top, left) of a tile, row by row; the grid is centered in the image."""
     row, column = divmod(number, size.width // crop)
     return (size.height % crop) // 2 + row * crop, (size.width % crop) // 2 + column * crop
 
 
 def draw_place(generator: np.random.Generator, size: ImageSize, crop: int) -> tuple[int, int]:
-    """Draw (top, left) of a crop, every place equally likely."""
+    """Draw (top, left) of a crop uniformly."""
     top, left = generator.integers((size.height - crop + 1, size.width - crop + 1))
     return int(top), int(left)
 
@@ -55,9 +55,10 @@ def cut(image: NDArray[np.uint8], place: tuple[int, int], crop: int) -> NDArray[
 
 
 def sharpness(image: NDArray[np.uint8]) -> float:
-    """Return the variance of the Laplacian of the gray values, in squared levels of 8 bits.
+    """Return the variance of the Laplacian of the gray values, in squared 8-bit levels.
 
-    Near 0 where a picture [H, W, 3] is flat or out of focus; hundreds where it has texture.
+    It is near 0 if an image [H, W, 3] is flat or out of focus, and in the hundreds if it has
+    texture.
 
     Reference:
         Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy": the measure.
@@ -72,10 +73,10 @@ def choose_place(
     crop: int,
     min_sharpness: float,
 ) -> tuple[tuple[int, int], float]:
-    """Draw places until one is sharp enough; return (top, left) and the sharpness there.
+    """Draw positions until a crop is sharp enough; return its (top, left) and sharpness.
 
     Raises:
-        SkippedImageError: None of ten places is.
+        SkippedImageError: None of ten positions is sharp enough.
     """
     size, best = ImageSize(image.shape[1], image.shape[0]), 0.0
     for _ in range(MAX_TRIES):

@@ -1,7 +1,7 @@
-"""A teacher's samples as images: the latents of an ODE set, decoded when they are read.
+"""A teacher's samples as images: the latents of an ODE dataset, decoded when they are read.
 
 Every stored sample is one image, named by its tar and key; its caption is the prompt. The plan of
-what is made from them holds the decoder where an ODE set's plan holds its teacher.
+a dataset made from them holds the decoder where an ODE dataset's plan holds its teacher.
 """
 
 import hashlib
@@ -37,14 +37,14 @@ LATENT = "latent.npy"
 
 @dataclass(frozen=True)
 class DecodedSamples:
-    """A finished ODE set and what shows its latents.
+    """A finished ODE dataset and the decoder of its latents.
 
     Attributes:
-        store: The set's folder.
-        manifest: Of the set.
-        teacher: The `teacher` of a plan that is made from these pictures. Its identity is that of
-            the decoder, the fingerprint of the ODE set, and the rule of rounding.
-        size: Of every picture.
+        store: The dataset folder.
+        manifest: The dataset's manifest.
+        teacher: The `teacher` of a plan that uses these images. Its identity consists of the
+            decoder's identity, the fingerprint of the ODE dataset, and the rounding rule.
+        size: The size of every image.
     """
 
     store: LocalStore
@@ -58,10 +58,10 @@ class DecodedSamples:
         return PurePath(self.store.url).name
 
     def files(self) -> Iterator[ImageFile]:
-        """Yield the samples in order; every shard is hashed before its first is given.
+        """Yield the samples in order; each shard is hashed before its first sample.
 
         Raises:
-            ConfigError: A shard is missing or is not what its receipt says.
+            ConfigError: A shard is missing or does not match its receipt.
         """
         for receipt in self.manifest.receipts:
             if receipt.count:
@@ -81,25 +81,25 @@ class DecodedSamples:
                     if extension == LATENT:
                         place, num_bytes = offset + BLOCK, len(content)
                     elif extension == "txt":
-                        told, caption = f"{name}/{key}.{LATENT}", bytes(content).decode("utf-8")
+                        shown, caption = f"{name}/{key}.{LATENT}", bytes(content).decode("utf-8")
                         files.append(
-                            ImageFile(told, str(path), "tar", place, num_bytes, "", caption)
+                            ImageFile(shown, str(path), "tar", place, num_bytes, "", caption)
                         )
         except (CorruptShardError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ConfigError(
-                f"{name} of {self.store.url} cannot be used: {reason}; mend the set with `pairgen "
-                f"repair {self.store.url}`."
+                f"{name} of {self.store.url} cannot be used: {reason}; repair the dataset with "
+                f"`pairgen repair {self.store.url}`."
             ) from None
         return files
 
 
 def open_decoded_samples(folder: str) -> DecodedSamples:
-    """Open an ODE set whose samples are to be images.
+    """Open an ODE dataset whose samples are used as images.
 
     Raises:
-        ConfigError: It is no finished ODE set in a local folder.
-        TeacherLoadError: Its teacher's decoder is not where the set's plan says.
+        ConfigError: The folder is not local or holds no finished ODE dataset.
+        TeacherLoadError: The teacher's decoder is not where the dataset's plan says.
     """
     store = open_store(folder)
     if not isinstance(store, LocalStore):
@@ -107,13 +107,13 @@ def open_decoded_samples(folder: str) -> DecodedSamples:
     plan = read_plan(store)
     if plan.kind != "ode":
         raise ConfigError(
-            f"from_ode must be a dataset of kind 'ode', {store.url} is {plan.kind!r}."
+            f"from_ode must be a dataset of kind 'ode', but {store.url} is of kind {plan.kind!r}."
         )
     manifest = scan(store, plan)
     if not manifest.complete:
         raise ConfigError(
             f"{store.url} has {len(manifest.receipts):,} of {plan.num_shards:,} shards: finish it "
-            f"with `pairgen ode --out {store.url}` before its samples are used."
+            f"with `pairgen ode --out {store.url}` before you use its samples."
         )
     description = _describe(plan)
     height, width = description.size_px
@@ -127,13 +127,13 @@ def open_decoded_samples(folder: str) -> DecodedSamples:
 
 
 class LatentPictures:
-    """Decodes the latents that a plan's images are; holds the decoder and nothing else.
+    """Decodes the latents that a plan uses as images; holds only the decoder.
 
     Args:
-        plan: With the `teacher` of `DecodedSamples`.
+        plan: A plan with the `teacher` of `DecodedSamples`.
 
     Raises:
-        TeacherLoadError: The decoder cannot be loaded, or is not that of the plan.
+        TeacherLoadError: The decoder cannot be loaded, or does not match the plan.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -143,13 +143,13 @@ class LatentPictures:
         self._decoder = load_decoder(plan.teacher, self.device)
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
-        """Return the picture [H, W, 3] of the bytes of a `latent.npy`.
+        """Decode the bytes of a `latent.npy` to an image [H, W, 3].
 
         Raises:
-            UnusableImageError: They are no finite latent, or its picture is not finite.
+            UnusableImageError: The bytes are not a finite latent, or its image is not finite.
         """
         try:
-            # Thread counts change bits, and whoever calls need not be a worker.
+            # Thread counts change bits, and the caller is not always a worker.
             with cpu_threads(self._num_threads):
                 return decode_picture(self._decoder, decode_array(data))
         except (ValueError, NotFinitePictureError) as error:
@@ -157,14 +157,14 @@ class LatentPictures:
 
 
 def check_decoder(plan: Plan) -> None:
-    """Refuse another decoder than the planned one; loads none.
+    """Check that the decoder is the planned one, without loading it.
 
     Raises:
-        TeacherLoadError: It cannot be found, or is not that of the plan.
+        TeacherLoadError: The decoder cannot be found, or does not match the plan.
     """
     if dict(_describe(plan).identity) != plan.teacher["identity"]["decoder"]:
         raise TeacherLoadError(
-            f"The decoder at {plan.teacher['location']} on {socket.gethostname()} is not that of "
+            f"The decoder at {plan.teacher['location']} on {socket.gethostname()} does not match "
             "the plan."
         )
 

@@ -1,4 +1,4 @@
-"""What a worker of `pairgen degrade` holds: the preset, the images, the last one decoded."""
+"""The state of a worker of `pairgen degrade`: the preset, the images, the last decoded one."""
 
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,11 +32,11 @@ from pairgen.sources.photographs import (
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
 
 MODULES = ("numpy", "cv2", "PIL", "scipy", "torch")
-# Deflate's fastest level: a tenth larger and four times as fast as the usual one.
+# Deflate's fastest level: a tenth larger and four times as fast as the default.
 PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 ENCODINGS: dict[str, tuple[str, list[int]]] = {
     "png": (".png", PNG_OPTIONS),
-    # OpenCV's word for lossless.
+    # OpenCV's value for lossless.
     "webp-lossless": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
     "jpg": (
         ".jpg",
@@ -50,14 +50,14 @@ ENCODINGS: dict[str, tuple[str, list[int]]] = {
 
 @dataclass(frozen=True)
 class Crop:
-    """What is degraded to make a sample.
+    """An HR crop and the draw of its degradation.
 
     Attributes:
-        index: Of the sample.
-        hr: [crop, crop, 3] uint8.
-        draw: Of its degradation.
-        caption: Of its image.
-        facts: Where it comes from, without the draw.
+        index: Index of the sample.
+        hr: The crop, [crop, crop, 3] uint8.
+        draw: The draw of its degradation.
+        caption: Caption of its image.
+        facts: Facts about its origin, without the draw.
     """
 
     index: int
@@ -68,9 +68,9 @@ class Crop:
 
 
 class DegradeMaker:
-    """Cuts and encodes on the CPU; degrades there image by image, or in batches on a device.
+    """Cuts and encodes on the CPU; degrades one image at a time there, or in batches on a device.
 
-    Latents are decoded on a GPU where there is one.
+    Latents are decoded on a GPU if there is one.
     """
 
     modules: tuple[str, ...] = MODULES
@@ -93,10 +93,10 @@ class DegradeMaker:
         self._decoded: tuple[int, NDArray[np.uint8], int] | None = None
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
-        """Yield the samples of a shard in order, a batch at a time.
+        """Yield the samples of a shard in order, one batch at a time.
 
         Raises:
-            OutOfDeviceMemoryError: A batch does not fit.
+            OutOfDeviceMemoryError: A batch does not fit into memory.
         """
         for start in range(task.start, task.stop, self.batch_size):
             yield self._make_batch(range(start, min(start + self.batch_size, task.stop)))
@@ -107,19 +107,19 @@ class DegradeMaker:
     def make_again(
         self, indices: Collection[int], task: ShardTask
     ) -> Iterator[Sample | FailedSlot]:
-        """Yield some slots of a shard as `make` made them, each in the batch that it was in.
+        """Yield some slots of a shard as `make` does, each in its original batch.
 
         Raises:
-            OutOfDeviceMemoryError: A batch does not fit.
+            OutOfDeviceMemoryError: A batch does not fit into memory.
         """
         for start in sorted({i - (i - task.start) % self.batch_size for i in indices}):
             made = self._make_batch(range(start, min(start + self.batch_size, task.stop)))
             yield from (result for result in made if result.index in indices)
 
     def _make_batch(self, indices: range) -> list[Sample | FailedSlot]:
-        """Make some samples; a slot that fails keeps its place."""
+        """Make a batch of samples; a slot that fails keeps its place."""
         num_threads = self.plan.execution["cpu_threads"]
-        # Whoever calls may have set other numbers, or had not loaded OpenCV when it set its own.
+        # The caller may have set other thread counts, or set them before it loaded OpenCV.
         with cpu_threads(num_threads), ThreadPoolExecutor(num_threads) as threads:
             cut_out = [self._try_crop(index) for index in indices]
             crops = [each for each in cut_out if isinstance(each, Crop)]
@@ -140,7 +140,7 @@ class DegradeMaker:
             raise batch_does_not_fit(self.batch_size, self.torch_device) from None
 
     def _try_crop(self, index: int) -> Crop | FailedSlot:
-        """Cut HR out of its image, or say why that cannot be done."""
+        """Cut HR out of its image, or return a failed slot with the reason."""
         try:
             return self._crop(index)
         except SkippedImageError as error:
@@ -151,11 +151,11 @@ class DegradeMaker:
             return FailedSlot(index=index, reason=error.strerror or str(error))
 
     def _crop(self, index: int) -> Crop:
-        """Cut HR out of its image, and draw.
+        """Cut HR out of its image, and draw its degradation.
 
         Raises:
-            UnusableImageError: Its image or its crop cannot be used.
-            OSError: Its image cannot be read.
+            UnusableImageError: The image or the crop cannot be used.
+            OSError: The image cannot be read.
         """
         row = self.images.row_of(index)
         planned = self.images[row]
@@ -172,7 +172,7 @@ class DegradeMaker:
         )
 
     def _encode(self, crop: Crop, levels: Mapping[int, NDArray[np.uint8]]) -> Sample:
-        """Return a crop and its levels as they are stored."""
+        """Encode a crop and its levels for storage."""
         hr_format = self.plan.recipe["hr_format"]
         fields: dict[str, NDArray[Any] | bytes | str] = {
             f"lr{level}.png": encode_image(picture, "png") for level, picture in levels.items()
@@ -180,12 +180,12 @@ class DegradeMaker:
         fields[hr_format.removesuffix("-lossless")] = encode_image(crop.hr, hr_format)
         if "txt" in self.plan.members:
             fields["txt"] = crop.caption
-        # One string: hub loaders type every nested key, and draws have many.
+        # Stored as one string: hub loaders type every nested key, and draws have many.
         facts = {**crop.facts, "draw": canonical_json(crop.draw)}
         return Sample(index=crop.index, fields=fields, facts=facts)
 
     def _decode(self, row: int, planned: PlannedImage) -> tuple[NDArray[np.uint8], int]:
-        """Return an image and the checksum of its file; crops of one image follow each other."""
+        """Return a decoded image and its file's checksum; the last image is kept for more crops."""
         if self._decoded is None or self._decoded[0] != row:
             self._decoded = None
             data = planned.file.read()
@@ -206,7 +206,7 @@ class DegradeMaker:
     def _place(
         self, image: NDArray[np.uint8], index: int, number: int
     ) -> tuple[tuple[int, int], float]:
-        """Return where a crop lies and how sharp it is."""
+        """Return a crop's position and its sharpness."""
         recipe, size = self.plan.recipe, ImageSize(image.shape[1], image.shape[0])
         crop, lowest = recipe["crop"], recipe["min_sharpness"]
         generator = generator_for(self.plan.seed, index, Stream.CROP)
@@ -226,10 +226,10 @@ build = DegradeMaker
 
 
 def check(plan: Plan) -> None:
-    """Refuse a plan whose operations or decoder are not here; loads no weights.
+    """Check that a plan's operations and decoder are available, without loading weights.
 
     Raises:
-        ConfigError: They cannot be found, or are not those of the plan.
+        ConfigError: They cannot be found, or do not match the plan.
     """
     make_preset(plan.recipe["degradation"], plan.recipe["operations"])
     if plan.teacher:
@@ -237,7 +237,7 @@ def check(plan: Plan) -> None:
 
 
 def encode_image(image: NDArray[np.uint8], kind: str) -> bytes:
-    """Return an image [H, W, 3] as bytes of a format of `ENCODINGS`."""
+    """Encode an image [H, W, 3] in a format of `ENCODINGS`."""
     extension, options = ENCODINGS[kind]
     encoded = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1]
     return bytes(encoded)

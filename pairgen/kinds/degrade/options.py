@@ -18,13 +18,13 @@ SCALES = (2, 4, 8, 16)
 HR_FORMATS = ("png", "webp-lossless", "jpg")
 CROPS = ("random", "tiled")
 PIXEL_PATHS = ("cpu", "torch")
-# Options that say where images or their captions come from.
+# Options that name the source of images or captions.
 INPUT_OPTIONS = ("images", "from_ode", "captions", "column")
 LEAVE_OUT = "leave it out for the default"
 
 
 def _levels(name: str, value: Any) -> tuple[int, ...]:
-    """Return some of `SCALES`, rising."""
+    """Return some of `SCALES`, in ascending order."""
     wrong = ConfigError(f"{name} must be some of {', '.join(map(str, SCALES))}, got {value!r}.")
     try:
         numbers = config.numbers(name, value, min(SCALES), max(SCALES))
@@ -36,7 +36,7 @@ def _levels(name: str, value: Any) -> tuple[int, ...]:
 
 
 def _scales(name: str, value: Any) -> tuple[int, ...]:
-    """Return at least one of `SCALES`: without any there is nothing to do."""
+    """Return at least one of `SCALES`."""
     if scales := _levels(name, value):
         return scales
     raise ConfigError(f"{name} must be some of {', '.join(map(str, SCALES))}, got {value!r}.")
@@ -186,8 +186,8 @@ class DegradeConfig(MakingOptions):
         str,
         Choice(PIXEL_PATHS),
         Option(
-            "Degrade one image at a time on the CPU, or batches by torch, on a GPU if there is "
-            "one; a set keeps its path.",
+            "Degrade one image at a time on the CPU, or batches with torch, on a GPU if there "
+            "is one; a dataset keeps its path.",
             "Compute",
             "identity",
         ),
@@ -229,18 +229,18 @@ class DegradeConfig(MakingOptions):
 
     @property
     def has_inputs(self) -> bool:
-        """Whether it is said where images or their captions come from."""
+        """Whether a source of images or captions is given."""
         return any(getattr(self, name) for name in INPUT_OPTIONS)
 
     @property
     def stored_levels(self) -> tuple[int, ...]:
-        """N of every level that is stored, rising."""
+        """N of every stored level, in ascending order."""
         halves = {scale // 2 for scale in self.scales if scale > 2}
         return tuple(sorted(self.levels or {*self.scales, *halves}))
 
     def remembered(self) -> dict[str, Any]:
-        """Return what a resumed folder remembers, as plain data."""
-        # Where it has no say it is no option that was given.
+        """Return the options that a resumed folder remembers, as plain data."""
+        # It has no effect on tiles, and may not be given with them.
         tiled = {"samples_per_image"} if self.crops == "tiled" else set()
         return self.plain(without=names(DegradeConfig, "run") | tiled)
 
@@ -255,7 +255,7 @@ def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
 
 
 def continued_options(plan: Plan, given: Mapping[str, Any]) -> DegradeConfig:
-    """Return the options that a set was made with, but for those that are given.
+    """Return the options of a dataset, overridden by the given ones.
 
     Raises:
         ConfigError: A name is unknown or a value is not allowed.
@@ -267,14 +267,14 @@ def continued_options(plan: Plan, given: Mapping[str, Any]) -> DegradeConfig:
 
 
 def check_batch_size(given: Mapping[str, Any], options: DegradeConfig) -> None:
-    """Refuse a batch size for the path that has none.
+    """Check that a batch size is given only for `pixel_path` torch.
 
     Args:
-        given: What the user gave.
-        options: The same with what the folder remembers.
+        given: The options that the user gave.
+        options: The resolved options, including those that the folder remembers.
 
     Raises:
-        ConfigError: `batch_size` is given, and the path is not `torch`.
+        ConfigError: `batch_size` is given, but `pixel_path` is not `torch`.
     """
     if "batch_size" in given and options.pixel_path != "torch":
         raise ConfigError(

@@ -36,10 +36,10 @@ def make_degrade_plan(
 
     Args:
         config: The checked options.
-        preset: What `degradation` resolved to.
-        source: From `image_source`.
-        num_slots: Samples that the images give.
-        teacher: Of `DecodedSamples` when those are the images, else empty.
+        preset: The preset that `degradation` resolved to.
+        source: The return value of `image_source`.
+        num_slots: Number of samples that the images give.
+        teacher: The `teacher` of `DecodedSamples` if those are the images, else empty.
     """
     recipe = {
         "degradation": preset.name,
@@ -72,7 +72,7 @@ def make_degrade_plan(
 
 
 def image_source(name: str, summary: ImageSummary) -> dict[str, Any]:
-    """Return a plan's `source` for images whose headers were just read."""
+    """Return a plan's `source` for images whose headers were read."""
     return {
         "name": name,
         "sha256": summary.sha256,
@@ -89,7 +89,7 @@ def _execution(config: DegradeConfig) -> dict[str, Any]:
 
 
 def _members(config: DegradeConfig, has_captions: bool) -> dict[str, Any]:
-    """Return what every sample holds: extension to dtype and shape."""
+    """Return the members of every sample: a mapping from extension to dtype and shape."""
     members: dict[str, Any] = {"json": {"keys": sorted(FACT_KEYS)}}
     if has_captions:
         members["txt"] = {}

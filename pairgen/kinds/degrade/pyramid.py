@@ -1,14 +1,14 @@
 """Presets of degradations, and the levels of a pyramid rendered from one draw.
 
 A preset has two chains. `shared` runs once, at the size of HR. `levels` runs once for every 1/N,
-always from the same recorded numbers: sizes follow the level, and each level has noise fields of
-its own. So a level does not depend on which others are rendered beside it.
+always from the same recorded numbers: sizes follow the level, and each level has its own noise
+fields. So a level does not depend on which other levels are rendered.
 
-`render` takes one image on the CPU, `render_batch` many on a device. From one draw they give the
-same to rounding in float32. Where a value then falls to the other of two levels, a coefficient of a
-codec or the peak of the Poisson counts may follow it: of 288 pictures of 16 to 64 px
-rendered with each preset at most 4 % differed by more than one level of 8 bits (by up to 14), and
-less than 1 % of all pixels differed at all.
+`render` takes one image on the CPU, `render_batch` many images on a device. From the same draw they
+agree up to float32 rounding. Where rounding moves a value to the next 8-bit level, a codec
+coefficient or the peak of the Poisson counts may follow: of 288 images of 16 to 64 px rendered with
+each preset, at most 4 % differed by more than one 8-bit level (by up to 14), and less than 1 % of
+all pixels differed at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,13 +31,13 @@ KEYS = ("shared", "levels")
 
 @dataclass(frozen=True)
 class Preset:
-    """What happens to an image.
+    """The operations that degrade an image.
 
     Attributes:
-        name: Of the preset, or of the user's file.
-        recipe: As written, for the plan.
-        shared: Once a sample.
-        levels: Once a level; it ends at the level's size.
+        name: Name of the preset, or of the user's file.
+        recipe: The operations as written, for the plan.
+        shared: The chain that runs once per sample.
+        levels: The chain that runs once per level and ends at the level's size.
     """
 
     name: str
@@ -50,16 +50,16 @@ class Preset:
         return {"shared": self.shared.draw(generator), "levels": self.levels.draw(generator)}
 
     def draw_every(self) -> Draw:
-        """Return a draw that holds everything that any draw may hold."""
+        """Return a draw that contains everything that any draw may contain."""
         generator = np.random.default_rng(0)
         return {key: getattr(self, key).draw_every(generator) for key in KEYS}
 
 
 def check_preset(preset: Preset, crop: int, levels: Sequence[int]) -> None:
-    """Try a preset on a black image of the size of the crops, before any work.
+    """Try a preset on a black image of the crop size, before any work.
 
     Raises:
-        ConfigError: It does not end at the size of a level.
+        ConfigError: The preset does not end at the size of a level.
     """
     black = np.zeros((crop, crop, 3), np.uint8)
     render(preset, black, preset.draw(np.random.default_rng(0)), levels)
@@ -74,7 +74,7 @@ def find_preset(preset: str) -> Preset:
     """Read a preset: a YAML file, or a name looked up in ./configs, then in the package.
 
     Raises:
-        ConfigError: There is none, or it is wrong; the message names the file.
+        ConfigError: There is no such preset, or it is invalid; the message names the file.
     """
     if (file := _preset_file(preset)) is not None:
         return read_preset(file)
@@ -86,7 +86,7 @@ def find_preset(preset: str) -> Preset:
 
 
 def _preset_file(preset: str) -> Path | None:
-    """Return the file that `--degradation` means; None when there is none of that name."""
+    """Return the file of a preset; None if there is no preset of that name."""
     if preset.endswith((".yaml", ".yml")):
         return Path(preset).expanduser()
     folders = (Path("configs/degradations"), packaged_configs() / "degradations")
@@ -95,10 +95,10 @@ def _preset_file(preset: str) -> Path | None:
 
 
 def read_preset(path: Path) -> Preset:
-    """Read one file.
+    """Read a preset from a file.
 
     Raises:
-        ConfigError: It cannot be read, or an operation in it cannot be built.
+        ConfigError: The file cannot be read, or an operation in it cannot be built.
     """
     recipe = read_yaml(path)
     check_keys(recipe, KEYS, str(path))
@@ -112,7 +112,7 @@ def read_preset(path: Path) -> Preset:
 
 
 def make_preset(name: str, recipe: Mapping[str, Any]) -> Preset:
-    """Build a preset from what a file or a plan holds.
+    """Build a preset from the content of a file or a plan.
 
     Raises:
         ConfigError: An operation cannot be built.
@@ -124,16 +124,17 @@ def make_preset(name: str, recipe: Mapping[str, Any]) -> Preset:
 def render(
     preset: Preset, image: NDArray[np.uint8], draw: Draw, levels: Sequence[int]
 ) -> dict[int, NDArray[np.uint8]]:
-    """Return LR at 1/N for each N of `levels`, [H / N, W / N, 3] uint8.
+    """Render LR at 1/N for each N of `levels`, [H / N, W / N, 3] uint8.
 
     Args:
-        preset: As drawn from.
+        preset: The preset that `draw` was drawn from.
         image: HR, [H, W, 3]; H and W are multiples of every level.
-        draw: Of this sample.
-        levels: In any order.
+        draw: The draw of this sample.
+        levels: The levels, in any order.
 
     Raises:
-        ConfigError: A size is no multiple of a level, or the preset does not end at its size.
+        ConfigError: The image size is not a multiple of a level, or the preset does not end at the
+            level's size.
     """
     first = preset.shared.apply(from_levels(image), draw["shared"], _target(image, 1))
     rendered = {}
@@ -152,21 +153,23 @@ def render_batch(
     levels: Sequence[int],
     device: torch.device,
 ) -> list[dict[int, NDArray[np.uint8]]]:
-    """Return LR of each image, as `render` does, computed on `device`.
+    """Render LR of each image, as `render` does, on `device`.
 
-    The pixels of an image do not depend on those beside it: nothing sums over images, and every
-    sum of products has an order of its own. That the convolution keeps it is how torch 2.13 does it
-    on the CPU; torch promises no such thing.
+    The pixels of an image do not depend on the other images of the batch: nothing sums over images,
+    and every sum of products has a fixed order. Convolutions keep that order in torch 2.13 on the
+    CPU; torch does not guarantee it.
 
     Args:
-        preset: As drawn from.
+        preset: The preset that `draws` were drawn from.
         images: HR, each [H, W, 3]; H and W are multiples of every level.
-        draws: One an image.
-        levels: In any order.
-        device: Codecs and random numbers stay on the CPU, in as many threads as torch has.
+        draws: One draw per image.
+        levels: The levels, in any order.
+        device: Device to compute on. Codecs and random numbers stay on the CPU, in as many threads
+            as torch has.
 
     Raises:
-        ConfigError: A size is no multiple of a level, or the preset does not end at its size.
+        ConfigError: An image size is not a multiple of a level, or the preset does not end at the
+            level's size.
         torch.OutOfMemoryError: The batch does not fit on the device.
     """
     rendered: list[dict[int, NDArray[np.uint8]]] = [{} for _ in images]
@@ -186,7 +189,7 @@ def render_batch(
 
 
 def _full_float32() -> AbstractContextManager[None]:
-    """Keep cuDNN from rounding to 10 bits (TF32) and from choosing kernels by timing them."""
+    """Keep cuDNN from rounding to 10 bits (TF32) and from benchmarking its kernels."""
     flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
@@ -194,7 +197,7 @@ def _full_float32() -> AbstractContextManager[None]:
 
 
 def _target(image: NDArray[np.uint8], level: int) -> Target:
-    """Return where the chain of a level leads."""
+    """Return the target of a level's chain."""
     height, width = image.shape[:2]
     if height % level or width % level:
         raise ConfigError(f"An image of {width} x {height} px has no level 1/{level}.")

@@ -1,4 +1,4 @@
-"""The JSON Schema of a degradation preset, from the operations that there are."""
+"""The JSON Schema of a degradation preset, built from the available operations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,18 +9,19 @@ from pairgen.kinds.schemas import DIALECT, DOTTED, closed, or_nothing, propertie
 from pairgen.options import declared
 from pairgen.rules import Rule
 
-# Names of definitions; an operation's own never begins so.
+# Names of definitions; names of operations never start with an underscore.
 OPERATION, OPERATIONS, CHOICE = "_operation", "_operations", "_choice"
 
 
 def preset_schema() -> dict[str, Any]:
     """Return the JSON Schema of a file in `configs/degradations/`.
 
-    The operations are pairgen's own, whose options are known, and a user's, whose names have a dot.
+    It allows pairgen's own operations, whose options are known, and a user's, whose names have a
+    dot.
     """
     names = plugins.members("degradations")
     named = {name: _reference(name) for name in names}
-    # The options of a user's own operation are its own matter.
+    # The options of a user's own operation are not checked here.
     own = {"patternProperties": {DOTTED: {"type": ["object", "null"]}}}
     mapping = closed(named, **own, minProperties=1, maxProperties=1)
     probability = {"type": "number", "minimum": 0, "maximum": 1}
@@ -31,12 +32,12 @@ def preset_schema() -> dict[str, Any]:
             {
                 "shared": {
                     **or_nothing(_reference(OPERATIONS)),
-                    "description": "What happens once a sample, at the size of HR.",
+                    "description": "Operations run once per sample, at the size of HR.",
                 },
                 "levels": {
                     **_reference(OPERATIONS),
                     "minItems": 1,
-                    "description": "What happens once a level; it ends at the level's size.",
+                    "description": "Operations run once per level, ending at its size.",
                 },
             },
             required=["levels"],
@@ -62,7 +63,7 @@ def _options_of(name: str) -> dict[str, Any]:
 
 
 def _schema_of(rule: Rule) -> Mapping[str, Any]:
-    """Return the JSON Schema of an option, with the operations that an option may hold."""
+    """Return the JSON Schema of an option, which may contain operations."""
     if isinstance(rule, Choices):
         return {"type": "array", "items": _reference(CHOICE)}
     if isinstance(rule, Groups):

@@ -1,1 +1,1 @@
-"""Sets of (noise, prompt, latent) from a teacher's ODE."""
+"""Datasets of (noise, prompt, latent) from a teacher's ODE."""

@@ -1,4 +1,4 @@
-"""How near a set's end points are to the converged ODE: what its plan and card say of it."""
+"""How close end points are to the converged ODE, as a dataset's plan and card state it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -12,57 +12,58 @@ from pairgen.types import Plan
 
 
 def chosen_options(calibration: Calibration | None) -> dict[str, Any]:
-    """Return the options of `pairgen ode` that a calibration gives; none without one."""
+    """Return the options of `pairgen ode` that a calibration chose; empty without one."""
     return asdict(calibration.chosen.setting) if calibration and calibration.chosen else {}
 
 
 def check_calibrated(calibration: Calibration, plan: Plan) -> None:
-    """Raise unless a calibration is of what a plan samples.
+    """Check that a calibration applies to what a plan samples.
 
     Raises:
-        ConfigError: The model, the guidance scales or the negative prompt differ; each is named.
+        ConfigError: The model, the guidance scales or the negative prompt differ; the message names
+            each difference.
     """
-    there, asked = calibration.teacher, plan.teacher
-    if there["module"] != asked["module"]:
-        found = [f"model (there {there['name']}, asked {asked['name']})"]
+    old, new = calibration.teacher, plan.teacher
+    if old["module"] != new["module"]:
+        found = [f"model (was {old['name']}, got {new['name']})"]
     else:
-        found = differences(there["identity"], dict(asked["identity"]), "model")
+        found = differences(old["identity"], dict(new["identity"]), "model")
     question, recipe = calibration.question, plan.recipe
     for name, of in (("guidance_scales", sorted), ("negative_prompt", str)):
         found += differences(of(question[name]), of(recipe[name]), name)
     if found:
         raise ConfigError(
-            f"The calibration is not of what is to be sampled; different are: {', '.join(found)}."
+            f"The calibration is for other options; these differ: {', '.join(found)}."
         )
 
 
 def with_accuracy(plan: Plan, calibration: Calibration | None, old: Plan | None) -> Plan:
-    """Return the plan with what its end points are: how near to the converged ODE, as measured.
+    """Return the plan with the measured distance of its end points from the converged ODE.
 
-    Not part of the plan's identity: the samples are the same, whoever measured them.
+    The distance is not part of the plan's identity: the samples are the same without it.
 
     Args:
-        plan: Of an ODE set.
-        calibration: That the run starts from, checked; None for none.
+        plan: Plan of an ODE dataset.
+        calibration: The calibration that the run uses, already checked; None for none.
         old: Plan of the folder, which remembers an earlier calibration.
     """
     accuracy: Mapping[str, Any] | None = old.resolved.get("calibration") if old else None
     if calibration is not None:
         accuracy = _accuracy(plan, calibration)
-    told: dict[str, Any] = {"end_points": _end_points(plan, accuracy)}
+    added: dict[str, Any] = {"end_points": _end_points(plan, accuracy)}
     if accuracy is not None:
-        told["calibration"] = accuracy
-    return replace(plan, resolved={**plan.resolved, **told})
+        added["calibration"] = accuracy
+    return replace(plan, resolved={**plan.resolved, **added})
 
 
 def _accuracy(plan: Plan, calibration: Calibration) -> dict[str, Any]:
-    """Return what a calibration says of the plan's setting."""
+    """Return what a calibration measured for the plan's setting."""
     setting = Setting(
         **{name: plan.recipe[name] for name in ("solver", "spacing", "steps", "end")},
         dtype=plan.execution["dtype"],
     )
     row = calibration.row_of(setting)
-    # Times of a trajectory may have been inserted: then it is another grid.
+    # If times of a trajectory were inserted, the grid is a different one.
     same_grid = row is not None and row.num_transitions == plan.resolved["num_transitions"]
     error = row.error if row is not None and same_grid else None
     return {
@@ -75,7 +76,7 @@ def _accuracy(plan: Plan, calibration: Calibration) -> dict[str, Any]:
 
 
 def _end_points(plan: Plan, accuracy: Mapping[str, Any] | None) -> str:
-    """Return in words what the latents of a set are."""
+    """Describe a dataset's latents in words."""
     recipe = plan.recipe
     name = f"{recipe['solver']}, {recipe['spacing']}, {recipe['steps']} steps"
     if (recipe["solver"], recipe["steps"]) == ("ddim", 50):

@@ -1,4 +1,4 @@
-"""The record of a calibration: what `pairgen calibrate` leaves and `pairgen ode` starts from."""
+"""The record of a calibration: `pairgen calibrate` writes it, `pairgen ode` reads it."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pairgen.shards.format.store import open_store
 
 CALIBRATION_FILE = "calibration.json"
 FORMAT_VERSION = 1
-# The reference must be nearer to itself at half its steps than this share of the tolerance.
+# The reference must differ from itself at half its steps by at most this share of the tolerance.
 CONVERGED_SHARE = 0.1
 
 
@@ -21,16 +21,16 @@ class Calibration:
     """Errors and speeds of settings of one teacher.
 
     Attributes:
-        teacher: Its `name`, `module` and `identity`.
+        teacher: The teacher's `name`, `module` and `identity`.
         question: What was sampled: guidance_scales, negative_prompt, end, seed, num_prompts,
             noise_generator.
-        source: Where its prompts come from, as in a plan.
-        made: How the bits came about: batch_size, cpu_threads, device, versions.
-        reference: The setting that stands for the converged ODE.
-        reference_sha256: Of the file of its latents; empty before it is made.
-        tolerance: Largest median error, as a share.
-        rows: What was measured, the reference and its half among them.
-        complete: Whether all that was asked for is there.
+        source: The source of the prompts, as in a plan.
+        made: What the bits depend on: batch_size, cpu_threads, device, versions.
+        reference: The setting that represents the converged ODE.
+        reference_sha256: SHA-256 of the file with the reference latents; empty until it is made.
+        tolerance: Largest median error to accept, as a share.
+        rows: The measurements, including the reference and the reference at half its steps.
+        complete: Whether all requested settings were measured.
     """
 
     teacher: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Calibration:
 
     @property
     def halved(self) -> Measured | None:
-        """The reference at half its steps, whose error says how converged the reference is."""
+        """The reference at half its steps, whose error shows how converged the reference is."""
         return self.row_of(replace(self.reference, steps=self.reference.steps // 2))
 
     @property
@@ -60,11 +60,11 @@ class Calibration:
         return cheapest(self.rows, self.tolerance) if self.complete and self.converged else None
 
     def row_of(self, setting: Setting) -> Measured | None:
-        """Return what was measured of a setting."""
+        """Return the measurement of a setting; None if there is none."""
         return next((row for row in self.rows if row.setting == setting), None)
 
     def identity(self) -> dict[str, Any]:
-        """Return what must be equal for two rows to be compared."""
+        """Return what must be equal for rows to be comparable."""
         return {
             "teacher": {key: self.teacher[key] for key in ("module", "identity")},
             **self.question,
@@ -73,7 +73,7 @@ class Calibration:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the calibration as plain data."""
         return {
             "format_version": FORMAT_VERSION,
             "pairgen": pairgen.__version__,
@@ -89,7 +89,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Calibration":
-        """Rebuild it from `to_dict`'s data."""
+        """Rebuild a calibration from the data of `to_dict`."""
         known = {name: data[name] for name in cls.__dataclass_fields__}
         reference = Setting(**data["reference"])
         rows = tuple(map(Measured.from_dict, data["rows"]))
@@ -103,10 +103,10 @@ def encode_calibration(calibration: Calibration) -> bytes:
 
 
 def decode_calibration(data: bytes, where: str) -> Calibration:
-    """Return the calibration of a file's content.
+    """Parse the content of a calibration file.
 
     Raises:
-        ConfigError: It is none, or of another version.
+        ConfigError: It is not a calibration, or of another version.
     """
     try:
         found = json.loads(data)
@@ -115,8 +115,8 @@ def decode_calibration(data: bytes, where: str) -> Calibration:
             return Calibration.from_dict(found)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"{where} is not a calibration.json that can be read ({type(error).__name__}: {error}):"
-            " pairgen calibrate makes one in another --out."
+            f"{where} is not a readable calibration.json ({type(error).__name__}: {error}): make "
+            "another with pairgen calibrate and a new --out."
         ) from None
     raise ConfigError(
         f"{where} has format version {version!r}; this pairgen reads {FORMAT_VERSION}."
@@ -124,13 +124,13 @@ def decode_calibration(data: bytes, where: str) -> Calibration:
 
 
 def read_calibration(path: str) -> Calibration:
-    """Read what `pairgen calibrate` left.
+    """Read a calibration of `pairgen calibrate`.
 
     Args:
         path: The file, or its folder; local or a URL.
 
     Raises:
-        ConfigError: There is none, it cannot be read, or it has chosen nothing.
+        ConfigError: There is no calibration, it cannot be read, or it has chosen no setting.
     """
     folder, _, name = path.rpartition("/")
     if not name.endswith(".json"):
@@ -138,18 +138,18 @@ def read_calibration(path: str) -> Calibration:
     store = open_store(folder or ".")
     if not store.exists(name):
         raise ConfigError(
-            f"There is no calibration {path!r}, which is a folder of pairgen calibrate or the "
-            f"{CALIBRATION_FILE} in it."
+            f"There is no calibration {path!r}: give the output folder of pairgen calibrate, or "
+            f"the {CALIBRATION_FILE} in it."
         )
     found = decode_calibration(store.read_bytes(name), path)
     if found.halved is not None and not found.converged:
         raise ConfigError(
-            f"The calibration {path} has a reference that is not converged: run its pairgen "
-            "calibrate again with more --reference-steps."
+            f"The reference of the calibration {path} is not converged: run its pairgen calibrate "
+            "again with more --reference-steps."
         )
     if not found.complete:
         raise ConfigError(
-            f"The calibration {path} is not finished: run its pairgen calibrate again."
+            f"The calibration {path} is not finished: run its pairgen calibrate again to continue."
         )
     if found.chosen is None:
         raise ConfigError(

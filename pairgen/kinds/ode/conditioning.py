@@ -1,4 +1,4 @@
-"""What a run asks of its teacher's conditioning, checked before any slot is numbered."""
+"""Check a run's options against its teacher's conditioning, before any slot is numbered."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,23 +9,23 @@ from pairgen.kinds.ode.options import OdeConfig
 from pairgen.model_config import ModelConfig
 from pairgen.teachers.base import Description
 
-# Gives the reason to refuse each prompt, None where there is none.
+# Returns, for each prompt, the reason to reject it, or None.
 Refuse = Callable[[Sequence[str]], list[str | None]]
 
 
 def teacher_options(revision: str, model: ModelConfig) -> dict[str, Any]:
-    """Return what a teacher's `describe` and `prompt_counter` are called with."""
+    """Return the arguments of a teacher's `describe` and `prompt_counter`."""
     own = {"revision": revision} if revision else {}
     return {"location": model.location, **model.options, **own}
 
 
 def check_conditioning(config: OdeConfig, model: ModelConfig, description: Description) -> None:
-    """Raise unless the teacher can be conditioned as the options ask.
+    """Check that the teacher can be conditioned as the options ask.
 
     Raises:
-        ConfigError: A student has not learned the guidance that is asked for, guidance has nothing
-            to lead away from, the negative prompt is no label of a teacher with classes, or there
-            are no embeddings to store.
+        ConfigError: A student was not trained on the requested guidance scales, the teacher cannot
+            be guided, the negative prompt is not a label of a teacher with classes, or there are no
+            embeddings to store.
     """
     _check_learned(config, model)
     labels = description.labels
@@ -45,15 +45,15 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
 
 
 def _check_learned(config: OdeConfig, model: ModelConfig) -> None:
-    """Refuse guidance scales that a student has not learned."""
+    """Refuse guidance scales that a student was not trained on."""
     learned = model.student
     if learned is None:
         return
     asked = ", ".join(f"{scale:g}" for scale in config.cfg)
     if not learned.told and set(config.cfg) != {1.0}:
         raise ConfigError(
-            f"cfg must be left out (1): {model.name} is a student that has guidance "
-            f"{learned.scales_told} in its weights, got {asked}."
+            f"cfg must be left out (1): {model.name} is a student with guidance "
+            f"{learned.scales_told} built into its weights, got {asked}."
         )
     if learned.told and not all(map(learned.covers, config.cfg)):
         low, high = learned.guidance_scales[0], learned.guidance_scales[-1]
@@ -66,10 +66,10 @@ def _check_learned(config: OdeConfig, model: ModelConfig) -> None:
 def refuse_prompts(
     config: OdeConfig, model: ModelConfig, description: Description
 ) -> Refuse | None:
-    """Return what tells which prompts are refused, None where none is.
+    """Return a function that finds the prompts to reject; None if none are rejected.
 
-    A teacher with classes is given labels only. Any other cuts long prompts unless the options
-    refuse them; to count their tokens the tokenizer is loaded, not the weights.
+    A teacher with classes takes labels only. Any other teacher truncates long prompts unless the
+    options reject them; counting their tokens loads the tokenizer, not the weights.
     """
     if description.labels is not None:
         return description.labels.refuse

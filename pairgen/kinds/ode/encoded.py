@@ -15,10 +15,10 @@ class Encoded:
 
     Attributes:
         conditioning: One row for each distinct prompt, on the device.
-        rows: Prompt to its row.
-        truncated: Prompts that are longer than the teacher reads.
-        stored: Member to array [N, ...] for the embeddings that are kept; empty when none are.
-        classes: Label to its class as digits, of a teacher with classes; else empty.
+        rows: Mapping from each prompt to its row.
+        truncated: Prompts that exceed the teacher's limit.
+        stored: Mapping from member to array [N, ...] of the embeddings to store; may be empty.
+        classes: Mapping from label to class, as digits, for a teacher with classes; else empty.
     """
 
     conditioning: Conditioning
@@ -33,7 +33,7 @@ def encode_distinct(
 ) -> Encoded:
     """Encode each distinct prompt once, in batches of one fixed shape.
 
-    The last batch is padded with its last prompt: equal shapes mean equal kernels, so equal bits.
+    The last batch is padded with its last prompt: equal shapes mean equal kernels and equal bits.
     """
     parts = []
     for first in range(0, len(texts), batch_size):

@@ -1,4 +1,4 @@
-"""What a worker of `pairgen ode` holds: the teacher, its grid, the prompts."""
+"""The state of a worker of `pairgen ode`: the teacher, its grid, the prompts."""
 
 import socket
 from collections.abc import Collection, Iterator, Mapping
@@ -20,7 +20,7 @@ from pairgen.sources.prompts import open_prompts, prompt_rows
 from pairgen.teachers.base import Teacher
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask
 
-# Whose versions can change bits.
+# Modules whose versions can change bits.
 MODULES = ("torch", "numpy", "diffusers", "transformers")
 
 
@@ -28,8 +28,8 @@ class OdeMaker:
     """One teacher on one device.
 
     Raises:
-        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
-        OutOfDeviceMemoryError: They do not fit.
+        TeacherLoadError: The weights cannot be loaded, or do not match the plan.
+        OutOfDeviceMemoryError: The weights do not fit into memory.
     """
 
     modules = MODULES
@@ -47,11 +47,11 @@ class OdeMaker:
             self.prompts = open_prompts(path)
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
-        """Yield the samples of a shard in order, a batch at a time."""
+        """Yield the samples of a shard in order, one batch at a time."""
         return make_samples(self.teacher, self.plan, task, self._prompts_of(task), self.grid)
 
     def encode(self, task: ShardTask) -> None:
-        """Encode the prompts of a task as `make` does, and drop what comes out."""
+        """Encode the prompts of a task as `make` does, and discard the result."""
         texts = list(dict.fromkeys(self._prompts_of(task).values()))
         recipe, batch_size = self.plan.recipe, self.plan.execution["batch_size"]
         encode_distinct(self.teacher, texts, batch_size, recipe["store_embeddings"])
@@ -61,13 +61,13 @@ class OdeMaker:
     def make_again(
         self, indices: Collection[int], task: ShardTask
     ) -> Iterator[Sample | FailedSlot]:
-        """Yield some slots of a shard as `make` made them, each in the batch that it was in."""
+        """Yield some slots of a shard as `make` does, each in its original batch."""
         prompts = self._prompts_of(task)
         for batch in make_samples(self.teacher, self.plan, task, prompts, self.grid, indices):
             yield from (result for result in batch if result.index in indices)
 
     def _prompts_of(self, task: ShardTask) -> dict[int, str]:
-        """Read the prompts of a task, and only those."""
+        """Read only the prompts of a task."""
         first, last = (slot_at(self.plan, index) for index in (task.start, task.stop - 1))
         return prompt_rows(self.prompts, first.pair_index, last.pair_index + 1)
 
@@ -84,10 +84,10 @@ def grid_of(plan: Plan, schedule: Schedule) -> Grid:
 
 
 def check(plan: Plan) -> None:
-    """Refuse other weights than the planned ones under the same name; loads none.
+    """Check that the weights are the planned ones, without loading them.
 
     Raises:
-        TeacherLoadError: They cannot be found, or are not those of the plan.
+        TeacherLoadError: The weights cannot be found, or do not match the plan.
     """
     teacher = plan.teacher
     options = {"location": teacher["location"], **teacher["options"]}
@@ -99,7 +99,7 @@ def check(plan: Plan) -> None:
     )
     if different:
         raise TeacherLoadError(
-            f"The weights at {teacher['location']} on {socket.gethostname()} are not those of the "
+            f"The weights at {teacher['location']} on {socket.gethostname()} do not match the "
             f"plan: {', '.join(different)} differ."
         )
 
@@ -108,8 +108,8 @@ def build_teacher(plan: Plan, device: torch.device) -> Teacher:
     """Load the planned teacher; refuse other weights under the same name.
 
     Raises:
-        TeacherLoadError: The weights cannot be loaded, or are not those of the plan.
-        OutOfDeviceMemoryError: They do not fit.
+        TeacherLoadError: The weights cannot be loaded, or do not match the plan.
+        OutOfDeviceMemoryError: The weights do not fit into memory.
     """
     check(plan)
     teacher = plan.teacher
@@ -127,6 +127,6 @@ def build_teacher(plan: Plan, device: torch.device) -> Teacher:
     except torch.OutOfMemoryError:
         raise OutOfDeviceMemoryError(
             f"The teacher {teacher['name']!r} in {dtype} does not fit into the memory of "
-            f"{device_name(device)}: free it, or take a smaller dtype."
+            f"{device_name(device)}: free memory, or use a smaller dtype."
         ) from None
     return built

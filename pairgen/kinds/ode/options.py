@@ -95,11 +95,11 @@ class OdeConfig(MakingOptions, PromptOptions, SettingOptions, SamplerOptions):
 
     @property
     def choice(self) -> "PromptChoice":
-        """Which prompts are taken."""
+        """The choice of prompts."""
         return prompt_choice(self, self.seed)
 
     def remembered(self) -> dict[str, Any]:
-        """Return what a resumed folder remembers, as plain data."""
+        """Return the options that a resumed folder remembers, as plain data."""
         return self.plain(without=names(OdeConfig, "run"))
 
 
@@ -113,7 +113,7 @@ def make_ode_config(options: Mapping[str, Any]) -> OdeConfig:
 
 
 def continued_options(plan: Plan, given: Mapping[str, Any]) -> OdeConfig:
-    """Return the options that a set was made with, but for those that are given.
+    """Return the options of a dataset, overridden by the given ones.
 
     Raises:
         ConfigError: A name is unknown or a value is not allowed.

@@ -29,13 +29,13 @@ TORCH_DTYPES = {
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that was handed to the device and may still be at work.
+    """A batch that was sent to the device and may still be in progress.
 
     Attributes:
-        slots: Its slots; the rows behind them are padding.
-        noise: [B, C, H, W] in the stored dtype.
-        latent: [B, C, H, W] in the stored dtype, in host memory once `done` has happened.
-        path: [B, K, C, H, W] or None, likewise.
+        slots: The batch's slots; the remaining rows are padding.
+        noise: The noise, [B, C, H, W] in the stored dtype.
+        latent: The latents, [B, C, H, W] in the stored dtype, in host memory after `done`.
+        path: The trajectories, [B, K, C, H, W], likewise; None if they are not stored.
         done: Event after the copy to the host; None on the CPU.
     """
 
@@ -54,22 +54,22 @@ def make_samples(
     grid: Grid,
     wanted: Collection[int] | None = None,
 ) -> Iterator[list[Sample | FailedSlot]]:
-    """Yield the samples of a shard in order, a batch at a time.
+    """Yield the samples of a shard in order, one batch at a time.
 
-    The next batch is handed to the device before the last one is read back, so a GPU never waits
+    The next batch is sent to the device before the previous one is read back, so a GPU never waits
     for the host.
 
     Args:
         teacher: The model.
         plan: The dataset's plan.
         task: The shard.
-        prompts: Prompt index to prompt, for every slot of the task.
+        prompts: Mapping from prompt index to prompt, for every slot of the task.
         grid: The plan's grid.
-        wanted: Slots; only the batches that hold one of them are made, with the same neighbours
-            as if all were. None for all.
+        wanted: Slots to make; only the batches that contain one of them are made, each as if all
+            were made. None for all slots.
 
     Raises:
-        OutOfDeviceMemoryError: A batch does not fit.
+        OutOfDeviceMemoryError: A batch does not fit into memory.
     """
     batch_size = plan.execution["batch_size"]
     slots = [slot_at(plan, index) for index in range(task.start, task.stop)]
@@ -94,7 +94,7 @@ def make_samples(
 
 
 def _with_neighbours(texts: Sequence[str], needed: Collection[str], batch_size: int) -> list[str]:
-    """Return the batches of texts that hold a needed one, so that each is encoded as among all."""
+    """Return the texts of all batches that contain a needed one: it is encoded as in a full run."""
     parts = [texts[first : first + batch_size] for first in range(0, len(texts), batch_size)]
     return [text for part in parts if any(each in needed for each in part) for text in part]
 
@@ -118,15 +118,16 @@ def solve_batch(
     Args:
         teacher: The model.
         plan: The dataset's plan.
-        slots: Of the batch, at most the plan's batch size.
-        prompts: Prompt index to prompt, for every slot.
-        encoded: The prompts, encoded.
-        grid: Where to stop on the way.
-        evaluated: Told the number of slots at every evaluation of the teacher.
+        slots: Slots of the batch, at most the plan's batch size.
+        prompts: Mapping from prompt index to prompt, for every slot.
+        encoded: The encoded prompts.
+        grid: The times that the solver visits.
+        evaluated: Called with the number of slots at every evaluation of the teacher.
 
     Returns:
-        The noise [B, C, H, W] in the stored dtype; and float32 on the device, where it may still be
-        at work, the latent [B, C, H, W] and the path [B, K, C, H, W] or None. Without the padding.
+        The noise [B, C, H, W] in the stored dtype; the latent [B, C, H, W] and the path
+        [B, K, C, H, W] or None, both float32 on the device, which may still be computing them. All
+        without padding.
     """
     stored_dtype = plan.recipe["stored_dtype"]
     padded = [*slots, *[slots[-1]] * (plan.execution["batch_size"] - len(slots))]
@@ -158,9 +159,9 @@ def solve_batch(
 
 
 def is_guided(plan: Plan) -> bool:
-    """Whether the teacher is evaluated for the negative prompt too, which doubles the cost.
+    """Return whether the teacher also evaluates the negative prompt, which doubles the cost.
 
-    Decided by the plan, not by the batch.
+    This depends on the plan, not on the batch.
     """
     return any(scale != 1 for scale in plan.recipe["guidance_scales"])
 
@@ -173,9 +174,9 @@ def _launch(
     encoded: Encoded,
     grid: Grid,
 ) -> Batch:
-    """Start one batch on the device, and its copy to the host."""
+    """Start one batch on the device, and the copy of its results to the host."""
     noise, latent, path = solve_batch(teacher, plan, slots, prompts, encoded, grid)
-    # Halved on the device: half the copy, and an overflow shows as infinity below.
+    # Converted on the device: the copy is half as large, and an overflow becomes infinity.
     dtype = TORCH_DTYPES[plan.recipe["stored_dtype"]]
     latent = _to_host(latent.to(dtype))
     path = None if path is None else _to_host(path.to(dtype))
@@ -187,7 +188,7 @@ def _launch(
 
 
 def _to_host(tensor: Tensor) -> Tensor:
-    """Start a copy to pinned host memory; on the CPU there is nothing to copy."""
+    """Start a copy to pinned host memory; return a CPU tensor as it is."""
     if tensor.device.type != "cuda":
         return tensor
     target = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
@@ -202,7 +203,7 @@ def _collect(
     encoded: Encoded,
     grid: Grid,
 ) -> list[Sample | FailedSlot]:
-    """Wait for a batch and turn it into samples; try non-finite ones once more in float32."""
+    """Wait for a batch and turn it into samples; retry non-finite ones once in float32."""
     if batch.done is not None:
         batch.done.synchronize()
     results: list[Sample | FailedSlot] = []
@@ -230,7 +231,7 @@ def _is_finite(latent: np.ndarray, path: np.ndarray | None) -> bool:
 def _retry_in_float32(
     teacher: Teacher, plan: Plan, slot: Slot, prompts: Mapping[int, str], grid: Grid
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Run one slot with the whole teacher in float32, at the same batch shape."""
+    """Run one slot with the entire teacher in float32, at the same batch shape."""
     dtype = TORCH_DTYPES[plan.execution["dtype"]]
     teacher.to_dtype(torch.float32)
     try:

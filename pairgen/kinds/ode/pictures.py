@@ -1,6 +1,6 @@
-"""Pictures from a teacher: the samples of a dataset, decoded instead of written.
+"""Images from a teacher: the samples of a dataset, decoded instead of written.
 
-The plan is that of `pairgen ode`, so picture i is the decoded latent of the dataset's sample i.
+The plan is that of `pairgen ode`, so image i is the decoded latent of the dataset's sample i.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ from pairgen.types import Facts, FailedSlot, Plan, Sample
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures in order of their slots.
+    """Images in order of their slots.
 
     Attributes:
-        pictures: [N, H, W, 3] uint8.
-        facts: Of each picture: those its sample has in a dataset, and the prompt.
+        pictures: The images, [N, H, W, 3] uint8.
+        facts: The facts of each image: those of its sample in a dataset, and the prompt.
     """
 
     pictures: np.ndarray
@@ -32,16 +32,16 @@ class Pictures:
 
 
 def make_pictures(plan: Plan, prompts: Sequence[str], device: torch.device) -> Iterator[Pictures]:
-    """Return the pictures of a plan in order of their slots, a batch at a time.
+    """Yield the images of a plan in order of their slots, one batch at a time.
 
     Args:
-        plan: From `make_ode_plan`.
-        prompts: Of the plan, in the order of their file.
-        device: Where to compute.
+        plan: A plan from `make_ode_plan`.
+        prompts: The plan's prompts, in file order.
+        device: Device to compute on.
 
     Raises:
         TeacherLoadError: The weights cannot be loaded.
-        PairgenError: A picture is not finite, or a batch does not fit.
+        PairgenError: An image is not finite, or a batch does not fit into memory.
     """
     # As a worker does: thread counts change bits at small batches.
     return each_in_cpu_threads(plan.execution["cpu_threads"], _make_pictures(plan, prompts, device))
@@ -60,11 +60,11 @@ def _make_pictures(plan: Plan, prompts: Sequence[str], device: torch.device) -> 
 
 
 def _finite(result: Sample | FailedSlot, plan: Plan, prompts: Sequence[str]) -> Sample:
-    """Return a sample; a failed one is an error, because a picture was asked for."""
+    """Return the sample; raise an error if it failed, because its image was requested."""
     if isinstance(result, FailedSlot):
         prompt = prompts[slot_at(plan, result.index).prompt_index]
         raise PairgenError(
-            f"Picture {result.index} ({prompt!r}) cannot be shown: {result.reason}; nothing was "
+            f"Image {result.index} ({prompt!r}) cannot be shown: {result.reason}; nothing was "
             "written."
         )
     return result

@@ -1,4 +1,4 @@
-"""Resolve the options of an ODE set into its plan."""
+"""Resolve the options of an ODE dataset into its plan."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,8 @@ from pairgen.sources.prompts import PromptSummary
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
-# Latents of latent-diffusion teachers are of order 1, so half precision holds them to 3 digits;
-# of pixels in [-1, 1] it holds 16 steps or more to an 8-bit level.
+# Latents of latent-diffusion teachers are of order 1, so half precision keeps 3 digits of them; for
+# pixels in [-1, 1] it has 16 or more steps per 8-bit level.
 STORED_DTYPE = "float16"
 
 FACT_KEYS = (
@@ -42,13 +42,13 @@ def make_ode_plan(
 
     Args:
         config: The checked options.
-        model: What `--model` resolved to.
-        description: Of its teacher.
-        source: From `prompt_source`.
+        model: The model that `--model` resolved to.
+        description: Description of its teacher.
+        source: The return value of `prompt_source`.
 
     Raises:
-        ConfigError: Numbers do not divide, a time lies outside the grid, or the teacher cannot be
-            conditioned as asked.
+        ConfigError: A number is not a multiple of the number of guidance scales, a time lies
+            outside the grid, or the teacher cannot be conditioned as the options ask.
     """
     check_conditioning(config, model, description)
     usual = model_numbers(model, description, config.cfg)
@@ -82,7 +82,7 @@ def make_ode_plan(
     }
     options = dict(model.options)
     if revision := description.identity.get("commit", config.revision):
-        # A branch moves; every worker and every later run must load the commit found now.
+        # Branches move: every worker and every later run must load the current commit.
         options["revision"] = revision
     execution = {
         "batch_size": config.batch_size or usual["batch_size"],
@@ -93,7 +93,7 @@ def make_ode_plan(
     remembered = {
         **config.remembered(),
         **execution,
-        # A folder is remembered by its absolute path, whatever the working directory was.
+        # A model folder is remembered by its absolute path, which holds in any working directory.
         "model": config.model if model.defaults else description.location,
         "num_samples": num_samples,
         "samples_per_shard": samples_per_shard,
@@ -125,9 +125,9 @@ def make_ode_plan(
 def model_numbers(
     model: ModelConfig, description: Description, guidance_scales: Sequence[float]
 ) -> dict[str, Any]:
-    """Return dtype, batch_size and samples_per_shard as a model has them by default.
+    """Return a model's defaults of dtype, batch_size and samples_per_shard.
 
-    The default number of samples in a shard is rounded to whole groups; a number that a user gives
+    The default number of samples per shard is rounded to whole groups; a number that the user gives
     is not.
     """
     usual = model.defaults or defaults_for(str(description.identity.get("pipeline", "")))
@@ -140,7 +140,7 @@ def model_numbers(
 
 
 def prompt_source(name: str, summary: PromptSummary, choice: Choice) -> dict[str, Any]:
-    """Return a plan's `source` for prompts that were just read."""
+    """Return a plan's `source` for prompts that were read."""
     return {
         "name": name,
         "sha256": summary.sha256,
@@ -156,9 +156,9 @@ def prompt_source(name: str, summary: PromptSummary, choice: Choice) -> dict[str
 
 
 def prompt_counts(summary: PromptSummary) -> str:
-    """Tell what became of the entries that are not in the dataset."""
+    """Return a sentence about the entries that are not in the dataset."""
     return (
-        f"{summary.num_blank:,} blank lines skipped, {summary.num_rejected:,} refused"
+        f"{summary.num_blank:,} blank lines skipped, {summary.num_rejected:,} rejected"
         + f", {summary.num_duplicates:,} duplicates" * bool(summary.num_duplicates)
         + f", {summary.num_left_out:,} beyond the limit" * bool(summary.num_left_out)
         + "."
@@ -166,7 +166,7 @@ def prompt_counts(summary: PromptSummary) -> str:
 
 
 def _members(config: OdeConfig, description: Description) -> dict[str, Any]:
-    """Return what every sample holds: extension to dtype and shape."""
+    """Return the members of every sample: a mapping from extension to dtype and shape."""
     shape = list(description.latent_shape)
     array = {"dtype": STORED_DTYPE, "shape": shape}
     members: dict[str, Any] = {"txt": {}, "json": {"keys": sorted(FACT_KEYS)}, "latent.npy": array}

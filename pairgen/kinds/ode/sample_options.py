@@ -17,7 +17,7 @@ from pairgen.rules import Integer, Place, Switch
 if TYPE_CHECKING:
     from pairgen.sources.prompt_choice import Choice as PromptChoice
 
-# What decides a sample, or the way it is computed; the same in `pairgen ode`.
+# Options that determine a sample, or how it is computed; the same as in `pairgen ode`.
 SAMPLER_OPTIONS = (*SamplerOptions.model_fields, *SettingOptions.model_fields)
 
 
@@ -60,11 +60,11 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
 
     @property
     def choice(self) -> "PromptChoice":
-        """Which prompts are taken."""
+        """The choice of prompts."""
         return prompt_choice(self, self.seed)
 
     def ode_config(self, num_prompts: int) -> OdeConfig:
-        """Return the options of the dataset whose samples these pictures are."""
+        """Return the options of the dataset whose samples these images are."""
         options = {name: getattr(self, name) for name in SAMPLER_OPTIONS}
         num_samples = num_prompts * self.num_per_prompt * len(self.cfg)
         return OdeConfig(**options, num_samples=num_samples)

@@ -1,6 +1,6 @@
-"""Options of everything that samples a teacher: the model, the sampler, and the choice of prompts.
+"""Options of all commands that sample a teacher: the model, the sampler, the choice of prompts.
 
-`pairgen ode`, `sample` and `calibrate` have the same, so that equal options give equal samples.
+`pairgen ode`, `sample` and `calibrate` share them, so that equal options give equal samples.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SamplerOptions(Options):
-    """What decides a sample beside the prompt and the setting, and its batches."""
+    """Options that determine a sample besides the prompt and the setting, and its batches."""
 
     model: Annotated[
         str,
@@ -78,7 +78,7 @@ class SamplerOptions(Options):
 
 
 class SettingOptions(Options):
-    """The setting of the sampler: what `pairgen calibrate` compares."""
+    """The sampler settings that `pairgen calibrate` compares."""
 
     steps: Annotated[int, Integer(1), Option("Number of solver steps.", "Sampling", "identity")] = (
         50
@@ -112,7 +112,7 @@ class SettingOptions(Options):
 
 
 class PromptOptions(Options):
-    """Which prompts are taken, and from where."""
+    """The source and the choice of prompts."""
 
     prompts: Annotated[
         tuple[str, ...],
@@ -146,7 +146,7 @@ class PromptOptions(Options):
 
 
 def prompt_choice(options: PromptOptions, seed: int) -> "PromptChoice":
-    """Return which of the prompts are taken, and in which order."""
+    """Return the choice and order of the prompts."""
     from pairgen.sources.prompt_choice import Choice
 
     return Choice(options.dedupe, options.shuffle, options.limit, seed)

@@ -1,4 +1,4 @@
-"""The JSON Schema of a model config, from the teachers that there are."""
+"""The JSON Schema of a model config, built from the available teachers."""
 
 from typing import Any
 
@@ -10,23 +10,24 @@ from pairgen.model_config import DTYPES, GUIDANCE_SCALES, prompt_set_names
 from pairgen.options import declared
 from pairgen.rules import Choice, Integer, Rule, Switch
 
-# Options of a sampler that say which model is meant, which a model's own file cannot.
+# Sampler options that select the model: a model's own file cannot contain them.
 OF_MODEL = ("model", "revision")
 
 
 def model_schema() -> dict[str, Any]:
     """Return the JSON Schema of a file in `configs/models/`.
 
-    The options of pairgen's own teachers are known; those of a user's, whose name has a dot, are
-    its own matter.
+    The options of pairgen's own teachers are checked; those of a user's, whose name has a dot, are
+    not.
     """
     teachers = plugins.members("teachers")
     sampler = (*declared(SamplerOptions), *declared(SettingOptions))
     learned = {
-        "guidance_scales": _told(
-            Numbers(*GUIDANCE_SCALES, at_least_one="scale"), "The scales that it was trained on."
+        "guidance_scales": _described(
+            Numbers(*GUIDANCE_SCALES, at_least_one="scale"),
+            "The guidance scales that it was trained on.",
         ),
-        "told": _told(Switch(), "Whether it is told the scale of each sample."),
+        "told": _described(Switch(), "Whether the network is given the scale of each sample."),
     }
     return {
         "$schema": DIALECT,
@@ -41,22 +42,24 @@ def model_schema() -> dict[str, Any]:
                     "type": ["string", "null"],
                     "description": "A folder, a hub id, or nothing for a teacher without weights.",
                 },
-                "prompts": _told(Choice(prompt_set_names()), "The packaged prompts that suit it."),
+                "prompts": _described(
+                    Choice(prompt_set_names()), "The packaged prompts that suit the model."
+                ),
                 "options": {
                     "type": ["object", "null"],
-                    "description": "What the teacher is built with.",
+                    "description": "Options of the teacher.",
                 },
                 "sampling": {
                     **or_nothing(closed(properties(e for e in sampler if e.name not in OF_MODEL))),
-                    "description": "Options of a run that are others than the usual.",
+                    "description": "Options of a run whose defaults differ for this model.",
                 },
                 "student": {
                     **or_nothing(closed(learned, required=[*learned])),
-                    "description": "What a student has learned of guidance.",
+                    "description": "How a student was trained with guidance.",
                 },
-                "dtype": _told(Choice(DTYPES), "Of the network."),
-                "batch_size": _told(Integer(1), "Samples in a batch."),
-                "samples_per_shard": _told(Integer(1), "Samples in a shard."),
+                "dtype": _described(Choice(DTYPES), "Precision of the network."),
+                "batch_size": _described(Integer(1), "Samples per batch."),
+                "samples_per_shard": _described(Integer(1), "Samples per shard."),
             },
             required=["teacher", "dtype", "batch_size", "samples_per_shard"],
         ),
@@ -65,7 +68,7 @@ def model_schema() -> dict[str, Any]:
 
 
 def _options_by(teacher: str) -> dict[str, Any]:
-    """Return what follows for `options` where the teacher is this one."""
+    """Return the schema of `options` that applies if the teacher is this one."""
     options = plugins.load("teachers", teacher).OPTIONS
     return {
         "if": {"properties": {"teacher": {"const": teacher}}, "required": ["teacher"]},
@@ -73,5 +76,5 @@ def _options_by(teacher: str) -> dict[str, Any]:
     }
 
 
-def _told(rule: Rule, description: str) -> dict[str, Any]:
+def _described(rule: Rule, description: str) -> dict[str, Any]:
     return {**rule.schema(), "description": description}

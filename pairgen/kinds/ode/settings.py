@@ -1,6 +1,6 @@
-"""How near settings of a sampler come to the converged ODE, and the cheapest near enough.
+"""How close sampler settings come to the converged ODE, and the cheapest one within a tolerance.
 
-Knows no teacher: who measured, and how, is in `pairgen.jobs.calibrate.measure`.
+This module knows no teacher: `pairgen.jobs.calibrate.measure` does the measuring.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How a latent is reached: the options of `pairgen ode` of the same names."""
+    """A sampler setting: the options of `pairgen ode` of the same names."""
 
     solver: str
     spacing: str
@@ -36,16 +36,16 @@ class Measured:
     """One setting, measured over all samples.
 
     Attributes:
-        setting: Which.
-        num_transitions: Steps that the grid really has.
-        start_time: Where the grid starts.
-        evaluations: Of the network for a sample; guidance counts double.
-        errors: |latent - reference| / |reference| by guidance scale; None where a latent was not
+        setting: The setting.
+        num_transitions: Actual number of steps of the grid.
+        start_time: Time at which the grid starts.
+        evaluations: Network evaluations per sample; guidance counts double.
+        errors: |latent - reference| / |reference| by guidance scale; None if a latent was not
             finite.
-        num_not_finite: Samples without a finite latent.
-        samples_per_second: Of full batches, median; network and solver alone.
-        num_timed: Batches that were timed.
-        asked: Whether it may be chosen; else it belongs to the reference.
+        num_not_finite: Number of samples without a finite latent.
+        samples_per_second: Median over full batches, for network and solver only.
+        num_timed: Number of timed batches.
+        asked: Whether it may be chosen; False for the settings of the reference.
     """
 
     setting: Setting
@@ -60,7 +60,7 @@ class Measured:
 
     @property
     def error(self) -> Spread | None:
-        """The largest median and 90th percentile of all guidance scales."""
+        """The largest median and 90th percentile over all guidance scales."""
         if self.errors is None:
             return None
         spreads = self.errors.values()
@@ -69,7 +69,7 @@ class Measured:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the measurement as plain data."""
         errors = None
         if self.errors is not None:
             errors = [
@@ -80,7 +80,7 @@ class Measured:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Measured":
-        """Rebuild it from `to_dict`'s data."""
+        """Rebuild a measurement from the data of `to_dict`."""
         errors = None
         if data["errors"] is not None:
             errors = {
@@ -92,7 +92,7 @@ class Measured:
 
 
 def ranked(rows: Sequence[Measured]) -> list[Measured]:
-    """Return the rows by their median error, then by cost; those without an error last."""
+    """Return the rows sorted by median error, then by cost; rows without an error last."""
     return sorted(
         rows,
         key=lambda row: (
@@ -105,14 +105,15 @@ def ranked(rows: Sequence[Measured]) -> list[Measured]:
 
 
 def cheapest(rows: Sequence[Measured], tolerance: float) -> Measured | None:
-    """Return the row of least cost whose median error is at most `tolerance`; None for none.
+    """Return the cheapest row whose median error is at most `tolerance`; None if there is none.
 
-    The cost is evaluations times the seconds of one, which are the median over all rows of a dtype.
-    So clocks decide between dtypes only; of equal cost the smaller error is taken.
+    The cost is the number of evaluations times the seconds per evaluation, which are the median
+    over all rows of a dtype. So measured times only decide between dtypes; at equal cost, the row
+    with the smaller error is taken.
 
     Args:
-        rows: Measured alike; those not asked for are no choice.
-        tolerance: As a share.
+        rows: Comparable measurements; rows that were not asked for cannot be chosen.
+        tolerance: Largest median error, as a share.
     """
     laps: dict[str, list[float]] = {}
     for row in rows:

@@ -1,1 +1,1 @@
-"""Shared by teachers of pretrained models; the underscore says that it is no teacher."""
+"""Code shared by teachers of pretrained models; the underscore marks it as not a teacher."""

@@ -1,4 +1,4 @@
-"""A pretrained network in float32 that gradients flow through."""
+"""A pretrained network in float32, for training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,19 +10,19 @@ from torch import Tensor
 from pairgen.sampling.parameterization import Prediction, Schedule
 from pairgen.teachers.base import Conditioning
 
-# Network, x [B, C, H, W], t [B] float32, conditioning, guidance scales to its output.
+# Maps network, x [B, C, H, W], t [B] float32, conditioning, guidance scales to the output.
 Output = Callable[[Any, Tensor, Tensor, Conditioning, Tensor | None], Tensor]
 
 
 class Denoiser(torch.nn.Module):
-    """A network to be trained, see `pairgen.teachers.base.Denoiser`.
+    """A network to train, see `pairgen.teachers.base.Denoiser`.
 
     Args:
         network: A diffusers model with a last layer `conv_out`.
-        output: How it is called.
-        prediction: What it predicts.
+        output: Function that calls the network.
+        prediction: The quantity that it predicts.
         schedule: alpha and sigma over time.
-        latent_shape: [C, H, W].
+        latent_shape: Shape [C, H, W] of a latent.
         guidance_dim: Width of its guidance embedding; 0 for none.
     """
 
@@ -37,7 +37,7 @@ class Denoiser(torch.nn.Module):
         guidance_dim: int,
     ) -> None:
         super().__init__()
-        # x0 is what it gives over alpha, which at the first time is small: errors grow by that.
+        # x0 is the output divided by alpha, which is small at the first time and amplifies errors.
         network.conv_out.__class__ = Float32Conv2d
         self.network = network.requires_grad_(True)
         self.prediction, self.schedule = prediction, schedule

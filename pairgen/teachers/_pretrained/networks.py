@@ -14,10 +14,10 @@ def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dty
     """Load a network on the CPU, ready for inference: the stored weights, converted once.
 
     Args:
-        network: Its class, of diffusers or transformers.
-        files: Its weights, from `fetch_weights`; the config stands beside them.
-        variant: Of the files.
-        dtype: Of the result, whatever dtype the config names.
+        network: The network's class, of diffusers or transformers.
+        files: Weight files from `fetch_weights`, next to the config.
+        variant: Variant of the files.
+        dtype: Precision of the result, regardless of the config.
 
     Raises:
         TeacherLoadError: The weights are broken, incomplete, or of another network.
@@ -31,25 +31,25 @@ def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dty
                 local_files_only=True,
                 variant=variant or None,
                 output_loading_info=True,
-                # Told, both libraries convert tensor by tensor: nothing is in memory twice. Untold,
-                # transformers 5 rounds to the dtype that the config names. It calls this `dtype`,
-                # as 4.56 did; the old name is known to every version.
+                # With it, both libraries convert tensor by tensor: nothing is in memory twice.
+                # Without it, transformers 5 rounds to the dtype in the config. It calls this
+                # `dtype`, as 4.56 did; every version accepts the old name.
                 torch_dtype=dtype,
             )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise TeacherLoadError(f"The weights in {folder} cannot be loaded: {reason}.") from None
-    # The libraries would fill what is missing with random numbers.
+    # The libraries would initialize missing tensors at random.
     if missing := sorted(info["missing_keys"]):
         raise TeacherLoadError(
             f"The weights in {folder} are incomplete: {len(missing)} tensors are missing, "
-            f"{missing[0]} among them."
+            f"including {missing[0]}."
         )
     return convert(loaded, dtype).eval().requires_grad_(False)
 
 
 def convert(network: Any, dtype: torch.dtype) -> Any:
     """Convert a network in place."""
-    # diffusers warns at every conversion, even of a network without any float32 part to keep.
+    # diffusers warns at every conversion, even if a network has no float32 part to keep.
     with quiet():
         return network.to(dtype)

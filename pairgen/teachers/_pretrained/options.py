@@ -1,4 +1,4 @@
-"""The options of teachers whose weights were trained elsewhere."""
+"""The options of teachers with pretrained weights."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from pairgen.rules import Checked
 
 
 def _text(name: str, value: Any) -> str:
-    """Return text; nothing, as `variant:` in YAML, is an empty one."""
+    """Return text; no value, as in `variant:` in YAML, becomes empty text."""
     return config.text(name, "" if value is None else value)
 
 
@@ -20,7 +20,7 @@ def _names(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _as_given(_: str, value: Any) -> Any:
-    """Return the value: how many classes there are is known once the model is read."""
+    """Return the value unchecked: the number of classes is known once the model is read."""
     return value
 
 
@@ -28,7 +28,7 @@ OPTIONAL_TEXT = Checked(_text, {"type": ["string", "null"]}, "str | None")
 
 
 class PretrainedOptions(Options):
-    """Which weights are meant."""
+    """Options that select the weights."""
 
     revision: Annotated[
         str,
@@ -61,5 +61,5 @@ class PixelUnetOptions(PretrainedOptions):
     null_label: Annotated[
         Any,
         Checked(_as_given, {"type": ["integer", "null"], "minimum": 0}, "int | None"),
-        Option("The class that stands for no class, which guidance leads away from."),
+        Option("Class that means no class, for classifier-free guidance."),
     ] = None

@@ -1,4 +1,4 @@
-"""A UNet of pixels, unconditional or with class labels, as a teacher."""
+"""A pixel-space UNet, unconditional or with class labels, as a teacher."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from pairgen.teachers._pretrained.pixels import Layout
 from pairgen.teachers._pretrained.predict import predict_guided
 from pairgen.teachers.base import Conditioning
 
-# A label is read as a whole, whatever its length.
+# A label counts as one token, whatever its length.
 MAX_PROMPT_TOKENS = 1
 
 
 def unet_output(
     unet: Any, x: Tensor, t: Tensor, conditioning: Conditioning, guidance_scale: Tensor | None
 ) -> Tensor:
-    """Return the UNet's own output in float32, [B, C, H, W]; no guidance scale is told."""
+    """Return the UNet's own output in float32, [B, C, H, W]; the guidance scale is ignored."""
     del guidance_scale
     classes = conditioning.tensors.get("class_labels")
     output: Tensor = unet(x.to(unet.dtype), t, class_labels=classes, return_dict=False)[0]
@@ -32,13 +32,13 @@ def count_tokens(prompts: Sequence[str]) -> list[int]:
 
 
 class Pixels:
-    """A decoder of latents that are pictures already."""
+    """A decoder of latents that are images already."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Return the states as pictures, clamped; gray ones three times, see `Decoder.decode`."""
+        """Return latents as clamped images; gray ones become RGB, see `Decoder.decode`."""
         pictures = latent.to(self.device, torch.float32).clamp(-1, 1)
         return pictures.expand(-1, 3, -1, -1)
 
@@ -46,8 +46,8 @@ class Pixels:
 class PixelUnet(Pixels):
     """A UNet2DModel as `pairgen.teachers.base.Teacher`.
 
-    A conditioning is `class_labels` [N] int64; of an unconditional model `unconditional` [N, 0],
-    which holds nothing.
+    A conditioning is `class_labels` [N] int64; for an unconditional model, it is the empty
+    `unconditional` [N, 0].
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class PixelUnet(Pixels):
         """Return the classes of N labels, see `Teacher.encode_prompts`.
 
         Raises:
-            ConfigError: A prompt is no label.
+            ConfigError: A prompt is not a label.
         """
         labels = self._layout.labels
         if labels is None:
@@ -82,21 +82,21 @@ class PixelUnet(Pixels):
         """Predict (x0, eps) at x_t, see `Teacher.predict`.
 
         Raises:
-            ConfigError: Guidance is asked for, and there is no null label.
+            ConfigError: Guidance is requested, but there is no null label.
         """
         if guidance is not None and self._layout.null_label is None:
-            raise ConfigError("Guidance needs a null_label to lead away from; there is none.")
+            raise ConfigError("Guidance needs a null_label, but the model has none.")
         prediction, negative = self._layout.prediction, self.negative
         return predict_guided(
             self._forward, self.schedule, prediction, negative, x, t, conditioning, guidance
         )
 
     def features(self, latent: Tensor) -> list[Tensor]:
-        """Return the states themselves: there is no decoder to look into."""
+        """Return the latents themselves: there is no decoder with features."""
         return [latent]
 
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the pictures themselves, of gray models their mean; nothing is drawn."""
+        """Return the images themselves, for gray models their channel mean, without sampling."""
         del generator
         image = image.to(self.device, torch.float32)
         return image.mean(dim=1, keepdim=True) if self.latent_shape[0] == 1 else image
@@ -107,7 +107,7 @@ class PixelUnet(Pixels):
             convert(self._unet, dtype)
 
     def compile(self) -> None:
-        """Compile the UNet at the shapes it will see."""
+        """Compile the UNet for its static shapes."""
         self._unet.compile(dynamic=False)
 
     def _forward(self, x: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:

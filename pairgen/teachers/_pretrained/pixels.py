@@ -1,4 +1,4 @@
-"""What the configs of a pixel-space folder say: a UNet2DModel, its scheduler, its classes."""
+"""Read the configs of a pixel-space folder: a UNet2DModel, its scheduler, its classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ CONFIG_FILES = (
     "model_index.json",
     "unet/config.json",
     "scheduler/scheduler_config.json",
-    # Early repositories hold the network itself and its scheduler beside the index.
+    # Early repositories hold the network and its scheduler next to the index.
     "config.json",
     "scheduler_config.json",
 )
@@ -31,17 +31,17 @@ CONFIG_FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What the configs of a folder say.
+    """The content of a folder's configs.
 
     Attributes:
-        snapshot: Where the files are.
+        snapshot: The snapshot with the files.
         unet: Folder of the UNet inside the snapshot with a slash, or empty for the snapshot itself.
-        scheduler: The same of the scheduler.
-        prediction: What the UNet predicts.
+        scheduler: Folder of the scheduler, likewise.
+        prediction: The quantity that the UNet predicts.
         schedule: alpha and sigma over time.
-        image_shape: [C, H, W], C = 1 or 3.
-        labels: The classes; None of an unconditional UNet.
-        null_label: The class that stands for no class; None where there is none.
+        image_shape: Shape [C, H, W] of an image, C = 1 or 3.
+        labels: The classes; None for an unconditional UNet.
+        null_label: The class that means no class; None if there is none.
     """
 
     snapshot: Snapshot
@@ -55,11 +55,11 @@ class Layout:
 
     @property
     def weights(self) -> str:
-        """The weights of the UNet, for `fetch_weights`."""
+        """The stem of the UNet's weights, for `fetch_weights`."""
         return f"{self.unet}diffusion_pytorch_model"
 
     def describe(self, variant: str) -> Description:
-        """Return what a plan needs; of a local folder the weights are hashed."""
+        """Describe the model for a plan; for a local folder, the weights are hashed."""
         names = (f"{self.unet}config.json", f"{self.scheduler}scheduler_config.json")
         configs = [self.snapshot.folder / name for name in names]
         identity: dict[str, Any] = {
@@ -86,10 +86,11 @@ def read_layout(location: str, options: PixelUnetOptions) -> Layout:
 
     Args:
         location: Folder in diffusers layout, or hub id.
-        options: Without labels those of `id2label` in `model_index.json` count.
+        options: The teacher's options; without labels, those of `id2label` in `model_index.json`
+            apply.
 
     Raises:
-        TeacherLoadError: It cannot be found, or is no pixel-space model that this file knows.
+        TeacherLoadError: The model cannot be found, or is not a supported pixel-space model.
         ConfigError: The labels do not fit the model, or a revision is given for a local folder.
     """
     snapshot = find_snapshot(location, options.revision, CONFIG_FILES)
@@ -122,25 +123,25 @@ def _image_shape(location: str, unet: Mapping[str, Any]) -> tuple[int, int, int]
     channels, size = unet["in_channels"], unet.get("sample_size")
     if unet.get("_class_name") != "UNet2DModel" or channels not in (1, 3) or size is None:
         raise TeacherLoadError(
-            f"{location} is no pixel-space teacher: its UNet must be a UNet2DModel of a known "
-            f"sample_size for gray or RGB, got a {unet.get('_class_name')} of sample_size {size} "
-            f"for {channels} channels."
+            f"{location} is not a pixel-space teacher: its UNet must be a UNet2DModel with a "
+            f"sample_size and 1 or 3 channels, got a {unet.get('_class_name')} with sample_size "
+            f"{size} and {channels} channels."
         )
     if unet["out_channels"] != channels:
         raise TeacherLoadError(
-            f"{location} is not supported: of {channels} channels its UNet makes "
-            f"{unet['out_channels']}, so it predicts a variance too."
+            f"{location} is not supported: its UNet has {channels} input and "
+            f"{unet['out_channels']} output channels, so it also predicts a variance."
         )
     height, width = (size, size) if isinstance(size, int) else size
     return channels, height, width
 
 
 def _num_classes(location: str, unet: Mapping[str, Any]) -> int | None:
-    """Return the number of classes in the UNet's table; None of an unconditional UNet."""
+    """Return the number of classes of the UNet; None for an unconditional UNet."""
     if unet.get("class_embed_type") is not None:
         raise TeacherLoadError(
             f"{location} is not supported: its UNet embeds classes as {unet['class_embed_type']!r} "
-            "instead of by a table."
+            "instead of with an embedding table."
         )
     return unet.get("num_class_embeds")
 
@@ -149,7 +150,7 @@ def _check_null_label(location: str, num_classes: int | None, null_label: Any) -
     if null_label is None:
         return None
     if num_classes is None:
-        raise ConfigError(f"null_label is given, but the UNet of {location} knows no classes.")
+        raise ConfigError(f"null_label is given, but the UNet of {location} has no classes.")
     return integer("null_label", null_label, 0, num_classes - 1)
 
 
@@ -162,23 +163,23 @@ def _read_labels(
 ) -> ClassLabels | None:
     if num_classes is None:
         if labels:
-            raise ConfigError(f"labels are given, but the UNet of {location} knows no classes.")
+            raise ConfigError(f"labels are given, but the UNet of {location} has no classes.")
         return None
     names = list(labels) or _names_of_index(location, index)
-    # A class that stands for none needs no name where it is the last.
+    # The null label needs no name if it is the last class.
     allowed = {0, num_classes, num_classes - (null_label == num_classes - 1)}
     if len(names) not in allowed:
         raise ConfigError(
-            f"labels must name the {num_classes} classes of {location} (a null_label that is the "
-            f"last of them may be left out), got {len(names)} names."
+            f"labels must name the {num_classes} classes of {location} (the null_label may be left "
+            f"out if it is the last), got {len(names)} names."
         )
     return ClassLabels(num_classes=num_classes, names=tuple(names))
 
 
 def _names_of_index(location: str, index: Mapping[str, Any]) -> list[str]:
-    """Return the names under `id2label`, where class-conditional pipelines of diffusers keep them.
+    """Return the names in `id2label`, where class-conditional diffusers pipelines store them.
 
-    That is a table of numbers as text, `{"0": "airplane"}`.
+    Its keys are numbers as text, `{"0": "airplane"}`.
     """
     table = index.get("id2label")
     if not isinstance(table, dict):

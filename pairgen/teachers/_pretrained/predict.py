@@ -1,4 +1,4 @@
-"""From a network's own output to guided (x0, eps), the same for every pretrained network."""
+"""Convert a network's own output to guided (x0, eps), for every pretrained network."""
 
 from collections.abc import Callable
 
@@ -29,12 +29,12 @@ def predict_guided(
     Args:
         forward: The network.
         schedule: alpha and sigma over time.
-        prediction: What the network predicts.
-        negative: What guidance leads away from, one row.
+        prediction: The quantity that the network predicts.
+        negative: Conditioning of the negative prompt, one row.
         x: State, [B, C, H, W] float32.
         t: Times, [B] float64.
-        conditioning: Of the prompts, B rows.
-        guidance: Guidance scales, [B] float32; None for none.
+        conditioning: The prompts' conditioning, B rows.
+        guidance: Guidance scales, [B] float32; None for no guidance.
     """
     alpha, sigma = (_column(value.float()) for value in schedule.alpha_sigma(t))
     t = t.float()

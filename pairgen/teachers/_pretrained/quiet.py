@@ -1,4 +1,4 @@
-"""Keep the model libraries from printing."""
+"""Silence the model libraries."""
 
 import warnings
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the model libraries from printing progress bars and warnings while it lasts."""
+    """Silence progress bars and warnings of the model libraries in a `with` block."""
     from diffusers.utils import logging as diffusers_logging
     from huggingface_hub.utils import (
         are_progress_bars_disabled,
@@ -20,11 +20,11 @@ def quiet() -> Iterator[None]:
     loading_bars = transformers_logging.is_progress_bar_enabled()
     hub_bars = not are_progress_bars_disabled()
     with warnings.catch_warnings():
-        # The hub warns when an environment variable already decides about its bars.
+        # The hub warns if an environment variable already controls its bars.
         warnings.simplefilter("ignore")
         diffusers_logging.set_verbosity_error()
         transformers_logging.set_verbosity_error()
-        # Disables and enables the bars of the hub too.
+        # This also disables the hub's bars.
         transformers_logging.disable_progress_bar()
         try:
             yield
@@ -33,5 +33,5 @@ def quiet() -> Iterator[None]:
             transformers_logging.set_verbosity(levels[1])
             if loading_bars:
                 transformers_logging.enable_progress_bar()
-            # Each of the two above decides about the hub's as well.
+            # Both calls above change the hub's bars too.
             (enable_progress_bars if hub_bars else disable_progress_bars)()

@@ -1,4 +1,4 @@
-"""What a scheduler's config says: betas and prediction. Its step rule is never used."""
+"""Read betas and prediction from a scheduler's config. Its step rule is never used."""
 
 from typing import cast
 
@@ -15,7 +15,7 @@ from pairgen.teachers._pretrained.files import Snapshot, read_json
 from pairgen.teachers._pretrained.quiet import quiet
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
-# Of students that learned velocities on the straight path; its shift is not used.
+# Scheduler of students that predict velocities on the straight path; its shift is not used.
 FLOW_SCHEDULER = "FlowMatchEulerDiscreteScheduler"
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
 
@@ -24,11 +24,11 @@ def read_schedule(snapshot: Snapshot, name: str = SCHEDULER_CONFIG) -> tuple[Sch
     """Read alpha and sigma over time, and what the network predicts.
 
     Args:
-        snapshot: Where the files are.
-        name: Of the scheduler's config.
+        snapshot: The snapshot with the files.
+        name: Name of the scheduler's config.
 
     Raises:
-        TeacherLoadError: The file is missing, or its schedule or prediction is of another kind.
+        TeacherLoadError: The file is missing, or its schedule or prediction is not supported.
     """
     config = read_json(snapshot, name)
     where = snapshot.location
@@ -36,11 +36,11 @@ def read_schedule(snapshot: Snapshot, name: str = SCHEDULER_CONFIG) -> tuple[Sch
         return FlowSchedule(config.get("num_train_timesteps", 1000)), "flow"
     if "beta_schedule" not in config and "trained_betas" not in config:
         raise TeacherLoadError(
-            f"{where} has no discrete schedule: its {config.get('_class_name')} knows no betas."
+            f"{where} has no discrete schedule: its {config.get('_class_name')} has no betas."
         )
     try:
         with quiet():
-            # Whatever the class: all schedulers of the family make their alphas alike.
+            # Works for any class: all schedulers of the family compute alphas in the same way.
             scheduler = DDIMScheduler.from_config(config)
         schedule = DiscreteSchedule(scheduler.alphas_cumprod)
     except NotImplementedError:

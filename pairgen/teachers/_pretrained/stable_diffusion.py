@@ -1,4 +1,4 @@
-"""What the configs of a Stable Diffusion folder say, and how its tokenizers are loaded."""
+"""Read the configs of a Stable Diffusion folder, and load its tokenizers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.schedule import SCHEDULER_CONFIG, read_schedule
 from pairgen.teachers.base import Description
 
-# Pipeline class to the endings of its text encoders' folders.
+# Maps the pipeline class to the suffixes of its text encoders' folders.
 TEXT_ENCODERS = {"StableDiffusionPipeline": ("",), "StableDiffusionXLPipeline": ("", "_2")}
 CONFIG_FILES = (
     "model_index.json",
@@ -36,19 +36,18 @@ VAE_WEIGHTS = "vae/diffusion_pytorch_model"
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What the configs of a folder say.
+    """The content of a folder's configs.
 
     Attributes:
-        snapshot: Where the files are.
+        snapshot: The snapshot with the files.
         pipeline: Class name of the diffusers pipeline.
-        prediction: What the UNet predicts.
+        prediction: The quantity that the UNet predicts.
         schedule: alpha and sigma over time.
-        latent_shape: [C, H, W].
-        size_px: Height and width in pixels, which SDXL is told.
-        guidance_dim: Width of the guidance embedding in the UNet's time path; 0 where guidance is
-            that of two evaluations.
+        latent_shape: Shape [C, H, W] of a latent.
+        size_px: Height and width in pixels, an input of SDXL.
+        guidance_dim: Width of the UNet's guidance embedding; 0 if guidance takes two evaluations.
         zero_negative: Whether an empty negative prompt means zeros instead of an encoded "".
-        embedding_shapes: Of the conditioning of one prompt: `txt_emb` [L, D], `pooled_emb` [P].
+        embedding_shapes: Shapes of one prompt's conditioning: `txt_emb` [L, D], `pooled_emb` [P].
     """
 
     snapshot: Snapshot
@@ -63,28 +62,28 @@ class Layout:
 
     @property
     def text_encoders(self) -> tuple[str, ...]:
-        """Endings of the folders of tokenizers and text encoders."""
+        """Suffixes of the folders of tokenizers and text encoders."""
         return TEXT_ENCODERS[self.pipeline]
 
     @property
     def max_prompt_tokens(self) -> int:
-        """Length at which prompts are cut, special tokens included."""
+        """Length at which prompts are truncated, including special tokens."""
         return self.embedding_shapes["txt_emb"][0]
 
     @property
     def weight_stems(self) -> list[str]:
-        """The weights that a latent depends on, for `fetch_weights`."""
+        """The stems of the weights that a latent depends on, for `fetch_weights`."""
         return [UNET_WEIGHTS, *(f"text_encoder{ending}/model" for ending in self.text_encoders)]
 
     def describe(self, variant: str) -> Description:
-        """Return what a plan needs; of a local folder the weights are hashed."""
+        """Describe the model for a plan; for a local folder, the weights are hashed."""
         identity: dict[str, Any] = {
             "pipeline": self.pipeline,
             "prediction": self.prediction,
             "num_train_steps": self.schedule.num_train_steps,
         }
         if len(self.text_encoders) == 2:
-            # Neither stands in a file that is hashed.
+            # Neither is in a hashed file.
             identity["size_px"] = list(self.size_px)
             identity["force_zeros_for_empty_prompt"] = self.zero_negative
         identity |= weights_identity(
@@ -99,7 +98,7 @@ class Layout:
         )
 
     def _config_files(self) -> list[Path]:
-        """Return the files beside the weights that define a latent: not `model_index.json`."""
+        """Return the config files that a latent depends on, which exclude `model_index.json`."""
         folder = self.snapshot.folder
         files = [folder / SCHEDULER_CONFIG, folder / "unet/config.json"]
         for ending in self.text_encoders:
@@ -113,7 +112,7 @@ def read_layout(location: str, revision: str) -> Layout:
     """Read the configs of a folder or hub id.
 
     Raises:
-        TeacherLoadError: It cannot be found, or is no text-to-image Stable Diffusion.
+        TeacherLoadError: The model cannot be found, or is not a text-to-image Stable Diffusion.
         ConfigError: A revision is given for a local folder.
     """
     snapshot = find_snapshot(location, revision, CONFIG_FILES)
@@ -122,13 +121,13 @@ def read_layout(location: str, revision: str) -> Layout:
     if pipeline not in TEXT_ENCODERS:
         raise TeacherLoadError(
             f"{location} is a {pipeline}; the teacher latent_diffusion runs "
-            f"{' and '.join(TEXT_ENCODERS)}; a config, --model NAME.yaml, names another teacher."
+            f"{' and '.join(TEXT_ENCODERS)}; for another teacher, give a config: --model NAME.yaml."
         )
     unet = read_json(snapshot, "unet/config.json")
     if unet["in_channels"] != unet["out_channels"]:
         raise TeacherLoadError(
-            f"{location} is not a text-to-image teacher: its UNet takes {unet['in_channels']} "
-            f"channels and gives {unet['out_channels']}, as those made for inpainting do."
+            f"{location} is not a text-to-image teacher: its UNet has {unet['in_channels']} input "
+            f"and {unet['out_channels']} output channels, as for inpainting."
         )
     schedule, prediction = read_schedule(snapshot)
     size = unet["sample_size"]
@@ -168,7 +167,7 @@ def load_tokenizer(layout: Layout, ending: str) -> Any:
         TeacherLoadError: Its vocabulary is missing or broken.
     """
     folder = layout.snapshot.folder / f"tokenizer{ending}"
-    # Without these the library would make an empty vocabulary.
+    # Without these files, the library would create an empty vocabulary.
     if not any((folder / name).is_file() for name in ("vocab.json", "tokenizer.json")):
         raise TeacherLoadError(f"{layout.snapshot.location} lacks tokenizer{ending}/vocab.json.")
     try:

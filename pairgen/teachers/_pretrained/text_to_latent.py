@@ -1,4 +1,4 @@
-"""A UNet of latents, the text encoders that it reads, and its VAE, as a teacher."""
+"""A latent-space UNet, its text encoders and its VAE, as a teacher."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class LatentDiffusion:
         """Encode N prompts as one batch, see `Teacher.encode_prompts`.
 
         Returns:
-            `txt_emb` [N, L, D]; of SDXL also `pooled_emb` [N, P]. In the network's dtype.
+            `txt_emb` [N, L, D], for SDXL also `pooled_emb` [N, P], in the network's dtype.
         """
         hidden, pooled = [], None
         for tower in self._towers:
@@ -96,7 +96,7 @@ class LatentDiffusion:
     ) -> tuple[Tensor, Tensor]:
         """Predict (x0, eps) at x_t, see `Teacher.predict`."""
         if self._layout.guidance_dim:
-            # The network is told the scale, in one evaluation.
+            # The network takes the scale as an input, in one evaluation.
             forward, guidance = partial(self._forward, guidance=guidance), None
         else:
             forward = partial(self._forward, guidance=None)
@@ -106,7 +106,7 @@ class LatentDiffusion:
         )
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Return the pictures of latents, see `Decoder.decode`."""
+        """Decode latents to images, see `Decoder.decode`."""
         return self._vae.decode(latent)
 
     def features(self, latent: Tensor) -> list[Tensor]:
@@ -114,7 +114,7 @@ class LatentDiffusion:
         return self._vae.features(latent)
 
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Return latents of pictures, see `Teacher.encode`."""
+        """Encode images to latents, see `Teacher.encode`."""
         return self._vae.encode(image, generator)
 
     def to_dtype(self, dtype: torch.dtype) -> None:
@@ -126,7 +126,7 @@ class LatentDiffusion:
         self.negative = self._encode_negative()
 
     def compile(self) -> None:
-        """Compile the UNet at the shapes it will see."""
+        """Compile the UNet for its static shapes."""
         self._unet.compile(dynamic=False)
 
     def _forward(
@@ -139,8 +139,8 @@ class LatentDiffusion:
         )
 
     def _encode_negative(self) -> Conditioning:
-        # Two rows, one kept: a row alone takes other kernels (matrix times vector), whose last
-        # bits differ from those of the batches that diffusers encodes.
+        # Encode two rows and keep one: a single row uses other kernels (matrix times vector), whose
+        # last bits differ from those of the batches that diffusers encodes.
         row = self.encode_prompts([self._negative_prompt] * 2)[:1]
         if self._negative_prompt or not self._layout.zero_negative or len(self._towers) == 1:
             return row
@@ -148,5 +148,5 @@ class LatentDiffusion:
 
     @cached_property
     def _vae(self) -> Vae:
-        """The VAE, loaded when first asked for."""
+        """The VAE, loaded on first use."""
         return Vae(self._layout.snapshot, self._variant, self.device)

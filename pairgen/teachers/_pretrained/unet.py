@@ -1,4 +1,4 @@
-"""Stable Diffusion's UNet: how it is called, and how it is made ready to be trained."""
+"""Stable Diffusion's UNet: call it, and prepare it for training."""
 
 from functools import partial
 from typing import Any
@@ -15,12 +15,12 @@ from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.stable_diffusion import UNET_WEIGHTS, Layout
 from pairgen.teachers.base import Conditioning
 
-# Of latent consistency models, whose pipelines read it from the config.
+# As in latent consistency models, whose pipelines read it from the config.
 GUIDANCE_DIM = 256
 
 
 def time_ids(layout: Layout) -> Tensor:
-    """Return what SDXL is told of sizes, [1, 6]: an uncropped picture of the native size."""
+    """Return SDXL's size inputs, [1, 6], for an uncropped image of the native size."""
     # Original size, corner of the crop, target size.
     return torch.tensor([[*layout.size_px, 0, 0, *layout.size_px]])
 
@@ -41,9 +41,9 @@ def unet_output(
         unet: The network.
         x: State, [B, C, H, W].
         t: Times, [B] float32.
-        conditioning: Of the prompts, B rows.
-        guidance_scale: [B], for a UNet that is told; None is 1.
-        time_ids: [1, 6], in the network's dtype; only SDXL reads it.
+        conditioning: The prompts' conditioning, B rows.
+        guidance_scale: Guidance scales, [B], for a UNet with a guidance embedding; None means 1.
+        time_ids: SDXL's size inputs, [1, 6], in the network's dtype; other models ignore them.
         guidance_dim: Width of its guidance embedding; 0 for none.
     """
     tensors = conditioning.tensors
@@ -68,7 +68,7 @@ def unet_output(
 
 
 def load_denoiser(layout: Layout, variant: str, with_guidance: bool) -> Denoiser:
-    """Load the UNet of a folder to be trained.
+    """Load the UNet of a folder for training.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
@@ -90,7 +90,7 @@ def load_denoiser(layout: Layout, variant: str, with_guidance: bool) -> Denoiser
 
 
 def _with_guidance(network: Any, dim: int) -> Any:
-    """Return the same UNet with a guidance path in its time embedding, whose weights are zero."""
+    """Return the UNet with a zero-initialized guidance path in its time embedding."""
     with quiet():
         wider = UNet2DConditionModel.from_config({**network.config, "time_cond_proj_dim": dim})
     wider.load_state_dict(network.state_dict(), strict=False)

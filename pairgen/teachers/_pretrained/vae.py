@@ -1,4 +1,4 @@
-"""The VAE of a Stable Diffusion folder: latents to pictures and back."""
+"""The VAE of a Stable Diffusion folder, which decodes and encodes images."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS
 
 
 class Vae:
-    """A VAE in float32: that of SDXL overflows in float16. Meets `Decoder`.
+    """A VAE in float32, because SDXL's overflows in float16. Implements `Decoder`.
 
     Args:
-        snapshot: The model's folder.
-        variant: Of the weight files; empty for those without one.
-        device: Where it runs.
+        snapshot: The model's snapshot.
+        variant: Variant of the weight files; empty for those without one.
+        device: Device that it runs on.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
@@ -30,7 +30,7 @@ class Vae:
 
     @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
-        """Return the pictures of latents, see `Decoder.decode`."""
+        """Decode latents to images, see `Decoder.decode`."""
         config = self._network.config
         z = latent.to(self.device, torch.float32) / config.scaling_factor
         z = z + (config.shift_factor or 0.0)
@@ -38,12 +38,12 @@ class Vae:
         return picture.clamp(-1, 1)
 
     def features(self, latent: Tensor) -> list[Tensor]:
-        """Return what the decoder makes of latents block by block, its picture last.
+        """Return the decoder's features of latents, block by block, with the image last.
 
         Gradients flow to the latents.
 
         Returns:
-            Feature maps [B, C, H, W] of rising size, then [B, 3, H', W'] around [-1, 1].
+            Feature maps [B, C, H, W] of increasing size, then [B, 3, H', W'] around [-1, 1].
         """
         network, config = self._network, self._network.config
         z = latent.to(self.device, torch.float32) / config.scaling_factor
@@ -61,7 +61,7 @@ class Vae:
 
     @torch.no_grad()
     def encode(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """Return latents of pictures, see `Teacher.encode`."""
+        """Encode images to latents, see `Teacher.encode`."""
         config = self._network.config
         posterior = self._network.encode(image.to(self.device, torch.float32)).latent_dist
         latent: Tensor = posterior.sample(generator) - (config.shift_factor or 0.0)
@@ -69,7 +69,7 @@ class Vae:
 
 
 def vae_identity(snapshot: Snapshot, variant: str) -> dict[str, Any]:
-    """Return what tells two VAEs apart: the hub's commit, or of a local folder a hash.
+    """Return what distinguishes VAEs: the hub's commit, or a hash of a local folder.
 
     Raises:
         TeacherLoadError: The weights are missing.

@@ -137,7 +137,7 @@ def test_what_is_missing_of_a_folder_is_priced_with_its_own_options(tmp_path):
     with pytest.raises(ConfigError, match="at least 1 sample, got 0"):
         run_ode_dry(short, 0)
     (out / PROMPTS).unlink()
-    with pytest.raises(ConfigError, match="give the first --prompts again"):
+    with pytest.raises(ConfigError, match="give the original --prompts again"):
         run_ode_dry(short)
     assert (shas(out), sorted([*out.rglob("*"), out / PROMPTS])) == (before, files)
 
@@ -187,7 +187,7 @@ def test_the_other_way_is_measured_in_its_own_process_or_says_why_not(tmp_path):
     assert (slow.compile, slow.per_batch) == (False, None)
     assert slow.reason == "not finished after 0 s"
     lost = dataclasses.replace(plan, teacher={**plan.teacher, "identity": {"sha256": "0"}})
-    assert "are not those of the plan" in measure_other_way(lost, store, plan.tasks()).reason
+    assert "do not match the plan" in measure_other_way(lost, store, plan.tasks()).reason
 
 
 def test_the_command_prints_a_sheet_and_leaves_no_folder(tmp_path):
@@ -208,11 +208,11 @@ def test_the_command_prints_a_sheet_and_leaves_no_folder(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--price-per-gpu-hour=1"], "--price-per-gpu-hour is a question to --dry-run"),
-        (["--preemptions=5%"], "--preemptions is a question to --dry-run"),
-        (["--dry-run", "--preemptions=5"], "'5' is no percentage"),
-        (["--dry-run", "--preemptions=100%"], "'100%' is no percentage"),
-        (["--dry-run", "--preemptions=nan%"], "'nan%' is no percentage"),
+        (["--price-per-gpu-hour=1"], "--price-per-gpu-hour works only with --dry-run"),
+        (["--preemptions=5%"], "--preemptions works only with --dry-run"),
+        (["--dry-run", "--preemptions=5"], "'5' is not a percentage"),
+        (["--dry-run", "--preemptions=100%"], "'100%' is not a percentage"),
+        (["--dry-run", "--preemptions=nan%"], "'nan%' is not a percentage"),
         (["--dry-run", "--price-per-gpu-hour=-1"], "price-per-gpu-hour"),
         (["--dry-run", "--price-per-gpu-hour=nan"], "must be a finite number, got nan"),
         (["--dry-run", "--price-per-gpu-hour=inf"], "must be a finite number, got inf"),

@@ -167,15 +167,15 @@ def test_the_published_default_is_named(call, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cfg=8"], r"guidance_scales (there [7.5], asked [8.0])"),
-        (["--cfg=7.5,8"], r"guidance_scales (there [7.5], asked [7.5, 8.0])"),
-        (["--negative-prompt=ugly"], "negative_prompt (there , asked ugly)"),
-        (["--model=tiny"], "model (there gaussian, asked tiny)"),
-        (["--model=mine.yaml"], "model.num_modes (there 24, asked 3)"),
+        (["--cfg=8"], r"guidance_scales (was [7.5], got [8.0])"),
+        (["--cfg=7.5,8"], r"guidance_scales (was [7.5], got [7.5, 8.0])"),
+        (["--negative-prompt=ugly"], "negative_prompt (was , got ugly)"),
+        (["--model=tiny"], "model (was gaussian, got tiny)"),
+        (["--model=mine.yaml"], "model.num_modes (was 24, got 3)"),
         (["--from-calibration=absent"], "There is no calibration 'absent'"),
         (
             ["--from-calibration=broken.json"],
-            "broken.json is not a calibration.json that can be read",
+            "broken.json is not a readable calibration.json",
         ),
     ],
 )

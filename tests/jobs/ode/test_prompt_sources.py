@@ -76,7 +76,7 @@ def test_standard_input_is_read_once_and_the_folder_continues_without_it(tmp_pat
     run = warm.run(warm.AS_MODULE + line, stdin="one\n\ntwo\n")
     assert run.returncode == 0, run.stderr
     assert run.stderr.startswith(f"Prompts: standard input, {tmp_path / 'more.txt'}\n")
-    assert "3 prompts; 1 blank lines skipped, 0 refused." in run.stderr
+    assert "3 prompts; 1 blank lines skipped, 0 rejected." in run.stderr
     assert open_prompts(out / layout.PROMPTS).to_pylist() == ["one", "two", "three"]
     assert pairgen.ode(out=out, num_samples=6).complete
     assert [sample["txt"] for sample in samples(out)] == [b"one", b"two", b"three"] * 2
@@ -90,7 +90,7 @@ def test_a_choice_is_part_of_the_set_and_continues(tmp_path: Path) -> None:
     told: list[str] = []
     plan = run_ode({**given, **choice}, told.append).manifest.plan
     assert (
-        "12 prompts; 0 blank lines skipped, 0 refused, 20 duplicates, 8 beyond the limit." in told
+        "12 prompts; 0 blank lines skipped, 0 rejected, 20 duplicates, 8 beyond the limit." in told
     )
     prompts = open_prompts(out / layout.PROMPTS).to_pylist()
     assert len(set(prompts)) == 12 and prompts != sorted(prompts)
@@ -131,10 +131,10 @@ def cut_tar(path: Path) -> None:
         ("p.xlsx", b"x", {}, "Prompts must be a .txt"),
         ("p.csv", b"id,prompt\n1,a\n", {"column": "promt"}, "did you mean 'prompt'"),
         ("p.jsonl", b'"a"\n{"text": "b"}\n', {"column": "caption"}, "has no column 'caption'"),
-        ("p.txt", b"\n \n", {}, "holds no usable prompt: 2 blank lines, 0 refused"),
+        ("p.txt", b"\n \n", {}, "holds no usable prompt: 2 blank lines, 0 rejected"),
         ("p.txt", b"", {}, "holds no usable prompt: 0 blank lines"),
         ("p.csv", b"", {}, "holds no usable prompt: 0 blank lines"),
-        ("p.txt", b"\xff\n", {}, "1 refused; the first reason is: not valid UTF-8 at byte 0"),
+        ("p.txt", b"\xff\n", {}, "1 rejected; the first reason is: not valid UTF-8 at byte 0"),
         ("p.txt.gz", gzip.compress(b"one\n" * 99_999)[:-9], {}, "p.txt.gz cannot be read: "),
         ("p.tar", None, {}, "p.tar cannot be read: "),
         ("p.txt", b"one\n", {"limit": -1}, "limit must be an integer in 1..1000000000, got -1"),

@@ -87,5 +87,5 @@ def test_nothing_is_made_again_from_other_prompts(tmp_path: Path) -> None:
     store = write_set(tmp_path / "set")
     store.put_bytes(layout.PROMPTS, b"not arrow")
     flip_byte(store.root / "train/00000.tar", 3000)
-    with pytest.raises(ConfigError, match=r"prompts.arrow is damaged or not the plan's"):
+    with pytest.raises(ConfigError, match=r"prompts.arrow is damaged or does not match the plan"):
         shards_to_redo(verify(store))

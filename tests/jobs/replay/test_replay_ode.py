@@ -226,5 +226,5 @@ def test_what_is_not_there_is_one_sentence(gaussian: Path, tmp_path: Path) -> No
 def test_other_weights_are_refused(gaussian: Path, tmp_path: Path) -> None:
     # What it was made with is a plan of another teacher: the closed form has no such modes.
     store = write_set(tmp_path / "other")
-    with pytest.raises(TeacherLoadError, match="are not those of the plan"):
+    with pytest.raises(TeacherLoadError, match="do not match the plan"):
         run_replay(store.url, "0")

@@ -34,7 +34,7 @@ def test_the_embedded_teacher_draws_two_prompts(tmp_path: Path) -> None:
     prompts = ["--prompts=a red apple on a white background", "--prompts=a 3d tiger"]
     result = run("sample", *prompts, steps=2, out=out)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == f"2 pictures of 64 x 64 px: {out}\n"
+    assert result.stdout == f"2 images of 64 x 64 px: {out}\n"
     assert "2 of 2 images (100.0 %)" in result.stderr and "ETA" in result.stderr
     assert [path.name for path in out.parent.iterdir()] == ["grid.png"]
     with Image.open(out) as image:
@@ -51,8 +51,8 @@ def test_as_typed_it_draws_the_packaged_set_that_the_first_line_names(sample, tm
     code, out, err = sample(*QUICK)
     assert code == 0, err
     first = err.splitlines()[0]
-    assert "packaged set" in first and "everyday.txt" in first
-    assert out == f"32 pictures of 16 x 16 px: {tmp_path / 'samples.png'}\n"
+    assert "packaged prompts" in first and "everyday.txt" in first
+    assert out == f"32 images of 16 x 16 px: {tmp_path / 'samples.png'}\n"
 
 
 def test_options_come_from_file_set_and_flag_in_that_order(sample, tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_options_come_from_file_set_and_flag_in_that_order(sample, tmp_path: Pat
     )
     code, out, err = sample("--set", "steps=6", "--set", "seed=2", "--seed=3")
     assert code == 0, err
-    assert out == f"3 pictures of 16 x 16 px: {tmp_path / 'pictures'}\n"
-    assert "prompts 3 x noises 1 x guidance scales 1; 1 blank lines skipped, 0 refused." in err
+    assert out == f"3 images of 16 x 16 px: {tmp_path / 'pictures'}\n"
+    assert "prompts 3 x noises 1 x guidance scales 1; 1 blank lines skipped, 0 rejected." in err
     options = json.loads((tmp_path / "pictures/samples.json").read_text())["options"]
     assert options["prompts"] == ["one", "two", "three"]
     assert (options["steps"], options["seed"]) == (6, 3)

@@ -94,7 +94,7 @@ def test_a_picture_that_is_not_finite_fails_the_run_and_leaves_nothing(
     out: str, tmp_path: Path, fragile: str, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    message = r"Picture 2 \('broken'\) cannot be shown: non-finite latent, also in float32"
+    message = r"Image 2 \('broken'\) cannot be shown: non-finite latent, also in float32"
     with pytest.raises(PairgenError, match=message) as caught:
         pairgen.sample(model=fragile, steps=2, prompts=["a", "b", "broken"], out=out)
     assert caught.value.exit_code == 1

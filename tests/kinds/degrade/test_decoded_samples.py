@@ -93,7 +93,7 @@ def test_another_set_or_photographs_are_another_dataset(pairs, tmp_path):
         pairgen.degrade(images=str(out), out=str(out), **OPTIONS)
     photographs = tmp_path / "photographs"
     pairgen.degrade(out=str(photographs), **OPTIONS)
-    with pytest.raises(PlanMismatchError, match=r"model .there none, asked gaussian"):
+    with pytest.raises(PlanMismatchError, match=r"model .was none, got gaussian"):
         pairgen.degrade(from_ode=str(pairs), out=str(photographs), **OPTIONS)
 
 
@@ -134,7 +134,9 @@ def test_what_is_no_finished_ode_set_is_one_sentence_and_nothing_is_written(pair
         assert "\n" not in str(caught.value)
         assert not out.exists()
     degraded = degrade(pairs, tmp_path / "degraded")
-    with pytest.raises(ConfigError, match=r"must be a dataset of kind 'ode', .* is 'degrade'"):
+    with pytest.raises(
+        ConfigError, match=r"must be a dataset of kind 'ode', .* is of kind 'degrade'"
+    ):
         pairgen.degrade(from_ode=str(degraded), out=str(out), **OPTIONS)
 
 
@@ -151,7 +153,7 @@ def test_the_decoder_is_part_of_the_identity(tmp_path):
     # The ODE set does not know its decoder; what is made from its pictures does.
     described = plugins.call("teachers", "latent_diffusion", "describe", location=str(model))
     assert described.identity == planned
-    with pytest.raises(TeacherLoadError, match="is not that of the plan"):
+    with pytest.raises(TeacherLoadError, match="does not match the plan"):
         LatentPictures(read_plan(open_store(out)))
     with pytest.raises(PlanMismatchError, match=r"teacher.identity.decoder.vae_sha256"):
         pairgen.degrade(from_ode=str(pairs), out=str(out), **(OPTIONS | {"crop": 64}))

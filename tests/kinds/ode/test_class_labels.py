@@ -181,7 +181,7 @@ def test_an_unconditional_teacher_takes_any_prompt_and_has_no_classes(
         ({"cfg": "1,2"}, "cannot be guided, got 1, 2"),
         ({"cfg": 1, "negative_prompt": "blurry"}, "negative_prompt is wrong: 'blurry' is no class"),
         ({"cfg": 1, "store_embeddings": True}, "plain has no prompt embeddings"),
-        ({"cfg": 1, "prompts": "texts.txt"}, "no usable prompt: .* 2 refused; the first reason"),
+        ({"cfg": 1, "prompts": "texts.txt"}, "no usable prompt: .* 2 rejected; the first reason"),
         ({"model": "free.yaml"}, "cfg must be 1, because free is unconditional"),
     ],
 )

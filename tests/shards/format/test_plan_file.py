@@ -158,7 +158,7 @@ def test_the_command_line_says_the_way_out_and_it_works(folder: Path, ode_set: P
     assert hashes(folder) == before
     repaired = run("repair", str(folder))
     assert repaired.returncode == 0, repaired.stderr
-    assert "is restored from __meta__/manifest.json" in repaired.stderr
+    assert "from __meta__/manifest.json" in repaired.stderr
     assert hashes(folder) == hashes(ode_set)
 
 
