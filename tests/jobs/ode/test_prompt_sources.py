@@ -98,7 +98,7 @@ def test_a_choice_is_part_of_the_set_and_continues(tmp_path: Path) -> None:
     for options in ({**given, **choice}, given, {**choice, "out": out}, {"out": out}):
         assert pairgen.ode(**options).plan.fingerprint() == plan.fingerprint()
     for options in ({"shuffle": False}, {"limit": 11}, {**choice, "seed": 1}):
-        with pytest.raises(PlanMismatchError, match=r"prompts \(there 12 of p\.txt|seed"):
+        with pytest.raises(PlanMismatchError, match=r"prompts \(was 12 from p\.txt|seed"):
             pairgen.ode(**{**given, **options})
     with pytest.raises(ConfigError, match="limit must be 12 as for the prompts of the folder"):
         pairgen.ode(out=out, limit=13)
