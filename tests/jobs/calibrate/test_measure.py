@@ -250,11 +250,11 @@ def test_a_folder_behind_a_url_is_continued(tmp_path, one_thread):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not a calibration.json that can be read"),
-        ("[]", "not a calibration.json that can be read"),
-        ("{}", "not a calibration.json that can be read"),
+        ("", "is not a readable calibration.json"),
+        ("[]", "is not a readable calibration.json"),
+        ("{}", "is not a readable calibration.json"),
         ('{"format_version": 2}', "has format version 2; this pairgen reads 1"),
-        ('{"format_version": 1}', "not a calibration.json that can be read"),
+        ('{"format_version": 1}', "is not a readable calibration.json"),
     ],
 )
 def test_what_is_no_calibration_is_named(tmp_path, text, message):
