@@ -41,7 +41,7 @@ def calibrate(
     column: str = "",
     dedupe: bool = False,
     shuffle: bool = False,
-    limit: int = 0,
+    limit: int = ...,
     num_prompts: int = 64,
     end: Literal["t0", "clean"] = "t0",
     seed: int = 0,
@@ -56,7 +56,7 @@ def calibrate(
     steps: int | str | Sequence[int] = (10, 15, 20, 30, 50),
     dtypes: Literal["float32", "float16", "bfloat16"]
     | str
-    | Sequence[Literal["float32", "float16", "bfloat16"]] = (),
+    | Sequence[Literal["float32", "float16", "bfloat16"]] = ...,
     reference_steps: int = 200,
     out: str | Path = "",
     batch_size: int = 0,
@@ -103,9 +103,9 @@ def calibrate(
 def degrade(
     *,
     images: str | Path | Sequence[str | Path] = (),
-    from_ode: str | Path = "",
-    captions: str | Path = "",
-    column: str = "",
+    from_ode: str | Path = ...,
+    captions: str | Path = ...,
+    column: str = ...,
     crop: int = 512,
     crops: Literal["random", "tiled"] = "random",
     samples_per_image: int = 1,
@@ -117,7 +117,7 @@ def degrade(
     seed: int = 0,
     max_rejected: float = 0.01,
     hr_format: Literal["png", "webp-lossless", "jpg"] = "png",
-    out: str | Path = "",
+    out: str | Path = ...,
     samples_per_shard: int = 256,
     cpu_threads: int = 1,
     pixel_path: Literal["cpu", "torch"] = "cpu",
@@ -125,7 +125,7 @@ def degrade(
     executor: Literal["auto", "serial", "ray"] = "auto",
     num_workers: int = 0,
     address: str | Path = "",
-    gpus_per_worker: float = 1.0,
+    gpus_per_worker: float = 0.0,
     trust_code: bool = False,
 ) -> Manifest:
     """Turn photographs into (HR, LR at 1/N) shards; continue an unfinished run.
@@ -161,7 +161,7 @@ def degrade(
             serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
-        gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
+        gpus_per_worker: GPUs per Ray actor. [0; 1 with --pixel-path torch]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -177,7 +177,7 @@ def evaluate(
     run: str | Path,
     *,
     data: str | Path,
-    num_samples: int = 0,
+    num_samples: int = ...,
     teacher_steps: int | str | Sequence[int] = (1, 2, 4, 50),
     real_statistics: str | Path = "",
     where: str = "",
@@ -214,7 +214,7 @@ def evaluate(
 def inspect(
     folder: str | Path,
     *keys: str,
-    where: str = "",
+    where: str = ...,
     grid: str | Path = "",
     num: int = 16,
     trajectory: bool = False,
@@ -248,7 +248,7 @@ def ode(
     column: str = "",
     dedupe: bool = False,
     shuffle: bool = False,
-    limit: int = 0,
+    limit: int = ...,
     long_prompts: Literal["truncate", "reject"] = "truncate",
     end: Literal["t0", "clean"] = "t0",
     seed: int = 0,
@@ -315,7 +315,7 @@ def ode(
             serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
-        gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
+        gpus_per_worker: GPUs per Ray actor. [1]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -348,7 +348,7 @@ def repair(
             serial. [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
-        gpus_per_worker: GPUs per Ray actor. [1; 0 for degrade on the CPU]
+        gpus_per_worker: GPUs per Ray actor. [1]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -384,7 +384,7 @@ def sample(
     column: str = "",
     dedupe: bool = False,
     shuffle: bool = False,
-    limit: int = 0,
+    limit: int = ...,
     num_per_prompt: int = 1,
     end: Literal["t0", "clean"] = "t0",
     seed: int = 0,
@@ -541,7 +541,7 @@ def verify(
     quick: bool = False,
     fraction: float = 1.0,
     seed: int = 0,
-    where: str = "",
+    where: str = ...,
     executor: Literal["auto", "serial", "ray"] = "auto",
     num_workers: int = 0,
     address: str | Path = "",

@@ -105,19 +105,21 @@ class Given(dict[str, Any]):
         typed: Names of the options on the command line; the others come from a file.
     """
 
-    def __init__(self, sources: Mapping[str, Mapping[str, Any]], typed: Iterable[str]) -> None:
+    def __init__(
+        self, sources: Sequence[tuple[str, Mapping[str, Any]]], typed: Iterable[str]
+    ) -> None:
         super().__init__()
-        for values in reversed(list(sources.values())):
+        for _, values in reversed(sources):
             self.update(values)
-        self.sources = dict(sources)
+        self.sources = tuple(sources)
         self.typed = frozenset(typed)
 
     def without(self, name: str) -> "Given":
         """Return a copy without one option."""
-        kept = {
-            source: {key: value for key, value in values.items() if key != name}
-            for source, values in self.sources.items()
-        }
+        kept = [
+            (source, {key: value for key, value in values.items() if key != name})
+            for source, values in self.sources
+        ]
         return Given(kept, self.typed - {name})
 
 
@@ -141,7 +143,7 @@ def command_options(
     by_set = _without_trust(parse_overrides(overrides))
     path = config or Path(PROJECT_FILE)
     by_file = _without_trust(_of_file(command, path)) if config or path.is_file() else {}
-    sources = {"command line": typed, "--set": by_set, str(path): by_file}
+    sources = [("command line", typed), ("--set", by_set), (str(path), by_file)]
     return Given(sources, {*typed, *by_set})
 
 
@@ -216,7 +218,7 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str:
     Raises:
         ConfigError: `value` is not allowed.
     """
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         hint = did_you_mean(str(value), known)
         raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}{hint}.")
     return str(value)

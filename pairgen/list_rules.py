@@ -35,7 +35,7 @@ class Places(Rule):
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
-        return one_or_several({"type": "string"})
+        return one_or_several({"type": "string", **({"minLength": 1} if self.if_empty else {})})
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Numbers(Rule):
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
         number = {"type": "number", "minimum": self.low, "maximum": self.high}
-        return one_or_several(number, as_text=True)
+        not_empty = bool(self.at_least_one)
+        return one_or_several(number, as_text=True, each_once=True, not_empty=not_empty)
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,27 @@ class Each(Rule):
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
-        return one_or_several(self.rule.schema(), as_text=True)
+        return one_or_several(
+            self.rule.schema(), as_text=True, each_once=True, not_empty=self.at_least_one
+        )
 
 
-def one_or_several(one: dict[str, Any], as_text: bool = False) -> dict[str, Any]:
-    """Return the JSON Schema of one value or a list of them; with `as_text`, also of `3,8`."""
+def one_or_several(
+    one: dict[str, Any], *, as_text: bool = False, each_once: bool = False, not_empty: bool = False
+) -> dict[str, Any]:
+    """Return the JSON Schema of one value or a list of them.
+
+    Args:
+        one: The schema of one value.
+        as_text: Whether text such as `3,8` is allowed too.
+        each_once: Whether no value may be there twice.
+        not_empty: Whether the list must hold a value.
+    """
+    several = {
+        "type": "array",
+        "items": one,
+        **({"minItems": 1} if not_empty else {}),
+        **({"uniqueItems": True} if each_once else {}),
+    }
     text = [{"type": "string"}] if as_text and one.get("type") != "string" else []
-    return {"anyOf": [one, {"type": "array", "items": one}, *text]}
+    return {"anyOf": [one, several, *text]}

@@ -85,6 +85,15 @@ class Declared:
     required: bool
     default: Any
 
+    def require(self, value: Any) -> None:
+        """Refuse a missing or empty value of an option that must be given.
+
+        Raises:
+            ConfigError: It is missing or empty.
+        """
+        if self.required and value in (None, "", [], (), [""], ("",)):
+            raise ConfigError(self.option.missing or f"{self.name} must be given.")
+
     @property
     def metavar(self) -> str:
         """The placeholder of the value on a help page."""
@@ -117,12 +126,17 @@ class Options(BaseModel):
     def __init__(self, /, **values: Any) -> None:
         check_keys(values, list(type(self).model_fields), f"the options of {self.command}")
         for each in declared(type(self)):
-            if each.required and not values.get(each.name):
-                raise ConfigError(each.option.missing)
+            each.require(values.get(each.name))
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise _refusal(error) from None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Find a field without a rule or without an option when its class is declared."""
+        super().__pydantic_init_subclass__(**kwargs)
+        list(declared(cls))
 
     @classmethod
     def check(cls, name: str, value: Any, called: str = "") -> Any:
@@ -137,7 +151,9 @@ class Options(BaseModel):
             ConfigError: There is no such option, or the value is not allowed.
         """
         check_keys({name: value}, list(cls.model_fields), f"the options of {cls.command}")
-        return _declared(name, cls.model_fields[name]).rule.read(called or name, value)
+        option = _declared(name, cls.model_fields[name])
+        option.require(value)
+        return option.rule.read(called or name, value)
 
     @classmethod
     def spread(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:

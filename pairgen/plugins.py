@@ -9,14 +9,12 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeGuard
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+from pairgen.options import Options, declared
 from pairgen.trust import check_trusted
-
-if TYPE_CHECKING:
-    from pairgen.options import Options
 
 
 def members(family: str) -> list[str]:
@@ -75,12 +73,15 @@ def option_names(family: str, name: str, function: str = "build") -> list[str] |
     Raises:
         ConfigError: There is no such member or function.
     """
-    parameters = inspect.signature(_function(family, name, function)).parameters
+    member = _function(family, name, function)
+    if _is_options(member):
+        return list(member.model_fields)
+    parameters = inspect.signature(member).parameters
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     return None if takes_any else list(parameters)
 
 
-def declared_options(family: str, name: str) -> "type[Options] | None":
+def declared_options(family: str, name: str) -> type[Options] | None:
     """Return the class that declares the options of a member; None if it declares none.
 
     A member declares them as `OPTIONS`, a class of `pairgen.options`: their values are then checked
@@ -99,7 +100,10 @@ def option_defaults(family: str, name: str) -> dict[str, Any]:
     Raises:
         ConfigError: There is no such member.
     """
-    parameters = inspect.signature(_function(family, name, "build")).parameters.values()
+    member = _function(family, name, "build")
+    if _is_options(member):
+        return {each.name: each.default for each in declared(member) if not each.required}
+    parameters = inspect.signature(member).parameters.values()
     return {each.name: each.default for each in parameters if each.default is not each.empty}
 
 
@@ -117,12 +121,19 @@ def call(family: str, name: str, function: str, **options: Any) -> Any:
                 f"The {family[:-1]} {name!r} has no option {option!r}"
                 f"{did_you_mean(option, known)}; known are {', '.join(known) or 'none'}."
             )
+    if _is_options(member):
+        return member(**options)
     try:
         # Bind first: catching TypeError around the call would hide the member's own bugs.
         inspect.signature(member).bind(**options)
     except TypeError as error:
         raise ConfigError(f"The {family[:-1]} {name!r} cannot be built: {error}.") from None
     return member(**options)
+
+
+def _is_options(member: Any) -> TypeGuard[type[Options]]:
+    """Whether a member is a class of options itself; its signature comes late and says less."""
+    return isinstance(member, type) and issubclass(member, Options)
 
 
 def _function(family: str, name: str, function: str) -> Callable[..., Any]:

@@ -113,7 +113,7 @@ def ask(options: type[Asked], given: Mapping[str, Any]) -> Asking[Asked]:
         ConfigError: An option is unknown, or a value is not allowed.
     """
     asking = Asking(options)
-    sources = given.sources if isinstance(given, Given) else {"call": given}
-    for origin, values in sources.items():
+    sources = given.sources if isinstance(given, Given) else (("call", given),)
+    for origin, values in sources:
         asking = asking.below(origin, values)
     return asking

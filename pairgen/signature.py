@@ -6,6 +6,7 @@ from collections.abc import Callable
 from inspect import Parameter, Signature
 from typing import Any, TypeVar
 
+from pairgen.errors import ConfigError
 from pairgen.options import Declared, Options, in_groups
 
 Call = TypeVar("Call", bound=Callable[..., Any])
@@ -62,8 +63,19 @@ def _parameter(each: Declared) -> Parameter:
     if each.required:
         # Options that a folder keeps may be left out when a run is continued.
         default = Parameter.empty if each.option.belongs == "run" else ...
+    elif not _may_be_given(each):
+        # It only means that nothing was given.
+        default = ...
     annotation = each.rule.accepts
     return Parameter(each.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _may_be_given(each: Declared) -> bool:
+    try:
+        each.rule.read(each.name, each.default)
+    except ConfigError:
+        return False
+    return True
 
 
 def _with_options(doc: str, rows: list[tuple[str, str]]) -> str:

@@ -201,10 +201,33 @@ def test_options_are_put_in_the_order_of_the_groups() -> None:
 
 
 def test_an_option_without_a_rule_is_a_fault_of_the_code() -> None:
-    class Broken(Options):
-        bare: Annotated[int, Option("Without a rule.")] = 0
-        twice: Annotated[int, Integer(0), Rule(), Option("With two.")] = 0
+    with pytest.raises(TypeError, match=r"bare.* one Rule and one Option"):
 
-    for name in ("bare", "twice"):
-        with pytest.raises(TypeError, match=f"{name}.* one Rule and one Option"):
-            default_of(Broken, name)
+        class Bare(Options):
+            bare: Annotated[int, Option("Without a rule.")] = 0
+
+    with pytest.raises(TypeError, match=r"twice.* one Rule and one Option"):
+
+        class Twice(Options):
+            twice: Annotated[int, Integer(0), Rule(), Option("With two.")] = 0
+
+
+def test_a_required_option_may_be_zero_but_not_missing() -> None:
+    class Needy(Options):
+        amount: Annotated[int, Integer(0), Option("Amount.")]
+
+    assert Needy(amount=0).amount == 0
+    for missing in ({}, {"amount": None}, {"amount": ""}):
+        with pytest.raises(ConfigError, match=r"^amount must be given\.$"):
+            Needy(**missing)
+
+
+def test_a_default_that_may_not_be_given_is_not_shown_as_one() -> None:
+    class Limited(Options):
+        limit: Annotated[int, Integer(1), Option("Limit.", default="all")] = 0
+
+    @takes(Limited)
+    def call(**options: Any) -> None:
+        """Do it."""
+
+    assert inspect.signature(call).parameters["limit"].default is ...

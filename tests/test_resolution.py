@@ -48,7 +48,7 @@ def random_sources(seed: int) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("seed", range(60))
 def test_the_strongest_source_wins_and_is_named(seed: int) -> None:
     sources = random_sources(seed)
-    given = Given({origin: sources[origin] for origin in ORIGINS[:NUM_GIVEN]}, ())
+    given = Given([(origin, sources[origin]) for origin in ORIGINS[:NUM_GIVEN]], ())
     asking = ask(SomeConfig, given)
     for origin in ORIGINS[NUM_GIVEN:]:
         asking = asking.below(origin, sources[origin])

@@ -23,6 +23,7 @@ def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -
     Prints a table of errors, evaluations and speeds, and the cheapest setting within the tolerance.
     Writes calibration.json (for `pairgen ode --from-calibration`), calibration.md and
     calibration.png. Measurements are kept: the same command continues, and other --steps add rows.
+    If you give several guidance scales, the one with the largest error decides.
 
     \b
     Examples:
@@ -31,7 +32,7 @@ def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -
         pairgen calibrate --model sd15 --solvers ddim/trailing,dpmpp_2m/logsnr --steps 20,25,30
     """  # noqa: D301
     merged = command_options("calibrate", config, overrides, given(options))
-    pin_threads(merged.get("cpu_threads", 1))
+    pin_threads(CalibrateConfig.check("cpu_threads", merged.get("cpu_threads", 1)))
     from pairgen.jobs.calibrate.page import LEGEND, error_table, notes, verdict
     from pairgen.jobs.calibrate.run import PLOT_FILE, run_calibrate
     from pairgen.kinds.ode.calibration import CALIBRATION_FILE

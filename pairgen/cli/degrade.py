@@ -42,7 +42,7 @@ def degrade(
         pairgen degrade --scales 4 --images photos/ --out data/sr --dry-run
     """  # noqa: D301
     merged = command_options("degrade", config, overrides, given(options))
-    pin_threads(merged.get("cpu_threads", 1))
+    pin_threads(DegradeConfig.check("cpu_threads", merged.get("cpu_threads", 1)))
     from pairgen.jobs.degrade.dry_run import run_degrade_dry
     from pairgen.jobs.degrade.run import run_degrade
 

@@ -30,7 +30,7 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     """  # noqa: D301
     merged = command_options("eval", config, overrides, given(options) | {"run": run})
     if merged.get("cpu_threads"):
-        pin_threads(merged["cpu_threads"])
+        pin_threads(EvalConfig.check("cpu_threads", merged["cpu_threads"]))
     from pairgen.jobs.eval.page import LEGEND, figure_table, ledger_table
     from pairgen.jobs.eval.run import PAGE_FILE, run_evaluate
 

@@ -41,7 +41,7 @@ def ode(
         pairgen ode --model sd15 --cfg 8 --num-workers 8 --dry-run --preemptions 5%
     """  # noqa: D301
     merged = command_options("ode", config, overrides, given(options))
-    pin_threads(merged.get("cpu_threads", 1))
+    pin_threads(OdeConfig.check("cpu_threads", merged.get("cpu_threads", 1)))
     from pairgen.jobs.ode.dry_run import run_ode_dry
     from pairgen.jobs.ode.run import run_ode
 

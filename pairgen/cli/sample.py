@@ -31,7 +31,7 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
         pairgen sample --model sd15 --prompts captions.txt --cfg 1,4,8 --out images/
     """  # noqa: D301
     merged = command_options("sample", config, overrides, given(options))
-    pin_threads(merged.get("cpu_threads", 1))
+    pin_threads(SampleConfig.check("cpu_threads", merged.get("cpu_threads", 1)))
     from pairgen.jobs.sample.run import run_sample
 
     made = run_sample(merged, say)

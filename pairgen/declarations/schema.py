@@ -102,7 +102,7 @@ def _train_properties() -> dict[str, Schema]:
         for name in names
     }
     shared = _properties(TrainConfig)
-    shared["players"]["additionalProperties"] = PLAYER
+    shared["players"]["additionalProperties"] = {"anyOf": [PLAYER, {"type": "null"}]}
     return {**own, **shared}
 
 

@@ -32,7 +32,7 @@ def trusted_by_user(given: Mapping[str, Any]) -> Iterator[Given]:
     typed = given.typed if isinstance(given, Given) else given.keys()
     named = _named_modules({name: given[name] for name in typed if name in given})
     everything = boolean("trust_code", given.get("trust_code", False))
-    options = given if isinstance(given, Given) else Given({"call": given}, typed)
+    options = given if isinstance(given, Given) else Given([("call", given)], typed)
     with trusting(named_by_user(named, everything)):
         yield options.without("trust_code")
 

@@ -51,9 +51,7 @@ class WorkerOptions(CheckOptions):
     gpus_per_worker: Annotated[
         float,
         Number(0.0, 1024.0),
-        Option(
-            "GPUs per Ray actor.", "Workers", metavar="G", default="1; 0 for degrade on the CPU"
-        ),
+        Option("GPUs per Ray actor.", "Workers", metavar="G"),
     ] = 1.0
 
 

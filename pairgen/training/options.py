@@ -17,7 +17,9 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 def mapping(name: str, value: Any) -> dict[str, Any]:
-    """Return `key: value` lines as a mapping."""
+    """Return `key: value` lines as a mapping; none for None."""
+    if value is None:
+        return {}
     if not isinstance(value, Mapping):
         raise ConfigError(f"{name} must hold `key: value` lines, got {value!r}.")
     return dict(value)
@@ -112,16 +114,12 @@ class TrainConfig(PlayerConfig):
     ] = 0
     options: Annotated[
         Mapping[str, Any],
-        Checked(mapping, {"type": "object"}, "Mapping[str, Any]"),
+        Checked(mapping, {"type": ["object", "null"]}, "Mapping[str, Any]"),
         Option("Options of the method, by name.", "Training", "identity", flag=False),
     ] = Field(default_factory=dict)
     players: Annotated[
         Mapping[str, Mapping[str, Any]],
-        Checked(
-            _players,
-            {"type": "object"},
-            "Mapping[str, Mapping[str, Any]]",
-        ),
+        Checked(_players, {"type": ["object", "null"]}, "Mapping[str, Mapping[str, Any]]"),
         Option(
             "Options of single players, by the player's name.", "Training", "identity", flag=False
         ),
@@ -249,10 +247,12 @@ class TrainConfig(PlayerConfig):
         may also come in the mappings `options` and `players`.
         """
         flat: dict[str, Any] = {}
-        for name, value in mapping("options", given.get("options") or {}).items():
+        for name, value in mapping("options", given.get("options")).items():
             flat[f"options.{name}"] = value
-        for player, own in mapping("players", given.get("players") or {}).items():
-            for name, value in mapping(f"players.{player}", own or {}).items():
+        for player, own in mapping("players", given.get("players")).items():
+            # Also for a player without options, so that an unknown one is found later.
+            flat[f"players.{player}"] = {}
+            for name, value in mapping(f"players.{player}", own).items():
                 flat[f"players.{player}.{name}"] = value
         for name, value in given.items():
             if "." in name:
@@ -270,7 +270,9 @@ class TrainConfig(PlayerConfig):
         if own and kind == "options":
             return value
         if own:
-            player, _, key = own.partition(".")
+            player, dot, key = own.partition(".")
+            if not dot:
+                return value
             known = list(PlayerConfig.model_fields)
             config.check_keys({key: value}, known, f"the options of the player {player!r}")
             return PlayerConfig.check(key, value, own)
@@ -289,8 +291,8 @@ class TrainConfig(PlayerConfig):
             elif kind == "options":
                 options[own] = value
             else:
-                player, _, key = own.partition(".")
-                players.setdefault(player, {})[key] = value
+                player, dot, key = own.partition(".")
+                players.setdefault(player, {}).update({key: value} if dot else {})
         return cls(**shared, options=options, players=players)
 
     def identity(self) -> dict[str, Any]:

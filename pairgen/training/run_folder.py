@@ -39,7 +39,11 @@ def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
 
 
 def begin_run(
-    config: TrainConfig, folder: Path, num_processes: int, say: Callable[[str], None]
+    config: TrainConfig,
+    folder: Path,
+    num_processes: int,
+    say: Callable[[str], None],
+    complete: Callable[[TrainConfig], TrainConfig] = lambda config: config,
 ) -> tuple[TrainConfig, dict[str, Any], Path | None]:
     """Return the resolved config, and the state and folder of the checkpoint to continue from.
 
@@ -48,6 +52,7 @@ def begin_run(
         folder: The run folder.
         num_processes: Number of training processes.
         say: Called if there is nothing to continue from, or if the thread count is unexpected.
+        complete: Completes the options of the method, as was done with those of `config`.
 
     Raises:
         ConfigError: The folder is not writable, or holds another run, a run that was not to be
@@ -65,7 +70,7 @@ def begin_run(
                 f"{folder} holds a run after {len(found)} checkpoint(s): continue it with --resume,"
                 " or give another --out."
             )
-        before = make_train_config(read_yaml(path))
+        before = complete(make_train_config(read_yaml(path)))
         num_threads_before = before.cpu_threads
         parts_before = config.data_parts or before.data_parts
         config = config.model_copy(update={"data_parts": parts_before})

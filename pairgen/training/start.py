@@ -109,7 +109,10 @@ def resolve_method_options(config: TrainConfig) -> TrainConfig:
     Raises:
         ConfigError: There is no such method, or it has no such option.
     """
+    declared = plugins.declared_options("methods", config.method)
     takes = plugins.option_names("methods", config.method)
+    if declared is not None:
+        takes = list(declared.model_fields)
     if takes is None:
         return config
     own = [name for name in takes if name != "setup"]
@@ -120,8 +123,8 @@ def resolve_method_options(config: TrainConfig) -> TrainConfig:
                 f"The method {config.method!r} has no option {name!r}{hint}; known are "
                 f"{', '.join(own) or 'none'}, and those of pairgen train."
             )
-    if declared := plugins.declared_options("methods", config.method):
-        declared(**config.options)
+    if declared is not None:
+        return config.model_copy(update={"options": declared(**config.options).plain()})
     defaults = plugins.option_defaults("methods", config.method)
     return config.model_copy(update={"options": {**defaults, **config.options}})
 

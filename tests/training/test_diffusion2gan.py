@@ -256,7 +256,7 @@ def test_a_run_holds_every_option_and_a_difference_is_named(pairs, train, latent
     # Defaults that are given are no other run.
     given = {**options, "noise_condition": True, "distance_weight": 1, "discriminator.clip": 1}
     train(pairs, steps=2, resume=True, **given)
-    for name, value, there in (("gan_weight", 0.2, 0), ("discriminator.lr", 0.5, 0.0001)):
+    for name, value, there in (("gan_weight", 0.2, 0.0), ("discriminator.lr", 0.5, 0.0001)):
         asked = {**options, name: value}
         wanted = rf"these differ: {name} \(was {there}, got {value}\)\."
         with pytest.raises(ConfigError, match=wanted):
@@ -293,11 +293,11 @@ def test_what_a_sample_costs_is_recorded(pairs, train, latent_net, gan_weight, e
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"model": "gaussian"}, "network can be trained, got 'gaussian': its teacher 'gaussian'"),
+        ({"model": "gaussian"}, "have a trainable network, got 'gaussian': its teacher 'gaussian'"),
         ({"perceptual": 5}, "perceptual must be text, got 5"),
         ({"num_augmentations": 0}, r"num_augmentations must be an integer in 1\.\.64, got 0"),
         ({"augmentations": None}, "augmentations must name one or more of blit, .* got nothing"),
-        ({"batch_size": 1}, "got 1: give a larger batch_size, a smaller accumulate, or mix_share"),
+        ({"batch_size": 1}, "got 1: increase batch_size, decrease accumulate, or set mix_share"),
         ({"discriminator.lr": -1}, r"discriminator\.lr must be a number in \[0, 10\], got -1"),
         ({"discriminator.betas": 0.5}, r"discriminator\.betas must be two numbers"),
         ({"discriminator.betas": [0, 2]}, r"Each of discriminator\.betas must be a number in"),

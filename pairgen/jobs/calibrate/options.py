@@ -67,7 +67,16 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
     ] = ""
     tolerance: Annotated[
         float,
-        Checked(_share, {"type": ["number", "string"]}, "float | str"),
+        Checked(
+            _share,
+            {
+                "anyOf": [
+                    {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                    {"type": "string", "pattern": r"^\s*[0-9.]+\s*%?\s*$"},
+                ]
+            },
+            "float | str",
+        ),
         Option(
             "Largest median error to accept, as 2% or 0.02.",
             "What is measured",

@@ -82,7 +82,11 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
     store = open_store(asking["out"] or f"data/degrade-{Path(asking['degradation']).stem}")
     old = _find_old(store, any(asking[name] for name in INPUT_OPTIONS))
     if old is not None:
-        asking = asking.below(f"plan of {store.url}", remembered_options(old, store))
+        remembered = dict(remembered_options(old, store))
+        if asking["crops"] == "tiled":
+            # Of random crops: the folder's, if these are other ones.
+            remembered.pop("samples_per_image", None)
+        asking = asking.below(f"plan of {store.url}", remembered)
     resolved = asking.resolved()
     options = resolved.options
     if old is not None and "degradation" not in given:

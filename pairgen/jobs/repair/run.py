@@ -45,8 +45,11 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if recover_plan(store):
         say(f"Restored {layout.PLAN} of {store.url} from {layout.MANIFEST}.")
     old = read_plan(store)
-    options = _check_options(old, given, store)
-    plan = _with_batch_size(old, given.get("batch_size"))
+    asking = ask(RepairConfig, given)
+    # A batch size of 0 is that of the dataset, as if none were given.
+    asked = {name: asking[name] for name in given if asking[name] or name != "batch_size"}
+    options = _check_options(old, asked, store)
+    plan = _with_batch_size(old, asking["batch_size"])
     # Checked first: a command that cannot run must not withdraw anything.
     _check_inputs(store, plan)
     check_executor(options)
@@ -77,9 +80,8 @@ def _check_options(plan: Plan, given: Mapping[str, Any], store: Store) -> Making
     """Return the options of the dataset, overridden by the given ones.
 
     Raises:
-        ConfigError: The dataset cannot be repaired, a name is unknown or a value is not allowed.
+        ConfigError: The dataset cannot be repaired, or a value is not allowed.
     """
-    ask(RepairConfig, given)
     if plan.kind not in CONTINUED:
         raise ConfigError(
             f"Only datasets of kind {' and '.join(CONTINUED)} can be repaired, but {store.url} is "
@@ -132,11 +134,11 @@ def _say_changed_shards(
         )
 
 
-def _with_batch_size(plan: Plan, batch_size: Any) -> Plan:
-    """Return the plan with the given batch size, if any."""
+def _with_batch_size(plan: Plan, batch_size: int) -> Plan:
+    """Return the plan with another batch size; with 0, the plan as it is."""
     if not batch_size:
         return plan
-    changed = {"batch_size": int(batch_size)}
+    changed = {"batch_size": batch_size}
     options = {**plan.resolved["options"], **changed}
     return replace(
         plan,

@@ -56,7 +56,9 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
 def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     plans, start, folder = run.plans, run.start, run.folder
     config = resolve_method_options(run.config)
-    config, state, checkpoint = begin_run(config, folder, accelerator.num_processes, say)
+    config, state, checkpoint = begin_run(
+        config, folder, accelerator.num_processes, say, resolve_method_options
+    )
     # The first rank writes to the folder only after every rank has read it.
     accelerator.wait_for_everyone()
     # Adapters are initialized at random, equally on every rank.

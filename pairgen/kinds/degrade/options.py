@@ -42,8 +42,7 @@ def _scales(name: str, value: Any) -> tuple[int, ...]:
     raise ConfigError(f"{name} must be some of {', '.join(map(str, SCALES))}, got {value!r}.")
 
 
-_LEVELS_SCHEMA = one_or_several({"enum": list(SCALES)})
-_LEVELS_SCHEMA["anyOf"].append({"type": "string"})
+_LEVELS_SCHEMA = one_or_several({"enum": list(SCALES)}, as_text=True, each_once=True)
 _LEVELS_PYTHON = "int | str | Sequence[int]"
 
 
@@ -192,6 +191,13 @@ class DegradeConfig(MakingOptions):
             "identity",
         ),
     ] = "cpu"
+    gpus_per_worker: Annotated[
+        float,
+        Number(0.0, 1024.0),
+        Option(
+            "GPUs per Ray actor.", "Workers", metavar="G", default="0; 1 with --pixel-path torch"
+        ),
+    ] = 0.0
     batch_size: Annotated[
         int,
         Integer(1, 4096),
@@ -201,7 +207,7 @@ class DegradeConfig(MakingOptions):
     @model_validator(mode="before")
     @classmethod
     def _take_a_gpu_where_it_is_used(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {"gpus_per_worker": float(values.get("pixel_path") == "torch"), **values}
+        return {"gpus_per_worker": 1.0, **values} if values.get("pixel_path") == "torch" else values
 
     @model_validator(mode="after")
     def _check_together(self) -> "DegradeConfig":

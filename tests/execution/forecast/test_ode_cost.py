@@ -224,3 +224,33 @@ def test_wrong_questions_are_refused(flags, message, tmp_path):
     assert result.exit_code == 2
     assert message in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sheet_names_the_origin_of_every_option_that_is_no_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pairgen.yaml").write_text("ode: {steps: 3, seed: 5, end: t0}\n")
+    flags = ["--dry-run=2", "--model=gaussian", "--num-samples=2", "--out=out"]
+    flags += ["--set", "seed=6", "--negative-prompt=grey\nand \x1b[31mred"]
+    result = CliRunner().invoke(cli, ["ode", *flags])
+    assert result.exit_code == 0, result.output
+    lines = result.output.split("where they come from:\n")[1].split("\n\n")[0].splitlines()
+    rows = {line.split()[0]: line for line in lines}
+    origins = {name: line.rsplit("  ", 1)[1] for name, line in rows.items()}
+    # `end` is given, as its default.
+    assert origins == {
+        **dict.fromkeys(("model", "negative_prompt", "num_samples", "out"), "command line"),
+        "seed": "--set",
+        "steps": "pairgen.yaml",
+        **dict.fromkeys(("batch_size", "dtype", "samples_per_shard"), "model gaussian"),
+    }
+    assert r"grey\nand \x1b[31mred" in rows["negative_prompt"]
+    assert "  6  " in rows["seed"]
+
+
+def test_options_of_the_folder_come_from_its_plan(tmp_path):
+    options = {**OPTIONS, "out": str(tmp_path / "out"), "num_samples": 4, "samples_per_shard": 2}
+    pairgen.ode(**options)
+    priced = run_ode_dry({"out": options["out"], "num_samples": 8})
+    origins = {name: origin for name, _, origin in priced.options}
+    assert origins["steps"] == origins["cfg"] == f"plan of {options['out']}"
+    assert origins["num_samples"] == "call"

@@ -272,6 +272,16 @@ def test_what_is_wrong_leaves_nothing(photographs, tmp_path, monkeypatch, option
     assert not (tmp_path / "new").exists()
 
 
+def test_another_way_to_cut_is_another_dataset(photographs, tmp_path):
+    out = degrade(photographs, tmp_path / "random", samples_per_image=2)
+    # The number of random crops is the plan's word, not the user's.
+    with pytest.raises(PlanMismatchError, match=r"crops \(was random, got tiled\)"):
+        pairgen.degrade(out=str(out), crops="tiled", executor="serial")
+    with pytest.raises(ConfigError, match="batch_size must be left out with pixel_path 'cpu'"):
+        pairgen.degrade(out=str(out), batch_size=4)
+    assert pairgen.repair(str(out), batch_size=0).complete
+
+
 def test_an_image_that_two_values_name_is_used_once(photographs, tmp_path):
     values = [str(photographs), f"{photographs}/*.png"]
     manifest = pairgen.degrade(**{**OPTIONS, "images": values, "out": str(tmp_path / "out")})

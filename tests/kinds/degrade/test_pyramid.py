@@ -219,7 +219,7 @@ def test_bicubic_goes_straight_from_hr():
         ("levels: [{jpg: {}}]", r"no degradation 'jpg' \(did you mean 'jpeg'\?\)"),
         ("levels: [{jpeg: {qualty: [3, 4]}}]", r"no option 'qualty' \(did you mean 'quality'\?\)"),
         ("levels: [{jpeg: {quality: [90, 30]}}]", r"quality must be \[low, high\]"),
-        ("levels: [{jpeg: {}, webp: {}}]", "written as name"),
+        ("levels: [{jpeg: {}, webp: {}}]", "must be name"),
         ("levels: {jpeg: {}}", "operations must be a list"),
         ("levels: [{jpeg: 3}]", "options of 'jpeg'"),
         ("levels: [{one_of: {choices: [{probability: 0.4, jpeg: {}}]}}]", "must sum to 1"),
