@@ -1,0 +1,33 @@
+"""Peak memory and time of what this process computes."""
+
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+GIB = 2**30
+
+
+def synchronize() -> None:
+    """Wait for the GPU, where there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def peak_gib() -> float:
+    """Return the peak of the GPU's tensors in this process; without a GPU, of its host memory."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / GIB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
+
+
+def timed(run: Callable[[], Any]) -> tuple[float, float]:
+    """Run something; return its seconds and, on a GPU its own, else the process' peak in GiB."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    start = time.perf_counter()
+    run()
+    synchronize()
+    return time.perf_counter() - start, peak_gib()
