@@ -23,9 +23,14 @@ SMALL_TEXT = {
     "projection_dim": 64,
 }
 SMALL_UNETS: Mapping[str, Mapping[str, Any]] = {
-    "SD1.5": {"block_out_channels": (32, 64, 64, 64), "cross_attention_dim": 64},
+    "SD1.5": {
+        "block_out_channels": (32, 64, 64, 64),
+        "layers_per_block": 1,
+        "cross_attention_dim": 64,
+    },
     "SDXL": {
         "block_out_channels": (32, 64, 64),
+        "layers_per_block": 1,
         "cross_attention_dim": 128,
         "attention_head_dim": (4, 8, 8),
         "transformer_layers_per_block": (1, 1, 2),

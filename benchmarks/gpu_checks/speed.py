@@ -154,8 +154,11 @@ def dense_rate(device: torch.device, small: bool) -> float:
 
 def load_pipeline(model: Path, device: torch.device) -> Any:
     """Load diffusers' pipeline in bfloat16."""
-    pipeline = StableDiffusionPipeline.from_pretrained(model, safety_checker=None)
-    pipeline.to(device, torch.bfloat16)
+    # The name that diffusers has known longest.
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        model, torch_dtype=torch.bfloat16, safety_checker=None
+    )
+    pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
