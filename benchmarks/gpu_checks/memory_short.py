@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 import pairgen
-from gpu_checks import models
 from gpu_checks.commands import Done, run
 from gpu_checks.peaks import GIB
 from gpu_checks.setting import Row, Setting, verdict
@@ -32,6 +31,9 @@ options: {max_batch: 2}
 def check(setting: Setting) -> Iterator[Row]:
     """Raise the batch until it does not fit; do what the message says."""
     if setting.device.type == "cuda":
+        # What it imports takes seconds, and is not needed without a GPU.
+        from gpu_checks import models
+
         model, batch = models.sd15(setting), FIRST_BATCH
         told, held = hold_memory()
         yield told

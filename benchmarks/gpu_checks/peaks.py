@@ -1,5 +1,6 @@
 """Peak memory and time of what this process computes."""
 
+import gc
 import resource
 import time
 from collections.abc import Callable
@@ -24,8 +25,11 @@ def peak_gib() -> float:
 
 
 def timed(run: Callable[[], Any]) -> tuple[float, float]:
-    """Run something; return its seconds and, on a GPU its own, else the process' peak in GiB."""
+    """Run something; return its seconds, and its peak in GiB: without a GPU that of the process."""
     if torch.cuda.is_available():
+        # What ran before may be held by cycles still.
+        gc.collect()
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
     run()

@@ -31,14 +31,20 @@ def check(setting: Setting) -> Iterator[Row]:
         "executor": "serial",
     }
 
-    def made(name: str, on_gpu: bool = True) -> Path:
+    def made_here(name: str, **more: str) -> Path:
+        out = setting.folder / name
+        pairgen.ode(**options, **more, out=str(out))
+        return out
+
+    def made_apart(name: str, on_gpu: bool) -> Path:
         out = setting.folder / name
         run(setting, "ode", on_gpu=on_gpu, out=out, **options).check()
         return out
 
-    first = made("first")
+    # This process has computed nothing before.
+    first = made_here("first")
     digest = tree_digest(first)
-    same = digest == tree_digest(made("second"))
+    same = digest == tree_digest(made_apart("second", on_gpu=True))
     yield Row(
         "float32, two processes",
         digest[:16] if same else "DIFFERENT",
@@ -46,7 +52,7 @@ def check(setting: Setting) -> Iterator[Row]:
         "every shard and index equal" if same else "shards or indexes differ",
         failed=not same,
     )
-    on_cpu, on_gpu = (latents(out) for out in (made("cpu", on_gpu=False), first))
+    on_cpu, on_gpu = latents(made_apart("cpu", on_gpu=False)), latents(first)
     error = rms(on_gpu - on_cpu) / rms(on_cpu)
     yield Row(
         "float32, GPU beside CPU",
@@ -57,14 +63,13 @@ def check(setting: Setting) -> Iterator[Row]:
         failed=not error <= CLOSE,
     )
     for dtype in ("float16", "bfloat16"):
-        out = setting.folder / dtype
-        pairgen.ode(**options, dtype=dtype, out=str(out))
+        out = made_here(dtype, dtype=dtype)
         found, retried = latents(out), num_retried(out)
         finite = len(found) == num and bool(np.isfinite(found).all()) and not retried
         note = f"{len(found)} of {num} samples, {retried} made again in float32; "
         note += f"RMS of the difference to float32 {rms(found - on_gpu) / rms(on_gpu):.2g}"
         yield verdict(f"{dtype}, finite", finite, note)
-    clean = pairgen.verify(str(first)).clean and pairgen.verify(str(setting.folder / dtype)).clean
+    clean = pairgen.verify(str(first)).clean and pairgen.verify(str(out)).clean
     yield verdict("verify", clean, "the float32 set and the bfloat16 one")
 
 
