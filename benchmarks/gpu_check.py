@@ -4,16 +4,18 @@
 
 Each check runs in a process of its own, with a time limit. Every row is on disk as soon as it is
 measured: `results.json` and `results.md` in DIR are replaced whole, so stop the run whenever you
-have to. `--small` runs every check with a few channels and steps, without a GPU; its numbers mean
-nothing.
+have to. DIR also keeps what each check said. `--small` runs every check with a few channels and
+steps, for a CPU; its numbers mean nothing.
 
 You need a checkout and torch, diffusers, transformers, accelerate, pydantic, pyarrow, safetensors,
 scipy, fsspec, click, pyyaml, pillow and opencv-python-headless; peft for the row of adapters. You
-need no Ray, webdataset, datasets or network. Temporary files go to TMPDIR, at most 60 GiB.
+need no Ray, webdataset, datasets or network. Temporary files go to TMPDIR: up to 50 GiB, most of it
+checkpoints of `training`.
 """
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +27,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gpu_checks.report import Outcome, Report
+from gpu_checks.report import JSON_FILE, Outcome, Report
 
 ROOT = Path(__file__).resolve().parent.parent
 # A CPU may be slow, and shared.
@@ -74,14 +76,16 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="NAME,...", help=", ".join(_names()))
     parser.add_argument("--out", type=Path, default=Path("gpu-check"), metavar="DIR")
     parser.add_argument("--small", action="store_true")
-    # What the process of a check is told: module, file of rows, own and shared folder, deadline.
-    parser.add_argument("--run", nargs=5, help=argparse.SUPPRESS)
+    # What the process of a check is told, see `_run_here`.
+    parser.add_argument("--run", nargs=6, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         sys.exit(not _run_here(options.run, options.small))
     chosen = options.only.split(",") if options.only else _names()
     if unknown := sorted(set(chosen) - set(_names())):
         parser.error(f"no such check: {', '.join(unknown)}; known are {', '.join(_names())}")
+    if (options.out / JSON_FILE).exists():
+        parser.error(f"{options.out} holds results already: give another --out")
     checks = [check for check in CHECKS if check.name in chosen]
     minutes = options.minutes or (SMALL_MINUTES if options.small else USUAL_MINUTES)
     report = run_checks(checks, options.out, minutes, options.small)
@@ -100,6 +104,7 @@ def run_checks(checks: Sequence[Check], out: Path, minutes: float, small: bool) 
     report = Report(_facts(minutes, small), outcomes)
     start, scale = time.monotonic(), minutes / USUAL_MINUTES
     planned = 0.0
+    report.write(out)
     with tempfile.TemporaryDirectory(prefix="gpu-check-", ignore_cleanup_errors=True) as work:
         (Path(work) / "shared").mkdir()
         for check, outcome in zip(checks, outcomes, strict=True):
@@ -110,13 +115,20 @@ def run_checks(checks: Sequence[Check], out: Path, minutes: float, small: bool) 
                 outcome.state, outcome.reason = "skipped", f"only {left:.0f} s were left"
             else:
                 print(f"{check.name}: {outcome.limit:.0f} s at most", file=sys.stderr, flush=True)
-                _run_check(check, outcome, report, out, Path(work), small)
+                _run_check(check, outcome, report, out, Path(work), check.seconds * scale, small)
+            shutil.rmtree(Path(work) / check.name, ignore_errors=True)
             report.write(out)
     return report
 
 
 def _run_check(
-    check: Check, outcome: Outcome, report: Report, out: Path, work: Path, small: bool
+    check: Check,
+    outcome: Outcome,
+    report: Report,
+    out: Path,
+    work: Path,
+    seconds: float,
+    small: bool,
 ) -> None:
     """Run a check in a process group of its own; kill the group at its limit."""
     rows, own = out / f"{check.name}.jsonl", work / check.name
@@ -127,7 +139,8 @@ def _run_check(
     deadline, taken = start + outcome.limit, -1
     module = check.module or f"gpu_checks.{check.name}"
     command = [sys.executable, __file__, *(["--small"] if small else [])]
-    command += ["--run", module, str(rows), str(own), str(work / "shared"), str(deadline)]
+    command += ["--run", module, str(rows), str(own), str(work / "shared"), str(seconds)]
+    command += [str(deadline)]
     outcome.state = "running"
     with _started(command, out / f"{check.name}.log", small) as process:
         while process.poll() is None and time.monotonic() < deadline:
@@ -181,8 +194,8 @@ def _run_here(told: Sequence[str], small: bool) -> bool:
     from gpu_checks.child import run_check
     from gpu_checks.setting import Setting
 
-    module, rows, own, shared, deadline = told
-    setting = Setting(small, Path(own), Path(shared), float(deadline))
+    module, rows, own, shared, seconds, deadline = told
+    setting = Setting(small, Path(own), Path(shared), float(seconds), float(deadline))
     return run_check(module, Path(rows), setting, os.getppid())
 
 

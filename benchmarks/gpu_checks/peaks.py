@@ -17,10 +17,14 @@ def synchronize() -> None:
         torch.cuda.synchronize()
 
 
+# Peaks in bytes before the counter was last set back.
+_earlier = [0]
+
+
 def peak_gib() -> float:
     """Return the peak of the GPU's tensors in this process; without a GPU, of its host memory."""
     if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / GIB
+        return max(*_earlier, torch.cuda.max_memory_allocated()) / GIB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
 
 
@@ -30,8 +34,12 @@ def timed(run: Callable[[], Any]) -> tuple[float, float]:
         # What ran before may be held by cycles still.
         gc.collect()
         torch.cuda.empty_cache()
+        _earlier.append(torch.cuda.max_memory_allocated())
         torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
     run()
     synchronize()
-    return time.perf_counter() - start, peak_gib()
+    seconds = time.perf_counter() - start
+    if torch.cuda.is_available():
+        return seconds, torch.cuda.max_memory_allocated() / GIB
+    return seconds, peak_gib()

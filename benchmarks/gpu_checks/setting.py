@@ -1,7 +1,6 @@
 """What a check is given, and what it yields."""
 
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,22 +56,21 @@ class Setting:
         small: Whether to use few channels, pixels and steps: to see that the check runs.
         folder: An empty folder of its own.
         shared: A folder that later checks see too: models are written there once.
-        deadline: When it is killed, on the clock of `time.monotonic`.
+        seconds: Its part of the time, to be filled by a check that may repeat itself.
+        deadline: When it is killed, on the clock of `time.monotonic`; later than that if earlier
+            checks left time.
     """
 
     small: bool
     folder: Path
     shared: Path
+    seconds: float
     deadline: float
 
     @property
     def device(self) -> torch.device:
         """The GPU where there is one."""
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-    def left(self) -> float:
-        """Return the seconds left."""
-        return self.deadline - time.monotonic()
 
     def prompts(self, num: int) -> Path:
         """Write different prompts, one a line, and return their file."""

@@ -8,6 +8,7 @@ that the time holds.
 
 import statistics
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,9 @@ def check(setting: Setting) -> Iterator[Row]:
     """Time diffusers and pairgen, eager first, then compiled."""
     device, small = setting.device, setting.small
     batch, steps = (2, 2) if small else (32, 50)
+    began = time.monotonic()
     # Small runs take each once.
-    began, left = time.monotonic(), 0.0 if small else setting.left() - RESERVED_SECONDS
+    left = 0.0 if small else min(setting.seconds, setting.deadline - began) - RESERVED_SECONDS
     peak = dense_rate(device, small)
     yield Row("dense bfloat16 product", peak / 1e12, "TFLOP/s", "the largest of ten")
     model = models.sd15(setting)
@@ -99,24 +101,38 @@ def check(setting: Setting) -> Iterator[Row]:
 def compiled_rows(
     setting: Setting, model: Path, speeds: Speeds, batch: int, steps: int
 ) -> Iterator[Row]:
-    """Compile diffusers' network and pairgen's, and add their runs."""
+    """Compile diffusers' network and pairgen's, and time each once; one may fail alone."""
+
+    def diffusers() -> Iterator[Row]:
+        pipeline = load_pipeline(model, setting.device)
+        pipeline.unet.to(memory_format=torch.channels_last)
+        pipeline.unet.compile(dynamic=False)
+        yield start_row("diffusers, compiled: start", setting, images(pipeline, batch, 1))
+        name = f"diffusers, compiled, channels last, batch {batch}"
+        speeds.add(name, batch, images(pipeline, batch, steps))
+        yield from speeds.rounds(time.monotonic())
+
+    def ode() -> Iterator[Row]:
+        runs = open_ode(setting, model, batch, steps, compiled=True)
+        yield start_row("ode, compiled: start", setting, runs.loop(1))
+        add_ode(speeds, "compiled", runs)
+        yield from speeds.rounds(time.monotonic())
+        yield idle_row("ode, compiled", runs, speeds)
+
+    for name, rows in (("diffusers, compiled", diffusers), ("ode, compiled", ode)):
+        try:
+            yield from rows()
+        except Exception as error:
+            traceback.print_exc()
+            yield Row(name, "FAIL", note=f"{type(error).__name__}: {error}", failed=True)
+
+
+def start_row(name: str, setting: Setting, run: Run) -> Row:
+    """Return what a network's first step takes."""
+    start = time.perf_counter()
+    run()
     note = "the compiler is off in --small" if setting.small else "compiling and one step"
-    pipeline = load_pipeline(model, setting.device)
-    pipeline.unet.to(memory_format=torch.channels_last)
-    pipeline.unet.compile(dynamic=False)
-    start = time.perf_counter()
-    images(pipeline, batch, 1)()
-    yield Row("diffusers, compiled: start", time.perf_counter() - start, "s", note)
-    name = f"diffusers, compiled, channels last, batch {batch}"
-    speeds.add(name, batch, images(pipeline, batch, steps))
-    compiled = open_ode(setting, model, batch, steps, compiled=True)
-    start = time.perf_counter()
-    compiled.loop(1)()
-    yield Row("ode, compiled: start", time.perf_counter() - start, "s", note)
-    add_ode(speeds, "compiled", compiled)
-    # Each of the new ones once, and the old ones again if there is time.
-    yield from speeds.rounds(time.monotonic())
-    yield idle_row("ode, compiled", compiled, speeds)
+    return Row(name, time.perf_counter() - start, "s", note)
 
 
 def add_ode(speeds: Speeds, told: str, runs: OdeRuns) -> None:
@@ -131,6 +147,8 @@ def idle_row(name: str, runs: OdeRuns, speeds: Speeds) -> Row:
     if not torch.cuda.is_available():
         return Row(f"{name}: GPU idle", "n/a", "%", told)
     busy = busy_seconds(record(runs.shard))
+    if not busy:
+        return Row(f"{name}: GPU idle", "n/a", "%", "the profiler saw no kernel", failed=True)
     (key,) = (each for each in speeds.seconds if each.startswith(name) and "shard" in each)
     # The profiler lengthens the run, but not the kernels.
     return Row(

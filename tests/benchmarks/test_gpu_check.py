@@ -16,6 +16,8 @@ from gpu_checks.commands import Done
 from gpu_checks.report import Outcome, Report
 from gpu_checks.timeline import Span
 
+from pairgen import plugins
+
 BENCHMARKS = Path(gpu_check.__file__).parent
 MOST_BYTES = 16 * 2**20
 # Modules of checks: one that ends, one that fails, one that hangs with a process of its own.
@@ -168,8 +170,10 @@ def test_all_checks_run_small_without_ray_webdataset_and_datasets(tmp_path: Path
     assert all((out / name).stat().st_size < MOST_BYTES for name in ("results.json", "results.md"))
     assert figures(found["memory_short"])["the advised batch size works"] == "pass"
     assert figures(found["second_call"])["restore"] == "n/a"
-    for method in ("diffusion2gan", "reflow", "regression"):
+    for method in plugins.members("methods"):
         assert figures(found["training"])[f"{method}: stop and resume"] == "pass"
+    again = subprocess.run([sys.executable, script, "--out", out], capture_output=True, text=True)
+    assert again.returncode == 2 and "holds results already" in again.stderr
 
 
 @pytest.mark.parametrize("name", ["ray", "webdataset", "datasets"])
