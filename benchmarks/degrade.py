@@ -37,6 +37,7 @@ from tests.degradations.pictures import make_picture
 from tests.degradations.reference import KERNEL_SIZE, kernel_of
 
 LEVEL, BATCH = 4, 8
+CPU = torch.device("cpu")
 MODES = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 
 
@@ -70,21 +71,21 @@ def leaves(operations: list[dict[str, Any]]) -> Any:
             yield name, drawn
 
 
-def tensor_path(images: np.ndarray, draw: dict[str, Any]) -> None:
-    """BasicSR's operations on [B, H, W, 3] uint8, one draw for the batch."""
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().float() / 255
+def tensor_path(images: np.ndarray, draw: dict[str, Any], device: torch.device) -> None:
+    """BasicSR's operations on [B, H, W, 3] uint8, one draw for the batch; the result on the CPU."""
+    x = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).contiguous().float() / 255
     x = run_chain(x, draw, tensor_operation)
-    (x.clamp(0, 1) * 255).round().byte()
+    (x.clamp(0, 1) * 255).round().byte().cpu()
 
 
 def tensor_operation(x: Any, name: str, draw: dict[str, Any], level: int, side: int) -> Any:
     filters, noises = basicsr("utils/img_process_util"), basicsr("data/degradations")
     num = len(x)
     if name.endswith("blur") or name == "sinc_filter":
-        kernel = torch.from_numpy(kernel_of(name, draw)).float().expand(num, -1, -1)
-        return filters.filter2D(x.contiguous(), kernel.contiguous())
+        kernel = torch.from_numpy(kernel_of(name, draw)).float().to(x.device)
+        return filters.filter2D(x.contiguous(), kernel.expand(num, -1, -1).contiguous())
     if name == "unsharp_mask":
-        return sharpener()(x.contiguous())
+        return sharpener(x.device)(x.contiguous())
     if name.startswith("resize"):
         size = (side, side)
         if name == "resize":
@@ -92,25 +93,26 @@ def tensor_operation(x: Any, name: str, draw: dict[str, Any], level: int, side: 
             size = tuple(int(length * draw["factor"]) for length in start)
         return F.interpolate(x, size, mode=draw["mode"])
     if name == "gaussian_noise":
-        gray = torch.full((num, 1, 1, 1), float(draw["gray"]))
-        sigma = torch.full((num,), draw["sigma"])
+        gray = torch.full((num, 1, 1, 1), float(draw["gray"]), device=x.device)
+        sigma = torch.full((num,), draw["sigma"], device=x.device)
         return noises.add_gaussian_noise_pt(x, sigma, gray_noise=gray, clip=True)
     if name == "poisson_noise":
-        gray = torch.full((num, 1, 1, 1), float(draw["gray"]))
-        scale = torch.full((num,), draw["scale"])
+        gray = torch.full((num, 1, 1, 1), float(draw["gray"]), device=x.device)
+        scale = torch.full((num,), draw["scale"], device=x.device)
         return noises.add_poisson_noise_pt(x, scale, gray_noise=gray, clip=True)
     assert name == "jpeg", name
-    return jpeger()(x.clamp(0, 1), quality=torch.full((num,), float(draw["quality"])))
+    quality = torch.full((num,), float(draw["quality"]), device=x.device)
+    return jpeger(x.device)(x.clamp(0, 1), quality=quality)
 
 
 @functools.cache
-def sharpener() -> Any:
-    return basicsr("utils/img_process_util").USMSharp()
+def sharpener(device: torch.device) -> Any:
+    return basicsr("utils/img_process_util").USMSharp().to(device)
 
 
 @functools.cache
-def jpeger() -> Any:
-    return basicsr("utils/diffjpeg").DiffJPEG(differentiable=False)
+def jpeger(device: torch.device) -> Any:
+    return basicsr("utils/diffjpeg").DiffJPEG(differentiable=False).to(device)
 
 
 def opencv_chain(image: np.ndarray, draw: dict[str, Any]) -> None:
@@ -169,12 +171,12 @@ def bench_chain(size: int, num_images: int, repeats: int) -> None:
 
     def one_by_one() -> None:
         for image, draw in zip(images, draws, strict=True):
-            tensor_path(image[None], draw)
+            tensor_path(image[None], draw, CPU)
 
     def in_batches() -> None:
         # A draw each, spread over those that the others run.
         for batch, draw in zip(batches, draws[::BATCH], strict=True):
-            tensor_path(batch, draw)
+            tensor_path(batch, draw, CPU)
 
     runs: dict[str, Callable[[], object]] = {
         "pairgen": pairgen_chain,
@@ -246,11 +248,11 @@ def bench_unsharp(size: int, repeats: int) -> None:
     medians = interleaved(
         {
             "pairgen": lambda: operation.apply(image, draw, target),
-            "BasicSR USMSharp": lambda: sharpener()(planes),
+            "BasicSR USMSharp": lambda: sharpener(planes.device)(planes),
         },
         repeats,
     )
-    found = sharpener()(planes)[0].permute(1, 2, 0).numpy()
+    found = sharpener(planes.device)(planes)[0].permute(1, 2, 0).numpy()
     largest = np.abs(found - operation.apply(image, draw, target)).max()
     table = {name: seconds * 1000 for name, seconds in medians.items()}
     print_table(f"3. Unsharp masking, {size} px; largest difference {largest:.1e}", table)

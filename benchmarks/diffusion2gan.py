@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from random_sd15 import write_model
+from random_models import write_sd15
 
 import pairgen
 from pairgen.networks.latent_vgg import LatentVgg
@@ -56,14 +56,10 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     model, pairs, run = folder / "model", folder / "pairs", folder / "run"
     if not (model / "model_index.json").is_file():
         # In float32, as a training keeps its weights.
-        write_model(
-            model, small=options.small, latent_size=options.latent_size, dtype=torch.float32
-        )
+        write_sd15(model, small=options.small, latent_size=options.latent_size, dtype=torch.float32)
     count_parameters(model)
     net = folder / "latent_lpips.safetensors"
-    with seeded(0):
-        lpips = Lpips(LatentVgg(4))
-    save_lpips(net, lpips, LpipsOrigin(made_for="a benchmark", made_by="random numbers"))
+    write_perceptual_net(net)
     prompts = folder / "prompts.txt"
     prompts.write_text("".join(f"thing {number}\n" for number in range(8)), encoding="utf-8")
     num = max(2 * options.batch_size, 8)
@@ -99,6 +95,13 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         resume=(run / "config.yaml").is_file(),
     )
     report(run, options)
+
+
+@seeded(0)
+def write_perceptual_net(file: Path) -> None:
+    """Write a random E-LatentLPIPS at full width, for latents of 4 channels."""
+    origin = LpipsOrigin(made_for="a benchmark", made_by="random numbers")
+    save_lpips(file, Lpips(LatentVgg(4)), origin)
 
 
 def count_parameters(model: Path) -> None:
