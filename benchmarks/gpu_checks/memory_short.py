@@ -75,7 +75,7 @@ def check(setting: Setting) -> Iterator[Row]:
     yield Row(
         "the advised batch size works",
         "pass" if first else "FAIL",
-        note=f"batches {taken}; peak {done.peak_gib or 0:.1f} GiB; {done.error}",
+        note=f"batches {taken}; peak {done.peak_gib or 0:.1f} GiB {done.error}",
         failed=not first,
     )
     if not done.code:

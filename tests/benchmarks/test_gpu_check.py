@@ -132,7 +132,9 @@ def test_a_killed_runner_leaves_the_checks_that_ended(modules: Path, tmp_path: P
         "checks = [Check(n, 240, 'a title', f'check_that_{n}') for n in ('ends', 'hangs')]\n"
         f"run_checks(checks, Path({str(out)!r}), minutes=8, small=True)\n"
     )
-    runner = subprocess.Popen([sys.executable, "-c", code])
+    # A killed runner leaves its temporary folder.
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    runner = subprocess.Popen([sys.executable, "-c", code], env=environment)
     try:
         # Told by the file itself, which is whole whenever it is read.
         wait_until(lambda: (out / "results.json").is_file())
