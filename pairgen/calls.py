@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.signature import takes
 from pairgen.training.options import TrainConfig
 
@@ -26,7 +27,7 @@ def train(method: str, **options: Any) -> "Trained":
         PairgenError: A loss is not finite, or a checkpoint cannot be written.
         CorruptShardError: A shard is damaged.
     """
-    if method == "latent-lpips":
+    if method == LATENT_LPIPS:
         from pairgen.jobs.latent_lpips.run import run_latent_lpips
 
         return run_latent_lpips(options)

@@ -101,7 +101,7 @@ class Given(dict[str, Any]):
     """The options that a user gave to a command, and their sources.
 
     Attributes:
-        sources: Mapping from the name of each source to its options, strongest first.
+        sources: Pairs of a source's name and its options, strongest first.
         typed: Names of the options on the command line; the others come from a file.
     """
 

@@ -156,13 +156,13 @@ class Options(BaseModel):
         return option.rule.read(called or name, value)
 
     @classmethod
-    def spread(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    def flattened(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the given options under flat names, however they were nested."""
         return given
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """Build the options from values returned by `spread`."""
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+        """Build the options from values returned by `flattened`."""
         return cls(**values)
 
     def plain(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pairgen.config import Given
 from pairgen.options import Options, declared, default_of
 
-Asked = TypeVar("Asked", bound=Options)
+AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Resolved(Generic[Asked]):
+class Resolved(Generic[AnyOptions]):
     """Resolved options, and where each one came from.
 
     Attributes:
@@ -36,7 +36,7 @@ class Resolved(Generic[Asked]):
         origins: Mapping from name to origin, for the options that a source had.
     """
 
-    options: Asked
+    options: AnyOptions
     origins: Mapping[str, str]
 
     def differing(self) -> list[tuple[str, Any, str]]:
@@ -49,7 +49,7 @@ class Resolved(Generic[Asked]):
         ]
 
 
-def resolve(options: type[Asked], layers: Sequence[Layer]) -> Resolved[Asked]:
+def resolve(options: type[AnyOptions], layers: Sequence[Layer]) -> Resolved[AnyOptions]:
     """Combine sources into options.
 
     Args:
@@ -64,11 +64,11 @@ def resolve(options: type[Asked], layers: Sequence[Layer]) -> Resolved[Asked]:
     for layer in reversed(layers):
         values.update(layer.values)
         origins.update(dict.fromkeys(layer.values, layer.origin))
-    return Resolved(options.of(values), origins)
+    return Resolved(options.from_flat(values), origins)
 
 
 @dataclass(frozen=True)
-class Asking(Generic[Asked]):
+class Sources(Generic[AnyOptions]):
     """The sources known so far, while weaker ones are still being looked up.
 
     `model` determines whose defaults apply, and `out` which plan: single values are read before all
@@ -79,17 +79,17 @@ class Asking(Generic[Asked]):
         layers: The sources, strongest first.
     """
 
-    options: type[Asked]
+    options: type[AnyOptions]
     layers: tuple[Layer, ...] = ()
 
-    def below(self, origin: str, values: Mapping[str, Any]) -> "Asking[Asked]":
+    def below(self, origin: str, values: Mapping[str, Any]) -> "Sources[AnyOptions]":
         """Add a source that is weaker than all previous ones.
 
         Raises:
             ConfigError: An option is unknown, or a value is not allowed.
         """
-        spread = self.options.spread(values)
-        checked = {name: self.options.check(name, value) for name, value in spread.items()}
+        flat = self.options.flattened(values)
+        checked = {name: self.options.check(name, value) for name, value in flat.items()}
         return replace(self, layers=(*self.layers, Layer(origin, checked)))
 
     def __getitem__(self, name: str) -> Any:
@@ -97,7 +97,7 @@ class Asking(Generic[Asked]):
         held = (layer.values[name] for layer in self.layers if name in layer.values)
         return next(held, default_of(self.options, name))
 
-    def resolved(self) -> Resolved[Asked]:
+    def resolved(self) -> Resolved[AnyOptions]:
         """Return the resolved options, once every source is known.
 
         Raises:
@@ -106,14 +106,14 @@ class Asking(Generic[Asked]):
         return resolve(self.options, self.layers)
 
 
-def ask(options: type[Asked], given: Mapping[str, Any]) -> Asking[Asked]:
+def sources_of(options: type[AnyOptions], given: Mapping[str, Any]) -> Sources[AnyOptions]:
     """Check the options that a user gave, on a command line with its config file or in a call.
 
     Raises:
         ConfigError: An option is unknown, or a value is not allowed.
     """
-    asking = Asking(options)
-    sources = given.sources if isinstance(given, Given) else (("call", given),)
-    for origin, values in sources:
-        asking = asking.below(origin, values)
-    return asking
+    sources = Sources(options)
+    pairs = given.sources if isinstance(given, Given) else (("call", given),)
+    for origin, values in pairs:
+        sources = sources.below(origin, values)
+    return sources

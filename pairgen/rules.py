@@ -69,6 +69,10 @@ class Integer(Rule):
         return {"type": "integer", "minimum": self.low, **maximum}
 
 
+# Datasets store seeds as JSON, which must fit into 63 bits.
+SEED = Integer(0, 2**63 - 1)
+
+
 @dataclass(frozen=True)
 class Number(Rule):
     """A finite float in [low, high]."""

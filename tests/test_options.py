@@ -17,7 +17,7 @@ from pairgen.declarations.table import table_of
 from pairgen.errors import ConfigError
 from pairgen.kinds import schemas
 from pairgen.options import GROUPS, Option, Options, declared, default_of, in_groups, names
-from pairgen.resolution import Resolved, ask
+from pairgen.resolution import Resolved, sources_of
 from pairgen.rules import Integer, Number, Place, Rule, Switch
 from pairgen.signature import takes
 from pairgen.types import Manifest
@@ -72,7 +72,7 @@ resolved: list[Resolved[BouncingConfig]] = []
 def toy(source: str, config: Any, overrides: tuple[str, ...], **options: Any) -> None:
     """Play with SOURCE."""
     merged = command_options("toy", config, overrides, given(options) | {"source": source})
-    resolved.append(ask(BouncingConfig, merged).resolved())
+    resolved.append(sources_of(BouncingConfig, merged).resolved())
 
 
 def run_toy(*arguments: str) -> Resolved[BouncingConfig]:
@@ -114,7 +114,7 @@ def test_a_wrong_value_is_one_sentence(value: Any) -> None:
     for check in (
         lambda: BouncingConfig(source="ball", bounce=value),
         lambda: BouncingConfig.check("bounce", value),
-        lambda: ask(BouncingConfig, {"source": "ball", "bounce": value}),
+        lambda: sources_of(BouncingConfig, {"source": "ball", "bounce": value}),
     ):
         with pytest.raises(ConfigError) as caught:
             check()

@@ -9,7 +9,7 @@ from pairgen.config import Given, command_options
 from pairgen.errors import ConfigError
 from pairgen.list_rules import Numbers
 from pairgen.options import Option, Options
-from pairgen.resolution import Layer, ask, resolve
+from pairgen.resolution import Layer, resolve, sources_of
 from pairgen.rules import Integer, Text
 
 # Strongest first; what is not there is the default's.
@@ -49,14 +49,14 @@ def random_sources(seed: int) -> dict[str, dict[str, Any]]:
 def test_the_strongest_source_wins_and_is_named(seed: int) -> None:
     sources = random_sources(seed)
     given = Given([(origin, sources[origin]) for origin in ORIGINS[:NUM_GIVEN]], ())
-    asking = ask(SomeConfig, given)
+    layered = sources_of(SomeConfig, given)
     for origin in ORIGINS[NUM_GIVEN:]:
-        asking = asking.below(origin, sources[origin])
-    found = asking.resolved()
+        layered = layered.below(origin, sources[origin])
+    found = layered.resolved()
     for name, default in DEFAULTS.items():
         having = [origin for origin in ORIGINS if name in sources[origin]]
         value = getattr(found.options, name)
-        assert asking[name] == value
+        assert layered[name] == value
         assert found.origins.get(name) == (having[0] if having else None)
         expected = sources[having[0]][name] if having else default
         assert value == SomeConfig.check(name, expected)
@@ -68,30 +68,30 @@ def test_the_strongest_source_wins_and_is_named(seed: int) -> None:
 
 
 def test_a_weaker_source_changes_nothing_that_is_there() -> None:
-    asking = ask(SomeConfig, {"steps": 5})
-    assert asking.below("the plan", {"steps": 9, "note": "kept"}).resolved().options == SomeConfig(
+    sources = sources_of(SomeConfig, {"steps": 5})
+    assert sources.below("the plan", {"steps": 9, "note": "kept"}).resolved().options == SomeConfig(
         steps=5, note="kept"
     )
     # Sources are added to a copy.
-    assert asking["note"] == ""
+    assert sources["note"] == ""
 
 
 def test_a_value_that_is_the_default_is_given_but_does_not_differ() -> None:
-    found = ask(SomeConfig, {"steps": 50}).below("model tiny", {"steps": 20}).resolved()
+    found = sources_of(SomeConfig, {"steps": 50}).below("model tiny", {"steps": 20}).resolved()
     assert found.options.steps == 50
     assert found.origins == {"steps": "call"}
     assert found.differing() == []
 
 
 def test_what_is_unknown_or_wrong_in_any_source_is_refused() -> None:
-    asking = ask(SomeConfig, {"steps": 5})
+    sources = sources_of(SomeConfig, {"steps": 5})
     with pytest.raises(ConfigError, match=r"'stepz' in .*pairgen some \(did you mean 'steps'\?\)"):
-        asking.below("model tiny", {"stepz": 9})
+        sources.below("model tiny", {"stepz": 9})
     # Also where a stronger source has the option.
     with pytest.raises(ConfigError, match="steps must be an integer >= 1, got 0"):
-        asking.below("model tiny", {"steps": 0})
+        sources.below("model tiny", {"steps": 0})
     with pytest.raises(ConfigError, match="'stepz'"):
-        ask(SomeConfig, {"stepz": 1})
+        sources_of(SomeConfig, {"stepz": 1})
     with pytest.raises(ConfigError, match="'stepz'"):
         resolve(SomeConfig, [Layer("call", {"stepz": 1})])
 
@@ -100,11 +100,11 @@ def test_a_command_line_is_three_sources(tmp_path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text("steps: 3\ncfg: 3,8\nnote: of the file\n")
     given = command_options("some", path, ["cfg=4", "note=of set"], {"note": "typed"})
-    found = ask(SomeConfig, given).resolved()
+    found = sources_of(SomeConfig, given).resolved()
     assert found.differing() == [
         ("steps", 3, str(path)),
         ("cfg", (4.0,), "--set"),
         ("note", "typed", "command line"),
     ]
     assert given.typed == {"note", "cfg"}
-    assert ask(SomeConfig, given.without("note")).resolved().options.note == ""
+    assert sources_of(SomeConfig, given.without("note")).resolved().options.note == ""

@@ -11,10 +11,8 @@ from pairgen.cli.help import command
 from pairgen.cli.options import config_options, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import command_options, read_yaml
+from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.training.options import TrainConfig
-
-# Not in `pairgen/methods/`, because it trains no student.
-LATENT_LPIPS = "latent-lpips"
 
 
 @command()

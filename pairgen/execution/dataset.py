@@ -15,7 +15,7 @@ from pairgen.kinds.run_options import MakingOptions
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import is_untouched, readable_receipt, scan, standing_receipts
-from pairgen.shards.format.plan_file import check_not_lost, has_plan
+from pairgen.shards.format.plan_file import check_not_lost, has_plan, read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Manifest, Plan
 
@@ -64,6 +64,28 @@ def check_folder(store: Store) -> None:
             f"{store.url} holds files that pairgen did not make and would overwrite "
             f"({', '.join(foreign[:3])}): give another --out."
         )
+
+
+def find_old_plan(store: Store, kind: str, has_inputs: bool) -> Plan | None:
+    """Return the plan that a folder is continued by, None to start afresh.
+
+    If nothing was made yet and inputs are given, the command starts afresh: no value of a mistaken
+    first try should remain.
+
+    Args:
+        store: The dataset folder.
+        kind: The kind of dataset to make.
+        has_inputs: Whether the user gave prompts or images.
+
+    Raises:
+        ConfigError: The folder holds a dataset of another kind.
+    """
+    if not has_plan(store):
+        return None
+    old = read_plan(store)
+    if old.kind != kind:
+        raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not {kind!r}.")
+    return None if has_inputs and is_untouched(store) else old
 
 
 def check_begins(store: Store, old: Plan | None) -> None:

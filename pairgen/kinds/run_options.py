@@ -9,6 +9,12 @@ EXECUTORS = ("auto", "serial", "ray")
 # OpenMP crashes if it cannot create as many.
 MAX_CPU_THREADS = 1024
 
+CpuThreads = Annotated[
+    int,
+    Integer(1, MAX_CPU_THREADS),
+    Option("CPU threads of each worker.", "Compute", "remembered"),
+]
+
 
 class CheckOptions(Options):
     """Where shards are read. There is no option for GPUs: reading uses none."""

@@ -1,10 +1,11 @@
 """Resolve the options of a training: given options, the run's own, the method's recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pairgen.config import packaged_configs, read_yaml
-from pairgen.resolution import Asking, ask
+from pairgen.config import did_you_mean, packaged_configs, read_yaml
+from pairgen.errors import ConfigError
+from pairgen.resolution import Sources, sources_of
 from pairgen.training.options import TrainConfig
 
 
@@ -17,17 +18,37 @@ def make_train_config(given: Mapping[str, Any]) -> TrainConfig:
     Raises:
         ConfigError: A name is unknown or a value is not allowed.
     """
-    return with_recipe(ask(TrainConfig, given))
+    return with_recipe(sources_of(TrainConfig, given))
 
 
-def with_recipe(asking: Asking[TrainConfig]) -> TrainConfig:
+def with_recipe(sources: Sources[TrainConfig]) -> TrainConfig:
     """Return the resolved options; the method's recipe comes below all other sources.
 
     Raises:
         ConfigError: An option is missing or unknown, or a value is not allowed.
     """
-    method = str(asking["method"] or "")
-    return asking.below(f"recipe {method}", _recipe(method)).resolved().options
+    method = str(sources["method"] or "")
+    return sources.below(f"recipe {method}", _recipe(method)).resolved().options
+
+
+def check_method_options(owner: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse options that a method does not have.
+
+    Args:
+        owner: What the message calls the method.
+        given: Names of the given options: every one that is not an option of the training.
+        known: Names of the method's options.
+
+    Raises:
+        ConfigError: The method has no such option.
+    """
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, [*known, *TrainConfig.model_fields])
+            raise ConfigError(
+                f"{owner} has no option {name!r}{hint}; known are "
+                f"{', '.join(known) or 'none'}, and those of pairgen train."
+            )
 
 
 def recipe_players(method: str) -> list[str]:

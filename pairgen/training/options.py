@@ -10,7 +10,7 @@ from pairgen.errors import ConfigError
 from pairgen.kinds.run_options import MAX_CPU_THREADS
 from pairgen.list_rules import Places
 from pairgen.options import Option, names
-from pairgen.rules import Checked, Choice, Integer, Place, Switch, Text
+from pairgen.rules import SEED, Checked, Choice, Integer, Place, Switch, Text
 from pairgen.training.player_options import PlayerConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -109,7 +109,7 @@ class TrainConfig(PlayerConfig):
     ] = "float32"
     seed: Annotated[
         int,
-        Integer(0, 2**63 - 1),
+        SEED,
         Option("Random seed of the training.", "Training", "identity", metavar="S"),
     ] = 0
     options: Annotated[
@@ -240,7 +240,7 @@ class TrainConfig(PlayerConfig):
         return PlayerConfig(**{**shared, **self.players.get(name, {})})
 
     @classmethod
-    def spread(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+    def flattened(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return every option under one name: `steps`, `options.distance`, `players.critic.lr`.
 
         A name that is not an option here belongs to the method, and `critic.lr` to a player; both
@@ -279,8 +279,8 @@ class TrainConfig(PlayerConfig):
         return super().check(name, value, called)
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Self:
-        """Build the options from values returned by `spread`."""
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+        """Build the options from values returned by `flattened`."""
         options: dict[str, Any] = {}
         players: dict[str, dict[str, Any]] = {}
         shared: dict[str, Any] = {}

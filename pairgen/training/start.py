@@ -8,15 +8,14 @@ from typing import Any
 import torch
 
 from pairgen import plugins
-from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.model_config import find_model
 from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
-from pairgen.resolution import Asking, ask
+from pairgen.resolution import Sources, sources_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from pairgen.training.config import with_recipe
+from pairgen.training.config import check_method_options, with_recipe
 from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import remembered
 from pairgen.types import Plan, canonical_json
@@ -46,14 +45,14 @@ def resolve_run(given: Mapping[str, Any]) -> Run:
         ConfigError: An option is invalid, a dataset cannot be read, there is no such model, or the
             folder holds a run of another method.
     """
-    asking = ask(TrainConfig, given)
+    sources = sources_of(TrainConfig, given)
 
-    def below(folder: Path) -> Asking[TrainConfig]:
-        before = remembered(folder, asking["method"], asking["resume"])
-        return asking.below(f"run {folder}", before)
+    def below(folder: Path) -> Sources[TrainConfig]:
+        before = remembered(folder, sources["method"], sources["resume"])
+        return sources.below(f"run {folder}", before)
 
     # A resumed run remembers its datasets too.
-    config = with_recipe(below(Path(asking["out"])) if asking["out"] else asking)
+    config = with_recipe(below(Path(sources["out"])) if sources["out"] else sources)
     plans = tuple(read_plan(open_store(url)) for url in config.data)
     start = find_start(config, plans[0])
     folder = Path(config.out or f"runs/{config.method}-{start['name']}")
@@ -110,23 +109,19 @@ def resolve_method_options(config: TrainConfig) -> TrainConfig:
         ConfigError: There is no such method, or it has no such option.
     """
     declared = plugins.declared_options("methods", config.method)
-    takes = plugins.option_names("methods", config.method)
+    taken = plugins.option_names("methods", config.method)
     if declared is not None:
-        takes = list(declared.model_fields)
-    if takes is None:
+        known = list(declared.model_fields)
+    elif taken is not None:
+        known = [name for name in taken if name != "setup"]
+    else:
         return config
-    own = [name for name in takes if name != "setup"]
-    for name in config.options:
-        if name not in own:
-            hint = did_you_mean(name, [*own, *TrainConfig.model_fields])
-            raise ConfigError(
-                f"The method {config.method!r} has no option {name!r}{hint}; known are "
-                f"{', '.join(own) or 'none'}, and those of pairgen train."
-            )
+    check_method_options(f"The method {config.method!r}", config.options, known)
     if declared is not None:
-        return config.model_copy(update={"options": declared(**config.options).plain()})
-    defaults = plugins.option_defaults("methods", config.method)
-    return config.model_copy(update={"options": {**defaults, **config.options}})
+        options = declared(**config.options).plain()
+    else:
+        options = {**plugins.option_defaults("methods", config.method), **config.options}
+    return config.model_copy(update={"options": options})
 
 
 def make_setup(

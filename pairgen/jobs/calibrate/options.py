@@ -1,6 +1,5 @@
 """The options of `pairgen calibrate`."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import model_validator
@@ -169,12 +168,3 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
         }
         num_samples = self.num_prompts * len(self.cfg)
         return OdeConfig(**{**shared, **sampler}, num_samples=num_samples)
-
-
-def make_calibrate_config(options: Mapping[str, Any]) -> CalibrateConfig:
-    """Check options from a command line, a file or a call.
-
-    Raises:
-        ConfigError: A name is unknown or a value is not allowed.
-    """
-    return CalibrateConfig(**options)

@@ -25,7 +25,7 @@ from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.report.pictures import encode_png
-from pairgen.resolution import ask
+from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
 from pairgen.shards.format.store import Store, open_store
@@ -54,10 +54,10 @@ class Calibrated:
 @trusts_user
 def run_calibrate(given: Mapping[str, Any], say: Say = log) -> Calibrated:
     """Run `calibrate`, and report what it starts from."""
-    asking = ask(CalibrateConfig, given)
-    model = find_model(asking["model"])
+    sources = sources_of(CalibrateConfig, given)
+    model = find_model(sources["model"])
     usual = {name: value for name, value in model.sampling.items() if name in SHARED_OPTIONS}
-    config = asking.below(f"model {model.name}", usual).resolved().options
+    config = sources.below(f"model {model.name}", usual).resolved().options
     store = open_store(config.out or f"data/calibration-{model.name}")
     _check_folder(store)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

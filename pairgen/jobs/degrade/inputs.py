@@ -7,7 +7,7 @@ from typing import Any
 
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import check_folder, check_same_plan
+from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
@@ -16,10 +16,9 @@ from pairgen.kinds.degrade.decoded_samples import open_decoded_samples
 from pairgen.kinds.degrade.options import INPUT_OPTIONS, DegradeConfig, check_batch_size
 from pairgen.kinds.degrade.plan import image_source, make_degrade_plan
 from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
-from pairgen.resolution import Resolved, ask
+from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format import layout
-from pairgen.shards.format.manifest import is_untouched
-from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
+from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.store import Store, open_store
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
@@ -78,16 +77,16 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
     Raises:
         ConfigError: An option is invalid, or the folder holds a dataset of another kind.
     """
-    asking = ask(DegradeConfig, given)
-    store = open_store(asking["out"] or f"data/degrade-{Path(asking['degradation']).stem}")
-    old = _find_old(store, any(asking[name] for name in INPUT_OPTIONS))
+    sources = sources_of(DegradeConfig, given)
+    store = open_store(sources["out"] or f"data/degrade-{Path(sources['degradation']).stem}")
+    old = find_old_plan(store, "degrade", any(sources[name] for name in INPUT_OPTIONS))
     if old is not None:
         remembered = dict(remembered_options(old, store))
-        if asking["crops"] == "tiled":
-            # Of random crops: the folder's, if these are other ones.
+        if sources["crops"] == "tiled":
+            # Tiles have no such number: the folder holds random crops, which is refused below.
             remembered.pop("samples_per_image", None)
-        asking = asking.below(f"plan of {store.url}", remembered)
-    resolved = asking.resolved()
+        sources = sources.below(f"plan of {store.url}", remembered)
+    resolved = sources.resolved()
     options = resolved.options
     if old is not None and "degradation" not in given:
         # The folder's own operations, even if the preset's file has changed since.
@@ -100,17 +99,6 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
     check_folder(store)
     check_executor(options)
     return DegradeRequest(resolved, preset, store, old)
-
-
-def _find_old(store: Store, has_inputs: bool) -> Plan | None:
-    """Return the plan to continue, or None to start afresh."""
-    if not has_plan(store):
-        return None
-    old = read_plan(store)
-    if old.kind != "degrade":
-        raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'degrade'.")
-    # If nothing was made yet and inputs are given, start afresh.
-    return None if has_inputs and is_untouched(store) else old
 
 
 def continued_plan(request: DegradeRequest, say: Say) -> Plan:

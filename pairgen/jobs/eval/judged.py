@@ -11,8 +11,9 @@ from pairgen.jobs.eval.held_out import HeldOut
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.eval.sampled import Sampling
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
-from pairgen.kinds.ode.sample_options import make_sample_config
+from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_model
+from pairgen.resolution import sources_of
 from pairgen.sampling.grid import make_grid
 from pairgen.teachers.base import Description, Teacher
 from pairgen.training.record import TrainRecord, read_record
@@ -59,7 +60,8 @@ def sampling_of(judged: Judged, plan: Plan) -> Sampling:
     """
     recipe, own = plan.recipe, judged.model.sampling
     planned = {name: recipe[name] for name in ("steps", "solver", "spacing", "end")}
-    options = make_sample_config({**planned, **own})
+    sources = sources_of(SampleConfig, own).below("plan of the pairs", planned)
+    options = sources.resolved().options
     learned = judged.model.student
     # Students from before this section: only those without a scale input had it in their file.
     told = judged.is_run and "cfg" not in own if learned is None else learned.told

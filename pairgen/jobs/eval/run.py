@@ -37,7 +37,7 @@ from pairgen.kinds.ode.maker import MODULES, build_teacher
 from pairgen.process_state import cpu_threads
 from pairgen.redaction import without_secrets_in
 from pairgen.report.pictures import encode_png
-from pairgen.resolution import ask
+from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
@@ -61,7 +61,7 @@ class Evaluated:
 @trusts_user
 def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     """Run `eval`, and report what it starts from."""
-    config = ask(EvalConfig, given).resolved().options
+    config = sources_of(EvalConfig, given).resolved().options
     judged = find_judged(config.run)
     plan = read_plan(open_store(config.data))
     if plan.kind != "ode":

@@ -29,7 +29,7 @@ from pairgen.jobs.inspect.summary import Summary, summarize
 from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
 from pairgen.report.samples import Target, find_grid_file, write_grid
-from pairgen.resolution import ask
+from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan, read_plan
 from pairgen.shards.format.slots import index_of_key
@@ -86,7 +86,7 @@ def run_inspect(
         CorruptShardError: A required shard is damaged.
     """
     with trusted_by_user(given) as asked:
-        return _inspect(folder, keys, ask(InspectConfig, asked).resolved().options)
+        return _inspect(folder, keys, sources_of(InspectConfig, asked).resolved().options)
 
 
 def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) -> Inspection:

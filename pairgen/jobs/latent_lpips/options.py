@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
 from pairgen.options import Option, Options, default_of
 from pairgen.rules import Choice, Integer, Number, Place
+from pairgen.training.config import check_method_options
 from pairgen.training.options import TrainConfig
 
 METHOD = "latent-lpips"
@@ -83,12 +83,5 @@ def read_options(train: TrainConfig) -> LatentLpipsOptions:
             raise ConfigError(
                 f"{METHOD} has no option {name!r}: it trains one network, not a student."
             )
-    known = list(LatentLpipsOptions.model_fields)
-    for name in train.options:
-        if name not in known:
-            hint = did_you_mean(name, [*known, *TrainConfig.model_fields])
-            raise ConfigError(
-                f"{METHOD} has no option {name!r}{hint}; known are {', '.join(known)}, and those "
-                "of pairgen train."
-            )
+    check_method_options(METHOD, train.options, list(LatentLpipsOptions.model_fields))
     return LatentLpipsOptions(**train.options)

@@ -1,14 +1,14 @@
 """The inputs of `pairgen ode`: options, teacher, prompts, and the plan made from them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import check_folder, check_same_plan
+from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
@@ -19,10 +19,9 @@ from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.options import default_of
-from pairgen.resolution import Resolved, ask
+from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format import layout
-from pairgen.shards.format.manifest import is_untouched
-from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
+from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.store import Store, open_store
 from pairgen.sources.prompt_values import (
     STANDARD_INPUT,
@@ -102,24 +101,27 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
         ConfigError: An option is invalid, the folder holds something else, or the teacher cannot
             be found.
     """
-    asking = ask(OdeConfig, given)
-    path = asking["from_calibration"]
+    sources = sources_of(OdeConfig, given)
+    path = sources["from_calibration"]
     calibration = read_calibration(path) if path else None
-    asking = asking.below(f"calibration {path}", chosen_options(calibration))
-    model = find_model(asking["model"])
-    store = open_store(asking["out"] or f"data/ode-{model.name}")
-    old = _find_old(store, asking["prompts"])
+    sources = sources.below(f"calibration {path}", chosen_options(calibration))
+    model = find_model(sources["model"])
+    store = open_store(sources["out"] or f"data/ode-{model.name}")
+    old = find_old_plan(store, "ode", bool(sources["prompts"]))
     if old is not None:
-        remembered = _remembered(old, store, asking["model"] if "model" in given else "")
-        asking = asking.below(f"plan of {store.url}", remembered)
-        model = find_model(asking["model"])
+        remembered = _remembered(old, store, sources["model"] if "model" in given else "")
+        sources = sources.below(f"plan of {store.url}", remembered)
+        model = find_model(sources["model"])
     check_folder(store)
     description: Description = plugins.call(
-        "teachers", model.teacher, "describe", **teacher_options(asking["revision"], model)
+        "teachers", model.teacher, "describe", **teacher_options(sources["revision"], model)
     )
-    asking = asking.below(f"model {model.name}", model.sampling)
-    asking = asking.below(f"model {model.name}", model_numbers(model, description, asking["cfg"]))
-    resolved = asking.resolved()
+    sources = sources.below(f"model {model.name}", model.sampling)
+    # Shards hold whole groups, so their default depends on the guidance scales.
+    sources = sources.below(
+        f"model {model.name}", model_numbers(model, description, sources["cfg"])
+    )
+    resolved = sources.resolved()
     check_executor(resolved.options)
     if old is not None and not resolved.options.prompts:
         _check_choice(given, resolved.options, old)
@@ -131,18 +133,6 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
         old=old,
         calibration=calibration,
     )
-
-
-def _find_old(store: Store, prompts: Sequence[str]) -> Plan | None:
-    """Return the plan to continue, or None to start afresh."""
-    if not has_plan(store):
-        return None
-    old = read_plan(store)
-    if old.kind != "ode":
-        raise ConfigError(f"{store.url} holds a dataset of kind {old.kind!r}, not 'ode'.")
-    # If nothing was made yet and prompts are given, start afresh: no value of a mistaken first try
-    # should remain.
-    return None if prompts and is_untouched(store) else old
 
 
 def _remembered(old: Plan, store: Store, model: str) -> dict[str, Any]:

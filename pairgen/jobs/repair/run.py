@@ -18,7 +18,7 @@ from pairgen.kinds.degrade.options import continued_options as degrade_options
 from pairgen.kinds.maker import check_makeable
 from pairgen.kinds.ode.options import continued_options as ode_options
 from pairgen.kinds.run_options import MakingOptions
-from pairgen.resolution import ask
+from pairgen.resolution import sources_of
 from pairgen.shards.check.planned import INPUTS
 from pairgen.shards.check.report import NOT_READ, Report
 from pairgen.shards.check.scope import Scope
@@ -45,11 +45,11 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if recover_plan(store):
         say(f"Restored {layout.PLAN} of {store.url} from {layout.MANIFEST}.")
     old = read_plan(store)
-    asking = ask(RepairConfig, given)
+    sources = sources_of(RepairConfig, given)
     # A batch size of 0 is that of the dataset, as if none were given.
-    asked = {name: asking[name] for name in given if asking[name] or name != "batch_size"}
+    asked = {name: sources[name] for name in given if sources[name] or name != "batch_size"}
     options = _check_options(old, asked, store)
-    plan = _with_batch_size(old, asking["batch_size"])
+    plan = _with_batch_size(old, sources["batch_size"])
     # Checked first: a command that cannot run must not withdraw anything.
     _check_inputs(store, plan)
     check_executor(options)

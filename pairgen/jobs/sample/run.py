@@ -28,7 +28,7 @@ from pairgen.report.samples import (
     picture_rows,
     write_samples,
 )
-from pairgen.resolution import ask
+from pairgen.resolution import sources_of
 from pairgen.shards.format.slots import slot_at
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.prompts import collected_prompts
@@ -62,9 +62,9 @@ class Samples:
 @trusts_user
 def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
     """Run `sample`, and report what it starts from."""
-    asking = ask(SampleConfig, given)
-    model = find_model(asking["model"])
-    config = asking.below(f"model {model.name}", model.sampling).resolved().options
+    sources = sources_of(SampleConfig, given)
+    model = find_model(sources["model"])
+    config = sources.below(f"model {model.name}", model.sampling).resolved().options
     target = find_target(config.out)
     prompts, plan = _plan_pictures(config, model, target, say)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

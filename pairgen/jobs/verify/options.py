@@ -8,7 +8,7 @@ from pairgen import config
 from pairgen.errors import ConfigError
 from pairgen.kinds.run_options import CheckOptions
 from pairgen.options import Option
-from pairgen.rules import Checked, Integer, Switch, Text
+from pairgen.rules import SEED, Checked, Switch, Text
 
 if TYPE_CHECKING:
     from pairgen.shards.check.scope import Scope
@@ -36,7 +36,7 @@ class VerifyConfig(CheckOptions):
     ] = 1.0
     seed: Annotated[
         int,
-        Integer(0, 2**63 - 1),
+        SEED,
         Option("Random seed of the shards that --fraction picks.", "What is measured", metavar="S"),
     ] = 0
     where: Annotated[

@@ -6,12 +6,12 @@ from typing import Any
 
 from pairgen.execution.checking import check_set, find_readers
 from pairgen.jobs.verify.options import VerifyConfig
-from pairgen.resolution import ask
+from pairgen.resolution import sources_of
 from pairgen.shards.check.report import Report
 from pairgen.shards.format.store import open_store
 
 
 def run_verify(folder: str | Path, given: Mapping[str, Any]) -> Report:
     """Run `verify` and return its report."""
-    options = ask(VerifyConfig, given).resolved().options
+    options = sources_of(VerifyConfig, given).resolved().options
     return check_set(open_store(folder), options.scope, find_readers(options))

@@ -7,11 +7,11 @@ from pydantic import model_validator
 
 from pairgen import config
 from pairgen.errors import ConfigError
-from pairgen.kinds.run_options import MAX_CPU_THREADS, MakingOptions
+from pairgen.kinds.run_options import CpuThreads, MakingOptions
 from pairgen.list_rules import Places, one_or_several
 from pairgen.options import Option, names
-from pairgen.resolution import ask
-from pairgen.rules import Checked, Choice, Integer, Number, Place, Text
+from pairgen.resolution import sources_of
+from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Text
 from pairgen.types import Plan
 
 SCALES = (2, 4, 8, 16)
@@ -173,14 +173,10 @@ class DegradeConfig(MakingOptions):
     ] = 256
     seed: Annotated[
         int,
-        Integer(0, 2**63 - 1),
+        SEED,
         Option("Random seed of crops and degradations.", "Degradation", "identity", metavar="S"),
     ] = 0
-    cpu_threads: Annotated[
-        int,
-        Integer(1, MAX_CPU_THREADS),
-        Option("CPU threads of each worker.", "Compute", "remembered"),
-    ] = 1
+    cpu_threads: CpuThreads = 1
     pixel_path: Annotated[
         str,
         Choice(PIXEL_PATHS),
@@ -251,15 +247,6 @@ class DegradeConfig(MakingOptions):
         return self.plain(without=names(DegradeConfig, "run") | tiled)
 
 
-def make_degrade_config(options: Mapping[str, Any]) -> DegradeConfig:
-    """Check options from a command line, a file or a call.
-
-    Raises:
-        ConfigError: A name is unknown or a value is not allowed.
-    """
-    return DegradeConfig(**options)
-
-
 def continued_options(plan: Plan, given: Mapping[str, Any]) -> DegradeConfig:
     """Return the options of a dataset, overridden by the given ones.
 
@@ -267,7 +254,7 @@ def continued_options(plan: Plan, given: Mapping[str, Any]) -> DegradeConfig:
         ConfigError: A name is unknown or a value is not allowed.
     """
     there = plan.resolved["options"]
-    options = ask(DegradeConfig, given).below("the plan", there).resolved().options
+    options = sources_of(DegradeConfig, given).below("the plan", there).resolved().options
     check_batch_size(given, options)
     return options
 

@@ -12,7 +12,7 @@ from pairgen.kinds.ode.sampler_options import (
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.list_rules import Numbers
 from pairgen.options import Option, names
-from pairgen.resolution import ask
+from pairgen.resolution import sources_of
 from pairgen.rules import Choice, Integer, Place, Switch
 from pairgen.types import Plan
 
@@ -103,15 +103,6 @@ class OdeConfig(MakingOptions, PromptOptions, SettingOptions, SamplerOptions):
         return self.plain(without=names(OdeConfig, "run"))
 
 
-def make_ode_config(options: Mapping[str, Any]) -> OdeConfig:
-    """Check options from a command line, a file or a call.
-
-    Raises:
-        ConfigError: A name is unknown or a value is not allowed.
-    """
-    return OdeConfig(**options)
-
-
 def continued_options(plan: Plan, given: Mapping[str, Any]) -> OdeConfig:
     """Return the options of a dataset, overridden by the given ones.
 
@@ -119,4 +110,4 @@ def continued_options(plan: Plan, given: Mapping[str, Any]) -> OdeConfig:
         ConfigError: A name is unknown or a value is not allowed.
     """
     there = plan.resolved["options"]
-    return ask(OdeConfig, given).below("the plan", there).resolved().options
+    return sources_of(OdeConfig, given).below("the plan", there).resolved().options

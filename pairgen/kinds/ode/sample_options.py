@@ -1,7 +1,6 @@
 """The options of `pairgen sample`: those of the sampler, as in `pairgen ode`, and of the output."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sampler_options import (
@@ -68,12 +67,3 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
         options = {name: getattr(self, name) for name in SAMPLER_OPTIONS}
         num_samples = num_prompts * self.num_per_prompt * len(self.cfg)
         return OdeConfig(**options, num_samples=num_samples)
-
-
-def make_sample_config(options: Mapping[str, Any]) -> SampleConfig:
-    """Check options from a command line, a file or a call.
-
-    Raises:
-        ConfigError: A name is unknown or a value is not allowed.
-    """
-    return SampleConfig(**options)

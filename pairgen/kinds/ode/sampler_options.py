@@ -5,11 +5,11 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from pairgen.kinds.run_options import MAX_CPU_THREADS
+from pairgen.kinds.run_options import CpuThreads
 from pairgen.list_rules import Numbers, Places
 from pairgen.model_config import DTYPES, GUIDANCE_SCALES
 from pairgen.options import Option, Options
-from pairgen.rules import Checked, Choice, Integer, Place, Switch, Text
+from pairgen.rules import SEED, Checked, Choice, Integer, Place, Switch, Text
 from pairgen.sampling.names import ENDS, SOLVER_NAMES, check_spacing
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class SamplerOptions(Options):
     ] = "t0"
     seed: Annotated[
         int,
-        Integer(0, 2**63 - 1),
+        SEED,
         Option("Random seed of the noise.", "Sampling", "identity", metavar="S"),
     ] = 0
     batch_size: Annotated[
@@ -70,11 +70,7 @@ class SamplerOptions(Options):
             default="the model's default",
         ),
     ] = 0
-    cpu_threads: Annotated[
-        int,
-        Integer(1, MAX_CPU_THREADS),
-        Option("CPU threads of each worker.", "Compute", "remembered"),
-    ] = 1
+    cpu_threads: CpuThreads = 1
 
 
 class SettingOptions(Options):

@@ -3,7 +3,7 @@
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.jobs.calibrate.options import SHARED_OPTIONS, make_calibrate_config
+from pairgen.jobs.calibrate.options import SHARED_OPTIONS, CalibrateConfig
 from pairgen.kinds.ode.options import OdeConfig
 
 
@@ -37,23 +37,23 @@ from pairgen.kinds.ode.options import OdeConfig
 )
 def test_a_wrong_option_is_named_with_what_is_allowed(options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make_calibrate_config(options)
+        CalibrateConfig(**options)
 
 
 @pytest.mark.parametrize("tolerance", ["2%", "2 %", "0.02", 0.02])
 def test_a_tolerance_is_a_share_or_percent(tolerance: object) -> None:
-    assert make_calibrate_config({"tolerance": tolerance}).tolerance == pytest.approx(0.02)
+    assert CalibrateConfig(tolerance=tolerance).tolerance == pytest.approx(0.02)
 
 
 def test_lists_are_read_from_text_yaml_and_numbers() -> None:
     for steps in ("10, 20", [10, 20], (10, 20)):
-        assert make_calibrate_config({"steps": steps}).steps == (10, 20)
-    assert make_calibrate_config({"steps": 7}).steps == (7,)
-    assert make_calibrate_config({"solvers": "ddim/logsnr"}).solvers == ("ddim/logsnr",)
+        assert CalibrateConfig(steps=steps).steps == (10, 20)
+    assert CalibrateConfig(steps=7).steps == (7,)
+    assert CalibrateConfig(solvers="ddim/logsnr").solvers == ("ddim/logsnr",)
 
 
 def test_settings_are_the_product_with_float32_first() -> None:
-    config = make_calibrate_config({"solvers": "ddim/trailing,heun/logsnr", "steps": "4,8"})
+    config = CalibrateConfig(solvers="ddim/trailing,heun/logsnr", steps="4,8")
     found = [(each.dtype, each.solver, each.steps) for each in config.settings("float16")]
     one = [("ddim", 4), ("ddim", 8), ("heun", 4), ("heun", 8)]
     assert found == [(dtype, *each) for dtype in ("float32", "float16") for each in one]
@@ -61,11 +61,11 @@ def test_settings_are_the_product_with_float32_first() -> None:
 
 
 def test_what_decides_a_sample_is_as_in_the_dataset() -> None:
-    config = make_calibrate_config({"cfg": "3,8", "seed": 4, "end": "clean", "num_prompts": 5})
+    config = CalibrateConfig(cfg="3,8", seed=4, end="clean", num_prompts=5)
     [setting, *_] = config.settings("float16")
     options = config.ode_config(setting)
     assert (options.cfg, options.seed, options.num_samples) == ((3.0, 8.0), 4, 10)
     assert (options.solver, options.spacing, options.steps) == ("ddim", "trailing", 10)
     assert (options.end, options.dtype) == ("clean", "float32")
-    usual = make_calibrate_config({})
+    usual = CalibrateConfig()
     assert all(getattr(usual, name) == getattr(OdeConfig(), name) for name in SHARED_OPTIONS)

@@ -10,7 +10,7 @@ from PIL import Image
 import pairgen
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PairgenError
 from pairgen.kinds.ode.options import OdeConfig
-from pairgen.kinds.ode.sample_options import SAMPLER_OPTIONS, SampleConfig, make_sample_config
+from pairgen.kinds.ode.sample_options import SAMPLER_OPTIONS, SampleConfig
 from pairgen.report.pictures import decode_latents, first_latents
 from pairgen.shards.format.store import open_store
 
@@ -115,7 +115,7 @@ def test_full_memory_names_a_smaller_batch(tmp_path: Path, fragile: str) -> None
 def test_the_options_that_decide_a_sample_are_those_of_ode() -> None:
     ode, shown = OdeConfig(), SampleConfig()
     assert all(getattr(ode, name) == getattr(shown, name) for name in SAMPLER_OPTIONS)
-    config = make_sample_config({"cfg": "1,4", "num_per_prompt": 3, "seed": 9})
+    config = SampleConfig(cfg="1,4", num_per_prompt=3, seed=9)
     dataset = config.ode_config(num_prompts=5)
     assert (dataset.num_samples, dataset.cfg, dataset.seed) == (30, (1.0, 4.0), 9)
 
@@ -135,9 +135,9 @@ def test_the_options_that_decide_a_sample_are_those_of_ode() -> None:
 )
 def test_a_wrong_option_is_named_with_what_is_allowed(options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make_sample_config(options)
+        SampleConfig(**options)
 
 
 def test_prompts_come_as_one_text_or_a_list() -> None:
-    assert make_sample_config({"prompts": "a fox"}).prompts == ("a fox",)
-    assert make_sample_config({"prompts": ["a", Path("b.txt")]}).prompts == ("a", "b.txt")
+    assert SampleConfig(prompts="a fox").prompts == ("a fox",)
+    assert SampleConfig(prompts=["a", Path("b.txt")]).prompts == ("a", "b.txt")

@@ -3,7 +3,7 @@
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.kinds.degrade.options import make_degrade_config
+from pairgen.kinds.degrade.options import DegradeConfig
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from pairgen.kinds.degrade.options import make_degrade_config
     ],
 )
 def test_each_scale_brings_its_half(options, levels):
-    assert make_degrade_config(options).stored_levels == levels
+    assert DegradeConfig(**options).stored_levels == levels
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_each_scale_brings_its_half(options, levels):
     ],
 )
 def test_a_worker_asks_for_a_gpu_where_it_can_use_one(options, gpus):
-    assert make_degrade_config(options).gpus_per_worker == gpus
+    assert DegradeConfig(**options).gpus_per_worker == gpus
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_a_worker_asks_for_a_gpu_where_it_can_use_one(options, gpus):
 )
 def test_a_wrong_option_is_one_sentence(options, message):
     with pytest.raises(ConfigError, match=message):
-        make_degrade_config(options)
+        DegradeConfig(**options)

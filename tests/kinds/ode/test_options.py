@@ -3,7 +3,7 @@
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.kinds.ode.options import make_ode_config
+from pairgen.kinds.ode.options import OdeConfig
 
 
 @pytest.mark.parametrize(
@@ -33,17 +33,17 @@ from pairgen.kinds.ode.options import make_ode_config
 )
 def test_a_wrong_option_is_named_with_what_is_allowed(options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make_ode_config(options)
+        OdeConfig(**options)
 
 
 def test_lists_are_read_from_text_yaml_and_numbers() -> None:
-    assert make_ode_config({"cfg": "3, 8"}).cfg == (3.0, 8.0)
-    assert make_ode_config({"cfg": [3, 8]}).cfg == (3.0, 8.0)
-    assert make_ode_config({"cfg": 8}).cfg == (8.0,)
-    assert make_ode_config({"trajectory": "249,999"}).trajectory == (999.0, 249.0)
+    assert OdeConfig(cfg="3, 8").cfg == (3.0, 8.0)
+    assert OdeConfig(cfg=[3, 8]).cfg == (3.0, 8.0)
+    assert OdeConfig(cfg=8).cfg == (8.0,)
+    assert OdeConfig(trajectory="249,999").trajectory == (999.0, 249.0)
 
 
 def test_a_folder_does_not_remember_where_it_lies_or_ran() -> None:
-    remembered = make_ode_config({"cfg": 8, "executor": "ray", "out": "x"}).remembered()
+    remembered = OdeConfig(cfg=8, executor="ray", out="x").remembered()
     assert "executor" not in remembered and "out" not in remembered
     assert remembered["cfg"] == [8.0]
