@@ -10,7 +10,6 @@ bytes; a card counts as no more than its name says.
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -18,7 +17,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from pairgen.training.lora import add_lora
+from pairgen.adapters.adaptable import Adaptable
+from pairgen.teachers._pretrained.denoiser import LORA_TARGETS
 
 GB = 1e9
 CARDS = (24, 48, 80, 141)
@@ -104,7 +104,9 @@ def make_unet(model: str, lora_rank: int) -> Network:
     with torch.device("meta"):
         unet = UNet2DConditionModel(**UNETS[model])
         if lora_rank:
-            add_lora("student", SimpleNamespace(network=unet), lora_rank)  # type: ignore[arg-type]
+            network = Adaptable(unet, LORA_TARGETS)
+            network.adapt(rank=lora_rank, alpha=lora_rank)
+            unet = network
     parameters = list(unet.parameters())
     return Network(
         sum(each.numel() for each in parameters if not each.requires_grad),

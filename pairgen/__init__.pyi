@@ -442,6 +442,10 @@ def train(
     method: str,
     *,
     model: str | Path = "",
+    lora_rank: int = 0,
+    lora_alpha: float = 0.0,
+    lora_targets: str | Sequence[str] = (),
+    trained_layers: str | Sequence[str] = (),
     optimizer: Literal["adamw", "adamw8bit", "sharded"] = "adamw",
     lr: float = 1e-05,
     warmup_steps: int = 0,
@@ -450,7 +454,6 @@ def train(
     weight_decay: float = 0.01,
     clip: float = 1.0,
     ema_decay: float = 0.0,
-    lora_rank: int = 0,
     data: str | Path | Sequence[str | Path] = ...,
     steps: int = 10000,
     batch_size: int = 64,
@@ -487,6 +490,12 @@ def train(
         method: Name of a method in `pairgen/methods/`, or the dotted name of your own module; or
             `latent-lpips`, which trains a perceptual network instead of a student.
         model: Model to initialize the student from. [the dataset's teacher]
+        lora_rank: Train LoRA adapters of this rank instead of all weights. [0: off]
+        lora_alpha: Scale of the adapters, divided by their rank. [the rank: a scale of 1]
+        lora_targets: Layers that get adapters, each by the end of its name, such as to_q.
+            [attention, feed-forward layers and convolutions]
+        trained_layers: Layers that are trained as a whole while the others keep their weights or
+            get adapters, named alike.
         optimizer: Optimizer: AdamW; with its moments in 8 bits; or sharded, where each rank keeps
             the moments of a part of the weights. [adamw]
         lr: Learning rate. [the method's default]
@@ -498,14 +507,13 @@ def train(
         clip: Largest norm of the gradient; 0 for no limit. [1]
         ema_decay: Decay of the weights' exponential moving average, which is what is exported then;
             0 for none. [0]
-        lora_rank: Train LoRA adapters of this rank instead of all weights. [0: off]
         data: Dataset to train on; repeatable.
         steps: Number of training steps. [10,000]
         batch_size: Samples per step, over all processes and micro-batches. [the method's default]
         accumulate: Micro-batches per process and step (gradient accumulation). [1]
         seed: Random seed of the training. [0]
         options: Options of the method, by name.
-        players: Options of single players, by the player's name.
+        players: Options of single players and their networks, by name.
         guidance_embedding: Condition the student on the guidance scale of each sample.
         where: Train only on samples that match, such as 'guidance_scale == 8'.
         window: Shards of a dataset that are shuffled together. [8]

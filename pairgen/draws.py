@@ -14,10 +14,12 @@ from pairgen.seeding import Stream, generator_for
 
 # Maximum number of samples per step, each with its own generator.
 MAX_ROWS = 2**20
+# Maximum number of calls in a round of a step.
+MAX_CALLS = 2**32
 
 
 class Draws:
-    """Draws for the samples `start` to `stop` of a step's global batch, in call order.
+    """Draws for the samples `start` to `stop` of a round's global batch, in call order.
 
     Args:
         seed: Seed of the training.
@@ -26,16 +28,24 @@ class Draws:
         stop: One past the last sample.
         batch_size: Size of the global batch.
         device: Device for the tensors.
+        round_number: Round of the step, each with a batch of its own.
     """
 
     def __init__(
-        self, seed: int, step: int, start: int, stop: int, batch_size: int, device: torch.device
+        self,
+        seed: int,
+        step: int,
+        start: int,
+        stop: int,
+        batch_size: int,
+        device: torch.device,
+        round_number: int = 0,
     ) -> None:
         if batch_size >= MAX_ROWS:
             raise ValueError(f"batch_size must be less than {MAX_ROWS:,}, got {batch_size:,}.")
         self.step, self.batch_size = step, batch_size
         self._seed, self._rows, self._device = seed, range(start, stop), device
-        self._num_calls = 0
+        self._num_calls = round_number * MAX_CALLS
 
     def normal(self, shape: tuple[int, ...]) -> Tensor:
         """Return standard normal numbers, [B, *shape] float32."""

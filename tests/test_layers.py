@@ -27,13 +27,14 @@ VOCABULARY = (
     "signature",
     "plugins",
     "model_config",
+    "image_recipe",
     "labels",
     "basicsr_shim",
     "own_process",
 )
 LAYERS = (
     VOCABULARY,
-    ("draws", "process_state", "sampling", "degradations", "sources"),
+    ("draws", "process_state", "sampling", "degradations", "sources", "adapters"),
     ("teachers",),
     ("shards",),
     ("networks", "losses"),

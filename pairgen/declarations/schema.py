@@ -12,7 +12,7 @@ from pairgen.declarations.commands import OPTIONS_OF, method_options
 from pairgen.kinds import schemas
 from pairgen.options import Options, declared
 from pairgen.training.options import TrainConfig
-from pairgen.training.player_options import PlayerConfig
+from pairgen.training.player_options import NetworkConfig, PlayerConfig
 
 Schema = dict[str, Any]
 
@@ -34,7 +34,7 @@ def project_schema() -> Schema:
         "$defs": {
             **{name: _section(name) for name in COMMANDS},
             "options": _options_of_one_command(),
-            "player": schemas.closed(_properties(PlayerConfig)),
+            **_player_definitions(),
         },
     }
 
@@ -45,7 +45,7 @@ def recipe_schema() -> Schema:
         "$schema": schemas.DIALECT,
         "title": "Recipe of a method",
         **schemas.closed(_train_properties(), patternProperties=_of_players()),
-        "$defs": {"player": schemas.closed(_properties(PlayerConfig))},
+        "$defs": _player_definitions(),
     }
 
 
@@ -106,11 +106,23 @@ def _train_properties() -> dict[str, Schema]:
     return {**own, **shared}
 
 
+def _player_definitions() -> dict[str, Schema]:
+    """Return the schemas of a player, whose other keys name its networks, and of a network."""
+    player = schemas.closed(_properties(PlayerConfig))
+    return {
+        "player": {**player, "additionalProperties": {"$ref": "#/$defs/network"}},
+        "network": schemas.closed(_properties(NetworkConfig)),
+    }
+
+
 def _of_players() -> dict[str, Schema]:
-    """Return the schemas of options of players, such as `critic.lr`, by the pattern of the key."""
+    """Return the schemas of `critic.lr` and `student.unet.lora_rank`, by the pattern of the key."""
     return {
         rf"^[^.]+\.{_either_way(name)}$": {"$ref": f"#/$defs/player/properties/{name}"}
         for name in PlayerConfig.model_fields
+    } | {
+        rf"^[^.]+\.[^.]+\.{_either_way(name)}$": {"$ref": f"#/$defs/network/properties/{name}"}
+        for name in NetworkConfig.model_fields
     }
 
 

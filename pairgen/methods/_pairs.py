@@ -78,10 +78,10 @@ class OneStudent:
         """Return the student."""
         return {STUDENT: self._denoiser}  # type: ignore[dict-item]
 
-    def turns(self, step: int) -> Sequence[str]:
-        """Return the student in every step."""
+    def rounds(self, step: int) -> Sequence[Sequence[str]]:
+        """Return one round, of the student."""
         del step
-        return (STUDENT,)
+        return ((STUDENT,),)
 
     def after_step(self, step: int) -> None:
         """Do nothing."""

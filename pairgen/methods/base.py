@@ -8,19 +8,38 @@ and a file of the same name in `configs/train/` with the values of its recipe. A
 folder declares its options as a class of fields, `OPTIONS` (see `pairgen.options`); a module of
 your own may name them in the signature of `build` instead.
 
-A method has no loop, no optimizer and no files: the trainer asks it which players step in a
-training step, computes what they share once, asks each player for its loss, and steps them. So a
-second player (a discriminator, a network that learns the student's score) is one more entry of
-`players` and one more branch of `loss`.
+A method has no loop, no optimizer and no files. It names its *players*, and the trainer asks it in
+every step who plays, computes what they share once, asks each player for its loss, and steps them.
 
-A training step does the following, for the players that `turns(step)` returns:
+A **step** is one update of the student. It has one or more *rounds*, each with a batch of its own;
+the student plays in exactly one of them. For a critic that is updated twice as often:
 
-    shared = method.forward(batch, draws)
-    for player in turns:                  # with the weights from the start of the step
+    def rounds(self, step):
+        return (("critic",), ("critic", STUDENT))
+
+A round does the following:
+
+    shared = method.forward(players, batch, draws)
+    for player in players:                # with the weights from the start of the round
         loss, figures = method.loss(player, shared, batch, draws)
         (gradients are computed for this player's weights only)
-    step every player of the turn
-    method.after_step(step)
+    step every player of the round
+
+After the last round, `method.after_step(step)` is called.
+
+A **player** is a `torch.nn.Module`: a network, or several of them that are stepped together:
+
+    nn.ModuleDict({"unet": denoiser, "encoder": autoencoder.encoder})
+
+Learning rate, average and clipping belong to the player. Adapters belong to each of its networks,
+by name (`student.unet.lora_rank=4`), and are added by the trainer after `build`: a method calls
+its networks as if there were none. **Several players on one set of weights** are several
+`denoiser.beside()`: each computes with its own adapter, and one that is no player computes with the
+frozen weights. They can be called in any order, also with gradient checkpointing.
+
+Networks that only take part (a frozen decoder, a teacher) belong to no player. What else changes
+and belongs in a checkpoint (an averaged copy) is named by `kept()`; the buffers of players are in
+checkpoints anyway.
 
 `tests/training/test_method_contract.py` finds new methods automatically.
 """
@@ -33,14 +52,32 @@ import torch
 from torch import Tensor, nn
 
 from pairgen.draws import Draws
+from pairgen.image_recipe import ImageRecipe
 from pairgen.shards.loading.batch import Batch
-from pairgen.teachers.base import Conditioning, Denoiser, Teacher
+from pairgen.teachers.base import Autoencoder, Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
 
 # Name of the player that is exported.
 STUDENT = "student"
 # Cost of training a network on a sample: one evaluation, and about two for its gradients.
 EVALUATIONS_IF_TRAINED = 3
+
+
+class NewDenoiser(Protocol):
+    """Loads a copy of the teacher's network for training."""
+
+    def __call__(self, guidance_embedding: bool = False, *, image_channels: int = 0) -> Denoiser:
+        """Return the copy.
+
+        Args:
+            guidance_embedding: Whether to add a guidance embedding, initialized to have no effect.
+            image_channels: Channels of an image latent that it shall take beside the state,
+                initialized to have no effect; 0 for as many as it has.
+
+        Raises:
+            ConfigError: The network cannot take one of them.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,31 +88,39 @@ class Setup:
         plans: The plans of the datasets to train on.
         teacher: Encodes prompts and decodes latents; its network is not loaded.
         load_teacher: Loads the teacher with its network, frozen, for methods that evaluate it.
+        load_run: Loads the network of a finished run, frozen, by the run's folder; the second
+            argument chooses its weights: `average` (those it was exported with) or `last`.
         perceptual_net: Takes the location of a perceptual network's weights and a number of
             channels; returns the location, and warns the user if the weights are for another VAE
             than the teacher's. For an empty location, it returns that of the packaged weights.
-        new_denoiser: Loads another copy of the teacher's network for training; its argument is
-            whether to add a guidance embedding.
+        new_denoiser: Loads another copy of the teacher's network for training.
+        new_autoencoder: Loads the teacher's VAE with gradients, frozen unless a player holds its
+            encoder or decoder.
         guidance_embedding: Whether the student is conditioned on the guidance scale.
         micro_batch_size: Number of samples per micro-batch.
         files: Mapping from the purpose of a file that was read besides the data to its SHA-256.
+        frozen_networks: The halves of the autoencoders that were loaded, for the trainer: gradient
+            checkpointing must reach them, and players hold only what is trained.
         device: Device of all tensors.
     """
 
     plans: tuple[Plan, ...]
     teacher: Teacher
     load_teacher: Callable[[], Teacher]
+    load_run: Callable[[str, str], Denoiser]
     perceptual_net: Callable[[str, int], str]
-    new_denoiser: Callable[[bool], Denoiser]
+    new_denoiser: NewDenoiser
+    new_autoencoder: Callable[[], Autoencoder]
     guidance_embedding: bool
     micro_batch_size: int
     files: Mapping[str, str]
+    frozen_networks: Sequence[nn.Module]
     device: torch.device
 
 
 @dataclass(frozen=True, kw_only=True)
 class Student:
-    """The result of a method.
+    """The result of a method that makes images from text.
 
     Attributes:
         denoiser: The trained network.
@@ -91,19 +136,43 @@ class Student:
     num_evaluations: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImageStudent:
+    """The result of a method that makes images from images.
+
+    It has no function of its own: how it runs is plain data, `recipe`, so that grids, `eval` and
+    whoever loads the exported student run the same code, `pairgen.kinds.image_student`.
+
+    Attributes:
+        denoiser: The trained network.
+        autoencoder: The VAE that it works with.
+        autoencoder_changed: Whether a player trained the VAE, so that it must be saved.
+        recipe: What is done with an image.
+        sampling: Steps, solver, times and guidance scale, as for `pairgen sample`.
+        num_evaluations: Network evaluations per image.
+    """
+
+    denoiser: Denoiser
+    autoencoder: Autoencoder
+    autoencoder_changed: bool
+    recipe: ImageRecipe
+    sampling: Mapping[str, Any]
+    num_evaluations: int
+
+
 class Game(Protocol):
     """The players that the trainer steps, and their losses."""
 
     def players(self) -> Mapping[str, nn.Module]:
-        """Return the networks to train, by name."""
+        """Return the networks to train, by the player's name."""
         ...
 
-    def turns(self, step: int) -> Sequence[str]:
-        """Return the players that step in training step `step`, counted from 0."""
+    def rounds(self, step: int) -> Sequence[Sequence[str]]:
+        """Return the players of each round of training step `step`, counted from 0."""
         ...
 
-    def forward(self, batch: Batch, draws: Draws) -> Any:
-        """Compute what the players of this step share, once, with gradients."""
+    def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> Any:
+        """Compute what the players of a round share, once, with gradients if one needs them."""
         ...
 
     def loss(
@@ -131,13 +200,14 @@ class Method(Game, Protocol):
     Attributes:
         fields: Members that the method needs of every sample.
         facts: Columns of the index that the method needs.
-        evaluations: Evaluations of networks of the teacher's size, per sample of a training step.
+        evaluations: Evaluations of networks of the teacher's size, per sample of a batch and step,
+            over all rounds of the step.
     """
 
     fields: Sequence[str]
     facts: Sequence[str]
     evaluations: float
 
-    def student(self) -> Student:
+    def student(self) -> Student | ImageStudent:
         """Return the student to sample, evaluate and export."""
         ...

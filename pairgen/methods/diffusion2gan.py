@@ -145,14 +145,14 @@ class Diffusion2GAN:
         """Return the student, and the discriminator if it is used."""
         return self._players
 
-    def turns(self, step: int) -> Sequence[str]:
-        """Return all players in every step, with the student, whose graph is larger, last."""
+    def rounds(self, step: int) -> Sequence[Sequence[str]]:
+        """Return one round, of all players; the student, whose graph is larger, plays last."""
         del step
-        return tuple(sorted(self._players, key=[DISCRIMINATOR, STUDENT].index))
+        return (tuple(sorted(self._players, key=[DISCRIMINATOR, STUDENT].index)),)
 
-    def forward(self, batch: Batch, draws: Draws) -> Made:
+    def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> Made:
         """Return the student's latents for the batch's noise."""
-        del draws
+        del players, draws
         conditioning = conditioning_of(batch, self._teacher, self._embeddings)
         scales = batch.guidance_scale if self._embeds_guidance else None
         latents = self._student.generate(batch[NOISE].float(), conditioning, scales)

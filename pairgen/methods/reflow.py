@@ -1,5 +1,6 @@
 """Reflow: learn the velocity on the straight path from noise to end point of each pair."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
@@ -67,8 +68,9 @@ class Reflow(OneStudent):
         # From here on the network predicts velocities.
         self._denoiser.prediction, self._denoiser.schedule = "flow", FlowSchedule()
 
-    def forward(self, batch: Batch, draws: Draws) -> Tensor:
+    def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> Tensor:
         """Return the velocities at random points of the paths, [B, C, H, W] float32."""
+        del players
         z, x = batch[NOISE].float(), batch[LATENT].float()
         t = draws.uniform()
         x_t = (1 - column(t)) * x + column(t) * z

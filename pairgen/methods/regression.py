@@ -1,5 +1,6 @@
 """Regression: map the teacher's noise to its end point in one step, pair by pair."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
@@ -87,9 +88,9 @@ class Regression(OneStudent):
         self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
         super().__init__(setup.new_denoiser(setup.guidance_embedding))
 
-    def forward(self, batch: Batch, draws: Draws) -> Tensor:
+    def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> Tensor:
         """Return the student's x0 for the batch's noise, [B, C, H, W] float32."""
-        del draws
+        del players, draws
         conditioning = conditioning_of(batch, self._teacher, self._embeddings)
         scales = batch.guidance_scale if self._embeds_guidance else None
         return self._generate(batch[NOISE].float(), conditioning, scales)

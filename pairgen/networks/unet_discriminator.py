@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from pairgen.adapters.chosen import checkpoint_gradients
 from pairgen.errors import ConfigError
 from pairgen.teachers.base import Conditioning, Denoiser
 
@@ -124,7 +125,7 @@ class UnetDiscriminator(nn.Module):
                 yield
         finally:
             if checkpointing:
-                network.enable_gradient_checkpointing()
+                checkpoint_gradients(network)
 
     @contextmanager
     def _tapped(self, x: Tensor, z: Tensor) -> Iterator[list[Tensor]]:

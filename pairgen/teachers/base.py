@@ -10,8 +10,9 @@ A teacher is a file in this folder (or a module of your own) that defines
 
 and, if students can be trained from it,
 
-    build_denoiser(*, location, device, guidance_embedding, **options) -> Denoiser
-    save_student(*, denoiser, folder, location, **options)
+    build_denoiser(*, location, device, guidance_embedding, image_channels, **options) -> Denoiser
+    build_autoencoder(*, location, device, **options) -> Autoencoder
+    save_student(*, denoiser, autoencoder, folder, location, **options)
 
 `build` loads the weights; `describe` only reads configs and hashes files, so that a plan can be
 made on a machine without a GPU; `prompt_counter` only loads the tokenizer, to reject long prompts
@@ -31,13 +32,16 @@ before any slot is numbered, and samples store the class as `cls`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from pairgen.labels import ClassLabels
 from pairgen.sampling.parameterization import Prediction, Schedule
+
+# Name of the conditioning tensor that is concatenated to the state.
+IMAGE_LATENT = "image_latent"
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Conditioning:
     Attributes:
         tensors: Mapping from name to tensor, [N, ...] each. Stable Diffusion: `txt_emb` [N, L, D];
             SDXL also `pooled_emb` [N, P]. Teachers with classes: `class_labels` [N] int64.
+            Networks with more input channels than latents: `image_latent` [N, C', H, W], which is
+            concatenated to the state.
     """
 
     tensors: Mapping[str, Tensor]
@@ -62,6 +68,10 @@ class Conditioning:
         return Conditioning(
             {name: tensor.expand(num, *tensor.shape[1:]) for name, tensor in self.tensors.items()}
         )
+
+    def with_image(self, latent: Tensor) -> "Conditioning":
+        """Return the conditioning with an image latent, [N, C', H, W], beside the prompts."""
+        return Conditioning({**self.tensors, IMAGE_LATENT: latent})
 
     @staticmethod
     def cat(parts: Sequence["Conditioning"]) -> "Conditioning":
@@ -86,6 +96,8 @@ class Description:
             that `--store-embeddings` stores.
         labels: The classes that prompts name; None if prompts are texts.
         guidable: Whether classifier-free guidance is possible.
+        image_channels: Channels of the image latent that the network takes beside the state; 0 for
+            none.
     """
 
     identity: Mapping[str, Any]
@@ -95,6 +107,7 @@ class Description:
     embedding_shapes: Mapping[str, tuple[int, ...]]
     labels: ClassLabels | None = None
     guidable: bool = True
+    image_channels: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +141,8 @@ class Decoder(Protocol):
 class Denoiser(Protocol):
     """A teacher's network in float32 that gradients flow through: a student, or a critic.
 
-    It is a `torch.nn.Module`.
+    It is a `pairgen.adapters.adaptable.Adaptable`: calls use its own adapter if it has one, and
+    `beside()` returns another denoiser of the same weights for an adapter of its own.
 
     Attributes:
         network: The diffusers model that is optimized, given adapters and saved.
@@ -136,6 +150,7 @@ class Denoiser(Protocol):
         schedule: alpha and sigma over time.
         latent_shape: Shape [C, H, W] of a latent.
         guidance_dim: Width of its guidance embedding; 0 for none.
+        image_channels: Channels of the image latent that it takes in `conditioning`; 0 for none.
     """
 
     network: Any
@@ -143,6 +158,11 @@ class Denoiser(Protocol):
     schedule: Schedule
     latent_shape: tuple[int, int, int]
     guidance_dim: int
+    image_channels: int
+
+    def beside(self) -> Self:
+        """Return another denoiser of the same weights, without an adapter."""
+        ...
 
     def __call__(
         self,
@@ -163,6 +183,37 @@ class Denoiser(Protocol):
         Returns:
             The output, [B, C, H, W] float32; the last layer is never computed in lower precision.
         """
+        ...
+
+
+class Autoencoder(Protocol):
+    """The VAE of a teacher in float32, with gradients to its inputs and, if trained, its weights.
+
+    Attributes:
+        encoder: Its first half, a `torch.nn.Module` that a player can hold: called like `encode`.
+        decoder: Its second half, called like `decode`.
+        network: The diffusers model of both, which is saved; None if there is none.
+    """
+
+    encoder: Any
+    decoder: Any
+    network: Any
+
+    def encode(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the latents of images.
+
+        Args:
+            image: Images, [B, 3, H', W'] in [-1, 1].
+            noise: Standard normal numbers [B, C, H, W], each sample's own, for a sample of the
+                posterior; None for its mean.
+
+        Returns:
+            Latents, [B, C, H, W] float32.
+        """
+        ...
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the images of latents, [B, 3, H', W'] float32 around [-1, 1], not clamped."""
         ...
 
 

@@ -14,6 +14,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from pairgen.teachers._pretrained.autoencoder import Autoencoder
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import export_pipeline
 from pairgen.teachers._pretrained.files import fetch_weights
@@ -85,6 +86,7 @@ def build_denoiser(
     location: str,
     device: torch.device,
     guidance_embedding: bool = False,
+    image_channels: int = 0,
     **options: Any,
 ) -> Denoiser:
     """Load only the UNet, in float32 and ready for training.
@@ -93,6 +95,8 @@ def build_denoiser(
         location: Folder in diffusers layout, or hub id.
         device: Device that it runs on.
         guidance_embedding: Whether to add a guidance embedding, initialized to have no effect.
+        image_channels: Channels of an image latent that it shall take, initialized to have no
+            effect; 0 for as many as it has.
         **options: See `OPTIONS`.
 
     Raises:
@@ -101,23 +105,49 @@ def build_denoiser(
     """
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen.revision)
-    return load_denoiser(layout, chosen.variant, guidance_embedding).to(device)
+    return load_denoiser(layout, chosen.variant, guidance_embedding, image_channels).to(device)
 
 
-def save_student(*, denoiser: Denoiser, folder: Path, location: str, **options: Any) -> None:
+def build_autoencoder(*, location: str, device: torch.device, **options: Any) -> Autoencoder:
+    """Load only the VAE, in float32 and with gradients to its inputs; its weights are frozen.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        device: Device that it runs on.
+        **options: See `OPTIONS`.
+
+    Raises:
+        TeacherLoadError: The weights are missing, incomplete or broken.
+        ConfigError: An option is invalid, or a revision is given for a local folder.
+    """
+    chosen = OPTIONS(**options)
+    return Autoencoder(read_layout(location, chosen.revision).snapshot, chosen.variant, device)
+
+
+def save_student(
+    *,
+    denoiser: Denoiser,
+    folder: Path,
+    location: str,
+    autoencoder: Autoencoder | None = None,
+    **options: Any,
+) -> None:
     """Save a trained UNet with all its parts, as a folder that diffusers' pipeline loads.
 
     Args:
         denoiser: The trained denoiser from `build_denoiser`.
         folder: Output folder, which must not exist yet.
         location: Location of the teacher, whose text encoders, tokenizers and VAE are copied.
+        autoencoder: The trained VAE, saved instead of the teacher's; None for the teacher's.
         **options: See `OPTIONS`.
 
     Raises:
         TeacherLoadError: A part of the teacher is missing.
     """
     chosen = OPTIONS(**options)
-    export_pipeline(read_layout(location, chosen.revision), chosen.variant, denoiser, folder)
+    layout = read_layout(location, chosen.revision)
+    vae = None if autoencoder is None else autoencoder.network
+    export_pipeline(layout, chosen.variant, denoiser, vae, folder)
 
 
 def prompt_counter(

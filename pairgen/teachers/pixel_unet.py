@@ -35,6 +35,7 @@ from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.options import PixelUnetOptions
 from pairgen.teachers._pretrained.pixel_model import (
     MAX_PROMPT_TOKENS,
+    PixelAutoencoder,
     Pixels,
     PixelUnet,
     count_tokens,
@@ -133,17 +134,23 @@ def build_denoiser(
     location: str,
     device: torch.device,
     guidance_embedding: bool = False,
+    image_channels: int = 0,
     **options: Any,
 ) -> Denoiser:
     """Load only the UNet, in float32 and ready for training; options as for `build`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
-        ConfigError: A guidance embedding is requested, which a UNet2DModel does not support.
+        ConfigError: A guidance embedding or an image latent is requested, which pairgen does not
+            add to a UNet2DModel.
     """
     if guidance_embedding:
         raise ConfigError(
             "guidance_embedding must be false: a UNet2DModel cannot take a guidance scale."
+        )
+    if image_channels:
+        raise ConfigError(
+            "A UNet2DModel takes no image latent: give a latent-space model for this method."
         )
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen)
@@ -156,6 +163,16 @@ def build_denoiser(
         latent_shape=layout.image_shape,
         guidance_dim=0,
     ).to(device)
+
+
+def build_autoencoder(*, location: str, device: torch.device, **options: Any) -> PixelAutoencoder:
+    """Return the identity: latents are images; options as for `build`.
+
+    Raises:
+        TeacherLoadError: The model cannot be found, or its class is not supported.
+    """
+    del device
+    return PixelAutoencoder(read_layout(location, OPTIONS(**options)).image_shape[0])
 
 
 def save_student(

@@ -4,10 +4,12 @@ checkpoints/00001000/
   student.safetensors             trained weights
     student.ema.safetensors         their moving average, if there is one
   student.optimizer.safetensors   the optimizer's moments and counts, of all ranks
+  student.buffers.safetensors     what its networks change beside weights, if anything
   kept.NAME.safetensors           networks that change without being trained
-    state.json                      step, position in the data, gradient scaler
+    state.json                      step, position in the data, gradient scaler, checksums
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -22,10 +24,13 @@ from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.shards.format.local_store import sync
-from pairgen.training.optimizer import place_state
+from pairgen.training.optimizer import check_state, place_state
 from pairgen.training.player import Player
 
 STATE_FILE = "state.json"
+# Version 1 had no checksums and no buffers.
+CHECKPOINT_VERSION = 2
+STATE_KEYS = {"version", "step", "loader", "seconds", "scalers", "tensors"}
 
 
 def save_checkpoint(
@@ -42,7 +47,7 @@ def save_checkpoint(
     Args:
         folder: The run's checkpoints folder.
         step: Number of steps trained.
-        players: Players, whose weights and averages are written.
+        players: Players, whose weights, averages and buffers are written.
         optimizers: Their complete optimizer states, from `gather_state`.
         kept: Networks that change without being trained.
         state: State that is not a tensor.
@@ -58,14 +63,12 @@ def save_checkpoint(
         for stale in folder.glob(".*.partial"):
             shutil.rmtree(stale)
         partial.mkdir()
-        for name, player in players.items():
-            _save(partial / f"{name}.safetensors", player.parameters)
-            if player.ema is not None:
-                _save(partial / f"{name}.ema.safetensors", player.ema.averages)
-            _save(partial / f"{name}.optimizer.safetensors", optimizers[name])
-        for name, module in kept.items():
-            _save(partial / f"kept.{name}.safetensors", module.state_dict())
-        text = json.dumps({**state, "step": step}, indent=2, allow_nan=False)
+        checksums = {}
+        for name, tensors in _tensors(players, optimizers, kept).items():
+            _save(partial / name, tensors)
+            checksums[name] = _sha256(partial / name)
+        facts = {"version": CHECKPOINT_VERSION, **state, "step": step, "tensors": checksums}
+        text = json.dumps(facts, indent=2, allow_nan=False)
         (partial / STATE_FILE).write_text(text, encoding="utf-8")
         open_to_umask(partial)
         for path in (*partial.iterdir(), partial):
@@ -105,42 +108,109 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """Return a checkpoint's JSON.
 
     Raises:
-        ConfigError: The file cannot be read.
+        ConfigError: The file cannot be read, is of another version, or belongs to another step.
     """
     path = checkpoint / STATE_FILE
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
-    if not isinstance(state, dict) or not {"step", "loader", "seconds", "scalers"} <= state.keys():
+    if not isinstance(state, dict):
         raise _damaged(path, "it is not the state of a training")
+    version = state.get("version", 1)
+    if version != CHECKPOINT_VERSION:
+        raise ConfigError(
+            f"The checkpoint {checkpoint} has version {version!r}, this pairgen reads version "
+            f"{CHECKPOINT_VERSION}: continue the run with the pairgen that wrote it."
+        )
+    if missing := sorted(STATE_KEYS - state.keys()):
+        raise _damaged(path, f"it lacks {', '.join(missing)}")
+    kinds = {"step": int, "loader": dict, "seconds": int | float, "scalers": dict, "tensors": dict}
+    for key, kind in kinds.items():
+        if not isinstance(state[key], kind):
+            raise _damaged(path, f"its {key} is {state[key]!r}")
+    if state["step"] != int(checkpoint.name):
+        raise _damaged(path, f"it is the state after {state['step']} steps")
     return state
 
 
 def load_checkpoint(
-    checkpoint: Path, players: Mapping[str, Player], kept: Mapping[str, nn.Module]
+    checkpoint: Path,
+    players: Mapping[str, Player],
+    kept: Mapping[str, nn.Module],
+    state: Mapping[str, Any],
 ) -> None:
     """Load a checkpoint's tensors into networks and optimizers.
 
+    Args:
+        checkpoint: The checkpoint's folder.
+        players: The players, as they were when it was written.
+        kept: The networks that change without being trained.
+        state: The return value of `read_state`.
+
     Raises:
-        ConfigError: The checkpoint cannot be read, or belongs to other networks.
+        ConfigError: The checkpoint cannot be read, was altered, or belongs to other networks;
+            nothing was loaded.
     """
+    optimizers = {f"{name}.optimizer.safetensors": player for name, player in players.items()}
+    wanted = _tensors(players, {name: {} for name in players}, kept)
+    checksums: Mapping[str, Any] = state["tensors"]
+    if wanted.keys() != checksums.keys():
+        others = sorted(wanted.keys() ^ checksums.keys())
+        raise ConfigError(
+            f"The checkpoint {checkpoint} belongs to other players or options: only one of it and "
+            f"this run has {', '.join(others)}."
+        )
+    loaded = {name: _load(checkpoint / name, str(checksums[name])) for name in wanted}
+    for name, tensors in loaded.items():
+        if name in optimizers:
+            reason = check_state(optimizers[name].parameters, tensors)
+        else:
+            reason = _difference(wanted[name], tensors)
+        if reason:
+            raise ConfigError(
+                f"The checkpoint file {checkpoint / name} belongs to another network: {reason}."
+            )
+    for name, tensors in loaded.items():
+        if name in optimizers:
+            player = optimizers[name]
+            place_state(player.optimizer, player.parameters, tensors)
+        else:
+            _fill(wanted[name], tensors)
+
+
+def _tensors(
+    players: Mapping[str, Player],
+    optimizers: Mapping[str, Mapping[str, Tensor]],
+    kept: Mapping[str, nn.Module],
+) -> dict[str, Mapping[str, Tensor]]:
+    """Return the tensors of each file of a checkpoint, by the file's name."""
+    files: dict[str, Mapping[str, Tensor]] = {}
     for name, player in players.items():
-        _fill(checkpoint / f"{name}.safetensors", player.parameters)
+        files[f"{name}.safetensors"] = player.parameters
         if player.ema is not None:
-            _fill(checkpoint / f"{name}.ema.safetensors", player.ema.averages)
-        tensors = _load(checkpoint / f"{name}.optimizer.safetensors")
-        place_state(player.optimizer, player.parameters, tensors)
+            files[f"{name}.ema.safetensors"] = player.ema.averages
+        files[f"{name}.optimizer.safetensors"] = optimizers[name]
+        if player.buffers:
+            files[f"{name}.buffers.safetensors"] = player.buffers
     for name, module in kept.items():
-        _fill(checkpoint / f"kept.{name}.safetensors", module.state_dict())
+        files[f"kept.{name}.safetensors"] = module.state_dict()
+    return files
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     save_file({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, path)
 
 
-def _load(path: Path) -> dict[str, Tensor]:
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _load(path: Path, sha256: str) -> dict[str, Tensor]:
     try:
+        if _sha256(path) != sha256:
+            raise _damaged(path, "its SHA-256 is not the recorded one")
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise _damaged(path, str(error)) from None
@@ -160,10 +230,21 @@ def _damaged(path: Path, reason: str) -> ConfigError:
     )
 
 
+def _difference(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """Return how tensors differ from the expected ones; empty if they fit exactly."""
+    if other := sorted(wanted.keys() ^ found.keys()):
+        return f"only one of them has {other[0]}"
+    for name, tensor in wanted.items():
+        # A copy would broadcast and convert without a word.
+        if (tensor.shape, tensor.dtype) != (found[name].shape, found[name].dtype):
+            return (
+                f"{name} is {found[name].dtype} {list(found[name].shape)} there, "
+                f"{tensor.dtype} {list(tensor.shape)} here"
+            )
+    return ""
+
+
 @torch.no_grad()
-def _fill(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    loaded = _load(path)
-    if loaded.keys() != tensors.keys():
-        raise ConfigError(f"The checkpoint file {path} holds the weights of another network.")
+def _fill(tensors: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
-        tensor.copy_(loaded[name])
+        tensor.copy_(values[name])

@@ -1,58 +1,66 @@
 """The output of a finished run: the student in diffusers layout, and its adapters."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
+from safetensors.torch import save_file
+from torch import Tensor
 
 from pairgen import plugins
-from pairgen.methods.base import Student
+from pairgen.adapters.adaptable import Adaptable
+from pairgen.adapters.adapter import Adapter
+from pairgen.methods.base import ImageStudent, Student
 from pairgen.model_config import MODEL_FILE
-from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.training.checkpoint import open_to_umask
+from pairgen.training.finished_run import LAST_WEIGHTS_FILE
 from pairgen.training.player import Player
 
 STUDENT_FOLDER, LORA_FOLDER = "student", "lora"
 # Options that select a teacher's weights; the student has its own.
 OF_WEIGHTS = ("revision", "variant")
+# What a pipeline's `load_lora_weights` looks for, and the prefix of its UNet's layers.
+LORA_FILE, UNET = "pytorch_lora_weights.safetensors", "unet"
 
 
 def export_student(
     folder: Path,
-    student: Student,
+    student: Student | ImageStudent,
     player: Player,
     teacher: Mapping[str, Any],
-    told: bool,
-    guidance_scales: Sequence[float],
+    facts: Mapping[str, Any],
 ) -> None:
     """Write the student, its moving average if any, and the file that makes it a model.
 
-    Adapters are also written separately; the student has them merged into its weights.
+    Adapters are also written separately; the student has them merged into its weights. If there is
+    an average, the last weights of its denoiser are written beside it, see `load_run`.
 
     Args:
         folder: The run folder.
-        student: The method's student; its network is modified if it has adapters.
+        student: The method's student; its networks are modified if they have adapters.
         player: The player that trained it.
         teacher: `module`, `location` and `options` of the teacher it was initialized from.
-        told: Whether the student takes the guidance scale as an input.
-        guidance_scales: Scales that it was trained on, ascending; none for data without guidance.
+        facts: The sections of the model file that say how the student is run.
     """
     target, partial = folder / STUDENT_FOLDER, folder / f".{STUDENT_FOLDER}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    network: Any = student.denoiser.network
+    if player.ema is not None:
+        _write(folder / LAST_WEIGHTS_FILE, _merged_weights(student.denoiser))
     with player.averaged():
-        if player.config.lora_rank:
-            _save_lora(network, folder / LORA_FOLDER)
-            network.fuse_lora()
-            network.unload_lora()
+        _write_adapters(student, folder / LORA_FOLDER)
+        for network in _networks(student):
+            network.merge()
+        parts: dict[str, Any] = {"denoiser": student.denoiser}
+        if isinstance(student, ImageStudent) and student.autoencoder_changed:
+            parts["autoencoder"] = student.autoencoder
         plugins.call(
             "teachers",
             teacher["module"],
             "save_student",
-            denoiser=student.denoiser,
+            **parts,
             folder=partial,
             location=teacher["location"],
             **teacher["options"],
@@ -60,7 +68,6 @@ def export_student(
     open_to_umask(partial)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
-    scales = list(guidance_scales)
     model = {
         "teacher": teacher["module"],
         "location": STUDENT_FOLDER,
@@ -68,23 +75,73 @@ def export_student(
         "dtype": "float32",
         "batch_size": 16,
         "samples_per_shard": 1024,
-        # Otherwise such a student would get `pairgen ode`'s default scale, perhaps never learned.
-        "sampling": {**student.sampling, "cfg": scales[-1] if told and scales else 1},
-        **({"student": {"guidance_scales": scales, "told": told}} if scales else {}),
+        **facts,
     }
     (folder / MODEL_FILE).write_text(yaml.safe_dump(model, sort_keys=False), encoding="utf-8")
 
 
-def _save_lora(network: Any, folder: Path) -> None:
-    """Write the adapters in the format of diffusers' `load_lora_weights`."""
-    with quiet():
-        # It warns about torchvision, which nothing here needs.
-        from diffusers import StableDiffusionPipeline
-    from peft.utils import get_peft_model_state_dict
+def model_facts(
+    student: Student | ImageStudent, told: bool, guidance_scales: Sequence[float]
+) -> dict[str, Any]:
+    """Return the sections of the model file that say how a student is run.
 
-    layers = {
-        name: tensor.detach().to(torch.float32).cpu().contiguous()
-        for name, tensor in get_peft_model_state_dict(network).items()
+    Args:
+        student: The method's student.
+        told: Whether it takes the guidance scale as an input.
+        guidance_scales: Scales that it was trained on, ascending; none for data without guidance.
+    """
+    if isinstance(student, ImageStudent):
+        return {"sampling": dict(student.sampling), "image": asdict(student.recipe)}
+    scales = list(guidance_scales)
+    return {
+        # Otherwise such a student would get `pairgen ode`'s default scale, perhaps never learned.
+        "sampling": {**student.sampling, "cfg": scales[-1] if told and scales else 1},
+        **({"student": {"guidance_scales": scales, "told": told}} if scales else {}),
     }
-    StableDiffusionPipeline.save_lora_weights(str(folder), unet_lora_layers=layers)
-    open_to_umask(folder)
+
+
+def _networks(student: Student | ImageStudent) -> Iterator[Adaptable]:
+    """Yield the networks of a student that may have adapters."""
+    found: list[Any] = [student.denoiser]
+    if isinstance(student, ImageStudent):
+        found += [student.autoencoder.encoder, student.autoencoder.decoder]
+    yield from (each for each in found if isinstance(each, Adaptable))
+
+
+def _merged_weights(denoiser: Any) -> dict[str, Tensor]:
+    """Return the weights of a denoiser's network with its adapter merged; it keeps its own."""
+    weights = {name: each.clone() for name, each in denoiser.network.state_dict().items()}
+    adapter: Adapter | None = getattr(denoiser, "adapter", None)
+    if adapter is not None:
+        adapter.merge_into(weights)
+    return weights
+
+
+def _write_adapters(student: Student | ImageStudent, folder: Path) -> None:
+    """Write the adapters, if any, in the format of diffusers and peft.
+
+    The UNet's are what a pipeline's `load_lora_weights` loads. Those of the VAE, which it has no
+    name for, are `vae.safetensors`, for `vae.load_lora_adapter(folder, weight_name=...,
+    prefix=None)`. Layers that were trained as a whole are `unet.layers.safetensors` and
+    `vae.layers.safetensors`, for `load_state_dict(..., strict=False)`.
+    """
+    low_rank: dict[str, dict[str, Tensor]] = {UNET: {}, "vae": {}}
+    trained: dict[str, dict[str, Tensor]] = {UNET: {}, "vae": {}}
+    for network in _networks(student):
+        if network.adapter is not None:
+            name = UNET if network is student.denoiser else "vae"
+            low_rank[name] |= network.adapter.low_rank_tensors()
+            trained[name] |= network.adapter.trained_tensors()
+    unet = {f"{UNET}.{key}": tensor for key, tensor in low_rank[UNET].items()}
+    files = {LORA_FILE: unet, "vae.safetensors": low_rank["vae"]}
+    files |= {f"{name}.layers.safetensors": tensors for name, tensors in trained.items()}
+    for name, tensors in files.items():
+        if tensors:
+            folder.mkdir(exist_ok=True)
+            _write(folder / name, tensors)
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    plain = {key: each.detach().float().cpu().contiguous() for key, each in tensors.items()}
+    save_file(plain, path, metadata={"format": "pt"})
+    path.chmod(path.parent.stat().st_mode & 0o666)

@@ -79,6 +79,17 @@ def place_state(
             part.state[parameter][quantity] = _placed(value, parameter.device)
 
 
+def check_state(parameters: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor]) -> str:
+    """Return why a complete state is not that of these parameters; empty if it fits."""
+    for path, value in tensors.items():
+        name, _, quantity = path.rpartition("/")
+        if name not in parameters:
+            return f"it has no {name or path}"
+        if quantity in MOMENTS and value.shape != parameters[name].shape:
+            return f"{path} is {list(value.shape)}, not {list(parameters[name].shape)}"
+    return ""
+
+
 def _part_of_rank(optimizer: Optimizer) -> Optimizer:
     """Return the optimizer of this rank's part of the weights; of all of them if not sharded."""
     part: Optimizer = getattr(optimizer, "optim", optimizer)

@@ -5,36 +5,22 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from pairgen import config
-from pairgen.errors import ConfigError
 from pairgen.kinds.run_options import MAX_CPU_THREADS
 from pairgen.list_rules import Places
 from pairgen.options import Option, names
 from pairgen.rules import SEED, Checked, Choice, Integer, Place, Switch, Text
-from pairgen.training.player_options import PlayerConfig
+from pairgen.training.player_names import (
+    check_player_option,
+    checked_players,
+    flattened_players,
+    mapping,
+    nested_players,
+    network_configs,
+    player_config,
+)
+from pairgen.training.player_options import NetworkConfig, PlayerConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
-
-
-def mapping(name: str, value: Any) -> dict[str, Any]:
-    """Return `key: value` lines as a mapping; none for None."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{name} must hold `key: value` lines, got {value!r}.")
-    return dict(value)
-
-
-def _players(name: str, value: Any) -> dict[str, dict[str, Any]]:
-    known = list(PlayerConfig.model_fields)
-    checked = {}
-    for player, options in mapping(name, value).items():
-        own = mapping(f"{name}.{player}", options)
-        config.check_keys(own, known, f"the options of the player {player!r}")
-        checked[player] = {
-            key: PlayerConfig.check(key, each, f"{player}.{key}") for key, each in own.items()
-        }
-    return checked
 
 
 class TrainConfig(PlayerConfig):
@@ -119,9 +105,12 @@ class TrainConfig(PlayerConfig):
     ] = Field(default_factory=dict)
     players: Annotated[
         Mapping[str, Mapping[str, Any]],
-        Checked(_players, {"type": ["object", "null"]}, "Mapping[str, Mapping[str, Any]]"),
+        Checked(checked_players, {"type": ["object", "null"]}, "Mapping[str, Mapping[str, Any]]"),
         Option(
-            "Options of single players, by the player's name.", "Training", "identity", flag=False
+            "Options of single players and their networks, by name.",
+            "Training",
+            "identity",
+            flag=False,
         ),
     ] = Field(default_factory=dict)
     guidance_embedding: Annotated[
@@ -236,8 +225,11 @@ class TrainConfig(PlayerConfig):
 
     def player(self, name: str) -> PlayerConfig:
         """Return the options of one player."""
-        shared = {key: getattr(self, key) for key in PlayerConfig.model_fields}
-        return PlayerConfig(**{**shared, **self.players.get(name, {})})
+        return player_config(self, self.players, name)
+
+    def networks(self, player: str) -> dict[str, NetworkConfig]:
+        """Return the options of the networks of a player that has options for them."""
+        return network_configs(self, self.players, player)
 
     @classmethod
     def flattened(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,11 +241,8 @@ class TrainConfig(PlayerConfig):
         flat: dict[str, Any] = {}
         for name, value in mapping("options", given.get("options")).items():
             flat[f"options.{name}"] = value
-        for player, own in mapping("players", given.get("players")).items():
-            # Also for a player without options, so that an unknown one is found later.
-            flat[f"players.{player}"] = {}
-            for name, value in mapping(f"players.{player}", own).items():
-                flat[f"players.{player}.{name}"] = value
+        for name, value in flattened_players(given.get("players")).items():
+            flat[f"players.{name}"] = value
         for name, value in given.items():
             if "." in name:
                 flat[f"players.{name}"] = value
@@ -267,33 +256,19 @@ class TrainConfig(PlayerConfig):
     def check(cls, name: str, value: Any, called: str = "") -> Any:
         """Return the checked value of one option; options of the method are checked there."""
         kind, _, own = name.partition(".")
-        if own and kind == "options":
-            return value
-        if own:
-            player, dot, key = own.partition(".")
-            if not dot:
-                return value
-            known = list(PlayerConfig.model_fields)
-            config.check_keys({key: value}, known, f"the options of the player {player!r}")
-            return PlayerConfig.check(key, value, own)
-        return super().check(name, value, called)
+        if not own:
+            return super().check(name, value, called)
+        return value if kind == "options" else check_player_option(own, value)
 
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> Self:
         """Build the options from values returned by `flattened`."""
-        options: dict[str, Any] = {}
-        players: dict[str, dict[str, Any]] = {}
-        shared: dict[str, Any] = {}
+        found: dict[str, dict[str, Any]] = {"": {}, "options": {}, "players": {}}
         for name, value in values.items():
-            kind, _, own = name.partition(".")
-            if not own:
-                shared[name] = value
-            elif kind == "options":
-                options[own] = value
-            else:
-                player, dot, key = own.partition(".")
-                players.setdefault(player, {}).update({key: value} if dot else {})
-        return cls(**shared, options=options, players=players)
+            kind, dot, own = name.partition(".")
+            found[kind if dot else ""][own if dot else name] = value
+        players = nested_players(found["players"])
+        return cls(**found[""], options=found["options"], players=players)
 
     def identity(self) -> dict[str, Any]:
         """Return what must not change when a run is resumed, as plain data."""

@@ -1,26 +1,28 @@
-"""A network being trained: its weights, its optimizer, its moving average."""
+"""A player: the networks that are stepped together, their optimizer, their moving average."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from pairgen.adapters.adaptable import adaptable_networks
+from pairgen.config import check_keys
+from pairgen.errors import ConfigError
 from pairgen.training.ema import Ema
-from pairgen.training.lora import add_lora
 from pairgen.training.optimizer import make_optimizer
-from pairgen.training.player_options import PlayerConfig
+from pairgen.training.player_options import NetworkConfig, PlayerConfig
 
 
 @dataclass(frozen=True)
 class Player:
-    """A network and everything needed to train it.
+    """One or more networks and everything needed to train them.
 
     Attributes:
         name: Name of the player in the method.
-        module: The network.
+        module: The network, or a module that holds the networks.
         parameters: Trainable parameters, by name.
         optimizer: Optimizer of these parameters.
         config: Training options of the player.
@@ -41,6 +43,12 @@ class Player:
             group["lr"] = lr
         return lr
 
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """What the networks hold and change beside their weights, by name."""
+        state = self.module.state_dict(keep_vars=True)
+        return {name: each for name, each in state.items() if not isinstance(each, nn.Parameter)}
+
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Use the moving average, if there is one, inside the context."""
@@ -51,15 +59,29 @@ class Player:
                 yield
 
 
-def make_player(name: str, module: nn.Module, config: PlayerConfig) -> Player:
-    """Prepare a network for training.
+def make_player(
+    name: str,
+    module: nn.Module,
+    config: PlayerConfig,
+    networks: Mapping[str, NetworkConfig] | None = None,
+) -> Player:
+    """Prepare a player for training.
+
+    Args:
+        name: Name of the player in the method.
+        module: The network, or a module that holds the networks.
+        config: Training options of the player.
+        networks: Options of single networks of it, by name, above those of `config`.
 
     Raises:
-        ConfigError: It does not support the requested adapters, or its optimizer is missing.
+        ConfigError: A network does not support the requested adapters, an option is for a network
+            that the player does not have, nothing is left to train, or the optimizer is missing.
     """
-    if config.lora_rank:
-        add_lora(name, module, config.lora_rank)
+    _adapt(name, module, config, networks or {})
+    # A weight that two networks share is one parameter.
     parameters = {n: each for n, each in module.named_parameters() if each.requires_grad}
+    if not parameters:
+        raise ConfigError(f"The player {name!r} has no weights to train.")
     return Player(
         name=name,
         module=module,
@@ -68,6 +90,37 @@ def make_player(name: str, module: nn.Module, config: PlayerConfig) -> Player:
         config=config,
         ema=Ema(parameters, config.ema_decay) if config.ema_decay else None,
     )
+
+
+def _adapt(
+    player: str, module: nn.Module, config: PlayerConfig, networks: Mapping[str, NetworkConfig]
+) -> None:
+    """Add the adapters of a player's networks, and make trainable what has none."""
+    found = dict(adaptable_networks(module))
+    check_keys(networks, [each for each in found if each], f"the networks of the player {player!r}")
+    if not found and config.adapted:
+        option = "lora_rank" if config.lora_rank else "trained_layers"
+        raise ConfigError(f"{option}: the network of player {player!r} does not support adapters.")
+    for name, network in found.items():
+        chosen = networks.get(name, config)
+        where = f"{player}.{name}" if name else player
+        if chosen.adapted:
+            try:
+                network.adapt(
+                    rank=chosen.lora_rank,
+                    alpha=chosen.lora_alpha or chosen.lora_rank,
+                    targets=chosen.lora_targets,
+                    trained=chosen.trained_layers,
+                )
+            except ConfigError as error:
+                raise ConfigError(f"{where}: {error}") from None
+        elif network.shares_weights:
+            raise ConfigError(
+                f"{where}.lora_rank must be at least 1: others compute with the same weights, "
+                "which must stay as they are."
+            )
+        else:
+            network.unfreeze()
 
 
 def learning_rate(config: PlayerConfig, step: int, num_steps: int) -> float:

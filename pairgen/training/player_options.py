@@ -4,11 +4,15 @@ from typing import Annotated, Any
 
 from pairgen import config
 from pairgen.errors import ConfigError
+from pairgen.list_rules import Each
 from pairgen.options import Option, Options
-from pairgen.rules import Checked, Choice, Integer, Number
+from pairgen.rules import Checked, Choice, Integer, Number, Text
 
 LR_SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adamw", "adamw8bit", "sharded")
+
+
+LAYERS = Each(Text(if_empty="name a layer, such as to_q"), at_least_one=False)
 
 
 def _betas(name: str, value: Any) -> tuple[float, ...]:
@@ -18,8 +22,64 @@ def _betas(name: str, value: Any) -> tuple[float, ...]:
     return tuple(config.number(f"Each of {name}", each, 0.0, 0.999999) for each in betas)
 
 
-class PlayerConfig(Options):
-    """How one player is optimized."""
+class NetworkConfig(Options):
+    """What of one network is trained: all weights, or adapters and single layers."""
+
+    command = "a network"
+
+    lora_rank: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Train LoRA adapters of this rank instead of all weights.",
+            "Training",
+            "identity",
+            metavar="R",
+            default="0: off",
+        ),
+    ] = 0
+    lora_alpha: Annotated[
+        float,
+        Number(0.0, 1e6),
+        Option(
+            "Scale of the adapters, divided by their rank.",
+            "Training",
+            "identity",
+            default="the rank: a scale of 1",
+            flag=False,
+        ),
+    ] = 0.0
+    lora_targets: Annotated[
+        tuple[str, ...],
+        LAYERS,
+        Option(
+            "Layers that get adapters, each by the end of its name, such as to_q.",
+            "Training",
+            "identity",
+            default="attention, feed-forward layers and convolutions",
+            flag=False,
+        ),
+    ] = ()
+    trained_layers: Annotated[
+        tuple[str, ...],
+        LAYERS,
+        Option(
+            "Layers that are trained as a whole while the others keep their weights or get "
+            "adapters, named alike.",
+            "Training",
+            "identity",
+            flag=False,
+        ),
+    ] = ()
+
+    @property
+    def adapted(self) -> bool:
+        """Whether the network's own weights stay as they are."""
+        return bool(self.lora_rank or self.trained_layers)
+
+
+class PlayerConfig(NetworkConfig):
+    """How one player is optimized. Options of `NetworkConfig` apply to all of its networks."""
 
     command = "a player"
 
@@ -97,14 +157,3 @@ class PlayerConfig(Options):
             flag=False,
         ),
     ] = 0.0
-    lora_rank: Annotated[
-        int,
-        Integer(0),
-        Option(
-            "Train LoRA adapters of this rank instead of all weights.",
-            "Training",
-            "identity",
-            metavar="R",
-            default="0: off",
-        ),
-    ] = 0

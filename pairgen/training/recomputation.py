@@ -1,32 +1,40 @@
 """Gradient checkpointing: recompute activations instead of storing them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import nn
 
+from pairgen.adapters.adaptable import Adaptable
+from pairgen.adapters.chosen import checkpoint_gradients
 from pairgen.errors import ConfigError
 
 
-def enable_gradient_checkpointing(players: Mapping[str, nn.Module]) -> None:
-    """Enable gradient checkpointing in every network that supports it, at any depth in a player.
+def enable_gradient_checkpointing(modules: Iterable[nn.Module]) -> None:
+    """Enable gradient checkpointing in every network that supports it, at any depth.
+
+    Args:
+        modules: All modules that gradients flow through: players, and frozen networks.
 
     Raises:
-        ConfigError: No player contains such a network.
+        ConfigError: No module contains such a network.
     """
-    networks = [each for module in players.values() for each in _networks_that_can(module)]
+    networks = [each for module in modules for each in _networks_that_can(module)]
     if not networks:
         raise ConfigError(
-            "gradient_checkpointing must be false here: none of the players "
-            f"({', '.join(players)}) has a diffusers network that supports it."
+            "gradient_checkpointing must be false here: no network of this method supports it."
         )
     for network in networks:
-        network.enable_gradient_checkpointing()
+        if isinstance(network, Adaptable):
+            network.checkpoint_gradients()
+        else:
+            checkpoint_gradients(network)
 
 
 def _networks_that_can(module: nn.Module) -> Iterator[Any]:
     """Yield the outermost networks that support it: each enables it for those inside."""
-    if getattr(module, "_supports_gradient_checkpointing", False):
+    supports = getattr(module, "_supports_gradient_checkpointing", False)
+    if supports or (isinstance(module, Adaptable) and module.can_checkpoint_gradients):
         yield module
         return
     for child in module.children():

@@ -16,6 +16,7 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import make_train_config
 from pairgen.training.options import TrainConfig
+from pairgen.training.player_names import flattened_players, nested_players
 
 
 def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
@@ -146,14 +147,17 @@ def _players(config: TrainConfig, *others: TrainConfig) -> dict[str, Any]:
 
     Where `config` does not set them for it alone, they come from what all its players share.
     """
-    names: dict[str, dict[str, None]] = {}
-    for each in others:
-        for player, options in each.players.items():
-            names.setdefault(player, {}).update(dict.fromkeys(options))
-    return {
-        player: _plain({key: getattr(config.player(player), key) for key in options})
-        for player, options in names.items()
-    }
+    every = dict.fromkeys(
+        name for each in others for name in flattened_players(each.players) if "." in name
+    )
+    found: dict[str, Any] = {}
+    for name in every:
+        player, _, key = name.partition(".")
+        network, dot, inner = key.partition(".")
+        own = config.player(player)
+        source = config.networks(player).get(network, own) if dot else own
+        found[name] = getattr(source, inner or key)
+    return _plain(nested_players(found))
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
@@ -15,7 +16,9 @@ from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
 from pairgen.resolution import Sources, sources_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.teachers.base import Autoencoder, Denoiser
 from pairgen.training.config import check_method_options, with_recipe
+from pairgen.training.finished_run import load_run
 from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import remembered
 from pairgen.types import Plan, canonical_json
@@ -149,20 +152,37 @@ def make_setup(
     where = {"location": start["location"], **options}
     frozen = {"device": device, "dtype": torch.float32, "negative_prompt": ""}
 
-    def new_denoiser(guidance_embedding: bool) -> Any:
-        return plugins.call(
+    def new_denoiser(guidance_embedding: bool = False, *, image_channels: int = 0) -> Denoiser:
+        # Teachers of users need not know what they cannot do.
+        image = {"image_channels": image_channels} if image_channels else {}
+        denoiser: Denoiser = plugins.call(
             "teachers",
             module,
             "build_denoiser",
             device=device,
             guidance_embedding=guidance_embedding,
+            **image,
             **where,
         )
+        return denoiser
+
+    def new_autoencoder() -> Autoencoder:
+        autoencoder: Autoencoder = plugins.call(
+            "teachers", module, "build_autoencoder", device=device, **where
+        )
+        halves = (autoencoder.encoder, autoencoder.decoder)
+        frozen_networks.extend(each for each in halves if isinstance(each, nn.Module))
+        return autoencoder
+
+    def frozen_run(folder: str, weights: str) -> Denoiser:
+        denoiser, files[f"run {folder}"] = load_run(folder, weights, device)
+        return denoiser
 
     def load_teacher() -> Any:
         return plugins.build("teachers", module, **where, **frozen)
 
     files: dict[str, str] = {}
+    frozen_networks: list[nn.Module] = []
 
     def perceptual_net(given: str, num_channels: int) -> str:
         decoder = plugins.call("teachers", module, "describe_decoder", **where)
@@ -183,9 +203,12 @@ def make_setup(
         teacher=plugins.build("teachers", module, with_network=False, **where, **frozen),
         load_teacher=load_teacher,
         perceptual_net=perceptual_net,
+        load_run=frozen_run,
         new_denoiser=new_denoiser,
+        new_autoencoder=new_autoencoder,
         guidance_embedding=config.guidance_embedding,
         files=files,
+        frozen_networks=frozen_networks,
         micro_batch_size=config.batch_size // num_processes // config.accumulate,
         device=device,
     )

@@ -1,7 +1,7 @@
 """The training loop: any game, any number of players, one rank or many."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from pairgen.config import check_keys
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.methods.base import Game
+from pairgen.methods.base import STUDENT, Game
 from pairgen.shards.loading.batch import Batch
 from pairgen.training.checkpoint import save_checkpoint
 from pairgen.training.config import TrainConfig, recipe_players
@@ -71,7 +71,8 @@ class Trainer:
         known = dict.fromkeys([*modules, *recipe_players(config.method)])
         check_keys(config.players, list(known), "the players")
         self.players = {
-            name: make_player(name, module, config.player(name)) for name, module in modules.items()
+            name: make_player(name, module, config.player(name), config.networks(name))
+            for name, module in modules.items()
         }
         half = config.precision == "float16"
         device = accelerator.device.type
@@ -136,9 +137,11 @@ class Trainer:
         # The latest value of each since the last line: not every step has every figure.
         figures: dict[str, Tensor] = {}
         while self.step < config.steps and not self._agreed(stop()):
-            with watch.waiting():
-                batch = next(batches).to(self.accelerator.device)
-            figures |= self._train_step(self.step, batch)
+            for number, names in enumerate(self._rounds(self.step)):
+                with watch.waiting():
+                    batch = next(batches).to(self.accelerator.device)
+                figures |= self._train_round(self.step, number, names, batch)
+            self.game.after_step(self.step)
             self.step += 1
             self.seconds += watch.lap()
             if self.step % config.log_every == 0 or self.step == config.steps:
@@ -175,16 +178,28 @@ class Trainer:
             )
         self.accelerator.wait_for_everyone()
 
-    def _train_step(self, step: int, batch: Batch) -> dict[str, Tensor]:
-        """Step the players of a turn; return figures averaged over ranks and micro-batches."""
-        turn = [self.players[name] for name in self.game.turns(step)]
+    def _rounds(self, step: int) -> Sequence[Sequence[str]]:
+        """Return the players of each round of a step."""
+        rounds = self.game.rounds(step)
+        times = [name for names in rounds for name in names].count(STUDENT)
+        if STUDENT in self.players and times != 1:
+            raise ValueError(
+                f"The student must play in one round of a step: {times} of {rounds} at step {step}."
+            )
+        return rounds
+
+    def _train_round(
+        self, step: int, number: int, names: Sequence[str], batch: Batch
+    ) -> dict[str, Tensor]:
+        """Step the players of a round; return figures averaged over ranks and micro-batches."""
+        turn = [self.players[name] for name in names]
         figures: dict[str, Tensor] = {}
         for player in turn:
             player.optimizer.zero_grad(set_to_none=True)
             figures[f"{player.name}/lr"] = torch.tensor(player.set_lr(step, self.config.steps))
-        for part, draws in self._micro_batches(step, batch):
+        for part, draws in self._micro_batches(step, number, batch):
             with self._autocast():
-                shared = self.game.forward(part, draws)
+                shared = self.game.forward(names, part, draws)
             for place, player in enumerate(turn):
                 with self._autocast():
                     loss, extra = self.game.loss(player.name, shared, part, draws)
@@ -203,7 +218,6 @@ class Trainer:
         self._check_finite(step, batch, {k: v for k, v in figures.items() if "/loss" in k})
         for player in turn:
             figures[f"{player.name}/grad_norm"] = self._step_player(player.name, step, batch)
-        self.game.after_step(step)
         return self._averaged(figures)
 
     def _step_player(self, name: str, step: int, batch: Batch) -> Tensor:
@@ -222,14 +236,13 @@ class Trainer:
             player.ema.update(player.parameters, step + 1)
         return norm.detach()
 
-    def _micro_batches(self, step: int, batch: Batch) -> Iterator[tuple[Batch, Draws]]:
+    def _micro_batches(self, step: int, number: int, batch: Batch) -> Iterator[tuple[Batch, Draws]]:
         size = len(batch) // self.config.accumulate
         first = self.accelerator.process_index * len(batch)
         for start in range(0, len(batch), size):
             rows = (first + start, first + start + size)
-            draws = Draws(
-                self.config.seed, step, *rows, self.config.batch_size, self.accelerator.device
-            )
+            device, whole = self.accelerator.device, self.config.batch_size
+            draws = Draws(self.config.seed, step, *rows, whole, device, number)
             yield batch.rows(start, start + size), draws
 
     def _autocast(self) -> Any:

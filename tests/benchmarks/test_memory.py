@@ -9,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from pairgen.training.lora import TARGET_MODULES
+from pairgen.teachers._pretrained.denoiser import LORA_TARGETS
 from pairgen.training.optimizer import make_optimizer
 from pairgen.training.player_options import PlayerConfig
 
@@ -39,7 +39,7 @@ def test_adapters_have_rank_times_both_sides_of_every_layer():
         unet = UNet2DConditionModel(**memory.UNETS["SD1.5"])
     expected = 0
     for name, layer in unet.named_modules():
-        if any(name == each or name.endswith(f".{each}") for each in TARGET_MODULES):
+        if any(name == each or name.endswith(f".{each}") for each in LORA_TARGETS):
             # Into the rank by a layer of the same kernel, out of it by one of 1 x 1.
             into = layer.weight[0].numel()
             expected += 4 * (into + layer.weight.shape[0])

@@ -83,7 +83,7 @@ def test_nobody_is_its_own_partner_and_even_micro_batches_agree(num):
 def test_the_student_is_the_regression_of_the_same_network(make_method, pairs):
     method, batch = make_method(gan_weight=0, distance="mse", l1_weight=0)
     assert tuple(method.players()) == (STUDENT,)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     loss, figures = method.loss(STUDENT, made, batch, draws_at(0))
     target = batch["latent.npy"].float()
     torch.testing.assert_close(loss, (made.latents - target).square().mean())
@@ -93,7 +93,7 @@ def test_the_student_is_the_regression_of_the_same_network(make_method, pairs):
 def test_the_student_s_loss_is_the_sum_of_its_terms(make_method, latent_net):
     weights = {"distance_weight": 2.0, "l1_weight": 0.5, "gan_weight": 0.3}
     method, batch = make_method(distance="latent_lpips", **weights)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     loss, figures = method.loss(STUDENT, made, batch, draws_at(0))
     target, noise = batch["latent.npy"].float(), batch["noise.npy"].float()
     net = load_lpips(str(latent_net), 4, CPU)
@@ -107,7 +107,7 @@ def test_the_student_s_loss_is_the_sum_of_its_terms(make_method, latent_net):
 
 def test_the_augmented_distance_is_of_both_alike_and_another_every_step(make_method):
     method, batch = make_method(gan_weight=0, l1_weight=0)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     found = {
         float(method.loss(STUDENT, made, batch, draws_at(step))[0].detach()) for step in range(4)
     }
@@ -122,7 +122,7 @@ def test_the_augmented_distance_is_of_both_alike_and_another_every_step(make_met
 
 def test_the_discriminator_s_loss_without_and_with_replaced_samples(make_method):
     method, batch = make_method(mix_share=0.0, r1_gamma=0.0)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     plain, _ = method.loss(DISCRIMINATOR, made, batch, draws_at(0))
     fakes = made.latents.detach()
     torch.testing.assert_close(plain, discriminator_terms(method, batch, fakes, made))
@@ -142,7 +142,7 @@ def test_the_discriminator_s_loss_without_and_with_replaced_samples(make_method)
 
 def test_neither_loss_reaches_the_other_player(make_method):
     method, batch = make_method(r1_every=1)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     loss, _ = method.loss(DISCRIMINATOR, made, batch, draws_at(0))
     students = list(method.players()[STUDENT].parameters())
     assert all(each is None for each in torch.autograd.grad(loss, students, allow_unused=True))
@@ -152,7 +152,7 @@ def test_the_lazy_penalty_is_right_in_expectation(make_method):
     """Over many steps its mean is gamma / 2 |grad D|^2, of one sample after the other."""
     gamma, every, num_rounds = 0.4, 3, 40
     method, batch = make_method(mix_share=0.0, r1_gamma=gamma, r1_every=every)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     plain = discriminator_terms(method, batch, made.latents.detach(), made).detach()
     discriminator = method.players()[DISCRIMINATOR]
     target = batch["latent.npy"].float().requires_grad_(True)
@@ -175,7 +175,7 @@ def test_the_lazy_penalty_is_right_in_expectation(make_method):
 
 def test_the_penalty_is_of_one_sample_of_the_whole_batch_however_it_is_cut(make_method):
     method, batch = make_method(mix_share=0.0, r1_every=1)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     for step in range(5):
         whole = method.loss(DISCRIMINATOR, made, batch, draws_at(step))[1]["r1"]
         parts = []
@@ -183,7 +183,7 @@ def test_the_penalty_is_of_one_sample_of_the_whole_batch_however_it_is_cut(make_
             part = batch.rows(start, start + 2)
             draws = draws_at(step, start, start + 2)
             parts.append(
-                method.loss(DISCRIMINATOR, method.forward(part, draws), part, draws)[1]["r1"]
+                method.loss(DISCRIMINATOR, method.forward((), part, draws), part, draws)[1]["r1"]
             )
         assert sum(float(each.detach()) > 0 for each in parts) == 1
         torch.testing.assert_close(sum(parts) / 3, whole, rtol=1e-3, atol=0)
@@ -275,7 +275,7 @@ def test_a_distance_that_counts_nothing_needs_no_net(pairs, train):
 def test_several_augmentations_give_the_mean_of_their_distances(make_method):
     method, batch = make_method(num_augmentations=3, gan_weight=0)
     one, _ = make_method(gan_weight=0)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     found = method.loss(STUDENT, made, batch, draws_at(0))[1]["distance"]
     draws = draws_at(0)
     each = [one.loss(STUDENT, made, batch, draws)[1]["distance"] for _ in range(3)]
@@ -373,7 +373,7 @@ def test_adapters_of_the_discriminator_leave_its_own_layers_to_learn(pairs, trai
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_the_penalty_is_in_float32_under_autocast(pairs, make_method, precision):
     method, batch = make_method(mix_share=0.0, r1_every=1)
-    made = method.forward(batch, draws_at(0))
+    made = method.forward((), batch, draws_at(0))
     _, expected = method.loss(DISCRIMINATOR, made, batch, draws_at(0))
     with torch.autocast("cpu", getattr(torch, precision)):
         _, found = method.loss(DISCRIMINATOR, made, batch, draws_at(0))

@@ -1,6 +1,6 @@
 """A throw-away method: a student and a critic that share one forward, and an averaged target.
 
-It exists to show that the protocol carries such methods: players with turns of their own, a
+It exists to show that the protocol carries such methods: players that step at different rates, a
 gradient penalty every few steps, draws that belong to samples, a network that only moves along.
 """
 
@@ -20,7 +20,7 @@ PENALTY_EVERY = 2
 
 
 class TwoPlayers:
-    """Regression with a critic; the student steps every second time."""
+    """Regression with a critic, which steps twice as often as the student."""
 
     facts: Sequence[str] = ()
     evaluations: float = EVALUATIONS_IF_TRAINED
@@ -37,11 +37,11 @@ class TwoPlayers:
     def players(self) -> Mapping[str, nn.Module]:
         return {**self.base.players(), "critic": self.critic}
 
-    def turns(self, step: int) -> Sequence[str]:
-        return ("critic", STUDENT) if step % 2 else ("critic",)
+    def rounds(self, step: int) -> Sequence[Sequence[str]]:
+        return (("critic",), ("critic", STUDENT))
 
-    def forward(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor]:
-        made = self.base.forward(batch, draws)
+    def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> tuple[Tensor, Tensor]:
+        made = self.base.forward(players, batch, draws)
         return made, 0.01 * draws.normal(made.shape[1:])
 
     def loss(

@@ -53,13 +53,13 @@ class Calibration:
         """Return the weights."""
         return {PLAYER: self._weights}
 
-    def turns(self, step: int) -> Sequence[str]:  # noqa: ARG002
+    def rounds(self, step: int) -> Sequence[Sequence[str]]:  # noqa: ARG002
         """Return the weights, always."""
-        return (PLAYER,)
+        return ((PLAYER,),)
 
-    def forward(self, batch: Batch, draws: Draws) -> Tensor:
+    def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> Tensor:
         """Return the logits, [B]."""
-        del draws
+        del players, draws
         logits: Tensor = self._weights(batch["first"], batch["second"])
         return logits
 

@@ -73,12 +73,15 @@ class Classification:
         """Return the classifier."""
         return {PLAYER: self._classifier}
 
-    def turns(self, step: int) -> Sequence[str]:  # noqa: ARG002
+    def rounds(self, step: int) -> Sequence[Sequence[str]]:  # noqa: ARG002
         """Return the classifier, always."""
-        return (PLAYER,)
+        return ((PLAYER,),)
 
-    def forward(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor, bool]:
+    def forward(
+        self, players: Sequence[str], batch: Batch, draws: Draws
+    ) -> tuple[Tensor, Tensor, bool]:
         """Return logits and labels of samples that are not held out, and whether there are any."""
+        del players
         given = self._read(batch)
         moved = moved_at_random(given.inputs, draws, self._max_shift)
         kept = ~given.held_out
@@ -101,9 +104,8 @@ class Classification:
         """Do nothing."""
 
     def kept(self) -> Mapping[str, nn.Module]:
-        """Return the batch norm layers: their means and variances are not parameters."""
-        norms = [each for each in self._classifier.modules() if isinstance(each, nn.BatchNorm2d)]
-        return {"norms": nn.ModuleList(norms)}
+        """Return nothing: the means and variances of batch norms are buffers of the player."""
+        return {}
 
 
 def moved_at_random(inputs: Tensor, draws: Draws, max_shift: int) -> Tensor:

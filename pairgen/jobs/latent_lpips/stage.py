@@ -43,7 +43,7 @@ def open_stage(
     batches = open_batches(state["loader"] if state else None)
     trainer = Trainer(config, stage, batches, folder, accelerator)
     if state is not None:
-        load_checkpoint(found[-1], trainer.players, stage.kept())
+        load_checkpoint(found[-1], trainer.players, stage.kept(), state)
         trainer.resumed(state)
     return trainer
 

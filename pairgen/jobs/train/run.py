@@ -10,12 +10,12 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
-from pairgen.methods.base import STUDENT, Method, Setup
+from pairgen.methods.base import STUDENT, Method, Setup, Student
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
-from pairgen.training.export import export_student
+from pairgen.training.export import export_student, model_facts
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
@@ -68,13 +68,13 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
         loader = _loader(config, method, accelerator, state)
         trainer = Trainer(config, method, loader, folder, accelerator, setup.files)
         if config.gradient_checkpointing:
-            enable_gradient_checkpointing(method.players())
+            enable_gradient_checkpointing([*method.players().values(), *setup.frozen_networks])
         if checkpoint is not None:
-            load_checkpoint(checkpoint, trainer.players, method.kept())
+            load_checkpoint(checkpoint, trainer.players, method.kept(), state)
             trainer.resumed(state)
             say(f"Continuing {folder} after step {trainer.step:,}.")
         say(
-            f"{config.method}: {loader.num_samples:,} samples in {len(loader):,} steps per epoch; "
+            f"{config.method}: {loader.num_samples:,} samples, {len(loader):,} batches per epoch; "
             f"{_num_parameters(trainer):,} trainable parameters; {accelerator.num_processes} "
             f"process(es) on {accelerator.device}."
         )
@@ -103,6 +103,7 @@ def _train(
             return
         with trainer.players[STUDENT].averaged():
             student = method.student()
+            assert isinstance(student, Student)
             made = student_pictures(student, setup.teacher, validation, config.guidance_embedding)
         write_grid([validation.pictures, made], folder / f"grids/{step:08d}.png")
 
@@ -123,7 +124,8 @@ def _train(
         record = _record(config, method, trainer)
         write_record(folder, record)
         student, embedded = method.student(), config.guidance_embedding
-        export_student(folder, student, trainer.players[STUDENT], start, embedded, scales)
+        facts = model_facts(student, embedded, scales)
+        export_student(folder, student, trainer.players[STUDENT], start, facts)
         card = render_card(
             config,
             start["name"],

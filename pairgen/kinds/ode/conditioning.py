@@ -23,10 +23,15 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
     """Check that the teacher can be conditioned as the options ask.
 
     Raises:
-        ConfigError: A student was not trained on the requested guidance scales, the teacher cannot
-            be guided, the negative prompt is not a label of a teacher with classes, or there are no
-            embeddings to store.
+        ConfigError: The model takes an image with every prompt, a student was not trained on the
+            requested guidance scales, the teacher cannot be guided, the negative prompt is not a
+            label of a teacher with classes, or there are no embeddings to store.
     """
+    if description.image_channels:
+        raise ConfigError(
+            f"model must make images from text alone, but the network of {model.name} also takes "
+            f"an image latent of {description.image_channels} channels."
+        )
     _check_learned(config, model)
     labels = description.labels
     if not description.guidable and set(config.cfg) != {1.0}:

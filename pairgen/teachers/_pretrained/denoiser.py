@@ -7,14 +7,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pairgen.adapters.adaptable import Adaptable
 from pairgen.sampling.parameterization import Prediction, Schedule
 from pairgen.teachers.base import Conditioning
 
 # Maps network, x [B, C, H, W], t [B] float32, conditioning, guidance scales to the output.
 Output = Callable[[Any, Tensor, Tensor, Conditioning, Tensor | None], Tensor]
+# Queries, keys, values and outputs of attention, and the layers around and between, as in
+# diffusers' training scripts.
+LORA_TARGETS = (
+    *("to_q", "to_k", "to_v", "to_out.0"),
+    *("proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"),
+    *("conv1", "conv2", "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv"),
+)
 
 
-class Denoiser(torch.nn.Module):
+class Denoiser(Adaptable):
     """A network to train, see `pairgen.teachers.base.Denoiser`.
 
     Args:
@@ -24,6 +32,7 @@ class Denoiser(torch.nn.Module):
         schedule: alpha and sigma over time.
         latent_shape: Shape [C, H, W] of a latent.
         guidance_dim: Width of its guidance embedding; 0 for none.
+        image_channels: Channels of the image latent in its input; 0 for none.
     """
 
     def __init__(
@@ -35,13 +44,14 @@ class Denoiser(torch.nn.Module):
         schedule: Schedule,
         latent_shape: tuple[int, int, int],
         guidance_dim: int,
+        image_channels: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(network.requires_grad_(True), LORA_TARGETS)
         # x0 is the output divided by alpha, which is small at the first time and amplifies errors.
         network.conv_out.__class__ = Float32Conv2d
-        self.network = network.requires_grad_(True)
         self.prediction, self.schedule = prediction, schedule
         self.latent_shape, self.guidance_dim = latent_shape, guidance_dim
+        self.image_channels = image_channels
         self._output = output
 
     def forward(
@@ -52,7 +62,8 @@ class Denoiser(torch.nn.Module):
         guidance_scale: Tensor | None = None,
     ) -> Tensor:
         """Return the network's own output, [B, C, H, W] float32."""
-        return self._output(self.network, x, t.float(), conditioning, guidance_scale)
+        with self.in_use():
+            return self._output(self.network, x, t.float(), conditioning, guidance_scale)
 
 
 class Float32Conv2d(torch.nn.Conv2d):

@@ -18,23 +18,37 @@ from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, Layout
 SMALL_FILES = ("*.json", "*.txt")
 
 
-def export_pipeline(layout: Layout, variant: str, denoiser: Denoiser, folder: Path) -> None:
+def export_pipeline(
+    layout: Layout, variant: str, denoiser: Denoiser, vae: Any, folder: Path
+) -> None:
     """Write a pipeline folder whose scheduler goes from noise to the student's x0 in one step.
+
+    Args:
+        layout: The teacher's folder.
+        variant: Variant of its weight files.
+        denoiser: The student.
+        vae: The student's VAE, a diffusers model; None to copy the teacher's.
+        folder: Output folder.
 
     Raises:
         TeacherLoadError: A part of the teacher is missing.
     """
     source = layout.snapshot.folder
     folder.mkdir(parents=True)
-    towers = [f"text_encoder{ending}/model" for ending in layout.text_encoders]
-    for files in fetch_weights(layout.snapshot, [VAE_WEIGHTS, *towers], variant).values():
+    stems = [f"text_encoder{ending}/model" for ending in layout.text_encoders]
+    if vae is None:
+        stems.insert(0, VAE_WEIGHTS)
+    for files in fetch_weights(layout.snapshot, stems, variant).values():
         for file in files:
             _copy(file, folder / file.relative_to(source))
     parts = [name for ending in layout.text_encoders for name in _tower_folders(ending)]
-    for part in (*parts, "vae"):
+    for part in parts if vae is not None else (*parts, "vae"):
         for pattern in SMALL_FILES:
             for file in sorted((source / part).glob(pattern)):
                 _copy(file, folder / part / file.name)
+    if vae is not None:
+        with quiet():
+            vae.save_pretrained(folder / "vae", safe_serialization=True)
     for ending in layout.text_encoders:
         _name_float32(folder / f"text_encoder{ending}/config.json")
     index = read_json(layout.snapshot, "model_index.json") | {

@@ -43,6 +43,30 @@ class Pixels:
         return pictures.expand(-1, 3, -1, -1)
 
 
+class PixelAutoencoder:
+    """The identity as `pairgen.teachers.base.Autoencoder`; gray latents are the channels' mean.
+
+    Args:
+        num_channels: Channels of a latent, 1 or 3.
+    """
+
+    network = None
+
+    def __init__(self, num_channels: int) -> None:
+        self._num_channels = num_channels
+        self.encoder, self.decoder = self.encode, self.decode
+
+    def encode(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return images as latents, see `Autoencoder.encode`; there is no posterior."""
+        del noise
+        image = image.float()
+        return image.mean(dim=1, keepdim=True) if self._num_channels == 1 else image
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return latents as images, see `Autoencoder.decode`."""
+        return latent.float().expand(-1, 3, -1, -1)
+
+
 class PixelUnet(Pixels):
     """A UNet2DModel as `pairgen.teachers.base.Teacher`.
 

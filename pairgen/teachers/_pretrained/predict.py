@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import Prediction, Schedule, to_x0_eps
-from pairgen.teachers.base import Conditioning
+from pairgen.teachers.base import IMAGE_LATENT, Conditioning
 
 # Maps x [B, C, H, W], t [B] float32 and B rows to the network's output [B, C, H, W] float32.
 Forward = Callable[[Tensor, Tensor, Conditioning], Tensor]
@@ -41,7 +41,11 @@ def predict_guided(
     if guidance is None:
         output = forward(x, t, conditioning)
     else:
-        both = Conditioning.cat([negative.expand(len(x)), conditioning])
+        opposite = negative.expand(len(x))
+        if IMAGE_LATENT in conditioning.tensors:
+            # Guidance is by the prompt: both halves see the image.
+            opposite = opposite.with_image(conditioning.tensors[IMAGE_LATENT])
+        both = Conditioning.cat([opposite, conditioning])
         unprompted, prompted = forward(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
         output = guided(unprompted, prompted, _column(guidance))
     return to_x0_eps(prediction, output, x, alpha, sigma)

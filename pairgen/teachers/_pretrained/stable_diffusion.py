@@ -47,6 +47,7 @@ class Layout:
         size_px: Height and width in pixels, an input of SDXL.
         guidance_dim: Width of the UNet's guidance embedding; 0 if guidance takes two evaluations.
         zero_negative: Whether an empty negative prompt means zeros instead of an encoded "".
+        image_channels: Channels of the image latent in the UNet's input; 0 for none.
         embedding_shapes: Shapes of one prompt's conditioning: `txt_emb` [L, D], `pooled_emb` [P].
     """
 
@@ -58,6 +59,7 @@ class Layout:
     size_px: tuple[int, int]
     guidance_dim: int
     zero_negative: bool
+    image_channels: int
     embedding_shapes: Mapping[str, tuple[int, ...]]
 
     @property
@@ -95,6 +97,7 @@ class Layout:
             schedule=self.schedule,
             latent_shape=self.latent_shape,
             embedding_shapes=self.embedding_shapes,
+            image_channels=self.image_channels,
         )
 
     def _config_files(self) -> list[Path]:
@@ -124,10 +127,11 @@ def read_layout(location: str, revision: str) -> Layout:
             f"{' and '.join(TEXT_ENCODERS)}; for another teacher, give a config: --model NAME.yaml."
         )
     unet = read_json(snapshot, "unet/config.json")
-    if unet["in_channels"] != unet["out_channels"]:
+    latent_channels = unet["out_channels"]
+    if unet["in_channels"] < latent_channels:
         raise TeacherLoadError(
-            f"{location} is not a text-to-image teacher: its UNet has {unet['in_channels']} input "
-            f"and {unet['out_channels']} output channels, as for inpainting."
+            f"{location} is not a denoiser: its UNet has {unet['in_channels']} input and "
+            f"{latent_channels} output channels."
         )
     schedule, prediction = read_schedule(snapshot)
     size = unet["sample_size"]
@@ -139,10 +143,11 @@ def read_layout(location: str, revision: str) -> Layout:
         pipeline=pipeline,
         prediction=prediction,
         schedule=schedule,
-        latent_shape=(unet["in_channels"], height, width),
+        latent_shape=(latent_channels, height, width),
         size_px=(height * scale, width * scale),
         guidance_dim=unet.get("time_cond_proj_dim") or 0,
         zero_negative=bool(index.get("force_zeros_for_empty_prompt", False)),
+        image_channels=unet["in_channels"] - latent_channels,
         embedding_shapes=_embedding_shapes(snapshot, TEXT_ENCODERS[pipeline]),
     )
 

@@ -7,13 +7,14 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
+from pairgen.errors import ConfigError
 from pairgen.sampling.guidance import guidance_embedding
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.files import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.stable_diffusion import UNET_WEIGHTS, Layout
-from pairgen.teachers.base import Conditioning
+from pairgen.teachers.base import IMAGE_LATENT, Conditioning
 
 # As in latent consistency models, whose pipelines read it from the config.
 GUIDANCE_DIM = 256
@@ -56,6 +57,8 @@ def unet_output(
     if guidance_dim:
         scale = x.new_ones(len(x)) if guidance_scale is None else guidance_scale
         condition = guidance_embedding(scale, guidance_dim).to(time_ids.dtype)
+    if IMAGE_LATENT in tensors:
+        x = torch.cat([x, tensors[IMAGE_LATENT].to(x.dtype)], dim=1)
     output: Tensor = unet(
         x.to(time_ids.dtype),
         t,
@@ -67,18 +70,36 @@ def unet_output(
     return output.float()
 
 
-def load_denoiser(layout: Layout, variant: str, with_guidance: bool) -> Denoiser:
+def load_denoiser(
+    layout: Layout, variant: str, with_guidance: bool, image_channels: int
+) -> Denoiser:
     """Load the UNet of a folder for training.
+
+    Args:
+        layout: The folder.
+        variant: Variant of the weight files; empty for those without one.
+        with_guidance: Whether to add a guidance embedding, initialized to have no effect.
+        image_channels: Channels of an image latent that it shall take, initialized to have no
+            effect; 0 for as many as it has.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
+        ConfigError: It takes image latents of another number of channels.
     """
+    present = layout.image_channels
+    if present and image_channels not in (0, present):
+        raise ConfigError(
+            f"{layout.snapshot.location} takes image latents of {present} channels, not "
+            f"{image_channels}."
+        )
     (files,) = fetch_weights(layout.snapshot, [UNET_WEIGHTS], variant).values()
     network = load_network(UNet2DConditionModel, files, variant, torch.float32)
     dim = layout.guidance_dim
     if with_guidance and not dim:
         dim = GUIDANCE_DIM
         network = _with_guidance(network, dim)
+    if image_channels and not present:
+        network = _with_image(network, image_channels)
     return Denoiser(
         network,
         partial(unet_output, time_ids=time_ids(layout).float(), guidance_dim=dim),
@@ -86,6 +107,7 @@ def load_denoiser(layout: Layout, variant: str, with_guidance: bool) -> Denoiser
         schedule=layout.schedule,
         latent_shape=layout.latent_shape,
         guidance_dim=dim,
+        image_channels=present or image_channels,
     )
 
 
@@ -95,4 +117,18 @@ def _with_guidance(network: Any, dim: int) -> Any:
         wider = UNet2DConditionModel.from_config({**network.config, "time_cond_proj_dim": dim})
     wider.load_state_dict(network.state_dict(), strict=False)
     torch.nn.init.zeros_(wider.time_embedding.cond_proj.weight)
+    return wider.eval()
+
+
+def _with_image(network: Any, num_channels: int) -> Any:
+    """Return the UNet with more input channels, whose weights are zero."""
+    own = network.config.in_channels
+    with quiet():
+        wider = UNet2DConditionModel.from_config(
+            {**network.config, "in_channels": own + num_channels}
+        )
+    weights = network.state_dict()
+    first = torch.zeros_like(wider.conv_in.weight)
+    first[:, :own] = weights["conv_in.weight"]
+    wider.load_state_dict({**weights, "conv_in.weight": first})
     return wider.eval()

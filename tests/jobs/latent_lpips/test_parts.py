@@ -84,7 +84,7 @@ def classify(inputs, labels, held_out):
     batch = range(len(inputs))
     loss, figures = stage.loss(
         "classifier",
-        stage.forward(batch, Draws(0, 0, 0, len(inputs), len(inputs), CPU)),
+        stage.forward((), batch, Draws(0, 0, 0, len(inputs), len(inputs), CPU)),
         batch,
         None,
     )

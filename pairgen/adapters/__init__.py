@@ -1,0 +1,1 @@
+"""Adapters: small trained changes of a frozen network, chosen by each call of it."""

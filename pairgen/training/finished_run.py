@@ -1,0 +1,61 @@
+"""A finished run as the frozen teacher of another: its average, or its last weights."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from pairgen import plugins
+from pairgen.config import choice
+from pairgen.errors import ConfigError
+from pairgen.model_config import MODEL_FILE, find_model
+from pairgen.teachers.base import Denoiser, Description
+from pairgen.types import canonical_json
+
+# Weights of the exported network without averaging, as far as they differ.
+LAST_WEIGHTS_FILE = "last.safetensors"
+WEIGHTS = ("average", "last")
+
+
+def load_run(folder: str, weights: str, device: torch.device) -> tuple[Denoiser, str]:
+    """Load the network of a finished run, frozen; return it and the SHA-256 of what it is.
+
+    Args:
+        folder: The run's folder.
+        weights: `average` for the weights of the exported student, `last` for those after the last
+            step; they are the same if the run kept no moving average.
+        device: Device that it runs on.
+
+    Raises:
+        ConfigError: The folder holds no finished run, or its last weights cannot be read.
+        TeacherLoadError: The weights of its student are missing, incomplete or broken.
+    """
+    choice("weights", weights, WEIGHTS)
+    if not (Path(folder) / MODEL_FILE).is_file():
+        raise ConfigError(f"{folder} is not a finished run of pairgen train.")
+    model = find_model(folder)
+    denoiser: Denoiser = plugins.call(
+        "teachers",
+        model.teacher,
+        "build_denoiser",
+        device=device,
+        location=model.location,
+        guidance_embedding=False,
+        **model.options,
+    )
+    described: Description = plugins.call(
+        "teachers", model.teacher, "describe", location=model.location, **model.options
+    )
+    sha256 = hashlib.sha256(canonical_json(dict(described.identity)).encode())
+    path = Path(folder) / LAST_WEIGHTS_FILE
+    if weights == "last" and path.is_file():
+        try:
+            sha256.update(path.read_bytes())
+            denoiser.network.load_state_dict(load_file(path, device=str(device)))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:200].rstrip(".")
+            raise ConfigError(f"{path} cannot be read: {reason}.") from None
+    denoiser.network.requires_grad_(False)
+    return denoiser, sha256.hexdigest()
