@@ -1,10 +1,17 @@
 """How a student makes images from images, as plain data: a section of its `model.yaml`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
-KINDS = ("restoration", "conditional")
-STARTS = ("image", "noise")
-POSTERIORS = ("mean", "sample")
+from pairgen.config import boolean, check_keys, choice, field_names, integer, text
+from pairgen.errors import ConfigError
+
+RESTORATION, CONDITIONAL = KINDS = ("restoration", "conditional")
+IMAGE, NOISE = STARTS = ("image", "noise")
+MEAN, SAMPLE = POSTERIORS = ("mean", "sample")
+# The largest factor by which an image is enlarged.
+MAX_SCALE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +30,57 @@ class ImageRecipe:
         posterior: The latent of the image: `mean` or `sample` of the encoder's posterior.
         prompts: Member that holds the prompts; empty for `prompt`.
         prompt: The prompt of all images, unless the user gives another.
+
+    Raises:
+        ConfigError: A value is not allowed, or the image would have no effect.
     """
 
     kind: str
     source: str
     target: str = "png"
     scale: int = 1
-    start: str = "image"
+    start: str = IMAGE
     concat: bool = False
-    posterior: str = "mean"
+    posterior: str = MEAN
     prompts: str = ""
     prompt: str = ""
+
+    def __post_init__(self) -> None:
+        choice("image.kind", self.kind, KINDS)
+        for name in ("source", "target"):
+            if not text(f"image.{name}", getattr(self, name)):
+                raise ConfigError(f"image.{name} must be the name of a member, got ''.")
+        for name in ("prompts", "prompt"):
+            text(f"image.{name}", getattr(self, name))
+        object.__setattr__(self, "scale", integer("image.scale", self.scale, 1, MAX_SCALE))
+        choice("image.start", self.start, STARTS)
+        boolean("image.concat", self.concat)
+        choice("image.posterior", self.posterior, POSTERIORS)
+        if self.start == NOISE and not self.concat:
+            raise ConfigError(
+                "image.concat must be true if image.start is noise: else the image has no effect."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.source}"
+
+
+def read_image_recipe(section: Mapping[str, Any], where: str) -> ImageRecipe:
+    """Read the section `image` of a model file.
+
+    Args:
+        section: Its content.
+        where: Name of the file in messages.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is not allowed.
+    """
+    check_keys(section, field_names(ImageRecipe), f"the section image of {where}")
+    needed = [each.name for each in fields(ImageRecipe) if each.default is MISSING]
+    missing = [name for name in needed if name not in section]
+    if missing:
+        raise ConfigError(f"The section image of {where} lacks {', '.join(missing)}.")
+    try:
+        return ImageRecipe(**section)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None

@@ -17,6 +17,7 @@ from pairgen.config import (
     read_yaml,
 )
 from pairgen.errors import ConfigError
+from pairgen.image_recipe import ImageRecipe, read_image_recipe
 
 # The file that makes a folder a model.
 MODEL_FILE = "model.yaml"
@@ -77,6 +78,7 @@ class ModelConfig:
         prompts: Name of the matching packaged prompt set, without `.txt`.
         sampling: Run options that differ from the usual defaults, such as a student's one step.
         student: The guidance it has learned; None for a teacher, or a student of unguided data.
+        image: How it makes images from images; None for a model that makes them from text.
     """
 
     name: str
@@ -87,6 +89,7 @@ class ModelConfig:
     prompts: str = "everyday"
     sampling: Mapping[str, Any] = field(default_factory=dict)
     student: Learned | None = None
+    image: ImageRecipe | None = None
 
 
 def model_names() -> list[str]:
@@ -185,7 +188,7 @@ def _bare_model(name: str, location: str) -> ModelConfig:
 def _read_model(path: Path) -> ModelConfig:
     data = read_yaml(path)
     run_numbers = field_names(RunDefaults)
-    sections = ("options", "sampling", "student")
+    sections = ("options", "sampling", "student", "image")
     check_keys(data, ["teacher", "location", "prompts", *sections, *run_numbers], str(path))
     missing = [key for key in ("teacher", *run_numbers) if key not in data]
     if missing:
@@ -214,6 +217,7 @@ def _read_model(path: Path) -> ModelConfig:
         prompts=choice(f"prompts in {path}", data.get("prompts", "everyday"), prompt_set_names()),
         sampling=data.get("sampling") or {},
         student=_read_learned(data["student"], path) if data.get("student") else None,
+        image=read_image_recipe(data["image"], str(path)) if data.get("image") else None,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pairgen import plugins
 from pairgen.errors import OutOfDeviceMemoryError, PairgenError
@@ -58,6 +59,15 @@ def decode_picture(decoder: Decoder, latent: np.ndarray) -> np.ndarray:
             f"Decoding one image does not fit into the memory of {decoder.device}: free memory, or "
             "use a smaller --batch-size."
         ) from None
+    return picture_of(image)
+
+
+def picture_of(image: Tensor) -> np.ndarray:
+    """Return an image [3, H, W] around [-1, 1] as levels, [H, W, 3] uint8.
+
+    Raises:
+        NotFinitePictureError: The image is not finite.
+    """
     if not bool(torch.isfinite(image).all()):
         raise NotFinitePictureError("The decoder made a picture that is not finite.")
     levels = (image.float().clamp(-1, 1) + 1) * 127.5

@@ -199,6 +199,14 @@ class Autoencoder(Protocol):
     decoder: Any
     network: Any
 
+    def latent_shape(self, size_px: tuple[int, int]) -> tuple[int, int, int]:
+        """Return the shape [C, H, W] of the latent of an image of a height and width in pixels.
+
+        Raises:
+            ConfigError: No latent has such an image.
+        """
+        ...
+
     def encode(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the latents of images.
 

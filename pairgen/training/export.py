@@ -1,8 +1,7 @@
 """The output of a finished run: the student in diffusers layout, and its adapters."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,26 +77,6 @@ def export_student(
         **facts,
     }
     (folder / MODEL_FILE).write_text(yaml.safe_dump(model, sort_keys=False), encoding="utf-8")
-
-
-def model_facts(
-    student: Student | ImageStudent, told: bool, guidance_scales: Sequence[float]
-) -> dict[str, Any]:
-    """Return the sections of the model file that say how a student is run.
-
-    Args:
-        student: The method's student.
-        told: Whether it takes the guidance scale as an input.
-        guidance_scales: Scales that it was trained on, ascending; none for data without guidance.
-    """
-    if isinstance(student, ImageStudent):
-        return {"sampling": dict(student.sampling), "image": asdict(student.recipe)}
-    scales = list(guidance_scales)
-    return {
-        # Otherwise such a student would get `pairgen ode`'s default scale, perhaps never learned.
-        "sampling": {**student.sampling, "cfg": scales[-1] if told and scales else 1},
-        **({"student": {"guidance_scales": scales, "told": told}} if scales else {}),
-    }
 
 
 def _networks(student: Student | ImageStudent) -> Iterator[Adaptable]:

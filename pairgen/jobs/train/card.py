@@ -14,8 +14,7 @@ def render_card(
     model: str,
     record: TrainRecord,
     figures: Mapping[str, float],
-    num_evaluations: int,
-    guidance_scale: float,
+    usage: str,
 ) -> str:
     """Return the README of a finished run.
 
@@ -24,8 +23,7 @@ def render_card(
         model: Name of the model that the student was initialized from.
         record: The run's data and cost.
         figures: Metrics of the last logged step.
-        num_evaluations: Network evaluations per image.
-        guidance_scale: Guidance scale of the example; 1 for a student without guidance embedding.
+        usage: What the student does, and how to run it, see `StudentKind.usage`.
     """
     sets = "\n".join(
         f"| {each.url} | {each.num_samples:,} | `{each.fingerprint[:16]}` | "
@@ -44,23 +42,12 @@ def render_card(
         "tags": ["pairgen", "distillation", config.method],
         "base_model": model,
     }
-    times = "1 evaluation" if num_evaluations == 1 else f"{num_evaluations} evaluations"
     return f"""---
 {yaml.safe_dump(front, sort_keys=False)}---
 
 # {config.method} student of {model}
 
-A student that generates an image in {times} of its network, trained with pairgen. To sample from
-it, run `pairgen sample --model .` in this folder. `student/` is a diffusers folder; a student that
-predicts x0 or eps runs there in one step:
-
-```python
-from diffusers import StableDiffusionPipeline
-
-pipeline = StableDiffusionPipeline.from_pretrained("student", safety_checker=None)
-image = pipeline("a prompt", num_inference_steps=1, guidance_scale={guidance_scale:g}).images[0]
-```
-
+{usage}
 ## Data
 
 | dataset | samples | fingerprint | evaluations | seconds |

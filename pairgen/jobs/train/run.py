@@ -10,12 +10,12 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
-from pairgen.methods.base import STUDENT, Method, Setup, Student
+from pairgen.methods.base import STUDENT, Method, Setup
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
-from pairgen.training.export import export_student, model_facts
+from pairgen.training.export import export_student
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
@@ -30,18 +30,15 @@ from pairgen.training.start import (
     resolve_method_options,
     resolve_run,
 )
+from pairgen.training.students.chosen import kind_of
+from pairgen.training.students.grid_file import write_grid
+from pairgen.training.students.kind import StudentKind, StudentRun
 from pairgen.training.trainer import Trainer
-from pairgen.training.validation import (
-    Validation,
-    find_validation,
-    student_pictures,
-    write_grid,
-)
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-VALIDATION_FILE, CARD_FILE = "validation.npz", "README.md"
+CARD_FILE = "README.md"
 
 
 @trusts_user
@@ -96,16 +93,22 @@ def _train(
 ) -> Trained:
     """Train, with grids and metrics on the first rank, and export the student."""
     folder, main = trainer.folder, trainer.accelerator.is_main_process
-    validation = _validation(config, trainer, scales, say) if main else None
+    run = StudentRun(
+        config=config,
+        folder=folder,
+        teacher=setup.teacher,
+        module=start["module"],
+        guidance_scales=scales,
+    )
+    kind = kind_of(method.student(), run)
+    shown = _find_shown(kind, say) if main else None
 
     def on_grid(step: int) -> None:
-        if validation is None:
+        if shown is None:
             return
         with trainer.players[STUDENT].averaged():
-            student = method.student()
-            assert isinstance(student, Student)
-            made = student_pictures(student, setup.teacher, validation, config.guidance_embedding)
-        write_grid([validation.pictures, made], folder / f"grids/{step:08d}.png")
+            rows = kind.grid_rows(method.student(), shown)
+        write_grid(rows, folder / f"grids/{step:08d}.png")
 
     progress = TrainProgress(config.steps, trainer.step, quiet=not main)
     metrics = Metrics(folder, trainer.step, config.tensorboard) if main else None
@@ -123,17 +126,11 @@ def _train(
         # Written before the file that makes the run a model, so that every model has its record.
         record = _record(config, method, trainer)
         write_record(folder, record)
-        student, embedded = method.student(), config.guidance_embedding
-        facts = model_facts(student, embedded, scales)
+        student = method.student()
+        facts = kind.model_facts(student)
         export_student(folder, student, trainer.players[STUDENT], start, facts)
-        card = render_card(
-            config,
-            start["name"],
-            record,
-            last_figures(folder),
-            student.num_evaluations,
-            scales[-1] if embedded else 1,
-        )
+        figures = last_figures(folder)
+        card = render_card(config, start["name"], record, figures, kind.usage(student))
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()
     return Trained(folder, trainer.step, not finished, main)
@@ -161,19 +158,11 @@ def _loader(
     )
 
 
-def _validation(
-    config: TrainConfig, trainer: Trainer, scales: tuple[float, ...], say: Say
-) -> Validation | None:
-    """Return the data of validation grids; a run can continue without them."""
-    say(f"Sampling the teacher for {config.num_grid_prompts} validation prompts.")
+def _find_shown(kind: StudentKind, say: Say) -> Any:
+    """Return what validation grids show; a run can continue without them."""
+    say(kind.announcement)
     try:
-        return find_validation(
-            config.data[0],
-            config.num_grid_prompts,
-            scales,
-            trainer.folder / VALIDATION_FILE,
-            trainer.accelerator.device,
-        )
+        return kind.find_shown()
     except PairgenError as error:
         say(f"Continuing without validation grids: {error}")
         return None

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pairgen.adapters.adaptable import Adaptable
 from pairgen.adapters.chosen import checkpoint_gradients
+from pairgen.errors import ConfigError
 from pairgen.teachers._pretrained.files import Snapshot, fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS
@@ -89,6 +90,22 @@ class Autoencoder:
         self.network = load_network(AutoencoderKL, files, variant, torch.float32).to(device)
         self.encoder = Encoder(self.network, ("encoder", "quant_conv"))
         self.decoder = Decoder(self.network, ("post_quant_conv", "decoder"))
+
+    def latent_shape(self, size_px: tuple[int, int]) -> tuple[int, int, int]:
+        """Return the shape of a latent, see `pairgen.teachers.base.Autoencoder.latent_shape`.
+
+        Raises:
+            ConfigError: The size is no multiple of the VAE's factor.
+        """
+        config = self.network.config
+        factor = 2 ** (len(config.block_out_channels) - 1)
+        height, width = size_px
+        if height % factor or width % factor:
+            raise ConfigError(
+                f"Height and width of an image must be multiples of {factor} px for this VAE, got "
+                f"{width} x {height}."
+            )
+        return config.latent_channels, height // factor, width // factor
 
     def encode(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the latents of images, see `pairgen.teachers.base.Autoencoder.encode`."""

@@ -56,6 +56,10 @@ class PixelAutoencoder:
         self._num_channels = num_channels
         self.encoder, self.decoder = self.encode, self.decode
 
+    def latent_shape(self, size_px: tuple[int, int]) -> tuple[int, int, int]:
+        """Return the shape of a latent, see `Autoencoder.latent_shape`."""
+        return self._num_channels, *size_px
+
     def encode(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return images as latents, see `Autoencoder.encode`; there is no posterior."""
         del noise

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from pairgen.kinds.decode import decode_pictures
 from pairgen.kinds.ode.pictures import make_pictures
@@ -23,7 +22,6 @@ from pairgen.types import Plan
 
 # Added to the dataset's seed, for noises that are not in the training data.
 SEED_STEP = 1
-MARGIN = 2
 
 
 @dataclass(frozen=True)
@@ -152,12 +150,3 @@ def student_pictures(
             )
         )
     return decode_pictures(teacher, torch.cat(latents).float().cpu().numpy())
-
-
-def write_grid(rows: Sequence[np.ndarray], path: Path) -> None:
-    """Write rows of images, each [N, H, W, 3] uint8, one below the other."""
-    pad = ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))
-    padded = [np.pad(row, pad, constant_values=255) for row in rows]
-    lines = [np.concatenate(list(row), axis=1) for row in padded]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(lines, axis=0)).save(path)

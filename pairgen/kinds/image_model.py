@@ -1,0 +1,80 @@
+"""Load an exported image student, and check that its parts fit each other."""
+
+import torch
+
+from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.image_recipe import ImageRecipe
+from pairgen.kinds.image_sampling import read_image_sampling
+from pairgen.kinds.image_student import ImageModel
+from pairgen.model_config import ModelConfig
+from pairgen.teachers.base import Autoencoder, Description, Teacher
+
+
+def check_image_model(model: ModelConfig) -> Description:
+    """Check an image student without loading its weights; return the description of its network.
+
+    Raises:
+        ConfigError: Its sampling or recipe does not fit its network, or it has no VAE to load.
+    """
+    recipe = recipe_of(model)
+    described: Description = plugins.call(
+        "teachers", model.teacher, "describe", location=model.location, **model.options
+    )
+    read_image_sampling(model.sampling, model.name).grid(described.schedule)
+    if recipe.concat and not described.image_channels:
+        raise ConfigError(
+            f"image.concat of {model.name} must be false: its network takes no image latent."
+        )
+    if described.image_channels and not recipe.concat:
+        raise ConfigError(
+            f"image.concat of {model.name} must be true: its network takes an image latent of "
+            f"{described.image_channels} channels."
+        )
+    if not hasattr(plugins.load("teachers", model.teacher), "build_autoencoder"):
+        raise ConfigError(
+            f"{model.name} cannot encode images: its teacher {model.teacher!r} defines no "
+            "build_autoencoder."
+        )
+    return described
+
+
+def recipe_of(model: ModelConfig) -> ImageRecipe:
+    """Return the recipe of an image student.
+
+    Raises:
+        ConfigError: The model makes images from text.
+    """
+    if model.image is None:
+        raise ConfigError(f"{model.name} makes images from text, not from images.")
+    return model.image
+
+
+def load_image_model(
+    model: ModelConfig, dtype: torch.dtype, device: torch.device
+) -> tuple[ImageModel, Teacher]:
+    """Load an image student; return it with the model that encodes its prompts.
+
+    Args:
+        model: The student.
+        dtype: Precision of its network; the VAE stays in float32.
+        device: Device that it runs on.
+
+    Raises:
+        TeacherLoadError: Its weights are missing, incomplete or broken.
+        ConfigError: See `check_image_model`.
+    """
+    where = {"location": model.location, **model.options}
+    frozen = {"device": device, "dtype": dtype, "negative_prompt": ""}
+    teacher: Teacher = plugins.build("teachers", model.teacher, **where, **frozen)
+    autoencoder: Autoencoder = plugins.call(
+        "teachers", model.teacher, "build_autoencoder", device=device, **where
+    )
+    found = ImageModel(
+        predict=teacher.predict,
+        schedule=teacher.schedule,
+        autoencoder=autoencoder,
+        recipe=recipe_of(model),
+        sampling=read_image_sampling(model.sampling, model.name),
+    )
+    return found, teacher

@@ -1,0 +1,114 @@
+"""Pairs of a given image and the image to make, read from a dataset in order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pairgen.errors import ConfigError
+from pairgen.image_recipe import ImageRecipe
+from pairgen.shards.check.sample_check import PICTURES
+from pairgen.shards.format import layout
+from pairgen.shards.format.reader import StoredSample
+from pairgen.shards.loading.first_samples import first_samples
+from pairgen.shards.loading.good_shards import bad_shard
+from pairgen.shards.loading.training_set import OpenSet
+from pairgen.sources.photographs import UnusableImageError, decode_rgb
+from pairgen.types import Plan
+
+CAPTION = "txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePairs:
+    """Pairs in the order of their dataset.
+
+    Attributes:
+        plan: The dataset's plan.
+        keys: Keys of the samples, N.
+        given: The given images, [N, h, w, 3] uint8.
+        targets: The images to make, [N, H, W, 3] uint8.
+        prompts: Prompts, N: each sample's own, or the recipe's.
+        captions: Captions of the dataset, N; none if it has none.
+    """
+
+    plan: Plan
+    keys: tuple[str, ...]
+    given: np.ndarray
+    targets: np.ndarray
+    prompts: tuple[str, ...]
+    captions: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def check_members(found: OpenSet, recipe: ImageRecipe) -> None:
+    """Check that a dataset holds what an image student is given and what it makes.
+
+    Raises:
+        ConfigError: A member is missing, is no image, or the sizes do not fit the recipe's scale.
+    """
+    sizes = []
+    for name in (recipe.source, recipe.target):
+        spec = found.spec(name)
+        if name.rpartition(".")[2] not in PICTURES:
+            raise ConfigError(
+                f"{name} must be an image, one of {', '.join(PICTURES)}: it is what a "
+                f"{recipe.kind} student is given or makes."
+            )
+        sizes.append(tuple(spec["shape"][:2]))
+    if recipe.prompts:
+        found.spec(recipe.prompts)
+    (height, width), target = sizes
+    made = (recipe.scale * height, recipe.scale * width)
+    if made != target:
+        raise ConfigError(
+            f"{recipe.target} of {found.url} must be {recipe.scale} times as large as "
+            f"{recipe.source}, {made[1]} x {made[0]} px, got {target[1]} x {target[0]}."
+        )
+
+
+def read_image_pairs(found: OpenSet, recipe: ImageRecipe, num: int) -> ImagePairs:
+    """Read the first pairs of a dataset.
+
+    Args:
+        found: The dataset, checked by `check_members`.
+        recipe: What an image student does.
+        num: Number of pairs; all if there are fewer.
+
+    Raises:
+        CorruptShardError: A shard is missing, does not match its receipt, or an image of it cannot
+            be decoded.
+    """
+    texts = [name for name in (recipe.prompts, CAPTION) if name and found.layer_of(name)]
+    members = (recipe.source, recipe.target, *texts)
+    keys, given, targets, prompts, captions = [], [], [], [], []
+    for sample in first_samples(found, num, members):
+        keys.append(sample.key)
+        given.append(_decoded(found, sample, recipe.source))
+        targets.append(_decoded(found, sample, recipe.target))
+        prompts.append(sample.decode(recipe.prompts) if recipe.prompts else recipe.prompt)
+        captions += [sample.decode(CAPTION)] if CAPTION in texts else []
+    return ImagePairs(
+        plan=found.base.plan,
+        keys=tuple(keys),
+        given=np.stack(given),
+        targets=np.stack(targets),
+        prompts=tuple(prompts),
+        captions=tuple(captions),
+    )
+
+
+def _decoded(found: OpenSet, sample: StoredSample, name: str) -> np.ndarray:
+    layer = found.layer_of(name)
+    assert layer is not None
+    path = layout.shard_path(int(sample.key) // layer.plan.samples_per_shard)
+    try:
+        image = decode_rgb(bytes(sample.members[name]))
+    except UnusableImageError as error:
+        reason = f"has a {name} of sample {sample.key} that cannot be read ({error})"
+        raise bad_shard(layer, path, reason) from None
+    if list(image.shape) != list(layer.plan.members[name]["shape"]):
+        reason = f"has a {name} of sample {sample.key} of another size than its plan says"
+        raise bad_shard(layer, path, reason)
+    return image

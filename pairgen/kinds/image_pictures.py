@@ -1,0 +1,60 @@
+"""Pictures of an image student, from the pictures that it is given."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from pairgen.kinds.decode import picture_of
+from pairgen.kinds.image_student import ImageModel, as_input, draw_noises, make_images
+from pairgen.sampling.enlarge import enlarge
+from pairgen.teachers.base import Conditioning, Teacher
+
+
+def student_pictures(
+    model: ImageModel,
+    teacher: Teacher,
+    given: np.ndarray,
+    prompts: Sequence[str],
+    seed: int,
+    indices: Sequence[int],
+    batch_size: int,
+) -> Iterator[np.ndarray]:
+    """Yield the pictures that a student makes, one batch at a time, each [B, H, W, 3] uint8.
+
+    The prompts are encoded before the first batch.
+
+    Args:
+        model: The student.
+        teacher: Encodes the prompts.
+        given: The given pictures, [N, h, w, 3] uint8.
+        prompts: Prompts, N.
+        seed: Seed of the noises.
+        indices: Number of each picture, N, for its noises.
+        batch_size: Batch size of the network.
+
+    Raises:
+        ConfigError: The enlarged pictures cannot be encoded.
+        NotFinitePictureError: A picture is not finite.
+    """
+    distinct = list(dict.fromkeys(prompts))
+    encoded = Conditioning.cat(
+        [
+            teacher.encode_prompts(distinct[first : first + batch_size])
+            for first in range(0, len(distinct), batch_size)
+        ]
+    )
+    places = {prompt: place for place, prompt in enumerate(distinct)}
+    for first in range(0, len(given), batch_size):
+        rows = slice(first, first + batch_size)
+        noises = draw_noises(model, seed, indices[rows], given.shape[1:3], teacher.device)
+        conditioning = encoded[[places[prompt] for prompt in prompts[rows]]]
+        images = make_images(model, as_input(given[rows], teacher.device), conditioning, noises)
+        yield np.stack([picture_of(image) for image in images])
+
+
+def enlarged_pictures(given: np.ndarray, scale: int) -> np.ndarray:
+    """Return given pictures [N, h, w, 3] uint8 as the student sees them, [N, s h, s w, 3] uint8."""
+    cpu = torch.device("cpu")
+    images = (enlarge(as_input(each[None], cpu), scale)[0] for each in given)
+    return np.stack([picture_of(image) for image in images])

@@ -1,0 +1,170 @@
+"""Run an image student: the one way, for grids, `eval` and whoever loads an exported student.
+
+    given image -> enlarged -> encoded -> start: its latent, or noise -> solver -> decoded
+
+Letters of the shapes: B = images; h, w = a given image in pixels; s = the recipe's scale.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pairgen.image_recipe import IMAGE, NOISE, SAMPLE, ImageRecipe
+from pairgen.kinds.image_sampling import ImageSampling, read_image_sampling
+from pairgen.methods.base import ImageStudent
+from pairgen.sampling.enlarge import enlarge
+from pairgen.sampling.parameterization import Schedule
+from pairgen.sampling.sampler import sample
+from pairgen.sampling.solvers import SOLVERS
+from pairgen.seeding import Stream, generator_for
+from pairgen.teachers._pretrained.predict import predict_guided
+from pairgen.teachers.base import Autoencoder, Conditioning
+
+# Maps state, times, conditioning and guidance scales to (x0, eps), see `Teacher.predict`.
+Predict = Callable[[Tensor, Tensor, Conditioning, Tensor | None], tuple[Tensor, Tensor]]
+# Parts of the stream of noises.
+START_PART, POSTERIOR_PART = 0, 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageModel:
+    """An image student that is ready to run.
+
+    Attributes:
+        predict: Its network: a loaded `Teacher.predict`, or a denoiser in training.
+        schedule: alpha and sigma over time.
+        autoencoder: Its VAE.
+        recipe: What it does with an image.
+        sampling: How it steps.
+    """
+
+    predict: Predict
+    schedule: Schedule
+    autoencoder: Autoencoder
+    recipe: ImageRecipe
+    sampling: ImageSampling
+
+    @property
+    def evaluations(self) -> int:
+        """Network evaluations per image; guidance counts double."""
+        return self.sampling.evaluations(self.schedule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noises:
+    """The standard normal numbers of images, float32, each image's own.
+
+    Attributes:
+        start: State at the first time, [B, C, H, W]; None for a student that starts at the image.
+        posterior: For samples of the encoder's posterior, [B, C, H, W]; None for its mean.
+    """
+
+    start: Tensor | None
+    posterior: Tensor | None
+
+
+def model_of(student: ImageStudent, negative: Conditioning) -> ImageModel:
+    """Return a student in training, ready to run.
+
+    Args:
+        student: The method's student.
+        negative: Conditioning of the negative prompt, one row.
+
+    Raises:
+        ConfigError: An option of its sampling is wrong.
+    """
+    denoiser = student.denoiser
+    predict = partial(predict_guided, denoiser, denoiser.schedule, denoiser.prediction, negative)
+    return ImageModel(
+        predict=predict,
+        schedule=denoiser.schedule,
+        autoencoder=student.autoencoder,
+        recipe=student.recipe,
+        sampling=read_image_sampling(student.sampling, "the student"),
+    )
+
+
+def draw_noises(
+    model: ImageModel,
+    seed: int,
+    indices: Sequence[int],
+    size_px: tuple[int, int],
+    device: torch.device,
+) -> Noises:
+    """Draw the numbers that a student needs for images, from each image's own generator.
+
+    Args:
+        model: The student.
+        seed: Seed of all.
+        indices: Number of each image, B.
+        size_px: Height and width of a given image.
+        device: Device of the result.
+
+    Raises:
+        ConfigError: The enlarged image cannot be encoded.
+    """
+    height, width = (model.recipe.scale * side for side in size_px)
+    shape = model.autoencoder.latent_shape((height, width))
+
+    def draw(part: int) -> Tensor:
+        drawn = [
+            generator_for(seed, index, Stream.NOISE, part).standard_normal(shape, np.float32)
+            for index in indices
+        ]
+        return torch.from_numpy(np.stack(drawn)).to(device)
+
+    return Noises(
+        start=draw(START_PART) if model.recipe.start == NOISE else None,
+        posterior=draw(POSTERIOR_PART) if model.recipe.posterior == SAMPLE else None,
+    )
+
+
+@torch.no_grad()
+def make_images(
+    model: ImageModel, images: Tensor, conditioning: Conditioning, noises: Noises
+) -> Tensor:
+    """Make images from images.
+
+    The network sees the batch at once; the VAE one image after the other, because in float32 it
+    takes gigabytes per image.
+
+    Args:
+        model: The student.
+        images: The given images, [B, 3, h, w] in [-1, 1].
+        conditioning: The prompts' conditioning, B rows.
+        noises: From `draw_noises`.
+
+    Returns:
+        Images, [B, 3, s h, s w] float32 in [-1, 1].
+    """
+    recipe, sampling, autoencoder = model.recipe, model.sampling, model.autoencoder
+    given = enlarge(images, recipe.scale)
+    posterior = [None] * len(given) if noises.posterior is None else noises.posterior.split(1)
+    latent = torch.cat(
+        [
+            autoencoder.encode(image, noise)
+            for image, noise in zip(given.split(1), posterior, strict=True)
+        ]
+    ).float()
+    if recipe.concat:
+        conditioning = conditioning.with_image(latent)
+    start = latent if recipe.start == IMAGE else noises.start
+    assert start is not None
+    guidance = None if sampling.cfg == 1 else latent.new_full((len(latent),), sampling.cfg)
+    made, _ = sample(
+        lambda x, t: model.predict(x, t, conditioning, guidance),
+        start,
+        sampling.grid(model.schedule),
+        SOLVERS[sampling.solver],
+    )
+    images = torch.cat([autoencoder.decode(each) for each in made.float().split(1)])
+    return images.clamp(-1, 1)
+
+
+def as_input(pictures: np.ndarray, device: torch.device) -> Tensor:
+    """Return images [B, H, W, 3] uint8 as [B, 3, H, W] float32 in [-1, 1]."""
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,0 +1,72 @@
+"""Read the first samples of a dataset in order; hash every shard before it is used."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from pairgen.shards.format import layout
+from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.reader import StoredSample, map_file, read_samples
+from pairgen.shards.loading.good_shards import bad_shard
+from pairgen.shards.loading.training_set import OpenSet
+
+
+def first_samples(found: OpenSet, num: int, members: Sequence[str] = ()) -> Iterator[StoredSample]:
+    """Yield the first `num` samples that are read of a dataset.
+
+    A sample's members are views that end when the next one is asked for: decode them at once.
+
+    Args:
+        found: The dataset, its overlays, and which of its samples are read.
+        num: Number of samples; fewer if there are fewer.
+        members: Members to take from its overlays; those of the dataset itself are all there.
+
+    Raises:
+        CorruptShardError: A shard is missing, does not match its receipt, or has other keys than
+            the dataset's.
+    """
+    layers = [
+        layer
+        for layer in found.layers
+        if layer is found.base or any(name in layer.plan.members for name in members)
+    ]
+    for shard_index, rows in zip(found.shards, found.rows, strict=True):
+        if num <= 0:
+            return
+        kept = None if rows is None else set(rows.tolist())
+        with ExitStack() as stack:
+            shards = [_open_shard(layer, shard_index, stack) for layer in layers]
+            for row, (sample, *others) in enumerate(zip(*shards, strict=True)):
+                for layer, other in zip(layers[1:], others, strict=True):
+                    _add_members(sample, other, layer, shard_index, members)
+                if num > 0 and (kept is None or row in kept):
+                    yield sample
+                    num -= 1
+                # Release the views before their files are closed.
+                for each in (sample, *others):
+                    each.members.clear()
+
+
+def _open_shard(layer: Layer, shard_index: int, stack: ExitStack) -> Iterator[StoredSample]:
+    path = layout.shard_path(shard_index)
+    view = stack.enter_context(map_file(stack.enter_context(layer.store.local(path))))
+    if hashlib.sha256(view).hexdigest() != layer.receipts[shard_index].sha256:
+        raise bad_shard(layer, path, "does not match its receipt")
+    return read_samples(view)
+
+
+def _add_members(
+    sample: StoredSample,
+    other: StoredSample,
+    layer: Layer,
+    shard_index: int,
+    members: Sequence[str],
+) -> None:
+    """Add the members of an overlay's sample to the dataset's."""
+    if other.key != sample.key:
+        path = layout.shard_path(shard_index)
+        reason = f"has the key {other.key} where the dataset has {sample.key}"
+        raise bad_shard(layer, path, reason)
+    sample.members.update(
+        {name: content for name, content in other.members.items() if name in members}
+    )

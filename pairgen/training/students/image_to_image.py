@@ -1,0 +1,125 @@
+"""Students that make images from images: between what they are given and what they should make."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pairgen.kinds.image_pairs import ImagePairs, check_members, read_image_pairs
+from pairgen.kinds.image_pictures import enlarged_pictures, student_pictures
+from pairgen.kinds.image_student import model_of
+from pairgen.methods.base import ImageStudent
+from pairgen.shards.format.where import parse_where
+from pairgen.shards.loading.training_set import TrainingSet, open_set
+from pairgen.training.students.image_usage import usage_text
+from pairgen.training.students.kind import StudentRun
+
+VALIDATION_FILE = "validation.npz"
+BATCH_SIZE = 16
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What every grid of a run shows: the first samples of its first dataset.
+
+    Attributes:
+        indices: Number of each sample in its dataset, for its noises, [N] int64.
+        prompts: Prompts, N.
+        given: The given images, [N, h, w, 3] uint8.
+        targets: The images to make, [N, H, W, 3] uint8.
+    """
+
+    indices: np.ndarray
+    prompts: tuple[str, ...]
+    given: np.ndarray
+    targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImageToImage:
+    """A student that makes images from images, see `pairgen.training.students.kind`.
+
+    Its grids show samples of the training data, the first of the first dataset: they show what the
+    student learns, and `pairgen eval` judges it by images that it has not seen.
+
+    Attributes:
+        run: Its run.
+        student: The method's student, whose recipe says what is read.
+    """
+
+    run: StudentRun
+    student: ImageStudent
+
+    @property
+    def announcement(self) -> str:
+        """What the user is told before the data are read."""
+        num = self.run.config.num_grid_prompts
+        return f"Validation grids show the first {num} samples of {self.run.config.data[0]}."
+
+    def find_shown(self) -> Shown:
+        """Return the samples, as saved in the run's folder, else read now and saved there.
+
+        Raises:
+            ConfigError: The dataset lacks a member, or its sizes do not fit.
+            CorruptShardError: A shard is missing, or does not match its receipt.
+        """
+        path, config = self.run.folder / VALIDATION_FILE, self.run.config
+        if path.is_file():
+            return load_shown(path)
+        where = parse_where(config.where) if config.where else None
+        found = open_set(TrainingSet(config.data[0]), where, config.skip_bad)
+        check_members(found, self.student.recipe)
+        pairs = read_image_pairs(found, self.student.recipe, config.num_grid_prompts)
+        shown = _shown(pairs)
+        save_shown(shown, path)
+        return shown
+
+    def grid_rows(self, student: ImageStudent, shown: Shown) -> Sequence[np.ndarray]:
+        """Return a row for each sample: the given image enlarged, the student's, the target."""
+        teacher = self.run.teacher
+        made = student_pictures(
+            model_of(student, teacher.negative),
+            teacher,
+            shown.given,
+            shown.prompts,
+            self.run.config.seed,
+            shown.indices.tolist(),
+            BATCH_SIZE,
+        )
+        given = enlarged_pictures(shown.given, student.recipe.scale)
+        return list(np.stack([given, np.concatenate(list(made)), shown.targets], axis=1))
+
+    def model_facts(self, student: ImageStudent) -> dict[str, Any]:
+        """Return how the student steps, and what it does with an image."""
+        return {"sampling": {"cfg": 1, **student.sampling}, "image": asdict(student.recipe)}
+
+    def usage(self, student: ImageStudent) -> str:
+        """Return what the student does, and how to run it by diffusers."""
+        return usage_text(student, self.run.module)
+
+
+def save_shown(shown: Shown, path: Path) -> None:
+    """Save what the grids show, so that a resumed run shows the same."""
+    prompts = np.frombuffer(json.dumps(shown.prompts).encode(), np.uint8)
+    arrays = {name: getattr(shown, name) for name in ("indices", "given", "targets")}
+    with path.open("wb") as file:
+        np.savez(file, prompts=prompts, **arrays)
+
+
+def load_shown(path: Path) -> Shown:
+    """Load data written by `save_shown`."""
+    with np.load(path, allow_pickle=False) as found:
+        arrays = {name: found[name] for name in ("indices", "given", "targets")}
+        return Shown(prompts=tuple(json.loads(found["prompts"].tobytes())), **arrays)
+
+
+def _shown(pairs: ImagePairs) -> Shown:
+    return Shown(
+        indices=np.array([int(key) for key in pairs.keys], np.int64),
+        prompts=pairs.prompts,
+        given=pairs.given,
+        targets=pairs.targets,
+    )
