@@ -48,7 +48,7 @@ from PIL import Image
 
 import pairgen
 from pairgen.errors import run_script
-from pairgen.jobs.eval.page import LEGEND, figure_table, ledger_table
+from pairgen.jobs.eval.page import figure_table, ledger_table, legend
 from pairgen.report import page
 
 # Of real pictures of the packaged prompts, made by pipelines/tiny_teacher/real_statistics.py.
@@ -182,7 +182,7 @@ def write_page(out: Path, found: Mapping[str, Mapping[str, Any]], table: str) ->
     """Write the merged figures, and a page with the pictures of all."""
     parts = [
         page.heading("Figures", "Students and teacher on the same held-out pairs."),
-        page.preformatted(f"{table}\n\n{LEGEND}"),
+        page.preformatted(f"{table}\n\n{legend(merge(found))}"),
     ]
     for name, figures in found.items():
         grid = np.asarray(Image.open(out / name / "eval/grid.png").convert("RGB"))

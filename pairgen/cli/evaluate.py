@@ -31,12 +31,13 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     merged = command_options("eval", config, overrides, given(options) | {"run": run})
     if merged.get("cpu_threads"):
         pin_threads(EvalConfig.check("cpu_threads", merged["cpu_threads"]))
-    from pairgen.jobs.eval.page import LEGEND, figure_table, ledger_table
-    from pairgen.jobs.eval.run import PAGE_FILE, run_evaluate
+    from pairgen.jobs.eval.folder import PAGE_FILE
+    from pairgen.jobs.eval.page import figure_table, ledger_table, legend
+    from pairgen.jobs.eval.run import run_evaluate
 
     result = run_evaluate(merged, say)
     click.echo(figure_table(result.figures))
-    click.echo(f"\n{LEGEND}\n")
+    click.echo(f"\n{legend(result.figures)}\n")
     if result.figures["ledger"]:
         click.echo(ledger_table(result.figures) + "\n")
     click.echo(f"Page: {result.folder / PAGE_FILE}")

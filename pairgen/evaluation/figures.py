@@ -35,6 +35,26 @@ class Figures:
     missing: dict[str, str]
 
 
+def frechet_figures(
+    features: NDArray[np.float32],
+    references: NDArray[np.float32],
+    real: RealPictures | None = None,
+) -> Figures:
+    """Return the Frechet distances to references, if there are enough images.
+
+    Args:
+        features: Features of the images, [N, 64].
+        references: Features of the references of the same samples, [N, 64].
+        real: Statistics of real images; None leaves out the distance to them.
+    """
+    found = Figures(values={}, missing={})
+    _add(found, FRECHET[:1], lambda: [_frechet(features, references)])
+    _add(found, FRECHET[1:], lambda: [halves_distance(features, references)])
+    if real is not None:
+        _add(found, FRECHET_REAL, lambda: [real.distance(features)])
+    return found
+
+
 def judge_figures(
     judge: Judge,
     features: NDArray[np.float32],
@@ -53,23 +73,19 @@ def judge_figures(
         guidance_scales: Guidance scales of the pairs, N.
         real: Statistics of real images of such prompts; None leaves out the distance to them.
     """
-    values: dict[str, float | None] = {}
-    missing: dict[str, str] = {}
+    found = frechet_figures(features, end_points, real)
+    _add(found, AGREEMENT, lambda: [_agreement(judge, features, prompts)])
+    _add(found, DIVERSITY, lambda: _diversity(features, prompts, guidance_scales))
+    return found
 
-    def add(names: Sequence[str], compute: Callable[[], Sequence[float]]) -> None:
-        try:
-            values.update(zip(names, compute(), strict=True))
-        except ConfigError as error:
-            values.update(dict.fromkeys(names))
-            missing.update(dict.fromkeys(names, str(error)))
 
-    add(FRECHET[:1], lambda: [_frechet(features, end_points)])
-    add(FRECHET[1:], lambda: [halves_distance(features, end_points)])
-    if real is not None:
-        add(FRECHET_REAL, lambda: [real.distance(features)])
-    add(AGREEMENT, lambda: [_agreement(judge, features, prompts)])
-    add(DIVERSITY, lambda: _diversity(features, prompts, guidance_scales))
-    return Figures(values=values, missing=missing)
+def _add(found: Figures, names: Sequence[str], compute: Callable[[], Sequence[float]]) -> None:
+    """Add figures, or the reason why they cannot be computed."""
+    try:
+        found.values.update(zip(names, compute(), strict=True))
+    except ConfigError as error:
+        found.values.update(dict.fromkeys(names))
+        found.missing.update(dict.fromkeys(names, str(error)))
 
 
 def not_meaningful(

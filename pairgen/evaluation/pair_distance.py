@@ -1,4 +1,4 @@
-"""Distance between a student's result and its teacher's result for the same noise."""
+"""Distance of a student's result to its reference: its teacher's, or the target."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +31,24 @@ def relative_rms(found: ArrayLike, end_points: ArrayLike) -> NDArray[np.float64]
     if not lengths.all():
         raise ConfigError("An end point must not be zero everywhere.")
     result: NDArray[np.float64] = errors / lengths
+    return result
+
+
+def feature_distance(features: ArrayLike, references: ArrayLike) -> NDArray[np.float64]:
+    """Return the Euclidean distance of each image's features to its reference's, [N], in float64.
+
+    Args:
+        features: Features of the images, [N, D].
+        references: Features of their references, [N, D].
+
+    Raises:
+        ConfigError: The shapes differ, or a value is not finite.
+    """
+    x, reference = (np.asarray(each, np.float64) for each in (features, references))
+    _check_shapes(x.shape, reference.shape)
+    if not (np.isfinite(x).all() and np.isfinite(reference).all()):
+        raise ConfigError("Features must be finite, got NaN or infinity.")
+    result: NDArray[np.float64] = np.linalg.norm(x - reference, axis=1)
     return result
 
 

@@ -20,9 +20,7 @@ def student_pictures(
     indices: Sequence[int],
     batch_size: int,
 ) -> Iterator[np.ndarray]:
-    """Yield the pictures that a student makes, one batch at a time, each [B, H, W, 3] uint8.
-
-    The prompts are encoded before the first batch.
+    """Encode the prompts; yield the pictures that a student makes, [B, H, W, 3] uint8 each batch.
 
     Args:
         model: The student.
@@ -45,12 +43,16 @@ def student_pictures(
         ]
     )
     places = {prompt: place for place, prompt in enumerate(distinct)}
-    for first in range(0, len(given), batch_size):
-        rows = slice(first, first + batch_size)
-        noises = draw_noises(model, seed, indices[rows], given.shape[1:3], teacher.device)
-        conditioning = encoded[[places[prompt] for prompt in prompts[rows]]]
-        images = make_images(model, as_input(given[rows], teacher.device), conditioning, noises)
-        yield np.stack([picture_of(image) for image in images])
+
+    def batches() -> Iterator[np.ndarray]:
+        for first in range(0, len(given), batch_size):
+            rows = slice(first, first + batch_size)
+            noises = draw_noises(model, seed, indices[rows], given.shape[1:3], teacher.device)
+            conditioning = encoded[[places[prompt] for prompt in prompts[rows]]]
+            images = make_images(model, as_input(given[rows], teacher.device), conditioning, noises)
+            yield np.stack([picture_of(image) for image in images])
+
+    return batches()
 
 
 def enlarged_pictures(given: np.ndarray, scale: int) -> np.ndarray:

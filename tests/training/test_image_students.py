@@ -6,31 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
-from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
-from safetensors.torch import load_file
 
 import pairgen
-from pairgen.errors import ConfigError
-from pairgen.image_recipe import ImageRecipe
 from pairgen.kinds.image_model import check_image_model, load_image_model
 from pairgen.kinds.image_pictures import student_pictures
 from pairgen.kinds.image_student import (
     ImageModel,
     Noises,
     as_input,
-    draw_noises,
     make_images,
-    model_of,
 )
 from pairgen.model_config import find_model
-from pairgen.seeding import noise_for
-from pairgen.shards.loading.training_set import TrainingSet, open_set
 from pairgen.teachers.base import Teacher
 from pairgen.training.students.grid_file import MARGIN
 from pairgen.training.students.image_to_image import load_shown
-from tests.training.toy_restorer import ToyRestorer, image
 
 TOY = "tests.training.toy_restorer"
 CPU = torch.device("cpu")

@@ -9,40 +9,33 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pairgen.jobs.eval.evaluation import Band
+from pairgen.jobs.eval.from_images.presentation import FROM_IMAGES
+from pairgen.jobs.eval.from_text.presentation import FROM_TEXT
+from pairgen.jobs.eval.presentation import Presentation
 from pairgen.report import page
 from pairgen.report.grid import draw_grid, lay_out_grid
 from pairgen.report.table import aligned
 
 NO_FIGURE = "-"
-# Title of the column, figure of a row, and its format.
-COLUMNS = (
-    ("evaluations", "evaluations_per_picture", "{:,.0f}"),
-    ("s/image", "seconds_per_picture", "{:.4f}"),
-    ("latent error", "latent_relative_rms", "{:.4f}"),
-    ("PSNR dB", "psnr_db", "{:.2f}"),
-    ("Frechet", "frechet_distance", "{:.3f}"),
-    ("halves", "frechet_distance_halves", "{:.3f}"),
-    ("to real", "frechet_distance_real", "{:.3f}"),
-    ("agreement", "caption_agreement", "{:.3f}"),
-    ("within", "diversity_within", "{:.3f}"),
-    ("between", "diversity_between", "{:.3f}"),
-)
-LEGEND = """\
-evaluations  network evaluations per image; guidance counts double
-s/image      seconds per image for network and solver on this machine, without prompts and decoding
-latent error |x - end point| / |end point|, median over the pairs
-PSNR dB      of decoded images against the decoded end points, median
-Frechet      distance to the decoded end points in the evaluation net's features
-halves       the same, between one half's images and the other half's end points: the end points'
-             own value is the floor
-to real      Frechet distance to real images (--real-statistics)
-agreement    share of images that match no other prompt as well as their own
-within       mean feature distance between noises of one prompt; between: of different prompts"""
+# Figures that are infinite for equal images, which JSON cannot hold.
+RATIOS = ("psnr_db", "psnr_rgb_db")
+
+
+def presentation_of(found: Mapping[str, Any]) -> Presentation:
+    """Return the words for an eval.json, by what the model makes images from."""
+    return FROM_IMAGES if "recipe" in found else FROM_TEXT
+
+
+def legend(found: Mapping[str, Any]) -> str:
+    """Return what the columns of the table mean."""
+    return presentation_of(found).legend
 
 
 def figure_table(found: Mapping[str, Any]) -> str:
     """Format the rows of `eval.json` as a table, with notes on the figures."""
-    columns = [column for column in COLUMNS if column[1] in found["rows"][0]]
+    words = presentation_of(found)
+    columns = [column for column in words.columns if column[1] in found["rows"][0]]
     head = ["", *(title for title, _, _ in columns)]
     doubtful = found["not_meaningful"]
     lines = [head]
@@ -72,53 +65,39 @@ def ledger_table(found: Mapping[str, Any]) -> str:
     return "\n".join([*aligned(lines), *_break_even(ledger)])
 
 
-def grid_image(rows: Sequence[Mapping[str, Any]], prompts: Sequence[str]) -> Image.Image:
-    """Return a grid: one row per prompt, one column per row of the table.
-
-    Args:
-        rows: `name` and `pictures` [P, H, W, 3] uint8 of each row.
-        prompts: Prompts, P.
-    """
-    pictures = np.concatenate([row["pictures"] for row in rows])
-    num = len(prompts)
-    captions = [
-        row["name"] + (f": {prompt}" if number == 0 else "")
-        for number, row in enumerate(rows)
-        for prompt in prompts
+def grid_image(bands: Sequence[Band], captions: Sequence[str]) -> Image.Image:
+    """Return a grid: one row per caption, one column per band."""
+    pictures = np.concatenate([band.pictures for band in bands])
+    num = len(captions)
+    below = [
+        band.name + (f": {caption}" if number == 0 else "")
+        for number, band in enumerate(bands)
+        for caption in captions
     ]
-    lines = [[num * column + line for column in range(len(rows))] for line in range(num)]
+    lines = [[num * column + line for column in range(len(bands))] for line in range(num)]
     _, height, width, _ = pictures.shape
-    return draw_grid(pictures, lay_out_grid(lines, (width, height), captions))
+    return draw_grid(pictures, lay_out_grid(lines, (width, height), below))
 
 
-def eval_page(
-    found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], prompts: Sequence[str]
-) -> str:
-    """Return the page: figures, cost, and images, one band per row of the table."""
-    data, model = found["data"], found["model"]
-    facts = {
-        "judged": f"{model['path']} ({model['kind']})",
-        "pairs": f"{data['num_samples']:,} of {data['num_available']:,} of {data['url']}",
-        "made by": f"{data['solver']}, {data['steps']} steps, {data['spacing']}, end {data['end']}",
-        "fingerprint": data["fingerprint"][:16],
-        "device": found["device"],
-    }
+def eval_page(found: Mapping[str, Any], bands: Sequence[Band], captions: Sequence[str]) -> str:
+    """Return the page: figures, cost, and images, band by band."""
+    words = presentation_of(found)
     parts = [
-        page.facts_table(facts),
+        page.facts_table(words.facts(found)),
         *map(page.paragraph, found["notes"]),
-        page.heading("Figures", "All rows use the same noises, prompts and guidance scales."),
-        page.preformatted(f"{figure_table(found)}\n\n{LEGEND}"),
+        page.heading("Figures", words.rows),
+        page.preformatted(f"{figure_table(found)}\n\n{words.legend}"),
     ]
     if found["ledger"]:
         parts += [page.heading("Cost"), page.preformatted(ledger_table(found))]
-    for row in rows:
-        parts += [page.heading(row["name"]), page.picture_grid(row["pictures"], prompts)]
-    return page.make_page(f"pairgen eval: {model['name']}", "evaluated on held-out pairs", parts)
+    for band in bands:
+        parts += [page.heading(band.name), page.picture_grid(band.pictures, captions)]
+    return page.make_page(f"pairgen eval: {found['model']['name']}", words.subtitle, parts)
 
 
 def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:
     value = row[name]
-    if name == "psnr_db" and value is None:
+    if name in RATIOS and value is None:
         return "equal"
     if value is None:
         return NO_FIGURE
@@ -127,6 +106,8 @@ def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:
 
 
 def _break_even(ledger: Mapping[str, Any]) -> list[str]:
+    if ledger["break_even"] is None:
+        return [f"No break-even: {ledger['reason']}.", ledger["convention"]]
     lines = []
     for unit in ("evaluations", "seconds"):
         found = ledger["break_even"][unit]

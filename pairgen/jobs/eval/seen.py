@@ -1,56 +1,19 @@
-"""Check whether a student was trained on the pairs that it is evaluated on."""
+"""Refuse training data, unless they are meant."""
 
 from pairgen.errors import ConfigError
-from pairgen.training.record import RECORD_FILE, TrainRecord
-from pairgen.types import Plan
-
-DEMAND = "evaluate it on pairs of another --seed, or pass --allow-training-data"
 
 
-def check_unseen(
-    plan: Plan, url: str, record: TrainRecord | None, run: str, is_run: bool, allowed: bool
-) -> list[str]:
-    """Return notes on what the pairs share with the training data.
+def check_unseen(problem: str, demand: str, allowed: bool) -> list[str]:
+    """Return the note on training data; none if there is no problem.
 
     Args:
-        plan: Plan of the pairs.
-        url: URL of the pairs.
-        record: Record of the training; None if there is none.
-        run: The model that is evaluated.
-        is_run: Whether that is a run of `pairgen train`.
+        problem: What the data share with the training data; empty for nothing.
+        demand: What to evaluate on instead.
         allowed: Whether training data may be used.
 
     Raises:
-        ConfigError: The student was trained on these pairs, or that is unknown, and training data
-            is not allowed.
+        ConfigError: There is a problem, and training data is not allowed.
     """
-    notes = []
-    problem = _problem(plan, url, record, run) if is_run else ""
     if problem and not allowed:
-        raise ConfigError(f"{problem}: {DEMAND}.")
-    if problem:
-        notes.append(f"{problem}.")
-    if record is None or problem:
-        return notes
-    for each in record.sets:
-        if (each.seed, each.noise_generator) == _noises(plan):
-            notes.append(f"{url} has the same noises as {each.url}, which was trained on.")
-        if each.source_sha256 == plan.source["sha256"]:
-            notes.append(f"{url} has the same prompts as {each.url}, which was trained on.")
-    return notes
-
-
-def _problem(plan: Plan, url: str, record: TrainRecord | None, run: str) -> str:
-    if record is None:
-        return f"{run} has no {RECORD_FILE} that says what it was trained on"
-    for each in record.sets:
-        if each.fingerprint == plan.fingerprint():
-            return f"{run} was trained on {url} (fingerprint {each.fingerprint[:12]})"
-        same_noises = (each.seed, each.noise_generator) == _noises(plan)
-        if same_noises and each.source_sha256 == plan.source["sha256"]:
-            return f"{run} was trained on {each.url}, which has the noises and prompts of {url}"
-    return ""
-
-
-def _noises(plan: Plan) -> tuple[int, str]:
-    return plan.seed, str(plan.recipe["noise_generator"])
+        raise ConfigError(f"{problem}: {demand}, or pass --allow-training-data.")
+    return [f"{problem}."] if problem else []

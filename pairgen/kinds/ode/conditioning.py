@@ -23,15 +23,11 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
     """Check that the teacher can be conditioned as the options ask.
 
     Raises:
-        ConfigError: The model takes an image with every prompt, a student was not trained on the
-            requested guidance scales, the teacher cannot be guided, the negative prompt is not a
+        ConfigError: The model makes images from images, a student was not trained on the requested
+            guidance scales, the teacher cannot be guided, the negative prompt is not a
             label of a teacher with classes, or there are no embeddings to store.
     """
-    if description.image_channels:
-        raise ConfigError(
-            f"model must make images from text alone, but the network of {model.name} also takes "
-            f"an image latent of {description.image_channels} channels."
-        )
+    _check_from_text(model, description)
     _check_learned(config, model)
     labels = description.labels
     if not description.guidable and set(config.cfg) != {1.0}:
@@ -47,6 +43,20 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
             raise ConfigError(f"negative_prompt is wrong: {error}") from None
     if config.store_embeddings and not description.embedding_shapes:
         raise ConfigError(f"store_embeddings must be false: {model.name} has no prompt embeddings.")
+
+
+def _check_from_text(model: ModelConfig, description: Description) -> None:
+    """Refuse a model that makes images from images."""
+    if model.image is not None:
+        does = f"{model.name} makes them from images ({model.image})"
+    elif description.image_channels:
+        does = (
+            f"the network of {model.name} also takes an image latent of "
+            f"{description.image_channels} channels"
+        )
+    else:
+        return
+    raise ConfigError(f"model must make images from text alone, but {does}.")
 
 
 def _check_learned(config: OdeConfig, model: ModelConfig) -> None:

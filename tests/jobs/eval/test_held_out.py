@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pairgen.jobs.eval.from_text.held_out import read_held_out
 
 from pairgen.errors import ConfigError, CorruptShardError
-from pairgen.jobs.eval.held_out import read_held_out
-from pairgen.jobs.eval.seen import check_unseen
+from pairgen.jobs.eval.from_text.seen import seen_notes
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.record import (
@@ -99,7 +99,7 @@ def test_training_data_is_refused_by_fingerprint_and_by_noise_and_prompt(url):
     plan, record = read_plan(open_store(url)), record_of(url)
 
     def judge_by(plan, record=record, is_run=True, allowed=False):
-        return check_unseen(plan, "held", record, "run", is_run, allowed)
+        return seen_notes(plan, "held", record, "run", is_run, allowed)
 
     with pytest.raises(ConfigError, match=r"run was trained on held .*--allow-training-data"):
         judge_by(plan)
@@ -116,7 +116,7 @@ def test_sets_that_share_only_noises_or_only_prompts_are_told(url):
     other_noises = replace(plan, seed=6)
     other_prompts = replace(plan, source={**plan.source, "sha256": "other"})
     for kin, word in ((other_noises, "prompts"), (other_prompts, "noises")):
-        (note,) = check_unseen(kin, "held", record, "run", True, False)
+        (note,) = seen_notes(kin, "held", record, "run", True, False)
         assert f"held has the same {word} as" in note
     stranger = replace(other_noises, source=other_prompts.source)
-    assert check_unseen(stranger, "held", record, "run", True, False) == []
+    assert seen_notes(stranger, "held", record, "run", True, False) == []

@@ -1,24 +1,16 @@
-"""Read the pairs to evaluate on, in order; hash every shard before it is used."""
+"""Read the pairs to evaluate on, in order."""
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from pairgen.errors import ConfigError
-from pairgen.jobs.eval.options import USUAL_NUM_SAMPLES
+from pairgen.jobs.eval.samples import open_held_out
 from pairgen.seeding import array_crc32, noise_for
 from pairgen.shards.format import layout
-from pairgen.shards.format.reader import StoredSample, map_file, read_samples
-from pairgen.shards.format.where import parse_where
+from pairgen.shards.format.reader import StoredSample
+from pairgen.shards.loading.first_samples import first_samples
 from pairgen.shards.loading.good_shards import bad_shard
-from pairgen.shards.loading.training_set import (
-    OpenSet,
-    TrainingSet,
-    check_noise_generator,
-    open_set,
-)
+from pairgen.shards.loading.training_set import OpenSet, check_noise_generator
 from pairgen.types import Plan
 
 NOISE, LATENT = "noise.npy", "latent.npy"
@@ -51,28 +43,17 @@ class HeldOut:
 
 
 def read_held_out(url: str, where: str, num_samples: int) -> HeldOut:
-    """Read the first pairs of a dataset.
-
-    Args:
-        url: URL of the dataset.
-        where: Condition over columns of its index; empty for all samples.
-        num_samples: Number of pairs; 0 for 512, or all if there are fewer.
+    """Read the first pairs of a dataset, see `open_held_out`.
 
     Raises:
         ConfigError: There are fewer samples than requested, or none.
         CorruptShardError: A shard is missing, or does not match its receipt.
     """
-    found = open_set(TrainingSet(url), parse_where(where) if where else None, skip_bad=False)
-    available = sum(found.counts)
-    if num_samples > available:
-        raise ConfigError(
-            f"num_samples must be at most the {available:,} samples that {url} gives, got "
-            f"{num_samples:,}."
-        )
+    samples = open_held_out(url, where, num_samples)
+    found = samples.found
     if NOISE not in found.base.plan.members:
         check_noise_generator(found)
-    wanted = num_samples or min(USUAL_NUM_SAMPLES, available)
-    pairs = list(_read(found, wanted))
+    pairs = [_pair(found, each) for each in first_samples(found, samples.num)]
     keys, prompts, scales, noises, latents = zip(*pairs, strict=True)
     return HeldOut(
         plan=found.base.plan,
@@ -81,32 +62,14 @@ def read_held_out(url: str, where: str, num_samples: int) -> HeldOut:
         guidance_scales=scales,
         noises=np.stack(noises).astype(np.float32),
         latents=np.stack(latents).astype(np.float32),
-        num_available=available,
+        num_available=samples.num_available,
     )
 
 
 Pair = tuple[str, str, float, np.ndarray, np.ndarray]
 
 
-def _read(found: OpenSet, num: int) -> Iterator[Pair]:
-    base = found.base
-    for shard_index, rows in zip(found.shards, found.rows, strict=True):
-        if num == 0:
-            return
-        path = layout.shard_path(shard_index)
-        kept = None if rows is None else set(rows.tolist())
-        with base.store.local(path) as local, map_file(local) as view:
-            if hashlib.sha256(view).hexdigest() != base.receipts[shard_index].sha256:
-                raise bad_shard(base, path, "does not match its receipt")
-            for row, sample in enumerate(read_samples(view)):
-                if num and (kept is None or row in kept):
-                    yield _pair(found, path, sample)
-                    num -= 1
-                # Release the view before its file is closed.
-                sample.members.clear()
-
-
-def _pair(found: OpenSet, path: str, sample: StoredSample) -> Pair:
+def _pair(found: OpenSet, sample: StoredSample) -> Pair:
     facts, latent = sample.decode("json"), np.array(sample.decode(LATENT))
     if NOISE in sample.members:
         noise = np.array(sample.decode(NOISE))
@@ -115,5 +78,6 @@ def _pair(found: OpenSet, path: str, sample: StoredSample) -> Pair:
         noise = noise_for(facts["seed"], facts["pair_index"], latent.shape, dtype)
         if array_crc32(noise) != facts["noise_crc32"]:
             reason = f"records another noise for sample {sample.key} than its seed gives"
+            path = layout.shard_path(int(sample.key) // found.base.plan.samples_per_shard)
             raise bad_shard(found.base, path, reason)
     return sample.key, sample.decode("txt"), float(facts["guidance_scale"]), noise, latent

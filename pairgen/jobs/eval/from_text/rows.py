@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from pairgen.evaluation.figures import judge_figures, not_meaningful
 from pairgen.evaluation.judge import Judge
 from pairgen.evaluation.pair_distance import psnr, relative_rms
 from pairgen.evaluation.real_pictures import RealPictures
-from pairgen.jobs.eval.held_out import HeldOut
-from pairgen.jobs.eval.sampled import Sampled, Sampling, sample_pairs
+from pairgen.jobs.eval.from_text.held_out import HeldOut
+from pairgen.jobs.eval.from_text.sampled import Sampled, Sampling, sample_pairs
+from pairgen.jobs.eval.row import NUM_SHOWN, Row, picture_features
 from pairgen.kinds.decode import decode_pictures
 from pairgen.teachers.base import Teacher
 from pairgen.training.record import evaluations_per_sample
 
-NUM_SHOWN = 8
 END_POINTS = "end points"
 
 
@@ -42,14 +40,6 @@ class Bench:
     real: RealPictures | None = None
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row: its figures as in eval.json, and the images to show, [P, H, W, 3] uint8."""
-
-    figures: dict[str, Any]
-    pictures: np.ndarray
-
-
 @dataclass(frozen=True, kw_only=True)
 class Rows:
     """All rows.
@@ -70,10 +60,6 @@ class Rows:
     seconds_per_decode: float
     shown_prompts: tuple[str, ...]
 
-    def shown(self) -> list[dict[str, Any]]:
-        """Return name and images of every row."""
-        return [{"name": row.figures["name"], "pictures": row.pictures} for row in self.rows]
-
 
 def make_rows(
     bench: Bench, runs: Sequence[tuple[Teacher, Sampling]], reached: Callable[[int], None]
@@ -93,7 +79,7 @@ def make_rows(
     began = time.perf_counter()
     end_points = decode_pictures(bench.teacher, pairs.latents)
     seconds = (time.perf_counter() - began) / len(pairs)
-    reference = _features(bench.judge, end_points)
+    reference = picture_features(bench.judge, end_points)
     num_done = 0
 
     def advance(num: int) -> None:
@@ -112,7 +98,7 @@ def make_rows(
 
     def measured(facts: dict[str, Any], latents: np.ndarray, pictures: np.ndarray) -> Row:
         ratios = psnr(pictures, end_points)
-        features = _features(bench.judge, pictures)
+        features = picture_features(bench.judge, pictures)
         judged = judge_figures(
             bench.judge, features, reference, pairs.prompts, pairs.guidance_scales, bench.real
         )
@@ -164,13 +150,3 @@ def shown_places(prompts: Sequence[str]) -> list[int]:
     distinct = sorted(first.values())
     others = [place for place in range(len(prompts)) if place not in set(distinct)]
     return sorted([*distinct, *others][:NUM_SHOWN])
-
-
-def _features(judge: Judge, pictures: np.ndarray) -> NDArray[np.float32]:
-    """Return the judge's features of images [N, H, W, 3] uint8, [N, 64]."""
-    parts = [
-        judge.features(torch.from_numpy(part).permute(0, 3, 1, 2).float() / 127.5 - 1)
-        # Convert only a few images to floating point at a time.
-        for part in np.array_split(pictures, -(-len(pictures) // 64))
-    ]
-    return np.concatenate(parts)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from pairgen.errors import PairgenError
-from pairgen.jobs.eval.held_out import HeldOut
+from pairgen.jobs.eval.from_text.held_out import HeldOut
 from pairgen.kinds.machine import batch_does_not_fit, device_clock
 from pairgen.kinds.ode.encoded import encode_distinct
 from pairgen.sampling.evaluations import num_evaluations

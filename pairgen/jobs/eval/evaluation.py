@@ -1,0 +1,108 @@
+"""What an evaluation of either kind is asked, and what it finds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+import pairgen
+from pairgen import plugins
+from pairgen.evaluation.judge import JUDGE_VERSION
+from pairgen.evaluation.real_pictures import RealPictures, load_real_pictures
+from pairgen.jobs.eval.judged import Judged
+from pairgen.jobs.eval.options import EvalConfig
+from pairgen.kinds.machine import device_name, versions
+from pairgen.kinds.ode.maker import MODULES
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked.
+
+    Attributes:
+        config: The options.
+        given: Names of the options that the user gave.
+        judged: The model to evaluate.
+    """
+
+    config: EvalConfig
+    given: frozenset[str]
+    judged: Judged
+
+
+@dataclass(frozen=True)
+class Band:
+    """Images that are shown together: a column of the grid, a band of the page.
+
+    Attributes:
+        name: What they are.
+        pictures: [P, H, W, 3] uint8.
+    """
+
+    name: str
+    pictures: np.ndarray
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found.
+
+    Attributes:
+        figures: Content of eval.json.
+        bands: Images to show.
+        captions: Captions of the P images of each band.
+    """
+
+    figures: dict[str, Any]
+    bands: tuple[Band, ...]
+    captions: tuple[str, ...]
+
+
+def common_facts(
+    asked: Asked, data: Mapping[str, Any], batch_size: int, device: torch.device
+) -> dict[str, Any]:
+    """Return what was evaluated, by what, and where; `data` are the facts of the pairs."""
+    config, judged = asked.config, asked.judged
+    model, record = judged.model, judged.record
+    described = plugins.call(
+        "teachers", model.teacher, "describe", location=model.location, **model.options
+    )
+    return {
+        "pairgen": pairgen.__version__,
+        "model": {
+            "path": config.run,
+            "name": model.name,
+            "kind": judged.kind,
+            "identity": dict(described.identity),
+            "method": record.method if record else None,
+            "trained_on": [each.fingerprint for each in record.sets] if record else None,
+        },
+        "data": dict(data),
+        "judge_version": JUDGE_VERSION,
+        "batch_size": batch_size,
+        "cpu_threads": torch.get_num_threads(),
+        "device": device_name(device),
+        "versions": versions(MODULES),
+    }
+
+
+def find_real(config: EvalConfig) -> RealPictures | None:
+    """Return the statistics of real images that were asked for; None for none.
+
+    Raises:
+        ConfigError: The file holds something else.
+    """
+    return load_real_pictures(config.real_statistics) if config.real_statistics else None
+
+
+def real_facts(config: EvalConfig, real: RealPictures | None, num: int) -> dict[str, Any] | None:
+    """Return the facts of the real images; None for none."""
+    if real is None:
+        return None
+    return {
+        "path": config.real_statistics,
+        "num_pictures": real.statistics.count,
+        "floor": real.floor(num),
+    }

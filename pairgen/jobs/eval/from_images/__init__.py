@@ -1,0 +1,1 @@
+"""Evaluate students that make images from images, on pairs of images."""

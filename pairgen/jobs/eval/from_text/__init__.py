@@ -1,0 +1,1 @@
+"""Evaluate models that make images from text, on (noise, prompt, latent) pairs."""

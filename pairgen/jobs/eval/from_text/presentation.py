@@ -1,0 +1,50 @@
+"""How the figures of a model from text are presented."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pairgen.jobs.eval.presentation import Presentation, pair_count
+
+COLUMNS = (
+    ("evaluations", "evaluations_per_picture", "{:,.0f}"),
+    ("s/image", "seconds_per_picture", "{:.4f}"),
+    ("latent error", "latent_relative_rms", "{:.4f}"),
+    ("PSNR dB", "psnr_db", "{:.2f}"),
+    ("Frechet", "frechet_distance", "{:.3f}"),
+    ("halves", "frechet_distance_halves", "{:.3f}"),
+    ("to real", "frechet_distance_real", "{:.3f}"),
+    ("agreement", "caption_agreement", "{:.3f}"),
+    ("within", "diversity_within", "{:.3f}"),
+    ("between", "diversity_between", "{:.3f}"),
+)
+LEGEND = """\
+evaluations  network evaluations per image; guidance counts double
+s/image      seconds per image for network and solver on this machine, without prompts and decoding
+latent error |x - end point| / |end point|, median over the pairs
+PSNR dB      of decoded images against the decoded end points, median
+Frechet      distance to the decoded end points in the evaluation net's features
+halves       the same, between one half's images and the other half's end points: the end points'
+             own value is the floor
+to real      Frechet distance to real images (--real-statistics)
+agreement    share of images that match no other prompt as well as their own
+within       mean feature distance between noises of one prompt; between: of different prompts"""
+
+
+def _facts(found: Mapping[str, Any]) -> dict[str, str]:
+    data, model = found["data"], found["model"]
+    return {
+        "judged": f"{model['path']} ({model['kind']})",
+        "pairs": pair_count(found),
+        "made by": f"{data['solver']}, {data['steps']} steps, {data['spacing']}, end {data['end']}",
+        "fingerprint": data["fingerprint"][:16],
+        "device": found["device"],
+    }
+
+
+FROM_TEXT = Presentation(
+    columns=COLUMNS,
+    legend=LEGEND,
+    subtitle="evaluated on held-out pairs",
+    rows="All rows use the same noises, prompts and guidance scales.",
+    facts=_facts,
+)

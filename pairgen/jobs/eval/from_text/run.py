@@ -1,0 +1,111 @@
+"""Compare a student with its teacher, on pairs that it was not trained on."""
+
+import torch
+
+from pairgen.errors import ConfigError
+from pairgen.evaluation.judge import load_judge
+from pairgen.execution.progress import Progress
+from pairgen.execution.say import Say
+from pairgen.jobs.eval.evaluation import (
+    Asked,
+    Band,
+    Evaluation,
+    common_facts,
+    find_real,
+    real_facts,
+)
+from pairgen.jobs.eval.from_text.fitting import (
+    build_judged,
+    check_fits,
+    check_learned,
+    sampling_of,
+    teacher_sampling,
+)
+from pairgen.jobs.eval.from_text.held_out import HeldOut, read_held_out
+from pairgen.jobs.eval.from_text.ledger import make_ledger
+from pairgen.jobs.eval.from_text.rows import Bench, make_rows
+from pairgen.jobs.eval.from_text.sampled import evaluations_of
+from pairgen.jobs.eval.from_text.seen import seen_notes
+from pairgen.kinds.machine import device_name
+from pairgen.kinds.ode.maker import build_teacher
+from pairgen.process_state import cpu_threads
+from pairgen.types import Plan
+
+
+def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
+    """Evaluate a model that makes images from text.
+
+    Args:
+        asked: What is asked.
+        plan: The plan of the pairs.
+        say: Called with what it starts from.
+
+    Raises:
+        ConfigError: The model does not match the pairs, or was trained on them.
+        PairgenError: An image is not finite, or a batch does not fit in memory.
+        CorruptShardError: A shard of the pairs is damaged.
+    """
+    config, judged = asked.config, asked.judged
+    if plan.kind != "ode":
+        raise ConfigError(f"data must be a dataset of kind 'ode', {config.data} is {plan.kind!r}.")
+    notes = seen_notes(
+        plan, config.data, judged.record, config.run, judged.is_run, config.allow_training_data
+    )
+    if not judged.is_run:
+        notes.insert(0, f"{config.run} is not a run of pairgen train: evaluating it as a teacher.")
+    sampling = sampling_of(judged, plan)
+    check_fits(judged, sampling, plan, config)
+    pairs = read_held_out(config.data, config.where, config.num_samples)
+    check_learned(judged, pairs, config)
+    for note in notes:
+        say(note)
+    real = find_real(config)
+    say(
+        f"{len(pairs):,} of {pairs.num_available:,} pairs; {judged.kind}: {sampling.steps} "
+        f"step(s); teacher: {', '.join(map(str, config.teacher_steps)) or 'not run'} steps."
+    )
+    with cpu_threads(config.cpu_threads or plan.execution["cpu_threads"]):
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        batch_size = config.batch_size or plan.execution["batch_size"]
+        model, teacher = build_judged(judged.model, plan, device), build_teacher(plan, device)
+        runs = [(model, sampling)]
+        runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
+        # An image in 50 steps takes longer than one in a single step.
+        evaluations = sum(evaluations_of(model, sampling, pairs) for model, sampling in runs)
+        progress = Progress(len(pairs) * evaluations, 0, unit="evaluations")
+        try:
+            bench = Bench(load_judge(), teacher, pairs, batch_size, real)
+            found = make_rows(bench, runs, progress.reached)
+        finally:
+            progress.close()
+        figures = {
+            **common_facts(asked, _data_facts(asked, pairs), batch_size, device),
+            "real": real_facts(config, real, len(pairs)),
+            "notes": notes,
+            "rows": [row.figures for row in found.rows],
+            "missing": found.missing,
+            "not_meaningful": found.not_meaningful,
+            "seconds_per_decode": found.seconds_per_decode,
+            "ledger": None
+            if judged.record is None
+            else make_ledger(
+                judged.record, plan, found.sampled[0], found.sampled[1:], device_name(device)
+            ),
+        }
+    bands = tuple(Band(row.figures["name"], row.pictures) for row in found.rows)
+    return Evaluation(figures, bands, found.shown_prompts)
+
+
+def _data_facts(asked: Asked, pairs: HeldOut) -> dict[str, object]:
+    config, plan = asked.config, pairs.plan
+    return {
+        "url": config.data,
+        "fingerprint": plan.fingerprint(),
+        "num_samples": len(pairs),
+        "num_available": pairs.num_available,
+        "num_prompts": len(set(pairs.prompts)),
+        "where": config.where,
+        "teacher": plan.teacher["name"],
+        **{name: plan.recipe[name] for name in ("solver", "spacing", "steps", "end")},
+        "guidance_scales": plan.recipe["guidance_scales"],
+    }

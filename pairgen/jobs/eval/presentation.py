@@ -1,0 +1,30 @@
+"""How the figures of a kind of evaluation are presented."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Presentation:
+    """The words of a kind.
+
+    Attributes:
+        columns: Title of a column, the figure of a row, and its format.
+        legend: What the columns mean.
+        subtitle: What is under the title of the page.
+        rows: What the rows have in common.
+        facts: Returns the facts at the top of the page, from eval.json.
+    """
+
+    columns: tuple[tuple[str, str, str], ...]
+    legend: str
+    subtitle: str
+    rows: str
+    facts: Callable[[Mapping[str, Any]], dict[str, str]]
+
+
+def pair_count(found: Mapping[str, Any]) -> str:
+    """Return how many pairs were used, of how many, from where."""
+    data = found["data"]
+    return f"{data['num_samples']:,} of {data['num_available']:,} of {data['url']}"
