@@ -1,6 +1,6 @@
 """Small pairs of a small random Stable Diffusion, made by the real command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import pairgen
+from pairgen.config import packaged_assets
 from pairgen.jobs.train.run import Trained, run_train
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
@@ -47,6 +48,27 @@ def make_pairs(folder: Path, out: Path, **options: Any) -> Path:
     )
     assert manifest.complete
     return out
+
+
+def make_degraded(out: Path, names: Sequence[str], **options: Any) -> Path:
+    """Degrade crops of 16 px of packaged photographs: HR, and LR of 8 and 4 px, with captions."""
+    captions = out.parent / f"{out.name}.csv"
+    captions.write_text("file_name,caption\n" + "".join(f"{each}.jpg,{each}\n" for each in names))
+    manifest = pairgen.degrade(
+        images=[str(packaged_assets() / f"photographs/{each}.jpg") for each in names],
+        captions=str(captions),
+        out=str(out),
+        executor="serial",
+        **{"crop": 16, "scales": 4, "samples_per_image": 4, "samples_per_shard": 5, **options},
+    )
+    assert manifest.complete
+    return out
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 pairs of HR and LR in 2 shards. Do not change it."""
+    return make_degraded(tmp_path_factory.mktemp("degraded") / "set", ("bridge", "citrus"))
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pairgen.jobs.eval.from_text.held_out import read_held_out
 
 from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.jobs.eval.from_text.held_out import read_held_out
 from pairgen.jobs.eval.from_text.seen import seen_notes
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from pairgen.jobs.eval.from_text.held_out import HeldOut, read_held_out
-from pairgen.jobs.eval.from_text.rows import shown_places
-from pairgen.jobs.eval.from_text.sampled import Sampled, Sampling, evaluations_of, sample_pairs
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.evaluation.pair_distance import relative_rms
+from pairgen.jobs.eval.from_text.held_out import HeldOut, read_held_out
 from pairgen.jobs.eval.from_text.ledger import make_ledger
+from pairgen.jobs.eval.from_text.rows import shown_places
+from pairgen.jobs.eval.from_text.sampled import Sampled, Sampling, evaluations_of, sample_pairs
 from pairgen.model_config import find_model
 from pairgen.teachers import gaussian
 from pairgen.teachers.base import Conditioning
