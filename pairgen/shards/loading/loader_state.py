@@ -50,7 +50,9 @@ class LoaderState:
             ConfigError: `data` is not a state, or comes from a loader with a different order.
         """
         names = self.__dataclass_fields__
-        if data.get("version") != VERSION or data.keys() != {"version", *names}:
+        counts = (data.get("epoch"), data.get("step"))
+        fits = all(type(each) is int and each >= 0 for each in counts)
+        if data.get("version") != VERSION or data.keys() != {"version", *names} or not fits:
             raise ConfigError(f"The state of the loader must be what state() gave, got {data!r}.")
         mine = self.to_dict()
         free = ("epoch", "step", *(CHANGEABLE if data["step"] == 0 else ()))
