@@ -153,6 +153,8 @@ def _loader(
         world_size=accelerator.num_processes,
         num_parts=config.data_parts,
         where=config.where or None,
+        crop=config.crop,
+        flip=config.flip,
         guidance_embedding=config.guidance_embedding,
         allow_shared_noise=config.allow_shared_noise,
         skip_bad=config.skip_bad,

@@ -23,6 +23,8 @@ class LoaderState:
         num_parts: Number of parts that the order is cut into.
         window: Number of shard pieces to mix.
         where: The condition; empty for none.
+        crop: Side of the crops; 0 for whole images.
+        flip: Whether images are flipped at random.
         sets: Identity of each dataset and its shards, with its weight.
     """
 
@@ -33,6 +35,8 @@ class LoaderState:
     num_parts: int
     window: int
     where: str
+    crop: int
+    flip: bool
     sets: tuple[Mapping[str, Any], ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,6 +54,8 @@ class LoaderState:
             ConfigError: `data` is not a state, or comes from a loader with a different order.
         """
         names = self.__dataclass_fields__
+        # Not in states of earlier versions.
+        data = {"crop": 0, "flip": False, **data}
         counts = (data.get("epoch"), data.get("step"))
         fits = all(type(each) is int and each >= 0 for each in counts)
         if data.get("version") != VERSION or data.keys() != {"version", *names} or not fits:
