@@ -20,8 +20,16 @@ from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, 
 from pairgen.sampling.enlarge import enlarge
 from pairgen.shards.loading.batch import Batch
 
-SCALE, T = 2, 999.0
+SCALE, T = 2, 500.0
 CRITIC = "critic"
+# Its usual options of players: each network has adapters of its own.
+PLAYERS = {
+    "student": {
+        "unet": {"lora_rank": 2, "lora_alpha": 4, "trained_layers": ["conv_in"]},
+        "encoder": {"lora_rank": 3},
+    },
+    "critic": {"score": {"lora_rank": 4, "lora_alpha": 2}},
+}
 
 
 @dataclass(frozen=True)
@@ -83,8 +91,8 @@ class Everything:
         score = F.mse_loss(self.score(noised, 500 * u.flatten(), text), noise)
         with torch.no_grad():
             real = self.autoencoder.encode(shared.target)
-        hinge = F.relu(1 - self._judged(x0)).mean() + F.relu(1 + self._judged(real)).mean()
-        return score + hinge, {"score": score}
+        game = F.softplus(self._judged(x0)).mean() + F.softplus(-self._judged(real)).mean()
+        return score + game, {"score": score}
 
     def _judged(self, latent: Tensor) -> Tensor:
         return self.head(latent.tanh()).mean((1, 2, 3))
