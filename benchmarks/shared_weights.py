@@ -2,9 +2,9 @@
 
     python benchmarks/shared_weights.py [--rank 4]
 
-Builds networks of Stable Diffusion 1.5's shapes with random weights, each arm in a process of its own, and
-prints what it holds: resident memory above that of the imports, and its peak in one training step
-of every player on 16 x 16 latents. One machine, CPU, float32.
+Builds networks of Stable Diffusion 1.5's shapes with random weights, each arm in a process of its
+own, and prints what it holds: resident memory above that of the imports, and its peak in one
+training step of every player on 16 x 16 latents. CPU, float32.
 """
 
 import argparse
