@@ -8,9 +8,9 @@ have to. DIR also keeps what each check said. `--small` runs every check with a 
 steps, for a CPU; its numbers mean nothing.
 
 You need a checkout and torch, diffusers, transformers, accelerate, pydantic, pyarrow, safetensors,
-scipy, fsspec, click, pyyaml, pillow and opencv-python-headless; peft for the row of adapters. You
-need no Ray, webdataset, datasets or network. Temporary files go to TMPDIR: up to 50 GiB, most of it
-checkpoints of `training`.
+scipy, fsspec, click, pyyaml, pillow and opencv-python-headless. You need no Ray, webdataset,
+datasets or network. Temporary files go to TMPDIR: up to 50 GiB, most of it checkpoints of
+`training`.
 """
 
 import argparse
@@ -61,6 +61,7 @@ CHECKS = (
     Check("speed", 180, "`ode` beside diffusers, Stable Diffusion 1.5's widths"),
     Check("memory_short", 60, "the advice when memory is short"),
     Check("training", 120, "each training method, stopped and resumed"),
+    Check("adapters", 40, "several adapters on one set of weights"),
     Check("degrade", 60, "`degrade --pixel-path torch`"),
     Check("second_call", 90, "`restore`, `sample`, `eval`"),
     Check("sdxl", 150, "SDXL's widths"),

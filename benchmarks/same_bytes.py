@@ -65,6 +65,9 @@ COMMANDS: dict[str, Sequence[str]] = {
     ),
     "student": (*TRAIN, "--checkpoint-every=2"),
     "adapters": (*TRAIN, "--lora-rank=2", "--set=distance=perceptual"),
+    "reflow": (*TRAIN[:1], "reflow", *TRAIN[2:]),
+    "gan": (*TRAIN[:1], "diffusion2gan", *TRAIN[2:], "--set=r1_every=2"),
+    "gan-adapters": (*TRAIN[:1], "diffusion2gan", *TRAIN[2:], "--lora-rank=2"),
     # What was exported is read again.
     "pictures/": ("sample", "--model=adapters", "--prompts=prompts.txt", "--seed=2"),
 }

@@ -36,6 +36,8 @@ class Stream(IntEnum):
     PROMPT_ORDER = 8
     # Of a check: which shards are read.
     VERIFY = 9
+    # Of a training loader: `index` is the sample, `part` its epoch and set.
+    FRAME = 10
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

@@ -19,7 +19,7 @@ import pairgen
 from gpu_checks.peaks import GIB, peak_gib
 from gpu_checks.setting import Setting
 
-PACKAGES = ("torch", "triton", "diffusers", "transformers", "accelerate", "peft")
+PACKAGES = ("torch", "triton", "diffusers", "transformers", "accelerate")
 
 
 def run_check(module: str, rows: Path, setting: Setting, parent: int) -> bool:

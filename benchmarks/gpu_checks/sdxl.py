@@ -1,6 +1,5 @@
 """SDXL's widths, both text encoders included: a batch of pairs, then steps with adapters."""
 
-import importlib.util
 from collections.abc import Iterator
 
 import memory
@@ -36,9 +35,6 @@ def check(setting: Setting) -> Iterator[Row]:
     seconds, peak = timed(ode)
     told = f"{batch} samples, {steps} steps, bfloat16, 1024 px; load and hashes included"
     yield Row("ode", seconds, "s", f"{told}; peak {peak:.1f} GiB")
-    if importlib.util.find_spec("peft") is None:
-        yield Row("regression with adapters", "n/a", note="peft is not installed")
-        return
 
     def train() -> None:
         pairgen.train(

@@ -1,6 +1,7 @@
 """An adapter: its own weights, beside those of a frozen network."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ class Adapter(nn.Module):
                 trained=name in full,
             )
             self._place(name, change)
-            layer.register_forward_hook(_hook(id(network), self, change))
+            layer.register_forward_hook(_Hook(network, self, change))
 
     def layer_changes(self) -> Iterator[tuple[str, LayerAdapter]]:
         """Yield each changed layer's name in the network, and its change."""
@@ -100,11 +101,20 @@ class Adapter(nn.Module):
         place.add_module(last, change)
 
 
-def _hook(network_id: int, adapter: Adapter, change: LayerAdapter) -> Any:
-    def hook(_: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        return change(args[0], output) if is_used(network_id, adapter) else None
+@dataclass(eq=False)
+class _Hook:
+    """Changes the output of a layer in calls that use the adapter.
 
-    return hook
+    An object and no closure, so that a deep copy of a network with its adapter is one too.
+    """
+
+    network: nn.Module
+    adapter: Adapter
+    change: LayerAdapter
+
+    def __call__(self, _: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        used = is_used(self.network, self.adapter)
+        return self.change(args[0], output) if used else None
 
 
 def _matching(layers: dict[str, nn.Module], ends: Sequence[str], option: str) -> set[str]:

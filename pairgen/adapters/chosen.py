@@ -28,9 +28,9 @@ def using(network: nn.Module, adapter: nn.Module | None) -> Iterator[None]:
         yield
 
 
-def is_used(network_id: int, adapter: nn.Module) -> bool:
-    """Return whether calls of a network, given by its `id`, use this adapter now."""
-    return _chosen.get().get(network_id) is adapter
+def is_used(network: nn.Module, adapter: nn.Module) -> bool:
+    """Return whether calls of a network use this adapter now."""
+    return _chosen.get().get(id(network)) is adapter
 
 
 def checkpoint_gradients(network: Any) -> None:

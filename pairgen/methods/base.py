@@ -99,8 +99,8 @@ class Setup:
         guidance_embedding: Whether the student is conditioned on the guidance scale.
         micro_batch_size: Number of samples per micro-batch.
         files: Mapping from the purpose of a file that was read besides the data to its SHA-256.
-        frozen_networks: The halves of the autoencoders that were loaded, for the trainer: gradient
-            checkpointing must reach them, and players hold only what is trained.
+        autoencoders: Those that `new_autoencoder` has returned, for the trainer: gradient
+            checkpointing must reach them, whether a player holds a half or not.
         device: Device of all tensors.
     """
 
@@ -114,7 +114,7 @@ class Setup:
     guidance_embedding: bool
     micro_batch_size: int
     files: Mapping[str, str]
-    frozen_networks: Sequence[nn.Module]
+    autoencoders: Sequence[Autoencoder]
     device: torch.device
 
 

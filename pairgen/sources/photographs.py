@@ -1,4 +1,4 @@
-"""Decode one image file to RGB: which kinds are accepted, and how each is converted.
+"""Decode one image file: which kinds are accepted, and how each is converted to RGB.
 
 | kind | rule |
 |---|---|
@@ -28,6 +28,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 # More pixels than any camera takes; decoding this many takes 0.9 GB.
 MAX_PIXELS = 2**27
+_GRAY = ("1", "L")
 _DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I")
 # EXIF orientations that swap width and height.
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
@@ -76,6 +77,25 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
         upright = ImageOps.exif_transpose(image)
         profile = image.info.get("icc_profile")
         return np.asarray(_to_rgb(upright, profile), np.uint8)
+
+
+def decode_as_stored(data: bytes) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Decode an image, gray ones without a conversion: masks, edges, depth maps.
+
+    Returns:
+        Gray values, [H, W, 1] uint8, or uint16 for 16 bits; RGB values, [H, W, 3] uint8, of any
+        other image.
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+    """
+    with _opened(io.BytesIO(data)) as image:
+        image.load()
+        if image.mode in _GRAY:
+            return np.asarray(ImageOps.exif_transpose(image).convert("L"), np.uint8)[..., None]
+        if image.mode in _DEEP_GRAY:
+            return np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)[..., None]
+    return decode_rgb(data)
 
 
 @contextmanager

@@ -137,6 +137,28 @@ class TrainConfig(PlayerConfig):
             "Shards of a dataset that are shuffled together.", "Training", "identity", flag=False
         ),
     ] = 8
+    crop: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Side of random crops, in pixels of the largest image of a sample; its smaller images "
+            "show the same part.",
+            "Training",
+            "identity",
+            default="0: whole images",
+            flag=False,
+        ),
+    ] = 0
+    flip: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Flip half of the samples left to right, all images of a sample alike.",
+            "Training",
+            "identity",
+            flag=False,
+        ),
+    ] = False
     data_parts: Annotated[
         int,
         Integer(0),

@@ -8,17 +8,23 @@ from torch import nn
 from pairgen.adapters.adaptable import Adaptable
 from pairgen.adapters.chosen import checkpoint_gradients
 from pairgen.errors import ConfigError
+from pairgen.teachers.base import Autoencoder
 
 
-def enable_gradient_checkpointing(modules: Iterable[nn.Module]) -> None:
+def enable_gradient_checkpointing(
+    players: Iterable[nn.Module], autoencoders: Iterable[Autoencoder] = ()
+) -> None:
     """Enable gradient checkpointing in every network that supports it, at any depth.
 
     Args:
-        modules: All modules that gradients flow through: players, and frozen networks.
+        players: The players.
+        autoencoders: Autoencoders that gradients flow through, trained or not.
 
     Raises:
-        ConfigError: No module contains such a network.
+        ConfigError: There is no such network.
     """
+    halves = (half for each in autoencoders for half in (each.encoder, each.decoder))
+    modules = [*players, *(half for half in halves if isinstance(half, nn.Module))]
     networks = [each for module in modules for each in _networks_that_can(module)]
     if not networks:
         raise ConfigError(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
@@ -170,8 +169,7 @@ def make_setup(
         autoencoder: Autoencoder = plugins.call(
             "teachers", module, "build_autoencoder", device=device, **where
         )
-        halves = (autoencoder.encoder, autoencoder.decoder)
-        frozen_networks.extend(each for each in halves if isinstance(each, nn.Module))
+        autoencoders.append(autoencoder)
         return autoencoder
 
     def frozen_run(folder: str, weights: str) -> Denoiser:
@@ -182,7 +180,7 @@ def make_setup(
         return plugins.build("teachers", module, **where, **frozen)
 
     files: dict[str, str] = {}
-    frozen_networks: list[nn.Module] = []
+    autoencoders: list[Autoencoder] = []
 
     def perceptual_net(given: str, num_channels: int) -> str:
         decoder = plugins.call("teachers", module, "describe_decoder", **where)
@@ -208,7 +206,7 @@ def make_setup(
         new_autoencoder=new_autoencoder,
         guidance_embedding=config.guidance_embedding,
         files=files,
-        frozen_networks=frozen_networks,
+        autoencoders=autoencoders,
         micro_batch_size=config.batch_size // num_processes // config.accumulate,
         device=device,
     )

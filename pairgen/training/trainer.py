@@ -98,8 +98,13 @@ class Trainer:
         """Restore a checkpoint's state; tensors and loader are restored already.
 
         Raises:
-            ConfigError: A file has changed since.
+            ConfigError: A file has changed since, or the state is that of other players.
         """
+        if state["scalers"].keys() != self.scalers.keys():
+            raise ConfigError(
+                f"The checkpoint of step {state['step']} in {self.folder} is of the players "
+                f"{', '.join(state['scalers'])}, this run has {', '.join(self.scalers)}."
+            )
         for name, sha256 in state.get("files", {}).items():
             present = self.files.get(name, "none")
             if present != sha256:

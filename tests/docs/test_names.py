@@ -50,8 +50,11 @@ FLAGS = flags_of_commands()
 
 
 def flags_of_script(path: str) -> set[str]:
-    """Return the flags that a script of the repository takes."""
-    return set(re.findall(r'"(--[a-z][\w-]*)"', (ROOT / path).read_text(encoding="utf-8")))
+    """Return the flags that a script of the repository takes; a study has those of all too."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if "study_parser(" in text:
+        text += (ROOT / "pipelines/_arms/command.py").read_text(encoding="utf-8")
+    return set(re.findall(r'"(--[a-z][\w-]*)"', text))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)

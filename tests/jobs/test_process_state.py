@@ -16,7 +16,6 @@ import cv2
 import diffusers  # noqa: F401
 import huggingface_hub.utils as hub
 import numpy as np
-import peft  # noqa: F401
 import pytest
 import torch
 import transformers.utils.logging as transformers_logging

@@ -8,7 +8,12 @@ import pytest
 from PIL import Image, ImageCms
 
 from pairgen.sources import photographs
-from pairgen.sources.photographs import ImageSize, UnusableImageError, decode_rgb
+from pairgen.sources.photographs import (
+    ImageSize,
+    UnusableImageError,
+    decode_as_stored,
+    decode_rgb,
+)
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -43,6 +48,30 @@ def test_every_format_is_read(kind, options, tolerance):
     assert found.dtype == np.uint8
     assert np.abs(found.astype(int) - gradient()).max() <= tolerance
     assert read_size(data) == ImageSize(30, 20)
+
+
+def test_gray_images_keep_their_channel_and_their_bits():
+    gray = gradient()[..., 0]
+    deep = gray.astype(np.uint16) * 270 + 3
+    for kind in ("PNG", "TIFF"):
+        np.testing.assert_array_equal(
+            decode_as_stored(encoded(Image.fromarray(gray), kind)), gray[..., None]
+        )
+        found = decode_as_stored(encoded(Image.fromarray(deep), kind))
+        assert found.dtype == np.uint16
+        np.testing.assert_array_equal(found, deep[..., None])
+    bits = decode_as_stored(encoded(Image.fromarray(gray > 99).convert("1"), "PNG"))
+    np.testing.assert_array_equal(bits[..., 0], 255 * (gray > 99))
+    assert bits.dtype == np.uint8
+    for colour in ("RGB", "RGBA", "P", "LA"):
+        data = encoded(Image.fromarray(gray).convert(colour), "PNG")
+        np.testing.assert_array_equal(decode_as_stored(data), decode_rgb(data))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = decode_as_stored(encoded(Image.fromarray(gray), "PNG", exif=exif))
+    np.testing.assert_array_equal(turned[..., 0], np.rot90(gray, -1))
+    with pytest.raises(UnusableImageError, match="cannot be decoded"):
+        decode_as_stored(encoded(Image.fromarray(deep), "PNG")[:60])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

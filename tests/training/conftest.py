@@ -13,6 +13,7 @@ from pairgen.jobs.train.run import Trained, run_train
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
+from tests.training.everything import PLAYERS
 
 OPTIONS = {
     "method": "regression",
@@ -91,6 +92,34 @@ def latent_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lpips = Lpips(LatentVgg(4, width=0.0625))
     save_lpips(path, lpips, LpipsOrigin(made_for="a test", made_by="random numbers"))
     return path
+
+
+@pytest.fixture(scope="session")
+def restorable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 low-resolution images and their originals, 32 px, in 4 shards. Do not change it."""
+    out = tmp_path_factory.mktemp("restorable") / "set"
+    pairgen.degrade(
+        out=str(out),
+        crop=32,
+        scales=2,
+        samples_per_image=8,
+        samples_per_shard=8,
+        executor="serial",
+    )
+    return out
+
+
+@pytest.fixture
+def everything(sd15_folder: Path) -> dict[str, Any]:
+    """Options of the method `everything` for `restorable`."""
+    return {
+        "method": "tests.training.everything",
+        "model": str(sd15_folder),
+        "batch_size": 4,
+        "crop": 16,
+        "flip": True,
+        "players": PLAYERS,
+    }
 
 
 @pytest.fixture

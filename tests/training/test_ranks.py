@@ -86,6 +86,18 @@ def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, latent_net, tmp_pat
 
 
 @pytest.mark.slow
+def test_two_ranks_train_two_networks_on_one_set_of_weights_as_one(
+    restorable, everything, tmp_path
+):
+    """Each critic of two would score by itself if ranks did not share its gradients."""
+    options = {**everything, "steps": 4, "batch_size": 8, "data_parts": 2}
+    run(restorable, tmp_path / "one", **options)
+    run(restorable, tmp_path / "two", ranks=2, **{**options, "steps": 2})
+    run(restorable, tmp_path / "two", **options, resume=True)
+    assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), 1e-4)
+
+
+@pytest.mark.slow
 def test_a_late_rank_finds_the_folder_as_the_first_found_it(pairs, tmp_path):
     """Or it would refuse the new run that the first has begun."""
     given = {**OPTIONS, "cpu_threads": 1, "steps": 1, "data": str(pairs)}
@@ -114,6 +126,12 @@ def test_five_kills_change_no_bit_of_student_discriminator_and_average(pairs, la
     options = {**diffusion2gan(latent_net), "steps": 24, "checkpoint_every": 3, "batch_size": 4}
     options["cpu_threads"] = 1
     assert kills_that_change_no_bit(pairs, tmp_path, 5, **options) >= 4
+
+
+@pytest.mark.slow
+def test_ten_kills_change_no_bit_of_networks_that_share_weights(restorable, everything, tmp_path):
+    options = {**everything, "steps": 44, "checkpoint_every": 3, "cpu_threads": 1}
+    assert kills_that_change_no_bit(restorable, tmp_path, 10, **options) >= 8
 
 
 def kills_that_change_no_bit(pairs: Path, tmp_path: Path, times: int, **options: object) -> int:

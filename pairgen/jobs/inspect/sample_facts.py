@@ -10,11 +10,11 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.inspect.value_text import shape_text, value_text
 from pairgen.report.table import left_aligned
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
-from pairgen.shards.check.sample_check import PICTURES
 from pairgen.shards.format.codec import decode_member
 from pairgen.shards.format.draw_columns import draw_columns
+from pairgen.shards.format.image_member import is_image
 from pairgen.shards.loading.stored import Stored
-from pairgen.sources.photographs import UnusableImageError, decode_rgb
+from pairgen.sources.photographs import UnusableImageError, decode_as_stored
 from pairgen.types import Plan
 
 NOISE = "noise.npy"
@@ -35,8 +35,8 @@ def sample_data(plan: Plan, stored: Stored, made: Mapping[str, Any]) -> dict[str
         members[name] = {"num_bytes": len(content)}
         try:
             value = decode_member(name, content)
-            if name.rpartition(".")[2] in PICTURES:
-                value = decode_rgb(bytes(content))
+            if is_image(name):
+                value = decode_as_stored(bytes(content))
         except (ValueError, RecursionError, UnusableImageError) as error:
             members[name]["unreadable"] = str(error)
             continue

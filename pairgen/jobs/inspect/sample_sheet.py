@@ -12,8 +12,8 @@ from pairgen.jobs.inspect.sample_facts import NOISE, planned_noise
 from pairgen.kinds.decode import decode_picture
 from pairgen.report.grid import MAX_GRID_PIXELS, draw_grid, lay_out_grid
 from pairgen.report.samples import USUAL_COLUMNS
-from pairgen.shards.check.sample_check import PICTURES
 from pairgen.shards.format.codec import decode_member
+from pairgen.shards.format.image_member import is_image
 from pairgen.shards.loading.stored import Stored
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.teachers.base import Decoder
@@ -37,7 +37,7 @@ class Cell:
 
 def picture_members(plan: Plan) -> list[str]:
     """Return the image members of a dataset, the largest first."""
-    found = [name for name in plan.members if name.rpartition(".")[2] in PICTURES]
+    found = [name for name in plan.members if is_image(name)]
     return sorted(found, key=lambda name: (-plan.members[name]["shape"][0], name))
 
 
@@ -85,7 +85,7 @@ def trajectory_cells(plan: Plan, decoder: Decoder, sample: Stored) -> list[Cell]
 
 
 def level_cells(plan: Plan, sample: Stored) -> list[Cell]:
-    """Return the images of a sample, all enlarged to the size of the largest."""
+    """Return the images of a sample in RGB, all enlarged to the size of the largest."""
     names = picture_members(plan)
     try:
         pictures = [decode_rgb(bytes(sample.members[name])) for name in names]

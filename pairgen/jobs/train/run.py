@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from pairgen import plugins
 from pairgen.errors import PairgenError
 from pairgen.execution.run import stop_on_signal
@@ -13,6 +15,8 @@ from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method, Setup
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
+from pairgen.shards.loading.whole_image import check_caches
+from pairgen.teachers.base import Autoencoder
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student
@@ -64,8 +68,13 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
         method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
         loader = _loader(config, method, accelerator, state)
         trainer = Trainer(config, method, loader, folder, accelerator, setup.files)
+        check_caches(
+            method.fields,
+            [plan.kind for plan in plans],
+            encoder_trained=any(map(_trains_encoder, setup.autoencoders)),
+        )
         if config.gradient_checkpointing:
-            enable_gradient_checkpointing([*method.players().values(), *setup.frozen_networks])
+            enable_gradient_checkpointing(method.players().values(), setup.autoencoders)
         if checkpoint is not None:
             load_checkpoint(checkpoint, trainer.players, method.kept(), state)
             trainer.resumed(state)
@@ -150,6 +159,8 @@ def _loader(
         world_size=accelerator.num_processes,
         num_parts=config.data_parts,
         where=config.where or None,
+        crop=config.crop,
+        flip=config.flip,
         guidance_embedding=config.guidance_embedding,
         allow_shared_noise=config.allow_shared_noise,
         skip_bad=config.skip_bad,
@@ -180,6 +191,13 @@ def _record(config: TrainConfig, method: Method, trainer: Trainer) -> TrainRecor
         evaluations_per_sample=method.evaluations,
         files=trainer.files,
     )
+
+
+def _trains_encoder(autoencoder: Autoencoder) -> bool:
+    """Whether a player trains the encoder of an autoencoder, or adapters of it."""
+    encoder = autoencoder.encoder
+    weights = encoder.parameters() if isinstance(encoder, nn.Module) else ()
+    return any(each.requires_grad for each in weights)
 
 
 def _num_parameters(trainer: Trainer) -> int:

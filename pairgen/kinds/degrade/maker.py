@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from pairgen.process_state import cpu_threads
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.draw_columns import draw_columns
+from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.slots import crop_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.images import PlannedImage, PlannedImages
@@ -32,20 +32,6 @@ from pairgen.sources.photographs import (
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
 
 MODULES = ("numpy", "cv2", "PIL", "scipy", "torch")
-# Deflate's fastest level: a tenth larger and four times as fast as the default.
-PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-ENCODINGS: dict[str, tuple[str, list[int]]] = {
-    "png": (".png", PNG_OPTIONS),
-    # OpenCV's value for lossless.
-    "webp-lossless": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
-    "jpg": (
-        ".jpg",
-        [
-            *(cv2.IMWRITE_JPEG_QUALITY, 95),
-            *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
-        ],
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -234,10 +220,3 @@ def check(plan: Plan) -> None:
     make_preset(plan.recipe["degradation"], plan.recipe["operations"])
     if plan.teacher:
         check_decoder(plan)
-
-
-def encode_image(image: NDArray[np.uint8], kind: str) -> bytes:
-    """Encode an image [H, W, 3] in a format of `ENCODINGS`."""
-    extension, options = ENCODINGS[kind]
-    encoded = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1]
-    return bytes(encoded)

@@ -9,11 +9,10 @@ from pairgen.labels import ClassLabels
 from pairgen.shards.check.fact_types import FactTypes
 from pairgen.shards.check.planned import Planned
 from pairgen.shards.check.report import Tally, short
+from pairgen.shards.format.image_member import decode_image, is_image
 from pairgen.shards.format.reader import StoredSample
-from pairgen.sources.photographs import UnusableImageError, decode_rgb
+from pairgen.sources.photographs import UnusableImageError
 from pairgen.types import Plan, Sample, sample_key
-
-PICTURES = ("png", "jpg", "webp")
 
 
 class SampleCheck:
@@ -28,9 +27,7 @@ class SampleCheck:
             if extension.endswith("npy")
         }
         self._pictures = {
-            extension: tuple(spec["shape"])
-            for extension, spec in plan.members.items()
-            if extension.rpartition(".")[2] in PICTURES
+            extension: spec for extension, spec in plan.members.items() if is_image(extension)
         }
         classes = plan.members.get("cls")
         self._labels = None if classes is None else ClassLabels.from_dict(classes)
@@ -81,30 +78,22 @@ class SampleCheck:
         return Sample(index=planned.index, fields=fields, facts=facts)
 
     def _is_planned_array(self, extension: str, array: np.ndarray, key: str, tally: Tally) -> bool:
-        dtype, shape = self._arrays[extension]
-        if array.dtype != dtype:
-            subject = f"{extension} is not {dtype}"
-            tally.add("dtype", subject, key, f"it is {array.dtype}")
-        if array.shape != shape:
-            subject = f"{extension} does not have the shape {list(shape)}"
-            tally.add("shape", subject, key, f"it has {list(array.shape)}")
+        fits = _has_planned_form(extension, array, self._arrays[extension], key, tally)
         if not is_finite(array):
             num = array.size - int(np.isfinite(array).sum())
             tally.add("not finite", f"{extension} holds NaN or infinity", key, f"{num} values")
             return False
-        return array.dtype == dtype and array.shape == shape
+        return fits
 
     def _is_planned_picture(self, extension: str, data: bytes, key: str, tally: Tally) -> bool:
+        spec = self._pictures[extension]
         try:
-            shape = decode_rgb(data).shape
+            image = decode_image(data, spec)
         except UnusableImageError as error:
             tally.add("unreadable", f"{extension} cannot be read", key, str(error))
             return False
-        if shape != self._pictures[extension]:
-            subject = f"{extension} does not have the shape {list(self._pictures[extension])}"
-            tally.add("shape", subject, key, f"it has {list(shape)}")
-            return False
-        return True
+        form = np.dtype(spec["dtype"]), tuple(spec["shape"])
+        return _has_planned_form(extension, image, form, key, tally)
 
     def _checked_facts(
         self, value: Any, planned: Planned, types: FactTypes, tally: Tally
@@ -131,6 +120,23 @@ class SampleCheck:
                 subject = f"json {name} differs from the slot's"
                 tally.add("facts", subject, key, f"{short(fact)}, not {short(facts[name])}")
         return value
+
+
+def _has_planned_form(
+    extension: str,
+    values: np.ndarray,
+    planned: tuple[np.dtype[Any], tuple[int, ...]],
+    key: str,
+    tally: Tally,
+) -> bool:
+    """Whether an array or image has the planned dtype and shape; what differs is reported."""
+    dtype, shape = planned
+    if values.dtype != dtype:
+        tally.add("dtype", f"{extension} is not {dtype}", key, f"it is {values.dtype}")
+    if values.shape != shape:
+        subject = f"{extension} does not have the shape {list(shape)}"
+        tally.add("shape", subject, key, f"it has {list(values.shape)}")
+    return values.dtype == dtype and values.shape == shape
 
 
 def _check_class(

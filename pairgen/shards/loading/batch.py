@@ -1,22 +1,21 @@
 """A batch, and how it is filled from mapped shards without intermediate copies."""
 
-import weakref
 import zlib
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from pairgen.errors import CorruptShardError
+from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import unrounded_noise_for
-from pairgen.shards.check.sample_check import PICTURES
+from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.members import Member
+from pairgen.shards.loading.framing import Frame, Framing
 from pairgen.shards.loading.order import Places
+from pairgen.shards.loading.pixels import UnplannedImageError, read_image, to_signed
 from pairgen.shards.loading.shard_pool import LoadedShard
 from pairgen.types import sample_key
 
@@ -30,7 +29,8 @@ class Batch:
     """A batch for one training step.
 
     Attributes:
-        tensors: Field name to [B, ...]: arrays as stored, images as uint8 [B, H, W, 3] in RGB.
+        tensors: Field name to [B, ...]: arrays as stored; images as uint8 [B, H, W, 3] in RGB, or
+            uint8 or uint16 [B, H, W, 1].
         texts: Field name to B texts.
         indices: Slot of each sample in its dataset, int64 [B].
         sets: Position of each sample's dataset in the list given, int64 [B].
@@ -51,6 +51,21 @@ class Batch:
     def __getitem__(self, field: str) -> Tensor:
         """Return the tensor of a field."""
         return self.tensors[field]
+
+    def image(self, field: str) -> Tensor:
+        """Return the images of a field for a network, [B, C, H, W] float32 in [-1, 1].
+
+        C is 3 for RGB, and 1 for masks, edges and depth.
+
+        Raises:
+            ConfigError: The batch has no such images.
+        """
+        images = [name for name in self.tensors if is_image(name)]
+        if field not in images:
+            raise ConfigError(
+                f"The batch has no images {field!r}: its images are {', '.join(images) or 'none'}."
+            )
+        return to_signed(self.tensors[field])
 
     def rows(self, start: int, stop: int) -> "Batch":
         """Return the samples `start` to `stop` as a batch of views."""
@@ -85,40 +100,11 @@ class Batch:
         )
 
 
-class Buffers:
-    """Arrays for batches, reused once nothing refers to them any more.
-
-    Args:
-        specs: Field to dtype and shape of one sample.
-        batch_size: Number of samples in a batch.
-        pinned: Whether to use page-locked memory, for asynchronous copies to a CUDA device.
-    """
-
-    def __init__(self, specs: Mapping[str, Mapping[str, Any]], batch_size: int, pinned: bool):
-        self._specs, self._batch_size, self._pinned = specs, batch_size, pinned
-        self._free: dict[str, deque[np.ndarray]] = {name: deque() for name in specs}
-
-    def take(self) -> dict[str, np.ndarray]:
-        """Return an array [B, ...] for every field; its last reader frees it for reuse."""
-        return {name: self._take(name) for name in self._specs}
-
-    def _take(self, name: str) -> np.ndarray:
-        try:
-            owner = self._free[name].pop()
-        except IndexError:
-            spec = self._specs[name]
-            empty = np.empty((self._batch_size, *spec["shape"]), spec["dtype"])
-            owner = torch.from_numpy(empty).pin_memory().numpy() if self._pinned else empty
-        # Every tensor made from the view, and every view of that, keeps this one alive.
-        view = owner[:]
-        weakref.finalize(view, self._free[name].append, owner).atexit = False
-        return view
-
-
 @dataclass(frozen=True)
 class _Group:
     """The samples of a batch from one shard: positions in the batch, and rows in the shard."""
 
+    set_index: int
     shard: LoadedShard
     slots: np.ndarray
     rows: np.ndarray
@@ -131,6 +117,8 @@ def fill_batch(
     texts: Sequence[str],
     facts: Sequence[str],
     with_guidance: bool,
+    framing: Framing,
+    epoch: int,
 ) -> Batch:
     """Read the samples of a batch.
 
@@ -141,6 +129,8 @@ def fill_batch(
         texts: Fields that are text.
         facts: Columns of the index.
         with_guidance: Whether every shard has guidance scales.
+        framing: The part of the images to read.
+        epoch: Epoch of the batch.
 
     Raises:
         CorruptShardError: An image cannot be decoded, or a noise that was drawn again does not
@@ -148,8 +138,13 @@ def fill_batch(
     """
     groups = _groups(places, shards)
     for field, array in arrays.items():
-        for group in groups:
-            _filler(field, group)(array, group, field)
+        for group in groups if not is_image(field) else ():
+            fill = _copy_arrays if field in group.shard.members else _draw_noise
+            fill(array, group, field)
+    images = {field: array for field, array in arrays.items() if is_image(field)}
+    for group in groups if images else ():
+        slots = group.shard.indices[group.rows].tolist()
+        _read_images(images, group, framing, framing.frames(epoch, group.set_index, slots))
     indices = _gather(groups, len(places.sets), lambda shard: shard.indices)
     names = (*facts, GUIDANCE_SCALE) if with_guidance else facts
     columns = {name: _gather(groups, len(indices), _column(name)) for name in names}
@@ -171,14 +166,9 @@ def _groups(places: Places, shards: Mapping[tuple[int, int], LoadedShard]) -> li
         slots = np.flatnonzero((pairs[0] == set_index) & (pairs[1] == position))
         shard = shards[set_index, position]
         # The replacement of a bad shard may hold fewer samples.
-        groups.append(_Group(shard, slots, places.rows[slots] % len(shard.indices)))
+        rows = places.rows[slots] % len(shard.indices)
+        groups.append(_Group(set_index, shard, slots, rows))
     return groups
-
-
-def _filler(field: str, group: _Group) -> Callable[[np.ndarray, _Group, str], None]:
-    if field not in group.shard.members:
-        return _draw_noise
-    return _decode_pictures if field.rpartition(".")[2] in PICTURES else _copy_arrays
 
 
 def _copy_arrays(array: np.ndarray, group: _Group, field: str) -> None:
@@ -189,17 +179,21 @@ def _copy_arrays(array: np.ndarray, group: _Group, field: str) -> None:
         target[slot] = member.buffer[start : start + num_bytes]
 
 
-def _decode_pictures(array: np.ndarray, group: _Group, field: str) -> None:
-    member = group.shard.members[field]
-    for slot, row in zip(group.slots.tolist(), group.rows.tolist(), strict=True):
-        decoded = cv2.imdecode(member.at(row), cv2.IMREAD_COLOR)
-        if decoded is None or decoded.shape != array.shape[1:]:
-            size = "not an image" if decoded is None else f"{list(decoded.shape)}"
-            raise CorruptShardError(
-                f"{field} of sample {sample_key(int(group.shard.indices[row]))} in "
-                f"{group.shard.name} is {size}, the plan says {list(array.shape[1:])}."
-            )
-        cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=array[slot])
+def _read_images(
+    arrays: Mapping[str, np.ndarray], group: _Group, framing: Framing, frames: Sequence[Frame]
+) -> None:
+    for field, array in arrays.items():
+        member = group.shard.members[field]
+        shape = framing.images[group.set_index].shapes[field]
+        for slot, row, frame in zip(group.slots.tolist(), group.rows.tolist(), frames, strict=True):
+            try:
+                read_image(member.at(row), shape, frame, array[slot])
+            except UnplannedImageError as error:
+                key = sample_key(int(group.shard.indices[row]))
+                raise CorruptShardError(
+                    f"{field} of sample {key} in {group.shard.name} is {error}, the plan says "
+                    f"{array.dtype} {list(shape)}."
+                ) from None
 
 
 def _draw_noise(array: np.ndarray, group: _Group, _: str) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 
 import torch
 
-from pairgen.config import choice, integer
+from pairgen.config import boolean, choice, integer
 from pairgen.errors import ConfigError
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.where import parse_where
-from pairgen.shards.loading.batch import GUIDANCE_SCALE, Batch, Buffers, fill_batch
+from pairgen.shards.loading.batch import GUIDANCE_SCALE, Batch, fill_batch
+from pairgen.shards.loading.buffers import Buffers
 from pairgen.shards.loading.cache import ShardCache
+from pairgen.shards.loading.device import on_device
 from pairgen.shards.loading.loader_state import LoaderState
 from pairgen.shards.loading.mixture import (
     Datasets,
@@ -23,6 +25,7 @@ from pairgen.shards.loading.mixture import (
     check_other_noises,
     columns_to_read,
     field_specs,
+    frame_images,
     training_sets,
 )
 from pairgen.shards.loading.order import Order, Places, joined
@@ -62,6 +65,9 @@ class Loader:
         where: Condition over columns of the index, such as `guidance_scale == 8`; see
             `pairgen.shards.format.where`.
         facts: Columns of the index to return with the batch.
+        crop: Side of a random crop in pixels of the largest image of `fields`, the same part of
+            every image of a sample; 0 for whole images. Drawn anew in every epoch.
+        flip: Whether to flip all images of a sample left to right with probability 1/2.
         guidance_embedding: Whether the student takes the guidance scale as an input, so that
             several scales may be mixed.
         allow_shared_noise: Whether datasets with the same noises may be mixed.
@@ -96,6 +102,8 @@ class Loader:
         num_parts: int | None = None,
         where: str | None = None,
         facts: Sequence[str] = (),
+        crop: int = 0,
+        flip: bool = False,
         guidance_embedding: bool = False,
         allow_shared_noise: bool = False,
         check: str = "sha256",
@@ -127,7 +135,14 @@ class Loader:
         chosen = training_sets(datasets)
         condition = parse_where(where) if where else None
         self._sets = [open_set(item, condition, skip_bad) for item in chosen]
-        specs = field_specs(self._sets, fields)
+        self._framing = frame_images(
+            self._sets,
+            fields,
+            integer("seed", seed, 0, 2**63 - 1),
+            integer("crop", crop, 0),
+            boolean("flip", flip),
+        )
+        specs = field_specs(self._sets, fields, self._framing)
         columns = [columns_to_read(found, fields, facts) for found in self._sets]
         if not guidance_embedding:
             check_one_guidance(self._sets)
@@ -136,7 +151,7 @@ class Loader:
         self._order = Order(
             counts=tuple(found.counts for found in self._sets),
             weights=tuple(item.weight for item in chosen),
-            seed=integer("seed", seed, 0, 2**63 - 1),
+            seed=self._framing.seed,
             window=integer("window", window, 1),
             batch_size=batch_size // each,
             num_parts=num_parts,
@@ -158,6 +173,8 @@ class Loader:
             num_parts=self._order.num_parts,
             window=self._order.window,
             where=where or "",
+            crop=self._framing.crop,
+            flip=self._framing.flip,
             sets=tuple(
                 {**found.identity(), "weight": weight}
                 for found, weight in zip(self._sets, self._order.weights, strict=True)
@@ -198,9 +215,9 @@ class Loader:
         """Yield the rest of the epoch."""
         epoch, start = self._state.epoch, self._state.step
         parts = [self._order.batches(epoch, part, start) for part in self._parts]
-        batches = self._read(map(joined, zip(*parts, strict=True)))
+        batches = self._read(epoch, map(joined, zip(*parts, strict=True)))
         if self._device.type == "cuda":
-            batches = _on_device(batches, self._device)
+            batches = on_device(batches, self._device)
         with closing(batches):
             for step, batch in enumerate(batches, start=start + 1):
                 # A yielded batch counts as done: whoever saves the state now trains on it.
@@ -209,14 +226,14 @@ class Loader:
                 self._state = replace(self._state, epoch=epoch, step=step)
                 yield batch
 
-    def _read(self, order: Iterator[Places]) -> Generator[Batch, None, None]:
+    def _read(self, epoch: int, order: Iterator[Places]) -> Generator[Batch, None, None]:
         """Read batches in threads and yield them in order."""
         readers = ThreadPoolExecutor(self._num_threads, thread_name_prefix="pairgen-batches")
         waiting: deque[Future[Batch]] = deque()
         try:
             for places in order:
                 shards = self._pool.reach(places.in_use, places.ahead)
-                waiting.append(readers.submit(self._fill, places, shards))
+                waiting.append(readers.submit(self._fill, epoch, places, shards))
                 if len(waiting) > self._num_ahead:
                     yield waiting.popleft().result()
             while waiting:
@@ -224,11 +241,22 @@ class Loader:
         finally:
             readers.shutdown(wait=True, cancel_futures=True)
 
-    def _fill(self, places: Places, shards: Mapping[tuple[int, int], Future[LoadedShard]]) -> Batch:
+    def _fill(
+        self, epoch: int, places: Places, shards: Mapping[tuple[int, int], Future[LoadedShard]]
+    ) -> Batch:
         needed = set(zip(places.sets.tolist(), places.shards.tolist(), strict=True))
         loaded = {key: shards[key].result() for key in needed}
         arrays = self._buffers.take()
-        return fill_batch(places, loaded, arrays, self._texts, self._facts, self._with_guidance)
+        return fill_batch(
+            places,
+            loaded,
+            arrays,
+            self._texts,
+            self._facts,
+            self._with_guidance,
+            self._framing,
+            epoch,
+        )
 
 
 def _open_cache(
@@ -253,20 +281,3 @@ def _open_cache(
             f"{needed:,} bytes, got {max_bytes:,}."
         )
     return ShardCache(folder.expanduser(), max_bytes)
-
-
-def _on_device(
-    batches: Generator[Batch, None, None], device: torch.device
-) -> Generator[Batch, None, None]:
-    """Copy batches to a CUDA device without waiting for the copies."""
-    held: deque[tuple[torch.cuda.Event, Batch]] = deque()
-    with closing(batches):
-        for batch in batches:
-            moved = batch.to(device, non_blocking=True)
-            event = torch.cuda.Event()
-            event.record(torch.cuda.current_stream(device))
-            # Do not refill the pinned memory before it was copied.
-            held.append((event, batch))
-            while held and held[0][0].query():
-                held.popleft()
-            yield moved

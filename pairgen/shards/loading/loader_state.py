@@ -23,6 +23,8 @@ class LoaderState:
         num_parts: Number of parts that the order is cut into.
         window: Number of shard pieces to mix.
         where: The condition; empty for none.
+        crop: Side of the crops; 0 for whole images.
+        flip: Whether images are flipped at random.
         sets: Identity of each dataset and its shards, with its weight.
     """
 
@@ -33,6 +35,8 @@ class LoaderState:
     num_parts: int
     window: int
     where: str
+    crop: int
+    flip: bool
     sets: tuple[Mapping[str, Any], ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,7 +54,11 @@ class LoaderState:
             ConfigError: `data` is not a state, or comes from a loader with a different order.
         """
         names = self.__dataclass_fields__
-        if data.get("version") != VERSION or data.keys() != {"version", *names}:
+        # Not in states of earlier versions.
+        data = {"crop": 0, "flip": False, **data}
+        counts = (data.get("epoch"), data.get("step"))
+        fits = all(type(each) is int and each >= 0 for each in counts)
+        if data.get("version") != VERSION or data.keys() != {"version", *names} or not fits:
             raise ConfigError(f"The state of the loader must be what state() gave, got {data!r}.")
         mine = self.to_dict()
         free = ("epoch", "step", *(CHANGEABLE if data["step"] == 0 else ()))

@@ -6,8 +6,10 @@ from typing import Any
 
 from pairgen.config import did_you_mean, number
 from pairgen.errors import ConfigError
+from pairgen.shards.format.image_member import is_image, is_image_spec
 from pairgen.shards.format.index import index_columns
 from pairgen.shards.loading.batch import GUIDANCE_SCALE, NOISE_COLUMNS
+from pairgen.shards.loading.framing import Framing, Images, check_framing
 from pairgen.shards.loading.training_set import (
     NOISE,
     OpenSet,
@@ -16,6 +18,7 @@ from pairgen.shards.loading.training_set import (
     guidance_scales,
     noise_identity,
 )
+from pairgen.shards.loading.whole_image import check_caches
 
 Datasets = str | Path | TrainingSet | Sequence[str | Path | TrainingSet]
 # Range of a weight: a higher one would repeat samples uselessly, a lower one takes less than one
@@ -38,8 +41,38 @@ def training_sets(datasets: Datasets) -> list[TrainingSet]:
     return found
 
 
-def field_specs(sets: Sequence[OpenSet], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """Return dtype and shape of every field; {} for text.
+def frame_images(
+    sets: Sequence[OpenSet], fields: Sequence[str], seed: int, crop: int, flip: bool
+) -> Framing:
+    """Return how the images of the datasets are cropped and flipped.
+
+    Raises:
+        ConfigError: A field is falsified by that, or the images cannot be cropped alike.
+    """
+    check_caches(fields, [found.base.plan.kind for found in sets], crop=crop, flip=flip)
+    images = tuple(_images(found, fields) for found in sets)
+    framing = Framing(seed=seed, crop=crop, flip=flip, images=images)
+    check_framing(framing)
+    return framing
+
+
+def _images(found: OpenSet, fields: Sequence[str]) -> Images:
+    shapes = {}
+    for field in filter(is_image, fields):
+        spec = found.spec(field)
+        if not is_image_spec(spec):
+            raise ConfigError(
+                f"{field} of {found.url} is planned as {_shown(spec)}: an image must be uint8 "
+                "[H, W, 3], or uint8 or uint16 [H, W, 1]."
+            )
+        shapes[field] = tuple(spec["shape"])
+    return Images(found.url, shapes)
+
+
+def field_specs(
+    sets: Sequence[OpenSet], fields: Sequence[str], framing: Framing
+) -> dict[str, Mapping[str, Any]]:
+    """Return dtype and shape of every field in a batch; {} for text.
 
     Raises:
         ConfigError: A dataset has no such field, or two datasets have different shapes for it.
@@ -48,13 +81,15 @@ def field_specs(sets: Sequence[OpenSet], fields: Sequence[str]) -> dict[str, Map
         raise ConfigError("fields must name at least one member, such as 'latent.npy'.")
     specs = {}
     for field in fields:
-        first, *others = sets
-        specs[field] = first.spec(field)
-        for other in others:
-            if other.spec(field) != specs[field]:
+        first, *others = (
+            framing.spec(number, field, found.spec(field)) for number, found in enumerate(sets)
+        )
+        specs[field] = first
+        for other, found in zip(others, sets[1:], strict=True):
+            if other != first:
                 raise ConfigError(
-                    f"{field} is {_shown(specs[field])} in {first.url} "
-                    f"but {_shown(other.spec(field))} in {other.url}."
+                    f"{field} is {_shown(first)} in {sets[0].url} "
+                    f"but {_shown(other)} in {found.url}."
                 )
     return specs
 

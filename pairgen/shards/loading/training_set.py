@@ -14,7 +14,7 @@ import pyarrow as pa
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import NOISE_GENERATOR
-from pairgen.shards.check.sample_check import PICTURES
+from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.format.index import index_columns, read_columns
 from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer
 from pairgen.shards.format.store import open_store

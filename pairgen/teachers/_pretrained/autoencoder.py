@@ -16,7 +16,7 @@ from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS
 
 # Its convolutions and its attention.
 LORA_TARGETS = (
-    *("conv_in", "conv1", "conv2", "conv_shortcut", "conv", "conv_out"),
+    *("conv_in", "conv1", "conv2", "conv_shortcut", "conv", "conv_out", "quant_conv"),
     *("to_q", "to_k", "to_v", "to_out.0"),
 )
 

@@ -29,6 +29,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.stored import find_sample, spread_rows
 from pairgen.sources.photographs import decode_rgb
+from tests.image_sets import image_plan, pixels, write_images
 from tests.small_sets import flip_byte, make_plan, make_sample, write_set
 
 
@@ -228,6 +229,25 @@ def test_a_degraded_sample_stands_beside_its_levels(tmp_path: Path) -> None:
     )
     with Image.open(grid) as image:
         assert len(json.loads(image.info[FACTS_CHUNK])["keys"]) == 4
+
+
+def test_conditions_are_described_as_stored_and_shown_in_gray(tmp_path: Path) -> None:
+    url = write_images(tmp_path / "set", image_plan())
+    grid = tmp_path / "grid.png"
+    found = run_inspect(url, ["2"], grid=str(grid)).samples[0]["members"]
+    assert (found["mask.png"]["dtype"], found["mask.png"]["shape"]) == ("uint8", [48, 64, 1])
+    assert (found["depth.png"]["dtype"], found["depth.png"]["shape"]) == ("uint16", [48, 64, 1])
+    plan = read_plan(open_store(url))
+    depth = pixels(plan.members["depth.png"], 2)
+    assert found["depth.png"]["max"] == depth.max() > 255
+    stored, _ = find_sample(open_store(url), plan, 2)
+    cells = {cell.caption.split(",")[0].split()[-1]: cell for cell in level_cells(plan, stored)}
+    shown = np.rint(depth / 257).astype(np.uint8).repeat(3, axis=2)
+    np.testing.assert_array_equal(cells["depth.png"].picture, shown)
+    mask = pixels(plan.members["mask.png"], 2).repeat(3, axis=2)
+    np.testing.assert_array_equal(cells["mask.png"].picture, mask)
+    with Image.open(grid) as image:
+        assert image.size[0] > 6 * 64
 
 
 def test_a_damaged_shard_is_named_and_hides_nothing_else(tmp_path: Path) -> None:

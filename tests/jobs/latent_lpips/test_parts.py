@@ -147,7 +147,7 @@ def test_the_calibration_finds_the_weights_that_judged():
     batch = {name: getattr(measured, name)[rows] for name in ("first", "second", "judge")}
     for step in range(400):
         optimizer.zero_grad()
-        loss, _ = stage.loss("weights", stage.forward(batch, None), batch, None)
+        loss, _ = stage.loss("weights", stage.forward((), batch, None), batch, None)
         loss.backward()
         optimizer.step()
         stage.after_step(step)

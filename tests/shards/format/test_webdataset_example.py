@@ -17,9 +17,10 @@ FIELDS = ("noise.npy", "latent.npy", "txt")
 
 
 def blocks() -> list[str]:
-    """Return the Python blocks of the page."""
+    """Return the Python blocks of the page that read pairs."""
     text = PAGE.read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    return [block for block in found if "pairs" in block]
 
 
 @pytest.fixture(scope="module")
