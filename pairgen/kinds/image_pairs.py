@@ -6,13 +6,18 @@ import numpy as np
 
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import ImageRecipe
-from pairgen.shards.check.sample_check import PICTURES
 from pairgen.shards.format import layout
+from pairgen.shards.format.image_member import (
+    PICTURES,
+    decode_image,
+    has_one_channel,
+    is_image,
+)
 from pairgen.shards.format.reader import StoredSample
 from pairgen.shards.loading.first_samples import first_samples
 from pairgen.shards.loading.good_shards import bad_shard
 from pairgen.shards.loading.training_set import OpenSet
-from pairgen.sources.photographs import UnusableImageError, decode_rgb
+from pairgen.sources.photographs import UnusableImageError
 from pairgen.types import Plan
 
 CAPTION = "txt"
@@ -25,7 +30,7 @@ class ImagePairs:
     Attributes:
         plan: The dataset's plan.
         keys: Keys of the samples, N.
-        given: The given images, [N, h, w, 3] uint8.
+        given: The given images, [N, h, w, 3] uint8, or [N, h, w, 1] uint8 or uint16.
         targets: The images to make, [N, H, W, 3] uint8.
         prompts: Prompts, N: each sample's own, or the recipe's.
         captions: Captions of the dataset, N; none if it has none.
@@ -46,17 +51,20 @@ def check_members(found: OpenSet, recipe: ImageRecipe) -> None:
     """Check that a dataset holds what an image student is given and what it makes.
 
     Raises:
-        ConfigError: A member is missing, is no image, or the sizes do not fit the recipe's scale.
+        ConfigError: A member is missing, is no image, the target is not RGB, or the sizes do not
+            fit the recipe's scale.
     """
     sizes = []
     for name in (recipe.source, recipe.target):
         spec = found.spec(name)
-        if name.rpartition(".")[2] not in PICTURES:
+        if not is_image(name):
             raise ConfigError(
                 f"{name} must be an image, one of {', '.join(PICTURES)}: it is what a "
                 f"{recipe.kind} student is given or makes."
             )
         sizes.append(tuple(spec["shape"][:2]))
+    if has_one_channel(found.spec(recipe.target)):
+        raise ConfigError(f"{recipe.target} of {found.url} must be RGB: it is what is made.")
     if recipe.prompts:
         found.spec(recipe.prompts)
     (height, width), target = sizes
@@ -103,12 +111,13 @@ def _decoded(found: OpenSet, sample: StoredSample, name: str) -> np.ndarray:
     layer = found.layer_of(name)
     assert layer is not None
     path = layout.shard_path(int(sample.key) // layer.plan.samples_per_shard)
+    spec = layer.plan.members[name]
     try:
-        image = decode_rgb(bytes(sample.members[name]))
+        image = decode_image(bytes(sample.members[name]), spec)
     except UnusableImageError as error:
         reason = f"has a {name} of sample {sample.key} that cannot be read ({error})"
         raise bad_shard(layer, path, reason) from None
-    if list(image.shape) != list(layer.plan.members[name]["shape"]):
-        reason = f"has a {name} of sample {sample.key} of another size than its plan says"
+    if [*image.shape, str(image.dtype)] != [*spec["shape"], spec["dtype"]]:
+        reason = f"has a {name} of sample {sample.key} of another size or dtype than planned"
         raise bad_shard(layer, path, reason)
     return image

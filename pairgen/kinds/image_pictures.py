@@ -25,7 +25,7 @@ def student_pictures(
     Args:
         model: The student.
         teacher: Encodes the prompts.
-        given: The given pictures, [N, h, w, 3] uint8.
+        given: The given pictures, [N, h, w, C], see `as_input`.
         prompts: Prompts, N.
         seed: Seed of the noises.
         indices: Number of each picture, N, for its noises.
@@ -56,7 +56,7 @@ def student_pictures(
 
 
 def enlarged_pictures(given: np.ndarray, scale: int) -> np.ndarray:
-    """Return given pictures [N, h, w, 3] uint8 as the student sees them, [N, s h, s w, 3] uint8."""
+    """Return given pictures [N, h, w, C] as a student sees them, [N, s h, s w, 3] uint8."""
     cpu = torch.device("cpu")
     images = (enlarge(as_input(each[None], cpu), scale)[0] for each in given)
     return np.stack([picture_of(image) for image in images])

@@ -21,6 +21,7 @@ from pairgen.sampling.parameterization import Schedule
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import Stream, generator_for
+from pairgen.shards.loading.pixels import to_signed
 from pairgen.teachers._pretrained.predict import predict_guided
 from pairgen.teachers.base import Autoencoder, Conditioning
 
@@ -166,5 +167,10 @@ def make_images(
 
 
 def as_input(pictures: np.ndarray, device: torch.device) -> Tensor:
-    """Return images [B, H, W, 3] uint8 as [B, 3, H, W] float32 in [-1, 1]."""
-    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    """Return stored images as what a student is given, [B, 3, H, W] float32 in [-1, 1].
+
+    Args:
+        pictures: [B, H, W, 3] uint8, or [B, H, W, 1] uint8 or uint16: gray, R = G = B.
+        device: Device of the result.
+    """
+    return to_signed(torch.from_numpy(pictures).to(device)).expand(-1, 3, -1, -1)

@@ -35,7 +35,7 @@ from pairgen.training.config import make_train_config
 from pairgen.training.start import find_start, make_setup
 from pairgen.training.students.grid_file import MARGIN
 from pairgen.training.students.image_to_image import load_shown
-from tests.training.toy_restorer import ToyRestorer, image
+from tests.training.toy_restorer import ToyRestorer
 
 TOY = "tests.training.toy_restorer"
 CPU = torch.device("cpu")
@@ -149,7 +149,7 @@ def test_one_step_is_the_methods_own(toy, photographs, start, posterior):
         # At first the image has no effect.
         torch.nn.init.normal_(method.denoiser.network.conv_in.weight, std=0.1)
     batch = next(iter(pairgen.Loader(photographs, fields=["lr4.png"], batch_size=3)))
-    given = image(batch["lr4.png"])
+    given = batch.image("lr4.png")
     model = model_of(method.student(), method.teacher.negative)
     noises = draw_noises(model, 5, [7, 8, 9], (4, 4), CPU)
     assert (noises.start is None, noises.posterior is None) == (

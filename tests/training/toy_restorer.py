@@ -70,7 +70,7 @@ class ToyRestorer:
         shape = self.autoencoder.latent_shape(batch[self.recipe.target].shape[1:3])
         noise, own = draws.normal(shape), draws.normal(shape)
         texts = batch.texts[self.recipe.prompts] if self.recipe.prompts else None
-        return self.make(image(batch[self.recipe.source]), texts, noise, own)
+        return self.make(given_of(batch, self.recipe.source), texts, noise, own)
 
     def make(
         self, given: Tensor, texts: Sequence[str] | None, noise: Tensor, own: Tensor
@@ -94,7 +94,7 @@ class ToyRestorer:
     def loss(
         self, player: str, shared: Tensor, batch: Batch, draws: Draws
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        return mse(shared, image(batch[self.recipe.target])), {}
+        return mse(shared, batch.image(self.recipe.target)), {}
 
     def after_step(self, step: int) -> None:
         pass
@@ -113,9 +113,9 @@ class ToyRestorer:
         )
 
 
-def image(pictures: Tensor) -> Tensor:
-    """Return pictures [B, H, W, 3] uint8 as [B, 3, H, W] in [-1, 1]."""
-    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+def given_of(batch: Batch, source: str) -> Tensor:
+    """Return the given images, [B, 3, h, w] in [-1, 1]; gray ones have R = G = B."""
+    return batch.image(source).expand(-1, 3, -1, -1)
 
 
 build = ToyRestorer

@@ -28,7 +28,7 @@ class Shown:
     Attributes:
         indices: Number of each sample in its dataset, for its noises, [N] int64.
         prompts: Prompts, N.
-        given: The given images, [N, h, w, 3] uint8.
+        given: The given images, [N, h, w, C], see `ImagePairs`.
         targets: The images to make, [N, H, W, 3] uint8.
     """
 

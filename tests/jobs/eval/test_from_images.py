@@ -29,7 +29,6 @@ from pairgen.jobs.train.run import run_train
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from tests.training.conftest import OPTIONS, make_degraded, make_pairs
-from tests.training.toy_restorer import image
 
 TOY = "tests.training.toy_restorer"
 NUM = 140
@@ -83,6 +82,10 @@ def psnr_by_hand(found: np.ndarray, target: np.ndarray) -> float:
 
 def levels(images: torch.Tensor) -> np.ndarray:
     return np.round((images.permute(0, 2, 3, 1).numpy() + 1) * 127.5).astype(np.uint8)
+
+
+def image(pictures: torch.Tensor) -> torch.Tensor:
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def features(pictures: np.ndarray) -> np.ndarray:

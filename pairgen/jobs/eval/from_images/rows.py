@@ -88,7 +88,7 @@ def make_rows(
     bands = [(name, made.pictures), (TARGET, pairs.targets)]
     if restores and recipe.scale > 1:
         bands.insert(0, (given_name, given))
-    bands.insert(0, ("given", _repeated(pairs.given, recipe.scale)))
+    bands.insert(0, ("given", _repeated(enlarged_pictures(pairs.given, 1), recipe.scale)))
     return Rows(
         figures=tuple(figures),
         bands=tuple(Band(name, pictures[:NUM_SHOWN]) for name, pictures in bands),
