@@ -187,18 +187,19 @@ def evaluate(
     cpu_threads: int = 0,
     trust_code: bool = False,
 ) -> Evaluated:
-    """Evaluate a student on held-out pairs, next to its teacher at several step counts.
+    """Evaluate a student on held-out pairs, next to its teacher or to the target images.
 
     Args:
         run: Run folder of `pairgen train`, or any model.
         data: Held-out pairs: a dataset that the student was not trained on.
         num_samples: Number of pairs to use. [512, or all if there are fewer]
-        teacher_steps: Numbers of steps at which to evaluate the teacher too. [1,2,4,50]
+        teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
+            images. [1,2,4,50]
         real_statistics: Statistics of real images; adds the Frechet distance to them.
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
         out: Output folder. [RUN/eval]
-        batch_size: Samples per batch. [as the pairs were made]
+        batch_size: Samples per batch. [as the pairs were made; the model's for images]
         cpu_threads: CPU threads. [as the pairs were made]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
@@ -531,7 +532,7 @@ def train(
         checkpoint_every: Steps between checkpoints. [1,000; 0: at the end]
         checkpoints_total_limit: Number of newest checkpoints to keep; 0 for all. [2]
         grid_every: Steps between validation grids. [1,000; 0: at the end]
-        num_grid_prompts: Prompts in a validation grid. [8]
+        num_grid_prompts: Prompts or images in a validation grid. [8]
         log_every: Steps between lines of metrics. [10]
         tensorboard: Write the metrics for TensorBoard too.
         precision: Compute precision. [float32]

@@ -17,15 +17,17 @@ from pairgen.jobs.eval.options import EvalConfig
 @trust_option
 @config_options
 def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
-    """Evaluate a student on held-out pairs, next to its teacher at several step counts.
+    """Evaluate a student on held-out pairs, next to its teacher or to the target images.
 
-    RUN is a run folder of `pairgen train`, or any model. Prints distances to the end points of the
-    pairs, metrics of the evaluation net, time and cost. Writes eval.json with all numbers, grid.png
-    and index.html.
+    RUN is a run folder of `pairgen train`, or any model. A student from text is evaluated on pairs
+    of `pairgen ode`, next to its teacher at several step counts; a student from images on pairs of
+    images. Prints distances to the end points or targets, metrics of the evaluation net, time and
+    cost. Writes eval.json with all numbers, grid.png and index.html.
 
     \b
     Examples:
         pairgen eval runs/student --data held-out
+        pairgen eval runs/restorer --data held-out-images
         pairgen eval runs/student --data held-out --num-samples 64 --teacher-steps 1,4
     """  # noqa: D301
     merged = command_options("eval", config, overrides, given(options) | {"run": run})

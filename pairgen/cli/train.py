@@ -51,7 +51,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         from pairgen.jobs.train.run import run_train
 
         result = run_train(merged, say)
-        following = f"pairgen sample --model {result.folder}"
+        following = result.following
     if result.first_process:
         if result.interrupted:
             click.echo(f"Stopped after step {result.step:,}. Continue with --resume.")

@@ -208,7 +208,7 @@ class TrainConfig(PlayerConfig):
     num_grid_prompts: Annotated[
         int,
         Integer(1, 64),
-        Option("Prompts in a validation grid.", "Output", "identity", flag=False),
+        Option("Prompts or images in a validation grid.", "Output", "identity", flag=False),
     ] = 8
     log_every: Annotated[
         int,

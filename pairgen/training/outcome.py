@@ -13,9 +13,11 @@ class Trained:
         step: Number of steps trained.
         interrupted: Whether the user stopped the training.
         first_process: Whether this is the process that prints.
+        following: Command to run next; empty if the training says none.
     """
 
     folder: Path
     step: int
     interrupted: bool
     first_process: bool = True
+    following: str = ""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @takes(EvalConfig, trust_code=True)
 def evaluate(run: str | Path, **options: Any) -> "Evaluated":
-    """Evaluate a student on held-out pairs, next to its teacher at several step counts.
+    """Evaluate a student on held-out pairs, next to its teacher or to the target images.
 
     Args:
         run: Run folder of `pairgen train`, or any model.

@@ -46,7 +46,7 @@ class EvalConfig(Options):
         tuple[int, ...],
         Each(Integer(1), at_least_one=False),
         Option(
-            "Numbers of steps at which to evaluate the teacher too.",
+            "Numbers of steps at which to evaluate the teacher too; not for students from images.",
             "What is measured",
             metavar="N[,N...]",
         ),
@@ -66,7 +66,12 @@ class EvalConfig(Options):
     batch_size: Annotated[
         int,
         Integer(0),
-        Option("Samples per batch.", "Compute", metavar="B", default="as the pairs were made"),
+        Option(
+            "Samples per batch.",
+            "Compute",
+            metavar="B",
+            default="as the pairs were made; the model's for images",
+        ),
     ] = 0
     where: Annotated[
         str,

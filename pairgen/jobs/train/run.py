@@ -142,7 +142,7 @@ def _train(
         card = render_card(config, start["name"], record, figures, kind.usage(student))
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()
-    return Trained(folder, trainer.step, not finished, main)
+    return Trained(folder, trainer.step, not finished, main, kind.next_command)
 
 
 def _loader(

@@ -42,8 +42,8 @@ class Shown:
 class ImageToImage:
     """A student that makes images from images, see `pairgen.training.students.kind`.
 
-    Its grids show samples of the training data, the first of the first dataset: they show what the
-    student learns, and `pairgen eval` judges it by images that it has not seen.
+    Its grids show samples of the training data, the first of the first dataset, as whole images:
+    they show what the student learns, and `pairgen eval` judges it by images that it has not seen.
 
     Attributes:
         run: Its run.
@@ -58,6 +58,11 @@ class ImageToImage:
         """What the user is told before the data are read."""
         num = self.run.config.num_grid_prompts
         return f"Validation grids show the first {num} samples of {self.run.config.data[0]}."
+
+    @property
+    def next_command(self) -> str:
+        """The command that judges the student."""
+        return f"pairgen eval {self.run.folder} --data HELD_OUT"
 
     def find_shown(self) -> Shown:
         """Return the samples, as saved in the run's folder, else read now and saved there.

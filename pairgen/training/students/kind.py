@@ -42,6 +42,11 @@ class StudentKind(Protocol):
         """What the user is told before `find_shown`."""
         ...
 
+    @property
+    def next_command(self) -> str:
+        """The command to run after the training."""
+        ...
+
     def find_shown(self) -> Any:
         """Return what every grid of the run shows; None if the data have nothing to show.
 

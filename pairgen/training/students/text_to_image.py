@@ -33,6 +33,11 @@ class TextToImage:
         num = self.run.config.num_grid_prompts
         return f"Sampling the teacher for {num} validation prompts."
 
+    @property
+    def next_command(self) -> str:
+        """The command that samples the student."""
+        return f"pairgen sample --model {self.run.folder}"
+
     def find_shown(self) -> Validation | None:
         """Return prompts, noises and the teacher's images; None for data without prompts."""
         config = self.run.config
