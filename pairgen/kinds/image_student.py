@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pairgen.errors import ConfigError
 from pairgen.image_recipe import IMAGE, NOISE, SAMPLE, ImageRecipe
 from pairgen.kinds.image_sampling import ImageSampling, read_image_sampling
 from pairgen.methods.base import ImageStudent
@@ -68,6 +69,28 @@ class Noises:
     posterior: Tensor | None
 
 
+def check_image_channels(name: str, recipe: ImageRecipe, num_channels: int) -> None:
+    """Check that a network takes an image latent if the recipe says so.
+
+    Args:
+        name: Name of the student in messages.
+        recipe: What the student does.
+        num_channels: Channels of the image latent that its network takes; 0 for none.
+
+    Raises:
+        ConfigError: They do not fit.
+    """
+    if recipe.concat and not num_channels:
+        raise ConfigError(
+            f"image.concat of {name} must be false: its network takes no image latent."
+        )
+    if num_channels and not recipe.concat:
+        raise ConfigError(
+            f"image.concat of {name} must be true: its network takes an image latent of "
+            f"{num_channels} channels."
+        )
+
+
 def model_of(student: ImageStudent, negative: Conditioning) -> ImageModel:
     """Return a student in training, ready to run.
 
@@ -76,16 +99,19 @@ def model_of(student: ImageStudent, negative: Conditioning) -> ImageModel:
         negative: Conditioning of the negative prompt, one row.
 
     Raises:
-        ConfigError: An option of its sampling is wrong.
+        ConfigError: Its sampling or its recipe does not fit its network.
     """
     denoiser = student.denoiser
+    check_image_channels("the student", student.recipe, denoiser.image_channels)
+    sampling = read_image_sampling(student.sampling, "the student")
+    sampling.grid(denoiser.schedule)
     predict = partial(predict_guided, denoiser, denoiser.schedule, denoiser.prediction, negative)
     return ImageModel(
         predict=predict,
         schedule=denoiser.schedule,
         autoencoder=student.autoencoder,
         recipe=student.recipe,
-        sampling=read_image_sampling(student.sampling, "the student"),
+        sampling=sampling,
     )
 
 

@@ -322,3 +322,21 @@ def test_commands_that_make_images_from_text_refuse_it(restore, tmp_path):
         with pytest.raises(ConfigError, match=does):
             getattr(pairgen, name)(model=run, **options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
+def test_what_does_not_fit_the_network_is_found_before_the_first_step(restore):
+    for options, message in (
+        ({"time": 5000.0}, r"spacing 5000 must name as many times .* in .0, 999"),
+        ({"takes_image": True}, "concat of the student must be true: its network takes an image"),
+        ({"scale": 0}, "image.scale must be an integer in 1..64, got 0"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            restore(f"run{len(message)}", **options)
+
+
+def test_grids_are_left_out_where_the_samples_cannot_be_shown(restore, train):
+    """The toy trains on pairs of another scale than its recipe says; no grid could show them."""
+    run = restore(scale=2, trained_scale=4)
+    assert not (run / "grids").exists() and (run / "student").is_dir()
+    (told,) = (said for said in train.said if "without validation grids" in said)
+    assert "png of" in told and "must be 2 times as large as lr4.png, 8 x 8 px" in told

@@ -37,6 +37,8 @@ class ToyRestorer:
         prompts: str = "",
         prompt: str = "a cat",
         time: float = 700.0,
+        takes_image: bool = False,
+        trained_scale: int = 0,
     ) -> None:
         self.recipe = ImageRecipe(
             kind=kind,
@@ -49,11 +51,11 @@ class ToyRestorer:
             prompt=prompt,
         )
         self.fields = (source, self.recipe.target, *([prompts] if prompts else []))
-        self.time = time
+        self.time, self.trained_scale = time, trained_scale or scale
         self.teacher = setup.teacher
         self.autoencoder = setup.new_autoencoder()
         channels = setup.teacher.latent_shape[0]
-        self.denoiser = setup.new_denoiser(image_channels=channels if concat else 0)
+        self.denoiser = setup.new_denoiser(image_channels=channels if concat or takes_image else 0)
         self.trained: dict[str, Any] = {}
         if train_encoder:
             self.trained["encoder"] = self.autoencoder.encoder
@@ -78,7 +80,7 @@ class ToyRestorer:
         """Return the student's images; `own` is the numbers of the posterior's sample."""
         recipe = self.recipe
         own_noise = own if recipe.posterior == "sample" else None
-        latent = self.autoencoder.encode(enlarge(given, recipe.scale), own_noise)
+        latent = self.autoencoder.encode(enlarge(given, self.trained_scale), own_noise)
         conditioning = self.teacher.encode_prompts(texts or [recipe.prompt] * len(given))
         if recipe.concat:
             conditioning = conditioning.with_image(latent)

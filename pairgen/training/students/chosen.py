@@ -1,5 +1,6 @@
 """The kind of a student, by its type: the one place that decides."""
 
+from pairgen.kinds.image_student import model_of
 from pairgen.methods.base import ImageStudent, Student
 from pairgen.training.students.image_to_image import ImageToImage
 from pairgen.training.students.kind import StudentKind, StudentRun
@@ -7,5 +8,13 @@ from pairgen.training.students.text_to_image import TextToImage
 
 
 def kind_of(student: Student | ImageStudent, run: StudentRun) -> StudentKind:
-    """Return the kind of a student, for its run."""
-    return ImageToImage(run, student) if isinstance(student, ImageStudent) else TextToImage(run)
+    """Return the kind of a student, for its run.
+
+    Raises:
+        ConfigError: The method says of a student from images what does not fit its network: found
+            here, before the training.
+    """
+    if isinstance(student, ImageStudent):
+        model_of(student, run.teacher.negative)
+        return ImageToImage(run, student)
+    return TextToImage(run)
