@@ -12,7 +12,7 @@ import hashlib
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +60,19 @@ def pairs_plan(num_samples: int, samples_per_shard: int, noise: str) -> Plan:
     )
 
 
-def write_pairs(folder: Path, plan: Plan) -> None:
-    """Write a set as a worker does; a latent is half its noise."""
+def pair(plan: Plan, index: int) -> Sample:
+    """Return a pair; its latent is half its noise."""
+    slot = slot_at(plan, index)
+    noise = noise_for(plan.seed, slot.pair_index, SHAPE, "float16")
+    fields = {"txt": f"picture number {index} of a thing", "latent.npy": noise / 2}
+    if plan.recipe["noise"] == "stored":
+        fields["noise.npy"] = noise
+    facts = {**slot_facts(plan, slot), "noise_crc32": array_crc32(noise)}
+    return Sample(index=index, fields=fields, facts=facts)
+
+
+def write_samples(folder: Path, plan: Plan, sample_of: Callable[[Plan, int], Sample]) -> None:
+    """Write a set as a worker does."""
     store = LocalStore(folder)
     write_plan(store, plan)
     for task in plan.tasks():
@@ -69,13 +80,7 @@ def write_pairs(folder: Path, plan: Plan) -> None:
         rows = []
         with ShardWriter(spooled) as writer:
             for index in range(task.start, task.stop):
-                slot = slot_at(plan, index)
-                noise = noise_for(plan.seed, slot.pair_index, SHAPE, "float16")
-                fields = {"txt": f"picture number {index} of a thing", "latent.npy": noise / 2}
-                if plan.recipe["noise"] == "stored":
-                    fields["noise.npy"] = noise
-                facts = {**slot_facts(plan, slot), "noise_crc32": array_crc32(noise)}
-                sample = Sample(index=index, fields=fields, facts=facts)
+                sample = sample_of(plan, index)
                 rows.append(index_row(sample, task.shard_index, writer.write(sample)))
         encoded = encode_index(rows)
         receipt = Receipt(
@@ -148,7 +153,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         stored, seeds = Path(temporary) / "stored", Path(temporary) / "seeds"
         for folder, noise in ((stored, "stored"), (seeds, "seed")):
-            write_pairs(folder, pairs_plan(num, args.samples_per_shard, noise))
+            write_samples(folder, pairs_plan(num, args.samples_per_shard, noise), pair)
 
         def loader(folder: Path) -> pairgen.Loader:
             threads = args.num_threads

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow
-from loader import pairs_plan, write_pairs
+from loader import pair, pairs_plan, write_samples
 
 import pairgen
 from pairgen.execution.progress import format_seconds
@@ -66,7 +66,7 @@ def bench_large(num: int, num_workers: int) -> None:
     print(f"\n{num:,} pairs of 2 x 4x64x64 float16")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_pairs(folder, pairs_plan(num, 512, "stored"))
+        write_samples(folder, pairs_plan(num, 512, "stored"), pair)
         measure("whole", folder)
         workers = f"whole, {num_workers} Ray workers"
         measure(workers, folder, executor="ray", num_workers=num_workers)

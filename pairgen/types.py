@@ -1,7 +1,6 @@
 """The records that pairgen passes around: what to make, and what was made.
 
-All are frozen and can be converted to plain JSON and back. Nothing here reads a file or imports
-torch.
+All are frozen and convert to plain JSON and back. Nothing here reads a file or imports torch.
 """
 
 import hashlib
@@ -41,12 +40,14 @@ class ShardTask:
         start: First slot.
         stop: One past the last slot.
         fingerprint: Fingerprint of the plan that the task belongs to.
+        parent_sha256: SHA-256 of the parent's shard, for an overlay.
     """
 
     shard_index: int
     start: int
     stop: int
     fingerprint: str
+    parent_sha256: str = ""
 
     @property
     def num_slots(self) -> int:
@@ -135,8 +136,7 @@ class Plan:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Plan":
         """Rebuild a plan from the data of `to_dict`."""
-        names = cls.__dataclass_fields__
-        return cls(**{name: data[name] for name in names})
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +196,7 @@ class Receipt:
         failed: Slots without a sample, including those skipped on request.
         made: How the shard was computed: batch_size, cpu_threads, compile, dtype, device, versions,
             seconds, host.
+        parent_sha256: SHA-256 of the parent's shard that an overlay's was made from, if known.
     """
 
     shard_index: int
@@ -208,23 +209,26 @@ class Receipt:
     fingerprint: str
     failed: tuple[FailedSlot, ...] = ()
     made: Mapping[str, Any] = field(default_factory=dict)
+    parent_sha256: str = ""
 
     def fulfils(self, task: ShardTask) -> bool:
         """Return whether this is the receipt of `task`."""
-        return (self.shard_index, self.start, self.stop, self.fingerprint) == (
-            task.shard_index,
-            task.start,
-            task.stop,
-            task.fingerprint,
-        )
+        mine = (self.shard_index, self.start, self.stop, self.fingerprint)
+        planned = (task.shard_index, task.start, task.stop, task.fingerprint)
+        return mine == planned and not self.is_stale(task.parent_sha256)
+
+    def is_stale(self, parent_sha256: str) -> bool:
+        """Return whether it records that it was made from another parent's shard than this one."""
+        return len({self.parent_sha256, parent_sha256} - {""}) == 2
 
     def begins(self, task: ShardTask) -> bool:
         """Return whether this is the receipt of a shorter `task`, before the dataset grew."""
-        return self.stop < task.stop and self.fulfils(replace(task, stop=self.stop))
+        shorter = replace(task, stop=self.stop, parent_sha256="")
+        return self.stop < task.stop and self.fulfils(shorter)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the receipt as plain data."""
-        return asdict(self)
+        return {key: each for key, each in asdict(self).items() if each or key != "parent_sha256"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Receipt":

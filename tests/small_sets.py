@@ -1,7 +1,7 @@
 """Small datasets on disk for tests: made by the real writer, whole or wrong in one chosen way."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import encode_index, index_row
 from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.overlay import open_layer
+from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.publish import publish
 from pairgen.shards.format.slots import Slot, slot_at, slot_facts
@@ -140,6 +142,7 @@ def write_shard(
         fingerprint=task.fingerprint,
         failed=tuple(failed),
         made={**MADE, **(made or {})},
+        parent_sha256=task.parent_sha256,
     )
     return publish(store, task, spooled, index, receipt)
 
@@ -188,20 +191,44 @@ def overlay_plan(parent: Plan, **changes: Any) -> Plan:
     return replace(parent, **{**fields, **changes})
 
 
-def write_overlay(root: Path, plan: Plan, first_key: int = 0) -> str:
-    """Write an overlay, its keys counted from `first_key`; return its URL."""
+def overlay_sample(plan: Plan, index: int) -> Sample:
+    """Return the sample that an overlay adds to a slot: the members and facts of its plan."""
+    fields = {"score.npy": np.float32([index, 1]), "tag.txt": f"tag {index}"}
+    facts = {"index": index, "seed": plan.seed, "points": index % 5, "sharpness": index / 8}
+    return Sample(
+        index=index,
+        fields={name: value for name, value in fields.items() if name in plan.members},
+        facts={name: facts[name] for name in plan.members["json"]["keys"]},
+    )
+
+
+def write_overlay(
+    root: Path,
+    plan: Plan,
+    first_key: int = 0,
+    missing: Collection[int] = (),
+    parent: Store | None = None,
+    shards: Collection[int] | None = None,
+) -> str:
+    """Write an overlay and return its URL.
+
+    Args:
+        root: Its folder.
+        plan: From `overlay_plan`.
+        first_key: Key of the first sample; another than 0 belongs to no slot of the plan.
+        missing: Slots without a sample.
+        parent: The parent, to record the hashes of its shards; None to record none.
+        shards: Shards to write; None for all.
+    """
     store = LocalStore(root)
     write_plan(store, plan)
-    for task in plan.tasks():
-        samples = [
-            Sample(
-                index=index + first_key,
-                fields={"score.npy": np.float32([index, 1]), "tag.txt": f"tag {index}"},
-                facts={"index": index, "seed": plan.seed},
-            )
-            for index in range(task.start, task.stop)
-        ]
-        write_shard(store, task, samples)
+    tasks = plan.tasks() if parent is None else overlay_tasks(plan, open_layer(parent))
+    for task in tasks if shards is None else [tasks[shard] for shard in shards]:
+        slots = range(task.start, task.stop)
+        samples = [overlay_sample(plan, index) for index in slots if index not in missing]
+        samples = [replace(sample, index=sample.index + first_key) for sample in samples]
+        failed = [FailedSlot(index=i, reason="no tag") for i in slots if i in missing]
+        write_shard(store, task, samples, failed)
     return store.url
 
 

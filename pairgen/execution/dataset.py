@@ -14,7 +14,15 @@ from pairgen.kinds.continuing import check_continues
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.manifest import is_untouched, readable_receipt, scan, standing_receipts
+from pairgen.shards.format.manifest import (
+    is_untouched,
+    may_replace,
+    readable_receipt,
+    scan,
+    standing_receipts,
+)
+from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import check_not_lost, has_plan, read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Manifest, Plan
@@ -120,7 +128,7 @@ def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
 
 
 def _check_receipts(store: Store, manifest: Manifest) -> None:
-    """Refuse to make a shard that has a receipt, unless it is the short last one of a grown set.
+    """Refuse to make a shard that has a receipt, unless `may_replace` allows it.
 
     Raises:
         PlanMismatchError: A receipt belongs to another dataset, cannot be read, or belongs to a
@@ -138,7 +146,7 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
         if task.shard_index not in standing:
             continue
         receipt = readable_receipt(store, task.shard_index)
-        if receipt is None or not (receipt.begins(task) or receipt.fulfils(task)):
+        if receipt is None or not (may_replace(task, receipt) or receipt.fulfils(task)):
             what = "cannot be read" if receipt is None else "belongs to another dataset"
             raise PlanMismatchError(
                 f"{layout.receipt_path(task.shard_index)} of {store.url} {what}: run "
@@ -146,14 +154,27 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
             )
 
 
-def make_dataset(store: Store, plan: Plan, options: MakingOptions) -> RunResult:
-    """Make the missing shards and write the dataset card."""
-    before = scan(store, plan)
+def make_dataset(
+    store: Store, plan: Plan, options: MakingOptions, parent: Layer | None = None
+) -> RunResult:
+    """Make the missing shards and write the dataset card.
+
+    Args:
+        store: The dataset folder, with its plan written.
+        plan: The plan.
+        options: Executor, number of workers and the share of inputs that may be refused.
+        parent: The parent of an overlay, whose stale shards are made again.
+
+    Raises:
+        PairgenError: The run cannot continue; finished shards are kept.
+    """
+    tasks = None if parent is None else overlay_tasks(plan, parent)
+    before = scan(store, plan, tasks)
     _check_receipts(store, before)
     num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)
     progress = Progress(plan.num_samples, num_before)
     try:
-        manifest, interrupted = run_missing(store, plan, before, options, progress)
+        manifest, interrupted = run_missing(store, plan, before, options, progress, tasks)
     finally:
         progress.close()
     store.put_bytes(layout.CARD, render_card(manifest).encode("utf-8"))

@@ -23,7 +23,12 @@ STOPPING = "Stopping after the shards in progress; press Ctrl-C again to stop no
 
 
 def run_missing(
-    store: Store, plan: Plan, before: Manifest, options: MakingOptions, events: Events
+    store: Store,
+    plan: Plan,
+    before: Manifest,
+    options: MakingOptions,
+    events: Events,
+    tasks: Sequence[ShardTask] | None = None,
 ) -> tuple[Manifest, bool]:
     """Make the missing shards; return the new manifest, and whether the user interrupted.
 
@@ -33,6 +38,7 @@ def run_missing(
         before: The manifest before this run.
         options: Executor and number of workers.
         events: Callbacks for progress.
+        tasks: All tasks of the plan, as for `scan`.
 
     Raises:
         PairgenError: The run cannot continue; finished shards are kept.
@@ -48,7 +54,7 @@ def run_missing(
         try:
             run_tasks(job, before.missing, options, events, stop)
         finally:
-            manifest = scan(store, plan)
+            manifest = scan(store, plan, tasks)
             write_manifest(store, manifest)
     # A stop that was requested during the last shard changes nothing.
     return manifest, stop.is_set() and not manifest.complete

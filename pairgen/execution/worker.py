@@ -144,6 +144,7 @@ def make_shard(
             fingerprint=task.fingerprint,
             failed=tuple(failed),
             made=_made(plan, maker, time.perf_counter() - start),
+            parent_sha256=task.parent_sha256,
         )
         return publish(store, task, spooled, index, receipt)
     except BaseException:

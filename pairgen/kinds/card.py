@@ -51,6 +51,11 @@ KINDS = {
         "every\nlevel. The draw stands in `json` under `draw`, as JSON text, and number by number "
         "in the\n`draw_...` columns of `__meta__/index/*.parquet`. Made with pairgen.\n",
     ),
+    "overlay": (
+        "Overlay:",
+        "Each sample adds members to the sample of the same key in another set, the parent, whose\n"
+        "fingerprint stands below. Made with pairgen.\n",
+    ),
 }
 
 USAGE = """\
@@ -80,6 +85,20 @@ pairgen verify DIR    # exit code 0 when every byte and number is right
 pairgen repair DIR    # makes bad or missing shards again
 pairgen KIND --out DIR # continues where the run stopped
 ```
+"""
+
+OVERLAY_USAGE = """\
+## Load
+
+```python
+from pairgen import Loader, TrainingSet
+
+data = TrainingSet("path/to/PARENT", overlays=["."])
+loader = Loader(data, fields=[MEMBERS], batch_size=16)
+```
+
+`pairgen verify .` compares the shards to those of the parent, and names those that are stale: the
+command that made the overlay, run again, replaces them.
 """
 
 
@@ -113,7 +132,7 @@ def render_card(manifest: Manifest) -> str:
         *([NOISE_FROM_SEED] if plan.recipe.get("noise") == "seed" else []),
         "## How it was made\n",
         _table(("", ""), _made(manifest.receipts)),
-        USAGE.replace("KIND", plan.kind),
+        _usage(plan),
     ]
     return "\n".join(parts)
 
@@ -122,7 +141,23 @@ def _subject(plan: Plan) -> str:
     """Return the subject of the title: the teacher, or the preset."""
     if plan.kind == "degrade":
         return str(plan.recipe["degradation"])
+    if plan.kind == "overlay":
+        return ", ".join(_added(plan))
     return str(plan.teacher.get("name") or plan.teacher["module"])
+
+
+def _added(plan: Plan) -> list[str]:
+    """Return the members that an overlay adds."""
+    return sorted(plan.members.keys() - {"json"})
+
+
+def _usage(plan: Plan) -> str:
+    """Return how to load, check and continue the dataset."""
+    if plan.kind != "overlay":
+        return USAGE.replace("KIND", plan.kind)
+    parent = PurePath(str(plan.source.get("parent", ""))).name
+    members = ", ".join(f'"{name}"' for name in _added(plan))
+    return OVERLAY_USAGE.replace("PARENT", parent).replace("MEMBERS", members)
 
 
 def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
@@ -191,9 +226,10 @@ def _counts(manifest: Manifest) -> list[tuple[str, Any]]:
             if manifest.num_skipped
             else []
         ),
-        (
-            f"rejected {INPUT_NAMES[plan.kind]}",
-            f"{plan.source.get('num_rejected', 0):,}",
+        *(
+            [(f"rejected {INPUT_NAMES[plan.kind]}", f"{plan.source.get('num_rejected', 0):,}")]
+            if plan.kind in INPUT_NAMES
+            else []
         ),
         *([("blank lines skipped", f"{plan.source['num_blank']:,}")] if plan.kind == "ode" else []),
     ]

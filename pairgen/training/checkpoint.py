@@ -24,13 +24,13 @@ from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.shards.format.local_store import sync
+from pairgen.training.checkpoint_version_1 import renamed
 from pairgen.training.optimizer import check_state, place_state
 from pairgen.training.player import Player
 
 STATE_FILE = "state.json"
-# Version 1 had no checksums and no buffers.
 CHECKPOINT_VERSION = 2
-STATE_KEYS = {"version", "step", "loader", "seconds", "scalers", "tensors"}
+STATE_KEYS = ("version", "step", "loader", "seconds", "scalers", "tensors")
 
 
 def save_checkpoint(
@@ -117,13 +117,16 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         raise _damaged(path, str(error)) from None
     if not isinstance(state, dict):
         raise _damaged(path, "it is not the state of a training")
-    version = state.get("version", 1)
-    if version != CHECKPOINT_VERSION:
+    if "version" not in state:
+        # Version 1 had neither.
+        names = sorted(each.name for each in checkpoint.glob("*.safetensors"))
+        state = {**state, "version": 1, "tensors": dict.fromkeys(names, "")}
+    if state["version"] not in (1, CHECKPOINT_VERSION):
         raise ConfigError(
-            f"The checkpoint {checkpoint} has version {version!r}, this pairgen reads version "
-            f"{CHECKPOINT_VERSION}: continue the run with the pairgen that wrote it."
+            f"The checkpoint {checkpoint} has version {state['version']!r}, this pairgen reads up "
+            f"to version {CHECKPOINT_VERSION}: continue the run with the pairgen that wrote it."
         )
-    if missing := sorted(STATE_KEYS - state.keys()):
+    if missing := [key for key in STATE_KEYS if key not in state]:
         raise _damaged(path, f"it lacks {', '.join(missing)}")
     kinds = {"step": int, "loader": dict, "seconds": int | float, "scalers": dict, "tensors": dict}
     for key, kind in kinds.items():
@@ -162,6 +165,8 @@ def load_checkpoint(
             f"this run has {', '.join(others)}."
         )
     loaded = {name: _load(checkpoint / name, str(checksums[name])) for name in wanted}
+    if state["version"] == 1:
+        loaded = {name: renamed(tensors) for name, tensors in loaded.items()}
     for name, tensors in loaded.items():
         if name in optimizers:
             reason = check_state(optimizers[name].parameters, tensors)
@@ -208,8 +213,9 @@ def _sha256(path: Path) -> str:
 
 
 def _load(path: Path, sha256: str) -> dict[str, Tensor]:
+    """Return the tensors of a file with this checksum; empty for a file without one."""
     try:
-        if _sha256(path) != sha256:
+        if sha256 and _sha256(path) != sha256:
             raise _damaged(path, "its SHA-256 is not the recorded one")
         return load_file(path)
     except (OSError, SafetensorError) as error:

@@ -5,13 +5,16 @@ Only `pairgen.*` and what the folders hold: the corpus outlives the modules that
 
 import hashlib
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from safetensors.numpy import load_file
 
 import pairgen
 
@@ -139,9 +142,18 @@ def figures(line: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in line.items() if name in FIGURES}
 
 
+def _renamed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return tensors by today's names: the corpus has adapters under peft's."""
+    old = re.compile(r"network\.(.+\.lora_[AB])\.default\.weight")
+    return {old.sub(r"adapter.\1.weight", name): each for name, each in tensors.items()}
+
+
 def checkpoint_hashes(step: int) -> dict[str, str]:
-    """Return the SHA-256 of each file of tensors in a checkpoint of the run."""
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(Path(f"run/checkpoints/{step:08d}").glob("*.safetensors"))
-    }
+    """Return the SHA-256 of each file of tensors in a checkpoint: their bytes, by today's names."""
+    found = {}
+    for path in sorted(Path(f"run/checkpoints/{step:08d}").glob("*.safetensors")):
+        sha256 = hashlib.sha256()
+        for name, tensor in sorted(_renamed(load_file(path)).items()):
+            sha256.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode() + tensor.tobytes())
+        found[path.name] = sha256.hexdigest()
+    return found

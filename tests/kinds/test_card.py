@@ -8,6 +8,7 @@ import yaml
 
 from pairgen.kinds.card import render_card
 from pairgen.shards.format.manifest import fold, scan
+from pairgen.shards.format.overlay import overlay_plan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.types import Manifest, Receipt
 from tests.small_sets import make_plan, write_set
@@ -95,3 +96,15 @@ def test_a_local_folder_is_named_without_its_place() -> None:
 def test_equal_manifests_give_equal_cards(tmp_path: Path) -> None:
     manifest = manifest_of(tmp_path)
     assert render_card(manifest) == render_card(manifest)
+
+
+def test_the_card_of_an_overlay_names_its_parent_and_what_it_adds() -> None:
+    members = {"json": {"keys": ["index"]}, "depth.png": {"dtype": "uint8", "shape": [8, 8, 3]}}
+    plan = overlay_plan(make_plan(), "/somewhere/private/pairs", members, {"annotator": "depth"})
+    card = render_card(fold(plan, []))
+    assert front_matter(card)["pretty_name"] == "Overlay: depth.png"
+    assert "| annotator | depth |" in card
+    assert f"| parent | {make_plan().fingerprint()} |" in card
+    assert 'TrainingSet("path/to/pairs", overlays=["."])' in card
+    assert 'fields=["depth.png"]' in card
+    assert "private" not in card

@@ -126,8 +126,8 @@ def rewritten(checkpoint, **changes):
         ({"loader": None}, "it lacks loader"),
         ({"tensors": None, "seconds": None}, "it lacks seconds, tensors"),
         ({"loader": [1]}, r"its loader is \[1\]"),
-        ({"version": None}, "has version 1, this pairgen reads version 2: continue the run with"),
-        ({"version": 3}, "has version 3, this pairgen reads version 2"),
+        ({"version": 3}, "has version 3, this pairgen reads up to version 2: continue the run"),
+        ({"version": "2"}, "has version '2', this pairgen"),
     ],
 )
 def test_a_state_that_does_not_belong_is_one_sentence(saved, changes, message):

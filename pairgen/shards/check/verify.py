@@ -11,6 +11,7 @@ from typing import Protocol
 from pairgen.errors import ConfigError
 from pairgen.shards.check.check_job import CheckJob
 from pairgen.shards.check.noise_audit import NoiseAudit
+from pairgen.shards.check.parent_check import check_parent
 from pairgen.shards.check.planned import check_inputs
 from pairgen.shards.check.receipt_check import (
     CheckedReceipts,
@@ -76,6 +77,8 @@ def verify(
     found = _Findings(plan)
     receipts = check_receipts(store, plan, found.problems, on_receipts)
     found.problems.add(check_folder(store, plan, receipts.valid))
+    problems, not_compared = check_parent(store, plan, list(receipts.valid))
+    found.problems.add(problems)
     filled = [shard for shard, receipt in receipts.valid.items() if receipt.num_samples]
     chosen = scope.choose(filled)
     # A shard without samples costs nothing to check; a fraction must not consist of only those.
@@ -102,7 +105,8 @@ def verify(
     if input_problem is not None:
         found.problems.add([input_problem])
     num_missed = len(checked) - found.num_shards
-    report = found.report(receipts, scope.unread(chosen, len(filled)), num_missed)
+    unread = [*scope.unread(chosen, len(filled)), *not_compared]
+    report = found.report(receipts, unread, num_missed)
     if scope.where is not None and report.clean and not (num_missed or report.num_checked):
         which = "" if not others else " in the chosen shards"
         raise ConfigError(f"{store.url} has no sample{which} that meets {scope.where.text!r}.")

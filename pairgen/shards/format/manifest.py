@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
-from pairgen.types import Manifest, Plan, Receipt
+from pairgen.types import Manifest, Plan, Receipt, ShardTask
 
 
 class UnreadableReceiptError(CorruptShardError):
@@ -73,11 +74,20 @@ def read_receipts(store: Store) -> list[Receipt]:
     return [receipt for receipt in receipts if receipt is not None]
 
 
-def fold(plan: Plan, receipts: Iterable[Receipt]) -> Manifest:
-    """Return the manifest: which parts of the plan are done, and which are missing."""
+def fold(
+    plan: Plan, receipts: Iterable[Receipt], tasks: Iterable[ShardTask] | None = None
+) -> Manifest:
+    """Return the manifest: which parts of the plan are done, and which are missing.
+
+    Args:
+        plan: The dataset's plan.
+        receipts: Receipts of its folder.
+        tasks: The tasks of the plan, from `overlay_tasks` if stale shards of an overlay are to
+            count as missing; by default, as the plan gives them.
+    """
     by_shard = {receipt.shard_index: receipt for receipt in receipts}
     done, missing = [], []
-    for task in plan.tasks():
+    for task in plan.tasks() if tasks is None else tasks:
         receipt = by_shard.get(task.shard_index)
         if receipt is not None and receipt.fulfils(task):
             done.append(receipt)
@@ -86,9 +96,19 @@ def fold(plan: Plan, receipts: Iterable[Receipt]) -> Manifest:
     return Manifest(plan=plan, receipts=tuple(done), missing=tuple(missing))
 
 
-def scan(store: Store, plan: Plan) -> Manifest:
+def scan(store: Store, plan: Plan, tasks: Iterable[ShardTask] | None = None) -> Manifest:
     """Fold the receipts that are in the folder now."""
-    return fold(plan, read_receipts(store))
+    return fold(plan, read_receipts(store), tasks)
+
+
+def may_replace(task: ShardTask, standing: Receipt) -> bool:
+    """Whether a task replaces a finished shard: nothing else but `repair` ever does.
+
+    It does if the dataset has grown and this was its last, short shard, or if the shard is an
+    overlay's and stale.
+    """
+    was_made_for_it = standing.fulfils(replace(task, parent_sha256=""))
+    return standing.begins(task) or (was_made_for_it and standing.is_stale(task.parent_sha256))
 
 
 def is_untouched(store: Store) -> bool:

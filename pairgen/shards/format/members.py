@@ -57,18 +57,19 @@ def find_members(
         CorruptShardError: A header is not the expected one.
     """
     found = {}
+    keys = _digits(indices)
     for extension in extensions:
         if len(offsets) and offsets.max() + BLOCK > len(buffer):
             raise CorruptShardError(f"the tar ends before the header of a {extension}")
-        headers = buffer[offsets[:, None] + np.arange(BLOCK)]
         name = np.frombuffer(f".{extension}".encode() + b"\0", np.uint8)
-        names_fit = headers[:, _KEY_DIGITS : _KEY_DIGITS + len(name)] == name
-        keys_fit = _decimal(headers[:, :_KEY_DIGITS]) == indices
+        heads = _heads(buffer, offsets)
+        names_fit = heads[:, _KEY_DIGITS : _KEY_DIGITS + len(name)] == name
+        keys_fit = heads[:, :_KEY_DIGITS] == keys
         if not (names_fit.all() and keys_fit.all()):
-            row = int(np.argmin(names_fit.all(axis=1) & keys_fit))
+            row = int(np.argmin(names_fit.all(axis=1) & keys_fit.all(axis=1)))
             where = f"{sample_key(int(indices[row]))}.{extension}"
             raise CorruptShardError(f"{where} does not begin at byte {offsets[row]}")
-        sizes = _octal(headers[:, _SIZE])
+        sizes = _octal(heads[:, _SIZE])
         starts = offsets + BLOCK
         offsets = starts + sizes + -sizes % BLOCK
         if len(offsets) and offsets.max() > len(buffer):
@@ -105,11 +106,20 @@ def skip_npy_headers(member: Member, spec: Mapping[str, Any], extension: str) ->
     return Member(member.buffer, member.starts + length, member.sizes - length)
 
 
-def _decimal(digits: np.ndarray) -> np.ndarray:
-    """Parse ASCII digits, [N, D], as numbers, [N]; other bytes give numbers that match no index."""
-    values = digits.astype(np.int64) - ord("0")
-    numbers = values @ 10 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)
-    return np.where(((values >= 0) & (values <= 9)).all(axis=1), numbers, -1)
+def _heads(buffer: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return the bytes of the headers at `offsets` up to the end of the size, uint8 [N, 135].
+
+    One item for each row, at any byte of the buffer: several times as fast as single bytes.
+    """
+    num_rows = max(0, len(buffer) - _SIZE.stop + 1)
+    rows = np.ndarray(num_rows, f"V{_SIZE.stop}", buffer, strides=(1,))
+    return rows[offsets].view(np.uint8).reshape(len(offsets), _SIZE.stop)
+
+
+def _digits(indices: np.ndarray) -> np.ndarray:
+    """Return the keys of slots as ASCII digits, uint8 [N, 9]."""
+    powers = 10 ** np.arange(_KEY_DIGITS - 1, -1, -1, dtype=np.int64)
+    return (indices[:, None] // powers % 10 + ord("0")).astype(np.uint8)
 
 
 def _octal(digits: np.ndarray) -> np.ndarray:

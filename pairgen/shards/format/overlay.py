@@ -1,20 +1,24 @@
 """Overlays: folders that add members to the samples of a dataset without editing its tars.
 
-An overlay has the layout of any dataset, with this plan:
+An overlay has the layout of any dataset, with this plan (`overlay_plan`):
 
     kind: overlay
-    seed, samples_per_shard, source    the parent's
+    seed, samples_per_shard            the parent's
+    source                             the parent's inputs; `parent` says where the parent lies
     recipe.parent                      the parent's fingerprint
     members                            the added members, and `json`
 
-Shard i holds the keys of the parent's shard i, in the same order.
+Shard i holds keys of the parent's shard i, in the same order. A key may be missing: its slot is
+among the receipt's `failed`, as `skipped` if the parent has no such sample either.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format.manifest import scan
+from pairgen.redaction import url_without_secrets
+from pairgen.shards.format.manifest import iterate_receipts, scan, standing_receipts
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, Receipt
@@ -29,12 +33,15 @@ class Layer:
     Attributes:
         store: The folder.
         plan: Its plan.
-        receipts: Receipts of its finished shards, by shard index.
+        receipts: Receipts of its finished shards, by shard index; for an overlay, also that of a
+            last shard that was shorter before the overlay grew.
+        unusable: Shards with a file at the receipt's path that is not a receipt of this plan.
     """
 
     store: Store
     plan: Plan
     receipts: Mapping[int, Receipt]
+    unusable: frozenset[int] = frozenset()
 
 
 def open_layer(store: Store) -> Layer:
@@ -44,11 +51,26 @@ def open_layer(store: Store) -> Layer:
     return Layer(store, plan, {receipt.shard_index: receipt for receipt in receipts})
 
 
+def open_overlay(store: Store) -> Layer:
+    """Read the plan and the receipts of an overlay; tell unusable receipts from missing ones."""
+    plan = read_plan(store)
+    tasks = plan.tasks()
+    receipts, unusable = {}, set()
+    standing = standing_receipts(store)
+    for shard_index, receipt in zip(standing, iterate_receipts(store, standing), strict=True):
+        task = tasks[shard_index] if shard_index < len(tasks) else None
+        if task and receipt and (receipt.fulfils(task) or receipt.begins(task)):
+            receipts[shard_index] = receipt
+        else:
+            unusable.add(shard_index)
+    return Layer(store, plan, receipts, frozenset(unusable))
+
+
 def check_overlay(parent: Layer, overlay: Layer) -> None:
     """Refuse an overlay that does not match its parent.
 
     Raises:
-        ConfigError: It is not an overlay, or has another parent, shard size or sample count.
+        ConfigError: It is not an overlay, or has another parent or shard size.
     """
     url, plan = overlay.store.url, overlay.plan
     if plan.kind != KIND:
@@ -65,10 +87,46 @@ def check_overlay(parent: Layer, overlay: Layer) -> None:
             f"{url} has {plan.samples_per_shard} samples per shard, "
             f"but {parent.store.url} has {parent.plan.samples_per_shard}."
         )
-    for shard_index, receipt in overlay.receipts.items():
-        of_parent = parent.receipts.get(shard_index)
-        if of_parent is not None and receipt.count != of_parent.count:
-            raise ConfigError(
-                f"{url} has {receipt.count} samples in shard {shard_index:05d}, "
-                f"but {parent.store.url} has {of_parent.count}."
-            )
+
+
+def overlay_plan(
+    parent: Plan,
+    parent_url: str,
+    members: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    *,
+    teacher: Mapping[str, Any] | None = None,
+    execution: Mapping[str, Any] | None = None,
+    resolved: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Return the plan of an overlay with as many samples as its parent.
+
+    Args:
+        parent: The parent's plan.
+        parent_url: Where the parent lies, an absolute path or a URL; not part of the identity.
+        members: The added members, and `json` with its keys, as in `Plan.members`.
+        recipe: How the members are made.
+        teacher: The model that makes them, as in `Plan.teacher`; by default, none.
+        execution: What the bits depend on, as in `Plan.execution`.
+        resolved: Derived values, as in `Plan.resolved`.
+
+    Raises:
+        ConfigError: The parent is itself an overlay, or has one of the members.
+    """
+    if parent.kind == KIND:
+        raise ConfigError(f"{parent_url} is an overlay: overlays are made of its parent.")
+    for name in sorted(members.keys() & parent.members.keys() - {"json"}):
+        raise ConfigError(f"{parent_url} has a member {name!r} already: an overlay cannot add it.")
+    inputs = {key: parent.source[key] for key in ("name", "sha256", "num_inputs")}
+    return Plan(
+        kind=KIND,
+        seed=parent.seed,
+        num_samples=parent.num_samples,
+        samples_per_shard=parent.samples_per_shard,
+        source={**inputs, "num_rejected": 0, "parent": url_without_secrets(parent_url)},
+        teacher=teacher or {},
+        recipe={**recipe, "parent": parent.fingerprint()},
+        members=members,
+        execution=execution or {},
+        resolved=resolved or {},
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pairgen.errors import PlanMismatchError
 from pairgen.shards.format import layout
-from pairgen.shards.format.manifest import read_receipt, write_receipt
+from pairgen.shards.format.manifest import may_replace, read_receipt, write_receipt
 from pairgen.shards.format.store import Store
 from pairgen.types import Receipt, ShardTask
 
@@ -17,12 +17,11 @@ def publish(
 ) -> Receipt:
     """Publish a shard; return its valid receipt, which may be another worker's.
 
-    A shard that has a receipt is never replaced, unless the dataset has grown and this was its
-    last, short one. Two workers may run the same task, on machines whose bits differ: whichever
-    finds a receipt drops its own work. Both may still pass that check at once, so after writing its
-    receipt a worker checks that tar, index and receipt belong together. If not, it withdraws the
-    receipt and must run the task again. The last to write is also the last to check, so the final
-    state is known to agree.
+    A shard that has a receipt is replaced only where `may_replace` says so. Two workers may run the
+    same task, on machines whose bits differ: whichever finds a receipt drops its own work. Both may
+    still pass that check at once, so after writing its receipt a worker checks that tar, index and
+    receipt belong together. If not, it withdraws the receipt and must run the task again. The last
+    to write is also the last to check, so the final state is known to agree.
 
     Args:
         store: The dataset folder.
@@ -42,7 +41,7 @@ def publish(
         if standing.fulfils(task):
             store.drop(spooled)
             return standing
-        if not standing.begins(task):
+        if not may_replace(task, standing):
             raise PlanMismatchError(
                 f"{layout.shard_path(task.shard_index)} of {store.url} is finished and belongs to "
                 "another dataset: give another --out."

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
 from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.parent_shards import is_stale, slots_of
+from pairgen.types import Receipt
 
 log = logging.getLogger("pairgen")
 
@@ -38,38 +40,76 @@ def read_index(layer: Layer, shard_index: int) -> bytes:
 def good_shards(layers: Sequence[Layer], skip_bad: bool) -> tuple[int, ...]:
     """Return the shards whose tars exist in every layer with the size in their receipts.
 
+    A shard that an overlay has no receipt for is none of the bad ones: it was not made yet.
+
     Args:
         layers: A dataset and its overlays.
         skip_bad: Whether to leave out other shards and log why.
 
     Raises:
-        CorruptShardError: A shard has no receipt, is missing or has the wrong size.
+        CorruptShardError: A shard has no receipt in the dataset itself, is missing, has the wrong
+            size, or is stale.
     """
-    plan = layers[0].plan
-    bad: set[int] = set()
+    base, *overlays = layers
+    good = set(range(base.plan.num_shards))
     for layer in layers:
         sizes = layer.store.sizes(layout.TRAIN)
-        for shard_index in range(plan.num_shards):
-            reason = _why_bad(layer, shard_index, sizes)
-            if reason is None:
+        for shard_index in range(base.plan.num_shards):
+            if layer is base:
+                error = _base_error(base, shard_index, sizes, layered=bool(overlays))
+            else:
+                error = _overlay_error(base, layer, shard_index, sizes)
+            if error is None:
                 continue
-            error = bad_shard(layer, layout.shard_path(shard_index), reason)
             if not skip_bad:
                 raise error
             log.warning("Left out: %s", error)
-            bad.add(shard_index)
-    receipts = layers[0].receipts
-    good = (i for i in range(plan.num_shards) if i not in bad and receipts[i].count)
-    return tuple(good)
+            good.discard(shard_index)
+    return tuple(i for i in sorted(good) if base.receipts[i].count)
 
 
-def _why_bad(layer: Layer, shard_index: int, sizes: Mapping[str, int]) -> str | None:
-    receipt = layer.receipts.get(shard_index)
+def _base_error(
+    layer: Layer, shard_index: int, sizes: Mapping[str, int], layered: bool
+) -> CorruptShardError | None:
+    receipt, path = layer.receipts.get(shard_index), layout.shard_path(shard_index)
     if receipt is None:
-        return "has no receipt: it has not been made yet"
+        return bad_shard(layer, path, "has no receipt: it has not been made yet")
+    reason = _why_bad(receipt, sizes) or (_contradiction(receipt) if layered else None)
+    return bad_shard(layer, path, reason) if reason else None
+
+
+def _overlay_error(
+    base: Layer, overlay: Layer, shard_index: int, sizes: Mapping[str, int]
+) -> CorruptShardError | None:
+    path = layout.shard_path(shard_index)
+    if shard_index in overlay.unusable:
+        unusable = "has a receipt that cannot be read, or that is not one of its plan"
+        return bad_shard(overlay, path, unusable)
+    receipt, parent = overlay.receipts.get(shard_index), base.receipts.get(shard_index)
+    if receipt is None or parent is None:
+        return None
+    if is_stale(parent, receipt):
+        return CorruptShardError(
+            f"{path} of {overlay.store.url} is stale: it was made from another {path} of "
+            f"{base.store.url} than there is now; run the command that made the overlay again, "
+            "which replaces its stale shards."
+        )
+    reason = _why_bad(receipt, sizes) or _contradiction(receipt)
+    return bad_shard(overlay, path, reason) if reason else None
+
+
+def _contradiction(receipt: Receipt) -> str | None:
+    """Return why a receipt does not tell which samples there are."""
+    num_slots = len(slots_of(receipt))
+    if num_slots == receipt.count:
+        return None
+    return f"has a receipt of {receipt.count} samples that leaves {num_slots} slots for them"
+
+
+def _why_bad(receipt: Receipt, sizes: Mapping[str, int]) -> str | None:
     if receipt.count == 0:
         return None
-    size = sizes.get(layout.shard_path(shard_index).rpartition("/")[2])
+    size = sizes.get(layout.shard_path(receipt.shard_index).rpartition("/")[2])
     if size is None:
         return "is missing"
     if size != receipt.num_bytes:

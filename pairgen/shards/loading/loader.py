@@ -18,6 +18,7 @@ from pairgen.shards.loading.batch import GUIDANCE_SCALE, Batch, fill_batch
 from pairgen.shards.loading.buffers import Buffers
 from pairgen.shards.loading.cache import ShardCache
 from pairgen.shards.loading.device import on_device
+from pairgen.shards.loading.left_out import LeftOut
 from pairgen.shards.loading.loader_state import LoaderState
 from pairgen.shards.loading.mixture import (
     Datasets,
@@ -62,9 +63,9 @@ class Loader:
         num_parts: Number of parts that the order is cut into, a multiple of `world_size`; None for
             one per rank. As long as it and the batch over all ranks stay the same, the number of
             ranks may change at any step without changing the samples of a step.
-        where: Condition over columns of the index, such as `guidance_scale == 8`; see
-            `pairgen.shards.format.where`.
-        facts: Columns of the index to return with the batch.
+        where: Condition over columns of the index and of the overlays' indices, such as
+            `guidance_scale == 8`; see `pairgen.shards.format.where`.
+        facts: Columns of the index, or of an overlay's index, to return with the batch.
         crop: Side of a random crop in pixels of the largest image of `fields`, the same part of
             every image of a sample; 0 for whole images. Drawn anew in every epoch.
         flip: Whether to flip all images of a sample left to right with probability 1/2.
@@ -72,10 +73,10 @@ class Loader:
             several scales may be mixed.
         allow_shared_noise: Whether datasets with the same noises may be mixed.
         check: `sha256` hashes every shard once before its first use, `size` checks its size only.
-        skip_bad: Whether to train without bad shards, and log each once. A shard that is missing
-            or has the wrong size is left out from the start. A shard whose hash turns out wrong is
-            replaced by the next good shard of its dataset, whose samples then come more often: on
-            every rank alike, and independent of timing.
+        skip_bad: Whether to train without bad shards, and log each once. A shard that is missing,
+            stale or of the wrong size is left out from the start. A shard whose hash turns out
+            wrong is replaced by the next good shard of its dataset, whose samples then come more
+            often: on every rank alike, and independent of timing.
         cache: Cache folder for shards behind a URL; processes may share it.
         cache_bytes: Maximum size of the cache in bytes.
         num_threads: Number of batches to read in parallel.
@@ -196,6 +197,11 @@ class Loader:
     def plans(self) -> tuple[Plan, ...]:
         """Plans of the datasets."""
         return tuple(found.base.plan for found in self._sets)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What is left out of each dataset whose overlays lack samples."""
+        return tuple(found.left_out for found in self._sets if found.left_out is not None)
 
     @property
     def guidance_scales(self) -> tuple[float, ...]:

@@ -7,9 +7,9 @@ from typing import Any
 from pairgen.config import did_you_mean, number
 from pairgen.errors import ConfigError
 from pairgen.shards.format.image_member import is_image, is_image_spec
-from pairgen.shards.format.index import index_columns
 from pairgen.shards.loading.batch import GUIDANCE_SCALE, NOISE_COLUMNS
 from pairgen.shards.loading.framing import Framing, Images, check_framing
+from pairgen.shards.loading.layer_columns import column_owners
 from pairgen.shards.loading.training_set import (
     NOISE,
     OpenSet,
@@ -95,12 +95,12 @@ def field_specs(
 
 
 def columns_to_read(found: OpenSet, fields: Sequence[str], facts: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of a dataset's index that batches need.
+    """Return the columns of the indices of a dataset and its overlays that batches need.
 
     Raises:
         ConfigError: The index lacks a requested fact, or the noise cannot be drawn again.
     """
-    known = index_columns(found.base.plan)
+    known = list(column_owners(found.layers))
     for name in facts:
         if name not in known:
             raise ConfigError(

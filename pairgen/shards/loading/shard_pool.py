@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
-from pairgen.shards.format.index import read_columns
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.members import Member, find_members, skip_npy_headers
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.loading.cache import ShardCache
-from pairgen.shards.loading.good_shards import bad_shard, read_index
+from pairgen.shards.loading.good_shards import bad_shard
+from pairgen.shards.loading.layer_columns import column_owners, read_layer, rows_of
 from pairgen.shards.loading.training_set import OpenSet
 
 # One fetches or reads while the other hashes; more would take cores from the training.
@@ -51,7 +51,7 @@ class ShardPool:
     Args:
         sets: The datasets of the training.
         fields: Members to find.
-        columns: Index columns to read, for each dataset.
+        columns: Columns to read of the indices of each dataset and its overlays.
         check: `sha256` reads every shard once before its first use, `size` trusts its size.
         skip_bad: Whether to replace a bad shard by the next good one of its dataset, and log it.
         cache: Cache for shards behind a URL; None if all are local.
@@ -67,6 +67,7 @@ class ShardPool:
         cache: ShardCache | None,
     ) -> None:
         self._sets, self._fields, self._columns = sets, fields, columns
+        self._owners = [column_owners(found.layers) for found in sets]
         self._check, self._skip_bad, self._cache = check, skip_bad, cache
         self._open: dict[tuple[int, int], Future[LoadedShard]] = {}
         self._checked: set[str] = set()
@@ -89,10 +90,12 @@ class ShardPool:
 
     def _load_or_replace(self, set_index: int, position: int) -> LoadedShard:
         """Load a shard; a bad one is replaced by the next good one of its dataset, in order."""
-        num_shards = len(self._sets[set_index].shards)
-        for step in range(num_shards):
-            key = (set_index, (position + step) % num_shards)
-            if key in self._bad:
+        all_rows = self._sets[set_index].rows
+        for step in range(len(all_rows)):
+            key = (set_index, (position + step) % len(all_rows))
+            rows = all_rows[key[1]]
+            # A condition may leave nothing of a shard.
+            if key in self._bad or (rows is not None and not len(rows)):
                 continue
             try:
                 return self._load(*key)
@@ -109,32 +112,29 @@ class ShardPool:
         found = self._sets[set_index]
         shard_index, rows = found.shards[position], found.rows[position]
         path = layout.shard_path(shard_index)
+        owners, columns_wanted = self._owners[set_index], self._columns[set_index]
         members: dict[str, Member] = {}
         columns: dict[str, np.ndarray] = {}
         indices: np.ndarray | None = None
         for layer in found.layers:
             wanted = [field for field in self._fields if found.layer_of(field) is layer]
-            if not wanted and layer is not found.base:
+            names = [name for name in columns_wanted if owners[name] is layer]
+            if not wanted and not names and layer is not found.base:
                 continue
-            names = self._columns[set_index] if layer is found.base else ()
-            table = read_columns(read_index(layer, shard_index), ["key", "offset", *names])
-            slots = table.column("key").cast(pa.int64()).to_numpy()
+            has_others = len(found.layers) > 1
+            table, slots = read_layer(layer, shard_index, ["offset", *names], has_others)
             if indices is None:
-                indices = slots
-                columns = {name: _values(table, name) for name in names}
-            elif not np.array_equal(slots, indices):
-                raise bad_shard(layer, path, f"holds other keys than that of {found.url}")
+                indices = slots if rows is None else slots[rows]
+            at = rows_of(slots, indices)
+            columns |= {name: _at(_values(table, name), at) for name in names}
             if wanted:
                 offsets = table.column("offset").to_numpy()
-                members |= self._members(layer, shard_index, offsets, slots, wanted)
+                found_here = self._members(layer, shard_index, offsets, slots, wanted)
+                members |= {
+                    name: Member(member.buffer, _at(member.starts, at), _at(member.sizes, at))
+                    for name, member in found_here.items()
+                }
         assert indices is not None
-        if rows is not None:
-            indices = indices[rows]
-            columns = {name: values[rows] for name, values in columns.items()}
-            members = {
-                name: Member(member.buffer, member.starts[rows], member.sizes[rows])
-                for name, member in members.items()
-            }
         return LoadedShard(f"{path} of {found.url}", indices, members, columns)
 
     def _members(
@@ -191,6 +191,10 @@ class ShardPool:
 
 def _is_array(extension: str) -> bool:
     return extension.endswith("npy")
+
+
+def _at(values: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+    return values if rows is None else values[rows]
 
 
 def _values(table: pa.Table, name: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,12 @@ from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import NOISE_GENERATOR
 from pairgen.shards.format.image_member import PICTURES
-from pairgen.shards.format.index import index_columns, read_columns
-from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer
+from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer, open_overlay
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.where import Where
-from pairgen.shards.loading.good_shards import good_shards, read_index
+from pairgen.shards.loading.good_shards import good_shards
+from pairgen.shards.loading.layer_columns import column_owners, joined_table
+from pairgen.shards.loading.left_out import LeftOut, common_rows
 from pairgen.types import canonical_json
 
 NOISE = "noise.npy"
@@ -36,7 +37,8 @@ class TrainingSet:
         url: Folder or URL of the dataset.
         weight: How often an epoch takes each sample, on average: 1 is once, 2 is twice, 0.5 is
             every other sample, the rest in the next epoch.
-        overlays: Folders or URLs that add members to its samples.
+        overlays: Folders or URLs that add members to its samples. Samples that one of them lacks
+            are left out.
     """
 
     url: str | Path
@@ -52,11 +54,13 @@ class OpenSet:
         layers: The dataset, then its overlays.
         shards: Indices of the shards to read.
         rows: Rows to read of each shard's index, [N]; None for all.
+        left_out: The samples that an overlay lacks; None if there are none.
     """
 
     layers: tuple[Layer, ...]
     shards: tuple[int, ...]
     rows: tuple[np.ndarray | None, ...]
+    left_out: LeftOut | None = None
 
     @property
     def base(self) -> Layer:
@@ -110,7 +114,8 @@ class OpenSet:
 
     def identity(self) -> dict[str, Any]:
         """Return what must be unchanged when a training resumes."""
-        counts = canonical_json([self.shards, self.counts])
+        lacking = [] if self.left_out is None else [self.left_out.sha256]
+        counts = canonical_json([self.shards, self.counts, *lacking])
         return {
             "fingerprints": [layer.plan.fingerprint() for layer in self.layers],
             "num_samples": sum(self.counts),
@@ -124,31 +129,40 @@ def open_set(training_set: TrainingSet, where: Where | None, skip_bad: bool) -> 
     Args:
         training_set: The dataset and its overlays.
         where: Samples to read; None for all.
-        skip_bad: Whether to leave out and log shards that are missing or have the wrong size.
+        skip_bad: Whether to leave out and log shards that are missing, stale or of the wrong size.
 
     Raises:
         ConfigError: A folder holds no dataset, an overlay does not match, or nothing is left.
-        CorruptShardError: A shard is missing or has the wrong size.
+        CorruptShardError: A shard is missing or stale, or has the wrong size.
     """
     base = open_layer(open_store(training_set.url))
     if base.plan.kind == KIND:
         raise ConfigError(f"{base.store.url} is an overlay: name its parent and it as `overlays`.")
-    overlays = [open_layer(open_store(url)) for url in training_set.overlays]
+    overlays = [open_overlay(open_store(url)) for url in training_set.overlays]
     for overlay in overlays:
         check_overlay(base, overlay)
     layers = (base, *overlays)
     _check_members(layers)
-    shards = good_shards(layers, skip_bad)
-    rows: Iterable[np.ndarray | None] = [None] * len(shards)
-    if where is not None and shards:
-        where.check_columns(index_columns(base.plan), f"The index of {base.store.url}")
-        kept = _select(base, shards, where.columns, where.mask, skip_bad)
-        shards, rows = tuple(kept), tuple(np.flatnonzero(mask) for mask in kept.values())
-    found = OpenSet(layers, shards, tuple(rows))
+    owners = column_owners(layers)
+    rows, left_out = common_rows(layers, good_shards(layers, skip_bad))
+    if left_out is not None:
+        if not rows:
+            raise ConfigError(f"Nothing is left to train on: {left_out}")
+        log.warning("%s", left_out)
+    if where is not None and rows:
+        where.check_columns(list(owners), f"The index of {base.store.url}")
+        kept = _select(layers, rows, where.columns or ["key"], where.mask, skip_bad)
+        rows = {shard: _subset(rows[shard], mask) for shard, mask in kept.items()}
+    found = OpenSet(layers, tuple(rows), tuple(rows.values()), left_out)
     if sum(found.counts) == 0:
         condition = f" that meets {where.text!r}" if where else ""
         raise ConfigError(f"{found.url} has no sample{condition}.")
     return found
+
+
+def _subset(rows: np.ndarray | None, mask: np.ndarray) -> np.ndarray:
+    """Return the rows whose mask is true."""
+    return np.flatnonzero(mask) if rows is None else rows[mask]
 
 
 def guidance_scales(found: OpenSet) -> set[float]:
@@ -157,11 +171,12 @@ def guidance_scales(found: OpenSet) -> set[float]:
     if len(planned) < 2 or all(rows is None for rows in found.rows):
         return planned
     scales: set[float] = set()
+    rows = dict(zip(found.shards, found.rows, strict=True))
     columns = _select(
-        found.base, found.shards, ["guidance_scale"], lambda table: table.column(0).to_numpy()
+        found.layers, rows, ["guidance_scale"], lambda table: table.column(0).to_numpy()
     )
-    for rows, column in zip(found.rows, columns.values(), strict=True):
-        scales |= set(np.unique(column[rows]).tolist())
+    for column in columns.values():
+        scales |= set(np.unique(column).tolist())
     return scales
 
 
@@ -193,17 +208,18 @@ def _check_members(layers: Sequence[Layer]) -> None:
 
 
 def _select(
-    layer: Layer,
-    shards: Collection[int],
+    layers: Sequence[Layer],
+    rows: Mapping[int, np.ndarray | None],
     columns: Sequence[str],
     compute: Callable[[pa.Table], np.ndarray],
     skip_bad: bool = False,
 ) -> dict[int, np.ndarray]:
-    """Compute a value from columns of each shard's index; bad shards may be left out."""
+    """Compute a value from columns of some rows of each shard; bad shards may be left out."""
+    owners = column_owners(layers)
 
     def of_shard(shard_index: int) -> np.ndarray | None:
         try:
-            return compute(read_columns(read_index(layer, shard_index), columns))
+            return compute(joined_table(layers, owners, shard_index, columns, rows[shard_index]))
         except CorruptShardError as error:
             if not skip_bad:
                 raise
@@ -211,5 +227,5 @@ def _select(
             return None
 
     with ThreadPoolExecutor(INDEX_THREADS) as executor:
-        found = dict(zip(shards, executor.map(of_shard, shards), strict=True))
+        found = dict(zip(rows, executor.map(of_shard, rows), strict=True))
     return {shard: values for shard, values in found.items() if values is not None}

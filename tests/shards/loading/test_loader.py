@@ -450,19 +450,12 @@ def test_an_overlay_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -
     )
     cut = overlay_plan(parent, samples_per_shard=6)
     named(write_overlay(tmp_path / "b", cut), ConfigError, "6 samples per shard, but .* has 5")
-    short = overlay_plan(parent, num_samples=58)
-    named(
-        write_overlay(tmp_path / "c", short), ConfigError, "3 samples in shard 00011, but .* has 5"
-    )
     shifted = write_overlay(tmp_path / "d", overlay_plan(parent), first_key=1)
-    named(shifted, CorruptShardError, "holds other keys than that of")
+    named(shifted, CorruptShardError, "train/0.* of .*/d holds other keys than its receipt says")
     latent = {"dtype": "float16", "shape": [4, 8, 8]}
     doubled = overlay_plan(parent, members={"json": {"keys": []}, "latent.npy": latent})
     write_plan(LocalStore(tmp_path / "e"), doubled)
     named(tmp_path / "e", ConfigError, "'latent.npy' is a member of .* and of")
-    unfinished = tmp_path / "f"
-    write_plan(LocalStore(unfinished), overlay_plan(parent))
-    named(unfinished, CorruptShardError, "train/00000.tar of .*/f has no receipt")
     with pytest.raises(ConfigError, match="is an overlay: name its parent"):
         load(shifted)
 

@@ -1,0 +1,83 @@
+"""Check an overlay against its parent: whose it is, stale shards, and keys of no sample."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pairgen.errors import ConfigError
+from pairgen.shards.check.report import Problem, counted_detail
+from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.manifest import iterate_receipts
+from pairgen.shards.format.overlay import KIND, Layer, check_overlay
+from pairgen.shards.format.parent_shards import is_stale, slots_of
+from pairgen.shards.format.plan_file import has_plan, read_plan
+from pairgen.shards.format.store import Store, open_store
+from pairgen.types import Plan, Receipt, sample_key
+
+REDO = "run the command that made this overlay again"
+
+
+def check_parent(
+    store: Store, plan: Plan, shards: Sequence[int]
+) -> tuple[Sequence[Problem], Sequence[str]]:
+    """Compare the receipts of an overlay to those of its parent; open no tar.
+
+    Args:
+        store: The folder.
+        plan: Its plan. Only that of an overlay which says where its parent lies is compared.
+        shards: Shards with a valid receipt.
+
+    Returns:
+        What is wrong, and what could not be checked, in words.
+    """
+    if plan.kind != KIND or "parent" not in plan.source:
+        return (), ()
+    url = str(plan.source["parent"])
+    try:
+        parent = _find_parent(store, url)
+        parent_plan = read_plan(parent)
+    except (ConfigError, OSError) as error:
+        return (), (f"against the parent {url}, which cannot be opened: {error}".rstrip("."),)
+    try:
+        check_overlay(Layer(parent, parent_plan, {}), Layer(store, plan, {}))
+    except ConfigError as error:
+        return (Problem("other parent", layout.PLAN, str(error).rstrip(".")),), ()
+    try:
+        return list(_check_shards(store, parent, shards)), ()
+    except OSError as error:
+        return (), (f"against the parent {url}, which could not be read: {error}".rstrip("."),)
+
+
+def _find_parent(store: Store, url: str) -> Store:
+    """Return the parent's folder; if both were moved together, the one beside the overlay."""
+    parent = open_store(url)
+    if isinstance(store, LocalStore) and isinstance(parent, LocalStore) and not has_plan(parent):
+        beside = LocalStore(store.root.parent / Path(url).name)
+        return beside if has_plan(beside) else parent
+    return parent
+
+
+def _check_shards(store: Store, parent: Store, shards: Sequence[int]) -> Iterator[Problem]:
+    pairs = zip(iterate_receipts(store, shards), iterate_receipts(parent, shards), strict=True)
+    for shard_index, (receipt, of_parent) in zip(shards, pairs, strict=True):
+        if receipt is not None:
+            yield from _check_shard(shard_index, receipt, of_parent, parent)
+
+
+def _check_shard(
+    shard_index: int, receipt: Receipt, of_parent: Receipt | None, parent: Store
+) -> Iterator[Problem]:
+    path = layout.shard_path(shard_index)
+    if of_parent is None:
+        yield Problem("no parent", path, f"{parent.url} has no such finished shard")
+        return
+    if is_stale(of_parent, receipt):
+        detail = f"made from another {path} of {parent.url} than there is now: {REDO}"
+        yield Problem("stale", path, detail)
+    extra = np.setdiff1d(slots_of(receipt), slots_of(of_parent), assume_unique=True)
+    if len(extra):
+        subject = f"keys that {parent.url} does not have"
+        first = sample_key(int(extra[0]))
+        yield Problem("foreign key", path, counted_detail(subject, len(extra), first, ""))

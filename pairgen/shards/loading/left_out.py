@@ -1,0 +1,117 @@
+"""Which samples a dataset and all its overlays have, and what is left out and why.
+
+Receipts alone answer, before the order of samples is fixed; a shard's index is compared to its
+receipt when the shard is loaded.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.parent_shards import is_behind, slots_of, usable_slots
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """The samples that one overlay lacks.
+
+    Attributes:
+        overlay: URL of the overlay.
+        members: The members that it adds.
+        num_samples: Number of samples that lack them.
+        is_behind: Whether some of them have not been made yet: the set has grown, or the overlay
+            is not finished. The command that made the overlay catches up when it runs again.
+    """
+
+    overlay: str
+    members: tuple[str, ...]
+    num_samples: int
+    is_behind: bool
+
+    def __str__(self) -> str:
+        return f"have no {' or '.join(self.members)}"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The samples of one dataset that are left out because an overlay lacks them.
+
+    Attributes:
+        url: URL of the dataset.
+        num_samples: Number of samples left out.
+        num_all: Number of samples in the shards that are read.
+        because: The overlays that lack some. Several may lack the same sample.
+        sha256: Hash of which samples they are.
+    """
+
+    url: str
+    num_samples: int
+    num_all: int
+    because: tuple[Lacking, ...]
+    sha256: str
+
+    def __str__(self) -> str:
+        which = f"{self.url}: {self.num_samples:,} of {self.num_all:,} samples"
+        if len(self.because) == 1:
+            said = f"{which} {self.because[0]}: left out"
+        else:
+            each = (f"{lacking.num_samples:,} {lacking}" for lacking in self.because)
+            said = f"{which} are left out: {', '.join(each)}"
+        behind = [lacking.overlay for lacking in self.because if lacking.is_behind]
+        if not behind:
+            return f"{said}."
+        are, them = ("is", "it") if len(behind) == 1 else ("are", "them")
+        catches_up = f"{are} behind: the command that made {them}, run again, catches up"
+        return f"{said}; {' and '.join(behind)} {catches_up}."
+
+
+def common_rows(
+    layers: Sequence[Layer], shards: Sequence[int]
+) -> tuple[Mapping[int, np.ndarray | None], LeftOut | None]:
+    """Intersect the samples of a dataset and its overlays, shard by shard.
+
+    Args:
+        layers: The dataset, then its overlays.
+        shards: The shards to read, none of them bad.
+
+    Returns:
+        Each shard's rows in the index of the dataset, [N], None for all; and what is left out,
+        None if nothing is. A shard without any row is left out as a whole.
+    """
+    base, *overlays = layers
+    num_lacking, behind = [0] * len(overlays), [False] * len(overlays)
+    found: dict[int, np.ndarray | None] = {}
+    num_left_out, digest = 0, hashlib.sha256()
+    for shard_index in shards:
+        parent = base.receipts[shard_index]
+        kept: np.ndarray | None = None
+        for number, overlay in enumerate(overlays):
+            receipt = overlay.receipts.get(shard_index)
+            slots, usable = slots_of(parent), usable_slots(parent, receipt)
+            if np.array_equal(slots, usable):
+                continue
+            has = np.isin(slots, usable, assume_unique=True)
+            if has.all():
+                continue
+            num_lacking[number] += int((~has).sum())
+            behind[number] |= is_behind(parent, receipt)
+            kept = has if kept is None else kept & has
+        if kept is None:
+            found[shard_index] = None
+            continue
+        num_left_out += int((~kept).sum())
+        digest.update(np.int64(shard_index).tobytes() + np.packbits(kept).tobytes())
+        if kept.any():
+            found[shard_index] = np.flatnonzero(kept)
+    if not num_left_out:
+        return found, None
+    because = tuple(
+        Lacking(overlay.store.url, tuple(sorted(overlay.plan.members.keys() - {"json"})), num, late)
+        for overlay, num, late in zip(overlays, num_lacking, behind, strict=True)
+        if num
+    )
+    num_all = sum(base.receipts[shard].count for shard in shards)
+    return found, LeftOut(base.store.url, num_left_out, num_all, because, digest.hexdigest())
