@@ -22,29 +22,28 @@ def first_samples(found: OpenSet, num: int, members: Sequence[str] = ()) -> Iter
         members: Members to take from its overlays; those of the dataset itself are all there.
 
     Raises:
-        CorruptShardError: A shard is missing, does not match its receipt, or has other keys than
-            the dataset's.
+        CorruptShardError: A shard is missing, does not match its receipt, or lacks a sample.
     """
-    layers = [
-        layer
-        for layer in found.layers
-        if layer is found.base or any(name in layer.plan.members for name in members)
+    overlays = [
+        layer for layer in found.layers[1:] if any(name in layer.plan.members for name in members)
     ]
     for shard_index, rows in zip(found.shards, found.rows, strict=True):
         if num <= 0:
             return
         kept = None if rows is None else set(rows.tolist())
+        if kept == set():
+            continue
         with ExitStack() as stack:
-            shards = [_open_shard(layer, shard_index, stack) for layer in layers]
-            for row, (sample, *others) in enumerate(zip(*shards, strict=True)):
-                for layer, other in zip(layers[1:], others, strict=True):
-                    _add_members(sample, other, layer, shard_index, members)
+            samples = _open_shard(found.base, shard_index, stack)
+            added = [(layer, _open_shard(layer, shard_index, stack)) for layer in overlays]
+            for row, sample in enumerate(samples):
                 if num > 0 and (kept is None or row in kept):
+                    for layer, others in added:
+                        _add_members(sample, others, layer, shard_index, members)
                     yield sample
                     num -= 1
                 # Release the views before their files are closed.
-                for each in (sample, *others):
-                    each.members.clear()
+                sample.members.clear()
 
 
 def _open_shard(layer: Layer, shard_index: int, stack: ExitStack) -> Iterator[StoredSample]:
@@ -57,16 +56,16 @@ def _open_shard(layer: Layer, shard_index: int, stack: ExitStack) -> Iterator[St
 
 def _add_members(
     sample: StoredSample,
-    other: StoredSample,
+    others: Iterator[StoredSample],
     layer: Layer,
     shard_index: int,
     members: Sequence[str],
 ) -> None:
-    """Add the members of an overlay's sample to the dataset's."""
-    if other.key != sample.key:
-        path = layout.shard_path(shard_index)
-        reason = f"has the key {other.key} where the dataset has {sample.key}"
-        raise bad_shard(layer, path, reason)
-    sample.members.update(
-        {name: content for name, content in other.members.items() if name in members}
-    )
+    """Add members of an overlay, which may lack samples that are not read."""
+    for other in others:
+        if other.key == sample.key:
+            sample.members.update(
+                {name: content for name, content in other.members.items() if name in members}
+            )
+            return
+    raise bad_shard(layer, layout.shard_path(shard_index), f"lacks sample {sample.key}")
