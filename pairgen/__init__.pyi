@@ -511,8 +511,9 @@ def train(
         ema_decay: Decay of the weights' exponential moving average, which is what is exported then;
             0 for none. [0]
         data: Dataset to train on; repeatable.
-        steps: Number of training steps. [10,000]
-        batch_size: Samples per step, over all processes and micro-batches. [the method's default]
+        steps: Training steps: updates of the student. [10,000]
+        batch_size: Samples per batch of a step, over all processes and micro-batches. [the method's
+            default]
         accumulate: Micro-batches per process and step (gradient accumulation). [1]
         seed: Random seed of the training. [0]
         options: Options of the method, by name.

@@ -66,13 +66,13 @@ class TrainConfig(PlayerConfig):
         ),
     ] = ""
     steps: Annotated[
-        int, Integer(1), Option("Number of training steps.", "Training", "remembered")
+        int, Integer(1), Option("Training steps: updates of the student.", "Training", "remembered")
     ] = 10_000
     batch_size: Annotated[
         int,
         Integer(1),
         Option(
-            "Samples per step, over all processes and micro-batches.",
+            "Samples per batch of a step, over all processes and micro-batches.",
             "Training",
             "identity",
             metavar="B",
