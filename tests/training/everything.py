@@ -28,7 +28,7 @@ PLAYERS = {
         "unet": {"lora_rank": 2, "lora_alpha": 4, "trained_layers": ["conv_in"]},
         "encoder": {"lora_rank": 3},
     },
-    "critic": {"score": {"lora_rank": 4, "lora_alpha": 2}},
+    "critic": {"score": {"lora_rank": 4, "lora_alpha": 2, "trained_layers": ["conv_in"]}},
 }
 
 

@@ -100,6 +100,10 @@ def test_a_player_that_shares_weights_needs_adapters(restorable, train, everythi
             train(restorable, **{**everything, "players": {**PLAYERS, "critic": critic}})
     with pytest.raises(ConfigError, match=r"'unett' in the networks of the player 'student'"):
         train(restorable, **everything, **{"student.unett.lora_rank": 2})
+    with pytest.raises(
+        ConfigError, match=r"student.unet: trained_layers or lora_targets must name"
+    ):
+        train(restorable, **everything, **{"student.unet.trained_layers": ""})
     with pytest.raises(ConfigError, match=r"student.unet: lora_targets: the network has no layer"):
         train(restorable, **everything, **{"student.unet.lora_targets": "to_w"})
     with pytest.raises(ConfigError, match=r"the options of the network 'unet' of the player"):

@@ -108,6 +108,7 @@ def load_denoiser(
         latent_shape=layout.latent_shape,
         guidance_dim=dim,
         image_channels=present or image_channels,
+        new_channels=image_channels > present,
     )
 
 
