@@ -64,8 +64,9 @@ class Adapter(nn.Module):
     def merge_into(self, weights: Mapping[str, Tensor]) -> None:
         """Write the changes into the weights of a network, by their names in it."""
         for name, change in self.layer_changes():
-            own = {key: each for key, each in weights.items() if key.startswith(f"{name}.")}
-            change.merge_into({key.removeprefix(f"{name}."): own[key] for key in own})
+            prefix = f"{name}."
+            own = {key: each for key, each in weights.items() if key.startswith(prefix)}
+            change.merge_into({key.removeprefix(prefix): each for key, each in own.items()})
 
     def low_rank_tensors(self) -> dict[str, Tensor]:
         """Return the low-rank additions under their names in peft, with alpha / rank folded into B.

@@ -142,15 +142,16 @@ class Trainer:
         # The latest value of each since the last line: not every step has every figure.
         figures: dict[str, Tensor] = {}
         while self.step < config.steps and not self._agreed(stop()):
-            for number, names in enumerate(self._rounds(self.step)):
+            rounds = self._rounds(self.step)
+            for number, names in enumerate(rounds):
                 with watch.waiting():
                     batch = next(batches).to(self.accelerator.device)
                 figures |= self._train_round(self.step, number, names, batch)
             self.game.after_step(self.step)
             self.step += 1
-            self.seconds += watch.lap()
+            self.seconds += watch.lap(len(rounds) * config.batch_size)
             if self.step % config.log_every == 0 or self.step == config.steps:
-                latest = {**_numbers(figures), **watch.figures(config.batch_size)}
+                latest = {**_numbers(figures), **watch.figures()}
                 progress.show(latest)
                 if metrics:
                     metrics.write(self.step, latest)
@@ -197,15 +198,15 @@ class Trainer:
         self, step: int, number: int, names: Sequence[str], batch: Batch
     ) -> dict[str, Tensor]:
         """Step the players of a round; return figures averaged over ranks and micro-batches."""
-        turn = [self.players[name] for name in names]
+        playing = [self.players[name] for name in names]
         figures: dict[str, Tensor] = {}
-        for player in turn:
+        for player in playing:
             player.optimizer.zero_grad(set_to_none=True)
             figures[f"{player.name}/lr"] = torch.tensor(player.set_lr(step, self.config.steps))
         for part, draws in self._micro_batches(step, number, batch):
             with self._autocast():
                 shared = self.game.forward(names, part, draws)
-            for place, player in enumerate(turn):
+            for place, player in enumerate(playing):
                 with self._autocast():
                     loss, extra = self.game.loss(player.name, shared, part, draws)
                 named = {"loss": loss.detach(), **extra}
@@ -216,12 +217,12 @@ class Trainer:
                 scaled = self.scalers[player.name].scale(loss / self.config.accumulate)
                 # Only for this player, whatever else the loss depends on.
                 scaled.backward(
-                    inputs=list(player.parameters.values()), retain_graph=place < len(turn) - 1
+                    inputs=list(player.parameters.values()), retain_graph=place < len(playing) - 1
                 )
                 # Free its graph: the next player needs the memory.
                 del loss, extra, named, value, scaled
         self._check_finite(step, batch, {k: v for k, v in figures.items() if "/loss" in k})
-        for player in turn:
+        for player in playing:
             figures[f"{player.name}/grad_norm"] = self._step_player(player.name, step, batch)
         return self._averaged(figures)
 

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 
 class StepWatch:
-    """Measures the rate of steps and the share of time spent waiting for data."""
+    """Measures the rate of samples and the share of time spent waiting for data."""
 
     def __init__(self) -> None:
         self._last = self._since = time.perf_counter()
         self._waited = 0.0
-        self._num_steps = 0
+        self._num_samples = 0
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -20,19 +20,19 @@ class StepWatch:
         yield
         self._waited += time.perf_counter() - began
 
-    def lap(self) -> float:
-        """Return the seconds since the last lap."""
+    def lap(self, num_samples: int) -> float:
+        """Count the samples of a step, and return the seconds since the last lap."""
         now = time.perf_counter()
         seconds, self._last = now - self._last, now
-        self._num_steps += 1
+        self._num_samples += num_samples
         return seconds
 
-    def figures(self, batch_size: int) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:
         """Return the rate and the share of waiting since the last call."""
         seconds = max(self._last - self._since, 1e-9)
         found = {
-            "samples_per_second": round(self._num_steps * batch_size / seconds, 3),
+            "samples_per_second": round(self._num_samples / seconds, 3),
             "data_wait": round(self._waited / seconds, 5),
         }
-        self._since, self._waited, self._num_steps = self._last, 0.0, 0
+        self._since, self._waited, self._num_samples = self._last, 0.0, 0
         return found
