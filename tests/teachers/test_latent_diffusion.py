@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import pairgen
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample
@@ -545,7 +546,7 @@ def test_truncated_weights_are_refused(sd15_folder, tmp_path):
         ),
         ("scheduler/scheduler_config.json", {"beta_schedule": "wavy"}, "beta_schedule 'wavy'"),
         ("scheduler/scheduler_config.json", {"prediction_type": "flow"}, "predicts 'flow'"),
-        ("unet/config.json", {"in_channels": 9}, "as for inpainting"),
+        ("unet/config.json", {"in_channels": 3}, "is not a denoiser: its UNet has 3 input and 4"),
     ],
 )
 def test_a_model_of_another_kind_is_refused(sd15_folder, tmp_path, name, values, message):
@@ -554,6 +555,30 @@ def test_a_model_of_another_kind_is_refused(sd15_folder, tmp_path, name, values,
     with pytest.raises(TeacherLoadError, match=message) as caught:
         latent_diffusion.describe(location=str(folder))
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_takes_an_image_too_is_refused_for_text_alone(sd15_folder, tmp_path):
+    folder = copy(sd15_folder, tmp_path)
+    denoiser = latent_diffusion.build_denoiser(
+        location=str(folder), device=torch.device("cpu"), image_channels=5
+    )
+    denoiser.network.save_pretrained(folder / "unet")
+    assert latent_diffusion.describe(location=str(folder)).image_channels == 5
+    with pytest.raises(ConfigError, match=r"text alone, but the network of copy .* of 5 channels"):
+        pairgen.ode(model=str(folder), out=str(tmp_path / "out"), executor="serial")
+    assert not (tmp_path / "out").exists()
+    teacher = build(folder)
+    conditioning = teacher.encode_prompts(["a cat"])
+    x, t = torch.zeros(1, 4, 8, 8), torch.tensor([999.0], dtype=torch.float64)
+    for wrong, given in ((conditioning, 0), (conditioning.with_image(torch.zeros(1, 4, 8, 8)), 4)):
+        with pytest.raises(ConfigError, match=f"of 5 channels .* is given one of {given}:"):
+            teacher.predict(x, t, wrong, None)
+    image = torch.randn(1, 5, 8, 8, generator=torch.Generator().manual_seed(0))
+    given = conditioning.with_image(image)
+    # Guidance is by the prompt: at 1, and without a prompt's effect, it changes nothing.
+    plain, _ = teacher.predict(x, t, given, None)
+    guided, _ = teacher.predict(x, t, given, torch.ones(1))
+    torch.testing.assert_close(plain, guided, rtol=1e-4, atol=1e-4)
 
 
 def test_a_place_without_a_model_is_refused(sd15_folder, tmp_path):

@@ -46,6 +46,9 @@ def unet_output(
         guidance_scale: Guidance scales, [B], for a UNet with a guidance embedding; None means 1.
         time_ids: SDXL's size inputs, [1, 6], in the network's dtype; other models ignore them.
         guidance_dim: Width of its guidance embedding; 0 for none.
+
+    Raises:
+        ConfigError: The conditioning has no image latent that the network takes, or another one.
     """
     tensors = conditioning.tensors
     added = condition = None
@@ -57,8 +60,16 @@ def unet_output(
     if guidance_dim:
         scale = x.new_ones(len(x)) if guidance_scale is None else guidance_scale
         condition = guidance_embedding(scale, guidance_dim).to(time_ids.dtype)
-    if IMAGE_LATENT in tensors:
-        x = torch.cat([x, tensors[IMAGE_LATENT].to(x.dtype)], dim=1)
+    image = tensors.get(IMAGE_LATENT)
+    taken = unet.config.in_channels - unet.config.out_channels
+    given = 0 if image is None else image.shape[1]
+    if given != taken:
+        raise ConfigError(
+            f"The network takes an image latent of {taken} channels beside the state, and is given "
+            f"one of {given}: use a model that fits the method."
+        )
+    if image is not None:
+        x = torch.cat([x, image.to(x.dtype)], dim=1)
     output: Tensor = unet(
         x.to(time_ids.dtype),
         t,
