@@ -1,6 +1,7 @@
 """A network whose calls may use an adapter of its own."""
 
 import copy
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
@@ -9,6 +10,7 @@ from torch import nn
 
 from pairgen.adapters.adapter import Adapter
 from pairgen.adapters.chosen import checkpoint_gradients, using
+from pairgen.errors import ConfigError
 
 
 class Adaptable(nn.Module):
@@ -33,12 +35,15 @@ class Adaptable(nn.Module):
         self.adapter: Adapter | None
         self.register_module("adapter", None)
         self.default_targets = tuple(default_targets)
-        self._views: list[Adaptable] = [self]
+        # Weak, so that a deep copy of one is no copy of the others.
+        self._views = [weakref.ref(self)]
 
     @property
     def shares_weights(self) -> bool:
         """Whether other wrappers call the same network."""
-        return len(self._views) > 1
+        views = (view() for view in self._views)
+        others = [each for each in views if each is not None and each is not self]
+        return any(each.network is self.network for each in others)
 
     def in_use(self) -> AbstractContextManager[None]:
         """Compute with the own adapter inside the context."""
@@ -49,7 +54,7 @@ class Adaptable(nn.Module):
         other = copy.copy(self)
         # Not the same mapping, so that an adapter of one does not reach the other.
         other._modules = {**self._modules, "adapter": None}
-        self._views.append(other)
+        self._views.append(weakref.ref(other))
         return other
 
     def adapt(
@@ -69,8 +74,14 @@ class Adaptable(nn.Module):
             trained: Layers to train as a whole.
 
         Raises:
-            ConfigError: A name matches no layer, or a layer cannot be adapted.
+            ConfigError: It has an adapter already, a name matches no layer, or a layer cannot be
+                adapted.
         """
+        if self.adapter is not None:
+            raise ConfigError(
+                "a network is adapted twice: players that share weights need a wrapper each, from "
+                "`beside()`."
+            )
         self.network.requires_grad_(False)
         self.adapter = Adapter(
             self.network,

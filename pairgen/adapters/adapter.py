@@ -53,7 +53,7 @@ class Adapter(nn.Module):
                 trained=name in full,
             )
             self._place(name, change)
-            layer.register_forward_hook(_Hook(network, self, change))
+            layer.register_forward_hook(_Hook(network, self, change), with_kwargs=True)
 
     def layer_changes(self) -> Iterator[tuple[str, LayerAdapter]]:
         """Yield each changed layer's name in the network, and its change."""
@@ -113,9 +113,15 @@ class _Hook:
     adapter: Adapter
     change: LayerAdapter
 
-    def __call__(self, _: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        used = is_used(self.network, self.adapter)
-        return self.change(args[0], output) if used else None
+    def __call__(
+        self, _: nn.Module, args: tuple[Tensor, ...], named: Mapping[str, Tensor], output: Tensor
+    ) -> Tensor | None:
+        if not is_used(self.network, self.adapter):
+            return None
+        # A layer has one input, by whatever name.
+        (x,) = (*args, *named.values())
+        changed: Tensor = self.change(x, output)
+        return changed
 
 
 def _matching(layers: dict[str, nn.Module], ends: Sequence[str], option: str) -> set[str]:

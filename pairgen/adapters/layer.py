@@ -81,8 +81,9 @@ def _low_rank(layer: nn.Module, name: str, rank: int) -> tuple[nn.Module, nn.Mod
         a = nn.Linear(layer.in_features, rank, bias=False)
         return a, nn.Linear(rank, layer.out_features, bias=False)
     if isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.dilation == (1, 1):
-        sizes: Any = {name: getattr(layer, name) for name in ("kernel_size", "stride", "padding")}
-        down = nn.Conv2d(layer.in_channels, rank, bias=False, **sizes)
+        names = ("kernel_size", "stride", "padding", "padding_mode")
+        alike: Any = {name: getattr(layer, name) for name in names}
+        down = nn.Conv2d(layer.in_channels, rank, bias=False, **alike)
         return down, nn.Conv2d(rank, layer.out_channels, 1, bias=False)
     raise ConfigError(
         "lora_targets must name linear layers, or convolutions without groups and dilation, got "

@@ -146,7 +146,6 @@ class ImageStudent:
     Attributes:
         denoiser: The trained network.
         autoencoder: The VAE that it works with.
-        autoencoder_changed: Whether a player trained the VAE, so that it must be saved.
         recipe: What is done with an image.
         sampling: Steps, solver, times and guidance scale, as for `pairgen sample`.
         num_evaluations: Network evaluations per image.
@@ -154,7 +153,6 @@ class ImageStudent:
 
     denoiser: Denoiser
     autoencoder: Autoencoder
-    autoencoder_changed: bool
     recipe: ImageRecipe
     sampling: Mapping[str, Any]
     num_evaluations: int

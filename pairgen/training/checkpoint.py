@@ -92,7 +92,9 @@ def save_checkpoint(
 
 def find_checkpoints(folder: Path) -> list[Path]:
     """Return the complete checkpoints of a run, oldest first."""
-    return sorted(path.parent for path in folder.glob(f"[0-9]*/{STATE_FILE}"))
+    found = (path.parent for path in folder.glob(f"[0-9]*/{STATE_FILE}"))
+    # Not the copies that a user may keep beside them.
+    return sorted(each for each in found if each.name.isdecimal())
 
 
 def open_to_umask(folder: Path) -> None:
@@ -121,7 +123,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         # Version 1 had neither.
         names = sorted(each.name for each in checkpoint.glob("*.safetensors"))
         state = {**state, "version": 1, "tensors": dict.fromkeys(names, "")}
-    if state["version"] not in (1, CHECKPOINT_VERSION):
+    elif state["version"] != CHECKPOINT_VERSION:
         raise ConfigError(
             f"The checkpoint {checkpoint} has version {state['version']!r}, this pairgen reads up "
             f"to version {CHECKPOINT_VERSION}: continue the run with the pairgen that wrote it."

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from pairgen import plugins
 from pairgen.adapters.adaptable import Adaptable
@@ -44,6 +44,8 @@ def export_student(
         teacher: `module`, `location` and `options` of the teacher it was initialized from.
         facts: The sections of the model file that say how the student is run.
     """
+    # Before the adapters are merged: they are what was trained.
+    autoencoder_trained = any(map(is_trained, _halves(student)))
     target, partial = folder / STUDENT_FOLDER, folder / f".{STUDENT_FOLDER}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     if player.ema is not None:
@@ -53,7 +55,7 @@ def export_student(
         for network in _networks(student):
             network.merge()
         parts: dict[str, Any] = {"denoiser": student.denoiser}
-        if isinstance(student, ImageStudent) and student.autoencoder_changed:
+        if isinstance(student, ImageStudent) and autoencoder_trained:
             parts["autoencoder"] = student.autoencoder
         plugins.call(
             "teachers",
@@ -81,10 +83,21 @@ def export_student(
 
 def _networks(student: Student | ImageStudent) -> Iterator[Adaptable]:
     """Yield the networks of a student that may have adapters."""
-    found: list[Any] = [student.denoiser]
-    if isinstance(student, ImageStudent):
-        found += [student.autoencoder.encoder, student.autoencoder.decoder]
+    found = [student.denoiser, *_halves(student)]
     yield from (each for each in found if isinstance(each, Adaptable))
+
+
+def _halves(student: Student | ImageStudent) -> tuple[Any, ...]:
+    """Return encoder and decoder of the autoencoder that a student works with."""
+    if isinstance(student, Student):
+        return ()
+    return (student.autoencoder.encoder, student.autoencoder.decoder)
+
+
+def is_trained(half: Any) -> bool:
+    """Whether a player trains a half of an autoencoder, or adapters of it."""
+    weights = half.parameters() if isinstance(half, nn.Module) else ()
+    return any(each.requires_grad for each in weights)
 
 
 def _merged_weights(denoiser: Any) -> dict[str, Tensor]:

@@ -35,7 +35,8 @@ def load_run(folder: str, weights: str, device: torch.device) -> tuple[Denoiser,
     choice("weights", weights, WEIGHTS)
     if not (Path(folder) / MODEL_FILE).is_file():
         raise ConfigError(f"{folder} is not a finished run of pairgen train.")
-    model = find_model(folder)
+    # By its path: a packaged model may have the same name.
+    model = find_model(str(Path(folder).absolute()))
     denoiser: Denoiser = plugins.call(
         "teachers",
         model.teacher,

@@ -96,7 +96,11 @@ def _adapt(
     player: str, module: nn.Module, config: PlayerConfig, networks: Mapping[str, NetworkConfig]
 ) -> None:
     """Add the adapters of a player's networks, and make trainable what has none."""
-    found = dict(adaptable_networks(module))
+    every = list(adaptable_networks(module))
+    found = dict(every)
+    if len(found) < len(every):
+        names = ", ".join(name for name, _ in every)
+        raise ConfigError(f"The networks of the player {player!r} need different names: {names}.")
     check_keys(networks, [each for each in found if each], f"the networks of the player {player!r}")
     if not found and config.adapted:
         option = "lora_rank" if config.lora_rank else "trained_layers"
@@ -104,6 +108,9 @@ def _adapt(
     for name, network in found.items():
         chosen = networks.get(name, config)
         where = f"{player}.{name}" if name else player
+        for option in ("lora_alpha", "lora_targets"):
+            if getattr(chosen, option) and not chosen.lora_rank:
+                raise ConfigError(f"{where}.{option} needs a lora_rank of at least 1, got 0.")
         if chosen.adapted:
             try:
                 network.adapt(

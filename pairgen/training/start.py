@@ -173,7 +173,7 @@ def make_setup(
         return autoencoder
 
     def frozen_run(folder: str, weights: str) -> Denoiser:
-        denoiser, files[f"run {folder}"] = load_run(folder, weights, device)
+        denoiser, files[f"{weights} weights of {folder}"] = load_run(folder, weights, device)
         return denoiser
 
     def load_teacher() -> Any:

@@ -19,7 +19,7 @@ from pairgen.training.config import TrainConfig, recipe_players
 from pairgen.training.gradients import average_gradients
 from pairgen.training.metrics import Metrics
 from pairgen.training.optimizer import gather_state
-from pairgen.training.player import make_player
+from pairgen.training.player import Player, make_player
 from pairgen.training.progress import TrainProgress
 from pairgen.training.watch import StepWatch
 
@@ -74,6 +74,7 @@ class Trainer:
             name: make_player(name, module, config.player(name), config.networks(name))
             for name, module in modules.items()
         }
+        _check_disjoint(self.players)
         half = config.precision == "float16"
         device = accelerator.device.type
         self.scalers = {name: torch.amp.GradScaler(device, enabled=half) for name in modules}
@@ -100,6 +101,8 @@ class Trainer:
         Raises:
             ConfigError: A file has changed since, or the state is that of other players.
         """
+        if not isinstance(state.get("files", {}), Mapping):
+            raise ConfigError(f"The checkpoint's files must be a mapping, got {state['files']!r}.")
         if state["scalers"].keys() != self.scalers.keys():
             raise ConfigError(
                 f"The checkpoint of step {state['step']} in {self.folder} is of the players "
@@ -187,10 +190,13 @@ class Trainer:
     def _rounds(self, step: int) -> Sequence[Sequence[str]]:
         """Return the players of each round of a step."""
         rounds = self.game.rounds(step)
-        times = [name for names in rounds for name in names].count(STUDENT)
-        if STUDENT in self.players and times != 1:
-            raise ValueError(
-                f"The student must play in one round of a step: {times} of {rounds} at step {step}."
+        names = [name for names in rounds for name in names]
+        twice = any(len(set(each)) < len(each) for each in rounds)
+        alone = STUDENT not in self.players or names.count(STUDENT) == 1
+        if twice or not alone or not set(names) <= self.players.keys():
+            raise PairgenError(
+                f"The rounds of step {step} must name players ({', '.join(self.players)}), each "
+                f"once in a round, and the student in one round, got {rounds!r}."
             )
         return rounds
 
@@ -229,6 +235,10 @@ class Trainer:
     def _step_player(self, name: str, step: int, batch: Batch) -> Tensor:
         player, scaler = self.players[name], self.scalers[name]
         parameters = list(player.parameters.values())
+        if all(each.grad is None for each in parameters):
+            raise PairgenError(
+                f"The loss of the player {name!r} reaches none of its weights at step {step}."
+            )
         average_gradients(parameters)
         scaler.unscale_(player.optimizer)
         limit = player.config.clip or float("inf")
@@ -240,6 +250,10 @@ class Trainer:
         scaler.update()
         if player.ema is not None:
             player.ema.update(player.parameters, step + 1)
+        if self.accelerator.num_processes > 1:
+            # As the first rank has them, which is what a checkpoint holds.
+            for buffer in player.buffers.values():
+                dist.broadcast(buffer, src=0)
         return norm.detach()
 
     def _micro_batches(self, step: int, number: int, batch: Batch) -> Iterator[tuple[Batch, Draws]]:
@@ -288,6 +302,23 @@ class Trainer:
         dist.all_reduce(values)
         means = values / self.accelerator.num_processes
         return dict(zip(figures, means, strict=True))
+
+
+def _check_disjoint(players: Mapping[str, Player]) -> None:
+    """Check that each weight is trained by one player, and that none froze another's.
+
+    Raises:
+        PairgenError: Two players hold the same weights.
+    """
+    owners: dict[int, str] = {}
+    for name, player in players.items():
+        for path, each in player.parameters.items():
+            other = owners.setdefault(id(each), name)
+            if other != name or not each.requires_grad:
+                raise PairgenError(
+                    f"{path} of the player {name!r} belongs to another player too: players that "
+                    "share weights need a wrapper each, from `beside()`, and adapters."
+                )
 
 
 def _endless(batches: Batches) -> Iterator[Batch]:

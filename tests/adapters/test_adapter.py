@@ -232,7 +232,12 @@ def test_a_deep_copy_has_a_network_and_an_adapter_of_its_own(unet, inputs):
     with torch.no_grad():
         for each in wrapper.adapter.parameters():
             each.add_(0.1)
+    view = wrapper.beside()
     copied = copy.deepcopy(wrapper)
+    # The view is one of the first alone.
+    assert wrapper.shares_weights
+    assert not copied.shares_weights
+    assert view.network is wrapper.network
     made = call(wrapper.network, wrapper.adapter, inputs)
     assert torch.equal(call(copied.network, copied.adapter, inputs), made)
     with torch.no_grad():
@@ -240,6 +245,38 @@ def test_a_deep_copy_has_a_network_and_an_adapter_of_its_own(unet, inputs):
             each.zero_()
     assert torch.equal(call(wrapper.network, wrapper.adapter, inputs), made)
     assert torch.equal(call(copied.network, copied.adapter, inputs), unet(*inputs)[0])
+
+
+class Named(nn.Module):
+    """Calls its layers by the names of their inputs, one of them twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(2, 3, 3, padding=1, padding_mode="circular")
+        self.second = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        x = self.first(input=x)
+        return self.second(self.second(input=x))
+
+
+def test_layers_may_be_called_by_name_twice_and_pad_by_wrapping():
+    torch.manual_seed(0)
+    network = Named().double()
+    adapter = Adapter(network, rank=2, alpha=4, targets=["first", "second"]).double()
+    with torch.no_grad():
+        for each in adapter.parameters():
+            each.add_(torch.randn_like(each))
+    x = torch.randn(1, 2, 5, 5, dtype=torch.float64)
+    made = call_plain(network, adapter, x)
+    assert (made - network(x)).abs().max() > 1e-3
+    adapter.merge_into(network.state_dict())
+    torch.testing.assert_close(network(x), made)
+
+
+def call_plain(network, adapter, x):
+    with using(network, adapter):
+        return network(x)
 
 
 def test_what_the_published_one_step_restorer_trains_is_counted_as_published():

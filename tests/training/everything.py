@@ -110,7 +110,6 @@ class Everything:
         return ImageStudent(
             denoiser=self.unet,
             autoencoder=self.autoencoder,
-            autoencoder_changed=True,
             recipe=ImageRecipe(
                 kind="restoration",
                 source="lr2.png",

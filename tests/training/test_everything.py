@@ -101,11 +101,16 @@ def test_a_player_that_shares_weights_needs_adapters(restorable, train, everythi
     with pytest.raises(ConfigError, match=r"'unett' in the networks of the player 'student'"):
         train(restorable, **everything, **{"student.unett.lora_rank": 2})
     with pytest.raises(
-        ConfigError, match=r"student.unet: trained_layers or lora_targets must name"
+        ConfigError, match=r"student.unet: trained_layers must name conv_in: it has"
     ):
         train(restorable, **everything, **{"student.unet.trained_layers": ""})
     with pytest.raises(ConfigError, match=r"student.unet: lora_targets: the network has no layer"):
         train(restorable, **everything, **{"student.unet.lora_targets": "to_w"})
+    for option in ("lora_targets", "lora_alpha"):
+        students = {"student": {"unet": PLAYERS["student"]["unet"]}}
+        given = {**everything, "players": students, f"student.encoder.{option}": "4"}
+        with pytest.raises(ConfigError, match=rf"student.encoder.{option} needs a lora_rank of at"):
+            train(restorable, **given)
     with pytest.raises(ConfigError, match=r"the options of the network 'unet' of the player"):
         train(restorable, **everything, **{"student.unet.lr": 2})
 

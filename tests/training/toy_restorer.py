@@ -108,7 +108,6 @@ class ToyRestorer:
         return ImageStudent(
             denoiser=self.denoiser,
             autoencoder=self.autoencoder,
-            autoencoder_changed=bool(self.trained),
             recipe=self.recipe,
             sampling={"steps": 1, "solver": "ddim", "spacing": f"{self.time:g}", "end": "clean"},
             num_evaluations=1,

@@ -37,4 +37,6 @@ def find_judged(run: str) -> Judged:
     """
     folder = Path(run).expanduser()
     is_run = (folder / MODEL_FILE).is_file()
-    return Judged(find_model(run), read_record(folder) if is_run else None, is_run)
+    # By its path: a packaged model may have the same name.
+    model = find_model(str(folder.absolute()) if is_run else run)
+    return Judged(model, read_record(folder) if is_run else None, is_run)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
 
 from pairgen import plugins
 from pairgen.errors import PairgenError
@@ -12,14 +12,13 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
-from pairgen.methods.base import STUDENT, Method, Setup
+from pairgen.methods.base import STUDENT, Method
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
 from pairgen.shards.loading.whole_image import check_caches
-from pairgen.teachers.base import Autoencoder
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
-from pairgen.training.export import export_student
+from pairgen.training.export import export_student, is_trained
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
@@ -71,7 +70,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
         check_caches(
             method.fields,
             [plan.kind for plan in plans],
-            encoder_trained=any(map(_trains_encoder, setup.autoencoders)),
+            encoder_trained=any(is_trained(each.encoder) for each in setup.autoencoders),
         )
         if config.gradient_checkpointing:
             enable_gradient_checkpointing(method.players().values(), setup.autoencoders)
@@ -84,40 +83,44 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             f"{_num_parameters(trainer):,} trainable parameters; {accelerator.num_processes} "
             f"process(es) on {accelerator.device}."
         )
+        student_run = StudentRun(
+            config=config,
+            folder=folder,
+            teacher=setup.teacher,
+            module=start["module"],
+            guidance_scales=loader.guidance_scales,
+        )
+        # It checks what the method says of its student, before anything is written.
+        kind = kind_of(method.student(), student_run)
         if accelerator.is_main_process:
             folder.mkdir(parents=True, exist_ok=True)
             write_config(config, folder)
         accelerator.wait_for_everyone()
-        return _train(config, start, setup, method, trainer, loader.guidance_scales, say)
+        return _train(config, start, kind, method, trainer, say)
 
 
 def _train(
     config: TrainConfig,
     start: Mapping[str, Any],
-    setup: Setup,
+    kind: StudentKind,
     method: Method,
     trainer: Trainer,
-    scales: tuple[float, ...],
     say: Say,
 ) -> Trained:
     """Train, with grids and metrics on the first rank, and export the student."""
     folder, main = trainer.folder, trainer.accelerator.is_main_process
-    run = StudentRun(
-        config=config,
-        folder=folder,
-        teacher=setup.teacher,
-        module=start["module"],
-        guidance_scales=scales,
-    )
-    kind = kind_of(method.student(), run)
     shown = _find_shown(kind, say) if main else None
 
     def on_grid(step: int) -> None:
         if shown is None:
             return
-        with trainer.players[STUDENT].averaged():
-            rows = kind.grid_rows(method.student(), shown)
-        write_grid(rows, folder / f"grids/{step:08d}.png")
+        try:
+            with trainer.players[STUDENT].averaged():
+                rows = kind.grid_rows(method.student(), shown)
+            write_grid(rows, folder / f"grids/{step:08d}.png")
+        except (PairgenError, torch.OutOfMemoryError) as error:
+            # A grid must not cost the run.
+            say(f"No grid after step {step:,}: {error}")
 
     progress = TrainProgress(config.steps, trainer.step, quiet=not main)
     metrics = Metrics(folder, trainer.step, config.tensorboard) if main else None
@@ -191,13 +194,6 @@ def _record(config: TrainConfig, method: Method, trainer: Trainer) -> TrainRecor
         evaluations_per_sample=method.evaluations,
         files=trainer.files,
     )
-
-
-def _trains_encoder(autoencoder: Autoencoder) -> bool:
-    """Whether a player trains the encoder of an autoencoder, or adapters of it."""
-    encoder = autoencoder.encoder
-    weights = encoder.parameters() if isinstance(encoder, nn.Module) else ()
-    return any(each.requires_grad for each in weights)
 
 
 def _num_parameters(trainer: Trainer) -> int:

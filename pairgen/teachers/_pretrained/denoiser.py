@@ -14,7 +14,6 @@ from pairgen.teachers.base import Conditioning
 
 # Maps network, x [B, C, H, W], t [B] float32, conditioning, guidance scales to the output.
 Output = Callable[[Any, Tensor, Tensor, Conditioning, Tensor | None], Tensor]
-FIRST_LAYER = "conv_in"
 # Queries, keys, values and outputs of attention, and the layers around and between, as in
 # diffusers' training scripts.
 LORA_TARGETS = (
@@ -35,7 +34,8 @@ class Denoiser(Adaptable):
         latent_shape: Shape [C, H, W] of a latent.
         guidance_dim: Width of its guidance embedding; 0 for none.
         image_channels: Channels of the image latent in its input; 0 for none.
-        new_channels: Whether their weights are new, and zero.
+        new_layers: Layers with weights that are new, and zero: nothing but training them gives
+            them an effect.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Denoiser(Adaptable):
         latent_shape: tuple[int, int, int],
         guidance_dim: int,
         image_channels: int = 0,
-        new_channels: bool = False,
+        new_layers: Sequence[str] = (),
     ) -> None:
         super().__init__(network.requires_grad_(True), LORA_TARGETS)
         # x0 is the output divided by alpha, which is small at the first time and amplifies errors.
         network.conv_out.__class__ = Float32Conv2d
         self.prediction, self.schedule = prediction, schedule
         self.latent_shape, self.guidance_dim = latent_shape, guidance_dim
-        self.image_channels, self._new_channels = image_channels, new_channels
+        self.image_channels, self._new_layers = image_channels, tuple(new_layers)
         self._output = output
 
     def adapt(
@@ -69,15 +69,17 @@ class Denoiser(Adaptable):
         """Freeze the network and add an adapter, see `Adaptable.adapt`.
 
         Raises:
-            ConfigError: Also if new channels for an image latent would stay zero.
+            ConfigError: Also if a new layer would stay as it is.
         """
         super().adapt(rank=rank, alpha=alpha, targets=targets, trained=trained)
         assert self.adapter is not None
-        if self._new_channels and FIRST_LAYER not in dict(self.adapter.layer_changes()):
-            raise ConfigError(
-                f"trained_layers or lora_targets must name {FIRST_LAYER}: its weights for the "
-                "image latent are new and zero, so the image would never have an effect."
-            )
+        changed = dict(self.adapter.layer_changes())
+        for name in self._new_layers:
+            if name not in changed:
+                raise ConfigError(
+                    f"trained_layers must name {name}: it has weights that are new and zero, so "
+                    "without training its input would never have an effect."
+                )
 
     def forward(
         self,

@@ -105,12 +105,14 @@ def load_denoiser(
         )
     (files,) = fetch_weights(layout.snapshot, [UNET_WEIGHTS], variant).values()
     network = load_network(UNet2DConditionModel, files, variant, torch.float32)
-    dim = layout.guidance_dim
+    dim, new_layers = layout.guidance_dim, list[str]()
     if with_guidance and not dim:
         dim = GUIDANCE_DIM
         network = _with_guidance(network, dim)
+        new_layers.append("time_embedding.cond_proj")
     if image_channels and not present:
         network = _with_image(network, image_channels)
+        new_layers.append("conv_in")
     return Denoiser(
         network,
         partial(unet_output, time_ids=time_ids(layout).float(), guidance_dim=dim),
@@ -119,7 +121,7 @@ def load_denoiser(
         latent_shape=layout.latent_shape,
         guidance_dim=dim,
         image_channels=present or image_channels,
-        new_channels=image_channels > present,
+        new_layers=new_layers,
     )
 
 

@@ -1,6 +1,5 @@
 """Students that make images from images: between what they are given and what they should make."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +15,12 @@ from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.training_set import TrainingSet, open_set
 from pairgen.training.students.image_usage import usage_text
 from pairgen.training.students.kind import StudentRun
+from pairgen.training.students.shown_file import load_shown_file, save_shown_file
 
 VALIDATION_FILE = "validation.npz"
 BATCH_SIZE = 16
+# Of `Shown`, in the file.
+ARRAYS = ("indices", "given", "targets")
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class ImageToImage:
             CorruptShardError: A shard is missing, or does not match its receipt.
         """
         path, config = self.run.folder / VALIDATION_FILE, self.run.config
-        if path.is_file():
-            return load_shown(path)
+        if (saved := load_shown(path)) is not None:
+            return saved
         where = parse_where(config.where) if config.where else None
         found = open_set(TrainingSet(config.data[0]), where, config.skip_bad)
         check_members(found, self.student.recipe)
@@ -108,17 +110,14 @@ class ImageToImage:
 
 def save_shown(shown: Shown, path: Path) -> None:
     """Save what the grids show, so that a resumed run shows the same."""
-    prompts = np.frombuffer(json.dumps(shown.prompts).encode(), np.uint8)
-    arrays = {name: getattr(shown, name) for name in ("indices", "given", "targets")}
-    with path.open("wb") as file:
-        np.savez(file, prompts=prompts, **arrays)
+    arrays = {name: getattr(shown, name) for name in ARRAYS}
+    save_shown_file(path, shown.prompts, arrays)
 
 
-def load_shown(path: Path) -> Shown:
-    """Load data written by `save_shown`."""
-    with np.load(path, allow_pickle=False) as found:
-        arrays = {name: found[name] for name in ("indices", "given", "targets")}
-        return Shown(prompts=tuple(json.loads(found["prompts"].tobytes())), **arrays)
+def load_shown(path: Path) -> Shown | None:
+    """Load data written by `save_shown`; None if there are none that can be read."""
+    found = load_shown_file(path, ARRAYS)
+    return None if found is None else Shown(prompts=found[0], **found[1])
 
 
 def _shown(pairs: ImagePairs) -> Shown:

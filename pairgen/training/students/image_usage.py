@@ -76,6 +76,7 @@ def _runs_by_a_few_lines(student: ImageStudent, sampling: ImageSampling, module:
     return (
         module == "latent_diffusion"
         and getattr(student.denoiser.network.config, "addition_embed_type", None) is None
+        and not student.denoiser.guidance_dim
         and vae is not None
         and not vae.config.shift_factor
         and sampling.solver == "ddim"

@@ -1,6 +1,5 @@
 """Images of fixed prompts and noises: the teacher's, and the student's beside them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +17,13 @@ from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import open_store
 from pairgen.sources.prompts import open_prompts
 from pairgen.teachers.base import Teacher
+from pairgen.training.students.shown_file import load_shown_file, save_shown_file
 from pairgen.types import Plan
 
 # Added to the dataset's seed, for noises that are not in the training data.
 SEED_STEP = 1
+# Of `Validation`, in its file.
+ARRAYS = ("guidance_scales", "noises", "pictures")
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,14 @@ def prepare_validation(
 
 def save_validation(validation: Validation, path: Path) -> None:
     """Save the validation data, so that a resumed run shows the same."""
-    prompts = np.frombuffer(json.dumps(validation.prompts).encode(), np.uint8)
-    arrays = {name: getattr(validation, name) for name in ("guidance_scales", "noises", "pictures")}
-    with path.open("wb") as file:
-        np.savez(file, prompts=prompts, **arrays)
+    arrays = {name: getattr(validation, name) for name in ARRAYS}
+    save_shown_file(path, validation.prompts, arrays)
 
 
-def load_validation(path: Path) -> Validation:
-    """Load data written by `save_validation`."""
-    with np.load(path, allow_pickle=False) as found:
-        arrays = {name: found[name] for name in ("guidance_scales", "noises", "pictures")}
-        return Validation(tuple(json.loads(found["prompts"].tobytes())), **arrays)
+def load_validation(path: Path) -> Validation | None:
+    """Load data written by `save_validation`; None if there are none that can be read."""
+    found = load_shown_file(path, ARRAYS)
+    return None if found is None else Validation(found[0], **found[1])
 
 
 def find_validation(
@@ -111,8 +110,8 @@ def find_validation(
     Raises:
         PairgenError: The teacher cannot be loaded, or made an image that is not finite.
     """
-    if path.is_file():
-        return load_validation(path)
+    if (saved := load_validation(path)) is not None:
+        return saved
     store = open_store(url)
     plan = read_plan(store)
     if plan.kind != "ode" or not store.exists(layout.PROMPTS):
