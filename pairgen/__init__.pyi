@@ -521,8 +521,8 @@ def train(
         guidance_embedding: Condition the student on the guidance scale of each sample.
         where: Train only on samples that match, such as 'guidance_scale == 8'.
         window: Shards of a dataset that are shuffled together. [8]
-        crop: Side of random crops, in pixels of the largest image of a sample; its smaller images
-            show the same part. [0: whole images]
+        crop: Side of random crops, in pixels of the largest image that is read; smaller ones show
+            the same part. [0: whole images]
         flip: Flip half of the samples left to right, all images of a sample alike.
         data_parts: Parts that the order of samples is divided into. The number of processes must
             divide it, now and whenever the run is resumed. [the number of processes]

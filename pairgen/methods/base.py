@@ -39,7 +39,7 @@ frozen weights. They can be called in any order, also with gradient checkpointin
 
 Networks that only take part (a frozen decoder, a teacher) belong to no player. What else changes
 and belongs in a checkpoint (an averaged copy) is named by `kept()`; the buffers of players are in
-checkpoints anyway.
+checkpoints anyway, and on all ranks as the first has them.
 
 `tests/training/test_method_contract.py` finds new methods automatically.
 """

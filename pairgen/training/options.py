@@ -141,7 +141,7 @@ class TrainConfig(PlayerConfig):
         int,
         Integer(0),
         Option(
-            "Side of random crops, in pixels of the largest image of a sample; its smaller images "
+            "Side of random crops, in pixels of the largest image that is read; smaller ones "
             "show the same part.",
             "Training",
             "identity",

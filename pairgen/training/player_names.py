@@ -50,8 +50,8 @@ def check_player_option(name: str, value: Any) -> Any:
     Raises:
         ConfigError: There is no such option, or the value is not allowed.
     """
-    player, _, key = name.partition(".")
-    if not key:
+    player, dot, key = name.partition(".")
+    if not dot:
         return value
     network, dot, inner = key.partition(".")
     if dot:
