@@ -25,6 +25,7 @@ class Captions:
     """
 
     def __init__(self, path: Path, column: str) -> None:
+        self.path = path
         self._folder = path.expanduser().absolute().parent
         self._captions: dict[str, str] = {}
         self._matched: set[str] = set()
