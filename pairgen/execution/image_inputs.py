@@ -61,7 +61,9 @@ class ScannedImages:
             )
 
 
-def open_source(options: ImageOptions, name: str, side: int, say: Say) -> ImageSource:
+def open_source(
+    options: ImageOptions, name: str, side: int, say: Say, label: str = ""
+) -> ImageSource:
     """Open the images that the options name, and report them.
 
     Args:
@@ -69,6 +71,7 @@ def open_source(options: ImageOptions, name: str, side: int, say: Say) -> ImageS
         name: Name of the option that says how large images must be.
         side: Its value, in pixels.
         say: Called with what is read.
+        label: Column of class labels; empty for none.
 
     Raises:
         ConfigError: They cannot be opened, or decoded samples are smaller than `side`.
@@ -82,8 +85,9 @@ def open_source(options: ImageOptions, name: str, side: int, say: Say) -> ImageS
         values = (str(packaged_assets() / "photographs"),)
         say(f"No images given: using the packaged images {values[0]}")
     called = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
-    # With a table of captions, the column belongs to that table.
-    files = find_images(values, "" if options.captions else options.column)
+    # With a table of captions, the columns belong to that table.
+    columns = ("", "") if options.captions else (options.column, label)
+    files = find_images(values, *columns)
     return ImageSource(called, without_repeats(files) if len(values) > 1 else files)
 
 
@@ -107,6 +111,7 @@ def scan_images(
     source: ImageSource,
     target: Path,
     count_slots: Callable[[ImageSize], int],
+    label: str = "",
 ) -> ScannedImages:
     """Read the image headers and write the accepted images to `target`.
 
@@ -115,11 +120,14 @@ def scan_images(
         source: The images.
         target: Path of the list of images to write.
         count_slots: As for `collect_images`.
+        label: Column of class labels; empty for none.
 
     Raises:
         ConfigError: A source is empty or cannot be read, or no image or caption can be used.
     """
-    captions = Captions(Path(options.captions), options.column) if options.captions else None
+    captions = None
+    if options.captions:
+        captions = Captions(Path(options.captions), options.column, label)
     files = captions.apply(source.files) if captions else source.files
     num_read = 0
     progress = Progress(0, 0, unit="images scanned")
@@ -130,10 +138,11 @@ def scan_images(
         progress.reached(num_read)
 
     try:
-        summary = collect_images(files, target, count_slots, on_image, source.size_of)
+        further = ("label",) if label else ()
+        summary = collect_images(files, target, count_slots, on_image, source.size_of, further)
     finally:
         progress.close()
-    if captions and not summary.num_captions:
+    if captions and not summary.num_captions and not label:
         raise ConfigError(f"The captions {options.captions} match none of the images.")
     if options.column and not captions and not summary.num_captions:
         raise ConfigError(f"The column {options.column!r} has no caption for any image.")

@@ -1,4 +1,4 @@
-"""Find degraded shards to remake because images that failed can be read now."""
+"""Find shards of images to remake because images that failed can be read now."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Ite
         receipts: Receipts of sound shards.
     """
     failed = [receipt for receipt in receipts if any(not slot.skipped for slot in receipt.failed)]
-    if plan.kind != "degrade" or not failed:
+    if plan.kind not in ("degrade", "collect") or not failed:
         return
     with store.local(layout.IMAGES) as path:
         images = PlannedImages(path)

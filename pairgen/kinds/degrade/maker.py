@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pairgen.degradations.base import Draw
 from pairgen.kinds.degrade.crops import tile_place
 from pairgen.kinds.degrade.pyramid import make_preset, render, render_batch
-from pairgen.kinds.images.crops import choose_place, cut, draw_place, sharpness
+from pairgen.kinds.images.crops import check_sharp, choose_place, cut, draw_place
 from pairgen.kinds.images.decoded_samples import LatentPictures, check_decoder
 from pairgen.kinds.images.source_pixels import decode_planned, or_failed, read_planned
 from pairgen.kinds.machine import batch_does_not_fit, device_name
@@ -25,7 +25,7 @@ from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.slots import crop_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.images import PlannedImage, PlannedImages
-from pairgen.sources.photographs import ImageSize, SkippedImageError, decode_rgb
+from pairgen.sources.photographs import ImageSize, decode_rgb
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
 
 MODULES = ("numpy", "cv2", "PIL", "scipy", "torch")
@@ -179,10 +179,7 @@ class DegradeMaker:
             place = draw_place(generator, size, crop)
         else:
             place = tile_place(size, crop, number)
-        found = sharpness(cut(image, place, crop))
-        if found < lowest:
-            raise SkippedImageError(f"flat or blurred: sharpness {found:.1f}, below {lowest:g}")
-        return place, found
+        return place, check_sharp(cut(image, place, crop), lowest)
 
 
 build = DegradeMaker

@@ -48,6 +48,18 @@ def sharpness(image: NDArray[np.uint8]) -> float:
     return float(cv2.Laplacian(gray, cv2.CV_32F).var())
 
 
+def check_sharp(picture: NDArray[np.uint8], min_sharpness: float) -> float:
+    """Return the sharpness of a crop [H, W, 3].
+
+    Raises:
+        SkippedImageError: It is below `min_sharpness`.
+    """
+    found = sharpness(picture)
+    if found < min_sharpness:
+        raise SkippedImageError(f"flat or blurred: sharpness {found:.1f}, below {min_sharpness:g}")
+    return found
+
+
 def choose_place(
     generator: np.random.Generator,
     image: NDArray[np.uint8],

@@ -1,6 +1,6 @@
 """The options of every set made from images: where these come from, and which are left out."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pairgen.errors import ConfigError
 from pairgen.kinds.run_options import MakingOptions
@@ -37,7 +37,13 @@ MaxAspect = Annotated[
 
 
 class ImageOptions(MakingOptions):
-    """Options that name the images and their captions."""
+    """Options that name the images and their captions.
+
+    Class Attributes:
+        inputs: Names of the options that name a source.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = INPUT_OPTIONS
 
     images: Annotated[
         tuple[str, ...],
@@ -83,7 +89,7 @@ class ImageOptions(MakingOptions):
     @property
     def has_inputs(self) -> bool:
         """Whether a source of images or captions is given."""
-        return any(getattr(self, name) for name in INPUT_OPTIONS)
+        return any(getattr(self, name) for name in self.inputs)
 
     def check_inputs(self) -> None:
         """Check that one source of images is given, or none.

@@ -1,0 +1,80 @@
+"""Which images can be collected, judged by their headers and labels."""
+
+import re
+from dataclasses import dataclass
+
+from pairgen.kinds.collect.geometry import check_min_size, fitted_size
+from pairgen.kinds.collect.options import CollectConfig
+from pairgen.kinds.images.crops import check_aspect
+from pairgen.sources.image_files import ImageFile
+from pairgen.sources.photographs import ImageSize, UnusableImageError, read_format
+
+# Formats whose files can be members as they are; MPO is a phone's JPEG.
+KEPT = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
+
+
+def check_label(label: str) -> None:
+    """Check that a label is the number of a class, as `cls` stores it.
+
+    Raises:
+        UnusableImageError: It is missing or something else.
+    """
+    if not label:
+        raise UnusableImageError("no class label")
+    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", label):
+        raise UnusableImageError(f"class label {label[:40]!r} is no integer >= 0")
+
+
+def check_fits(config: CollectConfig, size: ImageSize) -> None:
+    """Check that an image of this size gives a sample.
+
+    Raises:
+        UnusableImageError: It does not; the message says why.
+        SkippedImageError: One of the user's thresholds excludes it.
+    """
+    check_min_size(size, config.min_size)
+    if config.format == "keep" and (size.width, size.height) != (config.size, config.size):
+        raise UnusableImageError(
+            f"not {config.size} x {config.size} px, which keep needs: {size.width} x {size.height}"
+        )
+    fitted_size(size, config.size, config.enlarge)
+    check_aspect(size, config.max_aspect)
+
+
+def kept_extension(file: ImageFile) -> str:
+    """Return the member that an image's own bytes can be.
+
+    Raises:
+        UnusableImageError: Its format is none of `KEPT`, or the image cannot be used.
+        OSError: The file cannot be read.
+    """
+    with file.open() as opened:
+        found = read_format(opened)
+    if found not in KEPT:
+        raise UnusableImageError(f"{found} cannot be kept: only JPEG, PNG and WEBP")
+    return KEPT[found]
+
+
+@dataclass
+class OneFormat:
+    """The format of all kept images, that of the first.
+
+    Attributes:
+        extension: Their member; empty until there was an image.
+    """
+
+    extension: str = ""
+
+    def check(self, file: ImageFile) -> None:
+        """Check that an image has the format of the first.
+
+        Raises:
+            UnusableImageError: It has another, or cannot be used.
+            OSError: The file cannot be read.
+        """
+        found = kept_extension(file)
+        self.extension = self.extension or found
+        if found != self.extension:
+            raise UnusableImageError(
+                f"{found}, but keep stores one format, that of the first image: {self.extension}"
+            )

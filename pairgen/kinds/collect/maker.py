@@ -1,0 +1,163 @@
+"""The state of a worker of `pairgen collect`: the list of images, and a decoder where needed."""
+
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pairgen.kinds.collect.acceptance import kept_extension
+from pairgen.kinds.collect.geometry import center_place, fitted_size, mirrored, resized
+from pairgen.kinds.images.crops import check_sharp, choose_place, cut, draw_place
+from pairgen.kinds.images.decoded_samples import LatentPictures, check_decoder
+from pairgen.kinds.images.source_pixels import decode_planned, or_failed, read_planned
+from pairgen.kinds.machine import device_name
+from pairgen.process_state import cpu_threads
+from pairgen.seeding import Stream, generator_for
+from pairgen.shards.format import layout
+from pairgen.shards.format.image_encoding import encode_image
+from pairgen.shards.format.slots import source_facts
+from pairgen.shards.format.store import Store
+from pairgen.sources.images import PlannedImage, PlannedImages
+from pairgen.sources.photographs import ImageSize, UnusableImageError, decode_rgb
+from pairgen.types import FailedSlot, Field, Plan, Sample, ShardTask
+
+# Names of the encodings; the others are those of the members.
+ENCODINGS = {"webp": "webp-lossless"}
+
+
+class CollectMaker:
+    """Decodes, resizes, cuts and encodes on the CPU, one image per thread.
+
+    Latents are decoded one after the other, on a GPU if there is one.
+    """
+
+    modules: tuple[str, ...] = ("numpy", "cv2", "PIL")
+    index_columns: Mapping[str, Any] = {}
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan = plan
+        self.latents = LatentPictures(plan) if plan.teacher else None
+        self.device = device_name(self.latents.device if self.latents else torch.device("cpu"))
+        if self.latents:
+            self.modules = (*self.modules, "torch", "diffusers")
+        with store.local(layout.IMAGES) as path:
+            self.images = PlannedImages(path)
+
+    def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
+        """Yield the samples of a shard in order, as many at a time as there are threads."""
+        num_threads = self.plan.execution["cpu_threads"]
+        for start in range(task.start, task.stop, num_threads):
+            yield self._make(range(start, min(start + num_threads, task.stop)))
+
+    def encode(self, task: ShardTask) -> None:
+        """Do nothing: captions are kept as they are."""
+
+    def make_again(
+        self, indices: Collection[int], task: ShardTask
+    ) -> Iterator[Sample | FailedSlot]:
+        """Yield some slots of a shard as `make` does."""
+        del task
+        for index in sorted(indices):
+            yield from self._make([index])
+
+    def _make(self, indices: Collection[int]) -> list[Sample | FailedSlot]:
+        # The caller may have set other thread counts, or set them before it loaded OpenCV.
+        num_threads = 1 if self.latents else len(indices)
+        with (
+            cpu_threads(self.plan.execution["cpu_threads"]),
+            ThreadPoolExecutor(num_threads) as threads,
+        ):
+            return list(threads.map(partial(or_failed, self._sample), indices))
+
+    def _sample(self, index: int) -> Sample:
+        """Make one sample.
+
+        Raises:
+            UnusableImageError: The image cannot be used.
+            OSError: It cannot be read.
+        """
+        # An image gives one sample, so slots are rows.
+        planned = self.images[index]
+        data = read_planned(planned.file)
+        decode = self.latents.decode if self.latents else decode_rgb
+        image = decode_planned(data, planned.size, decode)
+        picture, placed = frame(image, self.plan, index)
+        fields: dict[str, Field] = self._image_field(planned, data, picture)
+        if "txt" in self.plan.members:
+            fields["txt"] = planned.file.caption
+        if "cls" in self.plan.members:
+            fields["cls"] = planned.file.label
+        facts = source_facts(self.plan, planned, index)
+        return Sample(
+            index=index, fields=fields, facts={**facts, "image_crc32": zlib.crc32(data), **placed}
+        )
+
+    def _image_field(
+        self, planned: PlannedImage, data: bytes, picture: NDArray[np.uint8]
+    ) -> dict[str, Field]:
+        """Return the image member: the file's own bytes, or the encoded picture."""
+        asked = self.plan.recipe["format"]
+        if asked != "keep":
+            return {asked: encode_image(picture, ENCODINGS.get(asked, asked))}
+        extension = kept_extension(planned.file)
+        if extension not in self.plan.members:
+            raise UnusableImageError(f"{extension}, planned as another format: other content")
+        return {extension: data}
+
+
+def frame(
+    image: NDArray[np.uint8], plan: Plan, index: int
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """Resize an image, cut the square and mirror it, as the plan says.
+
+    Args:
+        image: The decoded image, [H, W, 3].
+        plan: The plan.
+        index: The slot, from which place and mirroring are drawn.
+
+    Returns:
+        The picture, [size, size, 3], and the facts about it.
+
+    Raises:
+        SkippedImageError: It is not sharp enough.
+    """
+    recipe, side = plan.recipe, plan.recipe["size"]
+    lowest = recipe["min_sharpness"]
+    generator = generator_for(plan.seed, index, Stream.CROP)
+    size = fitted_size(ImageSize(image.shape[1], image.shape[0]), side, recipe["enlarge"])
+    whole = resized(image, size)
+    if recipe["crop"] == "random" and lowest > 0:
+        place, found = choose_place(generator, whole, side, lowest)
+    else:
+        is_random = recipe["crop"] == "random"
+        place = draw_place(generator, size, side) if is_random else center_place(size, side)
+        found = check_sharp(cut(whole, place, side), lowest)
+    # Drawn last, so that places are the same with and without it.
+    flip = recipe["flip"] and bool(generator.integers(2))
+    picture = cut(whole, place, side)
+    return mirrored(picture) if flip else picture, {
+        "resized_width": size.width,
+        "resized_height": size.height,
+        "top": place[0],
+        "left": place[1],
+        "flip": flip,
+        "sharpness": found,
+    }
+
+
+build = CollectMaker
+
+
+def check(plan: Plan) -> None:
+    """Check that a plan's decoder is available, without loading weights.
+
+    Raises:
+        ConfigError: It cannot be found, or does not match the plan.
+    """
+    if plan.teacher:
+        check_decoder(plan)
