@@ -67,7 +67,8 @@ def make_collect_plan(
 
 def _members(config: CollectConfig, source: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of every sample: a mapping from extension to dtype and shape."""
-    members: dict[str, Any] = {"json": {"keys": sorted(FACT_KEYS)}}
+    labelled = ("class_label",) if source["num_classes"] else ()
+    members: dict[str, Any] = {"json": {"keys": sorted((*FACT_KEYS, *labelled))}}
     if source["num_captions"]:
         members["txt"] = {}
     if source["num_classes"]:

@@ -84,8 +84,9 @@ def source_facts(plan: Plan, image: PlannedImage, row: int) -> dict[str, Any]:
 
     An image gives one sample, so its row is the slot.
     """
-    size = {"source_width": image.size.width, "source_height": image.size.height}
-    return {**image_facts(plan, image, row, row), **size}
+    facts = image_facts(plan, image, row, row)
+    facts |= {"source_width": image.size.width, "source_height": image.size.height}
+    return facts | ({"class_label": int(image.file.label)} if "cls" in plan.members else {})
 
 
 def crop_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[str, Any]:
