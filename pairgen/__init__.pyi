@@ -107,6 +107,11 @@ def collect(
     from_ode: str | Path = ...,
     captions: str | Path = ...,
     column: str = ...,
+    hr: str | Path = ...,
+    lr: str | Path = ...,
+    pairs: str | Path = ...,
+    scale: Literal[1, 2, 3, 4, 8, 16] = 4,
+    edit_triples: str | Path = ...,
     label_column: str = ...,
     size: int = 512,
     crop: Literal["center", "random"] = "center",
@@ -138,6 +143,12 @@ def collect(
         captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
             caption column.
         column: Caption column. [caption, text, prompt or txt]
+        hr: HR images of pairs that exist; needs --lr.
+        lr: Their LR images: equal names, or RealSR's endings _HR and _LR4.
+        pairs: Folder with test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/ (SeeSR).
+        scale: HR of a pair is this many times as large as LR. [4]
+        edit_triples: Edits: csv, tsv, jsonl or Parquet with source, instruction and target; paths
+            are relative to the file.
         label_column: Column of class labels, integers from 0, in the table of captions, else in the
             images' own table; in a tar the member of that name. Stored as `cls`.
         size: Side of the stored images in pixels. [512]

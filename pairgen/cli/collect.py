@@ -39,6 +39,8 @@ def collect(
         pairgen collect --images photos/ --captions captions.csv --crop random --flip
         pairgen collect --images 'imagenet/*.parquet' --label-column label --size 256 --format jpg
         pairgen collect --images faces/ --size 1024 --format keep
+        pairgen collect --hr hr/ --lr lr/ --scale 4 --crop random --out data/pairs
+        pairgen collect --edit-triples edits.jsonl --out data/edits
         pairgen collect --images photos/ --out data/real --dry-run
     """  # noqa: D301
     merged = command_options("collect", config, overrides, given(options))

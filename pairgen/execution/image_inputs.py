@@ -31,12 +31,14 @@ class ImageSource:
         files: The images.
         size_of: Returns the size of an image.
         teacher: The plan's `teacher`: the decoder if the images are latents, else empty.
+        further: Columns of the list of images that only some datasets have.
     """
 
     name: str
     files: Iterator[ImageFile]
     size_of: Callable[[ImageFile], ImageSize] = header_size
     teacher: Mapping[str, Any] = field(default_factory=dict)
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def scan_images(
         progress.reached(num_read)
 
     try:
-        further = ("label",) if label else ()
+        further = (*(("label",) if label else ()), *source.further)
         summary = collect_images(files, target, count_slots, on_image, source.size_of, further)
     finally:
         progress.close()

@@ -23,6 +23,10 @@ ABOUT_IN = {
         "png": "the image",
         "webp": "the image, lossless",
         "jpg": "the image, JPEG",
+        "src.png": "the image before the edit that `txt` asks for",
+        "tag.txt": "words about the content",
+        "lr1.png": "LR of the pair, enlarged by its makers",
+        "lr3.png": "LR of the pair, at 1/3",
     },
 }
 

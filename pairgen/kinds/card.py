@@ -125,9 +125,11 @@ def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
 def _what_collected(plan: Plan) -> list[tuple[str, Any]]:
     recipe = plan.recipe
     enlarged = ", small images enlarged" if recipe["enlarge"] else ""
+    is_pair = recipe["layout"] == "pairs"
     return [
         ("image", f"{recipe['size']} px, {recipe['crop']} crop, {recipe['format']}"),
-        ("resized by", f"{recipe['filter']}{enlarged}"),
+        ("pairs", f"LR at 1/{recipe['scale']}, never resized" if is_pair else ""),
+        ("resized by", "" if is_pair else f"{recipe['filter']}{enlarged}"),
         ("mirrored", "every second image, drawn" if recipe["flip"] else ""),
         ("least shorter side", f"{recipe['min_size']} px" if recipe["min_size"] > 1 else ""),
         ("least sharpness", recipe["min_sharpness"] or None),

@@ -81,15 +81,19 @@ def folder_texts(
     return {}
 
 
-def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def read_rows(path: Path, name: str = "Captions") -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a table as mappings from column to value.
+
+    Args:
+        path: Path of the table.
+        name: What the table holds, as errors call it.
 
     Raises:
         ConfigError: The file is not one of `TABLES`, or cannot be read.
     """
     suffix = path.suffix.lower()
     if suffix not in TABLES:
-        raise ConfigError(f"Captions must be a {', '.join(TABLES)} file, got {str(path)!r}.")
+        raise ConfigError(f"{name} must be a {', '.join(TABLES)} file, got {str(path)!r}.")
     try:
         if suffix == ".parquet":
             yield from _parquet_rows(path)

@@ -34,6 +34,8 @@ class ImageFile:
         column: Image column of the table; empty otherwise.
         caption: Text that came with the image; empty for none.
         label: Class label that came with the image, as written; empty for none.
+        partner: The other image of a pair: LR, or the source of an edit; None for none.
+        tag: Text about the content that came with a pair; empty for none.
     """
 
     name: str
@@ -44,6 +46,8 @@ class ImageFile:
     column: str
     caption: str
     label: str = ""
+    partner: "ImageFile | None" = None
+    tag: str = ""
 
     def open(self) -> BinaryIO:
         """Open the image's bytes as a binary file.
@@ -126,7 +130,7 @@ def _in_folder(folder: Path, columns: TextColumns) -> Iterator[ImageFile]:
         for name in names:
             path = root / name
             if path.suffix.lower() in SUFFIXES:
-                yield _image(path, folder, *texts.get(name, (None, "")))
+                yield image_file(path, folder, *texts.get(name, (None, "")))
             elif path.suffix.lower() in (".tar", ".parquet") or name in saved:
                 yield from _in_file(path, folder, columns)
 
@@ -145,14 +149,22 @@ def _in_file(path: Path, root: Path, columns: TextColumns) -> Iterator[ImageFile
     if suffix == ".txt":
         return _in_list(path)
     if suffix in SUFFIXES:
-        return iter([_image(path, root)])
+        return iter([image_file(path, root)])
     raise ConfigError(
         f"Images must be a folder, a glob, .tar, .parquet, .arrow, a .txt list of paths or "
         f"{', '.join(SUFFIXES)}, got {str(path)!r}."
     )
 
 
-def _image(path: Path, root: Path, caption: str | None = None, label: str = "") -> ImageFile:
+def image_file(path: Path, root: Path, caption: str | None = None, label: str = "") -> ImageFile:
+    """Return a plain file as an image.
+
+    Args:
+        path: The file; whether it exists shows when it is opened.
+        root: Folder below which its recorded name begins.
+        caption: Its caption; None for the text file beside it.
+        label: Its class label.
+    """
     if caption is None:
         beside = path.with_suffix(".txt")
         caption = as_text(beside.read_bytes()) if beside.is_file() else ""
@@ -169,7 +181,7 @@ def _in_list(path: Path) -> Iterator[ImageFile]:
     """Yield the images of a list with one path per line; relative to the list if not absolute."""
     for line in as_text(path.read_bytes()).splitlines():
         if line.strip():
-            yield _image(path.parent / line.strip(), path.parent)
+            yield image_file(path.parent / line.strip(), path.parent)
 
 
 def _in_tar(path: Path, root: Path, label: str) -> Iterator[ImageFile]:

@@ -24,8 +24,6 @@ from pairgen.sources.photographs import (
 )
 
 BATCH_ROWS = 1_000
-# Columns that only some kinds of datasets have.
-FURTHER = pa.schema([("label", pa.string())])
 SCHEMA = pa.schema(
     [
         ("name", pa.large_string()),
@@ -39,6 +37,16 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("first_slot", pa.int64()),
         ("num_slots", pa.int64()),
+    ]
+)
+# What an image needs to be read.
+PLACE = ("name", "container", "kind", "place", "num_bytes", "column")
+# Columns that only some kinds of datasets have.
+FURTHER = pa.schema(
+    [
+        ("label", pa.string()),
+        ("partner", pa.struct([SCHEMA.field(name) for name in PLACE])),
+        ("tag", pa.large_string()),
     ]
 )
 
@@ -73,6 +81,7 @@ class ImageSummary:
         rejected: Refused images, with name and reason.
         num_skipped: Refused images that one of the user's thresholds excluded.
         num_classes: Number of classes, counted from 0 to the largest label; 0 without labels.
+        num_tags: Number of accepted images with a tag.
     """
 
     sha256: str = ""
@@ -82,6 +91,7 @@ class ImageSummary:
     rejected: list[dict[str, Any]] = field(default_factory=list)
     num_skipped: int = 0
     num_classes: int = 0
+    num_tags: int = 0
 
 
 def header_size(file: ImageFile) -> ImageSize:
@@ -147,6 +157,7 @@ def collect_images(
             summary.num_accepted += 1
             summary.num_slots += num_slots
             summary.num_captions += bool(file.caption)
+            summary.num_tags += bool(file.tag)
             if "label" in further:
                 summary.num_classes = max(summary.num_classes, int(file.label) + 1)
             if len(rows) == BATCH_ROWS:
@@ -183,9 +194,7 @@ class PlannedImages:
     def __getitem__(self, row: int) -> PlannedImage:
         (found,) = self._table.slice(row, 1).to_pylist()
         return PlannedImage(
-            file=ImageFile(
-                **{each.name: found[each.name] for each in fields(ImageFile) if each.name in found}
-            ),
+            file=_file_of(found),
             size=ImageSize(found["width"], found["height"]),
             first_slot=found["first_slot"],
             num_slots=found["num_slots"],
@@ -205,8 +214,18 @@ class PlannedImages:
         return bisect.bisect_right(self._first_slots, slot) - 1
 
 
+def _file_of(row: Mapping[str, Any]) -> ImageFile:
+    """Return the image of a row."""
+    values = {each.name: row[each.name] for each in fields(ImageFile) if each.name in row}
+    if "partner" in row:
+        values["partner"] = ImageFile(**row["partner"], caption="")
+    return ImageFile(**values)
+
+
 def _update(digest: "hashlib._Hash", row: Mapping[str, Any], further: Sequence[str]) -> None:
     """Add what identifies an image, without its location."""
-    names = ("name", "num_bytes", "width", "height", "caption", *further)
-    identity = [row[name] for name in names]
+    identity = [row[name] for name in ("name", "num_bytes", "width", "height", "caption")]
+    for name in further:
+        value = row[name]
+        identity += [value["name"], value["num_bytes"]] if name == "partner" else [value]
     digest.update(json.dumps(identity, ensure_ascii=False).encode() + b"\n")

@@ -77,6 +77,11 @@ OTHER_DEGRADE: dict[str, Any] = {
     "address": "auto",
 }
 OTHER_COLLECT: dict[str, Any] = {
+    "hr": "hr",
+    "lr": "lr",
+    "pairs": "pairs",
+    "scale": 2,
+    "edit_triples": "edits.csv",
     "images": ("photographs",),
     "captions": "captions.csv",
     "column": "text",
@@ -99,6 +104,8 @@ OTHER_COLLECT: dict[str, Any] = {
     "gpus_per_worker": 0.5,
     "address": "auto",
 }
+# What must be given with an option.
+TOGETHER: dict[str, dict[str, Any]] = {"hr": {"lr": "lr"}, "lr": {"hr": "hr"}}
 # Asked for by name: what it leads to is in the identity of the teacher or of the source.
 BY_NAME = {"revision", "from_ode"}
 
@@ -118,8 +125,8 @@ def degrade_plan(**options: Any) -> Plan:
 
 
 def collect_plan(**options: Any) -> Plan:
-    source = {**SOURCE, "num_classes": 0, "kept": ""}
-    return make_collect_plan(CollectConfig(**options), source, 8, {})
+    source = {**SOURCE, "num_classes": 0, "num_tags": 0, "kept": ""}
+    return make_collect_plan(CollectConfig(**options), "pairs", source, 8, {})
 
 
 ODE = [("ode", each.name) for each in declared(OdeConfig) if each.name not in BY_NAME]
@@ -135,7 +142,8 @@ def test_an_option_belongs_to_what_it_says(kind: str, name: str) -> None:
         "collect": (CollectConfig, OTHER_COLLECT, collect_plan),
     }[kind]
     option = next(each.option for each in declared(options) if each.name == name)
-    usual, changed = plan_of(), plan_of(**{name: other[name]})
+    further = TOGETHER.get(name, {})
+    usual, changed = plan_of(), plan_of(**{name: other[name]}, **further)
     is_identity = option.belongs == "identity"
     assert (usual.fingerprint() != changed.fingerprint()) == is_identity
     is_kept = {name in each.resolved["options"] for each in (usual, changed)} == {True}

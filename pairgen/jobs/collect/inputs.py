@@ -1,29 +1,24 @@
 """The inputs of `pairgen collect`: options, images, and the plan made from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pairgen.errors import ConfigError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
-from pairgen.execution.image_inputs import (
-    ImageSource,
-    check_continued,
-    open_source,
-    scan_images,
-)
+from pairgen.execution.image_inputs import check_continued, scan_images
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
-from pairgen.kinds.collect.acceptance import OneFormat, check_fits, check_label
+from pairgen.jobs.collect.sources import open_collected
+from pairgen.kinds.collect.acceptance import OneFormat
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
 from pairgen.kinds.images.source import image_source
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.store import Store, open_store
-from pairgen.sources.image_files import ImageFile
 from pairgen.sources.images import ImageSummary
-from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
 
 OUT = "data/collect"
@@ -53,6 +48,13 @@ class CollectRequest:
         """Whether the run continues with the images of its folder."""
         return self.old is not None and not self.config.has_inputs
 
+    @property
+    def layout(self) -> str:
+        """What a sample is: `images`, `pairs` or `edits`."""
+        if self.old is not None and self.continues:
+            return str(self.old.recipe["layout"])
+        return self.config.layout
+
 
 def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
     """Resolve the options; check the folder and the executor.
@@ -66,9 +68,15 @@ def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
     if old is not None:
         sources = sources.below(f"plan of {store.url}", remembered_options(old, store))
     resolved = sources.resolved()
+    request = CollectRequest(resolved, store, old)
+    if "scale" in given and request.layout != "pairs":
+        raise ConfigError(
+            f"scale is for pairs, given by hr and lr or by pairs: leave it out, got "
+            f"{given['scale']!r}."
+        )
     check_folder(store)
     check_executor(resolved.options)
-    return CollectRequest(resolved, store, old)
+    return request
 
 
 def continued_plan(request: CollectRequest, say: Say) -> Plan:
@@ -80,7 +88,9 @@ def continued_plan(request: CollectRequest, say: Say) -> Plan:
     """
     old = request.old
     assert old is not None
-    plan = make_collect_plan(request.config, dict(old.source), old.num_samples, old.teacher)
+    plan = make_collect_plan(
+        request.config, request.layout, dict(old.source), old.num_samples, old.teacher
+    )
     check_continued(request.store, old, plan, say)
     return plan
 
@@ -93,38 +103,22 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
         ConfigError: A source is empty or cannot be read, or no image can be used.
     """
     config = request.config
-    source = open_source(config, "size", config.size, say, config.label_column)
     formats = OneFormat()
-    judged = _judged(config, source, formats)
-    read = scan_images(config, judged, target, lambda _: 1, config.label_column)
+    source = open_collected(config, formats, say)
+    read = scan_images(config, source, target, lambda _: 1, config.label_column)
     summary = read.summary
     described = {
         **image_source(source.name, summary),
         "num_classes": summary.num_classes,
+        "num_tags": summary.num_tags,
         "kept": formats.extension,
     }
-    plan = make_collect_plan(config, described, summary.num_slots, source.teacher)
+    plan = make_collect_plan(config, request.layout, described, summary.num_slots, source.teacher)
     if request.old is not None:
         check_same_plan(request.store, request.old, plan, say)
     say(_counts(config, summary))
     read.say_captions(say)
     return plan, summary
-
-
-def _judged(config: CollectConfig, source: ImageSource, formats: OneFormat) -> ImageSource:
-    """Return a source whose images are also judged by their label and format."""
-
-    def size_of(file: ImageFile) -> ImageSize:
-        if config.label_column:
-            check_label(file.label)
-        size = source.size_of(file)
-        # The first image that can be used decides on the format.
-        check_fits(config, size)
-        if config.format == "keep":
-            formats.check(file)
-        return size
-
-    return replace(source, size_of=size_of)
 
 
 def _counts(config: CollectConfig, summary: ImageSummary) -> str:
@@ -133,6 +127,6 @@ def _counts(config: CollectConfig, summary: ImageSummary) -> str:
     skipped = summary.num_skipped
     thresholds = f", {skipped:,} skipped by --min-size and --max-aspect" if skipped else ""
     return (
-        f"{summary.num_accepted:,} images{classes}, {config.size} px; "
+        f"{summary.num_accepted:,} {config.layout}{classes}, {config.size} px; "
         f"{len(summary.rejected) - skipped:,} images rejected{thresholds}."
     )

@@ -9,6 +9,7 @@ from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
+from pairgen.jobs.collect.shifts import say_shifts
 from pairgen.shards.format.plan_file import write_plan
 
 
@@ -21,4 +22,7 @@ def run_collect(given: Mapping[str, Any], say: Say = log) -> RunResult:
     else:
         plan = take_images(request.store, request.old, partial(read_images, request, say=say))
     write_plan(request.store, plan)
-    return make_dataset(request.store, plan, request.config)
+    result = make_dataset(request.store, plan, request.config)
+    if plan.recipe["layout"] == "pairs":
+        say_shifts(request.store, result.manifest, say)
+    return result

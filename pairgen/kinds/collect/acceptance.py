@@ -1,12 +1,15 @@
 """Which images can be collected, judged by their headers and labels."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pairgen.kinds.collect.geometry import check_min_size, fitted_size
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.images.crops import check_aspect
 from pairgen.sources.image_files import ImageFile
+from pairgen.sources.images import header_size
 from pairgen.sources.photographs import ImageSize, UnusableImageError, read_format
 
 # Formats whose files can be members as they are; MPO is a phone's JPEG.
@@ -23,6 +26,51 @@ def check_label(label: str) -> None:
         raise UnusableImageError("no class label")
     if not re.fullmatch(r"0|[1-9][0-9]{0,17}", label):
         raise UnusableImageError(f"class label {label[:40]!r} is no integer >= 0")
+
+
+def check_pair(file: ImageFile, size: ImageSize, scale: int) -> None:
+    """Check that the partner of an image is `scale` times smaller.
+
+    Raises:
+        UnusableImageError: It is not, or cannot be used.
+    """
+    found = partner_size(file)
+    if (found.width * scale, found.height * scale) != (size.width, size.height):
+        times = "as large as" if scale == 1 else f"{scale} times as large as"
+        raise UnusableImageError(
+            f"{size.width} x {size.height} px, not {times} {_called(file)}, "
+            f"{found.width} x {found.height}"
+        )
+
+
+def partner_size(file: ImageFile) -> ImageSize:
+    """Return the size of the other image of a pair.
+
+    Raises:
+        UnusableImageError: It cannot be used.
+    """
+    with partner_named(file) as partner:
+        return header_size(partner)
+
+
+@contextmanager
+def partner_named(file: ImageFile) -> Iterator[ImageFile]:
+    """Yield the other image of a pair; its name stands before the reason of a failure.
+
+    Raises:
+        UnusableImageError: It cannot be used or read.
+    """
+    assert file.partner is not None
+    try:
+        yield file.partner
+    except UnusableImageError as error:
+        raise UnusableImageError(f"{_called(file)}: {error}") from None
+    except OSError as error:
+        raise UnusableImageError(f"{_called(file)}: {error.strerror or error}") from None
+
+
+def _called(file: ImageFile) -> str:
+    return f"its partner {file.partner.name}" if file.partner else "nothing"
 
 
 def check_fits(config: CollectConfig, size: ImageSize) -> None:

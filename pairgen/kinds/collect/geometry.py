@@ -58,9 +58,10 @@ def resized(image: NDArray[np.uint8], size: ImageSize) -> NDArray[np.uint8]:
     return np.asarray(small)
 
 
-def center_place(size: ImageSize, side: int) -> tuple[int, int]:
-    """Return (top, left) of the square in the middle; half pixels go up and left."""
-    return (size.height - side) // 2, (size.width - side) // 2
+def center_place(size: ImageSize, side: int, step: int = 1) -> tuple[int, int]:
+    """Return (top, left) of the square in the middle: a multiple of `step`, rounded down."""
+    top, left = (size.height - side) // 2, (size.width - side) // 2
+    return top // step * step, left // step * step
 
 
 def mirrored(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from pairgen.kinds.collect.acceptance import kept_extension
-from pairgen.kinds.collect.geometry import center_place, fitted_size, mirrored, resized
-from pairgen.kinds.images.crops import check_sharp, choose_place, cut, draw_place
+from pairgen.kinds.collect.framing import draw_framing
+from pairgen.kinds.collect.geometry import fitted_size, resized
+from pairgen.kinds.collect.partner import make_partner
 from pairgen.kinds.images.decoded_samples import LatentPictures, check_decoder
 from pairgen.kinds.images.source_pixels import decode_planned, or_failed, read_planned
 from pairgen.kinds.machine import device_name
@@ -23,7 +24,7 @@ from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.slots import source_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.images import PlannedImage, PlannedImages
-from pairgen.sources.photographs import ImageSize, UnusableImageError, decode_rgb
+from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.types import FailedSlot, Field, Plan, Sample, ShardTask
 
 # Names of the encodings; the others are those of the members.
@@ -82,20 +83,33 @@ class CollectMaker:
             OSError: It cannot be read.
         """
         # An image gives one sample, so slots are rows.
-        planned = self.images[index]
+        planned, recipe = self.images[index], self.plan.recipe
         data = read_planned(planned.file)
         decode = self.latents.decode if self.latents else decode_rgb
         image = decode_planned(data, planned.size, decode)
-        picture, placed = frame(image, self.plan, index)
-        fields: dict[str, Field] = self._image_field(planned, data, picture)
-        if "txt" in self.plan.members:
-            fields["txt"] = planned.file.caption
-        if "cls" in self.plan.members:
-            fields["cls"] = planned.file.label
-        facts = source_facts(self.plan, planned, index)
-        return Sample(
-            index=index, fields=fields, facts={**facts, "image_crc32": zlib.crc32(data), **placed}
-        )
+        if recipe["layout"] != "pairs":
+            image = resized(image, fitted_size(planned.size, recipe["size"], recipe["enlarge"]))
+        generator = generator_for(self.plan.seed, index, Stream.CROP)
+        framing = draw_framing(generator, image, recipe, recipe.get("scale", 1))
+        fields = self._image_field(planned, data, framing.cut(image))
+        facts = {
+            **source_facts(self.plan, planned, index),
+            "image_crc32": zlib.crc32(data),
+            "resized_width": image.shape[1],
+            "resized_height": image.shape[0],
+            **framing.facts(),
+        }
+        if planned.file.partner is not None:
+            partner = make_partner(planned, image, framing, recipe)
+            fields |= partner.fields
+            facts |= partner.facts
+        texts = {
+            "txt": planned.file.caption,
+            "cls": planned.file.label,
+            "tag.txt": planned.file.tag,
+        }
+        fields |= {name: text for name, text in texts.items() if name in self.plan.members}
+        return Sample(index=index, fields=fields, facts=facts)
 
     def _image_field(
         self, planned: PlannedImage, data: bytes, picture: NDArray[np.uint8]
@@ -108,46 +122,6 @@ class CollectMaker:
         if extension not in self.plan.members:
             raise UnusableImageError(f"{extension}, planned as another format: other content")
         return {extension: data}
-
-
-def frame(
-    image: NDArray[np.uint8], plan: Plan, index: int
-) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-    """Resize an image, cut the square and mirror it, as the plan says.
-
-    Args:
-        image: The decoded image, [H, W, 3].
-        plan: The plan.
-        index: The slot, from which place and mirroring are drawn.
-
-    Returns:
-        The picture, [size, size, 3], and the facts about it.
-
-    Raises:
-        SkippedImageError: It is not sharp enough.
-    """
-    recipe, side = plan.recipe, plan.recipe["size"]
-    lowest = recipe["min_sharpness"]
-    generator = generator_for(plan.seed, index, Stream.CROP)
-    size = fitted_size(ImageSize(image.shape[1], image.shape[0]), side, recipe["enlarge"])
-    whole = resized(image, size)
-    if recipe["crop"] == "random" and lowest > 0:
-        place, found = choose_place(generator, whole, side, lowest)
-    else:
-        is_random = recipe["crop"] == "random"
-        place = draw_place(generator, size, side) if is_random else center_place(size, side)
-        found = check_sharp(cut(whole, place, side), lowest)
-    # Drawn last, so that places are the same with and without it.
-    flip = recipe["flip"] and bool(generator.integers(2))
-    picture = cut(whole, place, side)
-    return mirrored(picture) if flip else picture, {
-        "resized_width": size.width,
-        "resized_height": size.height,
-        "top": place[0],
-        "left": place[1],
-        "flip": flip,
-        "sharpness": found,
-    }
 
 
 build = CollectMaker

@@ -5,7 +5,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import model_validator
 
+from pairgen import config
 from pairgen.errors import ConfigError
+from pairgen.kinds.collect.together import SOURCES, check_together
 from pairgen.kinds.images.options import (
     INPUT_OPTIONS,
     LEAVE_OUT,
@@ -16,19 +18,68 @@ from pairgen.kinds.images.options import (
 from pairgen.kinds.run_options import CpuThreads
 from pairgen.options import Option, names
 from pairgen.resolution import sources_of
-from pairgen.rules import SEED, Choice, Integer, Number, Place, Switch, Text
+from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Switch, Text
 from pairgen.types import Plan
 
 FORMATS = ("png", "jpg", "webp", "keep")
 CROPS = ("center", "random")
+SCALES = (1, 2, 3, 4, 8, 16)
+
+
+def _scale(name: str, value: Any) -> int:
+    """Return one of `SCALES`."""
+    number = config.integer(name, value, min(SCALES), max(SCALES))
+    if number not in SCALES:
+        raise ConfigError(f"{name} must be one of {', '.join(map(str, SCALES))}, got {value!r}.")
+    return number
 
 
 class CollectConfig(ImageOptions):
     """Every option of `pairgen collect`, checked."""
 
     command = "pairgen collect"
-    inputs: ClassVar[tuple[str, ...]] = (*INPUT_OPTIONS, "label_column")
+    inputs: ClassVar[tuple[str, ...]] = (*INPUT_OPTIONS, *SOURCES, "label_column")
 
+    hr: Annotated[
+        str,
+        Place(LEAVE_OUT),
+        Option("HR images of pairs that exist; needs --lr.", "Images", metavar="DIR"),
+    ] = ""
+    lr: Annotated[
+        str,
+        Place(LEAVE_OUT),
+        Option(
+            "Their LR images: equal names, or RealSR's endings _HR and _LR4.",
+            "Images",
+            metavar="DIR",
+        ),
+    ] = ""
+    pairs: Annotated[
+        str,
+        Place(LEAVE_OUT),
+        Option(
+            "Folder with test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/ (SeeSR).",
+            "Images",
+            metavar="DIR",
+        ),
+    ] = ""
+    scale: Annotated[
+        int,
+        Checked(_scale, {"enum": list(SCALES)}, f"Literal[{', '.join(map(str, SCALES))}]"),
+        Option(
+            "HR of a pair is this many times as large as LR.", "Images", "identity", metavar="N"
+        ),
+    ] = 4
+    edit_triples: Annotated[
+        str,
+        Place(LEAVE_OUT),
+        Option(
+            "Edits: csv, tsv, jsonl or Parquet with source, instruction and target; paths are "
+            "relative to the file.",
+            "Images",
+            metavar="FILE",
+        ),
+    ] = ""
     label_column: Annotated[
         str,
         Text(LEAVE_OUT),
@@ -109,26 +160,15 @@ class CollectConfig(ImageOptions):
     @model_validator(mode="after")
     def _check_together(self) -> "CollectConfig":
         self.check_inputs()
-        if self.from_ode and self.label_column:
-            raise ConfigError(
-                f"label_column is for images, not for from_ode, got {self.label_column!r}."
-            )
-        if self.format == "keep":
-            self._check_kept()
+        check_together(self)
         return self
 
-    def _check_kept(self) -> None:
-        """Check that nothing asks to change the bytes that are kept.
-
-        Raises:
-            ConfigError: An option would change them.
-        """
-        changing = [name for name in ("flip", "enlarge", "from_ode") if getattr(self, name)]
-        if changing:
-            raise ConfigError(
-                f"format keep stores the bytes of files as they are: leave out {changing[0]}, or "
-                "give another format."
-            )
+    @property
+    def layout(self) -> str:
+        """What a sample of the given sources is: `images`, `pairs` or `edits`."""
+        if self.hr or self.lr or self.pairs:
+            return "pairs"
+        return "edits" if self.edit_triples else "images"
 
     def remembered(self) -> dict[str, Any]:
         """Return the options that a resumed folder remembers, as plain data."""

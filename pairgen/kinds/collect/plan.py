@@ -27,19 +27,31 @@ FACT_KEYS = (
 )
 
 
+# Of samples that hold two images.
+PARTNER_KEYS = ("partner_image", "partner_crc32")
+SHIFT_KEYS = ("shift_x", "shift_y")
+
+
 def make_collect_plan(
-    config: CollectConfig, source: dict[str, Any], num_slots: int, teacher: Mapping[str, Any]
+    config: CollectConfig,
+    layout: str,
+    source: dict[str, Any],
+    num_slots: int,
+    teacher: Mapping[str, Any],
 ) -> Plan:
     """Return the plan of a set of real images.
 
     Args:
         config: The checked options.
-        source: The return value of `image_source`, with `num_classes`, 0 without labels, and
-            `kept`, the member of kept files, else empty.
+        layout: What a sample is: `images`, `pairs` or `edits`.
+        source: The return value of `image_source`, with `num_classes`, 0 without labels,
+            `num_tags`, and `kept`, the member of kept files, else empty.
         num_slots: Number of samples that the images give.
         teacher: The `teacher` of `DecodedSamples` if those are the images, else empty.
     """
     recipe = {
+        "layout": layout,
+        **({"scale": config.scale} if layout == "pairs" else {}),
         "size": config.size,
         "crop": config.crop,
         "enlarge": config.enlarge,
@@ -59,20 +71,33 @@ def make_collect_plan(
         source=source,
         teacher=teacher,
         recipe=recipe,
-        members=_members(config, source),
+        members=_members(config, layout, source),
         execution={"cpu_threads": config.cpu_threads},
         resolved={"options": config.remembered()},
     )
 
 
-def _members(config: CollectConfig, source: Mapping[str, Any]) -> dict[str, Any]:
+def _members(config: CollectConfig, layout: str, source: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of every sample: a mapping from extension to dtype and shape."""
-    labelled = ("class_label",) if source["num_classes"] else ()
-    members: dict[str, Any] = {"json": {"keys": sorted((*FACT_KEYS, *labelled))}}
+    keys = [*FACT_KEYS]
+    keys += ["class_label"] if source["num_classes"] else []
+    keys += PARTNER_KEYS if layout != "images" else ()
+    keys += SHIFT_KEYS if layout == "pairs" else ()
+    members: dict[str, Any] = {"json": {"keys": sorted(keys)}}
     if source["num_captions"]:
         members["txt"] = {}
+    if source["num_tags"]:
+        members["tag.txt"] = {}
     if source["num_classes"]:
         members["cls"] = ClassLabels(num_classes=source["num_classes"]).to_dict()
     image = source["kept"] if config.format == "keep" else config.format
-    members[image] = {"dtype": "uint8", "shape": [config.size, config.size, 3]}
+    members[image] = _rgb(config.size)
+    if layout == "pairs":
+        members[f"lr{config.scale}.png"] = _rgb(config.size // config.scale)
+    elif layout == "edits":
+        members["src.png"] = _rgb(config.size)
     return members
+
+
+def _rgb(side: int) -> dict[str, Any]:
+    return {"dtype": "uint8", "shape": [side, side, 3]}

@@ -23,10 +23,14 @@ def check_aspect(size: ImageSize, max_aspect: float) -> None:
         )
 
 
-def draw_place(generator: np.random.Generator, size: ImageSize, crop: int) -> tuple[int, int]:
-    """Draw (top, left) of a crop uniformly."""
-    top, left = generator.integers((size.height - crop + 1, size.width - crop + 1))
-    return int(top), int(left)
+def draw_place(
+    generator: np.random.Generator, size: ImageSize, crop: int, step: int = 1
+) -> tuple[int, int]:
+    """Draw (top, left) of a crop uniformly, from the multiples of `step`."""
+    top, left = generator.integers(
+        ((size.height - crop) // step + 1, (size.width - crop) // step + 1)
+    )
+    return step * int(top), step * int(left)
 
 
 def cut(image: NDArray[np.uint8], place: tuple[int, int], crop: int) -> NDArray[np.uint8]:
@@ -65,6 +69,7 @@ def choose_place(
     image: NDArray[np.uint8],
     crop: int,
     min_sharpness: float,
+    step: int = 1,
 ) -> tuple[tuple[int, int], float]:
     """Draw positions until a crop is sharp enough; return its (top, left) and sharpness.
 
@@ -73,7 +78,7 @@ def choose_place(
     """
     size, best = ImageSize(image.shape[1], image.shape[0]), 0.0
     for _ in range(MAX_TRIES):
-        place = draw_place(generator, size, crop)
+        place = draw_place(generator, size, crop, step)
         found = sharpness(cut(image, place, crop))
         if found >= min_sharpness:
             return place, found

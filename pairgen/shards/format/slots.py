@@ -86,7 +86,11 @@ def source_facts(plan: Plan, image: PlannedImage, row: int) -> dict[str, Any]:
     """
     facts = image_facts(plan, image, row, row)
     facts |= {"source_width": image.size.width, "source_height": image.size.height}
-    return facts | ({"class_label": int(image.file.label)} if "cls" in plan.members else {})
+    if image.file.partner is not None:
+        facts["partner_image"] = image.file.partner.name
+    if "cls" in plan.members:
+        facts["class_label"] = int(image.file.label)
+    return facts
 
 
 def crop_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[str, Any]:
