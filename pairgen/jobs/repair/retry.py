@@ -45,7 +45,9 @@ def _gains(images: PlannedImages, receipt: Receipt) -> bool:
 
 
 def _is_there(image: ImageFile) -> bool:
-    """Return whether an image is where the plan says, with its planned size."""
+    """Return whether an image and its partner are where the plan says, with their planned sizes."""
+    if image.partner is not None and not _is_there(image.partner):
+        return False
     try:
         num_bytes = Path(image.container).stat().st_size
     except OSError:

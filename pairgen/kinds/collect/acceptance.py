@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from pairgen.kinds.collect.geometry import check_min_size, fitted_size
 from pairgen.kinds.collect.options import CollectConfig
@@ -89,15 +90,13 @@ def check_fits(config: CollectConfig, size: ImageSize) -> None:
     check_aspect(size, config.max_aspect)
 
 
-def kept_extension(file: ImageFile) -> str:
-    """Return the member that an image's own bytes can be.
+def kept_extension(opened: BinaryIO) -> str:
+    """Return the member that the bytes of an open image can be.
 
     Raises:
         UnusableImageError: Its format is none of `KEPT`, or the image cannot be used.
-        OSError: The file cannot be read.
     """
-    with file.open() as opened:
-        found = read_format(opened)
+    found = read_format(opened)
     if found not in KEPT:
         raise UnusableImageError(f"{found} cannot be kept: only JPEG, PNG and WEBP")
     return KEPT[found]
@@ -120,7 +119,8 @@ class OneFormat:
             UnusableImageError: It has another, or cannot be used.
             OSError: The file cannot be read.
         """
-        found = kept_extension(file)
+        with file.open() as opened:
+            found = kept_extension(opened)
         self.extension = self.extension or found
         if found != self.extension:
             raise UnusableImageError(

@@ -1,5 +1,6 @@
 """The state of a worker of `pairgen collect`: the list of images, and a decoder where needed."""
 
+import io
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.slots import source_facts
 from pairgen.shards.format.store import Store
-from pairgen.sources.images import PlannedImage, PlannedImages
+from pairgen.sources.images import PlannedImages
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.types import FailedSlot, Field, Plan, Sample, ShardTask
 
@@ -91,7 +92,7 @@ class CollectMaker:
             image = resized(image, fitted_size(planned.size, recipe["size"], recipe["enlarge"]))
         generator = generator_for(self.plan.seed, index, Stream.CROP)
         framing = draw_framing(generator, image, recipe, recipe.get("scale", 1))
-        fields = self._image_field(planned, data, framing.cut(image))
+        fields = self._image_field(data, framing.cut(image))
         facts = {
             **source_facts(self.plan, planned, index),
             "image_crc32": zlib.crc32(data),
@@ -111,14 +112,12 @@ class CollectMaker:
         fields |= {name: text for name, text in texts.items() if name in self.plan.members}
         return Sample(index=index, fields=fields, facts=facts)
 
-    def _image_field(
-        self, planned: PlannedImage, data: bytes, picture: NDArray[np.uint8]
-    ) -> dict[str, Field]:
+    def _image_field(self, data: bytes, picture: NDArray[np.uint8]) -> dict[str, Field]:
         """Return the image member: the file's own bytes, or the encoded picture."""
         asked = self.plan.recipe["format"]
         if asked != "keep":
             return {asked: encode_image(picture, ENCODINGS.get(asked, asked))}
-        extension = kept_extension(planned.file)
+        extension = kept_extension(io.BytesIO(data))
         if extension not in self.plan.members:
             raise UnusableImageError(f"{extension}, planned as another format: other content")
         return {extension: data}

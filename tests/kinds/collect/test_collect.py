@@ -368,6 +368,28 @@ def test_index_and_plan_name_the_same_columns_and_where_finds_flips(photographs,
     assert "pairgen collect --out DIR" in (out / "README.md").read_text()
 
 
+def test_decoded_samples_are_images_and_their_prompts_captions(tmp_path):
+    (tmp_path / "prompts.txt").write_text("a red apple\na panda\n")
+    options = {"model": "tiny", "cfg": 4, "steps": 2, "num_samples": 3, "executor": "serial"}
+    pairgen.ode(prompts=str(tmp_path / "prompts.txt"), out=str(tmp_path / "made"), **options)
+    out = tmp_path / "out"
+    given = {"from_ode": str(tmp_path / "made"), "size": 48, "executor": "serial"}
+    assert pairgen.collect(**given, out=str(out)).complete
+    made = samples(out)
+    assert [sample["txt"] for sample in made] == [b"a red apple", b"a panda", b"a red apple"]
+    degraded = tmp_path / "degraded"
+    options = {"crop": 64, "scales": 2, "degradation": "bicubic", "executor": "serial"}
+    pairgen.degrade(from_ode=given["from_ode"], out=str(degraded), **options)
+    for one, other in zip(made, samples(degraded), strict=True):
+        decoded = Image.fromarray(decode_rgb(other["png"]))
+        small = np.asarray(decoded.resize((48, 48), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(decode_rgb(one["png"]), small)
+    assert_clean(out)
+    assert run_replay(out, "1").differences == ()
+    with pytest.raises(ConfigError, match="size must be at most 64"):
+        pairgen.collect(**{**given, "size": 65}, out=str(tmp_path / "large"))
+
+
 def test_a_dry_run_writes_nothing(photographs, tmp_path):
     out = tmp_path / "out"
     found = run_collect_dry({**OPTIONS, "images": str(photographs), "out": str(out)}, 4)

@@ -132,6 +132,12 @@ def test_a_set_of_pairs_continues_and_fails_where_lr_is_gone(tmp_path):
     manifest = pairgen.collect(out=str(out), executor="serial")
     (failed,) = [slot for receipt in manifest.receipts for slot in receipt.failed]
     assert failed.reason == "its partner 1.png: No such file or directory"
+    # All LR away, as on a disk that is not mounted: nothing is lost.
+    kept = shas(out)
+    (root / "lr").rename(root / "elsewhere")
+    assert pairgen.repair(out, executor="serial").num_failed == 1
+    assert shas(out) == kept
+    (root / "elsewhere").rename(root / "lr")
     (root / "away.png").rename(root / "lr/1.png")
     assert pairgen.repair(out, executor="serial").num_failed == 0
     assert shas(out) == before
