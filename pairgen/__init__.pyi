@@ -154,7 +154,7 @@ def collect(
         size: Side of the stored images in pixels. [512]
         crop: Where to cut the square after the shorter side was resized to --size. [center]
         enlarge: Enlarge images smaller than --size instead of rejecting them.
-        flip: Mirror every second image left to right, drawn per sample.
+        flip: Mirror images left to right with probability 1/2.
         min_size: Skip images whose shorter side has fewer pixels. [no limit]
         min_sharpness: Lowest variance of a crop's Laplacian: below 10 is flat or out of focus,
             texture has hundreds. Random crops try ten places. [0]

@@ -45,9 +45,9 @@ KINDS = {
     ),
     "collect": (
         "Images:",
-        "Each sample is a real image, resized and cut to one size, with its caption and class if "
-        "it has\nany. Where it was cut stands in `json` and in the columns of "
-        "`__meta__/index/*.parquet`. Made with\npairgen.\n",
+        "Each sample is a real image, or two that belong together, cut to one size, with caption "
+        "and class\nif it has any. Where it was cut stands in `json` and in the columns of\n"
+        "`__meta__/index/*.parquet`. Made with pairgen.\n",
     ),
 }
 

@@ -130,7 +130,7 @@ def _what_collected(plan: Plan) -> list[tuple[str, Any]]:
         ("image", f"{recipe['size']} px, {recipe['crop']} crop, {recipe['format']}"),
         ("pairs", f"LR at 1/{recipe['scale']}, never resized" if is_pair else ""),
         ("resized by", "" if is_pair else f"{recipe['filter']}{enlarged}"),
-        ("mirrored", "every second image, drawn" if recipe["flip"] else ""),
+        ("mirrored", "with probability 1/2" if recipe["flip"] else ""),
         ("least shorter side", f"{recipe['min_size']} px" if recipe["min_size"] > 1 else ""),
         ("least sharpness", recipe["min_sharpness"] or None),
         *_what_images(plan),

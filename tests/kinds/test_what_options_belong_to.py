@@ -125,7 +125,7 @@ def degrade_plan(**options: Any) -> Plan:
 
 
 def collect_plan(**options: Any) -> Plan:
-    source = {**SOURCE, "num_classes": 0, "num_tags": 0, "kept": ""}
+    source = {**SOURCE, "num_classes": 0, "num_tags": 0}
     return make_collect_plan(CollectConfig(**options), "pairs", source, 8, {})
 
 

@@ -111,7 +111,7 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
         **image_source(source.name, summary),
         "num_classes": summary.num_classes,
         "num_tags": summary.num_tags,
-        "kept": formats.extension,
+        **({"kept": formats.extension} if config.format == "keep" else {}),
     }
     plan = make_collect_plan(config, request.layout, described, summary.num_slots, source.teacher)
     if request.old is not None:

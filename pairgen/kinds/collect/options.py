@@ -114,7 +114,7 @@ class CollectConfig(ImageOptions):
     flip: Annotated[
         bool,
         Switch(),
-        Option("Mirror every second image left to right, drawn per sample.", "Images", "identity"),
+        Option("Mirror images left to right with probability 1/2.", "Images", "identity"),
     ] = False
     min_size: Annotated[
         int,

@@ -45,7 +45,7 @@ def make_collect_plan(
         config: The checked options.
         layout: What a sample is: `images`, `pairs` or `edits`.
         source: The return value of `image_source`, with `num_classes`, 0 without labels,
-            `num_tags`, and `kept`, the member of kept files, else empty.
+            `num_tags`, and, for format `keep`, `kept`, the member of the files.
         num_slots: Number of samples that the images give.
         teacher: The `teacher` of `DecodedSamples` if those are the images, else empty.
     """

@@ -28,6 +28,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.degradations.pictures import make_picture
+from tests.kinds.degrade.test_hostile_images import hostile_files
 from tests.runs import kill_group, receipts, run, samples, shas, start, undo_shards, wait_until
 
 OPTIONS = {"size": 64, "samples_per_shard": 4, "executor": "serial", "seed": 3}
@@ -402,6 +403,30 @@ def test_bytes_are_equal_for_any_number_of_threads(photographs, tmp_path):
     one = collect(photographs, tmp_path / "one", crop="random")
     three = collect(photographs, tmp_path / "three", crop="random", cpu_threads=3)
     assert shas(one) == shas(three)
+
+
+def test_options_come_from_a_config_file(photographs, tmp_path):
+    config = tmp_path / "collect.yaml"
+    config.write_text(f"collect:\n  images: [{photographs}]\n  size: 48\n  min-size: 90\n")
+    result = run("collect", config=config, executor="serial", out=tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert "8 images, 48 px; 0 images rejected, 2 skipped by --min-size" in result.stderr
+
+
+def test_hostile_files_have_their_reasons_and_the_run_finishes(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    hostile = hostile_files()
+    for name, data in hostile.items():
+        (folder / name).write_bytes(data)
+    (folder / "good.png").write_bytes(encoded(textured(64, 64, 0)))
+    given = {**OPTIONS, "images": str(folder), "out": str(tmp_path / "out")}
+    result = run_collect({**given, "samples_per_shard": 100})
+    source, manifest = result.manifest.plan.source, result.manifest
+    assert manifest.num_samples == 1
+    assert source["num_rejected"] + manifest.num_failed == len(hostile)
+    assert result.too_many_rejected
+    assert_clean(tmp_path / "out")
 
 
 @pytest.mark.slow

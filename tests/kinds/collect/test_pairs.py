@@ -145,6 +145,25 @@ def test_a_set_of_pairs_continues_and_fails_where_lr_is_gone(tmp_path):
         pairgen.collect(out=str(out), scale=2)
 
 
+def test_captions_and_classes_of_pairs_come_from_a_table(tmp_path):
+    root = write_pairs(tmp_path, num=2)
+    (root / "texts.csv").write_text("file_name,caption,label\n0.png,a boat,4\n1.png,,0\n")
+    options = {"hr": str(root / "hr"), "lr": str(root / "lr"), "label_column": "label"}
+    made = samples(collect(tmp_path / "out", **options, captions=str(root / "texts.csv")))
+    assert [(each["txt"], each["cls"]) for each in made] == [(b"a boat", b"4"), (b"", b"0")]
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_bytes_of_pairs_are_equal_for_serial_and_ray(tmp_path, cluster):
+    root = write_pairs(tmp_path, shift=2)
+    options = {"hr": str(root / "hr"), "lr": str(root / "lr"), "crop": "random", "flip": True}
+    expected = shas(collect(tmp_path / "serial", **options, samples_per_shard=1))
+    for num_workers in (1, 2):
+        ray = {"executor": "ray", "num_workers": num_workers, "samples_per_shard": 1}
+        assert shas(collect(tmp_path / f"ray{num_workers}", **options, **ray)) == expected
+
+
 def test_folders_of_stablesr_and_seesr(tmp_path):
     root = write_pairs(tmp_path / "pairs")
     (root / "hr").rename(root / "gt")
