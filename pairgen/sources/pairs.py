@@ -93,12 +93,9 @@ def find_pairs(folders: PairFolders, scale: int) -> PairedFiles:
     lr_endings = (f"_LR{scale}", "_LR", "_x1", f"x{scale}")
     partners = _matched(hr, lr, (), ())
     # What equal names leave over.
-    other_hr = [file for file in hr if file not in partners]
-    other_lr = [file for file in lr if file not in partners.values()]
-    partners |= _matched(other_hr, other_lr, hr_endings, lr_endings)
-    used = set(partners.values())
-    lone_hr = [file for file in hr if file not in partners]
-    lone_lr = [file for file in lr if file not in used]
+    lone_hr, lone_lr = _without_partner(hr, lr, partners)
+    partners |= _matched(lone_hr, lone_lr, hr_endings, lr_endings)
+    lone_hr, lone_lr = _without_partner(hr, lr, partners)
     reasons = {(file.container, file.place): "no LR image of its name" for file in lone_hr}
     reasons |= {(file.container, file.place): "no HR image of its name" for file in lone_lr}
     pairs = [replace(file, partner=partners[file]) for file in hr if file in partners]
@@ -121,6 +118,14 @@ def _matched(
         if partner is not None:
             partners[file] = partner
     return partners
+
+
+def _without_partner(
+    hr: Iterable[ImageFile], lr: Iterable[ImageFile], partners: Mapping[ImageFile, ImageFile]
+) -> tuple[list[ImageFile], list[ImageFile]]:
+    """Return the HR and the LR images that are in no pair."""
+    used = set(partners.values())
+    return [file for file in hr if file not in partners], [file for file in lr if file not in used]
 
 
 def _stem(file: ImageFile) -> str:
