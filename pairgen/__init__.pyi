@@ -20,6 +20,7 @@ __all__ = [
     "Loader",
     "TrainingSet",
     "calibrate",
+    "collect",
     "degrade",
     "evaluate",
     "inspect",
@@ -98,6 +99,87 @@ def calibrate(
     Raises:
         ConfigError: An option, a file or the folder is invalid; nothing was written.
         PairgenError: The reference is not converged, or a batch does not fit into memory.
+    """
+
+def collect(
+    *,
+    images: str | Path | Sequence[str | Path] = (),
+    from_ode: str | Path = ...,
+    captions: str | Path = ...,
+    column: str = ...,
+    hr: str | Path = ...,
+    lr: str | Path = ...,
+    pairs: str | Path = ...,
+    scale: Literal[1, 2, 3, 4, 8, 16] = 4,
+    edit_triples: str | Path = ...,
+    label_column: str = ...,
+    size: int = 512,
+    crop: Literal["center", "random"] = "center",
+    enlarge: bool = False,
+    flip: bool = False,
+    min_size: int = 1,
+    min_sharpness: float = 0.0,
+    max_aspect: float = 1000.0,
+    seed: int = 0,
+    max_rejected: float = 0.01,
+    format: Literal["png", "jpg", "webp", "keep"] = "png",
+    out: str | Path = ...,
+    samples_per_shard: int = 256,
+    cpu_threads: int = 1,
+    executor: Literal["auto", "serial", "ray"] = "auto",
+    num_workers: int = 0,
+    address: str | Path = "",
+    gpus_per_worker: float = 0.0,
+    trust_code: bool = False,
+) -> Manifest:
+    """Turn real images into shards of one size, with captions and classes; continue a run.
+
+    Options that you leave out come from the plan of the folder `out` if it has one.
+
+    Args:
+        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
+            repeatable. [packaged photographs]
+        from_ode: Use the decoded samples of a dataset made by `pairgen ode` as images.
+        captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
+            caption column.
+        column: Caption column. [caption, text, prompt or txt]
+        hr: HR images of pairs that exist; needs --lr.
+        lr: Their LR images: equal names, or RealSR's endings _HR and _LR4.
+        pairs: Folder with test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/ (SeeSR).
+        scale: HR of a pair is this many times as large as LR. [4]
+        edit_triples: Edits: csv, tsv, jsonl or Parquet with source, instruction and target; paths
+            are relative to the file.
+        label_column: Column of class labels, integers from 0, in the table of captions, else in the
+            images' own table; in a tar the member of that name. Stored as `cls`.
+        size: Side of the stored images in pixels. [512]
+        crop: Where to cut the square after the shorter side was resized to --size. [center]
+        enlarge: Enlarge images smaller than --size instead of rejecting them.
+        flip: Mirror images left to right with probability 1/2.
+        min_size: Skip images whose shorter side has fewer pixels. [no limit]
+        min_sharpness: Lowest variance of a crop's Laplacian: below 10 is flat or out of focus,
+            texture has hundreds. Random crops try ten places. [0]
+        max_aspect: Skip images with a larger aspect ratio. [no limit]
+        seed: Random seed of crops and flips. [0]
+        max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
+        format: Image format: jpg uses quality 95 without chroma subsampling, webp is lossless, keep
+            stores the bytes of files of one format that have --size already. [png]
+        out: Output folder or URL. [data/collect]
+        samples_per_shard: Samples per shard. [256]
+        cpu_threads: CPU threads of each worker. [1]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
+            serial. [auto]
+        num_workers: Number of Ray actors. [as many as fit into the cluster]
+        address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
+        gpus_per_worker: GPUs per Ray actor; --from-ode decodes on them. [0]
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+
+    Returns:
+        The manifest. `manifest.complete` is False after Ctrl-C.
+
+    Raises:
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
     """
 
 def degrade(

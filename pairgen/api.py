@@ -13,6 +13,8 @@ _HOMES = {
     "Samples": "pairgen.jobs.sample.run",
     "Trained": "pairgen.training.outcome",
     "run_calibrate": "pairgen.jobs.calibrate.run",
+    "run_collect": "pairgen.jobs.collect.run",
+    "run_collect_dry": "pairgen.jobs.collect.dry_run",
     "run_degrade": "pairgen.jobs.degrade.run",
     "run_degrade_dry": "pairgen.jobs.degrade.dry_run",
     "run_evaluate": "pairgen.jobs.eval.run",

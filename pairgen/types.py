@@ -13,7 +13,7 @@ import numpy as np
 
 FORMAT_VERSION = 1
 # Names of the inputs, by kind of dataset.
-INPUT_NAMES = {"ode": "prompts", "degrade": "images"}
+INPUT_NAMES = {"ode": "prompts", "degrade": "images", "collect": "images"}
 
 # The content of a sample's member: an array (`.npy`), encoded bytes (`png`, `jpg`), or text.
 Field = np.ndarray | bytes | str
@@ -60,7 +60,8 @@ class Plan:
     """The definition of a dataset. Equal fingerprints mean the same sample in every slot.
 
     Attributes:
-        kind: The job that makes the dataset: `ode`, `degrade`; `overlay` for added members.
+        kind: The job that makes the dataset: `ode`, `degrade`, `collect`; `overlay` for added
+            members.
         seed: Seed of the dataset, in [0, 2^63).
         num_samples: Number of slots; can grow later, so it is not part of the identity.
         samples_per_shard: Slots per shard; fixed by the folder.

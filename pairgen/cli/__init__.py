@@ -29,6 +29,10 @@ COMMANDS = {
         "pairgen.cli.degrade",
         "Turn images into (HR, degraded LR) pairs as WebDataset shards.",
     ),
+    "collect": (
+        "pairgen.cli.collect",
+        "Turn real images into WebDataset shards of one size, with captions and classes.",
+    ),
     "train": (
         "pairgen.cli.train",
         "Train a student with METHOD on datasets made by pairgen.",

@@ -10,6 +10,7 @@ from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
 from pairgen.jobs.repair.options import RepairConfig
 from pairgen.jobs.verify.options import VerifyConfig
+from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sample_options import SampleConfig
@@ -21,6 +22,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "ode": OdeConfig,
     "calibrate": CalibrateConfig,
     "degrade": DegradeConfig,
+    "collect": CollectConfig,
     "train": TrainConfig,
     "eval": EvalConfig,
     "sample": SampleConfig,
@@ -29,7 +31,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "repair": RepairConfig,
 }
 # Commands whose folders keep options.
-KEEPING = ("ode", "degrade", "train")
+KEEPING = ("ode", "degrade", "collect", "train")
 
 
 def method_options() -> dict[str, type[Options]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pairgen.kinds.about import KINDS, about_member
 from pairgen.shards.check.receipt_check import find_mixes
 from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
 
@@ -22,41 +23,6 @@ SIZES = (
     (10**8, "10M<n<100M"),
     (10**9, "100M<n<1B"),
 )
-
-ABOUT = {
-    "txt": "the prompt",
-    "json": "facts, the same keys in every sample",
-    "noise.npy": "the noise x_T, exactly what the teacher consumed",
-    "latent.npy": "the teacher's latent x_0: scaled by the VAE's factor, or pixels in [-1, 1]",
-    "cls": "number of the class that the label in `txt` means",
-    "path.npy": "states of the trajectory at the stored times, noise first",
-    "txt_emb.npy": "prompt embedding",
-    "pooled_emb.npy": "pooled prompt embedding",
-    "png": "HR, a crop of the photograph",
-    "webp": "HR, a crop of the photograph, lossless",
-    "jpg": "HR, a crop of the photograph, JPEG of quality 95",
-    **{f"lr{level}.png": f"LR at 1/{level}" for level in (2, 4, 8, 16)},
-}
-
-# Maps the kind of a dataset to the start of its title and the description of a sample.
-KINDS = {
-    "ode": (
-        "ODE pairs of",
-        "Each sample is a prompt, the noise a diffusion model started from, and the latent its "
-        "ODE\nsampler reached. Made with pairgen.\n",
-    ),
-    "degrade": (
-        "Degraded photographs:",
-        "Each sample is a crop of a photograph and what one draw of a degradation made of it, at "
-        "every\nlevel. The draw stands in `json` under `draw`, as JSON text, and number by number "
-        "in the\n`draw_...` columns of `__meta__/index/*.parquet`. Made with pairgen.\n",
-    ),
-    "overlay": (
-        "Overlay:",
-        "Each sample adds members to the sample of the same key in another set, the parent, whose\n"
-        "fingerprint stands below. Made with pairgen.\n",
-    ),
-}
 
 USAGE = """\
 ## Load
@@ -128,7 +94,7 @@ def render_card(manifest: Manifest) -> str:
         _table(("", ""), [*describe_plan(plan), *_counts(manifest)]),
         "## Members\n",
         f"A sample's key is its number, nine digits. JSON keys: {_json_keys(plan.members)}.\n",
-        _table(("member", "content", "dtype", "shape"), _members(plan.members)),
+        _table(("member", "content", "dtype", "shape"), _members(plan)),
         *([NOISE_FROM_SEED] if plan.recipe.get("noise") == "seed" else []),
         "## How it was made\n",
         _table(("", ""), _made(manifest.receipts)),
@@ -143,6 +109,8 @@ def _subject(plan: Plan) -> str:
         return str(plan.recipe["degradation"])
     if plan.kind == "overlay":
         return ", ".join(_added(plan))
+    if plan.kind == "collect":
+        return str(plan.source["name"])
     return str(plan.teacher.get("name") or plan.teacher["module"])
 
 
@@ -162,7 +130,7 @@ def _usage(plan: Plan) -> str:
 
 def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
     """Return how a plan's samples are made, as (name, value), without what is not used."""
-    kinds = {"ode": _what_sampled, "degrade": _what_degraded}
+    kinds = {"ode": _what_sampled, "degrade": _what_degraded, "collect": _what_collected}
     rows = kinds.get(plan.kind, _what_else)(plan)
     return [(name, value) for name, value in rows if value not in ("", (), [], {}, None)]
 
@@ -180,8 +148,30 @@ def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
         ("least sharpness", recipe["min_sharpness"] or None),
         ("operations, once a sample", canonical_json(recipe["operations"].get("shared"))),
         ("operations, once a level", canonical_json(recipe["operations"]["levels"])),
+        *_what_images(plan),
+    ]
+
+
+def _what_collected(plan: Plan) -> list[tuple[str, Any]]:
+    recipe = plan.recipe
+    enlarged = ", small images enlarged" if recipe["enlarge"] else ""
+    is_pair = recipe["layout"] == "pairs"
+    return [
+        ("image", f"{recipe['size']} px, {recipe['crop']} crop, {recipe['format']}"),
+        ("pairs", f"LR at 1/{recipe['scale']}, never resized" if is_pair else ""),
+        ("resized by", "" if is_pair else f"{recipe['filter']}{enlarged}"),
+        ("mirrored", "with probability 1/2" if recipe["flip"] else ""),
+        ("least shorter side", f"{recipe['min_size']} px" if recipe["min_size"] > 1 else ""),
+        ("least sharpness", recipe["min_sharpness"] or None),
+        *_what_images(plan),
+    ]
+
+
+def _what_images(plan: Plan) -> list[tuple[str, Any]]:
+    """Return where the images of a plan come from, and what draws from them."""
+    return [
         ("seed", plan.seed),
-        ("generator", recipe["generator"]),
+        ("generator", plan.recipe["generator"]),
         ("images", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a folder')}"),
         ("images decoded by", plan.teacher.get("name", "")),
         *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
@@ -235,11 +225,12 @@ def _counts(manifest: Manifest) -> list[tuple[str, Any]]:
     ]
 
 
-def _members(members: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        (f"`{name}`", ABOUT.get(name, ""), spec.get("dtype", "utf-8"), str(spec.get("shape", "")))
-        for name, spec in sorted(members.items())
-    ]
+def _members(plan: Plan) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, spec in sorted(plan.members.items()):
+        dtype, shape = spec.get("dtype", "utf-8"), str(spec.get("shape", ""))
+        rows.append((f"`{name}`", about_member(plan.kind, name), dtype, shape))
+    return rows
 
 
 def _made(receipts: Iterable[Receipt]) -> list[tuple[str, Any]]:

@@ -38,13 +38,23 @@ def choose_column(
     return column or next((name for name in usual if name in columns), "")
 
 
-def folder_captions(folder: Path, names: Sequence[str], column: str) -> dict[str, str]:
-    """Return a mapping from file name to caption, from the folder's metadata file; {} without one.
+def label_text(value: Any) -> str:
+    """Return a class label as text; empty for none."""
+    return "" if value is None else str(value).strip()
+
+
+def folder_texts(
+    folder: Path, names: Sequence[str], column: str, label: str = ""
+) -> dict[str, tuple[str | None, str]]:
+    """Return a mapping from file name to caption and class label, from the metadata file.
+
+    It is empty without such a file; a caption is None if the file has no captions.
 
     Args:
         folder: Path of the folder.
         names: Names of the files in it.
         column: Name of the caption column; empty for a usual one.
+        label: Name of the column of class labels; empty for none.
 
     Raises:
         ConfigError: The file cannot be read, or lacks the columns.
@@ -55,26 +65,35 @@ def folder_captions(folder: Path, names: Sequence[str], column: str) -> dict[str
             if not rows:
                 return {}
             found = choose_column(list(rows[0]), column, folder / name)
-            if "file_name" not in rows[0] or not found:
+            choose_column(list(rows[0]), label, folder / name)
+            if "file_name" not in rows[0] or not (found or label):
                 known = ("file_name", *CAPTION_COLUMNS)
                 hint = next((h for h in (did_you_mean(k, known) for k in rows[0]) if h), "")
                 raise ConfigError(
                     f"{folder / name} must have the column file_name and one of "
                     f"{', '.join(CAPTION_COLUMNS)}{hint}."
                 )
-            return {str(row["file_name"]): str(row.get(found) or "") for row in rows}
+            texts = {}
+            for row in rows:
+                caption = str(row.get(found) or "") if found else None
+                texts[str(row["file_name"])] = caption, label_text(row.get(label))
+            return texts
     return {}
 
 
-def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def read_rows(path: Path, name: str = "Captions") -> Iterator[Mapping[str, Any]]:
     """Yield the rows of a table as mappings from column to value.
+
+    Args:
+        path: Path of the table.
+        name: What the table holds, as errors call it.
 
     Raises:
         ConfigError: The file is not one of `TABLES`, or cannot be read.
     """
     suffix = path.suffix.lower()
     if suffix not in TABLES:
-        raise ConfigError(f"Captions must be a {', '.join(TABLES)} file, got {str(path)!r}.")
+        raise ConfigError(f"{name} must be a {', '.join(TABLES)} file, got {str(path)!r}.")
     try:
         if suffix == ".parquet":
             yield from _parquet_rows(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import as_text, folder_captions
+from pairgen.sources.caption_tables import as_text, folder_texts
 from pairgen.sources.image_tables import table_cell, table_images
 from pairgen.sources.paths import named_paths, visible_folders
 from pairgen.sources.tables import saved_files
@@ -33,6 +33,9 @@ class ImageFile:
         num_bytes: Size of the image in bytes.
         column: Image column of the table; empty otherwise.
         caption: Text that came with the image; empty for none.
+        label: Class label that came with the image, as written; empty for none.
+        partner: The other image of a pair: LR, or the source of an edit; None for none.
+        tag: Text about the content that came with a pair; empty for none.
     """
 
     name: str
@@ -42,6 +45,9 @@ class ImageFile:
     num_bytes: int
     column: str
     caption: str
+    label: str = ""
+    partner: "ImageFile | None" = None
+    tag: str = ""
 
     def open(self) -> BinaryIO:
         """Open the image's bytes as a binary file.
@@ -67,7 +73,20 @@ class ImageFile:
             return file.read()
 
 
-def find_images(values: Sequence[str], column: str = "") -> Iterator[ImageFile]:
+@dataclass(frozen=True)
+class TextColumns:
+    """Columns to read with the images.
+
+    Attributes:
+        caption: Caption column of metadata, Parquet and Arrow files; empty for a usual one.
+        label: Column of class labels in these, or member of a tar, such as `cls`; empty for none.
+    """
+
+    caption: str = ""
+    label: str = ""
+
+
+def find_images(values: Sequence[str], column: str = "", label: str = "") -> Iterator[ImageFile]:
     """Yield the images of all values; those of each value are sorted by name.
 
     Args:
@@ -78,13 +97,14 @@ def find_images(values: Sequence[str], column: str = "") -> Iterator[ImageFile]:
             metadata.jsonl (`file_name`, and one of caption, text, prompt, txt), from a tar's `txt`
             member, or from such a column of a Parquet or Arrow file.
         column: Caption column of metadata, Parquet and Arrow files; empty for a usual one.
+        label: Column of class labels in these, or member of a tar, such as `cls`; empty for none.
 
     Raises:
         ConfigError: A value matches nothing, or a container cannot be read.
     """
     for value in values:
         for path in named_paths(value, "images"):
-            yield from _in_path(path, column)
+            yield from _in_path(path, TextColumns(column, label))
 
 
 def without_repeats(files: Iterator[ImageFile]) -> Iterator[ImageFile]:
@@ -97,46 +117,54 @@ def without_repeats(files: Iterator[ImageFile]) -> Iterator[ImageFile]:
             yield file
 
 
-def _in_path(path: Path, column: str) -> Iterator[ImageFile]:
+def _in_path(path: Path, columns: TextColumns) -> Iterator[ImageFile]:
     if path.is_dir():
-        return _in_folder(path, column)
-    return _in_file(path, path.parent, column)
+        return _in_folder(path, columns)
+    return _in_file(path, path.parent, columns)
 
 
-def _in_folder(folder: Path, column: str) -> Iterator[ImageFile]:
+def _in_folder(folder: Path, columns: TextColumns) -> Iterator[ImageFile]:
     for root, names in visible_folders(folder):
-        captions = folder_captions(root, names, column)
+        texts = folder_texts(root, names, columns.caption, columns.label)
         saved = saved_files(root, names)
         for name in names:
             path = root / name
             if path.suffix.lower() in SUFFIXES:
-                yield _image(path, folder, captions.get(name))
+                yield image_file(path, folder, *texts.get(name, (None, "")))
             elif path.suffix.lower() in (".tar", ".parquet") or name in saved:
-                yield from _in_file(path, folder, column)
+                yield from _in_file(path, folder, columns)
 
 
-def _in_file(path: Path, root: Path, column: str) -> Iterator[ImageFile]:
+def _in_file(path: Path, root: Path, columns: TextColumns) -> Iterator[ImageFile]:
     suffix = path.suffix.lower()
     if suffix == ".tar":
-        if column:
+        if columns.caption:
             raise ConfigError(
-                f"column {column!r} applies to tables, but {path} is a tar with captions in its "
-                "txt members: give a caption table with --captions."
+                f"column {columns.caption!r} applies to tables, but {path} is a tar with captions "
+                "in its txt members: give a caption table with --captions."
             )
-        return _in_tar(path, root)
+        return _in_tar(path, root, columns.label)
     if suffix in (".parquet", ".arrow"):
-        return _in_table(path, root, suffix[1:], column)
+        return _in_table(path, root, suffix[1:], columns)
     if suffix == ".txt":
         return _in_list(path)
     if suffix in SUFFIXES:
-        return iter([_image(path, root, None)])
+        return iter([image_file(path, root)])
     raise ConfigError(
         f"Images must be a folder, a glob, .tar, .parquet, .arrow, a .txt list of paths or "
         f"{', '.join(SUFFIXES)}, got {str(path)!r}."
     )
 
 
-def _image(path: Path, root: Path, caption: str | None) -> ImageFile:
+def image_file(path: Path, root: Path, caption: str | None = None, label: str = "") -> ImageFile:
+    """Return a plain file as an image.
+
+    Args:
+        path: The file; whether it exists shows when it is opened.
+        root: Folder below which its recorded name begins.
+        caption: Its caption; None for the text file beside it.
+        label: Its class label.
+    """
     if caption is None:
         beside = path.with_suffix(".txt")
         caption = as_text(beside.read_bytes()) if beside.is_file() else ""
@@ -146,17 +174,17 @@ def _image(path: Path, root: Path, caption: str | None) -> ImageFile:
         # A dangling link, or a path in a list that does not exist: opening it gives the reason.
         num_bytes = 0
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    return ImageFile(name, str(path.absolute()), "file", 0, num_bytes, "", caption)
+    return ImageFile(name, str(path.absolute()), "file", 0, num_bytes, "", caption, label)
 
 
 def _in_list(path: Path) -> Iterator[ImageFile]:
     """Yield the images of a list with one path per line; relative to the list if not absolute."""
     for line in as_text(path.read_bytes()).splitlines():
         if line.strip():
-            yield _image(path.parent / line.strip(), path.parent, None)
+            yield image_file(path.parent / line.strip(), path.parent)
 
 
-def _in_tar(path: Path, root: Path) -> Iterator[ImageFile]:
+def _in_tar(path: Path, root: Path, label: str) -> Iterator[ImageFile]:
     """Yield the image of every key; members such as `lr4.png` are not images to read."""
     name, found = path.relative_to(root).as_posix(), dict[str, dict[str, tarfile.TarInfo]]()
     try:
@@ -166,20 +194,28 @@ def _in_tar(path: Path, root: Path) -> Iterator[ImageFile]:
                     key, extension = split_member(member.name)
                     found.setdefault(key, {})[extension] = member
             for key, members in sorted(found.items()):
-                text = tar.extractfile(members["txt"]) if "txt" in members else None
-                caption = as_text(text.read()) if text else ""
+                caption = _text_of(tar, members.get("txt"))
+                class_label = _text_of(tar, members.get(label))
                 for extension in (suffix[1:] for suffix in SUFFIXES):
                     if extension in members:
                         place, size = members[extension].offset_data, members[extension].size
                         image_name, container = f"{name}/{key}.{extension}", str(path.absolute())
-                        yield ImageFile(image_name, container, "tar", place, size, "", caption)
+                        yield ImageFile(
+                            image_name, container, "tar", place, size, "", caption, class_label
+                        )
                         break
     except (tarfile.TarError, OSError) as error:
         raise ConfigError(f"The tar {path} cannot be read: {error}.") from None
 
 
-def _in_table(path: Path, root: Path, kind: str, column: str) -> Iterator[ImageFile]:
+def _text_of(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> str:
+    """Return the text of a member; empty if there is none."""
+    file = None if member is None else tar.extractfile(member)
+    return as_text(file.read()) if file else ""
+
+
+def _in_table(path: Path, root: Path, kind: str, columns: TextColumns) -> Iterator[ImageFile]:
     name, container = path.relative_to(root).as_posix(), str(path.absolute())
-    image, rows = table_images(path, kind, column)
-    for row, (num_bytes, caption) in enumerate(rows):
-        yield ImageFile(f"{name}/{row}", container, kind, row, num_bytes, image, caption)
+    image, rows = table_images(path, kind, columns.caption, columns.label)
+    for row, (num_bytes, caption, label) in enumerate(rows):
+        yield ImageFile(f"{name}/{row}", container, kind, row, num_bytes, image, caption, label)

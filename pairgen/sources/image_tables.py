@@ -13,19 +13,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import choose_column
+from pairgen.sources.caption_tables import choose_column, label_text
 from pairgen.sources.tables import arrow_table, table_batches, table_schema
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
 
 
-def table_images(path: Path, kind: str, column: str) -> tuple[str, Iterator[tuple[int, str]]]:
-    """Return the image column of a file, and (size in bytes, caption) of every row.
+def table_images(
+    path: Path, kind: str, column: str, label: str = ""
+) -> tuple[str, Iterator[tuple[int, str, str]]]:
+    """Return the image column of a file, and (size in bytes, caption, class label) of every row.
 
     Args:
         path: Path of the file.
         kind: `parquet` or `arrow`.
         column: Name of the caption column; empty for a usual one, which may be absent.
+        label: Name of the column of class labels; empty for none.
 
     Raises:
         ConfigError: The file cannot be read, or lacks the column.
@@ -34,7 +37,8 @@ def table_images(path: Path, kind: str, column: str) -> tuple[str, Iterator[tupl
     image = next((name for name in IMAGE_COLUMNS if name in columns), "")
     if not image:
         raise ConfigError(f"{path} has none of the columns {', '.join(IMAGE_COLUMNS)}.")
-    return image, _rows(path, kind, image, choose_column(columns, column, path))
+    choose_column(columns, label, path)
+    return image, _rows(path, kind, image, choose_column(columns, column, path), label)
 
 
 def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
@@ -57,12 +61,16 @@ def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
     raise OSError(f"{container} has no such row any more")
 
 
-def _rows(path: Path, kind: str, image: str, caption: str) -> Iterator[tuple[int, str]]:
-    for batch in table_batches(path, kind, [each for each in (image, caption) if each], 64):
+def _rows(
+    path: Path, kind: str, image: str, caption: str, label: str
+) -> Iterator[tuple[int, str, str]]:
+    columns = dict.fromkeys(each for each in (image, caption, label) if each)
+    for batch in table_batches(path, kind, list(columns), 64):
         sizes = _num_bytes(batch.column(image))
         texts = batch.column(caption).to_pylist() if caption else [""] * len(batch)
-        for size, text in zip(sizes, texts, strict=True):
-            yield size, text if isinstance(text, str) else ""
+        labels = batch.column(label).to_pylist() if label else [None] * len(batch)
+        for size, text, number in zip(sizes, texts, labels, strict=True):
+            yield size, text if isinstance(text, str) else "", label_text(number)
 
 
 def _num_bytes(cells: pa.Array) -> list[int]:

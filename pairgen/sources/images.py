@@ -7,7 +7,7 @@ size alone, so every slot has a number before any image is decoded.
 import bisect
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,16 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("first_slot", pa.int64()),
         ("num_slots", pa.int64()),
+    ]
+)
+# What an image needs to be read.
+PLACE = ("name", "container", "kind", "place", "num_bytes", "column")
+# Columns that only some kinds of datasets have.
+FURTHER = pa.schema(
+    [
+        ("label", pa.string()),
+        ("partner", pa.struct([SCHEMA.field(name) for name in PLACE])),
+        ("tag", pa.large_string()),
     ]
 )
 
@@ -70,6 +80,8 @@ class ImageSummary:
         num_captions: Number of accepted images with a caption.
         rejected: Refused images, with name and reason.
         num_skipped: Refused images that one of the user's thresholds excluded.
+        num_classes: Number of classes, counted from 0 to the largest label; 0 without labels.
+        num_tags: Number of accepted images with a tag.
     """
 
     sha256: str = ""
@@ -78,6 +90,8 @@ class ImageSummary:
     num_captions: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
     num_skipped: int = 0
+    num_classes: int = 0
+    num_tags: int = 0
 
 
 def header_size(file: ImageFile) -> ImageSize:
@@ -97,6 +111,7 @@ def collect_images(
     count_slots: Callable[[ImageSize], int],
     on_image: Callable[[], None] = lambda: None,
     size_of: Callable[[ImageFile], ImageSize] = header_size,
+    further: Sequence[str] = (),
 ) -> ImageSummary:
     """Read every header and write the accepted images to the Arrow file `target`.
 
@@ -107,12 +122,15 @@ def collect_images(
             UnusableImageError with the reason if there are none.
         on_image: Called after each image.
         size_of: Returns the size of an image; raises like `header_size`.
+        further: Names of columns of `FURTHER` to write too; with `label`, `size_of` must raise for
+            an image whose label is not a class.
 
     Raises:
         ConfigError: No image was accepted.
     """
     summary, digest = ImageSummary(), hashlib.sha256()
-    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+    schema = pa.schema([*SCHEMA, *(FURTHER.field(name) for name in further)])
+    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         rows: list[dict[str, Any]] = []
         for file in files:
             on_image()
@@ -135,14 +153,17 @@ def collect_images(
                     "num_slots": num_slots,
                 }
             )
-            _update(digest, rows[-1])
+            _update(digest, rows[-1], further)
             summary.num_accepted += 1
             summary.num_slots += num_slots
             summary.num_captions += bool(file.caption)
+            summary.num_tags += bool(file.tag)
+            if "label" in further:
+                summary.num_classes = max(summary.num_classes, int(file.label) + 1)
             if len(rows) == BATCH_ROWS:
-                writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
                 rows = []
-        writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+        writer.write_table(pa.Table.from_pylist(rows, schema=schema))
     if summary.num_accepted == 0:
         if not summary.rejected:
             raise ConfigError(f"No images found: give {', '.join(SUFFIXES)} files, tars or tables.")
@@ -173,7 +194,7 @@ class PlannedImages:
     def __getitem__(self, row: int) -> PlannedImage:
         (found,) = self._table.slice(row, 1).to_pylist()
         return PlannedImage(
-            file=ImageFile(**{each.name: found[each.name] for each in fields(ImageFile)}),
+            file=_file_of(found),
             size=ImageSize(found["width"], found["height"]),
             first_slot=found["first_slot"],
             num_slots=found["num_slots"],
@@ -182,9 +203,10 @@ class PlannedImages:
     def sha256(self) -> str:
         """Return the `ImageSummary.sha256` of these images."""
         digest = hashlib.sha256()
+        further = [name for name in FURTHER.names if name in self._table.column_names]
         for first in range(0, len(self), BATCH_ROWS):
             for row in self._table.slice(first, BATCH_ROWS).to_pylist():
-                _update(digest, row)
+                _update(digest, row, further)
         return digest.hexdigest()
 
     def row_of(self, slot: int) -> int:
@@ -192,7 +214,18 @@ class PlannedImages:
         return bisect.bisect_right(self._first_slots, slot) - 1
 
 
-def _update(digest: "hashlib._Hash", row: Mapping[str, Any]) -> None:
+def _file_of(row: Mapping[str, Any]) -> ImageFile:
+    """Return the image of a row."""
+    values = {each.name: row[each.name] for each in fields(ImageFile) if each.name in row}
+    if "partner" in row:
+        values["partner"] = ImageFile(**row["partner"], caption="")
+    return ImageFile(**values)
+
+
+def _update(digest: "hashlib._Hash", row: Mapping[str, Any], further: Sequence[str]) -> None:
     """Add what identifies an image, without its location."""
     identity = [row[name] for name in ("name", "num_bytes", "width", "height", "caption")]
+    for name in further:
+        value = row[name]
+        identity += [value["name"], value["num_bytes"]] if name == "partner" else [value]
     digest.update(json.dumps(identity, ensure_ascii=False).encode() + b"\n")

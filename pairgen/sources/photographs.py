@@ -63,6 +63,16 @@ def read_size(file: BinaryIO) -> ImageSize:
         return ImageSize(width, height)
 
 
+def read_format(file: BinaryIO) -> str:
+    """Read the format from the header of an open file: one of `FORMATS`, or MPO for a phone's JPEG.
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+    """
+    with _opened(file) as image:
+        return str(image.format)
+
+
 def decode_rgb(data: bytes) -> NDArray[np.uint8]:
     """Decode an image by the rules above.
 

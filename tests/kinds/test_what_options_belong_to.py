@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from pairgen import plugins
+from pairgen.kinds.collect.options import CollectConfig
+from pairgen.kinds.collect.plan import make_collect_plan
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.degrade.plan import make_degrade_plan
 from pairgen.kinds.degrade.pyramid import find_preset
@@ -74,6 +76,36 @@ OTHER_DEGRADE: dict[str, Any] = {
     "gpus_per_worker": 0.5,
     "address": "auto",
 }
+OTHER_COLLECT: dict[str, Any] = {
+    "hr": "hr",
+    "lr": "lr",
+    "pairs": "pairs",
+    "scale": 2,
+    "edit_triples": "edits.csv",
+    "images": ("photographs",),
+    "captions": "captions.csv",
+    "column": "text",
+    "label_column": "label",
+    "size": 256,
+    "crop": "random",
+    "enlarge": True,
+    "flip": True,
+    "min_size": 300,
+    "min_sharpness": 5.0,
+    "max_aspect": 2.0,
+    "format": "jpg",
+    "samples_per_shard": 9,
+    "seed": 1,
+    "cpu_threads": 2,
+    "out": "elsewhere",
+    "max_rejected": 0.5,
+    "executor": "ray",
+    "num_workers": 3,
+    "gpus_per_worker": 0.5,
+    "address": "auto",
+}
+# What must be given with an option.
+TOGETHER: dict[str, dict[str, Any]] = {"hr": {"lr": "lr"}, "lr": {"hr": "hr"}}
 # Asked for by name: what it leads to is in the identity of the teacher or of the source.
 BY_NAME = {"revision", "from_ode"}
 
@@ -92,18 +124,26 @@ def degrade_plan(**options: Any) -> Plan:
     return make_degrade_plan(config, find_preset(config.degradation), dict(SOURCE), 8, {})
 
 
+def collect_plan(**options: Any) -> Plan:
+    source = {**SOURCE, "num_classes": 0, "num_tags": 0}
+    return make_collect_plan(CollectConfig(**options), "pairs", source, 8, {})
+
+
 ODE = [("ode", each.name) for each in declared(OdeConfig) if each.name not in BY_NAME]
 DEGRADE = [("degrade", each.name) for each in declared(DegradeConfig) if each.name not in BY_NAME]
+COLLECT = [("collect", each.name) for each in declared(CollectConfig) if each.name not in BY_NAME]
 
 
-@pytest.mark.parametrize(("kind", "name"), ODE + DEGRADE)
+@pytest.mark.parametrize(("kind", "name"), ODE + DEGRADE + COLLECT)
 def test_an_option_belongs_to_what_it_says(kind: str, name: str) -> None:
     options, other, plan_of = {
         "ode": (OdeConfig, OTHER_ODE, ode_plan),
         "degrade": (DegradeConfig, OTHER_DEGRADE, degrade_plan),
+        "collect": (CollectConfig, OTHER_COLLECT, collect_plan),
     }[kind]
     option = next(each.option for each in declared(options) if each.name == name)
-    usual, changed = plan_of(), plan_of(**{name: other[name]})
+    further = TOGETHER.get(name, {})
+    usual, changed = plan_of(), plan_of(**{name: other[name]}, **further)
     is_identity = option.belongs == "identity"
     assert (usual.fingerprint() != changed.fingerprint()) == is_identity
     is_kept = {name in each.resolved["options"] for each in (usual, changed)} == {True}

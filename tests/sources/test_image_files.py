@@ -164,3 +164,33 @@ def test_a_link_to_nowhere_is_found_and_has_its_reason_later(tmp_path):
     (entry,) = find_images([str(tmp_path)])
     with pytest.raises(OSError, match="No such file"):
         entry.read()
+
+
+def labels(*values: object, label: str) -> dict[str, tuple[str, str]]:
+    """Return name to (caption, class label), in the order found."""
+    files = find_images([*map(str, values)], label=label)
+    return {each.name: (each.caption, each.label) for each in files}
+
+
+def test_class_labels_come_with_the_images(tmp_path):
+    folder = tmp_path / "folder"
+    for name in ("a.png", "b.png", "c.png"):
+        write(folder / name, picture(1))
+    write(folder / "a.txt", "beside")
+    write(folder / "metadata.csv", "file_name,class\na.png,3\nb.png, x \n")
+    assert labels(folder, label="class") == {
+        # No column of captions: they may lie beside.
+        "a.png": ("beside", "3"),
+        "b.png": ("", "x"),
+        "c.png": ("", ""),
+    }
+    members = {"0.png": picture(1), "0.cls": b"12\n", "0.txt": b"hi", "1.png": picture(2)}
+    tar = write_tar(tmp_path / "a.tar", members)
+    assert list(labels(tar, label="cls").values()) == [("hi", "12"), ("", "")]
+    rows = [{"image": picture(n), "label": n - 1, "text": f"{n}"} for n in range(2)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    found = labels(tmp_path / "a.parquet", label="label")
+    assert list(found.values()) == [("0", "-1"), ("1", "0")]
+    for source in (folder, tmp_path / "a.parquet"):
+        with pytest.raises(ConfigError, match="has no column 'clas'"):
+            labels(source, label="clas")

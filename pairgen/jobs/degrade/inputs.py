@@ -1,28 +1,24 @@
 """The inputs of `pairgen degrade`: options, images, and the plan made from them."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pairgen.config import packaged_assets
-from pairgen.errors import ConfigError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
-from pairgen.execution.progress import Progress
+from pairgen.execution.image_inputs import check_continued, open_source, scan_images
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
 from pairgen.kinds.degrade.crops import count_crops
-from pairgen.kinds.degrade.decoded_samples import open_decoded_samples
-from pairgen.kinds.degrade.options import INPUT_OPTIONS, DegradeConfig, check_batch_size
-from pairgen.kinds.degrade.plan import image_source, make_degrade_plan
+from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size
+from pairgen.kinds.degrade.plan import make_degrade_plan
 from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
+from pairgen.kinds.images.options import INPUT_OPTIONS
+from pairgen.kinds.images.source import image_source
 from pairgen.resolution import Resolved, sources_of
-from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.store import Store, open_store
-from pairgen.sources.captions import Captions
-from pairgen.sources.image_files import ImageFile, find_images, without_repeats
-from pairgen.sources.images import ImageSummary, collect_images, header_size
+from pairgen.sources.images import ImageSummary
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
 
@@ -52,23 +48,6 @@ class DegradeRequest:
     def continues(self) -> bool:
         """Whether the run continues with the images of its folder."""
         return self.old is not None and not self.config.has_inputs
-
-
-@dataclass(frozen=True)
-class ImageSource:
-    """Images that are about to be read.
-
-    Attributes:
-        name: Name of the source, for the plan.
-        files: The images.
-        size_of: Returns the size of an image.
-        teacher: The plan's `teacher`: the decoder if the images are latents, else empty.
-    """
-
-    name: str
-    files: Iterator[ImageFile]
-    size_of: Callable[[ImageFile], ImageSize] = header_size
-    teacher: Mapping[str, Any] = field(default_factory=dict)
 
 
 def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
@@ -108,17 +87,12 @@ def continued_plan(request: DegradeRequest, say: Say) -> Plan:
         PlanMismatchError: The options are those of another dataset.
         ConfigError: The folder's list of images is missing.
     """
-    store, old = request.store, request.old
+    old = request.old
     assert old is not None
     plan = make_degrade_plan(
         request.config, request.preset, dict(old.source), old.num_samples, old.teacher
     )
-    check_same_plan(store, old, plan, say)
-    if not store.exists(layout.IMAGES):
-        raise ConfigError(
-            f"{layout.IMAGES} of {store.url} is missing: give the original --images again."
-        )
-    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} images.")
+    check_continued(request.store, old, plan, say)
     return plan
 
 
@@ -130,29 +104,14 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         ConfigError: A source is empty or cannot be read, or no image can be used.
     """
     config = request.config
-    source = _open_source(config, say)
-    captions = Captions(Path(config.captions), config.column) if config.captions else None
-    files = captions.apply(source.files) if captions else source.files
-    num_read = 0
-    progress = Progress(0, 0, unit="images scanned")
-
-    def on_image() -> None:
-        nonlocal num_read
-        num_read += 1
-        progress.reached(num_read)
+    source = open_source(config, "crop", config.crop, say)
 
     def count_slots(size: ImageSize) -> int:
         tiled = config.crops == "tiled"
         return count_crops(size, config.crop, config.samples_per_image, tiled, config.max_aspect)
 
-    try:
-        summary = collect_images(files, target, count_slots, on_image, source.size_of)
-    finally:
-        progress.close()
-    if captions and not summary.num_captions:
-        raise ConfigError(f"The captions {config.captions} match none of the images.")
-    if config.column and not captions and not summary.num_captions:
-        raise ConfigError(f"The column {config.column!r} has no caption for any image.")
+    read = scan_images(config, source, target, count_slots)
+    summary = read.summary
     described = image_source(source.name, summary)
     plan = make_degrade_plan(config, request.preset, described, summary.num_slots, source.teacher)
     if request.old is not None:
@@ -163,41 +122,5 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
         f"{described['num_rejected']:,} images rejected{skipped}."
     )
-    if captions:
-        say(
-            f"{summary.num_captions:,} images have a caption from {config.captions}; "
-            f"names without an image: {captions.num_unmatched:,}; "
-            f"repeated names: {captions.num_repeated:,}."
-        )
+    read.say_captions(say)
     return plan, summary
-
-
-def _open_source(config: DegradeConfig, say: Say) -> ImageSource:
-    """Open the images that the options name, and report them."""
-    if config.from_ode:
-        return _open_ode_set(config, say)
-    values = config.images
-    if values:
-        say(f"Images: {', '.join(values)}")
-    else:
-        values = (str(packaged_assets() / "photographs"),)
-        say(f"No images given: using the packaged images {values[0]}")
-    name = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
-    # With a table of captions, the column belongs to that table.
-    files = find_images(values, "" if config.captions else config.column)
-    return ImageSource(name, without_repeats(files) if len(values) > 1 else files)
-
-
-def _open_ode_set(config: DegradeConfig, say: Say) -> ImageSource:
-    samples = open_decoded_samples(config.from_ode)
-    side = min(samples.size.width, samples.size.height)
-    if config.crop > side:
-        raise ConfigError(
-            f"crop must be at most {side}, the side of the images that "
-            f"{samples.teacher['name']} decodes to, got {config.crop}."
-        )
-    say(
-        f"Images: {samples.manifest.num_samples:,} samples of {samples.store.url}, decoded by "
-        f"{samples.teacher['name']}"
-    )
-    return ImageSource(samples.name, samples.files(), lambda _: samples.size, samples.teacher)

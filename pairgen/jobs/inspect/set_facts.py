@@ -5,7 +5,8 @@ from typing import Any
 
 from pairgen.jobs.inspect.summary import Summary
 from pairgen.jobs.inspect.value_text import MAX_SHOWN, shape_text, value_text
-from pairgen.kinds.card import ABOUT, describe_plan
+from pairgen.kinds.about import about_member
+from pairgen.kinds.card import describe_plan
 from pairgen.report.table import left_aligned
 from pairgen.types import INPUT_NAMES, FailedSlot, Plan, sample_key
 
@@ -44,7 +45,7 @@ def set_data(url: str, plan: Plan, summary: Summary, sizes: Mapping[str, float])
                 "dtype": spec.get("dtype", "utf-8"),
                 "shape": spec.get("shape", []),
                 "mean_bytes": sizes.get(name),
-                "about": ABOUT.get(name, ""),
+                "about": about_member(plan.kind, name),
             }
             for name, spec in sorted(plan.members.items())
         },

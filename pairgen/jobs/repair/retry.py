@@ -1,4 +1,4 @@
-"""Find degraded shards to remake because images that failed can be read now."""
+"""Find shards of images to remake because images that failed can be read now."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Ite
         receipts: Receipts of sound shards.
     """
     failed = [receipt for receipt in receipts if any(not slot.skipped for slot in receipt.failed)]
-    if plan.kind != "degrade" or not failed:
+    if plan.kind not in ("degrade", "collect") or not failed:
         return
     with store.local(layout.IMAGES) as path:
         images = PlannedImages(path)
@@ -45,7 +45,9 @@ def _gains(images: PlannedImages, receipt: Receipt) -> bool:
 
 
 def _is_there(image: ImageFile) -> bool:
-    """Return whether an image is where the plan says, with its planned size."""
+    """Return whether an image and its partner are where the plan says, with their planned sizes."""
+    if image.partner is not None and not _is_there(image.partner):
+        return False
     try:
         num_bytes = Path(image.container).stat().st_size
     except OSError:

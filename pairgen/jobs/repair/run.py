@@ -14,6 +14,7 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.repair.options import RepairConfig
 from pairgen.jobs.repair.retry import worth_retrying
 from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
+from pairgen.kinds.collect.options import continued_options as collect_options
 from pairgen.kinds.degrade.options import continued_options as degrade_options
 from pairgen.kinds.maker import check_makeable
 from pairgen.kinds.ode.options import continued_options as ode_options
@@ -32,6 +33,7 @@ from pairgen.types import INPUT_NAMES, Plan, Receipt
 CONTINUED: dict[str, Callable[..., MakingOptions]] = {
     "ode": ode_options,
     "degrade": degrade_options,
+    "collect": collect_options,
 }
 
 
@@ -61,7 +63,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     report = check_set(store, Scope(), readers)
     if report.interrupted:
         raise KeyboardInterrupt
-    bad = shards_to_redo(report)
+    bad = shards_to_redo(report, plan.kind)
     say(f"Remaking {len(bad)} of {report.num_shards} shards.")
     sound = (receipt for shard, receipt in receipts.items() if shard not in bad)
     tried_again = [receipt.shard_index for receipt in worth_retrying(store, plan, sound)]

@@ -10,21 +10,18 @@ from pairgen.shards.format.store import Store
 from pairgen.types import Receipt
 
 
-def shards_to_redo(report: Report) -> list[int]:
-    """Return the shards to withdraw, in order.
+def shards_to_redo(report: Report, kind: str) -> list[int]:
+    """Return the shards of a dataset of some kind to withdraw, in order.
 
     Raises:
         ConfigError: The dataset's list of prompts or images does not match the plan, so new shards
             would be wrong.
     """
-    for kind, path, command in (
-        ("prompts", layout.PROMPTS, "ode"),
-        ("images", layout.IMAGES, "degrade"),
-    ):
-        if any(problem.kind == kind for problem in report.problems):
+    for inputs, path in (("prompts", layout.PROMPTS), ("images", layout.IMAGES)):
+        if any(problem.kind == inputs for problem in report.problems):
             raise ConfigError(
-                f"{path} is damaged or does not match the plan: run `pairgen {command}` on the "
-                f"folder with the original --{kind} again, then repair."
+                f"{path} is damaged or does not match the plan: run `pairgen {kind}` on the "
+                f"folder with the original --{inputs} again, then repair."
             )
     return list(report.bad_shards)
 

@@ -227,7 +227,7 @@ def _compared(
 ) -> Comparison:
     """Compare a sample made again with the stored one, and check what else was altered."""
     if isinstance(made, FailedSlot):
-        cannot = {"degrade": "the source can no longer be used"}
+        cannot = dict.fromkeys(("degrade", "collect"), "the source can no longer be used")
         why = f"{cannot.get(plan.kind, 'it cannot be made again')}: {made.reason}"
         return Comparison((why,), (), {})
     found = compare(made, stored)

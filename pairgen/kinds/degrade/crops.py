@@ -1,13 +1,7 @@
-"""Choose the part of a photograph that becomes HR: random crops, or the tiles of a grid."""
+"""Count the crops of a photograph that become HR: random ones, or the tiles of a grid."""
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from pairgen.sources.photographs import ImageSize, SkippedImageError, UnusableImageError
-
-# Number of positions to try for a random crop that must be sharp.
-MAX_TRIES = 10
+from pairgen.kinds.images.crops import check_aspect
+from pairgen.sources.photographs import ImageSize, UnusableImageError
 
 
 def count_crops(
@@ -26,13 +20,9 @@ def count_crops(
         UnusableImageError: The image has no crop; the message says why.
         SkippedImageError: The aspect ratio exceeds `max_aspect`.
     """
-    short, long = sorted((size.width, size.height))
-    if short < crop:
+    if min(size.width, size.height) < crop:
         raise UnusableImageError(f"smaller than {crop} px: {size.width} x {size.height}")
-    if long > max_aspect * short:
-        raise SkippedImageError(
-            f"aspect above {max_aspect:g}: {size.width} x {size.height} is {long / short:.2f}"
-        )
+    check_aspect(size, max_aspect)
     return (size.width // crop) * (size.height // crop) if tiled else samples_per_image
 
 
@@ -40,52 +30,3 @@ def tile_place(size: ImageSize, crop: int, number: int) -> tuple[int, int]:
     """Return (top, left) of a tile, row by row; the grid is centered in the image."""
     row, column = divmod(number, size.width // crop)
     return (size.height % crop) // 2 + row * crop, (size.width % crop) // 2 + column * crop
-
-
-def draw_place(generator: np.random.Generator, size: ImageSize, crop: int) -> tuple[int, int]:
-    """Draw (top, left) of a crop uniformly."""
-    top, left = generator.integers((size.height - crop + 1, size.width - crop + 1))
-    return int(top), int(left)
-
-
-def cut(image: NDArray[np.uint8], place: tuple[int, int], crop: int) -> NDArray[np.uint8]:
-    """Return the crop [crop, crop, C] of an image [H, W, C] at (top, left)."""
-    top, left = place
-    return np.ascontiguousarray(image[top : top + crop, left : left + crop])
-
-
-def sharpness(image: NDArray[np.uint8]) -> float:
-    """Return the variance of the Laplacian of the gray values, in squared 8-bit levels.
-
-    It is near 0 if an image [H, W, 3] is flat or out of focus, and in the hundreds if it has
-    texture.
-
-    Reference:
-        Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy": the measure.
-    """
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(gray, cv2.CV_32F).var())
-
-
-def choose_place(
-    generator: np.random.Generator,
-    image: NDArray[np.uint8],
-    crop: int,
-    min_sharpness: float,
-) -> tuple[tuple[int, int], float]:
-    """Draw positions until a crop is sharp enough; return its (top, left) and sharpness.
-
-    Raises:
-        SkippedImageError: None of ten positions is sharp enough.
-    """
-    size, best = ImageSize(image.shape[1], image.shape[0]), 0.0
-    for _ in range(MAX_TRIES):
-        place = draw_place(generator, size, crop)
-        found = sharpness(cut(image, place, crop))
-        if found >= min_sharpness:
-            return place, found
-        best = max(best, found)
-    raise SkippedImageError(
-        f"flat or blurred: sharpness at most {best:.1f} in {MAX_TRIES} places, below "
-        f"{min_sharpness:g}"
-    )

@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from pairgen.degradations.base import Draw
-from pairgen.kinds.degrade.crops import choose_place, cut, draw_place, sharpness, tile_place
-from pairgen.kinds.degrade.decoded_samples import LatentPictures, check_decoder
+from pairgen.kinds.degrade.crops import tile_place
 from pairgen.kinds.degrade.pyramid import make_preset, render, render_batch
+from pairgen.kinds.images.crops import check_sharp, choose_place, cut, draw_place
+from pairgen.kinds.images.decoded_samples import LatentPictures, check_decoder
+from pairgen.kinds.images.source_pixels import decode_planned, or_failed, read_planned
 from pairgen.kinds.machine import batch_does_not_fit, device_name
 from pairgen.process_state import cpu_threads
 from pairgen.seeding import Stream, generator_for
@@ -23,12 +25,7 @@ from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.slots import crop_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.images import PlannedImage, PlannedImages
-from pairgen.sources.photographs import (
-    ImageSize,
-    SkippedImageError,
-    UnusableImageError,
-    decode_rgb,
-)
+from pairgen.sources.photographs import ImageSize, decode_rgb
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
 
 MODULES = ("numpy", "cv2", "PIL", "scipy", "torch")
@@ -107,7 +104,7 @@ class DegradeMaker:
         num_threads = self.plan.execution["cpu_threads"]
         # The caller may have set other thread counts, or set them before it loaded OpenCV.
         with cpu_threads(num_threads), ThreadPoolExecutor(num_threads) as threads:
-            cut_out = [self._try_crop(index) for index in indices]
+            cut_out = [or_failed(self._crop, index) for index in indices]
             crops = [each for each in cut_out if isinstance(each, Crop)]
             samples = threads.map(self._encode, crops, self._render(crops))
             return [each if isinstance(each, FailedSlot) else next(samples) for each in cut_out]
@@ -124,17 +121,6 @@ class DegradeMaker:
             return render_batch(self.preset, images, draws, levels, self.torch_device)
         except torch.OutOfMemoryError:
             raise batch_does_not_fit(self.batch_size, self.torch_device) from None
-
-    def _try_crop(self, index: int) -> Crop | FailedSlot:
-        """Cut HR out of its image, or return a failed slot with the reason."""
-        try:
-            return self._crop(index)
-        except SkippedImageError as error:
-            return FailedSlot(index=index, reason=str(error), skipped=True)
-        except UnusableImageError as error:
-            return FailedSlot(index=index, reason=str(error))
-        except OSError as error:
-            return FailedSlot(index=index, reason=error.strerror or str(error))
 
     def _crop(self, index: int) -> Crop:
         """Cut HR out of its image, and draw its degradation.
@@ -174,18 +160,9 @@ class DegradeMaker:
         """Return a decoded image and its file's checksum; the last image is kept for more crops."""
         if self._decoded is None or self._decoded[0] != row:
             self._decoded = None
-            data = planned.file.read()
-            if len(data) != planned.file.num_bytes:
-                raise UnusableImageError(
-                    f"{len(data):,} bytes, planned with {planned.file.num_bytes:,}: other content"
-                )
-            image = self.latents.decode(data) if self.latents else decode_rgb(data)
-            height, width = image.shape[:2]
-            if ImageSize(width, height) != planned.size:
-                raise UnusableImageError(
-                    f"{width} x {height} px, planned with {planned.size.width} x "
-                    f"{planned.size.height}"
-                )
+            data = read_planned(planned.file)
+            decode = self.latents.decode if self.latents else decode_rgb
+            image = decode_planned(data, planned.size, decode)
             self._decoded = row, image, zlib.crc32(data)
         return self._decoded[1], self._decoded[2]
 
@@ -202,10 +179,7 @@ class DegradeMaker:
             place = draw_place(generator, size, crop)
         else:
             place = tile_place(size, crop, number)
-        found = sharpness(cut(image, place, crop))
-        if found < lowest:
-            raise SkippedImageError(f"flat or blurred: sharpness {found:.1f}, below {lowest:g}")
-        return place, found
+        return place, check_sharp(cut(image, place, crop), lowest)
 
 
 build = DegradeMaker

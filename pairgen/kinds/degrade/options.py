@@ -7,20 +7,18 @@ from pydantic import model_validator
 
 from pairgen import config
 from pairgen.errors import ConfigError
-from pairgen.kinds.run_options import CpuThreads, MakingOptions
-from pairgen.list_rules import Places, one_or_several
+from pairgen.kinds.images.options import LEAVE_OUT, ImageOptions, MaxAspect, MinSharpness
+from pairgen.kinds.run_options import CpuThreads
+from pairgen.list_rules import one_or_several
 from pairgen.options import Option, names
 from pairgen.resolution import sources_of
-from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Text
+from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place
 from pairgen.types import Plan
 
 SCALES = (2, 4, 8, 16)
 HR_FORMATS = ("png", "webp-lossless", "jpg")
 CROPS = ("random", "tiled")
 PIXEL_PATHS = ("cpu", "torch")
-# Options that name the source of images or captions.
-INPUT_OPTIONS = ("images", "from_ode", "captions", "column")
-LEAVE_OUT = "leave it out for the default"
 
 
 def _levels(name: str, value: Any) -> tuple[int, ...]:
@@ -46,51 +44,11 @@ _LEVELS_SCHEMA = one_or_several({"enum": list(SCALES)}, as_text=True, each_once=
 _LEVELS_PYTHON = "int | str | Sequence[int]"
 
 
-class DegradeConfig(MakingOptions):
+class DegradeConfig(ImageOptions):
     """Every option of `pairgen degrade`, checked."""
 
     command = "pairgen degrade"
 
-    images: Annotated[
-        tuple[str, ...],
-        Places("paths", LEAVE_OUT),
-        Option(
-            "Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow; "
-            "repeatable.",
-            "Images",
-            metavar="DIR|GLOB|FILE",
-            default="packaged photographs",
-        ),
-    ] = ()
-    from_ode: Annotated[
-        str,
-        Place(LEAVE_OUT),
-        Option(
-            "Use the decoded samples of a dataset made by `pairgen ode` as images.",
-            "Images",
-            metavar="DIR",
-        ),
-    ] = ""
-    captions: Annotated[
-        str,
-        Place(LEAVE_OUT),
-        Option(
-            "Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a "
-            "caption column.",
-            "Images",
-            metavar="FILE",
-        ),
-    ] = ""
-    column: Annotated[
-        str,
-        Text(LEAVE_OUT),
-        Option(
-            "Caption column.",
-            "Images",
-            metavar="NAME",
-            default="caption, text, prompt or txt",
-        ),
-    ] = ""
     scales: Annotated[
         tuple[int, ...],
         Checked(_scales, _LEVELS_SCHEMA, _LEVELS_PYTHON),
@@ -136,28 +94,8 @@ class DegradeConfig(MakingOptions):
         Integer(1, 10**9),
         Option("Random crops per image.", "Images", "identity", metavar="K"),
     ] = 1
-    min_sharpness: Annotated[
-        float,
-        Number(0.0, 1e6),
-        Option(
-            "Lowest variance of a crop's Laplacian: below 10 is flat or out of focus, texture has "
-            "hundreds. Random crops try ten places.",
-            "Images",
-            "identity",
-            metavar="V",
-        ),
-    ] = 0.0
-    max_aspect: Annotated[
-        float,
-        Number(1.0, 1e6),
-        Option(
-            "Skip images with a larger aspect ratio.",
-            "Images",
-            "identity",
-            metavar="A",
-            default="no limit",
-        ),
-    ] = 1000.0
+    min_sharpness: MinSharpness = 0.0
+    max_aspect: MaxAspect = 1000.0
     hr_format: Annotated[
         str,
         Choice(HR_FORMATS),
@@ -217,22 +155,8 @@ class DegradeConfig(MakingOptions):
                 f"crop must be a multiple of the largest level, {max(self.stored_levels)}, "
                 f"got {self.crop}."
             )
-        if self.images and self.from_ode:
-            raise ConfigError(
-                f"Give images or from_ode, not both: got {', '.join(self.images)} and "
-                f"{self.from_ode}."
-            )
-        if self.from_ode and (self.captions or self.column):
-            raise ConfigError(
-                "captions and column are for images: the captions of from_ode are its prompts, "
-                f"got {self.captions or self.column!r}."
-            )
+        self.check_inputs()
         return self
-
-    @property
-    def has_inputs(self) -> bool:
-        """Whether a source of images or captions is given."""
-        return any(getattr(self, name) for name in INPUT_OPTIONS)
 
     @property
     def stored_levels(self) -> tuple[int, ...]:

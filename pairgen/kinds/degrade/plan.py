@@ -7,7 +7,6 @@ from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.degrade.pyramid import Preset
 from pairgen.seeding import DRAW_GENERATOR
 from pairgen.shards.format.draw_columns import draw_columns
-from pairgen.sources.images import ImageSummary
 from pairgen.types import Plan
 
 FACT_KEYS = (
@@ -69,18 +68,6 @@ def make_degrade_plan(
             "index_columns": list(draw_columns(preset.draw_every())),
         },
     )
-
-
-def image_source(name: str, summary: ImageSummary) -> dict[str, Any]:
-    """Return a plan's `source` for images whose headers were read."""
-    return {
-        "name": name,
-        "sha256": summary.sha256,
-        "num_inputs": summary.num_accepted,
-        "num_captions": summary.num_captions,
-        "num_rejected": len(summary.rejected) - summary.num_skipped,
-        "num_skipped": summary.num_skipped,
-    }
 
 
 def _execution(config: DegradeConfig) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pairgen.errors import CorruptShardError
 from pairgen.shards.check.report import Problem, not_read
 from pairgen.shards.format import layout
-from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts
+from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts, source_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.images import PlannedImages
 from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
@@ -25,11 +25,13 @@ class Planned:
         index: Slot of the sample.
         facts: Facts that follow from the plan and its inputs; the sample may have more.
         text: Content of the `txt` member; None if it is not known.
+        label: Label whose class is the `cls` member; None if it is not known.
     """
 
     index: int
     facts: dict[str, Any]
     text: str | None
+    label: str | None = None
 
 
 class PlannedInputs(Protocol):
@@ -59,7 +61,9 @@ class PlannedPrompts:
 
         def planned(index: int) -> Planned:
             slot = slot_at(self._plan, index)
-            return Planned(index, slot_facts(self._plan, slot), texts[slot.prompt_index])
+            text = texts[slot.prompt_index]
+            # The labels of a teacher with classes are its prompts.
+            return Planned(index, slot_facts(self._plan, slot), text, text)
 
         return planned
 
@@ -86,6 +90,28 @@ class PlannedCrops:
         return planned
 
 
+class PlannedSources:
+    """Images of a collected dataset."""
+
+    def __init__(self, plan: Plan, path: Path) -> None:
+        self._plan, self._images = plan, PlannedImages(path)
+
+    def sha256(self) -> str:
+        """Return the hash of the images."""
+        return self._images.sha256()
+
+    def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
+        """Return a lookup by slot."""
+        del start, stop
+
+        def planned(index: int) -> Planned:
+            image = self._images[index]
+            facts = source_facts(self._plan, image, index)
+            return Planned(index, facts, image.file.caption, image.file.label)
+
+        return planned
+
+
 class NoInputs:
     """Stand-in if the list of inputs is missing: only the plan is known."""
 
@@ -108,6 +134,7 @@ class NoInputs:
 INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
     "ode": (layout.PROMPTS, PlannedPrompts),
     "degrade": (layout.IMAGES, PlannedCrops),
+    "collect": (layout.IMAGES, PlannedSources),
 }
 
 # Exceptions raised when a damaged list is read.

@@ -31,6 +31,8 @@ class SampleCheck:
         }
         classes = plan.members.get("cls")
         self._labels = None if classes is None else ClassLabels.from_dict(classes)
+        # The labels of a teacher with classes are its prompts.
+        self._text_is_label = plan.kind == "ode"
 
     def check(
         self, stored: StoredSample, planned: Planned, types: FactTypes, tally: Tally
@@ -73,7 +75,7 @@ class SampleCheck:
             subject = "txt differs from its input"
             tally.add("prompt", subject, stored.key, f"{short(text)}, not {short(planned.text)}")
         if self._labels is not None and "cls" in fields:
-            label = text if planned.text is None else planned.text
+            label = text if planned.label is None and self._text_is_label else planned.label
             _check_class(self._labels, label, fields["cls"], stored.key, tally)
         return Sample(index=planned.index, fields=fields, facts=facts)
 

@@ -1,4 +1,4 @@
-"""Number the samples before any work: accepted prompt x noise x guidance, or image x crop.
+"""Number the samples before any work: accepted prompt x noise x guidance, image x crop, or image.
 
 Code that makes samples and code that checks them both take a sample's facts from here.
 """
@@ -68,16 +68,35 @@ def slot_facts(plan: Plan, slot: Slot) -> dict[str, Any]:
     }
 
 
-def crop_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[str, Any]:
-    """Return the facts of a degraded sample that follow from the plan and its image alone."""
+def image_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[str, Any]:
+    """Return what every sample made from an image says about its slot and image."""
     return {
         "index": index,
         "seed": plan.seed,
         "generator": plan.recipe["generator"],
         "image": image.file.name,
         "image_row": row,
-        "crop_number": index - image.first_slot,
     }
+
+
+def source_facts(plan: Plan, image: PlannedImage, row: int) -> dict[str, Any]:
+    """Return the facts of a collected sample that follow from the plan and its image alone.
+
+    An image gives one sample, so its row is the slot.
+    """
+    facts = image_facts(plan, image, row, row)
+    facts |= {"source_width": image.size.width, "source_height": image.size.height}
+    if image.file.partner is not None:
+        facts["partner_image"] = image.file.partner.name
+    if "cls" in plan.members:
+        facts["class_label"] = int(image.file.label)
+    return facts
+
+
+def crop_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[str, Any]:
+    """Return the facts of a degraded sample that follow from the plan and its image alone."""
+    number = {"crop_number": index - image.first_slot}
+    return {**image_facts(plan, image, row, index), **number}
 
 
 def index_of_key(key: str, plan: Plan) -> int:

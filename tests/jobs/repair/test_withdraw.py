@@ -44,7 +44,7 @@ def test_repair_gives_the_bytes_that_were_there(tmp_path: Path) -> None:
     before = hashes(store.root)
     flip_byte(store.root / "train/00000.tar", 3000)
     store.remove("train/00002.tar")
-    bad = shards_to_redo(verify(store))
+    bad = shards_to_redo(verify(store), "ode")
     assert bad == [0, 2]
     withdraw(store, bad)
     resume(store)
@@ -75,12 +75,12 @@ def test_a_shard_beyond_the_plan_is_removed(tmp_path: Path) -> None:
     store = write_set(tmp_path / "set")
     store.put_bytes(layout.receipt_path(7), store.read_bytes(layout.receipt_path(1)))
     store.put_bytes(layout.shard_path(7), store.read_bytes(layout.shard_path(1)))
-    withdraw(store, shards_to_redo(verify(store)))
+    withdraw(store, shards_to_redo(verify(store), "ode"))
     assert verify(store).clean
 
 
 def test_a_clean_set_needs_nothing(tmp_path: Path) -> None:
-    assert shards_to_redo(verify(write_set(tmp_path / "set"))) == []
+    assert shards_to_redo(verify(write_set(tmp_path / "set")), "ode") == []
 
 
 def test_nothing_is_made_again_from_other_prompts(tmp_path: Path) -> None:
@@ -88,4 +88,4 @@ def test_nothing_is_made_again_from_other_prompts(tmp_path: Path) -> None:
     store.put_bytes(layout.PROMPTS, b"not arrow")
     flip_byte(store.root / "train/00000.tar", 3000)
     with pytest.raises(ConfigError, match=r"prompts.arrow is damaged or does not match the plan"):
-        shards_to_redo(verify(store))
+        shards_to_redo(verify(store), "ode")

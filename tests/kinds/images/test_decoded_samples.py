@@ -16,7 +16,7 @@ from pairgen import plugins
 from pairgen.errors import ConfigError, PlanMismatchError, TeacherLoadError
 from pairgen.jobs.replay.run import run_replay
 from pairgen.kinds.decode import decode_pictures
-from pairgen.kinds.degrade.decoded_samples import LatentPictures, open_decoded_samples
+from pairgen.kinds.images.decoded_samples import LatentPictures, open_decoded_samples
 from pairgen.kinds.ode.maker import build_teacher
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store

@@ -1,0 +1,185 @@
+"""The images that a command is given: open them, read their headers, report their captions."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pairgen.config import packaged_assets
+from pairgen.errors import ConfigError
+from pairgen.execution.dataset import check_begins, check_same_plan, spooled_input
+from pairgen.execution.progress import Progress
+from pairgen.execution.say import Say
+from pairgen.kinds.images.decoded_samples import open_decoded_samples
+from pairgen.kinds.images.options import ImageOptions
+from pairgen.shards.format import layout
+from pairgen.shards.format.store import Store
+from pairgen.sources.captions import Captions
+from pairgen.sources.image_files import ImageFile, find_images, without_repeats
+from pairgen.sources.images import ImageSummary, collect_images, header_size
+from pairgen.sources.photographs import ImageSize
+from pairgen.sources.prompts import encode_rejected
+from pairgen.types import Plan
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Images that are about to be read.
+
+    Attributes:
+        name: Name of the source, for the plan.
+        files: The images.
+        size_of: Returns the size of an image.
+        teacher: The plan's `teacher`: the decoder if the images are latents, else empty.
+        further: Columns of the list of images that only some datasets have.
+    """
+
+    name: str
+    files: Iterator[ImageFile]
+    size_of: Callable[[ImageFile], ImageSize] = header_size
+    teacher: Mapping[str, Any] = field(default_factory=dict)
+    further: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScannedImages:
+    """Images whose headers were read.
+
+    Attributes:
+        summary: Counts of the images.
+        captions: The table of captions; None without one.
+    """
+
+    summary: ImageSummary
+    captions: Captions | None
+
+    def say_captions(self, say: Say) -> None:
+        """Report how many images the table of captions fits; nothing without one."""
+        if self.captions:
+            say(
+                f"{self.summary.num_captions:,} images have a caption from {self.captions.path}; "
+                f"names without an image: {self.captions.num_unmatched:,}; "
+                f"repeated names: {self.captions.num_repeated:,}."
+            )
+
+
+def open_source(
+    options: ImageOptions, name: str, side: int, say: Say, label: str = ""
+) -> ImageSource:
+    """Open the images that the options name, and report them.
+
+    Args:
+        options: The options.
+        name: Name of the option that says how large images must be.
+        side: Its value, in pixels.
+        say: Called with what is read.
+        label: Column of class labels; empty for none.
+
+    Raises:
+        ConfigError: They cannot be opened, or decoded samples are smaller than `side`.
+    """
+    if options.from_ode:
+        return _open_ode_set(options.from_ode, name, side, say)
+    values = options.images
+    if values:
+        say(f"Images: {', '.join(values)}")
+    else:
+        values = (str(packaged_assets() / "photographs"),)
+        say(f"No images given: using the packaged images {values[0]}")
+    called = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
+    # With a table of captions, the columns belong to that table.
+    columns = ("", "") if options.captions else (options.column, label)
+    files = find_images(values, *columns)
+    return ImageSource(called, without_repeats(files) if len(values) > 1 else files)
+
+
+def _open_ode_set(folder: str, name: str, side: int, say: Say) -> ImageSource:
+    samples = open_decoded_samples(folder)
+    smallest = min(samples.size.width, samples.size.height)
+    if side > smallest:
+        raise ConfigError(
+            f"{name} must be at most {smallest}, the side of the images that "
+            f"{samples.teacher['name']} decodes to, got {side}."
+        )
+    say(
+        f"Images: {samples.manifest.num_samples:,} samples of {samples.store.url}, decoded by "
+        f"{samples.teacher['name']}"
+    )
+    return ImageSource(samples.name, samples.files(), lambda _: samples.size, samples.teacher)
+
+
+def scan_images(
+    options: ImageOptions,
+    source: ImageSource,
+    target: Path,
+    count_slots: Callable[[ImageSize], int],
+    label: str = "",
+) -> ScannedImages:
+    """Read the image headers and write the accepted images to `target`.
+
+    Args:
+        options: The options.
+        source: The images.
+        target: Path of the list of images to write.
+        count_slots: As for `collect_images`.
+        label: Column of class labels; empty for none.
+
+    Raises:
+        ConfigError: A source is empty or cannot be read, or no image or caption can be used.
+    """
+    captions = None
+    if options.captions:
+        captions = Captions(Path(options.captions), options.column, label)
+    files = captions.apply(source.files) if captions else source.files
+    num_read = 0
+    progress = Progress(0, 0, unit="images scanned")
+
+    def on_image() -> None:
+        nonlocal num_read
+        num_read += 1
+        progress.reached(num_read)
+
+    try:
+        further = (*(("label",) if label else ()), *source.further)
+        summary = collect_images(files, target, count_slots, on_image, source.size_of, further)
+    finally:
+        progress.close()
+    if captions and not summary.num_captions and not label:
+        raise ConfigError(f"The captions {options.captions} match none of the images.")
+    if options.column and not captions and not summary.num_captions:
+        raise ConfigError(f"The column {options.column!r} has no caption for any image.")
+    return ScannedImages(summary, captions)
+
+
+def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:
+    """Check that a folder continues with its own images, and report it.
+
+    Raises:
+        PlanMismatchError: The options are those of another dataset.
+        ConfigError: The folder's list of images is missing.
+    """
+    check_same_plan(store, old, plan, say)
+    if not store.exists(layout.IMAGES):
+        raise ConfigError(
+            f"{layout.IMAGES} of {store.url} is missing: give the original --images again."
+        )
+    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} images.")
+
+
+def take_images(
+    store: Store, old: Plan | None, read: Callable[[Path], tuple[Plan, ImageSummary]]
+) -> Plan:
+    """Read the image headers, and write the list of images once everything is checked.
+
+    Args:
+        store: The dataset folder.
+        old: The plan in the folder; None if the command begins a new dataset.
+        read: Writes the list of images to a path; returns the plan made from them.
+    """
+    with spooled_input(store, "images.arrow") as spooled:
+        plan, summary = read(spooled)
+        check_begins(store, old)
+        store.put_file(spooled, layout.IMAGES)
+    if summary.rejected:
+        store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
+    return plan

@@ -1,0 +1,28 @@
+"""`pairgen collect` as a Python call."""
+
+from typing import Any
+
+from pairgen.kinds.collect.options import CollectConfig
+from pairgen.signature import takes
+from pairgen.types import Manifest
+
+
+@takes(CollectConfig, trust_code=True)
+def collect(**options: Any) -> Manifest:
+    """Turn real images into shards of one size, with captions and classes; continue a run.
+
+    Options that you leave out come from the plan of the folder `out` if it has one.
+
+    Args:
+        **options: Options with the names of the flags of `pairgen collect`.
+
+    Returns:
+        The manifest. `manifest.complete` is False after Ctrl-C.
+
+    Raises:
+        ConfigError: An option, a file or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
+    """
+    from pairgen.jobs.collect.run import run_collect
+
+    return run_collect(options).manifest

@@ -1,0 +1,47 @@
+"""`pairgen collect --dry-run`: what the command would cost, without making the dataset."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pairgen.execution.forecast.dry_run import DryRun, dry_run
+from pairgen.execution.say import Say, log
+from pairgen.execution.user_trust import trusts_user
+from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
+from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.types import Plan
+
+
+@trusts_user
+def run_collect_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = log) -> DryRun:
+    """Run `collect` up to its first shard, then make a few samples in memory.
+
+    Nothing is written to `out`; the list of images is kept in a temporary folder.
+
+    Args:
+        given: The options of `pairgen.collect`.
+        num_samples: Number of slots to try, spread evenly over the missing ones.
+        say: Called with messages about the run's inputs.
+
+    Raises:
+        ConfigError: `collect` would refuse the options, or `num_samples` is below 1.
+    """
+    request = resolve_collect(given)
+
+    def plan_in(trial: LocalStore) -> Plan:
+        images = trial.root / layout.IMAGES
+        images.parent.mkdir()
+        if request.continues:
+            plan = continued_plan(request, say)
+            request.store.fetch(layout.IMAGES, images)
+            return plan
+        plan, _ = read_images(request, images, say)
+        return plan
+
+    def run_length(plan: Plan) -> int:
+        # As many images at a time as there are threads.
+        return int(plan.execution["cpu_threads"])
+
+    return dry_run(
+        request.store, request.resolved, plan_in, run_length, num_samples, say, is_padded=False
+    )

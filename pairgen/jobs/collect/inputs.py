@@ -1,0 +1,132 @@
+"""The inputs of `pairgen collect`: options, images, and the plan made from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pairgen.errors import ConfigError
+from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
+from pairgen.execution.image_inputs import check_continued, scan_images
+from pairgen.execution.run import check_executor
+from pairgen.execution.say import Say
+from pairgen.jobs.collect.sources import open_collected
+from pairgen.kinds.collect.acceptance import OneFormat
+from pairgen.kinds.collect.options import CollectConfig
+from pairgen.kinds.collect.plan import make_collect_plan
+from pairgen.kinds.images.source import image_source
+from pairgen.resolution import Resolved, sources_of
+from pairgen.shards.format.plan_file import remembered_options
+from pairgen.shards.format.store import Store, open_store
+from pairgen.sources.images import ImageSummary
+from pairgen.types import Plan
+
+OUT = "data/collect"
+
+
+@dataclass(frozen=True)
+class CollectRequest:
+    """The request of a command, checked as far as possible without images.
+
+    Attributes:
+        resolved: The options, and where each one came from.
+        store: The dataset folder.
+        old: The plan in the folder; None if there is none, or if no sample was made from it.
+    """
+
+    resolved: Resolved[CollectConfig]
+    store: Store
+    old: Plan | None
+
+    @property
+    def config(self) -> CollectConfig:
+        """The options."""
+        return self.resolved.options
+
+    @property
+    def continues(self) -> bool:
+        """Whether the run continues with the images of its folder."""
+        return self.old is not None and not self.config.has_inputs
+
+    @property
+    def layout(self) -> str:
+        """What a sample is: `images`, `pairs` or `edits`."""
+        if self.old is not None and self.continues:
+            return str(self.old.recipe["layout"])
+        return self.config.layout
+
+
+def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
+    """Resolve the options; check the folder and the executor.
+
+    Raises:
+        ConfigError: An option is invalid, or the folder holds a dataset of another kind.
+    """
+    sources = sources_of(CollectConfig, given)
+    store = open_store(sources["out"] or OUT)
+    old = find_old_plan(store, "collect", any(sources[name] for name in CollectConfig.inputs))
+    if old is not None:
+        sources = sources.below(f"plan of {store.url}", remembered_options(old, store))
+    resolved = sources.resolved()
+    request = CollectRequest(resolved, store, old)
+    if "scale" in given and request.layout != "pairs":
+        raise ConfigError(
+            f"scale is for pairs, given by hr and lr or by pairs: leave it out, got "
+            f"{given['scale']!r}."
+        )
+    check_folder(store)
+    check_executor(resolved.options)
+    return request
+
+
+def continued_plan(request: CollectRequest, say: Say) -> Plan:
+    """Return the plan of a folder that continues with its own images.
+
+    Raises:
+        PlanMismatchError: The options are those of another dataset.
+        ConfigError: The folder's list of images is missing.
+    """
+    old = request.old
+    assert old is not None
+    plan = make_collect_plan(
+        request.config, request.layout, dict(old.source), old.num_samples, old.teacher
+    )
+    check_continued(request.store, old, plan, say)
+    return plan
+
+
+def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, ImageSummary]:
+    """Read the image headers, write the accepted images to `target`, and make the plan.
+
+    Raises:
+        PlanMismatchError: The folder holds another dataset.
+        ConfigError: A source is empty or cannot be read, or no image can be used.
+    """
+    config = request.config
+    formats = OneFormat()
+    source = open_collected(config, formats, say)
+    read = scan_images(config, source, target, lambda _: 1, config.label_column)
+    summary = read.summary
+    described = {
+        **image_source(source.name, summary),
+        "num_classes": summary.num_classes,
+        "num_tags": summary.num_tags,
+        **({"kept": formats.extension} if config.format == "keep" else {}),
+    }
+    plan = make_collect_plan(config, request.layout, described, summary.num_slots, source.teacher)
+    if request.old is not None:
+        check_same_plan(request.store, request.old, plan, say)
+    say(_counts(config, summary))
+    read.say_captions(say)
+    return plan, summary
+
+
+def _counts(config: CollectConfig, summary: ImageSummary) -> str:
+    """Return how many images were taken, rejected and skipped."""
+    classes = f" of {summary.num_classes:,} classes" if summary.num_classes else ""
+    skipped = summary.num_skipped
+    thresholds = f", {skipped:,} skipped by --min-size and --max-aspect" if skipped else ""
+    return (
+        f"{summary.num_accepted:,} {config.layout}{classes}, {config.size} px; "
+        f"{len(summary.rejected) - skipped:,} images rejected{thresholds}."
+    )

@@ -1,0 +1,62 @@
+"""What datasets and their members hold, in words."""
+
+ABOUT = {
+    "txt": "the prompt",
+    "json": "facts, the same keys in every sample",
+    "noise.npy": "the noise x_T, exactly what the teacher consumed",
+    "latent.npy": "the teacher's latent x_0: scaled by the VAE's factor, or pixels in [-1, 1]",
+    "cls": "number of the class that the label in `txt` means",
+    "path.npy": "states of the trajectory at the stored times, noise first",
+    "txt_emb.npy": "prompt embedding",
+    "pooled_emb.npy": "pooled prompt embedding",
+    "png": "HR, a crop of the photograph",
+    "webp": "HR, a crop of the photograph, lossless",
+    "jpg": "HR, a crop of the photograph, JPEG of quality 95",
+    **{f"lr{level}.png": f"LR at 1/{level}" for level in (2, 4, 8, 16)},
+}
+
+# What members hold in datasets of one kind.
+ABOUT_IN = {
+    "collect": {
+        "txt": "the caption, empty where an image has none",
+        "cls": "number of the class",
+        "png": "the image",
+        "webp": "the image, lossless",
+        "jpg": "the image, JPEG",
+        "src.png": "the image before the edit that `txt` asks for",
+        "tag.txt": "words about the content",
+        "lr1.png": "LR of the pair, enlarged by its makers",
+        "lr3.png": "LR of the pair, at 1/3",
+    },
+}
+
+# Maps the kind of a dataset to the start of its title and the description of a sample.
+KINDS = {
+    "ode": (
+        "ODE pairs of",
+        "Each sample is a prompt, the noise a diffusion model started from, and the latent its "
+        "ODE\nsampler reached. Made with pairgen.\n",
+    ),
+    "overlay": (
+        "Overlay:",
+        "Each sample adds members to the sample of the same key in another set, the parent, whose\n"
+        "fingerprint stands below. Made with pairgen.\n",
+    ),
+    "degrade": (
+        "Degraded photographs:",
+        "Each sample is a crop of a photograph and what one draw of a degradation made of it, at "
+        "every\nlevel. The draw stands in `json` under `draw`, as JSON text, and number by number "
+        "in the\n`draw_...` columns of `__meta__/index/*.parquet`. Made with pairgen.\n",
+    ),
+    "collect": (
+        "Images:",
+        "Each sample is a real image, or two that belong together, cut to one size, with caption "
+        "and class\nif it has any. Where it was cut stands in `json` and in the columns of\n"
+        "`__meta__/index/*.parquet`. Made with pairgen.\n",
+    ),
+}
+
+
+def about_member(kind: str, name: str) -> str:
+    """Return what a member holds in datasets of some kind; empty if it is not known."""
+    return {**ABOUT, **ABOUT_IN.get(kind, {})}.get(name, "")

@@ -1,0 +1,1 @@
+"""Datasets of real images, with captions and classes where there are any."""

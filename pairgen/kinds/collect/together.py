@@ -1,0 +1,63 @@
+"""Which options of `pairgen collect` go together."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pairgen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pairgen.kinds.collect.options import CollectConfig
+
+# Options that name pairs or triples.
+SOURCES = ("hr", "lr", "pairs", "edit_triples")
+# In fewer LR pixels no shift can be measured.
+MIN_LR_SIDE = 16
+
+
+def check_together(options: "CollectConfig") -> None:
+    """Check that options do not contradict each other.
+
+    Raises:
+        ConfigError: They do.
+    """
+    given = [name for name in ("images", "from_ode", *SOURCES) if getattr(options, name)]
+    if bool(options.hr) != bool(options.lr):
+        raise ConfigError("hr and lr must be given together: the two folders of the pairs.")
+    if len(given) > 1 and given != ["hr", "lr"]:
+        raise ConfigError(f"Give one source of images, got {' and '.join(given)}.")
+    texts = [name for name in ("captions", "column", "label_column") if getattr(options, name)]
+    if texts and (options.from_ode or options.edit_triples):
+        raise ConfigError(
+            f"{texts[0]} is for images, not for {given[0]}, got {getattr(options, texts[0])!r}."
+        )
+    if options.layout == "pairs":
+        _check_pairs(options, texts)
+    if options.format == "keep":
+        changing = [
+            name for name in ("flip", "enlarge", "from_ode", *SOURCES) if getattr(options, name)
+        ]
+        if changing:
+            raise ConfigError(
+                f"format keep stores the bytes of single files as they are: leave out "
+                f"{changing[0]}, or give another format."
+            )
+
+
+def _check_pairs(options: "CollectConfig", texts: Sequence[str]) -> None:
+    """Check the options of a set of pairs.
+
+    Raises:
+        ConfigError: They contradict each other.
+    """
+    if texts and not options.captions:
+        raise ConfigError(
+            f"{texts[0]} of pairs is a column of a table: give it with --captions, got "
+            f"{getattr(options, texts[0])!r}."
+        )
+    if options.enlarge:
+        raise ConfigError("enlarge is not for pairs, which are never resized: leave it out.")
+    if options.size % options.scale or options.size < MIN_LR_SIDE * options.scale:
+        raise ConfigError(
+            f"size must be a multiple of the scale, {options.scale}, and at least "
+            f"{MIN_LR_SIDE * options.scale}, got {options.size}."
+        )

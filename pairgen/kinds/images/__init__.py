@@ -1,0 +1,1 @@
+"""What every set made from images shares: its options, crops, and the pixels of its sources."""

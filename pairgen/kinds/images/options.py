@@ -1,0 +1,109 @@
+"""The options of every set made from images: where these come from, and which are left out."""
+
+from typing import Annotated, ClassVar
+
+from pairgen.errors import ConfigError
+from pairgen.kinds.run_options import MakingOptions
+from pairgen.list_rules import Places
+from pairgen.options import Option
+from pairgen.rules import Number, Place, Text
+
+# Options that name the source of images or captions.
+INPUT_OPTIONS = ("images", "from_ode", "captions", "column")
+LEAVE_OUT = "leave it out for the default"
+
+MinSharpness = Annotated[
+    float,
+    Number(0.0, 1e6),
+    Option(
+        "Lowest variance of a crop's Laplacian: below 10 is flat or out of focus, texture has "
+        "hundreds. Random crops try ten places.",
+        "Images",
+        "identity",
+        metavar="V",
+    ),
+]
+MaxAspect = Annotated[
+    float,
+    Number(1.0, 1e6),
+    Option(
+        "Skip images with a larger aspect ratio.",
+        "Images",
+        "identity",
+        metavar="A",
+        default="no limit",
+    ),
+]
+
+
+class ImageOptions(MakingOptions):
+    """Options that name the images and their captions.
+
+    Class Attributes:
+        inputs: Names of the options that name a source.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = INPUT_OPTIONS
+
+    images: Annotated[
+        tuple[str, ...],
+        Places("paths", LEAVE_OUT),
+        Option(
+            "Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow; "
+            "repeatable.",
+            "Images",
+            metavar="DIR|GLOB|FILE",
+            default="packaged photographs",
+        ),
+    ] = ()
+    from_ode: Annotated[
+        str,
+        Place(LEAVE_OUT),
+        Option(
+            "Use the decoded samples of a dataset made by `pairgen ode` as images.",
+            "Images",
+            metavar="DIR",
+        ),
+    ] = ""
+    captions: Annotated[
+        str,
+        Place(LEAVE_OUT),
+        Option(
+            "Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a "
+            "caption column.",
+            "Images",
+            metavar="FILE",
+        ),
+    ] = ""
+    column: Annotated[
+        str,
+        Text(LEAVE_OUT),
+        Option(
+            "Caption column.",
+            "Images",
+            metavar="NAME",
+            default="caption, text, prompt or txt",
+        ),
+    ] = ""
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether a source of images or captions is given."""
+        return any(getattr(self, name) for name in self.inputs)
+
+    def check_inputs(self) -> None:
+        """Check that one source of images is given, or none.
+
+        Raises:
+            ConfigError: The options contradict each other.
+        """
+        if self.images and self.from_ode:
+            raise ConfigError(
+                f"Give images or from_ode, not both: got {', '.join(self.images)} and "
+                f"{self.from_ode}."
+            )
+        if self.from_ode and (self.captions or self.column):
+            raise ConfigError(
+                "captions and column are for images: the captions of from_ode are its prompts, "
+                f"got {self.captions or self.column!r}."
+            )

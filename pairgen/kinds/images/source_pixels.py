@@ -1,0 +1,67 @@
+"""Read the pixels of planned images, each as it was when the plan was made."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairgen.sources.image_files import ImageFile
+from pairgen.sources.photographs import (
+    ImageSize,
+    SkippedImageError,
+    UnusableImageError,
+    decode_rgb,
+)
+from pairgen.types import FailedSlot
+
+Made = TypeVar("Made")
+
+
+def read_planned(file: ImageFile) -> bytes:
+    """Return an image's bytes.
+
+    Raises:
+        UnusableImageError: It has another size in bytes than planned.
+        OSError: It cannot be read.
+    """
+    data = file.read()
+    if len(data) != file.num_bytes:
+        raise UnusableImageError(
+            f"{len(data):,} bytes, planned with {file.num_bytes:,}: other content"
+        )
+    return data
+
+
+def decode_planned(
+    data: bytes, size: ImageSize, decode: Callable[[bytes], NDArray[np.uint8]] = decode_rgb
+) -> NDArray[np.uint8]:
+    """Return the pixels of an image, [H, W, 3].
+
+    Raises:
+        UnusableImageError: It cannot be decoded, or has another size in pixels than planned.
+    """
+    image = decode(data)
+    height, width = image.shape[:2]
+    if ImageSize(width, height) != size:
+        raise UnusableImageError(
+            f"{width} x {height} px, planned with {size.width} x {size.height}"
+        )
+    return image
+
+
+def or_failed(make: Callable[[int], Made], index: int) -> Made | FailedSlot:
+    """Make a sample, or return a failed slot with the reason why its image cannot be used.
+
+    Args:
+        make: Makes the sample of a slot; raises UnusableImageError or OSError.
+        index: The slot.
+    """
+    try:
+        return make(index)
+    except SkippedImageError as error:
+        return FailedSlot(index=index, reason=str(error), skipped=True)
+    except UnusableImageError as error:
+        return FailedSlot(index=index, reason=str(error))
+    except OSError as error:
+        return FailedSlot(index=index, reason=error.strerror or str(error))
