@@ -1,10 +1,11 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
-`pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.train(...)`,
-`pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and
-`pairgen.replay(...)` are the commands of the same names, and `pairgen.evaluate(...)` is `pairgen
-eval`. `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
-dataset with a weight or overlays. Importing the package loads no torch, ray, diffusers or click.
+`pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.annotate(...)`,
+`pairgen.train(...)`, `pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`,
+`pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same names, and
+`pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)` reads what they made, batch by
+batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays. Importing the package loads
+no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Loader",
     "TrainingSet",
+    "annotate",
     "calibrate",
     "degrade",
     "evaluate",
@@ -31,6 +33,7 @@ __all__ = [
 _HOMES = {
     "Loader": "pairgen.shards.loading.loader",
     "TrainingSet": "pairgen.shards.loading.training_set",
+    "annotate": "pairgen.jobs.annotate",
     "calibrate": "pairgen.jobs.calibrate",
     "degrade": "pairgen.jobs.degrade",
     "evaluate": "pairgen.jobs.eval",

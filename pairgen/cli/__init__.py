@@ -29,6 +29,10 @@ COMMANDS = {
         "pairgen.cli.degrade",
         "Turn images into (HR, degraded LR) pairs as WebDataset shards.",
     ),
+    "annotate": (
+        "pairgen.cli.annotate",
+        "Add members or columns to the samples of a dataset, without editing it.",
+    ),
     "train": (
         "pairgen.cli.train",
         "Train a student with METHOD on datasets made by pairgen.",

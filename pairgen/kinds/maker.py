@@ -42,7 +42,11 @@ class Maker(ShardMaker, Protocol):
 
 # Maps the kind of a plan to the module of its maker, which has `build(plan, store)` and
 # `check(plan)`; the latter loads no weights. Imported when needed.
-MAKERS = {"ode": "pairgen.kinds.ode.maker", "degrade": "pairgen.kinds.degrade.maker"}
+MAKERS = {
+    "ode": "pairgen.kinds.ode.maker",
+    "degrade": "pairgen.kinds.degrade.maker",
+    "overlay": "pairgen.kinds.overlay.maker",
+}
 
 
 def check_makeable(plan: Plan) -> None:
