@@ -159,8 +159,9 @@ def _usage(plan: Plan) -> str:
         return USAGE.replace("KIND", plan.kind)
     parent = PurePath(str(plan.source.get("parent", ""))).name
     asked = "fields" if plan.members.keys() - {"json"} else "facts"
-    members = f"{asked}=[{', '.join(f'"{name}"' for name in added_by(plan))}]"
-    usage = OVERLAY_USAGE.replace("PARENT", parent).replace("fields=[MEMBERS]", members)
+    members = ", ".join(f'"{name}"' for name in added_by(plan))
+    usage = OVERLAY_USAGE.replace("PARENT", parent)
+    usage = usage.replace("fields=[MEMBERS]", f"{asked}=[{members}]")
     return usage.replace("NAME", str(plan.recipe.get("annotator", "NAME")))
 
 
