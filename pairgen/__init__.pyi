@@ -613,6 +613,8 @@ def verify(
 ) -> Report:
     """Check every byte and number of a dataset, or part of them, against its plan and receipts.
 
+    The command checks the overlays in `DIR.annotations` too; this call checks the folder alone.
+
     Args:
         folder: The dataset folder.
         quick: Check only receipts, names and sizes.
