@@ -1,0 +1,54 @@
+"""What every annotator of the family must keep; new files are found by themselves."""
+
+from pathlib import Path
+
+import pytest
+
+import pairgen
+from pairgen import plugins
+from pairgen.annotators.base import Annotator, Model, Setup
+from pairgen.jobs.replay.run import run_replays
+from pairgen.options import Options
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.overlay import added_by
+from pairgen.shards.format.plan_file import read_plan
+from tests.annotated_sets import picture_plan, write_pictures
+from tests.runs import samples, shas
+
+NAMES = plugins.members("annotators")
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("contract") / "set", picture_plan(6))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_declares_its_options_and_loads_nothing_before_it_is_opened(name, sd15_folder) -> None:
+    declared = plugins.declared_options("annotators", name)
+    assert declared is not None and issubclass(declared, Options)
+    assert declared.command == f"the {name} annotator"
+    model = Model(name="m", module="latent_diffusion", location=str(sd15_folder), options={})
+    setup = Setup(members=picture_plan().members, model=model)
+    built: Annotator = plugins.build("annotators", name, setup=setup)
+    assert set(built.reads) <= set(setup.members)
+    assert built.adds or built.facts
+    assert not set(built.adds) & set(setup.members)
+    assert not built.distinct or built.distinct in built.reads
+    # Equal twice: it is compared to the plan.
+    assert plugins.build("annotators", name, setup=setup).identity == built.identity
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_overlay_is_clean_equal_again_and_replays(name, parent, sd15_folder, tmp_path) -> None:
+    options = {"add": name, "model": str(sd15_folder), "executor": "serial", "batch_size": 4}
+    pairgen.annotate(parent, **options, out=str(tmp_path / "a"))
+    pairgen.annotate(parent, **options, out=str(tmp_path / "b"))
+    assert shas(tmp_path / "a") == shas(tmp_path / "b")
+    report = pairgen.verify(tmp_path / "a")
+    assert report.clean and not report.unread, report.table()
+    plan = read_plan(LocalStore(tmp_path / "a"))
+    assert added_by(plan)
+    assert all(set(sample) == set(plan.members) for sample in samples(tmp_path / "a"))
+    replays = run_replays(tmp_path / "a", ["0", "3", "5"])
+    assert not any(each.differences for each in replays)
