@@ -14,8 +14,11 @@ from pairgen.shards.format.overlay import added_by
 from pairgen.shards.format.plan_file import read_plan
 from tests.annotated_sets import picture_plan, write_pictures
 from tests.runs import samples, shas
+from tests.vision_models import write_clip, write_depth, write_dino
 
 NAMES = plugins.members("annotators")
+# The models that annotators take, if not Stable Diffusion.
+VISION = {"clip": write_clip, "dino": write_dino, "depth": write_depth}
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +26,18 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("contract") / "set", picture_plan(6))
 
 
+@pytest.fixture
+def model(name: str, sd15_folder: Path, tmp_path: Path) -> Path:
+    return VISION[name](tmp_path / name) if name in VISION else sd15_folder
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_it_declares_its_options_and_loads_nothing_before_it_is_opened(name, sd15_folder) -> None:
+def test_it_declares_its_options_and_loads_nothing_before_it_is_opened(name, model) -> None:
     declared = plugins.declared_options("annotators", name)
     assert declared is not None and issubclass(declared, Options)
     assert declared.command == f"the {name} annotator"
-    model = Model(name="m", module="latent_diffusion", location=str(sd15_folder), options={})
-    setup = Setup(members=picture_plan().members, model=model)
+    found = Model(name="m", module="latent_diffusion", location=str(model), options={})
+    setup = Setup(members=picture_plan().members, model=found)
     built: Annotator = plugins.build("annotators", name, setup=setup)
     assert set(built.reads) <= set(setup.members)
     assert built.adds or built.facts
@@ -40,8 +48,8 @@ def test_it_declares_its_options_and_loads_nothing_before_it_is_opened(name, sd1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_overlay_is_clean_equal_again_and_replays(name, parent, sd15_folder, tmp_path) -> None:
-    options = {"add": name, "model": str(sd15_folder), "executor": "serial", "batch_size": 4}
+def test_its_overlay_is_clean_equal_again_and_replays(name, parent, model, tmp_path) -> None:
+    options = {"add": name, "model": str(model), "executor": "serial", "batch_size": 4}
     pairgen.annotate(parent, **options, out=str(tmp_path / "a"))
     pairgen.annotate(parent, **options, out=str(tmp_path / "b"))
     assert shas(tmp_path / "a") == shas(tmp_path / "b")

@@ -97,7 +97,7 @@ def set_text(data: Mapping[str, Any]) -> str:
     for name, spec in data["members"].items():
         size = "" if spec["mean_bytes"] is None else f"{spec['mean_bytes']:,.0f}"
         members.append((name, spec["dtype"], shape_text(spec["shape"]), size, spec["about"]))
-    tables = [rows, members]
+    tables: list[list[tuple[str, ...]]] = [[*rows], [*members]]
     if found := data.get("annotations"):
         tables.append([("annotation", "adds", "samples", "state"), *map(_annotation, found)])
     return "\n\n".join(left_aligned(table) for table in tables)
