@@ -136,6 +136,7 @@ class Annotator:
             `Setup.batch_size` samples, in order.
         model: The model that it uses; None for none. Only with a model is a GPU used.
         identity: Plain data that distinguishes its weights and files.
+        places: Options that only say where files lie; `identity` holds what is in them.
         distinct: A member of `reads`, if what is added depends on nothing else: then each of its
             distinct values is annotated once per shard.
     """
@@ -146,6 +147,7 @@ class Annotator:
     facts: Sequence[str] = ()
     model: Model | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
+    places: Sequence[str] = ()
     distinct: str = ""
 
 

@@ -57,20 +57,21 @@ def make_overlay_plan(
         ConfigError: The parent is itself an overlay, or has one of the members or columns.
     """
     model, identity = annotator.model, dict(annotator.identity)
-    recipe = {"annotator": name, "options": dict(config.options)}
+    options = {each: it for each, it in config.options.items() if each not in annotator.places}
+    recipe: dict[str, Any] = {"annotator": name, "options": options}
     teacher: dict[str, Any] = {}
     if model is None:
         recipe["identity"] = identity
     else:
-        options = dict(model.options)
+        found = dict(model.options)
         if commit := identity.get("commit"):
             # Branches move: every worker and every later run must load the current commit.
-            options["revision"] = commit
+            found["revision"] = commit
         teacher = {
             "name": model.name,
             "module": model.module,
             "location": model.location,
-            "options": options,
+            "options": found,
             "identity": identity,
         }
     members = {name: dict(spec) for name, spec in annotator.adds.items()}
@@ -95,7 +96,9 @@ def planned_annotator(plan: Plan, parent: Plan) -> Annotator:
     recipe, name = plan.recipe, plan.recipe["annotator"]
     batch_size = plan.execution["batch_size"]
     model = planned_model(plan.teacher) if plan.teacher else None
-    annotator = build_annotator(name, parent, model, recipe["options"], batch_size)
+    # What is no part of the identity stands with the remembered options.
+    options = {**plan.resolved["options"]["options"], **recipe["options"]}
+    annotator = build_annotator(name, parent, model, options, batch_size)
     planned = plan.teacher["identity"] if plan.teacher else recipe["identity"]
     if dict(annotator.identity) != planned:
         where = plan.teacher.get("location") or name
