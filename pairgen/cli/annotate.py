@@ -24,8 +24,8 @@ def annotate(folder: str, config: Path | None, overrides: tuple[str, ...], **opt
     Each annotator makes an overlay, DIR.annotations/NAME, which training, inspect and verify find
     by themselves. Annotators: canny, clip, depth, dino, latent, mask, moments, sharpness, sketch,
     tags, text_embedding, or the dotted name of your own module; `--set name=value` sets their
-    options. Run the same command again to continue, and to catch up with a dataset that has grown or was
-    repaired.
+    options. Run the same command again to continue, and to catch up with a dataset that has grown
+    or was repaired.
 
     \b
     Examples:

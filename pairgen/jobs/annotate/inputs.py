@@ -8,7 +8,7 @@ from typing import Any
 from pairgen import plugins
 from pairgen.annotators.base import Model
 from pairgen.config import did_you_mean
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
@@ -109,6 +109,7 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
     model_asked = sources["model"]
     if old is not None:
         check_overlay(parent, Layer(store, old, {}))
+        _check_annotator(store, old, name)
         remembered = dict(remembered_options(old, store))
         sources = sources.below(f"plan of {store.url}", {**remembered, "add": [name]})
     model = _find_model(parent.plan, old, model_asked, sources["revision"])
@@ -134,6 +135,14 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
     if old is not None:
         check_same_plan(store, old, plan, say)
     return Request(name, config, store, plan)
+
+
+def _check_annotator(store: Store, old: Plan, name: str) -> None:
+    """Refuse to continue the overlay of another annotator."""
+    if (found := old.recipe.get("annotator", "another program")) != name:
+        raise PlanMismatchError(
+            f"{store.url} holds the overlay that {found} has made, not {name}: give another --out."
+        )
 
 
 def _find_model(parent: Plan, old: Plan | None, asked: str, revision: str) -> Model | None:
