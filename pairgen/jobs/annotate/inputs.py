@@ -1,7 +1,7 @@
 """The inputs of `pairgen annotate`: the set, its annotators, and the plans of the overlays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,30 +103,21 @@ def _options_of(name: str) -> list[str]:
 
 
 def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say: Say) -> Request:
+    """Resolve the options of one annotator, and check that its overlay can be made."""
     folder = name.rpartition(".")[2]
     store = open_store(sources["out"] or overlay_address(parent.store.address, folder))
     old = find_old_plan(store, KIND, has_inputs=True)
-    model_asked = sources["model"]
     if old is not None:
         check_overlay(parent, Layer(store, old, {}))
         _check_annotator(store, old, name)
-        remembered = dict(remembered_options(old, store))
-        sources = sources.below(f"plan of {store.url}", {**remembered, "add": [name]})
-    model = _find_model(parent.plan, old, model_asked, sources["revision"])
-    several = len(sources["add"]) > 1
-    own = set(_options_of(name)) if several else None
-    options = {
-        option.removeprefix(OWN): value
-        for layer in reversed(sources.layers)
-        for option, value in layer.values.items()
-        if OWN in option and (own is None or option.removeprefix(OWN) in own)
-    }
-    options = read_options(name, options)
-    batch_size = sources["batch_size"]
-    annotator = build_annotator(name, parent.plan, model, options, batch_size)
+    model = _find_model(parent.plan, old, sources["model"], sources["revision"])
+    if old is not None:
+        sources = sources.below(f"plan of {store.url}", remembered_options(old, store))
+    options = read_options(name, _own_options(name, sources))
+    annotator = build_annotator(name, parent.plan, model, options, sources["batch_size"])
     defaults = {"gpus_per_worker": float(annotator.model is not None)}
-    config = sources.below("annotator", defaults).resolved().options
-    config = config.model_copy(update={"options": options, "add": (name,)})
+    resolved = sources.below(f"annotator {name}", defaults).resolved().options
+    config = resolved.model_copy(update={"options": options, "add": (name,)})
     plan = make_overlay_plan(name, annotator, parent.plan, parent.store.url, config)
     check_folder(store)
     check_executor(config)
@@ -135,6 +126,19 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
     if old is not None:
         check_same_plan(store, old, plan, say)
     return Request(name, config, store, plan)
+
+
+def _own_options(name: str, sources: Sources[AnnotateConfig]) -> dict[str, Any]:
+    """Return the given options of one annotator; of several, each takes what it knows."""
+    given = {
+        option.removeprefix(OWN): value
+        for layer in reversed(sources.layers)
+        for option, value in layer.values.items()
+        if OWN in option
+    }
+    if len(sources["add"]) == 1:
+        return given
+    return {option: given[option] for option in _options_of(name) if option in given}
 
 
 def _check_annotator(store: Store, old: Plan, name: str) -> None:
@@ -146,14 +150,19 @@ def _check_annotator(store: Store, old: Plan, name: str) -> None:
 
 
 def _find_model(parent: Plan, old: Plan | None, asked: str, revision: str) -> Model | None:
-    """Return the model that the user gave, that the overlay has, or that made the set."""
+    """Return the model that the user asked for, that the overlay has, or that made the set."""
+    teacher = old.teacher if old is not None and old.teacher else parent.teacher
+    model = planned_model(teacher) if teacher else None
     if asked:
         found = find_model(asked)
-        options = {**found.options, **({"revision": revision} if revision else {})}
-        location = found.location
-        if old is not None and old.teacher.get("location") == location and not revision:
-            # The branch may have moved since then; the overlay keeps the commit it has.
-            options = dict(old.teacher["options"])
-        return Model(name=found.name, module=found.teacher, location=location, options=options)
-    teacher = old.teacher if old is not None and old.teacher else parent.teacher
-    return planned_model(teacher) if teacher else None
+        # The branch may have moved since then: what is asked for again keeps its commit.
+        if old is None or old.teacher.get("location") != found.location:
+            model = Model(
+                name=found.name,
+                module=found.teacher,
+                location=found.location,
+                options=found.options,
+            )
+    if model is not None and revision:
+        return replace(model, options={**model.options, "revision": revision})
+    return model
