@@ -9,6 +9,7 @@ import pytest
 import pairgen
 from tests.annotated_sets import picture_plan, write_pictures
 from tests.runs import kill_group, receipts, run, shas, start, wait_until
+from tests.vision_models import write_clip
 
 # In one process, like those that start a cluster.
 pytestmark = pytest.mark.xdist_group("ray")
@@ -21,8 +22,11 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.ray
-def test_bytes_are_equal_for_serial_and_ray(parent, sd15_folder, tmp_path, cluster) -> None:
-    options = {"add": "latent", "model": str(sd15_folder), "batch_size": 3, "sample": True}
+@pytest.mark.parametrize("name", ["latent", "clip", "tests.own_annotator"])
+def test_bytes_are_equal_for_serial_and_ray(name, parent, sd15_folder, tmp_path, cluster) -> None:
+    model = write_clip(tmp_path / "clip") if name == "clip" else sd15_folder
+    options = {"add": name, "model": str(model), "batch_size": 3}
+    options |= {"sample": True} if name == "latent" else {}
     pairgen.annotate(parent, out=str(tmp_path / "serial"), executor="serial", **options)
     expected = shas(tmp_path / "serial")
     assert len(expected) == 40
