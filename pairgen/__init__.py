@@ -1,6 +1,7 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.collect(...)`,
+`pairgen.annotate(...)`,
 `pairgen.train(...)`, `pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`,
 `pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same names, and
 `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)` reads what they made, batch by
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Loader",
     "TrainingSet",
+    "annotate",
     "calibrate",
     "collect",
     "degrade",
@@ -33,6 +35,7 @@ __all__ = [
 _HOMES = {
     "Loader": "pairgen.shards.loading.loader",
     "TrainingSet": "pairgen.shards.loading.training_set",
+    "annotate": "pairgen.jobs.annotate",
     "calibrate": "pairgen.jobs.calibrate",
     "collect": "pairgen.jobs.collect",
     "degrade": "pairgen.jobs.degrade",

@@ -19,6 +19,7 @@ __version__: str
 __all__ = [
     "Loader",
     "TrainingSet",
+    "annotate",
     "calibrate",
     "collect",
     "degrade",
@@ -31,6 +32,57 @@ __all__ = [
     "train",
     "verify",
 ]
+
+def annotate(
+    folder: str | Path,
+    *,
+    model: str | Path = "",
+    revision: str = "",
+    add: str | Sequence[str] = ...,
+    options: Mapping[str, Any] = {},
+    max_rejected: float = 0.01,
+    out: str | Path = ...,
+    batch_size: int = 16,
+    cpu_threads: int = 1,
+    executor: Literal["auto", "serial", "ray"] = "auto",
+    num_workers: int = 0,
+    address: str | Path = "",
+    gpus_per_worker: float = 0.0,
+    trust_code: bool = False,
+    **annotator_options: Any,
+) -> list[Manifest]:
+    """Add members or columns to the samples of a dataset, as overlays; continue unfinished ones.
+
+    Options of the annotators are given like the others; options that you leave out come from the
+    plan of the overlay if there is one.
+
+    Args:
+        folder: The dataset folder.
+        model: Model that encodes: a packaged name, a folder or a hub id. [the dataset's teacher]
+        revision: Branch, tag or commit of the hub model.
+        add: What to add: names of annotators, or the dotted names of your own modules.
+        options: Options of the annotators, by name.
+        max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
+        out: Output folder or URL; the default is found without being named. [DIR.annotations/NAME]
+        batch_size: Samples per batch. [16]
+        cpu_threads: CPU threads of each worker. [1]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
+            serial. [auto]
+        num_workers: Number of Ray actors. [as many as fit into the cluster]
+        address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
+        gpus_per_worker: GPUs per Ray actor. [0; 1 with a model]
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+        **annotator_options: Further options, by name.
+
+    Returns:
+        The manifests of the overlays, in the order of `add`. After Ctrl-C, `manifest.complete` of
+        the last one is False, and those that were not begun are missing.
+
+    Raises:
+        ConfigError: An option or a folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished shards are kept.
+    """
 
 def calibrate(
     *,
@@ -644,6 +696,8 @@ def verify(
     address: str | Path = "",
 ) -> Report:
     """Check every byte and number of a dataset, or part of them, against its plan and receipts.
+
+    The command checks the overlays in `DIR.annotations` too; this call checks the folder alone.
 
     Args:
         folder: The dataset folder.

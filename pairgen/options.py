@@ -30,6 +30,7 @@ Group = Literal[
     "Images",
     "Sampling",
     "Degradation",
+    "What is added",
     "What is measured",
     "What is shown",
     "Output",

@@ -38,6 +38,9 @@ class Stream(IntEnum):
     VERIFY = 9
     # Of a training loader: `index` is the sample, `part` its epoch and set.
     FRAME = 10
+    # Of an overlay: what is drawn of a posterior, and a mask.
+    POSTERIOR = 11
+    MASK = 12
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

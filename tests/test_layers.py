@@ -36,6 +36,7 @@ LAYERS = (
     VOCABULARY,
     ("draws", "process_state", "sampling", "degradations", "sources", "adapters"),
     ("teachers",),
+    ("annotators",),
     ("shards",),
     ("networks", "losses"),
     # Above networks, losses and beside methods: none of them can read the judge.

@@ -33,6 +33,10 @@ COMMANDS = {
         "pairgen.cli.collect",
         "Turn real images into WebDataset shards of one size, with captions and classes.",
     ),
+    "annotate": (
+        "pairgen.cli.annotate",
+        "Add members or columns to the samples of a dataset, without editing it.",
+    ),
     "train": (
         "pairgen.cli.train",
         "Train a student with METHOD on datasets made by pairgen.",

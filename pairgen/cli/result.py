@@ -1,6 +1,7 @@
-"""The end of a command that makes a dataset: a summary, the next step, an exit code."""
+"""The end of a command that makes datasets: a summary, the next step, an exit code."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,7 +14,22 @@ EXIT_INTERRUPTED = 130
 
 def print_result(result: Any) -> None:
     """Print the summary of a run and the next step; exit with its code."""
+    print_results([result])
+
+
+def print_results(results: Sequence[Any]) -> None:
+    """Print the summary of each run and the next step; exit with the first code that is not 0."""
+    codes = []
+    for result in results:
+        click.echo("\n".join(_summary(result)))
+        codes.append(_exit_code(result))
+    if code := next(filter(None, codes), 0):
+        sys.exit(code)
+
+
+def _summary(result: Any) -> list[str]:
     manifest = result.manifest
+    has_inputs = manifest.plan.kind in INPUT_NAMES
     lines = [
         f"{manifest.num_samples:,} of {manifest.plan.num_samples:,} samples in "
         f"{len(manifest.receipts):,} of {manifest.plan.num_shards:,} shards, "
@@ -21,31 +37,39 @@ def print_result(result: Any) -> None:
     ]
     if manifest.num_failed:
         reason = next(s.reason for r in manifest.receipts for s in r.failed if not s.skipped)
+        retried = "; pairgen repair retries failed images" if has_inputs else ""
         lines.append(
             f"{manifest.num_failed:,} slots failed, the first because: {reason}. The receipts "
-            "under __meta__/shards/ give all reasons; pairgen repair retries failed images."
+            f"under __meta__/shards/ give all reasons{retried}."
         )
     if manifest.num_skipped:
-        lines.append(
-            f"{manifest.num_skipped:,} slots skipped by --min-sharpness; their receipts say why."
-        )
+        skipped = "skipped by --min-sharpness; their receipts say why"
+        if not has_inputs:
+            skipped = "left out, because the dataset has no such samples"
+        lines.append(f"{manifest.num_skipped:,} slots {skipped}.")
     if result.interrupted:
         lines.append("Stopped. Run the same command again to continue.")
     else:
         lines.append(f"Next: pairgen verify {result.store_url}")
-    click.echo("\n".join(lines))
+    return lines
+
+
+def _exit_code(result: Any) -> int:
+    """Return the exit code of a run; say why, if it is an error."""
+    manifest = result.manifest
     if result.interrupted:
-        sys.exit(EXIT_INTERRUPTED)
+        return EXIT_INTERRUPTED
     if result.too_many_rejected:
+        inputs = INPUT_NAMES.get(manifest.plan.kind)
+        rejected = f"{manifest.plan.source['num_rejected']:,} {inputs} were rejected (see "
+        rejected += "__meta__/rejected/) and "
         click.echo(
-            f"Error: {manifest.plan.source['num_rejected']:,} {INPUT_NAMES[manifest.plan.kind]} "
-            f"were rejected (see __meta__/rejected/) and {manifest.num_failed:,} slots failed, "
+            f"Error: {rejected if inputs else ''}{manifest.num_failed:,} slots failed, "
             "more than --max-rejected allows.",
             err=True,
         )
-        sys.exit(EXIT_TOO_MANY_REJECTED)
+        return EXIT_TOO_MANY_REJECTED
     if manifest.num_samples == 0:
         click.echo("Error: no samples were made.", err=True)
-        sys.exit(1)
-    if not manifest.complete:
-        sys.exit(1)
+        return 1
+    return 0 if manifest.complete else 1

@@ -18,7 +18,7 @@ EXIT_NOT_CLEAN = 1
 @click.argument("folder", metavar="DIR|URL")
 @options_of(VerifyConfig)
 def verify(folder: str, **options: Any) -> None:
-    """Check a dataset: shards, samples, index and noise.
+    """Check a dataset: shards, samples, index and noise; then its annotations.
 
     Prints a table of problems and where they are. The exit code is 0 if all that was read is clean,
     else 1.
@@ -29,10 +29,17 @@ def verify(folder: str, **options: Any) -> None:
         pairgen verify pairs --fraction 0.01 --seed 3
         pairgen verify pairs --where "guidance_scale == 8" --executor ray --num-workers 8
     """  # noqa: D301
-    from pairgen.jobs.verify import verify as verify_folder
+    from pairgen.jobs.verify.run import run_verify, verify_annotations
 
-    report = verify_folder(folder, **given(options))
+    report = run_verify(folder, given(options))
     click.echo(report.table())
+    clean = report.clean
+    if not report.interrupted:
+        for url, report in verify_annotations(folder, given(options)):
+            click.echo(f"\n{url}\n{report.table()}")
+            clean = clean and report.clean
+            if report.interrupted:
+                break
     if report.interrupted:
         sys.exit(EXIT_INTERRUPTED)
-    sys.exit(0 if report.clean else EXIT_NOT_CLEAN)
+    sys.exit(0 if clean else EXIT_NOT_CLEAN)

@@ -14,6 +14,7 @@ from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sample_options import SampleConfig
+from pairgen.kinds.overlay.options import AnnotateConfig
 from pairgen.options import Options
 from pairgen.training.options import TrainConfig
 
@@ -23,6 +24,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "calibrate": CalibrateConfig,
     "degrade": DegradeConfig,
     "collect": CollectConfig,
+    "annotate": AnnotateConfig,
     "train": TrainConfig,
     "eval": EvalConfig,
     "sample": SampleConfig,
@@ -31,12 +33,19 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "repair": RepairConfig,
 }
 # Commands whose folders keep options.
-KEEPING = ("ode", "degrade", "collect", "train")
+KEEPING = ("ode", "degrade", "collect", "annotate", "train")
 
 
 def method_options() -> dict[str, type[Options]]:
     """Return the classes of options that the built-in methods declare, by the method's name."""
-    modules = {name: plugins.load("methods", name) for name in plugins.members("methods")}
-    declaring = {name: getattr(module, "OPTIONS", None) for name, module in modules.items()}
-    found = {name: options for name, options in declaring.items() if options is not None}
-    return {**found, LATENT_LPIPS: LatentLpipsOptions}
+    return {**_declared_in("methods"), LATENT_LPIPS: LatentLpipsOptions}
+
+
+def annotator_options() -> dict[str, type[Options]]:
+    """Return the classes of options that the built-in annotators declare, by their name."""
+    return _declared_in("annotators")
+
+
+def _declared_in(family: str) -> dict[str, type[Options]]:
+    declaring = {name: plugins.declared_options(family, name) for name in plugins.members(family)}
+    return {name: options for name, options in declaring.items() if options is not None}

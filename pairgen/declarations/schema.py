@@ -4,11 +4,11 @@ A schema requires no key: options that a file leaves out come from the command l
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pairgen.config import COMMANDS
-from pairgen.declarations.commands import OPTIONS_OF, method_options
+from pairgen.declarations.commands import OPTIONS_OF, annotator_options, method_options
 from pairgen.kinds import schemas
 from pairgen.options import Options, declared
 from pairgen.training.options import TrainConfig
@@ -65,7 +65,7 @@ def _properties(options: type[Options]) -> dict[str, Schema]:
 def _section(command: str) -> Schema:
     """Return the schema of the options of one command, whose names may be written with `-`."""
     is_train = command == "train"
-    properties = _train_properties() if is_train else _properties(OPTIONS_OF[command])
+    properties = _properties_of(command)
     patterns = _with_dashes(properties, f"#/$defs/{command}/properties/")
     patterns |= _of_players() if is_train else {}
     schema = schemas.closed(properties, patternProperties=patterns)
@@ -90,17 +90,30 @@ def _options_of_one_command() -> Schema:
 
 
 def _keys(command: str) -> Iterable[str]:
-    return _train_properties() if command == "train" else OPTIONS_OF[command].model_fields
+    return _properties_of(command)
+
+
+def _properties_of(command: str) -> dict[str, Schema]:
+    """Return the options of a command, and those of what it runs."""
+    if command == "train":
+        return _train_properties()
+    own = _of_any(annotator_options()) if command == "annotate" else {}
+    return {**own, **_properties(OPTIONS_OF[command])}
+
+
+def _of_any(family: Mapping[str, type[Options]]) -> dict[str, Schema]:
+    """Return the options that a member of a family has."""
+    each_of = [_properties(options) for options in family.values()]
+    names = dict.fromkeys(name for properties in each_of for name in properties)
+    return {
+        name: any_of(properties[name] for properties in each_of if name in properties)
+        for name in names
+    }
 
 
 def _train_properties() -> dict[str, Schema]:
     """Return the options of a training and those of every built-in method."""
-    by_method = [_properties(options) for options in method_options().values()]
-    names = dict.fromkeys(name for properties in by_method for name in properties)
-    own = {
-        name: any_of(properties[name] for properties in by_method if name in properties)
-        for name in names
-    }
+    own = _of_any(method_options())
     shared = _properties(TrainConfig)
     shared["players"]["additionalProperties"] = {"anyOf": [PLAYER, {"type": "null"}]}
     return {**own, **shared}

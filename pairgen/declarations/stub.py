@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from inspect import Parameter
-from typing import Any
+from typing import Any, get_args
 
 import pairgen
 
@@ -30,7 +30,7 @@ def stub() -> str:
     calls = {name: each for name, each in public.items() if name not in classes}
     texts = [function_stub(each) for each in calls.values()]
     imports = {name: home for name, home in HOMES.items() if _names(name, texts)}
-    imports |= {_returned(each): _home_of_returned(each) for each in calls.values()}
+    imports |= {_class_returned(each): _home_of_returned(each) for each in calls.values()}
     imports |= {f"{name} as {name}": each.__module__ for name, each in classes.items()}
     names = "".join(f'    "{name}",\n' for name in pairgen.__all__)
     return "\n".join(
@@ -79,7 +79,15 @@ def _literal(default: Any) -> str:
 
 def _returned(call: Callable[..., Any]) -> str:
     annotation = inspect.signature(call).return_annotation
-    return annotation if isinstance(annotation, str) else str(annotation.__name__)
+    if isinstance(annotation, str):
+        return annotation
+    several = get_args(annotation)
+    return f"list[{several[0].__name__}]" if several else str(annotation.__name__)
+
+
+def _class_returned(call: Callable[..., Any]) -> str:
+    """Return the name of the class that a call returns, or a list of it."""
+    return _returned(call).removeprefix("list[").removesuffix("]")
 
 
 def _home_of_returned(call: Callable[..., Any]) -> str:
@@ -89,7 +97,7 @@ def _home_of_returned(call: Callable[..., Any]) -> str:
         str(node.module)
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
-        and _returned(call) in [alias.name for alias in node.names]
+        and _class_returned(call) in [alias.name for alias in node.names]
     )
 
 

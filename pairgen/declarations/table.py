@@ -1,7 +1,7 @@
 """The page of the documentation that lists every option."""
 
 from pairgen.cli import cli
-from pairgen.declarations.commands import KEEPING, OPTIONS_OF, method_options
+from pairgen.declarations.commands import KEEPING, OPTIONS_OF, annotator_options, method_options
 from pairgen.options import Declared, Options, in_groups
 from pairgen.rules import Switch
 
@@ -23,6 +23,12 @@ METHODS = """\
 `pairgen train` takes them with `--set key=value`, in a config file or from Python. The folder of
 the run keeps them as its identity.
 """
+ANNOTATORS = """\
+## Options of annotators
+
+`pairgen annotate` takes them with `--set key=value`, in a config file or from Python. The overlay
+keeps them as its identity.
+"""
 HUGE = 10**6
 KEPT = {"identity": "identity", "remembered": "remembered", "run": "no"}
 
@@ -34,7 +40,12 @@ def options_page() -> str:
         f"### {name}\n\n{table_of(options, as_keys=True)}"
         for name, options in method_options().items()
     ]
-    return "\n".join([HEAD, *commands, METHODS, *methods])
+    annotators = [
+        f"### {name}\n\n{table_of(options, as_keys=True)}"
+        for name, options in annotator_options().items()
+        if options.model_fields
+    ]
+    return "\n".join([HEAD, *commands, METHODS, *methods, ANNOTATORS, *annotators])
 
 
 def table_of(

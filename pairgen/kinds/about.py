@@ -12,6 +12,14 @@ ABOUT = {
     "png": "HR, a crop of the photograph",
     "webp": "HR, a crop of the photograph, lossless",
     "jpg": "HR, a crop of the photograph, JPEG of quality 95",
+    "canny.png": "edges, white on black",
+    "mask.png": "what is to be painted, white",
+    "depth.png": "estimated depth, near is bright, scaled to the range of each image",
+    "sketch.png": "dark lines on white",
+    "clip_image.npy": "CLIP's embedding of the image",
+    "clip_text.npy": "CLIP's embedding of the text",
+    "dino_cls.npy": "class token of DINOv2",
+    "moments.npy": "the VAE's means, then log-variances, of the image, unscaled",
     **{f"lr{level}.png": f"LR at 1/{level}" for level in (2, 4, 8, 16)},
 }
 

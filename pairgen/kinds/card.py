@@ -11,6 +11,7 @@ import yaml
 
 from pairgen.kinds.about import KINDS, about_member
 from pairgen.shards.check.receipt_check import find_mixes
+from pairgen.shards.format.overlay import added_by
 from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
 
 # The hub's size categories: a dataset is in the first one whose bound it is below.
@@ -63,8 +64,10 @@ data = TrainingSet("path/to/PARENT", overlays=["."])
 loader = Loader(data, fields=[MEMBERS], batch_size=16)
 ```
 
-`pairgen verify .` compares the shards to those of the parent, and names those that are stale: the
-command that made the overlay, run again, replaces them.
+An overlay that lies beside its parent, as `PARENT.annotations/NAME`, need not be named.
+
+`pairgen verify .` compares the shards to those of the parent, and names those that are stale:
+`pairgen annotate PARENT --add NAME` replaces them, and catches up when the parent has grown.
 """
 
 
@@ -108,15 +111,10 @@ def _subject(plan: Plan) -> str:
     if plan.kind == "degrade":
         return str(plan.recipe["degradation"])
     if plan.kind == "overlay":
-        return ", ".join(_added(plan))
+        return ", ".join(added_by(plan))
     if plan.kind == "collect":
         return str(plan.source["name"])
     return str(plan.teacher.get("name") or plan.teacher["module"])
-
-
-def _added(plan: Plan) -> list[str]:
-    """Return the members that an overlay adds."""
-    return sorted(plan.members.keys() - {"json"})
 
 
 def _usage(plan: Plan) -> str:
@@ -124,8 +122,11 @@ def _usage(plan: Plan) -> str:
     if plan.kind != "overlay":
         return USAGE.replace("KIND", plan.kind)
     parent = PurePath(str(plan.source.get("parent", ""))).name
-    members = ", ".join(f'"{name}"' for name in _added(plan))
-    return OVERLAY_USAGE.replace("PARENT", parent).replace("MEMBERS", members)
+    asked = "fields" if plan.members.keys() - {"json"} else "facts"
+    members = ", ".join(f'"{name}"' for name in added_by(plan))
+    usage = OVERLAY_USAGE.replace("PARENT", parent)
+    usage = usage.replace("fields=[MEMBERS]", f"{asked}=[{members}]")
+    return usage.replace("NAME", str(plan.recipe.get("annotator", "NAME")))
 
 
 def describe_plan(plan: Plan) -> list[tuple[str, Any]]:

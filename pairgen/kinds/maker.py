@@ -46,6 +46,7 @@ MAKERS = {
     "ode": "pairgen.kinds.ode.maker",
     "degrade": "pairgen.kinds.degrade.maker",
     "collect": "pairgen.kinds.collect.maker",
+    "overlay": "pairgen.kinds.overlay.maker",
 }
 
 

@@ -118,10 +118,13 @@ class DecoderDescription:
         identity: Plain data that distinguishes decoders. It is separate from
             `Description.identity`, which need not cover the decoder.
         size_px: Height and width of an image in pixels.
+        latent_shape: Shape [C, H, W] of the latent of such an image; None if images cannot be
+            encoded.
     """
 
     identity: Mapping[str, Any]
     size_px: tuple[int, int]
+    latent_shape: tuple[int, int, int] | None = None
 
 
 class Decoder(Protocol):

@@ -62,7 +62,9 @@ def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen.revision)
     identity = vae_identity(layout.snapshot, chosen.variant)
-    return DecoderDescription(identity=identity, size_px=layout.size_px)
+    return DecoderDescription(
+        identity=identity, size_px=layout.size_px, latent_shape=layout.latent_shape
+    )
 
 
 def build_decoder(*, location: str, device: torch.device, **options: Any) -> Vae:

@@ -13,6 +13,7 @@ import pairgen
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.progress import Progress
 from pairgen.execution.user_trust import trusted_by_user
+from pairgen.jobs.inspect.annotations import annotations_data
 from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.inspect.sample_facts import sample_data
 from pairgen.jobs.inspect.sample_sheet import (
@@ -31,6 +32,7 @@ from pairgen.model_config import RUN_FILE
 from pairgen.report.samples import Target, find_grid_file, write_grid
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.overlay import KIND
 from pairgen.shards.format.plan_file import has_plan, read_plan
 from pairgen.shards.format.slots import index_of_key
 from pairgen.shards.format.store import Store, open_store
@@ -110,6 +112,7 @@ def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) ->
     condition = parse_where(where) if where else None
     summary = _with_progress(plan, "receipts", partial(summarize, store, plan))
     data = set_data(store.url, plan, summary, _mean_sizes(store, plan, summary))
+    data["annotations"] = [] if plan.kind == KIND else annotations_data(store, plan)
     counts = summary.counts
     if condition is not None:
         count = partial(count_where, store, plan, counts, condition)

@@ -98,7 +98,15 @@ def set_text(data: Mapping[str, Any]) -> str:
     for name, spec in data["members"].items():
         size = "" if spec["mean_bytes"] is None else f"{spec['mean_bytes']:,.0f}"
         members.append((name, spec["dtype"], shape_text(spec["shape"]), size, spec["about"]))
-    return f"{left_aligned(rows)}\n\n{left_aligned(members)}"
+    tables: list[list[tuple[str, ...]]] = [[*rows], [*members]]
+    if found := data.get("annotations"):
+        tables.append([("annotation", "adds", "samples", "state"), *map(_annotation, found)])
+    return "\n\n".join(left_aligned(table) for table in tables)
+
+
+def _annotation(data: Mapping[str, Any]) -> tuple[str, ...]:
+    samples = f"{data['num_samples']:,} of {data['num_planned']:,}"
+    return (data["name"], ", ".join(data["adds"]), samples, data["state"])
 
 
 def _failed_data(slot: FailedSlot) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from pairgen.kinds.collect.options import continued_options as collect_options
 from pairgen.kinds.degrade.options import continued_options as degrade_options
 from pairgen.kinds.maker import check_makeable
 from pairgen.kinds.ode.options import continued_options as ode_options
+from pairgen.kinds.overlay.maker import open_parent
+from pairgen.kinds.overlay.options import continued_options as overlay_options
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.resolution import sources_of
 from pairgen.shards.check.planned import INPUTS
@@ -25,6 +27,9 @@ from pairgen.shards.check.report import NOT_READ, Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipts
+from pairgen.shards.format.overlay import KIND as OVERLAY
+from pairgen.shards.format.overlay import Layer, open_layer
+from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.types import INPUT_NAMES, Plan, Receipt
@@ -34,6 +39,7 @@ CONTINUED: dict[str, Callable[..., MakingOptions]] = {
     "ode": ode_options,
     "degrade": degrade_options,
     "collect": collect_options,
+    "overlay": overlay_options,
 }
 
 
@@ -56,6 +62,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     _check_inputs(store, plan)
     check_executor(options)
     check_makeable(plan)
+    parent = _open_parent(plan, store)
     # Read before the check, so that shards that another run finishes meanwhile are kept.
     receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
     _check_plan_fits(store, plan, receipts.values())
@@ -73,7 +80,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     withdraw(store, [*bad, *tried_again], receipts)
     check_same_plan(store, old, plan, say)
     write_plan(store, plan)
-    result = make_dataset(store, plan, options)
+    result = make_dataset(store, plan, options, parent)
     _say_changed_shards(bad, receipts, result, say)
     return result
 
@@ -98,17 +105,31 @@ def _check_inputs(store: Store, plan: Plan) -> None:
     Raises:
         ConfigError: The list is missing.
     """
-    path, _ = INPUTS[plan.kind]
-    if not store.exists(path):
+    path, _ = INPUTS.get(plan.kind, ("", None))
+    if path and not store.exists(path):
         raise ConfigError(
             f"{path} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with the "
             f"original --{INPUT_NAMES[plan.kind]} again, then repair."
         )
 
 
+def _open_parent(plan: Plan, store: Store) -> Layer | None:
+    """Return the parent of an overlay, which must be whole; None for any other dataset.
+
+    Raises:
+        ConfigError: It is not there, not the planned one, or not finished.
+    """
+    if plan.kind != OVERLAY:
+        return None
+    parent = open_layer(open_parent(plan, store)[0].store)
+    overlay_tasks(plan, parent)
+    return parent
+
+
 def _say_left_alone(report: Report, say: Say) -> None:
     """Report the problems that remaking shards does not solve."""
-    others = [problem for problem in report.problems if problem.shard_index is None]
+    # A stale shard of an overlay is made again by every run.
+    others = [each for each in report.problems if each.shard_index is None and each.kind != "stale"]
     if not_read := [problem.where for problem in others if problem.kind == NOT_READ]:
         say(
             f"Could not be read, so left alone: {', '.join(not_read[:5])}. Repair again once the "

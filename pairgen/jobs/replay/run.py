@@ -115,8 +115,9 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
         # First, because a shard whose slots all failed has no tar.
         for index in indices:
             check_made(receipt, index)
-    inputs, _ = INPUTS[plan.kind]
-    needed = (layout.receipt_path(shard_index), layout.shard_path(shard_index), inputs)
+    needed = [layout.receipt_path(shard_index), layout.shard_path(shard_index)]
+    if plan.kind in INPUTS:
+        needed.append(INPUTS[plan.kind][0])
     missing = [path for path in needed if not store.exists(path)]
     if receipt is None or missing:
         raise CorruptShardError(
@@ -146,6 +147,7 @@ def _replay_shards(
                 start=receipt.start,
                 stop=receipt.stop,
                 fingerprint=receipt.fingerprint,
+                parent_sha256=receipt.parent_sha256,
             )
             software = _differing_software(receipt, maker)
             num_threads = _execution(receipt, plan)["cpu_threads"]
@@ -227,7 +229,10 @@ def _compared(
 ) -> Comparison:
     """Compare a sample made again with the stored one, and check what else was altered."""
     if isinstance(made, FailedSlot):
-        cannot = dict.fromkeys(("degrade", "collect"), "the source can no longer be used")
+        cannot = {
+            **dict.fromkeys(("degrade", "collect"), "the source can no longer be used"),
+            "overlay": "the parent's sample can no longer be annotated",
+        }
         why = f"{cannot.get(plan.kind, 'it cannot be made again')}: {made.reason}"
         return Comparison((why,), (), {})
     found = compare(made, stored)
@@ -238,7 +243,7 @@ def _compared(
             f"{plan.fingerprint()[:12]}"
         )
     text_differs = any(line.startswith("txt: ") for line in found.differences)
-    if text_differs and not _has_planned_inputs(store, plan):
+    if text_differs and plan.kind in INPUTS and not _has_planned_inputs(store, plan):
         altered.append(f"{INPUTS[plan.kind][0]} does not match the plan")
     return dataclasses.replace(found, differences=(*altered, *found.differences))
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def verify(folder: str | Path, **options: Any) -> "Report":
     """Check every byte and number of a dataset, or part of them, against its plan and receipts.
 
+    The command checks the overlays in `DIR.annotations` too; this call checks the folder alone.
+
     Args:
         folder: The dataset folder.
         **options: Options with the names of the flags of `pairgen verify`.

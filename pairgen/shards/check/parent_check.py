@@ -1,19 +1,18 @@
 """Check an overlay against its parent: whose it is, stale shards, and keys of no sample."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from pairgen.errors import ConfigError
 from pairgen.shards.check.report import Problem, counted_detail
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.annotations import find_parent
 from pairgen.shards.format.manifest import iterate_receipts
 from pairgen.shards.format.overlay import KIND, Layer, check_overlay
 from pairgen.shards.format.parent_shards import is_stale, slots_of
-from pairgen.shards.format.plan_file import has_plan, read_plan
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import Store
 from pairgen.types import Plan, Receipt, sample_key
 
 REDO = "run the command that made this overlay again"
@@ -36,7 +35,7 @@ def check_parent(
         return (), ()
     url = str(plan.source["parent"])
     try:
-        parent = _find_parent(store, url)
+        parent = find_parent(store, plan)
         parent_plan = read_plan(parent)
     except (ConfigError, OSError) as error:
         return (), (f"against the parent {url}, which cannot be opened: {error}".rstrip("."),)
@@ -48,15 +47,6 @@ def check_parent(
         return list(_check_shards(store, parent, shards)), ()
     except OSError as error:
         return (), (f"against the parent {url}, which could not be read: {error}".rstrip("."),)
-
-
-def _find_parent(store: Store, url: str) -> Store:
-    """Return the parent's folder; if both were moved together, the one beside the overlay."""
-    parent = open_store(url)
-    if isinstance(store, LocalStore) and isinstance(parent, LocalStore) and not has_plan(parent):
-        beside = LocalStore(store.root.parent / Path(url).name)
-        return beside if has_plan(beside) else parent
-    return parent
 
 
 def _check_shards(store: Store, parent: Store, shards: Sequence[int]) -> Iterator[Problem]:

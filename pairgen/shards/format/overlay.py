@@ -18,12 +18,15 @@ from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.redaction import url_without_secrets
+from pairgen.shards.format.index import index_columns
 from pairgen.shards.format.manifest import iterate_receipts, scan, standing_receipts
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, Receipt
 
 KIND = "overlay"
+# Facts that every sample of a set and its overlays has, alike.
+SHARED_FACTS = ("index", "seed")
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,17 @@ def check_overlay(parent: Layer, overlay: Layer) -> None:
         )
 
 
+def added_by(plan: Plan) -> list[str]:
+    """Return the members that an overlay adds; the columns, if it adds no member."""
+    members = plan.members.keys() - {"json"}
+    return sorted(members or {*plan.members["json"]["keys"]} - set(SHARED_FACTS))
+
+
+def offered_by(plan: Plan) -> set[str]:
+    """Return all members and columns of a set or an overlay."""
+    return {*plan.members, *index_columns(plan)}
+
+
 def overlay_plan(
     parent: Plan,
     parent_url: str,
@@ -111,12 +125,15 @@ def overlay_plan(
         resolved: Derived values, as in `Plan.resolved`.
 
     Raises:
-        ConfigError: The parent is itself an overlay, or has one of the members.
+        ConfigError: The parent is itself an overlay, or has one of the members or columns.
     """
     if parent.kind == KIND:
         raise ConfigError(f"{parent_url} is an overlay: overlays are made of its parent.")
     for name in sorted(members.keys() & parent.members.keys() - {"json"}):
         raise ConfigError(f"{parent_url} has a member {name!r} already: an overlay cannot add it.")
+    facts = {*members["json"]["keys"]} - set(SHARED_FACTS)
+    for name in sorted(facts & {*index_columns(parent)}):
+        raise ConfigError(f"{parent_url} has a column {name!r} already: an overlay cannot add it.")
     inputs = {key: parent.source[key] for key in ("name", "sha256", "num_inputs")}
     return Plan(
         kind=KIND,

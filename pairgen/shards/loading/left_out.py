@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.parent_shards import is_behind, slots_of, usable_slots
 
 
@@ -20,7 +20,7 @@ class Lacking:
 
     Attributes:
         overlay: URL of the overlay.
-        members: The members that it adds.
+        members: The members that it adds, or its columns if it adds none.
         num_samples: Number of samples that lack them.
         is_behind: Whether some of them have not been made yet: the set has grown, or the overlay
             is not finished. The command that made the overlay catches up when it runs again.
@@ -109,7 +109,7 @@ def common_rows(
     if not num_left_out:
         return found, None
     because = tuple(
-        Lacking(overlay.store.url, tuple(sorted(overlay.plan.members.keys() - {"json"})), num, late)
+        Lacking(overlay.store.url, tuple(added_by(overlay.plan)), num, late)
         for overlay, num, late in zip(overlays, num_lacking, behind, strict=True)
         if num
     )

@@ -135,7 +135,8 @@ class Loader:
             raise ConfigError("device is 'cuda', but no CUDA device is found.")
         chosen = training_sets(datasets)
         condition = parse_where(where) if where else None
-        self._sets = [open_set(item, condition, skip_bad) for item in chosen]
+        wanted = {*fields, *facts}
+        self._sets = [open_set(item, condition, skip_bad, wanted) for item in chosen]
         self._framing = frame_images(
             self._sets,
             fields,

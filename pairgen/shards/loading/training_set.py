@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer, open_overlay
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.where import Where
+from pairgen.shards.loading.annotations import open_annotations
 from pairgen.shards.loading.good_shards import good_shards
 from pairgen.shards.loading.layer_columns import column_owners, joined_table
 from pairgen.shards.loading.left_out import LeftOut, common_rows
@@ -38,7 +39,8 @@ class TrainingSet:
         weight: How often an epoch takes each sample, on average: 1 is once, 2 is twice, 0.5 is
             every other sample, the rest in the next epoch.
         overlays: Folders or URLs that add members to its samples. Samples that one of them lacks
-            are left out.
+            are left out. An overlay in `DIR.annotations` need not be named: it is opened if it has
+            a member or column that is asked for and that the dataset and these overlays lack.
     """
 
     url: str | Path
@@ -123,13 +125,17 @@ class OpenSet:
         }
 
 
-def open_set(training_set: TrainingSet, where: Where | None, skip_bad: bool) -> OpenSet:
+def open_set(
+    training_set: TrainingSet, where: Where | None, skip_bad: bool, wanted: Collection[str] = ()
+) -> OpenSet:
     """Read plans and receipts, check the size of every shard, and apply the condition.
 
     Args:
         training_set: The dataset and its overlays.
         where: Samples to read; None for all.
         skip_bad: Whether to leave out and log shards that are missing, stale or of the wrong size.
+        wanted: Members and columns that are read. Those, and columns of the condition, that
+            neither the dataset nor an overlay named with it has are looked for in its annotations.
 
     Raises:
         ConfigError: A folder holds no dataset, an overlay does not match, or nothing is left.
@@ -139,6 +145,7 @@ def open_set(training_set: TrainingSet, where: Where | None, skip_bad: bool) -> 
     if base.plan.kind == KIND:
         raise ConfigError(f"{base.store.url} is an overlay: name its parent and it as `overlays`.")
     overlays = [open_overlay(open_store(url)) for url in training_set.overlays]
+    overlays += open_annotations((base, *overlays), {*wanted, *(where.columns if where else ())})
     for overlay in overlays:
         check_overlay(base, overlay)
     layers = (base, *overlays)

@@ -1,0 +1,1 @@
+"""Annotators: one kind of added member or column a file."""

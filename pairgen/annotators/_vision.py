@@ -1,0 +1,86 @@
+"""Models of the transformers library that look at images: find, identify and load them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import transformers
+
+from pairgen.annotators.base import Model
+from pairgen.errors import ConfigError
+from pairgen.teachers._pretrained.files import (
+    Snapshot,
+    fetch_weights,
+    find_snapshot,
+    read_json,
+    weights_identity,
+)
+from pairgen.teachers._pretrained.networks import load_network
+
+STEM = "model"
+FILES = ("*.json", "*.txt")
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class VisionModel:
+    """A model that was found, but not loaded.
+
+    Attributes:
+        model: The model, for the plan.
+        snapshot: Its files.
+        config: Its `config.json`.
+        network: Name of its class in transformers.
+    """
+
+    model: Model
+    snapshot: Snapshot
+    config: Mapping[str, Any]
+    network: str
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What distinguishes its weights and configs."""
+        folder = self.snapshot.folder
+        configs = sorted(path for pattern in FILES for path in folder.glob(pattern))
+        return weights_identity(self.snapshot, [STEM], "", configs)
+
+    def load(self, device: torch.device) -> Any:
+        """Load the network in float32.
+
+        Raises:
+            TeacherLoadError: The weights are missing, incomplete or broken.
+        """
+        (files,) = fetch_weights(self.snapshot, [STEM], "").values()
+        network = getattr(transformers, self.network)
+        return load_network(network, files, "", torch.float32).to(device)
+
+
+def find_vision_model(
+    model: Model | None, networks: Mapping[str, str], such_as: str
+) -> VisionModel:
+    """Find a model that the user gave as a folder or a hub id.
+
+    Args:
+        model: The model, found as if it were a teacher.
+        networks: The known `model_type`s, each with the class of its network.
+        such_as: An example, for messages.
+
+    Raises:
+        ConfigError: There is no model, or it is of another type.
+        TeacherLoadError: Its files cannot be found.
+    """
+    wanted = f"model must be a {' or '.join(networks)} of transformers, such as {such_as}"
+    if model is None:
+        raise ConfigError(f"{wanted}: add --model.")
+    snapshot = find_snapshot(model.location, str(model.options.get("revision", "")), FILES)
+    if not (snapshot.folder / CONFIG).is_file():
+        raise ConfigError(f"{wanted}, got {model.name}, which has no {CONFIG}.")
+    config = read_json(snapshot, CONFIG)
+    kind = str(config.get("model_type"))
+    if kind not in networks:
+        raise ConfigError(f"{wanted}, got {model.name}, a {kind}.")
+    # It is no teacher: only where it lies is kept.
+    found = replace(model, module="transformers", location=snapshot.location)
+    return VisionModel(found, snapshot, config, networks[kind])

@@ -1,0 +1,126 @@
+"""Tags from a table that another program made: `tag.txt`, such as `dog, grass, ball`.
+
+The table is csv, tsv, jsonl or Parquet. A row names its sample by `key`, its number, or the
+image by `file_name` or `image`, as `json` records it; all samples of an image get its tags. The
+first row of a name counts.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from pairgen import config
+from pairgen.annotators.base import Added, Annotator, ParentSample, Refused, Setup
+from pairgen.errors import ConfigError
+from pairgen.options import Option, Options
+from pairgen.rules import Checked, Text
+from pairgen.signature import takes
+from pairgen.sources.caption_tables import choose_column, read_rows
+
+MEMBER = "tag.txt"
+KEY, NAMES, COLUMNS = "key", ("file_name", "image"), ("tags", "tag")
+# The fact that names the image of a sample.
+IMAGE = "image"
+
+
+def _absolute(name: str, value: Any) -> str:
+    """Return a path that holds in every worker's folder; empty for none."""
+    text = config.text(name, value)
+    return str(Path(text).expanduser().absolute()) if text else ""
+
+
+class TagsOptions(Options):
+    """Options of `tags`."""
+
+    command = "the tags annotator"
+
+    table: Annotated[
+        str,
+        Checked(_absolute, {"type": "string", "minLength": 1}, "str | Path"),
+        Option(
+            "Table of tags: csv, tsv, jsonl or Parquet, with key, file_name or image.",
+            metavar="FILE",
+            missing="table must name a file of tags, such as --set table=tags.jsonl.",
+        ),
+    ]
+    column: Annotated[str, Text(), Option("Column of the tags.", default="tags or tag")] = ""
+
+
+OPTIONS = TagsOptions
+
+
+@dataclass(frozen=True)
+class Table:
+    """The tags of a table.
+
+    Attributes:
+        by_key: Whether its names are keys of samples; else of images.
+        tags: Name to tags; images may be named without their extension.
+    """
+
+    by_key: bool
+    tags: Mapping[str, str]
+
+    def of(self, sample: ParentSample) -> str:
+        """Return the tags of a sample; empty for none."""
+        name = str(sample.index) if self.by_key else str(sample.fields["json"][IMAGE])
+        return self.tags.get(name) or self.tags.get(name.rpartition(".")[0], "")
+
+
+@takes(OPTIONS)
+def build(*, setup: Setup, **options: Any) -> Annotator:
+    """Build the annotator.
+
+    Args:
+        setup: What it works on.
+        **options: The options.
+    """
+    chosen = OPTIONS(**options)
+    path = Path(chosen.table)
+    table = read_table(path, chosen.column)
+    if not table.by_key and IMAGE not in setup.members["json"]["keys"]:
+        raise ConfigError(
+            f"{path} names images, but the samples of the set do not record theirs: give a table "
+            f"with {KEY}."
+        )
+    return Annotator(
+        reads=() if table.by_key else ("json",),
+        adds={MEMBER: {}},
+        open=lambda _: partial(_annotate, table, path.name),
+        identity={"table_sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
+        places=("table",),
+    )
+
+
+def _annotate(table: Table, name: str, samples: Sequence[ParentSample]) -> list[Added | Refused]:
+    found = map(table.of, samples)
+    return [Added({MEMBER: tags}) if tags else Refused(f"no tags in {name}") for tags in found]
+
+
+def read_table(path: Path, column: str) -> Table:
+    """Read a table of tags.
+
+    Raises:
+        ConfigError: It cannot be read, has no rows, or lacks a column.
+    """
+    names, tags = "", dict[str, str]()
+    for row in read_rows(path):
+        if not names:
+            column = choose_column(list(row), column, path, COLUMNS)
+            names = next((name for name in (KEY, *NAMES) if name in row), "")
+            if not names or not column:
+                raise ConfigError(
+                    f"{path} must have one of the columns {', '.join((KEY, *NAMES))} and one of "
+                    f"{', '.join(COLUMNS)} (or --set column=...); it has {', '.join(row)}."
+                )
+        name, value = str(row.get(names)), row.get(column) or ""
+        if names == KEY:
+            name = str(config.integer(f"{KEY} in {path}", name, 0))
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        tags.setdefault(name, text.strip())
+    if not tags:
+        raise ConfigError(f"The table {path} has no rows.")
+    return Table(names == KEY, tags)

@@ -1,0 +1,40 @@
+"""`pairgen annotate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
+from pairgen.cli.result import print_results
+from pairgen.config import command_options
+from pairgen.kinds.overlay.options import AnnotateConfig
+
+
+@command()
+@click.argument("folder", metavar="DIR|URL")
+@options_of(AnnotateConfig)
+@trust_option
+@config_options
+def annotate(folder: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
+    """Add members or columns to the samples of a dataset, without editing it.
+
+    Each annotator makes an overlay, DIR.annotations/NAME, which training, inspect and verify find
+    by themselves. Annotators: canny, clip, depth, dino, latent, mask, moments, sharpness, sketch,
+    tags, text_embedding, or the dotted name of your own module; `--set name=value` sets their
+    options. Run the same command again to continue, and to catch up with a dataset that has grown
+    or was repaired.
+
+    \b
+    Examples:
+        pairgen annotate data/sr --add canny --set low=50
+        pairgen annotate data/sr --add latent --model sd15 --set levels=hr,lr4
+        pairgen annotate data/pairs --add text_embedding,mask
+    """  # noqa: D301
+    merged = command_options("annotate", config, overrides, given(options))
+    pin_threads(AnnotateConfig.check("cpu_threads", merged.get("cpu_threads", 1)))
+    from pairgen.jobs.annotate.run import run_annotate
+
+    print_results(run_annotate(folder, merged, say))

@@ -1,0 +1,40 @@
+"""Describe the overlays in `DIR.annotations`: what they add, and whether they are up to date."""
+
+from typing import Any
+
+from pairgen.errors import ConfigError
+from pairgen.shards.format.annotations import find_annotations
+from pairgen.shards.format.overlay import Layer, added_by, check_overlay, open_layer, open_overlay
+from pairgen.shards.format.parent_shards import is_behind, is_stale
+from pairgen.shards.format.store import Store
+from pairgen.types import Plan
+
+
+def annotations_data(store: Store, plan: Plan) -> list[dict[str, Any]]:
+    """Return name, additions, numbers of samples and state of every overlay, as plain data."""
+    overlays = [open_overlay(each) for each in find_annotations(store)]
+    # Without overlays, the receipts need not be read again.
+    parent = open_layer(store) if overlays else Layer(store, plan, {})
+    return [
+        {
+            "name": overlay.store.url.rpartition("/")[2],
+            "adds": added_by(overlay.plan),
+            "num_samples": sum(receipt.count for receipt in overlay.receipts.values()),
+            "num_planned": sum(receipt.count for receipt in parent.receipts.values()),
+            "state": _state(parent, overlay),
+        }
+        for overlay in overlays
+    ]
+
+
+def _state(parent: Layer, overlay: Layer) -> str:
+    try:
+        check_overlay(parent, overlay)
+    except ConfigError:
+        return "of another set"
+    pairs = [(each, overlay.receipts.get(i)) for i, each in parent.receipts.items()]
+    num_stale = sum(is_stale(*pair) for pair in pairs)
+    num_behind = sum(is_behind(*pair) for pair in pairs)
+    found = [f"{num_behind:,} shards to make"] * bool(num_behind)
+    found += [f"{num_stale:,} shards stale"] * bool(num_stale)
+    return ", ".join(found) or "up to date"

@@ -1,0 +1,1 @@
+"""Overlays: members and columns that an annotator adds to a set."""

@@ -1,0 +1,123 @@
+"""The options of `pairgen annotate`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+
+from pairgen.errors import ConfigError
+from pairgen.kinds.run_options import CpuThreads, MakingOptions
+from pairgen.list_rules import Each
+from pairgen.options import Option, names
+from pairgen.resolution import sources_of
+from pairgen.rules import Checked, Integer, Number, Place, Text
+from pairgen.types import Plan
+
+# Prefix of an option of the annotator among flat names.
+OWN = "options."
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name} must hold `key: value` lines, got {value!r}.")
+    return dict(value)
+
+
+class AnnotateConfig(MakingOptions):
+    """Every option of `pairgen annotate`, checked; those of the annotator are checked there."""
+
+    command = "pairgen annotate"
+
+    add: Annotated[
+        tuple[str, ...],
+        Each(Text()),
+        Option(
+            "What to add: names of annotators, or the dotted names of your own modules.",
+            "What is added",
+            "identity",
+            metavar="NAME[,NAME...]",
+            missing="add must name at least one annotator, such as canny.",
+        ),
+    ]
+    options: Annotated[
+        Mapping[str, Any],
+        Checked(_mapping, {"type": "object"}, "Mapping[str, Any]"),
+        Option("Options of the annotators, by name.", "What is added", "identity", flag=False),
+    ] = Field(default_factory=dict)
+    model: Annotated[
+        str,
+        Place(),
+        Option(
+            "Model that encodes: a packaged name, a folder or a hub id.",
+            "Model",
+            "identity",
+            metavar="NAME|PATH|HUB_ID",
+            default="the dataset's teacher",
+        ),
+    ] = ""
+    revision: Annotated[
+        str,
+        Text(),
+        Option("Branch, tag or commit of the hub model.", "Model", "identity", metavar="REV"),
+    ] = ""
+    out: Annotated[
+        str,
+        Place("leave it out for the default"),
+        Option(
+            "Output folder or URL; the default is found without being named.",
+            "Output",
+            default="DIR.annotations/NAME",
+        ),
+    ] = ""
+    batch_size: Annotated[
+        int, Integer(1, 4096), Option("Samples per batch.", "Compute", "remembered", metavar="B")
+    ] = 16
+    cpu_threads: CpuThreads = 1
+    gpus_per_worker: Annotated[
+        float,
+        Number(0.0, 1024.0),
+        Option("GPUs per Ray actor.", "Workers", metavar="G", default="0; 1 with a model"),
+    ] = 0.0
+
+    @classmethod
+    def flattened(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every option under one name: `model`, `options.low`.
+
+        A name that is not an option here belongs to the annotators.
+        """
+        flat = {f"{OWN}{name}": value for name, value in (given.get("options") or {}).items()}
+        for name, value in given.items():
+            if name not in cls.model_fields and not name.startswith(OWN):
+                name = f"{OWN}{name}"
+            if name != "options":
+                flat[name] = value
+        return flat
+
+    @classmethod
+    def check(cls, name: str, value: Any, called: str = "") -> Any:
+        """Return the checked value of one option; options of annotators are checked there."""
+        return value if name.startswith(OWN) else super().check(name, value, called)
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+        """Build the options from values returned by `flattened`."""
+        own = {name.removeprefix(OWN): value for name, value in values.items() if OWN in name}
+        others = {name: value for name, value in values.items() if OWN not in name}
+        return cls(**others, options=own)
+
+    def remembered(self) -> dict[str, Any]:
+        """Return the options that an overlay remembers, as plain data."""
+        return self.plain(without=names(AnnotateConfig, "run"))
+
+
+def continued_options(plan: Plan, given: Mapping[str, Any]) -> AnnotateConfig:
+    """Return the options of an overlay, overridden by the given ones.
+
+    Raises:
+        ConfigError: A name is unknown or a value is not allowed.
+    """
+    unknown = given.keys() - AnnotateConfig.model_fields
+    if unknown:
+        raise ConfigError(f"Unknown key {min(unknown)!r} in the options of pairgen annotate.")
+    there = {"gpus_per_worker": float(bool(plan.teacher)), **plan.resolved["options"]}
+    return sources_of(AnnotateConfig, given).below("the plan", there).resolved().options
