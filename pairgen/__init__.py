@@ -1,12 +1,11 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.collect(...)`,
-`pairgen.annotate(...)`,
-`pairgen.train(...)`, `pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`,
-`pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same names, and
-`pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)` reads what they made, batch by
-batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays. Importing the package loads
-no torch, ray, diffusers or click.
+`pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.sample(...)`, `pairgen.inspect(...)`,
+`pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same
+names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)` reads what they made,
+batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays. Importing the
+package loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module

@@ -12,14 +12,15 @@ from torch import Tensor
 from pairgen.config import check_keys
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.methods.base import STUDENT, Game
+from pairgen.methods.base import Game
 from pairgen.shards.loading.batch import Batch
 from pairgen.training.checkpoint import save_checkpoint
 from pairgen.training.config import TrainConfig, recipe_players
+from pairgen.training.game_check import check_disjoint, check_rounds
 from pairgen.training.gradients import average_gradients
 from pairgen.training.metrics import Metrics
 from pairgen.training.optimizer import gather_state
-from pairgen.training.player import Player, make_player
+from pairgen.training.player import make_player
 from pairgen.training.progress import TrainProgress
 from pairgen.training.watch import StepWatch
 
@@ -74,7 +75,7 @@ class Trainer:
             name: make_player(name, module, config.player(name), config.networks(name))
             for name, module in modules.items()
         }
-        _check_disjoint(self.players)
+        check_disjoint(self.players)
         half = config.precision == "float16"
         device = accelerator.device.type
         self.scalers = {name: torch.amp.GradScaler(device, enabled=half) for name in modules}
@@ -145,7 +146,8 @@ class Trainer:
         # The latest value of each since the last line: not every step has every figure.
         figures: dict[str, Tensor] = {}
         while self.step < config.steps and not self._agreed(stop()):
-            rounds = self._rounds(self.step)
+            rounds = self.game.rounds(self.step)
+            check_rounds(rounds, self.players, self.step)
             for number, names in enumerate(rounds):
                 with watch.waiting():
                     batch = next(batches).to(self.accelerator.device)
@@ -186,19 +188,6 @@ class Trainer:
                 self.config.checkpoints_total_limit,
             )
         self.accelerator.wait_for_everyone()
-
-    def _rounds(self, step: int) -> Sequence[Sequence[str]]:
-        """Return the players of each round of a step."""
-        rounds = self.game.rounds(step)
-        names = [name for names in rounds for name in names]
-        twice = any(len(set(each)) < len(each) for each in rounds)
-        alone = STUDENT not in self.players or names.count(STUDENT) == 1
-        if twice or not alone or not set(names) <= self.players.keys():
-            raise PairgenError(
-                f"The rounds of step {step} must name players ({', '.join(self.players)}), each "
-                f"once in a round, and the student in one round, got {rounds!r}."
-            )
-        return rounds
 
     def _train_round(
         self, step: int, number: int, names: Sequence[str], batch: Batch
@@ -302,23 +291,6 @@ class Trainer:
         dist.all_reduce(values)
         means = values / self.accelerator.num_processes
         return dict(zip(figures, means, strict=True))
-
-
-def _check_disjoint(players: Mapping[str, Player]) -> None:
-    """Check that each weight is trained by one player, and that none froze another's.
-
-    Raises:
-        PairgenError: Two players hold the same weights.
-    """
-    owners: dict[int, str] = {}
-    for name, player in players.items():
-        for path, each in player.parameters.items():
-            other = owners.setdefault(id(each), name)
-            if other != name or not each.requires_grad:
-                raise PairgenError(
-                    f"{path} of the player {name!r} belongs to another player too: players that "
-                    "share weights need a wrapper each, from `beside()`, and adapters."
-                )
 
 
 def _endless(batches: Batches) -> Iterator[Batch]:
