@@ -156,7 +156,7 @@ class Trainer:
             self.step += 1
             self.seconds += watch.lap(len(rounds) * config.batch_size)
             if self.step % config.log_every == 0 or self.step == config.steps:
-                latest = {**_numbers(figures), **watch.figures()}
+                latest = {name: float(each) for name, each in figures.items()} | watch.figures()
                 progress.show(latest)
                 if metrics:
                     metrics.write(self.step, latest)
@@ -296,7 +296,3 @@ class Trainer:
 def _endless(batches: Batches) -> Iterator[Batch]:
     while True:
         yield from batches
-
-
-def _numbers(figures: Mapping[str, Tensor]) -> dict[str, float]:
-    return {name: float(value) for name, value in figures.items()}
