@@ -179,7 +179,14 @@ def test_a_conditional_student_has_no_psnr_and_its_condition_is_shown(call, fold
 
 def test_training_images_are_refused_unless_they_are_meant(call, folder):
     make_degraded(folder / "reseeded", ("bridge", "citrus"), seed=1)
+    make_degraded(folder / "mixed", ("citrus", "seeding"), seed=2)
+    renamed = folder / "renamed.jpg"
+    shutil.copyfile(packaged_assets() / "photographs/citrus.jpg", renamed)
+    collected = folder / "collected"
+    pairgen.degrade(images=str(renamed), out=str(collected), crop=16, scales=4, executor="serial")
     for data, words in (
+        ("mixed", "/seen, which shares 1 source image with mixed: evaluate it on other images"),
+        ("collected", "/seen, which shares 1 source image with collected: evaluate it"),
         ("seen", "run was trained on seen (fingerprint"),
         ("reseeded", "/seen, which has the source images of reseeded: evaluate it on other images"),
     ):
@@ -188,6 +195,19 @@ def test_training_images_are_refused_unless_they_are_meant(call, folder):
     options = ["--out=meant", "--allow-training-data", "--num-samples=2"]
     code, _, err = call("run", "--data=reseeded", *options)
     assert code == 0 and "has the source images of reseeded" in err
+
+
+def test_sets_that_are_gone_cannot_be_compared(folder, tmp_path):
+    plan = read_plan(open_store(str(folder / "held")))
+    run, held = str(folder / "run"), str(folder / "held")
+    config = EvalConfig(run=run, data=held)
+    judged = find_judged(run)
+    assert seen_notes(Asked(config, frozenset(), judged), plan) == []
+    assert judged.record is not None
+    gone = tuple(replace(each, url=str(tmp_path / "gone")) for each in judged.record.sets)
+    moved = replace(judged, record=replace(judged.record, sets=gone))
+    (note,) = seen_notes(Asked(config, frozenset(), moved), plan)
+    assert note.startswith(f"The images of {held} could not be compared with those of {tmp_path}")
 
 
 def test_a_run_without_a_record_and_a_model_that_is_no_run_are_told(folder):
