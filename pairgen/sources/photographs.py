@@ -73,6 +73,32 @@ def read_format(file: BinaryIO) -> str:
         return str(image.format)
 
 
+def needs_conversion(file: BinaryIO) -> str:
+    """Return why readers of plain pixels would show an open image otherwise; empty if they do not.
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+    """
+    with _opened(file) as image:
+        if image.has_transparency_data:
+            return "transparency"
+        if image.mode == "CMYK":
+            return "CMYK colours"
+        if image.mode in _DEEP_GRAY:
+            return "16 bits"
+        profile = image.info.get("icc_profile")
+        return "a colour profile other than sRGB" if profile and not _is_srgb(profile) else ""
+
+
+def _is_srgb(profile: bytes) -> bool:
+    """Whether a colour profile says that it is sRGB."""
+    try:
+        return "srgb" in ImageCms.getProfileDescription(io.BytesIO(profile)).lower()
+    except (ImageCms.PyCMSError, OSError):
+        # `decode_rgb` ignores it too.
+        return True
+
+
 def decode_rgb(data: bytes) -> NDArray[np.uint8]:
     """Decode an image by the rules above.
 

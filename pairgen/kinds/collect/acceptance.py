@@ -11,7 +11,12 @@ from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.images.crops import check_aspect
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.images import header_size
-from pairgen.sources.photographs import ImageSize, UnusableImageError, read_format
+from pairgen.sources.photographs import (
+    ImageSize,
+    UnusableImageError,
+    needs_conversion,
+    read_format,
+)
 
 # Formats whose files can be members as they are; MPO is a phone's JPEG.
 KEPT = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
@@ -25,8 +30,10 @@ def check_label(label: str) -> None:
     """
     if not label:
         raise UnusableImageError("no class label")
-    if not re.fullmatch(r"0|[1-9][0-9]{0,17}", label):
-        raise UnusableImageError(f"class label {label[:40]!r} is no integer >= 0")
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", label):
+        raise UnusableImageError(
+            f"class label {label[:40]!r} is no integer from 0 to 999999999, such as 1 (not 1.0)"
+        )
 
 
 def check_pair(file: ImageFile, size: ImageSize, scale: int) -> None:
@@ -126,3 +133,6 @@ class OneFormat:
             raise UnusableImageError(
                 f"{found}, but keep stores one format, that of the first image: {self.extension}"
             )
+        with file.open() as opened:
+            if reason := needs_conversion(opened):
+                raise UnusableImageError(f"{reason}, which keep cannot convert")

@@ -40,7 +40,10 @@ def measure_shift(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> tup
     rest = np.zeros(2)
     for _ in range(NUM_CORRECTIONS):
         rest += _phase_slope(first, _moved_back(second, rest))
-    return round(float(right + rest[1]), DECIMALS), round(float(down + rest[0]), DECIMALS)
+    # -0.0 becomes 0.0.
+    shifts = (round(float(each), DECIMALS) + 0.0 for each in (right + rest[1], down + rest[0]))
+    shift_x, shift_y = shifts
+    return shift_x, shift_y
 
 
 def _middle(image: NDArray[np.uint8]) -> Plane:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
@@ -246,6 +246,42 @@ def test_kept_files_are_equal_in_every_byte_and_others_are_refused(tmp_path):
         collect(folder, tmp_path / "two", format="keep", flip=True)
 
 
+def test_kept_files_are_loaded_as_they_look_and_what_needs_a_conversion_is_refused(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    image = textured(64, 64, 1)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xyz = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    clear = image.copy()
+    clear.putalpha(Image.fromarray(np.eye(64, dtype=np.uint8) * 255))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = {
+        "0.png": encoded(image),
+        "1.png": encoded(image, icc_profile=srgb),
+        "2.png": encoded(image, exif=exif),
+        "3.png": encoded(image, icc_profile=xyz),
+        "4.png": encoded(clear),
+        "5.png": encoded(image.quantize(8), transparency=0),
+        "6.png": encoded(Image.fromarray(np.full((64, 64), 40_000, np.uint16))),
+    }
+    for name, content in data.items():
+        (folder / name).write_bytes(content)
+    out = collect(folder, tmp_path / "out", format="keep")
+    lines = (out / "__meta__/rejected/00000.jsonl").read_text().splitlines()
+    assert {row["image"]: row["reason"] for row in map(json.loads, lines)} == {
+        "3.png": "a colour profile other than sRGB, which keep cannot convert",
+        "4.png": "transparency, which keep cannot convert",
+        "5.png": "transparency, which keep cannot convert",
+        "6.png": "16 bits, which keep cannot convert",
+    }
+    loader = pairgen.Loader(str(out), fields=["png"], batch_size=3)
+    batch = next(iter(loader))
+    for index, found in zip(batch.indices.tolist(), batch["png"].numpy(), strict=True):
+        expected = decode_rgb(data[f"{index}.png"]).astype(int)
+        assert np.abs(expected - found).max() <= 1
+
+
 def write_labelled(folder: Path, labels: list[object]) -> Path:
     """Write a Parquet file of images with captions and labels, as hub datasets have them."""
     rows = [
@@ -265,7 +301,7 @@ def test_classes_are_stored_checked_and_loaded(tmp_path):
     lines = (out / "__meta__/rejected/00000.jsonl").read_text().splitlines()
     assert [json.loads(line)["reason"] for line in lines] == [
         "no class label",
-        "class label '-1' is no integer >= 0",
+        "class label '-1' is no integer from 0 to 999999999, such as 1 (not 1.0)",
     ]
     plan = read_plan(open_store(out))
     assert plan.members["cls"] == {"num_classes": 12, "names": []}
