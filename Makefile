@@ -18,7 +18,7 @@ demo: env
 test: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
 
-# What takes seconds and needs no Ray cluster: four and a half minutes on two cores.
+# What takes seconds and needs no Ray cluster: six minutes on two cores.
 test-fast: env
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup \
 		-m "not slow and not ray"
