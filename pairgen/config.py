@@ -235,6 +235,19 @@ def boolean(name: str, value: Any) -> bool:
     return value
 
 
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """Return `key: value` lines as a mapping; none for None.
+
+    Raises:
+        ConfigError: The value is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name} must hold `key: value` lines, got {value!r}.")
+    return dict(value)
+
+
 def text(name: str, value: Any) -> str:
     """Return a string or path as text.
 

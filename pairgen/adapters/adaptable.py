@@ -24,17 +24,21 @@ class Adaptable(nn.Module):
         network: The network.
         default_targets: Layers that adapters change unless told otherwise; names that the network
             does not have are passed over.
+        new_layers: Layers with weights that are new, and zero: nothing but training them gives
+            them an effect.
 
     Attributes:
         adapter: Its own adapter; None for the network's own weights.
     """
 
-    def __init__(self, network: nn.Module, default_targets: Sequence[str]) -> None:
+    def __init__(
+        self, network: nn.Module, default_targets: Sequence[str], new_layers: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.network: Any = network
         self.adapter: Adapter | None
         self.register_module("adapter", None)
-        self.default_targets = tuple(default_targets)
+        self.default_targets, self.new_layers = tuple(default_targets), tuple(new_layers)
         # Weak, so that a deep copy of one is no copy of the others.
         self._views = [weakref.ref(self)]
 
@@ -74,8 +78,8 @@ class Adaptable(nn.Module):
             trained: Layers to train as a whole.
 
         Raises:
-            ConfigError: It has an adapter already, a name matches no layer, or a layer cannot be
-                adapted.
+            ConfigError: It has an adapter already, a name matches no layer, a layer cannot be
+                adapted, or a new layer would stay as it is.
         """
         if self.adapter is not None:
             raise ConfigError(
@@ -90,6 +94,13 @@ class Adaptable(nn.Module):
             targets=targets or self._present(self.default_targets),
             trained=trained,
         )
+        changed = {name for name, _ in self.adapter.layer_changes()}
+        for name in self.new_layers:
+            if name not in changed:
+                raise ConfigError(
+                    f"trained_layers must name {name}: it has weights that are new and zero, so "
+                    "without training its input would never have an effect."
+                )
 
     def unfreeze(self) -> None:
         """Make the weights trainable that were frozen when the network was loaded."""

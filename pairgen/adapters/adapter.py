@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -76,10 +75,8 @@ class Adapter(nn.Module):
         tensors = {}
         for name, change in self.layer_changes():
             if change.scale:
-                a: Any = change.lora_A.weight
-                b: Any = change.lora_B.weight
-                tensors[f"{name}.lora_A.weight"] = a.detach()
-                tensors[f"{name}.lora_B.weight"] = b.detach() * change.scale
+                tensors[f"{name}.lora_A.weight"] = change.lora_A.weight.detach()
+                tensors[f"{name}.lora_B.weight"] = change.lora_B.weight.detach() * change.scale
         return tensors
 
     def trained_tensors(self) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
 
+Low = nn.Linear | nn.Conv2d
+
 
 class LayerAdapter(nn.Module):
     """Computes y + (alpha / r) B A x, where y is the layer's output, or that of a trained copy.
@@ -40,8 +42,8 @@ class LayerAdapter(nn.Module):
         self.scale = alpha / rank if rank else 0.0
         if rank:
             self.lora_A, self.lora_B = _low_rank(layer, name, rank)
-            nn.init.normal_(self.lora_A.weight, std=1 / rank)  # type: ignore[arg-type]
-            nn.init.zeros_(self.lora_B.weight)  # type: ignore[arg-type]
+            nn.init.normal_(self.lora_A.weight, std=1 / rank)
+            nn.init.zeros_(self.lora_B.weight)
         device: Any = layer.weight.device
         self.to(device)
 
@@ -50,8 +52,7 @@ class LayerAdapter(nn.Module):
         if self.full is not None:
             output = self.full(x)
         if self.scale:
-            dtype: Any = self.lora_A.weight.dtype
-            x = x.to(dtype)
+            x = x.to(self.lora_A.weight.dtype)
             output = (output + self.lora_B(self.lora_A(x)) * self.scale).to(output.dtype)
         return output
 
@@ -66,8 +67,7 @@ class LayerAdapter(nn.Module):
 
     def delta(self) -> Tensor:
         """Return (alpha / r) B A in the shape of the layer's weight."""
-        a: Any = self.lora_A.weight
-        b: Any = self.lora_B.weight
+        a, b = self.lora_A.weight, self.lora_B.weight
         if a.dim() == 2:
             return (b @ a) * self.scale
         if a.shape[2:] == (1, 1):
@@ -75,7 +75,7 @@ class LayerAdapter(nn.Module):
         return F.conv2d(a.transpose(0, 1), b).transpose(0, 1) * self.scale
 
 
-def _low_rank(layer: nn.Module, name: str, rank: int) -> tuple[nn.Module, nn.Module]:
+def _low_rank(layer: nn.Module, name: str, rank: int) -> tuple[Low, Low]:
     """Return A and B for a layer."""
     if isinstance(layer, nn.Linear):
         a = nn.Linear(layer.in_features, rank, bias=False)

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pairgen import plugins
@@ -25,6 +24,7 @@ from pairgen.list_rules import Each
 from pairgen.options import Option
 from pairgen.rules import Text
 from pairgen.sampling.enlarge import enlarge
+from pairgen.sampling.signed import to_signed
 from pairgen.teachers.base import Autoencoder
 
 HR = "hr"
@@ -96,12 +96,6 @@ def check_model(model: Model | None) -> Model:
     return model
 
 
-def to_signed(pictures: NDArray[np.uint8]) -> Tensor:
-    """Convert images [B, H, W, 3] to [B, 3, H, W] float32 in [-1, 1], as `Batch.image` does."""
-    values = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32)
-    return values.contiguous().mul_(2).sub_(255).div_(255)
-
-
 def padded(values: Sequence[Any], num: int) -> list[Any]:
     """Repeat the last value: batches of one shape use the same kernels, so give the same bits."""
     return [*values, *[values[-1]] * (num - len(values))]
@@ -126,7 +120,8 @@ def _open(
         indices = [sample.index for sample in rows]
         found = {}
         for name, picture in pictures.items():
-            images = to_signed(np.stack([sample.fields[picture] for sample in rows])).to(device)
+            pixels = np.stack([sample.fields[picture] for sample in rows])
+            images = to_signed(torch.from_numpy(pixels)).to(device)
             encoded = encode(autoencoder, enlarge(images, scales[name]), indices, shape)
             found[name] = encoded.to(torch.float16).cpu()
         return [

@@ -3,15 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import click
-
-from pairgen.cli.dry_run_options import dry_run_options
+from pairgen.cli.dry_run_options import dry_run_options, run_or_price
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
-from pairgen.cli.result import print_result
+from pairgen.cli.options import config_options, given, pin_threads, trust_option
 from pairgen.config import command_options
-from pairgen.execution.forecast.sheet import cost_sheet
 from pairgen.kinds.collect.options import CollectConfig
 
 
@@ -48,8 +44,5 @@ def collect(
     from pairgen.jobs.collect.dry_run import run_collect_dry
     from pairgen.jobs.collect.run import run_collect
 
-    if dry_run is not None:
-        dry = run_collect_dry(merged, dry_run, say)
-        click.echo(cost_sheet(dry, price_per_gpu_hour, preemptions))
-        return
-    print_result(run_collect(merged, say))
+    costs = (dry_run, price_per_gpu_hour, preemptions)
+    run_or_price(run_collect, run_collect_dry, merged, *costs)

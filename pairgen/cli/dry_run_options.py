@@ -1,11 +1,15 @@
-"""Options of a dry run."""
+"""Options of a dry run, and what they change."""
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from pairgen.cli.help import Command, option
+from pairgen.cli.options import say
+from pairgen.cli.result import print_result
+from pairgen.execution.forecast.sheet import cost_sheet
 
 
 class Percentage(click.ParamType):
@@ -71,3 +75,27 @@ def dry_run_options(command: Command) -> Command:
     ):
         command = decorate(command)
     return command
+
+
+def run_or_price(
+    run: Callable[..., Any],
+    run_dry: Callable[..., Any],
+    options: Mapping[str, Any],
+    dry_run: int | None,
+    price_per_gpu_hour: float | None,
+    preemptions: float | None,
+) -> None:
+    """Make a dataset and print its summary, or only what it would cost.
+
+    Args:
+        run: Makes the dataset.
+        run_dry: Tries some samples of it.
+        options: The command's options.
+        dry_run: Number of samples to try; None to make the dataset.
+        price_per_gpu_hour: Price of a GPU for an hour; None for none.
+        preemptions: Share of the workers that are lost; None for none.
+    """
+    if dry_run is None:
+        print_result(run(options, say))
+    else:
+        click.echo(cost_sheet(run_dry(options, dry_run, say), price_per_gpu_hour, preemptions))

@@ -13,6 +13,7 @@ from pairgen.execution.say import Say
 from pairgen.kinds.images.decoded_samples import open_decoded_samples
 from pairgen.kinds.images.options import ImageOptions
 from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.store import Store
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
@@ -164,6 +165,30 @@ def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:
             f"{layout.IMAGES} of {store.url} is missing: give the original --images again."
         )
     say(f"Continuing {store.url} with its {old.source['num_inputs']:,} images.")
+
+
+def plan_in(
+    trial: LocalStore,
+    store: Store,
+    continued: Callable[[], Plan] | None,
+    read: Callable[[Path], tuple[Plan, ImageSummary]],
+) -> Plan:
+    """Plan a trial run, with the list of images in a folder of its own.
+
+    Args:
+        trial: The folder of the trial.
+        store: The dataset folder, to which nothing is written.
+        continued: Returns the plan that continues with the folder's own images; None to read them.
+        read: Writes the list of images to a path; returns the plan made from them.
+    """
+    images = trial.root / layout.IMAGES
+    images.parent.mkdir()
+    if continued is None:
+        plan, _ = read(images)
+        return plan
+    plan = continued()
+    store.fetch(layout.IMAGES, images)
+    return plan
 
 
 def take_images(

@@ -1,9 +1,29 @@
-"""Check that a plan continues the dataset of a folder; a folder never mixes two datasets."""
+"""Continue the dataset of a folder: its options, and whether a plan is still the same."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pairgen.errors import PlanMismatchError
+from pairgen.resolution import AnyOptions, sources_of
 from pairgen.types import INPUT_NAMES, Plan
+
+
+def planned_options(
+    options: type[AnyOptions], plan: Plan, given: Mapping[str, Any], **defaults: Any
+) -> AnyOptions:
+    """Return the options that a plan remembers, overridden by the given ones.
+
+    Args:
+        options: The options of the plan's kind.
+        plan: The plan.
+        given: The given options.
+        **defaults: Values of options that the plan does not remember.
+
+    Raises:
+        ConfigError: A name is unknown or a value is not allowed.
+    """
+    there = {**defaults, **plan.resolved["options"]}
+    return sources_of(options, given).below("the plan", there).resolved().options
 
 
 def check_continues(old: Plan, new: Plan) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from pairgen.kinds.decode import picture_of
+from pairgen.kinds.encoded import encode_distinct
 from pairgen.kinds.image_student import ImageModel, as_input, draw_noises, make_images
 from pairgen.sampling.enlarge import enlarge
-from pairgen.teachers.base import Conditioning, Teacher
+from pairgen.teachers.base import Teacher
 
 
 def student_pictures(
@@ -35,20 +36,13 @@ def student_pictures(
         ConfigError: The enlarged pictures cannot be encoded.
         NotFinitePictureError: A picture is not finite.
     """
-    distinct = list(dict.fromkeys(prompts))
-    encoded = Conditioning.cat(
-        [
-            teacher.encode_prompts(distinct[first : first + batch_size])
-            for first in range(0, len(distinct), batch_size)
-        ]
-    )
-    places = {prompt: place for place, prompt in enumerate(distinct)}
+    encoded = encode_distinct(teacher, list(dict.fromkeys(prompts)), batch_size, False)
 
     def batches() -> Iterator[np.ndarray]:
         for first in range(0, len(given), batch_size):
             rows = slice(first, first + batch_size)
             noises = draw_noises(model, seed, indices[rows], given.shape[1:3], teacher.device)
-            conditioning = encoded[[places[prompt] for prompt in prompts[rows]]]
+            conditioning = encoded.conditioning[[encoded.rows[prompt] for prompt in prompts[rows]]]
             images = make_images(model, as_input(given[rows], teacher.device), conditioning, noises)
             yield np.stack([picture_of(image) for image in images])
 

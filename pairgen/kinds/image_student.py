@@ -20,9 +20,9 @@ from pairgen.methods.base import ImageStudent
 from pairgen.sampling.enlarge import enlarge
 from pairgen.sampling.parameterization import Schedule
 from pairgen.sampling.sampler import sample
+from pairgen.sampling.signed import to_signed
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.loading.pixels import to_signed
 from pairgen.teachers._pretrained.predict import predict_guided
 from pairgen.teachers.base import Autoencoder, Conditioning
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from pairgen.options import Option, Options
-from pairgen.rules import Choice, Integer, Number, Place
+from pairgen.rules import Choice, Integer, Number, Place, Text
 
 EXECUTORS = ("auto", "serial", "ray")
 # OpenMP crashes if it cannot create as many.
@@ -13,6 +13,12 @@ CpuThreads = Annotated[
     int,
     Integer(1, MAX_CPU_THREADS),
     Option("CPU threads of each worker.", "Compute", "remembered"),
+]
+
+Revision = Annotated[
+    str,
+    Text(),
+    Option("Branch, tag or commit of the hub model.", "Model", "identity", metavar="REV"),
 ]
 
 

@@ -4,7 +4,7 @@
 |---|---|
 | two folders | equal names, or the endings below |
 | RealSR, one folder too | `_HR`; `_LR4` at scale 4 |
-| DRealSR | `_x4` at scale 4; `_x1` |
+| the zoom in the name | `_x4` at scale 4; `_x1` |
 | DIV2K | none; `x4` at scale 4 |
 | StableSR's test sets | `test_HR`, `test_LR` |
 | SeeSR | `gt`, `lr`, or `sr_bicubic` at scale 1; texts in `tag` |

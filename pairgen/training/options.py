@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
+from pairgen.config import mapping
 from pairgen.kinds.run_options import MAX_CPU_THREADS
 from pairgen.list_rules import Places
 from pairgen.options import Option, names
@@ -13,7 +14,6 @@ from pairgen.training.player_names import (
     check_player_option,
     checked_players,
     flattened_players,
-    mapping,
     nested_players,
     network_configs,
     player_config,

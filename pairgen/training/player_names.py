@@ -3,24 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen import config
-from pairgen.errors import ConfigError
+from pairgen.config import check_keys, mapping
 from pairgen.training.player_options import NetworkConfig, PlayerConfig
 
 Players = Mapping[str, Mapping[str, Any]]
-
-
-def mapping(name: str, value: Any) -> dict[str, Any]:
-    """Return `key: value` lines as a mapping; none for None.
-
-    Raises:
-        ConfigError: The value is something else.
-    """
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{name} must hold `key: value` lines, got {value!r}.")
-    return dict(value)
 
 
 def flattened_players(players: Any) -> dict[str, Any]:
@@ -56,10 +42,10 @@ def check_player_option(name: str, value: Any) -> Any:
     network, dot, inner = key.partition(".")
     if dot:
         where = f"the options of the network {network!r} of the player {player!r}"
-        config.check_keys({inner: value}, list(NetworkConfig.model_fields), where)
+        check_keys({inner: value}, list(NetworkConfig.model_fields), where)
         return NetworkConfig.check(inner, value, name)
     known = list(PlayerConfig.model_fields)
-    config.check_keys({key: value}, known, f"the options of the player {player!r}")
+    check_keys({key: value}, known, f"the options of the player {player!r}")
     return PlayerConfig.check(key, value, name)
 
 

@@ -15,8 +15,8 @@ from pairgen.annotators.latent import draw_noise
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.jobs.replay.run import run_replay
 from pairgen.sampling.enlarge import enlarge
+from pairgen.sampling.signed import to_signed
 from pairgen.shards.format.codec import decode_array
-from pairgen.shards.loading.pixels import to_signed
 from tests.annotated_sets import SIDE, write_pictures
 from tests.runs import samples
 

@@ -75,7 +75,10 @@ def resolve_annotate(parent: Layer, given: Mapping[str, Any], say: Say) -> list[
             "give one of them in --add."
         )
     asked = {
-        name.removeprefix(OWN) for layer in sources.layers for name in layer.values if OWN in name
+        name.removeprefix(OWN)
+        for layer in sources.layers
+        for name in layer.values
+        if name.startswith(OWN)
     }
     _check_asked(names, asked)
     return [_resolve_one(parent, name, sources, say) for name in names]
@@ -134,7 +137,7 @@ def _own_options(name: str, sources: Sources[AnnotateConfig]) -> dict[str, Any]:
         option.removeprefix(OWN): value
         for layer in reversed(sources.layers)
         for option, value in layer.values.items()
-        if OWN in option
+        if option.startswith(OWN)
     }
     if len(sources["add"]) == 1:
         return given

@@ -7,8 +7,8 @@ from statistics import median
 import numpy as np
 import torch
 
+from pairgen.kinds.encoded import encode_distinct
 from pairgen.kinds.machine import batch_does_not_fit, device_clock
-from pairgen.kinds.ode.encoded import encode_distinct
 from pairgen.kinds.ode.maker import build_teacher, grid_of
 from pairgen.kinds.ode.pairs import ignore_progress, is_guided, solve_batch
 from pairgen.process_state import cpu_threads

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairgen.execution.forecast.dry_run import DryRun, dry_run
+from pairgen.execution.image_inputs import plan_in
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
-from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import Plan
 
@@ -28,20 +28,16 @@ def run_collect_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = 
     """
     request = resolve_collect(given)
 
-    def plan_in(trial: LocalStore) -> Plan:
-        images = trial.root / layout.IMAGES
-        images.parent.mkdir()
-        if request.continues:
-            plan = continued_plan(request, say)
-            request.store.fetch(layout.IMAGES, images)
-            return plan
-        plan, _ = read_images(request, images, say)
-        return plan
+    def plan_trial(trial: LocalStore) -> Plan:
+        continued = (lambda: continued_plan(request, say)) if request.continues else None
+        return plan_in(
+            trial, request.store, continued, lambda target: read_images(request, target, say)
+        )
 
     def run_length(plan: Plan) -> int:
         # As many images at a time as there are threads.
         return int(plan.execution["cpu_threads"])
 
     return dry_run(
-        request.store, request.resolved, plan_in, run_length, num_samples, say, is_padded=False
+        request.store, request.resolved, plan_trial, run_length, num_samples, say, is_padded=False
     )

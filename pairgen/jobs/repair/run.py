@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.repair.options import RepairConfig
 from pairgen.jobs.repair.retry import worth_retrying
 from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
-from pairgen.kinds.collect.options import continued_options as collect_options
+from pairgen.kinds.collect.options import CollectConfig
+from pairgen.kinds.continuing import planned_options
 from pairgen.kinds.degrade.options import continued_options as degrade_options
 from pairgen.kinds.maker import check_makeable
-from pairgen.kinds.ode.options import continued_options as ode_options
+from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.overlay.maker import open_parent
 from pairgen.kinds.overlay.options import continued_options as overlay_options
 from pairgen.kinds.run_options import MakingOptions
@@ -36,9 +38,9 @@ from pairgen.types import INPUT_NAMES, Plan, Receipt
 
 # Maps the kind of a dataset to the function that checks its options.
 CONTINUED: dict[str, Callable[..., MakingOptions]] = {
-    "ode": ode_options,
+    "ode": partial(planned_options, OdeConfig),
     "degrade": degrade_options,
-    "collect": collect_options,
+    "collect": partial(planned_options, CollectConfig),
     "overlay": overlay_options,
 }
 

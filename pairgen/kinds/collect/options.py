@@ -1,6 +1,5 @@
 """The options of `pairgen collect`."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import model_validator
@@ -17,9 +16,7 @@ from pairgen.kinds.images.options import (
 )
 from pairgen.kinds.run_options import CpuThreads
 from pairgen.options import Option, names
-from pairgen.resolution import sources_of
 from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Switch, Text
-from pairgen.types import Plan
 
 FORMATS = ("png", "jpg", "webp", "keep")
 CROPS = ("center", "random")
@@ -173,13 +170,3 @@ class CollectConfig(ImageOptions):
     def remembered(self) -> dict[str, Any]:
         """Return the options that a resumed folder remembers, as plain data."""
         return self.plain(without=names(CollectConfig, "run"))
-
-
-def continued_options(plan: Plan, given: Mapping[str, Any]) -> CollectConfig:
-    """Return the options of a dataset, overridden by the given ones.
-
-    Raises:
-        ConfigError: A name is unknown or a value is not allowed.
-    """
-    there = plan.resolved["options"]
-    return sources_of(CollectConfig, given).below("the plan", there).resolved().options

@@ -7,11 +7,11 @@ from pydantic import model_validator
 
 from pairgen import config
 from pairgen.errors import ConfigError
+from pairgen.kinds.continuing import planned_options
 from pairgen.kinds.images.options import LEAVE_OUT, ImageOptions, MaxAspect, MinSharpness
 from pairgen.kinds.run_options import CpuThreads
 from pairgen.list_rules import one_or_several
 from pairgen.options import Option, names
-from pairgen.resolution import sources_of
 from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place
 from pairgen.types import Plan
 
@@ -177,8 +177,7 @@ def continued_options(plan: Plan, given: Mapping[str, Any]) -> DegradeConfig:
     Raises:
         ConfigError: A name is unknown or a value is not allowed.
     """
-    there = plan.resolved["options"]
-    options = sources_of(DegradeConfig, given).below("the plan", there).resolved().options
+    options = planned_options(DegradeConfig, plan, given)
     check_batch_size(given, options)
     return options
 

@@ -8,8 +8,8 @@ import torch
 
 from pairgen import plugins
 from pairgen.errors import OutOfDeviceMemoryError, TeacherLoadError
+from pairgen.kinds.encoded import encode_distinct
 from pairgen.kinds.machine import device_name
-from pairgen.kinds.ode.encoded import encode_distinct
 from pairgen.kinds.ode.pairs import TORCH_DTYPES, make_samples
 from pairgen.sampling.grid import Grid, make_grid
 from pairgen.sampling.parameterization import Schedule

@@ -1,6 +1,5 @@
 """The options of `pairgen ode`."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pairgen.kinds.ode.sampler_options import (
@@ -12,9 +11,7 @@ from pairgen.kinds.ode.sampler_options import (
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.list_rules import Numbers
 from pairgen.options import Option, names
-from pairgen.resolution import sources_of
 from pairgen.rules import Choice, Integer, Place, Switch
-from pairgen.types import Plan
 
 if TYPE_CHECKING:
     from pairgen.sources.prompt_choice import Choice as PromptChoice
@@ -101,13 +98,3 @@ class OdeConfig(MakingOptions, PromptOptions, SettingOptions, SamplerOptions):
     def remembered(self) -> dict[str, Any]:
         """Return the options that a resumed folder remembers, as plain data."""
         return self.plain(without=names(OdeConfig, "run"))
-
-
-def continued_options(plan: Plan, given: Mapping[str, Any]) -> OdeConfig:
-    """Return the options of a dataset, overridden by the given ones.
-
-    Raises:
-        ConfigError: A name is unknown or a value is not allowed.
-    """
-    there = plan.resolved["options"]
-    return sources_of(OdeConfig, given).below("the plan", there).resolved().options

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pairgen.kinds.encoded import Encoded, encode_distinct
 from pairgen.kinds.machine import batch_does_not_fit
-from pairgen.kinds.ode.encoded import Encoded, encode_distinct
 from pairgen.sampling.grid import Grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS

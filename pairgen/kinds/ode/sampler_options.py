@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from pairgen.kinds.run_options import CpuThreads
+from pairgen.kinds.run_options import CpuThreads, Revision
 from pairgen.list_rules import Numbers, Places
 from pairgen.model_config import DTYPES, GUIDANCE_SCALES
 from pairgen.options import Option, Options
@@ -44,11 +44,7 @@ class SamplerOptions(Options):
         Text(),
         Option("Negative prompt for classifier-free guidance.", "Model", "identity", default="''"),
     ] = ""
-    revision: Annotated[
-        str,
-        Text(),
-        Option("Branch, tag or commit of the hub model.", "Model", "identity", metavar="REV"),
-    ] = ""
+    revision: Revision = ""
     end: Annotated[
         str,
         Choice(ENDS),

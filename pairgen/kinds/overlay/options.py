@@ -5,22 +5,17 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
+from pairgen.config import mapping
 from pairgen.errors import ConfigError
-from pairgen.kinds.run_options import CpuThreads, MakingOptions
+from pairgen.kinds.continuing import planned_options
+from pairgen.kinds.run_options import CpuThreads, MakingOptions, Revision
 from pairgen.list_rules import Each
 from pairgen.options import Option, names
-from pairgen.resolution import sources_of
 from pairgen.rules import Checked, Integer, Number, Place, Text
 from pairgen.types import Plan
 
 # Prefix of an option of the annotator among flat names.
 OWN = "options."
-
-
-def _mapping(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{name} must hold `key: value` lines, got {value!r}.")
-    return dict(value)
 
 
 class AnnotateConfig(MakingOptions):
@@ -41,7 +36,7 @@ class AnnotateConfig(MakingOptions):
     ]
     options: Annotated[
         Mapping[str, Any],
-        Checked(_mapping, {"type": "object"}, "Mapping[str, Any]"),
+        Checked(mapping, {"type": ["object", "null"]}, "Mapping[str, Any]"),
         Option("Options of the annotators, by name.", "What is added", "identity", flag=False),
     ] = Field(default_factory=dict)
     model: Annotated[
@@ -55,11 +50,7 @@ class AnnotateConfig(MakingOptions):
             default="the dataset's teacher",
         ),
     ] = ""
-    revision: Annotated[
-        str,
-        Text(),
-        Option("Branch, tag or commit of the hub model.", "Model", "identity", metavar="REV"),
-    ] = ""
+    revision: Revision = ""
     out: Annotated[
         str,
         Place("leave it out for the default"),
@@ -85,7 +76,8 @@ class AnnotateConfig(MakingOptions):
 
         A name that is not an option here belongs to the annotators.
         """
-        flat = {f"{OWN}{name}": value for name, value in (given.get("options") or {}).items()}
+        own = mapping("options", given.get("options"))
+        flat = {f"{OWN}{name}": value for name, value in own.items()}
         for name, value in given.items():
             if name not in cls.model_fields and not name.startswith(OWN):
                 name = f"{OWN}{name}"
@@ -101,9 +93,10 @@ class AnnotateConfig(MakingOptions):
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> Self:
         """Build the options from values returned by `flattened`."""
-        own = {name.removeprefix(OWN): value for name, value in values.items() if OWN in name}
-        others = {name: value for name, value in values.items() if OWN not in name}
-        return cls(**others, options=own)
+        found: dict[bool, dict[str, Any]] = {True: {}, False: {}}
+        for name, value in values.items():
+            found[name.startswith(OWN)][name.removeprefix(OWN)] = value
+        return cls(**found[False], options=found[True])
 
     def remembered(self) -> dict[str, Any]:
         """Return the options that an overlay remembers, as plain data."""
@@ -119,5 +112,4 @@ def continued_options(plan: Plan, given: Mapping[str, Any]) -> AnnotateConfig:
     unknown = given.keys() - AnnotateConfig.model_fields
     if unknown:
         raise ConfigError(f"Unknown key {min(unknown)!r} in the options of pairgen annotate.")
-    there = {"gpus_per_worker": float(bool(plan.teacher)), **plan.resolved["options"]}
-    return sources_of(AnnotateConfig, given).below("the plan", there).resolved().options
+    return planned_options(AnnotateConfig, plan, given, gpus_per_worker=float(bool(plan.teacher)))

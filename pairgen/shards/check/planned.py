@@ -68,8 +68,8 @@ class PlannedPrompts:
         return planned
 
 
-class PlannedCrops:
-    """Images of a degraded dataset."""
+class PlannedFromImages:
+    """Images of a degraded or collected dataset."""
 
     def __init__(self, plan: Plan, path: Path) -> None:
         self._plan, self._images = plan, PlannedImages(path)
@@ -85,29 +85,10 @@ class PlannedCrops:
         def planned(index: int) -> Planned:
             row = self._images.row_of(index)
             image = self._images[row]
+            if self._plan.kind == "collect":
+                facts = source_facts(self._plan, image, row)
+                return Planned(index, facts, image.file.caption, image.file.label)
             return Planned(index, crop_facts(self._plan, image, row, index), image.file.caption)
-
-        return planned
-
-
-class PlannedSources:
-    """Images of a collected dataset."""
-
-    def __init__(self, plan: Plan, path: Path) -> None:
-        self._plan, self._images = plan, PlannedImages(path)
-
-    def sha256(self) -> str:
-        """Return the hash of the images."""
-        return self._images.sha256()
-
-    def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
-        """Return a lookup by slot."""
-        del start, stop
-
-        def planned(index: int) -> Planned:
-            image = self._images[index]
-            facts = source_facts(self._plan, image, index)
-            return Planned(index, facts, image.file.caption, image.file.label)
 
         return planned
 
@@ -133,8 +114,8 @@ class NoInputs:
 # Kind of a plan to its inputs file, and the class that reads it.
 INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
     "ode": (layout.PROMPTS, PlannedPrompts),
-    "degrade": (layout.IMAGES, PlannedCrops),
-    "collect": (layout.IMAGES, PlannedSources),
+    "degrade": (layout.IMAGES, PlannedFromImages),
+    "collect": (layout.IMAGES, PlannedFromImages),
 }
 
 # Exceptions raised when a damaged list is read.

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.sampling.signed import to_signed
 from pairgen.seeding import unrounded_noise_for
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.members import Member
 from pairgen.shards.loading.framing import Frame, Framing
 from pairgen.shards.loading.order import Places
-from pairgen.shards.loading.pixels import UnplannedImageError, read_image, to_signed
+from pairgen.shards.loading.pixels import UnplannedImageError, read_image
 from pairgen.shards.loading.shard_pool import LoadedShard
 from pairgen.types import sample_key
 

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pairgen.adapters.adaptable import Adaptable
-from pairgen.errors import ConfigError
 from pairgen.sampling.parameterization import Prediction, Schedule
 from pairgen.teachers.base import Conditioning
 
@@ -34,8 +33,7 @@ class Denoiser(Adaptable):
         latent_shape: Shape [C, H, W] of a latent.
         guidance_dim: Width of its guidance embedding; 0 for none.
         image_channels: Channels of the image latent in its input; 0 for none.
-        new_layers: Layers with weights that are new, and zero: nothing but training them gives
-            them an effect.
+        new_layers: Layers with weights that are new, and zero, see `Adaptable`.
     """
 
     def __init__(
@@ -50,36 +48,13 @@ class Denoiser(Adaptable):
         image_channels: int = 0,
         new_layers: Sequence[str] = (),
     ) -> None:
-        super().__init__(network.requires_grad_(True), LORA_TARGETS)
+        super().__init__(network.requires_grad_(True), LORA_TARGETS, new_layers)
         # x0 is the output divided by alpha, which is small at the first time and amplifies errors.
         network.conv_out.__class__ = Float32Conv2d
         self.prediction, self.schedule = prediction, schedule
         self.latent_shape, self.guidance_dim = latent_shape, guidance_dim
-        self.image_channels, self._new_layers = image_channels, tuple(new_layers)
+        self.image_channels = image_channels
         self._output = output
-
-    def adapt(
-        self,
-        *,
-        rank: int,
-        alpha: float,
-        targets: Sequence[str] = (),
-        trained: Sequence[str] = (),
-    ) -> None:
-        """Freeze the network and add an adapter, see `Adaptable.adapt`.
-
-        Raises:
-            ConfigError: Also if a new layer would stay as it is.
-        """
-        super().adapt(rank=rank, alpha=alpha, targets=targets, trained=trained)
-        assert self.adapter is not None
-        changed = dict(self.adapter.layer_changes())
-        for name in self._new_layers:
-            if name not in changed:
-                raise ConfigError(
-                    f"trained_layers must name {name}: it has weights that are new and zero, so "
-                    "without training its input would never have an effect."
-                )
 
     def forward(
         self,

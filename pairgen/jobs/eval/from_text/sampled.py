@@ -8,8 +8,8 @@ import torch
 
 from pairgen.errors import PairgenError
 from pairgen.jobs.eval.from_text.held_out import HeldOut
+from pairgen.kinds.encoded import encode_distinct
 from pairgen.kinds.machine import batch_does_not_fit, device_clock
-from pairgen.kinds.ode.encoded import encode_distinct
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample

@@ -1,4 +1,4 @@
-"""The distinct prompts of a shard, encoded once each."""
+"""Distinct prompts, encoded once each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pairgen.teachers.base import Conditioning, Teacher
 
 @dataclass(frozen=True)
 class Encoded:
-    """The distinct prompts of a shard, encoded once each.
+    """Distinct prompts, encoded once each.
 
     Attributes:
         conditioning: One row for each distinct prompt, on the device.
