@@ -1,9 +1,23 @@
 """The options that several annotators share."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
+from pairgen import config
 from pairgen.options import Option, Options
 from pairgen.rules import Text
+
+
+class FilePath(Text):
+    """A file, as a path that holds in every worker's folder; empty for none."""
+
+    metavar = "FILE"
+    accepts = "str | Path"
+
+    def read(self, name: str, value: Any) -> str:
+        """Return the absolute path as text."""
+        text = config.text(name, value)
+        return str(Path(text).expanduser().absolute()) if text else ""
 
 
 class PictureOptions(Options):

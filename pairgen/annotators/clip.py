@@ -8,19 +8,23 @@ Reference:
     whose score is 2.5 times this cosine, or 0 below it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-from transformers import CLIPTokenizer
 
 from pairgen.annotators._encoding import padded
 from pairgen.annotators._options import PictureOptions
-from pairgen.annotators._preparation import read_preparation
-from pairgen.annotators._vision import VisionModel, find_vision_model
+from pairgen.annotators._transformers.clip import (
+    EmbedImages,
+    EmbedTexts,
+    embedding_size,
+    find_clip,
+    image_embedding,
+    text_embedding,
+)
+from pairgen.annotators._transformers.model import VisionModel
 from pairgen.annotators.base import (
     Added,
     Annotate,
@@ -29,17 +33,13 @@ from pairgen.annotators.base import (
     Setup,
     picture_member,
 )
-from pairgen.errors import ConfigError, TeacherLoadError
+from pairgen.errors import ConfigError
 from pairgen.list_rules import Each
 from pairgen.options import Option
 from pairgen.rules import Choice
 from pairgen.signature import takes
-from pairgen.teachers._pretrained.quiet import quiet
 
 IMAGE, TEXT, SCORE = "clip_image.npy", "clip_text.npy", "clip_score"
-NETWORKS = {"clip": "CLIPModel"}
-# Takes the samples of a padded batch; returns their embeddings, [B, D].
-Embed = Callable[[Sequence[ParentSample]], Tensor]
 
 
 class ClipOptions(PictureOptions):
@@ -73,8 +73,8 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
         if "txt" not in setup.members:
             raise ConfigError("The set has no txt to embed: add --set of=image.")
         reads[TEXT] = "txt"
-    found = find_vision_model(setup.model, NETWORKS, "openai/clip-vit-large-patch14")
-    spec = {"dtype": "float16", "shape": [int(found.config.get("projection_dim", 512))]}
+    found = find_clip(setup.model)
+    spec = {"dtype": "float16", "shape": [embedding_size(found)]}
     return Annotator(
         reads=tuple(reads.values()),
         adds=dict.fromkeys(reads, spec),
@@ -89,16 +89,19 @@ def _open(
     found: VisionModel, reads: dict[str, str], batch_size: int, device: torch.device
 ) -> Annotate:
     network = found.load(device)
-    embeds: dict[str, Embed] = {}
+    embeds: dict[str, EmbedImages | EmbedTexts] = {}
     if IMAGE in reads:
-        embeds[IMAGE] = _image_embedding(found, network, reads[IMAGE], device)
+        embeds[IMAGE] = image_embedding(found, network, device)
     if TEXT in reads:
-        embeds[TEXT] = _text_embedding(found, network, reads[TEXT], device)
+        embeds[TEXT] = text_embedding(found, network, device)
 
     @torch.no_grad()
     def annotate(samples: Sequence[ParentSample]) -> list[Added]:
         rows = padded(samples, batch_size)
-        vectors = {name: embed(rows).cpu() for name, embed in embeds.items()}
+        vectors = {
+            name: embed([sample.fields[reads[name]] for sample in rows]).cpu()
+            for name, embed in embeds.items()
+        }
         scores: list[float] = []
         if len(vectors) == 2:
             scores = F.cosine_similarity(vectors[IMAGE], vectors[TEXT]).tolist()
@@ -112,38 +115,3 @@ def _open(
         ]
 
     return annotate
-
-
-def _image_embedding(found: VisionModel, network: Any, picture: str, device: torch.device) -> Embed:
-    prepare = read_preparation(found.snapshot)
-
-    def embed(samples: Sequence[ParentSample]) -> Tensor:
-        pixels = np.stack([prepare(sample.fields[picture]) for sample in samples])
-        output = network.vision_model(pixel_values=torch.from_numpy(pixels).to(device))
-        projected: Tensor = network.visual_projection(output.pooler_output)
-        return projected
-
-    return embed
-
-
-def _text_embedding(found: VisionModel, network: Any, text: str, device: torch.device) -> Embed:
-    folder = found.snapshot.folder
-    # Without these files, the library would create an empty vocabulary.
-    if not any((folder / name).is_file() for name in ("vocab.json", "tokenizer.json")):
-        raise TeacherLoadError(f"{found.snapshot.location} lacks vocab.json.")
-    with quiet():
-        tokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
-    length = network.config.text_config.max_position_embeddings
-
-    def embed(samples: Sequence[ParentSample]) -> Tensor:
-        ids = tokenizer(
-            [sample.fields[text] for sample in samples],
-            padding="max_length",
-            max_length=length,
-            truncation=True,
-            return_tensors="pt",
-        ).input_ids.to(device)
-        projected: Tensor = network.text_projection(network.text_model(ids).pooler_output)
-        return projected
-
-    return embed

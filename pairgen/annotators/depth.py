@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from pairgen.annotators._encoding import padded
 from pairgen.annotators._options import PictureOptions
-from pairgen.annotators._preparation import read_preparation
-from pairgen.annotators._vision import VisionModel, find_vision_model
+from pairgen.annotators._transformers.model import VisionModel, find_vision_model
+from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.annotators.base import (
     Added,
     Annotate,
@@ -68,7 +68,7 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
 
 
 def _open(found: VisionModel, picture: str, batch_size: int, device: torch.device) -> Annotate:
-    prepare = read_preparation(found.snapshot)
+    prepare = read_preparation(found.snapshot, square=True)
     network = found.load(device)
 
     @torch.no_grad()

@@ -13,8 +13,8 @@ import torch
 
 from pairgen.annotators._encoding import padded
 from pairgen.annotators._options import PictureOptions
-from pairgen.annotators._preparation import read_preparation
-from pairgen.annotators._vision import VisionModel, find_vision_model
+from pairgen.annotators._transformers.model import VisionModel, find_vision_model
+from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.annotators.base import (
     Added,
     Annotate,

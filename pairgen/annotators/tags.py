@@ -1,35 +1,41 @@
-"""Tags from a table that another program made: `tag.txt`, such as `dog, grass, ball`.
+"""Words about the content: `tag.txt`, such as `dog, grass, ball`.
 
-The table is csv, tsv, jsonl or Parquet. A row names its sample by `key`, its number, or the
-image by `file_name` or `image`, as `json` records it; all samples of an image get its tags. The
-first row of a name counts.
+They come from one source: a table that another program made, a vocabulary of which CLIP chooses,
+or the captions of the samples. Which image CLIP looks at is recorded: OSEDiff tags LR in the paper,
+HR in the released training code.
+
+Reference:
+    Wu et al. 2024 (OSEDiff), arXiv:2406.08177; Radford et al. 2021 (CLIP), arXiv:2103.00020.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pairgen import config
-from pairgen.annotators.base import Added, Annotator, ParentSample, Refused, Setup
+from pairgen.annotators._options import FilePath
+from pairgen.annotators._tags.captions import caption_tags
+from pairgen.annotators._tags.table import table_tags
+from pairgen.annotators.base import Annotator, Setup
 from pairgen.errors import ConfigError
-from pairgen.options import Option, Options
-from pairgen.rules import Checked, Text
+from pairgen.options import Option, Options, default_of
+from pairgen.rules import Checked, Integer, Number, Switch, Text
 from pairgen.signature import takes
-from pairgen.sources.caption_tables import choose_column, read_rows
 
-MEMBER = "tag.txt"
-KEY, NAMES, COLUMNS = "key", ("file_name", "image"), ("tags", "tag")
-# The fact that names the image of a sample.
-IMAGE = "image"
+# The sources, each with the options that matter for it.
+SOURCES = {
+    "table": ("column",),
+    "vocabulary": ("of", "template", "best", "above"),
+    "captions": ("captions",),
+}
 
 
-def _absolute(name: str, value: Any) -> str:
-    """Return a path that holds in every worker's folder; empty for none."""
+def _template(name: str, value: Any) -> str:
+    """Return a text with one place for a word."""
     text = config.text(name, value)
-    return str(Path(text).expanduser().absolute()) if text else ""
+    if text.count("{}") != 1:
+        raise ConfigError(f"{name} must hold {{}} once, where the word goes, got {text!r}.")
+    return text
 
 
 class TagsOptions(Options):
@@ -39,35 +45,31 @@ class TagsOptions(Options):
 
     table: Annotated[
         str,
-        Checked(_absolute, {"type": "string", "minLength": 1}, "str | Path"),
-        Option(
-            "Table of tags: csv, tsv, jsonl or Parquet, with key, file_name or image.",
-            metavar="FILE",
-            missing="table must name a file of tags, such as --set table=tags.jsonl.",
-        ),
-    ]
+        FilePath(),
+        Option("Table of tags: csv, tsv, jsonl or Parquet, with key, file_name or image."),
+    ] = ""
     column: Annotated[str, Text(), Option("Column of the tags.", default="tags or tag")] = ""
+    captions: Annotated[
+        bool, Switch(), Option("Whether the caption of a sample becomes its tags.")
+    ] = False
+    vocabulary: Annotated[
+        str, FilePath(), Option("Words of which CLIP chooses the tags, one a line.")
+    ] = ""
+    of: Annotated[
+        str, Text("hr, or a level such as lr4"), Option("Image that CLIP looks at: hr, lr4 ...")
+    ] = "hr"
+    template: Annotated[
+        str,
+        Checked(_template, {"type": "string"}, "str"),
+        Option("What CLIP reads about a word, which stands for {}."),
+    ] = "a photo of a {}"
+    best: Annotated[int, Integer(1, 1000), Option("Largest number of tags, nearest first.")] = 10
+    above: Annotated[
+        float, Number(-1.0, 1.0), Option("Smallest cosine of image and text, such as 0.2.")
+    ] = -1.0
 
 
 OPTIONS = TagsOptions
-
-
-@dataclass(frozen=True)
-class Table:
-    """The tags of a table.
-
-    Attributes:
-        by_key: Whether its names are keys of samples; else of images.
-        tags: Name to tags; images may be named without their extension.
-    """
-
-    by_key: bool
-    tags: Mapping[str, str]
-
-    def of(self, sample: ParentSample) -> str:
-        """Return the tags of a sample; empty for none."""
-        name = str(sample.index) if self.by_key else str(sample.fields["json"][IMAGE])
-        return self.tags.get(name) or self.tags.get(name.rpartition(".")[0], "")
 
 
 @takes(OPTIONS)
@@ -75,52 +77,46 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     """Build the annotator.
 
     Args:
-        setup: What it works on.
+        setup: What it works on; with a vocabulary, it needs a CLIP of transformers as its model.
         **options: The options.
     """
     chosen = OPTIONS(**options)
-    path = Path(chosen.table)
-    table = read_table(path, chosen.column)
-    if not table.by_key and IMAGE not in setup.members["json"]["keys"]:
-        raise ConfigError(
-            f"{path} names images, but the samples of the set do not record theirs: give a table "
-            f"with {KEY}."
-        )
-    return Annotator(
-        reads=() if table.by_key else ("json",),
-        adds={MEMBER: {}},
-        open=lambda _: partial(_annotate, table, path.name),
-        identity={"table_sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
-        places=("table",),
-    )
+    source = _source(chosen)
+    annotator = _build(setup, source, chosen)
+    # A file may move, and what another source reads has no effect: neither is in the identity.
+    places = [name for name in OPTIONS.model_fields if name not in SOURCES[source]]
+    return replace(annotator, places=places)
 
 
-def _annotate(table: Table, name: str, samples: Sequence[ParentSample]) -> list[Added | Refused]:
-    found = map(table.of, samples)
-    return [Added({MEMBER: tags}) if tags else Refused(f"no tags in {name}") for tags in found]
-
-
-def read_table(path: Path, column: str) -> Table:
-    """Read a table of tags.
+def _source(options: TagsOptions) -> str:
+    """Return where the tags come from.
 
     Raises:
-        ConfigError: It cannot be read, has no rows, or lacks a column.
+        ConfigError: There is no source, there are several, or an option belongs to another one.
     """
-    names, tags = "", dict[str, str]()
-    for row in read_rows(path):
-        if not names:
-            column = choose_column(list(row), column, path, COLUMNS)
-            names = next((name for name in (KEY, *NAMES) if name in row), "")
-            if not names or not column:
+    given = [name for name in SOURCES if getattr(options, name)]
+    if len(given) != 1:
+        raise ConfigError(
+            "tags must have one source: table=FILE, such as --set table=tags.jsonl, "
+            f"vocabulary=FILE, or captions=true; got {' and '.join(given) or 'none'}."
+        )
+    for source, names in SOURCES.items():
+        for name in names:
+            if source not in given and getattr(options, name) != default_of(OPTIONS, name):
                 raise ConfigError(
-                    f"{path} must have one of the columns {', '.join((KEY, *NAMES))} and one of "
-                    f"{', '.join(COLUMNS)} (or --set column=...); it has {', '.join(row)}."
+                    f"{name} is for tags of a {source}, but they come from {given[0]}: leave it "
+                    "out."
                 )
-        name, value = str(row.get(names)), row.get(column) or ""
-        if names == KEY:
-            name = str(config.integer(f"{KEY} in {path}", name, 0))
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        tags.setdefault(name, text.strip())
-    if not tags:
-        raise ConfigError(f"The table {path} has no rows.")
-    return Table(names == KEY, tags)
+    return given[0]
+
+
+def _build(setup: Setup, source: str, options: TagsOptions) -> Annotator:
+    if source == "table":
+        return table_tags(setup, Path(options.table), options.column)
+    if source == "captions":
+        return caption_tags(setup)
+    # Only CLIP needs its libraries.
+    from pairgen.annotators._tags.vocabulary import Choosing, vocabulary_tags
+
+    choosing = Choosing(template=options.template, best=options.best, above=options.above)
+    return vocabulary_tags(setup, Path(options.vocabulary), options.of, choosing)

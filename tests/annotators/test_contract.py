@@ -14,11 +14,25 @@ from pairgen.shards.format.overlay import added_by
 from pairgen.shards.format.plan_file import read_plan
 from tests.annotated_sets import picture_plan, write_pictures
 from tests.runs import samples, shas
-from tests.vision_models import write_clip, write_depth, write_dino
+from tests.vision_models import (
+    write_blip,
+    write_clip,
+    write_depth,
+    write_dino,
+    write_head,
+    write_segformer,
+)
 
 NAMES = plugins.members("annotators")
 # The models that annotators take, if not Stable Diffusion.
-VISION = {"clip": write_clip, "dino": write_dino, "depth": write_depth}
+VISION = {
+    "aesthetic": write_clip,
+    "caption": write_blip,
+    "clip": write_clip,
+    "depth": write_depth,
+    "dino": write_dino,
+    "segmentation": write_segformer,
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +43,8 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def options(name: str, tmp_path: Path) -> dict[str, str]:
     """The options without which an annotator cannot be built."""
+    if name == "aesthetic":
+        return {"head": str(write_head(tmp_path / "head.pth"))}
     if name != "tags":
         return {}
     table = tmp_path / "tags.csv"

@@ -90,5 +90,5 @@ def test_wrong_tables_are_named(parent: Path, tmp_path: Path) -> None:
         table = as_jsonl(tmp_path / "tags.jsonl", rows)
         with pytest.raises(ConfigError, match=message):
             pairgen.annotate(parent, add="tags", table=table, **options)
-    with pytest.raises(ConfigError, match="table must name a file of tags"):
+    with pytest.raises(ConfigError, match=r"tags must have one source: table=FILE.*got none"):
         pairgen.annotate(parent, add="tags")

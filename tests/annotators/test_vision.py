@@ -13,11 +13,9 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.dpt.image_processing_pil_dpt import DPTImageProcessorPil
 
 import pairgen
-from pairgen.annotators._preparation import read_preparation
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.jobs.replay.run import run_replay
 from pairgen.shards.format.codec import decode_array
-from pairgen.teachers._pretrained.files import find_snapshot
 from tests.annotated_sets import SIDE, write_pictures
 from tests.runs import samples
 from tests.vision_models import write_clip, write_depth, write_dino
@@ -59,24 +57,6 @@ def in_batches(values: torch.Tensor) -> list[torch.Tensor]:
 
 def prepared(parent: Path, processor) -> torch.Tensor:
     return processor(pictures(parent), return_tensors="pt")["pixel_values"]
-
-
-@pytest.mark.parametrize(
-    ("name", "processor"),
-    [
-        ("clip", CLIPImageProcessorPil),
-        ("dino", CLIPImageProcessorPil),
-        ("depth", DPTImageProcessorPil),
-    ],
-)
-@pytest.mark.parametrize("size", [(32, 32), (50, 40), (33, 90), (24, 24), (300, 200)])
-def test_images_are_prepared_as_transformers_does(folders, name, processor, size) -> None:
-    pixels = np.random.default_rng(7).integers(256, size=(*size, 3), dtype=np.uint8)
-    prepare = read_preparation(find_snapshot(str(folders[name]), "", ()))
-    expected = processor.from_pretrained(folders[name])(
-        Image.fromarray(pixels), return_tensors="np"
-    )
-    np.testing.assert_allclose(prepare(pixels), expected["pixel_values"][0], atol=1e-6, rtol=0)
 
 
 def test_dino_is_the_class_token(folders, parent: Path) -> None:

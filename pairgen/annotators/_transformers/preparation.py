@@ -68,14 +68,19 @@ class Preparation:
         return rows, columns
 
 
-def read_preparation(snapshot: Snapshot) -> Preparation:
+def read_preparation(snapshot: Snapshot, *, square: bool = False) -> Preparation:
     """Read how a model's images are prepared.
+
+    Args:
+        snapshot: The model's files.
+        square: Whether a size of one number, as older files have it, is that of both sides; else it
+            is that of the shorter one. The class in transformers decides it, not the file.
 
     Raises:
         TeacherLoadError: The file is missing, or says something that is not known here.
     """
     data = read_json(snapshot, FILE)
-    size, crop = _sides(data.get("size", {})), _sides(data.get("crop_size", {}))
+    size, crop = _sides(data.get("size", {}), square), _sides(data.get("crop_size", {}), True)
     try:
         return Preparation(
             size=None if "shortest_edge" in size else (size["height"], size["width"]),
@@ -94,10 +99,9 @@ def read_preparation(snapshot: Snapshot) -> Preparation:
         ) from None
 
 
-def _sides(value: Any) -> Mapping[str, int]:
-    """Return a size that older files give as one number: of the shorter side, or of both."""
-    return (
-        {"shortest_edge": value, "height": value, "width": value}
-        if isinstance(value, int)
-        else value
-    )
+def _sides(value: Any, square: bool) -> Mapping[str, int]:
+    """Return a size that older files give as one number: of both sides, or of the shorter one."""
+    if not isinstance(value, int):
+        found: Mapping[str, int] = value
+        return found
+    return {"height": value, "width": value} if square else {"shortest_edge": value}

@@ -81,6 +81,10 @@ def find_vision_model(
     kind = str(config.get("model_type"))
     if kind not in networks:
         raise ConfigError(f"{wanted}, got {model.name}, a {kind}.")
+    network, saved = networks[kind], config.get("architectures") or []
+    # A model without a head is read out of any of its type; a head must have been saved.
+    if saved and network not in saved and not network.endswith("Model"):
+        raise ConfigError(f"model must be a {network}, got {model.name}, a {', '.join(saved)}.")
     # It is no teacher: only where it lies is kept.
     found = replace(model, module="transformers", location=snapshot.location)
-    return VisionModel(found, snapshot, config, networks[kind])
+    return VisionModel(found, snapshot, config, network)

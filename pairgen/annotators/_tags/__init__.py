@@ -1,0 +1,3 @@
+"""Where the tags of `tags` come from: one source a file."""
+
+MEMBER = "tag.txt"

@@ -1,0 +1,1 @@
+"""Models of the transformers library that annotators look at images with."""
