@@ -15,7 +15,10 @@ ABOUT = {
     "canny.png": "edges, white on black",
     "mask.png": "what is to be painted, white",
     "depth.png": "estimated depth, near is bright, scaled to the range of each image",
+    "seg.png": "number of the class of every pixel; the plan names the classes",
     "sketch.png": "dark lines on white",
+    "caption.txt": "what a captioner says about the image",
+    "tag.txt": "words about the content",
     "clip_image.npy": "CLIP's embedding of the image",
     "clip_text.npy": "CLIP's embedding of the text",
     "dino_cls.npy": "class token of DINOv2",
@@ -32,10 +35,10 @@ ABOUT_IN = {
         "webp": "the image, lossless",
         "jpg": "the image, JPEG",
         "src.png": "the image before the edit that `txt` asks for",
-        "tag.txt": "words about the content",
         "lr1.png": "LR of the pair, enlarged by its makers",
         "lr3.png": "LR of the pair, at 1/3",
     },
+    "overlay": {"txt": "what a captioner says about the image"},
 }
 
 # Maps the kind of a dataset to the start of its title and the description of a sample.

@@ -9,10 +9,13 @@ import pytest
 import pairgen
 from tests.annotated_sets import picture_plan, write_pictures
 from tests.runs import kill_group, receipts, run, shas, start, wait_until
-from tests.vision_models import write_clip
+from tests.vision_models import write_blip, write_clip
 
 # In one process, like those that start a cluster.
 pytestmark = pytest.mark.xdist_group("ray")
+
+
+MODELS = {"clip": write_clip, "caption": write_blip}
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +25,9 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.ray
-@pytest.mark.parametrize("name", ["latent", "clip", "tests.own_annotator"])
+@pytest.mark.parametrize("name", ["latent", "clip", "caption", "tests.own_annotator"])
 def test_bytes_are_equal_for_serial_and_ray(name, parent, sd15_folder, tmp_path, cluster) -> None:
-    model = write_clip(tmp_path / "clip") if name == "clip" else sd15_folder
+    model = MODELS[name](tmp_path / name) if name in MODELS else sd15_folder
     options = {"add": name, "model": str(model), "batch_size": 3}
     options |= {"sample": True} if name == "latent" else {}
     pairgen.annotate(parent, out=str(tmp_path / "serial"), executor="serial", **options)
