@@ -64,6 +64,7 @@ CHECKS = (
     Check("adapters", 40, "several adapters on one set of weights"),
     Check("degrade", 60, "`degrade --pixel-path torch`"),
     Check("annotate", 40, "`annotate --add latent`"),
+    Check("annotators", 60, "`annotate --add segmentation`, `--add caption`"),
     Check("second_call", 90, "`restore`, `sample`, `eval`"),
     Check("sdxl", 150, "SDXL's widths"),
     Check("kernels", 90, "where the time of `speed` goes"),
