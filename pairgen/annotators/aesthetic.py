@@ -98,7 +98,9 @@ def _open(
         rows = padded([sample.fields[picture] for sample in samples], batch_size)
         scores = head(F.normalize(embed(rows), dim=-1))[:, 0].tolist()
         return [
-            Added(facts={FACT: score}) if math.isfinite(score) else Refused("it is not finite")
+            Added(facts={FACT: score})
+            if math.isfinite(score)
+            else Refused("aesthetic is not finite")
             for score in scores[: len(samples)]
         ]
 

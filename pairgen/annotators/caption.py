@@ -6,11 +6,13 @@ Reference:
     Li et al. 2022 (BLIP), arXiv:2201.12086; Wang et al. 2022 (GIT), arXiv:2205.14100.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import torch
+import transformers
+from numpy.typing import NDArray
 from transformers import BertTokenizer
 
 from pairgen.annotators._encoding import padded
@@ -25,7 +27,6 @@ from pairgen.annotators.base import (
     ParentSample,
     Refused,
     Setup,
-    Spec,
     picture_member,
 )
 from pairgen.errors import ConfigError
@@ -45,7 +46,7 @@ class CaptionOptions(PictureOptions):
 
     prompt: Annotated[str, Text(), Option("Beginning of every caption, such as 'a photo of'.")] = ""
     max_tokens: Annotated[
-        int, Integer(1, 500), Option("Largest number of tokens after the prompt.")
+        int, Integer(1, 1000), Option("Largest number of tokens after the prompt.")
     ] = 30
     beams: Annotated[
         int, Integer(1, 64), Option("Beams of the search; 1 takes the most likely token.")
@@ -73,53 +74,77 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     found = find_vision_model(setup.model, NETWORKS, "Salesforce/blip-image-captioning-base")
     if found.config.get("num_image_with_embedding"):
         raise ConfigError(f"model must caption images, got {found.model.name}, which takes videos.")
-    member = chosen.member or _free_member(setup.members)
+    tokenizer = load_tokenizer(BertTokenizer, found.snapshot, "vocab.txt")
+    prompt = tokenizer(chosen.prompt).input_ids
+    longest = _longest_text(found)
+    if len(prompt) + chosen.max_tokens > longest:
+        raise ConfigError(
+            f"max_tokens must be at most {max(longest - len(prompt), 0)} after this prompt, since "
+            f"{found.model.name} knows {longest} positions, got {chosen.max_tokens}."
+        )
+    # Both begin with [CLS]; BLIP takes the [SEP] of a prompt away itself.
+    ids = prompt if _is_blip(found) else prompt[:-1]
+    # The captions of a set that has none are its texts.
+    member = chosen.member or (BESIDE if TEXT in setup.members else TEXT)
+    asked = {"do_sample": False, "num_beams": chosen.beams, "max_new_tokens": chosen.max_tokens}
+
+    def annotate_on(device: torch.device) -> Annotate:
+        say = _captioner(found, tokenizer, ids, asked, device)
+
+        def annotate(samples: Sequence[ParentSample]) -> list[Added | Refused]:
+            pictures = [sample.fields[picture] for sample in samples]
+            texts = say(padded(pictures, setup.batch_size))
+            return [_stored(text, member) for text in texts[: len(samples)]]
+
+        return annotate
+
     return Annotator(
         reads=(picture,),
         adds={member: {}},
-        open=lambda device: _open(found, picture, member, chosen, setup.batch_size, device),
+        open=annotate_on,
         model=found.model,
         identity=found.identity,
     )
 
 
-def _free_member(members: Mapping[str, Spec]) -> str:
-    return BESIDE if TEXT in members else TEXT
+def _is_blip(found: VisionModel) -> bool:
+    return bool(found.config["model_type"] == "blip")
 
 
-def _open(
+def _longest_text(found: VisionModel) -> int:
+    """Return the number of positions that a captioner knows; its file leaves a default out."""
+    described = getattr(transformers, found.network).config_class.from_dict(dict(found.config))
+    return int(described.get_text_config().max_position_embeddings)
+
+
+def _captioner(
     found: VisionModel,
-    picture: str,
-    member: str,
-    options: CaptionOptions,
-    batch_size: int,
+    tokenizer: Any,
+    ids: Sequence[int],
+    asked: Mapping[str, Any],
     device: torch.device,
-) -> Annotate:
-    is_blip = found.config["model_type"] == "blip"
+) -> Callable[[Sequence[NDArray[np.uint8]]], list[str]]:
+    """Load a captioner; return the function that captions images [H, W, 3]."""
     # Of a size of one number, BLIP takes both sides; GIT, which takes CLIP's class, the shorter.
-    prepare = read_preparation(found.snapshot, square=is_blip)
+    prepare = read_preparation(found.snapshot, square=_is_blip(found))
     network = found.load(device)
-    tokenizer = load_tokenizer(BertTokenizer, found.snapshot, "vocab.txt")
-    asked = {"do_sample": False, "num_beams": options.beams, "max_new_tokens": options.max_tokens}
-    # Both begin with [CLS]; BLIP takes the [SEP] of a prompt away itself.
-    ids = tokenizer(options.prompt).input_ids[: None if is_blip else -1]
 
     @torch.no_grad()
-    def annotate(samples: Sequence[ParentSample]) -> list[Added | Refused]:
-        pictures = padded([prepare(sample.fields[picture]) for sample in samples], batch_size)
+    def say(pictures: Sequence[NDArray[np.uint8]]) -> list[str]:
+        values = torch.from_numpy(np.stack([prepare(each) for each in pictures])).to(device)
         # BLIP writes into the prompt, so each batch gets its own.
-        prompts = torch.tensor([ids] * batch_size, device=device)
+        prompts = torch.tensor([ids] * len(pictures), device=device)
         with quiet():
-            found = network.generate(
-                pixel_values=torch.from_numpy(np.stack(pictures)).to(device),
+            generated = network.generate(
+                pixel_values=values,
                 input_ids=prompts,
                 attention_mask=torch.ones_like(prompts),
                 **asked,
             )
-        texts = tokenizer.batch_decode(found[: len(samples)], skip_special_tokens=True)
-        return [_stored(" ".join(text.split()), member) for text in texts]
+        texts = tokenizer.batch_decode(generated, skip_special_tokens=True)
+        return [" ".join(text.split()) for text in texts]
 
-    return annotate
+    return say
 
 
 def _stored(text: str, member: str) -> Added | Refused:

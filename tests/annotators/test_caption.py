@@ -50,7 +50,8 @@ def captioned(parent: Path, model: Path, name: str, **options: object) -> dict[i
 
 @pytest.mark.parametrize("name", ["blip", "git"])
 @pytest.mark.parametrize(
-    "options", [{}, {"prompt": "ab c"}, {"prompt": "a", "beams": 3, "max_tokens": 7}]
+    "options",
+    [{}, {"prompt": "ab c", "max_tokens": 9}, {"prompt": "a", "beams": 3, "max_tokens": 7}],
 )
 def test_a_caption_is_what_the_model_generates(folders, parent: Path, name, options) -> None:
     found = captioned(parent, folders[name], "caption.txt", **options)
@@ -111,6 +112,10 @@ def test_wrong_models_and_members_are_refused(folders, parent: Path, tmp_path: P
         ({}, "model must be a blip or git of transformers, such as Salesforce/.*: add --model"),
         ({"model": str(folders["git"]), "member": "txt"}, "has a member 'txt' already"),
         ({"model": str(folders["git"]), "member": "x"}, "member must be one of txt, caption.txt"),
+        (
+            {"model": str(folders["blip"]), "prompt": "a b", "max_tokens": 509},
+            "max_tokens must be at most 508 after this prompt, since blip knows 512 positions",
+        ),
         ({"model": str(folders["git"]), "beams": 0}, "beams must be an integer in 1..64, got 0"),
     ):
         with pytest.raises(ConfigError, match=message):
@@ -126,7 +131,7 @@ def test_wrong_models_and_members_are_refused(folders, parent: Path, tmp_path: P
         with pytest.raises(ConfigError, match=message):
             pairgen.annotate(parent, add="caption", model=str(folder))
     path.write_text(json.dumps(config))
-    assert not Path(f"{parent}.annotations").exists()
     (folder / "vocab.txt").unlink()
     with pytest.raises(TeacherLoadError, match=r"git lacks vocab\.txt"):
-        pairgen.annotate(parent, add="caption", model=str(folder), executor="serial")
+        pairgen.annotate(parent, add="caption", model=str(folder))
+    assert not Path(f"{parent}.annotations").exists()
