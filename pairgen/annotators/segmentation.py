@@ -58,6 +58,12 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     """
     picture = picture_member(setup.members, OPTIONS(**options).image)
     found = find_vision_model(setup.model, NETWORKS, "nvidia/segformer-b0-finetuned-ade-512-512")
+    backbone = found.config.get("backbone_config") or {}
+    if found.config.get("use_timm_backbone") or backbone.get("model_type") == "timm_backbone":
+        raise ConfigError(
+            f"model must have a backbone of transformers, got {found.model.name}, whose backbone "
+            "is one of timm."
+        )
     classes = _classes(found.config)
     dtype = np.dtype(np.uint8 if len(classes) <= 256 else np.uint16)
     return Annotator(

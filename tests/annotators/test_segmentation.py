@@ -85,12 +85,16 @@ def test_more_than_256_classes_take_16_bits(tmp_path: Path) -> None:
     assert np.array_equal(batch["seg.png"].numpy()[..., 0], found[order])
 
 
-def test_a_model_without_the_head_is_refused(tmp_path: Path) -> None:
+def test_a_model_without_the_head_or_of_other_parts_is_refused(tmp_path: Path) -> None:
     parent, folder = write_pictures(tmp_path / "set"), write_segformer(tmp_path / "model")
     path = folder / "config.json"
     config = json.loads(path.read_text()) | {"architectures": ["SegformerForImageClassification"]}
     path.write_text(json.dumps(config))
     message = "model must be a SegformerForSemanticSegmentation, got model, a SegformerForImageCl"
     with pytest.raises(ConfigError, match=message):
+        pairgen.annotate(parent, add="segmentation", model=str(folder))
+    config = {"model_type": "upernet", "backbone_config": {"model_type": "timm_backbone"}}
+    path.write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="got model, whose backbone is one of timm"):
         pairgen.annotate(parent, add="segmentation", model=str(folder))
     assert not Path(f"{parent}.annotations").exists()
