@@ -27,6 +27,8 @@ def run_collect_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = 
         ConfigError: `collect` would refuse the options, or `num_samples` is below 1.
     """
     request = resolve_collect(given)
+    if request.config.bucket and request.old is not None:
+        say("Buckets are estimated as a whole: what is made already is counted again.")
 
     def plan_trial(trial: LocalStore) -> Plan:
         continued = (lambda: continued_plan(request, say)) if request.continues else None

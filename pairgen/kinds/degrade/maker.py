@@ -136,7 +136,7 @@ class DegradeMaker:
         place, found = self._place(image, index, facts["crop_number"])
         return Crop(
             index=index,
-            hr=cut(image, place, self.plan.recipe["crop"]),
+            hr=cut(image, place, _square(self.plan.recipe["crop"])),
             draw=self.preset.draw(generator_for(self.plan.seed, index, Stream.DEGRADATION)),
             caption=planned.file.caption,
             facts=facts
@@ -174,12 +174,16 @@ class DegradeMaker:
         crop, lowest = recipe["crop"], recipe["min_sharpness"]
         generator = generator_for(self.plan.seed, index, Stream.CROP)
         if recipe["crops"] == "random" and lowest > 0:
-            return choose_place(generator, image, crop, lowest)
+            return choose_place(generator, image, _square(crop), lowest)
         if recipe["crops"] == "random":
-            place = draw_place(generator, size, crop)
+            place = draw_place(generator, size, _square(crop))
         else:
             place = tile_place(size, crop, number)
-        return place, check_sharp(cut(image, place, crop), lowest)
+        return place, check_sharp(cut(image, place, _square(crop)), lowest)
+
+
+def _square(side: int) -> ImageSize:
+    return ImageSize(side, side)
 
 
 build = DegradeMaker
