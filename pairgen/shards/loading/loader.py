@@ -1,5 +1,6 @@
 """The loader of training batches."""
 
+import logging
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,11 +26,11 @@ from pairgen.shards.loading.mixture import (
     check_one_guidance,
     check_other_noises,
     columns_to_read,
-    field_specs,
     frame_images,
     training_sets,
 )
 from pairgen.shards.loading.order import Order, Places, joined
+from pairgen.shards.loading.shapes import find_shapes
 from pairgen.shards.loading.shard_pool import CHECKS, LoadedShard, ShardPool
 from pairgen.shards.loading.training_set import OpenSet, guidance_scales, open_set
 from pairgen.types import Plan
@@ -38,6 +39,7 @@ DEFAULT_CACHE = "~/.cache/pairgen/shards"
 DEVICES = ("cpu", "cuda")
 # Windows whose shards are open at the same time: the current one and the next.
 OPEN_WINDOWS = 2
+log = logging.getLogger("pairgen")
 
 
 class Loader:
@@ -51,7 +53,8 @@ class Loader:
     Create one loader per rank, with its `rank`; all other arguments must be equal.
 
     Args:
-        datasets: Folders, URLs, or `TrainingSet`s with weights and overlays.
+        datasets: Folders, URLs, or `TrainingSet`s with weights and overlays. A folder of buckets
+            stands for all its sub-sets: a batch then has one shape, the next may have another.
         fields: Members to load, named as in the shard: `noise.npy`, `latent.npy`, `txt`, `png` ...
             `noise.npy` is drawn again if a dataset stores its seeds.
         batch_size: Number of samples in a batch of this rank.
@@ -144,7 +147,7 @@ class Loader:
             integer("crop", crop, 0),
             boolean("flip", flip),
         )
-        specs = field_specs(self._sets, fields, self._framing)
+        shapes = find_shapes(self._sets, fields, self._framing)
         columns = [columns_to_read(found, fields, facts) for found in self._sets]
         if not guidance_embedding:
             check_one_guidance(self._sets)
@@ -157,16 +160,25 @@ class Loader:
             window=integer("window", window, 1),
             batch_size=batch_size // each,
             num_parts=num_parts,
+            shapes=shapes.of_sets if len(shapes.specs) > 1 else (),
         )
         self._order.check()
+        for unread in self._order.unread():
+            num_samples, most = sum(self._order.counts[unread]), batch_size * world_size
+            log.warning(
+                "%s is not read: its %s samples fill no batch of %s over all ranks.",
+                self._sets[unread].url,
+                f"{num_samples:,}",
+                f"{most:,}",
+            )
         opened = _open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
-        self._pool = ShardPool(self._sets, tuple(specs), columns, check, skip_bad, opened)
-        self._texts = tuple(name for name, spec in specs.items() if not spec)
+        self._pool = ShardPool(self._sets, tuple(fields), columns, check, skip_bad, opened)
+        self._texts = shapes.texts
         self._facts = tuple(facts)
         self._with_guidance = all(GUIDANCE_SCALE in names for names in columns)
-        arrays = {name: spec for name, spec in specs.items() if spec}
         pinned = self._device.type == "cuda"
-        self._buffers = Buffers(arrays, batch_size, pinned)
+        buffers = [Buffers(arrays, batch_size, pinned) for arrays in shapes.arrays()]
+        self._buffers = [buffers[shape] for shape in shapes.of_sets]
         start = LoaderState(
             epoch=0,
             step=0,
@@ -178,8 +190,10 @@ class Loader:
             crop=self._framing.crop,
             flip=self._framing.flip,
             sets=tuple(
-                {**found.identity(), "weight": weight}
-                for found, weight in zip(self._sets, self._order.weights, strict=True)
+                {**found.identity(), "weight": weight, **shape}
+                for found, weight, shape in zip(
+                    self._sets, self._order.weights, shapes.identities(), strict=True
+                )
             ),
         )
         urls = [found.url for found in self._sets]
@@ -253,7 +267,8 @@ class Loader:
     ) -> Batch:
         needed = set(zip(places.sets.tolist(), places.shards.tolist(), strict=True))
         loaded = {key: shards[key].result() for key in needed}
-        arrays = self._buffers.take()
+        # All samples of a batch have the shape of the first.
+        arrays = self._buffers[places.sets[0]].take()
         return fill_batch(
             places,
             loaded,

@@ -1,0 +1,83 @@
+"""The shapes in which several datasets hold the fields of a training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pairgen.errors import ConfigError
+from pairgen.shards.loading.framing import Framing
+from pairgen.shards.loading.training_set import OpenSet
+
+# Field to dtype and shape; {} for text.
+Specs = Mapping[str, Mapping[str, Any]]
+# Key of the recipe of a bucket, whose shape may differ from that of others.
+BUCKETS = "buckets"
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What the samples of each dataset look like.
+
+    Attributes:
+        specs: The different specifications of a batch's fields.
+        of_sets: Which of them each dataset has.
+    """
+
+    specs: tuple[Specs, ...]
+    of_sets: tuple[int, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Fields that are text, in every shape."""
+        return tuple(name for name, spec in self.specs[0].items() if not spec)
+
+    def identities(self) -> list[dict[str, int]]:
+        """Return what of this must be unchanged when a training resumes, of each dataset."""
+        several = len(self.specs) > 1
+        return [{"shape": shape} if several else {} for shape in self.of_sets]
+
+    def arrays(self) -> list[Specs]:
+        """Return the fields that are arrays or images, of each shape."""
+        return [{name: spec for name, spec in specs.items() if spec} for specs in self.specs]
+
+
+def find_shapes(sets: Sequence[OpenSet], fields: Sequence[str], framing: Framing) -> Shapes:
+    """Return the shapes of the fields.
+
+    Buckets are made to be mixed: batches of different shapes follow each other. Any other dataset
+    must have the shape of one of them or, without any, that of the first dataset.
+
+    Raises:
+        ConfigError: A dataset has no such field, or two datasets do not go together.
+    """
+    if not fields:
+        raise ConfigError("fields must name at least one member, such as 'latent.npy'.")
+    found = [
+        {field: framing.spec(number, field, each.spec(field)) for field in fields}
+        for number, each in enumerate(sets)
+    ]
+    buckets = [number for number, each in enumerate(sets) if BUCKETS in each.base.plan.recipe]
+    model = buckets[0] if buckets else 0
+    for number, specs in enumerate(found):
+        compared = _without_sides if specs in [found[each] for each in buckets] else dict
+        for field, spec in specs.items():
+            if compared(spec) != compared(found[model][field]):
+                raise ConfigError(
+                    f"{field} is {shown(found[model][field])} in {sets[model].url} "
+                    f"but {shown(spec)} in {sets[number].url}."
+                )
+    different: list[Specs] = []
+    for specs in found:
+        if specs not in different:
+            different.append(specs)
+    return Shapes(tuple(different), tuple(different.index(specs) for specs in found))
+
+
+def shown(spec: Mapping[str, Any]) -> str:
+    """Return dtype and shape of a field for a message."""
+    return f"{spec['dtype']} {list(spec['shape'])}" if spec else "text"
+
+
+def _without_sides(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is equal in all shapes of a field: its dtype, and the number of dimensions."""
+    return {"dtype": spec.get("dtype"), "dimensions": len(spec.get("shape", ()))}
