@@ -22,6 +22,7 @@ from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
 from pairgen.kinds.images.source import image_source
 from pairgen.resolution import Resolved, sources_of
+from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
@@ -113,7 +114,8 @@ def _check_bucket_folder(store: Store) -> None:
         if BUCKETS not in read_plan(store).recipe:
             what = "a dataset without buckets: give another"
         raise ConfigError(f"{store.url} holds {what} --out.")
-    if not has_subsets(store):
+    # A list of images without a plan is what lost its list of sub-sets, or was killed before it.
+    if not has_subsets(store) and not store.exists(layout.IMAGES):
         check_folder(store)
     elif isinstance(store, LocalStore):
         store.check_writable()

@@ -74,13 +74,18 @@ def open_subset(store: Store, name: str) -> Store:
     return open_store(f"{path}/{name}{secrets}")
 
 
-def open_sets(url: str | Path) -> list[Store]:
-    """Open the sub-sets of a folder, or the folder itself if it holds none.
+def set_addresses(url: str | Path) -> list[str]:
+    """Return the addresses of the sub-sets of a folder; that of the folder itself without any.
 
     Raises:
         ConfigError: The list of sub-sets is damaged.
     """
     store = open_store(url)
     if not has_subsets(store):
-        return [store]
-    return [open_subset(store, name) for name in read_subsets(store).names]
+        return [str(url)]
+    return [open_subset(store, name).address for name in read_subsets(store).names]
+
+
+def open_sets(url: str | Path) -> list[Store]:
+    """Open the sub-sets of a folder, or the folder itself if it holds none."""
+    return [open_store(address) for address in set_addresses(url)]

@@ -1,6 +1,5 @@
 """The loader of training batches."""
 
-import logging
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,7 +29,7 @@ from pairgen.shards.loading.mixture import (
     training_sets,
 )
 from pairgen.shards.loading.order import Order, Places, joined
-from pairgen.shards.loading.shapes import find_shapes
+from pairgen.shards.loading.shapes import find_shapes, say_unread
 from pairgen.shards.loading.shard_pool import CHECKS, LoadedShard, ShardPool
 from pairgen.shards.loading.training_set import OpenSet, guidance_scales, open_set
 from pairgen.types import Plan
@@ -39,7 +38,6 @@ DEFAULT_CACHE = "~/.cache/pairgen/shards"
 DEVICES = ("cpu", "cuda")
 # Windows whose shards are open at the same time: the current one and the next.
 OPEN_WINDOWS = 2
-log = logging.getLogger("pairgen")
 
 
 class Loader:
@@ -163,14 +161,7 @@ class Loader:
             shapes=shapes.of_sets if len(shapes.specs) > 1 else (),
         )
         self._order.check()
-        for unread in self._order.unread():
-            num_samples, most = sum(self._order.counts[unread]), batch_size * world_size
-            log.warning(
-                "%s is not read: its %s samples fill no batch of %s over all ranks.",
-                self._sets[unread].url,
-                f"{num_samples:,}",
-                f"{most:,}",
-            )
+        say_unread(self._order, self._sets)
         opened = _open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
         self._pool = ShardPool(self._sets, tuple(fields), columns, check, skip_bad, opened)
         self._texts = shapes.texts

@@ -8,7 +8,7 @@ from pairgen.config import did_you_mean, number
 from pairgen.errors import ConfigError
 from pairgen.shards.format.image_member import is_image, is_image_spec
 from pairgen.shards.format.store import open_store
-from pairgen.shards.format.subsets import has_subsets, open_sets
+from pairgen.shards.format.subsets import has_subsets, set_addresses
 from pairgen.shards.loading.batch import GUIDANCE_SCALE, NOISE_COLUMNS
 from pairgen.shards.loading.framing import Framing, Images, check_framing
 from pairgen.shards.loading.layer_columns import column_owners
@@ -45,15 +45,14 @@ def training_sets(datasets: Datasets) -> list[TrainingSet]:
 
 
 def _each_set(item: TrainingSet) -> list[TrainingSet]:
-    store = open_store(item.url)
-    if not has_subsets(store):
+    if not has_subsets(open_store(item.url)):
         return [item]
     if item.overlays:
         raise ConfigError(
             f"{item.url} holds sub-sets: an overlay belongs to one of them, so name each sub-set "
             "with its own; those in DIR.annotations are found without being named."
         )
-    return [replace(item, url=each.address) for each in open_sets(item.url)]
+    return [replace(item, url=address) for address in set_addresses(item.url)]
 
 
 def frame_images(

@@ -161,7 +161,7 @@ class Order:
             of_shape = np.array(self.shapes) == shape
             labels = np.repeat(sets[of_shape], sizes[of_shape])
             generator.shuffle(labels)
-            batches[turns == shape] = labels[: num * self.batch_size].reshape(num, -1)
+            batches[turns == shape] = labels[: num * self.batch_size].reshape(-1, self.batch_size)
         return batches.ravel()
 
 

@@ -1,17 +1,20 @@
 """The shapes in which several datasets hold the fields of a training."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.shards.loading.framing import Framing
+from pairgen.shards.loading.order import Order
 from pairgen.shards.loading.training_set import OpenSet
 
 # Field to dtype and shape; {} for text.
 Specs = Mapping[str, Mapping[str, Any]]
 # Key of the recipe of a bucket, whose shape may differ from that of others.
 BUCKETS = "buckets"
+log = logging.getLogger("pairgen")
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,17 @@ def find_shapes(sets: Sequence[OpenSet], fields: Sequence[str], framing: Framing
         if specs not in different:
             different.append(specs)
     return Shapes(tuple(different), tuple(different.index(specs) for specs in found))
+
+
+def say_unread(order: Order, sets: Sequence[OpenSet]) -> None:
+    """Log the datasets that are too small for any batch of their shape."""
+    for number in order.unread():
+        log.warning(
+            "%s is not read: it fills no batch of %s samples (%s here) over all ranks.",
+            sets[number].url,
+            f"{order.batch_size * order.num_parts:,}",
+            f"{sum(order.counts[number]):,}",
+        )
 
 
 def shown(spec: Mapping[str, Any]) -> str:
