@@ -207,7 +207,8 @@ def collect(
         size: Side of the stored images in pixels. [512]
         bucket: Keep aspect ratios: give each image the shape of about --size x --size pixels that
             fits it best, from 1:4 to 4:1, and make one sub-set for each shape.
-        crop: Where to cut after the image was resized: its shorter side to --size. [center]
+        crop: Where to cut, after the image was resized to just cover the square or the bucket.
+            [center]
         enlarge: Enlarge images smaller than --size instead of rejecting them.
         flip: Mirror images left to right with probability 1/2.
         min_size: Skip images whose shorter side has fewer pixels. [no limit]

@@ -12,7 +12,13 @@ from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say
 from pairgen.jobs.collect.inputs import CollectRequest, continued_plan, read_images
 from pairgen.kinds.collect.bucket_card import render_bucket_card
-from pairgen.kinds.collect.buckets import bucket_name, bucket_plan, shape_in
+from pairgen.kinds.collect.buckets import (
+    aspect_ratio,
+    bucket_counts,
+    bucket_name,
+    bucket_plan,
+    shape_in,
+)
 from pairgen.kinds.continuing import check_continues
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
@@ -28,6 +34,7 @@ from pairgen.shards.format.subsets import (
 )
 from pairgen.sources.image_groups import split_images
 from pairgen.sources.images import ImageSummary
+from pairgen.sources.photographs import ImageSize
 from pairgen.types import Manifest, Plan
 
 
@@ -36,16 +43,21 @@ class Bucket:
     """The sub-set of one bucket, checked.
 
     Attributes:
-        name: Its name.
+        shape: Its shape.
         store: Its folder.
         plan: Its plan.
         images: Its list of images, not yet in the folder.
     """
 
-    name: str
+    shape: ImageSize
     store: Store
     plan: Plan
     images: Path
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return bucket_name(self.shape)
 
 
 def run_buckets(request: CollectRequest, say: Say) -> RunResult:
@@ -107,8 +119,7 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
                 return plan, summary
 
             whole = take_images(store, request.old, read)
-        counts = (f"{bucket.name} {bucket.plan.num_samples:,}" for bucket in buckets)
-        say(f"Images in each bucket: {', '.join(counts)}.")
+        say(bucket_counts({bucket.shape: bucket.plan.num_samples for bucket in buckets}))
         for bucket in buckets:
             spooled = bucket.store.spool("images.arrow")
             shutil.move(bucket.images, spooled)
@@ -130,14 +141,14 @@ def _sort_images(store: Store, folder: Path, whole: Plan, images: Path) -> list[
     """
     found = split_images(images, folder, lambda size: shape_in(whole.recipe, size))
     buckets = []
-    for shape in sorted(found, key=lambda shape: shape.width / shape.height):
+    for shape in sorted(found, key=aspect_ratio):
         path, summary = found[shape]
-        name = bucket_name(shape)
-        subset, plan = open_subset(store, name), bucket_plan(whole, shape, summary)
+        subset = open_subset(store, bucket_name(shape))
+        plan = bucket_plan(whole, shape, summary)
         check_folder(subset)
         if old := find_old_plan(subset, whole.kind, has_inputs=True):
             check_continues(old, plan)
-        buckets.append(Bucket(name, subset, plan, path))
+        buckets.append(Bucket(shape, subset, plan, path))
     return buckets
 
 

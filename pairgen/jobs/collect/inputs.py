@@ -17,7 +17,6 @@ from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
 from pairgen.jobs.collect.sources import open_collected
 from pairgen.kinds.collect.acceptance import OneFormat
-from pairgen.kinds.collect.buckets import BUCKETS
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
 from pairgen.kinds.images.source import image_source
@@ -27,7 +26,7 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
 from pairgen.shards.format.store import Store, open_store
-from pairgen.shards.format.subsets import has_subsets, open_subset, read_subsets
+from pairgen.shards.format.subsets import BUCKETS, has_subsets, open_subset, read_subsets
 from pairgen.sources.images import ImageSummary
 from pairgen.types import Plan
 

@@ -19,13 +19,17 @@ from typing import Any
 
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.image_member import is_image
+from pairgen.shards.format.subsets import BUCKETS
 from pairgen.sources.images import ImageSummary
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
 
 STEP = 64
-# Key of the recipe: the buckets of a set as [width, height], one in each sub-set.
-BUCKETS = "buckets"
+
+
+def aspect_ratio(shape: ImageSize) -> float:
+    """Return width divided by height."""
+    return shape.width / shape.height
 
 
 @cache
@@ -36,7 +40,7 @@ def bucket_shapes(size: int) -> tuple[ImageSize, ...]:
     for side in range(size // 2, 2 * size + 1, step):
         other = size * size // side // step * step
         shapes |= {ImageSize(side, other), ImageSize(other, side)}
-    return tuple(sorted(shapes, key=lambda shape: shape.width / shape.height))
+    return tuple(sorted(shapes, key=aspect_ratio))
 
 
 def nearest_shape(shapes: Sequence[ImageSize], size: ImageSize) -> ImageSize:
@@ -69,6 +73,12 @@ def as_lists(shapes: Sequence[ImageSize]) -> list[list[int]]:
 def bucket_name(shape: ImageSize) -> str:
     """Return the name of a bucket's sub-set."""
     return f"{shape.width}x{shape.height}"
+
+
+def bucket_counts(counts: Mapping[ImageSize, int]) -> str:
+    """Return how many images each bucket has, the narrowest first, as text."""
+    each = (f"{bucket_name(shape)} {counts[shape]:,}" for shape in sorted(counts, key=aspect_ratio))
+    return f"Images in each bucket: {', '.join(each)}."
 
 
 def bucket_plan(whole: Plan, shape: ImageSize, images: ImageSummary) -> Plan:

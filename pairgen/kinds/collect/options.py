@@ -106,7 +106,7 @@ class CollectConfig(ImageOptions):
         str,
         Choice(CROPS),
         Option(
-            "Where to cut after the image was resized: its shorter side to --size.",
+            "Where to cut, after the image was resized to just cover the square or the bucket.",
             "Images",
             "identity",
         ),

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.kinds.collect.buckets import BUCKETS, as_lists, bucket_shapes
+from pairgen.kinds.collect.buckets import as_lists, bucket_shapes
 from pairgen.kinds.collect.geometry import FILTER
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.labels import ClassLabels
 from pairgen.seeding import DRAW_GENERATOR
+from pairgen.shards.format.subsets import BUCKETS
 from pairgen.types import Plan
 
 FACT_KEYS = (

@@ -171,15 +171,15 @@ class DegradeMaker:
     ) -> tuple[tuple[int, int], float]:
         """Return a crop's position and its sharpness."""
         recipe, size = self.plan.recipe, ImageSize(image.shape[1], image.shape[0])
-        crop, lowest = recipe["crop"], recipe["min_sharpness"]
+        crop, lowest = _square(recipe["crop"]), recipe["min_sharpness"]
         generator = generator_for(self.plan.seed, index, Stream.CROP)
         if recipe["crops"] == "random" and lowest > 0:
-            return choose_place(generator, image, _square(crop), lowest)
+            return choose_place(generator, image, crop, lowest)
         if recipe["crops"] == "random":
-            place = draw_place(generator, size, _square(crop))
+            place = draw_place(generator, size, crop)
         else:
-            place = tile_place(size, crop, number)
-        return place, check_sharp(cut(image, place, _square(crop)), lowest)
+            place = tile_place(size, recipe["crop"], number)
+        return place, check_sharp(cut(image, place, crop), lowest)
 
 
 def _square(side: int) -> ImageSize:

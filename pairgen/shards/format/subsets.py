@@ -15,8 +15,10 @@ from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import split_address
 from pairgen.shards.format.store import Store, open_store
-from pairgen.types import Plan
+from pairgen.types import FORMAT_VERSION, Plan
 
+# Key of the recipe: the buckets of a set as [width, height], one in each sub-set.
+BUCKETS = "buckets"
 # What a sub-folder may be called: data must not lead out of the folder.
 _NAME = re.compile(r"[0-9A-Za-z_-]+")
 
@@ -50,9 +52,18 @@ def read_subsets(store: Store) -> Subsets:
         found = Subsets(Plan.from_dict(data["plan"]), tuple(data["names"]))
         if not found.names or not all(_NAME.fullmatch(name) for name in found.names):
             raise ValueError("it names no sub-folders")
+        if data["plan"]["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"it has format version {data['plan']['format_version']}")
         if found.plan.fingerprint() != data["plan"]["fingerprint"]:
             raise ValueError("its plan was edited")
-    except (yaml.YAMLError, LookupError, ValueError, TypeError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
             f"{layout.SUBSETS} of {store.url} cannot be read: {reason}; remove it and run the "

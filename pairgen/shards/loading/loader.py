@@ -163,7 +163,7 @@ class Loader:
         self._order.check()
         say_unread(self._order, self._sets)
         opened = _open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
-        self._pool = ShardPool(self._sets, tuple(fields), columns, check, skip_bad, opened)
+        self._pool = ShardPool(self._sets, tuple(shapes.specs[0]), columns, check, skip_bad, opened)
         self._texts = shapes.texts
         self._facts = tuple(facts)
         self._with_guidance = all(GUIDANCE_SCALE in names for names in columns)

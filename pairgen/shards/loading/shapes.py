@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.shards.format.image_member import is_image
+from pairgen.shards.format.subsets import BUCKETS
 from pairgen.shards.loading.framing import Framing
 from pairgen.shards.loading.order import Order
 from pairgen.shards.loading.training_set import OpenSet
 
 # Field to dtype and shape; {} for text.
 Specs = Mapping[str, Mapping[str, Any]]
-# Key of the recipe of a bucket, whose shape may differ from that of others.
-BUCKETS = "buckets"
 log = logging.getLogger("pairgen")
 
 
@@ -62,9 +62,11 @@ def find_shapes(sets: Sequence[OpenSet], fields: Sequence[str], framing: Framing
     buckets = [number for number, each in enumerate(sets) if BUCKETS in each.base.plan.recipe]
     model = buckets[0] if buckets else 0
     for number, specs in enumerate(found):
-        compared = _without_sides if specs in [found[each] for each in buckets] else dict
+        is_free = any(specs == found[each] for each in buckets)
         for field, spec in specs.items():
-            if compared(spec) != compared(found[model][field]):
+            pair = spec, found[model][field]
+            one, other = (_without_sides(field, each) for each in pair) if is_free else pair
+            if one != other:
                 raise ConfigError(
                     f"{field} is {shown(found[model][field])} in {sets[model].url} "
                     f"but {shown(spec)} in {sets[number].url}."
@@ -92,6 +94,10 @@ def shown(spec: Mapping[str, Any]) -> str:
     return f"{spec['dtype']} {list(spec['shape'])}" if spec else "text"
 
 
-def _without_sides(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is equal in all shapes of a field: its dtype, and the number of dimensions."""
-    return {"dtype": spec.get("dtype"), "dimensions": len(spec.get("shape", ()))}
+def _without_sides(field: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what all shapes of a field have in common: all but height and width."""
+    shape = spec.get("shape", ())
+    if len(shape) != 3:
+        return spec
+    # Images are [H, W, C], latents and moments [C, H, W].
+    return {**spec, "shape": list(shape[2:] if is_image(field) else shape[:1])}

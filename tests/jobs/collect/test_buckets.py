@@ -217,9 +217,19 @@ def test_inspect_shows_all_sub_sets_and_refuses_what_one_has(made: Path) -> None
 
 def test_a_dry_run_prices_the_whole_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
     options = {**OPTIONS, "images": str(photos), "out": str(tmp_path / "out")}
-    found = run_collect_dry(options, 5, lambda _: None)
+    said: list[str] = []
+    found = run_collect_dry(options, 5, said.append)
+    assert said[-1] == "Images in each bucket: 64x64 4, 80x48 7, 128x32 1."
     assert found.manifest.plan.num_samples == 12 and found.measured.num_slots == 5
     assert not (tmp_path / "out").exists()
+
+
+def test_a_stop_in_the_last_shard_of_a_sub_set_begins_no_other(copied: Path) -> None:
+    # Sample 3 lies in the last of two shards of 64x64.
+    options = {"add": "tests.own_annotator", "executor": "serial", "max_rejected": 1}
+    (manifest,) = pairgen.annotate(copied, **options, fault="Ctrl-C")
+    assert manifest.complete
+    assert [path.name for path in copied.glob("*.annotations")] == ["64x64.annotations"]
 
 
 def test_commands_work_on_the_folder(copied: Path, made: Path) -> None:

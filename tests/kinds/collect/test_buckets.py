@@ -7,7 +7,6 @@ import pytest
 
 from pairgen.errors import ConfigError
 from pairgen.kinds.collect.buckets import (
-    BUCKETS,
     bucket_name,
     bucket_plan,
     bucket_shapes,
@@ -16,6 +15,7 @@ from pairgen.kinds.collect.buckets import (
 )
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
+from pairgen.shards.format.subsets import BUCKETS
 from pairgen.sources.images import ImageSummary
 from pairgen.sources.photographs import ImageSize
 

@@ -249,3 +249,13 @@ def test_shapes_that_are_no_buckets_are_refused(folder, tmp_path):
             load(datasets)
     with pytest.raises(ConfigError, match="holds sub-sets: an overlay belongs to one of them"):
         load(pairgen.TrainingSet(folder, overlays=[first]))
+
+
+def test_buckets_of_other_channels_are_refused(folder, tmp_path):
+    plan = image_plan(80, 48, (), 8)
+    recipe = {"buckets": [[48, 80]]}
+    gray = {"dtype": "uint8", "shape": [80, 48, 1]}
+    members = {"json": plan.members["json"], "png": gray, "txt": {}}
+    other = write_images(tmp_path / "gray", replace(plan, members=members, recipe=recipe))
+    with pytest.raises(ConfigError, match=r"\[80, 48, 3\] in .*48x80 but uint8 \[80, 48, 1\] in"):
+        load([folder, other])
