@@ -166,6 +166,7 @@ def collect(
     edit_triples: str | Path = ...,
     label_column: str = ...,
     size: int = 512,
+    bucket: bool = False,
     crop: Literal["center", "random"] = "center",
     enlarge: bool = False,
     flip: bool = False,
@@ -204,7 +205,10 @@ def collect(
         label_column: Column of class labels, integers from 0, in the table of captions, else in the
             images' own table; in a tar the member of that name. Stored as `cls`.
         size: Side of the stored images in pixels. [512]
-        crop: Where to cut the square after the shorter side was resized to --size. [center]
+        bucket: Keep aspect ratios: give each image the shape of about --size x --size pixels that
+            fits it best, from 1:4 to 4:1, and make one sub-set for each shape.
+        crop: Where to cut, after the image was resized to just cover the square or the bucket.
+            [center]
         enlarge: Enlarge images smaller than --size instead of rejecting them.
         flip: Mirror images left to right with probability 1/2.
         min_size: Skip images whose shorter side has fewer pixels. [no limit]
@@ -227,7 +231,8 @@ def collect(
             names.
 
     Returns:
-        The manifest. `manifest.complete` is False after Ctrl-C.
+        The manifest. `manifest.complete` is False after Ctrl-C. With `bucket` it holds the plan of
+        all images, and the receipts and missing tasks of every sub-set.
 
     Raises:
         ConfigError: An option, a file or the folder is invalid; nothing was written.

@@ -41,6 +41,10 @@ class Stream(IntEnum):
     # Of an overlay: what is drawn of a posterior, and a mask.
     POSTERIOR = 11
     MASK = 12
+    # Of a folder of buckets: `index` is the width, `part` the height: the seed of the sub-set.
+    BUCKET = 13
+    # Of a training loader: `index` is the epoch, one draw orders the shapes of its batches.
+    SHAPE_ORDER = 14
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

@@ -1,5 +1,7 @@
 """A user's own annotator, found by its dotted name: it refuses every third sample."""
 
+import signal
+
 import numpy as np
 
 from pairgen.annotators.base import Added, Annotator, Refused, picture_member
@@ -21,6 +23,8 @@ def build(*, setup, level=128, fault=""):
         values = np.float32([bright, drawn])
         if fault == "not finite" and sample.index == 4:
             values[0] = np.nan
+        if fault == "Ctrl-C" and sample.index == 3:
+            signal.raise_signal(signal.SIGINT)
         if fault == "shape":
             values = values[:1]
         if fault == "column":

@@ -26,13 +26,14 @@ def collect(
 ) -> None:
     """Turn real images into WebDataset shards of one size, with captions and classes.
 
-    The shorter side is resized to --size, and a square is cut out. Run the same command again to
-    continue an interrupted run.
+    The shorter side is resized to --size, and a square is cut out; or, with --bucket, the shape
+    whose aspect ratio is nearest. Run the same command again to continue an interrupted run.
 
     \b
     Examples:
         pairgen collect --images photos/ --size 512 --out data/real
         pairgen collect --images photos/ --captions captions.csv --crop random --flip
+        pairgen collect --images photos/ --size 1024 --bucket --out data/buckets
         pairgen collect --images 'imagenet/*.parquet' --label-column label --size 256 --format jpg
         pairgen collect --images faces/ --size 1024 --format keep
         pairgen collect --hr hr/ --lr lr/ --scale 4 --crop random --out data/pairs

@@ -32,6 +32,7 @@ def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -
     from pairgen.jobs.inspect.run import run_inspect
     from pairgen.jobs.inspect.sample_facts import sample_text
     from pairgen.jobs.inspect.set_facts import set_text
+    from pairgen.jobs.inspect.subsets import subsets_text
 
     found = run_inspect(folder, keys, **given(options))
     if as_json:
@@ -40,6 +41,6 @@ def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -
     elif keys:
         click.echo("\n\n".join(map(sample_text, found.samples)))
     else:
-        click.echo(set_text(found.data))
+        click.echo(subsets_text(found.data) if "subsets" in found.data else set_text(found.data))
     if found.grid is not None:
         click.echo(f"Grid: {found.grid}", err=as_json)

@@ -7,7 +7,7 @@ import click
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
 from pairgen.cli.options import given, pin_threads, say, trust_option
-from pairgen.cli.result import print_result
+from pairgen.cli.result import print_results
 from pairgen.jobs.repair.options import RepairConfig
 
 
@@ -26,6 +26,6 @@ def repair(folder: str, **options: Any) -> None:
         pairgen repair data/pairs --executor ray --num-workers 8
     """  # noqa: D301
     pin_threads(1)
-    from pairgen.jobs.repair.run import run_repair
+    from pairgen.jobs.repair.run import run_repairs
 
-    print_result(run_repair(folder, given(options), say))
+    print_results(run_repairs(folder, given(options), say))

@@ -32,7 +32,7 @@ def _summary(result: Any) -> list[str]:
     has_inputs = manifest.plan.kind in INPUT_NAMES
     lines = [
         f"{manifest.num_samples:,} of {manifest.plan.num_samples:,} samples in "
-        f"{len(manifest.receipts):,} of {manifest.plan.num_shards:,} shards, "
+        f"{len(manifest.receipts):,} of {len(manifest.receipts) + len(manifest.missing):,} shards, "
         f"{manifest.num_bytes / 1e6:,.1f} MB: {result.store_url}"
     ]
     if manifest.num_failed:

@@ -29,17 +29,12 @@ def verify(folder: str, **options: Any) -> None:
         pairgen verify pairs --fraction 0.01 --seed 3
         pairgen verify pairs --where "guidance_scale == 8" --executor ray --num-workers 8
     """  # noqa: D301
-    from pairgen.jobs.verify.run import run_verify, verify_annotations
+    from pairgen.jobs.verify.run import verify_all
 
-    report = run_verify(folder, given(options))
-    click.echo(report.table())
-    clean = report.clean
-    if not report.interrupted:
-        for url, report in verify_annotations(folder, given(options)):
-            click.echo(f"\n{url}\n{report.table()}")
-            clean = clean and report.clean
-            if report.interrupted:
-                break
-    if report.interrupted:
+    clean, interrupted = True, False
+    for heading, report in verify_all(folder, given(options)):
+        click.echo(f"\n{heading}\n{report.table()}" if heading else report.table())
+        clean, interrupted = clean and report.clean, report.interrupted
+    if interrupted:
         sys.exit(EXIT_INTERRUPTED)
     sys.exit(0 if clean else EXIT_NOT_CLEAN)

@@ -35,13 +35,15 @@ class RunResult:
     Attributes:
         manifest: The manifest after the run.
         store_url: URL of the dataset folder.
-        interrupted: Whether the user stopped the run.
+        interrupted: Whether the user stopped the run before its end.
+        stopped: Whether the user asked for a stop, even if the run was about to end.
         too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
     """
 
     manifest: Manifest
     store_url: str
     interrupted: bool
+    stopped: bool
     too_many_rejected: bool
 
 
@@ -64,6 +66,8 @@ def check_folder(store: Store) -> None:
         store.check_writable()
     if has_plan(store):
         return
+    if store.exists(layout.SUBSETS):
+        raise ConfigError(f"{store.url} holds sub-sets made by collect: give another --out.")
     check_not_lost(store)
     foreign = [f"{layout.TRAIN}/{name}" for name in store.names(layout.TRAIN)]
     foreign += [layout.CARD] if store.exists(layout.CARD) else []
@@ -115,8 +119,12 @@ def check_begins(store: Store, old: Plan | None) -> None:
 
 def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
     """Refuse a different plan once anything was made; report execution settings that changed."""
-    if is_untouched(store):
-        return
+    if not is_untouched(store):
+        check_same(old, plan, say)
+
+
+def check_same(old: Plan, plan: Plan, say: Say) -> None:
+    """Refuse a different plan; report execution settings that changed."""
     check_continues(old, plan)
     changed = [
         f"{name} {value} (before: {old.execution[name]})"
@@ -174,7 +182,7 @@ def make_dataset(
     num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)
     progress = Progress(plan.num_samples, num_before)
     try:
-        manifest, interrupted = run_missing(store, plan, before, options, progress, tasks)
+        manifest, stopped = run_missing(store, plan, before, options, progress, tasks)
     finally:
         progress.close()
     store.put_bytes(layout.CARD, render_card(manifest).encode("utf-8"))
@@ -183,6 +191,8 @@ def make_dataset(
     return RunResult(
         manifest=manifest,
         store_url=store.url,
-        interrupted=interrupted,
+        # A stop that was requested during the last shard changes nothing.
+        interrupted=stopped and not manifest.complete,
+        stopped=stopped,
         too_many_rejected=num_refused > options.max_rejected * num_tried,
     )

@@ -30,7 +30,7 @@ def run_missing(
     events: Events,
     tasks: Sequence[ShardTask] | None = None,
 ) -> tuple[Manifest, bool]:
-    """Make the missing shards; return the new manifest, and whether the user interrupted.
+    """Make the missing shards; return the new manifest, and whether the user asked to stop.
 
     Args:
         store: The dataset folder, with its plan written.
@@ -56,8 +56,7 @@ def run_missing(
         finally:
             manifest = scan(store, plan, tasks)
             write_manifest(store, manifest)
-    # A stop that was requested during the last shard changes nothing.
-    return manifest, stop.is_set() and not manifest.complete
+    return manifest, stop.is_set()
 
 
 def run_tasks(

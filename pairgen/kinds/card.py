@@ -85,7 +85,7 @@ def render_card(manifest: Manifest) -> str:
     front = {
         "pretty_name": title,
         "tags": ["pairgen", "webdataset", "diffusion", "distillation"],
-        "size_categories": [_size_category(manifest.num_samples)],
+        "size_categories": [size_category(manifest.num_samples)],
         "configs": [
             {"config_name": "default", "data_files": [{"split": "train", "path": "train/*.tar"}]}
         ],
@@ -158,7 +158,7 @@ def _what_collected(plan: Plan) -> list[tuple[str, Any]]:
     enlarged = ", small images enlarged" if recipe["enlarge"] else ""
     is_pair = recipe["layout"] == "pairs"
     return [
-        ("image", f"{recipe['size']} px, {recipe['crop']} crop, {recipe['format']}"),
+        ("image", f"{_what_size(recipe)}, {recipe['crop']} crop, {recipe['format']}"),
         ("pairs", f"LR at 1/{recipe['scale']}, never resized" if is_pair else ""),
         ("resized by", "" if is_pair else f"{recipe['filter']}{enlarged}"),
         ("mirrored", "with probability 1/2" if recipe["flip"] else ""),
@@ -166,6 +166,14 @@ def _what_collected(plan: Plan) -> list[tuple[str, Any]]:
         ("least sharpness", recipe["min_sharpness"] or None),
         *_what_images(plan),
     ]
+
+
+def _what_size(recipe: Mapping[str, Any]) -> str:
+    """Return the size of collected images: of squares, of one bucket, or of several."""
+    shapes = [f"{width} x {height}" for width, height in recipe.get("buckets", ())]
+    if len(shapes) == 1:
+        return f"{shapes[0]} px, a bucket of {recipe['size']} px"
+    return f"{len(shapes)} buckets of {recipe['size']} px" if shapes else f"{recipe['size']} px"
 
 
 def _what_images(plan: Plan) -> list[tuple[str, Any]]:
@@ -256,7 +264,8 @@ def _json_keys(members: Mapping[str, Any]) -> str:
     return ", ".join(f"`{key}`" for key in members["json"]["keys"])
 
 
-def _size_category(num_samples: int) -> str:
+def size_category(num_samples: int) -> str:
+    """Return the hub's name for a number of samples."""
     return next((name for bound, name in SIZES if num_samples < bound), "n>1B")
 
 

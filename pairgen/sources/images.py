@@ -128,10 +128,8 @@ def collect_images(
     Raises:
         ConfigError: No image was accepted.
     """
-    summary, digest = ImageSummary(), hashlib.sha256()
-    schema = pa.schema([*SCHEMA, *(FURTHER.field(name) for name in further)])
-    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        rows: list[dict[str, Any]] = []
+    with ListWriter(target, further) as accepted:
+        summary = accepted.summary
         for file in files:
             on_image()
             try:
@@ -145,25 +143,7 @@ def collect_images(
                 reason = error.strerror or str(error)
                 summary.rejected.append({"image": file.name, "reason": reason})
                 continue
-            rows.append(
-                {
-                    **asdict(file),
-                    **asdict(size),
-                    "first_slot": summary.num_slots,
-                    "num_slots": num_slots,
-                }
-            )
-            _update(digest, rows[-1], further)
-            summary.num_accepted += 1
-            summary.num_slots += num_slots
-            summary.num_captions += bool(file.caption)
-            summary.num_tags += bool(file.tag)
-            if "label" in further:
-                summary.num_classes = max(summary.num_classes, int(file.label) + 1)
-            if len(rows) == BATCH_ROWS:
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                rows = []
-        writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            accepted.add({**asdict(file), **asdict(size), "num_slots": num_slots})
     if summary.num_accepted == 0:
         if not summary.rejected:
             raise ConfigError(f"No images found: give {', '.join(SUFFIXES)} files, tars or tables.")
@@ -172,8 +152,54 @@ def collect_images(
             f"No image can be used: {len(summary.rejected)} rejected; the first was "
             f"{first['image']}: {first['reason']}."
         )
-    summary.sha256 = digest.hexdigest()
     return summary
+
+
+class ListWriter:
+    """Writes accepted images to an Arrow file, and counts them.
+
+    Args:
+        path: Path of the Arrow IPC file to write.
+        further: Names of columns of `FURTHER` to write too.
+
+    Attributes:
+        summary: What was written; its hash is known once the writer is closed.
+    """
+
+    def __init__(self, path: Path, further: Sequence[str]) -> None:
+        self.summary = ImageSummary()
+        self._further, self._digest = further, hashlib.sha256()
+        self._schema = pa.schema([*SCHEMA, *(FURTHER.field(name) for name in further)])
+        self._rows: list[dict[str, Any]] = []
+        self._sink = pa.OSFile(str(path), "wb")
+        self._writer = pa.ipc.new_file(self._sink, self._schema)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write an image: every column but `first_slot`, which follows from those before it."""
+        row = {**row, "first_slot": self.summary.num_slots}
+        self._rows.append(row)
+        _update(self._digest, row, self._further)
+        self.summary.num_accepted += 1
+        self.summary.num_slots += row["num_slots"]
+        self.summary.num_captions += bool(row["caption"])
+        self.summary.num_tags += bool(row.get("tag"))
+        if "label" in self._further:
+            self.summary.num_classes = max(self.summary.num_classes, int(row["label"]) + 1)
+        if len(self._rows) == BATCH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+        self._rows = []
+
+    def __enter__(self) -> "ListWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._writer.close()
+        self._sink.close()
+        self.summary.sha256 = self._digest.hexdigest()
 
 
 class PlannedImages:
@@ -200,13 +226,21 @@ class PlannedImages:
             num_slots=found["num_slots"],
         )
 
+    @property
+    def further(self) -> list[str]:
+        """Names of the columns of `FURTHER` that the list has."""
+        return [name for name in FURTHER.names if name in self._table.column_names]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield every row, in order."""
+        for first in range(0, len(self), BATCH_ROWS):
+            yield from self._table.slice(first, BATCH_ROWS).to_pylist()
+
     def sha256(self) -> str:
         """Return the `ImageSummary.sha256` of these images."""
-        digest = hashlib.sha256()
-        further = [name for name in FURTHER.names if name in self._table.column_names]
-        for first in range(0, len(self), BATCH_ROWS):
-            for row in self._table.slice(first, BATCH_ROWS).to_pylist():
-                _update(digest, row, further)
+        digest, further = hashlib.sha256(), self.further
+        for row in self.rows():
+            _update(digest, row, further)
         return digest.hexdigest()
 
     def row_of(self, slot: int) -> int:

@@ -15,6 +15,7 @@ from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
 from pairgen.resolution import Sources, sources_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.shards.format.subsets import set_addresses
 from pairgen.teachers.base import Autoencoder, Denoiser
 from pairgen.training.config import check_method_options, with_recipe
 from pairgen.training.finished_run import load_run
@@ -55,11 +56,14 @@ def resolve_run(given: Mapping[str, Any]) -> Run:
 
     # A resumed run remembers its datasets too.
     config = with_recipe(below(Path(sources["out"])) if sources["out"] else sources)
-    plans = tuple(read_plan(open_store(url)) for url in config.data)
+    # From here on, the sub-sets of a folder are datasets like any others.
+    data = tuple(address for url in config.data for address in set_addresses(url))
+    config = config.model_copy(update={"data": data})
+    plans = tuple(read_plan(open_store(url)) for url in data)
     start = find_start(config, plans[0])
     folder = Path(config.out or f"runs/{config.method}-{start['name']}")
     if not config.out:
-        config = with_recipe(below(folder))
+        config = with_recipe(below(folder)).model_copy(update={"data": data})
     return Run(config=config, plans=plans, start=start, folder=folder)
 
 

@@ -17,7 +17,8 @@ def collect(**options: Any) -> Manifest:
         **options: Options with the names of the flags of `pairgen collect`.
 
     Returns:
-        The manifest. `manifest.complete` is False after Ctrl-C.
+        The manifest. `manifest.complete` is False after Ctrl-C. With `bucket` it holds the plan of
+        all images, and the receipts and missing tasks of every sub-set.
 
     Raises:
         ConfigError: An option, a file or the folder is invalid; nothing was written.

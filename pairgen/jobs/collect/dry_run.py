@@ -1,5 +1,6 @@
 """`pairgen collect --dry-run`: what the command would cost, without making the dataset."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,11 @@ from pairgen.execution.image_inputs import plan_in
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
+from pairgen.kinds.collect.buckets import bucket_counts, shape_in
+from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
+from pairgen.sources.images import PlannedImages
+from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
 
 
@@ -27,12 +32,19 @@ def run_collect_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = 
         ConfigError: `collect` would refuse the options, or `num_samples` is below 1.
     """
     request = resolve_collect(given)
+    if request.config.bucket and request.old is not None:
+        say("Buckets are estimated as a whole: what is made already is counted again.")
 
     def plan_trial(trial: LocalStore) -> Plan:
         continued = (lambda: continued_plan(request, say)) if request.continues else None
-        return plan_in(
+        plan = plan_in(
             trial, request.store, continued, lambda target: read_images(request, target, say)
         )
+        if request.config.bucket:
+            rows = PlannedImages(trial.root / layout.IMAGES).rows()
+            sizes = (ImageSize(row["width"], row["height"]) for row in rows)
+            say(bucket_counts(Counter(shape_in(plan.recipe, size) for size in sizes)))
+        return plan
 
     def run_length(plan: Plan) -> int:
         # As many images at a time as there are threads.

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
+from pairgen.execution.dataset import (
+    check_folder,
+    check_same,
+    check_same_plan,
+    find_old_plan,
+)
 from pairgen.execution.image_inputs import check_continued, scan_images
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
@@ -16,8 +21,12 @@ from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
 from pairgen.kinds.images.source import image_source
 from pairgen.resolution import Resolved, sources_of
-from pairgen.shards.format.plan_file import remembered_options
+from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.manifest import is_untouched
+from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
 from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.subsets import BUCKETS, has_subsets, open_subset, read_subsets
 from pairgen.sources.images import ImageSummary
 from pairgen.types import Plan
 
@@ -64,7 +73,11 @@ def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
     """
     sources = sources_of(CollectConfig, given)
     store = open_store(sources["out"] or OUT)
-    old = find_old_plan(store, "collect", any(sources[name] for name in CollectConfig.inputs))
+    has_inputs = any(sources[name] for name in CollectConfig.inputs)
+    if has_subsets(store):
+        old = _find_old_buckets(store, has_inputs)
+    else:
+        old = find_old_plan(store, "collect", has_inputs)
     if old is not None:
         sources = sources.below(f"plan of {store.url}", remembered_options(old, store))
     resolved = sources.resolved()
@@ -74,9 +87,37 @@ def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
             f"scale is for pairs, given by hr and lr or by pairs: leave it out, got "
             f"{given['scale']!r}."
         )
-    check_folder(store)
+    if resolved.options.bucket:
+        _check_bucket_folder(store)
+    else:
+        check_folder(store)
     check_executor(resolved.options)
     return request
+
+
+def _find_old_buckets(store: Store, has_inputs: bool) -> Plan | None:
+    """Return the plan that a folder of buckets is continued by, as `find_old_plan` does."""
+    found = read_subsets(store)
+    untouched = all(is_untouched(open_subset(store, name)) for name in found.names)
+    return None if has_inputs and untouched else found.plan
+
+
+def _check_bucket_folder(store: Store) -> None:
+    """Check that a folder can hold buckets.
+
+    Raises:
+        ConfigError: It holds something else, or is not writable.
+    """
+    if has_plan(store):
+        what = "one bucket: give the folder it lies in as"
+        if BUCKETS not in read_plan(store).recipe:
+            what = "a dataset without buckets: give another"
+        raise ConfigError(f"{store.url} holds {what} --out.")
+    # A list of images without a plan is what lost its list of sub-sets, or was killed before it.
+    if not has_subsets(store) and not store.exists(layout.IMAGES):
+        check_folder(store)
+    elif isinstance(store, LocalStore):
+        store.check_writable()
 
 
 def continued_plan(request: CollectRequest, say: Say) -> Plan:
@@ -91,6 +132,7 @@ def continued_plan(request: CollectRequest, say: Say) -> Plan:
     plan = make_collect_plan(
         request.config, request.layout, dict(old.source), old.num_samples, old.teacher
     )
+    _check_same(request, plan, say)
     check_continued(request.store, old, plan, say)
     return plan
 
@@ -114,11 +156,25 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
         **({"kept": formats.extension} if config.format == "keep" else {}),
     }
     plan = make_collect_plan(config, request.layout, described, summary.num_slots, source.teacher)
-    if request.old is not None:
-        check_same_plan(request.store, request.old, plan, say)
+    _check_same(request, plan, say)
     say(_counts(config, summary))
     read.say_captions(say)
     return plan, summary
+
+
+def _check_same(request: CollectRequest, plan: Plan, say: Say) -> None:
+    """Refuse a plan other than the folder's.
+
+    Raises:
+        PlanMismatchError: It is another.
+    """
+    if request.old is None:
+        return
+    # A folder of buckets has no shard itself: nothing in it says whether any was made.
+    if request.config.bucket:
+        check_same(request.old, plan, say)
+    else:
+        check_same_plan(request.store, request.old, plan, say)
 
 
 def _counts(config: CollectConfig, summary: ImageSummary) -> str:

@@ -8,6 +8,7 @@ from pairgen.execution.dataset import RunResult, make_dataset
 from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
+from pairgen.jobs.collect.buckets import run_buckets
 from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
 from pairgen.jobs.collect.shifts import say_shifts
 from pairgen.shards.format.plan_file import write_plan
@@ -17,6 +18,8 @@ from pairgen.shards.format.plan_file import write_plan
 def run_collect(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Run `collect`; report its inputs and return its result."""
     request = resolve_collect(given)
+    if request.config.bucket:
+        return run_buckets(request, say)
     if request.continues:
         plan = continued_plan(request, say)
     else:

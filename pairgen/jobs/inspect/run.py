@@ -26,6 +26,7 @@ from pairgen.jobs.inspect.sample_sheet import (
     trajectory_cells,
 )
 from pairgen.jobs.inspect.set_facts import set_data
+from pairgen.jobs.inspect.subsets import check_asked, subsets_data
 from pairgen.jobs.inspect.summary import Summary, summarize
 from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
@@ -36,6 +37,7 @@ from pairgen.shards.format.overlay import KIND
 from pairgen.shards.format.plan_file import has_plan, read_plan
 from pairgen.shards.format.slots import index_of_key
 from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.subsets import has_subsets, read_subsets, set_addresses
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.stored import (
     Stored,
@@ -94,6 +96,11 @@ def run_inspect(
 def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) -> Inspection:
     where, trajectory = options.where, options.trajectory
     store = open_store(folder)
+    if has_subsets(store):
+        subsets = read_subsets(store)
+        check_asked(store, subsets, keys, options)
+        sets = [_inspect(address, (), options).data for address in set_addresses(folder)]
+        return Inspection(subsets_data(store, subsets, sets), (), None)
     _check_is_set(store)
     plan = read_plan(store)
     if keys and where:

@@ -34,6 +34,7 @@ from pairgen.shards.format.overlay import Layer, open_layer
 from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
 from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.subsets import set_addresses
 from pairgen.types import INPUT_NAMES, Plan, Receipt
 
 # Maps the kind of a dataset to the function that checks its options.
@@ -49,6 +50,16 @@ def run_repair(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
     """Run `repair` and return its result."""
     with trusted_by_user(given) as options:
         return _repair(open_store(folder), options, say)
+
+
+def run_repairs(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> list[RunResult]:
+    """Run `repair` on a dataset, or on the sub-sets of a folder until the user stops it."""
+    results: list[RunResult] = []
+    for address in set_addresses(folder):
+        results.append(run_repair(address, given, say))
+        if results[-1].stopped:
+            break
+    return results
 
 
 def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:

@@ -12,24 +12,30 @@ from pairgen.shards.format.annotations import find_annotations
 from pairgen.shards.format.overlay import KIND
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.shards.format.subsets import open_sets
 
 
-def verify_annotations(
-    folder: str | Path, given: Mapping[str, Any]
-) -> Iterator[tuple[str, Report]]:
-    """Yield URL and report of each overlay that lies in `DIR.annotations`.
+def verify_all(folder: str | Path, given: Mapping[str, Any]) -> Iterator[tuple[str, Report]]:
+    """Yield heading and report of a dataset, then of each overlay that lies in `DIR.annotations`.
 
-    With a condition there are none: its columns are those of the dataset.
+    A heading is the URL, empty for the dataset that was asked for. The sub-sets of a folder come
+    one after the other. With a condition there are no overlays: its columns are those of the
+    dataset. A check that was interrupted is the last.
     """
     options = sources_of(VerifyConfig, given).resolved().options
-    store = open_store(folder)
-    if options.where or read_plan(store).kind == KIND:
-        return
-    for overlay in find_annotations(store):
-        yield overlay.url, check_set(overlay, options.scope, find_readers(options))
+    asked = open_store(folder).url
+    for dataset in open_sets(folder):
+        stores = [dataset]
+        if not options.where and read_plan(dataset).kind != KIND:
+            stores += find_annotations(dataset)
+        for store in stores:
+            report = check_set(store, options.scope, find_readers(options))
+            yield store.url if store.url != asked else "", report
+            if report.interrupted:
+                return
 
 
 def run_verify(folder: str | Path, given: Mapping[str, Any]) -> Report:
-    """Run `verify` and return its report."""
+    """Run `verify` on one dataset, without its annotations, and return its report."""
     options = sources_of(VerifyConfig, given).resolved().options
     return check_set(open_store(folder), options.scope, find_readers(options))

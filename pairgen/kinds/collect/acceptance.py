@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from pairgen.kinds.collect.buckets import bucket_shapes, nearest_shape
 from pairgen.kinds.collect.geometry import check_min_size, fitted_size
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.images.crops import check_aspect
@@ -93,7 +94,10 @@ def check_fits(config: CollectConfig, size: ImageSize) -> None:
         raise UnusableImageError(
             f"not {config.size} x {config.size} px, which keep needs: {size.width} x {size.height}"
         )
-    fitted_size(size, config.size, config.enlarge)
+    shape = ImageSize(config.size, config.size)
+    if config.bucket:
+        shape = nearest_shape(bucket_shapes(config.size), size)
+    fitted_size(size, shape, config.enlarge)
     check_aspect(size, config.max_aspect)
 
 

@@ -1,4 +1,4 @@
-"""From an image of any size to a square: resize the shorter side, cut, perhaps mirror.
+"""From an image of any size to one shape: resize to cover it, cut, perhaps mirror.
 
 Images are resized by Pillow's Lanczos filter, whose support grows with the factor, so that it
 antialiases. It computes 8-bit images in integers: the same bits on every machine.
@@ -18,23 +18,29 @@ from pairgen.sources.photographs import (
 FILTER = "pillow-lanczos"
 
 
-def fitted_size(size: ImageSize, side: int, enlarge: bool) -> ImageSize:
-    """Return the size of an image whose shorter side becomes `side` pixels.
+def fitted_size(size: ImageSize, shape: ImageSize, enlarge: bool) -> ImageSize:
+    """Return the size of an image that is resized to just cover a shape.
 
-    The longer side is rounded to the nearest pixel, half up.
+    One side becomes that of the shape; the other is rounded to the nearest pixel, half up.
 
     Args:
         size: The image's own size.
-        side: The new shorter side.
+        shape: What is cut out of it.
         enlarge: Whether a smaller image may grow.
 
     Raises:
         UnusableImageError: The image is smaller and may not grow, or would grow too large.
     """
-    short = min(size.width, size.height)
-    if short < side and not enlarge:
-        raise UnusableImageError(f"smaller than {side} px: {size.width} x {size.height}")
-    width, height = ((2 * each * side + short) // (2 * short) for each in (size.width, size.height))
+    if (size.width < shape.width or size.height < shape.height) and not enlarge:
+        square = shape.width == shape.height
+        wanted = f"{shape.width}" if square else f"{shape.width} x {shape.height}"
+        raise UnusableImageError(f"smaller than {wanted} px: {size.width} x {size.height}")
+    # The side that needs the larger factor; a factor is a fraction of whole numbers.
+    if shape.width * size.height >= shape.height * size.width:
+        new, old = shape.width, size.width
+    else:
+        new, old = shape.height, size.height
+    width, height = ((2 * each * new + old) // (2 * old) for each in (size.width, size.height))
     if width * height > MAX_PIXELS:
         raise UnusableImageError(f"too large when resized: {width} x {height} px")
     return ImageSize(width, height)
@@ -58,9 +64,9 @@ def resized(image: NDArray[np.uint8], size: ImageSize) -> NDArray[np.uint8]:
     return np.asarray(small)
 
 
-def center_place(size: ImageSize, side: int, step: int = 1) -> tuple[int, int]:
-    """Return (top, left) of the square in the middle: a multiple of `step`, rounded down."""
-    top, left = (size.height - side) // 2, (size.width - side) // 2
+def center_place(size: ImageSize, shape: ImageSize, step: int = 1) -> tuple[int, int]:
+    """Return (top, left) of the part in the middle: a multiple of `step`, rounded down."""
+    top, left = (size.height - shape.height) // 2, (size.width - shape.width) // 2
     return top // step * step, left // step * step
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from pairgen.kinds.collect.acceptance import kept_extension
+from pairgen.kinds.collect.buckets import shape_in
 from pairgen.kinds.collect.framing import draw_framing
 from pairgen.kinds.collect.geometry import fitted_size, resized
 from pairgen.kinds.collect.partner import make_partner
@@ -88,10 +89,11 @@ class CollectMaker:
         data = read_planned(planned.file)
         decode = self.latents.decode if self.latents else decode_rgb
         image = decode_planned(data, planned.size, decode)
+        shape = shape_in(recipe, planned.size)
         if recipe["layout"] != "pairs":
-            image = resized(image, fitted_size(planned.size, recipe["size"], recipe["enlarge"]))
+            image = resized(image, fitted_size(planned.size, shape, recipe["enlarge"]))
         generator = generator_for(self.plan.seed, index, Stream.CROP)
-        framing = draw_framing(generator, image, recipe, recipe.get("scale", 1))
+        framing = draw_framing(generator, image, shape, recipe, recipe.get("scale", 1))
         fields = self._image_field(data, framing.cut(image))
         facts = {
             **source_facts(self.plan, planned, index),

@@ -92,11 +92,21 @@ class CollectConfig(ImageOptions):
         Integer(8, 16_384),
         Option("Side of the stored images in pixels.", "Images", "identity", metavar="PX"),
     ] = 512
+    bucket: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Keep aspect ratios: give each image the shape of about --size x --size pixels that "
+            "fits it best, from 1:4 to 4:1, and make one sub-set for each shape.",
+            "Images",
+            "identity",
+        ),
+    ] = False
     crop: Annotated[
         str,
         Choice(CROPS),
         Option(
-            "Where to cut the square after the shorter side was resized to --size.",
+            "Where to cut, after the image was resized to just cover the square or the bucket.",
             "Images",
             "identity",
         ),

@@ -1,12 +1,14 @@
-"""The plan of `pairgen collect`."""
+"""The plan of `pairgen collect`; with buckets, what the plans of all sub-sets come from."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from pairgen.kinds.collect.buckets import as_lists, bucket_shapes
 from pairgen.kinds.collect.geometry import FILTER
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.labels import ClassLabels
 from pairgen.seeding import DRAW_GENERATOR
+from pairgen.shards.format.subsets import BUCKETS
 from pairgen.types import Plan
 
 FACT_KEYS = (
@@ -53,6 +55,7 @@ def make_collect_plan(
         "layout": layout,
         **({"scale": config.scale} if layout == "pairs" else {}),
         "size": config.size,
+        **({BUCKETS: as_lists(bucket_shapes(config.size))} if config.bucket else {}),
         "crop": config.crop,
         "enlarge": config.enlarge,
         "flip": config.flip,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 SOURCES = ("hr", "lr", "pairs", "edit_triples")
 # In fewer LR pixels no shift can be measured.
 MIN_LR_SIDE = 16
+# Sizes of which 1/8 is a multiple of 8.
+BUCKET_STEP = 64
 
 
 def check_together(options: "CollectConfig") -> None:
@@ -32,6 +34,8 @@ def check_together(options: "CollectConfig") -> None:
         )
     if options.layout == "pairs":
         _check_pairs(options, texts)
+    if options.bucket:
+        _check_bucket(options)
     if options.format == "keep":
         changing = [
             name for name in ("flip", "enlarge", "from_ode", *SOURCES) if getattr(options, name)
@@ -41,6 +45,23 @@ def check_together(options: "CollectConfig") -> None:
                 f"format keep stores the bytes of single files as they are: leave out "
                 f"{changing[0]}, or give another format."
             )
+
+
+def _check_bucket(options: "CollectConfig") -> None:
+    """Check the options of a set of buckets.
+
+    Raises:
+        ConfigError: They contradict each other.
+    """
+    if options.size % BUCKET_STEP:
+        raise ConfigError(
+            f"size must be a multiple of {BUCKET_STEP} with bucket, got {options.size}."
+        )
+    if options.layout == "pairs" or options.from_ode or options.format == "keep":
+        what = "format keep" if options.format == "keep" else "pairs"
+        if options.from_ode:
+            what = "the samples of from_ode"
+        raise ConfigError(f"bucket is for images that are resized, not for {what}: leave it out.")
 
 
 def _check_pairs(options: "CollectConfig", texts: Sequence[str]) -> None:

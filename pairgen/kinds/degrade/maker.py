@@ -136,7 +136,7 @@ class DegradeMaker:
         place, found = self._place(image, index, facts["crop_number"])
         return Crop(
             index=index,
-            hr=cut(image, place, self.plan.recipe["crop"]),
+            hr=cut(image, place, _square(self.plan.recipe["crop"])),
             draw=self.preset.draw(generator_for(self.plan.seed, index, Stream.DEGRADATION)),
             caption=planned.file.caption,
             facts=facts
@@ -171,15 +171,19 @@ class DegradeMaker:
     ) -> tuple[tuple[int, int], float]:
         """Return a crop's position and its sharpness."""
         recipe, size = self.plan.recipe, ImageSize(image.shape[1], image.shape[0])
-        crop, lowest = recipe["crop"], recipe["min_sharpness"]
+        crop, lowest = _square(recipe["crop"]), recipe["min_sharpness"]
         generator = generator_for(self.plan.seed, index, Stream.CROP)
         if recipe["crops"] == "random" and lowest > 0:
             return choose_place(generator, image, crop, lowest)
         if recipe["crops"] == "random":
             place = draw_place(generator, size, crop)
         else:
-            place = tile_place(size, crop, number)
+            place = tile_place(size, recipe["crop"], number)
         return place, check_sharp(cut(image, place, crop), lowest)
+
+
+def _square(side: int) -> ImageSize:
+    return ImageSize(side, side)
 
 
 build = DegradeMaker

@@ -24,19 +24,19 @@ def check_aspect(size: ImageSize, max_aspect: float) -> None:
 
 
 def draw_place(
-    generator: np.random.Generator, size: ImageSize, crop: int, step: int = 1
+    generator: np.random.Generator, size: ImageSize, crop: ImageSize, step: int = 1
 ) -> tuple[int, int]:
     """Draw (top, left) of a crop uniformly, from the multiples of `step`."""
     top, left = generator.integers(
-        ((size.height - crop) // step + 1, (size.width - crop) // step + 1)
+        ((size.height - crop.height) // step + 1, (size.width - crop.width) // step + 1)
     )
     return step * int(top), step * int(left)
 
 
-def cut(image: NDArray[np.uint8], place: tuple[int, int], crop: int) -> NDArray[np.uint8]:
-    """Return the crop [crop, crop, C] of an image [H, W, C] at (top, left)."""
+def cut(image: NDArray[np.uint8], place: tuple[int, int], crop: ImageSize) -> NDArray[np.uint8]:
+    """Return the crop of an image [H, W, C] at (top, left)."""
     top, left = place
-    return np.ascontiguousarray(image[top : top + crop, left : left + crop])
+    return np.ascontiguousarray(image[top : top + crop.height, left : left + crop.width])
 
 
 def sharpness(image: NDArray[np.uint8]) -> float:
@@ -67,7 +67,7 @@ def check_sharp(picture: NDArray[np.uint8], min_sharpness: float) -> float:
 def choose_place(
     generator: np.random.Generator,
     image: NDArray[np.uint8],
-    crop: int,
+    crop: ImageSize,
     min_sharpness: float,
     step: int = 1,
 ) -> tuple[tuple[int, int], float]:

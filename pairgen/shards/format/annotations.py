@@ -14,7 +14,7 @@ SUFFIX = ".annotations"
 
 def overlay_address(parent: str, name: str) -> str:
     """Return the address of an overlay from that of its parent."""
-    path, secrets = _split(parent)
+    path, secrets = split_address(parent)
     return f"{path}{SUFFIX}/{name}{secrets}"
 
 
@@ -24,7 +24,7 @@ def find_annotations(parent: Store) -> Iterator[Store]:
     Raises:
         OSError: The folder cannot be read.
     """
-    path, secrets = _split(parent.address)
+    path, secrets = split_address(parent.address)
     for name in open_store(f"{path}{SUFFIX}{secrets}").names(""):
         overlay = open_store(overlay_address(parent.address, name))
         if has_plan(overlay):
@@ -41,7 +41,7 @@ def find_parent(overlay: Store, plan: Plan) -> Store:
         ConfigError: The plan's URL cannot be opened.
         OSError: A folder cannot be read.
     """
-    path, secrets = _split(overlay.address)
+    path, secrets = split_address(overlay.address)
     folder = path.rpartition("/")[0]
     if folder.endswith(SUFFIX):
         annotated = open_store(folder.removesuffix(SUFFIX) + secrets)
@@ -55,7 +55,7 @@ def find_parent(overlay: Store, plan: Plan) -> Store:
     return parent
 
 
-def _split(address: str) -> tuple[str, str]:
+def split_address(address: str) -> tuple[str, str]:
     """Split an address into its path and, of a URL, what follows `?` or `#`."""
     if "://" not in address:
         return address, ""

@@ -7,6 +7,7 @@ Only tars are under `train/`. Everything else is under `__meta__/`, a name that 
 CARD = "README.md"
 PLAN = "__meta__/plan.yaml"
 MANIFEST = "__meta__/manifest.json"
+SUBSETS = "__meta__/subsets.yaml"
 PROMPTS = "__meta__/prompts.arrow"
 IMAGES = "__meta__/images.arrow"
 REJECTED = "__meta__/rejected/00000.jsonl"

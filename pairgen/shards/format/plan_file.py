@@ -41,6 +41,11 @@ def read_plan(store: Store) -> Plan:
     """
     if not has_plan(store):
         check_not_lost(store)
+        if store.exists(layout.SUBSETS):
+            raise ConfigError(
+                f"{store.url} holds sub-sets, each a dataset of one shape: name one of the folders "
+                "in it."
+            )
         raise ConfigError(f"{store.url} is not a dataset folder: it has no {layout.PLAN}.")
     try:
         return _parse(yaml.safe_load(store.read_bytes(layout.PLAN)), store)

@@ -34,7 +34,8 @@ class Batch:
             uint8 or uint16 [B, H, W, 1].
         texts: Field name to B texts.
         indices: Slot of each sample in its dataset, int64 [B].
-        sets: Position of each sample's dataset in the list given, int64 [B].
+        sets: Position of each sample's dataset in the list given, int64 [B]; each sub-set of a
+            folder counts as one.
         guidance_scale: Guidance scale of each sample, float32 [B]; None if a dataset has none.
         facts: Column name to a tensor [B], or to B values if they are text.
     """

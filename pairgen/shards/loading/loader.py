@@ -25,11 +25,11 @@ from pairgen.shards.loading.mixture import (
     check_one_guidance,
     check_other_noises,
     columns_to_read,
-    field_specs,
     frame_images,
     training_sets,
 )
 from pairgen.shards.loading.order import Order, Places, joined
+from pairgen.shards.loading.shapes import find_shapes, say_unread
 from pairgen.shards.loading.shard_pool import CHECKS, LoadedShard, ShardPool
 from pairgen.shards.loading.training_set import OpenSet, guidance_scales, open_set
 from pairgen.types import Plan
@@ -51,7 +51,8 @@ class Loader:
     Create one loader per rank, with its `rank`; all other arguments must be equal.
 
     Args:
-        datasets: Folders, URLs, or `TrainingSet`s with weights and overlays.
+        datasets: Folders, URLs, or `TrainingSet`s with weights and overlays. A folder of buckets
+            stands for all its sub-sets: a batch then has one shape, the next may have another.
         fields: Members to load, named as in the shard: `noise.npy`, `latent.npy`, `txt`, `png` ...
             `noise.npy` is drawn again if a dataset stores its seeds.
         batch_size: Number of samples in a batch of this rank.
@@ -144,7 +145,7 @@ class Loader:
             integer("crop", crop, 0),
             boolean("flip", flip),
         )
-        specs = field_specs(self._sets, fields, self._framing)
+        shapes = find_shapes(self._sets, fields, self._framing)
         columns = [columns_to_read(found, fields, facts) for found in self._sets]
         if not guidance_embedding:
             check_one_guidance(self._sets)
@@ -157,16 +158,18 @@ class Loader:
             window=integer("window", window, 1),
             batch_size=batch_size // each,
             num_parts=num_parts,
+            shapes=shapes.of_sets if len(shapes.specs) > 1 else (),
         )
         self._order.check()
+        say_unread(self._order, self._sets)
         opened = _open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
-        self._pool = ShardPool(self._sets, tuple(specs), columns, check, skip_bad, opened)
-        self._texts = tuple(name for name, spec in specs.items() if not spec)
+        self._pool = ShardPool(self._sets, tuple(shapes.specs[0]), columns, check, skip_bad, opened)
+        self._texts = shapes.texts
         self._facts = tuple(facts)
         self._with_guidance = all(GUIDANCE_SCALE in names for names in columns)
-        arrays = {name: spec for name, spec in specs.items() if spec}
         pinned = self._device.type == "cuda"
-        self._buffers = Buffers(arrays, batch_size, pinned)
+        buffers = [Buffers(arrays, batch_size, pinned) for arrays in shapes.arrays()]
+        self._buffers = [buffers[shape] for shape in shapes.of_sets]
         start = LoaderState(
             epoch=0,
             step=0,
@@ -178,8 +181,10 @@ class Loader:
             crop=self._framing.crop,
             flip=self._framing.flip,
             sets=tuple(
-                {**found.identity(), "weight": weight}
-                for found, weight in zip(self._sets, self._order.weights, strict=True)
+                {**found.identity(), "weight": weight, **shape}
+                for found, weight, shape in zip(
+                    self._sets, self._order.weights, shapes.identities(), strict=True
+                )
             ),
         )
         urls = [found.url for found in self._sets]
@@ -253,7 +258,8 @@ class Loader:
     ) -> Batch:
         needed = set(zip(places.sets.tolist(), places.shards.tolist(), strict=True))
         loaded = {key: shards[key].result() for key in needed}
-        arrays = self._buffers.take()
+        # All samples of a batch have the shape of the first.
+        arrays = self._buffers[places.sets[0]].take()
         return fill_batch(
             places,
             loaded,

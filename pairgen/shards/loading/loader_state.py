@@ -94,6 +94,11 @@ def _changed_set(
             f"The weight of {url} was {old['weight']:g} when the state was saved, "
             f"got {new['weight']:g}: {remedy}."
         )
+    if old.get("shape") != new.get("shape"):
+        return (
+            f"{url} fills other batches than when the state was saved, because its fields had "
+            "other shapes then: read the same fields."
+        )
     if old["num_samples"] != new["num_samples"]:
         return (
             f"{url} gave {old['num_samples']:,} samples when the state was saved, and gives "

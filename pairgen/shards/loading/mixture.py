@@ -1,15 +1,18 @@
 """Check that the datasets of a training can be mixed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pairgen.config import did_you_mean, number
 from pairgen.errors import ConfigError
 from pairgen.shards.format.image_member import is_image, is_image_spec
+from pairgen.shards.format.store import open_store
+from pairgen.shards.format.subsets import has_subsets, set_addresses
 from pairgen.shards.loading.batch import GUIDANCE_SCALE, NOISE_COLUMNS
 from pairgen.shards.loading.framing import Framing, Images, check_framing
 from pairgen.shards.loading.layer_columns import column_owners
+from pairgen.shards.loading.shapes import shown
 from pairgen.shards.loading.training_set import (
     NOISE,
     OpenSet,
@@ -27,10 +30,10 @@ WEIGHTS = (1e-6, 1e6)
 
 
 def training_sets(datasets: Datasets) -> list[TrainingSet]:
-    """Return the user's datasets as `TrainingSet`s.
+    """Return the user's datasets as `TrainingSet`s, the sub-sets of a folder each as its own.
 
     Raises:
-        ConfigError: There is none, or a weight is out of range.
+        ConfigError: There is none, a weight is out of range, or overlays are named for sub-sets.
     """
     items = [datasets] if isinstance(datasets, str | Path | TrainingSet) else list(datasets)
     if not items:
@@ -38,7 +41,18 @@ def training_sets(datasets: Datasets) -> list[TrainingSet]:
     found = [item if isinstance(item, TrainingSet) else TrainingSet(item) for item in items]
     for item in found:
         number(f"The weight of {item.url}", item.weight, *WEIGHTS)
-    return found
+    return [each for item in found for each in _each_set(item)]
+
+
+def _each_set(item: TrainingSet) -> list[TrainingSet]:
+    if not has_subsets(open_store(item.url)):
+        return [item]
+    if item.overlays:
+        raise ConfigError(
+            f"{item.url} holds sub-sets: an overlay belongs to one of them, so name each sub-set "
+            "with its own; those in DIR.annotations are found without being named."
+        )
+    return [replace(item, url=address) for address in set_addresses(item.url)]
 
 
 def frame_images(
@@ -62,36 +76,11 @@ def _images(found: OpenSet, fields: Sequence[str]) -> Images:
         spec = found.spec(field)
         if not is_image_spec(spec):
             raise ConfigError(
-                f"{field} of {found.url} is planned as {_shown(spec)}: an image must be uint8 "
+                f"{field} of {found.url} is planned as {shown(spec)}: an image must be uint8 "
                 "[H, W, 3], or uint8 or uint16 [H, W, 1]."
             )
         shapes[field] = tuple(spec["shape"])
     return Images(found.url, shapes)
-
-
-def field_specs(
-    sets: Sequence[OpenSet], fields: Sequence[str], framing: Framing
-) -> dict[str, Mapping[str, Any]]:
-    """Return dtype and shape of every field in a batch; {} for text.
-
-    Raises:
-        ConfigError: A dataset has no such field, or two datasets have different shapes for it.
-    """
-    if not fields:
-        raise ConfigError("fields must name at least one member, such as 'latent.npy'.")
-    specs = {}
-    for field in fields:
-        first, *others = (
-            framing.spec(number, field, found.spec(field)) for number, found in enumerate(sets)
-        )
-        specs[field] = first
-        for other, found in zip(others, sets[1:], strict=True):
-            if other != first:
-                raise ConfigError(
-                    f"{field} is {_shown(first)} in {sets[0].url} "
-                    f"but {_shown(other)} in {found.url}."
-                )
-    return specs
 
 
 def columns_to_read(found: OpenSet, fields: Sequence[str], facts: Sequence[str]) -> tuple[str, ...]:
@@ -153,7 +142,3 @@ def check_other_noises(sets: Sequence[OpenSet]) -> None:
                 f"{identity[1]}: make one of them with another --seed, {either}."
             )
         owners[identity] = found
-
-
-def _shown(spec: Mapping[str, Any]) -> str:
-    return f"{spec['dtype']} {list(spec['shape'])}" if spec else "text"

@@ -8,6 +8,10 @@ rank reads one part or several, so the number of ranks may change while the part
 mixed in windows of `window` pieces of shards. Samples of several datasets are interleaved in a
 random order with the exact shares. What does not divide by parts and batches is left out at the end
 of the epoch; other samples each epoch.
+
+Datasets of several shapes fill batches of one shape each, which follow each other in a random order
+that is the same for all parts: every rank has the same shape in a step. What does not divide is
+then left out for each shape.
 """
 
 from collections.abc import Iterator, Sequence
@@ -59,6 +63,7 @@ class Order:
         window: Number of shard pieces to mix with each other.
         batch_size: Number of samples that each part contributes to a batch.
         num_parts: Number of parts of an epoch.
+        shapes: Number of every dataset's shape, from 0; empty if all have the same.
     """
 
     counts: tuple[tuple[int, ...], ...]
@@ -67,6 +72,7 @@ class Order:
     window: int
     batch_size: int
     num_parts: int
+    shapes: tuple[int, ...] = ()
 
     def epoch_sizes(self) -> list[int]:
         """Return the number of samples that an epoch takes from each dataset."""
@@ -78,24 +84,49 @@ class Order:
         """Return the number of samples that each part takes from each dataset, before batching."""
         return [size // self.num_parts for size in self.epoch_sizes()]
 
+    def _shape_sizes(self) -> list[int]:
+        """Return the number of samples that each part takes of each shape, before batching."""
+        sizes = [0] * (max(self.shapes, default=0) + 1)
+        for number, size in enumerate(self.part_sizes()):
+            sizes[self.shapes[number] if self.shapes else 0] += size
+        return sizes
+
+    def shape_batches(self) -> list[int]:
+        """Return the number of batches of each shape in an epoch."""
+        return [size // self.batch_size for size in self._shape_sizes()]
+
     @property
     def num_batches(self) -> int:
         """Number of batches in an epoch."""
-        return sum(self.part_sizes()) // self.batch_size
+        return sum(self.shape_batches())
+
+    def unread(self) -> list[int]:
+        """Return the datasets that are too small for any batch of their shape."""
+        num_batches = self.shape_batches()
+        return [
+            number
+            for number, size in enumerate(self.part_sizes())
+            if size == 0 or (self.shapes and not num_batches[self.shapes[number]])
+        ]
 
     def check(self) -> None:
-        """Raise ConfigError if an epoch has no batch, or takes nothing from one of the datasets."""
-        for number, (size, count) in enumerate(zip(self.part_sizes(), self.counts, strict=True)):
-            if size == 0:
+        """Raise ConfigError if an epoch has no batch, or takes nothing from one of the datasets.
+
+        Of datasets with several shapes, some may be too small: `unread` names them.
+        """
+        sizes = self.part_sizes()
+        for number, (size, count) in enumerate(zip(sizes, self.counts, strict=True)):
+            if size == 0 and not self.shapes:
                 raise ConfigError(
                     f"An epoch takes no samples from set {number}: {sum(count):,} samples at "
                     f"weight {self.weights[number]} for {self.num_parts} parts are fewer than one "
                     "each."
                 )
         if self.num_batches == 0:
-            most = sum(self.part_sizes()) * self.num_parts
+            most = self.num_parts * max(self._shape_sizes())
+            of = "one shape in an epoch" if self.shapes else "an epoch"
             raise ConfigError(
-                f"The batch of a step must be at most the {most:,} samples of an epoch here, got "
+                f"The batch of a step must be at most the {most:,} samples of {of} here, got "
                 f"{self.batch_size * self.num_parts:,}: give a smaller batch_size."
             )
 
@@ -103,12 +134,11 @@ class Order:
         """Yield the batches of one part of one epoch, starting with batch `start`."""
         labels = self._labels(epoch, part)
         before = np.bincount(labels[: start * self.batch_size], minlength=len(self.counts))
-        cursors = []
+        cursors, unread = [], self.unread()
         for set_index, (size, taken) in enumerate(zip(self.part_sizes(), before, strict=True)):
             first = epoch * self.epoch_sizes()[set_index] + part * size
-            pieces = stream_pieces(
-                self.counts[set_index], self.seed, set_index, first, first + size
-            )
+            last = first if set_index in unread else first + size
+            pieces = stream_pieces(self.counts[set_index], self.seed, set_index, first, last)
             cursors.append(_Cursor(pieces, first, set_index, self.seed, self.window, int(taken)))
         for step in range(start, self.num_batches):
             sets = labels[step * self.batch_size : (step + 1) * self.batch_size]
@@ -116,10 +146,23 @@ class Order:
 
     def _labels(self, epoch: int, part: int) -> np.ndarray:
         """Return the dataset of every sample of a part, [N]."""
-        labels = np.repeat(np.arange(len(self.counts), dtype=np.uint16), self.part_sizes())
-        if len(self.counts) > 1:
-            generator_for(self.seed, epoch, Stream.SET_ORDER, part=part).shuffle(labels)
-        return labels
+        generator = generator_for(self.seed, epoch, Stream.SET_ORDER, part=part)
+        sets, sizes = np.arange(len(self.counts), dtype=np.uint16), np.array(self.part_sizes())
+        if not self.shapes:
+            labels = np.repeat(sets, sizes)
+            if len(sets) > 1:
+                generator.shuffle(labels)
+            return labels
+        num_batches = self.shape_batches()
+        turns = np.repeat(np.arange(len(num_batches)), num_batches)
+        generator_for(self.seed, epoch, Stream.SHAPE_ORDER).shuffle(turns)
+        batches = np.empty((len(turns), self.batch_size), np.uint16)
+        for shape, num in enumerate(num_batches):
+            of_shape = np.array(self.shapes) == shape
+            labels = np.repeat(sets[of_shape], sizes[of_shape])
+            generator.shuffle(labels)
+            batches[turns == shape] = labels[: num * self.batch_size].reshape(-1, self.batch_size)
+        return batches.ravel()
 
 
 def joined(parts: Sequence[Places]) -> Places:

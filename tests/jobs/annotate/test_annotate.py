@@ -13,7 +13,7 @@ from pairgen.jobs.inspect.annotations import annotations_data
 from pairgen.jobs.inspect.run import run_inspect
 from pairgen.jobs.inspect.set_facts import set_text
 from pairgen.jobs.replay.run import run_replay, run_replays
-from pairgen.jobs.verify.run import verify_annotations
+from pairgen.jobs.verify.run import verify_all
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan, write_plan
 from tests.annotated_sets import failed, picture_plan, write_again, write_pictures
@@ -87,8 +87,8 @@ def test_several_are_made_at_once_and_options_go_where_they_are_known(parent: Pa
         ("mask", ["mask.png"], "up to date"),
         ("sketch", ["sketch.png"], "up to date"),
     ]
-    reports = dict(verify_annotations(parent, {}))
-    assert len(reports) == 3 and all(report.clean for report in reports.values())
+    reports = dict(verify_all(parent, {}))
+    assert len(reports) == 4 and all(report.clean for report in reports.values())
 
 
 def test_samples_that_cannot_be_annotated_are_left_out_with_their_reason(parent: Path) -> None:

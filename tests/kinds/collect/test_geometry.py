@@ -13,6 +13,8 @@ from pairgen.kinds.collect.geometry import (
 )
 from pairgen.sources.photographs import ImageSize, SkippedImageError, UnusableImageError
 
+SQUARE = ImageSize(64, 64)
+
 
 def coordinates(height: int, width: int) -> np.ndarray:
     """Return an image whose red is the row and whose green is the column."""
@@ -33,24 +35,24 @@ def coordinates(height: int, width: int) -> np.ndarray:
     ],
 )
 def test_the_shorter_side_becomes_the_side(width, height, side, expected):
-    found = fitted_size(ImageSize(width, height), side, False)
+    found = fitted_size(ImageSize(width, height), ImageSize(side, side), False)
     assert (found.width, found.height) == expected
 
 
 def test_small_images_are_refused_or_enlarged_within_limits():
     with pytest.raises(UnusableImageError, match="smaller than 64 px: 63 x 100"):
-        fitted_size(ImageSize(63, 100), 64, False)
-    assert fitted_size(ImageSize(63, 100), 64, True) == ImageSize(64, 102)
+        fitted_size(ImageSize(63, 100), SQUARE, False)
+    assert fitted_size(ImageSize(63, 100), SQUARE, True) == ImageSize(64, 102)
     with pytest.raises(UnusableImageError, match="too large when resized: 3200000 x 64 px"):
-        fitted_size(ImageSize(50_000, 1), 64, True)
+        fitted_size(ImageSize(50_000, 1), SQUARE, True)
     with pytest.raises(SkippedImageError, match="shorter side below 64 px: 63 x 100"):
         check_min_size(ImageSize(63, 100), 64)
     check_min_size(ImageSize(64, 100), 64)
 
 
 def test_the_middle_is_kept():
-    assert center_place(ImageSize(100, 64), 64) == (0, 18)
-    assert center_place(ImageSize(64, 101), 64) == (18, 0)
+    assert center_place(ImageSize(100, 64), SQUARE) == (0, 18)
+    assert center_place(ImageSize(64, 101), SQUARE) == (18, 0)
 
 
 def test_resizing_is_pillows_antialiased_lanczos_and_keeps_places():

@@ -24,7 +24,7 @@ def test_tiles_lie_beside_each_other_in_the_middle():
     assert places == [(3, 2), (3, 34), (3, 66), (35, 2), (35, 34), (35, 66)]
     covered = np.zeros((70, 100), int)
     for place in places:
-        cut(covered[..., None], place, 32)
+        cut(covered[..., None], place, ImageSize(32, 32))
         covered[place[0] : place[0] + 32, place[1] : place[1] + 32] += 1
     assert covered.max() == 1
     assert covered.sum() == 6 * 32 * 32

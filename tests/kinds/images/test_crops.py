@@ -8,6 +8,8 @@ import scipy.stats
 from pairgen.kinds.images.crops import choose_place, cut, draw_place, sharpness
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 
+SIDE = ImageSize(32, 32)
+
 
 def textured(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(256, size=(height, width, 3), dtype=np.uint8)
@@ -15,11 +17,11 @@ def textured(height: int, width: int) -> np.ndarray:
 
 def test_every_place_is_equally_likely_and_inside():
     generator, size = np.random.default_rng(3), ImageSize(12, 9)
-    places = np.array([draw_place(generator, size, 8) for _ in range(4000)])
+    places = np.array([draw_place(generator, size, ImageSize(8, 8)) for _ in range(4000)])
     counts = np.histogram2d(places[:, 0], places[:, 1], bins=(2, 5))[0]
     assert places.max(axis=0).tolist() == [1, 4]
     assert scipy.stats.chisquare(counts.ravel()).pvalue > 1e-4
-    assert draw_place(generator, ImageSize(8, 8), 8) == (0, 0)
+    assert draw_place(generator, ImageSize(8, 8), ImageSize(8, 8)) == (0, 0)
 
 
 def test_sharpness_is_the_variance_of_the_laplacian():
@@ -35,8 +37,8 @@ def test_a_sharp_place_is_searched_for_and_may_not_be_there():
     image = np.zeros((64, 256, 3), np.uint8)
     image[:, 128:] = textured(64, 128)
     for number in range(20):
-        place, found = choose_place(np.random.default_rng(number), image, 32, 100)
+        place, found = choose_place(np.random.default_rng(number), image, SIDE, 100)
         assert place[1] > 96
-        assert found == sharpness(cut(image, place, 32)) >= 100
+        assert found == sharpness(cut(image, place, SIDE)) >= 100
     with pytest.raises(UnusableImageError, match=r"sharpness at most 0\.0 in 10 places, below 1"):
-        choose_place(np.random.default_rng(0), image[:, :128], 32, 1)
+        choose_place(np.random.default_rng(0), image[:, :128], SIDE, 1)

@@ -1,0 +1,161 @@
+"""`pairgen collect --bucket`: sort the images into buckets, and make the sub-set of each."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pairgen.execution.dataset import RunResult, check_folder, find_old_plan, make_dataset
+from pairgen.execution.image_inputs import take_images
+from pairgen.execution.say import Say
+from pairgen.jobs.collect.inputs import CollectRequest, continued_plan, read_images
+from pairgen.kinds.collect.bucket_card import render_bucket_card
+from pairgen.kinds.collect.buckets import (
+    aspect_ratio,
+    bucket_counts,
+    bucket_name,
+    bucket_plan,
+    shape_in,
+)
+from pairgen.kinds.continuing import check_continues
+from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.manifest import scan
+from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.format.store import Store
+from pairgen.shards.format.subsets import (
+    Subsets,
+    has_subsets,
+    open_subset,
+    read_subsets,
+    write_subsets,
+)
+from pairgen.sources.image_groups import split_images
+from pairgen.sources.images import ImageSummary
+from pairgen.sources.photographs import ImageSize
+from pairgen.types import Manifest, Plan
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The sub-set of one bucket, checked.
+
+    Attributes:
+        shape: Its shape.
+        store: Its folder.
+        plan: Its plan.
+        images: Its list of images, not yet in the folder.
+    """
+
+    shape: ImageSize
+    store: Store
+    plan: Plan
+    images: Path
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return bucket_name(self.shape)
+
+
+def run_buckets(request: CollectRequest, say: Say) -> RunResult:
+    """Make one sub-set after the other; stop where the user asks for it.
+
+    The result is that of all: its manifest holds the plan of the whole, and the receipts and
+    missing tasks of every sub-set.
+    """
+    store, config = request.store, request.config
+    whole, buckets = _take_buckets(request, say)
+    stopped = False
+    for bucket in buckets:
+        say(f"Bucket {bucket.name}: {bucket.plan.num_samples:,} images.")
+        stopped = make_dataset(bucket.store, bucket.plan, config).stopped
+        if stopped:
+            break
+    manifests = {bucket.name: scan(bucket.store, bucket.plan) for bucket in buckets}
+    manifest = Manifest(
+        plan=whole,
+        receipts=tuple(receipt for each in manifests.values() for receipt in each.receipts),
+        missing=tuple(task for each in manifests.values() for task in each.missing),
+    )
+    card = render_bucket_card(manifest, manifests)
+    store.put_bytes(layout.CARD, card.encode("utf-8"))
+    num_rejected = whole.source["num_rejected"]
+    num_tried = num_rejected + whole.num_samples
+    return RunResult(
+        manifest=manifest,
+        store_url=store.url,
+        interrupted=stopped and not manifest.complete,
+        stopped=stopped,
+        too_many_rejected=num_rejected + manifest.num_failed > config.max_rejected * num_tried,
+    )
+
+
+def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]]:
+    """Read the images, and write the list and the plan of each bucket once all is checked.
+
+    Raises:
+        PlanMismatchError: The folder holds another dataset.
+        ConfigError: A source is empty or cannot be read, no image can be used, or a sub-folder
+            holds something else.
+    """
+    store = request.store
+    if isinstance(store, LocalStore):
+        store.remove_stale_spool()
+    with TemporaryDirectory(prefix="pairgen-") as folder:
+        sort = partial(_sort_images, store, Path(folder))
+        buckets: list[Bucket] = []
+        if request.continues:
+            whole = continued_plan(request, say)
+            with store.local(layout.IMAGES) as path:
+                buckets += sort(whole, path)
+        else:
+
+            def read(target: Path) -> tuple[Plan, ImageSummary]:
+                plan, summary = read_images(request, target, say)
+                buckets.extend(sort(plan, target))
+                return plan, summary
+
+            whole = take_images(store, request.old, read)
+        say(bucket_counts({bucket.shape: bucket.plan.num_samples for bucket in buckets}))
+        for bucket in buckets:
+            spooled = bucket.store.spool("images.arrow")
+            shutil.move(bucket.images, spooled)
+            bucket.store.put_file(spooled, layout.IMAGES)
+            write_plan(bucket.store, bucket.plan)
+    names = tuple(bucket.name for bucket in buckets)
+    begun = read_subsets(store).names if has_subsets(store) else ()
+    write_subsets(store, Subsets(whole, names))
+    _remove_plans(store, [name for name in begun if name not in names])
+    return whole, buckets
+
+
+def _sort_images(store: Store, folder: Path, whole: Plan, images: Path) -> list[Bucket]:
+    """Sort the images into buckets, the narrowest first; check the folder of each.
+
+    Raises:
+        PlanMismatchError: A sub-folder holds another dataset.
+        ConfigError: A sub-folder holds something else.
+    """
+    found = split_images(images, folder, lambda size: shape_in(whole.recipe, size))
+    buckets = []
+    for shape in sorted(found, key=aspect_ratio):
+        path, summary = found[shape]
+        subset = open_subset(store, bucket_name(shape))
+        plan = bucket_plan(whole, shape, summary)
+        check_folder(subset)
+        if old := find_old_plan(subset, whole.kind, has_inputs=True):
+            check_continues(old, plan)
+        buckets.append(Bucket(shape, subset, plan, path))
+    return buckets
+
+
+def _remove_plans(store: Store, names: Sequence[str]) -> None:
+    """Remove what a mistaken first try has planned and not made."""
+    for name in names:
+        subset = open_subset(store, name)
+        for path in (layout.PLAN, layout.IMAGES, layout.MANIFEST, layout.CARD):
+            subset.remove(path)
+        subset.prune()
