@@ -41,6 +41,8 @@ class Stream(IntEnum):
     # Of an overlay: what is drawn of a posterior, and a mask.
     POSTERIOR = 11
     MASK = 12
+    # Of a painted picture: `index` is its number.
+    PICTURE = 15
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pairgen.errors import ConfigError
+from pairgen.kinds.images.painted import check_side
+from pairgen.sources.painted.names import PAINTED
 
 if TYPE_CHECKING:
     from pairgen.kinds.collect.options import CollectConfig
@@ -32,6 +34,8 @@ def check_together(options: "CollectConfig") -> None:
         )
     if options.layout == "pairs":
         _check_pairs(options, texts)
+    if options.paints:
+        _check_painted(options)
     if options.format == "keep":
         changing = [
             name for name in ("flip", "enlarge", "from_ode", *SOURCES) if getattr(options, name)
@@ -41,6 +45,24 @@ def check_together(options: "CollectConfig") -> None:
                 f"format keep stores the bytes of single files as they are: leave out "
                 f"{changing[0]}, or give another format."
             )
+
+
+def _check_painted(options: "CollectConfig") -> None:
+    """Check the options of a set of painted pictures.
+
+    Raises:
+        ConfigError: They contradict each other.
+    """
+    check_side("size", options.size)
+    if options.min_size > options.size:
+        raise ConfigError(
+            f"min_size must be at most the size of the painted pictures, {options.size}, got "
+            f"{options.min_size}."
+        )
+    if options.format == "keep":
+        raise ConfigError(
+            f"format keep stores the bytes of files, and {PAINTED} has none: give another format."
+        )
 
 
 def _check_pairs(options: "CollectConfig", texts: Sequence[str]) -> None:
