@@ -60,7 +60,7 @@ KINDS = {
     ),
     "collect": (
         "Images:",
-        "Each sample is a real image, or two that belong together, cut to one size, with caption "
+        "Each sample is an image, or two that belong together, cut to one size, with caption "
         "and class\nif it has any. Where it was cut stands in `json` and in the columns of\n"
         "`__meta__/index/*.parquet`. Made with pairgen.\n",
     ),

@@ -67,6 +67,13 @@ def _sheet(style: str) -> Image.Image:
 
 
 @cache
+def nearest_paint(style: str, concept: str) -> str:
+    """Return the paint that changes a paintable thing least: the one most like its own colour."""
+    own = np.asarray(_piece(style, concept, None), np.float64)
+    return min(PAINT, key=lambda name: np.abs(own - np.asarray(_piece(style, concept, name))).sum())
+
+
+@cache
 def _hues() -> dict[str, dict[str, float]]:
     """Return {style: {concept: main hue}} of what can be painted."""
     return read_yaml(FOLDER / "hues.yaml")

@@ -17,12 +17,13 @@ from pairgen.sources.painted.compositions import (
     load_concepts,
     with_article,
 )
+from pairgen.sources.painted.cutouts import nearest_paint
 from pairgen.sources.painted.painter import paint
 from pairgen.sources.painted.scene import Scene, draw_scene, draw_shift
 
-# Smallest mean change of a pixel, in 8-bit levels, that counts as visible; and where it is looked
-# at: in pictures of one side, so that equal numbers mean equal edits in every size.
-VISIBLE, LOOKED_AT = 8.0, 64
+# An edit is visible if this share of the pixels changes by more than so many 8-bit levels. It is
+# looked at in pictures of one side, so that equal numbers mean equal edits in every size.
+VISIBLE_SHARE, VISIBLE_CHANGE, LOOKED_AT = 0.04, 64, 64
 WORDS = {
     "colour": ("make the {thing} {colour}", "paint the {thing} {colour}"),
     "background": ("put it on {a_background} background", "make the background {background}"),
@@ -63,9 +64,10 @@ def draw_edit(generator: np.random.Generator, wanted: Callable[[Edit], bool]) ->
 
 
 def is_visible(edit: Edit) -> bool:
-    """Whether a viewer can see an edit: a red apple that is painted red changes too little."""
+    """Whether a viewer can see an edit: a few things look nearly the same in both styles."""
     before, after = (paint(scene, LOOKED_AT).picture for scene in (edit.source, edit.target))
-    return float(np.abs(before.astype(np.float64) - after).mean()) >= VISIBLE
+    change = np.abs(before.astype(np.int16) - after).max(axis=2)
+    return float((change > VISIBLE_CHANGE).mean()) >= VISIBLE_SHARE
 
 
 def _draw_change(source: Scene, generator: np.random.Generator) -> Edit:
@@ -76,8 +78,7 @@ def _draw_change(source: Scene, generator: np.random.Generator) -> Edit:
         kinds.append("colour")
     kind = kinds[generator.integers(len(kinds))]
     if kind == "colour":
-        known = [name for name in BACKGROUNDS if name != shown.background] if is_solid else PAINTS
-        target = replace(shown, colour=_other(generator, known, shown.colour))
+        target = replace(shown, colour=_other(generator, _colours(shown), shown.colour))
     elif kind == "background":
         known = [name for name in BACKGROUNDS if not is_solid or name != shown.colour]
         target = replace(shown, background=_other(generator, known, shown.background))
@@ -96,12 +97,22 @@ def _draw_change(source: Scene, generator: np.random.Generator) -> Edit:
     return Edit(source, replace(source, composition=target, thing_shift=shift), instruction)
 
 
+def _colours(shown: Composition) -> Sequence[str]:
+    """Return the colours that a silhouette or a paintable thing can be given."""
+    if shown.style == "silhouette":
+        return [name for name in BACKGROUNDS if name != shown.background]
+    if shown.colour is None:
+        # A tomato that is painted red is still the same tomato.
+        return [name for name in PAINTS if name != nearest_paint(shown.style, shown.concept)]
+    return PAINTS
+
+
 def _restyled(shown: Composition, generator: np.random.Generator) -> Composition:
     """Return a composition in another style; a thing keeps a colour that it can have there."""
     style = _other(generator, STYLES, shown.style)
     if style == "silhouette":
-        known = [name for name in BACKGROUNDS if name != shown.background]
-        return replace(shown, style=style, colour=_other(generator, known, None))
+        solid = replace(shown, style=style)
+        return replace(solid, colour=_other(generator, _colours(solid), None))
     can_keep = shown.concept in load_concepts()[1] and shown.colour in PAINTS
     return replace(shown, style=style, colour=shown.colour if can_keep else None)
 

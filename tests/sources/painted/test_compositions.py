@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from pairgen.sources.painted.compositions import (
     BACKGROUNDS,
     HELD_OUT_SHARE,
