@@ -180,4 +180,4 @@ class CollectConfig(ImageOptions):
 
     def remembered(self) -> dict[str, Any]:
         """Return the options that a resumed folder remembers, as plain data."""
-        return self.plain(without=names(CollectConfig, "run") | self.unused)
+        return self.plain(without=names(CollectConfig, "run"))

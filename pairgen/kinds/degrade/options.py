@@ -176,7 +176,7 @@ class DegradeConfig(ImageOptions):
         """Return the options that a resumed folder remembers, as plain data."""
         # It has no effect on tiles, and may not be given with them.
         tiled = {"samples_per_image"} if self.crops == "tiled" else set()
-        return self.plain(without=names(DegradeConfig, "run") | tiled | self.unused)
+        return self.plain(without=names(DegradeConfig, "run") | tiled)
 
 
 def continued_options(plan: Plan, given: Mapping[str, Any]) -> DegradeConfig:

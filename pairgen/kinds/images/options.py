@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar
 
 from pairgen.errors import ConfigError
-from pairgen.kinds.images.painted import PAINTED_OPTIONS, check_packaged
+from pairgen.kinds.images.painted import check_packaged
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.list_rules import Places
 from pairgen.options import Option
@@ -90,7 +90,7 @@ class ImageOptions(MakingOptions):
     num_images: Annotated[
         int,
         # Keys have nine digits.
-        Integer(1, 10**9),
+        Integer(0, 10**9),
         Option(
             "Number of pictures of package:painted; may grow later.",
             "Images",
@@ -119,11 +119,6 @@ class ImageOptions(MakingOptions):
     def paints(self) -> bool:
         """Whether painted pictures are asked for."""
         return PAINTED in self.images
-
-    @property
-    def unused(self) -> frozenset[str]:
-        """Names of options without a meaning for this set, which its folder does not remember."""
-        return frozenset() if self.num_images else frozenset(PAINTED_OPTIONS)
 
     def check_inputs(self) -> None:
         """Check that one source of images is given, or none.

@@ -178,7 +178,7 @@ def test_a_trial_writes_nothing_and_knows_the_bytes(tmp_path):
             {"images": PAINTED, "size": 64},
             "num_images must say how many pictures of package:painted to paint.",
         ),
-        ({"images": PAINTED, "num_images": 0, "size": 64}, "num_images must be .*got 0"),
+        ({"images": PAINTED, "num_images": 0, "size": 64}, "num_images must say how many"),
         (
             {"images": PAINTED, "num_images": 3},
             "size must be from 16 to 128 for package:painted, got 512.",
