@@ -159,6 +159,8 @@ def collect(
     from_ode: str | Path = ...,
     captions: str | Path = ...,
     column: str = ...,
+    num_images: int = 0,
+    split: Literal["train", "held-out"] = "train",
     hr: str | Path = ...,
     lr: str | Path = ...,
     pairs: str | Path = ...,
@@ -191,17 +193,20 @@ def collect(
 
     Args:
         images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
-            repeatable. [packaged photographs]
+            repeatable. Or package:painted. [package:photographs]
         from_ode: Use the decoded samples of a dataset made by `pairgen ode` as images.
         captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
             caption column.
         column: Caption column. [caption, text, prompt or txt]
+        num_images: Number of pictures of package:painted; may grow later. [must be given there]
+        split: Compositions that package:painted shows: those that the model `tiny` was trained on,
+            or those that it never saw. [train]
         hr: HR images of pairs that exist; needs --lr.
         lr: Their LR images: equal names, or RealSR's endings _HR and _LR4.
         pairs: Folder with test_HR/ and test_LR/ (StableSR), or gt/, lr/ and tag/ (SeeSR).
         scale: HR of a pair is this many times as large as LR. [4]
         edit_triples: Edits: csv, tsv, jsonl or Parquet with source, instruction and target; paths
-            are relative to the file.
+            are relative to the file. Or package:painted.
         label_column: Column of class labels, integers from 0, in the table of captions, else in the
             images' own table; in a tar the member of that name. Stored as `cls`.
         size: Side of the stored images in pixels. [512]
@@ -215,7 +220,7 @@ def collect(
         min_sharpness: Lowest variance of a crop's Laplacian: below 10 is flat or out of focus,
             texture has hundreds. Random crops try ten places. [0]
         max_aspect: Skip images with a larger aspect ratio. [no limit]
-        seed: Random seed of crops and flips. [0]
+        seed: Random seed of crops and flips, and of painted pictures. [0]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         format: Image format: jpg uses quality 95 without chroma subsampling, webp is lossless, keep
             stores the bytes of files of one format that have --size already. [png]
@@ -245,6 +250,8 @@ def degrade(
     from_ode: str | Path = ...,
     captions: str | Path = ...,
     column: str = ...,
+    num_images: int = 0,
+    split: Literal["train", "held-out"] = "train",
     crop: int = 512,
     crops: Literal["random", "tiled"] = "random",
     samples_per_image: int = 1,
@@ -273,11 +280,14 @@ def degrade(
 
     Args:
         images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
-            repeatable. [packaged photographs]
+            repeatable. Or package:painted. [package:photographs]
         from_ode: Use the decoded samples of a dataset made by `pairgen ode` as images.
         captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
             caption column.
         column: Caption column. [caption, text, prompt or txt]
+        num_images: Number of pictures of package:painted; may grow later. [must be given there]
+        split: Compositions that package:painted shows: those that the model `tiny` was trained on,
+            or those that it never saw. [train]
         crop: Side of the HR crop in pixels. [512]
         crops: Random crops, or every tile of a grid. [random]
         samples_per_image: Random crops per image. [1]
@@ -287,7 +297,7 @@ def degrade(
         scales: Super-resolution factors, of 2, 4, 8 and 16. Each stores LR at 1/N and 2/N. [4]
         levels: LR levels to store instead of those that --scales implies.
         degradation: Degradation preset, or your own .yaml file. [realesrgan]
-        seed: Random seed of crops and degradations. [0]
+        seed: Random seed of crops and degradations, and of painted pictures. [0]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         hr_format: HR format; jpg uses quality 95 without chroma subsampling. [png]
         out: Output folder or URL. [data/degrade-DEGRADATION]

@@ -45,6 +45,8 @@ class Stream(IntEnum):
     BUCKET = 13
     # Of a training loader: `index` is the epoch, one draw orders the shapes of its batches.
     SHAPE_ORDER = 14
+    # Of a painted picture: `index` is its number.
+    PICTURE = 15
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

@@ -14,10 +14,12 @@ from pairgen.kinds.images.decoded_samples import open_decoded_samples
 from pairgen.kinds.images.options import ImageOptions
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.images import ImageSummary, collect_images, header_size
+from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.prompts import encode_rejected
 from pairgen.types import Plan
@@ -81,11 +83,12 @@ def open_source(
     """
     if options.from_ode:
         return _open_ode_set(options.from_ode, name, side, say)
-    values = options.images
+    packaged = str(packaged_assets() / "photographs")
+    values = tuple(packaged if each == PHOTOGRAPHS else each for each in options.images)
     if values:
-        say(f"Images: {', '.join(values)}")
+        say(f"Images: {', '.join(options.images)}")
     else:
-        values = (str(packaged_assets() / "photographs"),)
+        values = (packaged,)
         say(f"No images given: using the packaged images {values[0]}")
     called = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
     # With a table of captions, the columns belong to that table.
@@ -187,7 +190,8 @@ def plan_in(
         plan, _ = read(images)
         return plan
     plan = continued()
-    store.fetch(layout.IMAGES, images)
+    if not is_painted(plan):
+        store.fetch(layout.IMAGES, images)
     return plan
 
 
@@ -204,7 +208,8 @@ def take_images(
     with spooled_input(store, "images.arrow") as spooled:
         plan, summary = read(spooled)
         check_begins(store, old)
-        store.put_file(spooled, layout.IMAGES)
+        if not is_painted(plan):
+            store.put_file(spooled, layout.IMAGES)
     if summary.rejected:
         store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
     return plan

@@ -35,6 +35,8 @@ ABOUT_IN = {
         "webp": "the image, lossless",
         "jpg": "the image, JPEG",
         "src.png": "the image before the edit that `txt` asks for",
+        "tag.txt": "words about the content",
+        "mask.png": "where the thing is: its opacity",
         "lr1.png": "LR of the pair, enlarged by its makers",
         "lr3.png": "LR of the pair, at 1/3",
     },
@@ -61,7 +63,7 @@ KINDS = {
     ),
     "collect": (
         "Images:",
-        "Each sample is a real image, or two that belong together, cut to one size, with caption "
+        "Each sample is an image, or two that belong together, cut to one size, with caption "
         "and class\nif it has any. Where it was cut stands in `json` and in the columns of\n"
         "`__meta__/index/*.parquet`. Made with pairgen.\n",
     ),

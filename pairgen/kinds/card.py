@@ -181,11 +181,18 @@ def _what_images(plan: Plan) -> list[tuple[str, Any]]:
     return [
         ("seed", plan.seed),
         ("generator", plan.recipe["generator"]),
-        ("images", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a folder')}"),
+        ("images", _which_images(plan)),
         ("images decoded by", plan.teacher.get("name", "")),
         *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
         ("fingerprint", plan.fingerprint()),
     ]
+
+
+def _which_images(plan: Plan) -> str:
+    num, name = f"{plan.source['num_inputs']:,}", plan.source.get("name", "a folder")
+    if painted := plan.recipe.get("painted"):
+        return f"painted by {name}: {num} compositions of the split {painted['split']}"
+    return f"{num} from {name}"
 
 
 def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:

@@ -28,7 +28,7 @@ class ImageFile:
     Attributes:
         name: Name that is recorded: the path below what the user gave.
         container: Absolute path of the file.
-        kind: `file`, `tar`, `parquet` or `arrow`.
+        kind: `file`, `tar`, `parquet` or `arrow`; `painted` for a `PaintedFile`.
         place: Offset in the tar or row in the table; 0 for a plain file.
         num_bytes: Size of the image in bytes.
         column: Image column of the table; empty otherwise.

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from compositions import Composition
+
+from pairgen.sources.painted.compositions import Composition
 
 PARTS = ("style", "colour", "concept", "background")
 ANY = "any"

@@ -21,9 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from batches import paint_all
-from compositions import Composition, all_compositions, draw_composition, draw_where
 from numpy.typing import NDArray
-from pictures import Painter
 from PIL import Image
 from torch import Tensor
 
@@ -39,6 +37,12 @@ from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import noise_for
 from pairgen.shards.format.store import open_store
+from pairgen.sources.painted.compositions import (
+    Composition,
+    all_compositions,
+    draw_composition,
+    draw_where,
+)
 from pairgen.teachers import latent_diffusion
 
 NUM_SHEET, NUM_FRECHET, NUM_HELD_OUT, NUM_PSNR = 48, 2048, 256, 512
@@ -55,17 +59,12 @@ COMBINATIONS = (
 
 @dataclass
 class Bench:
-    """What the parts share: folders, seed, painter and judge."""
+    """What the parts share: folders, seed and judge."""
 
     work: Path
     model: str
     cfg: float
     seed: int
-
-    @cached_property
-    def painter(self) -> Painter:
-        """Paints real pictures."""
-        return Painter(self.work / "art")
 
     @cached_property
     def judge(self) -> Judge:
@@ -91,7 +90,7 @@ class Bench:
 
     def real(self, compositions: list[Composition], part: int) -> Tensor:
         """Paint pictures [N, 3, 64, 64], rounded to 8 bits as generated ones are."""
-        pictures = paint_all(self.painter, compositions, self.generator(part))
+        pictures = paint_all(compositions, self.generator(part))
         return to_network(to_bytes(pictures))
 
     def agreement(self, pictures: Tensor, compositions: list[Composition]) -> float:
@@ -136,15 +135,15 @@ def draw_many(
     bench: Bench, num: int, part: int, wanted: Callable[[Composition], bool]
 ) -> list[Composition]:
     """Draw compositions as training does, keeping those that are wanted."""
-    generator, concepts = bench.generator(part), bench.painter.concepts
-    return [draw_where(generator, concepts, wanted) for _ in range(num)]
+    generator = bench.generator(part)
+    return [draw_where(generator, wanted) for _ in range(num)]
 
 
 @torch.no_grad()
 def measure_vae(bench: Bench) -> dict[str, float]:
     """Return the PSNR (dB, peak 1 in [0, 1]) of pictures of held-out compositions, restored."""
     compositions = draw_many(bench, NUM_PSNR, 1, lambda each: each.held_out)
-    pictures = paint_all(bench.painter, compositions, bench.generator(2))
+    pictures = paint_all(compositions, bench.generator(2))
     teacher = build(bench.model)
     errors = []
     for part in pictures.split(64):
@@ -166,7 +165,7 @@ def measure_sheet(bench: Bench) -> dict[str, float]:
     for part, held_out in ((3, False), (4, True)):
         generator, concepts = bench.generator(part), set()
         while len(concepts) < half:
-            each = draw_composition(generator, bench.painter.concepts)
+            each = draw_composition(generator)
             # Half of them with the thing's own colour named.
             named = len(concepts) % 2 == 0
             fits = each.held_out == held_out and (each.colour is not None) == named

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from batches import paint_all, paint_batch
-from compositions import Composition, all_compositions, draw_where
-from pictures import Painter
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 from soften import blur
@@ -29,6 +27,7 @@ from pairgen.evaluation.judge import (
     load_judge,
 )
 from pairgen.evaluation.picture_text_net import PictureTextNet
+from pairgen.sources.painted.compositions import Composition, all_compositions, draw_where
 
 STATISTICS_SEED, FRESH_SEED, HELD_OUT_SEED = 7003, 7004, 7005
 NUM_STATISTICS, NUM_FRESH, NUM_HELD_OUT = 10_240, 2_048, 1_024
@@ -36,9 +35,7 @@ BLOCK = 256
 PARTS = ("style", "colour", "concept", "background")
 
 
-def write_judge(
-    out: Path, net: PictureTextNet, tokenizer: Path, painter: Painter, trained: dict[str, Any]
-) -> None:
+def write_judge(out: Path, net: PictureTextNet, tokenizer: Path, trained: dict[str, Any]) -> None:
     """Write the folder beside `out`, measure what was written, then put it in its place."""
     unfinished = out.with_name(out.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -58,7 +55,7 @@ def write_judge(
     write_json(unfinished / CONFIG, config)
     # Measured as it will be used: with the rounded weights.
     judge = load_judge(unfinished)
-    real = statistics(judge.features(paint_seen(painter, NUM_STATISTICS, STATISTICS_SEED)))
+    real = statistics(judge.features(paint_seen(NUM_STATISTICS, STATISTICS_SEED)))
     save_file(
         {"mean": real.mean, "cov": real.cov, "count": np.array(real.count)}, unfinished / STATISTICS
     )
@@ -67,8 +64,8 @@ def write_judge(
         "pictures": "painted, not softened; training split, drawn as in training",
         "seed": STATISTICS_SEED,
     }
-    config["held_out_agreement"] = measure_agreement(judge, painter)
-    config["frechet_distance"] = measure_distances(judge, painter, real)
+    config["held_out_agreement"] = measure_agreement(judge)
+    config["frechet_distance"] = measure_distances(judge, real)
     write_json(unfinished / CONFIG, config)
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -78,18 +75,15 @@ def write_judge(
     print(f"{out}: {num_bytes / 1e6:.2f} MB")
 
 
-def measure_agreement(judge: Judge, painter: Painter) -> dict[str, float]:
+def measure_agreement(judge: Judge) -> dict[str, float]:
     """Rank the captions of freshly painted held-out compositions among all training captions.
 
     Also returns which parts of the caption in the first place are right.
     """
     generator = np.random.Generator(np.random.Philox(key=[HELD_OUT_SEED, 0]))
-    shown = [
-        draw_where(generator, painter.concepts, lambda each: each.held_out)
-        for _ in range(NUM_HELD_OUT)
-    ]
+    shown = [draw_where(generator, lambda each: each.held_out) for _ in range(NUM_HELD_OUT)]
     seen = [composition for composition in all_compositions() if not composition.held_out]
-    pictures = judge.embed_pictures(paint_all(painter, shown, generator))
+    pictures = judge.embed_pictures(paint_all(shown, generator))
     own = judge.embed_captions([composition.caption for composition in shown])
     candidates = judge.embed_captions([composition.caption for composition in seen])
     ranks = caption_ranks(pictures, own, candidates)
@@ -109,9 +103,9 @@ def share_right(shown: Sequence[Composition], said: Sequence[Composition], part:
     return round(float(np.mean(right)), 4)
 
 
-def measure_distances(judge: Judge, painter: Painter, real: Statistics) -> dict[str, float]:
+def measure_distances(judge: Judge, real: Statistics) -> dict[str, float]:
     """Return distances from the statistics: of fresh real pictures, and of the same blurred."""
-    pictures = paint_seen(painter, NUM_FRESH, FRESH_SEED)
+    pictures = paint_seen(NUM_FRESH, FRESH_SEED)
     found: dict[str, float] = {"pictures": len(pictures)}
     for sigma in (0.0, 0.5, 1.0):
         blurred = torch.cat(
@@ -123,7 +117,7 @@ def measure_distances(judge: Judge, painter: Painter, real: Statistics) -> dict[
     return found
 
 
-def paint_seen(painter: Painter, num: int, seed: int) -> Tensor:
+def paint_seen(num: int, seed: int) -> Tensor:
     """Paint pictures [N, 3, 64, 64] of training compositions, as training draws them."""
     blocks = range(num // BLOCK)
-    return torch.cat([paint_batch(painter, BLOCK, seed, block).pictures for block in blocks])
+    return torch.cat([paint_batch(BLOCK, seed, block).pictures for block in blocks])

@@ -6,15 +6,14 @@ in the painter's code: delete the folder when the painter has changed.
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from batches import paint_batch
-from compositions import Composition
+from batches import SIZE, paint_batch
 from numpy.typing import NDArray
-from pictures import SIZE, Painter
+
+from pairgen.sources.painted.compositions import Composition
 
 BLOCK = 256
 
@@ -33,7 +32,6 @@ def open_bank(
     folder: Path,
     num_blocks: int,
     seed: int,
-    make_painter: Callable[[], Painter],
     places: dict[Composition, int],
 ) -> Bank:
     """Open the bank in `folder`; paint it first when it is not there in this size.
@@ -42,7 +40,6 @@ def open_bank(
         folder: Holds pictures.npy (12 kB a picture) and shown.npy.
         num_blocks: Of 256 pictures each.
         seed: Of the pictures.
-        make_painter: Called only when there is something to paint.
         places: Of every composition in `all_compositions()`.
     """
     names = ("pictures.npy", "shown.npy")
@@ -57,9 +54,9 @@ def open_bank(
         unfinished, mode="w+", dtype=np.uint8, shape=(wanted, SIZE, SIZE, 3)
     )
     shown = np.empty(wanted, np.int32)
-    painter, told = make_painter(), time.monotonic()
+    told = time.monotonic()
     for block in range(num_blocks):
-        batch = paint_batch(painter, BLOCK, seed, block)
+        batch = paint_batch(BLOCK, seed, block)
         here = slice(block * BLOCK, (block + 1) * BLOCK)
         pictures[here] = ((batch.pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
         shown[here] = [places[composition] for composition in batch.compositions]
@@ -69,4 +66,4 @@ def open_bank(
     pictures.flush()
     np.save(folder / names[1], shown)
     os.replace(unfinished, folder / names[0])
-    return open_bank(folder, num_blocks, seed, make_painter, places)
+    return open_bank(folder, num_blocks, seed, places)

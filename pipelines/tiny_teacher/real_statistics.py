@@ -3,8 +3,7 @@
     python pipelines/tiny_teacher/real_statistics.py
 
 Paints `--num` pictures of the captions, each as often as the others, and for every count of
-`--floors` as many again, whose Frechet distance is what a perfect model would have. Takes the art
-in the work folder; see README.md here.
+`--floors` as many again, whose Frechet distance is what a perfect model would have.
 """
 
 import argparse
@@ -13,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from batches import paint_all
-from compositions import Composition, all_compositions
-from pictures import Painter
 
 from pairgen.evaluation.frechet import statistics
 from pairgen.evaluation.judge import Judge, load_judge
 from pairgen.evaluation.real_pictures import RealPictures, save_real_pictures
+from pairgen.sources.painted.compositions import Composition, all_compositions
 
 BLOCK = 256
 
@@ -26,7 +24,6 @@ BLOCK = 256
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--captions", type=Path, default=Path("configs/prompts/tiny.txt"))
-    parser.add_argument("--work", type=Path, default=Path("data/tiny_teacher"))
     parser.add_argument(
         "--out", type=Path, default=Path("pairgen/assets/judge/tiny_prompts.safetensors")
     )
@@ -36,12 +33,12 @@ def main() -> None:
     options = parser.parse_args()
     known = {each.caption: each for each in all_compositions()}
     shown = [known[line] for line in options.captions.read_text(encoding="utf-8").splitlines()]
-    judge, painter = load_judge(), Painter(options.work / "art")
+    judge = load_judge()
 
     def features(num: int, part: int) -> np.ndarray:
         compositions = [shown[place % len(shown)] for place in range(num)]
         generator = np.random.Generator(np.random.Philox(key=[options.seed, part]))
-        return painted_features(judge, painter, compositions, generator)
+        return painted_features(judge, compositions, generator)
 
     real = RealPictures(statistics=statistics(features(options.num, 0)), floors={})
     floors = {num: real.distance(features(num, part)) for part, num in enumerate(options.floors, 1)}
@@ -52,12 +49,12 @@ def main() -> None:
 
 
 def painted_features(
-    judge: Judge, painter: Painter, compositions: list[Composition], generator: np.random.Generator
+    judge: Judge, compositions: list[Composition], generator: np.random.Generator
 ) -> np.ndarray:
     """Return the features of freshly painted pictures, rounded to 8 bits as sampled ones are."""
     parts = []
     for first in range(0, len(compositions), BLOCK):
-        pictures = paint_all(painter, compositions[first : first + BLOCK], generator)
+        pictures = paint_all(compositions[first : first + BLOCK], generator)
         levels = ((pictures.clamp(-1, 1) + 1) * 127.5).round()
         parts.append(judge.features(levels / 127.5 - 1))
     return np.concatenate(parts)

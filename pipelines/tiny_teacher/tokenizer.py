@@ -6,8 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from architecture import NUM_TOKENS
-from compositions import all_compositions
 from tokenizers import pre_tokenizers
+
+from pairgen.sources.painted.compositions import all_compositions
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 

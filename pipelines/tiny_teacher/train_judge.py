@@ -16,19 +16,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from batches import SIZE, vary_caption
 from budget import Budget
 from captions_nearby import Neighbours
-from compositions import Composition, all_compositions, vary_caption
 from judge_report import write_judge
 from numpy.typing import NDArray
 from picture_bank import Bank, open_bank
-from pictures import SIZE, Painter
 from soften import draw_softness, soften
 from tokenizer import write_tokenizer
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from pairgen.evaluation.picture_text_net import PictureTextNet
+from pairgen.sources.painted.compositions import Composition, all_compositions
 
 BANK_SEED, BATCH_SEED = 7001, 7002
 NUM_BLOCKS = 128
@@ -84,7 +84,6 @@ def main() -> None:
         arguments.work / "judge_bank",
         NUM_BLOCKS,
         BANK_SEED,
-        lambda: Painter(arguments.work / "art"),
         places,
     )
     torch.manual_seed(BATCH_SEED)
@@ -112,8 +111,7 @@ def main() -> None:
         "minutes": round(budget.spent / 60, 1),
         "scale": round(float(temperature.scale().detach()), 2),
     }
-    painter = Painter(arguments.work / "art")
-    write_judge(arguments.out, net.eval(), arguments.work / "tokenizer", painter, trained)
+    write_judge(arguments.out, net.eval(), arguments.work / "tokenizer", trained)
 
 
 def batch_loss(

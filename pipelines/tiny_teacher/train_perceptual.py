@@ -40,10 +40,8 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from batches import paint_all
-from compositions import Composition, all_compositions, draw_where, load_concepts
 from numpy.typing import NDArray
 from picture_bank import open_bank
-from pictures import Painter
 from torch import Tensor
 
 from pairgen import plugins
@@ -59,6 +57,12 @@ from pairgen.networks.latent_vgg import LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
 from pairgen.shards.loading.batch import Batch
+from pairgen.sources.painted.compositions import (
+    Composition,
+    all_compositions,
+    draw_where,
+    load_concepts,
+)
 from pairgen.teachers.base import Teacher
 from pairgen.training.config import make_train_config
 from pairgen.types import canonical_json
@@ -73,7 +77,6 @@ BLOCK, TRIPLET_BATCH = 256, 16
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--work", type=Path, default=Path("data/tiny_teacher"), help="Of the art.")
     parser.add_argument("--runs", type=Path, default=Path("data/tiny_teacher/perceptual"))
     parser.add_argument("--out", type=Path, default=Path("pairgen/assets/perceptual"))
     parser.add_argument("--space", choices=sorted(SEEDS), required=True)
@@ -85,10 +88,10 @@ def main() -> None:
     torch.set_num_threads(1)
     space, seed = arguments.space, SEEDS[arguments.space]
     teacher = load_teacher()
-    pictures, labels = seen_pictures(arguments.work, arguments.runs)
+    pictures, labels = seen_pictures(arguments.runs)
     in_latents = space == "latent"
     latents = seen_latents(teacher, pictures, arguments.runs)
-    other_pictures, other_labels = held_out_pictures(Painter(arguments.work / "art"))
+    other_pictures, other_labels = held_out_pictures()
     # In pixels only those latents are needed that triplets are made of.
     judges = other_pictures if in_latents else other_pictures[:NUM_JUDGES]
     other_latents = encode(teacher, judges, ENCODER_SEED + 1)
@@ -188,11 +191,11 @@ def load_teacher() -> Teacher:
     return teacher
 
 
-def seen_pictures(work: Path, runs: Path) -> tuple[Tensor, Tensor]:
+def seen_pictures(runs: Path) -> tuple[Tensor, Tensor]:
     """Return pictures of seen compositions [N, 3, 64, 64] uint8 and their labels [N]."""
     compositions = all_compositions()
     places = {composition: place for place, composition in enumerate(compositions)}
-    bank = open_bank(runs / "bank", NUM_BLOCKS, BANK_SEED, lambda: Painter(work / "art"), places)
+    bank = open_bank(runs / "bank", NUM_BLOCKS, BANK_SEED, places)
     shown = [compositions[place] for place in bank.shown]
     return to_levels(np.array(bank.pictures)), labels_of(shown)
 
@@ -205,14 +208,11 @@ def seen_latents(teacher: Teacher, pictures: Tensor, runs: Path) -> Tensor:
     return torch.from_numpy(np.load(path))
 
 
-def held_out_pictures(painter: Painter) -> tuple[Tensor, Tensor]:
+def held_out_pictures() -> tuple[Tensor, Tensor]:
     """Return pictures of held-out compositions [N, 3, 64, 64] uint8 and their labels [N]."""
     generator = np.random.Generator(np.random.Philox(key=[HELD_OUT_SEED, 0]))
-    shown = [
-        draw_where(generator, painter.concepts, lambda each: each.held_out)
-        for _ in range(NUM_HELD_OUT)
-    ]
-    pictures = (paint_all(painter, shown, generator) + 1) * 127.5
+    shown = [draw_where(generator, lambda each: each.held_out) for _ in range(NUM_HELD_OUT)]
+    pictures = (paint_all(shown, generator) + 1) * 127.5
     return pictures.round().byte(), labels_of(shown)
 
 

@@ -19,7 +19,6 @@ from architecture import make_scheduler, make_text_encoder, make_unet, make_vae
 from batches import paint_batch, prefetch
 from budget import Budget
 from optimizer import MuonAdamW, make_optimizer
-from pictures import Painter
 from tokenizer import write_tokenizer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -139,8 +138,7 @@ def write_bank(path: Path, work: Path, num: int, device: torch.device) -> None:
     """Paint and encode `num` pictures of compositions that training may see."""
     vae = make_vae().to(device).eval()
     vae.load_state_dict(torch.load(work / "vae.pt", weights_only=True)["vae"])
-    painter = Painter(work / "art")
-    batches = prefetch(lambda step: paint_batch(painter, ENCODE_BATCH, SEED, step), 0)
+    batches = prefetch(lambda step: paint_batch(ENCODE_BATCH, SEED, step), 0)
     means, stds, captions = [], [], []
     start = told = time.monotonic()
     while len(captions) < num:

@@ -13,7 +13,6 @@ from batches import paint_batch, prefetch
 from budget import Budget
 from diffusers import AutoencoderKL
 from optimizer import MuonAdamW, make_optimizer
-from pictures import Painter
 from torch import Tensor
 
 KL_WEIGHT = 1e-3
@@ -40,10 +39,7 @@ def main() -> None:
     optimizer = make_vae_optimizer(vae, arguments.learning_rate)
     state = {"vae": vae, "optimizer": optimizer}
     budget = Budget(arguments.work / "vae.pt", arguments.minutes, state)
-    painter = Painter(arguments.work / "art")
-    batches = prefetch(
-        lambda step: paint_batch(painter, arguments.batch_size, SEED, step), budget.step
-    )
+    batches = prefetch(lambda step: paint_batch(arguments.batch_size, SEED, step), budget.step)
     while budget.left:
         pictures = next(batches).pictures.to(device)
         optimizer.set_rate(budget.rate)

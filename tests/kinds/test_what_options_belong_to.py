@@ -15,9 +15,12 @@ from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.plan import make_ode_plan
 from pairgen.model_config import find_model
 from pairgen.options import declared
+from pairgen.sources.painted.names import PAINTED
 from pairgen.types import Plan
 
 SOURCE = {"sha256": "0" * 64, "num_inputs": 8, "name": "none", "num_captions": 0}
+# The images of all other plans say nothing about their split.
+IMAGES = {**SOURCE, "name": PAINTED}
 # Option to another value than the default; a new option that is not here fails the test.
 OTHER_ODE: dict[str, Any] = {
     "model": "gaussian",
@@ -69,6 +72,8 @@ OTHER_DEGRADE: dict[str, Any] = {
     "images": ("photographs",),
     "captions": "captions.csv",
     "column": "text",
+    "num_images": 5,
+    "split": "held-out",
     "out": "elsewhere",
     "max_rejected": 0.5,
     "executor": "ray",
@@ -85,6 +90,8 @@ OTHER_COLLECT: dict[str, Any] = {
     "images": ("photographs",),
     "captions": "captions.csv",
     "column": "text",
+    "num_images": 5,
+    "split": "held-out",
     "label_column": "label",
     "size": 256,
     "crop": "random",
@@ -121,11 +128,11 @@ def ode_plan(**options: Any) -> Plan:
 
 def degrade_plan(**options: Any) -> Plan:
     config = DegradeConfig(**options)
-    return make_degrade_plan(config, find_preset(config.degradation), dict(SOURCE), 8, {})
+    return make_degrade_plan(config, find_preset(config.degradation), dict(IMAGES), 8, {})
 
 
 def collect_plan(**options: Any) -> Plan:
-    source = {**SOURCE, "num_classes": 0, "num_tags": 0}
+    source = {**IMAGES, "num_classes": 0, "num_tags": 0}
     return make_collect_plan(CollectConfig(**options), "pairs", source, 8, {})
 
 

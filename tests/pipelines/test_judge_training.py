@@ -5,10 +5,11 @@ import pytest
 import scipy.ndimage
 import torch
 from captions_nearby import PARTS, Neighbours
-from compositions import all_compositions
 from picture_bank import Bank
 from soften import Softness, blur, draw_softness, soften
 from train_judge import contrastive_loss, draw_batch, move
+
+from pairgen.sources.painted.compositions import all_compositions
 
 EVERYTHING = all_compositions()
 SEEN = [place for place, each in enumerate(EVERYTHING) if not each.held_out]

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from compositions import all_compositions, load_concepts
 from train_perceptual import (
     BANK_SEED,
     HELD_OUT_SEED,
@@ -18,6 +17,7 @@ from train_perceptual import (
 from pairgen.config import packaged_assets
 from pairgen.jobs.latent_lpips.memory import MemoryBatches
 from pairgen.networks.lpips_file import load_lpips, packaged_lpips, read_origin
+from pairgen.sources.painted.compositions import all_compositions, load_concepts
 from pairgen.teachers.base import Decoder
 from pairgen.types import canonical_json
 

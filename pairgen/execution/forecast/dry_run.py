@@ -27,7 +27,7 @@ from pairgen.execution.say import Say
 from pairgen.execution.worker import Job, Worker
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.resolution import Resolved
-from pairgen.shards.check.planned import INPUTS
+from pairgen.shards.check.planned import inputs_path, open_inputs
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.store import Store
@@ -146,7 +146,7 @@ def dry_run(
             manifest=manifest,
             measured=measured,
             cost=cost,
-            input_bytes=trial.size(INPUTS[plan.kind][0]),
+            input_bytes=trial.size(path) if (path := inputs_path(plan)) else 0,
             other_way=other_way,
             num_workers=num_workers,
             asked_workers=options.num_workers,
@@ -174,12 +174,11 @@ def _measure(
     published = publish_again(plan, trial, maker, runs.results)
     making_time = runs.batch_time(plan.execution["batch_size"]) if is_padded else runs.slot_time()
     per_shard, per_slot = published.seconds
-    path, open_inputs = INPUTS[plan.kind]
     return Measured(
         num_slots=runs.num_slots,
         num_samples=runs.num_samples,
         num_skipped=runs.num_skipped,
-        bytes_per_slot=bytes_per_slot(runs, open_inputs(plan, trial.root / path), missing),
+        bytes_per_slot=bytes_per_slot(runs, open_inputs(trial, plan), missing),
         meta_bytes=published.meta_bytes,
         time=replace(making_time, per_shard=per_shard, per_slot=per_slot),
         load_seconds=load_seconds,

@@ -19,15 +19,19 @@ from pairgen.jobs.collect.sources import open_collected
 from pairgen.kinds.collect.acceptance import OneFormat
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
+from pairgen.kinds.images.painted import check_painted
+from pairgen.kinds.images.painted_plan import painted_source
 from pairgen.kinds.images.source import image_source
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
+from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import BUCKETS, has_subsets, open_subset, read_subsets
 from pairgen.sources.images import ImageSummary
+from pairgen.sources.painted.images import PaintedImages
 from pairgen.types import Plan
 
 OUT = "data/collect"
@@ -56,6 +60,13 @@ class CollectRequest:
     def continues(self) -> bool:
         """Whether the run continues with the images of its folder."""
         return self.old is not None and not self.config.has_inputs
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether the images are painted pictures."""
+        if self.old is not None and self.continues:
+            return is_painted(self.old)
+        return self.config.paints
 
     @property
     def layout(self) -> str:
@@ -87,6 +98,7 @@ def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
             f"scale is for pairs, given by hr and lr or by pairs: leave it out, got "
             f"{given['scale']!r}."
         )
+    check_painted(given, resolved.options, request.is_painted)
     if resolved.options.bucket:
         _check_bucket_folder(store)
     else:
@@ -129,6 +141,8 @@ def continued_plan(request: CollectRequest, say: Say) -> Plan:
     """
     old = request.old
     assert old is not None
+    if request.is_painted:
+        return _painted_plan(request, say)
     plan = make_collect_plan(
         request.config, request.layout, dict(old.source), old.num_samples, old.teacher
     )
@@ -145,6 +159,8 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
         ConfigError: A source is empty or cannot be read, or no image can be used.
     """
     config = request.config
+    if request.is_painted:
+        return _painted_plan(request, say), ImageSummary()
     formats = OneFormat()
     source = open_collected(config, formats, say)
     read = scan_images(config, source, target, lambda _: 1, config.label_column)
@@ -175,6 +191,26 @@ def _check_same(request: CollectRequest, plan: Plan, say: Say) -> None:
         check_same(request.old, plan, say)
     else:
         check_same_plan(request.store, request.old, plan, say)
+
+
+def _painted_plan(request: CollectRequest, say: Say) -> Plan:
+    """Return the plan of a set of painted pictures or their edits.
+
+    Raises:
+        PlanMismatchError: The folder holds another dataset.
+    """
+    config = request.config
+    is_edited = request.layout == "edits"
+    images = PaintedImages(config.seed, config.split, config.size, edits=is_edited)
+    source = {**painted_source(config, images), "num_classes": 0}
+    plan = make_collect_plan(config, request.layout, source, config.num_images, {})
+    if request.old is not None:
+        check_same_plan(request.store, request.old, plan, say)
+    say(
+        f"{config.num_images:,} painted {request.layout}, {config.size} px, of "
+        f"{source['num_inputs']:,} compositions of the split {config.split}."
+    )
+    return plan
 
 
 def _counts(config: CollectConfig, summary: ImageSummary) -> str:

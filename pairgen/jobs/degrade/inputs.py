@@ -14,11 +14,15 @@ from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size
 from pairgen.kinds.degrade.plan import make_degrade_plan
 from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
 from pairgen.kinds.images.options import INPUT_OPTIONS
+from pairgen.kinds.images.painted import check_painted
+from pairgen.kinds.images.painted_plan import painted_source
 from pairgen.kinds.images.source import image_source
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format.plan_file import remembered_options
+from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store, open_store
 from pairgen.sources.images import ImageSummary
+from pairgen.sources.painted.images import PaintedImages
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
 
@@ -49,6 +53,13 @@ class DegradeRequest:
         """Whether the run continues with the images of its folder."""
         return self.old is not None and not self.config.has_inputs
 
+    @property
+    def is_painted(self) -> bool:
+        """Whether the images are painted pictures."""
+        if self.old is not None and self.continues:
+            return is_painted(self.old)
+        return self.config.paints
+
 
 def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
     """Resolve the options; check the folder and the executor.
@@ -75,9 +86,11 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
     if old is None:
         check_preset(preset, options.crop, options.stored_levels)
     check_batch_size(given, options)
+    request = DegradeRequest(resolved, preset, store, old)
+    check_painted(given, options, request.is_painted)
     check_folder(store)
     check_executor(options)
-    return DegradeRequest(resolved, preset, store, old)
+    return request
 
 
 def continued_plan(request: DegradeRequest, say: Say) -> Plan:
@@ -89,6 +102,8 @@ def continued_plan(request: DegradeRequest, say: Say) -> Plan:
     """
     old = request.old
     assert old is not None
+    if request.is_painted:
+        return _painted_plan(request, say)
     plan = make_degrade_plan(
         request.config, request.preset, dict(old.source), old.num_samples, old.teacher
     )
@@ -104,6 +119,8 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         ConfigError: A source is empty or cannot be read, or no image can be used.
     """
     config = request.config
+    if request.is_painted:
+        return _painted_plan(request, say), ImageSummary()
     source = open_source(config, "crop", config.crop, say)
 
     def count_slots(size: ImageSize) -> int:
@@ -124,3 +141,24 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
     )
     read.say_captions(say)
     return plan, summary
+
+
+def _painted_plan(request: DegradeRequest, say: Say) -> Plan:
+    """Return the plan of a set of painted pictures.
+
+    Raises:
+        PlanMismatchError: The folder holds another dataset.
+    """
+    config = request.config
+    source = painted_source(config, PaintedImages(config.seed, config.split, config.crop))
+    # A picture is one tile.
+    num_crops = config.samples_per_image if config.crops == "random" else 1
+    plan = make_degrade_plan(config, request.preset, source, config.num_images * num_crops, {})
+    if request.old is not None:
+        check_same_plan(request.store, request.old, plan, say)
+    say(
+        f"{config.num_images:,} painted images, {plan.num_samples:,} samples of {config.crop} px; "
+        f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
+        f"{source['num_inputs']:,} compositions of the split {config.split}."
+    )
+    return plan

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pairgen.shards.format import layout
+from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.images import PlannedImages
@@ -19,7 +20,7 @@ def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Ite
         receipts: Receipts of sound shards.
     """
     failed = [receipt for receipt in receipts if any(not slot.skipped for slot in receipt.failed)]
-    if plan.kind not in ("degrade", "collect") or not failed:
+    if plan.kind not in ("degrade", "collect") or is_painted(plan) or not failed:
         return
     with store.local(layout.IMAGES) as path:
         images = PlannedImages(path)

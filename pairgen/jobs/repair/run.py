@@ -24,7 +24,7 @@ from pairgen.kinds.overlay.maker import open_parent
 from pairgen.kinds.overlay.options import continued_options as overlay_options
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.resolution import sources_of
-from pairgen.shards.check.planned import INPUTS
+from pairgen.shards.check.planned import inputs_path
 from pairgen.shards.check.report import NOT_READ, Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.format import layout
@@ -118,7 +118,7 @@ def _check_inputs(store: Store, plan: Plan) -> None:
     Raises:
         ConfigError: The list is missing.
     """
-    path, _ = INPUTS.get(plan.kind, ("", None))
+    path = inputs_path(plan)
     if path and not store.exists(path):
         raise ConfigError(
             f"{path} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with the "

@@ -16,7 +16,7 @@ from pairgen.jobs.replay.compare import Comparison, Distance, compare
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import MAKERS, Maker, open_maker
 from pairgen.process_state import cpu_threads, each_in_cpu_threads, each_within
-from pairgen.shards.check.planned import INPUTS
+from pairgen.shards.check.planned import inputs_path, open_inputs
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
 from pairgen.shards.format.plan_file import read_plan
@@ -116,8 +116,8 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
         for index in indices:
             check_made(receipt, index)
     needed = [layout.receipt_path(shard_index), layout.shard_path(shard_index)]
-    if plan.kind in INPUTS:
-        needed.append(INPUTS[plan.kind][0])
+    if path := inputs_path(plan):
+        needed.append(path)
     missing = [path for path in needed if not store.exists(path)]
     if receipt is None or missing:
         raise CorruptShardError(
@@ -183,7 +183,7 @@ def _open_maker(receipt: Receipt, store: Store, plan: Plan) -> Maker:
             return open_maker(plan, store)
     except pa.ArrowException as error:
         raise ConfigError(
-            f"{INPUTS[plan.kind][0]} of {store.url} cannot be read: {error}; run `pairgen verify`."
+            f"{inputs_path(plan)} of {store.url} cannot be read: {error}; run `pairgen verify`."
         ) from None
 
 
@@ -243,16 +243,14 @@ def _compared(
             f"{plan.fingerprint()[:12]}"
         )
     text_differs = any(line.startswith("txt: ") for line in found.differences)
-    if text_differs and plan.kind in INPUTS and not _has_planned_inputs(store, plan):
-        altered.append(f"{INPUTS[plan.kind][0]} does not match the plan")
+    if text_differs and not _has_planned_inputs(store, plan):
+        altered.append(f"{inputs_path(plan) or 'the painter'} does not match the plan")
     return dataclasses.replace(found, differences=(*altered, *found.differences))
 
 
 def _has_planned_inputs(store: Store, plan: Plan) -> bool:
     """Whether the list of inputs is the one that the plan was made from."""
-    path, read = INPUTS[plan.kind]
-    with store.local(path) as local:
-        return read(plan, local).sha256() == plan.source["sha256"]
+    return open_inputs(store, plan).sha256() == plan.source["sha256"]
 
 
 def _differing_software(receipt: Receipt, maker: Maker) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Framing:
     sharpness: float
 
     def cut(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the part of an image [H, W, 3]."""
+        """Return the part of an image [H, W, C]."""
         picture = cut(image, self.place, self.shape)
         return mirrored(picture) if self.flip else picture
 

@@ -17,15 +17,16 @@ from pairgen.kinds.collect.framing import draw_framing
 from pairgen.kinds.collect.geometry import fitted_size, resized
 from pairgen.kinds.collect.partner import make_partner
 from pairgen.kinds.images.decoded_samples import LatentPictures, check_decoder
+from pairgen.kinds.images.painted_plan import check_painter
 from pairgen.kinds.images.source_pixels import decode_planned, or_failed, read_planned
 from pairgen.kinds.machine import device_name
 from pairgen.process_state import cpu_threads
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.format import layout
 from pairgen.shards.format.image_encoding import encode_image
+from pairgen.shards.format.planned_images import open_images
 from pairgen.shards.format.slots import source_facts
 from pairgen.shards.format.store import Store
-from pairgen.sources.images import PlannedImages
+from pairgen.sources.painted.images import PaintedFile
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.types import FailedSlot, Field, Plan, Sample, ShardTask
 
@@ -48,8 +49,7 @@ class CollectMaker:
         self.device = device_name(self.latents.device if self.latents else torch.device("cpu"))
         if self.latents:
             self.modules = (*self.modules, "torch", "diffusers")
-        with store.local(layout.IMAGES) as path:
-            self.images = PlannedImages(path)
+        self.images = open_images(plan, store)
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         """Yield the samples of a shard in order, as many at a time as there are threads."""
@@ -106,6 +106,9 @@ class CollectMaker:
             partner = make_partner(planned, image, framing, recipe)
             fields |= partner.fields
             facts |= partner.facts
+        if "mask.png" in self.plan.members:
+            assert isinstance(planned.file, PaintedFile)
+            fields["mask.png"] = encode_image(framing.cut(planned.file.mask()), "png")
         texts = {
             "txt": planned.file.caption,
             "cls": planned.file.label,
@@ -129,10 +132,11 @@ build = CollectMaker
 
 
 def check(plan: Plan) -> None:
-    """Check that a plan's decoder is available, without loading weights.
+    """Check that a plan's decoder or painter is available, without loading weights.
 
     Raises:
-        ConfigError: It cannot be found, or does not match the plan.
+        ConfigError: It cannot be found, or does not match the plan; or the painter does not.
     """
+    check_painter(plan)
     if plan.teacher:
         check_decoder(plan)

@@ -17,6 +17,7 @@ from pairgen.kinds.images.options import (
 from pairgen.kinds.run_options import CpuThreads
 from pairgen.options import Option, names
 from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Switch, Text
+from pairgen.sources.painted.names import PAINTED
 
 FORMATS = ("png", "jpg", "webp", "keep")
 CROPS = ("center", "random")
@@ -72,7 +73,7 @@ class CollectConfig(ImageOptions):
         Place(LEAVE_OUT),
         Option(
             "Edits: csv, tsv, jsonl or Parquet with source, instruction and target; paths are "
-            "relative to the file.",
+            "relative to the file. Or package:painted.",
             "Images",
             metavar="FILE",
         ),
@@ -155,7 +156,12 @@ class CollectConfig(ImageOptions):
     seed: Annotated[
         int,
         SEED,
-        Option("Random seed of crops and flips.", "Images", "identity", metavar="S"),
+        Option(
+            "Random seed of crops and flips, and of painted pictures.",
+            "Images",
+            "identity",
+            metavar="S",
+        ),
     ] = 0
     cpu_threads: CpuThreads = 1
     gpus_per_worker: Annotated[
@@ -169,6 +175,11 @@ class CollectConfig(ImageOptions):
         self.check_inputs()
         check_together(self)
         return self
+
+    @property
+    def paints(self) -> bool:
+        """Whether painted pictures, or edits of them, are asked for."""
+        return super().paints or self.edit_triples == PAINTED
 
     @property
     def layout(self) -> str:

@@ -6,9 +6,11 @@ from typing import Any
 from pairgen.kinds.collect.buckets import as_lists, bucket_shapes
 from pairgen.kinds.collect.geometry import FILTER
 from pairgen.kinds.collect.options import CollectConfig
+from pairgen.kinds.images.painted_plan import painted_recipe
 from pairgen.labels import ClassLabels
 from pairgen.seeding import DRAW_GENERATOR
 from pairgen.shards.format.subsets import BUCKETS
+from pairgen.sources.painted.names import PAINTED
 from pairgen.types import Plan
 
 FACT_KEYS = (
@@ -46,8 +48,8 @@ def make_collect_plan(
     Args:
         config: The checked options.
         layout: What a sample is: `images`, `pairs` or `edits`.
-        source: The return value of `image_source`, with `num_classes`, 0 without labels,
-            `num_tags`, and, for format `keep`, `kept`, the member of the files.
+        source: The return value of `image_source` or `painted_source`, with `num_classes`, 0
+            without labels, `num_tags`, and, for format `keep`, `kept`, the member of the files.
         num_slots: Number of samples that the images give.
         teacher: The `teacher` of `DecodedSamples` if those are the images, else empty.
     """
@@ -65,6 +67,7 @@ def make_collect_plan(
         "format": config.format,
         "filter": FILTER,
         "generator": DRAW_GENERATOR,
+        **painted_recipe(config, source),
     }
     return Plan(
         kind="collect",
@@ -99,6 +102,8 @@ def _members(config: CollectConfig, layout: str, source: Mapping[str, Any]) -> d
         members[f"lr{config.scale}.png"] = _rgb(config.size // config.scale)
     elif layout == "edits":
         members["src.png"] = _rgb(config.size)
+    elif source["name"] == PAINTED:
+        members["mask.png"] = {"dtype": "uint8", "shape": [config.size, config.size, 1]}
     return members
 
 

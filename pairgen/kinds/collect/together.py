@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pairgen.errors import ConfigError
+from pairgen.kinds.images.painted import check_side
+from pairgen.sources.painted.names import PAINTED
 
 if TYPE_CHECKING:
     from pairgen.kinds.collect.options import CollectConfig
@@ -36,6 +38,8 @@ def check_together(options: "CollectConfig") -> None:
         _check_pairs(options, texts)
     if options.bucket:
         _check_bucket(options)
+    if options.paints:
+        _check_painted(options)
     if options.format == "keep":
         changing = [
             name for name in ("flip", "enlarge", "from_ode", *SOURCES) if getattr(options, name)
@@ -57,11 +61,32 @@ def _check_bucket(options: "CollectConfig") -> None:
         raise ConfigError(
             f"size must be a multiple of {BUCKET_STEP} with bucket, got {options.size}."
         )
-    if options.layout == "pairs" or options.from_ode or options.format == "keep":
-        what = "format keep" if options.format == "keep" else "pairs"
-        if options.from_ode:
-            what = "the samples of from_ode"
+    square = {
+        "pairs": options.layout == "pairs",
+        "the samples of from_ode": bool(options.from_ode),
+        "painted pictures": options.paints,
+        "format keep": options.format == "keep",
+    }
+    for what in (name for name, applies in square.items() if applies):
         raise ConfigError(f"bucket is for images that are resized, not for {what}: leave it out.")
+
+
+def _check_painted(options: "CollectConfig") -> None:
+    """Check the options of a set of painted pictures.
+
+    Raises:
+        ConfigError: They contradict each other.
+    """
+    check_side("size", options.size)
+    if options.min_size > options.size:
+        raise ConfigError(
+            f"min_size must be at most the size of the painted pictures, {options.size}, got "
+            f"{options.min_size}."
+        )
+    if options.format == "keep":
+        raise ConfigError(
+            f"format keep stores the bytes of files, and {PAINTED} has none: give another format."
+        )
 
 
 def _check_pairs(options: "CollectConfig", texts: Sequence[str]) -> None:

@@ -15,16 +15,17 @@ from pairgen.kinds.degrade.crops import tile_place
 from pairgen.kinds.degrade.pyramid import make_preset, render, render_batch
 from pairgen.kinds.images.crops import check_sharp, choose_place, cut, draw_place
 from pairgen.kinds.images.decoded_samples import LatentPictures, check_decoder
+from pairgen.kinds.images.painted_plan import check_painter
 from pairgen.kinds.images.source_pixels import decode_planned, or_failed, read_planned
 from pairgen.kinds.machine import batch_does_not_fit, device_name
 from pairgen.process_state import cpu_threads
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.format import layout
 from pairgen.shards.format.draw_columns import draw_columns
 from pairgen.shards.format.image_encoding import encode_image
+from pairgen.shards.format.planned_images import open_images
 from pairgen.shards.format.slots import crop_facts
 from pairgen.shards.format.store import Store
-from pairgen.sources.images import PlannedImage, PlannedImages
+from pairgen.sources.images import PlannedImage
 from pairgen.sources.photographs import ImageSize, decode_rgb
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
 
@@ -39,14 +40,14 @@ class Crop:
         index: Index of the sample.
         hr: The crop, [crop, crop, 3] uint8.
         draw: The draw of its degradation.
-        caption: Caption of its image.
+        texts: Texts of its image: caption and tag, by the member that would hold them.
         facts: Facts about its origin, without the draw.
     """
 
     index: int
     hr: NDArray[np.uint8]
     draw: Draw
-    caption: str
+    texts: Mapping[str, str]
     facts: dict[str, Any]
 
 
@@ -71,8 +72,7 @@ class DegradeMaker:
             self.device, self.modules = device_name(self.latents.device), (*MODULES, "diffusers")
         self.preset = make_preset(plan.recipe["degradation"], plan.recipe["operations"])
         self.index_columns = draw_columns(self.preset.draw_every())
-        with store.local(layout.IMAGES) as path:
-            self.images = PlannedImages(path)
+        self.images = open_images(plan, store)
         self._decoded: tuple[int, NDArray[np.uint8], int] | None = None
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
@@ -138,7 +138,7 @@ class DegradeMaker:
             index=index,
             hr=cut(image, place, _square(self.plan.recipe["crop"])),
             draw=self.preset.draw(generator_for(self.plan.seed, index, Stream.DEGRADATION)),
-            caption=planned.file.caption,
+            texts={"txt": planned.file.caption, "tag.txt": planned.file.tag},
             facts=facts
             | {"image_crc32": crc32, "top": place[0], "left": place[1], "sharpness": found},
         )
@@ -150,8 +150,7 @@ class DegradeMaker:
             f"lr{level}.png": encode_image(picture, "png") for level, picture in levels.items()
         }
         fields[hr_format.removesuffix("-lossless")] = encode_image(crop.hr, hr_format)
-        if "txt" in self.plan.members:
-            fields["txt"] = crop.caption
+        fields |= {name: text for name, text in crop.texts.items() if name in self.plan.members}
         # Stored as one string: hub loaders type every nested key, and draws have many.
         facts = {**crop.facts, "draw": canonical_json(crop.draw)}
         return Sample(index=crop.index, fields=fields, facts=facts)
@@ -193,8 +192,9 @@ def check(plan: Plan) -> None:
     """Check that a plan's operations and decoder are available, without loading weights.
 
     Raises:
-        ConfigError: They cannot be found, or do not match the plan.
+        ConfigError: They cannot be found, or do not match the plan; or the painter does not.
     """
+    check_painter(plan)
     make_preset(plan.recipe["degradation"], plan.recipe["operations"])
     if plan.teacher:
         check_decoder(plan)

@@ -9,6 +9,7 @@ from pairgen import config
 from pairgen.errors import ConfigError
 from pairgen.kinds.continuing import planned_options
 from pairgen.kinds.images.options import LEAVE_OUT, ImageOptions, MaxAspect, MinSharpness
+from pairgen.kinds.images.painted import check_side
 from pairgen.kinds.run_options import CpuThreads
 from pairgen.list_rules import one_or_several
 from pairgen.options import Option, names
@@ -112,7 +113,12 @@ class DegradeConfig(ImageOptions):
     seed: Annotated[
         int,
         SEED,
-        Option("Random seed of crops and degradations.", "Degradation", "identity", metavar="S"),
+        Option(
+            "Random seed of crops and degradations, and of painted pictures.",
+            "Degradation",
+            "identity",
+            metavar="S",
+        ),
     ] = 0
     cpu_threads: CpuThreads = 1
     pixel_path: Annotated[
@@ -156,6 +162,8 @@ class DegradeConfig(ImageOptions):
                 f"got {self.crop}."
             )
         self.check_inputs()
+        if self.paints:
+            check_side("crop", self.crop)
         return self
 
     @property

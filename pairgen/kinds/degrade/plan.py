@@ -5,6 +5,7 @@ from typing import Any
 
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.degrade.pyramid import Preset
+from pairgen.kinds.images.painted_plan import painted_recipe
 from pairgen.seeding import DRAW_GENERATOR
 from pairgen.shards.format.draw_columns import draw_columns
 from pairgen.types import Plan
@@ -36,7 +37,7 @@ def make_degrade_plan(
     Args:
         config: The checked options.
         preset: The preset that `degradation` resolved to.
-        source: The return value of `image_source`.
+        source: The return value of `image_source` or `painted_source`.
         num_slots: Number of samples that the images give.
         teacher: The `teacher` of `DecodedSamples` if those are the images, else empty.
     """
@@ -52,6 +53,7 @@ def make_degrade_plan(
         "hr_format": config.hr_format,
         "generator": DRAW_GENERATOR,
         "pixel_path": config.pixel_path,
+        **painted_recipe(config, source),
     }
     return Plan(
         kind="degrade",
@@ -61,7 +63,7 @@ def make_degrade_plan(
         source=source,
         teacher=teacher,
         recipe=recipe,
-        members=_members(config, bool(source["num_captions"])),
+        members=_members(config, source),
         execution=_execution(config),
         resolved={
             "options": config.remembered(),
@@ -75,11 +77,14 @@ def _execution(config: DegradeConfig) -> dict[str, Any]:
     return {"cpu_threads": config.cpu_threads, **batch_size}
 
 
-def _members(config: DegradeConfig, has_captions: bool) -> dict[str, Any]:
+def _members(config: DegradeConfig, source: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of every sample: a mapping from extension to dtype and shape."""
     members: dict[str, Any] = {"json": {"keys": sorted(FACT_KEYS)}}
-    if has_captions:
+    if source["num_captions"]:
         members["txt"] = {}
+    # Only painted pictures bring tags along.
+    if source.get("num_tags"):
+        members["tag.txt"] = {}
     sizes = {config.hr_format.removesuffix("-lossless"): config.crop}
     sizes |= {f"lr{level}.png": config.crop // level for level in config.stored_levels}
     for extension, size in sizes.items():

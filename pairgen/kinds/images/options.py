@@ -3,10 +3,12 @@
 from typing import Annotated, ClassVar
 
 from pairgen.errors import ConfigError
+from pairgen.kinds.images.painted import check_packaged
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.list_rules import Places
 from pairgen.options import Option
-from pairgen.rules import Number, Place, Text
+from pairgen.rules import Choice, Integer, Number, Place, Text
+from pairgen.sources.painted.names import PAINTED, SPLITS
 
 # Options that name the source of images or captions.
 INPUT_OPTIONS = ("images", "from_ode", "captions", "column")
@@ -50,10 +52,10 @@ class ImageOptions(MakingOptions):
         Places("paths", LEAVE_OUT),
         Option(
             "Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow; "
-            "repeatable.",
+            "repeatable. Or package:painted.",
             "Images",
             metavar="DIR|GLOB|FILE",
-            default="packaged photographs",
+            default="package:photographs",
         ),
     ] = ()
     from_ode: Annotated[
@@ -85,11 +87,38 @@ class ImageOptions(MakingOptions):
             default="caption, text, prompt or txt",
         ),
     ] = ""
+    num_images: Annotated[
+        int,
+        # Keys have nine digits.
+        Integer(0, 10**9),
+        Option(
+            "Number of pictures of package:painted; may grow later.",
+            "Images",
+            "remembered",
+            metavar="N",
+            default="must be given there",
+        ),
+    ] = 0
+    split: Annotated[
+        str,
+        Choice(SPLITS),
+        Option(
+            "Compositions that package:painted shows: those that the model `tiny` was trained "
+            "on, or those that it never saw.",
+            "Images",
+            "identity",
+        ),
+    ] = "train"
 
     @property
     def has_inputs(self) -> bool:
         """Whether a source of images or captions is given."""
         return any(getattr(self, name) for name in self.inputs)
+
+    @property
+    def paints(self) -> bool:
+        """Whether painted pictures are asked for."""
+        return PAINTED in self.images
 
     def check_inputs(self) -> None:
         """Check that one source of images is given, or none.
@@ -107,3 +136,4 @@ class ImageOptions(MakingOptions):
                 "captions and column are for images: the captions of from_ode are its prompts, "
                 f"got {self.captions or self.column!r}."
             )
+        check_packaged(self)

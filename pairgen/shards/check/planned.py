@@ -10,6 +10,7 @@ import pyarrow as pa
 from pairgen.errors import CorruptShardError
 from pairgen.shards.check.report import Problem, not_read
 from pairgen.shards.format import layout
+from pairgen.shards.format.planned_images import ImageList, is_painted, painted_images
 from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts, source_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.images import PlannedImages
@@ -71,8 +72,8 @@ class PlannedPrompts:
 class PlannedFromImages:
     """Images of a degraded or collected dataset."""
 
-    def __init__(self, plan: Plan, path: Path) -> None:
-        self._plan, self._images = plan, PlannedImages(path)
+    def __init__(self, plan: Plan, images: ImageList) -> None:
+        self._plan, self._images = plan, images
 
     def sha256(self) -> str:
         """Return the hash of the images."""
@@ -111,11 +112,15 @@ class NoInputs:
         return lambda i: Planned(i, {"index": i, "seed": self._plan.seed}, None)
 
 
+def _from_list(plan: Plan, path: Path) -> PlannedFromImages:
+    return PlannedFromImages(plan, PlannedImages(path))
+
+
 # Kind of a plan to its inputs file, and the class that reads it.
 INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
     "ode": (layout.PROMPTS, PlannedPrompts),
-    "degrade": (layout.IMAGES, PlannedFromImages),
-    "collect": (layout.IMAGES, PlannedFromImages),
+    "degrade": (layout.IMAGES, _from_list),
+    "collect": (layout.IMAGES, _from_list),
 }
 
 # Exceptions raised when a damaged list is read.
@@ -126,6 +131,12 @@ class UnreadableInputsError(CorruptShardError):
     """The list of inputs is damaged."""
 
 
+def inputs_path(plan: Plan) -> str:
+    """Return the path of the list of inputs; empty for a dataset without one."""
+    # An overlay adds members to samples whose inputs its parent holds.
+    return "" if plan.kind not in INPUTS or is_painted(plan) else INPUTS[plan.kind][0]
+
+
 def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
     """Open the list of inputs of a dataset; without one, only the plan is known.
 
@@ -133,10 +144,13 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
         UnreadableInputsError: The list is damaged.
         OSError: The store cannot be read.
     """
-    # An overlay adds members to samples whose inputs its parent holds; and inputs are optional.
-    if plan.kind not in INPUTS or not store.exists(INPUTS[plan.kind][0]):
+    if is_painted(plan):
+        return PlannedFromImages(plan, painted_images(plan))
+    path = inputs_path(plan)
+    # Inputs are optional.
+    if not path or not store.exists(path):
         return NoInputs(plan)
-    path, read = INPUTS[plan.kind]
+    _, read = INPUTS[plan.kind]
     with store.local(path) as local:
         try:
             return read(plan, local)
@@ -149,7 +163,7 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
 
 def check_inputs(store: Store, plan: Plan) -> Problem | None:
     """Return why the list of inputs does not match the plan; None if it does, or is absent."""
-    path = INPUTS[plan.kind][0] if plan.kind in INPUTS else ""
+    path = inputs_path(plan)
     try:
         inputs = open_inputs(store, plan)
     except UnreadableInputsError as error:
@@ -163,4 +177,6 @@ def check_inputs(store: Store, plan: Plan) -> Problem | None:
     if sha256 == plan.source["sha256"]:
         return None
     detail = f"sha256 {sha256[:12]}, the plan says {str(plan.source['sha256'])[:12]}"
+    if is_painted(plan):
+        return Problem("painter", layout.PLAN, f"this version paints other pictures: {detail}")
     return Problem(Path(path).stem, path, detail)

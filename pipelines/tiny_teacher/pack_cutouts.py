@@ -1,10 +1,13 @@
-"""Fetch the pictures from their packages and turn them into cut-outs.
+"""Pack the cut-outs of `pairgen/assets/painted` from the packages that hold the pictures.
 
-Both sets are Microsoft's Fluent Emoji (MIT): the 3D one as 256 px pictures, the flat one as
-vector drawings. They are fetched with `npm pack`, checked against the hash pinned here, and never
-committed; see NOTICE.
+    python pipelines/tiny_teacher/pack_cutouts.py
+
+Both sets are Microsoft's Fluent Emoji (MIT, see NOTICE): the 3D one as 256 px pictures, the flat
+one as vector drawings. They are fetched with `npm pack` and checked against the hash pinned here.
+Needs the extra `tiny-teacher`.
 """
 
+import argparse
 import base64
 import hashlib
 import io
@@ -15,8 +18,11 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+import yaml
 from PIL import Image
+
+from pairgen.sources.painted.compositions import load_concepts
+from pairgen.sources.painted.cutouts import CELL, COLUMNS, FOLDER, SHEETS
 
 # npm's own integrity strings.
 PACKAGES = {
@@ -27,17 +33,38 @@ PACKAGES = {
         "sha512-RY47RgPb47fYUiyrA64sIOL0+UU02s29sXpNBbIQRBUlPlfNFTKUmZDERGuxDs/7yNGWqQYvuaSYM1M4fRXlUw=="
     ),
 }
-SIZES = tuple(range(40, 61, 2))
-# What a paint does: hue in [0, 1), factor of the saturation, exponent of the value.
-PAINT = {
-    "red": (0.995, 1.1, 1.0),
-    "orange": (0.075, 1.1, 0.8),
-    "yellow": (0.145, 1.0, 0.5),
-    "green": (0.36, 1.0, 1.0),
-    "blue": (0.61, 1.1, 1.0),
-    "purple": (0.76, 0.9, 1.0),
-    "pink": (0.92, 0.6, 0.5),
-}
+# The most quality with which both sheets stay below 1 MB.
+QUALITY = 80
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, default=Path("data/tiny_teacher/art"))
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    options = parser.parse_args()
+    plain, paintable = load_concepts()
+    art = load_art(options.work, {**plain, **paintable})
+    for style in SHEETS:
+        path = options.out / f"{style}.webp"
+        pack([art[style, concept] for concept in (*plain, *paintable)]).save(
+            path, quality=QUALITY, method=6
+        )
+        print(f"{path}: {path.stat().st_size:,} bytes")
+    hues = {style: {name: main_hue(art[style, name]) for name in paintable} for style in SHEETS}
+    (options.out / "hues.yaml").write_text(yaml.safe_dump(hues, sort_keys=False), encoding="utf-8")
+
+
+def pack(pieces: list[Image.Image]) -> Image.Image:
+    """Return a sheet of the pieces, each in the upper left corner of its cell."""
+    sheet = Image.new("RGBA", (COLUMNS * CELL, -(-len(pieces) // COLUMNS) * CELL))
+    for place, piece in enumerate(pieces):
+        row, column = divmod(place, COLUMNS)
+        scale = CELL / max(piece.size)
+        width, height = (max(1, round(side * scale)) for side in piece.size)
+        # Premultiplied, so that what is transparent gives no colour to the edges.
+        small = piece.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(small.convert("RGBA"), (column * CELL, row * CELL))
+    return sheet
 
 
 def fetch(folder: Path) -> dict[str, Path]:
@@ -110,41 +137,19 @@ def cut(picture: Image.Image) -> Image.Image:
     return picture.crop(visible.getbbox())
 
 
-def paint(picture: Image.Image, name: str) -> Image.Image:
-    """Give the pixels near the main hue of a picture the hue of a paint."""
+def main_hue(picture: Image.Image) -> float:
+    """Return the main hue of an RGBA picture in [0, 1), the middle of one of 36 bins.
+
+    It is stored, since packing changes pixels and two hues may be nearly as frequent.
+    """
     hue, saturation, value = (
-        np.asarray(band, np.float32) / 255 for band in picture.convert("RGB").convert("HSV").split()
+        np.asarray(band, np.float64) / 255 for band in picture.convert("RGB").convert("HSV").split()
     )
-    alpha = np.asarray(picture.getchannel("A"), np.float32) / 255
+    alpha = np.asarray(picture.getchannel("A"), np.float64) / 255
     weight = alpha * saturation * value
     histogram = np.bincount((hue * 36).astype(int).ravel() % 36, weight.ravel(), minlength=36)
-    main = (np.argmax(histogram) + 0.5) / 36
-    near = np.abs((hue - main + 0.5) % 1 - 0.5) < 0.13
-    near &= saturation > 0.15
-    new_hue, factor, exponent = PAINT[name]
-    shifted = (new_hue + 0.3 * ((hue - main + 0.5) % 1 - 0.5)) % 1
-    painted = [
-        np.where(near, shifted, hue),
-        np.where(near, np.clip(saturation * factor, 0, 1), saturation),
-        np.where(near, value**exponent, value),
-    ]
-    bands = [Image.fromarray(np.uint8(np.round(band * 255))) for band in painted]
-    rgb = Image.merge("HSV", bands).convert("RGB")
-    rgb.putalpha(picture.getchannel("A"))
-    return rgb
+    return round((int(np.argmax(histogram)) + 0.5) / 36, 6)
 
 
-def sized(picture: Image.Image) -> list[NDArray[np.float32]]:
-    """Return the cut-out at each of `SIZES` (longest side, px), RGBA premultiplied in [0, 1]."""
-    found = []
-    for size in SIZES:
-        scale = size / max(picture.size)
-        shape = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        small = picture.convert("RGBa").resize(shape, Image.Resampling.BOX)
-        found.append(
-            np.frombuffer(small.tobytes(), np.uint8)
-            .reshape(shape[1], shape[0], 4)
-            .astype(np.float32)
-            / 255
-        )
-    return found
+if __name__ == "__main__":
+    main()

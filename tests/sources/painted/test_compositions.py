@@ -1,10 +1,11 @@
-"""The tiny world: what is held out, and that captions and vocabulary fit each other."""
+"""What can be painted: what is held out, what is drawn, and what captions and tags say."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from compositions import (
+
+from pairgen.sources.painted.compositions import (
     BACKGROUNDS,
     HELD_OUT_SHARE,
     PAINTS,
@@ -12,10 +13,7 @@ from compositions import (
     all_compositions,
     draw_composition,
     load_concepts,
-    vary_caption,
 )
-from tokenizer import LITTLE_WORDS, tiny_words, write_tokenizer
-from transformers import CLIPTokenizer
 
 EVERYTHING = all_compositions()
 
@@ -47,6 +45,11 @@ def test_a_caption_says_every_part(composition, caption):
     assert composition.caption == caption
 
 
+def test_a_tag_says_every_part():
+    assert Composition("3d", "red", "apple", "blue").tag == "apple, red, 3d, blue background"
+    assert Composition("flat", None, "hot dog", "gray").tag == "hot dog, flat, gray background"
+
+
 def test_about_one_composition_in_ten_is_held_out():
     may_be = [each for each in EVERYTHING if each.colour or each.background != "white"]
     share = np.mean([composition.held_out for composition in may_be])
@@ -69,32 +72,9 @@ def test_what_is_held_out_never_changes():
 
 
 def test_what_is_drawn_exists():
-    generator, known, concepts = np.random.default_rng(0), set(EVERYTHING), load_concepts()
-    drawn = [draw_composition(generator, concepts) for _ in range(2000)]
+    generator, known = np.random.default_rng(0), set(EVERYTHING)
+    drawn = [draw_composition(generator) for _ in range(2000)]
     assert set(drawn) <= known
     styles = [composition.style for composition in drawn]
     for style, share in (("3d", 0.45), ("flat", 0.4), ("silhouette", 0.15)):
         assert styles.count(style) / len(styles) == pytest.approx(share, abs=0.04)
-
-
-def test_a_varied_caption_keeps_thing_and_colour_in_order():
-    generator = np.random.default_rng(0)
-    for place in generator.choice(len(EVERYTHING), 500):
-        composition = EVERYTHING[place]
-        words = vary_caption(composition, generator).split()
-        said = iter(composition.caption.split())
-        # In order: each word is looked for behind the one before.
-        assert all(word in said for word in words if word not in ("a", "an"))
-        assert set(composition.concept.split()) <= set(words)
-        assert composition.colour is None or composition.colour in words
-
-
-def test_every_word_of_every_caption_is_one_token(tmp_path):
-    write_tokenizer(tmp_path / "tokenizer")
-    tokenizer = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer")
-    assert set(LITTLE_WORDS) <= set(tiny_words())
-    words = {word for each in EVERYTHING for word in each.caption.lower().split()}
-    for word in words | set(LITTLE_WORDS):
-        # CLIP splits digits from letters before anything else.
-        expected = ["3</w>", "d</w>"] if word == "3d" else [f"{word}</w>"]
-        assert tokenizer.tokenize(word) == expected

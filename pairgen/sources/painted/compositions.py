@@ -1,17 +1,18 @@
-"""The little world of the tiny teacher: what can be in a picture, and how a caption says it.
+"""What can be in a painted picture, and how a caption says it.
 
 A composition is (style, colour, concept, background). One in ten is held out by its hash: no
-training of the teacher or of the evaluation net ever sees it. Everything else about a picture
-(position, size, flip, shade, gradient) is left to chance, so one caption has many pictures.
+training of the teacher `tiny` or of the evaluation net ever saw it. Everything else about a picture
+(place, size, flip, shade, gradient) is left to chance, so one caption has many pictures.
 """
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 
 import numpy as np
-import yaml
+
+from pairgen.config import packaged_assets, read_yaml
 
 STYLES = ("3d", "flat", "silhouette")
 PAINTS = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
@@ -19,9 +20,10 @@ BACKGROUNDS = ("white", "gray", "black", *PAINTS)
 HELD_OUT_SHARE = 10
 
 
+@cache
 def load_concepts() -> tuple[dict[str, str], dict[str, str]]:
     """Return {name: code point} of the plain and of the paintable concepts."""
-    content = yaml.safe_load(Path(__file__).with_name("concepts.yaml").read_text(encoding="utf-8"))
+    content = read_yaml(packaged_assets() / "painted/concepts.yaml")
     return content["plain"], content["paintable"]
 
 
@@ -42,6 +44,12 @@ class Composition:
             words = [self.colour, self.concept, "silhouette"]
         thing = with_article(" ".join(word for word in words if word))
         return f"{thing} on {with_article(self.background)} background"
+
+    @property
+    def tag(self) -> str:
+        """Its words, such as "apple, red, flat, blue background"."""
+        words = (self.concept, self.colour, self.style, f"{self.background} background")
+        return ", ".join(word for word in words if word)
 
     @property
     def held_out(self) -> bool:
@@ -72,15 +80,13 @@ def all_compositions() -> list[Composition]:
     return sorted(found, key=lambda composition: composition.caption)
 
 
-def draw_composition(
-    generator: np.random.Generator, concepts: tuple[dict[str, str], dict[str, str]]
-) -> Composition:
-    """Draw a composition as training sees them: 45 % 3d, 40 % flat, 15 % silhouettes.
+def draw_composition(generator: np.random.Generator) -> Composition:
+    """Draw a composition: 45 % 3d, 40 % flat, 15 % silhouettes.
 
     A third of the pictures of a paintable concept keep its own colours; white backgrounds are
     twice as likely as any other.
     """
-    plain, paintable = concepts
+    plain, paintable = load_concepts()
     style = STYLES[generator.choice(3, p=(0.45, 0.4, 0.15))]
     # A paintable concept has eight looks in each style instead of one.
     weights = np.array([1.0] * len(plain) + [3.0] * len(paintable))
@@ -97,27 +103,12 @@ def draw_composition(
 
 
 def draw_where(
-    generator: np.random.Generator,
-    concepts: tuple[dict[str, str], dict[str, str]],
-    wanted: Callable[[Composition], bool],
+    generator: np.random.Generator, wanted: Callable[[Composition], bool]
 ) -> Composition:
     """Draw as `draw_composition` does until a composition is wanted."""
-    while not wanted(composition := draw_composition(generator, concepts)):
+    while not wanted(composition := draw_composition(generator)):
         pass
     return composition
-
-
-def vary_caption(composition: Composition, generator: np.random.Generator) -> str:
-    """Say a composition as a person might: without articles, without naming the background."""
-    caption = composition.caption
-    if generator.random() < 0.15:
-        caption = caption.split(" on ")[0]
-    if composition.style == "3d" and generator.random() < 0.2:
-        # A 3d picture is what one gets without asking.
-        caption = with_article(caption.split(" ", 1)[1].removeprefix("3d "))
-    if generator.random() < 0.3:
-        caption = " ".join(word for word in caption.split() if word not in ("a", "an"))
-    return caption
 
 
 def with_article(words: str) -> str:

@@ -1,0 +1,1 @@
+"""Pictures that are painted instead of read: the little world that the teacher `tiny` learned."""
