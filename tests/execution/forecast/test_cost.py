@@ -39,7 +39,7 @@ class EqualSamples:
 
     device, modules, index_columns = "none", (), MappingProxyType({})
 
-    def encode(self, task: ShardTask) -> None:
+    def prepare(self, task: ShardTask) -> None:
         """Do nothing."""
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
@@ -105,7 +105,7 @@ def test_batches_are_timed_by_their_median_and_slots_by_their_mean():
         num_skipped=0,
         member_bytes={},
         run_seconds=[3.0, 90.0, 5.0],
-        encoding_seconds=[1.0, 2.0, 0.5],
+        preparing_seconds=[1.0, 2.0, 0.5],
         first_seconds=36.0,
     )
     assert runs.batch_time(16) == ShardTime(batch_size=16, per_batch=4.0, per_encoding=1.0)
