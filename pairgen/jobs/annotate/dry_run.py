@@ -42,7 +42,7 @@ def _price(request: Request, parent: Layer, num_samples: int, say: Say) -> DryRu
         request.store,
         request.resolved,
         lambda _: request.plan,
-        lambda plan: int(plan.execution["batch_size"]),
+        lambda plan: min(int(plan.execution["batch_size"]), plan.samples_per_shard),
         num_samples,
         say,
         is_padded=False,

@@ -14,7 +14,7 @@ from pairgen.types import Plan
 
 # Maximum number of crops to try per image: more would leave too few images.
 MAX_CROPS_TRIED = 4
-# Slots of an overlay to try together.
+# Slots of an overlay to try together: each try reads a shard of the parent.
 SLOTS_TOGETHER = 8
 
 
@@ -38,8 +38,9 @@ def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = 
             joint.store,
             joint.resolved,
             lambda _: joint.plan,
-            # Slots of a shard share its reading.
-            lambda plan: max(plan.execution.get("batch_size", 1), SLOTS_TOGETHER),
+            lambda plan: min(
+                max(plan.execution.get("batch_size", 1), SLOTS_TOGETHER), plan.samples_per_shard
+            ),
             num_samples,
             say,
             is_padded=False,
