@@ -257,6 +257,7 @@ def degrade(
     samples_per_image: int = 1,
     min_sharpness: float = 0.0,
     max_aspect: float = 1000.0,
+    overlay: bool = False,
     scales: int | str | Sequence[int] = (4,),
     levels: int | str | Sequence[int] = (),
     degradation: str | Path = "realesrgan",
@@ -294,13 +295,16 @@ def degrade(
         min_sharpness: Lowest variance of a crop's Laplacian: below 10 is flat or out of focus,
             texture has hundreds. Random crops try ten places. [0]
         max_aspect: Skip images with a larger aspect ratio. [no limit]
+        overlay: Add HR and LR to the samples of --from-ode themselves, as an overlay; HR is the
+            whole decoded latent.
         scales: Super-resolution factors, of 2, 4, 8 and 16. Each stores LR at 1/N and 2/N. [4]
         levels: LR levels to store instead of those that --scales implies.
         degradation: Degradation preset, or your own .yaml file. [realesrgan]
         seed: Random seed of crops and degradations, and of painted pictures. [0]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         hr_format: HR format; jpg uses quality 95 without chroma subsampling. [png]
-        out: Output folder or URL. [data/degrade-DEGRADATION]
+        out: Output folder or URL. [data/degrade-DEGRADATION; SET.annotations/degraded with
+            --overlay]
         samples_per_shard: Samples per shard. [256]
         cpu_threads: CPU threads of each worker. [1]
         pixel_path: Degrade one image at a time on the CPU, or batches with torch, on a GPU if there

@@ -12,6 +12,8 @@ _HOMES = {
     "RunResult": "pairgen.execution.dataset",
     "Samples": "pairgen.jobs.sample.run",
     "Trained": "pairgen.training.outcome",
+    "run_annotate": "pairgen.jobs.annotate.run",
+    "run_annotate_dry": "pairgen.jobs.annotate.dry_run",
     "run_calibrate": "pairgen.jobs.calibrate.run",
     "run_collect": "pairgen.jobs.collect.run",
     "run_collect_dry": "pairgen.jobs.collect.dry_run",

@@ -40,12 +40,22 @@ class Resolved(Generic[AnyOptions]):
     origins: Mapping[str, str]
 
     def differing(self) -> list[tuple[str, Any, str]]:
-        """Return (name, value, origin) of each option whose value is not its default."""
-        return [
+        """Return (name, value, origin) of each option whose value is not its default.
+
+        Of options with flat names, such as `options.low`, the default is not known: all are told.
+        """
+        found = [
             (each.name, value, self.origins[each.name])
             for each in declared(type(self.options))
             if each.name in self.origins
             and (value := getattr(self.options, each.name)) != each.default
+        ]
+        flat = {name: name.partition(".") for name in self.origins if "." in name}
+        values = {name: getattr(self.options, owner) for name, (owner, _, _) in flat.items()}
+        return found + [
+            (key, values[name][key], self.origins[name])
+            for name, (_, _, key) in flat.items()
+            if key in values[name]
         ]
 
 

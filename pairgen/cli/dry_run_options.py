@@ -8,7 +8,7 @@ import click
 
 from pairgen.cli.help import Command, option
 from pairgen.cli.options import say
-from pairgen.cli.result import print_result
+from pairgen.cli.result import print_results
 from pairgen.execution.forecast.sheet import cost_sheet
 
 
@@ -85,17 +85,23 @@ def run_or_price(
     price_per_gpu_hour: float | None,
     preemptions: float | None,
 ) -> None:
-    """Make a dataset and print its summary, or only what it would cost.
+    """Make one or several datasets and print a summary of each, or only what each would cost.
 
     Args:
-        run: Makes the dataset.
-        run_dry: Tries some samples of it.
+        run: Makes the datasets: returns one result, or a list.
+        run_dry: Tries some samples of them: returns as many.
         options: The command's options.
         dry_run: Number of samples to try; None to make the dataset.
         price_per_gpu_hour: Price of a GPU for an hour; None for none.
         preemptions: Share of the workers that are lost; None for none.
     """
     if dry_run is None:
-        print_result(run(options, say))
-    else:
-        click.echo(cost_sheet(run_dry(options, dry_run, say), price_per_gpu_hour, preemptions))
+        print_results(_listed(run(options, say)))
+        return
+    costs = _listed(run_dry(options, dry_run, say))
+    sheets = (cost_sheet(each, price_per_gpu_hour, preemptions) for each in costs)
+    click.echo("\n\n".join(sheets))
+
+
+def _listed(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else [found]

@@ -45,7 +45,8 @@ def _summary(result: Any) -> list[str]:
     if manifest.num_skipped:
         skipped = "skipped by --min-sharpness; their receipts say why"
         if not has_inputs:
-            skipped = "left out, because the dataset has no such samples"
+            also = " or they are flat" if manifest.plan.recipe.get("min_sharpness") else ""
+            skipped = f"left out, because the dataset has no such samples{also}"
         lines.append(f"{manifest.num_skipped:,} slots {skipped}.")
     if result.interrupted:
         lines.append("Stopped. Run the same command again to continue.")

@@ -40,7 +40,12 @@ ABOUT_IN = {
         "lr1.png": "LR of the pair, enlarged by its makers",
         "lr3.png": "LR of the pair, at 1/3",
     },
-    "overlay": {"txt": "what a captioner says about the image"},
+    "overlay": {
+        "png": "HR, the decoded latent",
+        "webp": "HR, the decoded latent, lossless",
+        "jpg": "HR, the decoded latent, JPEG of quality 95",
+        "txt": "what a captioner says about the image",
+    },
 }
 
 # Maps the kind of a dataset to the start of its title and the description of a sample.

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from pairgen.kinds.about import KINDS, about_member
+from pairgen.kinds.maker import maker_name
 from pairgen.shards.check.receipt_check import find_mixes
 from pairgen.shards.format.overlay import added_by
 from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
@@ -64,10 +65,10 @@ data = TrainingSet("path/to/PARENT", overlays=["."])
 loader = Loader(data, fields=[MEMBERS], batch_size=16)
 ```
 
-An overlay that lies beside its parent, as `PARENT.annotations/NAME`, need not be named.
+An overlay in the folder `PARENT.annotations` beside its parent need not be named.
 
 `pairgen verify .` compares the shards to those of the parent, and names those that are stale:
-`pairgen annotate PARENT --add NAME` replaces them, and catches up when the parent has grown.
+`AGAIN` replaces them, and catches up when the parent has grown.
 """
 
 
@@ -126,13 +127,16 @@ def _usage(plan: Plan) -> str:
     members = ", ".join(f'"{name}"' for name in added_by(plan))
     usage = OVERLAY_USAGE.replace("PARENT", parent)
     usage = usage.replace("fields=[MEMBERS]", f"{asked}=[{members}]")
-    return usage.replace("NAME", str(plan.recipe.get("annotator", "NAME")))
+    if maker_name(plan) == "degrade":
+        return usage.replace("AGAIN", f"pairgen degrade --from-ode {parent} --overlay")
+    name = plan.recipe.get("annotator", "NAME")
+    return usage.replace("AGAIN", f"pairgen annotate {parent} --add {name}")
 
 
 def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
     """Return how a plan's samples are made, as (name, value), without what is not used."""
     kinds = {"ode": _what_sampled, "degrade": _what_degraded, "collect": _what_collected}
-    rows = kinds.get(plan.kind, _what_else)(plan)
+    rows = kinds.get(maker_name(plan), _what_else)(plan)
     return [(name, value) for name, value in rows if value not in ("", (), [], {}, None)]
 
 
@@ -142,10 +146,13 @@ def _what_else(plan: Plan) -> list[tuple[str, Any]]:
 
 def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
     recipe = plan.recipe
+    cut = "whole decoded latents"
+    if plan.kind == "degrade":
+        cut = f"{recipe['crop']} px, {recipe['crops']} crops"
     return [
         ("degradation", recipe["degradation"]),
         ("levels", ", ".join(f"1/{level}" for level in recipe["levels"])),
-        ("HR", f"{recipe['crop']} px, {recipe['crops']} crops, {recipe['hr_format']}"),
+        ("HR", f"{cut}, {recipe['hr_format']}"),
         ("least sharpness", recipe["min_sharpness"] or None),
         ("operations, once a sample", canonical_json(recipe["operations"].get("shared"))),
         ("operations, once a level", canonical_json(recipe["operations"]["levels"])),
@@ -178,12 +185,15 @@ def _what_size(recipe: Mapping[str, Any]) -> str:
 
 def _what_images(plan: Plan) -> list[tuple[str, Any]]:
     """Return where the images of a plan come from, and what draws from them."""
+    count = f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a folder')}"
     return [
         ("seed", plan.seed),
         ("generator", plan.recipe["generator"]),
-        ("images", _which_images(plan)),
+        # The inputs of an overlay are those of its parent: prompts, not images.
+        ("images", "" if plan.kind == "overlay" else _which_images(plan)),
         ("images decoded by", plan.teacher.get("name", "")),
         *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
+        ("parent", plan.recipe.get("parent")),
         ("fingerprint", plan.fingerprint()),
     ]
 

@@ -28,10 +28,10 @@ class ShardMaker(Protocol):
 class Maker(ShardMaker, Protocol):
     """Makes the samples of one kind of dataset."""
 
-    def encode(self, task: ShardTask) -> None:
-        """Encode the prompts of a task and discard the result, to measure how long it takes.
+    def prepare(self, task: ShardTask) -> None:
+        """Do what `make` does once per shard, and discard the result, to measure how long it takes.
 
-        `make` does this once per shard. Does nothing for kinds that encode nothing.
+        It encodes the prompts or reads the parent's shard; some kinds have nothing to prepare.
         """
 
     def make_again(
@@ -40,7 +40,7 @@ class Maker(ShardMaker, Protocol):
         """Yield the results of some slots of a shard, in order and bit-identical to `make`."""
 
 
-# Maps the kind of a plan to the module of its maker, which has `build(plan, store)` and
+# Maps the `maker_name` of a plan to the module of its maker, which has `build(plan, store)` and
 # `check(plan)`; the latter loads no weights. Imported when needed.
 MAKERS = {
     "ode": "pairgen.kinds.ode.maker",
@@ -50,16 +50,26 @@ MAKERS = {
 }
 
 
+def maker_name(plan: Plan) -> str:
+    """Return the name in `MAKERS` of what makes a plan's samples.
+
+    It is the plan's kind, except that HR and LR may be the overlay of a set whose latents they are
+    decoded from.
+    """
+    degrades_parent = plan.kind == "overlay" and plan.recipe.get("maker") == "degrade"
+    return "degrade" if degrades_parent else plan.kind
+
+
 def check_makeable(plan: Plan) -> None:
     """Check, before any work, that a plan's model and code are available.
 
     Raises:
         ConfigError: The model or code cannot be found, or does not match the plan.
     """
-    importlib.import_module(MAKERS[plan.kind]).check(plan)
+    importlib.import_module(MAKERS[maker_name(plan)]).check(plan)
 
 
 def open_maker(plan: Plan, store: Store) -> Maker:
     """Load the maker of a plan's samples."""
-    maker: Maker = importlib.import_module(MAKERS[plan.kind]).build(plan, store)
+    maker: Maker = importlib.import_module(MAKERS[maker_name(plan)]).build(plan, store)
     return maker

@@ -63,6 +63,7 @@ OTHER_DEGRADE: dict[str, Any] = {
     "samples_per_image": 2,
     "min_sharpness": 5.0,
     "max_aspect": 2.0,
+    "overlay": True,
     "hr_format": "jpg",
     "samples_per_shard": 9,
     "seed": 1,
@@ -112,7 +113,11 @@ OTHER_COLLECT: dict[str, Any] = {
     "address": "auto",
 }
 # What must be given with an option.
-TOGETHER: dict[str, dict[str, Any]] = {"hr": {"lr": "lr"}, "lr": {"hr": "hr"}}
+TOGETHER: dict[str, dict[str, Any]] = {
+    "hr": {"lr": "lr"},
+    "lr": {"hr": "hr"},
+    "overlay": {"from_ode": "pairs"},
+}
 # Asked for by name: what it leads to is in the identity of the teacher or of the source.
 BY_NAME = {"revision", "from_ode"}
 

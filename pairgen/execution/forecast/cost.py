@@ -23,7 +23,8 @@ class ShardTime:
             one. 1 if slots are made one by one.
         per_batch: Seconds per batch.
         per_encoding: Seconds to encode a batch of distinct prompts; counted once per shard.
-        per_shard: Seconds to close, index, sync, hash and publish a shard without samples.
+        per_shard: Seconds to read what a shard is made from, and to close, index, sync, hash and
+            publish one without samples.
         per_slot: Seconds that each slot adds to `per_shard`.
     """
 

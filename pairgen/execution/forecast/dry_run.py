@@ -27,9 +27,11 @@ from pairgen.execution.say import Say
 from pairgen.execution.worker import Job, Worker
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.resolution import Resolved
-from pairgen.shards.check.planned import inputs_path, open_inputs
+from pairgen.shards.check.planned import INPUTS, inputs_path, open_inputs
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
+from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
@@ -60,7 +62,7 @@ class DryRun:
         manifest: The part of the dataset that exists already.
         measured: The measured cost of the trial samples; None if nothing is missing.
         cost: The cost of the missing samples; None if nothing is missing.
-        input_bytes: Size of the list of inputs under `__meta__/`.
+        input_bytes: Size of the list of inputs under `__meta__/`; 0 for an overlay, which has none.
         other_way: Time of batches with the other value of `compile`; None for kinds without it.
         num_workers: Number of workers that the command would have.
         asked_workers: The option `num_workers`; 0 if not given.
@@ -108,6 +110,7 @@ def dry_run(
     say: Say,
     *,
     is_padded: bool,
+    parent: Layer | None = None,
 ) -> DryRun:
     """Make a few of the missing samples in a temporary folder and extrapolate their cost.
 
@@ -119,6 +122,7 @@ def dry_run(
         num_samples: Number of slots to try, spread evenly over the missing ones.
         say: Called with a message before a long measurement.
         is_padded: Whether a short batch of a shard takes as long as a full one.
+        parent: The parent of an overlay, whose stale shards would be made again.
 
     Raises:
         ConfigError: `num_samples` is below 1, the cluster cannot be reached, or there is no plan.
@@ -131,7 +135,10 @@ def dry_run(
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         trial = LocalStore(Path(folder))
         plan = plan_in(trial)
-        manifest = scan(store, plan)
+        manifest = scan(store, plan, None if parent is None else overlay_tasks(plan, parent))
+        if parent is not None:
+            # From the trial's folder, the parent is where the plan says. Never shown.
+            plan = replace(plan, source={**plan.source, "parent": parent.store.address})
         measured = cost = other_way = None
         if not manifest.complete:
             length = run_length(plan)
@@ -174,13 +181,14 @@ def _measure(
     published = publish_again(plan, trial, maker, runs.results)
     making_time = runs.batch_time(plan.execution["batch_size"]) if is_padded else runs.slot_time()
     per_shard, per_slot = published.seconds
+    inputs = open_inputs(trial, plan) if plan.kind in INPUTS else None
     return Measured(
         num_slots=runs.num_slots,
         num_samples=runs.num_samples,
         num_skipped=runs.num_skipped,
-        bytes_per_slot=bytes_per_slot(runs, open_inputs(trial, plan), missing),
+        bytes_per_slot=bytes_per_slot(runs, inputs, missing),
         meta_bytes=published.meta_bytes,
-        time=replace(making_time, per_shard=per_shard, per_slot=per_slot),
+        time=replace(making_time, per_shard=making_time.per_shard + per_shard, per_slot=per_slot),
         load_seconds=load_seconds,
         warm_up_seconds=runs.warm_up_seconds,
         device=maker.device,

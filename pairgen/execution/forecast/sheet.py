@@ -74,7 +74,10 @@ def _size_rows(run: Any) -> Iterator[Row]:
     num_failed = measured.num_slots - measured.num_samples - measured.num_skipped
     tried = f"{measured.num_samples:,} of {measured.num_slots:,} slots, made in memory"
     if measured.num_skipped:
-        tried += f"; {measured.num_skipped:,} excluded by --min-sharpness"
+        # What an overlay leaves out may be what its parent lacks.
+        is_overlay = manifest.plan.kind == "overlay"
+        why = "left out" if is_overlay else "excluded by --min-sharpness"
+        tried += f"; {measured.num_skipped:,} {why}"
     if num_failed:
         tried += f"; {num_failed:,} failed"
     yield "measured on", tried
@@ -82,7 +85,8 @@ def _size_rows(run: Any) -> Iterator[Row]:
         yield name, format_bytes(num_bytes)
     yield "total", f"{format_bytes(cost.num_bytes)} of tars, including headers and end marks"
     meta_bytes = format_bytes(cost.meta_bytes + run.input_bytes)
-    yield "__meta__", f"about {meta_bytes}: index, receipts and the list of inputs"
+    listed = "index, receipts and the list of inputs" if run.input_bytes else "index and receipts"
+    yield "__meta__", f"about {meta_bytes}: {listed}"
     if run.free_bytes is not None:
         short = ", not enough" if run.free_bytes < cost.num_bytes else ""
         yield "free at --out", format_bytes(run.free_bytes) + short

@@ -44,7 +44,8 @@ class Runs:
         num_skipped: Slots excluded by one of the user's thresholds.
         member_bytes: Extension to bytes in a tar, summed over all samples.
         run_seconds: Seconds of each run.
-        encoding_seconds: Seconds of each run to encode its prompts; a part of `run_seconds`.
+        preparing_seconds: Seconds of each run to prepare its shard, such as to encode its prompts;
+            a part of `run_seconds`.
         first_seconds: Seconds of a run before all others, in which libraries load, tables are
             filled and a network is compiled.
     """
@@ -55,13 +56,13 @@ class Runs:
     num_skipped: int
     member_bytes: Mapping[str, int]
     run_seconds: Sequence[float]
-    encoding_seconds: Sequence[float]
+    preparing_seconds: Sequence[float]
     first_seconds: float
 
     @property
     def warm_up_seconds(self) -> float:
         """Extra seconds of the first run, compared with the median."""
-        usual = median(self.run_seconds) + median(self.encoding_seconds)
+        usual = median(self.run_seconds) + median(self.preparing_seconds)
         return max(self.first_seconds - usual, 0.0)
 
     def batch_time(self, batch_size: int) -> ShardTime:
@@ -69,13 +70,21 @@ class Runs:
 
         On a GPU this includes host work that overlaps in a real shard, so it is slightly too long.
         """
-        encoding = median(self.encoding_seconds)
+        encoding = median(self.preparing_seconds)
         per_batch = max(median(self.run_seconds) - encoding, 0.0)
         return ShardTime(batch_size=batch_size, per_batch=per_batch, per_encoding=encoding)
 
     def slot_time(self) -> ShardTime:
-        """Return the average time of a slot, for slots that differ and are not padded."""
-        return ShardTime(batch_size=1, per_batch=sum(self.run_seconds) / self.num_slots)
+        """Return the average time of a slot, for slots that differ and are not padded.
+
+        Each run has prepared its whole shard, which a real run does once per shard.
+        """
+        making = max(sum(self.run_seconds) - sum(self.preparing_seconds), 0.0)
+        return ShardTime(
+            batch_size=1,
+            per_batch=making / self.num_slots,
+            per_shard=median(self.preparing_seconds),
+        )
 
 
 def make_runs(
@@ -102,21 +111,21 @@ def make_runs(
 def _make_runs(maker: Maker, tasks: Sequence[ShardTask], on_slots: Callable[[int], None]) -> Runs:
     # The last task, so that its image is not already cached for the measurement.
     start = time.perf_counter()
-    maker.encode(tasks[-1])
+    maker.prepare(tasks[-1])
     for _ in maker.make(tasks[-1]):
         pass
     first_seconds = time.perf_counter() - start
     kept: list[Sample | FailedSlot] = []
     member_bytes: Counter[str] = Counter()
     num_slots = num_samples = num_skipped = 0
-    run_seconds, encoding_seconds = [], []
+    run_seconds, preparing_seconds = [], []
     for task in tasks:
         start = time.perf_counter()
-        maker.encode(task)
-        encoded = time.perf_counter()
+        maker.prepare(task)
+        prepared = time.perf_counter()
         made = [result for results in maker.make(task) for result in results]
-        encoding_seconds.append(encoded - start)
-        run_seconds.append(time.perf_counter() - encoded)
+        preparing_seconds.append(prepared - start)
+        run_seconds.append(time.perf_counter() - prepared)
         if sum(member_bytes.values()) < MAX_PUBLISHED_BYTES:
             kept += made[: MAX_PUBLISHED - len(kept)]
         for result in made:
@@ -134,21 +143,22 @@ def _make_runs(maker: Maker, tasks: Sequence[ShardTask], on_slots: Callable[[int
         num_skipped=num_skipped,
         member_bytes=dict(sorted(member_bytes.items())),
         run_seconds=run_seconds,
-        encoding_seconds=encoding_seconds,
+        preparing_seconds=preparing_seconds,
         first_seconds=first_seconds,
     )
 
 
 def bytes_per_slot(
-    runs: Runs, inputs: PlannedInputs, tasks: Sequence[ShardTask]
+    runs: Runs, inputs: PlannedInputs | None, tasks: Sequence[ShardTask]
 ) -> dict[str, float]:
     """Return the average bytes of each member in a tar.
 
     Texts vary more in length than other members, and are known without making anything: their size
-    is averaged over slots from all over the tasks.
+    is averaged over slots from all over the tasks. Without a list of inputs, a text is as any other
+    member.
     """
     found = {name: size / runs.num_slots for name, size in runs.member_bytes.items()}
-    if "txt" not in found:
+    if inputs is None or "txt" not in found:
         return found
     sizes = []
     for run in spread_tasks(tasks, NUM_TEXTS, TEXTS_OF_A_RUN):

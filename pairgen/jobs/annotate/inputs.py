@@ -20,7 +20,7 @@ from pairgen.kinds.overlay.plan import (
     read_options,
 )
 from pairgen.model_config import find_model
-from pairgen.resolution import Sources, sources_of
+from pairgen.resolution import Resolved, Sources, sources_of
 from pairgen.shards.format.annotations import overlay_address
 from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer
 from pairgen.shards.format.parent_shards import overlay_tasks
@@ -35,15 +35,20 @@ class Request:
 
     Attributes:
         name: Name of its annotator.
-        config: The options, with those of this annotator alone.
+        resolved: The options, with those of this annotator alone, and where each one came from.
         store: Its folder.
         plan: Its plan.
     """
 
     name: str
-    config: AnnotateConfig
+    resolved: Resolved[AnnotateConfig]
     store: Store
     plan: Plan
+
+    @property
+    def config(self) -> AnnotateConfig:
+        """The options."""
+        return self.resolved.options
 
 
 def open_annotated(folder: str | Path) -> Layer:
@@ -119,8 +124,8 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
     options = read_options(name, _own_options(name, sources))
     annotator = build_annotator(name, parent.plan, model, options, sources["batch_size"])
     defaults = {"gpus_per_worker": float(annotator.model is not None)}
-    resolved = sources.below(f"annotator {name}", defaults).resolved().options
-    config = resolved.model_copy(update={"options": options, "add": (name,)})
+    resolved = sources.below(f"annotator {name}", defaults).resolved()
+    config = resolved.options.model_copy(update={"options": options, "add": (name,)})
     plan = make_overlay_plan(name, annotator, parent.plan, parent.store.url, config)
     check_folder(store)
     check_executor(config)
@@ -128,7 +133,7 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
     overlay_tasks(plan, parent)
     if old is not None:
         check_same_plan(store, old, plan, say)
-    return Request(name, config, store, plan)
+    return Request(name, replace(resolved, options=config), store, plan)
 
 
 def _own_options(name: str, sources: Sources[AnnotateConfig]) -> dict[str, Any]:

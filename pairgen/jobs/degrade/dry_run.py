@@ -8,11 +8,14 @@ from pairgen.execution.image_inputs import plan_in
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
+from pairgen.jobs.degrade.joint import is_joint, resolve_joint
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import Plan
 
 # Maximum number of crops to try per image: more would leave too few images.
 MAX_CROPS_TRIED = 4
+# Slots of an overlay to try together: each try reads a shard of the parent.
+SLOTS_TOGETHER = 8
 
 
 @trusts_user
@@ -29,6 +32,20 @@ def run_degrade_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = 
     Raises:
         ConfigError: `degrade` would refuse the options, or `num_samples` is below 1.
     """
+    if is_joint(given):
+        joint = resolve_joint(given, say)
+        return dry_run(
+            joint.store,
+            joint.resolved,
+            lambda _: joint.plan,
+            lambda plan: min(
+                max(plan.execution.get("batch_size", 1), SLOTS_TOGETHER), plan.samples_per_shard
+            ),
+            num_samples,
+            say,
+            is_padded=False,
+            parent=joint.parent,
+        )
     request = resolve_degrade(given)
 
     def plan_trial(trial: LocalStore) -> Plan:

@@ -78,19 +78,27 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
         sources = sources.below(f"plan of {store.url}", remembered)
     resolved = sources.resolved()
     options = resolved.options
-    if old is not None and "degradation" not in given:
-        # The folder's own operations, even if the preset's file has changed since.
-        preset = make_preset(old.recipe["degradation"], old.recipe["operations"])
-    else:
-        preset = find_preset(options.degradation)
+    preset = preset_of(given, options, old)
     if old is None:
-        check_preset(preset, options.crop, options.stored_levels)
+        check_preset(preset, ImageSize(options.crop, options.crop), options.stored_levels)
     check_batch_size(given, options)
     request = DegradeRequest(resolved, preset, store, old)
     check_painted(given, options, request.is_painted)
     check_folder(store)
     check_executor(options)
     return request
+
+
+def preset_of(given: Mapping[str, Any], options: DegradeConfig, old: Plan | None) -> Preset:
+    """Return the preset that is asked for, or that of the folder.
+
+    Raises:
+        ConfigError: There is no such preset, or it is invalid.
+    """
+    if old is not None and "degradation" not in given:
+        # The folder's own operations, even if the preset's file has changed since.
+        return make_preset(old.recipe["degradation"], old.recipe["operations"])
+    return find_preset(options.degradation)
 
 
 def continued_plan(request: DegradeRequest, say: Say) -> Plan:

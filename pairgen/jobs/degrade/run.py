@@ -9,12 +9,17 @@ from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
+from pairgen.jobs.degrade.joint import is_joint, resolve_joint
 from pairgen.shards.format.plan_file import write_plan
 
 
 @trusts_user
 def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Run `degrade`; report its inputs and return its result."""
+    if is_joint(given):
+        joint = resolve_joint(given, say)
+        write_plan(joint.store, joint.plan)
+        return make_dataset(joint.store, joint.plan, joint.resolved.options, joint.parent)
     request = resolve_degrade(given)
     if request.continues:
         plan = continued_plan(request, say)

@@ -18,10 +18,11 @@ from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.continuing import planned_options
 from pairgen.kinds.degrade.options import continued_options as degrade_options
-from pairgen.kinds.maker import check_makeable
+from pairgen.kinds.maker import check_makeable, maker_name
 from pairgen.kinds.ode.options import OdeConfig
-from pairgen.kinds.overlay.maker import open_parent
 from pairgen.kinds.overlay.options import continued_options as overlay_options
+from pairgen.kinds.overlay.plan import planned_annotator
+from pairgen.kinds.parent_shard import planned_parent
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.resolution import sources_of
 from pairgen.shards.check.planned import inputs_path
@@ -37,7 +38,7 @@ from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import set_addresses
 from pairgen.types import INPUT_NAMES, Plan, Receipt
 
-# Maps the kind of a dataset to the function that checks its options.
+# Maps the `maker_name` of a dataset to the function that checks its options.
 CONTINUED: dict[str, Callable[..., MakingOptions]] = {
     "ode": partial(planned_options, OdeConfig),
     "degrade": degrade_options,
@@ -104,12 +105,13 @@ def _check_options(plan: Plan, given: Mapping[str, Any], store: Store) -> Making
     Raises:
         ConfigError: The dataset cannot be repaired, or a value is not allowed.
     """
-    if plan.kind not in CONTINUED:
+    name = maker_name(plan)
+    if name not in CONTINUED:
         raise ConfigError(
             f"Only datasets of kind {' and '.join(CONTINUED)} can be repaired, but {store.url} is "
             f"of kind {plan.kind!r}: make it again."
         )
-    return CONTINUED[plan.kind](plan, given)
+    return CONTINUED[name](plan, given)
 
 
 def _check_inputs(store: Store, plan: Plan) -> None:
@@ -134,7 +136,9 @@ def _open_parent(plan: Plan, store: Store) -> Layer | None:
     """
     if plan.kind != OVERLAY:
         return None
-    parent = open_layer(open_parent(plan, store)[0].store)
+    parent = open_layer(planned_parent(plan, store).store)
+    if maker_name(plan) == OVERLAY:
+        planned_annotator(plan, parent.plan)
     overlay_tasks(plan, parent)
     return parent
 

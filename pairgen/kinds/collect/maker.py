@@ -57,7 +57,7 @@ class CollectMaker:
         for start in range(task.start, task.stop, num_threads):
             yield self._make(range(start, min(start + num_threads, task.stop)))
 
-    def encode(self, task: ShardTask) -> None:
+    def prepare(self, task: ShardTask) -> None:
         """Do nothing: captions are kept as they are."""
 
     def make_again(

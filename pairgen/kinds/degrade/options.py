@@ -13,7 +13,7 @@ from pairgen.kinds.images.painted import check_side
 from pairgen.kinds.run_options import CpuThreads
 from pairgen.list_rules import one_or_several
 from pairgen.options import Option, names
-from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place
+from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Switch
 from pairgen.types import Plan
 
 SCALES = (2, 4, 8, 16)
@@ -97,6 +97,15 @@ class DegradeConfig(ImageOptions):
     ] = 1
     min_sharpness: MinSharpness = 0.0
     max_aspect: MaxAspect = 1000.0
+    overlay: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Add HR and LR to the samples of --from-ode themselves, as an overlay; HR is the "
+            "whole decoded latent.",
+            "Images",
+        ),
+    ] = False
     hr_format: Annotated[
         str,
         Choice(HR_FORMATS),
@@ -105,7 +114,11 @@ class DegradeConfig(ImageOptions):
     out: Annotated[
         str,
         Place(LEAVE_OUT),
-        Option("Output folder or URL.", "Output", default="data/degrade-DEGRADATION"),
+        Option(
+            "Output folder or URL.",
+            "Output",
+            default="data/degrade-DEGRADATION; SET.annotations/degraded with --overlay",
+        ),
     ] = ""
     samples_per_shard: Annotated[
         int, Integer(1, 10**9), Option("Samples per shard.", "Output", "remembered")
@@ -161,6 +174,8 @@ class DegradeConfig(ImageOptions):
                 f"crop must be a multiple of the largest level, {max(self.stored_levels)}, "
                 f"got {self.crop}."
             )
+        if self.overlay and not self.from_ode:
+            raise ConfigError("overlay needs from_ode: the dataset whose samples get HR and LR.")
         self.check_inputs()
         if self.paints:
             check_side("crop", self.crop)

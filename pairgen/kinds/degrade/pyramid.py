@@ -25,6 +25,7 @@ from pairgen.config import check_keys, did_you_mean, packaged_configs, read_yaml
 from pairgen.degradations.base import Batch, Draw, Target, from_levels, to_levels
 from pairgen.degradations.chain import Chain
 from pairgen.errors import ConfigError
+from pairgen.sources.photographs import ImageSize
 
 KEYS = ("shared", "levels")
 
@@ -55,13 +56,14 @@ class Preset:
         return {key: getattr(self, key).draw_every(generator) for key in KEYS}
 
 
-def check_preset(preset: Preset, crop: int, levels: Sequence[int]) -> None:
-    """Try a preset on a black image of the crop size, before any work.
+def check_preset(preset: Preset, size: ImageSize, levels: Sequence[int]) -> None:
+    """Try a preset on a black image of the size of HR, before any work.
 
     Raises:
-        ConfigError: The preset does not end at the size of a level.
+        ConfigError: The size is not a multiple of a level, or the preset does not end at the
+            level's size.
     """
-    black = np.zeros((crop, crop, 3), np.uint8)
+    black = np.zeros((size.height, size.width, 3), np.uint8)
     render(preset, black, preset.draw(np.random.default_rng(0)), levels)
 
 

@@ -25,7 +25,7 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_members
-from pairgen.shards.format.store import open_store
+from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.writer import BLOCK
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.photographs import ImageSize, UnusableImageError
@@ -36,21 +36,30 @@ LATENT = "latent.npy"
 
 
 @dataclass(frozen=True)
-class DecodedSamples:
-    """A finished ODE dataset and the decoder of its latents.
+class Decoded:
+    """What the latents of an ODE dataset decode to, and what decodes them.
 
     Attributes:
-        store: The dataset folder.
-        manifest: The dataset's manifest.
         teacher: The `teacher` of a plan that uses these images. Its identity consists of the
             decoder's identity, the fingerprint of the ODE dataset, and the rounding rule.
         size: The size of every image.
     """
 
-    store: LocalStore
-    manifest: Manifest
     teacher: dict[str, Any]
     size: ImageSize
+
+
+@dataclass(frozen=True)
+class DecodedSamples(Decoded):
+    """A finished ODE dataset and the decoder of its latents.
+
+    Attributes:
+        store: The dataset folder.
+        manifest: The dataset's manifest.
+    """
+
+    store: LocalStore
+    manifest: Manifest
 
     @property
     def name(self) -> str:
@@ -105,16 +114,35 @@ def open_decoded_samples(folder: str) -> DecodedSamples:
     if not isinstance(store, LocalStore):
         raise ConfigError(f"from_ode must be a local folder, got {folder!r}.")
     plan = read_plan(store)
-    if plan.kind != "ode":
-        raise ConfigError(
-            f"from_ode must be a dataset of kind 'ode', but {store.url} is of kind {plan.kind!r}."
-        )
+    check_ode(plan, store)
     manifest = scan(store, plan)
     if not manifest.complete:
         raise ConfigError(
             f"{store.url} has {len(manifest.receipts):,} of {plan.num_shards:,} shards: finish it "
             f"with `pairgen ode --out {store.url}` before you use its samples."
         )
+    decoded = describe_decoded(plan)
+    return DecodedSamples(decoded.teacher, decoded.size, store, manifest)
+
+
+def check_ode(plan: Plan, store: Store) -> None:
+    """Refuse a set that `pairgen ode` has not made.
+
+    Raises:
+        ConfigError: It is of another kind.
+    """
+    if plan.kind != "ode":
+        raise ConfigError(
+            f"from_ode must be a dataset of kind 'ode', but {store.url} is of kind {plan.kind!r}."
+        )
+
+
+def describe_decoded(plan: Plan) -> Decoded:
+    """Describe the images of an ODE dataset, without loading its decoder.
+
+    Raises:
+        TeacherLoadError: The teacher's decoder is not where the dataset's plan says.
+    """
     description = _describe(plan)
     height, width = description.size_px
     identity = {
@@ -122,8 +150,7 @@ def open_decoded_samples(folder: str) -> DecodedSamples:
         "ode_fingerprint": plan.fingerprint(),
         "rounding": ROUNDING,
     }
-    teacher = {**plan.teacher, "identity": identity}
-    return DecodedSamples(store, manifest, teacher, ImageSize(width, height))
+    return Decoded({**plan.teacher, "identity": identity}, ImageSize(width, height))
 
 
 class LatentPictures:

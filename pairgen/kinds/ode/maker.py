@@ -50,7 +50,7 @@ class OdeMaker:
         """Yield the samples of a shard in order, one batch at a time."""
         return make_samples(self.teacher, self.plan, task, self._prompts_of(task), self.grid)
 
-    def encode(self, task: ShardTask) -> None:
+    def prepare(self, task: ShardTask) -> None:
         """Encode the prompts of a task as `make` does, and discard the result."""
         texts = list(dict.fromkeys(self._prompts_of(task).values()))
         recipe, batch_size = self.plan.recipe, self.plan.execution["batch_size"]

@@ -11,14 +11,13 @@ from pairgen import plugins
 from pairgen.annotators.base import Added, Annotator, ParentSample, Refused
 from pairgen.errors import OutOfDeviceMemoryError, PairgenError
 from pairgen.kinds.machine import batch_does_not_fit, device_name
-from pairgen.kinds.overlay.parent_samples import Stored, decode_sample, read_parent
+from pairgen.kinds.overlay.parent_samples import decode_sample
 from pairgen.kinds.overlay.plan import planned_annotator
+from pairgen.kinds.parent_shard import Stored, planned_parent, read_parent
 from pairgen.shards.check.sample_check import is_finite
-from pairgen.shards.format.annotations import find_parent
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.image_member import is_image
-from pairgen.shards.format.overlay import SHARED_FACTS, Layer, check_overlay
-from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.overlay import SHARED_FACTS, Layer
 from pairgen.shards.format.store import Store
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, sample_key
 
@@ -59,8 +58,9 @@ class OverlayMaker:
         """Yield the results of a shard in order, in lists of any length."""
         return self._make(task, range(task.start, task.stop))
 
-    def encode(self, task: ShardTask) -> None:
-        """Do nothing: what is encoded is the sample."""
+    def prepare(self, task: ShardTask) -> None:
+        """Read the parent's shard, as `make` does."""
+        read_parent(self.parent, task, self.annotator.reads)
 
     def make_again(
         self, indices: Collection[int], task: ShardTask
@@ -203,7 +203,5 @@ def open_parent(plan: Plan, store: Store) -> tuple[Layer, Annotator]:
         ConfigError: The parent or the annotator is not there, or is not the planned one.
         TeacherLoadError: The weights are not the planned ones.
     """
-    parent = find_parent(store, plan)
-    found = Layer(parent, read_plan(parent), {})
-    check_overlay(found, Layer(store, plan, {}))
-    return found, planned_annotator(plan, found.plan)
+    parent = planned_parent(plan, store)
+    return parent, planned_annotator(plan, parent.plan)

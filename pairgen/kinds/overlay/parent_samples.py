@@ -1,53 +1,14 @@
-"""Read what an annotator needs of a shard of the parent."""
+"""Decode what an annotator needs of a sample of the parent."""
 
-import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pairgen.annotators.base import ParentSample
-from pairgen.errors import CorruptShardError
-from pairgen.shards.format import layout
+from pairgen.kinds.parent_shard import NO_SAMPLE, Stored
 from pairgen.shards.format.codec import decode_member
 from pairgen.shards.format.image_member import decode_image, is_image
-from pairgen.shards.format.parent_shards import NO_TAR_SHA256
-from pairgen.shards.format.reader import map_file, read_samples
-from pairgen.shards.format.store import Store
 from pairgen.sources.photographs import UnusableImageError
-from pairgen.types import FailedSlot, ShardTask
-
-# Encoded members of a sample.
-Stored = Mapping[str, bytes]
-NO_SAMPLE = "the parent has no such sample"
-
-
-def read_parent(parent: Store, task: ShardTask, reads: Collection[str]) -> dict[int, Stored]:
-    """Return the members to read of every sample of a shard, still encoded, by slot.
-
-    Raises:
-        CorruptShardError: The shard is damaged, or not the one that the task names.
-    """
-    path = layout.shard_path(task.shard_index)
-    if task.parent_sha256 == NO_TAR_SHA256:
-        return {}
-    found: dict[int, Stored] = {}
-    try:
-        with parent.local(path) as local, map_file(local) as view:
-            sha256 = hashlib.sha256(view).hexdigest()
-            if task.parent_sha256 not in ("", sha256):
-                raise CorruptShardError("its bytes are not those that its receipt names")
-            for stored in read_samples(view):
-                found[int(stored.key)] = {
-                    name: bytes(stored.members[name]) for name in reads if name in stored.members
-                }
-                # Release the view before its file is closed.
-                stored.members.clear()
-    except (CorruptShardError, FileNotFoundError) as error:
-        reason = "it is missing" if isinstance(error, FileNotFoundError) else str(error)
-        raise CorruptShardError(
-            f"{path} of {parent.url} cannot be annotated: {reason}; run `pairgen repair` on that "
-            "dataset, then this command again."
-        ) from None
-    return found
+from pairgen.types import FailedSlot
 
 
 def decode_sample(

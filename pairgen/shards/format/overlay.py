@@ -9,7 +9,8 @@ An overlay has the layout of any dataset, with this plan (`overlay_plan`):
     members                            the added members, and `json`
 
 Shard i holds keys of the parent's shard i, in the same order. A key may be missing: its slot is
-among the receipt's `failed`, as `skipped` if the parent has no such sample either.
+among the receipt's `failed`, as `skipped` if the parent has no such sample either, or if a
+threshold leaves it out.
 """
 
 from collections.abc import Mapping

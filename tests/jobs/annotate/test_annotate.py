@@ -9,6 +9,7 @@ import pytest
 
 import pairgen
 from pairgen.errors import ConfigError, CorruptShardError, PairgenError, UntrustedCodeError
+from pairgen.jobs.annotate.dry_run import run_annotate_dry
 from pairgen.jobs.inspect.annotations import annotations_data
 from pairgen.jobs.inspect.run import run_inspect
 from pairgen.jobs.inspect.set_facts import set_text
@@ -17,7 +18,7 @@ from pairgen.jobs.verify.run import verify_all
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan, write_plan
 from tests.annotated_sets import failed, picture_plan, write_again, write_pictures
-from tests.runs import receipts, run, samples, shas
+from tests.runs import receipts, run, run_many, samples, shas
 from tests.small_sets import flip_byte
 
 OWN = "tests.own_annotator"
@@ -281,3 +282,28 @@ def test_behind_a_url(parent: Path) -> None:
     assert sum(len(batch) for batch in loader) == 10
     assert np.isin(next(iter(loader))["canny.png"].numpy(), (0, 255)).all()
     fs.rm("/bucket", recursive=True)
+
+
+def test_a_dry_run_tells_the_bytes_and_writes_nothing(parent: Path) -> None:
+    before = sorted(parent.parent.rglob("*"))
+    asked = {"add": f"canny,{OWN}", "low": 30, "executor": "serial"}
+    canny, own = run_annotate_dry(parent, asked, num_samples=12)
+    assert sorted(parent.parent.rglob("*")) == before
+    assert ("low", 30, "call") in canny.options and ("add", ("canny",), "call") in canny.options
+    assert not any(name == "low" for name, _, _ in own.options)
+    assert canny.measured.num_samples == 10 and own.measured.num_samples == 7
+    overlay = annotate(parent, low=30)
+    assert canny.cost.num_bytes == sum(each.stat().st_size for each in overlay.glob("train/*"))
+    write_again(parent, 1, 1)
+    (stale,) = run_annotate_dry(parent, {"add": "canny"})
+    assert [task.shard_index for task in stale.manifest.missing] == [1]
+    with pytest.raises(ConfigError, match="--dry-run must make at least 1 sample, got 0"):
+        run_annotate_dry(parent, {"add": "canny"}, num_samples=0)
+
+
+def test_the_command_prints_a_sheet_for_each_annotator(parent: Path) -> None:
+    line = ["annotate", str(parent), "--add=canny,mask", "--dry-run=4", "--price-per-gpu-hour=2"]
+    said, codes = run_many(parent.parent, line)
+    assert codes == [0] and not overlay_of(parent).parent.exists()
+    assert said.count("Nothing was written.") == said.count("\nprice") == 2
+    assert "canny.png" in said and "mask.png" in said and "index and receipts\n" in said

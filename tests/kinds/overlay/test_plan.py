@@ -10,8 +10,9 @@ import pairgen
 from pairgen.errors import ConfigError, CorruptShardError, PlanMismatchError, TeacherLoadError
 from pairgen.kinds.overlay.maker import OverlayMaker, open_parent
 from pairgen.kinds.overlay.options import AnnotateConfig, continued_options
-from pairgen.kinds.overlay.parent_samples import NO_SAMPLE, decode_sample, read_parent
+from pairgen.kinds.overlay.parent_samples import decode_sample
 from pairgen.kinds.overlay.plan import build_annotator, make_overlay_plan, planned_annotator
+from pairgen.kinds.parent_shard import NO_SAMPLE, read_parent
 from pairgen.options import declared
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.parent_shards import NO_TAR_SHA256

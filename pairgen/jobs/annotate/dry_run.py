@@ -1,0 +1,50 @@
+"""`pairgen annotate --dry-run`: what the overlays would cost, without making them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pairgen.execution.forecast.dry_run import DryRun, dry_run
+from pairgen.execution.say import Say, log
+from pairgen.execution.user_trust import trusted_by_user
+from pairgen.jobs.annotate.inputs import Request, open_annotated, resolve_annotate
+from pairgen.shards.format.overlay import Layer
+
+
+def run_annotate_dry(
+    folder: str | Path, given: Mapping[str, Any], num_samples: int = 64, say: Say = log
+) -> list[DryRun]:
+    """Run `annotate` up to its first shard, then annotate a few samples in memory; write nothing.
+
+    Args:
+        folder: The dataset.
+        given: The options of `pairgen.annotate`.
+        num_samples: Number of samples to try with each annotator, spread evenly over the missing
+            ones, in whole batches; at least one batch.
+        say: Called with the name and the folder of each overlay.
+
+    Returns:
+        What each overlay would cost, in the order of `add`.
+
+    Raises:
+        ConfigError: `annotate` would refuse the options, or `num_samples` is below 1.
+        PairgenError: The weights cannot be loaded, or a batch does not fit into memory.
+    """
+    with trusted_by_user(given) as options:
+        parent = open_annotated(folder)
+        requests = resolve_annotate(parent, options, say)
+        return [_price(request, parent, num_samples, say) for request in requests]
+
+
+def _price(request: Request, parent: Layer, num_samples: int, say: Say) -> DryRun:
+    say(f"{request.name}: {request.store.url}")
+    return dry_run(
+        request.store,
+        request.resolved,
+        lambda _: request.plan,
+        lambda plan: min(int(plan.execution["batch_size"]), plan.samples_per_shard),
+        num_samples,
+        say,
+        is_padded=False,
+        parent=parent,
+    )
