@@ -185,7 +185,6 @@ def _what_size(recipe: Mapping[str, Any]) -> str:
 
 def _what_images(plan: Plan) -> list[tuple[str, Any]]:
     """Return where the images of a plan come from, and what draws from them."""
-    count = f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a folder')}"
     return [
         ("seed", plan.seed),
         ("generator", plan.recipe["generator"]),

@@ -94,6 +94,7 @@ OTHER_COLLECT: dict[str, Any] = {
     "num_images": 5,
     "split": "held-out",
     "label_column": "label",
+    "bucket": True,
     "size": 256,
     "crop": "random",
     "enlarge": True,
