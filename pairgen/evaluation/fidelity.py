@@ -107,8 +107,8 @@ def _compared(
     if min(height, width) < smallest + 2 * cut:
         side = smallest + 2 * cut
         raise ConfigError(
-            f"Protocol {protocol.name} takes images of {side} x {side} px or more here (a border of "
-            f"{cut} px, then {smallest} x {smallest}), got {width} x {height}."
+            f"Protocol {protocol.name} takes images of {side} x {side} px or more here, a border "
+            f"of {cut} px around {smallest} x {smallest}, got {width} x {height}."
         )
     inside = np.s_[cut : height - cut, cut : width - cut]
     for a, b in zip(x, y, strict=True):

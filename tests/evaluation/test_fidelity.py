@@ -78,7 +78,9 @@ def test_classic_sr_is_what_basicsr_computes(images):
         (psnr, metrics.calculate_psnr),
         (ssim, metrics.calculate_ssim),
     ):
-        expected = [theirs(a[..., ::-1], b[..., ::-1], **options) for a, b in zip(*images)]
+        expected = [
+            theirs(a[..., ::-1], b[..., ::-1], **options) for a, b in zip(*images, strict=True)
+        ]
         # It computes Y in float32.
         np.testing.assert_allclose(ours(*images, CLASSIC_SR, SCALE), expected, rtol=1e-6)
 
@@ -86,7 +88,7 @@ def test_classic_sr_is_what_basicsr_computes(images):
 def test_rgb_is_what_basicsr_computes(images):
     metrics = basicsr_metrics()
     for ours, theirs in ((psnr, metrics.calculate_psnr), (ssim, metrics.calculate_ssim)):
-        expected = [theirs(a, b, crop_border=0) for a, b in zip(*images)]
+        expected = [theirs(a, b, crop_border=0) for a, b in zip(*images, strict=True)]
         np.testing.assert_allclose(ours(*images, RGB, SCALE), expected, rtol=1e-10)
 
 
@@ -97,9 +99,11 @@ def test_ssim_is_that_of_scikit_image(images):
         scikit_metrics().peak_signal_noise_ratio,
     )
     found, targets = images
-    expected = [similarity(a, b, channel_axis=2, **options) for a, b in zip(found, targets)]
+    expected = [
+        similarity(a, b, channel_axis=2, **options) for a, b in zip(found, targets, strict=True)
+    ]
     np.testing.assert_allclose(ssim(found, targets, RGB), expected, rtol=1e-6)
-    expected = [ratio(b, a) for a, b in zip(found, targets)]
+    expected = [ratio(b, a) for a, b in zip(found, targets, strict=True)]
     np.testing.assert_allclose(psnr(found, targets, RGB), expected, rtol=1e-12)
 
     def studio(image: np.ndarray, border: int = 0) -> np.ndarray:
@@ -108,12 +112,12 @@ def test_ssim_is_that_of_scikit_image(images):
 
     expected = [
         similarity(studio(a, SCALE), studio(b, SCALE), data_range=255, **options)
-        for a, b in zip(found, targets)
+        for a, b in zip(found, targets, strict=True)
     ]
     np.testing.assert_allclose(ssim(found, targets, CLASSIC_SR, SCALE), expected, rtol=1e-10)
     whole = [
         similarity(np.rint(studio(a)), np.rint(studio(b)), data_range=255, **options)
-        for a, b in zip(found, targets)
+        for a, b in zip(found, targets, strict=True)
     ]
     signed = replace(REAL_ISR, ssim_nonnegative=False)
     np.testing.assert_allclose(ssim(found, targets, signed), whole, rtol=1e-10)
