@@ -61,14 +61,24 @@ class Protocol:
 
     @property
     def label(self) -> str:
-        """Its name and the first twelve digits of its hash, as printed beside figures."""
-        return f"{self.name} {self.facts()['sha256'][:12]}"
+        """Its name and the first digits of its hash, as printed beside figures."""
+        return label(self.facts())
 
     def __str__(self) -> str:
-        black, white = self.levels
-        colour = f"Y of YCbCr, {black} to {white}" if self.colour == "Y" else "R, G and B"
-        border = "a border of the scale cut" if self.border else "no border cut"
-        return f"{colour}, {border}, mean over the images"
+        return summary(self.facts())
+
+
+def label(facts: Mapping[str, Any]) -> str:
+    """Return the name and the first digits of the hash of a protocol's facts."""
+    return f"{facts['name']} {facts['sha256'][:12]}"
+
+
+def summary(facts: Mapping[str, Any]) -> str:
+    """Return in a few words what a protocol's facts say."""
+    black, white = facts["levels"]
+    colour = f"Y of YCbCr, {black} to {white}" if facts["colour"] == "Y" else "R, G and B"
+    border = "a border of the scale cut" if facts["border"] else "no border cut"
+    return f"{colour}, {border}, mean over the images"
 
 
 # What OSEDiff, TSD-SR and AdcSR report: pyiqa's psnr and ssim of 8-bit files with

@@ -99,11 +99,10 @@ def test_ssim_is_that_of_scikit_image(images):
         scikit_metrics().peak_signal_noise_ratio,
     )
     found, targets = images
-    expected = [
-        similarity(a, b, channel_axis=2, **options) for a, b in zip(found, targets, strict=True)
-    ]
+    pairs = list(zip(found, targets, strict=True))
+    expected = [similarity(a, b, channel_axis=2, **options) for a, b in pairs]
     np.testing.assert_allclose(ssim(found, targets, RGB), expected, rtol=1e-6)
-    expected = [ratio(b, a) for a, b in zip(found, targets, strict=True)]
+    expected = [ratio(b, a) for a, b in pairs]
     np.testing.assert_allclose(psnr(found, targets, RGB), expected, rtol=1e-12)
 
     def studio(image: np.ndarray, border: int = 0) -> np.ndarray:
@@ -111,13 +110,12 @@ def test_ssim_is_that_of_scikit_image(images):
         return y[border : SIZE - border, border : SIZE - border]
 
     expected = [
-        similarity(studio(a, SCALE), studio(b, SCALE), data_range=255, **options)
-        for a, b in zip(found, targets, strict=True)
+        similarity(studio(a, SCALE), studio(b, SCALE), data_range=255, **options) for a, b in pairs
     ]
     np.testing.assert_allclose(ssim(found, targets, CLASSIC_SR, SCALE), expected, rtol=1e-10)
     whole = [
         similarity(np.rint(studio(a)), np.rint(studio(b)), data_range=255, **options)
-        for a, b in zip(found, targets, strict=True)
+        for a, b in pairs
     ]
     signed = replace(REAL_ISR, ssim_nonnegative=False)
     np.testing.assert_allclose(ssim(found, targets, signed), whole, rtol=1e-10)
