@@ -56,10 +56,10 @@ class Other:
                 f"{_some(self.lacking)}."
             )
         if self.unmatched:
-            found.append(
-                f"{self.name} ({self.path}) has {len(self.unmatched):,} images of other names, "
-                f"left aside: {_some(self.unmatched)}."
-            )
+            num = len(self.unmatched)
+            what = "1 image of another name" if num == 1 else f"{num:,} images of other names"
+            names = _some(self.unmatched)
+            found.append(f"{self.name} ({self.path}) has {what}, left aside: {names}.")
         return found
 
 
@@ -146,6 +146,6 @@ def _stem(name: str) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """Return the first names, and whether there are more."""
-    more = ", ..." if len(names) > NUM_NAMED else ""
-    return ", ".join(names[:NUM_NAMED]) + more
+    """Return the first names, and how many more there are."""
+    more = len(names) - NUM_NAMED
+    return ", ".join(names[:NUM_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -67,6 +67,8 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         )
     notes = seen_notes(asked, plan)
     check_image_model(model)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    version, metrics = load_iqa(config.iqa, device) if config.iqa else ("", ())
     chosen = choose_pairs(config)
     check_members(chosen.found, recipe)
     notes += chosen.notes
@@ -79,8 +81,6 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     say(f"{len(pairs):,} of {chosen.num_available:,} pairs; {judged.kind}: {recipe}.")
     defaults = model.defaults or defaults_for("")
     with cpu_threads(config.cpu_threads or plan.execution["cpu_threads"]):
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        version, metrics = load_iqa(config.iqa, device) if config.iqa else ("", ())
         batch_size = config.batch_size or defaults.batch_size
         student, teacher = load_image_model(model, TORCH_DTYPES[defaults.dtype], device)
         progress = Progress(len(pairs), 0, unit="images")
