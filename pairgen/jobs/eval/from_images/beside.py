@@ -57,7 +57,7 @@ class Other:
             )
         if self.unmatched:
             num = len(self.unmatched)
-            what = "1 image of another name" if num == 1 else f"{num:,} images of other names"
+            what = f"{num:,} image{'s' * (num > 1)} of none of the pairs"
             names = _some(self.unmatched)
             found.append(f"{self.name} ({self.path}) has {what}, left aside: {names}.")
         return found

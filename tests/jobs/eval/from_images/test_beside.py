@@ -50,7 +50,7 @@ def test_images_are_found_by_key_by_member_and_by_the_name_of_the_source(tmp_pat
     }
     assert other.lacking == () and other.unmatched == ("u.png",)
     assert other.notes() == [
-        f"x ({tmp_path / 'x'}) has 1 image of another name, left aside: u.png."
+        f"x ({tmp_path / 'x'}) has 1 image of none of the pairs, left aside: u.png."
     ]
     pictures = read_other(other, ("000000003", "000000001"), (16, 16))
     for picture, name in zip(pictures, ("a.b.png", "cat.webp"), strict=True):
@@ -67,7 +67,7 @@ def test_all_rows_are_of_the_pairs_that_every_folder_has(pairs, tmp_path):
     assert found.notes == (
         f"a ({first}) lacks 1 of 4 images: {KEYS[3]}.",
         f"b ({second}) lacks 1 of 4 images: {KEYS[0]}.",
-        f"b ({second}) has 1 image of another name, left aside: notes.png.",
+        f"b ({second}) has 1 image of none of the pairs, left aside: notes.png.",
         "All rows are of the 2 of 4 pairs that every folder has.",
     )
     facts = found.others[1].facts()
