@@ -47,7 +47,12 @@ def figure_table(found: Mapping[str, Any]) -> str:
     doubtful = found["not_meaningful"]
     lines = [head]
     for row in found["rows"]:
-        cells = [_cell(row, name, shown, name in doubtful) for _, name, shown in columns]
+        cells = [
+            NO_FIGURE
+            if row[name] is None and name in found["missing"]
+            else _cell(row, name, shown, name in doubtful)
+            for _, name, shown in columns
+        ]
         lines.append([row["name"], *cells])
     notes = [words.note] if words.note else []
     notes += [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]

@@ -180,6 +180,12 @@ def test_other_systems_and_subsets_have_rows_of_the_same_pairs(call, folder):
         # Given, bicubic, two others, student, target.
         assert grid.size[0] == 10 + 6 * (128 + 10)
 
+    # An infinite mean of some equal images is not one of all, nor one that cannot be computed.
+    for change, shown in (({}, "infinite"), ({"missing": {"psnr_db": "too small"}}, "-")):
+        rows = [{**student, "psnr_db": None, "equal_pictures": 0.1}]
+        cells = figure_table({**found, "rows": rows, **change}).splitlines()[1].split()
+        assert cells[3] == shown
+
     # Rows of another protocol are not put in the same table.
     assert student["protocol"] == RGB.label
     mixed = {**found, "rows": [*found["rows"], {**student, "protocol": REAL_ISR.label}]}
