@@ -72,9 +72,10 @@ def test_all_rows_are_of_the_pairs_that_every_folder_has(pairs, tmp_path):
     )
     facts = found.others[1].facts()
     assert facts["num_lacking"] == 1 and facts["lacking"] == [KEYS[0]]
-    # Across shards, and only the first pairs where fewer are asked for.
+    # Beside a condition; across shards, and only the first pairs where fewer are asked for.
     last = write_images(tmp_path / "c", names[3])
     assert chosen(pairs, beside=[f"c={last}"])[1] == KEYS[3:]
+    assert chosen(pairs, beside=f"b={second}", where="image_row == 0")[1] == KEYS[1:2]
     with pytest.raises(ConfigError, match=r"c has no image of the 3 pairs, such as 000000003\.png"):
         chosen(pairs, beside=[f"c={last}"], num_samples=3)
     lone = write_images(tmp_path / "d", names[0])
