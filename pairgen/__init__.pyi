@@ -332,6 +332,10 @@ def evaluate(
     data: str | Path,
     num_samples: int = ...,
     teacher_steps: int | str | Sequence[int] = (1, 2, 4, 50),
+    protocol: Literal["real-isr", "classic-sr", "rgb"] = "real-isr",
+    beside: str | Sequence[str] = (),
+    subset: str | Sequence[str] = (),
+    iqa: str | Sequence[str] = (),
     real_statistics: str | Path = "",
     where: str = "",
     allow_training_data: bool = False,
@@ -348,6 +352,11 @@ def evaluate(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
             images. [1,2,4,50]
+        protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
+        beside: Folder of another system's images of the same pairs; adds a row. May be repeated.
+        subset: Pairs that get a table of their own, such as 'faces=contains(prompt, "face")'. May
+            be repeated.
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]).
         real_statistics: Statistics of real images; adds the Frechet distance to them.
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.

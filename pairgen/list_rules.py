@@ -1,5 +1,6 @@
 """Rules for options that hold several values; see `pairgen.rules`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,36 @@ class Places(Rule):
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
         return one_or_several({"type": "string", **({"minLength": 1} if self.if_empty else {})})
+
+
+@dataclass(frozen=True)
+class Named(Places):
+    """Any number of `NAME=VALUE`, or one; each name once."""
+
+    metavar = "NAME=VALUE"
+    accepts = "str | Sequence[str]"
+
+    def read(self, name: str, value: Any) -> tuple[str, ...]:
+        """Return the entries as texts; see `named_values`."""
+        entries = super().read(name, value)
+        seen: set[str] = set()
+        for entry in entries:
+            key, is_named, rest = entry.partition("=")
+            if not (key.strip() and is_named and rest.strip()):
+                raise ConfigError(f"{name} must be NAME=VALUE, got {entry!r}.")
+            if key in seen:
+                raise ConfigError(f"{name} holds the name {key!r} twice.")
+            seen.add(key)
+        return entries
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the entries."""
+        return one_or_several({"type": "string", "pattern": "[^=]=."})
+
+
+def named_values(entries: Sequence[str]) -> dict[str, str]:
+    """Return the values of `NAME=VALUE` by their names."""
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,20 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     Examples:
         pairgen eval runs/student --data held-out
         pairgen eval runs/restorer --data held-out-images
+        pairgen eval runs/restorer --data held-out-images --beside other=outputs/other
         pairgen eval runs/student --data held-out --num-samples 64 --teacher-steps 1,4
     """  # noqa: D301
     merged = command_options("eval", config, overrides, given(options) | {"run": run})
     if merged.get("cpu_threads"):
         pin_threads(EvalConfig.check("cpu_threads", merged["cpu_threads"]))
     from pairgen.jobs.eval.folder import PAGE_FILE
-    from pairgen.jobs.eval.page import figure_table, ledger_table, legend
+    from pairgen.jobs.eval.page import figure_table, ledger_table, legend, subset_tables
     from pairgen.jobs.eval.run import run_evaluate
 
     result = run_evaluate(merged, say)
     click.echo(figure_table(result.figures))
+    for title, table in subset_tables(result.figures).items():
+        click.echo(f"\n{title}\n{table}")
     click.echo(f"\n{legend(result.figures)}\n")
     if result.figures["ledger"]:
         click.echo(ledger_table(result.figures) + "\n")

@@ -46,6 +46,23 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Cases:
+    """Pairs that are shown side by side, a line each.
+
+    Attributes:
+        title: What is special about them.
+        names: What the K images of a line are.
+        captions: What each of the C lines is.
+        pictures: [C, K, H, W, 3] uint8.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    captions: tuple[str, ...]
+    pictures: np.ndarray
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was found.
 
@@ -53,11 +70,13 @@ class Evaluation:
         figures: Content of eval.json.
         bands: Images to show.
         captions: Captions of the P images of each band.
+        cases: Pairs to show side by side.
     """
 
     figures: dict[str, Any]
     bands: tuple[Band, ...]
     captions: tuple[str, ...]
+    cases: tuple[Cases, ...] = ()
 
 
 def common_facts(

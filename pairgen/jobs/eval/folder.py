@@ -1,12 +1,12 @@
 """The folder of an evaluation: figures, grid and page."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
-from pairgen.jobs.eval.evaluation import Band
+from pairgen.jobs.eval.evaluation import Evaluation
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.eval.page import eval_page, grid_image
 from pairgen.report.pictures import encode_png
@@ -42,13 +42,11 @@ def _is_ours(store: LocalStore) -> bool:
     return isinstance(found, dict) and "pairgen" in found
 
 
-def write_folder(
-    folder: Path, figures: Mapping[str, Any], bands: Sequence[Band], captions: Sequence[str]
-) -> None:
+def write_folder(folder: Path, figures: Mapping[str, Any], found: Evaluation) -> None:
     """Write the figures first, which mark the folder as ours, then grid and page."""
     # Make everything before writing the first byte.
-    grid = encode_png(grid_image(bands, captions))
-    page = eval_page(figures, bands, captions)
+    grid = encode_png(grid_image(found.bands, found.captions))
+    page = eval_page(figures, found)
     text = json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False)
     store = LocalStore(folder)
     store.put_bytes(FIGURES_FILE, f"{text}\n".encode())

@@ -2,12 +2,15 @@
 
 from typing import Annotated
 
+from pairgen.evaluation.protocols import PROTOCOLS, REAL_ISR
 from pairgen.kinds.run_options import MAX_CPU_THREADS
-from pairgen.list_rules import Each
+from pairgen.list_rules import Each, Named
 from pairgen.options import Option, Options
-from pairgen.rules import Integer, Place, Switch, Text
+from pairgen.rules import Choice, Integer, Place, Switch, Text
 
 USUAL_NUM_SAMPLES = 512
+# Options that only students from images have.
+FOR_IMAGES = ("protocol", "beside", "subset", "iqa")
 
 
 class EvalConfig(Options):
@@ -51,6 +54,39 @@ class EvalConfig(Options):
             metavar="N[,N...]",
         ),
     ] = (1, 2, 4, 50)
+    protocol: Annotated[
+        str,
+        Choice(tuple(PROTOCOLS)),
+        Option("How PSNR and SSIM of a restoration are computed.", "What is measured"),
+    ] = REAL_ISR.name
+    beside: Annotated[
+        tuple[str, ...],
+        Named(),
+        Option(
+            "Folder of another system's images of the same pairs; adds a row. May be repeated.",
+            "What is measured",
+            metavar="NAME=DIR",
+        ),
+    ] = ()
+    subset: Annotated[
+        tuple[str, ...],
+        Named(),
+        Option(
+            "Pairs that get a table of their own, such as 'faces=contains(prompt, \"face\")'. May "
+            "be repeated.",
+            "What is measured",
+            metavar="NAME=EXPR",
+        ),
+    ] = ()
+    iqa: Annotated[
+        tuple[str, ...],
+        Each(Text(), at_least_one=False),
+        Option(
+            "Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]).",
+            "What is measured",
+            metavar="METRIC[,...]",
+        ),
+    ] = ()
     real_statistics: Annotated[
         str,
         Place(),

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pairgen.jobs.eval.evaluation import Band
-from pairgen.jobs.eval.from_images.presentation import FROM_IMAGES
+from pairgen.errors import ConfigError
+from pairgen.evaluation.protocols import label
+from pairgen.jobs.eval.evaluation import Band, Evaluation
+from pairgen.jobs.eval.from_images.presentation import image_words
 from pairgen.jobs.eval.from_text.presentation import FROM_TEXT
 from pairgen.jobs.eval.presentation import Presentation
 from pairgen.report import page
@@ -19,12 +21,12 @@ from pairgen.report.table import aligned
 
 NO_FIGURE = "-"
 # Figures that are infinite for equal images, which JSON cannot hold.
-RATIOS = ("psnr_db", "psnr_rgb_db")
+RATIOS = ("psnr_db",)
 
 
 def presentation_of(found: Mapping[str, Any]) -> Presentation:
     """Return the words for an eval.json, by what the model makes images from."""
-    return FROM_IMAGES if "recipe" in found else FROM_TEXT
+    return image_words(found) if "recipe" in found else FROM_TEXT
 
 
 def legend(found: Mapping[str, Any]) -> str:
@@ -33,16 +35,27 @@ def legend(found: Mapping[str, Any]) -> str:
 
 
 def figure_table(found: Mapping[str, Any]) -> str:
-    """Format the rows of `eval.json` as a table, with notes on the figures."""
+    """Format the rows of `eval.json` as a table, with notes on the figures.
+
+    Raises:
+        ConfigError: Some of its figures are of another protocol.
+    """
+    _check_one_protocol(found)
     words = presentation_of(found)
     columns = [column for column in words.columns if column[1] in found["rows"][0]]
     head = ["", *(title for title, _, _ in columns)]
     doubtful = found["not_meaningful"]
     lines = [head]
     for row in found["rows"]:
-        cells = [_cell(row, name, shown, name in doubtful) for _, name, shown in columns]
+        cells = [
+            NO_FIGURE
+            if row[name] is None and name in found["missing"]
+            else _cell(row, name, shown, name in doubtful)
+            for _, name, shown in columns
+        ]
         lines.append([row["name"], *cells])
-    notes = [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
+    notes = [words.note] if words.note else []
+    notes += [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
     if found["real"] and found["real"]["floor"] is not None:
         notes.append(
             f"To real: {found['data']['num_samples']:,} other real images have "
@@ -53,6 +66,17 @@ def figure_table(found: Mapping[str, Any]) -> str:
         names = [name for name, each in found["missing"].items() if each == reason]
         notes.append(f"No {', '.join(names)}: {reason}")
     return "\n".join([*aligned(lines), *notes])
+
+
+def subset_tables(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the titles and tables of the named parts of the pairs."""
+    return {
+        f"{each['name']}: {each['num_samples']:,} pairs, {each['where']}": figure_table(
+            # How far other real images are is known for all pairs only.
+            {**found, **each, "real": None}
+        )
+        for each in found.get("subsets", ())
+    }
 
 
 def ledger_table(found: Mapping[str, Any]) -> str:
@@ -79,8 +103,8 @@ def grid_image(bands: Sequence[Band], captions: Sequence[str]) -> Image.Image:
     return draw_grid(pictures, lay_out_grid(lines, (width, height), below))
 
 
-def eval_page(found: Mapping[str, Any], bands: Sequence[Band], captions: Sequence[str]) -> str:
-    """Return the page: figures, cost, and images, band by band."""
+def eval_page(found: Mapping[str, Any], shown: Evaluation) -> str:
+    """Return the page: figures, cost, images band by band, and cases line by line."""
     words = presentation_of(found)
     parts = [
         page.facts_table(words.facts(found)),
@@ -88,17 +112,37 @@ def eval_page(found: Mapping[str, Any], bands: Sequence[Band], captions: Sequenc
         page.heading("Figures", words.rows),
         page.preformatted(f"{figure_table(found)}\n\n{words.legend}"),
     ]
+    for title, table in subset_tables(found).items():
+        parts += [page.heading(title), page.preformatted(table)]
     if found["ledger"]:
         parts += [page.heading("Cost"), page.preformatted(ledger_table(found))]
-    for band in bands:
-        parts += [page.heading(band.name), page.picture_grid(band.pictures, captions)]
+    for band in shown.bands:
+        parts += [page.heading(band.name), page.picture_grid(band.pictures, shown.captions)]
+    for cases in shown.cases:
+        parts.append(page.heading(cases.title))
+        for caption, pictures in zip(cases.captions, cases.pictures, strict=True):
+            parts += [page.paragraph(caption), page.picture_grid(pictures, cases.names)]
     return page.make_page(f"pairgen eval: {found['model']['name']}", words.subtitle, parts)
+
+
+def _check_one_protocol(found: Mapping[str, Any]) -> None:
+    """Refuse figures of different protocols in one table."""
+    labels = {row["protocol"] for row in found["rows"] if "protocol" in row}
+    if found.get("protocol"):
+        labels.add(label(found["protocol"]))
+    if len(labels) > 1:
+        raise ConfigError(
+            f"Figures of different protocols are not comparable: {', '.join(sorted(labels))}."
+        )
 
 
 def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:
     value = row[name]
-    if name in RATIOS and value is None:
+    if name in RATIOS and row["equal_pictures"] == 1:
         return "equal"
+    if name in RATIOS and value is None:
+        # A median is infinite where half the images are equal, a mean where one is.
+        return "equal" if row["equal_pictures"] >= 0.5 else "infinite"
     if value is None:
         return NO_FIGURE
     text = shown.format(value)

@@ -15,6 +15,7 @@ class Presentation:
         subtitle: What is under the title of the page.
         rows: What the rows have in common.
         facts: Returns the facts at the top of the page, from eval.json.
+        note: What must be known of the figures, below every table; empty for nothing.
     """
 
     columns: tuple[tuple[str, str, str], ...]
@@ -22,6 +23,7 @@ class Presentation:
     subtitle: str
     rows: str
     facts: Callable[[Mapping[str, Any]], dict[str, str]]
+    note: str = ""
 
 
 def pair_count(found: Mapping[str, Any]) -> str:

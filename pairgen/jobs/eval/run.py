@@ -43,5 +43,5 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     evaluate = evaluate_from_text if judged.model.image is None else evaluate_from_images
     found = evaluate(Asked(config, frozenset(resolved.origins), judged), plan, say)
     figures = without_secrets_in(found.figures)
-    write_folder(folder, figures, found.bands, found.captions)
+    write_folder(folder, figures, found)
     return Evaluated(folder, figures)

@@ -1,5 +1,6 @@
 """The held-out samples of an evaluation: opened, and how many are used."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pairgen.errors import ConfigError
@@ -23,19 +24,23 @@ class HeldOutSet:
     num_available: int
 
 
-def open_held_out(url: str, where: str, num_samples: int) -> HeldOutSet:
+def open_held_out(
+    url: str, where: str, num_samples: int, wanted: Collection[str] = ()
+) -> HeldOutSet:
     """Open the dataset of an evaluation.
 
     Args:
         url: URL of the dataset.
         where: Condition over columns of its index; empty for all samples.
         num_samples: Number of samples; 0 for 512, or all if there are fewer.
+        wanted: Columns that are read; those that only its annotations have are taken from there.
 
     Raises:
         ConfigError: There are fewer samples than requested, or none.
         CorruptShardError: A shard is missing.
     """
-    found = open_set(TrainingSet(url), parse_where(where) if where else None, skip_bad=False)
+    condition = parse_where(where) if where else None
+    found = open_set(TrainingSet(url), condition, skip_bad=False, wanted=wanted)
     available = sum(found.counts)
     if num_samples > available:
         raise ConfigError(

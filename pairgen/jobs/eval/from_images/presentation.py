@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pairgen.evaluation.protocols import label, summary
 from pairgen.jobs.eval.presentation import Presentation, pair_count
 
-COLUMNS = (
-    ("evaluations", "evaluations_per_picture", "{:,.0f}"),
-    ("s/image", "seconds_per_picture", "{:.4f}"),
-    ("PSNR RGB dB", "psnr_rgb_db", "{:.2f}"),
+NET = (
     ("perceptual", "feature_distance", "{:.3f}"),
+    ("finest band", "finest_band_energy", "{:.2f}"),
     ("Frechet", "frechet_distance", "{:.3f}"),
     ("halves", "frechet_distance_halves", "{:.3f}"),
     ("to real", "frechet_distance_real", "{:.3f}"),
@@ -17,12 +16,41 @@ COLUMNS = (
 LEGEND = """\
 evaluations  network evaluations per image; guidance counts double
 s/image      seconds per image on this machine, from given to made; prompts are not counted
-PSNR RGB dB  of the 8-bit images against the targets, over R, G and B, median
+PSNR, SSIM   of the 8-bit images against the targets, by the named protocol
 perceptual   |features - those of the target| in the evaluation net, median
+finest band  logarithm of the energy of the finest of three frequency bands, median
 Frechet      distance to the targets in the evaluation net's features
 halves       the same, between one half's images and the other half's targets: the targets' own
              value is the floor
 to real      Frechet distance to real images (--real-statistics)"""
+
+
+def image_words(found: Mapping[str, Any]) -> Presentation:
+    """Return the words for the eval.json of a student from images."""
+    protocol = found.get("protocol")
+    iqa = found.get("iqa") or {"pyiqa": "", "better": {}}
+    colour = protocol["colour"] if protocol else ""
+    columns = (
+        ("evaluations", "evaluations_per_picture", "{:,.0f}"),
+        ("s/image", "seconds_per_picture", "{:.4f}"),
+        (f"PSNR {colour} dB", "psnr_db", "{:.2f}"),
+        (f"SSIM {colour}", "ssim", "{:.4f}"),
+        *NET,
+        *((name, f"iqa_{name}", "{:.4f}") for name in iqa["better"]),
+    )
+    version = iqa["pyiqa"]
+    legend = [
+        f"{name:<12} pyiqa {version}, mean; {which} is better"
+        for name, which in iqa["better"].items()
+    ]
+    return Presentation(
+        columns=columns,
+        legend="\n".join([LEGEND, *legend]),
+        subtitle="evaluated on held-out pairs of images",
+        rows="All rows are compared with the same targets.",
+        facts=_facts,
+        note=f"PSNR, SSIM: {label(protocol)}: {summary(protocol)}." if protocol else "",
+    )
 
 
 def _facts(found: Mapping[str, Any]) -> dict[str, str]:
@@ -34,12 +62,3 @@ def _facts(found: Mapping[str, Any]) -> dict[str, str]:
         "fingerprint": data["fingerprint"][:16],
         "device": found["device"],
     }
-
-
-FROM_IMAGES = Presentation(
-    columns=COLUMNS,
-    legend=LEGEND,
-    subtitle="evaluated on held-out pairs of images",
-    rows="All rows are compared with the same targets.",
-    facts=_facts,
-)

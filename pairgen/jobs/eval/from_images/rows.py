@@ -1,25 +1,26 @@
-"""The rows of an evaluation of images from images: target, given image, student."""
+"""The rows of an evaluation of images from images: target, given image, others, student."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pairgen.evaluation.figures import FRECHET, FRECHET_REAL, frechet_figures, not_meaningful
+from pairgen.evaluation.figures import FRECHET, FRECHET_REAL, not_meaningful
 from pairgen.evaluation.judge import Judge
-from pairgen.evaluation.pair_distance import feature_distance, psnr
-from pairgen.evaluation.real_pictures import RealPictures
 from pairgen.image_recipe import RESTORATION, ImageRecipe
-from pairgen.jobs.eval.evaluation import Band
+from pairgen.jobs.eval.evaluation import Band, Cases
+from pairgen.jobs.eval.from_images.cases import find_cases
+from pairgen.jobs.eval.from_images.chosen import Subset
 from pairgen.jobs.eval.from_images.made import Made
-from pairgen.jobs.eval.row import NUM_SHOWN, picture_features
+from pairgen.jobs.eval.from_images.measured import DISTANCE, Bench, Measured, measure, row_figures
+from pairgen.jobs.eval.row import NUM_SHOWN
 from pairgen.kinds.image_pairs import ImagePairs
 from pairgen.kinds.image_pictures import enlarged_pictures
 
 TARGET = "target"
 # Figures that the evaluation net measures.
-JUDGED = ("feature_distance", *FRECHET, *FRECHET_REAL)
+JUDGED = (DISTANCE, *FRECHET, *FRECHET_REAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,75 +28,78 @@ class Rows:
     """All rows.
 
     Attributes:
-        figures: The figures of each row, as in eval.json.
+        table: `rows` with the figures of each row, `missing` and `not_meaningful` with the figures
+            that cannot be computed, or that the judge was not made for, and why; as in eval.json.
+        subsets: The same of named parts of the pairs.
         bands: Images to show, in the order of the student's work.
-        missing: Figures that cannot be computed for any row, and why.
-        not_meaningful: Figures that the judge was not made for, and why.
+        case_facts: The worst and the best cases, as in eval.json.
+        cases: Their images.
     """
 
-    figures: tuple[dict[str, Any], ...]
+    table: dict[str, Any]
+    subsets: list[dict[str, Any]]
     bands: tuple[Band, ...]
-    missing: dict[str, str]
-    not_meaningful: dict[str, str]
+    case_facts: dict[str, Any]
+    cases: tuple[Cases, ...]
 
 
 def make_rows(
-    judge: Judge,
+    bench: Bench,
     pairs: ImagePairs,
     made: Made,
     name: str,
     recipe: ImageRecipe,
-    real: RealPictures | None,
+    others: Mapping[str, np.ndarray],
+    subsets: Sequence[Subset],
 ) -> Rows:
     """Measure the images.
 
-    The PSNR is that of a restoration: the target of a conditional student is one of many images
-    that fit its condition. For the same reason, only the image that a restoration is given has a
-    row.
+    PSNR and SSIM are those of a restoration: the target of a conditional student is one of many
+    images that fit its condition. For the same reason, only the image that a restoration is given
+    has a row.
 
     Args:
-        judge: The evaluation net.
+        bench: What all rows are measured by.
         pairs: The given images and the targets.
         made: What the student made of them.
         name: Name of the student's row.
         recipe: What it does.
-        real: Real images; None for none.
+        others: Other systems' images by name.
+        subsets: Named parts of the pairs.
     """
     restores = recipe.kind == RESTORATION
-    given = enlarged_pictures(pairs.given, recipe.scale)
-    given_name = "given, enlarged" if recipe.scale > 1 else "given"
-    reference = picture_features(judge, pairs.targets)
-    missing: dict[str, str] = {}
-
-    def measured(name: str, pictures: np.ndarray, cost: Made | None = None) -> dict[str, Any]:
-        features = picture_features(judge, pictures)
-        judged = frechet_figures(features, reference, real)
-        missing.update(judged.missing)
-        return {
-            "name": name,
-            "evaluations_per_picture": cost.evaluations if cost else None,
-            "seconds_per_picture": cost.seconds if cost else None,
-            **(_psnr_figures(pictures, pairs.targets) if restores else {}),
-            "feature_distance": float(np.median(feature_distance(features, reference))),
-            **judged.values,
-        }
-
-    figures = [measured(TARGET, pairs.targets)]
+    rows = [measure(bench, TARGET, pairs.targets)]
     if restores:
-        figures.append(measured(given_name, given))
-    figures.append(measured(name, made.pictures, made))
-    doubt = _doubt(judge, pairs)
-    bands = [(name, made.pictures), (TARGET, pairs.targets)]
-    if restores and recipe.scale > 1:
-        bands.insert(0, (given_name, given))
-    bands.insert(0, ("given", _repeated(enlarged_pictures(pairs.given, 1), recipe.scale)))
+        given_name = "given, enlarged" if recipe.scale > 1 else "given"
+        rows.append(measure(bench, given_name, enlarged_pictures(pairs.given, recipe.scale)))
+    rows += [measure(bench, other, pictures) for other, pictures in others.items()]
+    student = measure(bench, name, made.pictures, made)
+    rows.append(student)
+    # From what is given to the target; the given image itself comes first.
+    target, *shown_rows = rows
+    if restores and recipe.scale == 1:
+        shown_rows.pop(0)
+
+    def shown(places: np.ndarray) -> list[Band]:
+        given = _repeated(enlarged_pictures(pairs.given[places], 1), recipe.scale)
+        bands = [Band(row.name, row.pictures[places]) for row in (*shown_rows, target)]
+        return [Band("given", given), *bands]
+
+    case_facts, cases = find_cases(student, pairs.keys, shown)
     return Rows(
-        figures=tuple(figures),
-        bands=tuple(Band(name, pictures[:NUM_SHOWN]) for name, pictures in bands),
-        missing=missing,
-        not_meaningful={
-            name: doubt for name in JUDGED if doubt and name in figures[0] and name not in missing
-        },
+        table=_table(bench, rows, pairs, None),
+        subsets=[
+            {
+                "name": each.name,
+                "where": each.where,
+                "num_samples": len(each.places),
+                **_table(bench, rows, pairs, each.places),
+            }
+            for each in subsets
+        ],
+        bands=tuple(shown(np.arange(len(pairs))[:NUM_SHOWN])),
+        case_facts=case_facts,
+        cases=cases,
     )
 
 
@@ -105,13 +109,18 @@ def captions_of(pairs: ImagePairs) -> tuple[str, ...]:
     return tuple(own[:NUM_SHOWN])
 
 
-def _psnr_figures(pictures: np.ndarray, targets: np.ndarray) -> dict[str, float | None]:
-    ratios = psnr(pictures, targets)
-    median = float(np.median(ratios))
+def _table(
+    bench: Bench, rows: Sequence[Measured], pairs: ImagePairs, places: np.ndarray | None
+) -> dict[str, Any]:
+    """Return the figures of all rows, of all pairs or of those at `places`."""
+    found = [row_figures(bench, row, places) for row in rows]
+    missing = {name: reason for each in found for name, reason in each.missing.items()}
+    doubt = _doubt(bench.judge, pairs)
+    doubtful = [each for each in JUDGED if each in found[0].values and each not in missing]
     return {
-        # None if most images are equal: JSON has no infinity.
-        "psnr_rgb_db": median if np.isfinite(median) else None,
-        "equal_pictures": float(np.isinf(ratios).mean()),
+        "rows": [each.values for each in found],
+        "missing": missing,
+        "not_meaningful": dict.fromkeys(doubtful, doubt) if doubt else {},
     }
 
 

@@ -1,14 +1,18 @@
 """Compare a student's images with their targets, on images that it was not trained on."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from pairgen.errors import ConfigError
+from pairgen.evaluation.iqa import IqaMetric, load_iqa
 from pairgen.evaluation.judge import load_judge
+from pairgen.evaluation.protocols import PROTOCOLS
 from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
+from pairgen.image_recipe import RESTORATION
 from pairgen.jobs.eval.evaluation import (
     Asked,
     Evaluation,
@@ -16,11 +20,14 @@ from pairgen.jobs.eval.evaluation import (
     find_real,
     real_facts,
 )
+from pairgen.jobs.eval.from_images.beside import read_other
+from pairgen.jobs.eval.from_images.chosen import Chosen, choose_pairs
 from pairgen.jobs.eval.from_images.made import Made, make_pictures
+from pairgen.jobs.eval.from_images.measured import Bench
 from pairgen.jobs.eval.from_images.rows import captions_of, make_rows
 from pairgen.jobs.eval.from_images.seen import seen_notes
 from pairgen.jobs.eval.ledger import CONVENTION, spent
-from pairgen.jobs.eval.samples import HeldOutSet, open_held_out
+from pairgen.jobs.eval.row import picture_features
 from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of
 from pairgen.kinds.image_pairs import check_members, read_image_pairs
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
@@ -52,18 +59,28 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             f"teacher_steps must be left out: {model.name} makes images from images ({recipe}), "
             "which no teacher makes."
         )
+    restores = recipe.kind == RESTORATION
+    if not restores and "protocol" in asked.given:
+        raise ConfigError(
+            f"protocol must be left out: the targets of {model.name} ({recipe}) are some of many "
+            "images that fit their conditions, so it has no PSNR."
+        )
     notes = seen_notes(asked, plan)
     check_image_model(model)
-    samples = open_held_out(config.data, config.where, config.num_samples)
-    check_members(samples.found, recipe)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    version, metrics = load_iqa(config.iqa, device) if config.iqa else ("", ())
+    chosen = choose_pairs(config)
+    check_members(chosen.found, recipe)
+    notes += chosen.notes
     for note in notes:
         say(note)
     real = find_real(config)
-    pairs = read_image_pairs(samples.found, recipe, samples.num)
-    say(f"{len(pairs):,} of {samples.num_available:,} pairs; {judged.kind}: {recipe}.")
+    pairs = read_image_pairs(chosen.found, recipe, chosen.num)
+    size = pairs.targets.shape[1:3]
+    others = {each.name: read_other(each, pairs.keys, size) for each in chosen.others}
+    say(f"{len(pairs):,} of {chosen.num_available:,} pairs; {judged.kind}: {recipe}.")
     defaults = model.defaults or defaults_for("")
     with cpu_threads(config.cpu_threads or plan.execution["cpu_threads"]):
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         batch_size = config.batch_size or defaults.batch_size
         student, teacher = load_image_model(model, TORCH_DTYPES[defaults.dtype], device)
         progress = Progress(len(pairs), 0, unit="images")
@@ -71,30 +88,51 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             made = make_pictures(student, teacher, pairs, batch_size, progress.reached)
         finally:
             progress.close()
-        rows = make_rows(load_judge(), pairs, made, judged.kind, recipe, real)
+        judge, protocol = load_judge(), PROTOCOLS[config.protocol] if restores else None
+        bench = Bench(
+            judge=judge,
+            targets=pairs.targets,
+            reference=picture_features(judge, pairs.targets),
+            protocol=protocol,
+            scale=recipe.scale,
+            metrics=metrics,
+            real=real,
+        )
+        rows = make_rows(bench, pairs, made, judged.kind, recipe, others, chosen.subsets)
         figures = {
-            **common_facts(asked, _data_facts(asked, plan, samples), batch_size, device),
+            **common_facts(asked, _data_facts(asked, plan, chosen), batch_size, device),
             "recipe": asdict(recipe),
             "sampling": asdict(student.sampling),
+            "protocol": protocol.facts() if protocol else None,
+            "beside": [each.facts() for each in chosen.others],
+            "iqa": _iqa_facts(version, metrics) if metrics else None,
             "real": real_facts(config, real, len(pairs)),
             "notes": notes,
-            "rows": list(rows.figures),
-            "missing": rows.missing,
-            "not_meaningful": rows.not_meaningful,
+            **rows.table,
+            "subsets": rows.subsets,
+            "cases": rows.case_facts,
             "ledger": None if judged.record is None else _ledger(judged.record, made),
         }
-    return Evaluation(figures, rows.bands, captions_of(pairs))
+    return Evaluation(figures, rows.bands, captions_of(pairs), rows.cases)
 
 
-def _data_facts(asked: Asked, plan: Plan, samples: HeldOutSet) -> dict[str, Any]:
+def _data_facts(asked: Asked, plan: Plan, chosen: Chosen) -> dict[str, Any]:
     return {
         "url": asked.config.data,
         "fingerprint": plan.fingerprint(),
         "kind": plan.kind,
-        "num_samples": samples.num,
-        "num_available": samples.num_available,
+        "num_samples": chosen.num,
+        "num_available": chosen.num_available,
         "where": asked.config.where,
         "noise_seed": plan.seed,
+    }
+
+
+def _iqa_facts(version: str, metrics: Sequence[IqaMetric]) -> dict[str, Any]:
+    better = {True: "lower", False: "higher"}
+    return {
+        "pyiqa": version,
+        "better": {each.name: better[each.lower_is_better] for each in metrics},
     }
 
 

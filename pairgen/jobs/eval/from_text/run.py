@@ -26,6 +26,7 @@ from pairgen.jobs.eval.from_text.ledger import make_ledger
 from pairgen.jobs.eval.from_text.rows import Bench, make_rows
 from pairgen.jobs.eval.from_text.sampled import evaluations_of
 from pairgen.jobs.eval.from_text.seen import seen_notes
+from pairgen.jobs.eval.options import FOR_IMAGES
 from pairgen.kinds.machine import device_name
 from pairgen.kinds.ode.maker import build_teacher
 from pairgen.process_state import cpu_threads
@@ -46,6 +47,12 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         CorruptShardError: A shard of the pairs is damaged.
     """
     config, judged = asked.config, asked.judged
+    for name in FOR_IMAGES:
+        if name in asked.given:
+            raise ConfigError(
+                f"{name} must be left out: {judged.model.name} makes images from text, and only "
+                "students from images are judged by it."
+            )
     if plan.kind != "ode":
         raise ConfigError(f"data must be a dataset of kind 'ode', {config.data} is {plan.kind!r}.")
     notes = seen_notes(
