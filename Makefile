@@ -7,7 +7,7 @@ VENV ?= .venv
 TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 # Read by tests/degradations as it lies in its archive; never installed.
-ORACLE := basicsr==1.4.2
+ORACLES := basicsr==1.4.2 lpips==0.1.4
 STAMP := $(VENV)/.pairgen-env
 
 .PHONY: demo test test-fast lint format options env clean
@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install -q "$(TORCH)"
 	$(BIN)/python -m pip install -q -e ".[ray,train,test,dev]"
 	$(BIN)/python -m pip download -q --no-deps --no-build-isolation --no-binary :all: \
-		-d $(VENV)/oracle "$(ORACLE)" || echo "No $(ORACLE): the parity tests that need it are skipped."
+		-d $(VENV)/oracle $(ORACLES) || echo "No $(ORACLES): the parity tests that need it are skipped."
 	touch $(STAMP)
 
 clean:
