@@ -16,9 +16,6 @@ from pairgen.errors import ConfigError
 from pairgen.losses.score_distillation import vsd_direction
 from pairgen.methods.base import STUDENT
 from pairgen.methods.osediff import REGULARIZER, OSEDiff
-from pairgen.networks.latent_vgg import LatentVgg
-from pairgen.networks.lpips import Lpips
-from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
 from pairgen.sampling.enlarge import MODES, enlarge
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
@@ -40,16 +37,6 @@ OPTIONS: dict[str, Any] = {
 }
 
 NO_ADAPTER: dict[str, Any] = {"rank": 0, "alpha": 0, "targets": []}
-
-
-@pytest.fixture(scope="session")
-def pixel_net(tmp_path_factory) -> Path:
-    """A random narrow perceptual network for images. Do not change it."""
-    torch.manual_seed(6)
-    path = tmp_path_factory.mktemp("net") / "lpips.safetensors"
-    lpips = Lpips(LatentVgg(3, width=0.0625))
-    save_lpips(path, lpips, LpipsOrigin(made_for="a test", made_by="random numbers"))
-    return path
 
 
 @pytest.fixture
