@@ -6,8 +6,8 @@ VENV ?= .venv
 # Tests that run at once, one thread each. Those that start a Ray cluster run one after the other.
 TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
-# Read by tests as it lies in its archive; never installed.
-ORACLE := basicsr==1.4.2
+# Read by tests as they lie in their archives; never installed.
+ORACLES := basicsr==1.4.2 lpips==0.1.4
 # Installed beside the environment; tests/evaluation alone import it.
 SCIKIT_IMAGE := scikit-image==0.26.0 lazy_loader==0.6
 STAMP := $(VENV)/.pairgen-env
@@ -46,7 +46,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install -q "$(TORCH)"
 	$(BIN)/python -m pip install -q -e ".[ray,train,test,dev]"
 	$(BIN)/python -m pip download -q --no-deps --no-build-isolation --no-binary :all: \
-		-d $(VENV)/oracle "$(ORACLE)" || echo "No $(ORACLE): the parity tests that need it are skipped."
+		-d $(VENV)/oracle $(ORACLES) || echo "No $(ORACLES): the parity tests that need it are skipped."
 	$(BIN)/python -m pip install -q --no-deps --upgrade --target $(VENV)/oracle/scikit-image \
 		$(SCIKIT_IMAGE) || echo "No $(SCIKIT_IMAGE): the parity tests that need it are skipped."
 	touch $(STAMP)

@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--ranks 8] [--lora-rank 64]
 
-All is computed from the shapes of Stable Diffusion 1.5's and SDXL's networks, written out below and
-built on torch's meta device: no weights, no hub, no GPU. Nothing here is measured. A GB is 10^9
+All is computed from the shapes of Stable Diffusion's networks, written out below and built on
+torch's meta device: no weights, no hub, no GPU. Nothing here is measured. A GB is 10^9
 bytes; a card counts as no more than its name says.
 """
 
@@ -18,7 +18,10 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from pairgen.adapters.adaptable import Adaptable
+from pairgen.networks.vgg16 import Vgg16
+from pairgen.teachers._pretrained.autoencoder import Encoder
 from pairgen.teachers._pretrained.denoiser import LORA_TARGETS
+from pairgen.training.config import make_train_config
 
 GB = 1e9
 CARDS = (24, 48, 80, 141)
@@ -27,7 +30,14 @@ FLOAT32 = 4
 LEAST_8BIT, BLOCK_8BIT = 4096, 256
 
 # What differs from diffusers' defaults in the config.json of the published models.
+RESTORER = "SD2.1-base"
 UNETS: Mapping[str, Mapping[str, Any]] = {
+    RESTORER: {
+        "sample_size": 64,
+        "cross_attention_dim": 1024,
+        "attention_head_dim": (5, 10, 20, 20),
+        "use_linear_projection": True,
+    },
     "SD1.5": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
     "SDXL": {
         "sample_size": 128,
@@ -55,6 +65,12 @@ CLIP_L = {
     "intermediate_size": 3072,
     "num_hidden_layers": 12,
     "num_attention_heads": 12,
+}
+CLIP_H = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 23,
+    "num_attention_heads": 16,
 }
 CLIP_BIG_G = {
     "hidden_size": 1280,
@@ -116,9 +132,10 @@ def make_unet(model: str, lora_rank: int) -> Network:
 
 def frozen_elements(model: str) -> dict[str, int]:
     """Return the elements of what is never trained, in float32 beside the players."""
+    text_encoder = CLIP_H if model == RESTORER else CLIP_L
     with torch.device("meta"):
         networks: dict[str, nn.Module] = {
-            "text encoder": CLIPTextModel(CLIPTextConfig(**CLIP_L)),
+            "text encoder": CLIPTextModel(CLIPTextConfig(**text_encoder)),
             "decoder and its encoder": AutoencoderKL(**VAE),
         }
         if model == "SDXL":
@@ -129,6 +146,34 @@ def frozen_elements(model: str) -> dict[str, int]:
         name: sum(each.numel() for each in network.parameters())
         for name, network in networks.items()
     }
+
+
+def osediff() -> Network:
+    """Return the sizes of OSEDiff: everything that it holds on SD2.1-base, by its recipe."""
+    recipe = make_train_config({"method": "osediff", "data": "pairs"})
+    players = recipe.players
+    with torch.device("meta"):
+        autoencoder = AutoencoderKL(**VAE)
+        student = Adaptable(UNet2DConditionModel(**UNETS[RESTORER]), LORA_TARGETS)
+        regularizer = student.beside()
+        encoder = Encoder(autoencoder, ("encoder", "quant_conv"))
+        perceptual = Vgg16()
+        rank = {"rank": recipe.lora_rank, "alpha": recipe.lora_alpha}
+        own = players["student"]["unet"]
+        student.adapt(**rank, targets=own["lora_targets"], trained=own["trained_layers"])
+        regularizer.adapt(**rank, targets=players["regularizer"]["lora_targets"])
+        encoder.adapt(**rank)
+    networks = (student, regularizer, encoder)
+    trained = [each.numel() for net in networks for each in net.parameters() if each.requires_grad]
+    frozen = sum(each.numel() for each in (student.network.parameters()))
+    others = sum(each.numel() for each in perceptual.parameters())
+    return Network(frozen + others + sum(frozen_elements(RESTORER).values()), tuple(trained))
+
+
+def parts_of_osediff() -> tuple[int, int, int]:
+    """Return the bytes of its weights, gradients and moments."""
+    whole = osediff()
+    return whole.weights, whole.gradients, adamw_bytes(whole.trained)
 
 
 def adamw_bytes(trained: Sequence[int]) -> int:
@@ -205,8 +250,9 @@ def main() -> None:
     names = ("adamw", "adamw8bit", "sharded")
     told = {name: f"{name} ({ranks} ranks)" if name == "sharded" else name for name in names}
     kinds = {"full": 0, f"LoRA {options.lora_rank}": options.lora_rank}
+    models = [model for model in UNETS if model != RESTORER]
     networks = {
-        (model, kind): make_unet(model, rank) for model in UNETS for kind, rank in kinds.items()
+        (model, kind): make_unet(model, rank) for model in models for kind, rank in kinds.items()
     }
     print("Computed, not measured. GB are 10^9 bytes, on one card. ACTIVATIONS ARE NOT IN IT.\n")
     print("One network, GB:\n")
@@ -227,6 +273,11 @@ def main() -> None:
                 taken = training_bytes(network, players, name, ranks, beside)
                 rest = [left(card, taken) for card in CARDS]
                 print(row([f"{model} {kind}, {who}", told[name], cell(taken), *rest]))
+    print(f"\nOSEDiff on {RESTORER} by its recipe, GB: also text encoder, VAE and LPIPS:\n")
+    print(head(["trained parameters", "weights", "gradients", "adamw", "in all", *cards[:2]]))
+    parts = parts_of_osediff()
+    rest = [left(card, sum(parts)) for card in CARDS[:2]]
+    print(row([f"{sum(osediff().trained):,}", *map(cell, [*parts, sum(parts)]), *rest]))
     print(f"\n{NOT_IN_IT}")
 
 

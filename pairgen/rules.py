@@ -146,6 +146,9 @@ class Choice(Rule):
         """Return the value if it is one of the words."""
         if self.or_empty and value == "":
             return ""
+        if value is False and "off" in self.known:
+            # What YAML makes of the word.
+            return "off"
         return config.choice(name, value, self.known)
 
     def schema(self) -> dict[str, Any]:

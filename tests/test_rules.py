@@ -158,3 +158,14 @@ def test_one_or_several_are_also_taken_as_text_where_one_is_none() -> None:
     assert one_or_several(number, as_text=True)["anyOf"][2:] == [text]
     assert one_or_several(number)["anyOf"] == [number, {"type": "array", "items": number}]
     assert one_or_several(text, as_text=True)["anyOf"] == [text, {"type": "array", "items": text}]
+
+
+def test_a_choice_takes_what_yaml_makes_of_off():
+    rule = Choice(("latent", "off"))
+    assert [rule.read("vsd", value) for value in ("latent", "off", False)] == [
+        "latent",
+        "off",
+        "off",
+    ]
+    with pytest.raises(ConfigError, match="mode must be one of a, b, got False"):
+        Choice(("a", "b")).read("mode", False)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import memory
+import torch
 from diffusion2gan import write_perceptual_net
 
 import pairgen
@@ -24,6 +25,7 @@ from gpu_checks.commands import Command, words
 from gpu_checks.peaks import GIB, timed
 from gpu_checks.setting import Row, Setting, verdict
 from pairgen import plugins
+from pairgen.networks.vgg16 import Vgg16
 
 STEPS, STOPPED_AFTER = 10, 3
 SMALL_STEPS, SMALL_STOPPED_AFTER = 5, 1
@@ -35,14 +37,36 @@ POLL_SECONDS = 0.01
 def check(setting: Setting) -> Iterator[Row]:
     """Train by each method that there is."""
     batch = 2 if setting.small else 8
-    pairs = make_pairs(setting, batch)
-    net = setting.folder / "net.safetensors"
+    net, vgg16 = setting.folder / "net.safetensors", setting.folder / "vgg16.pth"
     write_perceptual_net(net)
+    write_vgg16(vgg16)
+    shared = {"model": models.sd15(setting), "perceptual": vgg16, "prompts": "fixed"}
+    own = {"diffusion2gan": {"perceptual": net, "r1_every": 2}, "osediff": shared}
+    pairs, restorable = make_pairs(setting, batch), make_restorable(setting, batch)
     for method in plugins.members("methods"):
-        own = {"perceptual": net, "r1_every": 2} if method == "diffusion2gan" else {}
-        yield from method_rows(setting, method, pairs, batch, own)
+        data = restorable if method == "osediff" else pairs
+        yield from method_rows(setting, method, data, batch, own.get(method, {}))
         # Of 10 to 20 GiB.
         shutil.rmtree(setting.folder / method, ignore_errors=True)
+
+
+def write_vgg16(file: Path) -> None:
+    """Write a random VGG16 under torchvision's names, for LPIPS."""
+    layers = Vgg16().state_dict().items()
+    torch.save({f"features.{name.partition('.')[2]}": each for name, each in layers}, file)
+
+
+def make_restorable(setting: Setting, batch: int) -> Path:
+    """Make pairs of HR and LR."""
+    out = setting.folder / "restorable"
+    pairgen.degrade(
+        scales="4",
+        crop=64 if setting.small else 512,
+        samples_per_image=max(batch // 2, 1),
+        executor="serial",
+        out=str(out),
+    )
+    return out
 
 
 def make_pairs(setting: Setting, batch: int) -> Path:
@@ -64,7 +88,7 @@ def make_pairs(setting: Setting, batch: int) -> Path:
 
 
 def method_rows(
-    setting: Setting, method: str, pairs: Path, batch: int, own: dict[str, Any]
+    setting: Setting, method: str, data: Path, batch: int, own: dict[str, Any]
 ) -> Iterator[Row]:
     """Train by a method, stop it, and resume it."""
     out = setting.folder / method
@@ -86,7 +110,7 @@ def method_rows(
         **own,
     }
     given = [f"--set={key}={value}" for key, value in options.items()]
-    command = Command(setting, words("train", method, *given, data=pairs, out=out))
+    command = Command(setting, words("train", method, *given, data=data, out=out))
     while command.process.poll() is None and len(metrics(out)) < enough:
         time.sleep(POLL_SECONDS)
     command.process.send_signal(signal.SIGINT)
@@ -145,6 +169,10 @@ def speed_row(name: str, lines: list[dict[str, float]], seconds: float) -> Row:
 
 def memory_row(method: str, peak: float, num_players: int) -> Row:
     """Return the peak beside what `benchmarks/memory.py` computes."""
+    if method == "osediff":
+        computed = sum(memory.parts_of_osediff()) / GIB
+        note = f"memory.py computes {computed:.1f} GiB on SD2.1-base, without activations"
+        return Row(f"{method}: peak", peak, "GiB", note)
     network = memory.make_unet("SD1.5", 0)
     beside = memory.FLOAT32 * sum(memory.frozen_elements("SD1.5").values())
     computed = memory.training_bytes(network, num_players, "adamw", 1, beside) - network.average

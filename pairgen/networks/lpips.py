@@ -6,9 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from pairgen.networks.latent_vgg import NUM_TAPS, LatentVgg
+from pairgen.networks.vgg16 import Vgg16
 
 # Added below the root, as in the authors' E-LatentLPIPS: places where all channels are 0 stay 0.
 EPSILON = 1e-8
+# The published LPIPS adds 1e-10 to the length itself. Below the root it gives the same numbers, and
+# a gradient of 0 instead of NaN where all channels are 0.
+PUBLISHED_EPSILON = 1e-20
 
 
 class Lpips(nn.Module):
@@ -23,14 +27,15 @@ class Lpips(nn.Module):
 
     Args:
         net: Network that computes the features.
+        epsilon: Added below the root of the length.
 
     Reference:
         Zhang et al. 2018, arXiv:1801.03924. Kang et al. 2024, arXiv:2405.05967: of latents.
     """
 
-    def __init__(self, net: LatentVgg) -> None:
+    def __init__(self, net: LatentVgg | Vgg16, epsilon: float = EPSILON) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.epsilon = net, epsilon
         for tap, channels in enumerate(net.tap_channels):
             self.add_module(f"lin{tap}", _Head(channels))
         self.requires_grad_(False)
@@ -53,7 +58,7 @@ class Lpips(nn.Module):
                 [B, C, H, W].
             x1: The same.
         """
-        return weighted(tap_differences(self.net, x0, x1), self.weights)
+        return weighted(tap_differences(self.net, x0, x1, self.epsilon), self.weights)
 
 
 class _Head(nn.Module):
@@ -67,7 +72,9 @@ class _Head(nn.Module):
         nn.init.ones_(self.model.get_parameter("1.weight"))
 
 
-def tap_differences(net: LatentVgg, x0: Tensor, x1: Tensor) -> list[Tensor]:
+def tap_differences(
+    net: LatentVgg | Vgg16, x0: Tensor, x1: Tensor, epsilon: float = EPSILON
+) -> list[Tensor]:
     """Return the squared differences of unit-length features, averaged over places.
 
     Distances depend on two inputs only through these; the channel weights are applied afterwards.
@@ -76,6 +83,7 @@ def tap_differences(net: LatentVgg, x0: Tensor, x1: Tensor) -> list[Tensor]:
         net: Network in eval mode.
         x0: Latents or images, [B, C, H, W].
         x1: Latents or images, [B, C, H, W].
+        epsilon: Added below the root of the length.
 
     Returns:
         Differences for each tap, [B, C_l] float32.
@@ -84,7 +92,7 @@ def tap_differences(net: LatentVgg, x0: Tensor, x1: Tensor) -> list[Tensor]:
         # Separately: an input without gradients, such as a target, then costs none.
         taps = zip(net(x0.float()), net(x1.float()), strict=True)
         return [
-            (_unit_length(first) - _unit_length(second)).square().mean((2, 3))
+            (_unit_length(first, epsilon) - _unit_length(second, epsilon)).square().mean((2, 3))
             for first, second in taps
         ]
 
@@ -103,5 +111,5 @@ def weighted(differences: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor
     return torch.stack(parts).sum(0)
 
 
-def _unit_length(tap: Tensor) -> Tensor:
-    return tap / (tap.square().sum(1, keepdim=True) + EPSILON).sqrt()
+def _unit_length(tap: Tensor, epsilon: float) -> Tensor:
+    return tap / (tap.square().sum(1, keepdim=True) + epsilon).sqrt()

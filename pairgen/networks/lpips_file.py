@@ -1,8 +1,6 @@
-"""LPIPS files: ours in safetensors, or checkpoints of the authors of E-LatentLPIPS."""
+"""LPIPS files: ours in safetensors, or those of other projects."""
 
 import json
-import pickle
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,8 +13,9 @@ from torch import Tensor
 
 from pairgen.config import PACKAGE_PREFIX, local_path, packaged_assets
 from pairgen.errors import ConfigError
-from pairgen.networks.latent_vgg import BLOCKS, LATENT_POOLS_REMOVED, LatentVgg
+from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
+from pairgen.networks.lpips_checkpoint import read_checkpoint
 from pairgen.shards.format.local_store import LocalStore, sync
 from pairgen.shards.format.publish import file_sha256
 from pairgen.types import canonical_json
@@ -80,9 +79,8 @@ def load_lpips(location: str, in_channels: int, device: torch.device) -> Lpips:
     """Load LPIPS in float32.
 
     Args:
-        location: A file of `save_lpips`; a packaged file, as `package:assets/...`; or a checkpoint
-            of the authors of E-LatentLPIPS (`.pth`, `.pt`, `.ckpt`), whose pools are assumed to be
-            removed as in theirs.
+        location: A file of `save_lpips`; a packaged file, as `package:assets/...`; or a file of
+            another project (`.pth`, `.pt`, `.ckpt`), see `pairgen.networks.lpips_checkpoint`.
         in_channels: Channels of the inputs to compare.
         device: Device to load to.
 
@@ -91,14 +89,12 @@ def load_lpips(location: str, in_channels: int, device: torch.device) -> Lpips:
             different.
     """
     path = _found(location)
-    read = _read_ours if path.suffix == OURS else _read_authors
-    tensors, shape = read(path)
-    if shape["in_channels"] != in_channels:
+    tensors, lpips = _read_ours(path) if path.suffix == OURS else read_checkpoint(path)
+    if lpips.net.in_channels != in_channels:
         raise ConfigError(
-            f"The perceptual network {path} takes {shape['in_channels']} channels, but its inputs "
+            f"The perceptual network {path} takes {lpips.net.in_channels} channels, but its inputs "
             f"have {in_channels} here."
         )
-    lpips = Lpips(LatentVgg(**shape))
     _check_tensors(path, tensors, lpips.state_dict())
     lpips.load_state_dict(tensors)
     return lpips.to(device)
@@ -118,7 +114,7 @@ def vae_of(location: str) -> str | None:
     """Return the identity of the VAE that a file was made for; None if the file does not say.
 
     Args:
-        location: As for `load_lpips`. The authors' checkpoints do not say.
+        location: As for `load_lpips`. Files of other projects do not say.
 
     Raises:
         ConfigError: There is no such file, or it cannot be read.
@@ -152,8 +148,9 @@ def packaged_lpips(made_for: str, in_channels: int) -> str:
             return f"{PACKAGE_PREFIX}assets/{PACKAGED}/{path.name}"
     raise ConfigError(
         f"perceptual must name the weights of a perceptual network for this VAE and {in_channels} "
-        "channels: a file of `pairgen train latent-lpips`, or the authors' checkpoint. Only the "
-        "one for the model tiny is packaged."
+        "channels: a file of `pairgen train latent-lpips`, or the authors' checkpoint; for images "
+        "also torchvision's VGG16, such as vgg16-397923af.pth. Only the one for the model tiny is "
+        "packaged."
     )
 
 
@@ -205,35 +202,10 @@ def _shape(path: Path) -> dict[str, Any]:
         raise ConfigError(f"The header of {path} is incomplete: {error!r}.") from None
 
 
-def _read_ours(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    shape = _shape(path)
+def _read_ours(path: Path) -> tuple[dict[str, Tensor], Lpips]:
+    lpips = Lpips(LatentVgg(**_shape(path)))
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, shape  # noqa: SIM118
-
-
-def _read_authors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        # The sentence below replaces torch's warnings.
-        with warnings.catch_warnings(action="ignore", category=UserWarning):
-            data = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
-        raise ConfigError(
-            f"The perceptual network {path} is not a checkpoint of tensors alone, and pairgen "
-            "unpickles nothing else."
-        ) from None
-    tensors = {
-        name: value
-        for name, value in (data.items() if isinstance(data, Mapping) else ())
-        if isinstance(value, Tensor) and isinstance(name, str) and not name.startswith(TWICE)
-    }
-    first = tensors.get(FIRST)
-    if first is None or first.ndim != 4:
-        raise ConfigError(f"{path} lacks {FIRST}: it is not a checkpoint of E-LatentLPIPS.")
-    return tensors, {
-        "in_channels": first.shape[1],
-        "width": first.shape[0] / BLOCKS[0][0],
-        "num_pools_removed": LATENT_POOLS_REMOVED,
-    }
+        return {name: file.get_tensor(name) for name in file.keys()}, lpips  # noqa: SIM118
 
 
 def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

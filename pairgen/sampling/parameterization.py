@@ -140,6 +140,36 @@ def to_x0_eps(
         return output, (x - alpha * output) / sigma
     if prediction == "flow":
         return x - sigma * output, x + alpha * output
-    raise ValueError(
+    raise _unknown(prediction)
+
+
+def to_output(
+    prediction: Prediction, x0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor
+) -> Tensor:
+    """Return what a perfect network outputs at alpha x0 + sigma eps: the inverse of `to_x0_eps`.
+
+    Args:
+        prediction: What the network predicts, as for `to_x0_eps`.
+        x0: The clean latents, [B, C, H, W].
+        eps: The noise, [B, C, H, W].
+        alpha: alpha at the time of the state, [B, 1, 1, 1].
+        sigma: sigma at the time of the state, [B, 1, 1, 1].
+
+    Raises:
+        ValueError: `prediction` is unknown.
+    """
+    if prediction == "epsilon":
+        return eps
+    if prediction == "v_prediction":
+        return alpha * eps - sigma * x0
+    if prediction == "sample":
+        return x0
+    if prediction == "flow":
+        return eps - x0
+    raise _unknown(prediction)
+
+
+def _unknown(prediction: str) -> ValueError:
+    return ValueError(
         f"prediction must be epsilon, v_prediction, sample or flow, got {prediction!r}."
     )

@@ -82,6 +82,13 @@ def test_a_training_is_the_sum_of_its_parts():
     assert (memory.left(24, 23_000_000_000), memory.left(24, 25_000_000_000)) == ("1.0", "-")
 
 
+def test_osediff_is_counted_by_its_recipe_on_one_set_of_weights():
+    whole = memory.osediff()
+    assert sum(whole.trained) == 8_492_620
+    unet, vae, text, vgg16 = 865_910_724, 83_653_863, 340_387_840, 14_714_688
+    assert whole.frozen == unet + vae + text + vgg16
+
+
 @pytest.mark.slow
 def test_the_page_shows_what_is_printed(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["memory.py"])

@@ -222,9 +222,9 @@ def test_files_that_do_not_fit_are_one_sentence(tmp_path):
 
     checkpoint = tmp_path / "net.pth"
     torch.save({1: torch.zeros(2)}, checkpoint)
-    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is not a checkpoint")
+    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is neither a checkpoint")
     torch.save({"state": torch.zeros(1)}, checkpoint)
-    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is not a checkpoint")
+    refused(checkpoint, r"net\.pth lacks net\.slice1\.0\.weight: it is neither a checkpoint")
     torch.save(authors_checkpoint(random_lpips(16)), checkpoint)
     refused(checkpoint, "takes 16 channels, but its inputs have 4")
     partly = authors_checkpoint(random_lpips())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from pairgen.sampling.parameterization import DiscreteSchedule, to_x0_eps
+from pairgen.sampling.parameterization import DiscreteSchedule, to_output, to_x0_eps
 from pairgen.teachers._mixture import stable_diffusion_schedule
 
 SCHEDULE = stable_diffusion_schedule()
@@ -101,3 +101,21 @@ def test_an_unknown_prediction_is_refused():
     x = torch.zeros(1, 1, 1, 1)
     with pytest.raises(ValueError, match="got 'velocity'"):
         to_x0_eps("velocity", x, x, x, x + 1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample", "flow"])
+def test_the_output_of_a_perfect_network_gives_back_x0_and_eps(prediction):
+    generator = torch.Generator().manual_seed(0)
+    x0, eps = (torch.randn(2, 3, 4, 4, generator=generator).double() for _ in range(2))
+    t = torch.tensor(0.3, dtype=torch.float64)
+    # A flow's path is straight; the others preserve the variance.
+    alpha, sigma = (1 - t, t) if prediction == "flow" else ((1 - t * t).sqrt(), t)
+    output = to_output(prediction, x0, eps, alpha, sigma)
+    found = to_x0_eps(prediction, output, alpha * x0 + sigma * eps, alpha, sigma)
+    torch.testing.assert_close(found, (x0, eps))
+
+
+def test_an_unknown_prediction_has_no_output():
+    x = torch.zeros(1, 3, 4, 4)
+    with pytest.raises(ValueError, match="must be epsilon, v_prediction, sample or flow"):
+        to_output("velocity", x, x, x, x)  # type: ignore[arg-type]

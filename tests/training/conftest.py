@@ -95,6 +95,16 @@ def latent_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pixel_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random narrow perceptual network for images. Do not change it."""
+    torch.manual_seed(6)
+    path = tmp_path_factory.mktemp("net") / "lpips.safetensors"
+    lpips = Lpips(LatentVgg(3, width=0.0625))
+    save_lpips(path, lpips, LpipsOrigin(made_for="a test", made_by="random numbers"))
+    return path
+
+
+@pytest.fixture(scope="session")
 def restorable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """32 low-resolution images and their originals, 32 px, in 4 shards. Do not change it."""
     out = tmp_path_factory.mktemp("restorable") / "set"

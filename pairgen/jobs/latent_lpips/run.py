@@ -121,7 +121,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
         )
         lpips = Lpips(net)
         place = calibration_folder(folder, step)
-        measured = _measured(data, lpips, files, decoder.size_px, place, say)
+        measured = _measured(data, net, files, decoder.size_px, place, say)
         done, agreed = fit_weights(config, options, lpips, measured, place, accelerator)
         if done < options.calibration_steps:
             return Trained(folder, step + done, True)
@@ -196,7 +196,7 @@ def _check_latents(plans: Sequence[Plan], teacher: Teacher, name: str) -> None:
 
 def _measured(
     data: TrainingData,
-    lpips: Lpips,
+    net: LatentVgg,
     files: Sequence[JudgedFiles],
     size_px: tuple[int, int],
     folder: Path,
@@ -213,6 +213,6 @@ def _measured(
     else:
         say(f"Making and measuring {options.num_triplets:,} triplets of the dataset's own latents.")
         batches = data.distorted()
-    measured = measure(lpips.net, batches)
+    measured = measure(net, batches)
     save_measured(folder, TRIPLETS_FILE, measured)
     return measured

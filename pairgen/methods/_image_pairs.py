@@ -1,0 +1,113 @@
+"""Code shared by the methods that learn from pairs of images: HR, and LR at 1/N."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from torch import Tensor
+
+from pairgen.errors import ConfigError
+from pairgen.image_recipe import MAX_SCALE
+from pairgen.options import Option, Options
+from pairgen.rules import Choice, Integer, Text
+from pairgen.shards.format.image_member import PICTURES
+from pairgen.shards.loading.batch import Batch
+from pairgen.teachers.base import Conditioning, Teacher
+from pairgen.types import Plan
+
+# The member that each kind of prompt is read from; none for a prompt that all images share.
+PROMPTS = {"tags": "tag.txt", "captions": "txt", "fixed": ""}
+
+
+class ImagePairOptions(Options):
+    """What is read of a pair, and which prompt comes with it."""
+
+    scale: Annotated[
+        int,
+        Integer(1, MAX_SCALE),
+        Option("HR is this many times as large as LR, which is read from lrN.png.", metavar="N"),
+    ] = 4
+    prompts: Annotated[
+        str,
+        Choice(tuple(PROMPTS)),
+        Option(
+            "Prompt of an image: its tags (tag.txt, see `pairgen annotate`), its caption (txt), or "
+            "one fixed prompt for all images."
+        ),
+    ] = "tags"
+    prompt: Annotated[
+        str, Text(), Option("The fixed prompt.", default="the empty prompt", metavar="TEXT")
+    ] = ""
+
+    @property
+    def source(self) -> str:
+        """The member of LR."""
+        return f"lr{self.scale}.png"
+
+    @property
+    def text(self) -> str:
+        """The member of the prompts; empty for the fixed one."""
+        return PROMPTS[self.prompts]
+
+    def check_prompt(self) -> None:
+        """Refuse a fixed prompt that would not be used.
+
+        Raises:
+            ConfigError: The prompts are the images' own.
+        """
+        if self.prompt and self.text:
+            raise ConfigError(
+                f"prompt is used with prompts=fixed only: leave it out, got {self.prompt!r} with "
+                f"prompts={self.prompts}."
+            )
+
+
+def hr_member(plans: Sequence[Plan]) -> str:
+    """Return the member of HR: the first of png, jpg and webp that all datasets have.
+
+    An overlay may hold it, so a dataset without any counts as one with png.
+    """
+    found = [{name for name in PICTURES if name in plan.members} or {"png"} for plan in plans]
+    shared = set.intersection(*found)
+    if not shared:
+        raise ConfigError(
+            "The HR images of all datasets must have one format, got "
+            f"{', '.join(sorted(set.union(*found)))}."
+        )
+    return next(name for name in PICTURES if name in shared)
+
+
+def check_sizes(given: Tensor, target: Tensor, options: ImagePairOptions) -> None:
+    """Refuse pairs whose sizes do not fit the scale.
+
+    Raises:
+        ConfigError: HR is not `scale` times as large as LR.
+    """
+    height, width = (options.scale * side for side in given.shape[-2:])
+    if (height, width) != target.shape[-2:]:
+        raise ConfigError(
+            f"HR must be {options.scale} times as large as {options.source}, {width} x {height} "
+            f"px, got {target.shape[-1]} x {target.shape[-2]}."
+        )
+
+
+class Prompts:
+    """The conditioning of the images of a batch.
+
+    Args:
+        teacher: Encodes the prompts.
+        options: Which prompts they are.
+    """
+
+    def __init__(self, teacher: Teacher, options: ImagePairOptions) -> None:
+        self._teacher, self._member = teacher, options.text
+        self._fixed = None if self._member else teacher.encode_prompts([options.prompt])
+
+    def of(self, batch: Batch) -> Conditioning:
+        """Return the conditioning of a batch, one row for each image."""
+        if self._fixed is not None:
+            return self._fixed.expand(len(batch))
+        texts = batch.texts[self._member]
+        # Each distinct prompt is encoded once.
+        distinct = list(dict.fromkeys(texts))
+        places = {text: place for place, text in enumerate(distinct)}
+        return self._teacher.encode_prompts(distinct)[[places[text] for text in texts]]

@@ -1,0 +1,103 @@
+"""A diffusion model of HR given LR: how much of HR is open when LR is known.
+
+The pretrained network, with the latent of the enlarged LR concatenated to the state, learns to
+denoise HR. In one step from noise it is an MSE regression; in many it samples.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pairgen.draws import Draws
+from pairgen.image_recipe import NOISE, RESTORATION, ImageRecipe
+from pairgen.losses.distances import mse
+from pairgen.methods._image_pairs import ImagePairOptions, Prompts, hr_member
+from pairgen.methods._pairs import column
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Setup
+from pairgen.sampling.enlarge import enlarge
+from pairgen.sampling.parameterization import to_x0_eps
+from pairgen.shards.loading.batch import Batch
+from pairgen.signature import takes
+
+
+class ConditionalDiffusion:
+    """Learns x0 at uniform times, by its mean squared error."""
+
+    facts: Sequence[str] = ()
+    evaluations: float = EVALUATIONS_IF_TRAINED
+
+    def __init__(self, *, setup: Setup, **options: Any) -> None:
+        self.options = chosen = ImagePairOptions(**options)
+        self.target = hr_member(setup.plans)
+        self.fields = (self.target, chosen.source, *([chosen.text] if chosen.text else []))
+        self._prompts = Prompts(setup.teacher, chosen)
+        self._autoencoder = setup.new_autoencoder()
+        self._denoiser = setup.new_denoiser(image_channels=setup.teacher.latent_shape[0])
+
+    def players(self) -> Mapping[str, nn.Module]:
+        """Return the network."""
+        return {STUDENT: self._denoiser}  # type: ignore[dict-item]
+
+    def rounds(self, step: int) -> Sequence[Sequence[str]]:
+        """Return one round."""
+        del step
+        return ((STUDENT,),)
+
+    def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Return the predicted x0 and the latents of HR, both [B, C, h, w]."""
+        del players
+        with torch.no_grad():
+            x0 = self._autoencoder.encode(batch.image(self.target))
+            given = enlarge(batch.image(self.options.source), self.options.scale)
+            latent = self._autoencoder.encode(given)
+        schedule = self._denoiser.schedule
+        t = draws.integers(0, int(schedule.first_time) + 1).double()
+        alpha, sigma = (column(each.float()) for each in schedule.alpha_sigma(t))
+        x = alpha * x0 + sigma * draws.normal(tuple(x0.shape[1:]))
+        output = self._denoiser(x, t, self._prompts.of(batch).with_image(latent))
+        made, _ = to_x0_eps(self._denoiser.prediction, output, x, alpha, sigma)
+        return made, x0
+
+    def loss(
+        self, player: str, shared: tuple[Tensor, Tensor], batch: Batch, draws: Draws
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the mean squared error of x0."""
+        del player, batch, draws
+        made, x0 = shared
+        return mse(made, x0), {}
+
+    def after_step(self, step: int) -> None:
+        """Do nothing."""
+        del step
+
+    def kept(self) -> Mapping[str, nn.Module]:
+        """Return nothing."""
+        return {}
+
+    def student(self) -> ImageStudent:
+        """Return a student of one step."""
+        chosen = self.options
+        return ImageStudent(
+            denoiser=self._denoiser,
+            autoencoder=self._autoencoder,
+            recipe=ImageRecipe(
+                kind=RESTORATION,
+                source=chosen.source,
+                target=self.target,
+                scale=chosen.scale,
+                start=NOISE,
+                concat=True,
+                prompts=chosen.text,
+                prompt=chosen.prompt,
+            ),
+            sampling={"steps": 1, "solver": "ddim", "spacing": "trailing", "end": "clean"},
+            num_evaluations=1,
+        )
+
+
+@takes(ImagePairOptions)
+def build(*, setup: Setup, **options: Any) -> ConditionalDiffusion:
+    """Build the method."""
+    return ConditionalDiffusion(setup=setup, **options)
