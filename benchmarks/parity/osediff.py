@@ -121,7 +121,10 @@ def theirs(module: types.ModuleType, method: OSEDiff) -> Any:
     del schedule["set_alpha_to_one"]
     found.noise_scheduler = DDPMScheduler(**schedule)
     found.weight_dtype = torch.float32
-    found.unet_fix, found.unet_update = Called(method._frozen), Called(method._regularizer)
+    found.unet_fix, found.unet_update = (
+        Called(method._scores.frozen),
+        Called(method._scores.regularizer),
+    )
     return found
 
 
@@ -130,9 +133,9 @@ def inputs(method: OSEDiff) -> tuple[Tensor, Conditioning, Tensor]:
     generator = torch.Generator().manual_seed(1)
     latents = torch.randn((BATCH, *SHAPE), generator=generator)
     states = torch.randn(
-        (BATCH, *method._negative.tensors["txt_emb"].shape[1:]), generator=generator
+        (BATCH, *method._scores.negative.tensors["txt_emb"].shape[1:]), generator=generator
     )
-    negative = method._negative.expand(BATCH).tensors["txt_emb"]
+    negative = method._scores.negative.expand(BATCH).tensors["txt_emb"]
     return latents.requires_grad_(True), Conditioning({"txt_emb": states}), negative
 
 

@@ -1,10 +1,12 @@
 """OSEDiff with a frozen score that knows nothing: the pretrained network's layers, drawn anew."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
+from pairgen.methods._score_distillation import ScoreDistillation
 from pairgen.methods.base import Setup
 from pairgen.methods.osediff import OPTIONS, OSEDiff
 from pairgen.signature import takes
@@ -15,16 +17,16 @@ SEED = 7
 class RandomScore(OSEDiff):
     """Is as expensive as OSEDiff, and its direction is as long."""
 
-    def __init__(self, *, setup: Setup, **options: Any) -> None:
-        super().__init__(setup=setup, **options)
-        self._frozen = setup.new_denoiser()
+    def _make_scores(self, setup: Setup) -> ScoreDistillation:
+        frozen = setup.new_denoiser()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
-            for module in self._frozen.network.modules():
+            for module in frozen.network.modules():
                 reset = getattr(module, "reset_parameters", None)
                 if isinstance(module, nn.Module) and callable(reset):
                     reset()
-        self._frozen.network.requires_grad_(False)
+        frozen.network.requires_grad_(False)
+        return replace(super()._make_scores(setup), frozen=frozen)
 
 
 @takes(OPTIONS)

@@ -118,11 +118,11 @@ def test_one_step_from_the_latent_and_the_published_losses(build, batch):
         each.float().view(-1, 1, 1, 1) for each in denoiser.schedule.alpha_sigma(times)
     )
     x_t = alphas * x0 + sigmas * noise
-    negative = method._negative.expand(4)
+    negative = method._scores.negative.expand(4)
     with torch.no_grad():
-        by_text, without = (method._frozen(x_t, times, each) for each in (text, negative))
+        by_text, without = (method._scores.frozen(x_t, times, each) for each in (text, negative))
         guided = without + 3 * (by_text - without)
-        own = method._regularizer(x_t, times, text)
+        own = method._scores.regularizer(x_t, times, text)
         of_teacher, of_student = ((x_t - sigmas * eps) / alphas for eps in (guided, own))
         grad = vsd_direction(x0, of_teacher, of_student, 0.0)
     expected = {
@@ -145,7 +145,7 @@ def test_one_step_from_the_latent_and_the_published_losses(build, batch):
     )
     x_t = (alphas * x0 + sigmas * noise).detach()
     torch.testing.assert_close(
-        found, F.mse_loss(method._regularizer(x_t, times, text), noise), rtol=1e-4, atol=1e-5
+        found, F.mse_loss(method._scores.regularizer(x_t, times, text), noise), rtol=1e-4, atol=1e-5
     )
     assert none == {}
 
