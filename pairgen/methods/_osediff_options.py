@@ -54,8 +54,8 @@ class OSEDiffOptions(ImagePairOptions):
         str,
         Place(),
         Option(
-            "Weights of LPIPS: those of the lpips package (VGG16 and heads in one file), or a file "
-            "of `pairgen train latent-lpips --pixels`.",
+            "Weights of LPIPS: torchvision's VGG16, such as vgg16-397923af.pth, the state of "
+            'lpips.LPIPS(net="vgg"), or a file of `pairgen train latent-lpips` for pixels.',
             metavar="FILE",
             default="the packaged ones of the teacher's VAE",
         ),
