@@ -31,9 +31,9 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipts
 from pairgen.shards.format.overlay import KIND as OVERLAY
 from pairgen.shards.format.overlay import Layer, open_layer
-from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
 from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.values import planned_tasks
 from pairgen.types import INPUT_NAMES, Plan, Receipt
 
 # Maps the kind of a dataset to the function that checks its options.
@@ -124,7 +124,7 @@ def _open_parent(plan: Plan, store: Store) -> Layer | None:
     if plan.kind != OVERLAY:
         return None
     parent = open_layer(open_parent(plan, store)[0].store)
-    overlay_tasks(plan, parent)
+    planned_tasks(plan, store, parent)
     return parent
 
 
