@@ -10,8 +10,10 @@ import pyarrow as pa
 from pairgen.errors import CorruptShardError
 from pairgen.shards.check.report import Problem, not_read
 from pairgen.shards.format import layout
+from pairgen.shards.format.overlay import is_by_value
 from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts, source_facts
 from pairgen.shards.format.store import Store
+from pairgen.shards.format.values import VALUE_HASH, text_hash
 from pairgen.sources.images import PlannedImages
 from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
 from pairgen.types import Plan
@@ -93,6 +95,29 @@ class PlannedFromImages:
         return planned
 
 
+class PlannedTexts:
+    """Distinct texts of an overlay by value."""
+
+    def __init__(self, plan: Plan, path: Path) -> None:
+        self._plan, self._texts = plan, open_prompts(path)
+
+    def sha256(self) -> str:
+        """Return the plan's own hash: each receipt holds that of its shard's texts."""
+        return str(self._plan.source["sha256"])
+
+    def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
+        """Read only the texts of a range."""
+        texts = self._texts.slice(start, stop - start).to_pylist()
+
+        def planned(index: int) -> Planned:
+            facts: dict[str, Any] = {"index": index, "seed": self._plan.seed}
+            if index - start < len(texts):
+                facts[VALUE_HASH] = text_hash(texts[index - start]).hex()
+            return Planned(index, facts, None)
+
+        return planned
+
+
 class NoInputs:
     """Stand-in if the list of inputs is missing: only the plan is known."""
 
@@ -118,6 +143,14 @@ INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
     "collect": (layout.IMAGES, PlannedFromImages),
 }
 
+
+def _inputs_of(plan: Plan) -> tuple[str, Callable[[Plan, Path], PlannedInputs]]:
+    """Return the path of a plan's inputs file, empty for none, and the class that reads it."""
+    if is_by_value(plan):
+        return layout.PROMPTS, PlannedTexts
+    return INPUTS.get(plan.kind, ("", lambda plan, _: NoInputs(plan)))
+
+
 # Exceptions raised when a damaged list is read.
 UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
@@ -133,10 +166,11 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
         UnreadableInputsError: The list is damaged.
         OSError: The store cannot be read.
     """
-    # An overlay adds members to samples whose inputs its parent holds; and inputs are optional.
-    if plan.kind not in INPUTS or not store.exists(INPUTS[plan.kind][0]):
+    # Any other overlay adds members to samples whose inputs its parent holds; and inputs are
+    # optional.
+    path, read = _inputs_of(plan)
+    if not path or not store.exists(path):
         return NoInputs(plan)
-    path, read = INPUTS[plan.kind]
     with store.local(path) as local:
         try:
             return read(plan, local)
@@ -149,7 +183,7 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
 
 def check_inputs(store: Store, plan: Plan) -> Problem | None:
     """Return why the list of inputs does not match the plan; None if it does, or is absent."""
-    path = INPUTS[plan.kind][0] if plan.kind in INPUTS else ""
+    path, _ = _inputs_of(plan)
     try:
         inputs = open_inputs(store, plan)
     except UnreadableInputsError as error:

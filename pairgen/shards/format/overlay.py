@@ -11,8 +11,8 @@ An overlay has the layout of any dataset, with this plan (`overlay_plan`):
 Shard i holds keys of the parent's shard i, in the same order. A key may be missing: its slot is
 among the receipt's `failed`, as `skipped` if the parent has no such sample either.
 
-An overlay *by value* (`recipe.distinct` names a member of the parent) has a sample for each distinct
-value instead, see `pairgen.shards.format.values`.
+An overlay *by value* (`recipe.distinct` names a member of the parent) has a sample for each
+distinct value instead, see `pairgen.shards.format.values`.
 """
 
 from collections.abc import Mapping
