@@ -68,6 +68,9 @@ def _open(model: Model, device: torch.device, batch_size: int) -> Annotate:
         **model.where,
     )
 
+    # Loads the text encoders now, so that memory that runs short is noticed before any sample.
+    _ = teacher.negative
+
     def annotate(samples: Sequence[ParentSample]) -> list[Added]:
         texts = padded([sample.fields[TEXT] for sample in samples], batch_size)
         encoded = teacher.encode_prompts(texts)[: len(samples)].tensors

@@ -1,6 +1,6 @@
 """Code shared by the methods that learn from (noise, prompt, latent) pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -42,11 +42,9 @@ def first_time(plans: Sequence[Plan]) -> float:
     return times.pop()
 
 
-def stored_embeddings(plans: Sequence[Plan]) -> tuple[str, ...]:
-    """Return the members that store the conditioning; none unless all datasets have them."""
-    names = tuple(f"{name}.npy" for name in EMBEDDINGS)
-    stored = [tuple(name for name in names if name in plan.members) for plan in plans]
-    return stored[0] if len(set(stored)) == 1 else ()
+def stored_embeddings(members: Collection[str]) -> tuple[str, ...]:
+    """Return which of `Setup.members` store the conditioning; none if it must be encoded."""
+    return tuple(f"{name}.npy" for name in EMBEDDINGS if f"{name}.npy" in members)
 
 
 def conditioning_of(batch: Batch, teacher: Teacher, embeddings: Sequence[str]) -> Conditioning:

@@ -86,6 +86,8 @@ class Setup:
 
     Attributes:
         plans: The plans of the datasets to train on.
+        members: Members that all datasets and their annotations offer, with dtype and shape.
+            Embeddings of prompts are among them only if they are those of `teacher`.
         teacher: Encodes prompts and decodes latents; its network is not loaded.
         load_teacher: Loads the teacher with its network, frozen, for methods that evaluate it.
         load_run: Loads the network of a finished run, frozen, by the run's folder; the second
@@ -105,6 +107,7 @@ class Setup:
     """
 
     plans: tuple[Plan, ...]
+    members: Mapping[str, Any]
     teacher: Teacher
     load_teacher: Callable[[], Teacher]
     load_run: Callable[[str, str], Denoiser]

@@ -118,7 +118,7 @@ class Diffusion2GAN:
         self._players: dict[str, nn.Module] = dict(generator.players())
         self.fields = generator.fields
         self._teacher, self._embeds_guidance = setup.teacher, setup.guidance_embedding
-        self._embeddings = stored_embeddings(setup.plans)
+        self._embeddings = stored_embeddings(setup.members)
         self.distance_weight, self.l1_weight = checked.distance_weight, checked.l1_weight
         self.gan_weight, self.mix_share = checked.gan_weight, checked.mix_share
         self.r1_gamma, self.r1_every = checked.r1_gamma, checked.r1_every

@@ -84,7 +84,7 @@ class Regression(OneStudent):
         self.time = start
         self._teacher = setup.teacher
         self._embeds_guidance = setup.guidance_embedding
-        self._embeddings = stored_embeddings(setup.plans)
+        self._embeddings = stored_embeddings(setup.members)
         self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
         super().__init__(setup.new_denoiser(setup.guidance_embedding))
 
