@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
-from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, need
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
@@ -13,6 +13,19 @@ from pairgen.types import Plan
 NOISE, LATENT, TEXT = "noise.npy", "latent.npy", "txt"
 # Names of the conditioning tensors that members can hold.
 EMBEDDINGS = ("txt_emb", "pooled_emb")
+# What methods on pairs state as their needs.
+PAIRS = Needs(
+    kinds=("ode",),
+    members=(
+        need(NOISE),
+        need(LATENT),
+        need(
+            "txt_emb.npy",
+            TEXT,
+            note="txt_emb.npy is read if it is by the student's text encoder; else txt is encoded",
+        ),
+    ),
+)
 
 
 def check_pairs(method: str, plans: Sequence[Plan]) -> None:

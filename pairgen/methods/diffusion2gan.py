@@ -17,7 +17,14 @@ from pairgen.errors import ConfigError
 from pairgen.losses.adversarial import gradient_penalty, loss_if_made, loss_if_real
 from pairgen.losses.distances import mse
 from pairgen.methods._pair_distance import DistanceOptions, make_distance
-from pairgen.methods._pairs import LATENT, NOISE, check_pairs, conditioning_of, stored_embeddings
+from pairgen.methods._pairs import (
+    LATENT,
+    NOISE,
+    PAIRS,
+    check_pairs,
+    conditioning_of,
+    stored_embeddings,
+)
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup, Student
 from pairgen.methods.regression import Regression
 from pairgen.networks.unet_discriminator import UnetDiscriminator
@@ -255,6 +262,7 @@ def partners(num: int) -> list[int]:
 
 
 OPTIONS = Diffusion2GANOptions
+NEEDS = PAIRS
 
 
 @takes(OPTIONS)

@@ -11,6 +11,7 @@ from pairgen.losses.distances import mse
 from pairgen.methods._pairs import (
     LATENT,
     NOISE,
+    PAIRS,
     TEXT,
     OneStudent,
     check_pairs,
@@ -116,6 +117,7 @@ class Reflow(OneStudent):
 
 
 OPTIONS = ReflowOptions
+NEEDS = PAIRS
 
 
 @takes(OPTIONS)

@@ -13,6 +13,7 @@ from pairgen.losses.distances import mse, pseudo_huber
 from pairgen.methods._pairs import (
     LATENT,
     NOISE,
+    PAIRS,
     TEXT,
     OneStudent,
     check_pairs,
@@ -132,6 +133,7 @@ class Regression(OneStudent):
 
 
 OPTIONS = RegressionOptions
+NEEDS = PAIRS
 
 
 @takes(OPTIONS)

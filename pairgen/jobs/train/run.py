@@ -20,6 +20,7 @@ from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student, is_trained
 from pairgen.training.metrics import Metrics, last_figures
+from pairgen.training.needs import check_needs
 from pairgen.training.offered import TEXT, offer_members, open_offered
 from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
@@ -64,9 +65,9 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     accelerator.wait_for_everyone()
     # Adapters are initialized at random, equally on every rank.
     with cpu_threads(config.cpu_threads), seeded(config.seed):
-        offered = offer_members(
-            open_offered(config.data, plans), start, config.skip_bad, _begun_with(state)
-        )
+        sets = open_offered(config.data, plans)
+        check_needs(config.method, sets)
+        offered = offer_members(sets, start, config.skip_bad, _begun_with(state))
         setup = make_setup(
             config,
             plans,

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import NOISE_GENERATOR
+from pairgen.shards.format.adding import adding_command
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.format.overlay import (
     KIND,
@@ -117,9 +118,11 @@ class OpenSet:
         layer = self.layer_of(field)
         if layer is None:
             known = sorted({name for layer in self.all_layers for name in layer.plan.members})
+            command = adding_command(field, self.url)
+            remedy = f"; `{command}` adds it" * bool(command)
             raise ConfigError(
                 f"{self.url} has no member {field!r}{did_you_mean(field, known)}; it has "
-                f"{', '.join(known)}."
+                f"{', '.join(known)}{remedy}."
             )
         kind = field.rpartition(".")[2]
         if kind not in ("npy", "txt", *PICTURES):
