@@ -46,7 +46,8 @@ class Seen:
     def _remember(self, run: np.ndarray) -> None:
         # Like the digits of a counter: each hash is sorted again a logarithmic number of times.
         while self._runs and len(self._runs[-1]) <= 2 * len(run):
-            run = np.sort(np.concatenate([self._runs.pop(), run]))
+            # Stable, which merges what is sorted already.
+            run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
         self._runs.append(run)
 
 
