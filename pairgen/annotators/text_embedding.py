@@ -1,7 +1,7 @@
 """Embeddings of prompts by a model's text encoders: `txt_emb.npy`, for SDXL also `pooled_emb.npy`.
 
 They are what the model's pipeline computes in float32, stored in float16. Each distinct prompt of a
-shard is encoded once.
+set is encoded and stored once.
 """
 
 from collections.abc import Sequence
