@@ -6,16 +6,19 @@ from functools import cached_property
 from typing import Any
 
 from pairgen import plugins
+from pairgen.config import local_path
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.shards.format.annotations import find_annotations
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
 
 TEXT = "txt"
-TEACHER_FIELDS = ("name", "module", "location", "options")
+EMBEDDING = "_emb.npy"
+# What a plan says of a model that can be found again.
+NAMED = {"identity", "location", "options"}
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,19 @@ def open_offered(urls: Sequence[str], plans: Sequence[Plan]) -> list[OfferedSet]
     """Read the plans of the overlays beside each dataset; those of other datasets are left out."""
     found = []
     for url, plan in zip(urls, plans, strict=True):
-        beside = [(each.url, read_plan(each)) for each in find_annotations(open_store(url))]
         own = plan.fingerprint()
-        found.append(
-            OfferedSet(url, plan, [each for each in beside if each[1].recipe.get("parent") == own])
-        )
+        beside = [(each.url, _plan_of(each)) for each in find_annotations(open_store(url))]
+        overlays = [(name, its) for name, its in beside if its and its.recipe.get("parent") == own]
+        found.append(OfferedSet(url, plan, overlays))
     return found
+
+
+def _plan_of(overlay: Store) -> Plan | None:
+    """Return the plan of an overlay; None if it cannot be read, so that it offers nothing."""
+    try:
+        return read_plan(overlay)
+    except ConfigError:
+        return None
 
 
 def common_members(sets: Sequence[OfferedSet]) -> dict[str, Any]:
@@ -110,8 +120,10 @@ def offer_members(
     """
     members = common_members(sets)
     encoder = TextEncoder(start)
-    stored = {name for each in sets for name in each.members if name in encoder.members}
-    if not stored:
+    # Describing a model hashes its weights, which takes seconds.
+    if not any(name.endswith(EMBEDDING) for each in sets for name in each.members):
+        return Offered(members)
+    if not {name for each in sets for name in each.members} & encoder.members.keys():
         return Offered(members)
     for each in sets:
         reason = _why_not(each, encoder, skip_bad, begun_with)
@@ -121,7 +133,7 @@ def offer_members(
     names = " and ".join(encoder.members)
     holders = [each.holders(name) for each in sets for name in encoder.members]
     urls = " and ".join(dict.fromkeys(url for ((url, _),) in holders))
-    return Offered(members, used=f"Prompts are not encoded: {urls} has their {names}.")
+    return Offered(members, used=f"Prompts are read as {names} from {urls}, not encoded.")
 
 
 class TextEncoder:
@@ -153,12 +165,16 @@ class TextEncoder:
         teacher = plan.teacher
         if teacher.get("module") != self.start["module"]:
             return False
-        return teacher["identity"] == self.described.identity or self._is_like(teacher)
+        return teacher.get("identity") == self.described.identity or self._is_like(teacher)
 
     def _is_like(self, teacher: Mapping[str, Any]) -> bool:
-        """Whether another model has the same text encoders, if it can still be found."""
+        """Whether another model, in a local folder as the plan says, has the same text encoders."""
         module = plugins.load("teachers", self.start["module"])
-        if not hasattr(module, "describe_text_encoder"):
+        if not hasattr(module, "describe_text_encoder") or not teacher.keys() >= NAMED:
+            return False
+        # Two versions of a hub id are told apart by their commits alone; and no dataset makes
+        # a training ask the hub for something.
+        if not local_path(teacher["location"]).is_dir():
             return False
         try:
             if module.describe(**_where(teacher)).identity != teacher["identity"]:

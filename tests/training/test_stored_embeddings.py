@@ -73,7 +73,7 @@ def test_it_equals_a_training_that_encodes_and_rounds(
     assert told(said) == []
     overlay = annotate(own_pairs)
     stored, said = train(own_pairs, tmp_path / "stored", **options)
-    assert told(said) == [f"Prompts are not encoded: {overlay} has their txt_emb.npy."]
+    assert told(said) == [f"Prompts are read as txt_emb.npy from {overlay}, not encoded."]
     assert_equal(tensors(stored), tensors(encoded))
 
 
@@ -127,7 +127,7 @@ def test_embeddings_of_the_same_text_encoder_beside_another_unet_are_used(
     other = changed(sd15_folder, tmp_path / "other", "unet/diffusion_pytorch_model.safetensors")
     overlay = annotate(own_pairs, model=str(other))
     _, said = train(own_pairs, tmp_path / "run", steps=1)
-    assert told(said) == [f"Prompts are not encoded: {overlay} has their txt_emb.npy."]
+    assert told(said) == [f"Prompts are read as txt_emb.npy from {overlay}, not encoded."]
 
 
 def test_embeddings_that_lack_samples_are_not_used(own_pairs, tmp_path) -> None:
@@ -151,5 +151,9 @@ def test_a_run_goes_on_as_it_began(own_pairs, tmp_path) -> None:
 def test_an_overlay_of_another_set_offers_nothing(own_pairs, sd15_folder, tmp_path) -> None:
     other = make_pairs(sd15_folder, tmp_path / "other", seed=9, num_samples=8)
     shutil.copytree(annotate(other), Path(f"{own_pairs}.annotations/text_embedding"))
+    # Nor does one whose plan cannot be read.
+    broken = Path(f"{own_pairs}.annotations/broken/__meta__/plan.yaml")
+    broken.parent.mkdir(parents=True)
+    broken.write_text("kind: overlay")
     _, said = train(own_pairs, tmp_path / "run", steps=1)
     assert told(said) == []

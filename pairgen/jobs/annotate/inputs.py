@@ -136,6 +136,8 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
     # An overlay goes on as it began.
     if adds_to_texts(annotator) if old is None else is_by_value(old):
         texts = find_texts(parent, store)
+        if not len(texts.hashes):
+            raise ConfigError(f"{parent.store.url} has no sample with a text.")
         plan = by_value(plan, len(texts.hashes), covered(parent))
     if old is not None:
         check_same_plan(store, old, plan, say)

@@ -34,7 +34,7 @@ def annotations_data(store: Store, plan: Plan) -> list[dict[str, Any]]:
             "num_planned": overlay.plan.num_samples
             if is_by_value(overlay.plan)
             else sum(receipt.count for receipt in parent.receipts.values()),
-            "of": overlay.plan.recipe.get("distinct", ""),
+            "distinct": overlay.plan.recipe.get("distinct", ""),
             "state": _state(parent, overlay),
         }
         for overlay in overlays

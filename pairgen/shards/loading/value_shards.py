@@ -7,11 +7,11 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
 from pairgen.shards.format.members import Member
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.values import HASH, VALUE_HASH
-from pairgen.shards.loading.good_shards import bad_shard
 from pairgen.shards.loading.layer_columns import read_layer
 from pairgen.shards.loading.value_layer import ValueLayer
 
@@ -76,6 +76,8 @@ class ValueShards:
             CorruptShardError: A shard is bad.
         """
         slots = self._values.find(texts)
+        if (slots < 0).any():
+            raise self._wrong(f"{layout.SLOTS} lacks a text that its plan says it has")
         shard_of = slots // self._values.layer.plan.samples_per_shard
         needed, which = np.unique(shard_of, return_inverse=True)
         shards = [self._opened(shard) for shard in needed.tolist()]
@@ -98,7 +100,11 @@ class ValueShards:
         hashes = [bytes.fromhex(each) for each in table.column(VALUE_HASH).to_pylist()]
         if not np.array_equal(self._values.slots.find(np.array(hashes, HASH)), slots):
             path = layout.shard_path(shard_index)
-            raise bad_shard(layer, path, f"holds other texts than {layout.SLOTS} says")
+            raise self._wrong(f"{path} holds other texts than {layout.SLOTS} says")
         offsets = table.column("offset").to_numpy()
         members = self._find_members(layer, shard_index, offsets, slots, self._fields)
         return ValueShard(slots, members)
+
+    def _wrong(self, what: str) -> CorruptShardError:
+        url = self._values.layer.store.url
+        return CorruptShardError(f"{url}: {what}; run the command that made this overlay again.")

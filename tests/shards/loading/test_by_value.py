@@ -214,6 +214,13 @@ def test_a_parent_that_is_not_finished_is_refused(parent: Path) -> None:
     assert not overlay_of(parent).exists()
 
 
+def test_a_parent_without_any_sample_is_refused(tmp_path: Path) -> None:
+    parent = write_parent(tmp_path / "set", 5, failed=dict.fromkeys(range(5), "it failed"))
+    with pytest.raises(ConfigError, match="has no sample with a text"):
+        annotate(parent)
+    assert not overlay_of(parent).exists()
+
+
 # Interrupted, damaged, and an overlay of an earlier version
 
 
@@ -267,6 +274,10 @@ def test_damaged_lists_are_named(parent: Path) -> None:
     slots.write_bytes(whole[:200])
     with pytest.raises(CorruptShardError, match=r"slots.arrow of .* cannot be read: .*; run the"):
         load(parent)
+    assert {each.kind for each in pairgen.verify(overlay).problems} == {"texts"}
+    write_slots(text_hashes(read_texts(LocalStore(overlay)).to_pylist()[:10]), slots)
+    with pytest.raises(CorruptShardError, match=r"slots.arrow lacks a text that its plan"):
+        check_epoch(load(parent))
     assert {each.kind for each in pairgen.verify(overlay).problems} == {"texts"}
     annotate(parent)
     assert slots.read_bytes() == whole
