@@ -137,8 +137,9 @@ class Annotator:
         model: The model that it uses; None for none. Only with a model is a GPU used.
         identity: Plain data that distinguishes its weights and files.
         places: Options that only say where files lie; `identity` holds what is in them.
-        distinct: A member of `reads`, if what is added depends on nothing else: then each of its
-            distinct values is annotated once per shard.
+        distinct: A member of `reads`, if what is added depends on nothing else. Then each of its
+            distinct values is annotated once per shard; if it is `txt` and no column is added, once
+            per set, and samples find it by their text (`pairgen.shards.format.values`).
     """
 
     reads: Sequence[str]

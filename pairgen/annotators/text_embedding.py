@@ -1,7 +1,7 @@
 """Embeddings of prompts by a model's text encoders: `txt_emb.npy`, for SDXL also `pooled_emb.npy`.
 
 They are what the model's pipeline computes in float32, stored in float16. Each distinct prompt of a
-shard is encoded once.
+set is encoded and stored once.
 """
 
 from collections.abc import Sequence
@@ -67,6 +67,9 @@ def _open(model: Model, device: torch.device, batch_size: int) -> Annotate:
         negative_prompt="",
         **model.where,
     )
+
+    # Loads the text encoders now, so that memory that runs short is noticed before any sample.
+    _ = teacher.negative
 
     def annotate(samples: Sequence[ParentSample]) -> list[Added]:
         texts = padded([sample.fields[TEXT] for sample in samples], batch_size)

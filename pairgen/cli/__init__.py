@@ -37,6 +37,10 @@ COMMANDS = {
         "pairgen.cli.annotate",
         "Add members or columns to the samples of a dataset, without editing it.",
     ),
+    "methods": (
+        "pairgen.cli.methods",
+        "Show what each training method needs of a dataset, and which command adds it.",
+    ),
     "train": (
         "pairgen.cli.train",
         "Train a student with METHOD on datasets made by pairgen.",

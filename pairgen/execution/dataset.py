@@ -22,9 +22,9 @@ from pairgen.shards.format.manifest import (
     standing_receipts,
 )
 from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import check_not_lost, has_plan, read_plan
 from pairgen.shards.format.store import Store
+from pairgen.shards.format.values import planned_tasks
 from pairgen.types import Manifest, Plan
 
 
@@ -176,7 +176,7 @@ def make_dataset(
     Raises:
         PairgenError: The run cannot continue; finished shards are kept.
     """
-    tasks = None if parent is None else overlay_tasks(plan, parent)
+    tasks = None if parent is None else planned_tasks(plan, store, parent)
     before = scan(store, plan, tasks)
     _check_receipts(store, before)
     num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)

@@ -60,6 +60,12 @@ KINDS = {
         "Each sample adds members to the sample of the same key in another set, the parent, whose\n"
         "fingerprint stands below. Made with pairgen.\n",
     ),
+    "overlay by value": (
+        "Overlay:",
+        "Each sample adds members to all samples of another set, the parent, that have one text.\n"
+        "`__meta__/prompts.arrow` lists the texts by key, and `value_hash` in `json` is the start "
+        "of the\nSHA-256 of a text. The parent's fingerprint stands below. Made with pairgen.\n",
+    ),
     "degrade": (
         "Degraded photographs:",
         "Each sample is a crop of a photograph and what one draw of a degradation made of it, at "

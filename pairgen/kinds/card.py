@@ -12,7 +12,7 @@ import yaml
 from pairgen.kinds.about import KINDS, about_member
 from pairgen.kinds.maker import maker_name
 from pairgen.shards.check.receipt_check import find_mixes
-from pairgen.shards.format.overlay import added_by
+from pairgen.shards.format.overlay import added_by, is_by_value
 from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
 
 # The hub's size categories: a dataset is in the first one whose bound it is below.
@@ -81,7 +81,7 @@ from the numbers in `json` and the latent's shape and dtype; `noise_crc32` prove
 def render_card(manifest: Manifest) -> str:
     """Return the card: front matter and Markdown."""
     plan = manifest.plan
-    title, about = KINDS[plan.kind]
+    title, about = KINDS["overlay by value" if is_by_value(plan) else plan.kind]
     title = f"{title} {_subject(plan)}"
     front = {
         "pretty_name": title,

@@ -1,11 +1,11 @@
 """Code shared by the methods that learn from (noise, prompt, latent) pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
-from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, need
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
@@ -13,6 +13,19 @@ from pairgen.types import Plan
 NOISE, LATENT, TEXT = "noise.npy", "latent.npy", "txt"
 # Names of the conditioning tensors that members can hold.
 EMBEDDINGS = ("txt_emb", "pooled_emb")
+# What methods on pairs state as their needs.
+PAIRS = Needs(
+    kinds=("ode",),
+    members=(
+        need(NOISE),
+        need(LATENT),
+        need(
+            "txt_emb.npy",
+            TEXT,
+            note="txt_emb.npy is read if it is by the student's text encoder; else txt is encoded",
+        ),
+    ),
+)
 
 
 def check_pairs(method: str, plans: Sequence[Plan]) -> None:
@@ -42,11 +55,9 @@ def first_time(plans: Sequence[Plan]) -> float:
     return times.pop()
 
 
-def stored_embeddings(plans: Sequence[Plan]) -> tuple[str, ...]:
-    """Return the members that store the conditioning; none unless all datasets have them."""
-    names = tuple(f"{name}.npy" for name in EMBEDDINGS)
-    stored = [tuple(name for name in names if name in plan.members) for plan in plans]
-    return stored[0] if len(set(stored)) == 1 else ()
+def stored_embeddings(members: Collection[str]) -> tuple[str, ...]:
+    """Return which of `Setup.members` store the conditioning; none if it must be encoded."""
+    return tuple(f"{name}.npy" for name in EMBEDDINGS if f"{name}.npy" in members)
 
 
 def conditioning_of(batch: Batch, teacher: Teacher, embeddings: Sequence[str]) -> Conditioning:

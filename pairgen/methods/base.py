@@ -8,6 +8,11 @@ and a file of the same name in `configs/train/` with the values of its recipe. A
 folder declares its options as a class of fields, `OPTIONS` (see `pairgen.options`); a module of
 your own may name them in the signature of `build` instead.
 
+A method may state what it needs of its datasets, so that `pairgen methods` shows it, and a training
+on a set that lacks it is refused with the command that adds it:
+
+    NEEDS = Needs(members=(need("latent.npy", "png", note="the VAE encodes png"), need("txt")))
+
 A method has no loop, no optimizer and no files. It names its *players*, and the trainer asks it in
 every step who plays, computes what they share once, asks each player for its loss, and steps them.
 
@@ -63,6 +68,43 @@ STUDENT = "student"
 EVALUATIONS_IF_TRAINED = 3
 
 
+@dataclass(frozen=True)
+class Need:
+    """A member that a method reads of every sample, or one of several that serve as well.
+
+    Attributes:
+        any_of: Names of members, the one that is preferred first. A method that reads several
+            together has several needs.
+        note: What is done with it, as a sentence without a full stop; empty for nothing special.
+    """
+
+    any_of: tuple[str, ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        return " or ".join(self.any_of)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What a method needs of its datasets.
+
+    Attributes:
+        kinds: Kinds of datasets that it learns from; () for any.
+        members: Members of every sample, of the dataset or of its overlays.
+        facts: Columns of the index, of the dataset or of its overlays.
+    """
+
+    kinds: tuple[str, ...] = ()
+    members: tuple[Need, ...] = ()
+    facts: tuple[str, ...] = ()
+
+
+def need(*any_of: str, note: str = "") -> Need:
+    """Return the need of one of some members."""
+    return Need(any_of, note)
+
+
 class NewDenoiser(Protocol):
     """Loads a copy of the teacher's network for training."""
 
@@ -86,6 +128,8 @@ class Setup:
 
     Attributes:
         plans: The plans of the datasets to train on.
+        members: Members that all datasets and their annotations offer, with dtype and shape.
+            Embeddings of prompts are among them only if they are those of `teacher`.
         teacher: Encodes prompts and decodes latents; its network is not loaded.
         load_teacher: Loads the teacher with its network, frozen, for methods that evaluate it.
         load_run: Loads the network of a finished run, frozen, by the run's folder; the second
@@ -105,6 +149,7 @@ class Setup:
     """
 
     plans: tuple[Plan, ...]
+    members: Mapping[str, Any]
     teacher: Teacher
     load_teacher: Callable[[], Teacher]
     load_run: Callable[[str, str], Denoiser]

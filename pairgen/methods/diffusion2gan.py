@@ -17,7 +17,14 @@ from pairgen.errors import ConfigError
 from pairgen.losses.adversarial import gradient_penalty, loss_if_made, loss_if_real
 from pairgen.losses.distances import mse
 from pairgen.methods._pair_distance import DistanceOptions, make_distance
-from pairgen.methods._pairs import LATENT, NOISE, check_pairs, conditioning_of, stored_embeddings
+from pairgen.methods._pairs import (
+    LATENT,
+    NOISE,
+    PAIRS,
+    check_pairs,
+    conditioning_of,
+    stored_embeddings,
+)
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup, Student
 from pairgen.methods.regression import Regression
 from pairgen.networks.unet_discriminator import UnetDiscriminator
@@ -118,7 +125,7 @@ class Diffusion2GAN:
         self._players: dict[str, nn.Module] = dict(generator.players())
         self.fields = generator.fields
         self._teacher, self._embeds_guidance = setup.teacher, setup.guidance_embedding
-        self._embeddings = stored_embeddings(setup.plans)
+        self._embeddings = stored_embeddings(setup.members)
         self.distance_weight, self.l1_weight = checked.distance_weight, checked.l1_weight
         self.gan_weight, self.mix_share = checked.gan_weight, checked.mix_share
         self.r1_gamma, self.r1_every = checked.r1_gamma, checked.r1_every
@@ -255,6 +262,7 @@ def partners(num: int) -> list[int]:
 
 
 OPTIONS = Diffusion2GANOptions
+NEEDS = PAIRS
 
 
 @takes(OPTIONS)

@@ -11,6 +11,7 @@ from pairgen.losses.distances import mse
 from pairgen.methods._pairs import (
     LATENT,
     NOISE,
+    PAIRS,
     TEXT,
     OneStudent,
     check_pairs,
@@ -62,7 +63,7 @@ class Reflow(OneStudent):
         check_pairs("reflow", setup.plans)
         self._teacher = setup.teacher
         self._embeds_guidance = setup.guidance_embedding
-        self._embeddings = stored_embeddings(setup.plans)
+        self._embeddings = stored_embeddings(setup.members)
         self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
         super().__init__(setup.new_denoiser(setup.guidance_embedding))
         # From here on the network predicts velocities.
@@ -116,6 +117,7 @@ class Reflow(OneStudent):
 
 
 OPTIONS = ReflowOptions
+NEEDS = PAIRS
 
 
 @takes(OPTIONS)

@@ -13,6 +13,7 @@ from pairgen.losses.distances import mse, pseudo_huber
 from pairgen.methods._pairs import (
     LATENT,
     NOISE,
+    PAIRS,
     TEXT,
     OneStudent,
     check_pairs,
@@ -84,7 +85,7 @@ class Regression(OneStudent):
         self.time = start
         self._teacher = setup.teacher
         self._embeds_guidance = setup.guidance_embedding
-        self._embeddings = stored_embeddings(setup.plans)
+        self._embeddings = stored_embeddings(setup.members)
         self.fields = (NOISE, LATENT, *(self._embeddings or (TEXT,)))
         super().__init__(setup.new_denoiser(setup.guidance_embedding))
 
@@ -132,6 +133,7 @@ class Regression(OneStudent):
 
 
 OPTIONS = RegressionOptions
+NEEDS = PAIRS
 
 
 @takes(OPTIONS)

@@ -5,7 +5,7 @@ scheduler's config gives the schedule and what the UNet predicts. The scheduler'
 not used: times and steps are pairgen's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,21 @@ def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
     return DecoderDescription(
         identity=identity, size_px=layout.size_px, latent_shape=layout.latent_shape
     )
+
+
+def describe_text_encoder(*, location: str, **options: Any) -> Mapping[str, Any]:
+    """Return what distinguishes the text encoders alone, whatever the UNet beside them.
+
+    Args:
+        location: Folder in diffusers layout, or hub id.
+        **options: See `OPTIONS`.
+
+    Raises:
+        TeacherLoadError: The model cannot be found, see also `describe`.
+        ConfigError: An option is invalid, or a revision is given for a local folder.
+    """
+    chosen = OPTIONS(**options)
+    return read_layout(location, chosen.revision).text_identity(chosen.variant)
 
 
 def build_decoder(*, location: str, device: torch.device, **options: Any) -> Vae:
@@ -189,7 +204,8 @@ def build(
         device: Device that it runs on.
         dtype: Precision of UNet and text encoders; the VAE stays in float32.
         negative_prompt: The negative prompt.
-        with_network: Whether to load the UNet; only `predict` needs it.
+        with_network: Whether to load the UNet; only `predict` needs it. Without it, the text
+            encoders are loaded when they are first used.
         **options: See `OPTIONS`.
 
     Raises:
@@ -207,12 +223,26 @@ def build(
             # Enables fast kernels on GPUs; on the CPU it would only change the last bits.
             unet = unet.to(memory_format=torch.channels_last)
         unet = unet.to(device)
-    towers = []
-    for ending in layout.text_encoders:
-        # Only the second encoder of SDXL has a projection, whose output is the pooled embedding.
-        cls = CLIPTextModelWithProjection if ending else CLIPTextModel
-        encoder = load_network(cls, files[f"text_encoder{ending}/model"], variant, dtype)
-        towers.append(Tower(load_tokenizer(layout, ending), encoder.to(device=device)))
-    return LatentDiffusion(
-        layout, variant, unet, towers, device=device, dtype=dtype, negative_prompt=negative_prompt
+
+    def load_towers() -> list[Tower]:
+        towers = []
+        for ending in layout.text_encoders:
+            # Only the second encoder of SDXL has a projection: its output is the pooled embedding.
+            cls = CLIPTextModelWithProjection if ending else CLIPTextModel
+            encoder = load_network(cls, files[f"text_encoder{ending}/model"], variant, dtype)
+            towers.append(Tower(load_tokenizer(layout, ending), encoder.to(device=device)))
+        return towers
+
+    teacher = LatentDiffusion(
+        layout,
+        variant,
+        unet,
+        load_towers,
+        device=device,
+        dtype=dtype,
+        negative_prompt=negative_prompt,
     )
+    if with_network:
+        # Whoever samples encodes prompts too: memory that runs short is noticed here.
+        _ = teacher.negative
+    return teacher

@@ -133,16 +133,18 @@ def resolve_method_options(config: TrainConfig) -> TrainConfig:
 def make_setup(
     config: TrainConfig,
     plans: tuple[Plan, ...],
+    members: Mapping[str, Any],
     start: Mapping[str, Any],
     device: torch.device,
     num_processes: int,
     say: Callable[[str], None],
 ) -> Setup:
-    """Return the inputs of a method; only the text encoders are loaded here.
+    """Return the inputs of a method; no weights are loaded here.
 
     Args:
         config: The run's options.
         plans: The plans of its datasets.
+        members: Members that all of them offer, see `Offered`.
         start: The return value of `find_start`.
         device: Device of all tensors.
         num_processes: Number of processes that share a step.
@@ -202,6 +204,7 @@ def make_setup(
 
     return Setup(
         plans=plans,
+        members=members,
         teacher=plugins.build("teachers", module, with_network=False, **where, **frozen),
         load_teacher=load_teacher,
         perceptual_net=perceptual_net,

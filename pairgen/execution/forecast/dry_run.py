@@ -31,8 +31,8 @@ from pairgen.shards.check.planned import INPUTS, inputs_path, open_inputs
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.store import Store
+from pairgen.shards.format.values import planned_tasks
 from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
 
@@ -135,7 +135,7 @@ def dry_run(
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         trial = LocalStore(Path(folder))
         plan = plan_in(trial)
-        manifest = scan(store, plan, None if parent is None else overlay_tasks(plan, parent))
+        manifest = scan(store, plan, None if parent is None else planned_tasks(plan, trial, parent))
         if parent is not None:
             # From the trial's folder, the parent is where the plan says. Never shown.
             plan = replace(plan, source={**plan.source, "parent": parent.store.address})

@@ -8,7 +8,10 @@ from pairgen.execution.forecast.dry_run import DryRun, dry_run
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.annotate.inputs import Request, open_annotated, resolve_annotate
+from pairgen.kinds.overlay.distinct_texts import write_texts
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.overlay import Layer
+from pairgen.types import Plan
 
 
 def run_annotate_dry(
@@ -38,10 +41,16 @@ def run_annotate_dry(
 
 def _price(request: Request, parent: Layer, num_samples: int, say: Say) -> DryRun:
     say(f"{request.name}: {request.store.url}")
+
+    def plan_in(trial: LocalStore) -> Plan:
+        if request.texts is not None:
+            write_texts(request.texts, parent, trial)
+        return request.plan
+
     return dry_run(
         request.store,
         request.resolved,
-        lambda _: request.plan,
+        plan_in,
         lambda plan: min(int(plan.execution["batch_size"]), plan.samples_per_shard),
         num_samples,
         say,

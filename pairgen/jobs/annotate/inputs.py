@@ -12,9 +12,12 @@ from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
+from pairgen.kinds.overlay.distinct_texts import DistinctTexts, find_texts
 from pairgen.kinds.overlay.options import OWN, AnnotateConfig
 from pairgen.kinds.overlay.plan import (
+    adds_to_texts,
     build_annotator,
+    by_value,
     make_overlay_plan,
     planned_model,
     read_options,
@@ -22,10 +25,11 @@ from pairgen.kinds.overlay.plan import (
 from pairgen.model_config import find_model
 from pairgen.resolution import Resolved, Sources, sources_of
 from pairgen.shards.format.annotations import overlay_address
-from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer
-from pairgen.shards.format.parent_shards import overlay_tasks
+from pairgen.shards.format.overlay import KIND, Layer, check_overlay, is_by_value, open_layer
+from pairgen.shards.format.parent_shards import check_finished
 from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.values import covered
 from pairgen.types import Plan
 
 
@@ -38,12 +42,14 @@ class Request:
         resolved: The options, with those of this annotator alone, and where each one came from.
         store: Its folder.
         plan: Its plan.
+        texts: The texts that it annotates, if it is an overlay by value.
     """
 
     name: str
     resolved: Resolved[AnnotateConfig]
     store: Store
     plan: Plan
+    texts: DistinctTexts | None = None
 
     @property
     def config(self) -> AnnotateConfig:
@@ -130,10 +136,17 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
     check_folder(store)
     check_executor(config)
     # A parent whose shards are not all there is refused before anything is written.
-    overlay_tasks(plan, parent)
+    check_finished(parent)
+    texts = None
+    # An overlay goes on as it began.
+    if adds_to_texts(annotator) if old is None else is_by_value(old):
+        texts = find_texts(parent, store)
+        if not len(texts.hashes):
+            raise ConfigError(f"{parent.store.url} has no sample with a text.")
+        plan = by_value(plan, len(texts.hashes), covered(parent))
     if old is not None:
         check_same_plan(store, old, plan, say)
-    return Request(name, replace(resolved, options=config), store, plan)
+    return Request(name, replace(resolved, options=config), store, plan, texts)
 
 
 def _own_options(name: str, sources: Sources[AnnotateConfig]) -> dict[str, Any]:

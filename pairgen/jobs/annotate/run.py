@@ -9,6 +9,7 @@ from pairgen.execution.dataset import RunResult, make_dataset
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.annotate.inputs import open_annotated, resolve_annotate
+from pairgen.kinds.overlay.distinct_texts import write_texts
 from pairgen.kinds.overlay.options import AnnotateConfig
 from pairgen.resolution import sources_of
 from pairgen.shards.format.plan_file import write_plan
@@ -37,6 +38,9 @@ def run_annotate(folder: str | Path, given: Mapping[str, Any], say: Say = log) -
         ]
         for parent, request in requests:
             say(f"{request.name}: {request.store.url}")
+            if request.texts is not None:
+                # Before the plan: texts beyond its number are not read.
+                write_texts(request.texts, parent, request.store)
             write_plan(request.store, request.plan)
             results.append(make_dataset(request.store, request.plan, request.config, parent))
             if results[-1].stopped:

@@ -106,6 +106,7 @@ def set_text(data: Mapping[str, Any]) -> str:
 
 def _annotation(data: Mapping[str, Any]) -> tuple[str, ...]:
     samples = f"{data['num_samples']:,} of {data['num_planned']:,}"
+    samples += f" distinct {data['distinct']}" * bool(data["distinct"])
     return (data["name"], ", ".join(data["adds"]), samples, data["state"])
 
 

@@ -32,10 +32,10 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipts
 from pairgen.shards.format.overlay import KIND as OVERLAY
 from pairgen.shards.format.overlay import Layer, open_layer
-from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import set_addresses
+from pairgen.shards.format.values import planned_tasks
 from pairgen.types import INPUT_NAMES, Plan, Receipt
 
 # Maps the `maker_name` of a dataset to the function that checks its options.
@@ -121,7 +121,8 @@ def _check_inputs(store: Store, plan: Plan) -> None:
         ConfigError: The list is missing.
     """
     path = inputs_path(plan)
-    if path and not store.exists(path):
+    # The texts of an overlay are told by its tasks.
+    if path and plan.kind != OVERLAY and not store.exists(path):
         raise ConfigError(
             f"{path} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with the "
             f"original --{INPUT_NAMES[plan.kind]} again, then repair."
@@ -139,7 +140,7 @@ def _open_parent(plan: Plan, store: Store) -> Layer | None:
     parent = open_layer(planned_parent(plan, store).store)
     if maker_name(plan) == OVERLAY:
         planned_annotator(plan, parent.plan)
-    overlay_tasks(plan, parent)
+    planned_tasks(plan, store, parent)
     return parent
 
 

@@ -20,6 +20,8 @@ from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student, is_trained
 from pairgen.training.metrics import Metrics, last_figures
+from pairgen.training.needs import check_needs
+from pairgen.training.offered import TEXT, offer_members, open_offered
 from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
 from pairgen.training.progress import STOPPING, TrainProgress
@@ -63,8 +65,24 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     accelerator.wait_for_everyone()
     # Adapters are initialized at random, equally on every rank.
     with cpu_threads(config.cpu_threads), seeded(config.seed):
-        setup = make_setup(config, plans, start, accelerator.device, accelerator.num_processes, say)
+        sets = open_offered(config.data, plans)
+        check_needs(config.method, sets)
+        offered = offer_members(sets, start, config.skip_bad, _begun_with(state))
+        setup = make_setup(
+            config,
+            plans,
+            offered.members,
+            start,
+            accelerator.device,
+            accelerator.num_processes,
+            say,
+        )
         method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
+        if about := offered.about(method.fields):
+            say(about)
+        if TEXT in method.fields:
+            # Loads the text encoders now, so that what is wrong with them is found before a step.
+            _ = setup.teacher.negative
         loader = _loader(config, method, accelerator, state)
         trainer = Trainer(config, method, loader, folder, accelerator, setup.files)
         check_caches(
@@ -146,6 +164,13 @@ def _train(
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()
     return Trained(folder, trainer.step, not finished, main, kind.next_command)
+
+
+def _begun_with(state: Mapping[str, Any]) -> set[str] | None:
+    """Return the fingerprints of what a run that continues reads; None for a new one."""
+    if not state:
+        return None
+    return {each for found in state["loader"]["sets"] for each in found["fingerprints"]}
 
 
 def _loader(

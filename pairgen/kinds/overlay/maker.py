@@ -11,14 +11,15 @@ from pairgen import plugins
 from pairgen.annotators.base import Added, Annotator, ParentSample, Refused
 from pairgen.errors import OutOfDeviceMemoryError, PairgenError
 from pairgen.kinds.machine import batch_does_not_fit, device_name
-from pairgen.kinds.overlay.parent_samples import decode_sample
+from pairgen.kinds.overlay.parent_samples import ParentSamples, ReadSlot, Samples, TextSamples
 from pairgen.kinds.overlay.plan import planned_annotator
-from pairgen.kinds.parent_shard import Stored, planned_parent, read_parent
+from pairgen.kinds.parent_shard import planned_parent
 from pairgen.shards.check.sample_check import is_finite
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.image_member import is_image
-from pairgen.shards.format.overlay import SHARED_FACTS, Layer
+from pairgen.shards.format.overlay import SHARED_FACTS, Layer, is_by_value
 from pairgen.shards.format.store import Store
+from pairgen.shards.format.values import TEXT, VALUE_HASH, text_hash
 from pairgen.types import FailedSlot, Plan, Sample, ShardTask, sample_key
 
 MODULES = ("torch", "numpy", "cv2", "PIL", "diffusers", "transformers")
@@ -40,8 +41,11 @@ class OverlayMaker:
     def __init__(self, plan: Plan, store: Store) -> None:
         self.plan = plan
         parent, self.annotator = open_parent(plan, store)
-        self.parent = parent.store
-        self._specs = {name: parent.plan.members[name] for name in self.annotator.reads}
+        specs = {name: parent.plan.members[name] for name in self.annotator.reads}
+        self._by_value = is_by_value(plan)
+        self._samples: Samples = (
+            TextSamples(store) if self._by_value else ParentSamples(parent.store, specs)
+        )
         self._batch_size = plan.execution["batch_size"]
         on_gpu = self.annotator.model is not None and torch.cuda.is_available()
         self._device = torch.device("cuda" if on_gpu else "cpu")
@@ -59,8 +63,8 @@ class OverlayMaker:
         return self._make(task, range(task.start, task.stop))
 
     def prepare(self, task: ShardTask) -> None:
-        """Read the parent's shard, as `make` does."""
-        read_parent(self.parent, task, self.annotator.reads)
+        """Read the parent's shard, or the shard's texts, as `make` does."""
+        self._samples.open(task)
 
     def make_again(
         self, indices: Collection[int], task: ShardTask
@@ -72,22 +76,22 @@ class OverlayMaker:
     def _make(
         self, task: ShardTask, wanted: Collection[int]
     ) -> Iterator[list[Sample | FailedSlot]]:
-        stored = read_parent(self.parent, task, self.annotator.reads)
-        if self.annotator.distinct:
-            yield self._make_distinct(task, stored, wanted)
+        read = self._samples.open(task)
+        if self.annotator.distinct and not self._by_value:
+            yield self._make_distinct(task, read, wanted)
             return
         for start in range(task.start, task.stop, self._batch_size):
             indices = range(start, min(start + self._batch_size, task.stop))
             if not set(indices).isdisjoint(wanted):
-                decoded = self._decode(indices, stored)
+                decoded = self._decode(indices, read)
                 yield self._finish(decoded, self._annotated(decoded))
 
     def _make_distinct(
-        self, task: ShardTask, stored: Mapping[int, Stored], wanted: Collection[int]
+        self, task: ShardTask, read: ReadSlot, wanted: Collection[int]
     ) -> list[Sample | FailedSlot]:
         """Annotate one sample for each distinct value; the others get what it gets."""
         name = self.annotator.distinct
-        decoded = self._decode(range(task.start, task.stop), stored)
+        decoded = self._decode(range(task.start, task.stop), read)
         samples = [each for each in decoded if isinstance(each, ParentSample)]
         first: dict[Any, ParentSample] = {}
         for each in samples:
@@ -106,13 +110,9 @@ class OverlayMaker:
         }
         return self._finish(kept, by_index)
 
-    def _decode(
-        self, indices: Sequence[int], stored: Mapping[int, Stored]
-    ) -> list[ParentSample | FailedSlot]:
+    def _decode(self, indices: Sequence[int], read: ReadSlot) -> list[ParentSample | FailedSlot]:
         with ThreadPoolExecutor(self.plan.execution["cpu_threads"]) as threads:
-            return list(
-                threads.map(lambda i: decode_sample(i, stored.get(i), self._specs), indices)
-            )
+            return list(threads.map(read, indices))
 
     def _annotated(
         self, decoded: Sequence[ParentSample | FailedSlot]
@@ -144,9 +144,11 @@ class OverlayMaker:
             return FailedSlot(index=sample.index, reason=added.reason)
         index, members = sample.index, self.plan.members
         facts = {"index": index, "seed": self.plan.seed, **added.facts}
+        if self._by_value:
+            facts[VALUE_HASH] = text_hash(sample.fields[TEXT]).hex()
         for what, found, planned in (
             ("members", {*added.fields}, {*members} - {"json"}),
-            ("columns", {*added.facts}, {*members["json"]["keys"]} - {*SHARED_FACTS}),
+            ("columns", {*added.facts}, {*members["json"]["keys"]} - {*SHARED_FACTS, VALUE_HASH}),
         ):
             if found != planned:
                 shown = ", ".join(sorted(found)) or "none"

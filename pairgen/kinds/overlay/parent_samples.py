@@ -1,14 +1,75 @@
-"""Decode what an annotator needs of a sample of the parent."""
+"""Read what an annotator needs of a shard: of the parent, or of an overlay's distinct texts."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pairgen.annotators.base import ParentSample
-from pairgen.kinds.parent_shard import NO_SAMPLE, Stored
+from pairgen.errors import CorruptShardError
+from pairgen.kinds.parent_shard import NO_SAMPLE, Stored, read_parent
+from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_member
 from pairgen.shards.format.image_member import decode_image, is_image
+from pairgen.shards.format.store import Store
+from pairgen.shards.format.values import TEXT, hash_of_texts, read_texts, rows_of_task
 from pairgen.sources.photographs import UnusableImageError
-from pairgen.types import FailedSlot
+from pairgen.types import FailedSlot, ShardTask
+
+# Returns what stands at a slot of an opened shard.
+ReadSlot = Callable[[int], ParentSample | FailedSlot]
+
+
+class Samples(Protocol):
+    """The samples that an annotator annotates."""
+
+    def open(self, task: ShardTask) -> ReadSlot:
+        """Return the function that reads the slots of a shard.
+
+        Raises:
+            CorruptShardError: The shard is damaged, or not the one that the task names.
+        """
+
+
+@dataclass(frozen=True)
+class ParentSamples:
+    """Those of the parent.
+
+    Attributes:
+        parent: The parent.
+        specs: The members to read, as the parent's plan says.
+    """
+
+    parent: Store
+    specs: Mapping[str, Mapping[str, Any]]
+
+    def open(self, task: ShardTask) -> ReadSlot:
+        """Read the parent's shard, see `Samples.open`."""
+        stored = read_parent(self.parent, task, self.specs)
+        return lambda index: decode_sample(index, stored.get(index), self.specs)
+
+
+class TextSamples:
+    """The distinct texts of an overlay by value.
+
+    Args:
+        overlay: The overlay.
+
+    Raises:
+        CorruptShardError: Its list of texts is missing or damaged.
+    """
+
+    def __init__(self, overlay: Store) -> None:
+        self._overlay, self._texts = overlay, read_texts(overlay)
+
+    def open(self, task: ShardTask) -> ReadSlot:
+        """Read the texts of a shard, see `Samples.open`."""
+        texts = rows_of_task(self._texts, task)
+        if task.parent_sha256 not in ("", hash_of_texts(texts)):
+            raise CorruptShardError(
+                f"The texts of {self._overlay.url} are others than those of "
+                f"{layout.shard_path(task.shard_index)}: run the command that made it again."
+            )
+        return lambda index: ParentSample(index, {TEXT: texts[index - task.start]})
 
 
 def decode_sample(

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pairgen import plugins
@@ -9,6 +10,7 @@ from pairgen.annotators.base import Annotator, Model, Setup
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.kinds.overlay.options import AnnotateConfig
 from pairgen.shards.format.overlay import SHARED_FACTS, overlay_plan
+from pairgen.shards.format.values import TEXT, VALUE_HASH
 from pairgen.types import Plan
 
 
@@ -86,6 +88,31 @@ def make_overlay_plan(
     )
 
 
+def adds_to_texts(annotator: Annotator) -> bool:
+    """Whether what an annotator adds depends on the text alone, so that each text gets it once.
+
+    Columns are searched by sample, so an annotator that adds some has a sample for each sample.
+    """
+    return annotator.distinct == TEXT and not annotator.facts
+
+
+def by_value(plan: Plan, num_texts: int, covers: str) -> Plan:
+    """Return the plan of an overlay by value, see `pairgen.shards.format.values`.
+
+    Args:
+        plan: The plan of the overlay as it would be with a sample for each sample.
+        num_texts: Number of distinct texts.
+        covers: The parent's shards that they are from, see `values.covered`.
+    """
+    return replace(
+        plan,
+        num_samples=num_texts,
+        source={**plan.source, "covers": covers},
+        recipe={**plan.recipe, "distinct": TEXT},
+        members={**plan.members, "json": {"keys": sorted((*SHARED_FACTS, VALUE_HASH))}},
+    )
+
+
 def planned_annotator(plan: Plan, parent: Plan) -> Annotator:
     """Build the annotator that an overlay's plan names, without loading weights.
 
@@ -105,7 +132,7 @@ def planned_annotator(plan: Plan, parent: Plan) -> Annotator:
         raise TeacherLoadError(
             f"The weights or files at {where} on {socket.gethostname()} do not match the plan."
         )
-    facts = [each for each in plan.members["json"]["keys"] if each not in SHARED_FACTS]
+    facts = sorted({*plan.members["json"]["keys"]} - {*SHARED_FACTS, VALUE_HASH})
     adds = {name: spec for name, spec in plan.members.items() if name != "json"}
     if {name: dict(spec) for name, spec in annotator.adds.items()} != adds or sorted(
         annotator.facts

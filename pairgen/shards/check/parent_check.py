@@ -6,10 +6,11 @@ import numpy as np
 
 from pairgen.errors import ConfigError
 from pairgen.shards.check.report import Problem, counted_detail
+from pairgen.shards.check.text_check import check_texts
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import find_parent
 from pairgen.shards.format.manifest import iterate_receipts
-from pairgen.shards.format.overlay import KIND, Layer, check_overlay
+from pairgen.shards.format.overlay import KIND, Layer, check_overlay, is_by_value
 from pairgen.shards.format.parent_shards import is_stale, slots_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
@@ -21,7 +22,7 @@ REDO = "run the command that made this overlay again"
 def check_parent(
     store: Store, plan: Plan, shards: Sequence[int]
 ) -> tuple[Sequence[Problem], Sequence[str]]:
-    """Compare the receipts of an overlay to those of its parent; open no tar.
+    """Compare the receipts of an overlay to those of its parent, or to its texts; open no tar.
 
     Args:
         store: The folder.
@@ -44,6 +45,8 @@ def check_parent(
     except ConfigError as error:
         return (Problem("other parent", layout.PLAN, str(error).rstrip(".")),), ()
     try:
+        if is_by_value(plan):
+            return list(check_texts(store, plan, shards)), ()
         return list(_check_shards(store, parent, shards)), ()
     except OSError as error:
         return (), (f"against the parent {url}, which could not be read: {error}".rstrip("."),)

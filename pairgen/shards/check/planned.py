@@ -10,9 +10,11 @@ import pyarrow as pa
 from pairgen.errors import CorruptShardError
 from pairgen.shards.check.report import Problem, not_read
 from pairgen.shards.format import layout
+from pairgen.shards.format.overlay import is_by_value
 from pairgen.shards.format.planned_images import ImageList, is_painted, painted_images
 from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts, source_facts
 from pairgen.shards.format.store import Store
+from pairgen.shards.format.values import VALUE_HASH, text_hash
 from pairgen.sources.images import PlannedImages
 from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
 from pairgen.types import Plan
@@ -94,6 +96,29 @@ class PlannedFromImages:
         return planned
 
 
+class PlannedTexts:
+    """Distinct texts of an overlay by value."""
+
+    def __init__(self, plan: Plan, path: Path) -> None:
+        self._plan, self._texts = plan, open_prompts(path)
+
+    def sha256(self) -> str:
+        """Return the plan's own hash: each receipt holds that of its shard's texts."""
+        return str(self._plan.source["sha256"])
+
+    def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
+        """Read only the texts of a range."""
+        texts = self._texts.slice(start, stop - start).to_pylist()
+
+        def planned(index: int) -> Planned:
+            facts: dict[str, Any] = {"index": index, "seed": self._plan.seed}
+            if index - start < len(texts):
+                facts[VALUE_HASH] = text_hash(texts[index - start]).hex()
+            return Planned(index, facts, None)
+
+        return planned
+
+
 class NoInputs:
     """Stand-in if the list of inputs is missing: only the plan is known."""
 
@@ -123,18 +148,28 @@ INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
     "collect": (layout.IMAGES, _from_list),
 }
 
+
+def _inputs_of(plan: Plan) -> tuple[str, Callable[[Plan, Path], PlannedInputs]]:
+    """Return the path of a plan's inputs file, empty for none, and the class that reads it."""
+    if is_by_value(plan):
+        return layout.PROMPTS, PlannedTexts
+    if plan.kind not in INPUTS or is_painted(plan):
+        # Any other overlay adds members to samples whose inputs its parent holds.
+        return "", lambda plan, _: NoInputs(plan)
+    return INPUTS[plan.kind]
+
+
+def inputs_path(plan: Plan) -> str:
+    """Return the path of the list of inputs; empty for a dataset without one."""
+    return _inputs_of(plan)[0]
+
+
 # Exceptions raised when a damaged list is read.
 UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
 
 class UnreadableInputsError(CorruptShardError):
     """The list of inputs is damaged."""
-
-
-def inputs_path(plan: Plan) -> str:
-    """Return the path of the list of inputs; empty for a dataset without one."""
-    # An overlay adds members to samples whose inputs its parent holds.
-    return "" if plan.kind not in INPUTS or is_painted(plan) else INPUTS[plan.kind][0]
 
 
 def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
@@ -146,11 +181,10 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
     """
     if is_painted(plan):
         return PlannedFromImages(plan, painted_images(plan))
-    path = inputs_path(plan)
+    path, read = _inputs_of(plan)
     # Inputs are optional.
     if not path or not store.exists(path):
         return NoInputs(plan)
-    _, read = INPUTS[plan.kind]
     with store.local(path) as local:
         try:
             return read(plan, local)

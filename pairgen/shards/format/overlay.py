@@ -11,6 +11,9 @@ An overlay has the layout of any dataset, with this plan (`overlay_plan`):
 Shard i holds keys of the parent's shard i, in the same order. A key may be missing: its slot is
 among the receipt's `failed`, as `skipped` if the parent has no such sample either, or if a
 threshold leaves it out.
+
+An overlay *by value* (`recipe.distinct` names a member of the parent) has a sample for each
+distinct value instead, see `pairgen.shards.format.values`.
 """
 
 from collections.abc import Mapping
@@ -93,6 +96,11 @@ def check_overlay(parent: Layer, overlay: Layer) -> None:
         )
 
 
+def is_by_value(plan: Plan) -> bool:
+    """Whether an overlay has a sample for each distinct value of a member of its parent."""
+    return plan.kind == KIND and "distinct" in plan.recipe
+
+
 def added_by(plan: Plan) -> list[str]:
     """Return the members that an overlay adds; the columns, if it adds no member."""
     members = plan.members.keys() - {"json"}
@@ -100,8 +108,9 @@ def added_by(plan: Plan) -> list[str]:
 
 
 def offered_by(plan: Plan) -> set[str]:
-    """Return all members and columns of a set or an overlay."""
-    return {*plan.members, *index_columns(plan)}
+    """Return all members and columns of a set or an overlay that its samples have."""
+    # The index of an overlay by value has a row for each value, not for each sample.
+    return set(plan.members) if is_by_value(plan) else {*plan.members, *index_columns(plan)}
 
 
 def overlay_plan(

@@ -78,13 +78,31 @@ def overlay_tasks(plan: Plan, parent: Layer) -> list[ShardTask]:
     Raises:
         ConfigError: The parent's shard has not been made yet.
     """
-    tasks = []
-    for task in plan.tasks():
-        receipt = parent.receipts.get(task.shard_index)
-        if receipt is None or receipt.stop < task.stop:
-            raise ConfigError(
-                f"{layout.shard_path(task.shard_index)} of {parent.store.url} has not been made "
-                "yet: finish that dataset first."
-            )
-        tasks.append(replace(task, parent_sha256=parent_sha256(receipt)))
-    return tasks
+    return [
+        replace(task, parent_sha256=parent_sha256(_finished(parent, task))) for task in plan.tasks()
+    ]
+
+
+def check_finished(parent: Layer) -> None:
+    """Refuse a parent whose shards are not all there.
+
+    Raises:
+        ConfigError: A shard has not been made yet.
+    """
+    for task in parent.plan.tasks():
+        _finished(parent, task)
+
+
+def _finished(parent: Layer, task: ShardTask) -> Receipt:
+    """Return the receipt of the parent's shard for a task.
+
+    Raises:
+        ConfigError: The shard has not been made yet.
+    """
+    receipt = parent.receipts.get(task.shard_index)
+    if receipt is None or receipt.stop < task.stop:
+        raise ConfigError(
+            f"{layout.shard_path(task.shard_index)} of {parent.store.url} has not been made "
+            "yet: finish that dataset first."
+        )
+    return receipt

@@ -13,11 +13,11 @@ from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.sampling.signed import to_signed
 from pairgen.seeding import unrounded_noise_for
 from pairgen.shards.format.image_member import is_image
-from pairgen.shards.format.members import Member
 from pairgen.shards.loading.framing import Frame, Framing
 from pairgen.shards.loading.order import Places
 from pairgen.shards.loading.pixels import UnplannedImageError, read_image
 from pairgen.shards.loading.shard_pool import LoadedShard
+from pairgen.shards.loading.value_shards import ScatteredMember
 from pairgen.types import sample_key
 
 GUIDANCE_SCALE = "guidance_scale"
@@ -175,8 +175,12 @@ def _groups(places: Places, shards: Mapping[tuple[int, int], LoadedShard]) -> li
 
 def _copy_arrays(array: np.ndarray, group: _Group, field: str) -> None:
     member = group.shard.members[field]
-    num_bytes = int(member.sizes[0])
     target = array.reshape(len(array), -1).view(np.uint8)
+    if isinstance(member, ScatteredMember):
+        for slot, row in zip(group.slots.tolist(), group.rows.tolist(), strict=True):
+            target[slot] = member.at(row)
+        return
+    num_bytes = int(member.sizes[0])
     for slot, start in zip(group.slots.tolist(), member.starts[group.rows].tolist(), strict=True):
         target[slot] = member.buffer[start : start + num_bytes]
 
@@ -219,7 +223,7 @@ def _draw_noise(array: np.ndarray, group: _Group, _: str) -> None:
 def _read_texts(groups: Sequence[_Group], num: int, field: str) -> tuple[str, ...]:
     found = [""] * num
     for group in groups:
-        member: Member = group.shard.members[field]
+        member = group.shard.members[field]
         for slot, row in zip(group.slots.tolist(), group.rows.tolist(), strict=True):
             found[slot] = str(member.at(row).data, "utf-8")
     return tuple(found)

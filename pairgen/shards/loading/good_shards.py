@@ -81,19 +81,35 @@ def _base_error(
 def _overlay_error(
     base: Layer, overlay: Layer, shard_index: int, sizes: Mapping[str, int]
 ) -> CorruptShardError | None:
-    path = layout.shard_path(shard_index)
-    if shard_index in overlay.unusable:
-        unusable = "has a receipt that cannot be read, or that is not one of its plan"
-        return bad_shard(overlay, path, unusable)
     receipt, parent = overlay.receipts.get(shard_index), base.receipts.get(shard_index)
-    if receipt is None or parent is None:
-        return None
-    if is_stale(parent, receipt):
+    if receipt is not None and parent is not None and is_stale(parent, receipt):
+        path = layout.shard_path(shard_index)
         return CorruptShardError(
             f"{path} of {overlay.store.url} is stale: it was made from another {path} of "
             f"{base.store.url} than there is now; run the command that made the overlay again, "
             "which replaces its stale shards."
         )
+    if parent is None and shard_index not in overlay.unusable:
+        return None
+    return receipt_error(overlay, shard_index, sizes)
+
+
+def receipt_error(
+    overlay: Layer, shard_index: int, sizes: Mapping[str, int]
+) -> CorruptShardError | None:
+    """Return why a shard of an overlay is bad, whatever its parent; None if it is not.
+
+    Args:
+        overlay: The overlay.
+        shard_index: Index of the shard.
+        sizes: Sizes of its tars by name, as listed.
+    """
+    path, receipt = layout.shard_path(shard_index), overlay.receipts.get(shard_index)
+    if shard_index in overlay.unusable:
+        unusable = "has a receipt that cannot be read, or that is not one of its plan"
+        return bad_shard(overlay, path, unusable)
+    if receipt is None:
+        return None
     reason = _why_bad(receipt, sizes) or _contradiction(receipt)
     return bad_shard(overlay, path, reason) if reason else None
 

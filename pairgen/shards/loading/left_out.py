@@ -12,6 +12,8 @@ import numpy as np
 
 from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.parent_shards import is_behind, slots_of, usable_slots
+from pairgen.shards.loading.value_layer import Lack
+from pairgen.types import Receipt
 
 
 @dataclass(frozen=True)
@@ -69,36 +71,37 @@ class LeftOut:
 
 
 def common_rows(
-    layers: Sequence[Layer], shards: Sequence[int]
+    layers: Sequence[Layer],
+    shards: Sequence[int],
+    by_value: Sequence[tuple[Layer, Mapping[int, Lack]]] = (),
 ) -> tuple[Mapping[int, np.ndarray | None], LeftOut | None]:
     """Intersect the samples of a dataset and its overlays, shard by shard.
 
     Args:
         layers: The dataset, then its overlays.
         shards: The shards to read, none of them bad.
+        by_value: The overlays by value, with what each lacks, by shard.
 
     Returns:
         Each shard's rows in the index of the dataset, [N], None for all; and what is left out,
         None if nothing is. A shard without any row is left out as a whole.
     """
-    base, *overlays = layers
+    base, *by_slot = layers
+    overlays = [*by_slot, *(overlay for overlay, _ in by_value)]
     num_lacking, behind = [0] * len(overlays), [False] * len(overlays)
     found: dict[int, np.ndarray | None] = {}
     num_left_out, digest = 0, hashlib.sha256()
     for shard_index in shards:
         parent = base.receipts[shard_index]
         kept: np.ndarray | None = None
-        for number, overlay in enumerate(overlays):
-            receipt = overlay.receipts.get(shard_index)
-            slots, usable = slots_of(parent), usable_slots(parent, receipt)
-            if np.array_equal(slots, usable):
+        lacks = [_lack(parent, overlay.receipts.get(shard_index)) for overlay in by_slot]
+        lacks += [lacking.get(shard_index) for _, lacking in by_value]
+        for number, lack in enumerate(lacks):
+            if lack is None:
                 continue
-            has = np.isin(slots, usable, assume_unique=True)
-            if has.all():
-                continue
-            num_lacking[number] += int((~has).sum())
-            behind[number] |= is_behind(parent, receipt)
-            kept = has if kept is None else kept & has
+            num_lacking[number] += int((~lack.has).sum())
+            behind[number] |= lack.is_behind
+            kept = lack.has if kept is None else kept & lack.has
         if kept is None:
             found[shard_index] = None
             continue
@@ -115,3 +118,12 @@ def common_rows(
     )
     num_all = sum(base.receipts[shard].count for shard in shards)
     return found, LeftOut(base.store.url, num_left_out, num_all, because, digest.hexdigest())
+
+
+def _lack(parent: Receipt, overlay: Receipt | None) -> Lack | None:
+    """Return which of a shard's samples an overlay's shard, None if it was not made, lacks."""
+    slots, usable = slots_of(parent), usable_slots(parent, overlay)
+    if np.array_equal(slots, usable):
+        return None
+    has = np.isin(slots, usable, assume_unique=True)
+    return None if has.all() else Lack(has, is_behind(parent, overlay))

@@ -280,7 +280,7 @@ def _open_cache(
     Raises:
         ConfigError: The shards that are open at the same time do not fit.
     """
-    layers = [layer for found in sets for layer in found.layers]
+    layers = [layer for found in sets for layer in found.all_layers]
     remote = [layer for layer in layers if not isinstance(layer.store, LocalStore)]
     if not remote:
         return None

@@ -21,6 +21,8 @@ from pairgen.shards.loading.cache import ShardCache
 from pairgen.shards.loading.good_shards import bad_shard
 from pairgen.shards.loading.layer_columns import column_owners, read_layer, rows_of
 from pairgen.shards.loading.training_set import OpenSet
+from pairgen.shards.loading.value_layer import COLUMN
+from pairgen.shards.loading.value_shards import ScatteredMember, ValueShards
 
 # One fetches or reads while the other hashes; more would take cores from the training.
 NUM_THREADS = 2
@@ -41,7 +43,7 @@ class LoadedShard:
 
     name: str
     indices: np.ndarray
-    members: Mapping[str, Member]
+    members: Mapping[str, Member | ScatteredMember]
     columns: Mapping[str, np.ndarray]
 
 
@@ -68,6 +70,7 @@ class ShardPool:
     ) -> None:
         self._sets, self._fields, self._columns = sets, fields, columns
         self._owners = [column_owners(found.layers) for found in sets]
+        self._values = [self._by_value(found) for found in sets]
         self._check, self._skip_bad, self._cache = check, skip_bad, cache
         self._open: dict[tuple[int, int], Future[LoadedShard]] = {}
         self._checked: set[str] = set()
@@ -113,7 +116,10 @@ class ShardPool:
         shard_index, rows = found.shards[position], found.rows[position]
         path = layout.shard_path(shard_index)
         owners, columns_wanted = self._owners[set_index], self._columns[set_index]
-        members: dict[str, Member] = {}
+        by_value = self._values[set_index]
+        if by_value:
+            columns_wanted = [*columns_wanted, COLUMN]
+        members: dict[str, Member | ScatteredMember] = {}
         columns: dict[str, np.ndarray] = {}
         indices: np.ndarray | None = None
         for layer in found.layers:
@@ -121,7 +127,7 @@ class ShardPool:
             names = [name for name in columns_wanted if owners[name] is layer]
             if not wanted and not names and layer is not found.base:
                 continue
-            has_others = len(found.layers) > 1
+            has_others = len(found.all_layers) > 1
             table, slots = read_layer(layer, shard_index, ["offset", *names], has_others)
             if indices is None:
                 indices = slots if rows is None else slots[rows]
@@ -135,7 +141,17 @@ class ShardPool:
                     for name, member in found_here.items()
                 }
         assert indices is not None
+        for values in by_value:
+            members |= values.members(columns[COLUMN].tolist())
         return LoadedShard(f"{path} of {found.url}", indices, members, columns)
+
+    def _by_value(self, found: OpenSet) -> list[ValueShards]:
+        """Return the overlays by value that have a requested member."""
+        wanted = [
+            (values, [name for name in self._fields if name in values.layer.plan.members])
+            for values in found.by_value
+        ]
+        return [ValueShards(values, names, self._members) for values, names in wanted if names]
 
     def _members(
         self,

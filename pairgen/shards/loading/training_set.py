@@ -14,14 +14,23 @@ import pyarrow as pa
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import NOISE_GENERATOR
+from pairgen.shards.format.adding import adding_command
 from pairgen.shards.format.image_member import PICTURES
-from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer, open_overlay
+from pairgen.shards.format.overlay import (
+    KIND,
+    Layer,
+    check_overlay,
+    is_by_value,
+    open_layer,
+    open_overlay,
+)
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.where import Where
 from pairgen.shards.loading.annotations import open_annotations
 from pairgen.shards.loading.good_shards import good_shards
 from pairgen.shards.loading.layer_columns import column_owners, joined_table
 from pairgen.shards.loading.left_out import LeftOut, common_rows
+from pairgen.shards.loading.value_layer import ValueLayer, lacking, open_values
 from pairgen.types import canonical_json
 
 NOISE = "noise.npy"
@@ -53,21 +62,28 @@ class OpenSet:
     """A dataset whose plan and receipts were read.
 
     Attributes:
-        layers: The dataset, then its overlays.
+        layers: The dataset, then its overlays with a sample for each sample.
         shards: Indices of the shards to read.
         rows: Rows to read of each shard's index, [N]; None for all.
         left_out: The samples that an overlay lacks; None if there are none.
+        by_value: Its overlays with a sample for each distinct text.
     """
 
     layers: tuple[Layer, ...]
     shards: tuple[int, ...]
     rows: tuple[np.ndarray | None, ...]
     left_out: LeftOut | None = None
+    by_value: tuple[ValueLayer, ...] = ()
 
     @property
     def base(self) -> Layer:
         """The dataset itself."""
         return self.layers[0]
+
+    @property
+    def all_layers(self) -> tuple[Layer, ...]:
+        """The dataset, then all its overlays."""
+        return (*self.layers, *(values.layer for values in self.by_value))
 
     @property
     def url(self) -> str:
@@ -83,7 +99,7 @@ class OpenSet:
 
     def layer_of(self, field: str) -> Layer | None:
         """Return the layer that holds a field; None if no layer does."""
-        return next((layer for layer in self.layers if field in layer.plan.members), None)
+        return next((layer for layer in self.all_layers if field in layer.plan.members), None)
 
     def draws_noise(self, field: str) -> bool:
         """Whether a field is the noise and must be drawn again from its seed."""
@@ -101,10 +117,12 @@ class OpenSet:
             return {"dtype": self.base.plan.recipe["stored_dtype"], "shape": latent["shape"]}
         layer = self.layer_of(field)
         if layer is None:
-            known = sorted({name for layer in self.layers for name in layer.plan.members})
+            known = sorted({name for layer in self.all_layers for name in layer.plan.members})
+            command = adding_command(field, self.url)
+            remedy = f"; `{command}` adds it" * bool(command)
             raise ConfigError(
                 f"{self.url} has no member {field!r}{did_you_mean(field, known)}; it has "
-                f"{', '.join(known)}."
+                f"{', '.join(known)}{remedy}."
             )
         kind = field.rpartition(".")[2]
         if kind not in ("npy", "txt", *PICTURES):
@@ -119,7 +137,7 @@ class OpenSet:
         lacking = [] if self.left_out is None else [self.left_out.sha256]
         counts = canonical_json([self.shards, self.counts, *lacking])
         return {
-            "fingerprints": [layer.plan.fingerprint() for layer in self.layers],
+            "fingerprints": [layer.plan.fingerprint() for layer in self.all_layers],
             "num_samples": sum(self.counts),
             "shards": hashlib.sha256(counts.encode()).hexdigest()[:16],
         }
@@ -148,10 +166,15 @@ def open_set(
     overlays += open_annotations((base, *overlays), {*wanted, *(where.columns if where else ())})
     for overlay in overlays:
         check_overlay(base, overlay)
-    layers = (base, *overlays)
-    _check_members(layers)
+    _check_members((base, *overlays))
+    layers = (base, *(overlay for overlay in overlays if not is_by_value(overlay.plan)))
     owners = column_owners(layers)
-    rows, left_out = common_rows(layers, good_shards(layers, skip_bad))
+    shards = good_shards(layers, skip_bad)
+    by_value = tuple(
+        open_values(base, overlay, skip_bad) for overlay in overlays if is_by_value(overlay.plan)
+    )
+    lacks = [(each.layer, lacking(base, each, shards, skip_bad)) for each in by_value]
+    rows, left_out = common_rows(layers, shards, lacks)
     if left_out is not None:
         if not rows:
             raise ConfigError(f"Nothing is left to train on: {left_out}")
@@ -160,7 +183,7 @@ def open_set(
         where.check_columns(list(owners), f"The index of {base.store.url}")
         kept = _select(layers, rows, where.columns or ["key"], where.mask, skip_bad)
         rows = {shard: _subset(rows[shard], mask) for shard, mask in kept.items()}
-    found = OpenSet(layers, tuple(rows), tuple(rows.values()), left_out)
+    found = OpenSet(layers, tuple(rows), tuple(rows.values()), left_out, by_value)
     if sum(found.counts) == 0:
         condition = f" that meets {where.text!r}" if where else ""
         raise ConfigError(f"{found.url} has no sample{condition}.")

@@ -75,7 +75,11 @@ class Layout:
     @property
     def weight_stems(self) -> list[str]:
         """The stems of the weights that a latent depends on, for `fetch_weights`."""
-        return [UNET_WEIGHTS, *(f"text_encoder{ending}/model" for ending in self.text_encoders)]
+        return [UNET_WEIGHTS, *self._text_stems]
+
+    @property
+    def _text_stems(self) -> list[str]:
+        return [f"text_encoder{ending}/model" for ending in self.text_encoders]
 
     def describe(self, variant: str) -> Description:
         """Describe the model for a plan; for a local folder, the weights are hashed."""
@@ -103,7 +107,15 @@ class Layout:
     def _config_files(self) -> list[Path]:
         """Return the config files that a latent depends on, which exclude `model_index.json`."""
         folder = self.snapshot.folder
-        files = [folder / SCHEDULER_CONFIG, folder / "unet/config.json"]
+        return [folder / SCHEDULER_CONFIG, folder / "unet/config.json", *self._text_files()]
+
+    def text_identity(self, variant: str) -> dict[str, str]:
+        """Return what distinguishes the text encoders alone, see `weights_identity`."""
+        return weights_identity(self.snapshot, self._text_stems, variant, self._text_files())
+
+    def _text_files(self) -> list[Path]:
+        """Return the config files that an embedding depends on."""
+        folder, files = self.snapshot.folder, []
         for ending in self.text_encoders:
             files.append(folder / f"text_encoder{ending}/config.json")
             files += (folder / f"tokenizer{ending}").glob("*.json")

@@ -1,6 +1,6 @@
 """A latent-space UNet, its text encoders and its VAE, as a teacher."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -44,7 +44,7 @@ class LatentDiffusion:
         layout: Layout,
         variant: str,
         unet: Any,
-        towers: Sequence[Tower],
+        load_towers: Callable[[], Sequence[Tower]],
         *,
         device: torch.device,
         dtype: torch.dtype,
@@ -57,10 +57,14 @@ class LatentDiffusion:
         self._layout = layout
         self._variant = variant
         self._unet = unet
-        self._towers = towers
+        self._load_towers = load_towers
         self._negative_prompt = negative_prompt
         self._time_ids = time_ids(layout).to(device, dtype)
-        self.negative = self._encode_negative()
+
+    @cached_property
+    def negative(self) -> Conditioning:
+        """Conditioning of the negative prompt, see `Teacher`."""
+        return self._encode_negative()
 
     def count_tokens(self, prompts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each prompt, see `Teacher.count_tokens`."""
@@ -145,6 +149,11 @@ class LatentDiffusion:
         if self._negative_prompt or not self._layout.zero_negative or len(self._towers) == 1:
             return row
         return Conditioning({name: torch.zeros_like(value) for name, value in row.tensors.items()})
+
+    @cached_property
+    def _towers(self) -> Sequence[Tower]:
+        """The tokenizers and text encoders, loaded on first use."""
+        return self._load_towers()
 
     @cached_property
     def _vae(self) -> Vae:

@@ -1,0 +1,71 @@
+"""What each method needs, which command adds it, and whether the datasets named have it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pairgen import plugins
+from pairgen.execution.user_trust import trusted_by_user
+from pairgen.report.table import left_aligned
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
+from pairgen.training.needs import compare, stated_needs
+from pairgen.training.offered import OfferedSet, open_offered
+
+NOT_STATED = "not stated"
+
+
+def run_methods(method: str, data: Sequence[str], trust_code: bool = False) -> list[dict[str, Any]]:
+    """Return what methods need, as plain data: one entry for each method.
+
+    Args:
+        method: Name or dotted name of one method; empty for all of pairgen's own.
+        data: Folders or URLs of datasets to compare.
+        trust_code: Whether to trust modules outside pairgen.
+
+    Raises:
+        ConfigError: There is no such method, or a folder holds no dataset.
+    """
+    plans = [read_plan(open_store(url)) for url in data]
+    sets = open_offered(data, plans)
+    with trusted_by_user({"method": method, "trust_code": trust_code}):
+        names = [method] if method else plugins.members("methods")
+        return [_about(name, sets) for name in names]
+
+
+def _about(name: str, sets: Sequence[OfferedSet]) -> dict[str, Any]:
+    module = plugins.load("methods", name)
+    summary = (module.__doc__ or "").strip().partition("\n")[0]
+    about: dict[str, Any] = {"method": name, "about": summary.rstrip("."), "needs": None}
+    needs = stated_needs(name)
+    if needs is None:
+        return about
+    columns = [compare(needs, each) for each in sets]
+    about["needs"] = [
+        {
+            "need": row.need,
+            "note": row.note,
+            "commands": [*row.adding, *row.making],
+            "has": {each.url: column[i].by for each, column in zip(sets, columns, strict=True)},
+        }
+        # Compared to no dataset, a need says how any gets it.
+        for i, row in enumerate(compare(needs, None))
+    ]
+    return about
+
+
+def methods_text(found: Sequence[dict[str, Any]], data: Sequence[str]) -> str:
+    """Format what `run_methods` returned as a table, then the notes."""
+    rows = [("method", "needs", *data, "given by")]
+    notes = []
+    for each in found:
+        needs = each["needs"]
+        if needs is None:
+            rows.append((each["method"], NOT_STATED, *("" for _ in data), ""))
+            continue
+        for number, need in enumerate(needs):
+            name = "" if number else each["method"]
+            has = (need["has"][url] or "no" for url in data)
+            rows.append((name, need["need"], *has, " or ".join(need["commands"])))
+            if need["note"]:
+                notes.append(f"{need['need']}: {need['note']}.")
+    return "\n".join([left_aligned(rows), *dict.fromkeys(notes)])

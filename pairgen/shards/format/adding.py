@@ -1,0 +1,61 @@
+"""Which command gives samples a member or a column: for messages, so that each says what to do."""
+
+import re
+from collections.abc import Sequence
+
+DIR = "DIR"
+# Pattern of the name, and the command; `{0}` is its first group.
+_ADDED = (
+    (r"(txt|pooled)_emb\.npy", f"pairgen annotate {DIR} --add text_embedding"),
+    (r"latent\.npy", f"pairgen annotate {DIR} --add latent"),
+    (r"(lr\d+)_latent\.npy", f"pairgen annotate {DIR} --add latent --set levels={{0}}"),
+    (r"moments\.npy", f"pairgen annotate {DIR} --add moments"),
+    (r"(lr\d+)_moments\.npy", f"pairgen annotate {DIR} --add moments --set levels={{0}}"),
+    (r"(canny|sketch|mask|depth)\.png", f"pairgen annotate {DIR} --add {{0}}"),
+    (r"clip_image\.npy|clip_text\.npy|clip_score", f"pairgen annotate {DIR} --add clip"),
+    (r"dino_cls\.npy", f"pairgen annotate {DIR} --add dino"),
+    (r"depth_(low|high)", f"pairgen annotate {DIR} --add depth"),
+    (r"mask_share", f"pairgen annotate {DIR} --add mask"),
+    (r"sharpness", f"pairgen annotate {DIR} --add sharpness"),
+    (r"tag\.txt", f"pairgen annotate {DIR} --add tags --set table=FILE"),
+)
+# What no overlay can add: it comes with the dataset.
+_MADE = (
+    (r"noise\.npy", "pairgen ode"),
+    (r"path\.npy", "pairgen ode --trajectory T,..."),
+    (r"guidance_scale", "pairgen ode"),
+    (r"lr(\d+)\.png", "pairgen degrade --scales {0}"),
+    (r"png|jpg|webp|cls", "pairgen collect"),
+    (r"src\.png", "pairgen collect --edit-triples FILE"),
+    (r"txt", "pairgen collect --captions FILE"),
+)
+# What every dataset of a kind has.
+_OWN = {"ode": ("noise.npy", "latent.npy", "txt"), "degrade": ("png",), "collect": ()}
+
+
+def adding_command(name: str, folder: str = DIR) -> str:
+    """Return the command that adds a member or a column to a dataset; empty if none is known.
+
+    Args:
+        name: The member or column.
+        folder: The dataset.
+    """
+    return _first(name, _ADDED).replace(DIR, folder)
+
+
+def making_command(name: str, kinds: Sequence[str] = ()) -> str:
+    """Return the command that makes datasets with a member or column; empty if none is known.
+
+    Args:
+        name: The member or column.
+        kinds: The only kinds of datasets that count; () for any.
+    """
+    own = next((f"pairgen {kind}" for kind in kinds if name in _OWN.get(kind, ())), "")
+    return own or _first(name, _MADE)
+
+
+def _first(name: str, table: tuple[tuple[str, str], ...]) -> str:
+    for pattern, command in table:
+        if found := re.fullmatch(pattern, name):
+            return command.format(*found.groups())
+    return ""

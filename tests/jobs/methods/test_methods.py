@@ -1,0 +1,112 @@
+"""What methods state that they need, beside what datasets and their annotations have."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import pairgen
+from pairgen import plugins
+from pairgen.errors import ConfigError
+from pairgen.jobs.methods.run import methods_text, run_methods
+from pairgen.jobs.train.run import run_train
+from pairgen.methods.base import Needs
+from pairgen.shards.format.adding import adding_command, making_command
+from tests.annotated_sets import write_pictures
+from tests.runs import run
+from tests.small_sets import make_plan, overlay_plan, write_overlay, write_set
+
+NEEDY = "tests.needy_method"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A set of pictures with captions."""
+    return write_pictures(tmp_path / "photos")
+
+
+def has(found: list[dict], data: Path | str) -> dict[str, str]:
+    return {need["need"]: need["has"][str(data)] for need in found[0]["needs"]}
+
+
+def test_every_method_states_its_needs_and_how_a_set_gets_them() -> None:
+    found = run_methods("", ())
+    assert [each["method"] for each in found] == plugins.members("methods")
+    for each in found:
+        module = plugins.load("methods", each["method"])
+        assert isinstance(module.NEEDS, Needs) and each["about"]
+        assert all(need["commands"] for need in each["needs"]), each
+    text = methods_text(found, ())
+    assert "txt_emb.npy or txt  pairgen annotate DIR --add text_embedding or pairgen ode" in text
+
+
+def test_a_method_of_a_user_need_not_state_any() -> None:
+    (found,) = run_methods("tests.training.two_players", ())
+    assert json.loads(json.dumps(found))["needs"] is None
+    line = methods_text([found], ()).splitlines()[1]
+    assert line.split() == ["tests.training.two_players", "not", "stated"]
+
+
+def test_a_set_has_what_it_or_an_annotation_has(photos: Path, tmp_path: Path) -> None:
+    assert has(run_methods(NEEDY, [str(photos)]), photos) == {
+        "latent.npy or png": "set",
+        "tag.txt or txt": "set",
+        "canny.png": "",
+        "own.npy": "",
+        "sharpness": "",
+    }
+    pairgen.annotate(photos, add="canny,sharpness", executor="serial")
+    found = has(run_methods(NEEDY, [str(photos)]), photos)
+    assert (found["canny.png"], found["sharpness"]) == ("canny", "sharpness")
+    # Noise that is stored as its seed can be read too; another set's overlay offers nothing.
+    pairs = write_set(tmp_path / "pairs", make_plan(noise="seed"))
+    write_overlay(tmp_path / "pairs.annotations/other", overlay_plan(make_plan(), seed=6))
+    found = run_methods("regression", [pairs.url])
+    assert set(has(found, pairs.url).values()) == {"set"}
+    assert set(has(run_methods("regression", [str(photos)]), photos).values()) == {"", "set"}
+
+
+def test_a_training_on_a_set_that_lacks_something_is_told_the_command(photos: Path) -> None:
+    options = {"method": NEEDY, "data": str(photos), "model": "tiny", "steps": 1}
+    options["out"] = str(photos.parent / "run")
+
+    def refused() -> str:
+        with pytest.raises(ConfigError) as caught:
+            run_train(options)
+        assert not Path(options["out"]).exists()
+        return str(caught.value)
+
+    command = f"pairgen annotate {photos} --add canny"
+    assert refused() == f"{NEEDY} needs canny.png, and {photos} has none; `{command}` adds it."
+    pairgen.annotate(photos, add="canny", executor="serial")
+    assert refused() == f"{NEEDY} needs own.npy, and {photos} has none."
+
+
+def test_a_loader_is_told_the_command(photos: Path) -> None:
+    command = f"pairgen annotate {photos} --add latent --set levels=lr4"
+    with pytest.raises(ConfigError, match=f"has no member 'lr4_latent.npy'.*; `{command}` adds it"):
+        pairgen.Loader(photos, fields=["lr4_latent.npy"], batch_size=1)
+
+
+def test_commands_name_annotators_that_there_are() -> None:
+    names = ("txt_emb.npy", "latent.npy", "lr4_latent.npy", "moments.npy", "canny.png", "tag.txt")
+    names += ("clip_score", "dino_cls.npy", "depth_low", "mask_share", "sharpness")
+    for name in names:
+        _, _, folder, _, annotator, *_ = adding_command(name, "set").split()
+        assert folder == "set" and annotator in plugins.members("annotators")
+    assert (
+        adding_command("own.npy") == making_command("own.npy") == adding_command("noise.npy") == ""
+    )
+    assert making_command("lr4.png") == "pairgen degrade --scales 4"
+    assert making_command("txt", ("ode",)) == "pairgen ode"
+
+
+def test_the_command(photos: Path) -> None:
+    result = run("methods", NEEDY, "--data", str(photos))
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["method", "needs", str(photos), "given", "by"]
+    assert lines[1].split()[:6] == [NEEDY, "latent.npy", "or", "png", "set", "pairgen"]
+    assert lines[-1] == "latent.npy or png: png is encoded by the student's VAE."
+    result = run("methods", "--data", str(photos.parent))
+    assert result.returncode == 2 and "is not a dataset folder" in result.stderr
