@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -133,22 +134,22 @@ def resolve_method_options(config: TrainConfig) -> TrainConfig:
 def make_setup(
     config: TrainConfig,
     plans: tuple[Plan, ...],
-    members: Mapping[str, Any],
     start: Mapping[str, Any],
     device: torch.device,
     num_processes: int,
     say: Callable[[str], None],
+    members: Mapping[str, Any] = MappingProxyType({}),
 ) -> Setup:
     """Return the inputs of a method; no weights are loaded here.
 
     Args:
         config: The run's options.
         plans: The plans of its datasets.
-        members: Members that all of them offer, see `Offered`.
         start: The return value of `find_start`.
         device: Device of all tensors.
         num_processes: Number of processes that share a step.
         say: Called with messages for the user.
+        members: Members that all of its datasets offer, see `Offered`.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.

@@ -87,7 +87,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         net = _make_net(options, plans[0], decoder.size_px)
         classifier = Classifier(net, classes.num).to(accelerator.device)
-        teacher = make_setup(config, plans, {}, start, accelerator.device, 1, say).teacher
+        teacher = make_setup(config, plans, start, accelerator.device, 1, say).teacher
         _check_latents(plans, teacher, start["name"])
         data = TrainingData(config, options, classes, teacher, accelerator.device)
         if not files:

@@ -71,11 +71,11 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
         setup = make_setup(
             config,
             plans,
-            offered.members,
             start,
             accelerator.device,
             accelerator.num_processes,
             say,
+            offered.members,
         )
         method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
         if about := offered.about(method.fields):
