@@ -15,6 +15,7 @@ What `pairgen.sources.photographs` refuses is refused here.
 
 import io
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,11 +50,12 @@ def decode_picture(data: bytes) -> Picture:
         UnusableImageError: The image cannot be used.
     """
     with opened(io.BytesIO(data)) as image:
+        # Before the metadata is read, which loads the pixels and changes the tags.
+        deep = _deep_mode(image)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         metadata = read_metadata(image)
-        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
-        is_deep = _is_deep(image)
         image.load()
-        pixels = _read_deep(data, image.mode) if is_deep else None
+        pixels = _read_deep(data, deep) if deep else None
         if pixels is None:
             pixels = _pixels(image)
     if pixels is None:
@@ -61,8 +63,8 @@ def decode_picture(data: bytes) -> Picture:
     return Picture(np.ascontiguousarray(upright(pixels, orientation)), metadata)
 
 
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn and mirror pixels [H, W, C] as an EXIF orientation from 1 to 8 says."""
+def upright(pixels: np.ndarray, orientation: Any) -> np.ndarray:
+    """Turn and mirror pixels [H, W, C] as an EXIF orientation from 1 to 8 says; else not."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -72,12 +74,18 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels
 
 
-def _is_deep(image: Image.Image) -> bool:
-    """Whether a file that is open but not loaded has colours of 16 bits."""
+def _deep_mode(image: Image.Image) -> str:
+    """Return Pillow's name of colours of 16 bits, such as `RGB;16B`; empty for other pixels.
+
+    Args:
+        image: An open file, whose pixels are not loaded yet.
+    """
     parts = getattr(image, "tile", ())
     if image.format not in ("PNG", "TIFF") or image.mode not in MADE_SHALLOW or not parts:
-        return False
-    return ";16" in str(parts[0][3])
+        return ""
+    stored = parts[0][3]
+    name = stored if isinstance(stored, str) else str(stored[0])
+    return name if ";16" in name else ""
 
 
 def _read_deep(data: bytes, mode: str) -> np.ndarray | None:
@@ -85,7 +93,7 @@ def _read_deep(data: bytes, mode: str) -> np.ndarray | None:
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is None or found.dtype != np.uint16 or found.ndim != 3:
         return None
-    if mode == "LA":
+    if mode.startswith("LA"):
         return found[..., [0, -1]]
     return found[..., [2, 1, 0, 3][: found.shape[2]]]
 

@@ -68,8 +68,9 @@ def _exif(image: Image.Image) -> bytes:
         exif = image.getexif()
         for tag in STORAGE_TAGS:
             exif.pop(tag, None)
-        for tag in SIZE_TAGS:
-            exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
+        if ExifTags.IFD.Exif in exif:
+            for tag in SIZE_TAGS:
+                exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
         return exif.tobytes() if exif else b""
     # Pillow does not document what broken data raises; the picture is fine without it.
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error):

@@ -9,6 +9,7 @@ from pairgen.execution.progress import Progress
 from pairgen.execution.run import check_executor, run_tasks, stop_on_signal
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
+from pairgen.image_recipe import ImageRecipe
 from pairgen.jobs.restore.folder import begin, fingerprint_of, stands
 from pairgen.jobs.restore.inputs import Pictures, identity_of, prompt_for, read_pictures
 from pairgen.jobs.restore.names import check_apart
@@ -71,22 +72,12 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
     begin(store, identity, pictures.results)
     if isinstance(store, LocalStore):
         store.remove_stale_spool()
-    tasks = [
-        PictureTask(
-            shard_index=number,
-            start=number,
-            stop=number + 1,
-            fingerprint=fingerprint_of(identity),
-            file=file,
-            prompt=prompt_for(file, config, recipe),
-            name=name,
-        )
-        for number, (file, name) in enumerate(zip(pictures.files, pictures.results, strict=True))
-    ]
+    tasks = _tasks(pictures, config, recipe, fingerprint_of(identity))
     pending = [task for task in tasks if not _is_done(store, task)]
+    num_before = len(tasks) - len(pending)
     say(
-        f"{len(pending):,} pictures to restore to {scale} times their size; "
-        f"{len(tasks) - len(pending):,} were restored before, {len(pictures.rejected):,} rejected."
+        f"{len(pending):,} pictures to restore to {scale} times their size; {num_before:,} stand "
+        f"already, {len(pictures.rejected):,} rejected."
     )
     job = RestoreJob(
         options=found.options.plain(),
@@ -95,7 +86,40 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
         store_url=store.address,
         trust=current_trust(),
     )
-    return _run(job, store, pictures, pending, config)
+    outcomes, interrupted = _run(job, pending, num_before, config)
+    failed = [{"image": each.image, "reason": each.reason} for each in outcomes if each.reason]
+    rejected = [*pictures.rejected, *failed]
+    if rejected:
+        store.put_bytes(layout.REJECTED, encode_rejected(rejected))
+    else:
+        store.remove(layout.REJECTED)
+    num_pictures = len(pictures.files) + len(pictures.rejected)
+    return Restored(
+        url=store.url,
+        num_pictures=num_pictures,
+        num_made=len(outcomes) - len(failed),
+        num_before=num_before,
+        rejected=rejected,
+        interrupted=interrupted,
+        too_many_rejected=len(rejected) > config.max_rejected * num_pictures,
+    )
+
+
+def _tasks(
+    pictures: Pictures, config: RestoreConfig, recipe: ImageRecipe, fingerprint: str
+) -> list[PictureTask]:
+    return [
+        PictureTask(
+            shard_index=number,
+            start=number,
+            stop=number + 1,
+            fingerprint=fingerprint,
+            file=file,
+            prompt=prompt_for(file, config, recipe),
+            name=name,
+        )
+        for number, (file, name) in enumerate(zip(pictures.files, pictures.results, strict=True))
+    ]
 
 
 def _is_done(store: Store, task: PictureTask) -> bool:
@@ -112,42 +136,20 @@ def _is_done(store: Store, task: PictureTask) -> bool:
 
 
 def _run(
-    job: RestoreJob,
-    store: Store,
-    pictures: Pictures,
-    pending: Sequence[PictureTask],
-    config: RestoreConfig,
-) -> Restored:
-    num_before = len(pictures.files) - len(pending)
-    progress = Progress(len(pictures.files), num_before, unit="pictures")
+    job: RestoreJob, pending: Sequence[PictureTask], num_before: int, config: RestoreConfig
+) -> tuple[list[Outcome], bool]:
+    """Restore pictures; return the outcomes, and whether the user interrupted."""
+    progress = Progress(num_before + len(pending), num_before, unit="pictures")
     events = _Events(progress, num_before)
-    interrupted = False
+    if not pending:
+        return [], False
     try:
-        if pending:
-            with stop_on_signal(events, STOPPING) as stop:
-                run_tasks(job, pending, config, events, stop)
-                interrupted = stop.is_set() and len(events.outcomes) < len(pending)
+        with stop_on_signal(events, STOPPING) as stop:
+            run_tasks(job, pending, config, events, stop)
     finally:
         progress.close()
-    failed = [each for each in events.outcomes if each.reason]
-    rejected = [
-        *pictures.rejected,
-        *({"image": each.image, "reason": each.reason} for each in failed),
-    ]
-    if rejected:
-        store.put_bytes(layout.REJECTED, encode_rejected(rejected))
-    else:
-        store.remove(layout.REJECTED)
-    num_pictures = len(pictures.files) + len(pictures.rejected)
-    return Restored(
-        url=store.url,
-        num_pictures=num_pictures,
-        num_made=len(events.outcomes) - len(failed),
-        num_before=num_before,
-        rejected=rejected,
-        interrupted=interrupted,
-        too_many_rejected=len(rejected) > config.max_rejected * num_pictures,
-    )
+    # A stop that was requested during the last picture changes nothing.
+    return events.outcomes, stop.is_set() and len(events.outcomes) < len(pending)
 
 
 class _Events:
