@@ -56,8 +56,7 @@ def identity_of(config: RestoreConfig, found: FoundRestorer) -> dict[str, Any]:
             "sampling": dict(model.sampling),
         },
         **{name: getattr(config, name) for name in sorted(kept)},
-        "scale": found.options.scale,
-        "dtype": found.options.dtype,
+        **{name: value for name, value in found.options if name in kept},
     }
 
 

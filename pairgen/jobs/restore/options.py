@@ -10,7 +10,7 @@ from pairgen.kinds.run_options import MAX_CPU_THREADS, MakingOptions
 from pairgen.list_rules import Places
 from pairgen.model_config import DTYPES
 from pairgen.options import Option, Options
-from pairgen.rules import SEED, Choice, Integer, Place, Text
+from pairgen.rules import SEED, Choice, Integer, OrNone, Place, Text
 
 # Names of `pairgen.sampling.color_fix`.
 COLOR_FIXES = ("adain", "wavelet", "none")
@@ -65,16 +65,30 @@ class RestorerOptions(Options):
         ),
     ] = 96
     overlap: Annotated[
-        int, TILE, Option("Overlap of the network's tiles in latents.", "Restoration", "identity")
-    ] = 32
+        int | None,
+        OrNone(TILE),
+        Option(
+            "Overlap of the network's tiles in latents.",
+            "Restoration",
+            "identity",
+            default="a third of --tile",
+        ),
+    ] = None
     vae_tile: Annotated[
         int,
         TILE,
         Option("Side of the VAE's tiles in latents; 0 for none.", "Restoration", "identity"),
     ] = 96
     vae_overlap: Annotated[
-        int, TILE, Option("Overlap of the VAE's tiles in latents.", "Restoration", "identity")
-    ] = 32
+        int | None,
+        OrNone(TILE),
+        Option(
+            "Overlap of the VAE's tiles in latents.",
+            "Restoration",
+            "identity",
+            default="a third of --vae-tile",
+        ),
+    ] = None
     seed: Annotated[
         int,
         SEED,
@@ -100,7 +114,7 @@ class RestorerOptions(Options):
     def _check_overlaps(self) -> "RestorerOptions":
         for tile, overlap in (("tile", "overlap"), ("vae_tile", "vae_overlap")):
             side, shared = getattr(self, tile), getattr(self, overlap)
-            if side and shared >= side:
+            if side and shared is not None and shared >= side:
                 raise ConfigError(f"{overlap} must be below {tile}, {side}, got {shared}.")
         return self
 

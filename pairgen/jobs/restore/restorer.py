@@ -58,8 +58,8 @@ class Restorer:
             self._model, self._teacher = load_image_model(found.model, dtype, self.device)
         chosen = self.options
         self._tiles = StudentTiles(
-            network=Tiling(chosen.tile, chosen.overlap),
-            autoencoder=Tiling(chosen.vae_tile, chosen.vae_overlap),
+            network=Tiling(chosen.tile, chosen.overlap or 0),
+            autoencoder=Tiling(chosen.vae_tile, chosen.vae_overlap or 0),
             at_once=chosen.batch_size,
         )
         self._encoded: dict[str, Conditioning] = {}
@@ -144,6 +144,10 @@ def find_restorer(options: RestorerOptions) -> FoundRestorer:
         "model": str(folder) if is_folder else options.model,
         "scale": options.scale or recipe.scale,
         "dtype": options.dtype or defaults.dtype,
+        "overlap": options.tile // 3 if options.overlap is None else options.overlap,
+        "vae_overlap": options.vae_tile // 3
+        if options.vae_overlap is None
+        else options.vae_overlap,
     }
     return FoundRestorer(model, RestorerOptions(**{**dict(options), **filled}))
 
