@@ -14,4 +14,4 @@ def enlarge(image: Tensor, scale: int) -> Tensor:
     if scale == 1:
         return image
     larger = F.interpolate(image, scale_factor=scale, mode="bicubic", align_corners=False)
-    return larger.clamp(-1, 1)
+    return larger.clamp_(-1, 1)

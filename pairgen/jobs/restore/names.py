@@ -50,6 +50,10 @@ def check_names(files: Iterable[ImageFile], kind: str) -> list[str]:
 def check_apart(values: Iterable[str], out: Store) -> None:
     """Check that results will not be among the pictures to restore.
 
+    Args:
+        values: Folders of pictures and other sources, as given.
+        out: The output folder.
+
     Raises:
         ConfigError: The output folder is a folder of pictures, or lies in one.
     """
@@ -61,6 +65,18 @@ def check_apart(values: Iterable[str], out: Store) -> None:
                 f"out must lie outside the folder of pictures {value}, else its results would be "
                 f"restored too, got {out.url}."
             )
+
+
+def check_no_results(files: Iterable[ImageFile], out: Store) -> None:
+    """Check that no picture lies in the output folder, as a glob may find it.
+
+    Raises:
+        ConfigError: One does.
+    """
+    folder = Path(out.address)
+    inside = (each for each in files if Path(each.container).is_relative_to(folder))
+    if (found := next(inside, None)) is not None:
+        raise ConfigError(f"{found.container} lies in the output folder: give another --out.")
 
 
 def _place(file: ImageFile) -> str:

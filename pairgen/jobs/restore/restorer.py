@@ -91,9 +91,11 @@ class Restorer:
         except torch.OutOfMemoryError:
             raise tile_does_not_fit(self.options, self.device) from None
         corner = (0, slice(None), slice(scale * height), slice(scale * width))
-        image = made[corner].clamp_(-1, 1)
-        if not bool(torch.isfinite(image).all()):
+        image = made[corner]
+        # Infinities and NaN show there; looking at each value would take as much memory again.
+        if not bool(torch.isfinite(image.min()) & torch.isfinite(image.max())):
             raise NotFinitePictureError("The student made a picture that is not finite.")
+        image.clamp_(-1, 1)
         image, style = (each.add_(1).div_(2) for each in (image, given[corner]))
         fixed = COLOR_FIXES[self.options.color_fix](image, style)
         color = to_levels(fixed, planes.color)
@@ -130,18 +132,16 @@ def find_restorer(options: RestorerOptions) -> FoundRestorer:
     Raises:
         ConfigError: It is no restoration student.
     """
-    model = find_model(options.model)
+    place = _place(options.model)
+    model = find_model(place)
     recipe = recipe_of(model)
     if recipe.kind != RESTORATION:
         raise ConfigError(
             f"{model.name} does not restore: what it makes of an image is another one ({recipe})."
         )
     defaults = model.defaults or defaults_for("")
-    folder = Path(options.model).expanduser().absolute()
-    is_folder = (folder / MODEL_FILE).is_file()
     filled = {
-        # A worker may have another working directory.
-        "model": str(folder) if is_folder else options.model,
+        "model": place,
         "scale": options.scale or recipe.scale,
         "dtype": options.dtype or defaults.dtype,
         "overlap": options.tile // 3 if options.overlap is None else options.overlap,
@@ -150,6 +150,16 @@ def find_restorer(options: RestorerOptions) -> FoundRestorer:
         else options.vae_overlap,
     }
     return FoundRestorer(model, RestorerOptions(**{**dict(options), **filled}))
+
+
+def _place(model: str) -> str:
+    """Return an absolute path for a run or a file: a worker may have another working directory.
+
+    A packaged model may have the name of a run.
+    """
+    path = Path(model).expanduser().absolute()
+    is_path = model.endswith((".yaml", ".yml")) or (path / MODEL_FILE).is_file()
+    return str(path) if is_path else model
 
 
 def tile_does_not_fit(options: RestorerOptions, device: torch.device) -> OutOfDeviceMemoryError:

@@ -12,7 +12,7 @@ from pairgen.execution.user_trust import trusts_user
 from pairgen.image_recipe import ImageRecipe
 from pairgen.jobs.restore.folder import begin, fingerprint_of, stands
 from pairgen.jobs.restore.inputs import Pictures, identity_of, prompt_for, read_pictures
-from pairgen.jobs.restore.names import check_apart
+from pairgen.jobs.restore.names import check_apart, check_no_results
 from pairgen.jobs.restore.options import RestoreConfig, RestorerOptions
 from pairgen.jobs.restore.restorer import find_restorer
 from pairgen.jobs.restore.worker import Outcome, PictureTask, RestoreJob
@@ -69,6 +69,7 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
             f"enlarged {scale} times."
         )
     pictures = read_pictures(config, scale, say)
+    check_no_results(pictures.files, store)
     begin(store, identity, pictures.results)
     if isinstance(store, LocalStore):
         store.remove_stale_spool()

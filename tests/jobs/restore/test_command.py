@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import pairgen
 from pairgen.cli import main
@@ -129,6 +130,7 @@ def test_what_would_be_overwritten_or_mixed_up_is_refused(call, tmp_path):
         (["--images=one", "--out=one/restored"], "out must lie outside the folder of pictures one"),
         (["--images=one", "--out=own"], "would overwrite (a.png)"),
         (["--images=one/a.png", "--out=own"], "would overwrite (a.png)"),
+        (["--images=ow*/a.png", "--out=own"], "own/a.png lies in the output folder"),
         (["--images=none", "--out=out"], "There are no images at 'none'"),
         (["--images=one"], "out must be given"),
         (["--out=out"], "images must be given"),
@@ -198,6 +200,19 @@ def test_too_many_rejected_end_with_code_3(call, tmp_path):
     wide.save(tmp_path / "in/wide.png")
     code, out, _ = call("--images=in", "--out=other", "--format=jpg", "--max-rejected=0.8")
     assert code == 0 and "2 rejected, the first wide.png: too large for jpg" in out
+
+
+def test_a_picture_that_is_not_finite_is_named_and_not_written(call, tmp_path, sd15_folder):
+    location = shutil.copytree(sd15_folder, tmp_path / "model")
+    weights = location / "vae/diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    tensors["decoder.conv_out.bias"][0] = float("nan")
+    save_file(tensors, weights, metadata={"format": "pt"})
+    save_picture(tmp_path / "in/a.png")
+    broken = write_student(tmp_path / "broken", location)
+    code, out, _ = call("--images=in", "--out=out", model=broken)
+    assert code == 3 and "0 of 1 pictures restored" in out and "that is not finite" in out
+    assert files_of(tmp_path / "out") == {}
 
 
 def test_a_killed_run_goes_on_and_makes_the_same_bytes(tmp_path, student):
