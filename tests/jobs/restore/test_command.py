@@ -66,6 +66,10 @@ def test_results_mirror_the_names_and_what_stands_is_not_made_again(call, tmp_pa
     assert sorted(made) == ["a.png", "sub/b.c.png"]
     rejected = (tmp_path / "out/__meta__/rejected/00000.jsonl").read_text()
     assert json.loads(rejected)["image"] == "broken.png"
+    code, _, err = call("--images=in/a.jpg", "--out=twice", "--scale=2")
+    assert code == 0 and "student was trained to enlarge 4 times: it is given pictures" in err
+    with Image.open(tmp_path / "twice/a.png") as image:
+        assert image.size == (10, 6)
     with Image.open(io.BytesIO(made["a.png"])) as image:
         assert image.size == (20, 12)
         of_array = pairgen.Restorer(student, tile=8, vae_tile=8)(
