@@ -1,11 +1,12 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.collect(...)`,
-`pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.sample(...)`, `pairgen.inspect(...)`,
-`pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same
-names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)` reads what they made,
-batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays. Importing the
-package loads no torch, ray, diffusers or click.
+`pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.restore(...)`, `pairgen.sample(...)`,
+`pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are
+the commands of the same names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)`
+reads what they made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or
+overlays; a `pairgen.Restorer` restores arrays. Importing the package loads no torch, ray, diffusers
+or click.
 """
 
 from importlib import import_module
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Loader",
+    "Restorer",
     "TrainingSet",
     "annotate",
     "calibrate",
@@ -25,6 +27,7 @@ __all__ = [
     "ode",
     "repair",
     "replay",
+    "restore",
     "sample",
     "train",
     "verify",
@@ -33,6 +36,7 @@ __all__ = [
 # Where what is public lies; loaded when it is first used, so that a command loads what it needs.
 _HOMES = {
     "Loader": "pairgen.shards.loading.loader",
+    "Restorer": "pairgen.jobs.restore.restorer",
     "TrainingSet": "pairgen.shards.loading.training_set",
     "annotate": "pairgen.jobs.annotate",
     "calibrate": "pairgen.jobs.calibrate",
@@ -43,6 +47,7 @@ _HOMES = {
     "ode": "pairgen.jobs.ode",
     "repair": "pairgen.jobs.repair",
     "replay": "pairgen.jobs.replay",
+    "restore": "pairgen.jobs.restore",
     "sample": "pairgen.jobs.sample",
     "train": "pairgen.calls",
     "verify": "pairgen.jobs.verify",

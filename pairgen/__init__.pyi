@@ -8,6 +8,8 @@ from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.eval.run import Evaluated
 from pairgen.jobs.inspect.run import Inspection
 from pairgen.jobs.replay.run import Replay
+from pairgen.jobs.restore.restorer import Restorer as Restorer
+from pairgen.jobs.restore.run import Restored
 from pairgen.jobs.sample.run import Samples
 from pairgen.shards.check.report import Report
 from pairgen.shards.loading.loader import Loader as Loader
@@ -18,6 +20,7 @@ from pairgen.types import Manifest
 __version__: str
 __all__ = [
     "Loader",
+    "Restorer",
     "TrainingSet",
     "annotate",
     "calibrate",
@@ -28,6 +31,7 @@ __all__ = [
     "ode",
     "repair",
     "replay",
+    "restore",
     "sample",
     "train",
     "verify",
@@ -535,6 +539,78 @@ def replay(
     Raises:
         ConfigError: The folder holds no dataset that can be replayed, or no such sample.
         CorruptShardError: The sample's shard is damaged.
+    """
+
+def restore(
+    *,
+    model: str | Path = ...,
+    images: str | Path | Sequence[str | Path],
+    captions: str | Path = ...,
+    column: str = ...,
+    scale: int = 0,
+    color_fix: Literal["adain", "wavelet", "none"] = "adain",
+    tile: int = 96,
+    overlap: int | None = None,
+    vae_tile: int = 96,
+    vae_overlap: int | None = None,
+    seed: int = 0,
+    prompt: str = "",
+    max_rejected: float = 0.01,
+    out: str | Path,
+    format: Literal["png", "jpg", "webp"] = "png",
+    dtype: Literal["float32", "float16", "bfloat16", ""] = "",
+    batch_size: int = 1,
+    cpu_threads: int = 1,
+    executor: Literal["auto", "serial", "ray"] = "auto",
+    num_workers: int = 0,
+    address: str | Path = "",
+    gpus_per_worker: float = 1.0,
+    trust_code: bool = False,
+) -> Restored:
+    """Restore pictures of any size with a student; continue an unfinished run.
+
+    For arrays, see `pairgen.Restorer`.
+
+    Args:
+        model: Run of `pairgen train`, or the folder or YAML file of a restoration student.
+        images: Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
+            repeatable.
+        captions: Prompt of each picture: csv, tsv, jsonl or Parquet with file_name (or image, path,
+            key) and a caption column.
+        column: Caption column. [caption, text, prompt or txt]
+        scale: Size of the result, in times of the input. [the scale that the student was trained
+            for]
+        color_fix: Give the result the colours of the input: mean and deviation of each channel
+            (adain), its low frequencies (wavelet), or none. [adain]
+        tile: Side of the network's tiles in latents (96: 768 px for Stable Diffusion); 0 for none.
+            [96]
+        overlap: Overlap of the network's tiles in latents. [a third of --tile]
+        vae_tile: Side of the VAE's tiles in latents; 0 for none. [96]
+        vae_overlap: Overlap of the VAE's tiles in latents. [a third of --vae-tile]
+        seed: Random seed of the noises. [0]
+        prompt: Prompt of all pictures. [of each picture if the student was trained so, else the
+            student's]
+        max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
+        out: Output folder or URL.
+        format: Format of the results: png; jpg of quality 95 without chroma subsampling; lossless
+            webp. Only png holds 16 bits. [png]
+        dtype: Precision of the network; the VAE computes in float32. [the model's]
+        batch_size: Tiles of a picture that the network sees at once. [1]
+        cpu_threads: CPU threads of each worker. [1]
+        executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
+            serial. [auto]
+        num_workers: Number of Ray actors. [as many as fit into the cluster]
+        address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
+        gpus_per_worker: GPUs per Ray actor. [1]
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+
+    Returns:
+        How the run ended. `interrupted` is true after Ctrl-C.
+
+    Raises:
+        ConfigError: An option, the student or the folder is invalid; nothing was written.
+        PairgenError: The run cannot continue; finished pictures are kept.
     """
 
 def sample(

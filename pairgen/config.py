@@ -19,7 +19,10 @@ from pairgen.errors import ConfigError
 PROJECT_FILE = "pairgen.yaml"
 # Prefix of locations inside the package, see `local_path`.
 PACKAGE_PREFIX = "package:"
-COMMANDS = ("ode", "calibrate", "sample", "degrade", "collect", "annotate", "train", "eval")
+COMMANDS = (
+    *("ode", "calibrate", "sample", "degrade", "collect", "annotate", "train", "eval"),
+    "restore",
+)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

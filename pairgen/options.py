@@ -29,6 +29,7 @@ Group = Literal[
     "Prompts",
     "Images",
     "Sampling",
+    "Restoration",
     "Degradation",
     "What is added",
     "What is measured",

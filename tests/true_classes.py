@@ -95,6 +95,29 @@ def write_smallest(folder: Path) -> Path:
     return folder
 
 
+def write_narrow(folder: Path) -> Path:
+    """Write a StableDiffusionPipeline of few channels whose VAE has 8 px a latent, as real ones."""
+    torch.manual_seed(4)
+    _write_tower(folder, "", CLIPTextModel, width=8)
+    _write_unet(
+        folder,
+        cross_attention_dim=8,
+        attention_head_dim=2,
+        block_out_channels=(4, 4),
+        norm_num_groups=2,
+    )
+    _write_vae(
+        folder,
+        block_out_channels=(4,) * 4,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        norm_num_groups=2,
+    )
+    DDIMScheduler(**SCHEDULE, clip_sample=False).save_pretrained(folder / "scheduler")
+    _write_index(folder, "StableDiffusionPipeline", ("",), {"requires_safety_checker": False})
+    return folder
+
+
 def write_pixels(
     folder: Path,
     names: Sequence[str] = (),

@@ -49,6 +49,10 @@ COMMANDS = {
         "pairgen.cli.evaluate",
         "Evaluate a student on held-out pairs, next to its teacher at several step counts.",
     ),
+    "restore": (
+        "pairgen.cli.restore",
+        "Restore pictures of any size with a student of `pairgen train`.",
+    ),
     "sample": (
         "pairgen.cli.sample",
         "Sample images from a teacher or a student.",

@@ -9,6 +9,7 @@ from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
 from pairgen.jobs.repair.options import RepairConfig
+from pairgen.jobs.restore.options import RestoreConfig
 from pairgen.jobs.verify.options import VerifyConfig
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.degrade.options import DegradeConfig
@@ -27,13 +28,14 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "annotate": AnnotateConfig,
     "train": TrainConfig,
     "eval": EvalConfig,
+    "restore": RestoreConfig,
     "sample": SampleConfig,
     "inspect": InspectConfig,
     "verify": VerifyConfig,
     "repair": RepairConfig,
 }
 # Commands whose folders keep options.
-KEEPING = ("ode", "degrade", "collect", "annotate", "train")
+KEEPING = ("ode", "degrade", "collect", "annotate", "train", "restore")
 
 
 def method_options() -> dict[str, type[Options]]:

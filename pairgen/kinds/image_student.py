@@ -136,6 +136,17 @@ def draw_noises(
     """
     height, width = (model.recipe.scale * side for side in size_px)
     shape = model.autoencoder.latent_shape((height, width))
+    return draw_latent_noises(model.recipe, seed, indices, shape, device)
+
+
+def draw_latent_noises(
+    recipe: ImageRecipe,
+    seed: int,
+    indices: Sequence[int],
+    shape: tuple[int, int, int],
+    device: torch.device,
+) -> Noises:
+    """Draw the numbers of images whose latents have the shape [C, H, W], see `draw_noises`."""
 
     def draw(part: int) -> Tensor:
         drawn = [
@@ -145,8 +156,8 @@ def draw_noises(
         return torch.from_numpy(np.stack(drawn)).to(device)
 
     return Noises(
-        start=draw(START_PART) if model.recipe.start == NOISE else None,
-        posterior=draw(POSTERIOR_PART) if model.recipe.posterior == SAMPLE else None,
+        start=draw(START_PART) if recipe.start == NOISE else None,
+        posterior=draw(POSTERIOR_PART) if recipe.posterior == SAMPLE else None,
     )
 
 
@@ -168,18 +179,38 @@ def make_images(
     Returns:
         Images, [B, 3, s h, s w] float32 in [-1, 1].
     """
-    recipe, sampling, autoencoder = model.recipe, model.sampling, model.autoencoder
-    given = enlarge(images, recipe.scale)
+    given = enlarge(images, model.recipe.scale)
     posterior = [None] * len(given) if noises.posterior is None else noises.posterior.split(1)
     latent = torch.cat(
         [
-            autoencoder.encode(image, noise)
+            model.autoencoder.encode(image, noise)
             for image, noise in zip(given.split(1), posterior, strict=True)
         ]
     ).float()
+    made = sample_latents(model, latent, conditioning, noises.start)
+    images = torch.cat([model.autoencoder.decode(each) for each in made.split(1)])
+    return images.clamp(-1, 1)
+
+
+@torch.no_grad()
+def sample_latents(
+    model: ImageModel, latent: Tensor, conditioning: Conditioning, noise: Tensor | None
+) -> Tensor:
+    """Return the latents of the images to make.
+
+    Args:
+        model: The student.
+        latent: Latents of the enlarged given images, [B, C, H, W] float32.
+        conditioning: The prompts' conditioning, B rows.
+        noise: `Noises.start`.
+
+    Returns:
+        Latents, [B, C, H, W] float32.
+    """
+    recipe, sampling = model.recipe, model.sampling
     if recipe.concat:
         conditioning = conditioning.with_image(latent)
-    start = latent if recipe.start == IMAGE else noises.start
+    start = latent if recipe.start == IMAGE else noise
     assert start is not None
     guidance = None if sampling.cfg == 1 else latent.new_full((len(latent),), sampling.cfg)
     made, _ = sample(
@@ -188,8 +219,7 @@ def make_images(
         sampling.grid(model.schedule),
         SOLVERS[sampling.solver],
     )
-    images = torch.cat([autoencoder.decode(each) for each in made.float().split(1)])
-    return images.clamp(-1, 1)
+    return made.float()
 
 
 def as_input(pictures: np.ndarray, device: torch.device) -> Tensor:

@@ -29,4 +29,6 @@ def enlarge(image: Tensor, scale: int, modes: Sequence[str] = ()) -> Tensor:
 
 def _enlarged(image: Tensor, scale: int, mode: str) -> Tensor:
     corners = {} if mode == "area" else {"align_corners": False}
-    return F.interpolate(image, scale_factor=scale, mode=mode, **corners).clamp(-1, 1)
+    larger = F.interpolate(image, scale_factor=scale, mode=mode, **corners)
+    # In place: a second copy of a large picture is gigabytes.
+    return larger.clamp_(-1, 1)

@@ -29,7 +29,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 # More pixels than any camera takes; decoding this many takes 0.9 GB.
 MAX_PIXELS = 2**27
 _GRAY = ("1", "L")
-_DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I")
+DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I")
 # EXIF orientations that swap width and height.
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
 
@@ -56,7 +56,7 @@ def read_size(file: BinaryIO) -> ImageSize:
     Raises:
         UnusableImageError: The image cannot be used.
     """
-    with _opened(file) as image:
+    with opened(file) as image:
         width, height = image.size
         if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
             width, height = height, width
@@ -69,7 +69,7 @@ def read_format(file: BinaryIO) -> str:
     Raises:
         UnusableImageError: The image cannot be used.
     """
-    with _opened(file) as image:
+    with opened(file) as image:
         return str(image.format)
 
 
@@ -79,12 +79,12 @@ def needs_conversion(file: BinaryIO) -> str:
     Raises:
         UnusableImageError: The image cannot be used.
     """
-    with _opened(file) as image:
+    with opened(file) as image:
         if image.has_transparency_data:
             return "transparency"
         if image.mode == "CMYK":
             return "CMYK colours"
-        if image.mode in _DEEP_GRAY:
+        if image.mode in DEEP_GRAY:
             return "16 bits"
         profile = image.info.get("icc_profile")
         return "a colour profile other than sRGB" if profile and not _is_srgb(profile) else ""
@@ -108,7 +108,7 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
     Raises:
         UnusableImageError: The image cannot be used.
     """
-    with _opened(io.BytesIO(data)) as image:
+    with opened(io.BytesIO(data)) as image:
         image.load()
         upright = ImageOps.exif_transpose(image)
         profile = image.info.get("icc_profile")
@@ -125,18 +125,22 @@ def decode_as_stored(data: bytes) -> NDArray[np.uint8] | NDArray[np.uint16]:
     Raises:
         UnusableImageError: The image cannot be used.
     """
-    with _opened(io.BytesIO(data)) as image:
+    with opened(io.BytesIO(data)) as image:
         image.load()
         if image.mode in _GRAY:
             return np.asarray(ImageOps.exif_transpose(image).convert("L"), np.uint8)[..., None]
-        if image.mode in _DEEP_GRAY:
+        if image.mode in DEEP_GRAY:
             return np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)[..., None]
     return decode_rgb(data)
 
 
 @contextmanager
-def _opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """Open an image; turn every failure, here or in the block, into one reason."""
+def opened(file: BinaryIO) -> Iterator[Image.Image]:
+    """Open an image; turn every failure, here or in the block, into one reason.
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+    """
     if not file.read(1):
         raise UnusableImageError("empty file")
     file.seek(0)
@@ -181,7 +185,7 @@ def _reasons() -> Iterator[None]:
 
 
 def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if image.mode in _DEEP_GRAY:
+    if image.mode in DEEP_GRAY:
         levels = np.rint(np.asarray(image, np.float64).clip(0, 65535) / 257).astype(np.uint8)
         image = Image.fromarray(levels)
     if image.mode == "P":

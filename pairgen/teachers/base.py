@@ -196,11 +196,13 @@ class Autoencoder(Protocol):
         encoder: Its first half, a `torch.nn.Module` that a player can hold: called like `encode`.
         decoder: Its second half, called like `decode`.
         network: The diffusers model of both, which is saved; None if there is none.
+        factor: Pixels a latent, along each axis.
     """
 
     encoder: Any
     decoder: Any
     network: Any
+    factor: int
 
     def latent_shape(self, size_px: tuple[int, int]) -> tuple[int, int, int]:
         """Return the shape [C, H, W] of the latent of an image of a height and width in pixels.

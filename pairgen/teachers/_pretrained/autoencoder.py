@@ -88,6 +88,7 @@ class Autoencoder:
     def __init__(self, snapshot: Snapshot, variant: str, device: torch.device) -> None:
         (files,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
         self.network = load_network(AutoencoderKL, files, variant, torch.float32).to(device)
+        self.factor = 2 ** (len(self.network.config.block_out_channels) - 1)
         self.encoder = Encoder(self.network, ("encoder", "quant_conv"))
         self.decoder = Decoder(self.network, ("post_quant_conv", "decoder"))
 
@@ -97,15 +98,14 @@ class Autoencoder:
         Raises:
             ConfigError: The size is no multiple of the VAE's factor.
         """
-        config = self.network.config
-        factor = 2 ** (len(config.block_out_channels) - 1)
         height, width = size_px
-        if height % factor or width % factor:
+        if height % self.factor or width % self.factor:
             raise ConfigError(
-                f"Height and width of an image must be multiples of {factor} px for this VAE, got "
-                f"{width} x {height}."
+                f"Height and width of an image must be multiples of {self.factor} px for this VAE, "
+                f"got {width} x {height}."
             )
-        return config.latent_channels, height // factor, width // factor
+        channels = self.network.config.latent_channels
+        return channels, height // self.factor, width // self.factor
 
     def encode(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the latents of images, see `pairgen.teachers.base.Autoencoder.encode`."""

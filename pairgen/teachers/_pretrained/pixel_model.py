@@ -51,6 +51,7 @@ class PixelAutoencoder:
     """
 
     network = None
+    factor = 1
 
     def __init__(self, num_channels: int) -> None:
         self._num_channels = num_channels

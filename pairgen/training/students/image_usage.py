@@ -49,10 +49,13 @@ def _what(student: ImageStudent) -> str:
     else:
         does = f"makes images from a prompt and an image like `{recipe.source}` of its data"
     size = "of the same size" if recipe.scale == 1 else f"{recipe.scale} times as large"
+    runs = ""
+    if recipe.kind == RESTORATION:
+        runs = "\n`pairgen restore --model . --images DIR --out OUT` restores pictures of any size."
     return (
         f"A student that {does}, trained with pairgen. The image that it makes is {size}, and "
         f"takes {times} of its network.\n"
-        "`pairgen eval . --data PAIRS` judges it on pairs that it has not seen."
+        f"`pairgen eval . --data PAIRS` judges it on pairs that it has not seen.{runs}"
     )
 
 

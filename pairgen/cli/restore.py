@@ -1,0 +1,52 @@
+"""`pairgen restore`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
+from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED
+from pairgen.config import command_options
+from pairgen.jobs.restore.options import RestoreConfig
+
+
+@command()
+@options_of(RestoreConfig)
+@trust_option
+@config_options
+def restore(config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
+    """Restore pictures of any size with a student of `pairgen train`.
+
+    Each result is exactly --scale times its picture, and has its name, channels, bits and metadata.
+    Large pictures are computed in tiles. Run the same command again to continue an interrupted run,
+    or to restore pictures that are new or have changed.
+
+    \b
+    Examples:
+        pairgen restore --model runs/restorer --images photographs --out restored
+        pairgen restore --model runs/restorer --images 'scans/*.tif' --color-fix wavelet --out done
+        pairgen restore --model runs/restorer --images wide.png --tile 64 --vae-tile 64 --out done
+    """  # noqa: D301
+    merged = command_options("restore", config, overrides, given(options))
+    pin_threads(RestoreConfig.check("cpu_threads", merged.get("cpu_threads", 1)))
+    from pairgen.jobs.restore.run import run_restore
+
+    done = run_restore(merged, say)
+    num_standing = done.num_before + done.num_made
+    click.echo(f"{num_standing:,} of {done.num_pictures:,} pictures restored: {done.url}")
+    if done.rejected:
+        first = done.rejected[0]
+        click.echo(
+            f"{len(done.rejected):,} rejected, the first {first['image']}: {first['reason']}. "
+            "__meta__/rejected/ gives all reasons."
+        )
+    if done.interrupted:
+        click.echo("Stopped. Run the same command again to continue.")
+        sys.exit(EXIT_INTERRUPTED)
+    if done.too_many_rejected:
+        click.echo("Error: more pictures were rejected than --max-rejected allows.", err=True)
+        sys.exit(EXIT_TOO_MANY_REJECTED)

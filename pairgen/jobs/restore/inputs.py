@@ -1,0 +1,107 @@
+"""The pictures that `pairgen restore` is given: which are restored, into which files, by what."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pairgen import plugins
+from pairgen.execution.progress import Progress
+from pairgen.execution.say import Say
+from pairgen.image_recipe import ImageRecipe
+from pairgen.jobs.restore.encode import check_size
+from pairgen.jobs.restore.names import check_names
+from pairgen.jobs.restore.options import RestoreConfig
+from pairgen.jobs.restore.restorer import FoundRestorer
+from pairgen.kinds.image_model import check_image_model, recipe_of
+from pairgen.options import names
+from pairgen.sources.captions import Captions
+from pairgen.sources.image_files import ImageFile, find_images, without_repeats
+from pairgen.sources.images import PlannedImages, collect_images
+from pairgen.sources.photographs import ImageSize
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures whose headers were read.
+
+    Attributes:
+        files: Those that can be used.
+        results: Paths of their results, in the same order.
+        rejected: The others, each with name and reason.
+    """
+
+    files: Sequence[ImageFile]
+    results: Sequence[str]
+    rejected: Sequence[dict[str, Any]]
+
+
+def identity_of(config: RestoreConfig, found: FoundRestorer) -> dict[str, Any]:
+    """Return everything that a result depends on beside its picture and prompt, as plain data.
+
+    Raises:
+        ConfigError: The model cannot be found, or does not make images from images.
+    """
+    model = found.model
+    where = {"location": model.location, **model.options}
+    described = check_image_model(model)
+    decoder = plugins.call("teachers", model.teacher, "describe_decoder", **where)
+    kept = names(RestoreConfig, "identity") - {"model"}
+    return {
+        "model": {
+            "identity": dict(described.identity),
+            "vae": dict(decoder.identity),
+            "recipe": asdict(recipe_of(model)),
+            "sampling": dict(model.sampling),
+        },
+        **{name: getattr(config, name) for name in sorted(kept)},
+        **{name: value for name, value in found.options if name in kept},
+    }
+
+
+def read_pictures(config: RestoreConfig, scale: int, say: Say) -> Pictures:
+    """Find the pictures and read their headers.
+
+    Raises:
+        ConfigError: A source is empty or cannot be read, no picture can be used, or two pictures
+            would have the same result.
+    """
+    say(f"Pictures: {', '.join(config.images)}")
+    columns = ("",) if config.captions else (config.column,)
+    files = without_repeats(find_images(config.images, *columns))
+    if config.captions:
+        files = Captions(Path(config.captions), config.column).apply(files)
+    progress = Progress(0, 0, unit="pictures scanned")
+    num_read = 0
+
+    def on_image() -> None:
+        nonlocal num_read
+        num_read += 1
+        progress.reached(num_read)
+
+    def count_results(size: ImageSize) -> int:
+        check_size(scale * size.width, scale * size.height, config.format)
+        return 1
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "pictures.arrow"
+        try:
+            summary = collect_images(files, target, count_results, on_image)
+        finally:
+            progress.close()
+        planned = PlannedImages(target)
+        usable = [planned[row].file for row in range(len(planned))]
+    return Pictures(usable, check_names(usable, config.format), summary.rejected)
+
+
+def prompt_for(file: ImageFile, config: RestoreConfig, recipe: ImageRecipe) -> str:
+    """Return the prompt of a picture.
+
+    It is the user's; or the picture's own if the student was trained with such, or the user names
+    where they are; or else the student's.
+    """
+    if config.prompt:
+        return config.prompt
+    has_own = bool(recipe.prompts or config.captions or config.column)
+    return (file.caption if has_own else "") or recipe.prompt

@@ -1,0 +1,199 @@
+"""The options of `pairgen restore`, and those of a `pairgen.Restorer`."""
+
+from typing import Annotated, Any
+
+from pydantic import model_validator
+
+from pairgen.errors import ConfigError
+from pairgen.image_recipe import MAX_SCALE
+from pairgen.kinds.run_options import MAX_CPU_THREADS, MakingOptions
+from pairgen.list_rules import Places
+from pairgen.model_config import DTYPES
+from pairgen.options import Option, Options
+from pairgen.rules import SEED, Choice, Integer, OrNone, Place, Text
+
+# Names of `pairgen.sampling.color_fix`.
+COLOR_FIXES = ("adain", "wavelet", "none")
+FORMATS = ("png", "jpg", "webp")
+LEAVE_OUT = "leave it out for the default"
+TILE = Integer(0, 1 << 16)
+
+
+class RestorerOptions(Options):
+    """How a picture is restored; another value makes another picture."""
+
+    command = "pairgen restore"
+
+    model: Annotated[
+        str,
+        Place(),
+        Option(
+            "Run of `pairgen train`, or the folder or YAML file of a restoration student.",
+            "Model",
+            "identity",
+            metavar="RUN|FOLDER",
+            missing="model must be given, such as runs/restorer.",
+        ),
+    ]
+    scale: Annotated[
+        int,
+        Integer(0, MAX_SCALE),
+        Option(
+            "Size of the result, in times of the input.",
+            "Restoration",
+            "identity",
+            default="the scale that the student was trained for",
+        ),
+    ] = 0
+    color_fix: Annotated[
+        str,
+        Choice(COLOR_FIXES),
+        Option(
+            "Give the result the colours of the input: mean and deviation of each channel (adain), "
+            "its low frequencies (wavelet), or none.",
+            "Restoration",
+            "identity",
+        ),
+    ] = "adain"
+    tile: Annotated[
+        int,
+        TILE,
+        Option(
+            "Side of the network's tiles in latents (96: 768 px for Stable Diffusion); 0 for none.",
+            "Restoration",
+            "identity",
+        ),
+    ] = 96
+    overlap: Annotated[
+        int | None,
+        OrNone(TILE),
+        Option(
+            "Overlap of the network's tiles in latents.",
+            "Restoration",
+            "identity",
+            default="a third of --tile",
+        ),
+    ] = None
+    vae_tile: Annotated[
+        int,
+        TILE,
+        Option("Side of the VAE's tiles in latents; 0 for none.", "Restoration", "identity"),
+    ] = 96
+    vae_overlap: Annotated[
+        int | None,
+        OrNone(TILE),
+        Option(
+            "Overlap of the VAE's tiles in latents.",
+            "Restoration",
+            "identity",
+            default="a third of --vae-tile",
+        ),
+    ] = None
+    seed: Annotated[
+        int,
+        SEED,
+        Option("Random seed of the noises.", "Restoration", "identity", metavar="S"),
+    ] = 0
+    dtype: Annotated[
+        str,
+        Choice(DTYPES, or_empty=True),
+        Option(
+            "Precision of the network; the VAE computes in float32.",
+            "Compute",
+            "identity",
+            default="the model's",
+        ),
+    ] = ""
+    batch_size: Annotated[
+        int,
+        Integer(1, 4096),
+        Option("Tiles of a picture that the network sees at once.", "Compute", metavar="B"),
+    ] = 1
+
+    @model_validator(mode="after")
+    def _check_overlaps(self) -> "RestorerOptions":
+        for tile, overlap in (("tile", "overlap"), ("vae_tile", "vae_overlap")):
+            side, shared = getattr(self, tile), getattr(self, overlap)
+            if side and shared is not None and shared >= side:
+                raise ConfigError(f"{overlap} must be below {tile}, {side}, got {shared}.")
+        return self
+
+
+class RestoreConfig(MakingOptions, RestorerOptions):
+    """Every option of `pairgen restore`, checked."""
+
+    command = "pairgen restore"
+
+    images: Annotated[
+        tuple[str, ...],
+        Places("paths", "give the pictures to restore"),
+        Option(
+            "Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow; "
+            "repeatable.",
+            "Images",
+            metavar="DIR|GLOB|FILE",
+            missing="images must be given, such as photographs/.",
+        ),
+    ]
+    captions: Annotated[
+        str,
+        Place(LEAVE_OUT),
+        Option(
+            "Prompt of each picture: csv, tsv, jsonl or Parquet with file_name (or image, path, "
+            "key) and a caption column.",
+            "Images",
+            metavar="FILE",
+        ),
+    ] = ""
+    column: Annotated[
+        str,
+        Text(LEAVE_OUT),
+        Option("Caption column.", "Images", metavar="NAME", default="caption, text, prompt or txt"),
+    ] = ""
+    prompt: Annotated[
+        str,
+        Text(),
+        Option(
+            "Prompt of all pictures.",
+            "Restoration",
+            "identity",
+            default="of each picture if the student was trained so, else the student's",
+        ),
+    ] = ""
+    out: Annotated[
+        str,
+        Place(),
+        Option(
+            "Output folder or URL.",
+            "Output",
+            missing="out must be given, such as restored.",
+        ),
+    ]
+    format: Annotated[
+        str,
+        Choice(FORMATS),
+        Option(
+            "Format of the results: png; jpg of quality 95 without chroma subsampling; lossless "
+            "webp. Only png holds 16 bits.",
+            "Output",
+            "identity",
+        ),
+    ] = "png"
+    cpu_threads: Annotated[
+        int, Integer(1, MAX_CPU_THREADS), Option("CPU threads of each worker.", "Compute")
+    ] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_sources_of_prompts(cls, values: dict[str, Any]) -> dict[str, Any]:
+        others = [name for name in ("captions", "column") if values.get(name)]
+        if values.get("prompt") and others:
+            raise ConfigError(
+                f"Give prompt or {others[0]}, not both: got {values['prompt']!r} and "
+                f"{values[others[0]]!r}."
+            )
+        return values
+
+    def restorer_options(self) -> dict[str, Any]:
+        """Return the options of the `Restorer`."""
+        return {name: getattr(self, name) for name in RestorerOptions.model_fields}

@@ -1,0 +1,171 @@
+"""A loaded restoration student, as a function from array to array."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pairgen.errors import ConfigError, OutOfDeviceMemoryError
+from pairgen.execution.user_trust import trusted_by_user
+from pairgen.image_recipe import RESTORATION
+from pairgen.jobs.restore.options import RestorerOptions
+from pairgen.jobs.restore.pixels import (
+    enlarged,
+    enlarged_alpha,
+    picture_index,
+    take_apart,
+    to_levels,
+)
+from pairgen.kinds.decode import NotFinitePictureError
+from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of
+from pairgen.kinds.image_student import draw_latent_noises
+from pairgen.kinds.image_tiles import StudentTiles, make_in_tiles
+from pairgen.kinds.ode.pairs import TORCH_DTYPES
+from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_model
+from pairgen.resolution import sources_of
+from pairgen.sampling.color_fix import COLOR_FIXES
+from pairgen.sampling.tiles import Tiling
+from pairgen.teachers.base import Conditioning
+
+
+class Restorer:
+    """Restores pictures of any size: `restored = Restorer("runs/restorer")(picture)`.
+
+    Attributes:
+        options: The options, with those of the model filled in.
+        recipe: What the student does.
+        device: Device that it runs on.
+
+    Args:
+        model: Run of `pairgen train`, or folder or YAML file of a restoration student.
+        **options: Options of `pairgen restore` that say how a picture is restored: `scale`,
+            `color_fix`, `tile`, `overlap`, `vae_tile`, `vae_overlap`, `seed`, `dtype`,
+            `batch_size`; and `trust_code`.
+
+    Raises:
+        ConfigError: An option is invalid, or the model is no restoration student.
+    """
+
+    def __init__(self, model: str | Path, **options: Any) -> None:
+        with trusted_by_user({**options, "model": str(model)}) as given:
+            found = find_restorer(sources_of(RestorerOptions, given).resolved().options)
+            check_image_model(found.model)
+            self.options, self.recipe = found.options, recipe_of(found.model)
+            self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            dtype = TORCH_DTYPES[self.options.dtype]
+            self._model, self._teacher = load_image_model(found.model, dtype, self.device)
+        chosen = self.options
+        self._tiles = StudentTiles(
+            network=Tiling(chosen.tile, chosen.overlap or 0),
+            autoencoder=Tiling(chosen.vae_tile, chosen.vae_overlap or 0),
+            at_once=chosen.batch_size,
+        )
+        self._encoded: dict[str, Conditioning] = {}
+
+    def __call__(self, picture: np.ndarray, prompt: str | None = None) -> np.ndarray:
+        """Restore a picture.
+
+        The result depends on the picture, the prompt and the options alone: its noises are drawn
+        by a number that follows from its pixels.
+
+        Args:
+            picture: [H, W], or [H, W, C] with C = 1 for gray, 2 for gray and alpha, 3 for RGB, 4
+                for RGB and alpha; uint8 or uint16.
+            prompt: Prompt; None for the student's own.
+
+        Returns:
+            The picture at exactly `scale` times the size, with as many channels and bits.
+
+        Raises:
+            ConfigError: The array is no picture.
+            NotFinitePictureError: The student made NaN or infinity.
+            OutOfDeviceMemoryError: A tile does not fit into memory.
+        """
+        planes = take_apart(picture)
+        scale, (height, width) = self.options.scale, picture.shape[:2]
+        given = enlarged(planes.color, scale, self._model.autoencoder.factor)
+        try:
+            made = self._make(given, picture, self.recipe.prompt if prompt is None else prompt)
+        except torch.OutOfMemoryError:
+            raise tile_does_not_fit(self.options, self.device) from None
+        corner = (0, slice(None), slice(scale * height), slice(scale * width))
+        image = made[corner]
+        # Infinities and NaN show there; looking at each value would take as much memory again.
+        if not bool(torch.isfinite(image.min()) & torch.isfinite(image.max())):
+            raise NotFinitePictureError("The student made a picture that is not finite.")
+        image.clamp_(-1, 1)
+        image, style = (each.add_(1).div_(2) for each in (image, given[corner]))
+        fixed = COLOR_FIXES[self.options.color_fix](image, style)
+        color = to_levels(fixed, planes.color)
+        if planes.alpha is not None:
+            color = np.concatenate([color, enlarged_alpha(planes.alpha, scale)], axis=2)
+        return color if picture.ndim == 3 else color[..., 0]
+
+    def _make(self, given: torch.Tensor, picture: np.ndarray, prompt: str) -> torch.Tensor:
+        if prompt not in self._encoded:
+            self._encoded = {prompt: self._teacher.encode_prompts([prompt])}
+        height, width = given.shape[-2:]
+        shape = self._model.autoencoder.latent_shape((height, width))
+        index = [picture_index(picture)]
+        noises = draw_latent_noises(self.recipe, self.options.seed, index, shape, self.device)
+        return make_in_tiles(self._model, given, self._encoded[prompt], noises, self._tiles)
+
+
+@dataclass(frozen=True)
+class FoundRestorer:
+    """A restoration student that is not loaded yet.
+
+    Attributes:
+        model: Its model.
+        options: The options, with those of the model filled in.
+    """
+
+    model: ModelConfig
+    options: RestorerOptions
+
+
+def find_restorer(options: RestorerOptions) -> FoundRestorer:
+    """Find the student that options name, without loading it.
+
+    Raises:
+        ConfigError: It is no restoration student.
+    """
+    place = _place(options.model)
+    model = find_model(place)
+    recipe = recipe_of(model)
+    if recipe.kind != RESTORATION:
+        raise ConfigError(
+            f"{model.name} does not restore: what it makes of an image is another one ({recipe})."
+        )
+    defaults = model.defaults or defaults_for("")
+    filled = {
+        "model": place,
+        "scale": options.scale or recipe.scale,
+        "dtype": options.dtype or defaults.dtype,
+        "overlap": options.tile // 3 if options.overlap is None else options.overlap,
+        "vae_overlap": options.vae_tile // 3
+        if options.vae_overlap is None
+        else options.vae_overlap,
+    }
+    return FoundRestorer(model, RestorerOptions(**{**dict(options), **filled}))
+
+
+def _place(model: str) -> str:
+    """Return an absolute path for a run or a file: a worker may have another working directory.
+
+    A packaged model may have the name of a run.
+    """
+    path = Path(model).expanduser().absolute()
+    is_path = model.endswith((".yaml", ".yml")) or (path / MODEL_FILE).is_file()
+    return str(path) if is_path else model
+
+
+def tile_does_not_fit(options: RestorerOptions, device: torch.device) -> OutOfDeviceMemoryError:
+    """Return an error that says what would take less memory."""
+    batch = f"--batch-size {options.batch_size // 2}, " if options.batch_size > 1 else ""
+    return OutOfDeviceMemoryError(
+        f"A tile does not fit into the memory of {device}: give {batch}a smaller --tile (now "
+        f"{options.tile or 'none'}) or --vae-tile (now {options.vae_tile or 'none'})."
+    )

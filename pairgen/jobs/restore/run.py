@@ -1,0 +1,181 @@
+"""`pairgen restore`: pictures to restored pictures."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pairgen.execution.progress import Progress
+from pairgen.execution.run import check_executor, run_tasks, stop_on_signal
+from pairgen.execution.say import Say, log
+from pairgen.execution.user_trust import trusts_user
+from pairgen.image_recipe import ImageRecipe
+from pairgen.jobs.restore.folder import begin, fingerprint_of, stands
+from pairgen.jobs.restore.inputs import Pictures, identity_of, prompt_for, read_pictures
+from pairgen.jobs.restore.names import check_apart, check_no_results
+from pairgen.jobs.restore.options import RestoreConfig, RestorerOptions
+from pairgen.jobs.restore.restorer import find_restorer
+from pairgen.jobs.restore.worker import Outcome, PictureTask, RestoreJob
+from pairgen.kinds.image_model import recipe_of
+from pairgen.resolution import sources_of
+from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.store import Store, open_store
+from pairgen.sources.prompts import encode_rejected
+from pairgen.trust import current_trust
+from pairgen.types import ShardTask
+
+STOPPING = "Stopping after the pictures in progress; press Ctrl-C again to stop now."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """How a run ended.
+
+    Attributes:
+        url: The output folder.
+        num_pictures: Pictures that were given.
+        num_made: Results made by this run.
+        num_before: Results that stood before it.
+        rejected: Pictures that cannot be restored, each with name and reason.
+        interrupted: Whether the user stopped the run.
+        too_many_rejected: Whether they exceed `max_rejected`.
+    """
+
+    url: str
+    num_pictures: int
+    num_made: int
+    num_before: int
+    rejected: Sequence[Mapping[str, Any]]
+    interrupted: bool
+    too_many_rejected: bool
+
+
+@trusts_user
+def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
+    """Run `restore`, and report what it starts from."""
+    config = sources_of(RestoreConfig, given).resolved().options
+    found = find_restorer(RestorerOptions(**config.restorer_options()))
+    recipe, scale = recipe_of(found.model), found.options.scale
+    identity = identity_of(config, found)
+    store = open_store(config.out)
+    check_apart(config.images, store)
+    if isinstance(store, LocalStore):
+        store.check_writable()
+    check_executor(config)
+    if scale != recipe.scale:
+        say(
+            f"{found.model.name} was trained to enlarge {recipe.scale} times: it is given pictures "
+            f"enlarged {scale} times."
+        )
+    pictures = read_pictures(config, scale, say)
+    check_no_results(pictures.files, store)
+    begin(store, identity, pictures.results)
+    if isinstance(store, LocalStore):
+        store.remove_stale_spool()
+    tasks = _tasks(pictures, config, recipe, fingerprint_of(identity))
+    pending = [task for task in tasks if not _is_done(store, task)]
+    num_before = len(tasks) - len(pending)
+    say(
+        f"{len(pending):,} pictures to restore to {scale} times their size; {num_before:,} stand "
+        f"already, {len(pictures.rejected):,} rejected."
+    )
+    job = RestoreJob(
+        options=found.options.plain(),
+        format=config.format,
+        cpu_threads=config.cpu_threads,
+        store_url=store.address,
+        trust=current_trust(),
+    )
+    outcomes, interrupted = _run(job, pending, num_before, config)
+    failed = [{"image": each.image, "reason": each.reason} for each in outcomes if each.reason]
+    rejected = [*pictures.rejected, *failed]
+    if rejected:
+        store.put_bytes(layout.REJECTED, encode_rejected(rejected))
+    else:
+        store.remove(layout.REJECTED)
+    num_pictures = len(pictures.files) + len(pictures.rejected)
+    return Restored(
+        url=store.url,
+        num_pictures=num_pictures,
+        num_made=len(outcomes) - len(failed),
+        num_before=num_before,
+        rejected=rejected,
+        interrupted=interrupted,
+        too_many_rejected=len(rejected) > config.max_rejected * num_pictures,
+    )
+
+
+def _tasks(
+    pictures: Pictures, config: RestoreConfig, recipe: ImageRecipe, fingerprint: str
+) -> list[PictureTask]:
+    return [
+        PictureTask(
+            shard_index=number,
+            start=number,
+            stop=number + 1,
+            fingerprint=fingerprint,
+            file=file,
+            prompt=prompt_for(file, config, recipe),
+            name=name,
+        )
+        for number, (file, name) in enumerate(zip(pictures.files, pictures.results, strict=True))
+    ]
+
+
+def _is_done(store: Store, task: PictureTask) -> bool:
+    """Whether the result of a picture stands; only then is the picture itself read."""
+    wanted = {"fingerprint": task.fingerprint, "prompt": task.prompt, "image": task.file.name}
+    if not stands(store, task.name, wanted):
+        return False
+    try:
+        sha256 = hashlib.sha256(task.file.read()).hexdigest()
+    except OSError:
+        # The worker reports it.
+        return False
+    return stands(store, task.name, {"image_sha256": sha256})
+
+
+def _run(
+    job: RestoreJob, pending: Sequence[PictureTask], num_before: int, config: RestoreConfig
+) -> tuple[list[Outcome], bool]:
+    """Restore pictures; return the outcomes, and whether the user interrupted."""
+    progress = Progress(num_before + len(pending), num_before, unit="pictures")
+    events = _Events(progress, num_before)
+    if not pending:
+        return [], False
+    try:
+        with stop_on_signal(events, STOPPING) as stop:
+            run_tasks(job, pending, config, events, stop)
+    finally:
+        progress.close()
+    # A stop that was requested during the last picture changes nothing.
+    return events.outcomes, stop.is_set() and len(events.outcomes) < len(pending)
+
+
+class _Events:
+    """Collects the outcomes that executors report, and shows progress."""
+
+    def __init__(self, progress: Progress, num_before: int) -> None:
+        self._progress, self._num_before = progress, num_before
+        self.outcomes: list[Outcome] = []
+
+    def started(self, worker: str, task: ShardTask) -> None:
+        """A worker took a picture."""
+
+    def advanced(self, worker: str, num_done: int) -> None:
+        """A worker reports progress within a picture."""
+
+    def finished(self, worker: str, result: Outcome) -> None:
+        """A worker has restored or refused a picture."""
+        del worker
+        self.outcomes.append(result)
+        self._progress.reached(self._num_before + len(self.outcomes))
+
+    def lost(self, worker: str, reason: str) -> None:
+        """A worker died; its picture goes to another worker."""
+        self._progress.lost(worker, reason)
+
+    def note(self, message: str) -> None:
+        """Print a message for the user."""
+        self._progress.note(message)

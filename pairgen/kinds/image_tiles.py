@@ -1,0 +1,102 @@
+"""Run an image student tile by tile, so that its activations take the memory of a tile.
+
+VAE and network have tiles of their own. The network's are blended at each evaluation: x0 and eps
+are linear in its output, so this equals blending the output. The noises belong to the picture, and
+tiles that overlap see the same ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pairgen.kinds.image_student import ImageModel, Noises, Predict, sample_latents
+from pairgen.sampling.tiles import WHOLE, Tile, Tiling, blended
+from pairgen.teachers.base import IMAGE_LATENT, Conditioning
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentTiles:
+    """The tiles of an image student.
+
+    Attributes:
+        network: Tiles of its network.
+        autoencoder: Tiles of its VAE.
+        at_once: Tiles that the network sees at once.
+    """
+
+    network: Tiling = WHOLE
+    autoencoder: Tiling = WHOLE
+    at_once: int = 1
+
+
+@torch.no_grad()
+def make_in_tiles(
+    model: ImageModel,
+    given: Tensor,
+    conditioning: Conditioning,
+    noises: Noises,
+    tiles: StudentTiles,
+) -> Tensor:
+    """Make an image from an image.
+
+    Args:
+        model: The student.
+        given: The given image, enlarged, [1, 3, H, W] in [-1, 1]; on the CPU if it is large. Height
+            and width are multiples of the VAE's factor.
+        conditioning: The prompt's conditioning, one row, on the model's device.
+        noises: From `draw_latent_noises`, on the model's device.
+        tiles: The tiles.
+
+    Returns:
+        The image, [1, 3, H, W] float32 around [-1, 1], where `given` is.
+    """
+    autoencoder, factor = model.autoencoder, model.autoencoder.factor
+    device = next(iter(conditioning.tensors.values())).device
+    height, width = given.shape[-2:]
+    size = (height // factor, width // factor)
+
+    def encode(places: Sequence[Tile]) -> Iterator[Tensor]:
+        for tile in places:
+            noise = None if noises.posterior is None else tile.of(noises.posterior)
+            yield autoencoder.encode(tile.of(given, factor).to(device), noise).float()
+
+    def decode(places: Sequence[Tile]) -> Iterator[Tensor]:
+        for tile in places:
+            yield autoencoder.decode(tile.of(made))
+
+    latent = blended(encode, size, tiles.autoencoder, device=device)
+    in_tiles = replace(model, predict=_in_tiles(model.predict, tiles))
+    made = sample_latents(in_tiles, latent, conditioning, noises.start)
+    return blended(decode, size, tiles.autoencoder, device=given.device, factor=factor)
+
+
+def _in_tiles(predict: Predict, tiles: StudentTiles) -> Predict:
+    """Return a function like `predict` that computes tile by tile."""
+
+    def predict_in_tiles(
+        x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        def make(places: Sequence[Tile]) -> Iterator[Tensor]:
+            num = len(places)
+            x0, eps = predict(
+                torch.cat([tile.of(x) for tile in places]),
+                t.repeat(num),
+                Conditioning.cat([_part(conditioning, tile) for tile in places]),
+                None if guidance is None else guidance.repeat(num),
+            )
+            yield from torch.cat([x0, eps], dim=1).split(len(x))
+
+        height, width = x.shape[-2:]
+        both = blended(make, (height, width), tiles.network, device=x.device, at_once=tiles.at_once)
+        x0, eps = both.chunk(2, dim=1)
+        return x0, eps
+
+    return predict_in_tiles
+
+
+def _part(conditioning: Conditioning, tile: Tile) -> Conditioning:
+    """Return the conditioning of a tile: the prompt's, and its part of the image."""
+    image = conditioning.tensors.get(IMAGE_LATENT)
+    return conditioning if image is None else conditioning.with_image(tile.of(image))
