@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import MAX_SCALE
+from pairgen.methods.base import Needs, need
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Integer, Text
 from pairgen.shards.format.image_member import PICTURES
@@ -59,6 +60,13 @@ class ImagePairOptions(Options):
                 f"prompt is used with prompts=fixed only: leave it out, got {self.prompt!r} with "
                 f"prompts={self.prompts}."
             )
+
+
+def image_pair_needs(options: ImagePairOptions) -> Needs:
+    """Return what is needed of a pair of images."""
+    prompt = "for one prompt for all images: prompts=fixed"
+    texts = (need(options.text, note=prompt),) if options.text else ()
+    return Needs(members=(need(*PICTURES, note="HR"), need(options.source, note="LR"), *texts))
 
 
 def hr_member(plans: Sequence[Plan]) -> str:

@@ -13,6 +13,8 @@ on a set that lacks it is refused with the command that adds it:
 
     NEEDS = Needs(members=(need("latent.npy", "png", note="the VAE encodes png"), need("txt")))
 
+or, if that depends on its options, a function of an `OPTIONS` that returns it.
+
 A method has no loop, no optimizer and no files. It names its *players*, and the trainer asks it in
 every step who plays, computes what they share once, asks each player for its loss, and steps them.
 

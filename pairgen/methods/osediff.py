@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.image_recipe import IMAGE, RESTORATION, SAMPLE, ImageRecipe
 from pairgen.losses.distances import mse
-from pairgen.methods._image_pairs import Prompts, check_sizes, hr_member
+from pairgen.methods._image_pairs import Prompts, check_sizes, hr_member, image_pair_needs
 from pairgen.methods._osediff_options import DRAWN, OFF, PIXEL, OSEDiffOptions
 from pairgen.methods._pairs import column
 from pairgen.methods._score_distillation import ScoreDistillation
@@ -230,7 +230,7 @@ class OSEDiff:
         return start, round(stop + done * (chosen.anneal_to - stop))
 
 
-OPTIONS = OSEDiffOptions
+OPTIONS, NEEDS = OSEDiffOptions, image_pair_needs
 
 
 @takes(OPTIONS)

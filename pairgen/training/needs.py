@@ -1,6 +1,6 @@
 """Compare what a method states that it needs to what datasets and their annotations have."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,21 @@ from pairgen.training.offered import OfferedSet
 NOISE = "noise.npy"
 
 
-def stated_needs(method: str) -> Needs | None:
+def stated_needs(method: str, options: Mapping[str, Any] | None = None) -> Needs | None:
     """Return what a method states that it needs; None if it states nothing.
+
+    Args:
+        method: Its name.
+        options: Its options; None for their defaults.
 
     Raises:
         ConfigError: There is no such method.
         UntrustedCodeError: It is outside pairgen, and the user has not named it.
     """
-    found: Any = getattr(plugins.load("methods", method), "NEEDS", None)
+    module = plugins.load("methods", method)
+    found: Any = getattr(module, "NEEDS", None)
+    if callable(found):
+        found = found(module.OPTIONS(**(options or {})))
     return found if isinstance(found, Needs) else None
 
 
@@ -74,15 +81,15 @@ def _known(commands: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, commands)))
 
 
-def check_needs(method: str, sets: Sequence[OfferedSet]) -> None:
-    """Refuse datasets that lack what a method states, with the command that adds it.
+def check_needs(method: str, options: Mapping[str, Any], sets: Sequence[OfferedSet]) -> None:
+    """Refuse datasets that lack what a method with its options states, and say what adds it.
 
     A dataset of another kind is left to the method, which knows why it needs that kind.
 
     Raises:
         ConfigError: A dataset lacks it.
     """
-    needs = stated_needs(method)
+    needs = stated_needs(method, options)
     if needs is None:
         return
     for each in sets:

@@ -66,7 +66,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     # Adapters are initialized at random, equally on every rank.
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         sets = open_offered(config.data, plans)
-        check_needs(config.method, sets)
+        check_needs(config.method, config.options, sets)
         offered = offer_members(sets, start, config.skip_bad, _begun_with(state))
         setup = make_setup(
             config,

@@ -34,7 +34,8 @@ def test_every_method_states_its_needs_and_how_a_set_gets_them() -> None:
     assert [each["method"] for each in found] == plugins.members("methods")
     for each in found:
         module = plugins.load("methods", each["method"])
-        assert isinstance(module.NEEDS, Needs) and each["about"]
+        needs = module.NEEDS(module.OPTIONS()) if callable(module.NEEDS) else module.NEEDS
+        assert isinstance(needs, Needs) and each["about"]
         assert all(need["commands"] for need in each["needs"]), each
     text = methods_text(found, ())
     assert "txt_emb.npy or txt  pairgen annotate DIR --add text_embedding or pairgen ode" in text
