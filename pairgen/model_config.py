@@ -79,6 +79,7 @@ class ModelConfig:
         sampling: Run options that differ from the usual defaults, such as a student's one step.
         student: The guidance it has learned; None for a teacher, or a student of unguided data.
         image: How it makes images from images; None for a model that makes them from text.
+        license: Name of the license of its weights; empty if it is not known.
     """
 
     name: str
@@ -90,6 +91,7 @@ class ModelConfig:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     student: Learned | None = None
     image: ImageRecipe | None = None
+    license: str = ""
 
 
 def model_names() -> list[str]:
@@ -152,6 +154,12 @@ def lies_in_data(file: Path) -> bool:
     return file.name == MODEL_FILE or any(each.exists() for each in beside)
 
 
+def license_of(location: str) -> str:
+    """Return the license of the weights at a location, by the packaged models; empty if unknown."""
+    models = (find_model(name) for name in model_names())
+    return next((each.license for each in models if each.location == location), "")
+
+
 def _config_file(model: str) -> Path | None:
     """Return the config file for `--model`; None for a folder or a hub id."""
     if model.endswith((".yaml", ".yml")):
@@ -189,7 +197,8 @@ def _read_model(path: Path) -> ModelConfig:
     data = read_yaml(path)
     run_numbers = field_names(RunDefaults)
     sections = ("options", "sampling", "student", "image")
-    check_keys(data, ["teacher", "location", "prompts", *sections, *run_numbers], str(path))
+    known = ["teacher", "location", "prompts", "license", *sections, *run_numbers]
+    check_keys(data, known, str(path))
     missing = [key for key in ("teacher", *run_numbers) if key not in data]
     if missing:
         raise ConfigError(f"The model config {path} lacks {', '.join(missing)}.")
@@ -218,6 +227,7 @@ def _read_model(path: Path) -> ModelConfig:
         sampling=data.get("sampling") or {},
         student=_read_learned(data["student"], path) if data.get("student") else None,
         image=read_image_recipe(data["image"], str(path)) if data.get("image") else None,
+        license=str(data.get("license") or ""),
     )
 
 

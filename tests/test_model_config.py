@@ -6,7 +6,7 @@ import pytest
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
-from pairgen.model_config import RunDefaults, find_model, model_names
+from pairgen.model_config import RunDefaults, find_model, license_of, model_names
 
 NUMBERS = "dtype: float32\nbatch_size: 2\nsamples_per_shard: 8\n"
 
@@ -137,3 +137,11 @@ def test_a_location_in_the_package_is_kept_as_it_is_written(tmp_path):
 def test_a_location_that_is_no_folder_is_a_hub_id(tmp_path):
     path = write_model(tmp_path, "teacher: gaussian\nlocation: owner/name\n" + NUMBERS)
     assert find_model(str(path)).location == "owner/name"
+
+
+def test_the_licenses_of_packaged_models_are_found_by_their_weights():
+    assert license_of("stable-diffusion-v1-5/stable-diffusion-v1-5") == "creativeml-openrail-m"
+    assert license_of(find_model("tiny").location) == "apache-2.0"
+    assert license_of("somebody/else") == ""
+    # Without weights there is none.
+    assert [find_model(name).license for name in model_names()].count("") == 1

@@ -259,6 +259,7 @@ def test_a_finished_run_is_a_pipeline_a_model_and_a_card(pairs, train, tmp_path)
     assert manifest.plan.fingerprint() not in card
     assert str(pairs) in card
     assert "StableDiffusionPipeline.from_pretrained" in card
+    assert "from which the weights come, has a license not known here" in card
     assert (run / "grids/00000003.png").stat().st_size > 100
     # Real guidance on top of what is in its weights would be another map.
     with pytest.raises(

@@ -12,6 +12,7 @@ from pairgen.training.run_folder import plain_identity
 def render_card(
     config: TrainConfig,
     model: str,
+    model_license: str,
     record: TrainRecord,
     figures: Mapping[str, float],
     usage: str,
@@ -21,6 +22,7 @@ def render_card(
     Args:
         config: The run's options.
         model: Name of the model that the student was initialized from.
+        model_license: License of its weights; empty if it is not known.
         record: The run's data and cost.
         figures: Metrics of the last logged step.
         usage: What the student does, and how to run it, see `StudentKind.usage`.
@@ -54,6 +56,10 @@ def render_card(
 |---|---|---|---|---|
 {sets}
 {files}
+## Licenses
+
+{_licenses(model, model_license, record)}
+
 ## Training
 
 {record.steps:,} steps of {record.batch_size:,} samples on {record.num_processes} x {record.device}:
@@ -68,3 +74,13 @@ def render_card(
 ```yaml
 {recipe}```
 """
+
+
+def _licenses(model: str, model_license: str, record: TrainRecord) -> str:
+    """Return what is known of the licenses of all that the student was made of."""
+    base = f"has the license {model_license}" if model_license else "has a license not known here"
+    others = ["the images and texts of the datasets", *(f"the file of `{k}`" for k in record.files)]
+    return (
+        f"The model {model}, from which the weights come, {base}. Not recorded, and yours to check: "
+        f"the licenses of {' and of '.join(others)}."
+    )

@@ -13,6 +13,7 @@ from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method
+from pairgen.model_config import license_of
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
 from pairgen.shards.loading.whole_image import check_caches
@@ -160,7 +161,8 @@ def _train(
         facts = kind.model_facts(student)
         export_student(folder, student, trainer.players[STUDENT], start, facts)
         figures = last_figures(folder)
-        card = render_card(config, start["name"], record, figures, kind.usage(student))
+        name, known = start["name"], license_of(start["location"])
+        card = render_card(config, name, known, record, figures, kind.usage(student))
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()
     return Trained(folder, trainer.step, not finished, main, kind.next_command)

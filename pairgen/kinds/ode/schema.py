@@ -42,6 +42,10 @@ def model_schema() -> dict[str, Any]:
                     "type": ["string", "null"],
                     "description": "A folder, a hub id, or nothing for a teacher without weights.",
                 },
+                "license": {
+                    "type": "string",
+                    "description": "Name of the license of the weights, for the cards of students.",
+                },
                 "prompts": _described(
                     Choice(prompt_set_names()), "The packaged prompts that suit the model."
                 ),
