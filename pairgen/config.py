@@ -83,7 +83,7 @@ def check_keys(data: Mapping[str, Any], known: Sequence[str], where: str) -> Non
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
-    """Parse `key=value` strings into a mapping; values are read as YAML.
+    """Parse `key=value` strings into a mapping; values are read as YAML, nothing as empty text.
 
     Raises:
         ConfigError: A string has no `=` or its value is not YAML.
@@ -94,9 +94,10 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
         if not equals or not key:
             raise ConfigError(f"--set takes key=value, got {pair!r}.")
         try:
-            overrides[key.strip().replace("-", "_")] = yaml.safe_load(value)
+            read = yaml.safe_load(value) if value.strip() else ""
         except yaml.YAMLError:
             raise ConfigError(f"The value of --set {pair!r} is not valid YAML.") from None
+        overrides[key.strip().replace("-", "_")] = read
     return overrides
 
 

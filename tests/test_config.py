@@ -64,7 +64,7 @@ def test_overrides_are_read_as_yaml():
         "cfg": [3, 7.5],
         "negative_prompt": "a = b",
         "compile": True,
-        "out": None,
+        "out": "",
     }
 
 

@@ -22,7 +22,7 @@ from pairgen.training.options import TrainConfig
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student with METHOD on datasets made by pairgen.
 
-    METHOD: regression, reflow, diffusion2gan, or the dotted name of your own module; or
+    METHOD: regression, reflow, diffusion2gan, osediff, or the dotted name of your own module; or
     latent-lpips, which trains a perceptual network on labelled latents instead of a student.
     `--set name=value` sets any option of the run or the method; `--set player.name=value` sets an
     option of one player. Under `torchrun` or `accelerate launch`, each process takes its share of
@@ -33,6 +33,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         pairgen train regression --data pairs --out student --steps 2000
         pairgen train regression --data pairs --set distance=perceptual --lora-rank 16
         pairgen train diffusion2gan --data pairs --set gan_weight=0.05 --set discriminator.lr=5e-5
+        pairgen train osediff --data pairs --model sd21-base --set perceptual=vgg16-397923af.pth
         pairgen train latent-lpips --data pairs --out perceptual --set width=0.25
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301

@@ -29,7 +29,7 @@ ABOUT = {
 # What members hold in datasets of one kind.
 ABOUT_IN = {
     "collect": {
-        "txt": "the caption, empty where an image has none",
+        "txt": "the caption, empty where an image has none; of an edit the instruction",
         "cls": "number of the class",
         "png": "the image",
         "webp": "the image, lossless",
@@ -45,6 +45,11 @@ ABOUT_IN = {
         "webp": "HR, the decoded latent, lossless",
         "jpg": "HR, the decoded latent, JPEG of quality 95",
         "txt": "what a captioner says about the image",
+        "latent.npy": "the VAE's latent of the image, scaled",
+        **{
+            f"lr{level}_latent.npy": f"the VAE's latent of LR at 1/{level}, enlarged to HR's size"
+            for level in (2, 4, 8, 16)
+        },
     },
 }
 

@@ -141,7 +141,16 @@ def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
 
 
 def _what_else(plan: Plan) -> list[tuple[str, Any]]:
-    return [*plan.recipe.items(), ("seed", plan.seed), ("fingerprint", plan.fingerprint())]
+    recipe = dict(plan.recipe)
+    if options := recipe.get("options"):
+        recipe["options"] = {name: value for name, value in options.items() if value != ""}
+    model = plan.teacher.get("name") or _public_name(plan.teacher.get("location", ""))
+    return [
+        *recipe.items(),
+        ("model", model),
+        ("seed", plan.seed),
+        ("fingerprint", plan.fingerprint()),
+    ]
 
 
 def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:

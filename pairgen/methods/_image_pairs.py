@@ -64,9 +64,15 @@ class ImagePairOptions(Options):
 
 def image_pair_needs(options: ImagePairOptions) -> Needs:
     """Return what is needed of a pair of images."""
-    prompt = "for one prompt for all images: prompts=fixed"
+    prompt = "the prompt; prompts=captions takes txt, prompts=fixed one prompt for all images"
     texts = (need(options.text, note=prompt),) if options.text else ()
-    return Needs(members=(need(*PICTURES, note="HR"), need(options.source, note="LR"), *texts))
+    return Needs(
+        members=(
+            need(*PICTURES, note="HR; `pairgen degrade` makes it together with LR"),
+            need(options.source, note="LR"),
+            *texts,
+        )
+    )
 
 
 def hr_member(plans: Sequence[Plan]) -> str:

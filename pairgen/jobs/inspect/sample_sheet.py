@@ -64,7 +64,7 @@ def latent_cells(decoder: Decoder, sample: Stored) -> list[Cell]:
     facts, text = _facts(sample), _text(sample)
     scale = f", guidance {facts['guidance_scale']:g}" if "guidance_scale" in facts else ""
     picture = decode_picture(decoder, _array(sample, LATENT))
-    return [Cell(picture, f"{sample.key}{scale}: {text}")]
+    return [Cell(picture, _joined(f"{sample.key}{scale}", text))]
 
 
 def trajectory_cells(plan: Plan, decoder: Decoder, sample: Stored) -> list[Cell]:
@@ -94,12 +94,13 @@ def level_cells(plan: Plan, sample: Stored) -> list[Cell]:
     height, width, _ = pictures[0].shape
     cells = []
     for name, picture in zip(names, pictures, strict=True):
-        label = f"{name}, {picture.shape[1]} px"
+        high, wide, _ = picture.shape
+        label = f"{name}, {wide} px" if high == wide else f"{name}, {wide} x {high} px"
         if picture.shape != pictures[0].shape:
             enlarged = Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST)
             picture = np.asarray(enlarged)
         cells.append(Cell(picture, label))
-    cells[0] = Cell(cells[0].picture, f"{sample.key}: {cells[0].caption} {_text(sample)}")
+    cells[0] = Cell(cells[0].picture, _joined(f"{sample.key}: {cells[0].caption}", _text(sample)))
     return cells
 
 
@@ -161,6 +162,10 @@ def _facts(sample: Stored) -> Mapping[str, Any]:
 
 def _text(sample: Stored) -> str:
     return str(_decoded(sample, "txt")) if "txt" in sample.members else ""
+
+
+def _joined(label: str, text: str) -> str:
+    return f"{label}: {text}" if text else label
 
 
 def _array(sample: Stored, name: str) -> np.ndarray:

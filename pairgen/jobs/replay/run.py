@@ -149,10 +149,11 @@ def _replay_shards(
                 fingerprint=receipt.fingerprint,
                 parent_sha256=receipt.parent_sha256,
             )
-            software = _differing_software(receipt, maker)
             num_threads = _execution(receipt, plan)["cpu_threads"]
             for made in each_in_cpu_threads(num_threads, maker.make_again(indices, task)):
                 found = _compared(made, stored.pop(made.index), receipt, store, plan)
+                # Only now is all imported that making a sample takes.
+                software = _differing_software(receipt, maker)
                 now = time.perf_counter()
                 yield Replay(
                     key=sample_key(made.index),
@@ -256,8 +257,9 @@ def _has_planned_inputs(store: Store, plan: Plan) -> bool:
 def _differing_software(receipt: Receipt, maker: Maker) -> tuple[str, ...]:
     there = {**receipt.made.get("versions", {}), "device": receipt.made.get("device")}
     here = {**versions(maker.modules), "device": maker.device}
+    # A module that only one of the processes imported, for another annotator, made none of this.
     return tuple(
-        f"{name}: there {there.get(name)}, here {here.get(name)}"
-        for name in sorted({*there, *here})
-        if there.get(name) != here.get(name)
+        f"{name}: there {there[name]}, here {here[name]}"
+        for name in sorted(there.keys() & here.keys())
+        if there[name] != here[name]
     )

@@ -1,5 +1,6 @@
 """`pairgen annotate`: made, continued, renewed, repaired and replayed; whose overlay it is."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pairgen.jobs.inspect.run import run_inspect
 from pairgen.jobs.inspect.set_facts import set_text
 from pairgen.jobs.replay.run import run_replay, run_replays
 from pairgen.jobs.verify.run import verify_all
+from pairgen.shards.format.layout import receipt_path
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan, write_plan
 from tests.annotated_sets import failed, picture_plan, write_again, write_pictures
@@ -251,6 +253,19 @@ def test_replays_of_several_batches_are_equal(parent: Path) -> None:
     assert len(found) == 7 and not any(each.differences for each in found)
 
 
+def test_a_module_of_another_annotator_is_no_change_of_software(parent: Path) -> None:
+    overlay = annotate(parent)
+    path = overlay / receipt_path(0)
+    receipt = json.loads(path.read_text())
+    # As of a process that made latents too.
+    receipt["made"]["versions"] |= {"an_unused_module": "1.0", "cv2": "1.0"}
+    path.write_text(json.dumps(receipt))
+    replayed = run_replay(overlay, "0")
+    assert not replayed.differences
+    (told,) = replayed.software
+    assert told.startswith("cv2: there 1.0, here ")
+
+
 def test_inspect_shows_what_was_added(tmp_path: Path) -> None:
     out = tmp_path / "sr"
     pairgen.degrade(out=out, crop=32, scales=4, executor="serial")
@@ -260,7 +275,10 @@ def test_inspect_shows_what_was_added(tmp_path: Path) -> None:
     assert head.split() == ["annotation", "adds", "samples", "state"]
     assert canny.split() == ["canny", "canny.png", "4", "of", "4", "up", "to", "date"]
     assert mask.split()[:2] == ["mask", "mask.png"]
-    assert run_inspect(overlay_of(out)).data["kind"] == "overlay"
+    data = run_inspect(overlay_of(out)).data
+    assert data["kind"] == "overlay" and "model" not in data["plan"]
+    # What is left empty is not shown.
+    assert data["plan"]["options"] == {"low": 100, "high": 200, "l2": False}
     assert "--add canny" in (overlay_of(out) / "README.md").read_text()
 
 

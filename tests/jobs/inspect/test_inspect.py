@@ -220,7 +220,7 @@ def test_a_degraded_sample_stands_beside_its_levels(tmp_path: Path) -> None:
     plan = read_plan(open_store(out))
     stored, _ = find_sample(open_store(out), plan, 2)
     cells = level_cells(plan, stored)
-    assert [cell.caption.split(", ")[-1].strip() for cell in cells] == ["64 px", "32 px", "16 px"]
+    assert [cell.caption.split(", ")[-1] for cell in cells] == ["64 px", "32 px", "16 px"]
     low = decode_rgb(bytes(stored.members["lr4.png"]))
     np.testing.assert_array_equal(cells[2].picture, low.repeat(4, axis=0).repeat(4, axis=1))
     whole = run_inspect(out, grid=str(grid))
@@ -241,7 +241,9 @@ def test_conditions_are_described_as_stored_and_shown_in_gray(tmp_path: Path) ->
     depth = pixels(plan.members["depth.png"], 2)
     assert found["depth.png"]["max"] == depth.max() > 255
     stored, _ = find_sample(open_store(url), plan, 2)
-    cells = {cell.caption.split(",")[0].split()[-1]: cell for cell in level_cells(plan, stored)}
+    found = level_cells(plan, stored)
+    assert found[0].caption.startswith("000000002: canny.png, 64 x 48 px")
+    cells = {cell.caption.split(",")[0].split()[-1]: cell for cell in found}
     shown = np.rint(depth / 257).astype(np.uint8).repeat(3, axis=2)
     np.testing.assert_array_equal(cells["depth.png"].picture, shown)
     mask = pixels(plan.members["mask.png"], 2).repeat(3, axis=2)
