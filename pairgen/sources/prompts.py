@@ -114,9 +114,16 @@ def collected_prompts(
 
 
 def open_prompts(path: Path) -> pa.ChunkedArray:
-    """Map the Arrow file; entries are read from disk on access."""
+    """Map the Arrow file; entries are read from disk on access.
+
+    Raises:
+        ValueError: An entry is missing.
+    """
     with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_file(source).read_all().column("prompt")
+        prompts = pa.ipc.open_file(source).read_all().column("prompt")
+    if prompts.null_count:
+        raise ValueError(f"{prompts.null_count:,} entries are missing")
+    return prompts
 
 
 def prompt_rows(prompts: pa.ChunkedArray, start: int, stop: int) -> dict[int, str]:

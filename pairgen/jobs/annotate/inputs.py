@@ -29,6 +29,7 @@ from pairgen.shards.format.overlay import KIND, Layer, check_overlay, is_by_valu
 from pairgen.shards.format.parent_shards import check_finished
 from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.subsets import set_addresses
 from pairgen.shards.format.values import covered
 from pairgen.types import Plan
 
@@ -39,6 +40,7 @@ class Request:
 
     Attributes:
         name: Name of its annotator.
+        parent: The set that it adds to.
         resolved: The options, with those of this annotator alone, and where each one came from.
         store: Its folder.
         plan: Its plan.
@@ -46,6 +48,7 @@ class Request:
     """
 
     name: str
+    parent: Layer
     resolved: Resolved[AnnotateConfig]
     store: Store
     plan: Plan
@@ -57,7 +60,24 @@ class Request:
         return self.resolved.options
 
 
-def open_annotated(folder: str | Path) -> Layer:
+def resolve_annotate(folder: str | Path, given: Mapping[str, Any], say: Say) -> list[Request]:
+    """Resolve the options of every annotator for a set, or for each sub-set of a folder.
+
+    The overlays' folders, the executor and the parents are checked too.
+
+    Raises:
+        ConfigError: An option is invalid, a folder holds something else, or a parent is not
+            finished.
+    """
+    parents = [_open_annotated(address) for address in set_addresses(folder)]
+    if len(parents) > 1 and sources_of(AnnotateConfig, given)["out"]:
+        raise ConfigError(
+            f"out names one folder, but {folder} holds {len(parents)} sub-sets: leave it out."
+        )
+    return [request for parent in parents for request in _resolve(parent, given, say)]
+
+
+def _open_annotated(folder: str | Path) -> Layer:
     """Open the set to annotate.
 
     Raises:
@@ -69,13 +89,8 @@ def open_annotated(folder: str | Path) -> Layer:
     return parent
 
 
-def resolve_annotate(parent: Layer, given: Mapping[str, Any], say: Say) -> list[Request]:
-    """Resolve the options of every annotator; check its folder, the executor and the parent.
-
-    Raises:
-        ConfigError: An option is invalid, a folder holds something else, or the parent is not
-            finished.
-    """
+def _resolve(parent: Layer, given: Mapping[str, Any], say: Say) -> list[Request]:
+    """Resolve the options of every annotator for one set."""
     sources = sources_of(AnnotateConfig, given)
     names: Sequence[str] = sources["add"] or ()
     if not names:
@@ -146,7 +161,7 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
         plan = by_value(plan, len(texts.hashes), covered(parent))
     if old is not None:
         check_same_plan(store, old, plan, say)
-    return Request(name, replace(resolved, options=config), store, plan, texts)
+    return Request(name, parent, replace(resolved, options=config), store, plan, texts)
 
 
 def _own_options(name: str, sources: Sources[AnnotateConfig]) -> dict[str, Any]:

@@ -8,15 +8,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.replay.compare import Comparison, Distance, compare
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import MAKERS, Maker, open_maker
 from pairgen.process_state import cpu_threads, each_in_cpu_threads, each_within
-from pairgen.shards.check.planned import inputs_path, open_inputs
+from pairgen.shards.check.planned import UnreadableInputsError, inputs_path, open_inputs
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
 from pairgen.shards.format.plan_file import read_plan
@@ -179,13 +177,15 @@ def _open_maker(receipt: Receipt, store: Store, plan: Plan) -> Maker:
     """
     plan = dataclasses.replace(plan, execution=_execution(receipt, plan))
     try:
-        # As in a worker: thread counts change bits.
-        with cpu_threads(plan.execution["cpu_threads"]):
-            return open_maker(plan, store)
-    except pa.ArrowException as error:
+        open_inputs(store, plan)
+    except UnreadableInputsError as error:
         raise ConfigError(
-            f"{inputs_path(plan)} of {store.url} cannot be read: {error}; run `pairgen verify`."
+            f"{inputs_path(plan)} of {store.url} cannot be read: {str(error).rstrip('.')}; run "
+            "`pairgen verify`."
         ) from None
+    # As in a worker: thread counts change bits.
+    with cpu_threads(plan.execution["cpu_threads"]):
+        return open_maker(plan, store)
 
 
 def _stored_members(

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import pyarrow as pa
-
 from pairgen.errors import CorruptShardError
 from pairgen.shards.check.report import Problem, not_read
 from pairgen.shards.format import layout
@@ -15,6 +13,7 @@ from pairgen.shards.format.planned_images import ImageList, is_painted, painted_
 from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts, source_facts
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import VALUE_HASH, text_hash
+from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.images import PlannedImages
 from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
 from pairgen.types import Plan
@@ -101,6 +100,7 @@ class PlannedTexts:
 
     def __init__(self, plan: Plan, path: Path) -> None:
         self._plan, self._texts = plan, open_prompts(path)
+        self._texts.validate(full=True)
 
     def sha256(self) -> str:
         """Return the plan's own hash: each receipt holds that of its shard's texts."""
@@ -164,10 +164,6 @@ def inputs_path(plan: Plan) -> str:
     return _inputs_of(plan)[0]
 
 
-# Exceptions raised when a damaged list is read.
-UNREADABLE = (pa.ArrowException, OSError, ValueError)
-
-
 class UnreadableInputsError(CorruptShardError):
     """The list of inputs is damaged."""
 
@@ -189,8 +185,7 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
         try:
             return read(plan, local)
         except UNREADABLE as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                # The disk or its permissions; for a damaged list, pyarrow's error has no errno.
+            if not is_damage(error):
                 raise
             raise UnreadableInputsError(str(error)) from None
 

@@ -26,6 +26,7 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.overlay import Layer, is_by_value
 from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.store import Store
+from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.prompts import open_prompts
 from pairgen.types import Plan, ShardTask, canonical_json
 
@@ -93,15 +94,17 @@ def read_slots(store: Store) -> ValueSlots:
 
     Raises:
         CorruptShardError: The file is missing or damaged.
+        OSError: The store cannot be read.
     """
     try:
         with store.local(layout.SLOTS) as path, pa.memory_map(str(path)) as source:
             batch = pa.ipc.open_file(source).get_batch(0)
+        batch.validate()
         hashes, slots = batch.column("hash"), batch.column("slot")
         if hashes.type != pa.binary(HASH.itemsize) or slots.type != pa.int64():
             raise ValueError(f"it holds {batch.schema}")
         found = ValueSlots(np.frombuffer(hashes.buffers()[1], HASH, len(hashes)), slots.to_numpy())
-    except (FileNotFoundError, pa.ArrowException, KeyError, ValueError) as error:
+    except UNREADABLE as error:
         raise _unusable(store, layout.SLOTS, error) from None
     return found
 
@@ -111,16 +114,24 @@ def read_texts(store: Store) -> pa.ChunkedArray:
 
     Raises:
         CorruptShardError: The file is missing or damaged.
+        OSError: The store cannot be read.
     """
     try:
         with store.local(layout.PROMPTS) as path:
-            return open_prompts(path)
-    except (FileNotFoundError, pa.ArrowException, KeyError, ValueError) as error:
+            texts = open_prompts(path)
+        # Reads them all, at gigabytes a second: a damaged text is found before anything is made.
+        texts.validate(full=True)
+    except UNREADABLE as error:
         raise _unusable(store, layout.PROMPTS, error) from None
+    return texts
 
 
-def _unusable(store: Store, path: str, error: Exception) -> CorruptShardError:
-    reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
+def _unusable(store: Store, path: str, error: Exception) -> Exception:
+    """Return what to raise: an error of the disk or its permissions stays what it is."""
+    is_missing = isinstance(error, FileNotFoundError)
+    if not (is_missing or is_damage(error)):
+        return error
+    reason = "is missing" if is_missing else f"cannot be read: {str(error).rstrip('.')}"
     return CorruptShardError(
         f"{path} of {store.url} {reason}; run the command that made the overlay again, which "
         "writes it anew."

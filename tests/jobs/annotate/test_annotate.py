@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import pairgen
+from pairgen import plugins
+from pairgen.cli import cli
 from pairgen.errors import ConfigError, CorruptShardError, PairgenError, UntrustedCodeError
 from pairgen.jobs.annotate.dry_run import run_annotate_dry
 from pairgen.jobs.inspect.annotations import annotations_data
@@ -317,6 +320,12 @@ def test_a_dry_run_tells_the_bytes_and_writes_nothing(parent: Path) -> None:
     assert [task.shard_index for task in stale.manifest.missing] == [1]
     with pytest.raises(ConfigError, match="--dry-run must make at least 1 sample, got 0"):
         run_annotate_dry(parent, {"add": "canny"}, num_samples=0)
+
+
+def test_the_help_names_every_annotator() -> None:
+    shown = CliRunner().invoke(cli, ["annotate", "--help"]).output
+    named = " ".join(shown.split()).partition("Annotators: ")[2].partition(", or the")[0]
+    assert named.split(", ") == plugins.members("annotators")
 
 
 def test_the_command_prints_a_sheet_for_each_annotator(parent: Path) -> None:

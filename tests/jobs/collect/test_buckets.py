@@ -10,6 +10,7 @@ from PIL import Image
 
 import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.jobs.annotate.dry_run import run_annotate_dry
 from pairgen.jobs.collect.dry_run import run_collect_dry
 from pairgen.jobs.collect.run import run_collect
 from pairgen.jobs.replay.run import run_replays
@@ -222,6 +223,21 @@ def test_a_dry_run_prices_the_whole_and_writes_nothing(photos: Path, tmp_path: P
     assert said[-1] == "Images in each bucket: 64x64 4, 80x48 7, 128x32 1."
     assert found.manifest.plan.num_samples == 12 and found.measured.num_slots == 5
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_of_annotators_prices_every_sub_set(copied: Path) -> None:
+    before = sorted(copied.rglob("*"))
+    said: list[str] = []
+    found = run_annotate_dry(copied, {"add": "canny,mask", "executor": "serial"}, say=said.append)
+    assert [line for line in said if ": " in line and "annotations" in line] == [
+        f"{added}: {copied}/{name}.annotations/{added}"
+        for name in NAMES
+        for added in ("canny", "mask")
+    ]
+    assert [each.measured.num_samples for each in found] == [4, 4, 7, 7, 1, 1]
+    assert sorted(copied.rglob("*")) == before
+    with pytest.raises(ConfigError, match="holds 3 sub-sets: leave it out"):
+        run_annotate_dry(copied, {"add": "canny", "out": str(copied.parent / "x")})
 
 
 def test_a_stop_in_the_last_shard_of_a_sub_set_begins_no_other(copied: Path) -> None:

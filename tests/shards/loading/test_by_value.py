@@ -289,6 +289,46 @@ def test_damaged_lists_are_named(parent: Path) -> None:
     assert pairgen.verify(overlay).clean
 
 
+@pytest.mark.parametrize("name", [layout.PROMPTS, layout.SLOTS])
+def test_damage_anywhere_in_a_list_is_named_or_changes_nothing(parent: Path, name: str) -> None:
+    # pyarrow raises OSError for damaged metadata, which is no error of the disk.
+    overlay, whole = annotate(parent), check_epoch(load(parent))
+    path = overlay / name
+    data = path.read_bytes()
+    for start in range(0, len(data), 64):
+        # In another file: a loader that is still open has mapped this one.
+        path.unlink()
+        path.write_bytes(data[:start] + bytes(64) + data[start + 64 :])
+        report = pairgen.verify(overlay)
+        assert not report.unread
+        try:
+            assert check_epoch(load(parent)) == whole
+        except CorruptShardError as error:
+            assert "run the command that made" in str(error) and not report.clean
+    path.write_bytes(data)
+    assert pairgen.verify(overlay).clean
+
+
+def test_a_text_that_is_no_text_is_damage(parent: Path) -> None:
+    overlay = annotate(parent)
+    path = overlay / layout.PROMPTS
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"text 1", b"text \xff"))
+    assert {each.kind for each in pairgen.verify(overlay).problems} == {"prompts"}
+    with pytest.raises(CorruptShardError, match=r"prompts.arrow of .* cannot be read: .*UTF8"):
+        read_texts(LocalStore(overlay))
+    missing = pa.array(["a", None], pa.large_string())
+    with pa.OSFile(str(path), "wb") as sink:
+        batch = pa.record_batch([missing], names=["prompt"])
+        with pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+    with pytest.raises(CorruptShardError, match=r"cannot be read: 1 entries are missing"):
+        read_texts(LocalStore(overlay))
+    # The list is made anew.
+    annotate(parent)
+    assert path.read_bytes() == data
+
+
 @pytest.mark.ray
 def test_equal_bytes_by_ray(parent: Path, tmp_path: Path, cluster: None) -> None:
     anew = tmp_path / "anew"
