@@ -81,6 +81,6 @@ def _licenses(model: str, model_license: str, record: TrainRecord) -> str:
     base = f"has the license {model_license}" if model_license else "has a license not known here"
     others = ["the images and texts of the datasets", *(f"the file of `{k}`" for k in record.files)]
     return (
-        f"The model {model}, from which the weights come, {base}. Not recorded, and yours to check: "
-        f"the licenses of {' and of '.join(others)}."
+        f"The model {model}, from which the weights come, {base}. Not recorded, and yours to "
+        f"check: the licenses of {' and of '.join(others)}."
     )
