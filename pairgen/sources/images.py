@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pairgen.errors import ConfigError
@@ -225,6 +226,25 @@ class PlannedImages:
             first_slot=found["first_slot"],
             num_slots=found["num_slots"],
         )
+
+    def validate(self) -> None:
+        """Read the whole list once: whatever is damaged is found before it is followed.
+
+        Raises:
+            ArrowInvalid: A text or an offset is damaged.
+            KeyError: A column is missing.
+            ValueError: A value is missing, or the images do not follow each other.
+        """
+        self._table.validate(full=True)
+        for name in SCHEMA.names:
+            if self._table.column(name).null_count:
+                raise ValueError(f"a {name} is missing")
+        stops = self._first_slots + self._table.column("num_slots").to_numpy()
+        if not np.array_equal(self._first_slots, [0, *stops[:-1]][: len(self)]):
+            raise ValueError("its slots do not follow each other")
+        if "partner" in self.further:
+            for name in PLACE:
+                self._table.schema.field("partner").type.field(name)
 
     @property
     def further(self) -> list[str]:

@@ -51,6 +51,8 @@ class PlannedPrompts:
 
     def __init__(self, plan: Plan, path: Path) -> None:
         self._plan, self._prompts = plan, open_prompts(path)
+        # A damaged offset would be followed out of the mapped file, which ends the process.
+        self._prompts.validate(full=True)
 
     def sha256(self) -> str:
         """Return the hash of the prompts."""
@@ -138,7 +140,9 @@ class NoInputs:
 
 
 def _from_list(plan: Plan, path: Path) -> PlannedFromImages:
-    return PlannedFromImages(plan, PlannedImages(path))
+    images = PlannedImages(path)
+    images.validate()
+    return PlannedFromImages(plan, images)
 
 
 # Kind of a plan to its inputs file, and the class that reads it.
