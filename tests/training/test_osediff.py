@@ -251,8 +251,14 @@ def test_all_in_one_prompts_and_means(build, batch):
         ({"prompt": "a cat"}, r"prompt is used with prompts=fixed only: leave it out"),
         ({"vsd": "image"}, "vsd must be one of latent, pixel, off, got 'image'"),
         ({"start_time": 2000}, r"spacing 2000 must name as many times .* in .0, 999"),
-        ({"scale": 3}, "no member 'lr3.png'"),
-        ({"prompts": "tags"}, "no member 'tag.txt'"),
+        (
+            {"scale": 3},
+            "osediff needs lr3.png, and .* has none; .pairgen degrade --scales 3. makes",
+        ),
+        (
+            {"prompts": "tags"},
+            "osediff needs tag.txt, and .* has none; .pairgen annotate .* adds it",
+        ),
         (
             {f"regularizer.lora_{name}": value for name, value in NO_ADAPTER.items()},
             "regularizer.lora_rank must be at least 1: others compute with the same weights",
