@@ -144,6 +144,40 @@ class Each(Rule):
         )
 
 
+@dataclass(frozen=True)
+class Span(Rule):
+    """Two integers, lowest <= start < stop <= highest, a half-open range: a list, or text `10,20`.
+
+    Attributes:
+        lowest: Smallest allowed start.
+        highest: Largest allowed stop.
+    """
+
+    lowest: int
+    highest: int
+
+    metavar = "START,STOP"
+    accepts = "str | Sequence[int]"
+
+    def read(self, name: str, value: Any) -> tuple[int, int]:
+        """Return the value as (start, stop)."""
+        values = value.split(",") if isinstance(value, str) else value
+        if not isinstance(values, list | tuple) or len(values) != 2:
+            raise ConfigError(f"{name} must be two integers [start, stop], got {value!r}.")
+        start, stop = (
+            config.integer(f"Each of {name}", each, self.lowest, self.highest) for each in values
+        )
+        if start >= stop:
+            raise ConfigError(f"{name} must be [start, stop] with start < stop, got {value!r}.")
+        return start, stop
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values."""
+        one = {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
+        pair = {"type": "array", "items": one, "minItems": 2, "maxItems": 2}
+        return {"anyOf": [pair, {"type": "string", "pattern": r"^\s*\d+\s*,\s*\d+\s*$"}]}
+
+
 def one_or_several(
     one: dict[str, Any], *, as_text: bool = False, each_once: bool = False, not_empty: bool = False
 ) -> dict[str, Any]:
@@ -163,36 +197,3 @@ def one_or_several(
     }
     text = [{"type": "string"}] if as_text and one.get("type") != "string" else []
     return {"anyOf": [one, several, *text]}
-
-
-@dataclass(frozen=True)
-class Span(Rule):
-    """Two integers, lowest <= start < stop <= highest: a half-open range.
-
-    Attributes:
-        lowest: Smallest allowed start.
-        highest: Largest allowed stop.
-    """
-
-    lowest: int
-    highest: int
-
-    metavar = "START,STOP"
-    accepts = "Sequence[int]"
-
-    def read(self, name: str, value: Any) -> tuple[int, int]:
-        """Return the value as (start, stop)."""
-        values = value.split(",") if isinstance(value, str) else value
-        if not isinstance(values, list | tuple) or len(values) != 2:
-            raise ConfigError(f"{name} must be two integers [start, stop], got {value!r}.")
-        start, stop = (
-            config.integer(f"Each of {name}", each, self.lowest, self.highest) for each in values
-        )
-        if start >= stop:
-            raise ConfigError(f"{name} must be [start, stop] with start < stop, got {value!r}.")
-        return start, stop
-
-    def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the values."""
-        one = {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
-        return {"type": "array", "items": one, "minItems": 2, "maxItems": 2}

@@ -156,7 +156,8 @@ def lies_in_data(file: Path) -> bool:
 
 def license_of(location: str) -> str:
     """Return the license of the weights at a location, by the packaged models; empty if unknown."""
-    models = (find_model(name) for name in model_names())
+    folder = packaged_configs() / "models"
+    models = (_read_model(folder / f"{name}.yaml") for name in model_names())
     return next((each.license for each in models if each.location == location), "")
 
 

@@ -221,7 +221,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool) or value in (None, "", ()) or isinstance(value, Mapping):
         return ""
     if isinstance(value, tuple):
-        return ",".join(map(_shown, value))
+        # As it is typed: a comma inside a number would be one between two.
+        return ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -145,3 +145,11 @@ def test_the_licenses_of_packaged_models_are_found_by_their_weights():
     assert license_of("somebody/else") == ""
     # Without weights there is none.
     assert [find_model(name).license for name in model_names()].count("") == 1
+
+
+def test_a_model_of_the_user_hides_no_license(tmp_path, monkeypatch):
+    folder = tmp_path / "configs/models"
+    folder.mkdir(parents=True)
+    (folder / "sd15.yaml").write_text("not: a model\n")
+    monkeypatch.chdir(tmp_path)
+    assert license_of("stable-diffusion-v1-5/stable-diffusion-v1-5") == "creativeml-openrail-m"

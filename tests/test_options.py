@@ -16,6 +16,7 @@ from pairgen.declarations.stub import function_stub
 from pairgen.declarations.table import table_of
 from pairgen.errors import ConfigError
 from pairgen.kinds import schemas
+from pairgen.list_rules import Numbers, Span
 from pairgen.options import GROUPS, Option, Options, declared, default_of, in_groups, names
 from pairgen.resolution import Resolved, sources_of
 from pairgen.rules import Integer, Number, Place, Rule, Switch
@@ -220,6 +221,14 @@ def test_a_required_option_may_be_zero_but_not_missing() -> None:
     for missing in ({}, {"amount": None}, {"amount": ""}):
         with pytest.raises(ConfigError, match=r"^amount must be given\.$"):
             Needy(**missing)
+
+
+def test_a_default_of_several_values_is_shown_as_it_is_typed() -> None:
+    class Several(Options):
+        times: Annotated[tuple[int, int], Span(0, 5000), Option("Times.")] = (0, 1000)
+        shares: Annotated[tuple[float, ...], Numbers(0, 1), Option("Shares.")] = (0.5, 1.0)
+
+    assert [each.shown_default for each in declared(Several)] == ["0,1000", "0.5,1"]
 
 
 def test_a_default_that_may_not_be_given_is_not_shown_as_one() -> None:

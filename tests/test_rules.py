@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from pairgen.config import choice
 from pairgen.errors import ConfigError
-from pairgen.list_rules import Each, Numbers, Places, one_or_several
+from pairgen.list_rules import Each, Numbers, Places, Span, one_or_several
 from pairgen.rules import Checked, Choice, Integer, Number, Place, Rule, Switch, Text
 
 SIZES = Checked(lambda name, value: choice(name, value, ["S", "M"]), {"enum": ["S", "M"]}, "str")
@@ -44,6 +44,8 @@ ACCEPTED = [
     (Each(Integer(1)), [10, "20"], (10, 20)),
     (Each(WORDS), "one,two", ("one", "two")),
     (Each(WORDS, at_least_one=False), "", ()),
+    (Span(0, 1000), "20, 980", (20, 980)),
+    (Span(0, 1000), [0, 1000], (0, 1000)),
     (SIZES, "M", "M"),
     (Rule(), math, math),
 ]
@@ -62,6 +64,8 @@ REFUSED = [
     *((Numbers(0, 10), value, "a number in [0, 10]") for value in (True, "yes", math.nan, [11])),
     (Each(Integer(1)), [True], "an integer >= 1"),
     (Each(WORDS), "one,three", "one of one, two"),
+    *((Span(0, 9), value, "two integers [start, stop]") for value in (3, "3", [1, 2, 3], None)),
+    (Span(0, 9), [5, 5], "[start, stop] with start < stop"),
     (SIZES, "L", "one of S, M"),
 ]
 
@@ -121,6 +125,9 @@ def test_the_schema_allows_what_the_option_holds(rule: Rule, value: Any, expecte
         (Places(), [3]),
         (Numbers(0, 10), [11]),
         (Each(Integer(1)), [0]),
+        (Span(0, 9), "3"),
+        (Span(0, 9), [3]),
+        (Span(0, 9), [3, 10]),
         (SIZES, "L"),
     ],
 )

@@ -11,6 +11,7 @@ import yaml
 
 from pairgen.kinds.about import KINDS, about_member
 from pairgen.kinds.maker import maker_name
+from pairgen.kinds.plan_description import describe_plan
 from pairgen.shards.check.receipt_check import find_mixes
 from pairgen.shards.format.overlay import added_by, is_by_value
 from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
@@ -131,111 +132,6 @@ def _usage(plan: Plan) -> str:
         return usage.replace("AGAIN", f"pairgen degrade --from-ode {parent} --overlay")
     name = plan.recipe.get("annotator", "NAME")
     return usage.replace("AGAIN", f"pairgen annotate {parent} --add {name}")
-
-
-def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
-    """Return how a plan's samples are made, as (name, value), without what is not used."""
-    kinds = {"ode": _what_sampled, "degrade": _what_degraded, "collect": _what_collected}
-    rows = kinds.get(maker_name(plan), _what_else)(plan)
-    return [(name, value) for name, value in rows if value not in ("", (), [], {}, None)]
-
-
-def _what_else(plan: Plan) -> list[tuple[str, Any]]:
-    recipe = dict(plan.recipe)
-    if options := recipe.get("options"):
-        recipe["options"] = {name: value for name, value in options.items() if value != ""}
-    model = plan.teacher.get("name") or _public_name(plan.teacher.get("location", ""))
-    return [
-        *recipe.items(),
-        ("model", model),
-        ("seed", plan.seed),
-        ("fingerprint", plan.fingerprint()),
-    ]
-
-
-def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
-    recipe = plan.recipe
-    cut = "whole decoded latents"
-    if plan.kind == "degrade":
-        cut = f"{recipe['crop']} px, {recipe['crops']} crops"
-    return [
-        ("degradation", recipe["degradation"]),
-        ("levels", ", ".join(f"1/{level}" for level in recipe["levels"])),
-        ("HR", f"{cut}, {recipe['hr_format']}"),
-        ("least sharpness", recipe["min_sharpness"] or None),
-        ("operations, once a sample", canonical_json(recipe["operations"].get("shared"))),
-        ("operations, once a level", canonical_json(recipe["operations"]["levels"])),
-        *_what_images(plan),
-    ]
-
-
-def _what_collected(plan: Plan) -> list[tuple[str, Any]]:
-    recipe = plan.recipe
-    enlarged = ", small images enlarged" if recipe["enlarge"] else ""
-    is_pair = recipe["layout"] == "pairs"
-    return [
-        ("image", f"{_what_size(recipe)}, {recipe['crop']} crop, {recipe['format']}"),
-        ("pairs", f"LR at 1/{recipe['scale']}, never resized" if is_pair else ""),
-        ("resized by", "" if is_pair else f"{recipe['filter']}{enlarged}"),
-        ("mirrored", "with probability 1/2" if recipe["flip"] else ""),
-        ("least shorter side", f"{recipe['min_size']} px" if recipe["min_size"] > 1 else ""),
-        ("least sharpness", recipe["min_sharpness"] or None),
-        *_what_images(plan),
-    ]
-
-
-def _what_size(recipe: Mapping[str, Any]) -> str:
-    """Return the size of collected images: of squares, of one bucket, or of several."""
-    shapes = [f"{width} x {height}" for width, height in recipe.get("buckets", ())]
-    if len(shapes) == 1:
-        return f"{shapes[0]} px, a bucket of {recipe['size']} px"
-    return f"{len(shapes)} buckets of {recipe['size']} px" if shapes else f"{recipe['size']} px"
-
-
-def _what_images(plan: Plan) -> list[tuple[str, Any]]:
-    """Return where the images of a plan come from, and what draws from them."""
-    return [
-        ("seed", plan.seed),
-        ("generator", plan.recipe["generator"]),
-        # The inputs of an overlay are those of its parent: prompts, not images.
-        ("images", "" if plan.kind == "overlay" else _which_images(plan)),
-        ("images decoded by", plan.teacher.get("name", "")),
-        *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
-        ("parent", plan.recipe.get("parent")),
-        ("fingerprint", plan.fingerprint()),
-    ]
-
-
-def _which_images(plan: Plan) -> str:
-    num, name = f"{plan.source['num_inputs']:,}", plan.source.get("name", "a folder")
-    if painted := plan.recipe.get("painted"):
-        return f"painted by {name}: {num} compositions of the split {painted['split']}"
-    return f"{num} from {name}"
-
-
-def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:
-    recipe = plan.recipe
-    return [
-        ("teacher", plan.teacher.get("name") or plan.teacher["module"]),
-        ("weights", _public_name(plan.teacher.get("location", ""))),
-        *((f"teacher {name}", value) for name, value in plan.teacher["identity"].items()),
-        ("solver", recipe["solver"]),
-        ("grid", f"{recipe['spacing']}, {recipe['steps']} steps, end {recipe['end']}"),
-        ("end points", plan.resolved.get("end_points")),
-        ("times visited", plan.resolved.get("times", ())),
-        ("guidance scales", recipe["guidance_scales"]),
-        ("negative prompt", recipe["negative_prompt"]),
-        ("stored trajectory", recipe["trajectory"]),
-        ("seed", plan.seed),
-        ("noise", f"{recipe['noise']}, generator {recipe['noise_generator']}"),
-        ("prompts", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a file')}"),
-        ("fingerprint", plan.fingerprint()),
-    ]
-
-
-def _public_name(location: str) -> str:
-    """Return a hub id as is, and only the name of a local folder: cards are published."""
-    return PurePath(location).name if PurePath(location).is_absolute() else location
 
 
 def _counts(manifest: Manifest) -> list[tuple[str, Any]]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import MAX_SCALE
+from pairgen.methods._pairs import encode_texts
 from pairgen.methods.base import Needs, need
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Integer, Text
@@ -120,8 +121,4 @@ class Prompts:
         """Return the conditioning of a batch, one row for each image."""
         if self._fixed is not None:
             return self._fixed.expand(len(batch))
-        texts = batch.texts[self._member]
-        # Each distinct prompt is encoded once.
-        distinct = list(dict.fromkeys(texts))
-        places = {text: place for place, text in enumerate(distinct)}
-        return self._teacher.encode_prompts(distinct)[[places[text] for text in texts]]
+        return encode_texts(self._teacher, batch.texts[self._member])

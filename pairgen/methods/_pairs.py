@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, need
@@ -65,8 +65,11 @@ def conditioning_of(batch: Batch, teacher: Teacher, embeddings: Sequence[str]) -
     if embeddings:
         tensors = {name.removesuffix(".npy"): batch[name].float() for name in embeddings}
         return Conditioning(tensors)
-    texts = batch.texts[TEXT]
-    # Encode each distinct prompt once.
+    return encode_texts(teacher, batch.texts[TEXT])
+
+
+def encode_texts(teacher: Teacher, texts: Sequence[str]) -> Conditioning:
+    """Return the conditioning of texts, a row for each; each distinct one is encoded once."""
     distinct = list(dict.fromkeys(texts))
     places = {text: place for place, text in enumerate(distinct)}
     return teacher.encode_prompts(distinct)[[places[text] for text in texts]]
@@ -101,8 +104,3 @@ class OneStudent:
     def kept(self) -> Mapping[str, nn.Module]:
         """Return nothing."""
         return {}
-
-
-def column(values: Tensor) -> Tensor:
-    """Reshape [B] to [B, 1, 1, 1]."""
-    return values.view(-1, 1, 1, 1)

@@ -12,8 +12,7 @@ from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.distances import mse
 from pairgen.losses.score_distillation import vsd_direction, vsd_loss
-from pairgen.methods._pairs import column
-from pairgen.sampling.parameterization import to_output
+from pairgen.sampling.parameterization import column, to_output
 from pairgen.teachers._pretrained.predict import predict_guided
 from pairgen.teachers.base import Conditioning, Denoiser
 

@@ -30,6 +30,7 @@ from pairgen.methods.regression import Regression
 from pairgen.networks.unet_discriminator import UnetDiscriminator
 from pairgen.options import Option
 from pairgen.rules import Integer, Number, Switch
+from pairgen.sampling.parameterization import column
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
@@ -210,7 +211,7 @@ class Diffusion2GAN:
         fakes = made.latents.detach()
         if self.mix_share:
             mixed = draws.uniform() < self.mix_share
-            fakes = torch.where(mixed.view(-1, 1, 1, 1), target[partners(len(target))], fakes)
+            fakes = torch.where(column(mixed), target[partners(len(target))], fakes)
         figures = {
             "real": loss_if_real(self._logits(target, made, batch)).mean(),
             "made": loss_if_made(self._logits(fakes, made, batch)).mean(),

@@ -12,12 +12,11 @@ from pairgen.image_recipe import IMAGE, RESTORATION, SAMPLE, ImageRecipe
 from pairgen.losses.distances import mse
 from pairgen.methods._image_pairs import Prompts, check_sizes, hr_member, image_pair_needs
 from pairgen.methods._osediff_options import DRAWN, OFF, PIXEL, OSEDiffOptions
-from pairgen.methods._pairs import column
 from pairgen.methods._score_distillation import ScoreDistillation
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Setup
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.sampling.enlarge import MODES, enlarge
-from pairgen.sampling.parameterization import to_x0_eps
+from pairgen.sampling.parameterization import column, to_x0_eps
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
@@ -83,6 +82,15 @@ class OSEDiff:
         self._denoiser = setup.new_denoiser()
         self._scores = None if chosen.vsd == OFF else self._make_scores(setup)
 
+    @property
+    def evaluations(self) -> float:
+        """Evaluations of networks of the teacher's size, per sample and step."""
+        if self._scores is None:
+            return EVALUATIONS_IF_TRAINED
+        alone = self.options.regularizer_updates - 1
+        both = 2 * EVALUATIONS_IF_TRAINED + self._scores.evaluations
+        return both + alone * (1 + EVALUATIONS_IF_TRAINED)
+
     def players(self) -> Mapping[str, nn.Module]:
         """Return the student, and the regularizer if it is used."""
         student = nn.ModuleDict(
@@ -128,15 +136,6 @@ class OSEDiff:
         times = self.options.regularizer_times
         given = (shared.scored, shared.conditioning, draws, times)
         return self._scores.regularizer_loss(*given), {}
-
-    @property
-    def evaluations(self) -> float:
-        """Evaluations of networks of the teacher's size, per sample and step."""
-        if self._scores is None:
-            return EVALUATIONS_IF_TRAINED
-        alone = self.options.regularizer_updates - 1
-        both = 2 * EVALUATIONS_IF_TRAINED + self._scores.evaluations
-        return both + alone * (1 + EVALUATIONS_IF_TRAINED)
 
     def after_step(self, step: int) -> None:
         """Do nothing."""

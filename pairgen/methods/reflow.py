@@ -15,14 +15,13 @@ from pairgen.methods._pairs import (
     TEXT,
     OneStudent,
     check_pairs,
-    column,
     conditioning_of,
     stored_embeddings,
 )
 from pairgen.methods.base import Setup, Student
 from pairgen.options import Option, Options
 from pairgen.rules import Integer
-from pairgen.sampling.parameterization import FlowSchedule
+from pairgen.sampling.parameterization import FlowSchedule, column
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning

@@ -17,7 +17,6 @@ from pairgen.methods._pairs import (
     TEXT,
     OneStudent,
     check_pairs,
-    column,
     conditioning_of,
     first_time,
     stored_embeddings,
@@ -25,7 +24,7 @@ from pairgen.methods._pairs import (
 from pairgen.methods.base import Setup, Student
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Number, OrNone
-from pairgen.sampling.parameterization import to_x0_eps
+from pairgen.sampling.parameterization import column, to_x0_eps
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning

@@ -1,12 +1,9 @@
 """Perceptual networks in other projects' files: E-LatentLPIPS, the lpips package, torchvision."""
 
-import pickle
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -15,6 +12,7 @@ from pairgen.errors import ConfigError
 from pairgen.networks.latent_vgg import BLOCKS, LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import PUBLISHED_EPSILON, Lpips
 from pairgen.networks.vgg16 import Vgg16
+from pairgen.sources.tensor_file import load_tensor_file
 
 # Heads of LPIPS 0.1 for VGG16, as in the lpips package.
 HEADS = "lpips/vgg16_heads.safetensors"
@@ -71,17 +69,9 @@ def _of_torchvision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _without_unpickling(path: Path) -> dict[str, Tensor]:
-    try:
-        # The sentence below replaces torch's warnings.
-        with warnings.catch_warnings(action="ignore", category=UserWarning):
-            data = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
-        raise ConfigError(
-            f"The perceptual network {path} is not a checkpoint of tensors alone, and pairgen "
-            "unpickles nothing else."
-        ) from None
+    data = load_tensor_file(path, "The perceptual network")
     return {
         name: value
-        for name, value in (data.items() if isinstance(data, Mapping) else ())
+        for name, value in data.items()
         if isinstance(value, Tensor) and isinstance(name, str)
     }

@@ -169,6 +169,11 @@ def to_output(
     raise _unknown(prediction)
 
 
+def column(values: Tensor) -> Tensor:
+    """Reshape the values of samples, [B], to [B, 1, 1, 1], as the functions above take them."""
+    return values.view(-1, 1, 1, 1)
+
+
 def _unknown(prediction: str) -> ValueError:
     return ValueError(
         f"prediction must be epsilon, v_prediction, sample or flow, got {prediction!r}."

@@ -11,7 +11,7 @@ import torch
 from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
-from pairgen.model_config import find_model
+from pairgen.model_config import find_model, license_of
 from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
 from pairgen.resolution import Sources, sources_of
 from pairgen.shards.format.plan_file import read_plan
@@ -33,12 +33,14 @@ class Run:
         config: The options; those that were left out come from the run's folder or the recipe.
         plans: The plans of the datasets.
         start: Name, module, location and options of the model that the student starts from.
+        model_license: License of that model's weights; empty if it is not known.
         folder: The folder of the run.
     """
 
     config: TrainConfig
     plans: tuple[Plan, ...]
     start: Mapping[str, Any]
+    model_license: str
     folder: Path
 
 
@@ -65,7 +67,14 @@ def resolve_run(given: Mapping[str, Any]) -> Run:
     folder = Path(config.out or f"runs/{config.method}-{start['name']}")
     if not config.out:
         config = with_recipe(below(folder)).model_copy(update={"data": data})
-    return Run(config=config, plans=plans, start=start, folder=folder)
+    own = find_model(config.model).license if config.model else ""
+    return Run(
+        config=config,
+        plans=plans,
+        start=start,
+        model_license=own or license_of(start["location"]),
+        folder=folder,
+    )
 
 
 def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:

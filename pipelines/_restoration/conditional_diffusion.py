@@ -4,46 +4,35 @@ The pretrained network, with the latent of the enlarged LR concatenated to the s
 denoise HR. In one step from noise it is an MSE regression; in many it samples.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pairgen.draws import Draws
 from pairgen.image_recipe import NOISE, RESTORATION, ImageRecipe
 from pairgen.losses.distances import mse
 from pairgen.methods._image_pairs import ImagePairOptions, Prompts, hr_member
-from pairgen.methods._pairs import column
-from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Setup
+from pairgen.methods._pairs import OneStudent
+from pairgen.methods.base import ImageStudent, Setup
 from pairgen.sampling.enlarge import enlarge
-from pairgen.sampling.parameterization import to_x0_eps
+from pairgen.sampling.parameterization import column, to_x0_eps
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 
 
-class ConditionalDiffusion:
+class ConditionalDiffusion(OneStudent):
     """Learns x0 at uniform times, by its mean squared error."""
 
-    facts: Sequence[str] = ()
-    evaluations: float = EVALUATIONS_IF_TRAINED
-
     def __init__(self, *, setup: Setup, **options: Any) -> None:
+        denoiser = setup.new_denoiser(image_channels=setup.teacher.latent_shape[0])
+        super().__init__(denoiser)
         self.options = chosen = ImagePairOptions(**options)
         self.target = hr_member(setup.plans)
         self.fields = (self.target, chosen.source, *([chosen.text] if chosen.text else []))
         self._prompts = Prompts(setup.teacher, chosen)
         self._autoencoder = setup.new_autoencoder()
-        self._denoiser = setup.new_denoiser(image_channels=setup.teacher.latent_shape[0])
-
-    def players(self) -> Mapping[str, nn.Module]:
-        """Return the network."""
-        return {STUDENT: self._denoiser}  # type: ignore[dict-item]
-
-    def rounds(self, step: int) -> Sequence[Sequence[str]]:
-        """Return one round."""
-        del step
-        return ((STUDENT,),)
 
     def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> tuple[Tensor, Tensor]:
         """Return the predicted x0 and the latents of HR, both [B, C, h, w]."""
@@ -67,14 +56,6 @@ class ConditionalDiffusion:
         del player, batch, draws
         made, x0 = shared
         return mse(made, x0), {}
-
-    def after_step(self, step: int) -> None:
-        """Do nothing."""
-        del step
-
-    def kept(self) -> Mapping[str, nn.Module]:
-        """Return nothing."""
-        return {}
 
     def student(self) -> ImageStudent:
         """Return a student of one step."""

@@ -9,6 +9,7 @@ from pairgen import plugins
 from pairgen.annotators.base import Annotator, Model, Setup
 from pairgen.jobs.replay.run import run_replays
 from pairgen.options import Options
+from pairgen.shards.format.adding import adding_command
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.overlay import added_by
 from pairgen.shards.format.plan_file import read_plan
@@ -70,6 +71,9 @@ def test_it_declares_its_options_and_loads_nothing_before_it_is_opened(
     assert set(built.reads) <= set(setup.members)
     assert built.adds or built.facts
     assert not set(built.adds) & set(setup.members)
+    # Whoever lacks one of them is told the command.
+    for each in (*built.adds, *built.facts):
+        assert adding_command(each, "set").startswith(f"pairgen annotate set --add {name}"), each
     assert not built.distinct or built.distinct in built.reads
     # Equal twice: it is compared to the plan.
     assert plugins.build("annotators", name, setup=setup, **options).identity == built.identity

@@ -233,8 +233,6 @@ def test_files_that_do_not_fit_are_one_sentence(tmp_path):
     refused(checkpoint, r"lacks net\.slice5\.40\.weight\.")
     for content in (pickle.dumps(Hostile(), protocol=2), b"", b"no checkpoint"):
         checkpoint.write_bytes(content)
-        refused(
-            checkpoint, "is not a checkpoint of tensors alone, and pairgen unpickles nothing else"
-        )
+        refused(checkpoint, "is not a file of tensors alone, and pairgen unpickles nothing else")
     torch.save({"net": Hostile()}, checkpoint)
-    refused(checkpoint, "is not a checkpoint of tensors alone, and pairgen unpickles nothing else")
+    refused(checkpoint, "is not a file of tensors alone, and pairgen unpickles nothing else")

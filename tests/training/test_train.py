@@ -270,6 +270,16 @@ def test_a_finished_run_is_a_pipeline_a_model_and_a_card(pairs, train, tmp_path)
     assert modes == {oct(prompts.stat().st_mode & 0o777)}
 
 
+def test_the_card_names_the_license_that_the_model_file_states(sd15_folder, pairs, train, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        f"teacher: latent_diffusion\nlocation: {sd15_folder}\nlicense: mit\n"
+        "dtype: float32\nbatch_size: 2\nsamples_per_shard: 4\n"
+    )
+    run = train(pairs, steps=1, model=str(own)).folder
+    assert "from which the weights come, has the license mit" in (run / "README.md").read_text()
+
+
 def test_adapters_train_alone_and_load_through_diffusers(sd15_folder, pairs, train):
     run = train(pairs, steps=3, lora_rank=2).folder
     trained = load_file(find_checkpoints(run / "checkpoints")[-1] / "student.safetensors")

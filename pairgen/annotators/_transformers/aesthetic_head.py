@@ -1,8 +1,5 @@
 """Read the weights of an aesthetic predictor, of one of two published forms."""
 
-import pickle
-import warnings
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
+from pairgen.sources.tensor_file import load_tensor_file
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
 # Where the linear layers of `improved-aesthetic-predictor` stand in its `layers`, between dropouts,
@@ -74,17 +72,11 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ConfigError(f"There is no file {path}: head must name the weights of a predictor.")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        # The sentence below replaces torch's warnings.
-        with warnings.catch_warnings(action="ignore", category=UserWarning):
-            data = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        OSError, RuntimeError, EOFError, ValueError, KeyError,
-        SafetensorError, pickle.UnpicklingError,
-    ):  # fmt: skip
+        is_safe = path.suffix == ".safetensors"
+        data = load_file(path) if is_safe else load_tensor_file(path, "The head")
+    except (OSError, SafetensorError):
         data = None
-    if not isinstance(data, Mapping) or not all(isinstance(each, Tensor) for each in data.values()):
+    if data is None or not all(isinstance(each, Tensor) for each in data.values()):
         raise ConfigError(
             f"The head {path} is not a file of tensors alone, and pairgen unpickles nothing else."
         )

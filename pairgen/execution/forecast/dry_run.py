@@ -62,7 +62,7 @@ class DryRun:
         manifest: The part of the dataset that exists already.
         measured: The measured cost of the trial samples; None if nothing is missing.
         cost: The cost of the missing samples; None if nothing is missing.
-        input_bytes: Size of the list of inputs under `__meta__/`; 0 for an overlay, which has none.
+        input_bytes: Size of the list of inputs under `__meta__/`; 0 for a dataset without one.
         other_way: Time of batches with the other value of `compile`; None for kinds without it.
         num_workers: Number of workers that the command would have.
         asked_workers: The option `num_workers`; 0 if not given.

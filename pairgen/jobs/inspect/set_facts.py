@@ -6,7 +6,7 @@ from typing import Any
 from pairgen.jobs.inspect.summary import Summary
 from pairgen.jobs.inspect.value_text import MAX_SHOWN, shape_text, value_text
 from pairgen.kinds.about import about_member
-from pairgen.kinds.card import describe_plan
+from pairgen.kinds.plan_description import describe_plan
 from pairgen.report.table import left_aligned
 from pairgen.types import INPUT_NAMES, FailedSlot, Plan, sample_key
 

@@ -1,6 +1,7 @@
 """`pairgen train`: from options to a method, from a method to a student."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +14,6 @@ from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method
-from pairgen.model_config import license_of
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
 from pairgen.shards.loading.whole_image import check_caches
@@ -115,18 +115,18 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             folder.mkdir(parents=True, exist_ok=True)
             write_config(config, folder)
         accelerator.wait_for_everyone()
-        return _train(config, start, kind, method, trainer, say)
+        return _train(replace(run, config=config), kind, method, trainer, say)
 
 
 def _train(
-    config: TrainConfig,
-    start: Mapping[str, Any],
+    run: Run,
     kind: StudentKind,
     method: Method,
     trainer: Trainer,
     say: Say,
 ) -> Trained:
     """Train, with grids and metrics on the first rank, and export the student."""
+    config, start = run.config, run.start
     folder, main = trainer.folder, trainer.accelerator.is_main_process
     shown = _find_shown(kind, say) if main else None
 
@@ -161,8 +161,8 @@ def _train(
         facts = kind.model_facts(student)
         export_student(folder, student, trainer.players[STUDENT], start, facts)
         figures = last_figures(folder)
-        name, known = start["name"], license_of(start["location"])
-        card = render_card(config, name, known, record, figures, kind.usage(student))
+        model = (start["name"], run.model_license)
+        card = render_card(config, *model, record, figures, kind.usage(student))
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()
     return Trained(folder, trainer.step, not finished, main, kind.next_command)

@@ -10,7 +10,7 @@ from pairgen.types import Manifest
 TEXT = """\
 # {title}
 
-{num_samples:,} real images in buckets of about {size} x {size} pixels: each sub-folder is a
+{num_samples:,} images in buckets of about {size} x {size} pixels: each sub-folder is a
 complete dataset of one shape, with a card of its own.
 
 | bucket | samples | bytes |

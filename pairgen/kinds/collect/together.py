@@ -67,7 +67,8 @@ def _check_bucket(options: "CollectConfig") -> None:
         "painted pictures": options.paints,
         "format keep": options.format == "keep",
     }
-    for what in (name for name, applies in square.items() if applies):
+    what = next((name for name, applies in square.items() if applies), "")
+    if what:
         raise ConfigError(f"bucket is for images that are resized, not for {what}: leave it out.")
 
 

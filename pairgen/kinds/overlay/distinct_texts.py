@@ -9,15 +9,12 @@ import pyarrow as pa
 
 from pairgen.errors import CorruptShardError, PairgenError
 from pairgen.shards.format import layout
-from pairgen.shards.format.index import read_columns
+from pairgen.shards.format.index import PROMPT, read_columns
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import HASH, NO_TEXT, read_texts, text_hashes, write_slots
 from pairgen.shards.loading.good_shards import read_index
-
-# Column of the index that holds `txt`.
-COLUMN = "prompt"
 
 
 class Seen:
@@ -121,7 +118,7 @@ def write_texts(texts: DistinctTexts, parent: Layer, overlay: Store) -> None:
 
 
 def _write(texts: DistinctTexts, parent: Layer, path: Path) -> None:
-    schema = pa.schema([("prompt", pa.large_string())])
+    schema = pa.schema([(PROMPT, pa.large_string())])
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in _batches(texts, parent):
             writer.write_batch(pa.record_batch([batch.cast(pa.large_string())], schema=schema))
@@ -143,7 +140,7 @@ def _batches(texts: DistinctTexts, parent: Layer) -> Iterator[pa.Array]:
 
 
 def _texts_of(parent: Layer, shard: int) -> pa.Array:
-    column = read_columns(read_index(parent, shard), [COLUMN]).column(COLUMN)
+    column = read_columns(read_index(parent, shard), [PROMPT]).column(PROMPT)
     return column.combine_chunks()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pairgen.errors import ConfigError
-from pairgen.shards.check.report import Problem, counted_detail
+from pairgen.shards.check.report import REDO_OVERLAY, Problem, counted_detail
 from pairgen.shards.check.text_check import check_texts
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import find_parent
@@ -15,8 +15,6 @@ from pairgen.shards.format.parent_shards import is_stale, slots_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, Receipt, sample_key
-
-REDO = "run the command that made this overlay again"
 
 
 def check_parent(
@@ -67,7 +65,7 @@ def _check_shard(
         yield Problem("no parent", path, f"{parent.url} has no such finished shard")
         return
     if is_stale(of_parent, receipt):
-        detail = f"made from another {path} of {parent.url} than there is now: {REDO}"
+        detail = f"made from another {path} of {parent.url} than there is now: {REDO_OVERLAY}"
         yield Problem("stale", path, detail)
     extra = np.setdiff1d(slots_of(receipt), slots_of(of_parent), assume_unique=True)
     if len(extra):

@@ -7,6 +7,7 @@ from typing import Any
 
 # Kind of files that the store could not read: they may be sound, so `repair` leaves them alone.
 NOT_READ = "not read"
+REDO_OVERLAY = "run the command that made this overlay again"
 # More rows of one kind add no information.
 MAX_ROWS_PER_KIND = 20
 # Problems to keep per kind; the rest are counted, so that even a dataset that is bad from end to

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pairgen.errors import CorruptShardError
-from pairgen.shards.check.report import Problem
+from pairgen.shards.check.report import REDO_OVERLAY, Problem
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import iterate_receipts
 from pairgen.shards.format.store import Store
@@ -17,8 +17,6 @@ from pairgen.shards.format.values import (
     text_hashes,
 )
 from pairgen.types import Plan
-
-REDO = "run the command that made this overlay again"
 
 
 def check_texts(store: Store, plan: Plan, shards: Sequence[int]) -> Iterator[Problem]:
@@ -40,7 +38,7 @@ def check_texts(store: Store, plan: Plan, shards: Sequence[int]) -> Iterator[Pro
             yield Problem("texts", layout.PROMPTS, str(error).rstrip("."))
         return
     if len(texts) < plan.num_samples:
-        detail = f"{len(texts):,} texts, the plan says {plan.num_samples:,}: {REDO}"
+        detail = f"{len(texts):,} texts, the plan says {plan.num_samples:,}: {REDO_OVERLAY}"
         yield Problem("texts", layout.PROMPTS, detail)
         return
     try:
@@ -55,8 +53,8 @@ def check_texts(store: Store, plan: Plan, shards: Sequence[int]) -> Iterator[Pro
         wrong += int((slots.find(text_hashes(of_task)) != np.arange(task.start, task.stop)).sum())
         receipt = standing.get(task.shard_index)
         if receipt is not None and receipt.is_stale(hash_of_texts(of_task)):
-            detail = f"made from other texts than {layout.PROMPTS} has for it: {REDO}"
+            detail = f"made from other texts than {layout.PROMPTS} has for it: {REDO_OVERLAY}"
             yield Problem("stale", layout.shard_path(task.shard_index), detail)
     if wrong:
-        detail = f"{wrong:,} texts have another slot than in {layout.PROMPTS}: {REDO}"
+        detail = f"{wrong:,} texts have another slot than in {layout.PROMPTS}: {REDO_OVERLAY}"
         yield Problem("texts", layout.SLOTS, detail)

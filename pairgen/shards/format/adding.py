@@ -12,11 +12,14 @@ _ADDED = (
     (r"moments\.npy", f"pairgen annotate {DIR} --add moments"),
     (r"(lr\d+)_moments\.npy", f"pairgen annotate {DIR} --add moments --set levels={{0}}"),
     (r"(canny|sketch|mask|depth)\.png", f"pairgen annotate {DIR} --add {{0}}"),
+    (r"seg\.png", f"pairgen annotate {DIR} --add segmentation"),
     (r"clip_image\.npy|clip_text\.npy|clip_score", f"pairgen annotate {DIR} --add clip"),
     (r"dino_cls\.npy", f"pairgen annotate {DIR} --add dino"),
     (r"depth_(low|high)", f"pairgen annotate {DIR} --add depth"),
     (r"mask_share", f"pairgen annotate {DIR} --add mask"),
     (r"sharpness", f"pairgen annotate {DIR} --add sharpness"),
+    (r"aesthetic", f"pairgen annotate {DIR} --add aesthetic --set head=FILE"),
+    (r"txt|caption\.txt", f"pairgen annotate {DIR} --add caption"),
     (r"tag\.txt", f"pairgen annotate {DIR} --add tags --set table=FILE"),
 )
 # What no overlay can add: it comes with the dataset.

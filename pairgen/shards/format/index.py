@@ -13,6 +13,9 @@ from pairgen.seeding import array_crc32
 from pairgen.shards.format.draw_columns import draw_columns
 from pairgen.types import Plan, Sample
 
+# Column of the texts of `txt`.
+PROMPT = "prompt"
+
 
 def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
     """Return the index row of a sample.
@@ -23,7 +26,7 @@ def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
     """
     row: dict[str, Any] = {"key": sample.key, "shard_index": shard_index, "offset": offset}
     if "txt" in sample.fields:
-        row["prompt"] = sample.fields["txt"]
+        row[PROMPT] = sample.fields["txt"]
     row |= sample.facts
     if "draw" in row:
         row |= draw_columns(json.loads(row.pop("draw")))
@@ -86,7 +89,7 @@ def decode_table(data: bytes) -> pa.Table:
 def index_columns(plan: Plan) -> list[str]:
     """Return the columns of the `index_row` of a plan's samples."""
     members = plan.members
-    text = ["prompt"] if "txt" in members else []
+    text = [PROMPT] if "txt" in members else []
     arrays = sorted(name for name in members if name.endswith(".npy"))
     checksums = [f"{name.removesuffix('.npy')}_crc32" for name in arrays]
     facts = [name for name in members["json"]["keys"] if name != "draw"]

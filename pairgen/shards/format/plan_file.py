@@ -16,6 +16,9 @@ from pairgen.shards.format.manifest import is_untouched, read_receipts, standing
 from pairgen.shards.format.store import Store
 from pairgen.types import FORMAT_VERSION, INPUT_NAMES, Plan
 
+# What a damaged or edited file of a folder raises when it is parsed.
+MALFORMED = (yaml.YAMLError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
+
 
 class UnusablePlanError(ConfigError):
     """The plan of a folder is missing, damaged or edited; `recover_plan` may restore it."""
@@ -51,14 +54,7 @@ def read_plan(store: Store) -> Plan:
         return _parse(yaml.safe_load(store.read_bytes(layout.PLAN)), store)
     except ConfigError:
         raise
-    except (
-        yaml.YAMLError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except MALFORMED as error:
         reason = " ".join(str(error).split())
         raise UnusablePlanError(
             f"The plan of {store.url} cannot be read: {reason}; {_remedy(store)}."

@@ -14,6 +14,7 @@ import yaml
 from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import split_address
+from pairgen.shards.format.plan_file import MALFORMED
 from pairgen.shards.format.store import Store, open_store
 from pairgen.types import FORMAT_VERSION, Plan
 
@@ -56,14 +57,7 @@ def read_subsets(store: Store) -> Subsets:
             raise ValueError(f"it has format version {data['plan']['format_version']}")
         if found.plan.fingerprint() != data["plan"]["fingerprint"]:
             raise ValueError("its plan was edited")
-    except (
-        yaml.YAMLError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except MALFORMED as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
             f"{layout.SUBSETS} of {store.url} cannot be read: {reason}; remove it and run the "

@@ -49,11 +49,6 @@ def text_hashes(texts: Iterable[str | None]) -> np.ndarray:
     return np.array([NO_TEXT if text is None else text_hash(text) for text in texts], HASH)
 
 
-def hex_hashes(texts: Iterable[str]) -> list[str]:
-    """Return the hash of every text as in `json`."""
-    return [text_hash(text).hex() for text in texts]
-
-
 @dataclass(frozen=True)
 class ValueSlots:
     """The slots of an overlay's texts, found by hash; mapped, so that they cost no memory.

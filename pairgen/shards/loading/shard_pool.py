@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
+from pairgen.shards.format.index import PROMPT
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.members import Member, find_members, skip_npy_headers
 from pairgen.shards.format.overlay import Layer
@@ -21,7 +22,6 @@ from pairgen.shards.loading.cache import ShardCache
 from pairgen.shards.loading.good_shards import bad_shard
 from pairgen.shards.loading.layer_columns import column_owners, read_layer, rows_of
 from pairgen.shards.loading.training_set import OpenSet
-from pairgen.shards.loading.value_layer import COLUMN
 from pairgen.shards.loading.value_shards import ScatteredMember, ValueShards
 
 # One fetches or reads while the other hashes; more would take cores from the training.
@@ -118,7 +118,7 @@ class ShardPool:
         owners, columns_wanted = self._owners[set_index], self._columns[set_index]
         by_value = self._values[set_index]
         if by_value:
-            columns_wanted = [*columns_wanted, COLUMN]
+            columns_wanted = [*columns_wanted, PROMPT]
         members: dict[str, Member | ScatteredMember] = {}
         columns: dict[str, np.ndarray] = {}
         indices: np.ndarray | None = None
@@ -142,7 +142,7 @@ class ShardPool:
                 }
         assert indices is not None
         for values in by_value:
-            members |= values.members(columns[COLUMN].tolist())
+            members |= values.members(columns[PROMPT].tolist())
         return LoadedShard(f"{path} of {found.url}", indices, members, columns)
 
     def _by_value(self, found: OpenSet) -> list[ValueShards]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pairgen.sampling.guidance import guided
-from pairgen.sampling.parameterization import Prediction, Schedule, to_x0_eps
+from pairgen.sampling.parameterization import Prediction, Schedule, column, to_x0_eps
 from pairgen.teachers.base import IMAGE_LATENT, Conditioning
 
 # Maps x [B, C, H, W], t [B] float32 and B rows to the network's output [B, C, H, W] float32.
@@ -36,7 +36,7 @@ def predict_guided(
         conditioning: The prompts' conditioning, B rows.
         guidance: Guidance scales, [B] float32; None for no guidance.
     """
-    alpha, sigma = (_column(value.float()) for value in schedule.alpha_sigma(t))
+    alpha, sigma = (column(value.float()) for value in schedule.alpha_sigma(t))
     t = t.float()
     if guidance is None:
         output = forward(x, t, conditioning)
@@ -47,9 +47,5 @@ def predict_guided(
             opposite = opposite.with_image(conditioning.tensors[IMAGE_LATENT])
         both = Conditioning.cat([opposite, conditioning])
         unprompted, prompted = forward(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
-        output = guided(unprompted, prompted, _column(guidance))
+        output = guided(unprompted, prompted, column(guidance))
     return to_x0_eps(prediction, output, x, alpha, sigma)
-
-
-def _column(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)
