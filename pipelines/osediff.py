@@ -65,8 +65,6 @@ FIGURES = {
     "Frechet": "frechet_distance",
     "finest band": "finest_band_energy",
 }
-
-
 BEATEN = ("bicubic", "MSE")
 COMPARISONS = (
     *(
@@ -110,7 +108,7 @@ def main() -> None:
 
 
 def make_data(options: argparse.Namespace, root: Path) -> None:
-    """Make the pictures, theirs LR, and the conditional diffusion model."""
+    """Make the pairs: those to learn from, and the held-out ones."""
     for seed, (name, split, num) in enumerate(
         (("pairs", "train", options.num_pairs), ("held-out", "held-out", options.num_held_out))
     ):

@@ -112,9 +112,18 @@ class PaintedImages:
         # Rows of a BMP begin at multiples of four bytes.
         num_bytes = _BMP_HEADER + self.side * (-(-3 * self.side // 4) * 4)
         return PaintedFile(
-            name, "", "painted", row, num_bytes, "", caption, "", partner, tag,
-            scene=scene, side=self.side,
-        )  # fmt: skip
+            name=name,
+            container="",
+            kind="painted",
+            place=row,
+            num_bytes=num_bytes,
+            column="",
+            caption=caption,
+            partner=partner,
+            tag=tag,
+            scene=scene,
+            side=self.side,
+        )
 
 
 def num_compositions(split: str) -> int:
