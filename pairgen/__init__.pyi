@@ -336,6 +336,7 @@ def evaluate(
     data: str | Path,
     num_samples: int = ...,
     teacher_steps: int | str | Sequence[int] = (1, 2, 4, 50),
+    steps: int = 0,
     protocol: Literal["real-isr", "classic-sr", "rgb"] = "real-isr",
     beside: str | Sequence[str] = (),
     subset: str | Sequence[str] = (),
@@ -356,6 +357,8 @@ def evaluate(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
             images. [1,2,4,50]
+        steps: Steps of a student from images that starts from noise. [as many as it was trained
+            for]
         protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
         beside: Folder of another system's images of the same pairs; adds a row. May be repeated.
         subset: Pairs that get a table of their own, such as 'faces=contains(prompt, "face")'. May
@@ -709,6 +712,10 @@ def train(
     allow_shared_noise: bool = False,
     skip_bad: bool = False,
     resume: bool = False,
+    chain: int | str | Sequence[int] = ...,
+    to: int = ...,
+    from_run: str | Path = "",
+    stages: Mapping[str, Mapping[str, Any]] = {},
     out: str | Path = "",
     checkpoint_every: int = 1000,
     checkpoints_total_limit: int = 2,
@@ -767,6 +774,11 @@ def train(
         allow_shared_noise: Allow datasets that share their noise.
         skip_bad: Skip damaged shards and log each one.
         resume: Resume from the last checkpoint.
+        chain: Train the method yonos in stages, one for each of these factors, and then the
+            decoder. [one run]
+        to: Factor that the chain stops at. [its last]
+        from_run: Finished run of yonos that the chain continues from. [none]
+        stages: Options of single stages of a chain, such as x4.steps and decoder.lr.
         out: Output folder of the run. [runs/METHOD-MODEL]
         checkpoint_every: Steps between checkpoints. [1,000; 0: at the end]
         checkpoints_total_limit: Number of newest checkpoints to keep; 0 for all. [2]

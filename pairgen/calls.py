@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.signature import takes
-from pairgen.training.options import TrainConfig
+from pairgen.training.chain_options import ChainConfig
 
 if TYPE_CHECKING:
     from pairgen.training.outcome import Trained
 
 
-@takes(TrainConfig, trust_code=True, further="method_options")
+@takes(ChainConfig, trust_code=True, further="method_options")
 def train(method: str, **options: Any) -> "Trained":
     """Train a student on datasets; resume a run with `resume=True`.
 
@@ -31,6 +31,8 @@ def train(method: str, **options: Any) -> "Trained":
         from pairgen.jobs.latent_lpips.run import run_latent_lpips
 
         return run_latent_lpips(options)
+    from pairgen.jobs.train.chain import is_chain, run_chain
     from pairgen.jobs.train.run import run_train
 
-    return run_train({**options, "method": method})
+    given = {**options, "method": method}
+    return run_chain(given) if is_chain(given) else run_train(given)

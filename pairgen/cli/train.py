@@ -12,21 +12,22 @@ from pairgen.cli.options import config_options, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import command_options, read_yaml
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
-from pairgen.training.options import TrainConfig
+from pairgen.training.chain_options import ChainConfig
 
 
 @command()
-@options_of(TrainConfig, arguments=("method",))
+@options_of(ChainConfig, arguments=("method",))
 @trust_option
 @config_options
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student with METHOD on datasets made by pairgen.
 
-    METHOD: regression, reflow, diffusion2gan, osediff, or the dotted name of your own module; or
-    latent-lpips, which trains a perceptual network on labelled latents instead of a student.
-    `--set name=value` sets any option of the run or the method; `--set player.name=value` sets an
-    option of one player. Under `torchrun` or `accelerate launch`, each process takes its share of
-    every step.
+    METHOD: regression, reflow, diffusion2gan, osediff, yonos, or the dotted name of your own
+    module; or latent-lpips, which trains a perceptual network on labelled latents instead of a
+    student. `--set name=value` sets any option of the run or the method; `--set player.name=value`
+    sets an option of one player. `--chain` trains yonos factor by factor, a run each; then
+    `--set x4.name=value` and `--set decoder.name=value` set options of one stage. Under `torchrun`
+    or `accelerate launch`, each process takes its share of every step.
 
     \b
     Examples:
@@ -34,6 +35,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         pairgen train regression --data pairs --set distance=perceptual --lora-rank 16
         pairgen train diffusion2gan --data pairs --set gan_weight=0.05 --set discriminator.lr=5e-5
         pairgen train osediff --data pairs --model sd21-base --set perceptual=vgg16-397923af.pth
+        pairgen train yonos --data pairs --model sd21-base --chain 2,4,8
         pairgen train latent-lpips --data pairs --out perceptual --set width=0.25
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301
@@ -49,9 +51,10 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         data = read_yaml(result.folder / RUN_FILE)["data"]
         following = next_command(data, str(result.folder / LPIPS_FILE))
     else:
+        from pairgen.jobs.train.chain import is_chain, run_chain
         from pairgen.jobs.train.run import run_train
 
-        result = run_train(merged, say)
+        result = run_chain(merged, say) if is_chain(merged) else run_train(merged, say)
         following = result.following
     if result.first_process:
         if result.interrupted:

@@ -17,7 +17,7 @@ from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.overlay.options import AnnotateConfig
 from pairgen.options import Options
-from pairgen.training.options import TrainConfig
+from pairgen.training.chain_options import ChainConfig
 
 # In the order of `pairgen --help`.
 OPTIONS_OF: Mapping[str, type[Options]] = {
@@ -26,7 +26,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "degrade": DegradeConfig,
     "collect": CollectConfig,
     "annotate": AnnotateConfig,
-    "train": TrainConfig,
+    "train": ChainConfig,
     "eval": EvalConfig,
     "restore": RestoreConfig,
     "sample": SampleConfig,

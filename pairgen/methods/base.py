@@ -66,6 +66,8 @@ from pairgen.types import Plan
 
 # Name of the player that is exported.
 STUDENT = "student"
+# Weights of a finished run: those of its student, or those after its last step.
+AVERAGE, LAST = RUN_WEIGHTS = ("average", "last")
 # Cost of training a network on a sample: one evaluation, and about two for its gradients.
 EVALUATIONS_IF_TRAINED = 3
 

@@ -225,6 +225,18 @@ class Autoencoder(Protocol):
         """
         ...
 
+    def of_moments(self, moments: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return latents of stored moments, which `pairgen annotate --add moments` makes.
+
+        Args:
+            moments: Means, then log-variances, of the posteriors, [B, 2C, H, W], unscaled.
+            noise: As for `encode`.
+
+        Returns:
+            Latents, [B, C, H, W] float32.
+        """
+        ...
+
     def decode(self, latent: Tensor) -> Tensor:
         """Return the images of latents, [B, 3, H', W'] float32 around [-1, 1], not clamped."""
         ...

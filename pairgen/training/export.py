@@ -48,7 +48,7 @@ def export_student(
     autoencoder_trained = any(map(is_trained, _halves(student)))
     target, partial = folder / STUDENT_FOLDER, folder / f".{STUDENT_FOLDER}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    if player.ema is not None:
+    if player.ema is not None and is_trained(student.denoiser):
         _write(folder / LAST_WEIGHTS_FILE, _merged_weights(student.denoiser))
     with player.averaged():
         _write_adapters(student, folder / LORA_FOLDER)

@@ -10,13 +10,13 @@ from safetensors.torch import load_file
 from pairgen import plugins
 from pairgen.config import choice
 from pairgen.errors import ConfigError
+from pairgen.methods.base import RUN_WEIGHTS
 from pairgen.model_config import MODEL_FILE, find_model
 from pairgen.teachers.base import Denoiser, Description
 from pairgen.types import canonical_json
 
 # Weights of the exported network without averaging, as far as they differ.
 LAST_WEIGHTS_FILE = "last.safetensors"
-WEIGHTS = ("average", "last")
 
 
 def load_run(folder: str, weights: str, device: torch.device) -> tuple[Denoiser, str]:
@@ -32,7 +32,7 @@ def load_run(folder: str, weights: str, device: torch.device) -> tuple[Denoiser,
         ConfigError: The folder holds no finished run, or its last weights cannot be read.
         TeacherLoadError: The weights of its student are missing, incomplete or broken.
     """
-    choice("weights", weights, WEIGHTS)
+    choice("weights", weights, RUN_WEIGHTS)
     if not (Path(folder) / MODEL_FILE).is_file():
         raise ConfigError(f"{folder} is not a finished run of pairgen train.")
     # By its path: a packaged model may have the same name.

@@ -1,7 +1,7 @@
 """The members that the datasets of a training and their annotations offer to its method."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,13 +9,16 @@ from pairgen import plugins
 from pairgen.config import local_path
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.shards.format.annotations import find_annotations
+from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
 from pairgen.teachers.base import Description
+from pairgen.training.stored_latents import unusable_latents
 from pairgen.types import Plan
 
 TEXT = "txt"
+PICTURE_NAMES = {*PICTURES}
 EMBEDDING = "_emb.npy"
 # What a plan says of a model that can be found again.
 NAMED = {"identity", "location", "options"}
@@ -56,20 +59,26 @@ class Offered:
 
     Attributes:
         members: Members that all datasets offer, with dtype and shape. Embeddings of prompts are
-            among them only if they are those of the student's text encoder, for every sample.
+            among them only if they are those of the student's text encoder, for every sample;
+            latents and moments of images only if they are by its VAE.
         used: Where these embeddings lie; empty for nowhere.
         unused: Why stored embeddings are not used, as a sentence; empty if there are none.
+        encoded: Why stored latents of images are not used, likewise.
     """
 
     members: Mapping[str, Any]
     used: str = ""
     unused: str = ""
+    encoded: str = ""
 
     def about(self, fields: Collection[str]) -> str:
-        """Return which embeddings a method that reads these members trains on; empty for none."""
+        """Return which stored tensors a method that reads these members uses, or why not."""
         if self.used and TEXT not in fields and self.members.keys() & {*fields}:
-            return self.used
-        return self.unused if TEXT in fields else ""
+            texts = self.used
+        else:
+            texts = self.unused if TEXT in fields else ""
+        images = self.encoded if PICTURE_NAMES & {*fields} else ""
+        return " ".join(filter(None, (texts, images)))
 
 
 def open_offered(urls: Sequence[str], plans: Sequence[Plan]) -> list[OfferedSet]:
@@ -107,7 +116,7 @@ def offer_members(
     skip_bad: bool,
     begun_with: Collection[str] | None,
 ) -> Offered:
-    """Find what a method may read, and whether stored embeddings are those of the student.
+    """Find what a method may read, and whether stored tensors are by the student's encoders.
 
     Args:
         sets: The datasets.
@@ -119,6 +128,20 @@ def offer_members(
         TeacherLoadError: The model cannot be described.
     """
     members = common_members(sets)
+    unusable = unusable_latents(sets, start, begun_with)
+    members = {name: spec for name, spec in members.items() if name not in unusable}
+    encoded = f"Images are encoded anew: {next(iter(unusable.values()))}." if unusable else ""
+    return replace(_offer_embeddings(sets, members, start, skip_bad, begun_with), encoded=encoded)
+
+
+def _offer_embeddings(
+    sets: Sequence[OfferedSet],
+    members: Mapping[str, Any],
+    start: Mapping[str, Any],
+    skip_bad: bool,
+    begun_with: Collection[str] | None,
+) -> Offered:
+    """Return what `offer_members` returns, as far as embeddings of prompts go."""
     encoder = TextEncoder(start)
     # Describing a model hashes its weights, which takes seconds.
     if not any(name.endswith(EMBEDDING) for each in sets for name in each.members):

@@ -71,11 +71,7 @@ def begin_run(
                 f"{folder} holds a run after {len(found)} checkpoint(s): continue it with --resume,"
                 " or give another --out."
             )
-        before = complete(make_train_config(read_yaml(path)))
-        num_threads_before = before.cpu_threads
-        parts_before = config.data_parts or before.data_parts
-        config = config.model_copy(update={"data_parts": parts_before})
-        _check_same(before, config, folder)
+        config, num_threads_before = check_continues(config, folder, complete)
     elif folder.is_dir() and any(folder.iterdir()):
         raise ConfigError(f"{folder} holds other files: give another --out.")
     parts = config.data_parts or num_processes
@@ -110,6 +106,24 @@ def begin_run(
     if notice := _thread_notice(num_threads_before, num_threads):
         say(notice)
     return config, state, found[-1]
+
+
+def check_continues(
+    config: TrainConfig, folder: Path, complete: Callable[[TrainConfig], TrainConfig]
+) -> tuple[TrainConfig, int]:
+    """Check that a folder's run may continue with a config.
+
+    Returns:
+        The config, with the parts of the data that the run began with, and the run's number of
+        threads; 0 if that is not known.
+
+    Raises:
+        ConfigError: The folder holds another run.
+    """
+    before = complete(make_train_config(read_yaml(folder / RUN_FILE)))
+    config = config.model_copy(update={"data_parts": config.data_parts or before.data_parts})
+    _check_same(before, config, folder)
+    return config, before.cpu_threads
 
 
 def _thread_notice(before: int, now: int) -> str:

@@ -39,7 +39,7 @@ class Needed:
 
 
 @pytest.fixture
-def needed(request, latent_net, pixel_net, sd15_folder) -> Needed:
+def needed(request, latent_net, pixel_net, sd15_folder, train) -> Needed:
     """Pairs of a teacher without packaged weights, or of images."""
     name = request.getfixturevalue("name")
     parameters = inspect.signature(plugins.load("methods", name).build).parameters
@@ -47,6 +47,10 @@ def needed(request, latent_net, pixel_net, sd15_folder) -> Needed:
     if learns_from_images(name):
         data = request.getfixturevalue("photographs")
         options = {"model": str(sd15_folder), "prompts": "captions", "precision": "float32"}
+        if "network" in parameters:
+            # Its own first stage.
+            first = train(data, "first", method="yonos", steps=1, **options)
+            options["network"] = str(first.folder)
         net = pixel_net
     else:
         data, net = request.getfixturevalue("pairs"), latent_net
@@ -61,7 +65,8 @@ def learns_from_images(name: str) -> bool:
 
 
 def test_the_family_is_found():
-    assert {"diffusion2gan", "osediff", "reflow", "regression"} <= set(NAMES)
+    expected = {"diffusion2gan", "osediff", "reflow", "regression", "yonos", "yonos_decoder"}
+    assert expected <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ from pairgen.rules import Choice, Integer, Place, Switch, Text
 
 USUAL_NUM_SAMPLES = 512
 # Options that only students from images have.
-FOR_IMAGES = ("protocol", "beside", "subset", "iqa")
+FOR_IMAGES = ("steps", "protocol", "beside", "subset", "iqa")
 
 
 class EvalConfig(Options):
@@ -54,6 +54,16 @@ class EvalConfig(Options):
             metavar="N[,N...]",
         ),
     ] = (1, 2, 4, 50)
+    steps: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Steps of a student from images that starts from noise.",
+            "What is measured",
+            metavar="N",
+            default="as many as it was trained for",
+        ),
+    ] = 0
     protocol: Annotated[
         str,
         Choice(tuple(PROTOCOLS)),

@@ -55,6 +55,10 @@ class Encoder(_Half):
             moments = self.network["encoder"](image.float())
             if "quant_conv" in self.network:
                 moments = self.network["quant_conv"](moments)
+        return self.of_moments(moments, noise)
+
+    def of_moments(self, moments: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the latents of moments, see `Autoencoder.of_moments`."""
         posterior = DiagonalGaussianDistribution(moments.float())
         latent = posterior.mean if noise is None else posterior.mean + posterior.std * noise
         return (latent - self.shift) * self.scale
@@ -110,6 +114,11 @@ class Autoencoder:
     def encode(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the latents of images, see `pairgen.teachers.base.Autoencoder.encode`."""
         latent: Tensor = self.encoder(image, noise)
+        return latent
+
+    def of_moments(self, moments: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the latents of moments, see `pairgen.teachers.base.Autoencoder.of_moments`."""
+        latent: Tensor = self.encoder.of_moments(moments, noise)
         return latent
 
     def decode(self, latent: Tensor) -> Tensor:

@@ -88,6 +88,8 @@ def save_one_step(
         if denoiser.prediction == "flow":
             FlowMatchEulerDiscreteScheduler().save_pretrained(folder / "scheduler")
         else:
+            # A student may have learned to predict something else than its teacher.
+            changes["prediction_type"] = denoiser.prediction
             config = {**read_json(snapshot, scheduler), **changes}
             DDIMScheduler.from_config(config).save_pretrained(folder / "scheduler")
 

@@ -28,7 +28,7 @@ from pairgen.jobs.eval.from_images.rows import captions_of, make_rows
 from pairgen.jobs.eval.from_images.seen import seen_notes
 from pairgen.jobs.eval.ledger import CONVENTION, spent
 from pairgen.jobs.eval.row import picture_features
-from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of
+from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of, with_steps
 from pairgen.kinds.image_pairs import check_members, read_image_pairs
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.model_config import defaults_for
@@ -66,6 +66,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             "images that fit their conditions, so it has no PSNR."
         )
     notes = seen_notes(asked, plan)
+    model = with_steps(model, config.steps)
     check_image_model(model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     version, metrics = load_iqa(config.iqa, device) if config.iqa else ("", ())

@@ -1,0 +1,52 @@
+"""Which stored latents and moments of images are by the VAE that a student works with."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pairgen import plugins
+from pairgen.shards.format.overlay import KIND
+from pairgen.shards.loading.whole_image import depends_on_encoder
+
+if TYPE_CHECKING:
+    from pairgen.training.offered import OfferedSet
+
+
+def unusable_latents(
+    sets: Sequence["OfferedSet"],
+    start: Mapping[str, Any],
+    begun_with: Collection[str] | None,
+) -> dict[str, str]:
+    """Return the stored latents that a method must not read: member to the reason.
+
+    Args:
+        sets: The datasets.
+        start: The model that the student starts from, as `find_start` returns it.
+        begun_with: For a run that continues, the fingerprints of what it reads; else None.
+
+    Raises:
+        TeacherLoadError: The model cannot be described.
+    """
+
+    @cache
+    def own_vae() -> Mapping[str, Any]:
+        where = {"location": start["location"], **start["options"]}
+        found = plugins.call("teachers", start["module"], "describe_decoder", **where)
+        return dict(found.identity)
+
+    reasons = {}
+    for each in sets:
+        for url, plan in each.overlays:
+            for member in plan.members:
+                if not depends_on_encoder(member, (KIND,)):
+                    continue
+                if begun_with is not None and plan.fingerprint() not in begun_with:
+                    reasons[member] = f"the run began without the {member} of {url}"
+                elif plan.teacher.get("module") != start["module"] or (
+                    plan.teacher.get("identity") != own_vae()
+                ):
+                    reasons[member] = (
+                        f"the {member} of {url} is by {plan.teacher.get('name', 'none')}, whose "
+                        f"VAE is not known to be that of {start['name']}"
+                    )
+    return reasons
