@@ -1,0 +1,232 @@
+"""YONOS-SR on painted pictures: what a teacher of twice the size brings, and the tuned decoder.
+
+    python pipelines/yonos.py --minutes 60
+
+1. painted pictures of 64 px with nested levels of 32, 16 and 8 px, by `--world`: `bicubic`, or
+   `second-order`: the chain of the published training down to 32 px, halved from there. 2,048 to
+   learn from, and 1,024 of compositions that no training has seen;
+2. for each seed a chain: x2 learns from HR, x4 from x2, x8 from x4, then the decoder behind x4 and
+   behind x8. All stages have equal steps;
+3. beside it, from the same weights of x4: x8 by HR. And from the base model, by HR: as many steps
+   as one stage; as many as the three; and as many evaluations of networks as the three;
+4. `pairgen eval` of each on the held-out pictures in one step and in four, and the squared error of
+   x0 of the distilled student to its teacher and to HR, by time.
+
+Appends one JSON line a finished run to `yonos.jsonl`, beside this file, and goes on where it was
+stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
+students lie in `~/.cache/pairgen/runs/yonos`, each student's page in its `eval/index.html`.
+
+**The arms have not run yet.**
+
+Nested levels have one optimum for both targets (see `tests/losses/test_scale_distillation.py`): a
+teacher's targets vary less, so they can only be learned sooner. Whether x8 by distillation is ahead
+of x8 by HR is reported, not required.
+"""
+
+import argparse
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from _arms import Comparison, Study, run_study, study_parser
+from _arms.session import taking_turns
+from _restoration.errors_of_x0 import BINS, errors_of_x0
+
+import pairgen
+from pairgen.errors import run_script
+from pairgen.types import canonical_json
+
+RESULTS = Path(__file__).with_suffix(".jsonl")
+SIZE, FACTORS = 64, (2, 4, 8)
+# The preset of the degradation, and whether levels are made from each other.
+WORLDS: dict[str, dict[str, Any]] = {
+    "bicubic": {"degradation": "bicubic", "nested": True},
+    "second-order": {"degradation": "osediff", "nested": True},
+}
+# Of a stage and its teacher, see `pairgen.methods.yonos`: 3 and 1; without a teacher, 3.
+EVALUATIONS_OF_CHAIN, EVALUATIONS_OF_TRUTH = 3 + 4 + 4, 3
+ARMS: dict[str, dict[str, Any]] = {
+    "x2": {"scale": 2},
+    "x4": {"scale": 4, "teacher": "x2"},
+    "x8 distilled": {"scale": 8, "teacher": "x4"},
+    "x8 by HR": {"scale": 8, "start_from": "x4"},
+    "x8 direct": {"scale": 8},
+    "x8 direct, steps of the chain": {"scale": 8, "times": len(FACTORS)},
+    "x8 direct, evaluations of the chain": {
+        "scale": 8,
+        "times": EVALUATIONS_OF_CHAIN / EVALUATIONS_OF_TRUTH,
+    },
+    "x4 and decoder": {"scale": 4, "network": "x4"},
+    "x8 and decoder": {"scale": 8, "network": "x8 distilled"},
+    "x4 bicubic": {"scale": 4},
+    "x8 bicubic": {"scale": 8},
+    "error to the teacher": {"scale": 8, "error_of": "x8 distilled", "to": "teacher"},
+    "error to HR": {"scale": 8, "error_of": "x8 distilled", "to": "HR"},
+}
+ONE_STEP = {
+    "PSNR Y": "psnr_db",
+    "perceptual": "feature_distance",
+    "Frechet": "frechet_distance",
+    "finest band": "finest_band_energy",
+}
+MANY = 4
+MANY_STEPS = {f"{name}, {MANY} steps": f"{figure}_{MANY}" for name, figure in ONE_STEP.items()}
+BY_TIME = {f"t < {stop}": f"error_below_{stop}" for stop in BINS[1:]}
+FIGURES = {**ONE_STEP, **MANY_STEPS, **BY_TIME}
+COMPARISONS = (
+    *(
+        Comparison(f"{scale} and decoder", f"{scale} bicubic", figure, must_hold=True)
+        for scale in ("x8", "x4")
+        for figure in ("perceptual", "Frechet")
+    ),
+    *(
+        Comparison("error to the teacher", "error to HR", figure, must_hold=True)
+        for figure in BY_TIME
+    ),
+    *(
+        Comparison("x8 distilled", other, figure)
+        for other in (
+            "x8 by HR",
+            "x8 direct",
+            "x8 direct, steps of the chain",
+            "x8 direct, evaluations of the chain",
+        )
+        for figure in ("perceptual", "Frechet")
+    ),
+    Comparison("x8 and decoder", "x8 distilled", "perceptual"),
+)
+
+
+def main() -> None:
+    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(400,))
+    parser.add_argument("--world", choices=tuple(WORLDS), default="bicubic")
+    parser.add_argument("--num-pairs", type=int, default=2048)
+    parser.add_argument("--num-held-out", type=int, default=1024)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=5e-4)
+    parser.add_argument("--decoder-lr", type=float, default=5e-4)
+    parser.add_argument("--cpu-threads", type=int, default=1)
+    options = parser.parse_args()
+    names = ("world", "num_pairs", "num_held_out", "batch_size", "lr", "decoder_lr")
+    options.settings = {name: getattr(options, name) for name in names}
+    study = Study(
+        name="yonos",
+        arms=ARMS,
+        settings=options.settings,
+        steps=options.steps,
+        seeds=options.seeds,
+        figures=FIGURES,
+        run=partial(run_arm, options),
+        prepare=partial(make_data, options),
+        untrained=("x4 bicubic", "x8 bicubic"),
+        comparisons=COMPARISONS,
+    )
+    run_study(study, options)
+
+
+def make_data(options: argparse.Namespace, root: Path) -> None:
+    """Make the pairs, and the moments of those to learn from."""
+    for seed, (name, split, num) in enumerate(
+        (("pairs", "train", options.num_pairs), ("held-out", "held-out", options.num_held_out))
+    ):
+        made = pairgen.degrade(
+            images="package:painted",
+            num_images=num,
+            split=split,
+            seed=seed,
+            crop=SIZE,
+            scales=FACTORS,
+            executor="serial",
+            out=str(root / f"{options.world}-{name}-{num}"),
+            **WORLDS[options.world],
+        )
+        if not made.complete:
+            raise KeyboardInterrupt
+    levels = ("hr", *(f"lr{factor}" for factor in FACTORS))
+    added = pairgen.annotate(
+        str(root / f"{options.world}-pairs-{options.num_pairs}"),
+        add="moments",
+        model="tiny",
+        levels=levels,
+        executor="serial",
+    )
+    if not added.complete:
+        raise KeyboardInterrupt
+
+
+def trained(options: argparse.Namespace, arm: str, seed: int, steps: int, root: Path) -> Path:
+    """Train an arm, and before it those that it builds on; return its run, also if it stands."""
+    chosen = dict(ARMS[arm])
+    chosen["steps"] = round(steps * chosen.pop("times", 1))
+    for name in ("teacher", "start_from", "network"):
+        if name in chosen:
+            chosen[name] = str(trained(options, chosen[name], seed, steps, root))
+    tunes_decoder = "network" in chosen
+    known = canonical_json([arm, seed, steps, options.settings, ARMS])
+    folder = root / f"run-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
+    with taking_turns(root / f"{folder.name}.lock"):
+        if (folder / "model.yaml").is_file():
+            return folder
+        done = pairgen.train(
+            "yonos_decoder" if tunes_decoder else "yonos",
+            data=str(root / f"{options.world}-pairs-{options.num_pairs}"),
+            model="tiny",
+            out=str(folder),
+            seed=seed,
+            batch_size=options.batch_size,
+            lr=options.decoder_lr if tunes_decoder else options.lr,
+            lr_schedule="cosine",
+            warmup_steps=20,
+            ema_decay=0.99,
+            checkpoint_every=100,
+            checkpoints_total_limit=1,
+            grid_every=0,
+            tensorboard=False,
+            cpu_threads=options.cpu_threads,
+            resume=(folder / "config.yaml").is_file(),
+            **chosen,
+        )
+    if done.interrupted:
+        raise KeyboardInterrupt
+    return folder
+
+
+def run_arm(
+    options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path
+) -> dict[str, float | None]:
+    """Train and judge one arm; return its figures, and the seconds of its own training."""
+    chosen, root = ARMS[arm], folder.parent
+    data = root / f"{options.world}-held-out-{options.num_held_out}"
+    unknown = dict.fromkeys(FIGURES.values())
+    if "error_of" in chosen:
+        student = trained(options, chosen["error_of"], seed, steps, root)
+        teacher = trained(options, ARMS[chosen["error_of"]]["teacher"], seed, steps, root)
+        found = errors_of_x0(student, teacher, data, chosen["scale"], options.num_held_out)
+        errors = found[0] if chosen["to"] == "teacher" else found[1]
+        return {**unknown, **dict(zip(BY_TIME.values(), errors, strict=True))}
+    if is_bicubic := "bicubic" in arm:
+        # Any student is judged beside the enlarged LR: one step of training makes one.
+        run = trained(options, f"x{chosen['scale']}", 0, 1, root)
+    else:
+        run = trained(options, arm, seed, steps, root)
+    figures = dict(unknown)
+    for num, names in ((1, ONE_STEP), (MANY, MANY_STEPS)):
+        evaluated = pairgen.evaluate(
+            run,
+            data=str(data),
+            num_samples=options.num_held_out,
+            steps=num,
+            out=str(run / f"eval-{num}"),
+            cpu_threads=options.cpu_threads,
+        ).figures
+        wanted = "given, enlarged" if is_bicubic else "student"
+        row = next(each for each in evaluated["rows"] if each["name"] == wanted)
+        figures |= {to: row[key] for to, key in zip(names.values(), ONE_STEP.values(), strict=True)}
+        if is_bicubic:
+            return figures
+    return {**figures, "seconds": evaluated["ledger"]["training"]["seconds"]}
+
+
+if __name__ == "__main__":
+    run_script(main)

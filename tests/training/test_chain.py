@@ -1,0 +1,191 @@
+"""`pairgen train yonos --chain`: stages one after the other, continued inside any of them."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pairgen
+from pairgen.errors import ConfigError
+from pairgen.jobs.train.chain import run_chain
+from pairgen.training.record import read_record
+from tests.training import forked
+from tests.training.conftest import OPTIONS, make_degraded
+from tests.training.test_ranks import run, steps_logged
+from tests.training.test_train import assert_equal, assert_same_gradients, tensors
+
+STAGES = ("x2", "x4", "decoder-x4")
+
+
+@pytest.fixture(scope="session")
+def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 pictures of 16 px with 1/2 and 1/4. Do not change it."""
+    out = tmp_path_factory.mktemp("levels") / "set"
+    return make_degraded(out, ("bridge", "citrus"), degradation="bicubic")
+
+
+@pytest.fixture
+def chain(levels, sd15_folder, pixel_net, tmp_path, one_thread):
+    """Run a chain of two factors and the decoder, two steps each."""
+
+    def chain(out: str = "chain", **changes: Any):
+        given = {
+            **OPTIONS,
+            "method": "yonos",
+            "data": str(levels),
+            "model": str(sd15_folder),
+            "out": str(tmp_path / out),
+            "chain": "2,4",
+            "steps": 2,
+            "decoder.perceptual": str(pixel_net),
+        }
+        chain.said = []
+        given |= changes
+        given = {name: value for name, value in given.items() if value is not None}
+        return run_chain(given, chain.said.append)
+
+    chain.folder = tmp_path / "chain"
+    return chain
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    return pairgen.config.read_yaml(folder / "config.yaml")
+
+
+def test_each_stage_is_a_run_taught_by_the_one_before(chain):
+    done = chain(**{"x4.lr": 3e-5, "decoder.steps": 1, "omega": "truncated"})
+    folder = chain.folder
+    assert (done.folder, done.step) == (folder / "decoder-x4", 1)
+    assert [read_record(folder / stage).steps for stage in STAGES] == [2, 2, 1]
+    first, second, last = (config_of(folder / stage) for stage in STAGES)
+    assert (first["options"]["scale"], first["options"]["teacher"]) == (2, "")
+    assert second["options"]["scale"] == 4
+    assert second["options"]["teacher"] == str(folder / "x2")
+    assert last["options"]["network"] == str(folder / "x4")
+    assert (first["lr"], second["lr"]) == (OPTIONS["lr"], 3e-5)
+    assert first["options"]["omega"] == second["options"]["omega"] == "truncated"
+    assert json.loads((folder / "chain.json").read_text())["chain"] == [2, 4]
+    # Each is a student of its own.
+    for stage, scale in zip(STAGES, (2, 4, 4), strict=True):
+        made = pairgen.Restorer(str(folder / stage))(np.zeros((5, 3, 3), np.uint8))
+        assert made.shape == (5 * scale, 3 * scale, 3)
+
+
+def test_it_stops_at_a_factor_and_goes_on_from_there(chain, levels):
+    first = chain(to=2)
+    assert first.folder.name == "decoder-x2"
+    before = tensors(chain.folder / "x2")
+    done = chain(resume=True, data=None, model=None, chain=None, to=None)
+    assert done.folder.name == "decoder-x4"
+    assert f"Stage x2: {chain.folder / 'x2'} is finished." in chain.said
+    assert_equal(tensors(chain.folder / "x2"), before)
+
+
+def test_it_starts_from_a_finished_run_of_another_chain(chain):
+    chain(to=2, **{"decoder.steps": 0})
+    done = chain("second", from_run=str(chain.folder / "x2"), **{"decoder.steps": 0})
+    assert done.folder.name == "x4"
+    assert config_of(done.folder)["options"]["teacher"] == str(chain.folder / "x2")
+    assert not (done.folder.parent / "x2").exists()
+
+
+def test_a_finished_chain_does_nothing_and_says_what_is_next(chain):
+    chain()
+    before = {path: path.stat().st_mtime_ns for path in chain.folder.rglob("*.safetensors")}
+    done = chain(resume=True)
+    assert done.following == f"pairgen eval {chain.folder / 'decoder-x4'} --data HELD_OUT"
+    assert {path: path.stat().st_mtime_ns for path in chain.folder.rglob("*.safetensors")} == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"chain": "2,6"}, "chain must be factors from 2 to 64, each twice the one before"),
+        ({"chain": "3,6", "to": 4}, "to must be one of the factors 3,6, got 4"),
+        ({"method": "osediff"}, "chain is for the method yonos, got 'osediff'"),
+        ({"x8.steps": 3}, "x8.steps is of no stage that is trained: known are x2, x4, decoder"),
+        ({"x4.scale": 2}, "x4.scale cannot be given: the chain sets it"),
+        ({"x4.stepz": 3}, "has no option 'stepz'"),
+        ({"decoder.omega": "v"}, "The method 'yonos_decoder' has no option 'omega'"),
+        ({"from_run": "nothing"}, "There is no model"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_before_a_step(chain, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        chain(**changes)
+    assert not chain.folder.exists()
+
+
+def test_what_does_not_continue_is_refused(chain):
+    chain(**{"decoder.steps": 0})
+    folder = chain.folder
+    for changes, message in (
+        ({}, "holds a chain: continue it with --resume"),
+        ({"resume": True, "chain": "4,8"}, "holds the chain 2,4, got 4,8"),
+        ({"resume": True, "omega": "constant"}, "holds another run; these differ: omega"),
+        ({"resume": True, "x2.steps": 5}, "x2 has steps to train, but .*x4 was begun with what"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            chain(**changes)
+    assert [read_record(folder / stage).steps for stage in STAGES[:2]] == [2, 2]
+
+
+def arguments(levels: Path, out: Path, **options: Any) -> list[str]:
+    given = {**OPTIONS, **options}
+    flags = [f"--set={key}={json.dumps(value)}" for key, value in given.items() if key != "method"]
+    return ["train", "yonos", "--chain", "2,4", "--data", str(levels), "--out", str(out), *flags]
+
+
+def test_ten_kills_over_the_borders_of_stages_change_no_bit(
+    levels, sd15_folder, pixel_net, tmp_path
+):
+    options = {
+        "model": str(sd15_folder),
+        "steps": 4,
+        "checkpoint_every": 1,
+        "log_every": 1,
+        "ema_decay": 0.9,
+        "decoder.perceptual": str(pixel_net),
+    }
+    whole, folder, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
+    undisturbed = forked.start(arguments(levels, whole, **options), log)
+    assert undisturbed.wait() == 0, log.read_text()
+    again = arguments(levels, folder, **options, resume=True)
+    kills = 0
+    for number in range(10):
+        done = num_steps(folder)
+        process = forked.start(again, log)
+        while process.poll() is None and num_steps(folder) < done + 1 + number % 2:
+            time.sleep(0.02)
+        time.sleep(0.04 * number)
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+    assert kills >= 6
+    assert forked.start(again, log).wait() == 0, log.read_text()
+    for stage in STAGES:
+        assert_equal(tensors(folder / stage), tensors(whole / stage))
+
+
+def num_steps(folder: Path) -> int:
+    return sum(len(steps_logged(folder / stage)) for stage in STAGES)
+
+
+def test_two_ranks_train_a_chain_as_one(levels, sd15_folder, pixel_net, tmp_path):
+    options = {
+        "method": "yonos",
+        "chain": "2,4",
+        "model": str(sd15_folder),
+        "steps": 2,
+        "decoder.perceptual": str(pixel_net),
+        "data_parts": 2,
+    }
+    for ranks in (1, 2):
+        run(levels, tmp_path / str(ranks), ranks, **options)
+    # What a student lacks to a teacher of nearly equal weights is small, and rounding is not.
+    for stage, bound in zip(STAGES, (1e-4, 2e-2, 2e-2), strict=True):
+        one, two = (tensors(tmp_path / ranks / stage) for ranks in "12")
+        assert_same_gradients(two, one, bound)
