@@ -1,12 +1,12 @@
 """Whether the LR levels of a dataset follow from each other, as scale distillation needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pairgen.types import Plan
 
 # Modes whose kernel grows with the factor, so that reducing twice is reducing once.
-ANTIALIASED = {"bicubic-antialias", "area-weighted"}
+ANTIALIASED = ("bicubic-antialias", "area-weighted")
 
 
 def why_not_nested(plan: Plan) -> str:
@@ -28,9 +28,11 @@ def why_not_nested(plan: Plan) -> str:
             f"The dataset has one level only, {stored}: `pairgen degrade --nested` makes several, "
             "each from the one before."
         )
-    operations = plan.recipe.get("operations", {})
-    if operations.get("nested") or _is_only_resized(operations.get("levels", ())):
-        return ""
+    match plan.recipe.get("operations"):
+        case {"nested": [_, *_]}:
+            return ""
+        case {"levels": [*operations]} if _is_only_resized(operations):
+            return ""
     return (
         f"The levels {stored} are degraded apart from each other, by the preset "
         f"{plan.recipe.get('degradation')}: `pairgen degrade --nested` makes each from the one "
@@ -43,11 +45,8 @@ def _is_level(member: str) -> bool:
 
 
 def _is_only_resized(operations: Sequence[Any]) -> bool:
-    """Whether a chain of a preset is one antialiased resize; what only records may follow."""
-    given = [({each: None} if isinstance(each, str) else each) for each in operations]
-    resizes = [each for each in given if [*each] != ["resize_back"]]
-    match resizes:
-        case [{"resize_to_target": Mapping() as options}]:
-            modes = options.get("modes", ())
-            return bool(modes) and ANTIALIASED.issuperset(modes)
+    """Whether a chain of a preset is one antialiased resize, beside operations that only record."""
+    match [each for each in operations if each not in ("resize_back", {"resize_back": {}})]:
+        case [{"resize_to_target": {"modes": [_, *_] as modes}}]:
+            return all(mode in ANTIALIASED for mode in modes)
     return False

@@ -70,7 +70,7 @@ def test_a_preset_that_only_reduces_has_nested_levels(levels, is_nested, tmp_pat
 
 
 def test_reducing_twice_is_reducing_once_where_it_is_taken_for_that():
-    assert set(MODES) > ANTIALIASED
+    assert set(MODES) > {*ANTIALIASED}
     image = from_levels((make_picture(128, 128) * 255).round().astype(np.uint8))
     errors = {}
     for mode in MODES:
