@@ -264,6 +264,7 @@ def degrade(
     overlay: bool = False,
     scales: int | str | Sequence[int] = (4,),
     levels: int | str | Sequence[int] = (),
+    nested: bool = False,
     degradation: str | Path = "realesrgan",
     seed: int = 0,
     max_rejected: float = 0.01,
@@ -303,6 +304,8 @@ def degrade(
             whole decoded latent.
         scales: Super-resolution factors, of 2, 4, 8 and 16. Each stores LR at 1/N and 2/N. [4]
         levels: LR levels to store instead of those that --scales implies.
+        nested: Make each level after the first from the stored level of twice its size, not from
+            HR.
         degradation: Degradation preset, or your own .yaml file. [realesrgan]
         seed: Random seed of crops and degradations, and of painted pictures. [0]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]

@@ -34,6 +34,7 @@ def degrade(
         pairgen degrade --scales 4,8
         pairgen degrade --scales 4 --images photos/ --samples-per-image 4 --out data/sr
         pairgen degrade --scales 8 --images 'a/*.jpg' --degradation bicubic --crop 256
+        pairgen degrade --scales 4,8 --images photos/ --nested --out data/nested
         pairgen degrade --scales 4 --from-ode data/pairs --out data/sr
         pairgen degrade --scales 4 --from-ode data/pairs --overlay
         pairgen degrade --scales 4 --images photos/ --out data/sr --dry-run

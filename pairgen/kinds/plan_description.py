@@ -29,17 +29,21 @@ def _what_else(plan: Plan) -> list[tuple[str, Any]]:
 
 
 def _what_degraded(plan: Plan) -> list[tuple[str, Any]]:
-    recipe = plan.recipe
+    recipe, operations = plan.recipe, plan.recipe["operations"]
+    steps = operations.get("nested")
+    each_level = f"for level 1/{min(recipe['levels'])}" if steps else "once a level"
     cut = "whole decoded latents"
     if plan.kind == "degrade":
         cut = f"{recipe['crop']} px, {recipe['crops']} crops"
     return [
         ("degradation", recipe["degradation"]),
         ("levels", ", ".join(f"1/{level}" for level in recipe["levels"])),
+        ("levels made from", "the stored one before; the first from HR" if steps else ""),
         ("HR", f"{cut}, {recipe['hr_format']}"),
         ("least sharpness", recipe["min_sharpness"] or None),
-        ("operations, once a sample", canonical_json(recipe["operations"].get("shared"))),
-        ("operations, once a level", canonical_json(recipe["operations"]["levels"])),
+        ("operations, once a sample", canonical_json(operations.get("shared"))),
+        (f"operations, {each_level}", canonical_json(operations["levels"])),
+        ("operations, from level to level", canonical_json(steps) if steps else ""),
         *_what_images(plan),
     ]
 

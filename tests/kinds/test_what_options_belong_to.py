@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from pairgen import plugins
+from pairgen.jobs.degrade.inputs import preset_of
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.degrade.plan import make_degrade_plan
-from pairgen.kinds.degrade.pyramid import find_preset
 from pairgen.kinds.ode.conditioning import teacher_options
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.plan import make_ode_plan
@@ -57,6 +57,7 @@ OTHER_ODE: dict[str, Any] = {
 OTHER_DEGRADE: dict[str, Any] = {
     "scales": (8,),
     "levels": (4,),
+    "nested": True,
     "degradation": "bsrgan",
     "crop": 256,
     "crops": "tiled",
@@ -134,7 +135,7 @@ def ode_plan(**options: Any) -> Plan:
 
 def degrade_plan(**options: Any) -> Plan:
     config = DegradeConfig(**options)
-    return make_degrade_plan(config, find_preset(config.degradation), dict(IMAGES), 8, {})
+    return make_degrade_plan(config, preset_of({}, config, None), dict(IMAGES), 8, {})
 
 
 def collect_plan(**options: Any) -> Plan:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pairgen.errors import ConfigError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
 from pairgen.execution.image_inputs import check_continued, open_source, scan_images
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
 from pairgen.kinds.degrade.crops import count_crops
+from pairgen.kinds.degrade.nested import choose_operations
 from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size
 from pairgen.kinds.degrade.plan import make_degrade_plan
 from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
@@ -93,12 +95,20 @@ def preset_of(given: Mapping[str, Any], options: DegradeConfig, old: Plan | None
     """Return the preset that is asked for, or that of the folder.
 
     Raises:
-        ConfigError: There is no such preset, or it is invalid.
+        ConfigError: There is no such preset, it is invalid, or it is for nested levels only.
     """
     if old is not None and "degradation" not in given:
         # The folder's own operations, even if the preset's file has changed since.
-        return make_preset(old.recipe["degradation"], old.recipe["operations"])
-    return find_preset(options.degradation)
+        name, recipe = old.recipe["degradation"], old.recipe["operations"]
+    else:
+        found = find_preset(options.degradation)
+        name, recipe = found.name, found.recipe
+        if found.nested is not None and not options.nested:
+            raise ConfigError(
+                f"The preset {options.degradation} has operations under `nested`, which need "
+                "nested levels: add --nested, or leave the section out."
+            )
+    return make_preset(name, choose_operations(recipe, options.nested))
 
 
 def continued_plan(request: DegradeRequest, say: Say) -> Plan:
@@ -144,7 +154,7 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
     skipped = f", {summary.num_skipped:,} skipped by --max-aspect" if summary.num_skipped else ""
     say(
         f"{summary.num_accepted:,} images, {summary.num_slots:,} crops of {config.crop} px; "
-        f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
+        f"{config.levels_text()}; "
         f"{described['num_rejected']:,} images rejected{skipped}."
     )
     read.say_captions(say)
@@ -166,7 +176,7 @@ def _painted_plan(request: DegradeRequest, say: Say) -> Plan:
         check_same_plan(request.store, request.old, plan, say)
     say(
         f"{config.num_images:,} painted images, {plan.num_samples:,} samples of {config.crop} px; "
-        f"levels {', '.join(f'1/{level}' for level in config.stored_levels)}; "
+        f"{config.levels_text()}; "
         f"{source['num_inputs']:,} compositions of the split {config.split}."
     )
     return plan

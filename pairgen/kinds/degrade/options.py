@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pairgen import config
 from pairgen.errors import ConfigError
 from pairgen.kinds.continuing import planned_options
+from pairgen.kinds.degrade.nested import check_doubling
 from pairgen.kinds.images.options import LEAVE_OUT, ImageOptions, MaxAspect, MinSharpness
 from pairgen.kinds.images.painted import check_side
 from pairgen.kinds.run_options import CpuThreads
@@ -70,6 +71,15 @@ class DegradeConfig(ImageOptions):
             metavar="N[,N...]",
         ),
     ] = ()
+    nested: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Make each level after the first from the stored level of twice its size, not from HR.",
+            "Degradation",
+            "identity",
+        ),
+    ] = False
     degradation: Annotated[
         str,
         Place(LEAVE_OUT),
@@ -174,6 +184,8 @@ class DegradeConfig(ImageOptions):
                 f"crop must be a multiple of the largest level, {max(self.stored_levels)}, "
                 f"got {self.crop}."
             )
+        if self.nested:
+            check_doubling(self.stored_levels)
         if self.overlay and not self.from_ode:
             raise ConfigError("overlay needs from_ode: the dataset whose samples get HR and LR.")
         self.check_inputs()
@@ -186,6 +198,11 @@ class DegradeConfig(ImageOptions):
         """N of every stored level, in ascending order."""
         halves = {scale // 2 for scale in self.scales if scale > 2}
         return tuple(sorted(self.levels or {*self.scales, *halves}))
+
+    def levels_text(self) -> str:
+        """Return the stored levels as a run announces them."""
+        levels = ", ".join(f"1/{level}" for level in self.stored_levels)
+        return f"levels {levels}, nested" if self.nested else f"levels {levels}"
 
     def remembered(self) -> dict[str, Any]:
         """Return the options that a resumed folder remembers, as plain data."""

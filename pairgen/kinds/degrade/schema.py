@@ -39,6 +39,12 @@ def preset_schema() -> dict[str, Any]:
                     "minItems": 1,
                     "description": "Operations run once per level, ending at its size.",
                 },
+                "nested": {
+                    **_reference(OPERATIONS),
+                    "minItems": 1,
+                    "description": "Operations that make a level from the one of twice its size, "
+                    "with --nested.",
+                },
             },
             required=["levels"],
         ),

@@ -29,6 +29,7 @@ def test_every_packaged_preset_fits(validator, name):
     [
         "levels: [jpeg, {sinc_filter: }, {jpeg: {}}]",
         "{shared: , levels: [clip]}",
+        "{levels: [jpeg], nested: [resize_to_target, {gaussian_noise: }]}",
         "levels: [own.operations.negative, {own.operations.negative: {share: [3, x]}}]",
         "levels: [{one_of: {choices: [{probability: 1, own.negative: {share: 3}}]}}]",
         "levels: [{halved: {operations: [{maybe: {operations: [{chain: {operations: []}}]}}]}}]",
@@ -50,6 +51,9 @@ def test_compositions_of_everything_fit(validator):
         "shared: [jpeg]",
         "levels: []",
         "{levels: [jpeg], stages: []}",
+        "{levels: [jpeg], nested: []}",
+        "{levels: [jpeg], nested: }",
+        "{levels: [jpeg], nested: [jpg]}",
         "levels: {jpeg: {}}",
         "levels: [jpg]",
         "levels: [{jpg: {}}]",
