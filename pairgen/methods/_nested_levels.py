@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pairgen.errors import ConfigError
 from pairgen.types import Plan
 
 # Modes whose kernel grows with the factor, so that reducing twice is reducing once.
@@ -38,6 +39,20 @@ def why_not_nested(plan: Plan) -> str:
         f"{plan.recipe.get('degradation')}: `pairgen degrade --nested` makes each from the one "
         "before."
     )
+
+
+def check_nested(plans: Sequence[Plan]) -> None:
+    """Refuse datasets whose levels are not nested.
+
+    Args:
+        plans: The plans that hold LR.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    for plan in plans:
+        if reason := why_not_nested(plan):
+            raise ConfigError(f"A teacher at 2/N needs nested levels. {reason}")
 
 
 def _is_level(member: str) -> bool:

@@ -134,6 +134,8 @@ class Setup:
         plans: The plans of the datasets to train on.
         members: Members that all datasets and their annotations offer, with dtype and shape.
             Embeddings of prompts are among them only if they are those of `teacher`.
+        plans_with: Takes the name of a member; returns the plans of the datasets, or of the overlays
+            beside them, that hold it.
         teacher: Encodes prompts and decodes latents; its network is not loaded.
         load_teacher: Loads the teacher with its network, frozen, for methods that evaluate it.
         load_run: Loads the network of a finished run, frozen, by the run's folder; the second
@@ -154,6 +156,7 @@ class Setup:
 
     plans: tuple[Plan, ...]
     members: Mapping[str, Any]
+    plans_with: Callable[[str], tuple[Plan, ...]]
     teacher: Teacher
     load_teacher: Callable[[], Teacher]
     load_run: Callable[[str, str], Denoiser]

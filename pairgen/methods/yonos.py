@@ -17,6 +17,7 @@ from pairgen.methods._encoded_pairs import (
     lr_moments,
 )
 from pairgen.methods._image_pairs import Prompts, hr_member
+from pairgen.methods._nested_levels import check_nested
 from pairgen.methods._pairs import OneStudent
 from pairgen.methods._yonos_options import OUTPUTS, YONOSOptions
 from pairgen.methods._yonos_stage import check_stage, network_of, restorer, x0_of
@@ -58,7 +59,8 @@ class YONOS(OneStudent):
         **options: The options of `YONOSOptions`.
 
     Raises:
-        ConfigError: An option is not allowed, or a run is no stage that fits this one.
+        ConfigError: An option is not allowed, a run is no stage that fits this one, or levels are not
+            nested.
 
     Reference:
         Noroozi et al. 2024 (YONOS-SR), arXiv:2401.17258. It has no public code, and publishes none
@@ -70,6 +72,7 @@ class YONOS(OneStudent):
         self.target = hr_member(setup.plans)
         self._teacher: Denoiser | None = None
         if chosen.teacher:
+            check_nested(setup.plans_with(lr_member(chosen.scale)))
             check_stage("teacher", chosen.teacher, chosen, chosen.scale // 2)
             self._teacher = setup.load_run(chosen.teacher, chosen.teacher_weights)
             self.evaluations = EVALUATIONS_IF_TRAINED + 1

@@ -100,6 +100,11 @@ def _plan_of(overlay: Store) -> Plan | None:
         return None
 
 
+def plans_with(sets: Sequence[OfferedSet], member: str) -> tuple[Plan, ...]:
+    """Return the plans, of datasets or of overlays beside them, that hold a member."""
+    return tuple(plan for each in sets for _, plan in each.holders(member))
+
+
 def common_members(sets: Sequence[OfferedSet]) -> dict[str, Any]:
     """Return the members that all datasets offer alike."""
     first, *others = (each.members for each in sets)

@@ -1,7 +1,8 @@
 """The start of a training: the model of the student, and the inputs of the method."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,7 @@ from pairgen.shards.format.subsets import set_addresses
 from pairgen.teachers.base import Autoencoder, Denoiser
 from pairgen.training.config import check_method_options, with_recipe
 from pairgen.training.finished_run import load_run
+from pairgen.training.offered import OfferedSet, plans_with
 from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import remembered
 from pairgen.types import Plan, canonical_json
@@ -148,6 +150,7 @@ def make_setup(
     num_processes: int,
     say: Callable[[str], None],
     members: Mapping[str, Any] = MappingProxyType({}),
+    sets: Sequence[OfferedSet] = (),
 ) -> Setup:
     """Return the inputs of a method; no weights are loaded here.
 
@@ -159,6 +162,7 @@ def make_setup(
         num_processes: Number of processes that share a step.
         say: Called with messages for the user.
         members: Members that all of its datasets offer, see `Offered`.
+        sets: The datasets with the overlays beside them; none if there are no overlays.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
@@ -215,6 +219,7 @@ def make_setup(
     return Setup(
         plans=plans,
         members=members,
+        plans_with=partial(plans_with, sets or [OfferedSet("", plan) for plan in plans]),
         teacher=plugins.build("teachers", module, with_network=False, **where, **frozen),
         load_teacher=load_teacher,
         perceptual_net=perceptual_net,

@@ -16,11 +16,14 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.chain_file import CHAIN_FILE, ChainFile, read_chain, write_chain
 from pairgen.jobs.train.run import run_train
+from pairgen.methods._encoded_pairs import lr_member
+from pairgen.methods._nested_levels import check_nested
 from pairgen.methods._yonos_stage import scale_of
 from pairgen.model_config import MODEL_FILE, RUN_FILE
 from pairgen.resolution import Sources, sources_of
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.chain_options import DECODER_STAGE, STAGES, ChainConfig
+from pairgen.training.offered import open_offered, plans_with
 from pairgen.training.outcome import Trained
 from pairgen.training.player_options import NetworkConfig
 from pairgen.training.record import read_record
@@ -225,6 +228,9 @@ def _check(stage: Stage) -> None:
     """Check the options of a stage, and that its folder holds this run or none."""
     run = resolve_run(stage.options)
     config = resolve_method_options(run.config)
+    if stage.options.get("teacher"):
+        sets = open_offered(config.data, run.plans)
+        check_nested(plans_with(sets, lr_member(stage.options["scale"])))
     if (stage.folder / RUN_FILE).is_file():
         check_continues(config, stage.folder, resolve_method_options)
 

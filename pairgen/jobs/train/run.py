@@ -77,6 +77,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             accelerator.num_processes,
             say,
             offered.members,
+            sets,
         )
         method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
         if about := offered.about(method.fields):
