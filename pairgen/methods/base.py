@@ -134,8 +134,8 @@ class Setup:
         plans: The plans of the datasets to train on.
         members: Members that all datasets and their annotations offer, with dtype and shape.
             Embeddings of prompts are among them only if they are those of `teacher`.
-        plans_with: Takes the name of a member; returns the plans of the datasets, or of the overlays
-            beside them, that hold it.
+        plans_with: Takes the name of a member; returns the plans that hold it, of the datasets or
+            of overlays beside them.
         teacher: Encodes prompts and decodes latents; its network is not loaded.
         load_teacher: Loads the teacher with its network, frozen, for methods that evaluate it.
         load_run: Loads the network of a finished run, frozen, by the run's folder; the second

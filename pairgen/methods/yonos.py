@@ -59,8 +59,8 @@ class YONOS(OneStudent):
         **options: The options of `YONOSOptions`.
 
     Raises:
-        ConfigError: An option is not allowed, a run is no stage that fits this one, or levels are not
-            nested.
+        ConfigError: An option is not allowed, a run is no stage that fits this one, or the levels
+            are not nested.
 
     Reference:
         Noroozi et al. 2024 (YONOS-SR), arXiv:2401.17258. It has no public code, and publishes none

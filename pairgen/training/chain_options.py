@@ -15,9 +15,10 @@ from pairgen.options import Option
 from pairgen.rules import Checked, Integer, Place
 from pairgen.training.options import TrainConfig
 
-# The stage that tunes the decoder; one that restores 1/N is named after N, as x4.
-DECODER_STAGE = "decoder"
-STAGE = re.compile(r"x\d+|decoder")
+# A stage that restores 1/N is named after N, as x4. Behind the last come one that trains its
+# network at the last time alone, and the one that tunes the decoder.
+FINAL_STAGE, DECODER_STAGE = "final", "decoder"
+STAGE = re.compile(r"x\d+|final|decoder")
 STAGES = "stages"
 
 

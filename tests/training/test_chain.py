@@ -93,6 +93,15 @@ def test_it_starts_from_a_finished_run_of_another_chain(chain):
     assert not (done.folder.parent / "x2").exists()
 
 
+def test_a_final_stage_trains_the_last_time_alone_and_the_decoder_follows_it(chain):
+    chain(**{"final.steps": 1})
+    final, last = (config_of(chain.folder / name) for name in ("final-x4", "decoder-x4"))
+    assert final["options"]["start_share"] == 1
+    assert final["options"]["teacher"] == str(chain.folder / "x2")
+    assert final["options"]["start_from"] == str(chain.folder / "x4")
+    assert last["options"]["network"] == str(chain.folder / "final-x4")
+
+
 def test_a_finished_chain_does_nothing_and_says_what_is_next(chain):
     chain()
     before = {path: path.stat().st_mtime_ns for path in chain.folder.rglob("*.safetensors")}
@@ -107,7 +116,10 @@ def test_a_finished_chain_does_nothing_and_says_what_is_next(chain):
         ({"chain": "2,6"}, "chain must be factors from 2 to 64, each twice the one before"),
         ({"chain": "3,6", "to": 4}, "to must be one of the factors 3,6, got 4"),
         ({"method": "osediff"}, "chain is for the method yonos, got 'osediff'"),
-        ({"x8.steps": 3}, "x8.steps is of no stage that is trained: known are x2, x4, decoder"),
+        (
+            {"x8.steps": 3},
+            "x8.steps is of no stage that is trained: known are x2, x4, final",
+        ),
         ({"x4.scale": 2}, "x4.scale cannot be given: the chain sets it"),
         ({"x4.stepz": 3}, "has no option 'stepz'"),
         ({"decoder.omega": "v"}, "The method 'yonos_decoder' has no option 'omega'"),
