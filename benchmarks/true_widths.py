@@ -23,6 +23,8 @@ import argparse
 import json
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -148,21 +150,30 @@ DATA = {"diffusion2gan": make_pairs, "osediff": make_restorable}
 
 
 def restore(folder: Path, run: Path, options: argparse.Namespace) -> None:
-    """Restore a picture to the size of the training's."""
+    """Restore a picture to the size of the training's, in a process of its own."""
     side, picture = LATENT_PX * options.latent_size // SCALE, folder / "picture.png"
     with Image.open(packaged_assets() / "photographs/bridge.jpg") as photograph:
         photograph.crop((0, 0, side, side)).save(picture)
-    with told("restoration of a picture, the student loaded"):
-        done = pairgen.restore(
-            model=str(run),
-            images=str(picture),
-            cpu_threads=torch.get_num_threads(),
-            out=str(folder / "restored"),
-            executor="serial",
-        )
-    (receipt,) = (folder / "restored/__meta__/pictures").rglob("*.json")
+    given = {
+        "model": run,
+        "images": picture,
+        "cpu-threads": torch.get_num_threads(),
+        "out": folder / "restored",
+    }
+    flags = [f"--{name}={value}" for name, value in given.items()]
+    line = [sys.executable, "-m", "pairgen", "restore", *flags, "--executor=serial"]
+    subprocess.run(line, check=True)
+    (receipt,) = (folder / "restored/__meta__/pictures").glob("*.json")
     made = json.loads(receipt.read_text(encoding="utf-8"))
-    print(f"{done.num_made} picture of {made['size_px']} px, {made['made']['seconds']:.1f} s")
+    print(
+        f"restoration of a picture to {made['size_px']} px: {made['made']['seconds']:.1f} s, the "
+        f"student loaded; highest memory of its process {peak_gib(resource.RUSAGE_CHILDREN):.1f} GiB"
+    )
+
+
+def peak_gib(whose: int) -> float:
+    """Return the highest resident memory of this process or of its children."""
+    return resource.getrusage(whose).ru_maxrss / 2**20
 
 
 @contextmanager
@@ -170,8 +181,7 @@ def told(what: str) -> Iterator[None]:
     """Print how long something took, and the highest memory so far."""
     start = time.perf_counter()
     yield
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    seconds = time.perf_counter() - start
+    seconds, peak = time.perf_counter() - start, peak_gib(resource.RUSAGE_SELF)
     print(f"{what}: {seconds:.0f} s; highest host memory so far {peak:.1f} GiB")
 
 

@@ -141,8 +141,9 @@ class Restorer:
 
     def _make(self, given: Tensor, picture: np.ndarray, prompts: Sequence[str]) -> Tensor:
         # One at a time, so that a prompt's conditioning does not depend on the others.
+        known = self._encoded
         self._encoded = {
-            prompt: self._encoded.get(prompt) or self._teacher.encode_prompts([prompt])
+            prompt: known[prompt] if prompt in known else self._teacher.encode_prompts([prompt])
             for prompt in dict.fromkeys(prompts)
         }
         conditioning = Conditioning.cat([self._encoded[prompt] for prompt in prompts])

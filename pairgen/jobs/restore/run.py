@@ -91,8 +91,8 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
     untagged = [each for each in outcomes if each.untagged]
     if untagged:
         say(
-            f"{len(untagged):,} pictures, or tiles of them, have the student's own prompt, the "
-            f"first {untagged[0].image}: {untagged[0].untagged}."
+            f"No tags for {len(untagged):,} pictures or tiles of them, which have the student's "
+            f"prompt; the first {untagged[0].image}: {untagged[0].untagged}."
         )
     failed = [{"image": each.image, "reason": each.reason} for each in outcomes if each.reason]
     rejected = [*pictures.rejected, *failed]

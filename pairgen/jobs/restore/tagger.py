@@ -19,10 +19,11 @@ from pairgen.jobs.restore.pixels import as_rgb
 from pairgen.jobs.restore.tagger_options import TaggerOptions
 from pairgen.kinds.overlay.plan import read_options
 
-# What a tagger is told about pictures: RGB, of any size.
+# What a tagger is told of the pictures: RGB, of any size, with a name.
 PICTURE = "png"
 MEMBERS: Mapping[str, Mapping[str, Any]] = {
     PICTURE: {"dtype": "uint8", "shape": [None, None, 3]},
+    "json": {"keys": ["image"]},
 }
 
 # Takes an enlarged image [1, 3, H, W] in [-1, 1] and the number of its picture.
@@ -71,6 +72,7 @@ def find_tagger(options: TaggerOptions, seed: int) -> FoundTagger:
         TeacherLoadError: The files of its model cannot be found.
     """
     name, place = options.tagger, options.tagger_model
+    plugins.load("annotators", name)
     try:
         own = read_options(name, options.tagger_options)
         model = asked_model(place).at(options.tagger_revision) if place else None
@@ -78,7 +80,7 @@ def find_tagger(options: TaggerOptions, seed: int) -> FoundTagger:
         annotator: Annotator = plugins.build("annotators", name, setup=setup, **own)
     except ConfigError as error:
         raise ConfigError(
-            f"The tagger {name}, with its tagger_model and tagger_options: {error}"
+            f"The tagger {name} (--tagger-model, --set tagger_options.NAME=VALUE): {error}"
         ) from None
     texts = [member for member, spec in annotator.adds.items() if not spec]
     if tuple(annotator.reads) != (PICTURE,) or len(texts) != 1 or len(annotator.adds) > 1:
@@ -87,9 +89,13 @@ def find_tagger(options: TaggerOptions, seed: int) -> FoundTagger:
             f"reads {_listed(annotator.reads)} and adds {_listed(annotator.adds)}: give texts that "
             "you have by captions."
         )
-    identity = dict(annotator.identity)
-    # Branches move: every worker must load the current commit.
-    revision = identity.get("commit", options.tagger_revision)
+    identity, found = dict(annotator.identity), annotator.model
+    # Working directories differ, and branches move: every worker must load the same files.
+    filled = {
+        "tagger_options": own,
+        "tagger_model": place if found is None else found.location,
+        "tagger_revision": identity.get("commit", options.tagger_revision),
+    }
     return FoundTagger(
         annotator=annotator,
         member=texts[0],
@@ -99,7 +105,7 @@ def find_tagger(options: TaggerOptions, seed: int) -> FoundTagger:
             "identity": identity,
             "each": options.tag_each,
         },
-        filled={"tagger_options": own, "tagger_revision": revision},
+        filled=filled,
     )
 
 
