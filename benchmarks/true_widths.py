@@ -44,6 +44,14 @@ R1_EVERY = 2
 SKIPPED = 2
 SCALE = 4
 LATENT_PX = 8
+# Prints its highest memory in KiB; `ru_maxrss` would begin with that of the process that starts it.
+RESTORE = """
+import json, sys
+import pairgen
+pairgen.restore(**json.loads(sys.argv[1]))
+(peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(peak.split()[1])
+"""
 
 
 def main() -> None:
@@ -155,25 +163,20 @@ def restore(folder: Path, run: Path, options: argparse.Namespace) -> None:
     with Image.open(packaged_assets() / "photographs/bridge.jpg") as photograph:
         photograph.crop((0, 0, side, side)).save(picture)
     given = {
-        "model": run,
-        "images": picture,
-        "cpu-threads": torch.get_num_threads(),
-        "out": folder / "restored",
+        "model": str(run),
+        "images": str(picture),
+        "cpu_threads": torch.get_num_threads(),
+        "out": str(folder / "restored"),
+        "executor": "serial",
     }
-    flags = [f"--{name}={value}" for name, value in given.items()]
-    line = [sys.executable, "-m", "pairgen", "restore", *flags, "--executor=serial"]
-    subprocess.run(line, check=True)
+    line = [sys.executable, "-c", RESTORE, json.dumps(given)]
+    peak = int(subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout) / 2**20
     (receipt,) = (folder / "restored/__meta__/pictures").glob("*.json")
     made = json.loads(receipt.read_text(encoding="utf-8"))
     print(
         f"restoration of a picture to {made['size_px']} px: {made['made']['seconds']:.1f} s, the "
-        f"student loaded; highest memory of its process {peak_gib(resource.RUSAGE_CHILDREN):.1f} GiB"
+        f"student loaded; highest host memory of its process {peak:.1f} GiB"
     )
-
-
-def peak_gib(whose: int) -> float:
-    """Return the highest resident memory of this process or of its children."""
-    return resource.getrusage(whose).ru_maxrss / 2**20
 
 
 @contextmanager
@@ -181,7 +184,8 @@ def told(what: str) -> Iterator[None]:
     """Print how long something took, and the highest memory so far."""
     start = time.perf_counter()
     yield
-    seconds, peak = time.perf_counter() - start, peak_gib(resource.RUSAGE_SELF)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{what}: {seconds:.0f} s; highest host memory so far {peak:.1f} GiB")
 
 

@@ -24,6 +24,9 @@ Everything random of a sample comes from `generator_for(setup.seed, sample.index
 is added to a sample depends on that sample, the options and the weights alone; the batch may change
 its last bits, so batches are the same in every run. `tests/annotators/test_contract.py` finds new
 annotators automatically.
+
+An annotator that reads one image and adds one text is a tagger of `pairgen restore` too. There,
+`setup.members` says 1 x 1 px of pictures of any size.
 """
 
 from collections.abc import Callable, Mapping, Sequence

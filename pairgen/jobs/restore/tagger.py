@@ -19,10 +19,10 @@ from pairgen.jobs.restore.pixels import as_rgb
 from pairgen.jobs.restore.tagger_options import TaggerOptions
 from pairgen.kinds.overlay.plan import read_options
 
-# What a tagger is told of the pictures: RGB, of any size, with a name.
+# What a tagger is told of the pictures: RGB, with a name. No size is that of all.
 PICTURE = "png"
 MEMBERS: Mapping[str, Mapping[str, Any]] = {
-    PICTURE: {"dtype": "uint8", "shape": [None, None, 3]},
+    PICTURE: {"dtype": "uint8", "shape": [1, 1, 3]},
     "json": {"keys": ["image"]},
 }
 

@@ -210,6 +210,7 @@ def test_what_cannot_be_together_is_refused(student, tmp_path, by_clip, clip):
             "tagger must look at a picture .* reads json and adds tag.txt: give .* by captions",
         ),
         ({"tagger": "sharpness"}, "sharpness with its tagger_options reads png and adds no member"),
+        ({"tagger": "latent", "tagger_model": "tiny"}, "The tagger latent .*got 1 x 1 px"),
         ({"tagger": OWN, "tagger_options": {"member": "x.npy"}}, "reads png and adds x.npy"),
     ):
         with pytest.raises(ConfigError, match=message):
