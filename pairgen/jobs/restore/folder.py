@@ -22,7 +22,7 @@ class Receipt:
     Attributes:
         image: Name of the picture.
         image_sha256: SHA-256 of its file, in hex.
-        prompt: The prompt; or that of each tile, row by row, if they have different ones.
+        prompt: The prompt; or, where each of several tiles has its own, theirs, row by row.
         fingerprint: SHA-256 of model, tagger and options.
         sha256: SHA-256 of the result.
         num_bytes: Bytes of the result.

@@ -1,8 +1,8 @@
 """The tagger of `pairgen restore`: an annotator that looks at a picture and writes its prompt.
 
-It looks at the picture as the student sees it, enlarged to the size of the result, as in OSEDiff's
-published test script. A tagger scales what it is given to a size of its own anyway, so whether it
-looks at the picture or at a tile of it, it sees the same pixels as the network.
+It looks at the picture enlarged to the size of the result, as OSEDiff's published test script does:
+then the picture, and each tile of it, is to the tagger what it is to the student. A tagger scales
+what it is given to a size of its own, so this changes little about a whole picture.
 """
 
 from collections.abc import Callable, Mapping, Sequence
