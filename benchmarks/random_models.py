@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from memory import CLIP_BIG_G, CLIP_L, UNETS, VAE
+from memory import CLIP_BIG_G, CLIP_H, CLIP_L, RESTORER, UNETS, VAE
 from tokenizers import pre_tokenizers
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from pairgen.networks.latent_vgg import LatentVgg
+from pairgen.networks.lpips import Lpips
+from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
+from pairgen.networks.vgg16 import Vgg16
 from pairgen.process_state import seeded
 
 NUM_TOKENS, VOCABULARY = 77, 49408
@@ -27,6 +31,12 @@ SMALL_UNETS: Mapping[str, Mapping[str, Any]] = {
         "block_out_channels": (32, 64, 64, 64),
         "layers_per_block": 1,
         "cross_attention_dim": 64,
+    },
+    RESTORER: {
+        "block_out_channels": (32, 64, 64, 64),
+        "layers_per_block": 1,
+        "cross_attention_dim": 64,
+        "attention_head_dim": (4, 8, 8, 8),
     },
     "SDXL": {
         "block_out_channels": (32, 64, 64),
@@ -71,6 +81,17 @@ def write_sd15(
 
 
 @seeded(0)
+def write_sd21_base(folder: Path, *, small: bool, latent_size: int, dtype: torch.dtype) -> None:
+    """Write random weights of Stable Diffusion 2.1-base's classes and widths, see `write_sd15`."""
+    networks: dict[str, nn.Module] = {
+        "unet": _make_unet(RESTORER, small, latent_size),
+        "text_encoder": CLIPTextModel(_text_config(SMALL_TEXT if small else CLIP_H)),
+        "vae": _make_vae(not small, latent_size, 0.18215),
+    }
+    _write_pipeline(folder, "StableDiffusionPipeline", networks, dtype)
+
+
+@seeded(0)
 def write_sdxl(
     folder: Path, *, small: bool, dtype: torch.dtype = torch.bfloat16, device: str = "cpu"
 ) -> None:
@@ -85,6 +106,20 @@ def write_sdxl(
             "vae": _make_vae(not small, latent_size, 0.13025),
         }
     _write_pipeline(folder, "StableDiffusionXLPipeline", networks, dtype)
+
+
+@seeded(0)
+def write_perceptual_net(file: Path) -> None:
+    """Write a random E-LatentLPIPS at full width, for latents of 4 channels."""
+    origin = LpipsOrigin(made_for="a benchmark", made_by="random numbers")
+    save_lpips(file, Lpips(LatentVgg(4)), origin)
+
+
+@seeded(0)
+def write_vgg16(file: Path) -> None:
+    """Write a random VGG16 under torchvision's names, for LPIPS."""
+    layers = Vgg16().state_dict().items()
+    torch.save({f"features.{name.partition('.')[2]}": each for name, each in layers}, file)
 
 
 def _make_unet(model: str, small: bool, latent_size: int) -> nn.Module:

@@ -550,17 +550,23 @@ def replay(
 def restore(
     *,
     model: str | Path = ...,
+    tagger: str = "",
+    tagger_model: str | Path = "",
+    tagger_revision: str = "",
+    tagger_options: Mapping[str, Any] = {},
+    tag_each: Literal["picture", "tile"] = "picture",
+    prompt: str | None = None,
     images: str | Path | Sequence[str | Path],
     captions: str | Path = ...,
     column: str = ...,
     scale: int = 0,
-    color_fix: Literal["adain", "wavelet", "none"] = "adain",
+    steps: int = 0,
+    color_fix: Literal["adain", "wavelet", "blend", "none"] = "adain",
     tile: int = 96,
     overlap: int | None = None,
     vae_tile: int = 96,
     vae_overlap: int | None = None,
     seed: int = 0,
-    prompt: str = "",
     max_rejected: float = 0.01,
     out: str | Path,
     format: Literal["png", "jpg", "webp"] = "png",
@@ -579,6 +585,16 @@ def restore(
 
     Args:
         model: Run of `pairgen train`, or the folder or YAML file of a restoration student.
+        tagger: Annotator that writes the prompt of each picture: tags or caption, or the dotted
+            name of your own module. [none]
+        tagger_model: Model of the tagger: a folder or a hub id, such as
+            openai/clip-vit-large-patch14.
+        tagger_revision: Branch, tag or commit of the tagger's hub model.
+        tagger_options: Options of the tagger, by name: see the options of annotators.
+        tag_each: What the tagger looks at: the picture, for one prompt, or each tile of the
+            network, for a prompt of its own. [picture]
+        prompt: Prompt of all pictures; an empty text for no prompt. [of each picture if the student
+            was trained so, else the student's]
         images: Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
             repeatable.
         captions: Prompt of each picture: csv, tsv, jsonl or Parquet with file_name (or image, path,
@@ -586,16 +602,15 @@ def restore(
         column: Caption column. [caption, text, prompt or txt]
         scale: Size of the result, in times of the input. [the scale that the student was trained
             for]
+        steps: Steps of a student that starts from noise. [as many as it was trained for]
         color_fix: Give the result the colours of the input: mean and deviation of each channel
-            (adain), its low frequencies (wavelet), or none. [adain]
+            (adain), its low frequencies (wavelet), the mean of both (blend), or none. [adain]
         tile: Side of the network's tiles in latents (96: 768 px for Stable Diffusion); 0 for none.
             [96]
         overlap: Overlap of the network's tiles in latents. [a third of --tile]
         vae_tile: Side of the VAE's tiles in latents; 0 for none. [96]
         vae_overlap: Overlap of the VAE's tiles in latents. [a third of --vae-tile]
         seed: Random seed of the noises. [0]
-        prompt: Prompt of all pictures. [of each picture if the student was trained so, else the
-            student's]
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         out: Output folder or URL.
         format: Format of the results: png; jpg of quality 95 without chroma subsampling; lossless

@@ -23,6 +23,7 @@ VOCABULARY = (
     "rules",
     "list_rules",
     "options",
+    "member_options",
     "resolution",
     "signature",
     "plugins",

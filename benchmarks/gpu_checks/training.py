@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import memory
-import torch
-from diffusion2gan import write_perceptual_net
+from random_models import write_perceptual_net, write_vgg16
 
 import pairgen
 from gpu_checks import models
@@ -25,7 +24,6 @@ from gpu_checks.commands import Command, words
 from gpu_checks.peaks import GIB, timed
 from gpu_checks.setting import Row, Setting, verdict
 from pairgen import plugins
-from pairgen.networks.vgg16 import Vgg16
 
 STEPS, STOPPED_AFTER = 10, 3
 SMALL_STEPS, SMALL_STOPPED_AFTER = 5, 1
@@ -48,12 +46,6 @@ def check(setting: Setting) -> Iterator[Row]:
         yield from method_rows(setting, method, data, batch, own.get(method, {}))
         # Of 10 to 20 GiB.
         shutil.rmtree(setting.folder / method, ignore_errors=True)
-
-
-def write_vgg16(file: Path) -> None:
-    """Write a random VGG16 under torchvision's names, for LPIPS."""
-    layers = Vgg16().state_dict().items()
-    torch.save({f"features.{name.partition('.')[2]}": each for name, each in layers}, file)
 
 
 def make_restorable(setting: Setting, batch: int) -> Path:

@@ -24,11 +24,14 @@ Everything random of a sample comes from `generator_for(setup.seed, sample.index
 is added to a sample depends on that sample, the options and the weights alone; the batch may change
 its last bits, so batches are the same in every run. `tests/annotators/test_contract.py` finds new
 annotators automatically.
+
+An annotator that reads one image and adds one text is a tagger of `pairgen restore` too. There,
+`setup.members` says 1 x 1 px of pictures of any size.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -36,6 +39,7 @@ from numpy.typing import NDArray
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+from pairgen.model_config import find_model
 
 # A member's dtype and shape, as in `Plan.members`; empty for text.
 Spec = Mapping[str, Any]
@@ -63,6 +67,22 @@ class Model:
     def where(self) -> dict[str, Any]:
         """The arguments with which the functions of its module find it."""
         return {"location": self.location, **self.options}
+
+    def at(self, revision: str) -> Self:
+        """Return the model at a branch, tag or commit of its hub; empty for the one it has."""
+        return replace(self, options={**self.options, "revision": revision}) if revision else self
+
+
+def asked_model(name: str) -> Model:
+    """Find the model that the user named: a packaged one, a folder or a hub id.
+
+    Raises:
+        ConfigError: There is no such model.
+    """
+    found = find_model(name)
+    return Model(
+        name=found.name, module=found.teacher, location=found.location, options=found.options
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

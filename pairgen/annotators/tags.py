@@ -97,7 +97,7 @@ def _source(options: TagsOptions) -> str:
     given = [name for name in SOURCES if getattr(options, name)]
     if len(given) != 1:
         raise ConfigError(
-            "tags must have one source: table=FILE, such as --set table=tags.jsonl, "
+            "tags must have one source: table=FILE, such as table=tags.jsonl, "
             f"vocabulary=FILE, or captions=true; got {' and '.join(given) or 'none'}."
         )
     for source, names in SOURCES.items():

@@ -19,9 +19,9 @@ Result = TypeVar("Result")
 def trusted_by_user(given: Mapping[str, Any]) -> Iterator[Given]:
     """Trust the modules that the options name while a command runs; yield its other options.
 
-    A method or annotator is named by its dotted name, a teacher and an operation by the user's own
-    YAML file. Names in a dataset, a run, a model folder or a config file that was found in the
-    working directory do not count as given by the user.
+    A method, annotator or tagger is named by its dotted name, a teacher and an operation by the
+    user's own YAML file. Names in a dataset, a run, a model folder or a config file that was found
+    in the working directory do not count as given by the user.
 
     Args:
         given: The options that the user gave; `trust_code` is removed from those yielded.
@@ -52,12 +52,13 @@ def trusts_user(
 
 def _named_modules(options: Mapping[str, Any]) -> Iterator[str]:
     """Yield the modules that options name; invalid values are refused where they are used."""
-    if isinstance(method := options.get("method"), str):
-        yield method
+    for name in ("method", "tagger"):
+        if isinstance(member := options.get(name), str):
+            yield member
     if isinstance(added := options.get("add"), str | list | tuple):
         for name in added.split(",") if isinstance(added, str) else added:
             yield str(name).strip()
-    for name in ("model", "run"):
+    for name in ("model", "run", "tagger_model"):
         if isinstance(model := options.get(name), str | Path):
             yield from module_of_model(str(model))
     if isinstance(preset := options.get("degradation"), str | Path):

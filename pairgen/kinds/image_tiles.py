@@ -2,7 +2,7 @@
 
 VAE and network have tiles of their own. The network's are blended at each evaluation: x0 and eps
 are linear in its output, so this equals blending the output. The noises belong to the picture, and
-tiles that overlap see the same ones.
+tiles that overlap see the same ones. Each tile of the network may have a prompt of its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,7 +45,8 @@ def make_in_tiles(
         model: The student.
         given: The given image, enlarged, [1, 3, H, W] in [-1, 1]; on the CPU if it is large. Height
             and width are multiples of the VAE's factor.
-        conditioning: The prompt's conditioning, one row, on the model's device.
+        conditioning: The prompt's conditioning, one row, or one row for each tile of the network,
+            row by row of the tiles; on the model's device.
         noises: From `draw_latent_noises`, on the model's device.
         tiles: The tiles.
 
@@ -67,36 +68,44 @@ def make_in_tiles(
             yield autoencoder.decode(tile.of(made))
 
     latent = blended(encode, size, tiles.autoencoder, device=device)
-    in_tiles = replace(model, predict=_in_tiles(model.predict, tiles))
-    made = sample_latents(in_tiles, latent, conditioning, noises.start)
+    in_tiles = replace(model, predict=_in_tiles(model.predict, tiles, conditioning))
+    made = sample_latents(in_tiles, latent, conditioning[:1], noises.start)
     return blended(decode, size, tiles.autoencoder, device=given.device, factor=factor)
 
 
-def _in_tiles(predict: Predict, tiles: StudentTiles) -> Predict:
-    """Return a function like `predict` that computes tile by tile."""
+def _in_tiles(predict: Predict, tiles: StudentTiles, prompts: Conditioning) -> Predict:
+    """Return a function like `predict` that computes tile by tile.
+
+    Args:
+        predict: The network.
+        tiles: The tiles.
+        prompts: The prompt's conditioning, or that of each tile's own prompt.
+    """
 
     def predict_in_tiles(
         x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
     ) -> tuple[Tensor, Tensor]:
+        height, width = x.shape[-2:]
+        numbers = {tile: n for n, tile in enumerate(tiles.network.tiles((height, width)))}
+        assert len(prompts) in (1, len(numbers))
+        image = conditioning.tensors.get(IMAGE_LATENT)
+
+        def part(tile: Tile) -> Conditioning:
+            own = prompts if len(prompts) == 1 else prompts[[numbers[tile]]]
+            return own if image is None else own.with_image(tile.of(image))
+
         def make(places: Sequence[Tile]) -> Iterator[Tensor]:
             num = len(places)
             x0, eps = predict(
                 torch.cat([tile.of(x) for tile in places]),
                 t.repeat(num),
-                Conditioning.cat([_part(conditioning, tile) for tile in places]),
+                Conditioning.cat([part(tile) for tile in places]),
                 None if guidance is None else guidance.repeat(num),
             )
             yield from torch.cat([x0, eps], dim=1).split(len(x))
 
-        height, width = x.shape[-2:]
         both = blended(make, (height, width), tiles.network, device=x.device, at_once=tiles.at_once)
         x0, eps = both.chunk(2, dim=1)
         return x0, eps
 
     return predict_in_tiles
-
-
-def _part(conditioning: Conditioning, tile: Tile) -> Conditioning:
-    """Return the conditioning of a tile: the prompt's, and its part of the image."""
-    image = conditioning.tensors.get(IMAGE_LATENT)
-    return conditioning if image is None else conditioning.with_image(tile.of(image))

@@ -1,11 +1,12 @@
 """Give a restored image the colours of the image that it was made from.
 
-Both functions change the restored image in place, channel by channel, so that a large one takes
+All functions change the restored image in place, channel by channel, so that a large one takes
 little more memory than itself.
 
 Reference:
-    Wang et al. 2023 (StableSR), arXiv:2305.07015, Section 3.3; as in OSEDiff,
-    `my_utils/wavelet_color_fix.py`, compared in `benchmarks/parity/color_fix.py`.
+    `adain` and `wavelet`: Wang et al. 2023 (StableSR), arXiv:2305.07015, Section 3.3; as in
+    OSEDiff, `my_utils/wavelet_color_fix.py`, compared in `benchmarks/parity/color_fix.py`. `blend`
+    is ours: published code has these two or none.
 """
 
 from collections.abc import Callable
@@ -58,6 +59,22 @@ def wavelet(image: Tensor, given: Tensor) -> Tensor:
     return image
 
 
+def blend(image: Tensor, given: Tensor) -> Tensor:
+    """Give an image the mean of what `adain` and `wavelet` make of it.
+
+    Args:
+        image: The restored image, [3, H, W] in [0, 1]; changed in place.
+        given: The image that was restored, enlarged, [3, H, W] in [0, 1].
+
+    Returns:
+        The image, around [0, 1].
+    """
+    for channel, style in zip(image.split(1), given.split(1), strict=True):
+        by_wavelet = wavelet(channel.clone(), style)
+        adain(channel, style).add_(by_wavelet).div_(2)
+    return image
+
+
 def _blurred(image: Tensor, radius: int) -> Tensor:
     """Blur an image [1, 1, H, W] by (1, 2, 1) / 4, with values `radius` apart, along both axes."""
     for axis, padding in ((3, (radius, radius, 0, 0)), (2, (0, 0, radius, radius))):
@@ -72,5 +89,6 @@ ColorFix = Callable[[Tensor, Tensor], Tensor]
 COLOR_FIXES: dict[str, ColorFix] = {
     "adain": adain,
     "wavelet": wavelet,
+    "blend": blend,
     "none": lambda image, _: image,
 }

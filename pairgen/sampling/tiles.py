@@ -40,6 +40,11 @@ class Tiling:
         starts = [*range(0, last, self.size - self.overlap), last]
         return [range(start, start + self.size) for start in starts]
 
+    def tiles(self, size: tuple[int, int]) -> list["Tile"]:
+        """Return the tiles that cover an array of a height and width, row by row."""
+        rows, columns = (self.spans(length) for length in size)
+        return [Tile(row, column) for row in rows for column in columns]
+
 
 WHOLE = Tiling()
 
@@ -101,13 +106,13 @@ def blended(
     Returns:
         The array, [B, C, factor * H, factor * W]; what `make` returns if one tile is enough.
     """
-    rows, columns = (tiling.spans(length) for length in size)
-    tiles = [Tile(row, column) for row in rows for column in columns]
+    tiles = tiling.tiles(size)
     if len(tiles) == 1:
         (only,) = make(tiles)
         return only.to(device)
     row_weights, column_weights = (
-        dict(zip(spans, axis_weights(spans, factor), strict=True)) for spans in (rows, columns)
+        dict(zip(spans, axis_weights(spans, factor), strict=True))
+        for spans in map(tiling.spans, size)
     )
     whole: Tensor | None = None
     waiting = iter(tiles)

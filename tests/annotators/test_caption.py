@@ -109,7 +109,7 @@ def test_an_empty_caption_is_no_caption(tmp_path: Path) -> None:
 
 def test_wrong_models_and_members_are_refused(folders, parent: Path, tmp_path: Path) -> None:
     for options, message in (
-        ({}, "model must be a blip or git of transformers, such as Salesforce/.*: add --model"),
+        ({}, "model must be a blip or git of transformers, such as Salesforce/.*, got none"),
         ({"model": str(folders["git"]), "member": "txt"}, "has a member 'txt' already"),
         ({"model": str(folders["git"]), "member": "x"}, "member must be one of txt, caption.txt"),
         (

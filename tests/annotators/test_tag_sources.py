@@ -152,7 +152,7 @@ def test_one_source_is_given_with_its_own_options(clip, parent: Path, words: Pat
         ({**zero_shot, "of": "lr8"}, r"no image 'lr8.png'.*its images are lr2.png, lr4.png, png"),
         ({**zero_shot, "of": ""}, "of must not be empty: hr, or a level such as lr4"),
         ({**zero_shot, "template": "a photo"}, "template must hold {} once"),
-        ({"vocabulary": words}, "model must be a clip of transformers, .*: add --model"),
+        ({"vocabulary": words}, "model must be a clip of transformers, .*, got none"),
         ({**zero_shot, "vocabulary": "no.txt"}, r"vocabulary .*no\.txt cannot be read: No such"),
         ({**zero_shot, "vocabulary": empty}, r"empty\.txt holds no words: write one a line"),
     ):

@@ -129,7 +129,7 @@ def test_models_of_other_types_are_refused(folders, sd15_folder, parent: Path, t
     for options, message in (
         (
             {"add": "dino"},
-            "model must be a dinov2 or .* such as facebook/dinov2-large: add --model",
+            "model must be a dinov2 or .* such as facebook/dinov2-large, got none",
         ),
         ({"add": "dino", "model": str(folders["clip"])}, "got clip, a clip"),
         ({"add": "clip", "model": str(sd15_folder)}, "got sd15, which has no config.json"),

@@ -26,7 +26,8 @@ def pointwise_student(shapes: list, *, start: str, sampling: dict) -> ImageModel
         assert len(x) == len(t) == len(conditioning)
         image = conditioning.tensors.get(IMAGE_LATENT, x)
         weight = 1 if guidance is None else guidance.view(-1, 1, 1, 1)
-        output = torch.tanh(x + image) * weight + conditioning.tensors["txt_emb"].mean()
+        prompt = conditioning.tensors["txt_emb"].mean((1, 2)).view(-1, 1, 1, 1)
+        output = torch.tanh(x + image) * weight + prompt
         alpha, sigma = (each.float().view(-1, 1, 1, 1) for each in schedule.alpha_sigma(t))
         return to_x0_eps("flow", output, x, alpha, sigma)
 
@@ -62,3 +63,21 @@ def test_tiles_change_nothing_where_none_sees_its_neighbours(start, sampling):
     # Four rows of two tiles, three at once, at each evaluation.
     assert set(shapes) == {(3, 3, 8, 8), (2, 3, 8, 8)}
     torch.testing.assert_close(made, whole, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_each_tile_may_have_a_prompt_of_its_own(at_once):
+    model = pointwise_student([], start="noise", sampling=THREE_STEPS)
+    given = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    noises = draw_latent_noises(model.recipe, 1, [2], (3, 16, 24), CPU)
+    tiles = StudentTiles(network=Tiling(8, 0), at_once=at_once)
+    prompts = torch.linspace(-0.2, 0.3, 6)[:, None, None].expand(6, 2, 2)
+    made = make_in_tiles(model, given, Conditioning({"txt_emb": prompts}), noises, tiles)
+    places = tiles.network.tiles((16, 24))
+    assert [(tile.rows.start, tile.columns.start) for tile in places] == [
+        (row, column) for row in (0, 8) for column in (0, 8, 16)
+    ]
+    for tile, prompt in zip(places, prompts, strict=True):
+        alone = Conditioning({"txt_emb": prompt[None]})
+        whole = make_in_tiles(model, given, alone, noises, StudentTiles())
+        torch.testing.assert_close(tile.of(made), tile.of(whole), rtol=1e-5, atol=1e-5)

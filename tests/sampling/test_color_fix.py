@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pairgen.sampling.color_fix import COLOR_FIXES, adain, wavelet
+from pairgen.sampling.color_fix import COLOR_FIXES, adain, blend, wavelet
 
 
 def images(height, width, seed=0):
@@ -42,6 +42,32 @@ def test_wavelet_keeps_the_high_frequencies_and_takes_the_low_ones(size):
     high = restored - published_low_frequencies(restored)
     expected = high + published_low_frequencies(given)
     torch.testing.assert_close(wavelet(restored.clone(), given), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(70, 45), (1, 1), (1, 33)])
+def test_blend_is_the_mean_of_both_and_changes_the_image_in_place(size):
+    restored, given = images(*size)
+    untouched = given.clone()
+    expected = (adain(restored.clone(), given) + wavelet(restored.clone(), given)) / 2
+    fixed = blend(restored, given)
+    assert fixed is restored and torch.equal(given, untouched)
+    torch.testing.assert_close(fixed, expected, rtol=0, atol=1e-6)
+
+
+def test_what_is_wrong_with_one_fix_is_half_as_wrong_in_the_blend():
+    """A cast on the left half alone: `adain` spreads it over the channel, `wavelet` takes it off.
+
+    Far from the border between the halves, and with no texture, the low frequencies are the image.
+    """
+    given = torch.full((3, 8, 256), 0.5)
+    given[..., 128:] = 0.25
+    restored = given.clone()
+    restored[..., :128] += 0.2
+    fixes = {name: fix(restored.clone(), given) for name, fix in COLOR_FIXES.items()}
+    inner = slice(40, 88)
+    torch.testing.assert_close(fixes["wavelet"][..., inner], given[..., inner])
+    off = {name: (each - given)[..., inner].abs().mean() for name, each in fixes.items()}
+    torch.testing.assert_close(off["blend"], off["adain"] / 2, rtol=1e-4, atol=1e-6)
 
 
 def test_an_image_that_is_the_given_one_stays_and_so_does_a_single_pixel():

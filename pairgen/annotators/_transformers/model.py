@@ -73,7 +73,7 @@ def find_vision_model(
     """
     wanted = f"model must be a {' or '.join(networks)} of transformers, such as {such_as}"
     if model is None:
-        raise ConfigError(f"{wanted}: add --model.")
+        raise ConfigError(f"{wanted}, got none.")
     snapshot = find_snapshot(model.location, str(model.options.get("revision", "")), FILES)
     if not (snapshot.folder / CONFIG).is_file():
         raise ConfigError(f"{wanted}, got {model.name}, which has no {CONFIG}.")

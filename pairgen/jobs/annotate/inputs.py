@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen import plugins
-from pairgen.annotators.base import Model
+from pairgen.annotators.base import Model, asked_model
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
@@ -22,7 +22,6 @@ from pairgen.kinds.overlay.plan import (
     planned_model,
     read_options,
 )
-from pairgen.model_config import find_model
 from pairgen.resolution import Resolved, Sources, sources_of
 from pairgen.shards.format.annotations import overlay_address
 from pairgen.shards.format.overlay import KIND, Layer, check_overlay, is_by_value, open_layer
@@ -190,15 +189,8 @@ def _find_model(parent: Plan, old: Plan | None, asked: str, revision: str) -> Mo
     teacher = old.teacher if old is not None and old.teacher else parent.teacher
     model = planned_model(teacher) if teacher else None
     if asked:
-        found = find_model(asked)
+        found = asked_model(asked)
         # The branch may have moved since then: what is asked for again keeps its commit.
         if old is None or old.teacher.get("location") != found.location:
-            model = Model(
-                name=found.name,
-                module=found.teacher,
-                location=found.location,
-                options=found.options,
-            )
-    if model is not None and revision:
-        return replace(model, options={**model.options, "revision": revision})
-    return model
+            model = found
+    return model if model is None else model.at(revision)

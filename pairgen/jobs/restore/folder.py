@@ -22,8 +22,8 @@ class Receipt:
     Attributes:
         image: Name of the picture.
         image_sha256: SHA-256 of its file, in hex.
-        prompt: The prompt.
-        fingerprint: SHA-256 of model and options.
+        prompt: The prompt; or, where each of several tiles has its own, theirs, row by row.
+        fingerprint: SHA-256 of model, tagger and options.
         sha256: SHA-256 of the result.
         num_bytes: Bytes of the result.
         size_px: Width and height of the result.
@@ -32,7 +32,7 @@ class Receipt:
 
     image: str
     image_sha256: str
-    prompt: str
+    prompt: str | Sequence[str]
     fingerprint: str
     sha256: str
     num_bytes: int
@@ -79,8 +79,8 @@ def _differing(held: Mapping[str, Any], identity: Mapping[str, Any]) -> list[str
     asked = json.loads(canonical_json(identity))
     names = [name for name in {**asked, **held} if asked.get(name) != held.get(name)]
     return [
-        "another model"
-        if name == "model"
+        f"{'another' if name in asked else 'no'} {name}"
+        if name in ("model", "tagger")
         else f"{name} {asked.get(name)!r} (there: {held.get(name)!r})"
         for name in names
     ]

@@ -14,6 +14,7 @@ from pairgen.jobs.restore.encode import check_size
 from pairgen.jobs.restore.names import check_names
 from pairgen.jobs.restore.options import RestoreConfig
 from pairgen.jobs.restore.restorer import FoundRestorer
+from pairgen.jobs.restore.tagger_options import TaggerOptions
 from pairgen.kinds.image_model import check_image_model, recipe_of
 from pairgen.options import names
 from pairgen.sources.captions import Captions
@@ -47,7 +48,17 @@ def identity_of(config: RestoreConfig, found: FoundRestorer) -> dict[str, Any]:
     where = {"location": model.location, **model.options}
     described = check_image_model(model)
     decoder = plugins.call("teachers", model.teacher, "describe_decoder", **where)
-    kept = names(RestoreConfig, "identity") - {"model"}
+    kept = names(RestoreConfig, "identity") - {
+        "model",
+        "prompt",
+        # Is part of the model's sampling.
+        "steps",
+        *TaggerOptions.model_fields,
+    }
+    # What no folder had before it was added stands there only where it is used.
+    added: dict[str, Any] = {"no_prompt": True} if config.prompt == "" else {}
+    if found.tagger is not None:
+        added["tagger"] = found.tagger.identity
     return {
         "model": {
             "identity": dict(described.identity),
@@ -57,6 +68,8 @@ def identity_of(config: RestoreConfig, found: FoundRestorer) -> dict[str, Any]:
         },
         **{name: getattr(config, name) for name in sorted(kept)},
         **{name: value for name, value in found.options if name in kept},
+        "prompt": config.prompt or "",
+        **added,
     }
 
 
@@ -95,13 +108,13 @@ def read_pictures(config: RestoreConfig, scale: int, say: Say) -> Pictures:
     return Pictures(usable, check_names(usable, config.format), summary.rejected)
 
 
-def prompt_for(file: ImageFile, config: RestoreConfig, recipe: ImageRecipe) -> str:
-    """Return the prompt of a picture.
+def prompt_for(file: ImageFile, config: RestoreConfig, recipe: ImageRecipe) -> str | None:
+    """Return the prompt of a picture; None if the tagger writes it.
 
-    It is the user's; or the picture's own if the student was trained with such, or the user names
-    where they are; or else the student's.
+    It is the user's, which may be empty; or the picture's own if the student was trained with such,
+    or the user names where they are; or else the student's.
     """
-    if config.prompt:
+    if config.tagger or config.prompt is not None:
         return config.prompt
     has_own = bool(recipe.prompts or config.captions or config.column)
     return (file.caption if has_own else "") or recipe.prompt

@@ -6,20 +6,21 @@ from pydantic import model_validator
 
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import MAX_SCALE
+from pairgen.jobs.restore.tagger_options import EACH_TILE, TaggerOptions
 from pairgen.kinds.run_options import MAX_CPU_THREADS, MakingOptions
 from pairgen.list_rules import Places
 from pairgen.model_config import DTYPES
-from pairgen.options import Option, Options
+from pairgen.options import Option
 from pairgen.rules import SEED, Choice, Integer, OrNone, Place, Text
 
 # Names of `pairgen.sampling.color_fix`.
-COLOR_FIXES = ("adain", "wavelet", "none")
+COLOR_FIXES = ("adain", "wavelet", "blend", "none")
 FORMATS = ("png", "jpg", "webp")
 LEAVE_OUT = "leave it out for the default"
 TILE = Integer(0, 1 << 16)
 
 
-class RestorerOptions(Options):
+class RestorerOptions(TaggerOptions):
     """How a picture is restored; another value makes another picture."""
 
     command = "pairgen restore"
@@ -45,12 +46,23 @@ class RestorerOptions(Options):
             default="the scale that the student was trained for",
         ),
     ] = 0
+    steps: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Steps of a student that starts from noise.",
+            "Restoration",
+            "identity",
+            metavar="N",
+            default="as many as it was trained for",
+        ),
+    ] = 0
     color_fix: Annotated[
         str,
         Choice(COLOR_FIXES),
         Option(
             "Give the result the colours of the input: mean and deviation of each channel (adain), "
-            "its low frequencies (wavelet), or none.",
+            "its low frequencies (wavelet), the mean of both (blend), or none.",
             "Restoration",
             "identity",
         ),
@@ -111,11 +123,15 @@ class RestorerOptions(Options):
     ] = 1
 
     @model_validator(mode="after")
-    def _check_overlaps(self) -> "RestorerOptions":
+    def _check_tiles(self) -> "RestorerOptions":
         for tile, overlap in (("tile", "overlap"), ("vae_tile", "vae_overlap")):
             side, shared = getattr(self, tile), getattr(self, overlap)
             if side and shared is not None and shared >= side:
                 raise ConfigError(f"{overlap} must be below {tile}, {side}, got {shared}.")
+        if self.tag_each == EACH_TILE and not self.tile:
+            raise ConfigError(
+                "tag_each=tile needs tiles, but tile is 0: give another tile, or tag_each=picture."
+            )
         return self
 
 
@@ -151,15 +167,15 @@ class RestoreConfig(MakingOptions, RestorerOptions):
         Option("Caption column.", "Images", metavar="NAME", default="caption, text, prompt or txt"),
     ] = ""
     prompt: Annotated[
-        str,
-        Text(),
+        str | None,
+        OrNone(Text()),
         Option(
-            "Prompt of all pictures.",
-            "Restoration",
+            "Prompt of all pictures; an empty text for no prompt.",
+            "Prompts",
             "identity",
             default="of each picture if the student was trained so, else the student's",
         ),
-    ] = ""
+    ] = None
     out: Annotated[
         str,
         Place(),
@@ -186,11 +202,14 @@ class RestoreConfig(MakingOptions, RestorerOptions):
     @model_validator(mode="before")
     @classmethod
     def _check_sources_of_prompts(cls, values: dict[str, Any]) -> dict[str, Any]:
-        others = [name for name in ("captions", "column") if values.get(name)]
-        if values.get("prompt") and others:
+        # An empty prompt is one; captions and their column are one source.
+        given = ["prompt"] if values.get("prompt") is not None else []
+        given += [name for name in ("captions", "column") if values.get(name)][:1]
+        given += ["tagger"] if values.get("tagger") else []
+        if len(given) > 1:
+            first, second = given[:2]
             raise ConfigError(
-                f"Give prompt or {others[0]}, not both: got {values['prompt']!r} and "
-                f"{values[others[0]]!r}."
+                f"Give {first} or {second}, not both: got {values[first]!r} and {values[second]!r}."
             )
         return values
 

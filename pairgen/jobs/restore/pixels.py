@@ -100,3 +100,8 @@ def enlarged_alpha(alpha: np.ndarray, scale: int) -> np.ndarray:
     """Return an alpha plane [h, w, 1], enlarged to [s h, s w, 1]."""
     signed = to_signed(torch.from_numpy(np.ascontiguousarray(alpha))[None])
     return to_levels((enlarge(signed, scale)[0] + 1) / 2, alpha)
+
+
+def as_rgb(image: Tensor) -> np.ndarray:
+    """Return an image [1, 3, H, W] in [-1, 1] as uint8 levels [H, W, 3]."""
+    return to_levels((image[0] + 1).div_(2), np.empty((1, 1, 3), np.uint8))

@@ -1,11 +1,13 @@
 """A loaded restoration student, as a function from array to array."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError
 from pairgen.execution.user_trust import trusted_by_user
@@ -18,9 +20,11 @@ from pairgen.jobs.restore.pixels import (
     take_apart,
     to_levels,
 )
+from pairgen.jobs.restore.tagger import FoundTagger, Prompts, find_tagger, open_tagger, prompts_of
+from pairgen.jobs.restore.tagger_options import EACH_TILE
 from pairgen.kinds.decode import NotFinitePictureError
-from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of
-from pairgen.kinds.image_student import draw_latent_noises
+from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of, with_steps
+from pairgen.kinds.image_student import Noises, draw_latent_noises
 from pairgen.kinds.image_tiles import StudentTiles, make_in_tiles
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_model
@@ -30,19 +34,32 @@ from pairgen.sampling.tiles import Tiling
 from pairgen.teachers.base import Conditioning
 
 
+@dataclass(frozen=True)
+class RestoredPicture:
+    """A result.
+
+    Attributes:
+        pixels: The picture, with the channels and bits of the one that was restored.
+        prompts: Its prompts.
+    """
+
+    pixels: np.ndarray
+    prompts: Prompts
+
+
 class Restorer:
     """Restores pictures of any size: `restored = Restorer("runs/restorer")(picture)`.
 
     Attributes:
-        options: The options, with those of the model filled in.
+        options: The options, with those of the model and the tagger filled in.
         recipe: What the student does.
         device: Device that it runs on.
 
     Args:
         model: Run of `pairgen train`, or folder or YAML file of a restoration student.
-        **options: Options of `pairgen restore` that say how a picture is restored: `scale`,
+        **options: Options of `pairgen restore` that say how a picture is restored: `scale`, `steps`,
             `color_fix`, `tile`, `overlap`, `vae_tile`, `vae_overlap`, `seed`, `dtype`,
-            `batch_size`; and `trust_code`.
+            `batch_size`, and those of the tagger; and `trust_code`.
 
     Raises:
         ConfigError: An option is invalid, or the model is no restoration student.
@@ -56,6 +73,7 @@ class Restorer:
             self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
             dtype = TORCH_DTYPES[self.options.dtype]
             self._model, self._teacher = load_image_model(found.model, dtype, self.device)
+            self._tag = None if found.tagger is None else open_tagger(found.tagger, self.device)
         chosen = self.options
         self._tiles = StudentTiles(
             network=Tiling(chosen.tile, chosen.overlap or 0),
@@ -73,7 +91,7 @@ class Restorer:
         Args:
             picture: [H, W], or [H, W, C] with C = 1 for gray, 2 for gray and alpha, 3 for RGB, 4
                 for RGB and alpha; uint8 or uint16.
-            prompt: Prompt; None for the student's own.
+            prompt: Prompt; None for the tagger's or, without a tagger, the student's own.
 
         Returns:
             The picture at exactly `scale` times the size, with as many channels and bits.
@@ -83,34 +101,75 @@ class Restorer:
             NotFinitePictureError: The student made NaN or infinity.
             OutOfDeviceMemoryError: A tile does not fit into memory.
         """
+        return self.restore(picture, prompt).pixels
+
+    def restore(self, picture: np.ndarray, prompt: str | None = None) -> RestoredPicture:
+        """Restore a picture as a call does; return the result with its prompts."""
         planes = take_apart(picture)
         scale, (height, width) = self.options.scale, picture.shape[:2]
         given = enlarged(planes.color, scale, self._model.autoencoder.factor)
+        corner = (..., slice(scale * height), slice(scale * width))
         try:
-            made = self._make(given, picture, self.recipe.prompt if prompt is None else prompt)
+            told = self._prompts(given, corner, picture) if prompt is None else Prompts((prompt,))
+            made = self._make(given, picture, told.texts)
         except torch.OutOfMemoryError:
             raise tile_does_not_fit(self.options, self.device) from None
-        corner = (0, slice(None), slice(scale * height), slice(scale * width))
-        image = made[corner]
+        image = made[corner][0]
         # Infinities and NaN show there; looking at each value would take as much memory again.
         if not bool(torch.isfinite(image.min()) & torch.isfinite(image.max())):
             raise NotFinitePictureError("The student made a picture that is not finite.")
         image.clamp_(-1, 1)
-        image, style = (each.add_(1).div_(2) for each in (image, given[corner]))
+        image, style = (each.add_(1).div_(2) for each in (image, given[corner][0]))
         fixed = COLOR_FIXES[self.options.color_fix](image, style)
         color = to_levels(fixed, planes.color)
         if planes.alpha is not None:
             color = np.concatenate([color, enlarged_alpha(planes.alpha, scale)], axis=2)
-        return color if picture.ndim == 3 else color[..., 0]
+        return RestoredPicture(color if picture.ndim == 3 else color[..., 0], told)
 
-    def _make(self, given: torch.Tensor, picture: np.ndarray, prompt: str) -> torch.Tensor:
-        if prompt not in self._encoded:
-            self._encoded = {prompt: self._teacher.encode_prompts([prompt])}
+    def noise(self, picture: np.ndarray) -> np.ndarray | None:
+        """Return the noise that a student starts from for a picture, to repeat it elsewhere.
+
+        Args:
+            picture: See `__call__`.
+
+        Returns:
+            Standard normal numbers, [C, H, W] float32; None for a student that starts from the
+            latent of the picture.
+        """
+        factor = self._model.autoencoder.factor
+        given = enlarged(take_apart(picture).color, self.options.scale, factor)
+        noise = self._noises(given, picture).start
+        return None if noise is None else noise[0].cpu().numpy()
+
+    def _prompts(self, given: Tensor, corner: Any, picture: np.ndarray) -> Prompts:
+        """Return the prompts of a picture that was given none."""
+        if self._tag is None:
+            return Prompts((self.recipe.prompt,))
+        images = [given[corner]]
+        if self.options.tag_each == EACH_TILE:
+            factor = self._model.autoencoder.factor
+            height, width = (length // factor for length in given.shape[-2:])
+            tiles = self._tiles.network.tiles((height, width))
+            images = [tile.of(given, factor) for tile in tiles]
+        index = picture_index(picture)
+        return prompts_of([self._tag(image, index) for image in images], self.recipe.prompt)
+
+    def _make(self, given: Tensor, picture: np.ndarray, prompts: Sequence[str]) -> Tensor:
+        # One at a time, so that a prompt's conditioning does not depend on the others.
+        known = self._encoded
+        self._encoded = {
+            prompt: known[prompt] if prompt in known else self._teacher.encode_prompts([prompt])
+            for prompt in dict.fromkeys(prompts)
+        }
+        conditioning = Conditioning.cat([self._encoded[prompt] for prompt in prompts])
+        noises = self._noises(given, picture)
+        return make_in_tiles(self._model, given, conditioning, noises, self._tiles)
+
+    def _noises(self, given: Tensor, picture: np.ndarray) -> Noises:
         height, width = given.shape[-2:]
         shape = self._model.autoencoder.latent_shape((height, width))
         index = [picture_index(picture)]
-        noises = draw_latent_noises(self.recipe, self.options.seed, index, shape, self.device)
-        return make_in_tiles(self._model, given, self._encoded[prompt], noises, self._tiles)
+        return draw_latent_noises(self.recipe, self.options.seed, index, shape, self.device)
 
 
 @dataclass(frozen=True)
@@ -119,21 +178,23 @@ class FoundRestorer:
 
     Attributes:
         model: Its model.
-        options: The options, with those of the model filled in.
+        options: The options, with those of the model and the tagger filled in.
+        tagger: The tagger; None for none.
     """
 
     model: ModelConfig
     options: RestorerOptions
+    tagger: FoundTagger | None = None
 
 
 def find_restorer(options: RestorerOptions) -> FoundRestorer:
-    """Find the student that options name, without loading it.
+    """Find the student and the tagger that options name, without loading them.
 
     Raises:
-        ConfigError: It is no restoration student.
+        ConfigError: The model is no restoration student, or there is no such tagger.
     """
     place = _place(options.model)
-    model = find_model(place)
+    model = with_steps(find_model(place), options.steps)
     recipe = recipe_of(model)
     if recipe.kind != RESTORATION:
         raise ConfigError(
@@ -149,7 +210,11 @@ def find_restorer(options: RestorerOptions) -> FoundRestorer:
         if options.vae_overlap is None
         else options.vae_overlap,
     }
-    return FoundRestorer(model, RestorerOptions(**{**dict(options), **filled}))
+    found = RestorerOptions(**{**dict(options), **filled})
+    if not found.tagger:
+        return FoundRestorer(model, found)
+    tagger = find_tagger(found, found.seed)
+    return FoundRestorer(model, found.model_copy(update=tagger.filled), tagger)
 
 
 def _place(model: str) -> str:

@@ -88,6 +88,12 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
         trust=current_trust(),
     )
     outcomes, interrupted = _run(job, pending, num_before, config)
+    untagged = [each for each in outcomes if each.untagged]
+    if untagged:
+        say(
+            f"No tags for {len(untagged):,} pictures or tiles of them, which have the student's "
+            f"prompt; the first {untagged[0].image}: {untagged[0].untagged}."
+        )
     failed = [{"image": each.image, "reason": each.reason} for each in outcomes if each.reason]
     rejected = [*pictures.rejected, *failed]
     if rejected:
@@ -125,7 +131,10 @@ def _tasks(
 
 def _is_done(store: Store, task: PictureTask) -> bool:
     """Whether the result of a picture stands; only then is the picture itself read."""
-    wanted = {"fingerprint": task.fingerprint, "prompt": task.prompt, "image": task.file.name}
+    wanted = {"fingerprint": task.fingerprint, "image": task.file.name}
+    if task.prompt is not None:
+        # The tagger's follows from the picture and the fingerprint.
+        wanted["prompt"] = task.prompt
     if not stands(store, task.name, wanted):
         return False
     try:

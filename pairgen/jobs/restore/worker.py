@@ -29,12 +29,12 @@ class PictureTask(ShardTask):
 
     Attributes:
         file: Where it is.
-        prompt: Its prompt.
+        prompt: Its prompt; None if the tagger writes it.
         name: Path of the result.
     """
 
     file: ImageFile
-    prompt: str
+    prompt: str | None
     name: str
 
 
@@ -45,10 +45,12 @@ class Outcome:
     Attributes:
         image: Name of the picture.
         reason: Why it was not restored; empty if it was.
+        untagged: Why the tagger had no prompt for it, or for a tile; empty if it had.
     """
 
     image: str
     reason: str = ""
+    untagged: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,16 @@ class RestoreWorker:
         try:
             with cpu_threads(self._job.cpu_threads), trusting(self._job.trust):
                 picture = decode_picture(data)
-                restored = self._restorer(picture.pixels, task.prompt)
-                result = encode_picture(restored, picture.metadata, self._job.format)
+                restored = self._restorer.restore(picture.pixels, task.prompt)
+                result = encode_picture(restored.pixels, picture.metadata, self._job.format)
         except (UnusableImageError, NotFinitePictureError) as error:
             return Outcome(task.file.name, str(error))
-        height, width = restored.shape[:2]
+        height, width = restored.pixels.shape[:2]
+        texts = restored.prompts.texts
         receipt = Receipt(
             image=task.file.name,
             image_sha256=hashlib.sha256(data).hexdigest(),
-            prompt=task.prompt,
+            prompt=texts[0] if len(texts) == 1 else texts,
             fingerprint=task.fingerprint,
             sha256=hashlib.sha256(result).hexdigest(),
             num_bytes=len(result),
@@ -118,7 +121,7 @@ class RestoreWorker:
         )
         self._store.put_bytes(task.name, result)
         write_receipt(self._store, task.name, receipt)
-        return Outcome(task.file.name)
+        return Outcome(task.file.name, untagged=restored.prompts.untagged)
 
     def _made(self, seconds: float) -> dict[str, Any]:
         return {

@@ -1,7 +1,7 @@
 """The options of `pairgen annotate`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -10,15 +10,16 @@ from pairgen.errors import ConfigError
 from pairgen.kinds.continuing import planned_options
 from pairgen.kinds.run_options import CpuThreads, MakingOptions, Revision
 from pairgen.list_rules import Each
+from pairgen.member_options import MemberOptions
 from pairgen.options import Option, names
 from pairgen.rules import Checked, Integer, Number, Place, Text
 from pairgen.types import Plan
 
 # Prefix of an option of the annotator among flat names.
-OWN = "options."
+OWN = f"{MemberOptions.held}."
 
 
-class AnnotateConfig(MakingOptions):
+class AnnotateConfig(MemberOptions, MakingOptions):
     """Every option of `pairgen annotate`, checked; those of the annotator are checked there."""
 
     command = "pairgen annotate"
@@ -76,27 +77,10 @@ class AnnotateConfig(MakingOptions):
 
         A name that is not an option here belongs to the annotators.
         """
-        own = mapping("options", given.get("options"))
-        flat = {f"{OWN}{name}": value for name, value in own.items()}
-        for name, value in given.items():
-            if name not in cls.model_fields and not name.startswith(OWN):
-                name = f"{OWN}{name}"
-            if name != "options":
-                flat[name] = value
-        return flat
-
-    @classmethod
-    def check(cls, name: str, value: Any, called: str = "") -> Any:
-        """Return the checked value of one option; options of annotators are checked there."""
-        return value if name.startswith(OWN) else super().check(name, value, called)
-
-    @classmethod
-    def from_flat(cls, values: Mapping[str, Any]) -> Self:
-        """Build the options from values returned by `flattened`."""
-        found: dict[bool, dict[str, Any]] = {True: {}, False: {}}
-        for name, value in values.items():
-            found[name.startswith(OWN)][name.removeprefix(OWN)] = value
-        return cls(**found[False], options=found[True])
+        return {
+            name if name in cls.model_fields or cls.is_held(name) else f"{OWN}{name}": value
+            for name, value in super().flattened(given).items()
+        }
 
     def remembered(self) -> dict[str, Any]:
         """Return the options that an overlay remembers, as plain data."""

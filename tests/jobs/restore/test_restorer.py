@@ -110,7 +110,7 @@ def test_what_is_no_picture_and_what_does_not_restore_is_refused(student, tmp_pa
             restorer(wrong)
     with pytest.raises(ConfigError, match="overlap must be below tile, 8, got 8"):
         Restorer(student, tile=8, overlap=8)
-    with pytest.raises(ConfigError, match="color_fix must be one of adain, wavelet, none"):
+    with pytest.raises(ConfigError, match="color_fix must be one of adain, wavelet, blend, none"):
         Restorer(student, color_fix="nofix")
     with pytest.raises(ConfigError, match="makes images from text, not from images"):
         Restorer("tiny")
