@@ -57,8 +57,8 @@ class Restorer:
 
     Args:
         model: Run of `pairgen train`, or folder or YAML file of a restoration student.
-        **options: Options of `pairgen restore` that say how a picture is restored: `scale`, `steps`,
-            `color_fix`, `tile`, `overlap`, `vae_tile`, `vae_overlap`, `seed`, `dtype`,
+        **options: Options of `pairgen restore` that say how a picture is restored: `scale`,
+            `steps`, `color_fix`, `tile`, `overlap`, `vae_tile`, `vae_overlap`, `seed`, `dtype`,
             `batch_size`, and those of the tagger; and `trust_code`.
 
     Raises:
