@@ -21,7 +21,7 @@ from pairgen.losses.scale_distillation import (
     omega,
     scale_distillation_loss,
 )
-from pairgen.sampling.parameterization import FlowSchedule, to_output
+from pairgen.sampling.parameterization import FlowSchedule, column, to_output
 from pairgen.teachers import gaussian
 
 SIZE, LARGER, SMALLER = 32, 16, 8
@@ -298,7 +298,7 @@ def test_omega_v_is_the_squared_error_of_v():
     alpha, sigma = SCHEDULE.alpha_sigma(torch.tensor([0.0, 250.0, 700.0, 999.0]))
     # From pure noise too, where v is that of the state as it is.
     z_t = noised(z_h, eps, alpha, sigma, torch.tensor([False, False, False, True]))
-    a, s = (each.view(-1, 1, 1, 1) for each in (alpha, sigma))
+    a, s = (column(each) for each in (alpha, sigma))
 
     def v_of(x0: Tensor) -> Tensor:
         return to_output("v_prediction", x0, (z_t - a * x0) / s, a, s)

@@ -21,7 +21,7 @@ from pairgen.jobs.train.run import run_train
 from pairgen.methods.base import STUDENT
 from pairgen.methods.yonos import YONOS
 from pairgen.sampling.enlarge import enlarge
-from pairgen.sampling.parameterization import FlowSchedule
+from pairgen.sampling.parameterization import FlowSchedule, column
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.config import make_train_config
@@ -83,10 +83,6 @@ def batch_of(data: Path, fields: Any = FIELDS) -> Any:
 
 def draws(rows: int = 4) -> Draws:
     return Draws(0, 0, 0, rows, rows, CPU)
-
-
-def column(values: Tensor) -> Tensor:
-    return values[:, None, None, None]
 
 
 @pytest.mark.parametrize("pure_noise", [True, False])
@@ -232,12 +228,24 @@ def test_stored_moments_give_the_latents_of_encoding(build, own_levels, sd15_fol
     for method in (encoding, reading):
         batch, drawn = batch_of(own_levels, method.fields), draws()
         latents = method._latents.hr(batch, drawn), method._latents.lr(batch, 4, drawn)
-        # As many numbers have been drawn.
-        made.append((*latents, drawn.uniform(), batch.indices))
+        # The same samples, and as many numbers drawn for them.
+        made.append((*latents, batch.indices, drawn.uniform()))
     # float16 has 11 bits.
     torch.testing.assert_close(made[1], made[0], rtol=1e-3, atol=1e-4)
-    assert torch.equal(made[1][-1], made[0][-1]) and torch.equal(made[1][-2], made[0][-2])
-    assert not torch.equal(made[1][0], made[0][0])
+    equal = [torch.equal(*each) for each in zip(*made, strict=True)]
+    assert equal == [False, False, True, True]
+
+
+def test_the_teacher_reads_its_moments_too(build, own_levels, larger, sd15_folder):
+    encoding = build(own_levels, teacher=str(larger))
+    annotate(own_levels, sd15_folder, ["hr", "lr2", "lr4"])
+    reading = build(own_levels, teacher=str(larger))
+    assert reading.fields == ("moments.npy", "lr4_moments.npy", "lr2_moments.npy")
+    expected, found = (
+        vars(method.forward((STUDENT,), batch_of(own_levels, method.fields), draws()))
+        for method in (encoding, reading)
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_moments_that_do_not_fit_are_not_read_and_the_run_says_so(

@@ -56,9 +56,9 @@ def check_caches(
     for field in fields:
         if changes and describes_whole_image(field):
             raise ConfigError(
-                f"{field} cannot be loaded with {changes}: it belongs to the whole "
-                "image, so it does not match an image that was cropped or flipped; leave out crop "
-                "and flip, or load the images that it was made of."
+                f"{field} cannot be loaded with {changes}: it belongs to the whole image, so "
+                "it does not match an image that was cropped or flipped; leave out crop and flip, "
+                "or load the images that it was made of."
             )
         if encoder_trained and depends_on_encoder(field, kinds):
             raise ConfigError(
