@@ -34,8 +34,8 @@ def omega(kind: str, alpha: Tensor, sigma: Tensor) -> Tensor:
     """Return the weight of the squared error of x0 at times, [B].
 
     Args:
-        kind: `v`: SNR + 1, with which the loss is the squared error of v; `truncated`: max(SNR, 1);
-            `constant`: 1.
+        kind: `v`: SNR + 1, with which the loss is the squared error of v where alpha^2 + sigma^2 is
+            1; `truncated`: max(SNR, 1); `constant`: 1.
         alpha: alpha at the times, [B].
         sigma: sigma at the times, [B], positive.
 
@@ -64,5 +64,5 @@ def scale_distillation_loss(
         truth_share: Share of z_h in the target, in [0, 1].
     """
     target = z_h if x0_teacher is None else torch.lerp(x0_teacher, z_h, truth_share)
-    error = (x0.float() - target.detach().float()).square().flatten(1).mean(1)
+    error = (x0 - target.detach()).square().flatten(1).mean(1)
     return (weight * error).mean()

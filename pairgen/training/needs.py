@@ -73,6 +73,9 @@ def compare(needs: Needs, offered: OfferedSet | None, folder: str = DIR) -> list
             if making_command(name, needs.kinds) not in {f"pairgen {kind}" for kind in needs.kinds}
         )
         by = next(filter(None, holders), "")
+        if offered and not by and not all(map(adding_command, need.any_of)):
+            # What can be added is computed from what cannot, which is not there.
+            adding = ()
         found.append(Met(str(need), by, adding, making, need.note))
     return found
 

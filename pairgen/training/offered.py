@@ -9,7 +9,7 @@ from pairgen import plugins
 from pairgen.config import local_path
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.image_member import PICTURES
+from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
@@ -18,7 +18,6 @@ from pairgen.training.stored_latents import unusable_latents
 from pairgen.types import Plan
 
 TEXT = "txt"
-PICTURE_NAMES = {*PICTURES}
 EMBEDDING = "_emb.npy"
 # What a plan says of a model that can be found again.
 NAMED = {"identity", "location", "options"}
@@ -60,7 +59,8 @@ class Offered:
     Attributes:
         members: Members that all datasets offer, with dtype and shape. Embeddings of prompts are
             among them only if they are those of the student's text encoder, for every sample;
-            latents and moments of images only if they are by its VAE.
+            latents and moments of images only if they are by its VAE, of the images as they are
+            loaded.
         used: Where these embeddings lie; empty for nowhere.
         unused: Why stored embeddings are not used, as a sentence; empty if there are none.
         encoded: Why stored latents of images are not used, likewise.
@@ -77,7 +77,7 @@ class Offered:
             texts = self.used
         else:
             texts = self.unused if TEXT in fields else ""
-        images = self.encoded if PICTURE_NAMES & {*fields} else ""
+        images = self.encoded if any(map(is_image, fields)) else ""
         return " ".join(filter(None, (texts, images)))
 
 
@@ -120,6 +120,7 @@ def offer_members(
     start: Mapping[str, Any],
     skip_bad: bool,
     begun_with: Collection[str] | None,
+    changes: str,
 ) -> Offered:
     """Find what a method may read, and whether stored tensors are by the student's encoders.
 
@@ -128,12 +129,13 @@ def offer_members(
         start: The model that the student starts from, as `find_start` returns it.
         skip_bad: Whether the training leaves out bad shards.
         begun_with: For a run that continues, the fingerprints of what it reads; else None.
+        changes: Options that change the images, see `changes_of_images`.
 
     Raises:
         TeacherLoadError: The model cannot be described.
     """
     members = common_members(sets)
-    unusable = unusable_latents(sets, start, begun_with)
+    unusable = unusable_latents(sets, start, begun_with, changes)
     members = {name: spec for name, spec in members.items() if name not in unusable}
     encoded = f"Images are encoded anew: {next(iter(unusable.values()))}." if unusable else ""
     return replace(_offer_embeddings(sets, members, start, skip_bad, begun_with), encoded=encoded)

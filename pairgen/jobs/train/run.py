@@ -16,7 +16,7 @@ from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
-from pairgen.shards.loading.whole_image import check_caches
+from pairgen.shards.loading.whole_image import changes_of_images, check_caches
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student, is_trained
@@ -68,7 +68,8 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         sets = open_offered(config.data, plans)
         check_needs(config.method, config.options, sets)
-        offered = offer_members(sets, start, config.skip_bad, _begun_with(state))
+        changes = changes_of_images(config.crop, config.flip)
+        offered = offer_members(sets, start, config.skip_bad, _begun_with(state), changes)
         setup = make_setup(
             config,
             plans,
