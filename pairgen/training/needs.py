@@ -32,6 +32,12 @@ def stated_needs(method: str, options: Mapping[str, Any] | None = None) -> Needs
     return found if isinstance(found, Needs) else None
 
 
+def stated_members(method: str, options: Mapping[str, Any]) -> set[str]:
+    """Return the members that a method states it reads, or could read instead of others."""
+    needs = stated_needs(method, options)
+    return {name for need in needs.members for name in need.any_of} if needs else set()
+
+
 @dataclass(frozen=True)
 class Met:
     """One need beside one dataset.

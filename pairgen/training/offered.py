@@ -1,7 +1,7 @@
 """The members that the datasets of a training and their annotations offer to its method."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +9,6 @@ from pairgen import plugins
 from pairgen.config import local_path
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
@@ -63,21 +62,27 @@ class Offered:
             loaded.
         used: Where these embeddings lie; empty for nowhere.
         unused: Why stored embeddings are not used, as a sentence; empty if there are none.
-        encoded: Why stored latents of images are not used, likewise.
+        encoded: Why stored latents of images are not used: member to the reason.
     """
 
     members: Mapping[str, Any]
     used: str = ""
     unused: str = ""
-    encoded: str = ""
+    encoded: Mapping[str, str] = field(default_factory=dict)
 
-    def about(self, fields: Collection[str]) -> str:
-        """Return which stored tensors a method that reads these members uses, or why not."""
+    def about(self, fields: Collection[str], stated: Collection[str]) -> str:
+        """Return which stored tensors a method uses, or why not; empty for nothing to say.
+
+        Args:
+            fields: Members that it reads.
+            stated: Members that it states it could read.
+        """
         if self.used and TEXT not in fields and self.members.keys() & {*fields}:
             texts = self.used
         else:
             texts = self.unused if TEXT in fields else ""
-        images = self.encoded if any(map(is_image, fields)) else ""
+        reason = next((why for name, why in self.encoded.items() if name in stated), "")
+        images = f"Images are encoded anew: {reason}." if reason else ""
         return " ".join(filter(None, (texts, images)))
 
 
@@ -137,8 +142,8 @@ def offer_members(
     members = common_members(sets)
     unusable = unusable_latents(sets, start, begun_with, changes)
     members = {name: spec for name, spec in members.items() if name not in unusable}
-    encoded = f"Images are encoded anew: {next(iter(unusable.values()))}." if unusable else ""
-    return replace(_offer_embeddings(sets, members, start, skip_bad, begun_with), encoded=encoded)
+    found = _offer_embeddings(sets, members, start, skip_bad, begun_with)
+    return replace(found, encoded=unusable)
 
 
 def _offer_embeddings(

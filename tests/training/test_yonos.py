@@ -29,7 +29,6 @@ from pairgen.training.offered import offer_members, open_offered
 from pairgen.training.start import find_start, make_setup
 from pairgen.training.students.grid_file import MARGIN
 from tests.training.conftest import OPTIONS as TRAINING
-from tests.training.conftest import make_degraded
 from tests.training.test_image_students import TOY, shown_pictures
 from tests.training.test_ranks import run
 from tests.training.test_stored_embeddings import changed
@@ -39,13 +38,6 @@ CPU = torch.device("cpu")
 OPTIONS = {"method": "yonos", "batch_size": 4, "precision": "float32", "ema_decay": 0.9}
 FIELDS = ["png", "lr4.png", "lr2.png"]
 VAE = "vae/diffusion_pytorch_model.safetensors"
-
-
-@pytest.fixture(scope="module")
-def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """8 photographs of 16 px with 1/2 and 1/4, which are nested. Do not change it."""
-    out = tmp_path_factory.mktemp("levels") / "set"
-    return make_degraded(out, ("bridge", "citrus"), degradation="bicubic")
 
 
 @pytest.fixture(scope="module")

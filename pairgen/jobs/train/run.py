@@ -21,7 +21,7 @@ from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student, is_trained
 from pairgen.training.metrics import Metrics, last_figures
-from pairgen.training.needs import check_needs
+from pairgen.training.needs import check_needs, stated_members
 from pairgen.training.offered import TEXT, offer_members, open_offered
 from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
@@ -81,7 +81,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             sets,
         )
         method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
-        if about := offered.about(method.fields):
+        if about := offered.about(method.fields, stated_members(config.method, config.options)):
             say(about)
         if TEXT in method.fields:
             # Loads the text encoders now, so that what is wrong with them is found before a step.
