@@ -8,7 +8,7 @@ bytes; a card counts as no more than its name says.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from pairgen.training.config import make_train_config
 
 GB = 1e9
 CARDS = (24, 48, 80, 141)
+OPTIMIZERS = ("adamw", "adamw8bit", "sharded")
 FLOAT32 = 4
 # Below this many elements bitsandbytes keeps float32; above, a byte and a scale for each block.
 LEAST_8BIT, BLOCK_8BIT = 4096, 256
@@ -83,8 +84,8 @@ NOT_IN_IT = """\
 Not in it: activations; autocast's copies of weights in half precision, 2 bytes a weight at most;
 what AdamW's step holds on CUDA for a moment, 4 bytes for each weight that it steps; one more copy
 of the trained weights while a grid is made with their average; gradients on their way between
-ranks, 64 MiB or a tensor at a time; the teacher's network, where a method asks it; networks of a
-loss; what CUDA takes for itself."""
+ranks, 64 MiB or a tensor at a time; the teacher's network, where a method asks it, but that of
+YONOS-SR; networks of a loss; what CUDA takes for itself."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,18 @@ class Network:
         return FLOAT32 * sum(self.trained)
 
 
-def make_unet(model: str, lora_rank: int) -> Network:
-    """Return the sizes of a model's UNet, trained whole or by adapters (rank 0: whole)."""
+def make_unet(model: str, lora_rank: int, image_channels: int = 0) -> Network:
+    """Return the sizes of a model's UNet, trained whole or by adapters (rank 0: whole).
+
+    Channels of an image latent make its first layer wider, which is then trained as a whole.
+    """
+    channels = VAE["latent_channels"] + image_channels
     with torch.device("meta"):
-        unet = UNet2DConditionModel(**UNETS[model])
+        unet = UNet2DConditionModel(**UNETS[model], in_channels=channels)
         if lora_rank:
             network = Adaptable(unet, LORA_TARGETS)
-            network.adapt(rank=lora_rank, alpha=lora_rank)
+            trained = ("conv_in",) if image_channels else ()
+            network.adapt(rank=lora_rank, alpha=lora_rank, trained=trained)
             unet = network
     parameters = list(unet.parameters())
     return Network(
@@ -168,6 +174,14 @@ def osediff() -> Network:
     frozen = sum(each.numel() for each in (student.network.parameters()))
     others = sum(each.numel() for each in perceptual.parameters())
     return Network(frozen + others + sum(frozen_elements(RESTORER).values()), tuple(trained))
+
+
+def yonos(model: str, lora_rank: int) -> tuple[Network, int]:
+    """Return the sizes of a student of YONOS-SR, and the bytes of what is frozen: its teacher too."""
+    channels = VAE["latent_channels"]
+    teacher = make_unet(model, 0, channels)
+    beside = FLOAT32 * sum(frozen_elements(model).values()) + teacher.weights
+    return make_unet(model, lora_rank, channels), beside
 
 
 def parts_of_osediff() -> tuple[int, int, int]:
@@ -225,6 +239,21 @@ def training_bytes(network: Network, players: int, optimizer: str, ranks: int, b
     return beside + players * player + network.average
 
 
+def training_rows(
+    name: str, network: Network, players: int, ranks: int, beside: int
+) -> Iterator[str]:
+    """Yield a row of the table for each optimizer, see `training_bytes`."""
+    # The moments of adapters are small however they are kept.
+    for optimizer in OPTIMIZERS[:1] if network.frozen else OPTIMIZERS:
+        taken = training_bytes(network, players, optimizer, ranks, beside)
+        rest = [left(card, taken) for card in CARDS]
+        yield row([name, told(optimizer, ranks), cell(taken), *rest])
+
+
+def told(optimizer: str, ranks: int) -> str:
+    return f"{optimizer} ({ranks} ranks)" if optimizer == "sharded" else optimizer
+
+
 def cell(size: float) -> str:
     return f"{size / GB:.1f}"
 
@@ -247,8 +276,6 @@ def main() -> None:
     parser.add_argument("--lora-rank", type=int, default=64)
     options = parser.parse_args()
     ranks = options.ranks
-    names = ("adamw", "adamw8bit", "sharded")
-    told = {name: f"{name} ({ranks} ranks)" if name == "sharded" else name for name in names}
     kinds = {"full": 0, f"LoRA {options.lora_rank}": options.lora_rank}
     models = [model for model in UNETS if model != RESTORER]
     networks = {
@@ -256,10 +283,10 @@ def main() -> None:
     }
     print("Computed, not measured. GB are 10^9 bytes, on one card. ACTIVATIONS ARE NOT IN IT.\n")
     print("One network, GB:\n")
-    columns = ("UNet", "trained parameters", "weights", "gradients", *told.values(), "average")
-    print(head(columns))
+    optimizers = [told(name, ranks) for name in OPTIMIZERS]
+    print(head(["UNet", "trained parameters", "weights", "gradients", *optimizers, "average"]))
     for (model, kind), network in networks.items():
-        states = [moments(name, network.trained, ranks) for name in names]
+        states = [moments(name, network.trained, ranks) for name in OPTIMIZERS]
         parts = [network.weights, network.gradients, *states, network.average]
         print(row([f"{model} {kind}", f"{sum(network.trained):,}", *map(cell, parts)]))
     print("\nA training, GB: text encoders and VAE, players, the average of the student:\n")
@@ -268,11 +295,13 @@ def main() -> None:
     for (model, kind), network in networks.items():
         beside = FLOAT32 * sum(frozen_elements(model).values())
         for players, who in ((1, "student"), (2, "student and discriminator")):
-            # The moments of adapters are small however they are kept.
-            for name in names[:1] if network.frozen else names:
-                taken = training_bytes(network, players, name, ranks, beside)
-                rest = [left(card, taken) for card in CARDS]
-                print(row([f"{model} {kind}, {who}", told[name], cell(taken), *rest]))
+            print(*training_rows(f"{model} {kind}, {who}", network, players, ranks, beside), sep="\n")
+    print("\nA stage of YONOS-SR, GB: text encoder and VAE, student, its average, frozen teacher:\n")
+    print(head(["training", "optimizer", "in all", *cards]))
+    for model in ("SD1.5", RESTORER):
+        for kind, rank in kinds.items():
+            network, beside = yonos(model, rank)
+            print(*training_rows(f"{model} {kind}", network, 1, ranks, beside), sep="\n")
     print(f"\nOSEDiff on {RESTORER} by its recipe, GB: also text encoder, VAE and LPIPS:\n")
     print(head(["trained parameters", "weights", "gradients", "adamw", "in all", *cards[:2]]))
     parts = parts_of_osediff()
