@@ -61,6 +61,7 @@ CHECKS = (
     Check("speed", 180, "`ode` beside diffusers, Stable Diffusion 1.5's widths"),
     Check("memory_short", 60, "the advice when memory is short"),
     Check("training", 120, "each training method, stopped and resumed"),
+    Check("yonos", 90, "`yonos` from stored moments, and by encoding in every step"),
     Check("adapters", 40, "several adapters on one set of weights"),
     Check("degrade", 60, "`degrade --pixel-path torch`"),
     Check("annotate", 40, "`annotate --add latent`"),

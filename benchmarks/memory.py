@@ -2,24 +2,24 @@
 
     python benchmarks/memory.py [--ranks 8] [--lora-rank 64]
 
-All is computed from the shapes of Stable Diffusion's networks, written out below and built on
-torch's meta device: no weights, no hub, no GPU. Nothing here is measured. A GB is 10^9
+All is computed from the shapes of Stable Diffusion's networks, which `published_shapes.py` holds,
+built on torch's meta device: no weights, no hub, no GPU. Nothing here is measured. A GB is 10^9
 bytes; a card counts as no more than its name says.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from published_shapes import CLIP_BIG_G, CLIP_H, CLIP_L, RESTORER, UNETS, VAE
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from pairgen.adapters.adaptable import Adaptable
 from pairgen.networks.vgg16 import Vgg16
-from pairgen.teachers._pretrained.autoencoder import Encoder
+from pairgen.teachers._pretrained.autoencoder import Decoder, Encoder
 from pairgen.teachers._pretrained.denoiser import LORA_TARGETS
 from pairgen.training.config import make_train_config
 
@@ -30,56 +30,6 @@ FLOAT32 = 4
 # Below this many elements bitsandbytes keeps float32; above, a byte and a scale for each block.
 LEAST_8BIT, BLOCK_8BIT = 4096, 256
 
-# What differs from diffusers' defaults in the config.json of the published models.
-RESTORER = "SD2.1-base"
-UNETS: Mapping[str, Mapping[str, Any]] = {
-    RESTORER: {
-        "sample_size": 64,
-        "cross_attention_dim": 1024,
-        "attention_head_dim": (5, 10, 20, 20),
-        "use_linear_projection": True,
-    },
-    "SD1.5": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
-    "SDXL": {
-        "sample_size": 128,
-        "block_out_channels": (320, 640, 1280),
-        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        "cross_attention_dim": 2048,
-        "attention_head_dim": (5, 10, 20),
-        "transformer_layers_per_block": (1, 2, 10),
-        "use_linear_projection": True,
-        "addition_embed_type": "text_time",
-        "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 2816,
-    },
-}
-VAE = {
-    "block_out_channels": (128, 256, 512, 512),
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "layers_per_block": 2,
-    "latent_channels": 4,
-}
-CLIP_L = {
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-}
-CLIP_H = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 23,
-    "num_attention_heads": 16,
-}
-CLIP_BIG_G = {
-    "hidden_size": 1280,
-    "intermediate_size": 5120,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 20,
-    "projection_dim": 1280,
-}
 NOT_IN_IT = """\
 Not in it: activations; autocast's copies of weights in half precision, 2 bytes a weight at most;
 what AdamW's step holds on CUDA for a moment, 4 bytes for each weight that it steps; one more copy
@@ -177,11 +127,23 @@ def osediff() -> Network:
 
 
 def yonos(model: str, lora_rank: int) -> tuple[Network, int]:
-    """Return the sizes of a student of YONOS-SR, and the bytes of what is frozen: its teacher too."""
-    channels = VAE["latent_channels"]
-    teacher = make_unet(model, 0, channels)
-    beside = FLOAT32 * sum(frozen_elements(model).values()) + teacher.weights
-    return make_unet(model, lora_rank, channels), beside
+    """Return the sizes of a stage of YONOS-SR, and the bytes beside it, its teacher included."""
+    student, teacher = (make_unet(model, rank, VAE["latent_channels"]) for rank in (lora_rank, 0))
+    return student, FLOAT32 * sum(frozen_elements(model).values()) + teacher.weights
+
+
+def yonos_decoder(model: str) -> tuple[Network, int]:
+    """Return the sizes of the decoder's stage of YONOS-SR, whose encoder is frozen, and beside it.
+
+    Beside the VAE are the text encoder and the network that the decoder is tuned behind.
+    """
+    with torch.device("meta"):
+        autoencoder = AutoencoderKL(**VAE)
+        decoder = Decoder(autoencoder, ("post_quant_conv", "decoder"))
+    trained = tuple(each.numel() for each in decoder.parameters())
+    frozen = sum(each.numel() for each in autoencoder.parameters()) - sum(trained)
+    unet = make_unet(model, 0, VAE["latent_channels"])
+    return Network(frozen, trained), FLOAT32 * frozen_elements(model)["text encoder"] + unet.weights
 
 
 def parts_of_osediff() -> tuple[int, int, int]:
@@ -295,13 +257,17 @@ def main() -> None:
     for (model, kind), network in networks.items():
         beside = FLOAT32 * sum(frozen_elements(model).values())
         for players, who in ((1, "student"), (2, "student and discriminator")):
-            print(*training_rows(f"{model} {kind}, {who}", network, players, ranks, beside), sep="\n")
-    print("\nA stage of YONOS-SR, GB: text encoder and VAE, student, its average, frozen teacher:\n")
+            for line in training_rows(f"{model} {kind}, {who}", network, players, ranks, beside):
+                print(line)
+    print(
+        "\nYONOS-SR, GB: text encoder and VAE, what is trained, its average, and a frozen UNet:\n"
+    )
     print(head(["training", "optimizer", "in all", *cards]))
     for model in ("SD1.5", RESTORER):
-        for kind, rank in kinds.items():
-            network, beside = yonos(model, rank)
-            print(*training_rows(f"{model} {kind}", network, 1, ranks, beside), sep="\n")
+        stages = {kind: yonos(model, rank) for kind, rank in kinds.items()}
+        for stage, (network, beside) in {**stages, "decoder": yonos_decoder(model)}.items():
+            for line in training_rows(f"{model} {stage}", network, 1, ranks, beside):
+                print(line)
     print(f"\nOSEDiff on {RESTORER} by its recipe, GB: also text encoder, VAE and LPIPS:\n")
     print(head(["trained parameters", "weights", "gradients", "adamw", "in all", *cards[:2]]))
     parts = parts_of_osediff()

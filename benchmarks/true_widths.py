@@ -16,9 +16,10 @@ Random weights of the true architecture, and the real commands in this process:
   is in the figure.
 - `osediff`: Stable Diffusion 2.1-base with its VAE, LPIPS on a random VGG16, painted pictures with
   tags, and the recipe as it stands; then `pairgen restore` of one picture with the student.
-- `yonos`: Stable Diffusion 1.5 with its VAE, painted pictures with nested levels. First a stage x2 of
-  one step, then the stage x4 whose teacher it is, then `pairgen restore` with that. `yonos_decoder`
-  tunes the decoder behind the stage x2, with LPIPS on a random VGG16.
+- `yonos`: Stable Diffusion 1.5 with its VAE, painted pictures with nested levels. First one step of
+  the stage x2, then the stage x4, which has it for a teacher; then `pairgen restore` with that.
+- `yonos_decoder`: the decoder behind such a stage x2, LPIPS on a random VGG16; then `pairgen
+  restore`.
 
 Samples a second are those of the steps after the first two. `--small` is a few channels, to see
 that the script runs.
