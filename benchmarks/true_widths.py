@@ -69,11 +69,15 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--optimizer", default="adamw")
-    parser.add_argument("--lora-rank", type=int, default=0, help="of yonos; 0: all weights")
+    parser.add_argument(
+        "--lora-rank", type=int, default=0, help="of stages of yonos; 0: all weights"
+    )
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--folder", type=Path, help="kept; a temporary one else")
     options = parser.parse_args()
+    if options.lora_rank and not options.method.startswith("yonos"):
+        parser.error(f"--lora-rank is for yonos and yonos_decoder, not for {options.method}")
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
         measure(options.folder, options)

@@ -38,18 +38,18 @@ def check(setting: Setting) -> Iterator[Row]:
     net, vgg16 = setting.folder / "net.safetensors", setting.folder / "vgg16.pth"
     write_perceptual_net(net)
     write_vgg16(vgg16)
-    restorer = {"model": models.sd15(setting), "prompts": "fixed"}
-    own = {
-        "diffusion2gan": {"perceptual": net, "r1_every": 2},
-        "osediff": {**restorer, "perceptual": vgg16},
-        "yonos": restorer,
-        "yonos_decoder": {**restorer, "perceptual": vgg16, "network": setting.folder / "yonos"},
+    shared = {"model": models.sd15(setting), "prompts": "fixed"}
+    restorers: dict[str, dict[str, Any]] = {
+        "osediff": {**shared, "perceptual": vgg16},
+        "yonos": shared,
+        "yonos_decoder": {**shared, "perceptual": vgg16, "network": setting.folder / "yonos"},
     }
+    own = {**restorers, "diffusion2gan": {"perceptual": net, "r1_every": 2}}
     pairs, restorable = make_pairs(setting, batch), make_restorable(setting, batch)
     for method in plugins.members("methods"):
-        data = restorable if "model" in own.get(method, {}) else pairs
+        data = restorable if method in restorers else pairs
         yield from method_rows(setting, method, data, batch, own.get(method, {}))
-        # Of 10 to 20 GiB. The student stays: a method may begin where another ended.
+        # Of 10 to 20 GiB. The student stays: `yonos_decoder` begins with that of `yonos`.
         shutil.rmtree(setting.folder / method / "checkpoints", ignore_errors=True)
 
 
