@@ -69,9 +69,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--optimizer", default="adamw")
-    parser.add_argument(
-        "--lora-rank", type=int, default=0, help="of stages of yonos; 0: all weights"
-    )
+    parser.add_argument("--lora-rank", type=int, default=0, help="of yonos; 0: all weights")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--folder", type=Path, help="kept; a temporary one else")
