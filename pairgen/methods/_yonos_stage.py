@@ -9,7 +9,7 @@ from pairgen.image_recipe import NOISE, RESTORATION, ImageRecipe
 from pairgen.methods._encoded_pairs import lr_member
 from pairgen.methods._yonos_options import EncodedPairOptions
 from pairgen.methods.base import AVERAGE, ImageStudent, Setup
-from pairgen.model_config import find_model
+from pairgen.model_config import MODEL_FILE, find_model
 from pairgen.sampling.parameterization import column, to_x0_eps
 from pairgen.teachers.base import Autoencoder, Conditioning, Denoiser
 
@@ -74,9 +74,10 @@ def scale_of(name: str, run: str) -> int:
 
 
 def _recipe_of(name: str, run: str) -> ImageRecipe:
-    recipe = find_model(str(Path(run).expanduser().absolute())).image
+    folder = Path(run).expanduser().absolute()
+    recipe = find_model(str(folder)).image if (folder / MODEL_FILE).is_file() else None
     if recipe is None or not recipe.concat or recipe.kind != RESTORATION:
-        raise ConfigError(f"{name} must be a run of `pairgen train yonos`, got {run}.")
+        raise ConfigError(f"{name} must be a finished run of `pairgen train yonos`, got {run}.")
     return recipe
 
 

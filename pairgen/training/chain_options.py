@@ -24,9 +24,10 @@ STAGES = "stages"
 
 def _factors(name: str, value: Any) -> tuple[int, ...]:
     """Return factors of which each is twice the one before."""
-    found = tuple(int(each) for each in numbers(name, value, 2, MAX_SCALE))
+    given = numbers(name, value, 2, MAX_SCALE)
+    found = tuple(map(int, given))
     doubling = all(after == 2 * before for before, after in pairwise(found))
-    if not found or not doubling:
+    if not found or found != tuple(given) or not doubling:
         raise ConfigError(
             f"{name} must be factors from 2 to {MAX_SCALE}, each twice the one before, such as "
             f"2,4,8, got {value!r}."

@@ -117,6 +117,23 @@ def check_trainable(start: Mapping[str, Any]) -> None:
         )
 
 
+def find_perceptual(start: Mapping[str, Any], given: str, num_channels: int) -> tuple[str, str]:
+    """Return where the perceptual network of a training lies, and the identity of its model's VAE.
+
+    Args:
+        start: The return value of `find_start`.
+        given: The option; empty for the packaged network of that VAE.
+        num_channels: Channels of what it compares.
+
+    Raises:
+        ConfigError: None was given, and none is packaged for this VAE.
+    """
+    where = {"location": start["location"], **start["options"]}
+    decoder = plugins.call("teachers", start["module"], "describe_decoder", **where)
+    vae = canonical_json(decoder.identity)
+    return given or packaged_lpips(vae, num_channels), vae
+
+
 def resolve_method_options(config: TrainConfig) -> TrainConfig:
     """Check the names of the method's options, and fill in its own defaults.
 
@@ -203,9 +220,7 @@ def make_setup(
     autoencoders: list[Autoencoder] = []
 
     def perceptual_net(given: str, num_channels: int) -> str:
-        decoder = plugins.call("teachers", module, "describe_decoder", **where)
-        vae = canonical_json(decoder.identity)
-        found = given or packaged_lpips(vae, num_channels)
+        found, vae = find_perceptual(start, given, num_channels)
         other = vae_of(found)
         files["perceptual"] = hash_lpips(found)
         # Allowed, because models with the same latent space come with copies of a VAE.

@@ -11,7 +11,7 @@ import pytest
 
 import pairgen
 from pairgen.errors import ConfigError
-from pairgen.jobs.train.chain import run_chain
+from pairgen.jobs.train.chain import is_chain, run_chain
 from pairgen.training.record import read_record
 from tests.training import forked
 from tests.training.conftest import OPTIONS
@@ -116,13 +116,43 @@ def test_a_finished_chain_does_nothing_and_says_what_is_next(chain):
         ({"x4.scale": 2}, "x4.scale cannot be given: the chain sets it"),
         ({"x4.stepz": 3}, "has no option 'stepz'"),
         ({"decoder.omega": "v"}, "The method 'yonos_decoder' has no option 'omega'"),
-        ({"from_run": "nothing"}, "There is no model"),
+        ({"from_run": "nothing"}, "from_run must be a finished run of `pairgen train yonos`"),
+        # What a stage after the first lacks is told before the first is trained.
+        ({"chain": "2,4,8"}, "yonos needs lr8_moments.npy or lr8.png, and .* has none"),
+        ({"decoder.perceptual": "nothing.pth"}, "There is no perceptual network 'nothing.pth'"),
+        ({"decoder.perceptual": None}, "perceptual must name the weights"),
+        ({"x4.model": "gaussian"}, "model must have a trainable network, got 'gaussian'"),
+        # Nothing is taken that a chain would not use.
+        ({"chain": ""}, "chain must be factors from 2 to 64"),
+        ({"chain": [2.5]}, "chain must be factors from 2 to 64"),
+        ({"chain": None, "to": 4}, "to and from_run are of a chain"),
+        ({"scale": 4}, "scale cannot be given: the chain sets it"),
+        ({"teacher": "nothing"}, "teacher cannot be given: the chain sets it"),
+        ({"final.start_share": 0.5}, "Options of the final stage need final.steps"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_before_a_step(chain, changes, message):
     with pytest.raises(ConfigError, match=message):
         chain(**changes)
     assert not chain.folder.exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(chain, levels):
+    before = sorted(levels.iterdir())
+    with pytest.raises(ConfigError, match="holds other files: give another --out"):
+        chain(out=str(levels))
+    assert sorted(levels.iterdir()) == before
+
+
+def test_a_chain_whose_first_stage_was_refused_begins_anew(chain):
+    with pytest.raises(ConfigError, match="batch of a step must be at most"):
+        chain(to=2, batch_size=512, **{"decoder.steps": 0})
+    assert chain(to=2, **{"decoder.steps": 0}).step == 2
+
+
+def test_what_is_of_a_chain_makes_one():
+    given = [{"chain": ""}, {"to": 2}, {"from_run": "x2"}]
+    assert all(map(is_chain, given)) and not is_chain({"chain": None, "method": "yonos"})
 
 
 def test_what_does_not_continue_is_refused(chain):

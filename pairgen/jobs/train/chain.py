@@ -10,6 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pairgen.errors import ConfigError
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
@@ -19,21 +21,30 @@ from pairgen.jobs.train.run import run_train
 from pairgen.methods._encoded_pairs import lr_member
 from pairgen.methods._nested_levels import check_nested
 from pairgen.model_config import MODEL_FILE, RUN_FILE
+from pairgen.networks.lpips_file import load_lpips
 from pairgen.resolution import Sources, sources_of
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.chain_options import ChainConfig
+from pairgen.training.needs import check_needs
 from pairgen.training.offered import open_offered, plans_with
 from pairgen.training.outcome import Trained
 from pairgen.training.record import read_record
 from pairgen.training.run_folder import check_continues
-from pairgen.training.start import resolve_method_options, resolve_run
+from pairgen.training.start import (
+    check_trainable,
+    find_perceptual,
+    resolve_method_options,
+    resolve_run,
+)
+
+RGB = 3
 
 
 def is_chain(given: Mapping[str, Any]) -> bool:
     """Whether a training is a chain: it is asked for one, or continues one."""
     out = given.get("out")
     continues = bool(given.get("resume") and out) and (Path(str(out)) / CHAIN_FILE).is_file()
-    return bool(given.get("chain")) or continues
+    return continues or any(given.get(name) is not None for name in ("chain", "to", "from_run"))
 
 
 @trusts_user
@@ -77,21 +88,39 @@ def _resolve(given: Mapping[str, Any]) -> tuple[Path, ChainFile, list[Stage]]:
     sources = sources_of(ChainConfig, given)
     factors = sources["chain"]
     folder = Path(sources["out"] or f"runs/{METHOD}-{'-'.join(map(str, factors))}")
-    before = read_chain(folder)
+    before = _begun(folder, sources["resume"])
     if before is not None:
-        if not sources["resume"]:
-            raise ConfigError(
-                f"{folder} holds a chain: continue it with --resume, or give another --out."
-            )
         factors, sources = _continued(folder, before, sources)
     if sources["method"] != METHOD:
         raise ConfigError(f"chain is for the method {METHOD}, got {sources['method']!r}.")
+    if not factors:
+        raise ConfigError("to and from_run are of a chain: give its factors, such as --chain 2,4.")
     values = _strongest(sources)
     stages = stages_of(folder, factors, values)
     for stage in stages:
         _check(stage)
     kept = {given_name(name): it for name, it in values.items() if name not in OF_CHAIN}
     return folder, ChainFile(chain=factors, from_run=sources["from_run"], options=kept), stages
+
+
+def _begun(folder: Path, resume: bool) -> ChainFile | None:
+    """Return what the chain of a folder was asked for; None if none of its stages has begun.
+
+    Raises:
+        ConfigError: It was not to be continued, or the folder holds something else.
+    """
+    before = read_chain(folder)
+    if before is None:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise ConfigError(f"{folder} holds other files: give another --out.")
+    elif not resume:
+        if any(folder.glob(f"*/{RUN_FILE}")):
+            raise ConfigError(
+                f"{folder} holds a chain: continue it with --resume, or give another --out."
+            )
+        # Its first stage was refused, or was stopped before its first step.
+        return None
+    return before
 
 
 def _continued(
@@ -119,12 +148,20 @@ def _strongest(sources: Sources[ChainConfig]) -> dict[str, Any]:
 
 
 def _check(stage: Stage) -> None:
-    """Check the options of a stage, and that its folder holds this run or none."""
+    """Check what a stage would refuse once those before it are trained.
+
+    That is its options, data and perceptual network, and that its folder holds this run or none.
+    """
     run = resolve_run(stage.options)
+    check_trainable(run.start)
     config = resolve_method_options(run.config)
+    sets = open_offered(config.data, run.plans)
+    check_needs(config.method, config.options, sets)
     if stage.options.get("teacher"):
-        sets = open_offered(config.data, run.plans)
         check_nested(plans_with(sets, lr_member(stage.options["scale"])))
+    if config.options.get("lpips_weight"):
+        location, _ = find_perceptual(run.start, config.options["perceptual"], RGB)
+        load_lpips(location, RGB, torch.device("cpu"))
     if (stage.folder / RUN_FILE).is_file():
         check_continues(config, stage.folder, resolve_method_options)
 

@@ -67,6 +67,8 @@ def stages_of(folder: Path, factors: Sequence[int], values: Mapping[str, Any]) -
     for factor in trained:
         teacher, name = network, f"x{factor}"
         network = add(name, name, METHOD, scale=factor, teacher=teacher)
+    if own[FINAL_STAGE] and "steps" not in own[FINAL_STAGE]:
+        raise ConfigError("Options of the final stage need final.steps: without, it is left out.")
     if own[FINAL_STAGE].get("steps"):
         own[FINAL_STAGE].setdefault("start_share", 1.0)
         given = {"scale": last, "teacher": teacher, "start_from": network}
@@ -97,8 +99,8 @@ def _reached(factors: Sequence[int], last: int, from_run: str) -> tuple[int, str
     reached = scale_of("from_run", from_run)
     if reached not in factors or reached > last:
         raise ConfigError(
-            f"from_run must restore one of the factors {told(factors)} up to {last}, got "
-            f"{reached}: {from_run}."
+            f"The chain {told(factors)} up to {last} must hold the factor of from_run: {from_run} "
+            f"restores 1/{reached}."
         )
     return reached, from_run
 
@@ -112,6 +114,8 @@ def _shared(values: Mapping[str, Any], *, decoder: bool) -> dict[str, Any]:
     for name, value in values.items():
         if name.startswith(f"{STAGES}.") or name in OF_CHAIN:
             continue
+        if given_name(name) in OF_PLACE:
+            raise ConfigError(f"{given_name(name)} cannot be given: the chain sets it.")
         other = "." in name and name not in SHARED
         if decoder and (other or name in NetworkConfig.model_fields):
             continue
