@@ -15,7 +15,13 @@ import torch
 from pairgen.errors import ConfigError
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
-from pairgen.jobs.train.chain_file import CHAIN_FILE, ChainFile, read_chain, write_chain
+from pairgen.jobs.train.chain_file import (
+    CHAIN_FILE,
+    ChainFile,
+    is_partial,
+    read_chain,
+    write_chain,
+)
 from pairgen.jobs.train.chain_stages import METHOD, OF_CHAIN, Stage, given_name, stages_of, told
 from pairgen.jobs.train.run import run_train
 from pairgen.methods._encoded_pairs import lr_member
@@ -111,7 +117,7 @@ def _begun(folder: Path, resume: bool) -> ChainFile | None:
     """
     before = read_chain(folder)
     if before is None:
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and any(not is_partial(path) for path in folder.iterdir()):
             raise ConfigError(f"{folder} holds other files: give another --out.")
     elif not resume:
         if any(folder.glob(f"*/{RUN_FILE}")):

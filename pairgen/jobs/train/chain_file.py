@@ -10,6 +10,8 @@ from pairgen.errors import ConfigError
 from pairgen.redaction import without_secrets_in
 
 CHAIN_FILE = "chain.json"
+# Of a process that was killed while it wrote.
+PARTIAL_FILE = f".{CHAIN_FILE}.partial"
 VERSION = 1
 
 
@@ -48,10 +50,15 @@ def read_chain(folder: Path) -> ChainFile | None:
         raise ConfigError(f"{path} cannot be read: {error}.") from None
 
 
+def is_partial(path: Path) -> bool:
+    """Whether a file is what a killed process has left of a chain's file."""
+    return path.name == PARTIAL_FILE
+
+
 def write_chain(folder: Path, chain: ChainFile) -> None:
     """Write the file of a folder, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{CHAIN_FILE}.partial"
+    partial = folder / PARTIAL_FILE
     text = json.dumps(without_secrets_in(asdict(chain)), indent=2)
     partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(folder / CHAIN_FILE)
