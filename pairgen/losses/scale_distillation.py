@@ -34,17 +34,17 @@ def omega(kind: str, alpha: Tensor, sigma: Tensor) -> Tensor:
     """Return the weight of the squared error of x0 at times, [B].
 
     Args:
-        kind: `v`: SNR + 1, with which the loss is the squared error of v; `truncated`: max(SNR, 1);
-            `constant`: 1.
+        kind: `v`: 1 / sigma^2, with which the loss is the squared error of v, or of a flow; that is
+            SNR + 1 where alpha^2 + sigma^2 = 1. `truncated`: max(SNR, 1). `constant`: 1.
         alpha: alpha at the times, [B].
         sigma: sigma at the times, [B], positive.
 
     Reference:
         Salimans & Ho 2022, arXiv:2202.00512, Section 4.
     """
-    snr = (alpha / sigma).square()
     if kind == V:
-        return snr + 1
+        return sigma.square().reciprocal()
+    snr = (alpha / sigma).square()
     return snr.clamp(min=1) if kind == TRUNCATED else torch.ones_like(snr)
 
 
@@ -64,5 +64,5 @@ def scale_distillation_loss(
         truth_share: Share of z_h in the target, in [0, 1].
     """
     target = z_h if x0_teacher is None else torch.lerp(x0_teacher, z_h, truth_share)
-    error = (x0.float() - target.detach().float()).square().flatten(1).mean(1)
+    error = (x0 - target.detach()).square().flatten(1).mean(1)
     return (weight * error).mean()

@@ -32,6 +32,12 @@ def stated_needs(method: str, options: Mapping[str, Any] | None = None) -> Needs
     return found if isinstance(found, Needs) else None
 
 
+def stated_members(method: str, options: Mapping[str, Any]) -> set[str]:
+    """Return the members that a method states it reads, or could read instead of others."""
+    needs = stated_needs(method, options)
+    return {name for need in needs.members for name in need.any_of} if needs else set()
+
+
 @dataclass(frozen=True)
 class Met:
     """One need beside one dataset.
@@ -73,6 +79,9 @@ def compare(needs: Needs, offered: OfferedSet | None, folder: str = DIR) -> list
             if making_command(name, needs.kinds) not in {f"pairgen {kind}" for kind in needs.kinds}
         )
         by = next(filter(None, holders), "")
+        if offered and not by and not all(map(adding_command, need.any_of)):
+            # What can be added is computed from what cannot, which is not there.
+            adding = ()
         found.append(Met(str(need), by, adding, making, need.note))
     return found
 

@@ -1,7 +1,7 @@
 """The members that the datasets of a training and their annotations offer to its method."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +9,6 @@ from pairgen import plugins
 from pairgen.config import local_path
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
@@ -18,7 +17,6 @@ from pairgen.training.stored_latents import unusable_latents
 from pairgen.types import Plan
 
 TEXT = "txt"
-PICTURE_NAMES = {*PICTURES}
 EMBEDDING = "_emb.npy"
 # What a plan says of a model that can be found again.
 NAMED = {"identity", "location", "options"}
@@ -60,24 +58,31 @@ class Offered:
     Attributes:
         members: Members that all datasets offer, with dtype and shape. Embeddings of prompts are
             among them only if they are those of the student's text encoder, for every sample;
-            latents and moments of images only if they are by its VAE.
+            latents and moments of images only if they are by its VAE, of the images as they are
+            loaded.
         used: Where these embeddings lie; empty for nowhere.
         unused: Why stored embeddings are not used, as a sentence; empty if there are none.
-        encoded: Why stored latents of images are not used, likewise.
+        encoded: Why stored latents of images are not used: member to the reason.
     """
 
     members: Mapping[str, Any]
     used: str = ""
     unused: str = ""
-    encoded: str = ""
+    encoded: Mapping[str, str] = field(default_factory=dict)
 
-    def about(self, fields: Collection[str]) -> str:
-        """Return which stored tensors a method that reads these members uses, or why not."""
+    def about(self, fields: Collection[str], stated: Collection[str]) -> str:
+        """Return which stored tensors a method uses, or why not; empty for nothing to say.
+
+        Args:
+            fields: Members that it reads.
+            stated: Members that it states it could read.
+        """
         if self.used and TEXT not in fields and self.members.keys() & {*fields}:
             texts = self.used
         else:
             texts = self.unused if TEXT in fields else ""
-        images = self.encoded if PICTURE_NAMES & {*fields} else ""
+        reason = next((why for name, why in self.encoded.items() if name in stated), "")
+        images = f"Images are encoded anew: {reason}." if reason else ""
         return " ".join(filter(None, (texts, images)))
 
 
@@ -120,6 +125,7 @@ def offer_members(
     start: Mapping[str, Any],
     skip_bad: bool,
     begun_with: Collection[str] | None,
+    changes: str,
 ) -> Offered:
     """Find what a method may read, and whether stored tensors are by the student's encoders.
 
@@ -128,15 +134,16 @@ def offer_members(
         start: The model that the student starts from, as `find_start` returns it.
         skip_bad: Whether the training leaves out bad shards.
         begun_with: For a run that continues, the fingerprints of what it reads; else None.
+        changes: Options that change the images, see `changes_of_images`.
 
     Raises:
         TeacherLoadError: The model cannot be described.
     """
     members = common_members(sets)
-    unusable = unusable_latents(sets, start, begun_with)
+    unusable = unusable_latents(sets, start, begun_with, changes)
     members = {name: spec for name, spec in members.items() if name not in unusable}
-    encoded = f"Images are encoded anew: {next(iter(unusable.values()))}." if unusable else ""
-    return replace(_offer_embeddings(sets, members, start, skip_bad, begun_with), encoded=encoded)
+    found = _offer_embeddings(sets, members, start, skip_bad, begun_with)
+    return replace(found, encoded=unusable)
 
 
 def _offer_embeddings(

@@ -16,6 +16,7 @@ def unusable_latents(
     sets: Sequence["OfferedSet"],
     start: Mapping[str, Any],
     begun_with: Collection[str] | None,
+    changes: str,
 ) -> dict[str, str]:
     """Return the stored latents that a method must not read: member to the reason.
 
@@ -23,6 +24,7 @@ def unusable_latents(
         sets: The datasets.
         start: The model that the student starts from, as `find_start` returns it.
         begun_with: For a run that continues, the fingerprints of what it reads; else None.
+        changes: Options that change the images, see `changes_of_images`.
 
     Raises:
         TeacherLoadError: The model cannot be described.
@@ -42,6 +44,8 @@ def unusable_latents(
                     continue
                 if begun_with is not None and plan.fingerprint() not in begun_with:
                     reasons[member] = f"the run began without the {member} of {url}"
+                elif changes:
+                    reasons[member] = f"the {member} of {url} is of whole images, without {changes}"
                 elif plan.teacher.get("module") != start["module"] or (
                     plan.teacher.get("identity") != own_vae()
                 ):

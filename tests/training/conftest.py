@@ -73,6 +73,13 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 pictures of 16 px with 1/2 and 1/4. Do not change it."""
+    out = tmp_path_factory.mktemp("levels") / "set"
+    return make_degraded(out, ("bridge", "citrus"), degradation="bicubic")
+
+
+@pytest.fixture(scope="session")
 def pairs(sd15_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """32 pairs in 4 shards. Do not change it."""
     return make_pairs(sd15_folder, tmp_path_factory.mktemp("pairs") / "set")

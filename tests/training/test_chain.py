@@ -14,18 +14,11 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.train.chain import run_chain
 from pairgen.training.record import read_record
 from tests.training import forked
-from tests.training.conftest import OPTIONS, make_degraded
+from tests.training.conftest import OPTIONS
 from tests.training.test_ranks import run, steps_logged
 from tests.training.test_train import assert_equal, assert_same_gradients, tensors
 
 STAGES = ("x2", "x4", "decoder-x4")
-
-
-@pytest.fixture(scope="session")
-def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """8 pictures of 16 px with 1/2 and 1/4. Do not change it."""
-    out = tmp_path_factory.mktemp("levels") / "set"
-    return make_degraded(out, ("bridge", "citrus"), degradation="bicubic")
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
-from pairgen.shards.loading.whole_image import check_caches
+from pairgen.shards.loading.whole_image import changes_of_images, check_caches
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student, is_trained
 from pairgen.training.metrics import Metrics, last_figures
-from pairgen.training.needs import check_needs
+from pairgen.training.needs import check_needs, stated_members
 from pairgen.training.offered import TEXT, offer_members, open_offered
 from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
@@ -68,7 +68,8 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         sets = open_offered(config.data, plans)
         check_needs(config.method, config.options, sets)
-        offered = offer_members(sets, start, config.skip_bad, _begun_with(state))
+        changes = changes_of_images(config.crop, config.flip)
+        offered = offer_members(sets, start, config.skip_bad, _begun_with(state), changes)
         setup = make_setup(
             config,
             plans,
@@ -80,7 +81,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             sets,
         )
         method: Method = plugins.build("methods", config.method, setup=setup, **config.options)
-        if about := offered.about(method.fields):
+        if about := offered.about(method.fields, stated_members(config.method, config.options)):
             say(about)
         if TEXT in method.fields:
             # Loads the text encoders now, so that what is wrong with them is found before a step.

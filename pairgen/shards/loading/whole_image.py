@@ -27,6 +27,11 @@ def depends_on_encoder(field: str, kinds: Collection[str]) -> bool:
     return _ENCODED.fullmatch(field) is not None
 
 
+def changes_of_images(crop: int, flip: bool) -> str:
+    """Return the options that change the images of samples, in words; empty for none."""
+    return " and ".join([f"crop={crop}"] * bool(crop) + ["flip=true"] * flip)
+
+
 def check_caches(
     fields: Collection[str],
     kinds: Collection[str],
@@ -47,13 +52,13 @@ def check_caches(
     Raises:
         ConfigError: There is such a member.
     """
-    changes = [f"crop={crop}"] * bool(crop) + ["flip=true"] * flip
+    changes = changes_of_images(crop, flip)
     for field in fields:
         if changes and describes_whole_image(field):
             raise ConfigError(
-                f"{field} cannot be loaded with {' and '.join(changes)}: it belongs to the whole "
-                "image, so it does not match an image that was cropped or flipped; leave out crop "
-                "and flip, or load the images that it was made of."
+                f"{field} cannot be loaded with {changes}: it belongs to the whole image, so "
+                "it does not match an image that was cropped or flipped; leave out crop and flip, "
+                "or load the images that it was made of."
             )
         if encoder_trained and depends_on_encoder(field, kinds):
             raise ConfigError(
