@@ -42,7 +42,9 @@ class FeatureHeads(nn.Module):
         """
         condition = self.condition(level.float(), text.float())
         return [
-            head(each.float(), condition) for head, each in zip(self.heads, features, strict=True)
+            # The layout of a VAE's latents reaches the features; torch 2.13 crashes on it backward.
+            head(each.float().contiguous(), condition)
+            for head, each in zip(self.heads, features, strict=True)
         ]
 
 
