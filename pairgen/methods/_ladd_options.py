@@ -7,7 +7,7 @@ from pydantic import model_validator
 from pairgen.errors import ConfigError
 from pairgen.list_rules import Each, Numbers
 from pairgen.losses.adversarial import GAMES, HINGE
-from pairgen.losses.score_weights import EXPONENTIAL, WEIGHTS
+from pairgen.losses.score_distance import EXPONENTIAL, WEIGHTS
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Integer, Number, Switch
 

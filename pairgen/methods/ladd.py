@@ -15,7 +15,7 @@ from pairgen.losses.adversarial import (
     gradient_penalty,
     student_loss,
 )
-from pairgen.losses.score_weights import score_weight
+from pairgen.losses.score_distance import score_distance, score_weight
 from pairgen.methods._ladd_options import FEATURES, OFF, LADDOptions
 from pairgen.methods._latents import Latents, latent_needs
 from pairgen.methods._pairs import TEXT, conditioning_of, stored_embeddings
@@ -261,7 +261,7 @@ class LADD:
         given = (frozen, schedule, frozen.prediction, self._negative)
         x0_teacher, _ = predict_guided(*given, x, t, made.conditioning, scale)
         weight = score_weight(chosen.distill_weighting, alpha, sigma).float()
-        return (weight * (x0 - x0_teacher).square().flatten(1).mean(1)).mean()
+        return score_distance(x0, x0_teacher, weight)
 
     def _x0(
         self, x: Tensor, t: Tensor, conditioning: Conditioning, scales: Tensor | None
