@@ -2,89 +2,40 @@
 
     python benchmarks/memory.py [--ranks 8] [--lora-rank 64]
 
-All is computed from the shapes of Stable Diffusion's networks, written out below and built on
-torch's meta device: no weights, no hub, no GPU. Nothing here is measured. A GB is 10^9
+All is computed from the shapes of Stable Diffusion's networks, which `published_shapes.py` holds,
+built on torch's meta device: no weights, no hub, no GPU. Nothing here is measured. A GB is 10^9
 bytes; a card counts as no more than its name says.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from published_shapes import CLIP_BIG_G, CLIP_H, CLIP_L, RESTORER, UNETS, VAE
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from pairgen.adapters.adaptable import Adaptable
 from pairgen.networks.vgg16 import Vgg16
-from pairgen.teachers._pretrained.autoencoder import Encoder
+from pairgen.teachers._pretrained.autoencoder import Decoder, Encoder
 from pairgen.teachers._pretrained.denoiser import LORA_TARGETS
 from pairgen.training.config import make_train_config
 
 GB = 1e9
 CARDS = (24, 48, 80, 141)
+OPTIMIZERS = ("adamw", "adamw8bit", "sharded")
 FLOAT32 = 4
 # Below this many elements bitsandbytes keeps float32; above, a byte and a scale for each block.
 LEAST_8BIT, BLOCK_8BIT = 4096, 256
 
-# What differs from diffusers' defaults in the config.json of the published models.
-RESTORER = "SD2.1-base"
-UNETS: Mapping[str, Mapping[str, Any]] = {
-    RESTORER: {
-        "sample_size": 64,
-        "cross_attention_dim": 1024,
-        "attention_head_dim": (5, 10, 20, 20),
-        "use_linear_projection": True,
-    },
-    "SD1.5": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},
-    "SDXL": {
-        "sample_size": 128,
-        "block_out_channels": (320, 640, 1280),
-        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        "cross_attention_dim": 2048,
-        "attention_head_dim": (5, 10, 20),
-        "transformer_layers_per_block": (1, 2, 10),
-        "use_linear_projection": True,
-        "addition_embed_type": "text_time",
-        "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 2816,
-    },
-}
-VAE = {
-    "block_out_channels": (128, 256, 512, 512),
-    "down_block_types": ("DownEncoderBlock2D",) * 4,
-    "up_block_types": ("UpDecoderBlock2D",) * 4,
-    "layers_per_block": 2,
-    "latent_channels": 4,
-}
-CLIP_L = {
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-}
-CLIP_H = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 23,
-    "num_attention_heads": 16,
-}
-CLIP_BIG_G = {
-    "hidden_size": 1280,
-    "intermediate_size": 5120,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 20,
-    "projection_dim": 1280,
-}
 NOT_IN_IT = """\
 Not in it: activations; autocast's copies of weights in half precision, 2 bytes a weight at most;
 what AdamW's step holds on CUDA for a moment, 4 bytes for each weight that it steps; one more copy
 of the trained weights while a grid is made with their average; gradients on their way between
-ranks, 64 MiB or a tensor at a time; the teacher's network, where a method asks it; networks of a
-loss; what CUDA takes for itself."""
+ranks, 64 MiB or a tensor at a time; the teacher's network, where a method asks it, but that of
+YONOS-SR; networks of a loss; what CUDA takes for itself."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +66,18 @@ class Network:
         return FLOAT32 * sum(self.trained)
 
 
-def make_unet(model: str, lora_rank: int) -> Network:
-    """Return the sizes of a model's UNet, trained whole or by adapters (rank 0: whole)."""
+def make_unet(model: str, lora_rank: int, image_channels: int = 0) -> Network:
+    """Return the sizes of a model's UNet, trained whole or by adapters (rank 0: whole).
+
+    Channels of an image latent make its first layer wider, which is then trained as a whole.
+    """
+    channels = VAE["latent_channels"] + image_channels
     with torch.device("meta"):
-        unet = UNet2DConditionModel(**UNETS[model])
+        unet = UNet2DConditionModel(**UNETS[model], in_channels=channels)
         if lora_rank:
             network = Adaptable(unet, LORA_TARGETS)
-            network.adapt(rank=lora_rank, alpha=lora_rank)
+            trained = ("conv_in",) if image_channels else ()
+            network.adapt(rank=lora_rank, alpha=lora_rank, trained=trained)
             unet = network
     parameters = list(unet.parameters())
     return Network(
@@ -168,6 +124,26 @@ def osediff() -> Network:
     frozen = sum(each.numel() for each in (student.network.parameters()))
     others = sum(each.numel() for each in perceptual.parameters())
     return Network(frozen + others + sum(frozen_elements(RESTORER).values()), tuple(trained))
+
+
+def yonos(model: str, lora_rank: int) -> tuple[Network, int]:
+    """Return the sizes of a stage of YONOS-SR, and the bytes beside it, its teacher included."""
+    student, teacher = (make_unet(model, rank, VAE["latent_channels"]) for rank in (lora_rank, 0))
+    return student, FLOAT32 * sum(frozen_elements(model).values()) + teacher.weights
+
+
+def yonos_decoder(model: str) -> tuple[Network, int]:
+    """Return the sizes of the decoder's stage of YONOS-SR, whose encoder is frozen, and beside it.
+
+    Beside the VAE are the text encoder and the network that the decoder is tuned behind.
+    """
+    with torch.device("meta"):
+        autoencoder = AutoencoderKL(**VAE)
+        decoder = Decoder(autoencoder, ("post_quant_conv", "decoder"))
+    trained = tuple(each.numel() for each in decoder.parameters())
+    frozen = sum(each.numel() for each in autoencoder.parameters()) - sum(trained)
+    unet = make_unet(model, 0, VAE["latent_channels"])
+    return Network(frozen, trained), FLOAT32 * frozen_elements(model)["text encoder"] + unet.weights
 
 
 def parts_of_osediff() -> tuple[int, int, int]:
@@ -225,6 +201,21 @@ def training_bytes(network: Network, players: int, optimizer: str, ranks: int, b
     return beside + players * player + network.average
 
 
+def training_rows(
+    name: str, network: Network, players: int, ranks: int, beside: int
+) -> Iterator[str]:
+    """Yield a row of the table for each optimizer, see `training_bytes`."""
+    # The moments of adapters are small however they are kept.
+    for optimizer in OPTIMIZERS[:1] if network.frozen else OPTIMIZERS:
+        taken = training_bytes(network, players, optimizer, ranks, beside)
+        rest = [left(card, taken) for card in CARDS]
+        yield row([name, told(optimizer, ranks), cell(taken), *rest])
+
+
+def told(optimizer: str, ranks: int) -> str:
+    return f"{optimizer} ({ranks} ranks)" if optimizer == "sharded" else optimizer
+
+
 def cell(size: float) -> str:
     return f"{size / GB:.1f}"
 
@@ -247,8 +238,6 @@ def main() -> None:
     parser.add_argument("--lora-rank", type=int, default=64)
     options = parser.parse_args()
     ranks = options.ranks
-    names = ("adamw", "adamw8bit", "sharded")
-    told = {name: f"{name} ({ranks} ranks)" if name == "sharded" else name for name in names}
     kinds = {"full": 0, f"LoRA {options.lora_rank}": options.lora_rank}
     models = [model for model in UNETS if model != RESTORER]
     networks = {
@@ -256,10 +245,10 @@ def main() -> None:
     }
     print("Computed, not measured. GB are 10^9 bytes, on one card. ACTIVATIONS ARE NOT IN IT.\n")
     print("One network, GB:\n")
-    columns = ("UNet", "trained parameters", "weights", "gradients", *told.values(), "average")
-    print(head(columns))
+    optimizers = [told(name, ranks) for name in OPTIMIZERS]
+    print(head(["UNet", "trained parameters", "weights", "gradients", *optimizers, "average"]))
     for (model, kind), network in networks.items():
-        states = [moments(name, network.trained, ranks) for name in names]
+        states = [moments(name, network.trained, ranks) for name in OPTIMIZERS]
         parts = [network.weights, network.gradients, *states, network.average]
         print(row([f"{model} {kind}", f"{sum(network.trained):,}", *map(cell, parts)]))
     print("\nA training, GB: text encoders and VAE, players, the average of the student:\n")
@@ -268,11 +257,17 @@ def main() -> None:
     for (model, kind), network in networks.items():
         beside = FLOAT32 * sum(frozen_elements(model).values())
         for players, who in ((1, "student"), (2, "student and discriminator")):
-            # The moments of adapters are small however they are kept.
-            for name in names[:1] if network.frozen else names:
-                taken = training_bytes(network, players, name, ranks, beside)
-                rest = [left(card, taken) for card in CARDS]
-                print(row([f"{model} {kind}, {who}", told[name], cell(taken), *rest]))
+            for line in training_rows(f"{model} {kind}, {who}", network, players, ranks, beside):
+                print(line)
+    print(
+        "\nYONOS-SR, GB: text encoder and VAE, what is trained, its average, and a frozen UNet:\n"
+    )
+    print(head(["training", "optimizer", "in all", *cards]))
+    for model in ("SD1.5", RESTORER):
+        stages = {kind: yonos(model, rank) for kind, rank in kinds.items()}
+        for stage, (network, beside) in {**stages, "decoder": yonos_decoder(model)}.items():
+            for line in training_rows(f"{model} {stage}", network, 1, ranks, beside):
+                print(line)
     print(f"\nOSEDiff on {RESTORER} by its recipe, GB: also text encoder, VAE and LPIPS:\n")
     print(head(["trained parameters", "weights", "gradients", "adamw", "in all", *cards[:2]]))
     parts = parts_of_osediff()

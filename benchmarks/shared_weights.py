@@ -16,7 +16,8 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from memory import GB, UNETS
+from memory import GB
+from published_shapes import UNETS
 from torch import Tensor
 
 from pairgen.report.table import markdown

@@ -6,6 +6,8 @@ r"""A training at the true widths of its published model: memory, samples a seco
         --optimizer adamw8bit                               # on a CPU with 24 GiB
     python benchmarks/true_widths.py osediff --latent-size 16 --steps 1 --batch-size 1
                                                             # on a CPU with 10 GiB
+    python benchmarks/true_widths.py yonos --latent-size 16 --steps 1 --batch-size 1 \
+        --lora-rank 4                                       # on a CPU with 12 GiB
 
 Random weights of the true architecture, and the real commands in this process:
 
@@ -14,6 +16,10 @@ Random weights of the true architecture, and the real commands in this process:
   is in the figure.
 - `osediff`: Stable Diffusion 2.1-base with its VAE, LPIPS on a random VGG16, painted pictures with
   tags, and the recipe as it stands; then `pairgen restore` of one picture with the student.
+- `yonos`: Stable Diffusion 1.5 with its VAE, painted pictures with nested levels. First one step of
+  the stage x2, then the stage x4, which has it for a teacher; then `pairgen restore` with that.
+- `yonos_decoder`: the decoder behind such a stage x2, LPIPS on a random VGG16; then `pairgen
+  restore`.
 
 Samples a second are those of the steps after the first two. `--small` is a few channels, to see
 that the script runs.
@@ -29,6 +35,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +69,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--optimizer", default="adamw")
+    parser.add_argument("--lora-rank", type=int, default=0, help="of yonos; 0: all weights")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--folder", type=Path, help="kept; a temporary one else")
     options = parser.parse_args()
+    if options.lora_rank and not options.method.startswith("yonos"):
+        parser.error(f"--lora-rank is for yonos and yonos_decoder, not for {options.method}")
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
         measure(options.folder, options)
@@ -79,9 +89,8 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     model, run = folder / "model", folder / "run"
     with told("model and data"):
         if not (model / "model_index.json").is_file():
-            write = write_sd21_base if options.method == "osediff" else write_sd15
             # In float32, as a training keeps its weights.
-            write(
+            WRITE[options.method](
                 model,
                 small=options.small,
                 latent_size=options.latent_size,
@@ -89,27 +98,34 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
             )
         given = DATA[options.method](folder, model, options)
     with told("training, its checkpoint and its export"):
-        pairgen.train(
-            options.method,
-            model=str(model),
-            out=str(run),
-            steps=options.steps,
-            batch_size=options.batch_size,
-            precision=options.precision,
-            optimizer=options.optimizer,
-            gradient_checkpointing=options.gradient_checkpointing,
-            ema_decay=0.0,
-            log_every=1,
-            checkpoint_every=options.steps + 1,
-            grid_every=options.steps + 1,
-            num_grid_prompts=1,
-            tensorboard=False,
-            resume=(run / "config.yaml").is_file(),
-            **given,
-        )
+        train(options.method, model, run, options, steps=options.steps, **given)
     report(run, options)
-    if options.method == "osediff":
-        restore(folder, run, options)
+    if "scale" in given:
+        restore(folder, run, options, given["scale"])
+
+
+def train(
+    method: str, model: Path, run: Path, options: argparse.Namespace, *, steps: int, **given: Any
+) -> None:
+    """Train by a method; nothing is written before the end."""
+    pairgen.train(
+        method,
+        model=str(model),
+        out=str(run),
+        steps=steps,
+        batch_size=options.batch_size,
+        precision=options.precision,
+        optimizer=options.optimizer,
+        gradient_checkpointing=options.gradient_checkpointing,
+        ema_decay=0.0,
+        log_every=1,
+        checkpoint_every=steps + 1,
+        grid_every=steps + 1,
+        num_grid_prompts=1,
+        tensorboard=False,
+        resume=(run / "config.yaml").is_file(),
+        **given,
+    )
 
 
 def make_pairs(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
@@ -140,26 +156,68 @@ def make_pairs(folder: Path, model: Path, options: argparse.Namespace) -> Mappin
 def make_restorable(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
     """Make what OSEDiff learns from; return the options that name it."""
     del model
-    vgg16, pairs = folder / "vgg16.pth", folder / "pairs"
+    vgg16 = folder / "vgg16.pth"
     write_vgg16(vgg16)
+    pairs = degrade(folder, options, degradation="osediff")
+    return {"data": pairs, "perceptual": str(vgg16), "scale": SCALE}
+
+
+def make_stage(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
+    """Train a stage x2 of YONOS-SR for a step; return the options of the stage x4 behind it."""
+    pairs, before = degrade(folder, options, degradation="bicubic", nested=True), folder / "x2"
+    adapters: dict[str, Any] = {}
+    if options.lora_rank:
+        # The new input channels are zero: they learn as a whole.
+        adapters = {"lora_rank": options.lora_rank, "trained_layers": ["conv_in"]}
+    if not (before / "model.yaml").is_file():
+        train("yonos", model, before, options, steps=1, data=pairs, scale=SCALE // 2, **adapters)
+    return {"data": pairs, "scale": SCALE, "teacher": str(before), **adapters}
+
+
+def make_network(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
+    """Train a stage x2 of YONOS-SR for a step; return the options of the decoder behind it."""
+    stage, vgg16 = make_stage(folder, model, options), folder / "vgg16.pth"
+    write_vgg16(vgg16)
+    return {
+        "data": stage["data"],
+        "scale": SCALE // 2,
+        "network": stage["teacher"],
+        "perceptual": str(vgg16),
+    }
+
+
+def degrade(folder: Path, options: argparse.Namespace, **given: Any) -> str:
+    """Make pairs of HR and LR; return their folder."""
+    pairs = str(folder / "pairs")
     pairgen.degrade(
         images="package:painted",
         num_images=max(2 * options.batch_size, 8),
         crop=LATENT_PX * options.latent_size,
         scales=SCALE,
-        degradation="osediff",
-        out=str(pairs),
+        out=pairs,
         executor="serial",
+        **given,
     )
-    return {"data": str(pairs), "perceptual": str(vgg16)}
+    return pairs
 
 
-DATA = {"diffusion2gan": make_pairs, "osediff": make_restorable}
+DATA = {
+    "diffusion2gan": make_pairs,
+    "osediff": make_restorable,
+    "yonos": make_stage,
+    "yonos_decoder": make_network,
+}
+WRITE = {
+    "diffusion2gan": write_sd15,
+    "osediff": write_sd21_base,
+    "yonos": partial(write_sd15, true_vae=True),
+    "yonos_decoder": partial(write_sd15, true_vae=True),
+}
 
 
-def restore(folder: Path, run: Path, options: argparse.Namespace) -> None:
+def restore(folder: Path, run: Path, options: argparse.Namespace, scale: int) -> None:
     """Restore a picture to the size of the training's, in a process of its own."""
-    side, picture = LATENT_PX * options.latent_size // SCALE, folder / "picture.png"
+    side, picture = LATENT_PX * options.latent_size // scale, folder / "picture.png"
     with Image.open(packaged_assets() / "photographs/bridge.jpg") as photograph:
         photograph.crop((0, 0, side, side)).save(picture)
     given = {

@@ -151,7 +151,7 @@ def make_data(options: argparse.Namespace, root: Path) -> None:
         levels=levels,
         executor="serial",
     )
-    if not added.complete:
+    if not all(each.complete for each in added):
         raise KeyboardInterrupt
 
 

@@ -41,12 +41,23 @@ def check(setting: Setting) -> Iterator[Row]:
     told = f"HR {size}, batches of {batch}, {num_threads} CPU threads"
     with cpu_threads(num_threads):
         yield from timed_rows("pairgen's operations", batch, pairgens, f"{told}, a draw an image")
+    for name, nested in (("degrade", False), ("degrade --nested", True)):
+        yield from command_rows(setting, name, size, batch, num_threads, told, nested)
+    yield from basicsr_rows(images, draws, device, told)
+
+
+def command_rows(
+    setting: Setting, name: str, size: int, batch: int, num_threads: int, told: str, nested: bool
+) -> Iterator[Row]:
+    """Run the command, then check what it wrote."""
     made: list[Manifest] = []
+    out = str(setting.folder / name.replace(" ", ""))
 
     def command() -> None:
         made.append(
             pairgen.degrade(
                 scales="4",
+                nested=nested,
                 crop=size,
                 samples_per_image=batch * NUM_BATCHES // 4,
                 samples_per_shard=batch * NUM_BATCHES,
@@ -54,7 +65,7 @@ def check(setting: Setting) -> Iterator[Row]:
                 batch_size=batch,
                 cpu_threads=num_threads,
                 executor="serial",
-                out=str(setting.folder / "degraded"),
+                out=out,
             )
         )
 
@@ -62,14 +73,13 @@ def check(setting: Setting) -> Iterator[Row]:
     (manifest,) = made
     num = sum(receipt.count for receipt in manifest.receipts)
     yield Row(
-        "pairgen degrade, to the shard",
+        f"pairgen {name}, to the shard",
         num / seconds,
         "images/s",
         f"{told}; decoding, PNG at two levels and HR, start included; peak {peak:.2f} GiB",
         failed=not manifest.complete,
     )
-    yield verdict("verify", pairgen.verify(str(setting.folder / "degraded")).clean)
-    yield from basicsr_rows(images, draws, device, told)
+    yield verdict(f"{name}: verify", pairgen.verify(out).clean)
 
 
 def basicsr_rows(

@@ -38,14 +38,19 @@ def check(setting: Setting) -> Iterator[Row]:
     net, vgg16 = setting.folder / "net.safetensors", setting.folder / "vgg16.pth"
     write_perceptual_net(net)
     write_vgg16(vgg16)
-    shared = {"model": models.sd15(setting), "perceptual": vgg16, "prompts": "fixed"}
-    own = {"diffusion2gan": {"perceptual": net, "r1_every": 2}, "osediff": shared}
+    shared = {"model": models.sd15(setting), "prompts": "fixed"}
+    restorers: dict[str, dict[str, Any]] = {
+        "osediff": {**shared, "perceptual": vgg16},
+        "yonos": shared,
+        "yonos_decoder": {**shared, "perceptual": vgg16, "network": setting.folder / "yonos"},
+    }
+    own = {**restorers, "diffusion2gan": {"perceptual": net, "r1_every": 2}}
     pairs, restorable = make_pairs(setting, batch), make_restorable(setting, batch)
     for method in plugins.members("methods"):
-        data = restorable if method == "osediff" else pairs
+        data = restorable if method in restorers else pairs
         yield from method_rows(setting, method, data, batch, own.get(method, {}))
-        # Of 10 to 20 GiB.
-        shutil.rmtree(setting.folder / method, ignore_errors=True)
+        # Of 10 to 20 GiB. The student stays: `yonos_decoder` begins with that of `yonos`.
+        shutil.rmtree(setting.folder / method / "checkpoints", ignore_errors=True)
 
 
 def make_restorable(setting: Setting, batch: int) -> Path:
@@ -165,8 +170,11 @@ def memory_row(method: str, peak: float, num_players: int) -> Row:
         computed = sum(memory.parts_of_osediff()) / GIB
         note = f"memory.py computes {computed:.1f} GiB on SD2.1-base, without activations"
         return Row(f"{method}: peak", peak, "GiB", note)
-    network = memory.make_unet("SD1.5", 0)
-    beside = memory.FLOAT32 * sum(memory.frozen_elements("SD1.5").values())
+    if method == "yonos_decoder":
+        network, beside = memory.yonos_decoder("SD1.5")
+    else:
+        network = memory.make_unet("SD1.5", 0)
+        beside = memory.FLOAT32 * sum(memory.frozen_elements("SD1.5").values())
     computed = memory.training_bytes(network, num_players, "adamw", 1, beside) - network.average
     return Row(
         f"{method}: peak",

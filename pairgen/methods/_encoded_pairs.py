@@ -76,7 +76,9 @@ class EncodedPairs:
         images = enlarge(batch.image(member).expand(-1, RGB, -1, -1), scale)
         size = (images.shape[-2], images.shape[-1])
         noise = draws.normal(autoencoder.latent_shape(size)) if samples else None
-        return autoencoder.encode(images, noise)
+        # In float32, as moments are stored.
+        with torch.autocast(images.device.type, enabled=False):
+            return autoencoder.encode(images, noise)
 
 
 def _stored(members: Mapping[str, Any], moments: str, picture: str) -> str:

@@ -89,6 +89,22 @@ def test_osediff_is_counted_by_its_recipe_on_one_set_of_weights():
     assert whole.frozen == unet + vae + text + vgg16
 
 
+def test_yonos_is_counted_with_its_teacher_and_a_wider_first_layer():
+    inputs, width, kernel = 8, 320, 9
+    wider = ELEMENTS["SD1.5"] + inputs // 2 * width * kernel
+    student, beside = memory.yonos("SD1.5", 4)
+    adapters = sum(memory.make_unet("SD1.5", 4).trained)
+    assert (student.frozen, sum(student.trained)) == (
+        wider,
+        adapters + (inputs * kernel + 1) * width,
+    )
+    text, vae = 123_060_480, 83_653_863
+    assert beside == memory.FLOAT32 * (text + vae + wider)
+    decoder, beside = memory.yonos_decoder("SD1.5")
+    assert decoder.frozen + sum(decoder.trained) == vae
+    assert beside == memory.FLOAT32 * (text + wider)
+
+
 @pytest.mark.slow
 def test_the_page_shows_what_is_printed(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["memory.py"])
