@@ -104,15 +104,17 @@ class Numbers(Rule):
 
 @dataclass(frozen=True)
 class Each(Rule):
-    """Values of one rule, each once: a list, one value, or text such as `10,20`.
+    """Values of one rule: a list, one value, or text such as `10,20`.
 
     Attributes:
         rule: Rule of every entry.
         at_least_one: Whether at least one entry is required.
+        once: Whether each value may occur only once.
     """
 
     rule: Rule
     at_least_one: bool = True
+    once: bool = True
 
     @property
     def metavar(self) -> str:
@@ -133,14 +135,14 @@ class Each(Rule):
         if self.at_least_one and not given:
             raise ConfigError(f"{name} must not be empty.")
         entries = tuple(self.rule.read(name, each) for each in given)
-        if len(set(entries)) < len(entries):
+        if self.once and len(set(entries)) < len(entries):
             raise ConfigError(f"{name} holds a value twice: {', '.join(map(str, entries))}.")
         return entries
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""
         return one_or_several(
-            self.rule.schema(), as_text=True, each_once=True, not_empty=self.at_least_one
+            self.rule.schema(), as_text=True, each_once=self.once, not_empty=self.at_least_one
         )
 
 

@@ -175,6 +175,9 @@ def memory_row(method: str, peak: float, num_players: int) -> Row:
     else:
         network = memory.make_unet("SD1.5", 0)
         beside = memory.FLOAT32 * sum(memory.frozen_elements("SD1.5").values())
+        if method == "ladd":
+            # The heads are small; a second network is the frozen teacher.
+            num_players, beside = 1, beside + network.weights
     computed = memory.training_bytes(network, num_players, "adamw", 1, beside) - network.average
     return Row(
         f"{method}: peak",

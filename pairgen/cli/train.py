@@ -22,7 +22,7 @@ from pairgen.training.chain_options import ChainConfig
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student with METHOD on datasets made by pairgen.
 
-    METHOD: regression, reflow, diffusion2gan, osediff, yonos, or the dotted name of your own
+    METHOD: regression, reflow, diffusion2gan, ladd, osediff, yonos, or the dotted name of your own
     module; or latent-lpips, which trains a perceptual network on labelled latents instead of a
     student. `--set name=value` sets any option of the run or the method; `--set player.name=value`
     sets an option of one player. `--chain` trains yonos factor by factor, a run each; then

@@ -1,10 +1,16 @@
 """The losses of a student and a discriminator that play against each other.
 
 A discriminator returns a map of logits for each of its readouts. All readouts have equal weight,
-and so do all places of a map.
+and so do all places of a map: D is their mean.
+
+| game | D on real | D on made | student |
+|---|---|---|---|
+| `softplus` | softplus(-D) | softplus(D) | softplus(-D) |
+| `hinge` | max(0, 1 - D) | max(0, 1 + D) | -D |
 
 Reference:
-    Goodfellow et al. 2014, arXiv:1406.2661: the game, and the student's non-saturating form.
+    Goodfellow et al. 2014, arXiv:1406.2661: the game, and the student's non-saturating form; Lim &
+    Ye 2017, arXiv:1705.02894: the hinge.
 """
 
 from collections.abc import Sequence
@@ -14,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Logits = Sequence[Tensor]
+SOFTPLUS, HINGE = GAMES = ("softplus", "hinge")
 
 
 def score(logits: Logits) -> Tensor:
@@ -36,6 +43,28 @@ def loss_if_real(logits: Logits) -> Tensor:
 def loss_if_made(logits: Logits) -> Tensor:
     """Return softplus(D), [B]: small if images are classified as generated."""
     return score([F.softplus(each.float()) for each in logits])
+
+
+def discriminator_loss(game: str, real: Logits, made: Logits) -> tuple[Tensor, Tensor]:
+    """Return the discriminator's losses on real and on generated images, [B] each.
+
+    Args:
+        game: `softplus` or `hinge`.
+        real: Logits of real images.
+        made: Logits of generated ones.
+    """
+    if game == SOFTPLUS:
+        return loss_if_real(real), loss_if_made(made)
+    margins = (
+        [F.relu(1 - each.float()) for each in real],
+        [F.relu(1 + each.float()) for each in made],
+    )
+    return score(margins[0]), score(margins[1])
+
+
+def student_loss(game: str, made: Logits) -> Tensor:
+    """Return the student's loss on its own images, [B]; see `discriminator_loss`."""
+    return loss_if_real(made) if game == SOFTPLUS else -score(made)
 
 
 def gradient_penalty(logits: Logits, x: Tensor) -> Tensor:

@@ -1,0 +1,52 @@
+"""The latents of a batch: a teacher's end points, or images, stored as moments or encoded."""
+
+from torch import Tensor
+
+from pairgen.draws import Draws
+from pairgen.image_recipe import SAMPLE
+from pairgen.methods._encoded_pairs import HR_MOMENTS, EncodedPairs
+from pairgen.methods._image_pairs import hr_member
+from pairgen.methods._pairs import LATENT
+from pairgen.methods.base import Need, Setup, need
+from pairgen.shards.format.image_member import PICTURES
+from pairgen.shards.loading.batch import Batch
+
+ODE = "ode"
+
+
+class Latents:
+    """The latents that a method learns from, for sets of pairs and of images.
+
+    Args:
+        setup: Teacher and datasets. If all are pairs, their end points are read; else images, of
+            which each epoch sees other samples of the encoder's posterior.
+
+    Raises:
+        ConfigError: The images of the datasets have several formats.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._images: EncodedPairs | None = None
+        self.fields: tuple[str, ...] = (LATENT,)
+        if any(plan.kind != ODE for plan in setup.plans):
+            self._images = EncodedPairs(
+                setup,
+                setup.new_autoencoder(),
+                hr=hr_member(setup.plans),
+                posterior=SAMPLE,
+                scales=(),
+                reads_hr=True,
+            )
+            self.fields = self._images.fields
+
+    def of(self, batch: Batch, draws: Draws) -> Tensor:
+        """Return the latents of a batch, [B, C, H, W] float32."""
+        if self._images is None:
+            return batch[LATENT].float()
+        return self._images.hr(batch, draws)
+
+
+def latent_needs() -> Need:
+    """Return the need of one of the members that `Latents` reads."""
+    note = "end points of a teacher, or images: the VAE encodes pictures in every step"
+    return need(LATENT, HR_MOMENTS, *PICTURES, note=note)
