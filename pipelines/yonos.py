@@ -64,6 +64,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "error to the teacher": {"scale": 8, "error_of": "x8 distilled", "to": "teacher"},
     "error to HR": {"scale": 8, "error_of": "x8 distilled", "to": "HR"},
 }
+# Whose student is judged for the enlarged LR beside it.
+STUDENT_OF = {"x4 bicubic": "x4", "x8 bicubic": "x8 direct"}
 ONE_STEP = {
     "PSNR Y": "psnr_db",
     "perceptual": "feature_distance",
@@ -119,7 +121,7 @@ def main() -> None:
         figures=FIGURES,
         run=partial(run_arm, options),
         prepare=partial(make_data, options),
-        untrained=("x4 bicubic", "x8 bicubic"),
+        untrained=tuple(STUDENT_OF),
         comparisons=COMPARISONS,
     )
     run_study(study, options)
@@ -205,9 +207,9 @@ def run_arm(
         found = errors_of_x0(student, teacher, data, chosen["scale"], options.num_held_out)
         errors = found[0] if chosen["to"] == "teacher" else found[1]
         return {**unknown, **dict(zip(BY_TIME.values(), errors, strict=True))}
-    if is_bicubic := "bicubic" in arm:
+    if is_bicubic := arm in STUDENT_OF:
         # Any student is judged beside the enlarged LR: one step of training makes one.
-        run = trained(options, f"x{chosen['scale']}", 0, 1, root)
+        run = trained(options, STUDENT_OF[arm], 0, 1, root)
     else:
         run = trained(options, arm, seed, steps, root)
     figures = dict(unknown)
