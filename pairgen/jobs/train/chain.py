@@ -111,7 +111,9 @@ def _begun(folder: Path, resume: bool) -> ChainFile | None:
     """
     before = read_chain(folder)
     if before is None:
-        if folder.is_dir() and any(folder.iterdir()):
+        # A chain that has lost its file still continues: each stage knows its run.
+        continues = resume and any(folder.glob(f"*/{RUN_FILE}"))
+        if folder.is_dir() and any(folder.iterdir()) and not continues:
             raise ConfigError(f"{folder} holds other files: give another --out.")
     elif not resume:
         if any(folder.glob(f"*/{RUN_FILE}")):
