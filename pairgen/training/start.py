@@ -20,7 +20,7 @@ from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
 from pairgen.teachers.base import Autoencoder, Denoiser
 from pairgen.training.config import check_method_options, with_recipe
-from pairgen.training.finished_run import load_run
+from pairgen.training.finished_run import check_alike, load_run
 from pairgen.training.offered import OfferedSet, plans_with
 from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import remembered
@@ -211,11 +211,13 @@ def make_setup(
 
     def frozen_run(folder: str, weights: str) -> Denoiser:
         denoiser, files[f"{weights} weights of {folder}"] = load_run(folder, weights, device)
+        check_alike(folder, denoiser, start, teacher.schedule)
         return denoiser
 
     def load_teacher() -> Any:
         return plugins.build("teachers", module, **where, **frozen)
 
+    teacher = plugins.build("teachers", module, with_network=False, **where, **frozen)
     files: dict[str, str] = {}
     autoencoders: list[Autoencoder] = []
 
@@ -235,7 +237,7 @@ def make_setup(
         plans=plans,
         members=members,
         plans_with=partial(plans_with, sets or [OfferedSet("", plan) for plan in plans]),
-        teacher=plugins.build("teachers", module, with_network=False, **where, **frozen),
+        teacher=teacher,
         load_teacher=load_teacher,
         perceptual_net=perceptual_net,
         load_run=frozen_run,

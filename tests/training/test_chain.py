@@ -144,6 +144,18 @@ def test_a_folder_that_holds_something_else_is_left_alone(chain, levels):
     assert sorted(levels.iterdir()) == before
 
 
+def test_a_chain_that_has_lost_its_file_continues(chain):
+    chain(to=2, **{"decoder.steps": 0})
+    (chain.folder / "chain.json").unlink()
+    with pytest.raises(ConfigError, match="holds other files"):
+        chain()
+    done = chain(resume=True, **{"decoder.steps": 0})
+    assert done.folder.name == "x4" and f"{chain.folder / 'x2'} is finished" in chain.said[0]
+    (chain.folder / "chain.json").write_text("[2, 4]")
+    with pytest.raises(ConfigError, match=r"chain.json cannot be read: it must hold an object"):
+        chain(resume=True)
+
+
 def test_a_chain_whose_first_stage_was_refused_begins_anew(chain):
     with pytest.raises(ConfigError, match="batch of a step must be at most"):
         chain(to=2, batch_size=512, **{"decoder.steps": 0})

@@ -12,6 +12,7 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import pairgen
@@ -321,7 +322,10 @@ def test_a_flow_predicts_what_it_does(train, levels, options, sd15_folder, tmp_p
         ({"scale": 3, "teacher": "larger"}, "scale must be even with a teacher, .* got 3"),
         ({"truth_share": 0.5}, "truth_share needs a teacher: .* got 0.5"),
         ({"scale": 8}, "needs lr8_moments.npy or lr8.png, .*`pairgen degrade --scales 8` makes"),
-        ({"teacher": "sd15"}, "teacher must be a run of `pairgen train yonos`, got .*sd15"),
+        (
+            {"teacher": "sd15"},
+            "teacher must be a finished run of `pairgen train yonos`, got",
+        ),
         ({"teacher": "larger", "posterior": "sample"}, "the posterior 'sample', got 'mean': .*x2"),
         ({"teacher": "larger", "prompt": "a cat"}, "the prompt 'a cat', got '': .*x2"),
         ({"teacher": "larger", "prompts": "captions"}, "the prompts 'txt', got 'fixed': .*x2"),
@@ -346,11 +350,41 @@ def test_teachers_that_do_not_fit_are_refused(train, levels, larger, options):
         train(levels, "again", teacher=str(smaller), **options)
     another = train(levels, "toy", **{**options, "method": TOY}, steps=1).folder
     for name, message in (
-        ("teacher", "teacher must be a run of `pairgen train yonos`, got .*toy"),
+        ("teacher", "teacher must be a finished run of `pairgen train yonos`, got .*toy"),
         ("start_from", "The network of .*toy must take an image latent of 4 channels"),
     ):
         with pytest.raises(ConfigError, match=message):
             train(levels, "refused", **options, **{name: str(another)})
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "what"),
+    [
+        ("scheduler/scheduler_config.json", "beta_end", "the noise schedule"),
+        ("vae/config.json", "scaling_factor", "the VAE"),
+    ],
+)
+def test_a_teacher_of_another_model_is_refused(
+    train, levels, larger, sd15_folder, tmp_path, file, key, what
+):
+    """The student would be exported with the schedule and the VAE of its own model."""
+    other = tmp_path / "other"
+    shutil.copytree(sd15_folder, other)
+    config = json.loads((other / file).read_text())
+    (other / file).write_text(json.dumps({**config, key: 1.5 * config[key]}))
+    message = f"x2 must come from the model other: {what} of its student is another"
+    with pytest.raises(ConfigError, match=message):
+        train(levels, **{**OPTIONS, "model": str(other)}, teacher=str(larger))
+    assert not train.folder.exists()
+
+
+def test_a_tuned_decoder_makes_no_other_latents(train, levels, larger, options, tmp_path):
+    tuned = tmp_path / "tuned"
+    shutil.copytree(larger, tuned)
+    weights = load_file(tuned / "student" / VAE)
+    weights["decoder.conv_out.bias"] += 1
+    save_file(weights, tuned / "student" / VAE, {"format": "pt"})
+    assert train(levels, steps=1, teacher=str(tuned), **options).step == 1
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Options of a tagger, which writes the prompts of pictures."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -10,6 +11,7 @@ from pairgen.errors import ConfigError
 from pairgen.member_options import MemberOptions
 from pairgen.options import Option, default_of
 from pairgen.rules import Checked, Choice, Place, Text
+from pairgen.sources.caption_tables import TABLES
 
 PICTURE, EACH_TILE = TAGGED = ("picture", "tile")
 
@@ -76,5 +78,10 @@ class TaggerOptions(MemberOptions):
         if given and not self.tagger:
             raise ConfigError(
                 f"{given[0]} is for a tagger: give tagger too, such as tags, or leave it out."
+            )
+        if Path(self.tagger).suffix in TABLES:
+            raise ConfigError(
+                f"tagger must be an annotator that looks at a picture, got {self.tagger!r}: give a "
+                "table as captions, and the name of its column as column."
             )
         return self

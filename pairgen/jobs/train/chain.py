@@ -117,7 +117,10 @@ def _begun(folder: Path, resume: bool) -> ChainFile | None:
     """
     before = read_chain(folder)
     if before is None:
-        if folder.is_dir() and any(not is_partial(path) for path in folder.iterdir()):
+        # A chain that has lost its file still continues: each stage knows its run.
+        continues = resume and any(folder.glob(f"*/{RUN_FILE}"))
+        others = folder.is_dir() and any(not is_partial(path) for path in folder.iterdir())
+        if others and not continues:
             raise ConfigError(f"{folder} holds other files: give another --out.")
     elif not resume:
         if any(folder.glob(f"*/{RUN_FILE}")):

@@ -42,7 +42,10 @@ def read_chain(folder: Path) -> ChainFile | None:
     if not path.is_file():
         return None
     try:
-        found = ChainFile(**json.loads(path.read_text(encoding="utf-8")))
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(held, dict):
+            raise ValueError(f"it must hold an object, got {held!r}")
+        found = ChainFile(**held)
         if found.version != VERSION or not isinstance(found.options, Mapping):
             raise ValueError(f"version {found.version} is not {VERSION}")
         return found

@@ -58,6 +58,9 @@ def stages_of(folder: Path, factors: Sequence[int], values: Mapping[str, Any]) -
     def add(name: str, inside: str, method: str, **of_place: Any) -> str:
         """Add a stage in a folder, and return the folder."""
         shared = _shared(values, decoder=method == DECODER_METHOD)
+        if not of_place.get("teacher"):
+            # Of the stages with a teacher.
+            shared.pop("truth_share", None)
         out = folder / inside
         resume = (out / RUN_FILE).is_file()
         options = {**shared, **own[name], **of_place, "method": method, "out": str(out)}

@@ -200,6 +200,7 @@ def test_what_cannot_be_together_is_refused(student, tmp_path, by_clip, clip):
         ({**by_clip, "captions": "t.csv"}, "Give captions or tagger, not both"),
         ({"tagger_model": str(clip)}, "tagger_model is for a tagger: give tagger too"),
         ({"tag_each": "tile"}, "tag_each is for a tagger"),
+        ({"tagger": "words/tags.csv"}, "got 'words/tags.csv': give a table as captions"),
         ({**by_clip, "tag_each": "tile", "tile": 0}, "tag_each=tile needs tiles, but tile is 0"),
         ({"tagger": "tagz"}, "There is no annotator 'tagz'"),
         ({"tagger": "tags"}, r"The tagger tags \(--tagger-model, --set .*one source: .* got none"),
