@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SLOPE, NUM_GROUPS = 0.2, 8
+NUM_GROUPS = 8
 # Sines and cosines of the level.
 NUM_WAVES = 16
 
@@ -79,8 +79,8 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
         """Return logits, [B, 1, H, W]."""
-        hidden = F.leaky_relu(self.first(self.norm(features)), SLOPE)
-        inner = F.leaky_relu(self.second_norm(self.second(hidden)), SLOPE)
+        hidden = F.silu(self.first(self.norm(features)))
+        inner = F.silu(self.second_norm(self.second(hidden)))
         hidden = (hidden + inner) / math.sqrt(2)
         agreement = (hidden * condition[..., None, None]).sum(1, keepdim=True)
         logits: Tensor = self.logit(hidden) + agreement / math.sqrt(hidden.shape[1])
