@@ -32,10 +32,11 @@ cores, torch 2.13, 3 to 5 minutes a stage:
     to its teacher               0.0002   0.0008    0.006     0.073
     to HR                         0.025    0.091    0.232     0.311
 
-All that must hold holds for this seed. Four steps are worse than one: a quarter of the samples is at
-the last time, and at the others the network has hardly begun to use LR after so few steps. At t = 749
-the error of x2 is 0.2, and that of the enlarged LR itself 0.0025. The arms `x8 distilled`, `x8 by HR`
-and `x8 direct`, the other seeds and the world `second-order` have not run to their end yet.
+All that must hold holds for this seed. Four steps are worse than one: a quarter of the samples is
+at the last time, and at the others the network has hardly begun to use LR after so few steps. (In
+the trial that chose the steps, x2 at t = 749 had an error of 0.2, the enlarged LR itself 0.0025.)
+The arms `x8 distilled`, `x8 by HR` and `x8 direct`, the other seeds and the world `second-order`
+have not run to their end yet.
 
 Nested levels have one optimum for both targets (see `tests/losses/test_scale_distillation.py`): a
 teacher's targets vary less, so they can only be learned sooner. Whether x8 by distillation is ahead
