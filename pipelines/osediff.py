@@ -17,8 +17,8 @@ stopped. `--minutes 0` prints the tables of what is there; `--check` tests what 
 students lie in `~/.cache/pairgen/runs/osediff`, each student's page in its `eval/index.html`.
 
 1,024 held-out pictures, x8, 300 steps of 16, means of the seeds (`osediff.png`: enlarged LR, MSE,
-without VSD, full, HR, of seed 0). Two busy CPU cores, torch 2.13, 2.2 h in all: 17 to 20 minutes a
-student with VSD, 7 to 8 without.
+without VSD, full, HR, of seed 0). Two busy CPU cores, torch 2.13, 2.5 h in all: 13 to 20 minutes a
+student with VSD, 5 to 8 without.
 
     arm           PSNR Y  perceptual  Frechet  finest band  seeds
     HR                 -       0.000    0.000       -5.88       -
@@ -26,6 +26,7 @@ student with VSD, 7 to 8 without.
     MSE           27.779       2.565    4.706       -7.30       3
     without VSD   25.898       2.070    0.910       -6.43       3
     full          25.018       2.233    1.216       -6.35       3
+    random score  19.043       5.759   12.616       -8.00       1
     1 step        23.857       4.182    9.065       -7.96       1
     20 steps      21.734       4.017    1.665       -6.35       1
 
@@ -37,8 +38,8 @@ to what `tiny` makes, and the pictures of `tiny` itself are 2.2 from real ones (
 
 The recipe below was chosen by the finest band on pictures of the training split, seed 0: with
 guidance 1 or 1.5 and one update of the regularizer, VSD gave no more energy than LPIPS alone. The
-arms `random score`, `VSD in pixels`, `encoder frozen`, `no prompt`, `start time 249` and the world
-`x4` have not run to their end yet.
+arms `VSD in pixels`, `encoder frozen`, `no prompt`, `start time 249` and the world `x4` have not run
+to their end yet.
 
 64 px cannot show texture, faces or the scores that need no reference.
 """
