@@ -38,8 +38,8 @@ to what `tiny` makes, and the pictures of `tiny` itself are 2.2 from real ones (
 
 The recipe below was chosen by the finest band on pictures of the training split, seed 0: with
 guidance 1 or 1.5 and one update of the regularizer, VSD gave no more energy than LPIPS alone. The
-arms `VSD in pixels`, `encoder frozen`, `no prompt`, `start time 249` and the world `x4` have not run
-to their end yet.
+arms `VSD in pixels`, `encoder frozen`, `no prompt`, `start time 249` and the world `x4` have not
+run to their end yet.
 
 64 px cannot show texture, faces or the scores that need no reference.
 """
