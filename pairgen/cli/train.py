@@ -35,7 +35,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         pairgen train regression --data pairs --set distance=perceptual --lora-rank 16
         pairgen train diffusion2gan --data pairs --set gan_weight=0.05 --set discriminator.lr=5e-5
         pairgen train osediff --data pairs --model sd21-base --set perceptual=vgg16-397923af.pth
-        pairgen train yonos --data pairs --model sd21-base --chain 2,4,8
+        pairgen train yonos --data pairs --chain 2,4,8 --set decoder.perceptual=vgg16-397923af.pth
         pairgen train latent-lpips --data pairs --out perceptual --set width=0.25
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301

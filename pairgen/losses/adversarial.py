@@ -1,9 +1,9 @@
 """The losses of a student and a discriminator that play against each other.
 
 A discriminator returns a map of logits for each of its readouts. All readouts have equal weight,
-and so do all places of a map: D is their mean.
+and so do all places of a map: the losses of D, the logit of a place, are averaged over them.
 
-| game | D on real | D on made | student |
+| game | discriminator on real | on made | student |
 |---|---|---|---|
 | `softplus` | softplus(-D) | softplus(D) | softplus(-D) |
 | `hinge` | max(0, 1 - D) | max(0, 1 + D) | -D |

@@ -8,18 +8,13 @@ from torch import Tensor
 
 from pairgen.draws import Draws
 from pairgen.image_recipe import SAMPLE
+from pairgen.methods._image_pairs import RGB, lr_member
 from pairgen.methods.base import Setup
 from pairgen.sampling.enlarge import enlarge
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Autoencoder
 
-RGB = 3
 HR_MOMENTS = "moments.npy"
-
-
-def lr_member(scale: int) -> str:
-    """Return the member of the picture of LR at 1/scale."""
-    return f"lr{scale}.png"
 
 
 def lr_moments(scale: int) -> str:
@@ -72,7 +67,8 @@ class EncodedPairs:
             moments = batch[member].float()
             _, channels, height, width = moments.shape
             noise = draws.normal((channels // 2, height, width)) if samples else None
-            return autoencoder.of_moments(moments, noise)
+            latents: Tensor = autoencoder.encoder.of_moments(moments, noise)
+            return latents
         images = enlarge(batch.image(member).expand(-1, RGB, -1, -1), scale)
         size = (images.shape[-2], images.shape[-1])
         noise = draws.normal(autoencoder.latent_shape(size)) if samples else None

@@ -10,14 +10,31 @@ from pairgen.image_recipe import MAX_SCALE
 from pairgen.methods._pairs import encode_texts
 from pairgen.methods.base import Needs, need
 from pairgen.options import Option, Options
-from pairgen.rules import Choice, Integer, Text
+from pairgen.rules import Choice, Integer, Place, Text
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning, Teacher
 from pairgen.types import Plan
 
+RGB = 3
+# Weights of LPIPS in pixels, as an option.
+PixelPerceptual = Annotated[
+    str,
+    Place(),
+    Option(
+        "Weights of LPIPS: torchvision's VGG16, such as vgg16-397923af.pth, the state of "
+        'lpips.LPIPS(net="vgg"), or a file of `pairgen train latent-lpips` for pixels.',
+        metavar="FILE",
+        default="the packaged ones of the teacher's VAE",
+    ),
+]
 # The member that each kind of prompt is read from; none for a prompt that all images share.
 PROMPTS = {"tags": "tag.txt", "captions": "txt", "fixed": ""}
+
+
+def lr_member(scale: int) -> str:
+    """Return the member of LR at 1/scale."""
+    return f"lr{scale}.png"
 
 
 class ImagePairOptions(Options):
@@ -43,7 +60,7 @@ class ImagePairOptions(Options):
     @property
     def source(self) -> str:
         """The member of LR."""
-        return f"lr{self.scale}.png"
+        return lr_member(self.scale)
 
     @property
     def text(self) -> str:

@@ -7,11 +7,18 @@ from pairgen.image_recipe import SAMPLE
 from pairgen.methods._encoded_pairs import HR_MOMENTS, EncodedPairs
 from pairgen.methods._image_pairs import hr_member
 from pairgen.methods._pairs import LATENT
-from pairgen.methods.base import Need, Setup, need
+from pairgen.methods.base import Setup, need
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 
 ODE = "ode"
+# What `Latents` needs of a dataset.
+LATENTS = need(
+    LATENT,
+    HR_MOMENTS,
+    *PICTURES,
+    note="end points of a teacher, or images: the VAE encodes pictures in every step",
+)
 
 
 class Latents:
@@ -44,9 +51,3 @@ class Latents:
         if self._images is None:
             return batch[LATENT].float()
         return self._images.hr(batch, draws)
-
-
-def latent_needs() -> Need:
-    """Return the need of one of the members that `Latents` reads."""
-    note = "end points of a teacher, or images: the VAE encodes pictures in every step"
-    return need(LATENT, HR_MOMENTS, *PICTURES, note=note)

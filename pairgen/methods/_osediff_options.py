@@ -7,9 +7,9 @@ from pydantic import model_validator
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import POSTERIORS, SAMPLE
 from pairgen.list_rules import Span
-from pairgen.methods._image_pairs import ImagePairOptions
+from pairgen.methods._image_pairs import ImagePairOptions, PixelPerceptual
 from pairgen.options import Option
-from pairgen.rules import Choice, Integer, Number, Place, Text
+from pairgen.rules import Choice, Integer, Number, Text
 from pairgen.sampling.enlarge import BICUBIC, MODES
 
 LATENT, PIXEL, OFF = VSD_SPACES = ("latent", "pixel", "off")
@@ -50,16 +50,7 @@ class OSEDiffOptions(ImagePairOptions):
         float, Number(0.0, MAX_WEIGHT), Option("Weight of the mean squared error of pixels.")
     ] = 1.0
     lpips_weight: Annotated[float, Number(0.0, MAX_WEIGHT), Option("Weight of LPIPS.")] = 2.0
-    perceptual: Annotated[
-        str,
-        Place(),
-        Option(
-            "Weights of LPIPS: torchvision's VGG16, such as vgg16-397923af.pth, the state of "
-            'lpips.LPIPS(net="vgg"), or a file of `pairgen train latent-lpips` for pixels.',
-            metavar="FILE",
-            default="the packaged ones of the teacher's VAE",
-        ),
-    ] = ""
+    perceptual: PixelPerceptual = ""
     vsd: Annotated[
         str,
         Choice(VSD_SPACES),

@@ -7,7 +7,7 @@ from pydantic import model_validator
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import MEAN, POSTERIORS
 from pairgen.losses.scale_distillation import OMEGAS, V
-from pairgen.methods._image_pairs import ImagePairOptions
+from pairgen.methods._image_pairs import ImagePairOptions, PixelPerceptual
 from pairgen.methods.base import AVERAGE, RUN_WEIGHTS
 from pairgen.options import Option
 from pairgen.rules import Choice, Number, Place, Switch
@@ -128,16 +128,7 @@ class YONOSDecoderOptions(EncodedPairOptions):
         float, Number(0.0, MAX_WEIGHT), Option("Weight of the mean absolute error of pixels.")
     ] = 1.0
     lpips_weight: Annotated[float, Number(0.0, MAX_WEIGHT), Option("Weight of LPIPS.")] = 1.0
-    perceptual: Annotated[
-        str,
-        Place(),
-        Option(
-            "Weights of LPIPS: torchvision's VGG16, such as vgg16-397923af.pth, the state of "
-            'lpips.LPIPS(net="vgg"), or a file of `pairgen train latent-lpips` for pixels.',
-            metavar="FILE",
-            default="the packaged ones of the teacher's VAE",
-        ),
-    ] = ""
+    perceptual: PixelPerceptual = ""
     gan_weight: Annotated[
         float,
         Number(0.0, MAX_WEIGHT),

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from torch import Tensor
-
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import NOISE, RESTORATION, ImageRecipe
-from pairgen.methods._encoded_pairs import lr_member
+from pairgen.methods._image_pairs import lr_member
 from pairgen.methods._yonos_options import EncodedPairOptions
 from pairgen.methods.base import AVERAGE, ImageStudent, Setup
 from pairgen.model_config import MODEL_FILE, find_model
-from pairgen.sampling.parameterization import column, to_x0_eps
-from pairgen.teachers.base import Autoencoder, Conditioning, Denoiser
+from pairgen.teachers.base import Autoencoder, Denoiser
 
 
 def network_of(setup: Setup, run: str) -> Denoiser:
@@ -79,22 +76,6 @@ def _recipe_of(name: str, run: str) -> ImageRecipe:
     if recipe is None or not recipe.concat or recipe.kind != RESTORATION:
         raise ConfigError(f"{name} must be a finished run of `pairgen train yonos`, got {run}.")
     return recipe
-
-
-def x0_of(denoiser: Denoiser, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-    """Return x0 by a network, [B, C, H, W] float32.
-
-    Args:
-        denoiser: The network.
-        z_t: State, [B, C, H, W].
-        t: Times, [B] float64.
-        conditioning: The prompts' conditioning with the latent of LR, B rows.
-    """
-    output = denoiser(z_t, t, conditioning)
-    alpha, sigma = (column(each) for each in denoiser.schedule.alpha_sigma(t))
-    # In float64, because 1 / alpha is 15 at Stable Diffusion's first time.
-    x0, _ = to_x0_eps(denoiser.prediction, output.double(), z_t.double(), alpha, sigma)
-    return x0.float()
 
 
 def restorer(

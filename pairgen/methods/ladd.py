@@ -9,27 +9,21 @@ from torch import Tensor, nn
 
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
-from pairgen.losses.adversarial import (
-    Logits,
-    discriminator_loss,
-    gradient_penalty,
-    student_loss,
-)
 from pairgen.losses.score_distance import score_distance, score_weight
-from pairgen.methods._ladd_options import FEATURES, OFF, LADDOptions
-from pairgen.methods._latents import Latents, latent_needs
+from pairgen.methods._ladd_options import LADDOptions
+from pairgen.methods._latent_discriminator import LatentDiscriminator, pooled
+from pairgen.methods._latents import LATENTS, Latents
 from pairgen.methods._pairs import TEXT, conditioning_of, stored_embeddings
+from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, Student, need
-from pairgen.networks.denoiser_features import DenoiserFeatures
-from pairgen.networks.feature_heads import FeatureHeads
 from pairgen.sampling.grid import make_grid
-from pairgen.sampling.parameterization import column, to_x0_eps
+from pairgen.sampling.parameterization import column
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers._pretrained.predict import predict_guided
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.teachers.base import Conditioning
 
 DISCRIMINATOR = "discriminator"
 SOLVER, SPACING, END = "ddim", "trailing", "clean"
@@ -50,19 +44,6 @@ class Made:
     conditioning: Conditioning
 
 
-@dataclass(frozen=True)
-class Noised:
-    """Latents as the teacher sees them.
-
-    Attributes:
-        features: The teacher's feature maps.
-        level: log(alpha / sigma), [B].
-    """
-
-    features: list[Tensor]
-    level: Tensor
-
-
 class LADD:
     """Learn x0 at a few times, against a discriminator that reads the frozen teacher.
 
@@ -78,8 +59,8 @@ class LADD:
         ConfigError: An option is not allowed, or the teacher has no UNet.
 
     Reference:
-        Sauer et al. 2024 (LADD), arXiv:2403.12015. It has no public code; `LADDOptions` says what
-        is ours.
+        Sauer et al. 2024 (LADD), arXiv:2403.12015. It has no public code; its recipe says what is
+        ours.
     """
 
     facts: Sequence[str] = ()
@@ -99,26 +80,26 @@ class LADD:
         self.fields = (*self._latents.fields, *(self._embeddings or (TEXT,)))
         self._frozen = setup.new_denoiser()
         self._frozen.network.requires_grad_(False)
-        self._features = DenoiserFeatures(self._frozen)
         # Encoded for no guidance too: the shape of a pooled text comes from it.
         self._negative = setup.teacher.encode_prompts([""])
-        text_width = _pooled(self._negative).shape[1]
-        heads = FeatureHeads(self._features.widths, text_width, chosen.head_width)
-        self._heads = heads.to(setup.device)
+        self._discriminator = LatentDiscriminator(
+            self._frozen, chosen, text_width=pooled(self._negative).shape[1], device=setup.device
+        )
 
     @property
     def evaluations(self) -> float:
         """Evaluations of networks of the teacher's size, per sample and step."""
         chosen = self.options
-        # The student; the teacher for it, with gradients that pass through, and for two in D.
-        both = EVALUATIONS_IF_TRAINED + 2 + 2
+        judging = self._discriminator.evaluations
+        # The student; the teacher for it, with gradients that pass through.
+        both = EVALUATIONS_IF_TRAINED + 2 + judging
         if chosen.distill_weight:
             both += 1 + (chosen.guidance != 1)
-        return both + (chosen.discriminator_updates - 1) * (1 + 2)
+        return both + (chosen.discriminator_updates - 1) * (1 + judging)
 
     def players(self) -> Mapping[str, nn.Module]:
         """Return the heads, and the student, whose graph is larger."""
-        return {DISCRIMINATOR: self._heads, STUDENT: self._denoiser}  # type: ignore[dict-item]
+        return {DISCRIMINATOR: self._discriminator.heads, STUDENT: self._denoiser}  # type: ignore[dict-item]
 
     def rounds(self, step: int) -> Sequence[Sequence[str]]:
         """Return rounds of the discriminator alone, then one of both."""
@@ -138,7 +119,7 @@ class LADD:
         # There it starts when it samples.
         x = torch.where(column(t == self.options.times[0]), eps, x)
         with torch.set_grad_enabled(STUDENT in players):
-            made = self._x0(x, t, conditioning, scales)
+            made = x0_eps_of(self._denoiser, x, t, conditioning, scales)[0].float()
         return Made(real, made, conditioning)
 
     def loss(
@@ -148,7 +129,8 @@ class LADD:
         del batch
         if player == STUDENT:
             return self._student_loss(shared, draws)
-        return self._discriminator_loss(shared, draws)
+        given = (shared.real, shared.made.detach(), shared.conditioning, draws)
+        return self._discriminator.loss(*given)
 
     def after_step(self, step: int) -> None:
         """Do nothing."""
@@ -179,74 +161,14 @@ class LADD:
         times = torch.tensor(chosen.times, dtype=torch.float64, device=drawn.device)
         return times[place.clamp(max=len(times) - 1)]
 
-    def _noised(
-        self, latents: Tensor, conditioning: Conditioning, level: Tensor, eps: Tensor
-    ) -> Noised:
-        """Return latents as the teacher sees them at levels log(alpha / sigma), [B]."""
-        schedule = self._frozen.schedule
-        t = schedule.time_of(level)
-        alpha, sigma = (column(each.float()) for each in schedule.alpha_sigma(t))
-        return Noised(self._features(alpha * latents + sigma * eps, t, conditioning), level)
-
-    def _level(self, draws: Draws) -> Tensor:
-        """Draw log(alpha / sigma) of each sample, [B] float64: -u, u ~ N(mean, std^2)."""
-        normal = draws.normal(()).double()
-        return -(self.options.level_mean + self.options.level_std * normal)
-
-    def _judge(self, noised: Noised, conditioning: Conditioning) -> Logits:
-        with torch.autocast(noised.level.device.type, enabled=False):
-            found: Logits = self._heads(noised.features, noised.level, _pooled(conditioning))
-        return found
-
     def _student_loss(self, made: Made, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
-        chosen, shape = self.options, tuple(made.made.shape[1:])
-        noised = self._noised(made.made, made.conditioning, self._level(draws), draws.normal(shape))
-        figures = {"gan": student_loss(chosen.game, self._judge(noised, made.conditioning)).mean()}
+        chosen = self.options
+        figures = {"gan": self._discriminator.student_loss(made.made, made.conditioning, draws)}
         loss = figures["gan"]
         if chosen.distill_weight:
             figures["distill"] = self._distillation(made, draws)
             loss = loss + chosen.distill_weight * figures["distill"]
         return loss, {name: each.detach() for name, each in figures.items()}
-
-    def _discriminator_loss(self, made: Made, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
-        chosen, shape = self.options, tuple(made.real.shape[1:])
-        fake = made.made.detach()
-        level, eps = self._level(draws), draws.normal(shape)
-        fake_level, fake_eps = level, eps
-        if not chosen.same_noise:
-            fake_level, fake_eps = self._level(draws), draws.normal(shape)
-        with torch.no_grad():
-            real = self._noised(made.real, made.conditioning, level, eps)
-            fakes = self._noised(fake, made.conditioning, fake_level, fake_eps)
-        if chosen.r1 == FEATURES:
-            for each in real.features:
-                each.requires_grad_(True)
-        logits = self._judge(real, made.conditioning)
-        judged = self._judge(fakes, made.conditioning)
-        on_real, on_made = discriminator_loss(chosen.game, logits, judged)
-        figures = {"real": on_real.mean(), "made": on_made.mean(), **_told(logits, judged)}
-        loss = figures["real"] + figures["made"]
-        if chosen.r1 != OFF:
-            figures["r1"] = self._penalty(made, real, logits, eps, draws).mean()
-            loss = loss + chosen.r1_gamma * figures["r1"]
-        return loss, {name: each.detach() for name, each in figures.items()}
-
-    def _penalty(
-        self, made: Made, real: Noised, logits: Logits, eps: Tensor, draws: Draws
-    ) -> Tensor:
-        """Return the penalty of the discriminator on real latents, [B]."""
-        if self.options.r1 == FEATURES:
-            found = [
-                gradient_penalty([it], each) for it, each in zip(logits, real.features, strict=True)
-            ]
-            return torch.stack(found).mean(0)
-        # At the same level and with the same noise: only the latents differ.
-        little = self.options.r1_alpha * draws.normal(tuple(eps.shape[1:]))
-        with torch.no_grad():
-            near = self._noised(made.real + little, made.conditioning, real.level, eps)
-        others = self._judge(near, made.conditioning)
-        pairs = zip(logits, others, strict=True)
-        return torch.stack([(a - b).square().flatten(1).mean(1) for a, b in pairs]).mean(0)
 
     def _distillation(self, made: Made, draws: Draws) -> Tensor:
         """Return the distance of the student's latents to the teacher's x0, a scalar."""
@@ -263,17 +185,12 @@ class LADD:
         weight = score_weight(chosen.distill_weighting, alpha, sigma).float()
         return score_distance(x0, x0_teacher, weight)
 
-    def _x0(
-        self, x: Tensor, t: Tensor, conditioning: Conditioning, scales: Tensor | None
-    ) -> Tensor:
-        return _x0_eps(self._denoiser, x, t, conditioning, scales)[0].float()
-
     def _generate(
         self, noise: Tensor, conditioning: Conditioning, guidance_scale: Tensor | None
     ) -> Tensor:
         grid = make_grid(self._denoiser.schedule, SPACING, self.options.student_steps, END)
         made, _ = sample(
-            lambda x, t: _x0_eps(self._denoiser, x, t, conditioning, guidance_scale),
+            lambda x, t: x0_eps_of(self._denoiser, x, t, conditioning, guidance_scale),
             noise.float(),
             grid,
             SOLVERS[SOLVER],
@@ -281,40 +198,8 @@ class LADD:
         return made.float()
 
 
-def _x0_eps(
-    denoiser: Denoiser, x: Tensor, t: Tensor, conditioning: Conditioning, scales: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Return x0 and eps by a network."""
-    output = denoiser(x, t, conditioning, scales)
-    alpha, sigma = (column(each) for each in denoiser.schedule.alpha_sigma(t))
-    # In float64, because 1 / alpha is 15 at Stable Diffusion's first time.
-    return to_x0_eps(denoiser.prediction, output.double(), x.double(), alpha, sigma)
-
-
-def _pooled(conditioning: Conditioning) -> Tensor:
-    """Return one vector for each prompt, [B, D]: the model's own, else the mean over its tokens."""
-    tensors = conditioning.tensors
-    if "pooled_emb" in tensors:
-        return tensors["pooled_emb"].float()
-    return tensors["txt_emb"].float().mean(1)
-
-
-def _told(real: Logits, made: Logits) -> dict[str, Tensor]:
-    """Return the gap between the logits of real and made, and how often their signs are right."""
-    on_real, on_made = (
-        torch.stack([each.mean((1, 2, 3)) for each in it]).mean(0) for it in (real, made)
-    )
-    right = torch.cat([on_real > 0, on_made < 0]).float().mean()
-    return {"gap": (on_real - on_made).mean(), "right": right}
-
-
-def needs(options: LADDOptions) -> Needs:
-    """Return what is needed of the datasets."""
-    del options
-    return Needs(members=(latent_needs(), need("txt_emb.npy", TEXT, note="the prompt")))
-
-
-OPTIONS, NEEDS = LADDOptions, needs
+OPTIONS = LADDOptions
+NEEDS = Needs(members=(LATENTS, need("txt_emb.npy", TEXT, note="the prompt")))
 
 
 @takes(OPTIONS)

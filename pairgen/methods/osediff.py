@@ -10,19 +10,18 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.image_recipe import IMAGE, RESTORATION, SAMPLE, ImageRecipe
 from pairgen.losses.distances import mse
-from pairgen.methods._image_pairs import Prompts, check_sizes, hr_member, image_pair_needs
+from pairgen.methods._image_pairs import RGB, Prompts, check_sizes, hr_member, image_pair_needs
 from pairgen.methods._osediff_options import DRAWN, OFF, PIXEL, OSEDiffOptions
+from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods._score_distillation import ScoreDistillation
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Setup
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.sampling.enlarge import MODES, enlarge
-from pairgen.sampling.parameterization import column, to_x0_eps
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
 
 REGULARIZER = "regularizer"
-RGB = 3
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ class OSEDiff:
 
     def _generate(self, given: Tensor, conditioning: Conditioning, draws: Draws) -> Tensor:
         """Return x0 in one step from the latents of the given images, [B, C, h, w]."""
-        chosen, denoiser = self.options, self._denoiser
+        chosen = self.options
         modes: list[str] = []
         if chosen.enlarge == DRAWN:
             modes = [MODES[number] for number in draws.integers(0, len(MODES)).tolist()]
@@ -198,11 +197,7 @@ class OSEDiff:
             noise = draws.normal(self._autoencoder.latent_shape((height, width)))
         z = self._autoencoder.encode(larger, noise)
         t = z.new_full((len(z),), chosen.start_time, dtype=torch.float64)
-        output = denoiser(z, t, conditioning)
-        alpha, sigma = (column(each) for each in denoiser.schedule.alpha_sigma(t))
-        # In float64, because 1 / alpha is 15 at Stable Diffusion's first time.
-        x0, _ = to_x0_eps(denoiser.prediction, output.double(), z.double(), alpha, sigma)
-        return x0.float()
+        return x0_eps_of(self._denoiser, z, t, conditioning)[0].float()
 
     def _student_loss(self, made: Restored, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
         chosen, image = self.options, made.image

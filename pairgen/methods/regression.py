@@ -21,10 +21,10 @@ from pairgen.methods._pairs import (
     first_time,
     stored_embeddings,
 )
+from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods.base import Setup, Student
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Number, OrNone
-from pairgen.sampling.parameterization import column, to_x0_eps
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
@@ -122,13 +122,8 @@ class Regression(OneStudent):
     def _generate(
         self, noise: Tensor, conditioning: Conditioning, guidance_scale: Tensor | None
     ) -> Tensor:
-        denoiser = self._denoiser
         t = torch.full((len(noise),), self.time, dtype=torch.float64, device=noise.device)
-        output = denoiser(noise, t, conditioning, guidance_scale)
-        alpha, sigma = (column(each) for each in denoiser.schedule.alpha_sigma(t))
-        # In float64, because 1 / alpha is 15 at Stable Diffusion's first time.
-        x0, _ = to_x0_eps(denoiser.prediction, output.double(), noise.double(), alpha, sigma)
-        return x0.float()
+        return x0_eps_of(self._denoiser, noise, t, conditioning, guidance_scale)[0].float()
 
 
 OPTIONS = RegressionOptions

@@ -13,14 +13,14 @@ from pairgen.losses.scale_distillation import noised, omega, scale_distillation_
 from pairgen.methods._encoded_pairs import (
     HR_MOMENTS,
     EncodedPairs,
-    lr_member,
     lr_moments,
 )
-from pairgen.methods._image_pairs import Prompts, hr_member
+from pairgen.methods._image_pairs import Prompts, hr_member, lr_member
 from pairgen.methods._nested_levels import check_nested
 from pairgen.methods._pairs import OneStudent
+from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods._yonos_options import OUTPUTS, YONOSOptions
-from pairgen.methods._yonos_stage import check_stage, network_of, restorer, x0_of
+from pairgen.methods._yonos_stage import check_stage, network_of, restorer
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, ImageStudent, Needs, Setup, need
 from pairgen.sampling.parameterization import Schedule
 from pairgen.shards.format.image_member import PICTURES
@@ -107,14 +107,15 @@ class YONOS(OneStudent):
         if self._teacher is not None:
             with torch.no_grad():
                 larger = self._latents.lr(batch, chosen.scale // 2, draws)
-                x0_teacher = x0_of(self._teacher, z_t, t, conditioning.with_image(larger))
-        x0 = x0_of(self._denoiser, z_t, t, conditioning.with_image(z_l))
+                given = conditioning.with_image(larger)
+                x0_teacher = x0_eps_of(self._teacher, z_t, t, given)[0].float()
+        x0 = x0_eps_of(self._denoiser, z_t, t, conditioning.with_image(z_l))[0].float()
         return Restored(x0, x0_teacher, z_h, omega(chosen.omega, alpha, sigma).float())
 
     def loss(
         self, player: str, shared: Restored, batch: Batch, draws: Draws
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss of scale distillation, and the squared errors of x0."""
+        """Return the loss of scale distillation."""
         del player, batch, draws
         given = (shared.x0, shared.x0_teacher, shared.z_h, shared.weight)
         return scale_distillation_loss(*given, self.options.truth_share), {}

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.adversarial import loss_if_made, loss_if_real
-from pairgen.methods._encoded_pairs import EncodedPairs, lr_member, lr_moments
-from pairgen.methods._image_pairs import Prompts, hr_member
+from pairgen.methods._encoded_pairs import EncodedPairs, lr_moments
+from pairgen.methods._image_pairs import RGB, Prompts, hr_member, lr_member
+from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods._yonos_options import YONOSDecoderOptions
-from pairgen.methods._yonos_stage import check_stage, restorer, x0_of
+from pairgen.methods._yonos_stage import check_stage, restorer
 from pairgen.methods.base import (
     AVERAGE,
     EVALUATIONS_IF_TRAINED,
@@ -30,7 +31,6 @@ from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 
 DISCRIMINATOR = "discriminator"
-RGB = 3
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class YONOSDecoder:
         z = draws.normal(tuple(z_l.shape[1:]))
         with torch.no_grad():
             t = z.new_full((len(z),), schedule.first_time, dtype=torch.float64)
-            x0 = x0_of(denoiser, z, t, self._prompts.of(batch).with_image(z_l))
+            given = self._prompts.of(batch).with_image(z_l)
+            x0 = x0_eps_of(denoiser, z, t, given)[0].float()
         return Decoded(self._autoencoder.decode(x0), batch.image(self.target))
 
     def loss(

@@ -194,6 +194,8 @@ class Autoencoder(Protocol):
 
     Attributes:
         encoder: Its first half, a `torch.nn.Module` that a player can hold: called like `encode`.
+            That of a VAE also has `of_moments(moments, noise)`, which returns the latents of stored
+            moments: [B, 2C, H, W], means, then log-variances, unscaled.
         decoder: Its second half, called like `decode`.
         network: The diffusers model of both, which is saved; None if there is none.
         factor: Pixels a latent, along each axis.
@@ -219,18 +221,6 @@ class Autoencoder(Protocol):
             image: Images, [B, 3, H', W'] in [-1, 1].
             noise: Standard normal numbers [B, C, H, W], each sample's own, for a sample of the
                 posterior; None for its mean.
-
-        Returns:
-            Latents, [B, C, H, W] float32.
-        """
-        ...
-
-    def of_moments(self, moments: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Return latents of stored moments, which `pairgen annotate --add moments` makes.
-
-        Args:
-            moments: Means, then log-variances, of the posteriors, [B, 2C, H, W], unscaled.
-            noise: As for `encode`.
 
         Returns:
             Latents, [B, C, H, W] float32.

@@ -11,7 +11,7 @@ import pairgen
 from pairgen import plugins
 from pairgen.draws import Draws
 from pairgen.losses.scale_distillation import noised
-from pairgen.methods._yonos_stage import x0_of
+from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods.base import AVERAGE
 from pairgen.model_config import find_model
 from pairgen.sampling.enlarge import enlarge
@@ -62,8 +62,8 @@ def errors_of_x0(
             eps = draws.normal(tuple(z_h.shape[1:]))
             alpha, sigma = (each.float() for each in mine.schedule.alpha_sigma(t))
             z_t = noised(z_h, eps, alpha, sigma, t == mine.schedule.first_time)
-            x0 = x0_of(mine, z_t, t, texts.with_image(small))
-            x0_teacher = x0_of(theirs, z_t, t, texts.with_image(large))
+            x0, _ = x0_eps_of(mine, z_t, t, texts.with_image(small))
+            x0_teacher, _ = x0_eps_of(theirs, z_t, t, texts.with_image(large))
             for found, target in ((to_teacher, x0_teacher), (to_hr, z_h)):
                 found[place] += float((x0 - target).square().mean((1, 2, 3)).sum()) / num
     return to_teacher, to_hr

@@ -57,7 +57,7 @@ def test_the_student_starts_from_noise_at_the_first_time_and_from_the_latent_at_
 ):
     method = build(time_weights=(1, 1, 1, 1))
     seen: list[Any] = []
-    method._x0 = lambda x, t, conditioning, scales: seen.append((x, t)) or x
+    method._denoiser.forward = lambda x, t, conditioning, scales: seen.append((x, t)) or x
     method.forward((STUDENT,), batch, draws())
     ((x, t),) = seen
     again = draws()
@@ -87,7 +87,7 @@ def test_times_are_drawn_as_often_as_their_weights_say(build):
 
 def test_levels_are_logit_normal_in_the_time_of_a_flow(build):
     method = build(level_mean=1.0, level_std=1.0)
-    level = method._level(draws(num=4000))
+    level = method._discriminator.level(draws(num=4000))
     # t / (1 - t) = sigma / alpha of the straight path.
     u = torch.logit(torch.sigmoid(-level))
     assert float(u.mean()) == pytest.approx(1.0, abs=0.06)
@@ -103,7 +103,7 @@ def test_levels_are_logit_normal_in_the_time_of_a_flow(build):
 def test_no_gradient_crosses_from_one_player_to_the_other(build, batch, options):
     method = build(**options)
     shared = method.forward((DISCRIMINATOR, STUDENT), batch, draws())
-    heads, network = method._heads, method._denoiser.network
+    heads, network = method._discriminator.heads, method._denoiser.network
     loss, _ = method.loss(DISCRIMINATOR, shared, batch, draws())
     loss.backward()
     assert all(each.grad is None for each in network.parameters())
@@ -128,12 +128,12 @@ def test_the_gradient_penalty_is_that_of_the_inputs_of_the_heads(build, batch):
     shared = method.forward((DISCRIMINATOR,), batch, draws())
     _, figures = method.loss(DISCRIMINATOR, shared, batch, draws())
     again = draws()
-    level, eps = method._level(again), again.normal(tuple(shared.real.shape[1:]))
+    level, eps = method._discriminator.level(again), again.normal(tuple(shared.real.shape[1:]))
     with torch.no_grad():
-        noised = method._noised(shared.real, shared.conditioning, level, eps)
+        noised = method._discriminator.noised(shared.real, shared.conditioning, level, eps)
     for each in noised.features:
         each.requires_grad_(True)
-    logits = method._judge(noised, shared.conditioning)
+    logits = method._discriminator.judge(noised, shared.conditioning)
     slopes = [
         torch.autograd.grad(one.sum(), each, retain_graph=True)[0].square().flatten(1).sum(1)
         for one, each in zip(logits, noised.features, strict=True)

@@ -1,6 +1,7 @@
 """`pairgen train yonos --chain`: one run after the other, each taught by the one before.
 
 out/x2/  out/x4/  out/x8/   runs of `yonos`
+out/final-x8/               a further one at the last time alone, if it is given steps
 out/decoder-x8/             a run of `yonos_decoder` behind the last of them
 out/chain.json              the factors, and the options that were given
 """
@@ -24,7 +25,7 @@ from pairgen.jobs.train.chain_file import (
 )
 from pairgen.jobs.train.chain_stages import METHOD, OF_CHAIN, Stage, given_name, stages_of, told
 from pairgen.jobs.train.run import run_train
-from pairgen.methods._encoded_pairs import lr_member
+from pairgen.methods._image_pairs import RGB, lr_member
 from pairgen.methods._nested_levels import check_nested
 from pairgen.model_config import MODEL_FILE, RUN_FILE
 from pairgen.networks.lpips_file import load_lpips
@@ -42,8 +43,6 @@ from pairgen.training.start import (
     resolve_method_options,
     resolve_run,
 )
-
-RGB = 3
 
 
 def is_chain(given: Mapping[str, Any]) -> bool:

@@ -58,7 +58,7 @@ class Encoder(_Half):
         return self.of_moments(moments, noise)
 
     def of_moments(self, moments: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Return the latents of moments, see `Autoencoder.of_moments`."""
+        """Return the latents of moments, see `pairgen.teachers.base.Autoencoder`."""
         posterior = DiagonalGaussianDistribution(moments.float())
         latent = posterior.mean if noise is None else posterior.mean + posterior.std * noise
         return (latent - self.shift) * self.scale
@@ -114,11 +114,6 @@ class Autoencoder:
     def encode(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the latents of images, see `pairgen.teachers.base.Autoencoder.encode`."""
         latent: Tensor = self.encoder(image, noise)
-        return latent
-
-    def of_moments(self, moments: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Return the latents of moments, see `pairgen.teachers.base.Autoencoder.of_moments`."""
-        latent: Tensor = self.encoder.of_moments(moments, noise)
         return latent
 
     def decode(self, latent: Tensor) -> Tensor:

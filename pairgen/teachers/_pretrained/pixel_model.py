@@ -67,11 +67,6 @@ class PixelAutoencoder:
         image = image.float()
         return image.mean(dim=1, keepdim=True) if self._num_channels == 1 else image
 
-    def of_moments(self, moments: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Refuse: there is no posterior, so nothing stores its moments."""
-        del moments, noise
-        raise NotImplementedError("A model in pixels has no moments.")
-
     def decode(self, latent: Tensor) -> Tensor:
         """Return latents as images, see `Autoencoder.decode`."""
         return latent.float().expand(-1, 3, -1, -1)
