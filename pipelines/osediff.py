@@ -53,12 +53,12 @@ from typing import Any
 
 import yaml
 from _arms import Comparison, Study, run_study, study_parser
+from _restoration.painted import make_painted
 
 import pairgen
 from pairgen.errors import run_script
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
-SIZE = 64
 # Name to scale and preset of the degradation.
 WORLDS = {"x8": (8, "bicubic"), "x4": (4, "osediff")}
 PLAYERS = {"regularizer": {"lr": 1e-3}}
@@ -144,22 +144,8 @@ def main() -> None:
 def make_data(options: argparse.Namespace, root: Path) -> None:
     """Make the pairs: those to learn from, and the held-out ones."""
     scale, degradation = WORLDS[options.world]
-    for seed, (name, split, num) in enumerate(
-        (("pairs", "train", options.num_pairs), ("held-out", "held-out", options.num_held_out))
-    ):
-        made = pairgen.degrade(
-            images="package:painted",
-            num_images=num,
-            split=split,
-            seed=seed,
-            crop=SIZE,
-            scales=scale,
-            degradation=degradation,
-            executor="serial",
-            out=str(root / f"{options.world}-{name}-{num}"),
-        )
-        if not made.complete:
-            raise KeyboardInterrupt
+    nums = (options.num_pairs, options.num_held_out)
+    make_painted(root, options.world, nums, scales=scale, degradation=degradation)
 
 
 def train(options: argparse.Namespace, method: str, folder: Path, **given: Any) -> None:

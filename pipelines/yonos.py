@@ -55,13 +55,14 @@ from typing import Any
 from _arms import Comparison, Study, run_study, study_parser
 from _arms.session import taking_turns
 from _restoration.errors_of_x0 import BINS, errors_of_x0
+from _restoration.painted import make_painted
 
 import pairgen
 from pairgen.errors import run_script
 from pairgen.types import canonical_json
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
-SIZE, FACTORS = 64, (2, 4, 8)
+FACTORS = (2, 4, 8)
 # The preset of the degradation, and whether levels are made from each other.
 WORLDS: dict[str, dict[str, Any]] = {
     "bicubic": {"degradation": "bicubic", "nested": True},
@@ -152,22 +153,8 @@ def main() -> None:
 
 def make_data(options: argparse.Namespace, root: Path) -> None:
     """Make the pairs, and the moments of those to learn from."""
-    for seed, (name, split, num) in enumerate(
-        (("pairs", "train", options.num_pairs), ("held-out", "held-out", options.num_held_out))
-    ):
-        made = pairgen.degrade(
-            images="package:painted",
-            num_images=num,
-            split=split,
-            seed=seed,
-            crop=SIZE,
-            scales=FACTORS,
-            executor="serial",
-            out=str(root / f"{options.world}-{name}-{num}"),
-            **WORLDS[options.world],
-        )
-        if not made.complete:
-            raise KeyboardInterrupt
+    nums = (options.num_pairs, options.num_held_out)
+    make_painted(root, options.world, nums, scales=FACTORS, **WORLDS[options.world])
     levels = ("hr", *(f"lr{factor}" for factor in FACTORS))
     added = pairgen.annotate(
         str(root / f"{options.world}-pairs-{options.num_pairs}"),

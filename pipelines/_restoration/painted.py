@@ -1,0 +1,36 @@
+"""Painted pictures of 64 px with their LR: those to learn from, and held-out ones."""
+
+from pathlib import Path
+from typing import Any
+
+import pairgen
+
+SIZE = 64
+
+
+def make_painted(root: Path, world: str, nums: tuple[int, int], **degradation: Any) -> None:
+    """Make `WORLD-pairs-N` and `WORLD-held-out-N` in a folder, or what lacks of them.
+
+    Args:
+        root: The folder.
+        world: Name of the degradation.
+        nums: Numbers of pictures to learn from, and of held-out ones, of other compositions.
+        **degradation: Options of `pairgen degrade` that say how LR is made.
+
+    Raises:
+        KeyboardInterrupt: It was stopped.
+    """
+    names = (("pairs", "train"), ("held-out", "held-out"))
+    for seed, ((name, split), num) in enumerate(zip(names, nums, strict=True)):
+        made = pairgen.degrade(
+            images="package:painted",
+            num_images=num,
+            split=split,
+            seed=seed,
+            crop=SIZE,
+            executor="serial",
+            out=str(root / f"{world}-{name}-{num}"),
+            **degradation,
+        )
+        if not made.complete:
+            raise KeyboardInterrupt
