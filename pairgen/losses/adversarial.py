@@ -84,3 +84,25 @@ def gradient_penalty(logits: Logits, x: Tensor) -> Tensor:
     judged = torch.stack([each.float().sum() for each in logits]).mean()
     (slope,) = torch.autograd.grad(judged, x, create_graph=True)
     return slope.float().square().flatten(1).sum(1)
+
+
+def head_penalty(logits: Logits, inputs: Sequence[Tensor]) -> Tensor:
+    """Return the gradient penalty of each head by its own input, [B], their mean.
+
+    Args:
+        logits: Logits of each head.
+        inputs: The features that each read, [B, ...].
+
+    Reference:
+        Sauer et al. 2023 (ADD), arXiv:2311.17042, Equation 3: R1 on the inputs of the heads, not on
+        pixels. Whether heads are summed is not told there.
+    """
+    pairs = zip(logits, inputs, strict=True)
+    return torch.stack([gradient_penalty([one], each) for one, each in pairs]).mean(0)
+
+
+def told(real: Logits, made: Logits) -> dict[str, Tensor]:
+    """Return the gap between the logits of real and made, and how often their signs are right."""
+    on_real, on_made = score(real), score(made)
+    right = torch.cat([on_real > 0, on_made < 0]).float().mean()
+    return {"gap": (on_real - on_made).mean(), "right": right}

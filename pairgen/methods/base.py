@@ -58,6 +58,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from pairgen.annotators._transformers.model import VisionModel
 from pairgen.draws import Draws
 from pairgen.image_recipe import ImageRecipe
 from pairgen.shards.loading.batch import Batch
@@ -143,6 +144,8 @@ class Setup:
         perceptual_net: Takes the location of a perceptual network's weights and a number of
             channels; returns the location, and warns the user if the weights are for another VAE
             than the teacher's. For an empty location, it returns that of the packaged weights.
+        vision_model: Takes a vision transformer of transformers, as a folder or hub id, and finds
+            it; for an empty name, it finds DINOv2, or for the packaged teacher the packaged one.
         new_denoiser: Loads another copy of the teacher's network for training.
         new_autoencoder: Loads the teacher's VAE with gradients, frozen unless a player holds its
             encoder or decoder.
@@ -161,6 +164,7 @@ class Setup:
     load_teacher: Callable[[], Teacher]
     load_run: Callable[[str, str], Denoiser]
     perceptual_net: Callable[[str, int], str]
+    vision_model: Callable[[str], VisionModel]
     new_denoiser: NewDenoiser
     new_autoencoder: Callable[[], Autoencoder]
     guidance_embedding: bool

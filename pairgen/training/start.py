@@ -1,5 +1,6 @@
 """The start of a training: the model of the student, and the inputs of the method."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +11,12 @@ from typing import Any
 import torch
 
 from pairgen import plugins
+from pairgen.annotators._transformers.model import VisionModel, find_vision_model
+from pairgen.annotators.base import Model, asked_model
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.model_config import find_model, license_of
+from pairgen.networks.image_features import NETWORKS
 from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
 from pairgen.resolution import Sources, sources_of
 from pairgen.shards.format.plan_file import read_plan
@@ -25,6 +29,9 @@ from pairgen.training.offered import OfferedSet, plans_with
 from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import remembered
 from pairgen.types import Plan, canonical_json
+
+# What a discriminator of images reads.
+DINO, TINY_VIT = "facebook/dinov2-small", "package:assets/vit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +141,26 @@ def find_perceptual(start: Mapping[str, Any], given: str, num_channels: int) -> 
     return given or packaged_lpips(vae, num_channels), vae
 
 
+def find_features(start: Mapping[str, Any], given: str) -> VisionModel:
+    """Find the vision transformer that a discriminator of images reads.
+
+    Args:
+        start: The return value of `find_start`.
+        given: The option; empty for DINOv2, or the packaged network for the packaged teacher.
+
+    Raises:
+        ConfigError: It is no vision transformer that is known.
+        TeacherLoadError: Its files cannot be found.
+    """
+    if given:
+        return find_vision_model(asked_model(given), NETWORKS, DINO)
+    tiny = find_model("tiny")
+    if (start["module"], start["location"]) == (tiny.teacher, tiny.location):
+        own = Model(name="the packaged one", module="transformers", location=TINY_VIT, options={})
+        return find_vision_model(own, NETWORKS, DINO)
+    return find_vision_model(asked_model(DINO), NETWORKS, DINO)
+
+
 def resolve_method_options(config: TrainConfig) -> TrainConfig:
     """Check the names of the method's options, and fill in its own defaults.
 
@@ -233,6 +260,11 @@ def make_setup(
             )
         return found
 
+    def vision_model(given: str) -> VisionModel:
+        found = find_features(start, given)
+        files["features"] = hashlib.sha256(canonical_json(found.identity).encode()).hexdigest()
+        return found
+
     return Setup(
         plans=plans,
         members=members,
@@ -240,6 +272,7 @@ def make_setup(
         teacher=teacher,
         load_teacher=load_teacher,
         perceptual_net=perceptual_net,
+        vision_model=vision_model,
         load_run=frozen_run,
         new_denoiser=new_denoiser,
         new_autoencoder=new_autoencoder,

@@ -14,6 +14,7 @@ from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
 from tests.training.everything import PLAYERS
+from tests.vision_models import write_dino
 
 OPTIONS = {
     "method": "regression",
@@ -109,6 +110,12 @@ def pixel_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lpips = Lpips(LatentVgg(3, width=0.0625))
     save_lpips(path, lpips, LpipsOrigin(made_for="a test", made_by="random numbers"))
     return path
+
+
+@pytest.fixture(scope="session")
+def dino(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random DINOv2 for a discriminator of images. Do not change it."""
+    return write_dino(tmp_path_factory.mktemp("vision") / "dino")
 
 
 @pytest.fixture(scope="session")

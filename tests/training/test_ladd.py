@@ -57,13 +57,15 @@ def test_the_student_starts_from_noise_at_the_first_time_and_from_the_latent_at_
 ):
     method = build(time_weights=(1, 1, 1, 1))
     seen: list[Any] = []
-    method._denoiser.forward = lambda x, t, conditioning, scales: seen.append((x, t)) or x
+    method._student.denoiser.forward = lambda x, t, conditioning, scales: seen.append((x, t)) or x
     method.forward((STUDENT,), batch, draws())
     ((x, t),) = seen
     again = draws()
     assert torch.equal(method._times(again), t)
     eps = again.normal(tuple(x.shape[1:]))
-    alpha, sigma = (column(each.float()) for each in method._denoiser.schedule.alpha_sigma(t))
+    alpha, sigma = (
+        column(each.float()) for each in method._student.denoiser.schedule.alpha_sigma(t)
+    )
     expected = alpha * batch["latent.npy"].float() + sigma * eps
     is_first = t == 999
     assert is_first.any()
@@ -92,7 +94,9 @@ def test_levels_are_logit_normal_in_the_time_of_a_flow(build):
     u = torch.logit(torch.sigmoid(-level))
     assert float(u.mean()) == pytest.approx(1.0, abs=0.06)
     assert float(u.std()) == pytest.approx(1.0, abs=0.05)
-    alpha, sigma = method._frozen.schedule.alpha_sigma(method._frozen.schedule.time_of(level[:50]))
+    alpha, sigma = method._x0_of_teacher._frozen.schedule.alpha_sigma(
+        method._x0_of_teacher._frozen.schedule.time_of(level[:50])
+    )
     inside = (level[:50] < 3) & (level[:50] > -2.5)
     assert torch.allclose((alpha / sigma).log()[inside], level[:50][inside], atol=1e-6)
 
@@ -103,7 +107,7 @@ def test_levels_are_logit_normal_in_the_time_of_a_flow(build):
 def test_no_gradient_crosses_from_one_player_to_the_other(build, batch, options):
     method = build(**options)
     shared = method.forward((DISCRIMINATOR, STUDENT), batch, draws())
-    heads, network = method._discriminator.heads, method._denoiser.network
+    heads, network = method._discriminator.heads, method._student.denoiser.network
     loss, _ = method.loss(DISCRIMINATOR, shared, batch, draws())
     loss.backward()
     assert all(each.grad is None for each in network.parameters())
@@ -112,14 +116,14 @@ def test_no_gradient_crosses_from_one_player_to_the_other(build, batch, options)
     loss, _ = method.loss(STUDENT, shared, batch, draws())
     loss.backward(inputs=list(network.parameters()))
     assert all(each.grad is None for each in heads.parameters())
-    assert all(each.grad is None for each in method._frozen.network.parameters())
+    assert all(each.grad is None for each in method._x0_of_teacher._frozen.network.parameters())
     assert any(each.grad.abs().max() > 0 for each in network.parameters())
 
 
 def test_the_teacher_is_the_same_after_a_training(pairs, train, build):
-    before = hash_of(build()._frozen.network)
+    before = hash_of(build()._x0_of_teacher._frozen.network)
     folder = train(pairs, method="ladd", steps=3).folder
-    assert hash_of(build()._frozen.network) == before
+    assert hash_of(build()._x0_of_teacher._frozen.network) == before
     assert metrics(folder)
 
 
@@ -153,8 +157,10 @@ def test_a_teacher_that_makes_the_students_latents_has_no_distillation_gradient(
     """Where the teacher's x0 of the noised sample is the sample, there is nothing to learn."""
     method = build(distill_weight=1.0)
     shared = method.forward((STUDENT,), batch, draws())
-    method._frozen.prediction = "sample"
-    method._frozen.forward = lambda x, t, conditioning, scale=None: shared.made.detach()
+    method._x0_of_teacher._frozen.prediction = "sample"
+    method._x0_of_teacher._frozen.forward = lambda x, t, conditioning, scale=None: (
+        shared.made.detach()
+    )
     assert method._distillation(shared, draws()).item() == 0
 
 

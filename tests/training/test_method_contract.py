@@ -40,12 +40,15 @@ class Needed:
 
 
 @pytest.fixture
-def needed(request, latent_net, pixel_net, sd15_folder, train) -> Needed:
+def needed(request, latent_net, pixel_net, dino, sd15_folder, train) -> Needed:
     """Pairs of a teacher without packaged weights, or of images."""
     name = request.getfixturevalue("name")
     parameters = inspect.signature(plugins.load("methods", name).build).parameters
     options: dict[str, Any] = {}
-    if learns_from_images(name):
+    if "features" in parameters:
+        data = request.getfixturevalue("photographs")
+        options = {"model": str(sd15_folder), "features": str(dino), "head_norm": "group"}
+    elif learns_from_images(name):
         data = request.getfixturevalue("photographs")
         options = {"model": str(sd15_folder), "prompts": "captions", "precision": "float32"}
         if "network" in parameters:
@@ -61,12 +64,12 @@ def needed(request, latent_net, pixel_net, sd15_folder, train) -> Needed:
 
 
 def learns_from_images(name: str) -> bool:
-    """Whether its samples are pairs of HR and LR."""
+    """Whether its student restores images."""
     return "scale" in inspect.signature(plugins.load("methods", name).build).parameters
 
 
 def test_the_family_is_found():
-    expected = {"diffusion2gan", "osediff", "reflow", "regression", "yonos", "yonos_decoder"}
+    expected = {"add", "diffusion2gan", "ladd", "osediff", "reflow", "regression", "yonos"}
     assert expected <= set(NAMES)
 
 
@@ -110,9 +113,11 @@ def test_what_it_leaves_makes_pictures(name, needed, train, tmp_path):
         made = student_pictures(model, teacher, shown.given, shown.prompts, 0, [0], 1)
         assert np.concatenate(list(made)).shape == shown.targets.shape
         return
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("a red heart\na blue book\na cat\n", encoding="utf-8")
     made = pairgen.ode(
         model=str(run),
-        prompts=f"{needed.data}.txt",
+        prompts=str(prompts),
         out=str(tmp_path / "made"),
         executor="serial",
     )

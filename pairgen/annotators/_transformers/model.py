@@ -46,15 +46,15 @@ class VisionModel:
         configs = sorted(path for pattern in FILES for path in folder.glob(pattern))
         return weights_identity(self.snapshot, [STEM], "", configs)
 
-    def load(self, device: torch.device) -> Any:
-        """Load the network in float32.
+    def load(self, device: torch.device, **options: Any) -> Any:
+        """Load the network in float32, with options of its class.
 
         Raises:
             TeacherLoadError: The weights are missing, incomplete or broken.
         """
         (files,) = fetch_weights(self.snapshot, [STEM], "").values()
         network = getattr(transformers, self.network)
-        return load_network(network, files, "", torch.float32).to(device)
+        return load_network(network, files, "", torch.float32, **options).to(device)
 
 
 def find_vision_model(

@@ -10,7 +10,9 @@ from pairgen.errors import TeacherLoadError
 from pairgen.teachers._pretrained.quiet import quiet
 
 
-def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dtype) -> Any:
+def load_network(
+    network: Any, files: list[Path], variant: str, dtype: torch.dtype, **options: Any
+) -> Any:
     """Load a network on the CPU, ready for inference: the stored weights, converted once.
 
     Args:
@@ -18,6 +20,7 @@ def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dty
         files: Weight files from `fetch_weights`, next to the config.
         variant: Variant of the files.
         dtype: Precision of the result, regardless of the config.
+        **options: Options of the class.
 
     Raises:
         TeacherLoadError: The weights are broken, incomplete, or of another network.
@@ -35,6 +38,7 @@ def load_network(network: Any, files: list[Path], variant: str, dtype: torch.dty
                 # Without it, transformers 5 rounds to the dtype in the config. It calls this
                 # `dtype`, as 4.56 did; every version accepts the old name.
                 torch_dtype=dtype,
+                **options,
             )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")

@@ -9,11 +9,13 @@ from pairgen.draws import Draws
 from pairgen.losses.adversarial import (
     Logits,
     discriminator_loss,
-    gradient_penalty,
+    head_penalty,
     score,
     student_loss,
+    told,
 )
-from pairgen.methods._ladd_options import FEATURES, FINITE, OFF, LADDOptions
+from pairgen.methods._few_steps.ladd_options import FEATURES, FINITE, OFF, LADDOptions
+from pairgen.methods._few_steps.pooled import pooled
 from pairgen.networks.denoiser_features import DenoiserFeatures
 from pairgen.networks.feature_heads import FeatureHeads
 from pairgen.sampling.parameterization import column
@@ -96,11 +98,11 @@ class LatentDiscriminator:
                 each.requires_grad_(True)
         logits, made_logits = (self.judge(each, conditioning) for each in (seen, seen_made))
         on_real, on_made = discriminator_loss(chosen.game, logits, made_logits)
-        figures = {"real": on_real.mean(), "made": on_made.mean(), **_told(logits, made_logits)}
+        figures = {"real": on_real.mean(), "made": on_made.mean(), **told(logits, made_logits)}
         loss = figures["real"] + figures["made"]
         if chosen.r1 != OFF:
             if chosen.r1 == FEATURES:
-                penalty = _by_features(logits, seen)
+                penalty = head_penalty(logits, seen.features)
             else:
                 # At the same level and with the same noise: only the latents differ.
                 near = real + chosen.r1_alpha * _eps(real, draws)
@@ -131,31 +133,10 @@ class LatentDiscriminator:
         return found
 
 
-def pooled(conditioning: Conditioning) -> Tensor:
-    """Return one vector for each prompt, [B, D]: the model's own, else the mean over its tokens."""
-    tensors = conditioning.tensors
-    if "pooled_emb" in tensors:
-        return tensors["pooled_emb"].float()
-    return tensors["txt_emb"].float().mean(1)
-
-
 def _eps(latents: Tensor, draws: Draws) -> Tensor:
     return draws.normal(tuple(latents.shape[1:]))
-
-
-def _by_features(logits: Logits, noised: Noised) -> Tensor:
-    """Return the squared gradient by the inputs of the heads, [B], their mean."""
-    pairs = zip(logits, noised.features, strict=True)
-    return torch.stack([gradient_penalty([one], each) for one, each in pairs]).mean(0)
 
 
 def _by_difference(logits: Logits, near: Logits) -> Tensor:
     """Return the squared difference of logits, [B], the mean over places and heads."""
     return score([(one - other).square() for one, other in zip(logits, near, strict=True)])
-
-
-def _told(real: Logits, made: Logits) -> dict[str, Tensor]:
-    """Return the gap between the logits of real and made, and how often their signs are right."""
-    on_real, on_made = score(real), score(made)
-    right = torch.cat([on_real > 0, on_made < 0]).float().mean()
-    return {"gap": (on_real - on_made).mean(), "right": right}

@@ -1,0 +1,148 @@
+"""The options of `add`."""
+
+from typing import Annotated
+
+from pydantic import model_validator
+
+from pairgen.errors import ConfigError
+from pairgen.list_rules import Each
+from pairgen.losses.image_augmentation import AUGMENTATIONS
+from pairgen.methods._few_steps.options import MAX_WEIGHT, FewStepOptions
+from pairgen.networks.token_heads import LOCAL_BATCH, NORMS
+from pairgen.options import Option
+from pairgen.rules import Choice, Integer, Number, Place
+
+NONE, TEXT_ONLY, IMAGE_ONLY, BOTH = CONDITIONINGS = ("none", "text", "image", "both")
+KEEP, DROP = AT_NOISE = ("keep", "drop")
+PIXEL, LATENT_SPACE = SPACES = ("pixel", "latent")
+
+
+class ADDOptions(FewStepOptions):
+    """Options of `add`; the defaults are the published ones as far as they are known."""
+
+    command = "the method add"
+
+    features: Annotated[
+        str,
+        Place(),
+        Option(
+            "Vision transformer that the discriminator reads: a DINOv2, DINO or CLIP of "
+            "transformers, as a folder or hub id.",
+            metavar="MODEL",
+            default="facebook/dinov2-small; for the model tiny the packaged one",
+        ),
+    ] = ""
+    features_px: Annotated[
+        int,
+        Integer(0, 4096),
+        Option("Side of its images.", default="the one that it was trained with"),
+    ] = 0
+    feature_blocks: Annotated[
+        tuple[int, ...],
+        Each(Integer(1, 1000), at_least_one=False),
+        Option(
+            "Its blocks that heads read, counted from 1; the embedded patches are read too.",
+            default="every quarter of them",
+        ),
+    ] = ()
+    conditioning: Annotated[
+        str,
+        Choice(CONDITIONINGS),
+        Option(
+            "What heads judge images by: the text, by clip_text.npy or else the teacher's text "
+            "encoder; the real image, by dino_cls.npy or else the class token of `features`; both."
+        ),
+    ] = BOTH
+    image_at_noise: Annotated[
+        str,
+        Choice(AT_NOISE),
+        Option("Whether heads know the real image where the student saw noise alone."),
+    ] = KEEP
+    condition_width: Annotated[
+        int, Integer(1, 4096), Option("Length to which condition and tokens are projected.")
+    ] = 64
+    head_norm: Annotated[
+        str,
+        Choice(NORMS),
+        Option("Normalization of heads: over a few samples, or over groups within a sample."),
+    ] = LOCAL_BATCH
+    norm_batch: Annotated[
+        int, Integer(1, 4096), Option("Samples that head_norm=local_batch takes together.")
+    ] = 8
+    augment: Annotated[
+        tuple[str, ...],
+        Each(Choice(AUGMENTATIONS), at_least_one=False),
+        Option("Random changes of the images that the discriminator sees."),
+    ] = AUGMENTATIONS
+    crop_share: Annotated[
+        float,
+        Number(0.0, 1.0),
+        Option("Share of images of which it sees a window, if they are larger than its own."),
+    ] = 0.5
+    blur_sigma: Annotated[
+        float,
+        Number(0.0, 1000.0),
+        Option("Blur of its images in the first steps, a standard deviation in pixels."),
+    ] = 0.0
+    blur_steps: Annotated[int, Integer(0), Option("Steps over which the blur fades.")] = 0
+    mismatched_weight: Annotated[
+        float,
+        Number(0.0, MAX_WEIGHT),
+        Option("Weight of real images with another caption, which count as made."),
+    ] = 0.0
+    distill_weight: Annotated[
+        float,
+        Number(0.0, MAX_WEIGHT),
+        Option("Weight of the distance to the teacher's x0, lambda."),
+    ] = 2.5
+    distill_space: Annotated[
+        str, Choice(SPACES), Option("Where that distance is taken: decoded images, or latents.")
+    ] = PIXEL
+
+    @property
+    def by_text(self) -> bool:
+        """Whether heads judge by the text."""
+        return self.conditioning in (TEXT_ONLY, BOTH)
+
+    @property
+    def by_image(self) -> bool:
+        """Whether heads judge by the real image."""
+        return self.conditioning in (IMAGE_ONLY, BOTH)
+
+    def blur_at(self, step: int) -> float:
+        """Return the blur of a step, a standard deviation in pixels."""
+        if not self.blur_steps:
+            return 0.0
+        return self.blur_sigma * max(1 - step / self.blur_steps, 0.0)
+
+    def check_micro_batch(self, size: int) -> None:
+        """Refuse micro-batches that do not hold whole groups of samples.
+
+        Raises:
+            ConfigError: They do not.
+        """
+        if self.head_norm == LOCAL_BATCH and size % self.norm_batch:
+            raise ConfigError(
+                f"A micro-batch must be a multiple of norm_batch, {self.norm_batch} samples that "
+                f"head_norm=local_batch takes together, got {size}: set norm_batch={size}, or "
+                "head_norm=group."
+            )
+        if self.mismatched_weight and size % 2:
+            raise ConfigError(
+                "mismatched_weight exchanges the captions of every two samples, so a micro-batch "
+                f"must be even, got {size}."
+            )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "ADDOptions":
+        if self.mismatched_weight and not self.by_text:
+            raise ConfigError(
+                "mismatched_weight needs heads that know the text: conditioning must be text or "
+                f"both, got {self.conditioning}."
+            )
+        if bool(self.blur_sigma) != bool(self.blur_steps):
+            raise ConfigError(
+                "blur_sigma and blur_steps belong together, got "
+                f"blur_sigma={self.blur_sigma:g} and blur_steps={self.blur_steps}."
+            )
+        return self

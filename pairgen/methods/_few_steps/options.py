@@ -1,0 +1,91 @@
+"""The options of every student of a few steps, and of its distance to a teacher."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import model_validator
+
+from pairgen.errors import ConfigError
+from pairgen.list_rules import Each, Numbers
+from pairgen.losses.adversarial import GAMES, HINGE
+from pairgen.losses.score_distance import EXPONENTIAL, WEIGHTS
+from pairgen.options import Option, Options
+from pairgen.rules import Choice, Integer, Number, Switch, Text
+
+MAX_TIME, MAX_WEIGHT = 1e6, 1e6
+
+
+class FewStepOptions(Options):
+    """Options of the student, and of the teacher's x0 of what it makes."""
+
+    student_steps: Annotated[
+        int,
+        Integer(1, 1000),
+        Option("Steps of the student in validation grids and in the exported model."),
+    ] = 4
+    times: Annotated[
+        tuple[float, ...],
+        Numbers(0.0, MAX_TIME, "time", falling=True),
+        Option("Times at which the student learns; at the first it sees noise alone."),
+    ] = (999.0, 749.0, 499.0, 249.0)
+    time_weights: Annotated[
+        tuple[float, ...],
+        Each(Number(0.0, MAX_WEIGHT), once=False),
+        Option("How often each of these times is drawn."),
+    ] = (1.0, 1.0, 1.0, 1.0)
+    backward_simulation: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "At the later times, give the student what its own earlier steps make of noise, in "
+            "place of noised latents of the data."
+        ),
+    ] = False
+    game: Annotated[str, Choice(GAMES), Option("Losses of the adversarial game.")] = HINGE
+    discriminator_updates: Annotated[
+        int,
+        Integer(1, 1000),
+        Option("Updates of the discriminator per step; each but one has a batch of its own."),
+    ] = 1
+    r1_gamma: Annotated[float, Number(0.0, MAX_WEIGHT), Option("Weight of the penalty R1.")] = 1e-5
+    distill_weight: Annotated[
+        float,
+        Number(0.0, MAX_WEIGHT),
+        Option("Weight of the distance to the teacher's x0, lambda."),
+    ] = 0.0
+    distill_weighting: Annotated[
+        str,
+        Choice(WEIGHTS),
+        Option(
+            "Its weight over time, c(t): alpha; that of SDS; or that of SDS, toward the x0 of "
+            "noise-free score distillation."
+        ),
+    ] = EXPONENTIAL
+    guidance: Annotated[
+        float, Number(0.0, 1000.0), Option("Guidance scale of the teacher's x0; 1 for none.")
+    ] = 1.0
+    nfsd_negative_prompt: Annotated[
+        str,
+        Text(),
+        Option("Prompt of what no image should be, for distill_weighting=nfsd.", metavar="TEXT"),
+    ] = (
+        "unrealistic, blurry, low quality, out of focus, ugly, low contrast, dull, dark, "
+        "low-resolution, gloomy"
+    )
+
+    @model_validator(mode="after")
+    def _check_times(self) -> "FewStepOptions":
+        self.check_weights("time_weights", self.time_weights)
+        return self
+
+    def check_weights(self, name: str, weights: Sequence[float]) -> None:
+        """Refuse weights that are not one for each time.
+
+        Raises:
+            ConfigError: There are more or fewer, or all are 0.
+        """
+        if len(weights) != len(self.times) or not sum(weights):
+            raise ConfigError(
+                f"{name} must be a weight for each of the {len(self.times)} times, not all 0, "
+                f"got {', '.join(f'{each:g}' for each in weights)}."
+            )
