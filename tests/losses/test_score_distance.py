@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from pairgen.losses.score_distance import score_distance, score_weight
+from pairgen.losses.score_distance import (
+    noise_free_residual,
+    score_distance,
+    score_weight,
+    x0_of_residual,
+)
 from pairgen.losses.score_distillation import vsd_direction, vsd_loss
 from pairgen.sampling.parameterization import DiscreteSchedule, column, to_x0_eps
 
@@ -62,3 +67,29 @@ def test_with_the_weight_of_sds_its_gradient_is_that_of_sds():
     loss = score_distance(x, x0, score_weight("sds", alpha, sigma))
     (gradient,) = torch.autograd.grad(loss, x)
     torch.testing.assert_close(gradient * x.numel(), eps_teacher - eps, rtol=1e-9, atol=1e-9)
+
+
+def test_noise_free_score_distillation_has_its_residual_as_the_gradient():
+    generator = torch.Generator().manual_seed(0)
+    x, *eps = torch.randn(4, 6, 2, 3, 3, dtype=torch.float64, generator=generator)
+    x.requires_grad_(True)
+    t = torch.tensor([1, 10, 199, 200, 700, 999]).double()
+    alpha, sigma = SCHEDULE.alpha_sigma(t)
+    by_prompt, by_empty, by_flawed = eps
+    residual = noise_free_residual(by_prompt, by_empty, by_flawed, 7.5, column(t < 200))
+    x0 = x0_of_residual(x.detach(), residual, column(alpha), column(sigma))
+    loss = score_distance(x, x0, score_weight("nfsd", alpha, sigma))
+    (slope,) = torch.autograd.grad(loss, x)
+    expected = torch.cat(
+        [
+            by_empty[:3] + 7.5 * (by_prompt - by_empty)[:3],
+            (by_empty - by_flawed)[3:] + 7.5 * (by_prompt - by_empty)[3:],
+        ]
+    )
+    torch.testing.assert_close(slope * x.numel(), expected)
+    # With the residual of SDS it is the teacher's x0.
+    noise = torch.randn(x.shape, dtype=torch.float64, generator=generator)
+    x_t = column(alpha) * x + column(sigma) * noise
+    teacher, _ = to_x0_eps("epsilon", by_prompt, x_t, column(alpha), column(sigma))
+    found = x0_of_residual(x, by_prompt - noise, column(alpha), column(sigma))
+    torch.testing.assert_close(found, teacher)
