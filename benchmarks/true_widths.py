@@ -4,6 +4,8 @@ r"""A training at the true widths of its published model: memory, samples a seco
         --precision bfloat16 --gradient-checkpointing       # where a GPU is at hand
     python benchmarks/true_widths.py diffusion2gan --latent-size 16 --steps 1 --batch-size 2 \
         --optimizer adamw8bit                               # on a CPU with 24 GiB
+    python benchmarks/true_widths.py ladd --latent-size 16 --steps 1 --batch-size 1 \
+        --lora-rank 4                                       # on a CPU with 12 GiB
     python benchmarks/true_widths.py osediff --latent-size 16 --steps 1 --batch-size 1
                                                             # on a CPU with 10 GiB
     python benchmarks/true_widths.py yonos --latent-size 16 --steps 1 --batch-size 1 \
@@ -14,6 +16,7 @@ Random weights of the true architecture, and the real commands in this process:
 - `diffusion2gan`: Stable Diffusion 1.5, pairs of one DDIM step of it, a random E-LatentLPIPS at
   full width. R1 is taken every second step, or at once where there is but one, so that its memory
   is in the figure.
+- `ladd`: Stable Diffusion 1.5, and such pairs, of which it reads the latents.
 - `osediff`: Stable Diffusion 2.1-base with its VAE, LPIPS on a random VGG16, painted pictures with
   tags, and the recipe as it stands; then `pairgen restore` of one picture with the student.
 - `yonos`: Stable Diffusion 1.5 with its VAE, painted pictures with nested levels. First one step of
@@ -51,6 +54,7 @@ R1_EVERY = 2
 SKIPPED = 2
 SCALE = 4
 LATENT_PX = 8
+WITH_ADAPTERS = ("ladd", "yonos")
 # Prints its highest memory in KiB; `ru_maxrss` would begin with that of the process that starts it.
 RESTORE = """
 import json, sys
@@ -69,13 +73,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--optimizer", default="adamw")
-    parser.add_argument("--lora-rank", type=int, default=0, help="of yonos; 0: all weights")
+    parser.add_argument("--lora-rank", type=int, default=0, help="of ladd and yonos; 0: all")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--folder", type=Path, help="kept; a temporary one else")
     options = parser.parse_args()
-    if options.lora_rank and not options.method.startswith("yonos"):
-        parser.error(f"--lora-rank is for yonos and yonos_decoder, not for {options.method}")
+    if options.lora_rank and not options.method.startswith(WITH_ADAPTERS):
+        parser.error(f"--lora-rank is for ladd, yonos and yonos_decoder, not for {options.method}")
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
         measure(options.folder, options)
@@ -128,10 +132,27 @@ def train(
     )
 
 
-def make_pairs(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
+def make_judged(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
     """Make what Diffusion2GAN learns from; return the options that name it."""
-    net, prompts, pairs = (folder / name for name in ("net.safetensors", "prompts.txt", "pairs"))
+    net = folder / "net.safetensors"
     write_perceptual_net(net)
+    return {
+        "data": make_pairs(folder, model, options),
+        "perceptual": str(net),
+        "r1_every": min(R1_EVERY, options.steps),
+    }
+
+
+def make_latents(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
+    """Make what LADD learns from; return the options that name it, and the student's adapters."""
+    # The heads of its discriminator have none.
+    own = {f"student.{name}": value for name, value in adapters(options).items()}
+    return {"data": make_pairs(folder, model, options), **own}
+
+
+def make_pairs(folder: Path, model: Path, options: argparse.Namespace) -> str:
+    """Make pairs of noise and latent; return their folder."""
+    prompts, pairs = folder / "prompts.txt", folder / "pairs"
     prompts.write_text("".join(f"thing {number}\n" for number in range(8)), encoding="utf-8")
     num = max(2 * options.batch_size, 8)
     pairgen.ode(
@@ -146,11 +167,12 @@ def make_pairs(folder: Path, model: Path, options: argparse.Namespace) -> Mappin
         out=str(pairs),
         executor="serial",
     )
-    return {
-        "data": str(pairs),
-        "perceptual": str(net),
-        "r1_every": min(R1_EVERY, options.steps),
-    }
+    return str(pairs)
+
+
+def adapters(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of the student's adapters; none where all weights are trained."""
+    return {"lora_rank": options.lora_rank} if options.lora_rank else {}
 
 
 def make_restorable(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
@@ -165,13 +187,13 @@ def make_restorable(folder: Path, model: Path, options: argparse.Namespace) -> M
 def make_stage(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
     """Train a stage x2 of YONOS-SR for a step; return the options of the stage x4 behind it."""
     pairs, before = degrade(folder, options, degradation="bicubic", nested=True), folder / "x2"
-    adapters: dict[str, Any] = {}
-    if options.lora_rank:
+    chosen = adapters(options)
+    if chosen:
         # The new input channels are zero: they learn as a whole.
-        adapters = {"lora_rank": options.lora_rank, "trained_layers": ["conv_in"]}
+        chosen["trained_layers"] = ["conv_in"]
     if not (before / "model.yaml").is_file():
-        train("yonos", model, before, options, steps=1, data=pairs, scale=SCALE // 2, **adapters)
-    return {"data": pairs, "scale": SCALE, "teacher": str(before), **adapters}
+        train("yonos", model, before, options, steps=1, data=pairs, scale=SCALE // 2, **chosen)
+    return {"data": pairs, "scale": SCALE, "teacher": str(before), **chosen}
 
 
 def make_network(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
@@ -202,13 +224,15 @@ def degrade(folder: Path, options: argparse.Namespace, **given: Any) -> str:
 
 
 DATA = {
-    "diffusion2gan": make_pairs,
+    "diffusion2gan": make_judged,
+    "ladd": make_latents,
     "osediff": make_restorable,
     "yonos": make_stage,
     "yonos_decoder": make_network,
 }
 WRITE = {
     "diffusion2gan": write_sd15,
+    "ladd": write_sd15,
     "osediff": write_sd21_base,
     "yonos": partial(write_sd15, true_vae=True),
     "yonos_decoder": partial(write_sd15, true_vae=True),

@@ -360,8 +360,8 @@ def evaluate(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
             images. [1,2,4,50]
-        steps: Steps of a student from images that starts from noise. [as many as it was trained
-            for]
+        steps: Steps of the model; not for students that start from an image. [as many as it was
+            trained for; those of the pairs for a teacher]
         protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
         beside: Folder of another system's images of the same pairs; adds a row. May be repeated.
         subset: Pairs that get a table of their own, such as 'faces=contains(prompt, "face")'. May

@@ -1,4 +1,4 @@
-"""Agreement of images with their captions: how many other captions fit an image better.
+"""Agreement of images with their captions: how well they fit, and how many others fit better.
 
 Reference:
     Radford et al. 2021 (CLIP), arXiv:2103.00020, Section 3.1: ranking captions for an image by
@@ -60,6 +60,25 @@ def top_k_agreement(ranks: ArrayLike, k: int) -> float:
     if found.size == 0 or k < 1:
         raise ConfigError(f"Agreement takes one rank or more and k >= 1, got {found.size} and {k}.")
     return float((found <= k).mean())
+
+
+def mean_cosine(picture_embeddings: ArrayLike, captions: ArrayLike) -> float:
+    """Return the mean cosine similarity of images to their captions, in [-1, 1].
+
+    It still tells models apart where nearly every image ranks its own caption first.
+
+    Args:
+        picture_embeddings: Embeddings of the images, [N, D]. Vector lengths never matter here.
+        captions: Embedding of each image's own caption, [N, D].
+
+    Raises:
+        ConfigError: The shapes do not match, a value is not finite, or there are no images.
+    """
+    pictures, own = (np.asarray(each, np.float64) for each in (picture_embeddings, captions))
+    _check(pictures, own, own)
+    if not len(pictures):
+        raise ConfigError("The mean cosine takes one image or more, got none.")
+    return float((_unit_length(pictures) * _unit_length(own)).sum(axis=1).mean())
 
 
 def _check(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairgen.errors import ConfigError
-from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
+from pairgen.evaluation.agreement import caption_ranks, mean_cosine, top_k_agreement
 from pairgen.evaluation.diversity import Diversity, diversity
 from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.evaluation.halves import halves_distance
@@ -17,7 +17,10 @@ from pairgen.evaluation.real_pictures import RealPictures
 FRECHET_REAL = ("frechet_distance_real",)
 FRECHET = ("frechet_distance", "frechet_distance_halves")
 AGREEMENT = ("caption_agreement",)
+COSINE = ("caption_cosine",)
 DIVERSITY = ("diversity_within", "diversity_between")
+# Images that the net was not made for are beyond all of them.
+OF_CONTENT = (*FRECHET, *FRECHET_REAL, *AGREEMENT, *COSINE, *DIVERSITY)
 # Image size of the judge; other images are resized, and measured less faithfully.
 NATIVE_PX = 64
 
@@ -75,6 +78,7 @@ def judge_figures(
     """
     found = frechet_figures(features, end_points, real)
     _add(found, AGREEMENT, lambda: [_agreement(judge, features, prompts)])
+    _add(found, COSINE, lambda: [_cosine(judge, features, prompts)])
     _add(found, DIVERSITY, lambda: _diversity(features, prompts, guidance_scales))
     return found
 
@@ -106,13 +110,12 @@ def not_meaningful(
             f"{len(known):,} prompts, such as {prompts[known.index(False)]!r}"
         )
         # The content of such images is unknown to it, too.
-        found |= dict.fromkeys((*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY), reason)
+        found |= dict.fromkeys(OF_CONTENT, reason)
     if size_px != (NATIVE_PX, NATIVE_PX):
         height, width = size_px
         reason = f"the evaluation net was made for 64 x 64 px, these are {width} x {height}"
         found |= {
-            name: f"{found[name]}; {reason}" if name in found else reason
-            for name in (*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY)
+            name: f"{found[name]}; {reason}" if name in found else reason for name in OF_CONTENT
         }
     return found
 
@@ -134,6 +137,13 @@ def _agreement(judge: Judge, features: NDArray[np.float32], prompts: Sequence[st
     places = {prompt: place for place, prompt in enumerate(candidates)}
     own = embedded[[places[prompt] for prompt in prompts]]
     return top_k_agreement(caption_ranks(judge.embed_features(features), own, embedded), 1)
+
+
+def _cosine(judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]) -> float:
+    """Return the mean cosine similarity of images to their prompts."""
+    distinct = list(dict.fromkeys(prompts))
+    embedded = dict(zip(distinct, judge.embed_captions(distinct), strict=True))
+    return mean_cosine(judge.embed_features(features), [embedded[prompt] for prompt in prompts])
 
 
 def _diversity(

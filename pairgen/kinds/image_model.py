@@ -1,7 +1,5 @@
 """Load an exported image student, and check that its parts fit each other."""
 
-from dataclasses import replace
-
 import torch
 
 from pairgen import plugins
@@ -10,7 +8,6 @@ from pairgen.image_recipe import ImageRecipe
 from pairgen.kinds.image_sampling import read_image_sampling
 from pairgen.kinds.image_student import ImageModel, check_image_channels
 from pairgen.model_config import ModelConfig
-from pairgen.sampling.names import named_times
 from pairgen.teachers.base import Autoencoder, Description, Teacher
 
 
@@ -43,23 +40,6 @@ def recipe_of(model: ModelConfig) -> ImageRecipe:
     if model.image is None:
         raise ConfigError(f"{model.name} makes images from text, not from images.")
     return model.image
-
-
-def with_steps(model: ModelConfig, steps: int) -> ModelConfig:
-    """Return an image student that takes another number of steps; its own for 0.
-
-    Raises:
-        ConfigError: The times of its steps are fixed.
-    """
-    own = model.sampling.get("steps")
-    if not steps or steps == own:
-        return model
-    if named_times(str(model.sampling.get("spacing", ""))):
-        raise ConfigError(
-            f"steps must be left out: {model.name} takes {own} at times that it was trained for, "
-            f"got {steps}."
-        )
-    return replace(model, sampling={**model.sampling, "steps": steps})
 
 
 def load_image_model(

@@ -33,6 +33,7 @@ class Comparison:
         lower: Whether lower is better; higher otherwise.
         must_hold: Whether `--check` asks for it.
         steps: The step counts of both; those of the study if empty.
+        times: How many times better: this often the better arm's figure is still the better one.
     """
 
     better: str
@@ -41,6 +42,7 @@ class Comparison:
     lower: bool = True
     must_hold: bool = False
     steps: tuple[int, ...] = ()
+    times: float = 1
 
 
 @dataclass(frozen=True, kw_only=True)

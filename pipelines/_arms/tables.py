@@ -18,8 +18,8 @@ class Compared(NamedTuple):
     Attributes:
         comparison: What is compared.
         steps: The step count.
-        differences: For each seed the better arm's figure minus the other's: None before both
-            runs are done, NaN where one of them could not tell its figure.
+        differences: For each seed the better arm's figure (so many times it) minus the other's:
+            None before both runs are done, NaN where one of them could not tell its figure.
     """
 
     comparison: Comparison
@@ -73,12 +73,13 @@ def comparison_table(found: Sequence[Compared]) -> list[str]:
     for each in found:
         said = each.comparison
         sign = "<" if said.lower else ">"
+        times = "" if said.times == 1 else f"{said.times:g} x "
         missing = len(each.differences) - each.num_known
         verdict = "must hold: " * said.must_hold + f"holds in {each.num_held} of {each.num_known}"
         verdict += f", {missing} missing" if missing else ""
         lines.append(
             [
-                f"{said.better} {sign} {said.worse}",
+                f"{times}{said.better} {sign} {said.worse}",
                 *([str(each.steps)] if several else []),
                 said.figure,
                 " ".join(_signed(value) for value in each.differences),
@@ -117,12 +118,12 @@ def _differences(
     for seed in range(study.seeds):
         sides = [done.get(study.run_of(arm, seed, steps)) for arm in (said.better, said.worse)]
         values = [figure(line, name) for line in sides if line is not None]
-        found.append(_minus(*values) if len(values) == len(sides) else None)
+        found.append(_minus(said.times, *values) if len(values) == len(sides) else None)
     return tuple(found)
 
 
-def _minus(better: float | None, worse: float | None) -> float:
-    return math.nan if better is None or worse is None else better - worse
+def _minus(times: float, better: float | None, worse: float | None) -> float:
+    return math.nan if better is None or worse is None else times * better - worse
 
 
 def _mean_cell(values: Sequence[float | None]) -> str:

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import nn
+from _random_weights import draw_anew
 
 from pairgen.methods._score_distillation import ScoreDistillation
 from pairgen.methods.base import Setup
@@ -19,12 +18,7 @@ class RandomScore(OSEDiff):
 
     def _make_scores(self, setup: Setup) -> ScoreDistillation:
         frozen = setup.new_denoiser()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEED)
-            for module in frozen.network.modules():
-                reset = getattr(module, "reset_parameters", None)
-                if isinstance(module, nn.Module) and callable(reset):
-                    reset()
+        draw_anew(frozen.network, SEED)
         frozen.network.requires_grad_(False)
         return replace(super()._make_scores(setup), frozen=frozen)
 

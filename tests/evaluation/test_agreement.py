@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.evaluation.agreement import CHUNK, caption_ranks, top_k_agreement
+from pairgen.evaluation.agreement import CHUNK, caption_ranks, mean_cosine, top_k_agreement
 
 
 def unit_vectors(num: int, seed: int, dimension: int = 8) -> np.ndarray:
@@ -32,6 +32,15 @@ def test_length_plays_no_part():
         caption_ranks(7 * pictures, 0.1 * own, 3 * candidates),
         caption_ranks(pictures, own, candidates),
     )
+
+
+def test_the_mean_cosine_is_that_of_each_image_and_its_own_caption():
+    pictures, own = np.array([[2.0, 0.0], [3.0, 4.0]]), np.array([[5.0, 0.0], [4.0, 3.0]])
+    assert mean_cosine(pictures, own) == pytest.approx((1 + 0.96) / 2)
+    with pytest.raises(ConfigError, match="one image or more"):
+        mean_cosine(np.empty((0, 2)), np.empty((0, 2)))
+    with pytest.raises(ConfigError, match="finite"):
+        mean_cosine([[np.nan, 1]], [[1, 1]])
 
 
 def test_copies_of_the_own_caption_do_not_count():

@@ -8,6 +8,7 @@ from pairgen.config import packaged_configs
 from pairgen.evaluation.diversity import diversity
 from pairgen.evaluation.figures import (
     AGREEMENT,
+    COSINE,
     DIVERSITY,
     FRECHET,
     FRECHET_REAL,
@@ -53,6 +54,8 @@ def test_equal_pictures_have_distance_zero_and_the_floor_between_halves(judge):
     expected = diversity(features, prompts)
     assert found.values["diversity_within"] == pytest.approx(expected.within)
     assert found.values["diversity_between"] == pytest.approx(expected.between)
+    cosines = (judge.embed_features(features) * judge.embed_captions(prompts)).sum(1)
+    assert found.values["caption_cosine"] == pytest.approx(cosines.mean())
 
 
 def test_what_too_few_pictures_cannot_tell_is_none_with_a_reason(judge):
@@ -91,7 +94,7 @@ def test_siblings_at_several_guidance_scales_are_not_several_noises(judge):
 def test_pictures_and_prompts_beyond_the_net_are_told(judge):
     assert not_meaningful(judge, (64, 64), TINY) == {}
     found = not_meaningful(judge, (512, 768), TINY)
-    assert set(found) == {*FRECHET, *FRECHET_REAL, *AGREEMENT, *DIVERSITY}
+    assert set(found) == {*FRECHET, *FRECHET_REAL, *AGREEMENT, *COSINE, *DIVERSITY}
     assert "64 x 64 px, these are 768 x 512" in found["frechet_distance"]
     found = not_meaningful(judge, (32, 32), [*TINY, EVERYDAY[0]])
     assert "1 of 33 prompts" in found["caption_agreement"] and EVERYDAY[0] in str(found)

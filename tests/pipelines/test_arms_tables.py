@@ -102,6 +102,18 @@ def test_what_must_hold_must_hold_in_all_seeds(large, said, holds):
     assert check(compare(study, done)) == (f"Must hold: {said}.", holds)
 
 
+def test_an_arm_may_have_to_be_many_times_better():
+    times = Comparison("small", "floor", "sum", must_hold=True, times=3)
+    study = Study(**{**vars(toy("--steps=3", "--seeds=2")), "comparisons": (times,)})
+    done = select(study, lines(study, small=[1.0, 2.0], floor=[4.0]))
+    assert cells(comparison_table(compare(study, done)))[1] == [
+        "3 x small < floor",
+        "sum",
+        "-1 +2",
+        "must hold: holds in 1 of 2",
+    ]
+
+
 def test_lines_count_only_where_all_settings_are_equal():
     study = toy("--steps=3")
     found = lines(study, small=[1.0])

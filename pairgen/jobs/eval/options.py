@@ -10,7 +10,7 @@ from pairgen.rules import Choice, Integer, Place, Switch, Text
 
 USUAL_NUM_SAMPLES = 512
 # Options that only students from images have.
-FOR_IMAGES = ("steps", "protocol", "beside", "subset", "iqa")
+FOR_IMAGES = ("protocol", "beside", "subset", "iqa")
 
 
 class EvalConfig(Options):
@@ -58,10 +58,10 @@ class EvalConfig(Options):
         int,
         Integer(0),
         Option(
-            "Steps of a student from images that starts from noise.",
+            "Steps of the model; not for students that start from an image.",
             "What is measured",
             metavar="N",
-            default="as many as it was trained for",
+            default="as many as it was trained for; those of the pairs for a teacher",
         ),
     ] = 0
     protocol: Annotated[

@@ -23,9 +23,10 @@ from pairgen.jobs.restore.pixels import (
 from pairgen.jobs.restore.tagger import FoundTagger, Prompts, find_tagger, open_tagger, prompts_of
 from pairgen.jobs.restore.tagger_options import EACH_TILE
 from pairgen.kinds.decode import NotFinitePictureError
-from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of, with_steps
+from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of
 from pairgen.kinds.image_student import Noises, draw_latent_noises
 from pairgen.kinds.image_tiles import StudentTiles, make_in_tiles
+from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_model
 from pairgen.resolution import sources_of

@@ -112,6 +112,33 @@ def test_table_json_page_and_grid_tell_the_same(call, folder):
     assert same.folder == folder / "run/eval"
 
 
+def test_a_model_can_be_judged_in_other_steps_than_its_own(call, folder):
+    pairgen.train(
+        "reflow",
+        data=str(folder / "pairs"),
+        out=str(folder / "few"),
+        steps=1,
+        batch_size=2,
+        num_grid_prompts=1,
+        tensorboard=False,
+    )
+    options = ["--data=held", "--teacher-steps=2", "--out=two", "--steps=2"]
+    code, _, err = call("few", *options)
+    assert code == 0, err
+    assert "student: 2 step(s); teacher: 2 steps." in err
+    student, teacher = json.loads((folder / "two/eval.json").read_text())["rows"][1:]
+    assert (student["steps"], student["evaluations_per_picture"]) == (2, 2)
+    # A teacher takes as many as the pairs, or as many as are asked for.
+    code, _, err = call("tiny", *options)
+    assert code == 0, err
+    given, again = json.loads((folder / "two/eval.json").read_text())["rows"][1:]
+    same = {"name": "", "seconds_per_picture": 0}
+    assert {**given, **same} == {**again, **same} == {**teacher, **same}
+    # One that has learned a single time takes that.
+    code, _, err = call("run", *options)
+    assert code == 2 and "run takes 1 at times that it was trained for, got 2" in err
+
+
 def test_training_data_is_refused_unless_it_is_meant(call, folder):
     code, _, err = call("run", "--data=pairs", "--out=seen")
     assert code == 2 and "run was trained on pairs" in err and not (folder / "seen").exists()

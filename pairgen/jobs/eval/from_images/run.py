@@ -28,8 +28,9 @@ from pairgen.jobs.eval.from_images.rows import captions_of, make_rows
 from pairgen.jobs.eval.from_images.seen import seen_notes
 from pairgen.jobs.eval.ledger import CONVENTION, spent
 from pairgen.jobs.eval.row import picture_features
-from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of, with_steps
+from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of
 from pairgen.kinds.image_pairs import check_members, read_image_pairs
+from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.model_config import defaults_for
 from pairgen.process_state import cpu_threads

@@ -14,6 +14,7 @@ COLUMNS = (
     ("halves", "frechet_distance_halves", "{:.3f}"),
     ("to real", "frechet_distance_real", "{:.3f}"),
     ("agreement", "caption_agreement", "{:.3f}"),
+    ("cosine", "caption_cosine", "{:.4f}"),
     ("within", "diversity_within", "{:.3f}"),
     ("between", "diversity_between", "{:.3f}"),
 )
@@ -27,6 +28,7 @@ halves       the same, between one half's images and the other half's end points
              own value is the floor
 to real      Frechet distance to real images (--real-statistics)
 agreement    share of images that match no other prompt as well as their own
+cosine       mean cosine similarity of images to their prompts, in the same net
 within       mean feature distance between noises of one prompt; between: of different prompts"""
 
 

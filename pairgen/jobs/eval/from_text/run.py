@@ -1,5 +1,7 @@
 """Compare a student with its teacher, on pairs that it was not trained on."""
 
+from dataclasses import replace
+
 import torch
 
 from pairgen.errors import ConfigError
@@ -28,6 +30,7 @@ from pairgen.jobs.eval.from_text.sampled import evaluations_of
 from pairgen.jobs.eval.from_text.seen import seen_notes
 from pairgen.jobs.eval.options import FOR_IMAGES
 from pairgen.kinds.machine import device_name
+from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.maker import build_teacher
 from pairgen.process_state import cpu_threads
 from pairgen.types import Plan
@@ -47,6 +50,7 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         CorruptShardError: A shard of the pairs is damaged.
     """
     config, judged = asked.config, asked.judged
+    judged = replace(judged, model=with_steps(judged.model, config.steps))
     for name in FOR_IMAGES:
         if name in asked.given:
             raise ConfigError(

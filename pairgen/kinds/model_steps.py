@@ -1,0 +1,24 @@
+"""A model that takes another number of steps than its file says."""
+
+from dataclasses import replace
+
+from pairgen.errors import ConfigError
+from pairgen.model_config import ModelConfig
+from pairgen.sampling.names import named_times
+
+
+def with_steps(model: ModelConfig, steps: int) -> ModelConfig:
+    """Return a model that takes another number of steps; its own for 0.
+
+    Raises:
+        ConfigError: The times of its steps are fixed.
+    """
+    own = model.sampling.get("steps")
+    if not steps or steps == own:
+        return model
+    if named_times(str(model.sampling.get("spacing", ""))):
+        raise ConfigError(
+            f"steps must be left out: {model.name} takes {own} at times that it was trained for, "
+            f"got {steps}."
+        )
+    return replace(model, sampling={**model.sampling, "steps": steps})

@@ -1,0 +1,1 @@
+"""LADD without one of its parts: what that part is worth."""
