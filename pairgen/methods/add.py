@@ -189,15 +189,19 @@ class ADD:
         figures = {"gan": self._discriminator.student_loss(made.images, made.judged, draws)}
         loss = figures["gan"]
         if self._x0_of_teacher is not None:
-            x0, weight = self._x0_of_teacher.of(made.latents.detach(), made.conditioning, draws)
-            if chosen.distill_space == PIXEL:
-                with torch.no_grad():
-                    target = self._autoencoder.decode(x0)
-                figures["distill"] = score_distance(made.images.float(), target.float(), weight)
-            else:
-                figures["distill"] = score_distance(made.latents.float(), x0, weight)
+            figures["distill"] = self._distillation(made, draws)
             loss = loss + chosen.distill_weight * figures["distill"]
         return loss, {name: each.detach() for name, each in figures.items()}
+
+    def _distillation(self, made: Made, draws: Draws) -> Tensor:
+        """Return the distance of the student's images, or latents, to the teacher's, a scalar."""
+        assert self._x0_of_teacher is not None
+        x0, weight = self._x0_of_teacher.of(made.latents.detach(), made.conditioning, draws)
+        if self.options.distill_space != PIXEL:
+            return score_distance(made.latents.float(), x0, weight)
+        with torch.no_grad():
+            target = self._autoencoder.decode(x0)
+        return score_distance(made.images.float(), target.float(), weight)
 
 
 def needs(options: ADDOptions) -> Needs:

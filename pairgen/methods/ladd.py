@@ -67,13 +67,13 @@ class LADD:
         self._embeddings = stored_embeddings(setup.members)
         self._latents = Latents(setup)
         self.fields = (*self._latents.fields, *(self._embeddings or (TEXT,)))
-        frozen = setup.new_denoiser()
-        frozen.network.requires_grad_(False)
+        self._frozen = setup.new_denoiser()
+        self._frozen.network.requires_grad_(False)
         # Encoded for no guidance too: the shape of a pooled text comes from it.
         negative = setup.teacher.encode_prompts([""])
-        self._x0_of_teacher = TeacherX0(frozen, chosen, negative, setup.teacher)
+        self._x0_of_teacher = TeacherX0(self._frozen, chosen, negative, setup.teacher)
         self._discriminator = LatentDiscriminator(
-            frozen, chosen, text_width=pooled(negative).shape[1], device=setup.device
+            self._frozen, chosen, text_width=pooled(negative).shape[1], device=setup.device
         )
 
     @property

@@ -22,7 +22,7 @@ class DistillationAlone(LADD):
 
     def players(self) -> Mapping[str, nn.Module]:
         """Return the student."""
-        return {STUDENT: self._denoiser}
+        return {STUDENT: self._student.denoiser}
 
     def rounds(self, step: int) -> Sequence[Sequence[str]]:
         """Return one round of the student."""

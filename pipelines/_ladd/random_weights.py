@@ -16,7 +16,7 @@ class RandomWeights(LADD):
 
     def __init__(self, *, setup: Setup, **options: Any) -> None:
         super().__init__(setup=setup, **options)
-        draw_anew(self._denoiser.network, SEED)
+        draw_anew(self._student.denoiser.network, SEED)
 
 
 @takes(OPTIONS)

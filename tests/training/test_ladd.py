@@ -94,9 +94,7 @@ def test_levels_are_logit_normal_in_the_time_of_a_flow(build):
     u = torch.logit(torch.sigmoid(-level))
     assert float(u.mean()) == pytest.approx(1.0, abs=0.06)
     assert float(u.std()) == pytest.approx(1.0, abs=0.05)
-    alpha, sigma = method._x0_of_teacher._frozen.schedule.alpha_sigma(
-        method._x0_of_teacher._frozen.schedule.time_of(level[:50])
-    )
+    alpha, sigma = method._frozen.schedule.alpha_sigma(method._frozen.schedule.time_of(level[:50]))
     inside = (level[:50] < 3) & (level[:50] > -2.5)
     assert torch.allclose((alpha / sigma).log()[inside], level[:50][inside], atol=1e-6)
 
@@ -116,14 +114,14 @@ def test_no_gradient_crosses_from_one_player_to_the_other(build, batch, options)
     loss, _ = method.loss(STUDENT, shared, batch, draws())
     loss.backward(inputs=list(network.parameters()))
     assert all(each.grad is None for each in heads.parameters())
-    assert all(each.grad is None for each in method._x0_of_teacher._frozen.network.parameters())
+    assert all(each.grad is None for each in method._frozen.network.parameters())
     assert any(each.grad.abs().max() > 0 for each in network.parameters())
 
 
 def test_the_teacher_is_the_same_after_a_training(pairs, train, build):
-    before = hash_of(build()._x0_of_teacher._frozen.network)
+    before = hash_of(build()._frozen.network)
     folder = train(pairs, method="ladd", steps=3).folder
-    assert hash_of(build()._x0_of_teacher._frozen.network) == before
+    assert hash_of(build()._frozen.network) == before
     assert metrics(folder)
 
 
@@ -157,10 +155,8 @@ def test_a_teacher_that_makes_the_students_latents_has_no_distillation_gradient(
     """Where the teacher's x0 of the noised sample is the sample, there is nothing to learn."""
     method = build(distill_weight=1.0)
     shared = method.forward((STUDENT,), batch, draws())
-    method._x0_of_teacher._frozen.prediction = "sample"
-    method._x0_of_teacher._frozen.forward = lambda x, t, conditioning, scale=None: (
-        shared.made.detach()
-    )
+    method._frozen.prediction = "sample"
+    method._frozen.forward = lambda x, t, conditioning, scale=None: shared.made.detach()
     assert method._distillation(shared, draws()).item() == 0
 
 
