@@ -40,6 +40,14 @@ CLIP_L = {
     "num_hidden_layers": 12,
     "num_attention_heads": 12,
 }
+# Of facebook/dinov2-small.
+DINO_SMALL = {
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 6,
+    "image_size": 518,
+    "patch_size": 14,
+}
 CLIP_H = {
     "hidden_size": 1024,
     "intermediate_size": 4096,

@@ -7,10 +7,16 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from published_shapes import CLIP_BIG_G, CLIP_H, CLIP_L, RESTORER, UNETS, VAE
+from published_shapes import CLIP_BIG_G, CLIP_H, CLIP_L, DINO_SMALL, RESTORER, UNETS, VAE
 from tokenizers import pre_tokenizers
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    Dinov2Config,
+    Dinov2Model,
+)
 
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
@@ -120,6 +126,15 @@ def write_vgg16(file: Path) -> None:
     """Write a random VGG16 under torchvision's names, for LPIPS."""
     layers = Vgg16().state_dict().items()
     torch.save({f"features.{name.partition('.')[2]}": each for name, each in layers}, file)
+
+
+@seeded(0)
+def write_dino(folder: Path) -> None:
+    """Write a random DINOv2 of the size `small`, whose patches have 14 px, for 518 px."""
+    Dinov2Model(Dinov2Config(**DINO_SMALL)).save_pretrained(folder)
+    imagenet = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+    preparation = {"size": {"shortest_edge": 256}, **imagenet}
+    (folder / "preprocessor_config.json").write_text(json.dumps(preparation), encoding="utf-8")
 
 
 def _make_unet(model: str, small: bool, latent_size: int) -> nn.Module:

@@ -4,6 +4,8 @@ r"""A training at the true widths of its published model: memory, samples a seco
         --precision bfloat16 --gradient-checkpointing       # where a GPU is at hand
     python benchmarks/true_widths.py diffusion2gan --latent-size 16 --steps 1 --batch-size 2 \
         --optimizer adamw8bit                               # on a CPU with 24 GiB
+    python benchmarks/true_widths.py add --latent-size 16 --steps 1 --batch-size 1 \
+        --lora-rank 4                                       # on a CPU with 12 GiB
     python benchmarks/true_widths.py ladd --latent-size 16 --steps 1 --batch-size 1 \
         --lora-rank 4                                       # on a CPU with 12 GiB
     python benchmarks/true_widths.py osediff --latent-size 16 --steps 1 --batch-size 1
@@ -16,6 +18,7 @@ Random weights of the true architecture, and the real commands in this process:
 - `diffusion2gan`: Stable Diffusion 1.5, pairs of one DDIM step of it, a random E-LatentLPIPS at
   full width. R1 is taken every second step, or at once where there is but one, so that its memory
   is in the figure.
+- `add`: Stable Diffusion 1.5 with its VAE, DINOv2-small at 518 px, painted pictures with captions.
 - `ladd`: Stable Diffusion 1.5, and such pairs, of which it reads the latents.
 - `osediff`: Stable Diffusion 2.1-base with its VAE, LPIPS on a random VGG16, painted pictures with
   tags, and the recipe as it stands; then `pairgen restore` of one picture with the student.
@@ -44,7 +47,13 @@ from typing import Any
 
 import torch
 from PIL import Image
-from random_models import write_perceptual_net, write_sd15, write_sd21_base, write_vgg16
+from random_models import (
+    write_dino,
+    write_perceptual_net,
+    write_sd15,
+    write_sd21_base,
+    write_vgg16,
+)
 from safetensors import safe_open
 
 import pairgen
@@ -54,7 +63,7 @@ R1_EVERY = 2
 SKIPPED = 2
 SCALE = 4
 LATENT_PX = 8
-WITH_ADAPTERS = ("ladd", "yonos")
+WITH_ADAPTERS = ("add", "ladd", "yonos")
 # Prints its highest memory in KiB; `ru_maxrss` would begin with that of the process that starts it.
 RESTORE = """
 import json, sys
@@ -73,13 +82,15 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--optimizer", default="adamw")
-    parser.add_argument("--lora-rank", type=int, default=0, help="of ladd and yonos; 0: all")
+    parser.add_argument("--lora-rank", type=int, default=0, help="of add, ladd and yonos; 0: all")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--folder", type=Path, help="kept; a temporary one else")
     options = parser.parse_args()
     if options.lora_rank and not options.method.startswith(WITH_ADAPTERS):
-        parser.error(f"--lora-rank is for ladd, yonos and yonos_decoder, not for {options.method}")
+        parser.error(
+            f"--lora-rank is for add, ladd, yonos and yonos_decoder, not for {options.method}"
+        )
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
         measure(options.folder, options)
@@ -184,6 +195,23 @@ def make_restorable(folder: Path, model: Path, options: argparse.Namespace) -> M
     return {"data": pairs, "perceptual": str(vgg16), "scale": SCALE}
 
 
+def make_pictures(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
+    """Make what ADD learns from; return the options that name it."""
+    del model
+    dino, pictures = folder / "dino", str(folder / "pictures")
+    if not dino.is_dir():
+        write_dino(dino)
+    pairgen.collect(
+        images="package:painted",
+        num_images=max(2 * options.batch_size, 8),
+        size=LATENT_PX * options.latent_size,
+        out=pictures,
+        executor="serial",
+    )
+    norm = {} if options.batch_size % 8 == 0 else {"norm_batch": options.batch_size}
+    return {"data": pictures, "features": str(dino), **norm, **adapters(options)}
+
+
 def make_stage(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
     """Train a stage x2 of YONOS-SR for a step; return the options of the stage x4 behind it."""
     pairs, before = degrade(folder, options, degradation="bicubic", nested=True), folder / "x2"
@@ -224,6 +252,7 @@ def degrade(folder: Path, options: argparse.Namespace, **given: Any) -> str:
 
 
 DATA = {
+    "add": make_pictures,
     "diffusion2gan": make_judged,
     "ladd": make_latents,
     "osediff": make_restorable,
@@ -231,6 +260,7 @@ DATA = {
     "yonos_decoder": make_network,
 }
 WRITE = {
+    "add": partial(write_sd15, true_vae=True),
     "diffusion2gan": write_sd15,
     "ladd": write_sd15,
     "osediff": write_sd21_base,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import memory
-from random_models import write_perceptual_net, write_vgg16
+from random_models import write_dino, write_perceptual_net, write_vgg16
 
 import pairgen
 from gpu_checks import models
@@ -24,6 +24,7 @@ from gpu_checks.commands import Command, words
 from gpu_checks.peaks import GIB, timed
 from gpu_checks.setting import Row, Setting, verdict
 from pairgen import plugins
+from pairgen.config import packaged_assets
 
 STEPS, STOPPED_AFTER = 10, 3
 SMALL_STEPS, SMALL_STOPPED_AFTER = 5, 1
@@ -38,26 +39,37 @@ def check(setting: Setting) -> Iterator[Row]:
     net, vgg16 = setting.folder / "net.safetensors", setting.folder / "vgg16.pth"
     write_perceptual_net(net)
     write_vgg16(vgg16)
+    write_dino(setting.folder / "dino")
     shared = {"model": models.sd15(setting), "prompts": "fixed"}
     restorers: dict[str, dict[str, Any]] = {
         "osediff": {**shared, "perceptual": vgg16},
         "yonos": shared,
         "yonos_decoder": {**shared, "perceptual": vgg16, "network": setting.folder / "yonos"},
     }
-    own = {**restorers, "diffusion2gan": {"perceptual": net, "r1_every": 2}}
+    # Pictures of HR serve it too.
+    add = {"model": models.sd15(setting), "features": setting.folder / "dino", "norm_batch": batch}
+    own = {
+        **restorers,
+        "add": add,
+        "diffusion2gan": {"perceptual": net, "r1_every": 2},
+    }
     pairs, restorable = make_pairs(setting, batch), make_restorable(setting, batch)
     for method in plugins.members("methods"):
-        data = restorable if method in restorers else pairs
+        data = restorable if method == "add" or method in restorers else pairs
         yield from method_rows(setting, method, data, batch, own.get(method, {}))
         # Of 10 to 20 GiB. The student stays: `yonos_decoder` begins with that of `yonos`.
         shutil.rmtree(setting.folder / method / "checkpoints", ignore_errors=True)
 
 
 def make_restorable(setting: Setting, batch: int) -> Path:
-    """Make pairs of HR and LR."""
-    out = setting.folder / "restorable"
+    """Make pairs of HR and LR with captions."""
+    out, captions = setting.folder / "restorable", setting.folder / "captions.csv"
+    photographs = sorted((packaged_assets() / "photographs").glob("*.jpg"))
+    lines = ["file_name,caption", *(f"{each.name},a {each.stem}" for each in photographs)]
+    captions.write_text("\n".join(lines), encoding="utf-8")
     pairgen.degrade(
         scales="4",
+        captions=str(captions),
         crop=64 if setting.small else 512,
         samples_per_image=max(batch // 2, 1),
         executor="serial",
@@ -175,7 +187,7 @@ def memory_row(method: str, peak: float, num_players: int) -> Row:
     else:
         network = memory.make_unet("SD1.5", 0)
         beside = memory.FLOAT32 * sum(memory.frozen_elements("SD1.5").values())
-        if method == "ladd":
+        if method in ("add", "ladd"):
             # The heads are small; a second network is the frozen teacher.
             num_players, beside = 1, beside + network.weights
     computed = memory.training_bytes(network, num_players, "adamw", 1, beside) - network.average
