@@ -17,17 +17,23 @@ students lie in `~/.cache/pairgen/runs/ladd`, each student's page in its `eval-S
 """
 
 import argparse
-import hashlib
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from _arms import Comparison, Study, run_study, study_parser
-from _arms.session import taking_turns
+from _few_steps.study import (
+    FIGURES,
+    UNTRAINED,
+    add_options,
+    arms_of,
+    judge,
+    make_held_out,
+    make_pairs,
+    train_student,
+)
 
-import pairgen
 from pairgen.errors import run_script
-from pairgen.types import canonical_json
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
 LADD = {"method": "ladd"}
@@ -36,9 +42,9 @@ BOTH = {**LADD, "distill_weight": 1.0}
 TRAININGS: dict[str, dict[str, Any]] = {
     "LADD": LADD,
     "both": BOTH,
-    "distillation alone": {**BOTH, "method": "_ladd.distillation_alone"},
-    "random weights": {**LADD, "method": "_ladd.random_weights"},
-    "random features": {**LADD, "method": "_ladd.random_features"},
+    "distillation alone": {**BOTH, "method": "_few_steps.ladd_distillation_alone"},
+    "random weights": {**LADD, "method": "_few_steps.ladd_random_weights"},
+    "random features": {**LADD, "method": "_few_steps.ladd_random_features"},
     "regression": {"method": "regression", "distance": "mse"},
     "diffusion2gan": {"method": "diffusion2gan"},
 }
@@ -52,32 +58,7 @@ SAMPLED = {
     "regression": ONE,
     "diffusion2gan": ONE,
 }
-TEACHER_STEPS = (1, 2, 4, 50)
-END_POINTS, TEACHER = "end points", "teacher"
-
-
-def named(what: str, steps: int) -> str:
-    """Return the name of an arm: a model in so many steps."""
-    return f"{what}, {steps} step{'s' * (steps != 1)}"
-
-
-STUDENTS: dict[str, dict[str, Any]] = {
-    named(what, steps): {"trained": what, "options": TRAININGS[what], "sampled": steps}
-    for what, counts in SAMPLED.items()
-    for steps in counts
-}
-UNTRAINED: dict[str, dict[str, Any]] = {
-    END_POINTS: {"sampled": 1},
-    **{named(TEACHER, steps): {"sampled": steps} for steps in TEACHER_STEPS},
-}
-ARMS = {**STUDENTS, **UNTRAINED}
-FIGURES = {
-    "Frechet": "frechet_distance",
-    "to real": "frechet_distance_real",
-    "cosine": "caption_cosine",
-    "within": "diversity_within",
-    "between": "diversity_between",
-}
+ARMS = arms_of(TRAININGS, SAMPLED)
 COMPARISONS = (
     Comparison("both, 1 step", "distillation alone, 1 step", "Frechet", must_hold=True),
     Comparison("both, 1 step", "distillation alone, 1 step", "within", lower=False, must_hold=True),
@@ -91,7 +72,6 @@ COMPARISONS = (
     Comparison("LADD, 1 step", "regression, 1 step", "Frechet"),
     Comparison("LADD, 1 step", "diffusion2gan, 1 step", "Frechet"),
 )
-REAL_STATISTICS = "package:assets/judge/tiny_prompts.safetensors"
 # Published are 500 first steps at the two less noisy times, for a longer training.
 FIRST_STEPS = 0.05
 
@@ -99,10 +79,7 @@ FIRST_STEPS = 0.05
 def main() -> None:
     parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
     parser.add_argument("--num-pairs", type=int, default=1024)
-    parser.add_argument("--num-held-out", type=int, default=1024)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=3e-4)
-    parser.add_argument("--cpu-threads", type=int, default=1)
+    add_options(parser)
     options = parser.parse_args()
     names = ("num_pairs", "num_held_out", "batch_size", "lr")
     options.settings = {name: getattr(options, name) for name in names}
@@ -114,97 +91,39 @@ def main() -> None:
         seeds=options.seeds,
         figures=FIGURES,
         run=partial(run_arm, options),
-        prepare=partial(make_pairs, options),
+        prepare=partial(make_data, options),
         untrained=tuple(UNTRAINED),
         comparisons=COMPARISONS,
     )
     run_study(study, options)
 
 
-def make_pairs(options: argparse.Namespace, root: Path) -> None:
+def make_data(options: argparse.Namespace, root: Path) -> None:
     """Make the pairs and the held-out ones; nothing where they stand."""
-    for seed, (name, num) in enumerate(sets(options).items()):
-        made = pairgen.ode(
-            model="tiny",
-            cfg=4,
-            steps=12,
-            solver="dpmpp_2m",
-            spacing="logsnr",
-            seed=seed,
-            num_samples=num,
-            samples_per_shard=64,
-            cpu_threads=options.cpu_threads,
-            executor="serial",
-            out=str(root / name),
-        )
-        if not made.complete:
-            raise KeyboardInterrupt
-
-
-def sets(options: argparse.Namespace) -> dict[str, int]:
-    """Return the folders of the pairs and of the held-out ones, and how many these are."""
-    numbers = {"pairs": options.num_pairs, "held-out": options.num_held_out}
-    return {f"{name}-{num}": num for name, num in numbers.items()}
-
-
-def trained(options: argparse.Namespace, what: str, seed: int, steps: int, root: Path) -> Path:
-    """Train a student; return its run, also if it stands."""
-    chosen = dict(TRAININGS[what])
-    known = canonical_json([what, seed, steps, options.settings, chosen])
-    folder = root / f"run-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
-    method = chosen.pop("method")
-    if method == "diffusion2gan":
-        chosen["discriminator.lr"] = options.lr
-    elif method != "regression":
-        chosen["first_steps"] = round(FIRST_STEPS * steps)
-    with taking_turns(root / f"{folder.name}.lock"):
-        if (folder / "model.yaml").is_file():
-            return folder
-        done = pairgen.train(
-            method,
-            data=str(root / next(iter(sets(options)))),
-            out=str(folder),
-            steps=steps,
-            batch_size=options.batch_size,
-            lr=options.lr,
-            lr_schedule="cosine",
-            warmup_steps=20,
-            ema_decay=0.99,
-            seed=seed,
-            checkpoint_every=50,
-            checkpoints_total_limit=1,
-            grid_every=0,
-            tensorboard=False,
-            cpu_threads=options.cpu_threads,
-            resume=(folder / "config.yaml").is_file(),
-            **chosen,
-        )
-    if done.interrupted:
-        raise KeyboardInterrupt
-    return folder
+    make_pairs(root, "pairs", options.num_pairs, 0, options.cpu_threads)
+    make_held_out(root, options.num_held_out, options.cpu_threads)
 
 
 def run_arm(
     options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path
 ) -> dict[str, float | None]:
     """Train and judge one arm; return its figures."""
-    root, chosen = folder.parent, ARMS[arm]
-    run, out = "tiny", folder / "eval"
-    if arm in STUDENTS:
-        student = trained(options, chosen["trained"], seed, steps, root)
-        run, out = str(student), student / f"eval-{chosen['sampled']}"
-    end_points, judged = pairgen.evaluate(
-        run,
-        data=str(root / list(sets(options))[-1]),
-        num_samples=options.num_held_out,
-        steps=chosen["sampled"],
-        teacher_steps=(),
-        real_statistics=REAL_STATISTICS,
-        out=str(out),
-        cpu_threads=options.cpu_threads,
-    ).figures["rows"]
-    row = end_points if arm == END_POINTS else judged
-    return {name: row[name] for name in FIGURES.values()}
+    chosen, run = ARMS[arm], None
+    if "trained" in chosen:
+        own = dict(chosen["options"])
+        if own["method"] == "diffusion2gan":
+            own["discriminator.lr"] = options.lr
+        elif own["method"] != "regression":
+            own["first_steps"] = round(FIRST_STEPS * steps)
+        run = train_student(
+            options,
+            own,
+            known=[chosen["trained"], options.settings, chosen["options"]],
+            data=folder.parent / f"pairs-{options.num_pairs}",
+            seed=seed,
+            steps=steps,
+        )
+    return judge(options, arm, chosen["sampled"], run, folder)
 
 
 if __name__ == "__main__":

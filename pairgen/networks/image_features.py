@@ -49,6 +49,7 @@ class ImageFeatures:
         device: Device of the network.
 
     Attributes:
+        network: The network of transformers.
         side: Side of its images.
         width: Channels of a token.
         num_depths: Number of depths that are read.
@@ -70,8 +71,8 @@ class ImageFeatures:
         self._is_clip = kind in CLIPS
         # DINO's published weights have no pooler.
         network = found.load(device, **({"add_pooling_layer": False} if kind == VIT else {}))
-        self._network: Any = getattr(network, "vision_model", network)
-        config = self._network.config
+        self.network: Any = getattr(network, "vision_model", network)
+        config = self.network.config
         depth = int(config.num_hidden_layers)
         self._blocks = tuple(blocks) or tuple(
             -(-depth * quarter // QUARTERS) for quarter in range(1, QUARTERS + 1)
@@ -89,7 +90,7 @@ class ImageFeatures:
             )
         self.width, self.num_depths = int(config.hidden_size), len(self._blocks) + 1
         self._skipped = 1 + int(getattr(config, "num_register_tokens", 0))
-        takes = inspect.signature(self._network.forward).parameters
+        takes = inspect.signature(self.network.forward).parameters
         interpolates = "interpolate_pos_encoding" in takes and self.side != int(config.image_size)
         self._more = {"interpolate_pos_encoding": True} if interpolates else {}
         self._mean, self._std = (
@@ -104,7 +105,7 @@ class ImageFeatures:
             images: Images, [B, 3, side, side] around [-1, 1].
         """
         pixels = ((images.float() + 1) / 2 - self._mean) / self._std
-        output = self._network(pixel_values=pixels, output_hidden_states=True, **self._more)
+        output = self.network(pixel_values=pixels, output_hidden_states=True, **self._more)
         states = [output.hidden_states[number] for number in (0, *self._blocks)]
         tokens = [each[:, self._skipped :] + each[:, :1] for each in states]
         last = output.pooler_output if self._is_clip else output.last_hidden_state[:, 0]

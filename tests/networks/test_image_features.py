@@ -107,7 +107,7 @@ def test_gradients_reach_the_images_and_no_weight(folder):
     images = torch.zeros(1, 3, features.side, features.side, requires_grad=True)
     features(images).tokens[-1].square().sum().backward()
     assert images.grad.abs().max() > 0
-    assert all(each.grad is None for each in features._network.parameters())
+    assert all(each.grad is None for each in features.network.parameters())
 
 
 def test_images_may_have_another_size(folder):

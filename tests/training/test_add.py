@@ -61,8 +61,8 @@ def hash_of(module: torch.nn.Module) -> str:
 
 def frozen_of(method: ADD) -> list[torch.nn.Module]:
     return [
-        method._x0_of_teacher._frozen.network,
-        method._discriminator._features._network,
+        method._x0_of_teacher.frozen.network,
+        method._discriminator.features.network,
         method._autoencoder.network,
     ]
 

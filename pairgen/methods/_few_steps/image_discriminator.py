@@ -31,6 +31,10 @@ class ImageDiscriminator:
         condition_width: Length of a condition; 0 for none.
         device: Device of the heads.
 
+    Attributes:
+        features: The frozen network.
+        heads: What is trained.
+
     Reference:
         Sauer et al. 2023 (ADD), arXiv:2311.17042, Equations 2 and 3.
     """
@@ -42,7 +46,7 @@ class ImageDiscriminator:
         condition_width: int,
         device: torch.device,
     ) -> None:
-        self.options, self._features = options, features
+        self.options, self.features = options, features
         widths = [features.width] * features.num_depths
         self.heads = TokenHeads(
             widths, condition_width, options.condition_width, options.head_norm, options.norm_batch
@@ -92,11 +96,11 @@ class ImageDiscriminator:
 
     def tokens(self, images: Tensor, draws: Draws) -> list[Tensor]:
         """Return what the network sees in images under random changes, [B, C, N] each."""
-        chosen, side = self.options, self._features.side
+        chosen, side = self.options, self.features.side
         images = blur(images.float(), chosen.blur_at(draws.step))
         images = augment_images(images, chosen.augment, draws)
         is_cropped = draws.uniform() < chosen.crop_share
-        return self._features(to_side(images, side, is_cropped, draws.uniform((2,)))).tokens
+        return self.features(to_side(images, side, is_cropped, draws.uniform((2,)))).tokens
 
     def judge(self, tokens: list[Tensor], judged: Judged) -> Logits:
         """Return the logits of every head, [B, 1, N] float32 each."""

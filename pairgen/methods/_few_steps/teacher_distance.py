@@ -27,6 +27,9 @@ class TeacherX0:
         options: The options of the method.
         negative: Conditioning of the empty prompt, one row.
         teacher: Encodes the negative prompt of NFSD.
+
+    Attributes:
+        frozen: The teacher's network.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class TeacherX0:
         negative: Conditioning,
         teacher: Teacher,
     ) -> None:
-        self._frozen, self.options, self._negative = frozen, options, negative
+        self.frozen, self.options, self._negative = frozen, options, negative
         self._flawed = None
         if options.distill_weighting == NFSD:
             self._flawed = teacher.encode_prompts([options.nfsd_negative_prompt])
@@ -57,7 +60,7 @@ class TeacherX0:
             conditioning: The prompts' conditioning, B rows.
             draws: Times and noises, fresh ones.
         """
-        schedule = self._frozen.schedule
+        schedule = self.frozen.schedule
         t = draws.integers(1, int(schedule.first_time) + 1).double()
         alpha, sigma = schedule.alpha_sigma(t)
         eps = draws.normal(tuple(x.shape[1:]))
@@ -75,8 +78,8 @@ class TeacherX0:
         num = len(x)
         prompts = [conditioning, self._negative.expand(num), self._flawed.expand(num)]
         _, eps = self._predict(x_t.repeat(3, 1, 1, 1), t.repeat(3), Conditioning.cat(prompts), None)
-        alpha, sigma = (column(each.float()) for each in self._frozen.schedule.alpha_sigma(t))
-        in_detail = column(t < DETAIL_SHARE * (self._frozen.schedule.first_time + 1))
+        alpha, sigma = (column(each.float()) for each in self.frozen.schedule.alpha_sigma(t))
+        in_detail = column(t < DETAIL_SHARE * (self.frozen.schedule.first_time + 1))
         by_prompt, by_empty, by_flawed = eps.chunk(3)
         guidance = self.options.guidance
         residual = noise_free_residual(by_prompt, by_empty, by_flawed, guidance, in_detail)
@@ -85,6 +88,6 @@ class TeacherX0:
     def _predict(
         self, x: Tensor, t: Tensor, conditioning: Conditioning, scale: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        frozen = self._frozen
+        frozen = self.frozen
         given = (frozen, frozen.schedule, frozen.prediction, self._negative)
         return predict_guided(*given, x, t, conditioning, scale)

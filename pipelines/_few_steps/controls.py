@@ -1,24 +1,30 @@
-"""LADD without its game: the distance to the teacher's x0 alone."""
+"""Students of a few steps without one part of their method, for LADD and ADD alike."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from _random_weights import draw_anew
 from torch import Tensor, nn
 
 from pairgen.draws import Draws
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup
-from pairgen.methods.ladd import LADD, OPTIONS, Made
 from pairgen.shards.loading.batch import Batch
-from pairgen.signature import takes
+
+SEED = 7
 
 
-class DistillationAlone(LADD):
-    """Has one player, which nobody judges."""
+class DistillationAlone:
+    """Has one player, which nobody judges: the distance to the teacher's x0 alone."""
+
+    options: Any
+    _student: Any
+    _x0_of_teacher: Any
+    _distillation: Any
 
     @property
     def evaluations(self) -> float:
         """Evaluations of networks of the teacher's size, per sample and step."""
-        return EVALUATIONS_IF_TRAINED + 1 + (self.options.guidance != 1)
+        return float(EVALUATIONS_IF_TRAINED + self._x0_of_teacher.evaluations)
 
     def players(self) -> Mapping[str, nn.Module]:
         """Return the student."""
@@ -30,7 +36,7 @@ class DistillationAlone(LADD):
         return ((STUDENT,),)
 
     def loss(
-        self, player: str, shared: Made, batch: Batch, draws: Draws
+        self, player: str, shared: Any, batch: Batch, draws: Draws
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted distance to the teacher's x0."""
         del player, batch
@@ -38,7 +44,11 @@ class DistillationAlone(LADD):
         return self.options.distill_weight * distance, {"distill": distance.detach()}
 
 
-@takes(OPTIONS)
-def build(*, setup: Setup, **options: Any) -> DistillationAlone:
-    """Build the method."""
-    return DistillationAlone(setup=setup, **options)
+class RandomWeights:
+    """Begins with random weights; its teacher is the pretrained network."""
+
+    _student: Any
+
+    def __init__(self, *, setup: Setup, **options: Any) -> None:
+        super().__init__(setup=setup, **options)  # type: ignore[call-arg]
+        draw_anew(self._student.denoiser.network, SEED)

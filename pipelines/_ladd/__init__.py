@@ -1,1 +1,0 @@
-"""LADD without one of its parts: what that part is worth."""

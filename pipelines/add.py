@@ -1,0 +1,140 @@
+"""ADD on painted pictures: what its parts are worth, and what steps bring.
+
+    python pipelines/add.py --minutes 60
+
+1. painted pictures of 64 px with captions, and the moments of their latents; and held-out pairs of
+   the teacher's converged ODE (`tiny`, dpmpp_2m, logSNR grid, 12 steps, guidance 4) on its packaged
+   prompts;
+2. the students, with equal steps: ADD; the adversarial game alone; distillation alone; with random
+   weights at the start; with a vision transformer that knows nothing; and what is reported only:
+   what heads know, c(t), the norm of heads, the teacher's guidance, the distance in latents;
+3. `pairgen eval` of each on the held-out prompts and noises, in as many steps as its name says,
+   beside the teacher with guidance, and the end points themselves. `Frechet` is to the end points,
+   `to real` to 10,240 painted pictures of the same prompts: what ADD learns from.
+
+Appends one JSON line a finished run to `add.jsonl`, beside this file, and goes on where it was
+stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
+students lie in `~/.cache/pairgen/runs/add`, each student's page in its `eval-STEPS/index.html`.
+
+The arms have not run yet.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from _arms import Comparison, Study, run_study, study_parser
+from _few_steps.study import (
+    FIGURES,
+    UNTRAINED,
+    add_options,
+    arms_of,
+    judge,
+    make_held_out,
+    train_student,
+)
+
+import pairgen
+from pairgen.errors import run_script
+
+RESULTS = Path(__file__).with_suffix(".jsonl")
+SIZE = 64
+ADD = {"method": "add"}
+# What is trained; `method` may be a module of this folder.
+TRAININGS: dict[str, dict[str, Any]] = {
+    "ADD": ADD,
+    "adversarial": {**ADD, "distill_weight": 0.0},
+    "distillation alone": {"method": "_few_steps.add_distillation_alone"},
+    "random weights": {"method": "_few_steps.add_random_weights"},
+    "random features": {"method": "_few_steps.add_random_features"},
+    "no condition": {**ADD, "conditioning": "none"},
+    "text": {**ADD, "conditioning": "text"},
+    "image": {**ADD, "conditioning": "image"},
+    "SDS": {**ADD, "distill_weighting": "sds"},
+    "norm in groups": {**ADD, "head_norm": "group"},
+    "guidance 4": {**ADD, "guidance": 4.0},
+    "in latents": {**ADD, "distill_space": "latent"},
+}
+ONE, FEW = (1,), (1, 2, 4)
+SAMPLED = {what: FEW if what == "ADD" else ONE for what in TRAININGS}
+ARMS = arms_of(TRAININGS, SAMPLED)
+COMPARISONS = (
+    Comparison("ADD, 1 step", "distillation alone, 1 step", "to real", must_hold=True),
+    Comparison("ADD, 1 step", "distillation alone, 1 step", "within", lower=False, must_hold=True),
+    Comparison("ADD, 1 step", "random weights, 1 step", "to real", must_hold=True, times=3),
+    Comparison("ADD, 1 step", "teacher, 1 step", "to real", must_hold=True),
+    Comparison("ADD, 1 step", "teacher, 2 steps", "to real", must_hold=True),
+    Comparison("ADD, 4 steps", "ADD, 1 step", "to real", must_hold=True),
+    Comparison("ADD, 1 step", "adversarial, 1 step", "to real"),
+    Comparison("ADD, 1 step", "random features, 1 step", "to real"),
+    Comparison("ADD, 4 steps", "teacher, 4 steps", "to real"),
+    Comparison("ADD, 1 step", "no condition, 1 step", "to real"),
+)
+
+
+def main() -> None:
+    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
+    parser.add_argument("--num-pictures", type=int, default=2048)
+    add_options(parser)
+    options = parser.parse_args()
+    names = ("num_pictures", "num_held_out", "batch_size", "lr")
+    options.settings = {name: getattr(options, name) for name in names}
+    study = Study(
+        name="add",
+        arms=ARMS,
+        settings=options.settings,
+        steps=options.steps,
+        seeds=options.seeds,
+        figures=FIGURES,
+        run=partial(run_arm, options),
+        prepare=partial(make_data, options),
+        untrained=tuple(UNTRAINED),
+        comparisons=COMPARISONS,
+    )
+    run_study(study, options)
+
+
+def make_data(options: argparse.Namespace, root: Path) -> None:
+    """Make the pictures with their moments, and the held-out pairs; nothing where they stand."""
+    pictures = str(root / f"pictures-{options.num_pictures}")
+    made = pairgen.collect(
+        images="package:painted",
+        num_images=options.num_pictures,
+        split="train",
+        size=SIZE,
+        executor="serial",
+        out=pictures,
+    )
+    if not made.complete:
+        raise KeyboardInterrupt
+    added = pairgen.annotate(
+        pictures, add="moments", model="tiny", batch_size=64, executor="serial"
+    )
+    if not all(each.complete for each in added):
+        raise KeyboardInterrupt
+    make_held_out(root, options.num_held_out, options.cpu_threads)
+
+
+def run_arm(
+    options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path
+) -> dict[str, float | None]:
+    """Train and judge one arm; return its figures."""
+    chosen, run = ARMS[arm], None
+    if "trained" in chosen:
+        own = dict(chosen["options"])
+        if own["method"] != "_few_steps.add_distillation_alone":
+            own["discriminator.lr"] = options.lr
+        run = train_student(
+            options,
+            own,
+            known=[chosen["trained"], options.settings, chosen["options"]],
+            data=folder.parent / f"pictures-{options.num_pictures}",
+            seed=seed,
+            steps=steps,
+        )
+    return judge(options, arm, chosen["sampled"], run, folder)
+
+
+if __name__ == "__main__":
+    run_script(main)
