@@ -74,6 +74,15 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 pictures of 16 px with captions in 4 shards. Do not change it."""
+    out = tmp_path_factory.mktemp("captioned") / "set"
+    return make_degraded(
+        out, ("bridge", "citrus", "seeding", "honey-bee"), samples_per_image=8, samples_per_shard=8
+    )
+
+
+@pytest.fixture(scope="session")
 def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """8 pictures of 16 px with 1/2 and 1/4. Do not change it."""
     out = tmp_path_factory.mktemp("levels") / "set"

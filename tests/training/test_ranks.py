@@ -66,10 +66,22 @@ def torchrun(*line: str) -> None:
 
 
 @pytest.fixture
-def options_of(latent_net: Path) -> Callable[[str], dict[str, object]]:
+def options_of(
+    latent_net: Path, dino: Path, sd15_folder: Path
+) -> Callable[[str], dict[str, object]]:
     """Return the options of a method by its name, with all that its players can do."""
     own: dict[str, dict[str, object]] = {
         TWO_PLAYERS: {},
+        "add": {
+            "model": str(sd15_folder),
+            "features": str(dino),
+            # Of each rank.
+            "norm_batch": 4,
+            "discriminator_updates": 2,
+            "mismatched_weight": 0.5,
+            "r1_gamma": 0.1,
+            "guidance": 3.0,
+        },
         # The penalty in every second step.
         "diffusion2gan": {"perceptual": str(latent_net), "r1_every": 2},
         "ladd": {
@@ -85,16 +97,23 @@ def options_of(latent_net: Path) -> Callable[[str], dict[str, object]]:
     return lambda method: {"method": method, **own[method]}
 
 
+@pytest.fixture
+def data(request, method) -> Path:
+    """What a method learns from."""
+    found: Path = request.getfixturevalue("captioned" if method == "add" else "pairs")
+    return found
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", [TWO_PLAYERS, "diffusion2gan", "ladd"])
-def test_two_ranks_train_as_one_and_one_goes_on_alone(pairs, options_of, tmp_path, method):
+@pytest.mark.parametrize("method", [TWO_PLAYERS, "add", "diffusion2gan", "ladd"])
+def test_two_ranks_train_as_one_and_one_goes_on_alone(data, options_of, tmp_path, method):
     options = {**options_of(method), "steps": 4, "batch_size": 8, "data_parts": 2}
-    run(pairs, tmp_path / "one", **options)
+    run(data, tmp_path / "one", **options)
     if method == TWO_PLAYERS:
-        torchrun("pairgen", *arguments(pairs, tmp_path / "two", **{**options, "steps": 2}))
+        torchrun("pairgen", *arguments(data, tmp_path / "two", **{**options, "steps": 2}))
     else:
-        run(pairs, tmp_path / "two", ranks=2, **{**options, "steps": 2})
-    run(pairs, tmp_path / "two", **options, resume=True)
+        run(data, tmp_path / "two", ranks=2, **{**options, "steps": 2})
+    run(data, tmp_path / "two", **options, resume=True)
     # Two networks that play against each other make more of a difference in rounding.
     tolerance = 1e-5 if method == TWO_PLAYERS else 1e-4
     assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), tolerance)
@@ -137,13 +156,15 @@ def test_kills_change_no_bit(pairs, tmp_path, times, threads):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "times", "steps"), [("diffusion2gan", 5, 24), ("ladd", 10, 44)])
+@pytest.mark.parametrize(
+    ("method", "times", "steps"), [("add", 10, 44), ("diffusion2gan", 5, 24), ("ladd", 10, 44)]
+)
 def test_kills_change_no_bit_of_student_discriminator_and_average(
-    pairs, options_of, tmp_path, method, times, steps
+    data, options_of, tmp_path, method, times, steps
 ):
     options = {**options_of(method), "steps": steps, "checkpoint_every": 3, "batch_size": 4}
     options["cpu_threads"] = 1
-    assert kills_that_change_no_bit(pairs, tmp_path, times, **options) >= 0.8 * times
+    assert kills_that_change_no_bit(data, tmp_path, times, **options) >= 0.8 * times
 
 
 @pytest.mark.slow
