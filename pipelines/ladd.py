@@ -32,7 +32,7 @@ from pairgen.types import canonical_json
 RESULTS = Path(__file__).with_suffix(".jsonl")
 LADD = {"method": "ladd"}
 BOTH = {**LADD, "distill_weight": 1.0}
-# What is trained; `method` may be a module of this folder.
+# Options of the methods; `method` may be a module of this folder.
 TRAININGS: dict[str, dict[str, Any]] = {
     "LADD": LADD,
     "both": BOTH,
@@ -92,8 +92,9 @@ COMPARISONS = (
     Comparison("LADD, 1 step", "diffusion2gan, 1 step", "Frechet"),
 )
 REAL_STATISTICS = "package:assets/judge/tiny_prompts.safetensors"
-# Published are 500 first steps at the two less noisy times, for a longer training.
+# The share of the first steps, at the two less noisy times; published are 500 of a longer training.
 FIRST_STEPS = 0.05
+FROM_PAIRS, WITHOUT_GAME = ("regression", "diffusion2gan"), ("regression", "distillation alone")
 
 
 def main() -> None:
@@ -101,11 +102,14 @@ def main() -> None:
     parser.add_argument("--num-pairs", type=int, default=1024)
     parser.add_argument("--num-held-out", type=int, default=1024)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--lr", type=float, default=3e-5)
+    parser.add_argument("--discriminator-lr", type=float, default=3e-4)
+    parser.add_argument("--pairs-lr", type=float, default=3e-4, help="of those that learn pairs")
     parser.add_argument("--cpu-threads", type=int, default=1)
     options = parser.parse_args()
-    names = ("num_pairs", "num_held_out", "batch_size", "lr")
-    options.settings = {name: getattr(options, name) for name in names}
+    names = ("num_pairs", "num_held_out", "batch_size", "lr", "discriminator_lr", "pairs_lr")
+    known = {name: getattr(options, name) for name in names}
+    options.settings = {**known, "first_steps": FIRST_STEPS}
     study = Study(
         name="ladd",
         arms=ARMS,
@@ -147,28 +151,37 @@ def sets(options: argparse.Namespace) -> dict[str, int]:
     return {f"{name}-{num}": num for name, num in numbers.items()}
 
 
+def given_to(options: argparse.Namespace, what: str, steps: int) -> dict[str, Any]:
+    """Return the options of a training that are not those of all."""
+    given = dict(TRAININGS[what])
+    heads: dict[str, Any] = {"lr": options.pairs_lr}
+    if given["method"] in FROM_PAIRS:
+        given["lr"] = options.pairs_lr
+    else:
+        given |= {"lr": options.lr, "first_steps": round(FIRST_STEPS * steps)}
+        # As in the recipe of `ladd`, which other modules do not have.
+        heads = {"lr": options.discriminator_lr, "betas": (0.0, 0.99)}
+    if what not in WITHOUT_GAME:
+        given |= {f"discriminator.{name}": value for name, value in heads.items()}
+    return given
+
+
 def trained(options: argparse.Namespace, what: str, seed: int, steps: int, root: Path) -> Path:
     """Train a student; return its run, also if it stands."""
-    chosen = dict(TRAININGS[what])
-    known = canonical_json([what, seed, steps, options.settings, chosen])
+    given = given_to(options, what, steps)
+    known = canonical_json([seed, steps, options.settings, given])
     folder = root / f"run-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
-    method = chosen.pop("method")
-    if method == "diffusion2gan":
-        chosen["discriminator.lr"] = options.lr
-    elif method != "regression":
-        chosen["first_steps"] = round(FIRST_STEPS * steps)
     with taking_turns(root / f"{folder.name}.lock"):
         if (folder / "model.yaml").is_file():
             return folder
         done = pairgen.train(
-            method,
             data=str(root / next(iter(sets(options)))),
             out=str(folder),
             steps=steps,
             batch_size=options.batch_size,
-            lr=options.lr,
             lr_schedule="cosine",
             warmup_steps=20,
+            weight_decay=0.0,
             ema_decay=0.99,
             seed=seed,
             checkpoint_every=50,
@@ -177,7 +190,7 @@ def trained(options: argparse.Namespace, what: str, seed: int, steps: int, root:
             tensorboard=False,
             cpu_threads=options.cpu_threads,
             resume=(folder / "config.yaml").is_file(),
-            **chosen,
+            **given,
         )
     if done.interrupted:
         raise KeyboardInterrupt
