@@ -30,6 +30,7 @@ from _few_steps.study import (
     UNTRAINED,
     add_options,
     arms_of,
+    heads,
     judge,
     make_held_out,
     train_student,
@@ -40,12 +41,13 @@ from pairgen.errors import run_script
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
 SIZE = 64
+ALONE = "distillation alone"
 ADD = {"method": "add"}
 # What is trained; `method` may be a module of this folder.
 TRAININGS: dict[str, dict[str, Any]] = {
     "ADD": ADD,
     "adversarial": {**ADD, "distill_weight": 0.0},
-    "distillation alone": {"method": "_few_steps.add_distillation_alone"},
+    ALONE: {"method": "_few_steps.add_distillation_alone"},
     "random weights": {"method": "_few_steps.add_random_weights"},
     "random features": {"method": "_few_steps.add_random_features"},
     "no condition": {**ADD, "conditioning": "none"},
@@ -78,7 +80,7 @@ def main() -> None:
     parser.add_argument("--num-pictures", type=int, default=2048)
     add_options(parser)
     options = parser.parse_args()
-    names = ("num_pictures", "num_held_out", "batch_size", "lr")
+    names = ("num_pictures", "num_held_out", "batch_size", "lr", "discriminator_lr")
     options.settings = {name: getattr(options, name) for name in names}
     study = Study(
         name="add",
@@ -122,17 +124,10 @@ def run_arm(
     """Train and judge one arm; return its figures."""
     chosen, run = ARMS[arm], None
     if "trained" in chosen:
-        own = dict(chosen["options"])
-        if own["method"] != "_few_steps.add_distillation_alone":
-            own["discriminator.lr"] = options.lr
-        run = train_student(
-            options,
-            own,
-            known=[chosen["trained"], options.settings, chosen["options"]],
-            data=folder.parent / f"pictures-{options.num_pictures}",
-            seed=seed,
-            steps=steps,
-        )
+        own = {} if chosen["trained"] == ALONE else heads(options)
+        given = {**chosen["options"], "lr": options.lr, **own}
+        data = folder.parent / f"pictures-{options.num_pictures}"
+        run = train_student(options, given, data=data, seed=seed, steps=steps)
     return judge(options, arm, chosen["sampled"], run, folder)
 
 

@@ -27,6 +27,7 @@ from _few_steps.study import (
     UNTRAINED,
     add_options,
     arms_of,
+    heads,
     judge,
     make_held_out,
     make_pairs,
@@ -38,7 +39,7 @@ from pairgen.errors import run_script
 RESULTS = Path(__file__).with_suffix(".jsonl")
 LADD = {"method": "ladd"}
 BOTH = {**LADD, "distill_weight": 1.0}
-# What is trained; `method` may be a module of this folder.
+# Options of the methods; `method` may be a module of this folder.
 TRAININGS: dict[str, dict[str, Any]] = {
     "LADD": LADD,
     "both": BOTH,
@@ -72,17 +73,20 @@ COMPARISONS = (
     Comparison("LADD, 1 step", "regression, 1 step", "Frechet"),
     Comparison("LADD, 1 step", "diffusion2gan, 1 step", "Frechet"),
 )
-# Published are 500 first steps at the two less noisy times, for a longer training.
+# The share of the first steps, at the two less noisy times; published are 500 of a longer training.
 FIRST_STEPS = 0.05
+FROM_PAIRS, WITHOUT_GAME = ("regression", "diffusion2gan"), ("regression", "distillation alone")
 
 
 def main() -> None:
     parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
     parser.add_argument("--num-pairs", type=int, default=1024)
+    parser.add_argument("--pairs-lr", type=float, default=3e-4, help="of those that learn pairs")
     add_options(parser)
     options = parser.parse_args()
-    names = ("num_pairs", "num_held_out", "batch_size", "lr")
-    options.settings = {name: getattr(options, name) for name in names}
+    names = ("num_pairs", "num_held_out", "batch_size", "lr", "discriminator_lr", "pairs_lr")
+    known = {name: getattr(options, name) for name in names}
+    options.settings = {**known, "first_steps": FIRST_STEPS}
     study = Study(
         name="ladd",
         arms=ARMS,
@@ -104,25 +108,29 @@ def make_data(options: argparse.Namespace, root: Path) -> None:
     make_held_out(root, options.num_held_out, options.cpu_threads)
 
 
+def given_to(options: argparse.Namespace, what: str, steps: int) -> dict[str, Any]:
+    """Return the options of a training that are not those of all."""
+    given = dict(TRAININGS[what])
+    if given["method"] in FROM_PAIRS:
+        given["lr"] = options.pairs_lr
+    else:
+        given |= {"lr": options.lr, "first_steps": round(FIRST_STEPS * steps)}
+    if what in WITHOUT_GAME:
+        return given
+    if given["method"] in FROM_PAIRS:
+        return {**given, "discriminator.lr": options.pairs_lr}
+    return {**given, **heads(options)}
+
+
 def run_arm(
     options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path
 ) -> dict[str, float | None]:
     """Train and judge one arm; return its figures."""
     chosen, run = ARMS[arm], None
     if "trained" in chosen:
-        own = dict(chosen["options"])
-        if own["method"] == "diffusion2gan":
-            own["discriminator.lr"] = options.lr
-        elif own["method"] != "regression":
-            own["first_steps"] = round(FIRST_STEPS * steps)
-        run = train_student(
-            options,
-            own,
-            known=[chosen["trained"], options.settings, chosen["options"]],
-            data=folder.parent / f"pairs-{options.num_pairs}",
-            seed=seed,
-            steps=steps,
-        )
+        given = given_to(options, chosen["trained"], steps)
+        data = folder.parent / f"pairs-{options.num_pairs}"
+        run = train_student(options, given, data=data, seed=seed, steps=steps)
     return judge(options, arm, chosen["sampled"], run, folder)
 
 

@@ -55,7 +55,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of every such study."""
     parser.add_argument("--num-held-out", type=int, default=1024)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--lr", type=float, default=3e-5)
+    parser.add_argument("--discriminator-lr", type=float, default=3e-4)
     parser.add_argument("--cpu-threads", type=int, default=1)
 
 
@@ -87,21 +88,19 @@ def make_held_out(root: Path, num: int, cpu_threads: int) -> None:
     make_pairs(root, "held-out", num, 1, cpu_threads)
 
 
+def heads(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of the heads, as in both recipes, which modules of a study do not have."""
+    return {"discriminator.lr": options.discriminator_lr, "discriminator.betas": (0.0, 0.99)}
+
+
 def train_student(
-    options: argparse.Namespace,
-    chosen: Mapping[str, Any],
-    *,
-    known: Sequence[Any],
-    data: Path,
-    seed: int,
-    steps: int,
+    options: argparse.Namespace, given: Mapping[str, Any], *, data: Path, seed: int, steps: int
 ) -> Path:
-    """Train a student in the folder beside the data, or find it there; return its run.
+    """Train a student in a folder beside the data, or find it there; return its run.
 
     Args:
         options: The options of the study.
-        chosen: The method and its options.
-        known: What tells this training from others.
+        given: The method, its options, and whatever tells this training from others.
         data: What it learns from.
         seed: Seed of the training.
         steps: Its steps.
@@ -109,23 +108,20 @@ def train_student(
     Raises:
         KeyboardInterrupt: It was stopped.
     """
-    given = dict(chosen)
-    method = given.pop("method")
-    name = hashlib.sha256(canonical_json([*known, seed, steps]).encode()).hexdigest()[:12]
-    folder = data.parent / f"run-{name}"
+    known = canonical_json([seed, steps, options.settings, given])
+    folder = data.parent / f"run-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
     with taking_turns(folder.with_name(f"{folder.name}.lock")):
         if (folder / "model.yaml").is_file():
             return folder
         done = pairgen.train(
-            method,
             data=str(data),
             model="tiny",
             out=str(folder),
             steps=steps,
             batch_size=options.batch_size,
-            lr=options.lr,
             lr_schedule="cosine",
             warmup_steps=20,
+            weight_decay=0.0,
             ema_decay=0.99,
             seed=seed,
             checkpoint_every=50,
