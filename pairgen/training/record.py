@@ -1,18 +1,17 @@
 """The record of a run's data and cost, `record.json`, for evaluating the student later."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED
 from pairgen.redaction import url_without_secrets
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.shards.format.manifest import read_receipts
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.training.json_file import read_json, write_json
 from pairgen.types import Plan
 
 RECORD_FILE = "record.json"
@@ -108,8 +107,7 @@ def record_set(url: str) -> SetRecord:
 
 def write_record(folder: Path, record: TrainRecord) -> None:
     """Write the record of a run."""
-    text = json.dumps(asdict(record), indent=2, ensure_ascii=False)
-    (folder / RECORD_FILE).write_text(f"{text}\n", encoding="utf-8")
+    write_json(folder / RECORD_FILE, asdict(record))
 
 
 def read_record(folder: Path) -> TrainRecord | None:
@@ -118,13 +116,10 @@ def read_record(folder: Path) -> TrainRecord | None:
     Raises:
         ConfigError: The record cannot be read.
     """
-    path = folder / RECORD_FILE
-    if not path.is_file():
-        return None
-    try:
-        data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        sets: Sequence[Mapping[str, Any]] = data["sets"]
-        records = tuple(SetRecord(**{**each, "devices": tuple(each["devices"])}) for each in sets)
-        return TrainRecord(**{**data, "sets": records})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} is not the record of a training: {error!r}.") from None
+    return read_json(folder / RECORD_FILE, _made, "the record of a training")
+
+
+def _made(data: dict[str, Any]) -> TrainRecord:
+    sets: Sequence[Mapping[str, Any]] = data["sets"]
+    records = tuple(SetRecord(**{**each, "devices": tuple(each["devices"])}) for each in sets)
+    return TrainRecord(**{**data, "sets": records})

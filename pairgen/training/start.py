@@ -19,8 +19,9 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
 from pairgen.teachers.base import Autoencoder, Denoiser
+from pairgen.training.alike import check_alike, start_of
 from pairgen.training.config import check_method_options, with_recipe
-from pairgen.training.finished_run import check_alike, load_run
+from pairgen.training.finished_run import load_run
 from pairgen.training.offered import OfferedSet, plans_with
 from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import remembered
@@ -92,13 +93,7 @@ def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
                 "teacher."
             )
         return {key: plan.teacher[key] for key in ("name", "module", "location", "options")}
-    model = find_model(config.model)
-    return {
-        "name": model.name,
-        "module": model.teacher,
-        "location": model.location,
-        "options": dict(model.options),
-    }
+    return start_of(find_model(config.model))
 
 
 def check_trainable(start: Mapping[str, Any]) -> None:
