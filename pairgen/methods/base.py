@@ -155,6 +155,7 @@ class Setup:
         guidance_embedding: Whether the student is conditioned on the guidance scale.
         micro_batch_size: Number of samples per micro-batch.
         files: Mapping from the purpose of a file that was read besides the data to its SHA-256.
+        runs: Folders of the runs that `load_run` has loaded.
         autoencoders: Those that `new_autoencoder` has returned, for the trainer: gradient
             checkpointing must reach them, whether a player holds a half or not.
         device: Device of all tensors.
@@ -172,6 +173,7 @@ class Setup:
     guidance_embedding: bool
     micro_batch_size: int
     files: Mapping[str, str]
+    runs: Sequence[str]
     autoencoders: Sequence[Autoencoder]
     device: torch.device
 

@@ -1,7 +1,7 @@
 """The record of a run's data and cost, `record.json`, for evaluating the student later."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,9 @@ class TrainRecord:
         evaluations_per_sample: Evaluations of networks of the teacher's size, per sample and
             training step.
         files: Files read in addition to the data: purpose to SHA-256.
+        name: Name of its folder; empty in a record that does not tell it.
+        before: The runs whose networks it learned from or started from, and those before them, each
+            once and without its own `before`.
     """
 
     method: str
@@ -71,6 +74,8 @@ class TrainRecord:
     # Default for records without it: one network.
     evaluations_per_sample: float = EVALUATIONS_IF_TRAINED
     files: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    before: tuple["TrainRecord", ...] = ()
 
 
 def evaluations_per_sample(plan: Plan) -> int:
@@ -122,4 +127,28 @@ def read_record(folder: Path) -> TrainRecord | None:
 def _made(data: dict[str, Any]) -> TrainRecord:
     sets: Sequence[Mapping[str, Any]] = data["sets"]
     records = tuple(SetRecord(**{**each, "devices": tuple(each["devices"])}) for each in sets)
-    return TrainRecord(**{**data, "sets": records})
+    before = tuple(map(_made, data.get("before", ())))
+    return TrainRecord(**{**data, "sets": records, "before": before})
+
+
+def records_before(folders: Sequence[str], say: Callable[[str], None]) -> tuple[TrainRecord, ...]:
+    """Return the records of runs and of those before them, in the order of their trainings.
+
+    Args:
+        folders: The runs that a training reads.
+        say: Called with what is not known.
+
+    Raises:
+        ConfigError: A record cannot be read.
+    """
+    found: list[TrainRecord] = []
+    for folder in dict.fromkeys(folders):
+        record = read_record(Path(folder))
+        if record is None:
+            say(f"{folder} has no {RECORD_FILE}: what it cost will not be counted.")
+            continue
+        name = record.name or Path(folder).absolute().name
+        for each in (*record.before, replace(record, name=name, before=())):
+            if each not in found:
+                found.append(each)
+    return tuple(found)

@@ -207,6 +207,7 @@ def make_setup(
     def frozen_run(folder: str, weights: str) -> Denoiser:
         denoiser, files[f"{weights} weights of {folder}"] = load_run(folder, weights, device)
         check_alike(folder, denoiser, start, teacher.schedule)
+        runs.append(folder)
         return denoiser
 
     def load_teacher() -> Any:
@@ -214,6 +215,7 @@ def make_setup(
 
     teacher = plugins.build("teachers", module, with_network=False, **where, **frozen)
     files: dict[str, str] = {}
+    runs: list[str] = []
     autoencoders: list[Autoencoder] = []
 
     def perceptual_net(given: str, num_channels: int) -> str:
@@ -240,6 +242,7 @@ def make_setup(
         new_autoencoder=new_autoencoder,
         guidance_embedding=config.guidance_embedding,
         files=files,
+        runs=runs,
         autoencoders=autoencoders,
         micro_batch_size=config.batch_size // num_processes // config.accumulate,
         device=device,
