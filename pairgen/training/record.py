@@ -77,6 +77,15 @@ class TrainRecord:
     name: str = ""
     before: tuple["TrainRecord", ...] = ()
 
+    @property
+    def all_sets(self) -> list[SetRecord]:
+        """The datasets of the training, and those that only the runs before it read."""
+        found = list(self.sets)
+        for each in self.before:
+            known = {its.fingerprint for its in found}
+            found += [its for its in each.sets if its.fingerprint not in known]
+        return found
+
 
 def evaluations_per_sample(plan: Plan) -> int:
     """Return the teacher's network evaluations per sample; 0 for a dataset without a sampler.

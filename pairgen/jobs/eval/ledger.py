@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pairgen.training.record import SetRecord, TrainRecord
+from pairgen.training.record import TrainRecord
 
 CONVENTION = (
     "Training counts what its method reports per sample and step, for networks of the teacher's "
@@ -18,7 +18,7 @@ def spent(record: TrainRecord) -> dict[str, Any]:
     The runs that made its teacher and its start are counted too, and their data where they are
     others.
     """
-    sets = _all_sets(record)
+    sets = record.all_sets
     data = {
         "evaluations": sum(each.evaluations for each in sets),
         "seconds": sum(each.seconds for each in sets),
@@ -37,7 +37,7 @@ def spent(record: TrainRecord) -> dict[str, Any]:
 def devices(record: TrainRecord) -> set[str]:
     """Return the devices that data and trainings ran on."""
     runs = (record, *record.before)
-    of_sets = {name for each in _all_sets(record) for name in each.devices}
+    of_sets = {name for each in record.all_sets for name in each.devices}
     return {each.device for each in runs} | of_sets
 
 
@@ -51,12 +51,3 @@ def _trained(records: Sequence[TrainRecord]) -> dict[str, Any]:
         "seconds": sum(each.seconds * each.num_processes for each in records),
         "samples": sum(nums),
     }
-
-
-def _all_sets(record: TrainRecord) -> list[SetRecord]:
-    """Return the datasets of a training, and those that only the runs before it read."""
-    found = list(record.sets)
-    for each in record.before:
-        known = {known.fingerprint for known in found}
-        found += [its for its in each.sets if its.fingerprint not in known]
-    return found
