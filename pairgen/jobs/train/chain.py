@@ -3,7 +3,7 @@
 out/x2/  out/x4/  out/x8/   runs of `yonos`
 out/final-x8/               a further one at the last time alone, if it is given steps
 out/decoder-x8/             a run of `yonos_decoder` behind the last of them
-out/chain.json              the factors, and the options that were given
+out/chain.json              the factors, the options that were given, and the weights' SHA-256
 """
 
 from collections.abc import Mapping
