@@ -23,6 +23,8 @@ from pairgen.image_recipe import ImageRecipe, read_image_recipe
 MODEL_FILE = "model.yaml"
 # In a folder without the file above, marks a training that has not exported its student yet.
 RUN_FILE = "config.yaml"
+# Marks a folder of runs that were trained one after the other.
+CHAIN_FILE = "chain.json"
 # Same format as `cfg` of `pairgen ode`.
 GUIDANCE_SCALES = (0.0, 100.0)
 DTYPES = ("float32", "float16", "bfloat16")
@@ -120,6 +122,8 @@ def find_model(model: str) -> ModelConfig:
         raise ConfigError(
             f"{model} is a training run without a student yet: finish it with --resume."
         )
+    if (path / CHAIN_FILE).is_file():
+        raise ConfigError(_of_chain(model, path))
     if path.is_dir():
         return _bare_model(path.resolve().name, str(path.resolve()))
     looks_like_path = model.startswith((".", "/", "~"))
@@ -159,6 +163,15 @@ def license_of(location: str) -> str:
     folder = packaged_configs() / "models"
     models = (_read_model(folder / f"{name}.yaml") for name in model_names())
     return next((each.license for each in models if each.location == location), "")
+
+
+def _of_chain(model: str, folder: Path) -> str:
+    """Return why the folder of a chain is no model, and which stages of it are."""
+    finished = sorted(folder.glob(f"*/{MODEL_FILE}"), key=lambda path: path.stat().st_mtime)
+    if not finished:
+        return f"{model} is a chain of trainings without a student yet: finish it with --resume."
+    stages = " or ".join(str(path.parent) for path in finished)
+    return f"{model} is a chain of trainings, not one model: give one of its stages, {stages}."
 
 
 def _config_file(model: str) -> Path | None:

@@ -33,7 +33,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from _arms import Comparison, Study, run_study, study_parser
+from _arms import Comparison, Study, judge_arm, run_study, study_parser, train_arm
 
 import pairgen
 from pairgen.errors import run_script
@@ -131,39 +131,29 @@ def run_arm(
 ) -> dict[str, float | None]:
     """Train and judge one arm; return its figures, and the seconds of its training."""
     pairs, held_out = (str(folder.parent / name) for name in sets(options))
-    done = pairgen.train(
+    train_arm(
         "diffusion2gan",
+        folder,
         data=pairs,
-        out=str(folder),
         steps=steps,
         batch_size=options.batch_size,
         lr=options.lr,
-        lr_schedule="cosine",
-        warmup_steps=20,
-        ema_decay=0.99,
         seed=seed,
         checkpoint_every=50,
-        checkpoints_total_limit=1,
-        grid_every=0,
-        tensorboard=False,
         cpu_threads=options.cpu_threads,
-        resume=(folder / "config.yaml").is_file(),
         **{"discriminator.lr": options.lr},
         **ARMS[arm],
     )
-    if done.interrupted:
-        raise KeyboardInterrupt
-    found = pairgen.evaluate(
+    figures, seconds = judge_arm(
         folder,
+        {name: name for name in FIGURES.values()},
         data=held_out,
         num_samples=options.num_held_out,
         teacher_steps=(),
         real_statistics=REAL_STATISTICS,
         cpu_threads=options.cpu_threads,
-    ).figures
-    row = next(each for each in found["rows"] if each["name"] == "student")
-    figures = {name: row[name] for name in FIGURES.values()}
-    return {**figures, "seconds": found["ledger"]["training"]["seconds"]}
+    )
+    return {**figures, "seconds": seconds}
 
 
 if __name__ == "__main__":

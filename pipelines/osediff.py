@@ -52,10 +52,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from _arms import Comparison, Study, run_study, study_parser
+from _arms import Comparison, Study, judge_arm, run_study, study_parser, train_arm
 from _restoration.painted import make_painted
 
-import pairgen
 from pairgen.errors import run_script
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
@@ -150,28 +149,19 @@ def make_data(options: argparse.Namespace, root: Path) -> None:
 
 def train(options: argparse.Namespace, method: str, folder: Path, **given: Any) -> None:
     """Train in a folder, or go on there."""
-    done = pairgen.train(
+    train_arm(
         method,
+        folder,
         data=str(folder.parent / f"{options.world}-pairs-{options.num_pairs}"),
         model="tiny",
-        out=str(folder),
         scale=WORLDS[options.world][0],
         batch_size=options.batch_size,
         lr=options.lr,
-        lr_schedule="cosine",
-        warmup_steps=20,
-        ema_decay=0.99,
         precision="float32",
         checkpoint_every=50,
-        checkpoints_total_limit=1,
-        grid_every=0,
-        tensorboard=False,
         cpu_threads=options.cpu_threads,
-        resume=(folder / "config.yaml").is_file(),
         **given,
     )
-    if done.interrupted:
-        raise KeyboardInterrupt
 
 
 def run_arm(
@@ -187,18 +177,15 @@ def run_arm(
     else:
         method = chosen.pop("method", "osediff")
         train(options, method, folder, seed=seed, steps=steps, **{**TINY, **chosen})
-    found = pairgen.evaluate(
+    figures, seconds = judge_arm(
         folder,
+        {name: name for name in FIGURES.values()},
+        row="given, enlarged" if arm == BICUBIC else "student",
         data=str(folder.parent / f"{options.world}-held-out-{options.num_held_out}"),
         num_samples=options.num_held_out,
         cpu_threads=options.cpu_threads,
-    ).figures
-    wanted = "given, enlarged" if arm == BICUBIC else "student"
-    row = next(each for each in found["rows"] if each["name"] == wanted)
-    figures = {name: row[name] for name in FIGURES.values()}
-    if arm == BICUBIC:
-        return figures
-    return {**figures, "seconds": found["ledger"]["training"]["seconds"]}
+    )
+    return figures if arm == BICUBIC else {**figures, "seconds": seconds}
 
 
 def conditional_diffusion(options: argparse.Namespace, folder: Path, steps: int) -> Path:

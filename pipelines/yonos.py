@@ -52,7 +52,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _arms import Comparison, Study, run_study, study_parser
+from _arms import Comparison, Study, judge_arm, run_study, study_parser, train_arm
 from _arms.session import taking_turns
 from _restoration.errors_of_x0 import BINS, errors_of_x0
 from _restoration.painted import make_painted
@@ -180,27 +180,18 @@ def trained(options: argparse.Namespace, arm: str, seed: int, steps: int, root: 
     with taking_turns(root / f"{folder.name}.lock"):
         if (folder / "model.yaml").is_file():
             return folder
-        done = pairgen.train(
+        train_arm(
             "yonos_decoder" if tunes_decoder else "yonos",
+            folder,
             data=str(root / f"{options.world}-pairs-{options.num_pairs}"),
             model="tiny",
-            out=str(folder),
             seed=seed,
             batch_size=options.batch_size,
             lr=options.decoder_lr if tunes_decoder else options.lr,
-            lr_schedule="cosine",
-            warmup_steps=20,
-            ema_decay=0.99,
             checkpoint_every=100,
-            checkpoints_total_limit=1,
-            grid_every=0,
-            tensorboard=False,
             cpu_threads=options.cpu_threads,
-            resume=(folder / "config.yaml").is_file(),
             **chosen,
         )
-    if done.interrupted:
-        raise KeyboardInterrupt
     return folder
 
 
@@ -224,20 +215,20 @@ def run_arm(
         run = trained(options, arm, seed, steps, root)
     figures = dict(unknown)
     for num, names in ((1, ONE_STEP), (MANY, MANY_STEPS)):
-        evaluated = pairgen.evaluate(
+        found, seconds = judge_arm(
             run,
+            dict(zip(names.values(), ONE_STEP.values(), strict=True)),
+            row="given, enlarged" if is_bicubic else "student",
             data=str(data),
             num_samples=options.num_held_out,
             steps=num,
             out=str(run / f"eval-{num}"),
             cpu_threads=options.cpu_threads,
-        ).figures
-        wanted = "given, enlarged" if is_bicubic else "student"
-        row = next(each for each in evaluated["rows"] if each["name"] == wanted)
-        figures |= {to: row[key] for to, key in zip(names.values(), ONE_STEP.values(), strict=True)}
+        )
+        figures |= found
         if is_bicubic:
             return figures
-    return {**figures, "seconds": evaluated["ledger"]["training"]["seconds"]}
+    return {**figures, "seconds": seconds}
 
 
 if __name__ == "__main__":

@@ -80,8 +80,8 @@ class ImagePairOptions(Options):
             )
 
 
-def image_pair_needs(options: ImagePairOptions) -> Needs:
-    """Return what is needed of a pair of images."""
+def image_pair_needs(options: ImagePairOptions, perceptual: bool = False) -> Needs:
+    """Return what is needed of a pair of images, and perhaps of LPIPS that compares them."""
     prompt = "the prompt; prompts=captions takes txt, prompts=fixed one prompt for all images"
     texts = (need(options.text, note=prompt),) if options.text else ()
     return Needs(
@@ -89,7 +89,9 @@ def image_pair_needs(options: ImagePairOptions) -> Needs:
             need(*PICTURES, note="HR; `pairgen degrade` makes it together with LR"),
             need(options.source, note="LR"),
             *texts,
-        )
+        ),
+        scales={options.source: options.scale},
+        perceptual=RGB * perceptual,
     )
 
 
@@ -108,17 +110,25 @@ def hr_member(plans: Sequence[Plan]) -> str:
     return next(name for name in PICTURES if name in shared)
 
 
-def check_sizes(given: Tensor, target: Tensor, options: ImagePairOptions) -> None:
+def check_sizes(enlarged: Tensor, target: Tensor, scale: int) -> None:
     """Refuse pairs whose sizes do not fit the scale.
 
+    The plans tell the sizes of pictures before anything is loaded; stored moments of LR beside no
+    picture of it are seen here first.
+
+    Args:
+        enlarged: The enlarged LR, or its latents, [B, C, H, W].
+        target: HR, or its latents.
+        scale: How many times as large as LR it must be.
+
     Raises:
-        ConfigError: HR is not `scale` times as large as LR.
+        ConfigError: They have different sizes.
     """
-    height, width = (options.scale * side for side in given.shape[-2:])
-    if (height, width) != target.shape[-2:]:
+    (height, width), (wanted_height, wanted_width) = enlarged.shape[-2:], target.shape[-2:]
+    if (height, width) != (wanted_height, wanted_width):
         raise ConfigError(
-            f"HR must be {options.scale} times as large as {options.source}, {width} x {height} "
-            f"px, got {target.shape[-1]} x {target.shape[-2]}."
+            f"HR must be {scale} times as large as LR: here HR is {wanted_width} x {wanted_height} "
+            f"and LR, enlarged {scale} times, {width} x {height}."
         )
 
 

@@ -52,7 +52,7 @@ checkpoints anyway, and on all ranks as the first has them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -92,17 +92,23 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What a method needs of its datasets.
+    """What a method needs of its datasets, and of its perceptual network.
 
     Attributes:
         kinds: Kinds of datasets that it learns from; () for any.
         members: Members of every sample, of the dataset or of its overlays.
         facts: Columns of the index, of the dataset or of its overlays.
+        scales: Pictures of LR, and how many times as large HR must be. HR is the first of png, jpg
+            and webp that a dataset has.
+        perceptual: Channels of what the network of its option `perceptual` compares; 0 if it reads
+            none, or knows only with its teacher which.
     """
 
     kinds: tuple[str, ...] = ()
     members: tuple[Need, ...] = ()
     facts: tuple[str, ...] = ()
+    scales: Mapping[str, int] = field(default_factory=dict)
+    perceptual: int = 0
 
 
 def need(*any_of: str, note: str = "") -> Need:
@@ -152,6 +158,7 @@ class Setup:
         guidance_embedding: Whether the student is conditioned on the guidance scale.
         micro_batch_size: Number of samples per micro-batch.
         files: Mapping from the purpose of a file that was read besides the data to its SHA-256.
+        runs: Folders of the runs that `load_run` has loaded.
         autoencoders: Those that `new_autoencoder` has returned, for the trainer: gradient
             checkpointing must reach them, whether a player holds a half or not.
         device: Device of all tensors.
@@ -170,6 +177,7 @@ class Setup:
     guidance_embedding: bool
     micro_batch_size: int
     files: Mapping[str, str]
+    runs: Sequence[str]
     autoencoders: Sequence[Autoencoder]
     device: torch.device
 

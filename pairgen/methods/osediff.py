@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.image_recipe import IMAGE, RESTORATION, SAMPLE, ImageRecipe
 from pairgen.losses.distances import mse
-from pairgen.methods._image_pairs import RGB, Prompts, check_sizes, hr_member, image_pair_needs
+from pairgen.methods._image_pairs import RGB, Prompts, hr_member, image_pair_needs
 from pairgen.methods._osediff_options import DRAWN, OFF, PIXEL, OSEDiffOptions
 from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods._score_distillation import ScoreDistillation
-from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Setup
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Needs, Setup
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.sampling.enlarge import MODES, enlarge
 from pairgen.shards.loading.batch import Batch
@@ -113,7 +113,6 @@ class OSEDiff:
         with torch.set_grad_enabled(learns):
             given = batch.image(self.options.source).expand(-1, RGB, -1, -1)
             target = batch.image(self.target)
-            check_sizes(given, target, self.options)
             conditioning = self._prompts.of(batch)
             latent = self._generate(given, conditioning, draws)
             image = None
@@ -224,7 +223,12 @@ class OSEDiff:
         return start, round(stop + done * (chosen.anneal_to - stop))
 
 
-OPTIONS, NEEDS = OSEDiffOptions, image_pair_needs
+def needs(options: OSEDiffOptions) -> Needs:
+    """Return what it needs of its datasets."""
+    return image_pair_needs(options, perceptual=bool(options.lpips_weight))
+
+
+OPTIONS, NEEDS = OSEDiffOptions, needs
 
 
 @takes(OPTIONS)

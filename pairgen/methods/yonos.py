@@ -15,7 +15,7 @@ from pairgen.methods._encoded_pairs import (
     EncodedPairs,
     lr_moments,
 )
-from pairgen.methods._image_pairs import Prompts, hr_member, lr_member
+from pairgen.methods._image_pairs import Prompts, check_sizes, hr_member, lr_member
 from pairgen.methods._nested_levels import check_nested
 from pairgen.methods._pairs import OneStudent
 from pairgen.methods._prediction import x0_eps_of
@@ -97,6 +97,7 @@ class YONOS(OneStudent):
         chosen, schedule = self.options, self._denoiser.schedule
         z_h = self._latents.hr(batch, draws)
         z_l = self._latents.lr(batch, chosen.scale, draws)
+        check_sizes(z_l, z_h, chosen.scale)
         conditioning = self._prompts.of(batch)
         t = self._times(schedule, draws)
         alpha, sigma = schedule.alpha_sigma(t)
@@ -107,6 +108,7 @@ class YONOS(OneStudent):
         if self._teacher is not None:
             with torch.no_grad():
                 larger = self._latents.lr(batch, chosen.scale // 2, draws)
+                check_sizes(larger, z_h, chosen.scale // 2)
                 given = conditioning.with_image(larger)
                 x0_teacher = x0_eps_of(self._teacher, z_t, t, given)[0].float()
         x0 = x0_eps_of(self._denoiser, z_t, t, conditioning.with_image(z_l))[0].float()
@@ -159,7 +161,8 @@ def needs(options: YONOSOptions) -> Needs:
             need(*PICTURES, note="HR, for the grids"),
             *(need(lr_moments(each), lr_member(each), note="LR") for each in scales),
             *((need(options.text, note="the prompt"),) if options.text else ()),
-        )
+        ),
+        scales={lr_member(each): each for each in scales},
     )
 
 

@@ -11,7 +11,7 @@ from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.adversarial import loss_if_made, loss_if_real
 from pairgen.methods._encoded_pairs import EncodedPairs, lr_moments
-from pairgen.methods._image_pairs import RGB, Prompts, hr_member, lr_member
+from pairgen.methods._image_pairs import RGB, Prompts, check_sizes, hr_member, lr_member
 from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods._yonos_options import YONOSDecoderOptions
 from pairgen.methods._yonos_stage import check_stage, restorer
@@ -118,7 +118,9 @@ class YONOSDecoder:
             t = z.new_full((len(z),), schedule.first_time, dtype=torch.float64)
             given = self._prompts.of(batch).with_image(z_l)
             x0 = x0_eps_of(denoiser, z, t, given)[0].float()
-        return Decoded(self._autoencoder.decode(x0), batch.image(self.target))
+        made = Decoded(self._autoencoder.decode(x0), batch.image(self.target))
+        check_sizes(made.image, made.target, self.options.scale)
+        return made
 
     def loss(
         self, player: str, shared: Decoded, batch: Batch, draws: Draws
@@ -166,7 +168,9 @@ def needs(options: YONOSDecoderOptions) -> Needs:
             need(*PICTURES, note="HR"),
             need(lr_moments(options.scale), lr_member(options.scale), note="LR"),
             *texts,
-        )
+        ),
+        scales={lr_member(options.scale): options.scale},
+        perceptual=RGB * bool(options.lpips_weight),
     )
 
 

@@ -1,9 +1,7 @@
 """A finished run as the frozen teacher of another: its average, or its last weights."""
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -12,9 +10,8 @@ from safetensors.torch import load_file
 from pairgen import plugins
 from pairgen.config import choice
 from pairgen.errors import ConfigError
-from pairgen.methods.base import RUN_WEIGHTS
+from pairgen.methods.base import LAST, RUN_WEIGHTS
 from pairgen.model_config import MODEL_FILE, find_model
-from pairgen.sampling.parameterization import Schedule
 from pairgen.teachers.base import Denoiser, Description
 from pairgen.types import canonical_json
 
@@ -49,71 +46,35 @@ def load_run(folder: str, weights: str, device: torch.device) -> tuple[Denoiser,
         guidance_embedding=False,
         **model.options,
     )
+    path = Path(folder) / LAST_WEIGHTS_FILE
+    try:
+        sha256 = hash_run(folder, weights)
+        if weights == LAST and path.is_file():
+            denoiser.network.load_state_dict(load_file(path, device=str(device)))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise ConfigError(f"{path} cannot be read: {reason}.") from None
+    denoiser.network.requires_grad_(False)
+    return denoiser, sha256
+
+
+def hash_run(folder: str | Path, weights: str) -> str:
+    """Return the SHA-256 of what a finished run is, of the student and, if asked, its last weights.
+
+    Args:
+        folder: The run's folder.
+        weights: `average` or `last`, see `load_run`.
+
+    Raises:
+        ConfigError: The folder holds no model.
+        TeacherLoadError: The weights of its student are missing, incomplete or broken.
+    """
+    model = find_model(str(Path(folder).absolute()))
     described: Description = plugins.call(
         "teachers", model.teacher, "describe", location=model.location, **model.options
     )
     sha256 = hashlib.sha256(canonical_json(dict(described.identity)).encode())
     path = Path(folder) / LAST_WEIGHTS_FILE
-    if weights == "last" and path.is_file():
-        try:
-            sha256.update(path.read_bytes())
-            denoiser.network.load_state_dict(load_file(path, device=str(device)))
-        except (OSError, RuntimeError, SafetensorError) as error:
-            reason = " ".join(str(error).split())[:200].rstrip(".")
-            raise ConfigError(f"{path} cannot be read: {reason}.") from None
-    denoiser.network.requires_grad_(False)
-    return denoiser, sha256.hexdigest()
-
-
-def check_alike(
-    folder: str, denoiser: Denoiser, start: Mapping[str, Any], schedule: Schedule
-) -> None:
-    """Check that a run's network knows the noise levels and the latents of a training's model.
-
-    Args:
-        folder: The run's folder.
-        denoiser: Its network, as `load_run` returns it.
-        start: Name, module, location and options of the model, as `find_start` returns them.
-        schedule: The model's.
-
-    Raises:
-        ConfigError: It has another schedule, or its VAE encodes otherwise. A tuned decoder makes no
-            difference.
-    """
-    other = denoiser.schedule
-    same = other.num_train_steps == schedule.num_train_steps
-    if same:
-        t = torch.linspace(schedule.first_time, schedule.last_time, 16, dtype=torch.float64)
-        same = torch.allclose(other.alpha_sigma(t)[0].cpu(), schedule.alpha_sigma(t)[0].cpu())
-    what = "" if same else "the noise schedule"
-    model = find_model(str(Path(folder).absolute()))
-    vaes = [
-        (model.teacher, {"location": model.location, **model.options}),
-        (start["module"], {"location": start["location"], **start["options"]}),
-    ]
-    if not what and not _encode_alike(vaes):
-        what = "the VAE"
-    if what:
-        raise ConfigError(
-            f"{folder} must come from the model {start['name']}: {what} of its student is another."
-        )
-
-
-def _encode_alike(vaes: list[tuple[str, dict[str, Any]]]) -> bool:
-    """Whether two VAEs, each a module and its options, have the same latents of an image."""
-    described = [
-        plugins.call("teachers", name, "describe_decoder", **given) for name, given in vaes
-    ]
-    if described[0].identity == described[1].identity:
-        return True
-    if described[0].latent_shape[0] != described[1].latent_shape[0]:
-        return False
-    latents = []
-    for name, given in vaes:
-        vae = plugins.call("teachers", name, "build_autoencoder", device="cpu", **given)
-        side = 8 * vae.factor
-        image = torch.linspace(-1, 1, 3 * side**2).reshape(1, 3, side, side)
-        with torch.no_grad():
-            latents.append(vae.encode(image))
-    one, other = latents
-    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-3)
+    if weights == LAST and path.is_file():
+        sha256.update(path.read_bytes())
+    return sha256.hexdigest()

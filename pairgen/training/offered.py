@@ -9,11 +9,12 @@ from pairgen import plugins
 from pairgen.config import local_path
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.shards.format.annotations import find_annotations
+from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
 from pairgen.teachers.base import Description
-from pairgen.training.stored_latents import unusable_latents
+from pairgen.training.stored_latents import unusable_latents, usable_latents
 from pairgen.types import Plan
 
 TEXT = "txt"
@@ -63,12 +64,14 @@ class Offered:
         used: Where these embeddings lie; empty for nowhere.
         unused: Why stored embeddings are not used, as a sentence; empty if there are none.
         encoded: Why stored latents of images are not used: member to the reason.
+        stored: Where those lie that may be used: member to their places.
     """
 
     members: Mapping[str, Any]
     used: str = ""
     unused: str = ""
     encoded: Mapping[str, str] = field(default_factory=dict)
+    stored: Mapping[str, str] = field(default_factory=dict)
 
     def about(self, fields: Collection[str], stated: Collection[str]) -> str:
         """Return which stored tensors a method uses, or why not; empty for nothing to say.
@@ -81,9 +84,14 @@ class Offered:
             texts = self.used
         else:
             texts = self.unused if TEXT in fields else ""
+        used = [name for name in self.stored if name in fields]
+        places = dict.fromkeys(self.stored[name] for name in used)
+        read = f"Latents are read as {' and '.join(used)} from {' and '.join(places)}, not encoded."
         reason = next((why for name, why in self.encoded.items() if name in stated), "")
-        images = f"Images are encoded anew: {reason}." if reason else ""
-        return " ".join(filter(None, (texts, images)))
+        # Nothing is encoded without a picture.
+        encodes = reason and any(map(is_image, fields))
+        images = f"Images are encoded anew: {reason}." if encodes else ""
+        return " ".join(filter(None, (texts, images, read if used else "")))
 
 
 def open_offered(urls: Sequence[str], plans: Sequence[Plan]) -> list[OfferedSet]:
@@ -143,7 +151,7 @@ def offer_members(
     unusable = unusable_latents(sets, start, begun_with, changes)
     members = {name: spec for name, spec in members.items() if name not in unusable}
     found = _offer_embeddings(sets, members, start, skip_bad, begun_with)
-    return replace(found, encoded=unusable)
+    return replace(found, encoded=unusable, stored=usable_latents(sets, members))
 
 
 def _offer_embeddings(

@@ -1,18 +1,17 @@
 """The record of a run's data and cost, `record.json`, for evaluating the student later."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED
 from pairgen.redaction import url_without_secrets
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.shards.format.manifest import read_receipts
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.training.json_file import read_json, write_json
 from pairgen.types import Plan
 
 RECORD_FILE = "record.json"
@@ -60,6 +59,9 @@ class TrainRecord:
         evaluations_per_sample: Evaluations of networks of the teacher's size, per sample and
             training step.
         files: Files read in addition to the data: purpose to SHA-256.
+        name: Name of its folder; empty in a record that does not tell it.
+        before: The runs whose networks it learned from or started from, and those before them, each
+            once and without its own `before`.
     """
 
     method: str
@@ -72,6 +74,17 @@ class TrainRecord:
     # Default for records without it: one network.
     evaluations_per_sample: float = EVALUATIONS_IF_TRAINED
     files: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    before: tuple["TrainRecord", ...] = ()
+
+    @property
+    def all_sets(self) -> list[SetRecord]:
+        """The datasets of the training, and those that only the runs before it read."""
+        found = list(self.sets)
+        for each in self.before:
+            known = {its.fingerprint for its in found}
+            found += [its for its in each.sets if its.fingerprint not in known]
+        return found
 
 
 def evaluations_per_sample(plan: Plan) -> int:
@@ -108,8 +121,7 @@ def record_set(url: str) -> SetRecord:
 
 def write_record(folder: Path, record: TrainRecord) -> None:
     """Write the record of a run."""
-    text = json.dumps(asdict(record), indent=2, ensure_ascii=False)
-    (folder / RECORD_FILE).write_text(f"{text}\n", encoding="utf-8")
+    write_json(folder / RECORD_FILE, asdict(record))
 
 
 def read_record(folder: Path) -> TrainRecord | None:
@@ -118,13 +130,34 @@ def read_record(folder: Path) -> TrainRecord | None:
     Raises:
         ConfigError: The record cannot be read.
     """
-    path = folder / RECORD_FILE
-    if not path.is_file():
-        return None
-    try:
-        data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        sets: Sequence[Mapping[str, Any]] = data["sets"]
-        records = tuple(SetRecord(**{**each, "devices": tuple(each["devices"])}) for each in sets)
-        return TrainRecord(**{**data, "sets": records})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} is not the record of a training: {error!r}.") from None
+    return read_json(folder / RECORD_FILE, _made, "the record of a training")
+
+
+def _made(data: dict[str, Any]) -> TrainRecord:
+    sets: Sequence[Mapping[str, Any]] = data["sets"]
+    records = tuple(SetRecord(**{**each, "devices": tuple(each["devices"])}) for each in sets)
+    before = tuple(map(_made, data.get("before", ())))
+    return TrainRecord(**{**data, "sets": records, "before": before})
+
+
+def records_before(folders: Sequence[str], say: Callable[[str], None]) -> tuple[TrainRecord, ...]:
+    """Return the records of runs and of those before them, in the order of their trainings.
+
+    Args:
+        folders: The runs that a training reads.
+        say: Called with what is not known.
+
+    Raises:
+        ConfigError: A record cannot be read.
+    """
+    found: list[TrainRecord] = []
+    for folder in dict.fromkeys(folders):
+        record = read_record(Path(folder))
+        if record is None:
+            say(f"{folder} has no {RECORD_FILE}: what it cost will not be counted.")
+            continue
+        name = record.name or Path(folder).absolute().name
+        for each in (*record.before, replace(record, name=name, before=())):
+            if each not in found:
+                found.append(each)
+    return tuple(found)

@@ -7,16 +7,19 @@ from typing import Any
 import torch
 import yaml
 
+from pairgen import plugins
 from pairgen.config import read_yaml
 from pairgen.errors import ConfigError
 from pairgen.model_config import MODEL_FILE, RUN_FILE
-from pairgen.options import names
+from pairgen.options import declared, names
 from pairgen.redaction import without_secrets_in
+from pairgen.rules import Place
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import make_train_config
 from pairgen.training.options import TrainConfig
 from pairgen.training.player_names import flattened_players, nested_players
+from pairgen.training.same_place import is_same_place
 
 
 def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
@@ -151,9 +154,20 @@ def _check_same(before: TrainConfig, now: TrainConfig, folder: Path) -> None:
     old, new = (
         {**plain_identity(each), "players": _players(each, before, now)} for each in (before, now)
     )
+    for name in {*_places(now.method)} & old["options"].keys() & new["options"].keys():
+        given = new["options"][name]
+        if is_same_place(old["options"][name], given, folder):
+            old["options"] = {**old["options"], name: given}
     different = _differences(old, new)
     if different:
         raise ConfigError(f"{folder} holds another run; these differ: {', '.join(different)}.")
+
+
+def _places(method: str) -> list[str]:
+    """Return the options of a method that name a run or a file."""
+    options = plugins.declared_options("methods", method)
+    rules = {each.name: each.rule for each in declared(options)} if options else {}
+    return [name for name, rule in rules.items() if isinstance(rule, Place)]
 
 
 def _players(config: TrainConfig, *others: TrainConfig) -> dict[str, Any]:

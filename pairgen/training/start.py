@@ -23,8 +23,9 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
 from pairgen.teachers.base import Autoencoder, Denoiser
+from pairgen.training.alike import check_alike, start_of
 from pairgen.training.config import check_method_options, with_recipe
-from pairgen.training.finished_run import check_alike, load_run
+from pairgen.training.finished_run import load_run
 from pairgen.training.offered import OfferedSet, plans_with
 from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import remembered
@@ -99,13 +100,7 @@ def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
                 "teacher."
             )
         return {key: plan.teacher[key] for key in ("name", "module", "location", "options")}
-    model = find_model(config.model)
-    return {
-        "name": model.name,
-        "module": model.teacher,
-        "location": model.location,
-        "options": dict(model.options),
-    }
+    return start_of(find_model(config.model))
 
 
 def check_trainable(start: Mapping[str, Any]) -> None:
@@ -239,6 +234,7 @@ def make_setup(
     def frozen_run(folder: str, weights: str) -> Denoiser:
         denoiser, files[f"{weights} weights of {folder}"] = load_run(folder, weights, device)
         check_alike(folder, denoiser, start, teacher.schedule)
+        runs.append(folder)
         return denoiser
 
     def load_teacher() -> Any:
@@ -246,6 +242,7 @@ def make_setup(
 
     teacher = plugins.build("teachers", module, with_network=False, **where, **frozen)
     files: dict[str, str] = {}
+    runs: list[str] = []
     autoencoders: list[Autoencoder] = []
 
     def perceptual_net(given: str, num_channels: int) -> str:
@@ -278,6 +275,7 @@ def make_setup(
         new_autoencoder=new_autoencoder,
         guidance_embedding=config.guidance_embedding,
         files=files,
+        runs=runs,
         autoencoders=autoencoders,
         micro_batch_size=config.batch_size // num_processes // config.accumulate,
         device=device,

@@ -54,3 +54,15 @@ def unusable_latents(
                         f"VAE is not known to be that of {start['name']}"
                     )
     return reasons
+
+
+def usable_latents(sets: Sequence["OfferedSet"], members: Collection[str]) -> dict[str, str]:
+    """Return which of some members are stored latents or moments of images: to where they lie."""
+    found = {}
+    for name in members:
+        if not depends_on_encoder(name, (KIND,)):
+            continue
+        holders = [holder for each in sets for holder in each.holders(name)]
+        if places := [url for url, plan in holders if plan.kind == KIND]:
+            found[name] = " and ".join(places)
+    return found

@@ -1,6 +1,8 @@
 """`pairgen train yonos --chain`: stages one after the other, continued inside any of them."""
 
 import json
+import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -8,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.train.chain import is_chain, run_chain
+from pairgen.training.finished_run import hash_run
 from pairgen.training.record import read_record
 from tests.training import forked
 from tests.training.conftest import OPTIONS
@@ -62,6 +66,9 @@ def test_each_stage_is_a_run_taught_by_the_one_before(chain):
     assert (first["lr"], second["lr"]) == (OPTIONS["lr"], 3e-5)
     assert first["options"]["omega"] == second["options"]["omega"] == "truncated"
     assert json.loads((folder / "chain.json").read_text())["chain"] == [2, 4]
+    for number, stage in enumerate(STAGES):
+        record = read_record(folder / stage)
+        assert (record.name, tuple(each.name for each in record.before)) == (stage, STAGES[:number])
     # Each is a student of its own.
     for stage, scale in zip(STAGES, (2, 4, 4), strict=True):
         made = pairgen.Restorer(str(folder / stage))(np.zeros((5, 3, 3), np.uint8))
@@ -122,6 +129,10 @@ def test_a_finished_chain_does_nothing_and_says_what_is_next(chain):
         ({"decoder.perceptual": "nothing.pth"}, "There is no perceptual network 'nothing.pth'"),
         ({"decoder.perceptual": None}, "perceptual must name the weights"),
         ({"x4.model": "gaussian"}, "model must have a trainable network, got 'gaussian'"),
+        (
+            {"crop": 6},
+            r"crop must be divisible by 4, because lr4.png of .*got 6",
+        ),
         # Nothing is taken that a chain would not use.
         ({"chain": ""}, "chain must be factors from 2 to 64"),
         ({"chain": [2.5]}, "chain must be factors from 2 to 64"),
@@ -152,7 +163,7 @@ def test_a_chain_that_has_lost_its_file_continues(chain):
     done = chain(resume=True, **{"decoder.steps": 0})
     assert done.folder.name == "x4" and f"{chain.folder / 'x2'} is finished" in chain.said[0]
     (chain.folder / "chain.json").write_text("[2, 4]")
-    with pytest.raises(ConfigError, match=r"chain.json cannot be read: it must hold an object"):
+    with pytest.raises(ConfigError, match=r"chain.json is not the file of a chain: it must"):
         chain(resume=True)
 
 
@@ -179,6 +190,83 @@ def test_what_does_not_continue_is_refused(chain):
         with pytest.raises(ConfigError, match=message):
             chain(**changes)
     assert [read_record(folder / stage).steps for stage in STAGES[:2]] == [2, 2]
+
+
+def test_a_model_with_another_vae_is_refused_before_the_first_stage(chain, sd15_folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(sd15_folder, other)
+    config = json.loads((other / "vae/config.json").read_text())
+    (other / "vae/config.json").write_text(json.dumps({**config, "scaling_factor": 0.5}))
+    for stage, before in (("x4", "x2"), ("decoder", "x4")):
+        with pytest.raises(ConfigError, match=f"{before} must come from the model other: the VAE"):
+            chain(**{f"{stage}.model": str(other)})
+    # One of the same VAE, and the same times, is taken.
+    shutil.copytree(sd15_folder, tmp_path / "copy")
+    assert chain(to=2, **{"decoder.model": str(tmp_path / "copy")}).step == 2
+
+
+def alter(run: Path) -> None:
+    """Change one weight of a finished run's network."""
+    file = run / "student/unet/diffusion_pytorch_model.safetensors"
+    weights = load_file(file)
+    weights["conv_out.bias"] += 1
+    save_file(weights, file, {"format": "pt"})
+
+
+def test_altered_weights_of_a_finished_stage_are_refused_by_name(chain):
+    chain(to=2, **{"decoder.steps": 0})
+    whole = shutil.copytree(chain.folder, chain.folder.with_name("whole"))
+    weights = json.loads((chain.folder / "chain.json").read_text())["weights"]
+    assert weights == {"x2": hash_run(chain.folder / "x2", "last")}
+    alter(chain.folder / "x2")
+    before = sorted(chain.folder.rglob("*"))
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"chain/x2 is not what it was .* and .*x4 would"):
+            chain(resume=True, **{"decoder.steps": 0})
+    assert sorted(chain.folder.rglob("*")) == before
+    # Trained on, it is a run of its own again.
+    done = chain(resume=True, **{"x2.steps": 3, "decoder.steps": 0})
+    assert done.folder.name == "x4"
+    # A run that the chain only continues from is known once a stage has learned from it.
+    given = {"from_run": str(whole / "x2"), "decoder.steps": 0}
+    chain("second", **given)
+    alter(whole / "x2")
+    chain("second", resume=True, **given)
+    with pytest.raises(ConfigError, match=r"whole/x2 is not what it was .* and .*final-x4 would"):
+        chain("second", resume=True, **given, **{"final.steps": 1})
+
+
+def test_a_chain_that_was_moved_or_is_spelled_otherwise_continues(chain, tmp_path, monkeypatch):
+    given = {"checkpoint_every": 1, "decoder.steps": 0}
+    chain(**given)
+    moved = chain.folder.rename(tmp_path / "moved")
+    (tmp_path / "link").symlink_to(moved)
+    monkeypatch.chdir(tmp_path)
+    for steps, out in enumerate(("moved/", "./link"), 3):
+        done = chain(resume=True, **given, out=out, **{"x4.steps": steps})
+        assert (done.folder.resolve(), done.step) == (moved / "x4", steps)
+    # What the teacher holds is compared, wherever it lies.
+    alter(moved / "x2")
+    (moved / "chain.json").unlink()
+    with pytest.raises(ConfigError, match=r"average weights of .*x2 names another file than"):
+        chain(resume=True, **given, out="moved", **{"x4.steps": 9})
+
+
+def test_a_chain_is_no_model_and_says_which_of_its_stages_are(chain, levels):
+    chain(to=2)
+    stages = " or ".join(str(chain.folder / stage) for stage in ("x2", "decoder-x2"))
+    does = re.escape(f"is a chain of trainings, not one model: give one of its stages, {stages}.")
+    for refuses in (
+        lambda: pairgen.Restorer(str(chain.folder)),
+        lambda: pairgen.sample(model=str(chain.folder), out="none"),
+        lambda: pairgen.evaluate(chain.folder, data=str(levels)),
+    ):
+        with pytest.raises(ConfigError, match=does):
+            refuses()
+    for stage in chain.folder.glob("*/model.yaml"):
+        stage.unlink()
+    with pytest.raises(ConfigError, match="without a student yet: finish it with --resume"):
+        pairgen.Restorer(str(chain.folder))
 
 
 def arguments(levels: Path, out: Path, **options: Any) -> list[str]:

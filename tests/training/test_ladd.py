@@ -1,6 +1,8 @@
 """LADD: what the discriminator sees, who learns from whom, and at which times and levels."""
 
 import hashlib
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from pairgen.shards.format.store import open_store
 from pairgen.training.config import make_train_config
 from pairgen.training.start import find_start, make_setup
 from tests.training.conftest import OPTIONS as TRAINING
+from tests.training.test_stored_embeddings import changed
 from tests.training.test_train import assert_equal, metrics, tensors
 
 CPU = torch.device("cpu")
@@ -190,3 +193,30 @@ def test_it_learns_from_images_too(photographs, sd15_folder, train):
     ).folder
     assert "student/gan" in metrics(folder)[-1]
     assert TRAINING["steps"]
+
+
+def test_latents_of_images_are_read_where_there_are_no_moments(
+    photographs, sd15_folder, train, tmp_path
+):
+    data = Path(shutil.copytree(photographs, tmp_path / "set"))
+    options = {"method": "ladd", "steps": 1, "batch_size": 4, "model": str(sd15_folder)}
+
+    def annotate(add: str, model: Path = sd15_folder) -> str:
+        out = f"{data}.annotations/{add}-{model.name}"
+        pairgen.annotate(str(data), add=add, model=str(model), out=out, executor="serial")
+        return out
+
+    def said(out: str) -> list[str]:
+        train.said.clear()
+        train(data, out, **options)
+        return [each for each in train.said if each.startswith(("Latents", "Images"))]
+
+    other = changed(sd15_folder, tmp_path / "other", "vae/diffusion_pytorch_model.safetensors")
+    strange = annotate("latent", other)
+    (told,) = said("encoded")
+    assert told.startswith(f"Images are encoded anew: the latent.npy of {strange} is by other")
+    shutil.rmtree(strange)
+    latents = annotate("latent")
+    assert said("read") == [f"Latents are read as latent.npy from {latents}, not encoded."]
+    moments = annotate("moments")
+    assert said("moments") == [f"Latents are read as moments.npy from {moments}, not encoded."]

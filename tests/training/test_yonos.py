@@ -330,6 +330,7 @@ def test_a_flow_predicts_what_it_does(train, levels, options, sd15_folder, tmp_p
         ({"teacher": "larger", "prompt": "a cat"}, "the prompt 'a cat', got '': .*x2"),
         ({"teacher": "larger", "prompts": "captions"}, "the prompts 'txt', got 'fixed': .*x2"),
         ({"start_from": "sd15"}, "sd15 is not a finished run of pairgen train"),
+        ({"guidance_embedding": True}, "guidance_embedding must be false: the network of yonos"),
         ({"output": "flow"}, "output must be one of x0, v, eps, got 'flow'"),
         ({"start_share": 1.5}, r"start_share must be a number in \[0, 1\], got 1.5"),
     ],

@@ -96,7 +96,7 @@ def common_facts(
             "kind": judged.kind,
             "identity": dict(described.identity),
             "method": record.method if record else None,
-            "trained_on": [each.fingerprint for each in record.sets] if record else None,
+            "trained_on": [each.fingerprint for each in record.all_sets] if record else None,
         },
         "data": dict(data),
         "judge_version": JUDGE_VERSION,

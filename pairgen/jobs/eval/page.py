@@ -82,11 +82,14 @@ def subset_tables(found: Mapping[str, Any]) -> dict[str, str]:
 def ledger_table(found: Mapping[str, Any]) -> str:
     """Format the cost of data and training, and the break-even point of the student."""
     ledger = found["ledger"]
+    runs = ledger["before"]["runs"]
     lines = [["", "evaluations", "seconds"]]
-    for name in ("data", "training", "together"):
+    for name in ("data", *(["before"] if runs else []), "training", "together"):
         cost = ledger[name]
-        lines.append([name, f"{cost['evaluations']:,}", f"{cost['seconds']:,.0f}"])
-    return "\n".join([*aligned(lines), *_break_even(ledger)])
+        title = "runs before it" if name == "before" else name
+        lines.append([title, f"{cost['evaluations']:,}", f"{cost['seconds']:,.0f}"])
+    told = [f"Runs before it made its teacher or its start: {', '.join(runs)}."] if runs else []
+    return "\n".join([*aligned(lines), *told, *_break_even(ledger)])
 
 
 def grid_image(bands: Sequence[Band], captions: Sequence[str]) -> Image.Image:

@@ -17,7 +17,8 @@ SHARED = ("options.prompts", "options.prompt", "options.posterior")
 # What says which stages there are, or is the same in all.
 OF_CHAIN = ("chain", "to", "from_run", "method", "out", "resume")
 # Options of a stage that follow from its place.
-OF_PLACE = (*OF_CHAIN, "scale", "teacher", "start_from", "network")
+OF_RUNS = ("teacher", "start_from", "network")
+OF_PLACE = (*OF_CHAIN, "scale", *OF_RUNS)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Stage:
     name: str
     folder: Path
     options: Mapping[str, Any]
+
+    @property
+    def learns_from(self) -> list[str]:
+        """The runs whose weights it reads: as its teacher, or to start from."""
+        return [self.options[name] for name in OF_RUNS if self.options.get(name)]
 
 
 def stages_of(folder: Path, factors: Sequence[int], values: Mapping[str, Any]) -> list[Stage]:

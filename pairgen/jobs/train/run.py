@@ -20,6 +20,7 @@ from pairgen.shards.loading.whole_image import changes_of_images, check_caches
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student, is_trained
+from pairgen.training.image_sizes import check_image_sizes
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.needs import check_needs, stated_members
 from pairgen.training.offered import TEXT, offer_members, open_offered
@@ -27,7 +28,7 @@ from pairgen.training.options import TrainConfig
 from pairgen.training.outcome import Trained
 from pairgen.training.progress import STOPPING, TrainProgress
 from pairgen.training.recomputation import enable_gradient_checkpointing
-from pairgen.training.record import TrainRecord, record_set, write_record
+from pairgen.training.record import TrainRecord, record_set, records_before, write_record
 from pairgen.training.run_folder import begin_run, write_config
 from pairgen.training.start import (
     Run,
@@ -68,6 +69,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         sets = open_offered(config.data, plans)
         check_needs(config.method, config.options, sets)
+        check_image_sizes(config.method, config.options, sets, config.crop)
         changes = changes_of_images(config.crop, config.flip)
         offered = offer_members(sets, start, config.skip_bad, _begun_with(state), changes)
         setup = make_setup(
@@ -117,7 +119,8 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             folder.mkdir(parents=True, exist_ok=True)
             write_config(config, folder)
         accelerator.wait_for_everyone()
-        return _train(replace(run, config=config), kind, method, trainer, say)
+        before = records_before(setup.runs, say)
+        return _train(replace(run, config=config), kind, method, trainer, before, say)
 
 
 def _train(
@@ -125,6 +128,7 @@ def _train(
     kind: StudentKind,
     method: Method,
     trainer: Trainer,
+    before: tuple[TrainRecord, ...],
     say: Say,
 ) -> Trained:
     """Train, with grids and metrics on the first rank, and export the student."""
@@ -157,7 +161,7 @@ def _train(
         if not config.grid_every or trainer.step % config.grid_every:
             on_grid(trainer.step)
         # Written before the file that makes the run a model, so that every model has its record.
-        record = _record(config, method, trainer)
+        record = _record(config, method, trainer, before)
         write_record(folder, record)
         student = method.student()
         facts = kind.model_facts(student)
@@ -211,7 +215,9 @@ def _find_shown(kind: StudentKind, say: Say) -> Any:
         return None
 
 
-def _record(config: TrainConfig, method: Method, trainer: Trainer) -> TrainRecord:
+def _record(
+    config: TrainConfig, method: Method, trainer: Trainer, before: tuple[TrainRecord, ...]
+) -> TrainRecord:
     return TrainRecord(
         method=config.method,
         steps=trainer.step,
@@ -222,6 +228,8 @@ def _record(config: TrainConfig, method: Method, trainer: Trainer) -> TrainRecor
         sets=tuple(record_set(url) for url in config.data),
         evaluations_per_sample=method.evaluations,
         files=trainer.files,
+        name=trainer.folder.absolute().name,
+        before=before,
     )
 
 

@@ -1,4 +1,4 @@
-"""The latents of a batch: a teacher's end points, or images, stored as moments or encoded."""
+"""The latents of a batch: a teacher's end points, or those of images, stored or encoded."""
 
 from torch import Tensor
 
@@ -25,8 +25,9 @@ class Latents:
     """The latents that a method learns from, for sets of pairs and of images.
 
     Args:
-        setup: Teacher and datasets. If all are pairs, their end points are read; else images, of
-            which each epoch sees other samples of the encoder's posterior.
+        setup: Teacher and datasets. If all are pairs, their end points are read. Else each epoch
+            sees other samples of the encoder's posterior of the images, from moments if all
+            datasets offer them; without moments, latents that all offer are read as they are.
 
     Raises:
         ConfigError: The images of the datasets have several formats.
@@ -35,7 +36,8 @@ class Latents:
     def __init__(self, setup: Setup) -> None:
         self._images: EncodedPairs | None = None
         self.fields: tuple[str, ...] = (LATENT,)
-        if any(plan.kind != ODE for plan in setup.plans):
+        of_images = any(plan.kind != ODE for plan in setup.plans)
+        if of_images and not (LATENT in setup.members and HR_MOMENTS not in setup.members):
             self._images = EncodedPairs(
                 setup,
                 setup.new_autoencoder(),

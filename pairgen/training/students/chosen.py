@@ -1,5 +1,6 @@
 """The kind of a student, by its type: the one place that decides."""
 
+from pairgen.errors import ConfigError
 from pairgen.kinds.image_student import model_of
 from pairgen.methods.base import ImageStudent, Student
 from pairgen.training.students.image_to_image import ImageToImage
@@ -11,10 +12,15 @@ def kind_of(student: Student | ImageStudent, run: StudentRun) -> StudentKind:
     """Return the kind of a student, for its run.
 
     Raises:
-        ConfigError: The method says of a student from images what does not fit its network: found
-            here, before the training.
+        ConfigError: The method or the options say of a student from images what does not fit its
+            network: found here, before the training.
     """
     if isinstance(student, ImageStudent):
+        if run.config.guidance_embedding and not student.denoiser.guidance_dim:
+            raise ConfigError(
+                f"guidance_embedding must be false: the network of {run.config.method} takes no "
+                "guidance scale."
+            )
         model_of(student, run.teacher.negative)
         return ImageToImage(run, student)
     return TextToImage(run)

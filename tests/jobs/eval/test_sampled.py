@@ -1,5 +1,6 @@
 """A student that is the end point scores zero; costs are counted; ledgers add up."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,18 @@ from pairgen.jobs.eval.from_text.held_out import HeldOut, read_held_out
 from pairgen.jobs.eval.from_text.ledger import make_ledger
 from pairgen.jobs.eval.from_text.rows import shown_places
 from pairgen.jobs.eval.from_text.sampled import Sampled, Sampling, evaluations_of, sample_pairs
+from pairgen.jobs.eval.ledger import spent
+from pairgen.jobs.eval.page import ledger_table
 from pairgen.model_config import find_model
 from pairgen.teachers import gaussian
 from pairgen.teachers.base import Conditioning
-from pairgen.training.record import TrainRecord, record_set
+from pairgen.training.record import (
+    TrainRecord,
+    read_record,
+    record_set,
+    records_before,
+    write_record,
+)
 from tests.small_sets import make_plan, write_set
 
 ONE_STEP = Sampling(name="student", steps=1, solver="ddim", spacing="trailing", end="clean")
@@ -125,6 +134,41 @@ def test_a_ledger_adds_up(url, pairs):
     slow = make_ledger(record, pairs.plan, sampled(8, 9.0), [], "cpu x86_64")["break_even"]
     assert "costs 8, one of the teacher 8" in slow["evaluations"]["reason"]
     assert "not timed" in slow["seconds"]["reason"]
+
+
+def test_a_ledger_counts_the_runs_before_and_their_other_data(url):
+    own = record_set(url)
+    other = replace(own, fingerprint="f" * 64)
+    common = {"method": "yonos", "batch_size": 8, "num_processes": 1, "device": "cpu"}
+    two = TrainRecord(name="x2", steps=100, seconds=7.0, sets=(own,), **common)
+    four = TrainRecord(
+        name="x4", steps=50, seconds=5.0, sets=(own, other), evaluations_per_sample=4, **common
+    )
+    last = TrainRecord(steps=10, seconds=1.0, sets=(own,), before=(two, four), **common)
+    found = spent(last)
+    assert found["data"] == {"evaluations": 2 * 24 * 8, "seconds": 2 * 4.5}
+    runs = {"evaluations": 2400 + 1600, "seconds": 12.0, "samples": 1200, "runs": ["x2", "x4"]}
+    assert found["before"] == runs
+    assert found["training"] == {"evaluations": 240, "seconds": 1.0, "samples": 80}
+    assert found["together"] == {"evaluations": 384 + 4000 + 240, "seconds": 22.0}
+    ledger = {**found, "break_even": None, "reason": "none", "convention": ""}
+    table = ledger_table({"ledger": ledger})
+    assert re.search(r"^runs before it +4,000 +12$", table, re.MULTILINE)
+    assert "Runs before it made its teacher or its start: x2, x4." in table
+
+
+def test_a_record_keeps_those_before_it_once(url, tmp_path):
+    common = {"method": "yonos", "batch_size": 8, "num_processes": 1, "device": "cpu"}
+    record = TrainRecord(steps=1, seconds=1.0, sets=(record_set(url),), **common)
+    said: list[str] = []
+    for names in (("x2",), ("x4", "x2"), ("final", "x4", "x2")):
+        folder = tmp_path / names[0]
+        folder.mkdir()
+        before = records_before([str(tmp_path / name) for name in names[1:]], said.append)
+        write_record(folder, replace(record, name=names[0], before=before))
+    assert [each.name for each in read_record(tmp_path / "final").before] == ["x2", "x4"]
+    assert not said and not records_before([str(tmp_path)], said.append)
+    assert said == [f"{tmp_path} has no record.json: what it cost will not be counted."]
 
 
 def test_eight_prompts_are_shown_and_none_twice_where_there_are_enough():

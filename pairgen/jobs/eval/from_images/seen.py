@@ -34,13 +34,13 @@ def _problem(asked: Asked, plan: Plan) -> tuple[str, list[str]]:
     run, url, record = asked.config.run, asked.config.data, asked.judged.record
     if record is None:
         return f"{run} has no {RECORD_FILE} that says what it was trained on", []
-    for each in record.sets:
+    for each in record.all_sets:
         if each.fingerprint == plan.fingerprint():
             return f"{run} was trained on {url} (fingerprint {each.fingerprint[:12]})", []
         if each.source_sha256 == plan.source["sha256"]:
             return f"{run} was trained on {each.url}, which has the source images of {url}", []
     unknown = []
-    for each in record.sets:
+    for each in record.all_sets:
         num = num_shared_images(each.url, url)
         if num:
             shared = f"{num:,} source image{'s' * (num > 1)}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from pairgen.evaluation.cost import break_even
 from pairgen.jobs.eval.from_text.sampled import Sampled
-from pairgen.jobs.eval.ledger import CONVENTION, spent
+from pairgen.jobs.eval.ledger import CONVENTION, devices, spent
 from pairgen.training.record import TrainRecord, evaluations_per_sample
 from pairgen.types import Plan
 
@@ -57,9 +57,9 @@ def _break_even_seconds(
     device: str,
 ) -> dict[str, Any]:
     """Return the break-even in seconds; none if they come from different machines."""
-    devices = sorted({device, record.device, *(name for s in record.sets for name in s.devices)})
-    if len(devices) > 1:
-        reason = f"data, training and this evaluation ran on different devices ({devices})"
+    different = sorted({device} | devices(record))
+    if len(different) > 1:
+        reason = f"data, training and this evaluation ran on different devices ({different})"
         return {"pictures": None, "reason": reason}
     if not teachers:
         return {"pictures": None, "reason": "the teacher was not timed here"}

@@ -28,7 +28,7 @@ def seen_notes(
     notes = check_unseen(problem, DEMAND, allowed)
     if record is None or problem:
         return notes
-    for each in record.sets:
+    for each in record.all_sets:
         if (each.seed, each.noise_generator) == _noises(plan):
             notes.append(f"{url} has the same noises as {each.url}, which was trained on.")
         if each.source_sha256 == plan.source["sha256"]:
@@ -39,7 +39,7 @@ def seen_notes(
 def _problem(plan: Plan, url: str, record: TrainRecord | None, run: str) -> str:
     if record is None:
         return f"{run} has no {RECORD_FILE} that says what it was trained on"
-    for each in record.sets:
+    for each in record.all_sets:
         if each.fingerprint == plan.fingerprint():
             return f"{run} was trained on {url} (fingerprint {each.fingerprint[:12]})"
         same_noises = (each.seed, each.noise_generator) == _noises(plan)

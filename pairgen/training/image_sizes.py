@@ -1,0 +1,67 @@
+"""Whether the pictures of datasets have the sizes that a training needs, by their plans."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pairgen.errors import ConfigError
+from pairgen.methods.base import Needs
+from pairgen.shards.format.image_member import PICTURES, is_image, is_image_spec
+from pairgen.shards.loading.framing import Images
+from pairgen.training.needs import stated_needs
+from pairgen.training.offered import OfferedSet
+
+
+def check_image_sizes(
+    method: str, options: Mapping[str, Any], sets: Sequence[OfferedSet], crop: int
+) -> None:
+    """Refuse pictures whose sizes do not fit what a method states, or the crop.
+
+    Args:
+        method: The method.
+        options: Its options.
+        sets: The datasets.
+        crop: Side of the crops, in pixels of the largest picture that is read; 0 for none.
+
+    Raises:
+        ConfigError: HR of a dataset is not as many times as large as LR, or not every picture that
+            the method reads can be cropped.
+    """
+    needs = stated_needs(method, options)
+    if needs is None:
+        return
+    for each in sets:
+        images = Images(each.url, _shapes(each))
+        _check_scales(needs, images)
+        if crop:
+            _read(needs, images).check(crop)
+
+
+def _check_scales(needs: Needs, images: Images) -> None:
+    hr = next((name for name in PICTURES if name in images.shapes), "")
+    for name, scale in needs.scales.items():
+        if not hr or name not in images.shapes:
+            continue
+        height, width = images.shapes[hr][:2]
+        lr_height, lr_width = images.shapes[name][:2]
+        if (height, width) != (scale * lr_height, scale * lr_width):
+            raise ConfigError(
+                f"{hr} of {images.url} must be {scale} times as large as {name}, which is "
+                f"{lr_width} x {lr_height} px, got {width} x {height} px."
+            )
+
+
+def _read(needs: Needs, images: Images) -> Images:
+    """Return the pictures that a method reads: with a crop, no moments stand in for them."""
+    read = (
+        next((name for name in need.any_of if name in images.shapes), "") for need in needs.members
+    )
+    return Images(images.url, {name: images.shapes[name] for name in read if name})
+
+
+def _shapes(offered: OfferedSet) -> dict[str, tuple[int, ...]]:
+    """Return the shape [H, W, C] of every picture of a dataset and its overlays."""
+    return {
+        name: tuple(spec["shape"])
+        for name, spec in offered.members.items()
+        if is_image(name) and is_image_spec(spec)
+    }
