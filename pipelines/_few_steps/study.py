@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from _arms import train_arm
 from _arms.session import taking_turns
 
 import pairgen
@@ -113,27 +114,18 @@ def train_student(
     with taking_turns(folder.with_name(f"{folder.name}.lock")):
         if (folder / "model.yaml").is_file():
             return folder
-        done = pairgen.train(
+        train_arm(
+            folder=folder,
             data=str(data),
             model="tiny",
-            out=str(folder),
             steps=steps,
             batch_size=options.batch_size,
-            lr_schedule="cosine",
-            warmup_steps=20,
             weight_decay=0.0,
-            ema_decay=0.99,
             seed=seed,
             checkpoint_every=50,
-            checkpoints_total_limit=1,
-            grid_every=0,
-            tensorboard=False,
             cpu_threads=options.cpu_threads,
-            resume=(folder / "config.yaml").is_file(),
             **given,
         )
-    if done.interrupted:
-        raise KeyboardInterrupt
     return folder
 
 
