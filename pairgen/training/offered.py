@@ -14,7 +14,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
 from pairgen.teachers.base import Description
-from pairgen.training.stored_latents import unusable_latents, usable_latents
+from pairgen.training.stored_latents import EMBEDDINGS, unusable_latents, usable_latents
 from pairgen.types import Plan
 
 TEXT = "txt"
@@ -63,7 +63,7 @@ class Offered:
             loaded.
         used: Where these embeddings lie; empty for nowhere.
         unused: Why stored embeddings are not used, as a sentence; empty if there are none.
-        encoded: Why stored latents of images are not used: member to the reason.
+        encoded: Why stored latents and embeddings of images are not used: member to the reason.
         stored: Where those lie that may be used: member to their places.
     """
 
@@ -87,11 +87,13 @@ class Offered:
         used = [name for name in self.stored if name in fields]
         places = dict.fromkeys(self.stored[name] for name in used)
         read = f"Latents are read as {' and '.join(used)} from {' and '.join(places)}, not encoded."
-        reason = next((why for name, why in self.encoded.items() if name in stated), "")
+        reasons = {name: why for name, why in self.encoded.items() if name in stated}
+        embeddings = [reasons.pop(name) for name in EMBEDDINGS if name in reasons]
         # Nothing is encoded without a picture.
-        encodes = reason and any(map(is_image, fields))
-        images = f"Images are encoded anew: {reason}." if encodes else ""
-        return " ".join(filter(None, (texts, images, read if used else "")))
+        latents = list(reasons.values()) if any(map(is_image, fields)) else []
+        images = f"Images are encoded anew: {latents[0]}." if latents else ""
+        embedded = f"Embeddings are computed anew: {embeddings[0]}." if embeddings else ""
+        return " ".join(filter(None, (texts, images, embedded, read if used else "")))
 
 
 def open_offered(urls: Sequence[str], plans: Sequence[Plan]) -> list[OfferedSet]:

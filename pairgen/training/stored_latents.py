@@ -1,4 +1,4 @@
-"""Which stored latents and moments of images are by the VAE that a student works with."""
+"""Which stored tensors of images, which could be computed anew, a student can work with."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from pairgen import plugins
 from pairgen.shards.format.overlay import KIND
-from pairgen.shards.loading.whole_image import depends_on_encoder
+from pairgen.shards.loading.whole_image import depends_on_encoder, describes_whole_image
 
 if TYPE_CHECKING:
     from pairgen.training.offered import OfferedSet
+
+# By whatever model the user chose: what a discriminator judges images by.
+EMBEDDINGS = ("clip_text.npy", "dino_cls.npy")
 
 
 def unusable_latents(
@@ -18,7 +21,7 @@ def unusable_latents(
     begun_with: Collection[str] | None,
     changes: str,
 ) -> dict[str, str]:
-    """Return the stored latents that a method must not read: member to the reason.
+    """Return the stored latents and embeddings that a method must not read: member to the reason.
 
     Args:
         sets: The datasets.
@@ -40,14 +43,16 @@ def unusable_latents(
     for each in sets:
         for url, plan in each.overlays:
             for member in plan.members:
-                if not depends_on_encoder(member, (KIND,)):
+                is_embedding = member in EMBEDDINGS
+                if not is_embedding and not depends_on_encoder(member, (KIND,)):
                     continue
                 if begun_with is not None and plan.fingerprint() not in begun_with:
                     reasons[member] = f"the run began without the {member} of {url}"
-                elif changes:
+                elif changes and describes_whole_image(member):
                     reasons[member] = f"the {member} of {url} is of whole images, without {changes}"
-                elif plan.teacher.get("module") != start["module"] or (
-                    plan.teacher.get("identity") != own_vae()
+                elif not is_embedding and (
+                    plan.teacher.get("module") != start["module"]
+                    or plan.teacher.get("identity") != own_vae()
                 ):
                     reasons[member] = (
                         f"the {member} of {url} is by {plan.teacher.get('name', 'none')}, whose "

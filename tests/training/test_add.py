@@ -1,6 +1,9 @@
 """ADD: what its discriminator sees and is told, and who learns from whom."""
 
 import hashlib
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -259,3 +262,24 @@ def test_a_run_that_stopped_goes_on_in_the_same_bits(photographs, train, options
     assert_equal(tensors(parts), tensors(whole))
     assert "student/distill" in metrics(whole)[-1]
     assert "discriminator/right" in metrics(whole)[-1]
+
+
+def num_read(run: Path) -> int:
+    """Return how many sets samples are read from, overlays included."""
+    state = json.loads((run / "checkpoints/00000001/state.json").read_text())
+    (read,) = state["loader"]["sets"]
+    return len(read["fingerprints"])
+
+
+def test_annotations_are_read_as_long_as_they_are_of_the_images(
+    photographs, dino, train, options, tmp_path
+):
+    data = tmp_path / "set"
+    shutil.copytree(photographs, data)
+    pairgen.annotate(str(data), add="dino", model=str(dino), executor="serial")
+    run = train(data, "whole", steps=1, **options).folder
+    assert num_read(run) == 2
+    assert "Embeddings are computed anew" not in " ".join(train.said)
+    cropped = train(data, "cropped", steps=1, **options, crop=8).folder
+    assert num_read(cropped) == 1
+    assert "Embeddings are computed anew: the dino_cls.npy of" in " ".join(train.said)
