@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 
 import pairgen
 from pairgen.draws import Draws
@@ -220,3 +221,29 @@ def test_latents_of_images_are_read_where_there_are_no_moments(
     assert said("read") == [f"Latents are read as latent.npy from {latents}, not encoded."]
     moments = annotate("moments")
     assert said("moments") == [f"Latents are read as moments.npy from {moments}, not encoded."]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_diffusers_samples_what_pairgen_samples(pairs, train, tmp_path, steps):
+    run = train(pairs, method="ladd", steps=1, student_steps=steps).folder
+    prompts = tmp_path / "cat.txt"
+    prompts.write_text("a cat\n")
+    manifest = pairgen.ode(
+        model=str(run), prompts=str(prompts), out=str(tmp_path / "made"), seed=9, executor="serial"
+    )
+    assert manifest.plan.recipe["steps"] == steps
+    fields = ["latent.npy", "noise.npy"]
+    stored = next(iter(pairgen.Loader(tmp_path / "made", fields=fields, batch_size=1)))
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        run / "student", safety_checker=None, local_files_only=True
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    latent = pipeline(
+        "a cat",
+        num_inference_steps=steps,
+        guidance_scale=0,
+        latents=stored["noise.npy"].float(),
+        output_type="latent",
+    ).images
+    assert pipeline.scheduler.config.timestep_spacing == "trailing"
+    torch.testing.assert_close(stored["latent.npy"].float(), latent.float(), rtol=1e-3, atol=2e-3)
