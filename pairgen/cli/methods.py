@@ -34,4 +34,4 @@ def methods(method: str, data: tuple[str, ...], as_json: bool, trust_code: bool)
     from pairgen.jobs.methods.run import methods_text, run_methods
 
     found = run_methods(method, data, bool(trust_code))
-    click.echo(json.dumps(found, indent=1) if as_json else methods_text(found, data))
+    click.echo(json.dumps(found, indent=1) if as_json else methods_text(found))

@@ -60,7 +60,8 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         if result.interrupted:
             click.echo(f"Stopped after step {result.step:,}. Continue with --resume.")
         else:
-            click.echo(f"{result.step:,} steps: {result.folder}")
+            steps = f"{result.step:,} step{'s' * (result.step != 1)}"
+            click.echo(f"{steps}: {result.folder}")
             click.echo(f"Next: {following}")
     if result.interrupted:
         sys.exit(EXIT_INTERRUPTED)

@@ -8,6 +8,7 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.report.table import left_aligned
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.shards.format.subsets import set_addresses
 from pairgen.training.needs import compare, stated_needs
 from pairgen.training.offered import OfferedSet, open_offered
 
@@ -25,8 +26,9 @@ def run_methods(method: str, data: Sequence[str], trust_code: bool = False) -> l
     Raises:
         ConfigError: There is no such method, or a folder holds no dataset.
     """
-    plans = [read_plan(open_store(url)) for url in data]
-    sets = open_offered(data, plans)
+    # The sub-sets of a folder are datasets like any others.
+    urls = [address for url in data for address in set_addresses(url)]
+    sets = open_offered(urls, [read_plan(open_store(url)) for url in urls])
     with trusted_by_user({"method": method, "trust_code": trust_code}):
         names = [method] if method else plugins.members("methods")
         return [_about(name, sets) for name in names]
@@ -53,8 +55,9 @@ def _about(name: str, sets: Sequence[OfferedSet]) -> dict[str, Any]:
     return about
 
 
-def methods_text(found: Sequence[dict[str, Any]], data: Sequence[str]) -> str:
+def methods_text(found: Sequence[dict[str, Any]]) -> str:
     """Format what `run_methods` returned as a table, then the notes."""
+    data = next((list(need["has"]) for each in found for need in each["needs"] or ()), [])
     rows = [("method", "needs", *data, "given by")]
     notes = []
     for each in found:

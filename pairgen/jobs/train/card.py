@@ -32,6 +32,7 @@ def render_card(
         f"{each.evaluations:,} | {each.seconds:,.0f} |"
         for each in record.sets
     )
+    steps = f"{record.steps:,} step{'s' * (record.steps != 1)}"
     logged = "\n".join(f"| {name} | {value:.6g} |" for name, value in figures.items())
     files = "".join(
         f"\nThe file of `{k}` has the SHA-256 `{v}`.\n" for k, v in record.files.items()
@@ -62,7 +63,7 @@ def render_card(
 
 ## Training
 
-{record.steps:,} steps of {record.batch_size:,} samples on {record.num_processes} x {record.device}:
+{steps} of {record.batch_size:,} samples on {record.num_processes} x {record.device}:
 {record.seconds:,.0f} s.
 
 | metric at the last logged step | value |

@@ -12,6 +12,7 @@ from pairgen.jobs.methods.run import methods_text, run_methods
 from pairgen.jobs.train.run import run_train
 from pairgen.methods.base import Needs
 from pairgen.shards.format.adding import adding_command, making_command
+from pairgen.shards.format.subsets import set_addresses
 from tests.annotated_sets import write_pictures
 from tests.runs import run
 from tests.small_sets import make_plan, overlay_plan, write_overlay, write_set
@@ -38,15 +39,26 @@ def test_every_method_states_its_needs_and_how_a_set_gets_them() -> None:
         assert isinstance(needs, Needs) and each["about"]
         assert all(need["commands"] for need in each["needs"]), each
     # Columns are as wide as the longest need.
-    text = " ".join(methods_text(found, ()).split())
+    text = " ".join(methods_text(found).split())
     assert "txt_emb.npy or txt pairgen annotate DIR --add text_embedding or pairgen ode" in text
 
 
 def test_a_method_of_a_user_need_not_state_any() -> None:
     (found,) = run_methods("tests.training.two_players", ())
     assert json.loads(json.dumps(found))["needs"] is None
-    line = methods_text([found], ()).splitlines()[1]
+    line = methods_text([found]).splitlines()[1]
     assert line.split() == ["tests.training.two_players", "not", "stated"]
+
+
+def test_each_sub_set_of_a_folder_has_a_column(tmp_path: Path) -> None:
+    folder = str(tmp_path / "bucketed")
+    pairgen.collect(bucket=True, size=256, out=folder, executor="serial")
+    found = run_methods("osediff", [folder])
+    urls = set_addresses(folder)
+    assert folder not in urls
+    for url in urls:
+        assert has(found, url)["lr4.png"] == ""
+    assert all(url in methods_text(found).splitlines()[0] for url in urls)
 
 
 def test_a_set_has_what_it_or_an_annotation_has(photos: Path, tmp_path: Path) -> None:
