@@ -14,6 +14,12 @@
 Appends one JSON line a finished run to `ladd.jsonl`, beside this file, and goes on where it was
 stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
 students lie in `~/.cache/pairgen/runs/ladd`, each student's page in its `eval-STEPS/index.html`.
+The first arm of a student trains it, which the seconds of its line show.
+
+The end points themselves are 2.18 from real pictures. The learning rate was chosen on pairs of the
+training: in 100 steps 3e-5 gave a Frechet distance of 17.2 in one step and 4.2 in four (256 pairs);
+with 3e-4 the student's latents were 14 times too large after 150, and with 1e-4 on their way there
+after 24. No arm that trains has run to its end yet.
 """
 
 import argparse
@@ -38,7 +44,8 @@ from pairgen.errors import run_script
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
 LADD = {"method": "ladd"}
-BOTH = {**LADD, "distill_weight": 1.0}
+# The weight is that of ADD.
+BOTH = {**LADD, "distill_weight": 2.5}
 # Options of the methods; `method` may be a module of this folder.
 TRAININGS: dict[str, dict[str, Any]] = {
     "LADD": LADD,
@@ -62,7 +69,10 @@ SAMPLED = {
 ARMS = arms_of(TRAININGS, SAMPLED)
 COMPARISONS = (
     Comparison("both, 1 step", "distillation alone, 1 step", "Frechet", must_hold=True),
-    Comparison("both, 1 step", "distillation alone, 1 step", "within", lower=False, must_hold=True),
+    *(
+        Comparison(more, "distillation alone, 1 step", "within", lower=False, must_hold=True)
+        for more in (END_POINTS, "both, 1 step")
+    ),
     Comparison("LADD, 1 step", "random weights, 1 step", "Frechet", must_hold=True, times=3),
     Comparison("LADD, 1 step", "teacher, 1 step", "Frechet", must_hold=True),
     Comparison("LADD, 1 step", "teacher, 2 steps", "Frechet", must_hold=True),
