@@ -29,6 +29,7 @@ from typing import Any
 
 from _arms import Comparison, Study, run_study, study_parser
 from _few_steps.study import (
+    END_POINTS,
     FIGURES,
     UNTRAINED,
     add_options,
