@@ -191,6 +191,7 @@ class ADD:
         if self._x0_of_teacher is not None:
             figures["distill"] = self._distillation(made, draws)
             loss = loss + chosen.distill_weight * figures["distill"]
+        figures["latent_std"] = made.latents.std()
         return loss, {name: each.detach() for name, each in figures.items()}
 
     def _distillation(self, made: Made, draws: Draws) -> Tensor:

@@ -146,6 +146,7 @@ class LADD:
         if chosen.distill_weight:
             figures["distill"] = self._distillation(made, draws)
             loss = loss + chosen.distill_weight * figures["distill"]
+        figures["latent_std"] = made.made.std()
         return loss, {name: each.detach() for name, each in figures.items()}
 
     def _distillation(self, made: Made, draws: Draws) -> Tensor:

@@ -182,7 +182,7 @@ def test_without_distillation_no_teacher_is_loaded(build, batch):
     method = build(distill_weight=0)
     assert method._x0_of_teacher is None
     shared = method.forward((STUDENT,), batch, draws())
-    assert method.loss(STUDENT, shared, batch, draws())[1].keys() == {"gan"}
+    assert method.loss(STUDENT, shared, batch, draws())[1].keys() == {"gan", "latent_std"}
 
 
 def test_where_the_student_saw_noise_alone_heads_can_be_kept_from_the_real_image(build, batch):
