@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pairgen.draws import Draws
-from pairgen.losses.latent_augmentation import Augmentation, Colour, augment
+from pairgen.losses.latent_augmentation import augment, draw_augmentation
 
 COLOUR, TRANSLATION, CUTOUT = AUGMENTATIONS = ("colour", "translation", "cutout")
 # Maximum shift to each side, as a share of the size.
@@ -32,15 +32,11 @@ def augment_images(images: Tensor, groups: Sequence[str], draws: Draws) -> Tenso
         draws: Draws of the samples.
     """
     if COLOUR in groups:
-        brightness, saturation, contrast = draws.uniform((3,)).unbind(1)
-        colour = Colour(
-            brightness=brightness - 0.5, contrast=contrast + 0.5, saturation=2 * saturation
-        )
-        images = augment(images, Augmentation(colour=colour))
+        images = augment(images, draw_augmentation(draws, (COLOUR,)))
     if TRANSLATION in groups:
         images = translate(images, 2 * MAX_SHIFT * (draws.uniform((2,)) - 0.5))
     if CUTOUT in groups:
-        images = augment(images, Augmentation(cutout=draws.uniform((2,))))
+        images = augment(images, draw_augmentation(draws, (CUTOUT,)))
     return images
 
 
@@ -58,11 +54,7 @@ def translate(images: Tensor, shift: Tensor) -> Tensor:
     columns = torch.arange(width, device=images.device) - right[:, None]
     inside = ((rows >= 0) & (rows < height))[:, None, :, None]
     inside = inside & ((columns >= 0) & (columns < width))[:, None, None, :]
-    numbers = torch.arange(len(images), device=images.device)[:, None, None]
-    moved = images.permute(0, 2, 3, 1)[
-        numbers, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :]
-    ]
-    return moved.permute(0, 3, 1, 2) * inside
+    return _at(images, rows.clamp(0, height - 1), columns.clamp(0, width - 1)) * inside
 
 
 def to_side(images: Tensor, side: int, is_cropped: Tensor, corner: Tensor) -> Tensor:
@@ -79,15 +71,19 @@ def to_side(images: Tensor, side: int, is_cropped: Tensor, corner: Tensor) -> Te
     whole = resized(images, side)
     if min(height, width) <= side:
         return whole
-    shown = []
-    for number, crops in enumerate(is_cropped.tolist()):
-        if not crops:
-            shown.append(whole[number])
-            continue
-        left = int(corner[number, 0] * (width - side + 1))
-        top = int(corner[number, 1] * (height - side + 1))
-        shown.append(images[number, :, top : top + side, left : left + side])
-    return torch.stack(shown)
+    places = torch.arange(side, device=images.device)
+    left = (corner[:, :1] * (width - side + 1)).long()
+    top = (corner[:, 1:] * (height - side + 1)).long()
+    window = _at(images, places + top, places + left)
+    return torch.where(is_cropped[:, None, None, None], window, whole)
+
+
+def _at(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return the pixels of each sample at its rows [B, H'] and columns [B, W'], [B, C, H', W']."""
+    index = rows[:, :, None] * images.shape[3] + columns[:, None, :]
+    flat = index.flatten(1)[:, None].expand(-1, images.shape[1], -1)
+    found = images.flatten(2).gather(2, flat)
+    return found.view(*images.shape[:2], *index.shape[1:])
 
 
 def resized(images: Tensor, side: int) -> Tensor:

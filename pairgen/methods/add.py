@@ -1,17 +1,18 @@
 """ADD: a student of one to four steps, against a discriminator of images and with a teacher."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pairgen.draws import Draws
 from pairgen.image_recipe import SAMPLE
 from pairgen.losses.score_distance import score_distance
 from pairgen.methods._encoded_pairs import HR_MOMENTS, EncodedPairs
 from pairgen.methods._few_steps.add_options import PIXEL, ADDOptions
+from pairgen.methods._few_steps.game import FewStepGame
 from pairgen.methods._few_steps.image_conditions import (
     IMAGE_MEMBER,
     TEXT_MEMBER,
@@ -19,19 +20,16 @@ from pairgen.methods._few_steps.image_conditions import (
     Judged,
 )
 from pairgen.methods._few_steps.image_discriminator import ImageDiscriminator
-from pairgen.methods._few_steps.pooled import pooled
 from pairgen.methods._few_steps.student import FewStepStudent
 from pairgen.methods._few_steps.teacher_distance import TeacherX0
 from pairgen.methods._image_pairs import RGB, hr_member
 from pairgen.methods._pairs import TEXT, conditioning_of, stored_embeddings
-from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, Student, need
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, need
 from pairgen.networks.image_features import ImageFeatures
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
-
-DISCRIMINATOR = "discriminator"
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Made:
     judged: Judged
 
 
-class ADD:
+class ADD(FewStepGame):
     """Learn x0 at a few times, by a discriminator of images and by a teacher.
 
     The student is given a noised latent of a real image, or noise alone at the first time, and
@@ -75,11 +73,19 @@ class ADD:
         what is ours.
     """
 
-    facts: Sequence[str] = ()
+    options: ADDOptions
+    _discriminator: ImageDiscriminator
 
     def __init__(self, *, setup: Setup, **options: Any) -> None:
         self.options = chosen = ADDOptions(**options)
         chosen.check_micro_batch(setup.micro_batch_size)
+        # First, because it is small: what is wrong with it is told before all else is loaded.
+        features = ImageFeatures(
+            setup.vision_model(chosen.features),
+            chosen.feature_blocks,
+            chosen.features_px,
+            setup.device,
+        )
         self._student = FewStepStudent(setup, chosen)
         self._teacher, self._embeds_guidance = setup.teacher, setup.guidance_embedding
         self._embeddings = stored_embeddings(setup.members)
@@ -93,14 +99,7 @@ class ADD:
             scales=(),
             reads_hr=not chosen.backward_simulation,
         )
-        features = ImageFeatures(
-            setup.vision_model(chosen.features),
-            chosen.feature_blocks,
-            chosen.features_px,
-            setup.device,
-        )
-        negative = setup.teacher.encode_prompts([""])
-        self._conditions = ImageConditions(setup, chosen, features, pooled(negative).shape[1])
+        self._conditions = ImageConditions(setup, chosen, features)
         self._discriminator = ImageDiscriminator(
             features, chosen, self._conditions.width, setup.device
         )
@@ -108,7 +107,7 @@ class ADD:
         if chosen.distill_weight:
             frozen = setup.new_denoiser()
             frozen.network.requires_grad_(False)
-            self._x0_of_teacher = TeacherX0(frozen, chosen, negative, setup.teacher)
+            self._x0_of_teacher = TeacherX0(frozen, chosen, setup.teacher)
         texts = self._embeddings or (TEXT,)
         fields = (self._real, *self._latents.fields, *self._conditions.fields, *texts)
         self.fields = tuple(dict.fromkeys(fields))
@@ -124,17 +123,6 @@ class ADD:
         alone = (self.options.discriminator_updates - 1) * (simulated + 1)
         return simulated + EVALUATIONS_IF_TRAINED + teacher + alone
 
-    def players(self) -> Mapping[str, nn.Module]:
-        """Return the heads, and the student, whose graph is larger."""
-        student: Any = self._student.denoiser
-        return {DISCRIMINATOR: self._discriminator.heads, STUDENT: student}
-
-    def rounds(self, step: int) -> Sequence[Sequence[str]]:
-        """Return rounds of the discriminator alone, then one of both."""
-        del step
-        alone = ((DISCRIMINATOR,),) * (self.options.discriminator_updates - 1)
-        return (*alone, (DISCRIMINATOR, STUDENT))
-
     def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> Made:
         """Make images, with gradients if the student plays."""
         student = self._student
@@ -145,10 +133,10 @@ class ADD:
         height, width = real.shape[-2:]
         eps = draws.normal(self._autoencoder.latent_shape((height, width)))
         if self.options.backward_simulation:
-            x, saw_noise = student.simulated_state(eps, t, conditioning, scales), t.isfinite()
+            x = student.simulated_state(eps, t, conditioning, scales)
         else:
-            x, saw_noise = self._noised(batch, eps, t, draws)
-        judged = self._conditions.of(batch, conditioning, real, saw_noise)
+            x = student.state(self._latents.hr(batch, draws), eps, t)
+        judged = self._conditions.of(batch, conditioning, real, student.is_first(t))
         with torch.set_grad_enabled(STUDENT in players):
             latents = student.x0(x, t, conditioning, scales)
             images = self._autoencoder.decode(latents)
@@ -168,21 +156,6 @@ class ADD:
         """Do what the discriminator does between steps."""
         del step
         self._discriminator.after_step()
-
-    def kept(self) -> Mapping[str, nn.Module]:
-        """Return nothing."""
-        return {}
-
-    def student(self) -> Student:
-        """Return the student: a few steps from noise."""
-        return self._student.student()
-
-    def _noised(self, batch: Batch, eps: Tensor, t: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Return noised latents [B, C, h, w], and which of them are noise alone, [B]."""
-        saw_noise = self._student.is_first(t)
-        # Drawn in any case, so that no sample's numbers depend on the times of the others.
-        latents = self._latents.hr(batch, draws)
-        return self._student.state(latents, eps, t), saw_noise
 
     def _student_loss(self, made: Made, draws: Draws) -> tuple[Tensor, dict[str, Tensor]]:
         chosen = self.options

@@ -1,27 +1,26 @@
 """LADD: a few-step student against a discriminator of the teacher's features, in latents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pairgen.draws import Draws
 from pairgen.losses.score_distance import score_distance
+from pairgen.methods._few_steps.game import FewStepGame
 from pairgen.methods._few_steps.ladd_options import LADDOptions
 from pairgen.methods._few_steps.latent_discriminator import LatentDiscriminator
 from pairgen.methods._few_steps.latents import LATENTS, Latents
-from pairgen.methods._few_steps.pooled import pooled
+from pairgen.methods._few_steps.pooled import pooled_width
 from pairgen.methods._few_steps.student import FewStepStudent
 from pairgen.methods._few_steps.teacher_distance import TeacherX0
 from pairgen.methods._pairs import TEXT, conditioning_of, stored_embeddings
-from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, Student, need
+from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, need
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
 from pairgen.teachers.base import Conditioning
-
-DISCRIMINATOR = "discriminator"
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Made:
     conditioning: Conditioning
 
 
-class LADD:
+class LADD(FewStepGame):
     """Learn x0 at a few times, against a discriminator that reads the frozen teacher.
 
     The discriminator adds noise to the latents of the data and to the student's, and judges what
@@ -58,7 +57,8 @@ class LADD:
         ours.
     """
 
-    facts: Sequence[str] = ()
+    options: LADDOptions
+    _discriminator: LatentDiscriminator
 
     def __init__(self, *, setup: Setup, **options: Any) -> None:
         self.options = chosen = LADDOptions(**options)
@@ -69,11 +69,9 @@ class LADD:
         self.fields = (*self._latents.fields, *(self._embeddings or (TEXT,)))
         self._frozen = setup.new_denoiser()
         self._frozen.network.requires_grad_(False)
-        # Encoded for no guidance too: the shape of a pooled text comes from it.
-        negative = setup.teacher.encode_prompts([""])
-        self._x0_of_teacher = TeacherX0(self._frozen, chosen, negative, setup.teacher)
+        self._x0_of_teacher = TeacherX0(self._frozen, chosen, setup.teacher)
         self._discriminator = LatentDiscriminator(
-            self._frozen, chosen, text_width=pooled(negative).shape[1], device=setup.device
+            self._frozen, chosen, text_width=pooled_width(setup.teacher), device=setup.device
         )
 
     @property
@@ -84,16 +82,6 @@ class LADD:
         # The student; the teacher for it, with gradients that pass through.
         both = made - 1 + EVALUATIONS_IF_TRAINED + 2 + judging + self._x0_of_teacher.evaluations
         return both + (chosen.discriminator_updates - 1) * (made + judging)
-
-    def players(self) -> Mapping[str, nn.Module]:
-        """Return the heads, and the student, whose graph is larger."""
-        return {DISCRIMINATOR: self._discriminator.heads, STUDENT: self._student.denoiser}  # type: ignore[dict-item]
-
-    def rounds(self, step: int) -> Sequence[Sequence[str]]:
-        """Return rounds of the discriminator alone, then one of both."""
-        del step
-        alone = ((DISCRIMINATOR,),) * (self.options.discriminator_updates - 1)
-        return (*alone, (DISCRIMINATOR, STUDENT))
 
     def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> Made:
         """Make latents from noised ones, with gradients if the student plays."""
@@ -120,18 +108,6 @@ class LADD:
             return self._student_loss(shared, draws)
         given = (shared.real, shared.made.detach(), shared.conditioning, draws)
         return self._discriminator.loss(*given)
-
-    def after_step(self, step: int) -> None:
-        """Do nothing."""
-        del step
-
-    def kept(self) -> Mapping[str, nn.Module]:
-        """Return nothing."""
-        return {}
-
-    def student(self) -> Student:
-        """Return the student: a few steps from noise."""
-        return self._student.student()
 
     def _times(self, draws: Draws) -> Tensor:
         chosen = self.options

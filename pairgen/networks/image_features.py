@@ -74,9 +74,8 @@ class ImageFeatures:
         self.network: Any = getattr(network, "vision_model", network)
         config = self.network.config
         depth = int(config.num_hidden_layers)
-        self._blocks = tuple(blocks) or tuple(
-            -(-depth * quarter // QUARTERS) for quarter in range(1, QUARTERS + 1)
-        )
+        quarters = (-(-depth * quarter // QUARTERS) for quarter in range(1, QUARTERS + 1))
+        self._blocks = tuple(blocks) or tuple(dict.fromkeys(quarters))
         if any(not 1 <= block <= depth for block in self._blocks):
             raise ConfigError(
                 f"feature_blocks must be from 1 to {depth}, the blocks of {found.model.name}, got "

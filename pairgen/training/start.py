@@ -148,12 +148,16 @@ def find_features(start: Mapping[str, Any], given: str) -> VisionModel:
         TeacherLoadError: Its files cannot be found.
     """
     if given:
-        return find_vision_model(asked_model(given), NETWORKS, DINO)
+        if not Path(given).is_dir() and given.count("/") != 1:
+            raise ConfigError(
+                f"features must be a folder or a hub id such as {DINO}, got {given!r}."
+            )
+        return find_vision_model(asked_model(given), NETWORKS, DINO, "features")
     tiny = find_model("tiny")
     if (start["module"], start["location"]) == (tiny.teacher, tiny.location):
         own = Model(name="the packaged one", module="transformers", location=TINY_VIT, options={})
-        return find_vision_model(own, NETWORKS, DINO)
-    return find_vision_model(asked_model(DINO), NETWORKS, DINO)
+        return find_vision_model(own, NETWORKS, DINO, "features")
+    return find_vision_model(asked_model(DINO), NETWORKS, DINO, "features")
 
 
 def resolve_method_options(config: TrainConfig) -> TrainConfig:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pairgen import plugins
 from pairgen.shards.format.overlay import KIND
 from pairgen.shards.loading.whole_image import depends_on_encoder, describes_whole_image
+from pairgen.types import Plan, canonical_json
 
 if TYPE_CHECKING:
     from pairgen.training.offered import OfferedSet
@@ -39,7 +40,7 @@ def unusable_latents(
         found = plugins.call("teachers", start["module"], "describe_decoder", **where)
         return dict(found.identity)
 
-    reasons = {}
+    reasons = embeddings_apart(sets)
     for each in sets:
         for url, plan in each.overlays:
             for member in plan.members:
@@ -59,6 +60,34 @@ def unusable_latents(
                         f"VAE is not known to be that of {start['name']}"
                     )
     return reasons
+
+
+def embeddings_apart(sets: Sequence["OfferedSet"]) -> dict[str, str]:
+    """Return the stored embeddings that do not belong together: member to the reason.
+
+    Numbers of two models, or of HR and of LR, are of two spaces, whatever their shapes.
+    """
+    reasons = {}
+    for member in EMBEDDINGS:
+        found: dict[str, list[str]] = {}
+        lacking = [each.url for each in sets if not each.holders(member)]
+        for each in sets:
+            for url, plan in each.holders(member):
+                found.setdefault(canonical_json(_made_by(plan)), []).append(url)
+        if found and lacking:
+            reasons[member] = f"{' and '.join(lacking)} has no {member}"
+        elif len(found) > 1:
+            urls = " and ".join(url for urls in found.values() for url in urls)
+            reasons[member] = f"the {member} of {urls} are made differently"
+    return reasons
+
+
+def _made_by(plan: Plan) -> dict[str, Any]:
+    """Return what tells how an overlay's embeddings were made: by which model, with which options.
+
+    That of a dataset itself is the dataset's own.
+    """
+    return {"model": plan.teacher.get("identity"), "options": plan.recipe.get("options")}
 
 
 def usable_latents(sets: Sequence["OfferedSet"], members: Collection[str]) -> dict[str, str]:

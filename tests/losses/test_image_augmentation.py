@@ -39,7 +39,7 @@ def test_nothing_is_changed_without_a_group():
 def test_colours_change_by_the_published_strengths():
     x = images()
     found = augment_images(x, ("colour",), draws())
-    brightness, saturation, contrast = draws().uniform((3,)).unbind(1)
+    brightness, contrast, saturation = draws().uniform((3,)).unbind(1)
     for number, each in enumerate(x):
         each = each + brightness[number] - 0.5
         grey = each.mean(0, keepdim=True)

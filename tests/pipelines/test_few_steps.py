@@ -18,8 +18,8 @@ from _few_steps import (
 from pairgen.errors import ConfigError
 from pairgen.jobs.train.run import run_train
 from pairgen.methods import add, ladd
+from pairgen.methods._few_steps.game import DISCRIMINATOR
 from pairgen.methods.base import STUDENT
-from pairgen.methods.ladd import DISCRIMINATOR
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.config import make_train_config
@@ -108,5 +108,5 @@ def test_each_control_of_add_differs_in_one_part(build_add):
     assert torch.equal(weights(features._student.denoiser.network), teacher)
     seen, drawn = (weights(each._discriminator.features.network) for each in (whole, features))
     assert not torch.isclose(seen, drawn).all()
-    assert tuple(whole.players()) == (add.DISCRIMINATOR, STUDENT)
+    assert tuple(whole.players()) == (DISCRIMINATOR, STUDENT)
     assert tuple(build_add(add_distillation_alone).players()) == (STUDENT,)

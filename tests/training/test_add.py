@@ -8,18 +8,24 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from transformers import Dinov2Model
 
 import pairgen
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
-from pairgen.methods.add import ADD, DISCRIMINATOR, Made
+from pairgen.jobs.train.run import run_train
+from pairgen.methods._few_steps.game import DISCRIMINATOR
+from pairgen.methods.add import ADD, Made
 from pairgen.methods.base import STUDENT
 from pairgen.sampling.parameterization import column
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.config import make_train_config
 from pairgen.training.start import find_start, make_setup
+from tests.training.conftest import OPTIONS
 from tests.training.test_train import assert_equal, metrics, tensors
+from tests.vision_models import write_dino
 
 CPU = torch.device("cpu")
 FIELDS = ["png", "txt"]
@@ -91,7 +97,7 @@ def test_the_student_sees_noise_alone_at_the_first_time_and_noised_images_at_oth
 
 
 def test_backward_simulation_gives_it_what_its_own_steps_reach(build, batch):
-    method = build(backward_simulation=True)
+    method = build(backward_simulation=True, conditioning="text")
     student = method._student
     conditioning = method._teacher.encode_prompts(list(batch.texts["txt"]))
     t = torch.tensor([999, 749, 499, 249] * 2).double()
@@ -124,6 +130,7 @@ def test_backward_simulation_gives_it_what_its_own_steps_reach(build, batch):
         {"distill_space": "latent", "distill_weighting": "sds", "guidance": 3},
         {"distill_weighting": "nfsd", "head_norm": "group", "game": "softplus"},
         {"mismatched_weight": 1.0, "conditioning": "text", "blur_sigma": 2, "blur_steps": 5},
+        {"backward_simulation": True, "conditioning": "none", "discriminator_updates": 2},
     ],
 )
 def test_no_gradient_crosses_and_what_is_frozen_stays(build, batch, changes):
@@ -245,7 +252,13 @@ def test_a_batch_may_be_short(build, batch, num):
         ({"blur_sigma": 2}, "belong together"),
         ({"feature_blocks": 9}, "feature_blocks must be from 1 to 2"),
         ({"features_px": 30}, "multiple of the 14 px"),
-        ({"features": "facebook/none-such"}, "facebook/none-such"),
+        ({"features": "none-such"}, "features must be a folder or a hub id such as"),
+        ({"backward_simulation": True}, "conditioning must be none or text, got both"),
+        ({"image_at_noise": "drop", "conditioning": "image"}, "used with conditioning=both only"),
+        ({"distill_weight": 0, "guidance": 7}, "guidance is used with distill_weight above 0 only"),
+        ({"head_norm": "group", "norm_batch": 3}, "used with head_norm=local_batch only"),
+        ({"student_steps": 3}, "times must hold those that student_steps=3 visits, 999, 666, 332"),
+        ({"guidance_embedding": True}, "guidance_embedding must be false: the samples of the"),
         ({"time_weights": "1,2"}, "a weight for each of the 4 times"),
     ],
 )
@@ -283,3 +296,40 @@ def test_annotations_are_read_as_long_as_they_are_of_the_images(
     cropped = train(data, "cropped", steps=1, **options, crop=8).folder
     assert num_read(cropped) == 1
     assert "Embeddings are computed anew: the dino_cls.npy of" in " ".join(train.said)
+
+
+def test_in_half_precision_every_weight_learns_behind_simulated_steps(build, batch):
+    """Casts of weights that the simulated steps made have no graph."""
+    method = build(backward_simulation=True, conditioning="text")
+    with torch.autocast("cpu", torch.bfloat16):
+        shared = method.forward((DISCRIMINATOR, STUDENT), batch, draws())
+        loss, _ = method.loss(STUDENT, shared, batch, draws())
+    loss.backward()
+    weights = dict(method._student.denoiser.network.named_parameters())
+    assert loss.isfinite()
+    assert [name for name, each in weights.items() if each.grad is None] == []
+
+
+def test_adapters_of_the_student_leave_the_teacher_as_it_was(photographs, train, options, build):
+    before = hash_of(build()._x0_of_teacher.frozen.network)
+    run = train(photographs, steps=2, **options, **{"student.lora_rank": 2}).folder
+    trained = load_file(run / "checkpoints/00000002/student.safetensors")
+    assert all("lora" in name for name in trained)
+    assert hash_of(build()._x0_of_teacher.frozen.network) == before
+
+
+def test_embeddings_of_two_models_are_not_read_together(
+    photographs, dino, train, options, tmp_path
+):
+    other = write_dino(tmp_path / "other")
+    network = Dinov2Model.from_pretrained(other)
+    torch.nn.init.zeros_(network.layernorm.bias)
+    torch.nn.init.ones_(network.embeddings.cls_token)
+    network.save_pretrained(other)
+    sets = [tmp_path / "a", tmp_path / "b"]
+    for data, model in zip(sets, (dino, other), strict=True):
+        shutil.copytree(photographs, data)
+        pairgen.annotate(str(data), add="dino", model=str(model), executor="serial")
+    given = {**options, "data": [str(each) for each in sets], "steps": 1}
+    run_train({**OPTIONS, **given, "out": str(tmp_path / "run")}, train.said.append)
+    assert "are made differently" in " ".join(train.said)

@@ -12,8 +12,9 @@ from diffusers import StableDiffusionPipeline
 import pairgen
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
+from pairgen.methods._few_steps.game import DISCRIMINATOR
 from pairgen.methods.base import STUDENT
-from pairgen.methods.ladd import DISCRIMINATOR, LADD
+from pairgen.methods.ladd import LADD
 from pairgen.sampling.parameterization import column
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store

@@ -58,7 +58,7 @@ class VisionModel:
 
 
 def find_vision_model(
-    model: Model | None, networks: Mapping[str, str], such_as: str
+    model: Model | None, networks: Mapping[str, str], such_as: str, option: str = "model"
 ) -> VisionModel:
     """Find a model that the user gave as a folder or a hub id.
 
@@ -66,12 +66,13 @@ def find_vision_model(
         model: The model, found as if it were a teacher.
         networks: The known `model_type`s, each with the class of its network.
         such_as: An example, for messages.
+        option: Name of the option that names it, for messages.
 
     Raises:
         ConfigError: There is no model, or it is of another type.
         TeacherLoadError: Its files cannot be found.
     """
-    wanted = f"model must be a {' or '.join(networks)} of transformers, such as {such_as}"
+    wanted = f"{option} must be a {' or '.join(networks)} of transformers, such as {such_as}"
     if model is None:
         raise ConfigError(f"{wanted}, got none.")
     snapshot = find_snapshot(model.location, str(model.options.get("revision", "")), FILES)
@@ -84,7 +85,7 @@ def find_vision_model(
     network, saved = networks[kind], config.get("architectures") or []
     # A model without a head is read out of any of its type; a head must have been saved.
     if saved and network not in saved and not network.endswith("Model"):
-        raise ConfigError(f"model must be a {network}, got {model.name}, a {', '.join(saved)}.")
+        raise ConfigError(f"{option} must be a {network}, got {model.name}, a {', '.join(saved)}.")
     # It is no teacher: only where it lies is kept.
     found = replace(model, module="transformers", location=snapshot.location)
     return VisionModel(found, snapshot, config, network)

@@ -140,6 +140,20 @@ class ADDOptions(FewStepOptions):
                 "mismatched_weight needs heads that know the text: conditioning must be text or "
                 f"both, got {self.conditioning}."
             )
+        if self.by_image and self.backward_simulation:
+            raise ConfigError(
+                "With backward_simulation the student never sees the real image, so heads must not "
+                f"know it: conditioning must be none or text, got {self.conditioning}."
+            )
+        if self.conditioning != BOTH:
+            # Of what it knows nothing would be left.
+            self.refuse("used with conditioning=both", "image_at_noise")
+        if self.conditioning == NONE:
+            self.refuse("used with a condition", "condition_width")
+        if self.head_norm != LOCAL_BATCH:
+            self.refuse("used with head_norm=local_batch", "norm_batch")
+        if not self.distill_weight:
+            self.refuse("used with distill_weight above 0", "distill_space")
         if bool(self.blur_sigma) != bool(self.blur_steps):
             raise ConfigError(
                 "blur_sigma and blur_steps belong together, got "

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pairgen.losses.image_augmentation import resized
 from pairgen.methods._few_steps.add_options import DROP, ADDOptions
-from pairgen.methods._few_steps.pooled import pooled
+from pairgen.methods._few_steps.pooled import pooled, pooled_width
 from pairgen.methods.base import Setup
 from pairgen.networks.image_features import ImageFeatures
 from pairgen.shards.loading.batch import Batch
@@ -53,23 +53,26 @@ class ImageConditions:
         setup: Teacher and datasets.
         options: The options of the method.
         features: The discriminator's feature network.
-        text_width: Channels of a pooled text of the teacher.
 
     Attributes:
         fields: The members that are read.
         width: Length of a condition; 0 for none.
+
+    Raises:
+        ConfigError: Heads shall know the text, and the teacher's prompts are no texts.
     """
 
-    def __init__(
-        self, setup: Setup, options: ADDOptions, features: ImageFeatures, text_width: int
-    ) -> None:
+    def __init__(self, setup: Setup, options: ADDOptions, features: ImageFeatures) -> None:
         self.options, self._features = options, features
         members = setup.members
         wanted = ((options.by_text, TEXT_MEMBER), (options.by_image, IMAGE_MEMBER))
         self.fields = tuple(name for is_used, name in wanted if is_used and name in members)
-        widths = {TEXT_MEMBER: text_width, IMAGE_MEMBER: features.width}
-        widths |= {name: int(members[name]["shape"][0]) for name in self.fields}
-        self.width = sum(widths[name] for is_used, name in wanted if is_used)
+        widths = {name: int(members[name]["shape"][0]) for name in self.fields}
+        if options.by_text and TEXT_MEMBER not in widths:
+            widths[TEXT_MEMBER] = pooled_width(setup.teacher)
+        if options.by_image and IMAGE_MEMBER not in widths:
+            widths[IMAGE_MEMBER] = features.width
+        self.width = sum(widths.values())
 
     @torch.no_grad()
     def of(

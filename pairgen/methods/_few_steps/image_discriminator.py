@@ -97,10 +97,12 @@ class ImageDiscriminator:
     def tokens(self, images: Tensor, draws: Draws) -> list[Tensor]:
         """Return what the network sees in images under random changes, [B, C, N] each."""
         chosen, side = self.options, self.features.side
-        images = blur(images.float(), chosen.blur_at(draws.step))
-        images = augment_images(images, chosen.augment, draws)
-        is_cropped = draws.uniform() < chosen.crop_share
-        return self.features(to_side(images, side, is_cropped, draws.uniform((2,)))).tokens
+        with torch.autocast(images.device.type, enabled=False):
+            images = blur(images.float(), chosen.blur_at(draws.step))
+            images = augment_images(images, chosen.augment, draws)
+            is_cropped = draws.uniform() < chosen.crop_share
+            images = to_side(images, side, is_cropped, draws.uniform((2,)))
+        return self.features(images).tokens
 
     def judge(self, tokens: list[Tensor], judged: Judged) -> Logits:
         """Return the logits of every head, [B, 1, N] float32 each."""
@@ -109,5 +111,6 @@ class ImageDiscriminator:
         return found
 
     def after_step(self) -> None:
-        """Take a step of the power iterations of the heads."""
-        iterate_spectral_norms(self.heads)
+        """Take a step of the power iterations of the heads for each of their updates."""
+        for _ in range(self.options.discriminator_updates):
+            iterate_spectral_norms(self.heads)

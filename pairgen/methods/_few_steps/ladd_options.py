@@ -59,6 +59,10 @@ class LADDOptions(FewStepOptions):
     @model_validator(mode="after")
     def _check_together(self) -> "LADDOptions":
         self.check_weights("first_time_weights", self.first_time_weights)
+        if self.r1 == OFF:
+            self.refuse("used with r1=features or r1=finite", "r1_gamma")
+        if self.r1 != FINITE:
+            self.refuse("used with r1=finite", "r1_alpha")
         if self.head_width % 8:
             raise ConfigError(f"head_width must be a multiple of 8, got {self.head_width}.")
         return self

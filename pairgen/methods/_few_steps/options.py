@@ -8,7 +8,7 @@ from pydantic import model_validator
 from pairgen.errors import ConfigError
 from pairgen.list_rules import Each, Numbers
 from pairgen.losses.adversarial import GAMES, HINGE
-from pairgen.losses.score_distance import EXPONENTIAL, WEIGHTS
+from pairgen.losses.score_distance import EXPONENTIAL, NFSD, WEIGHTS
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Integer, Number, Switch, Text
 
@@ -76,7 +76,26 @@ class FewStepOptions(Options):
     @model_validator(mode="after")
     def _check_times(self) -> "FewStepOptions":
         self.check_weights("time_weights", self.time_weights)
+        if not self.distill_weight:
+            self.refuse("used with distill_weight above 0", "distill_weighting", "guidance")
+        if self.distill_weighting != NFSD:
+            self.refuse("used with distill_weighting=nfsd", "nfsd_negative_prompt")
         return self
+
+    def refuse(self, how: str, *names: str) -> None:
+        """Refuse options that would have no effect.
+
+        Args:
+            how: With what they have one, in words.
+            *names: The options.
+
+        Raises:
+            ConfigError: One has another value than its default.
+        """
+        for name in names:
+            value = getattr(self, name)
+            if value != type(self).model_fields[name].default:
+                raise ConfigError(f"{name} is {how} only: leave it out, got {value}.")
 
     def check_weights(self, name: str, weights: Sequence[float]) -> None:
         """Refuse weights that are not one for each time.

@@ -2,12 +2,30 @@
 
 from torch import Tensor
 
-from pairgen.teachers.base import Conditioning
+from pairgen.errors import ConfigError
+from pairgen.teachers.base import Conditioning, Teacher
+
+POOLED, TOKENS = "pooled_emb", "txt_emb"
 
 
 def pooled(conditioning: Conditioning) -> Tensor:
     """Return one vector for each prompt, [B, D]: the model's own, else the mean over its tokens."""
     tensors = conditioning.tensors
-    if "pooled_emb" in tensors:
-        return tensors["pooled_emb"].float()
-    return tensors["txt_emb"].float().mean(1)
+    if POOLED in tensors:
+        return tensors[POOLED].float()
+    return tensors[TOKENS].float().mean(1)
+
+
+def pooled_width(teacher: Teacher) -> int:
+    """Return the length of a pooled prompt.
+
+    Raises:
+        ConfigError: The teacher's prompts are no texts.
+    """
+    negative = teacher.negative
+    if not {POOLED, TOKENS} & negative.tensors.keys():
+        raise ConfigError(
+            "The heads of the discriminator know the text, so the model must be one of texts; the "
+            f"prompts of this one are {' and '.join(negative.tensors) or 'none'}."
+        )
+    return pooled(negative).shape[1]

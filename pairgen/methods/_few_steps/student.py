@@ -31,7 +31,7 @@ class FewStepStudent:
         denoiser: The network.
 
     Raises:
-        ConfigError: A time is beyond the network's first.
+        ConfigError: A time is beyond the network's first, or the student would sample at others.
     """
 
     def __init__(self, setup: Setup, options: FewStepOptions) -> None:
@@ -42,6 +42,13 @@ class FewStepStudent:
             raise ConfigError(
                 f"times must be at most the network's first time, {first:g}, got "
                 f"{options.times[0]:g}."
+            )
+        grid = make_grid(self.denoiser.schedule, SPACING, options.student_steps, END)
+        if missing := [time for time in grid.times if time not in options.times]:
+            raise ConfigError(
+                f"times must hold those that student_steps={options.student_steps} visits, "
+                f"{_listed(grid.times)}, got {_listed(options.times)}, which lack "
+                f"{_listed(missing)}."
             )
 
     @property
@@ -102,6 +109,8 @@ class FewStepStudent:
             alpha, sigma = self.denoiser.schedule.alpha_sigma(torch.full_like(t, after))
             x = (column(alpha) * x0 + column(sigma) * noise).float()
             reached = torch.where(column(t == after), x, reached)
+        # Its casts of weights have no graph: the call that learns must not be given them.
+        torch.clear_autocast_cache()
         return reached
 
     def x0(self, x: Tensor, t: Tensor, conditioning: Conditioning, scales: Tensor | None) -> Tensor:
@@ -129,3 +138,7 @@ class FewStepStudent:
             SOLVERS[SOLVER],
         )
         return made.float()
+
+
+def _listed(times: Sequence[float]) -> str:
+    return ", ".join(f"{time:g}" for time in times)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from pairgen.draws import Draws
+from pairgen.errors import ConfigError
 from pairgen.losses.score_distance import (
     NFSD,
     noise_free_residual,
@@ -25,24 +26,31 @@ class TeacherX0:
     Args:
         frozen: The teacher's network, frozen.
         options: The options of the method.
-        negative: Conditioning of the empty prompt, one row.
-        teacher: Encodes the negative prompt of NFSD.
+        teacher: Has the conditioning of the empty prompt, and encodes the negative one of NFSD.
 
     Attributes:
         frozen: The teacher's network.
+
+    Raises:
+        ConfigError: The teacher cannot be guided, and has to.
     """
 
-    def __init__(
-        self,
-        frozen: Denoiser,
-        options: FewStepOptions,
-        negative: Conditioning,
-        teacher: Teacher,
-    ) -> None:
-        self.frozen, self.options, self._negative = frozen, options, negative
+    def __init__(self, frozen: Denoiser, options: FewStepOptions, teacher: Teacher) -> None:
+        self.frozen, self.options, self._negative = frozen, options, teacher.negative
         self._flawed = None
-        if options.distill_weighting == NFSD:
+        is_noise_free = options.distill_weighting == NFSD
+        if (is_noise_free or options.guidance != 1) and not len(self._negative):
+            raise ConfigError(
+                "guidance must be 1, and distill_weighting not nfsd, for a model without "
+                f"classifier-free guidance, got {options.guidance:g} and "
+                f"{options.distill_weighting}."
+            )
+        if is_noise_free:
             self._flawed = teacher.encode_prompts([options.nfsd_negative_prompt])
+        first = frozen.schedule.first_time
+        alpha, _ = frozen.schedule.alpha_sigma(torch.tensor([first], dtype=torch.float64))
+        # Of a flow's first state nothing is left: x0 with a residual would lie nowhere.
+        self._stop = int(first) + bool(alpha > 0)
 
     @property
     def evaluations(self) -> int:
@@ -61,7 +69,7 @@ class TeacherX0:
             draws: Times and noises, fresh ones.
         """
         schedule = self.frozen.schedule
-        t = draws.integers(1, int(schedule.first_time) + 1).double()
+        t = draws.integers(1, self._stop).double()
         alpha, sigma = schedule.alpha_sigma(t)
         eps = draws.normal(tuple(x.shape[1:]))
         x_t = column(alpha.float()) * x.float() + column(sigma.float()) * eps

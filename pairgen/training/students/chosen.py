@@ -15,12 +15,17 @@ def kind_of(student: Student | ImageStudent, run: StudentRun) -> StudentKind:
         ConfigError: The method or the options say of a student from images what does not fit its
             network: found here, before the training.
     """
+    told = run.config.guidance_embedding
     if isinstance(student, ImageStudent):
-        if run.config.guidance_embedding and not student.denoiser.guidance_dim:
+        if told and not student.denoiser.guidance_dim:
             raise ConfigError(
                 f"guidance_embedding must be false: the network of {run.config.method} takes no "
                 "guidance scale."
             )
         model_of(student, run.teacher.negative)
         return ImageToImage(run, student)
+    if told and not run.guidance_scales:
+        raise ConfigError(
+            "guidance_embedding must be false: the samples of the datasets have no guidance scale."
+        )
     return TextToImage(run)

@@ -72,12 +72,12 @@ class TextToImage:
         return f"""\
 A student that generates an image in {times} of its network, trained with pairgen. To sample from
 it, run `pairgen sample --model .` in this folder. `student/` is a diffusers folder; a student that
-predicts x0 or eps runs there in one step:
+predicts x0, eps or v runs there in {"one step" if num == 1 else f"{num} steps"}:
 
 ```python
 from diffusers import StableDiffusionPipeline
 
 pipeline = StableDiffusionPipeline.from_pretrained("student", safety_checker=None)
-image = pipeline("a prompt", num_inference_steps=1, guidance_scale={scale:g}).images[0]
+image = pipeline("a prompt", num_inference_steps={num}, guidance_scale={scale:g}).images[0]
 ```
 """
