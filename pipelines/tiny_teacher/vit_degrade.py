@@ -46,17 +46,23 @@ class Rectangle(NamedTuple):
     strength: float
 
 
-def draw_rectangles(num: int, generator: np.random.Generator) -> list[Rectangle]:
-    """Draw rectangles of 16 to 64 px a side, anywhere; one in ten is of `none`."""
-    return [
-        Rectangle(
-            int(generator.choice(len(KINDS), p=SHARES)),
-            _draw_range(generator),
-            _draw_range(generator),
-            float(generator.random()),
-        )
-        for _ in range(num)
-    ]
+def draw_rectangles(
+    num: int, generator: np.random.Generator, num_versions: int = 1
+) -> list[Rectangle]:
+    """Draw rectangles of 16 to 64 px a side, anywhere; one in ten is of `none`.
+
+    Args:
+        num: Number of places.
+        generator: Of everything.
+        num_versions: Number of rectangles a place, of different kinds; they follow one another.
+    """
+    rectangles = []
+    for _ in range(num):
+        rows, columns = _draw_range(generator), _draw_range(generator)
+        strength = float(generator.random())
+        kinds = generator.choice(len(KINDS), num_versions, replace=False, p=SHARES)
+        rectangles += [Rectangle(int(kind), rows, columns, strength) for kind in kinds]
+    return rectangles
 
 
 def degrade(

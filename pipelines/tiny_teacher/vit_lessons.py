@@ -82,25 +82,29 @@ def make_lesson(
     generator: np.random.Generator,
     reconstruct: Callable[[Levels, np.random.Generator], Levels],
     *,
+    num_versions: int = 1,
     held_out: bool = False,
     intact: bool = False,
 ) -> Lesson:
     """Paint a lesson.
 
     Args:
-        num: Number of pictures.
+        num: Number of pictures, a multiple of the number of versions.
         generator: Of everything.
         reconstruct: The VAE, as for `degrade`.
+        num_versions: Number of pictures of one scene, degraded at one place in different ways.
         held_out: Whether to show held-out compositions only, else none of them.
         intact: Whether to degrade none.
     """
-    shown = draw_compositions(num, generator, held_out=held_out)
+    shown = draw_compositions(num // num_versions, generator, held_out=held_out)
     painted = [paint(draw_scene(each, generator), SIZE) for each in shown]
     pictures = np.stack([each.picture for each in painted])
     masks = np.stack([each.mask[..., 0] for each in painted])
-    rectangles = draw_rectangles(num, generator)
+    rectangles = draw_rectangles(len(shown), generator, num_versions)
     if intact:
         rectangles = [each._replace(kind=0) for each in rectangles]
+    pictures, masks = (each.repeat(num_versions, axis=0) for each in (pictures, masks))
+    shown = [each for each in shown for _ in range(num_versions)]
     return assemble(shown, pictures, masks, rectangles, reconstruct, generator)
 
 

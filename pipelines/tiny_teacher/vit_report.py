@@ -26,15 +26,21 @@ Reconstruct = Callable[[Levels, np.random.Generator], Levels]
 
 @torch.no_grad()
 def measure(pupil: Pupil, reconstruct: Reconstruct, *, held_out: bool) -> dict[str, Any]:
-    """Measure the answers about fresh pictures, intact and degraded, of seen or held-out kind."""
+    """Measure the answers about fresh pictures of seen or held-out compositions."""
     num = NUM_HELD_OUT if held_out else NUM_SEEN
-    figures: dict[str, Any] = {"pictures": num}
-    for intact in (True, False):
-        lessons = fresh_lessons(num, reconstruct, held_out=held_out, intact=intact)
-        answered = [(pupil(lesson.pictures), lesson) for lesson in lessons]
-        name = "intact" if intact else "degraded"
-        figures[name] = pictures_right(answered)
-    return figures | {"patches": patches_right(answered)}
+    intact, degraded = (
+        [
+            (pupil(lesson.pictures), lesson)
+            for lesson in fresh_lessons(num, reconstruct, held_out=held_out, intact=intact)
+        ]
+        for intact in (True, False)
+    )
+    return {
+        "pictures": num,
+        "intact": pictures_right(intact),
+        "degraded": pictures_right(degraded),
+        "patches": patches_right(degraded),
+    }
 
 
 def fresh_lessons(

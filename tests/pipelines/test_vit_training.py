@@ -21,10 +21,7 @@ from vit_lessons import COLOURS, Lesson, draw_compositions, make_lesson
 from vit_network import Answer, Pupil, balanced_cross_entropy, losses, make_vit
 from vit_report import patches_right, pictures_right, write_vit
 
-from pairgen.config import packaged_assets
 from pairgen.sources.painted.compositions import BACKGROUNDS, STYLES, all_compositions
-
-FOLDER = packaged_assets() / "vit"
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -90,6 +87,20 @@ def test_rectangles_are_drawn_as_often_as_said():
     assert counts == pytest.approx(SHARES, abs=0.03)
     for first, end in [span for each in drawn for span in (each.rows, each.columns)]:
         assert 0 <= first <= end - MIN_SIDE <= 64 - MIN_SIDE
+
+
+def test_versions_of_a_scene_differ_only_in_what_was_done_to_it():
+    drawn = draw_rectangles(50, generator(), 3)
+    for place in range(0, 150, 3):
+        versions = drawn[place : place + 3]
+        assert len({each.kind for each in versions}) == 3
+        assert len({each._replace(kind=0) for each in versions}) == 1
+    lesson = make_lesson(8, generator(), reconstruct, num_versions=2)
+    for first in range(0, 8, 2):
+        one, other = (Lesson(*(each[place] for each in lesson)) for place in (first, first + 1))
+        assert (one.concept, one.style) == (other.concept, other.style)
+        assert torch.equal(one.coverage, other.coverage)
+        assert not torch.equal(one.pictures, other.pictures)
 
 
 def test_a_lesson_is_a_function_of_its_generator_and_says_what_is_true(lesson):
