@@ -13,6 +13,45 @@ compositions decide: if the thing of intact pictures, or what was done to a patc
 of the six kinds), is right less often than `--accept`, nothing is written, and the same command
 with more minutes goes on. Only what is written is measured on held-out compositions. No evaluation
 uses it.
+
+What is shipped fell short: 76.5 % of the patches, not 80 %, and was written by `--accept 0.7`. It
+was made in 3,436 steps of 32, 69 minutes at a fifth to a third of a CPU core: some 25 minutes of a
+core, half of what the run was meant to have. Its history: 1,782 steps with the learning rates (8e-3,
+2e-3) and one version of each scene, 179 in which they fell from (5e-3, 2e-3) to 0, 193 at (4e-3,
+2e-3) with two versions, the rest as below. A run with the constants below from the first step on
+was not tried.
+
+| | seen | held out |
+|---|---|---|
+| pictures | 1,024 | 2,048 |
+| thing right, intact pictures | 91.0 % | 87.5 % |
+| the same, a rectangle degraded | 89.1 % | 86.0 % |
+| style, colour, background, intact | 94.5, 98.2, 100 % | 94.6, 97.8, 99.9 % |
+| mean absolute error of the coverage | 0.042 | 0.039 |
+| what was done to a patch, mean of six kinds | 76.5 % | 76.8 % |
+| none, blur, bicubic | 71, 62, 54 % | 72, 58, 54 % |
+| VAE, noise, JPEG | 86, 99, 87 % | 89, 99, 89 % |
+| all degraded patches alike | 78.6 % | 79.7 % |
+
+A patch counts for the kind of its rectangle from half inside and a root mean square change of 2
+levels on, for none below half a level; what lies between counts nowhere (11 % of all). What
+is still confused: blur with bicubic, and an intact texture with one that the VAE has restored.
+
+The last layer's patch tokens of 64 pictures change on average by this share of their length (seen
+at step 2,871):
+
+| change of the picture | root mean square, of [-1, 1] | patch tokens |
+|---|---|---|
+| Gaussian blur of 1 px | 0.080 | 0.80 |
+| white noise | 0.074 | 0.70 |
+| shift by 1 px | 0.140 | 0.34 |
+| blotches of 8 px | 0.073 | 0.16 |
+| brightness | 0.078 | 0.12 |
+
+What helped, by the loss of short runs: batches of 32 at twice the rate instead of 64 (after two
+minutes 4.6 instead of 5.0 for the thing), whitened patches (see `whiten`), and AdamW's rate of 5e-4
+instead of 2e-3: all pixels of a patch move its embedding alike, so that it took large steps in
+brightness.
 """
 
 import argparse
@@ -37,7 +76,7 @@ NUM_SCALE = 256
 # Two versions of a scene differ in nothing but what was done to it.
 NUM_VERSIONS = 2
 # Of hidden matrices by Muon, of the rest by AdamW.
-LEARNING_RATES = (4e-3, 2e-3)
+LEARNING_RATES = (3e-3, 5e-4)
 WEIGHT_DECAY = 0.01
 # Standard deviation of what a patch embedding gives at first.
 SCALE = 0.3
