@@ -51,7 +51,7 @@ at step 2,871):
 What helped, by the loss of short runs, one each: batches of 32 at twice the rate instead of 64
 (after two minutes 4.6 instead of 5.0 for the thing); whitened patches (see `whiten`); rates of
 (3e-3, 5e-4) instead of (4e-3, 2e-3), with which the sum, between 3.5 and 4.0 before, was 3.1 after
-120 steps. All pixels of a patch move its embedding alike, so AdamW's rate was probably too high there.
+120 steps. All pixels of a patch move its embedding alike, so AdamW's rate was probably too high.
 """
 
 import argparse
