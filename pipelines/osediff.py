@@ -45,9 +45,8 @@ In all seeds the whole method beats bicubic and MSE by both distances, and has m
 finest band than without score distillation (by 0.03, 0.09, 0.12). Its Frechet distance is larger in
 all seeds (by 0.36, 0.25, 0.31), and PSNR 0.9 dB lower. The likely reason: score distillation pulls
 to what `tiny` makes, and the pictures of `tiny` itself are 2.2 from real ones (guidance 8, see
-`diffusion2gan.py`), farther than a student that has learned by LPIPS alone. At `x4`, where noise and
-blur leave more open and LPIPS alone ends farther from HR, the whole method is better by all three,
-in the one seed that ran.
+`diffusion2gan.py`), farther than a student that has learned by LPIPS alone. At `x4`, where LPIPS
+alone ends farther from HR, the whole method is better by all three, in the one seed that ran.
 
 The recipe below was chosen by the finest band on pictures of the training split, seed 0: with
 guidance 1 and one update of the regularizer (200 steps), VSD gave no more energy than LPIPS alone;
