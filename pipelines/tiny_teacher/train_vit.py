@@ -14,8 +14,8 @@ of the six kinds), is right less often than `--accept`, nothing is written, and 
 with more minutes goes on. Only what is written is measured on held-out compositions. No evaluation
 uses it.
 
-What is shipped was made in 6,349 steps of 32, in 92 minutes: 69 at a fifth to a third of a CPU core,
-the rest at most of one. Its history: 1,782 steps with the learning rates (8e-3, 2e-3) and one
+What is shipped was made in 6,349 steps of 32, in 92 minutes: 69 at a fifth to a third of a CPU
+core, the rest at most of one. Its history: 1,782 steps with the learning rates (8e-3, 2e-3) and one
 version of each scene, 179 in which they fell from (5e-3, 2e-3) to 0, 193 at (4e-3, 2e-3) with two
 versions, then as below, falling to 0 twice: by step 3,436, and by the last. A run with the
 constants below from the first step on was not tried.
@@ -66,9 +66,9 @@ from batches import prefetch
 from budget import Budget
 from optimizer import make_optimizer
 from torch import Tensor, nn
-from vit_lessons import Lesson, Teachers, make_lesson
-from vit_network import Pupil, losses
-from vit_report import measure, publish
+from vit.lessons import Lesson, Teachers, make_lesson
+from vit.network import Pupil, losses
+from vit.report import measure, publish
 
 SEED, SCALE_SEED = 8201, 8202
 NUM_SCALE = 256

@@ -8,8 +8,8 @@ import torch
 from soften import blur
 from train_vit import SCALE_SEED, SEED
 from transformers import AutoModel, Dinov2Model
-from vit_lessons import Lesson, make_lesson
-from vit_report import FIGURES, HELD_OUT_SEED, SEEN_SEED
+from vit.lessons import Lesson, make_lesson
+from vit.report import FIGURES, HELD_OUT_SEED, SEEN_SEED
 
 from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.config import packaged_assets

@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-import vit_degrade
 from train_vit import SCALE, whiten
 from transformers import AutoModel
-from vit_degrade import (
+from vit.degrade import (
     KINDS,
     MIN_SIDE,
     SHARES,
     UNCERTAIN,
+    WAYS,
     Rectangle,
     degrade,
     draw_rectangles,
     patch_kinds,
 )
-from vit_lessons import COLOURS, Lesson, draw_compositions, make_lesson
-from vit_network import Answer, Pupil, balanced_cross_entropy, losses, make_vit
-from vit_report import patches_right, pictures_right, write_vit
+from vit.lessons import COLOURS, Lesson, draw_compositions, make_lesson
+from vit.network import Answer, Pupil, balanced_cross_entropy, losses, make_vit
+from vit.report import patches_right, pictures_right, write_vit
 
 from pairgen.sources.painted.compositions import BACKGROUNDS, STYLES, all_compositions
 
@@ -72,7 +72,7 @@ def test_a_patch_that_is_touched_less_than_half_is_uncertain():
 def test_strength_makes_every_degradation_worse():
     pictures = make_lesson(8, generator(2), reconstruct, intact=True).pictures
     levels = ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    for name, way in vit_degrade.WAYS.items():
+    for name, way in WAYS.items():
         errors = [
             np.mean([np.square(way(p, s, generator(3)).astype(float) - p).mean() for p in levels])
             for s in (0.0, 0.5, 0.99)

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from batches import SIZE
 from torch import Tensor, nn
 from transformers import Dinov2Config, Dinov2Model
-from vit_degrade import GRID, KINDS, PATCH
-from vit_lessons import COLOURS, Lesson
 
 from pairgen.sources.painted.compositions import BACKGROUNDS, STYLES, load_concepts
+from vit.degrade import GRID, KINDS, PATCH
+from vit.lessons import COLOURS, Lesson
 
 WIDTH, NUM_LAYERS = 128, 4
 # Channels of the VGG's maps, their side, and the layer of the ViT that says them.

@@ -8,14 +8,6 @@ import torch
 from batches import SIZE
 from torch import Tensor
 from train_perceptual import labels_of, load_teacher, to_inputs, to_levels
-from vit_degrade import (
-    Levels,
-    Rectangle,
-    degrade,
-    draw_rectangles,
-    patch_kinds,
-    patch_means,
-)
 
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips_file import load_lpips
@@ -27,6 +19,14 @@ from pairgen.sources.painted.compositions import (
 )
 from pairgen.sources.painted.painter import paint
 from pairgen.sources.painted.scene import draw_scene
+from vit.degrade import (
+    Levels,
+    Rectangle,
+    degrade,
+    draw_rectangles,
+    patch_kinds,
+    patch_means,
+)
 
 # A thing has its own colours, or that of a paint or a silhouette.
 COLOURS = (None, *BACKGROUNDS)

@@ -12,9 +12,10 @@ from batches import SIZE
 from tokenizer import write_json
 from torch import Tensor
 from transformers import Dinov2Model
-from vit_degrade import KINDS, Levels
-from vit_lessons import Lesson, make_lesson
-from vit_network import WEIGHTS, Answer, Pupil
+
+from vit.degrade import KINDS, Levels
+from vit.lessons import Lesson, make_lesson
+from vit.network import WEIGHTS, Answer, Pupil
 
 SEEN_SEED, HELD_OUT_SEED = 8203, 8204
 NUM_SEEN, NUM_HELD_OUT = 1_024, 2_048

@@ -1,0 +1,1 @@
+"""The tiny ViT: its heads, its pictures, what degrades them, and its figures."""
