@@ -54,6 +54,12 @@ SMALL_UNETS: Mapping[str, Mapping[str, Any]] = {
         "projection_class_embeddings_input_dim": 6 * 8 + 64,
     },
 }
+SMALL_DINO = {
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "image_size": 56,
+}
 SMALL_VAE = {**VAE, "block_out_channels": (32,) * 4, "layers_per_block": 1}
 
 
@@ -129,9 +135,10 @@ def write_vgg16(file: Path) -> None:
 
 
 @seeded(0)
-def write_dino(folder: Path) -> None:
-    """Write a random DINOv2 of the size `small`, whose patches have 14 px, for 518 px."""
-    Dinov2Model(Dinov2Config(**DINO_SMALL)).save_pretrained(folder)
+def write_dino(folder: Path, *, small: bool) -> None:
+    """Write a random DINOv2-small for 518 px; if `small`, one of a few channels for 56 px."""
+    widths = {**DINO_SMALL, **(SMALL_DINO if small else {})}
+    Dinov2Model(Dinov2Config(**widths)).save_pretrained(folder)
     imagenet = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
     preparation = {"size": {"shortest_edge": 256}, **imagenet}
     (folder / "preprocessor_config.json").write_text(json.dumps(preparation), encoding="utf-8")

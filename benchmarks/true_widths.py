@@ -200,7 +200,7 @@ def make_pictures(folder: Path, model: Path, options: argparse.Namespace) -> Map
     del model
     dino, pictures = folder / "dino", str(folder / "pictures")
     if not dino.is_dir():
-        write_dino(dino)
+        write_dino(dino, small=options.small)
     pairgen.collect(
         images="package:painted",
         num_images=max(2 * options.batch_size, 8),

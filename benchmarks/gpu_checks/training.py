@@ -39,7 +39,7 @@ def check(setting: Setting) -> Iterator[Row]:
     net, vgg16 = setting.folder / "net.safetensors", setting.folder / "vgg16.pth"
     write_perceptual_net(net)
     write_vgg16(vgg16)
-    write_dino(setting.folder / "dino")
+    write_dino(setting.folder / "dino", small=setting.small)
     shared = {"model": models.sd15(setting), "prompts": "fixed"}
     restorers: dict[str, dict[str, Any]] = {
         "osediff": {**shared, "perceptual": vgg16},
