@@ -32,8 +32,9 @@ def check_image_sizes(
     for each in sets:
         images = Images(each.url, _shapes(each))
         _check_scales(needs, images)
-        if crop:
-            _read(needs, images).check(crop)
+        read = _read(needs, images)
+        if crop and read.shapes:
+            read.check(crop)
 
 
 def _check_scales(needs: Needs, images: Images) -> None:
