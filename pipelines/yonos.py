@@ -16,31 +16,33 @@ Appends one JSON line a finished run to `yonos.jsonl`, beside this file, and goe
 stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
 students lie in `~/.cache/pairgen/runs/yonos`, each student's page in its `eval/index.html`.
 
-1,024 held-out pictures, `bicubic`, 300 steps of 16 a stage, **seed 0 alone so far** (`yonos.png`:
-enlarged LR of 8 px, x8 by HR, x8 distilled, x8 and decoder, HR, all in one step); two busy CPU
-cores, torch 2.13, 3 to 5 minutes a stage:
+1,024 held-out pictures, `bicubic`, 300 steps of 16 a stage, means of the seeds (`yonos.png`: enlarged
+LR of 8 px, x8 by HR, x8 distilled, x8 and decoder, HR, in one step, seed 0); two busy CPU cores,
+torch 2.13, 3 to 5 minutes a stage:
 
                      one step                                   four steps
-    arm              PSNR Y  perceptual  Frechet  finest band   PSNR Y  perceptual  Frechet
-    HR                    -       0.000    0.000        -5.88        -           -        -
-    x4 bicubic       29.681       3.967   15.449        -9.22        -           -        -
-    x4               28.752       1.832    1.906        -7.00   19.465       6.907    7.817
-    x4 and decoder   30.012       1.345    0.740        -6.58   19.412       6.861    6.796
-    x8 bicubic       25.740       7.470   52.035       -10.92        -           -        -
-    x8 distilled     24.783       4.953   19.153        -8.77   18.836       7.208    8.914
-    x8 by HR         24.638       5.003   19.179        -8.74   19.680       6.387    5.895
-    x8 and decoder   25.427       3.299    7.088        -7.61   18.881       7.001    7.160
+    arm              PSNR Y  perceptual  Frechet  finest band   PSNR Y  perceptual  Frechet  seeds
+    HR                    -       0.000    0.000        -5.88        -           -        -      -
+    x4 bicubic       29.681       3.967   15.449        -9.22        -           -        -      1
+    x4               28.663       1.849    1.870        -6.99   19.552       6.799    7.133      3
+    x4 and decoder   29.955       1.380    0.769        -6.59   19.519       6.740    6.394      3
+    x8 bicubic       25.740       7.470   52.035       -10.92        -           -        -      1
+    x8 distilled     24.761       4.914   18.732        -8.75   18.913       7.148    8.188      3
+    x8 by HR         24.638       5.003   19.179        -8.74   19.680       6.387    5.895      1
+    x8 direct        24.642       5.161   20.490        -8.87   18.794       7.198    7.759      1
+    x8 and decoder   25.400       3.315    7.067        -7.60   18.981       6.946    6.742      3
 
-    squared error of x0 of x8   t < 250  t < 500  t < 750  t < 1000
-    to its teacher               0.0002   0.0008    0.006     0.073
-    to HR                         0.025    0.091    0.232     0.311
+    squared error of x0 of x8   t < 250  t < 500  t < 750  t < 1000  seeds
+    to its teacher               0.0002    0.001    0.006     0.075      3
+    to HR                         0.025    0.091    0.232     0.310      3
 
-All that must hold holds for this seed. Four steps are worse than one: a quarter of the samples is
-at the last time, and at the others the network has hardly begun to use LR after so few steps. (In
-the trial that chose the steps, x2 at t = 749 had an error of 0.2, the enlarged LR itself 0.0025.)
-From the same x4, a teacher and HR as targets give the same student in one step; the decoder brings
-most. The arms `x8 direct`, the other seeds and the world `second-order` have not run to their end
-yet.
+All that must hold holds in the three seeds. Four steps are worse than one: a quarter of the samples
+is at the last time, and at the others the network has hardly begun to use LR after so few steps.
+(In the trial that chose the steps, x2 at t = 749 had an error of 0.2, the enlarged LR itself
+0.0025.) From the same x4, a teacher and HR as targets give nearly the same student in one step: in
+seed 0, 4.953 and 5.003 of perceptual distance, where as many steps from the base model give 5.161.
+The decoder brings most. `x8 direct` in as many steps or evaluations as the chain, and the world
+`second-order`, have not run to their end yet.
 
 Nested levels have one optimum for both targets (see `tests/losses/test_scale_distillation.py`): a
 teacher's targets vary less, so they can only be learned sooner. Whether x8 by distillation is ahead
