@@ -209,7 +209,9 @@ def make_pictures(folder: Path, model: Path, options: argparse.Namespace) -> Map
         executor="serial",
     )
     norm = {} if options.batch_size % 8 == 0 else {"norm_batch": options.batch_size}
-    return {"data": pictures, "features": str(dino), **norm, **adapters(options)}
+    # The heads have no adapters.
+    own = {f"student.{name}": value for name, value in adapters(options).items()}
+    return {"data": pictures, "features": str(dino), **norm, **own}
 
 
 def make_stage(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
