@@ -44,7 +44,8 @@ is at the last time, and at the others the network has hardly begun to use LR af
 seed 0, 4.953 and 5.003 of perceptual distance, where as many steps from the base model give 5.161.
 The decoder brings most. **With as many steps as the whole chain, 900, x8 directly from HR is better
 than x8 distilled** (4.369; in four steps too): here the chain is worth it only for its other
-factors. `x8 direct` in as many evaluations, and the world `second-order`, have not run to their end.
+factors. `x8 direct` in as many evaluations, and the world `second-order`, have not run to their
+end.
 
 Nested levels have one optimum for both targets (see `tests/losses/test_scale_distillation.py`): a
 teacher's targets vary less, so they can only be learned sooner. Whether x8 by distillation is ahead
