@@ -18,7 +18,8 @@ What is shipped was made in 6,349 steps of 32, in 92 minutes: 69 at a fifth to a
 core, the rest at most of one. Its history: 1,782 steps with the learning rates (8e-3, 2e-3) and one
 version of each scene, 179 in which they fell from (5e-3, 2e-3) to 0, 193 at (4e-3, 2e-3) with two
 versions, then as below, falling to 0 twice: by step 3,436, and by the last. A run with the
-constants below from the first step on was not tried.
+constants below from the first step on was not tried. The network of step 3,436 was written and
+measured too: 76.5 % of the patches seen, 76.8 % held out, below what is asked for.
 
 | | seen | held out |
 |---|---|---|
