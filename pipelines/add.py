@@ -20,19 +20,17 @@ The arms have not run yet.
 """
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _arms import Comparison, Study, run_study, study_parser
+from _arms import Comparison, run_study, study_parser
 from _few_steps.study import (
-    FIGURES,
-    UNTRAINED,
     add_options,
     arms_of,
     heads,
     judge,
     make_held_out,
+    study_of,
     train_student,
 )
 
@@ -82,17 +80,8 @@ def main() -> None:
     options = parser.parse_args()
     names = ("num_pictures", "num_held_out", "batch_size", "lr", "discriminator_lr")
     options.settings = {name: getattr(options, name) for name in names}
-    study = Study(
-        name="add",
-        arms=ARMS,
-        settings=options.settings,
-        steps=options.steps,
-        seeds=options.seeds,
-        figures=FIGURES,
-        run=partial(run_arm, options),
-        prepare=partial(make_data, options),
-        untrained=tuple(UNTRAINED),
-        comparisons=COMPARISONS,
+    study = study_of(
+        "add", options, arms=ARMS, comparisons=COMPARISONS, run=run_arm, prepare=make_data
     )
     run_study(study, options)
 

@@ -23,21 +23,19 @@ after 24. No arm that trains has run to its end yet.
 """
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _arms import Comparison, Study, run_study, study_parser
+from _arms import Comparison, run_study, study_parser
 from _few_steps.study import (
     END_POINTS,
-    FIGURES,
-    UNTRAINED,
     add_options,
     arms_of,
     heads,
     judge,
     make_held_out,
     make_pairs,
+    study_of,
     train_student,
 )
 
@@ -98,17 +96,8 @@ def main() -> None:
     names = ("num_pairs", "num_held_out", "batch_size", "lr", "discriminator_lr", "pairs_lr")
     known = {name: getattr(options, name) for name in names}
     options.settings = {**known, "first_steps": FIRST_STEPS}
-    study = Study(
-        name="ladd",
-        arms=ARMS,
-        settings=options.settings,
-        steps=options.steps,
-        seeds=options.seeds,
-        figures=FIGURES,
-        run=partial(run_arm, options),
-        prepare=partial(make_data, options),
-        untrained=tuple(UNTRAINED),
-        comparisons=COMPARISONS,
+    study = study_of(
+        "ladd", options, arms=ARMS, comparisons=COMPARISONS, run=run_arm, prepare=make_data
     )
     run_study(study, options)
 

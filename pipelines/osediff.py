@@ -18,7 +18,7 @@ students lie in `~/.cache/pairgen/runs/osediff`, each student's page in its `eva
 
 1,024 held-out pictures, x8, 300 steps of 16, means of the seeds (`osediff.png`: enlarged LR, MSE,
 without VSD, full, HR, of seed 0). Two busy CPU cores, torch 2.13, 4 h in all: 12 to 20 minutes a
-student with VSD, 5 to 8 without.
+student with VSD (29 in pixels), 5 to 20 without.
 
     arm              PSNR Y  perceptual  Frechet  finest band  seeds
     HR                    -       0.000    0.000       -5.88       -

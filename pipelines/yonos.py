@@ -17,8 +17,8 @@ stopped. `--minutes 0` prints the tables of what is there; `--check` tests what 
 students lie in `~/.cache/pairgen/runs/yonos`, each student's page in its `eval/index.html`.
 
 1,024 held-out pictures, `bicubic`, 300 steps of 16 a stage, means of the seeds (`yonos.png`:
-enlarged LR of 8 px, x8 by HR, x8 distilled, x8 and decoder, HR, in one step, seed 0); two busy CPU
-cores, torch 2.13, 3 to 5 minutes a stage:
+enlarged LR of 8 px, x8 by HR, x8 distilled, x8 and decoder, HR, in one step, seed 0); two CPU
+cores, torch 2.13, 2 to 5 minutes a stage, and up to 22 beside other jobs:
 
                      one step                                   four steps
     arm              PSNR Y  perceptual  Frechet  finest band   PSNR Y  perceptual  Frechet  seeds

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pairgen.networks.spectral_norm import with_spectral_norm
 
 LOCAL_BATCH, GROUP = NORMS = ("local_batch", "group")
-# Of `group`, as in AddSR (arXiv:2404.01717).
+# Of `group`, as in the published code of AddSR.
 NUM_GROUPS = 4
 KERNEL = 9
 SLOPE = 0.2

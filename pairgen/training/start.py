@@ -130,10 +130,15 @@ def find_perceptual(start: Mapping[str, Any], given: str, num_channels: int) -> 
     Raises:
         ConfigError: None was given, and none is packaged for this VAE.
     """
+    vae = decoder_identity(start)
+    return given or packaged_lpips(vae, num_channels), vae
+
+
+def decoder_identity(start: Mapping[str, Any]) -> str:
+    """Return what distinguishes the VAE of a model, as canonical JSON."""
     where = {"location": start["location"], **start["options"]}
     decoder = plugins.call("teachers", start["module"], "describe_decoder", **where)
-    vae = canonical_json(decoder.identity)
-    return given or packaged_lpips(vae, num_channels), vae
+    return canonical_json(decoder.identity)
 
 
 def find_features(start: Mapping[str, Any], given: str) -> VisionModel:
@@ -141,7 +146,7 @@ def find_features(start: Mapping[str, Any], given: str) -> VisionModel:
 
     Args:
         start: The return value of `find_start`.
-        given: The option; empty for DINOv2, or the packaged network for the packaged teacher.
+        given: The option; empty for DINOv2, or the packaged network for the packaged VAE.
 
     Raises:
         ConfigError: It is no vision transformer that is known.
@@ -153,8 +158,8 @@ def find_features(start: Mapping[str, Any], given: str) -> VisionModel:
                 f"features must be a folder or a hub id such as {DINO}, got {given!r}."
             )
         return find_vision_model(asked_model(given), NETWORKS, DINO, "features")
-    tiny = find_model("tiny")
-    if (start["module"], start["location"]) == (tiny.teacher, tiny.location):
+    # A student of the packaged teacher has its VAE.
+    if decoder_identity(start) == decoder_identity(start_of(find_model("tiny"))):
         own = Model(name="the packaged one", module="transformers", location=TINY_VIT, options={})
         return find_vision_model(own, NETWORKS, DINO, "features")
     return find_vision_model(asked_model(DINO), NETWORKS, DINO, "features")

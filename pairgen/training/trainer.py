@@ -110,14 +110,13 @@ class Trainer:
                 f"{', '.join(state['scalers'])}, this run has {', '.join(self.scalers)}."
             )
         for name, sha256 in state.get("files", {}).items():
-            # A folder that holds this run and its teacher may have been moved: a file is what it
-            # holds, wherever it lies.
-            if sha256 in self.files.values():
+            now = self.files.get(name)
+            # A run that it learns from may have been moved: its weights then have another name.
+            if sha256 == now or (now is None and sha256 in self.files.values()):
                 continue
-            now = f"it is {self.files[name][:16]}..." if name in self.files else "none has it"
             raise ConfigError(
                 f"{name} names another file than {self.folder} began with: its SHA-256 was "
-                f"{sha256[:16]}..., now {now}."
+                f"{sha256[:16]}..., now {f'it is {now[:16]}...' if now else 'none has it'}."
             )
         self.step, self.seconds = state["step"], state["seconds"]
         for name, scaler in self.scalers.items():

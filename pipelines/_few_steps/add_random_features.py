@@ -4,11 +4,10 @@ from typing import Any
 
 from _random_weights import draw_anew
 
+from _few_steps.controls import SEED
 from pairgen.methods.add import ADD, OPTIONS
 from pairgen.methods.base import Setup
 from pairgen.signature import takes
-
-SEED = 7
 
 
 class RandomFeatures(ADD):

@@ -4,12 +4,11 @@ from typing import Any
 
 from _random_weights import draw_anew
 
+from _few_steps.controls import SEED
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.methods.ladd import LADD, OPTIONS
 from pairgen.signature import takes
-
-SEED = 7
 
 
 class RandomFeatures(LADD):

@@ -2,11 +2,12 @@
 
 import argparse
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _arms import train_arm
+from _arms import Comparison, Study, train_arm
 from _arms.session import taking_turns
 
 import pairgen
@@ -59,6 +60,39 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=float, default=3e-5)
     parser.add_argument("--discriminator-lr", type=float, default=3e-4)
     parser.add_argument("--cpu-threads", type=int, default=1)
+
+
+def study_of(
+    name: str,
+    options: argparse.Namespace,
+    *,
+    arms: Mapping[str, Mapping[str, Any]],
+    comparisons: tuple[Comparison, ...],
+    run: Callable[[argparse.Namespace, str, int, int, Path], Mapping[str, float | None]],
+    prepare: Callable[[argparse.Namespace, Path], None],
+) -> Study:
+    """Return the study of a method, whose arms sample in so many steps.
+
+    Args:
+        name: Name of its folder of runs.
+        options: Its options, `settings` among them.
+        arms: See `arms_of`.
+        comparisons: What is told below the table.
+        run: Trains and judges an arm: (options, arm, seed, steps, folder) to figures.
+        prepare: Makes in the study's folder what the arms share.
+    """
+    return Study(
+        name=name,
+        arms=arms,
+        settings=options.settings,
+        steps=options.steps,
+        seeds=options.seeds,
+        figures=FIGURES,
+        run=partial(run, options),
+        prepare=partial(prepare, options),
+        untrained=tuple(UNTRAINED),
+        comparisons=comparisons,
+    )
 
 
 def make_pairs(root: Path, name: str, num: int, seed: int, cpu_threads: int) -> None:

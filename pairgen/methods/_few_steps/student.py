@@ -98,8 +98,8 @@ class FewStepStudent:
             scales: Guidance scales, [B], for a network with a guidance embedding.
 
         Reference:
-            Yin et al. 2024 (DMD2), arXiv:2405.14867, Section 4.4: backward simulation. Here by the
-            steps with which the student samples.
+            Yin et al. 2024 (DMD2), arXiv:2405.14867: backward simulation. Here by the steps with
+            which the student samples.
         """
         x, reached = eps, eps
         for now, after in pairwise(self.options.times):

@@ -72,7 +72,7 @@ class TextToImage:
         return f"""\
 A student that generates an image in {times} of its network, trained with pairgen. To sample from
 it, run `pairgen sample --model .` in this folder. `student/` is a diffusers folder; a student that
-predicts x0, eps or v runs there in {"one step" if num == 1 else f"{num} steps"}:
+predicts x0 or eps runs there in {"one step" if num == 1 else f"{num} steps"}:
 
 ```python
 from diffusers import StableDiffusionPipeline
