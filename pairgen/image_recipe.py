@@ -27,6 +27,9 @@ class ImageRecipe:
             `pairgen.sampling.enlarge` before it is encoded.
         start: State at the first time: the latent of the `image`, or `noise`.
         concat: Whether the latent of the image is also an input of the network beside the state.
+        branch: Whether a condition branch beside the network sees the image, which is not encoded.
+        mask: Member of a mask, white where the image is to be painted: the branch sees the source
+            without that part, and the mask; the known pixels are pasted back. Empty for none.
         posterior: The latent of the image: `mean` or `sample` of the encoder's posterior.
         prompts: Member that holds the prompts; empty for `prompt`.
         prompt: The prompt of all images, unless the user gives another.
@@ -41,6 +44,8 @@ class ImageRecipe:
     scale: int = 1
     start: str = IMAGE
     concat: bool = False
+    branch: bool = False
+    mask: str = ""
     posterior: str = MEAN
     prompts: str = ""
     prompt: str = ""
@@ -50,16 +55,25 @@ class ImageRecipe:
         for name in ("source", "target"):
             if not text(f"image.{name}", getattr(self, name)):
                 raise ConfigError(f"image.{name} must be the name of a member, got ''.")
-        for name in ("prompts", "prompt"):
+        for name in ("mask", "prompts", "prompt"):
             text(f"image.{name}", getattr(self, name))
         object.__setattr__(self, "scale", integer("image.scale", self.scale, 1, MAX_SCALE))
         choice("image.start", self.start, STARTS)
         boolean("image.concat", self.concat)
+        boolean("image.branch", self.branch)
         choice("image.posterior", self.posterior, POSTERIORS)
-        if self.start == NOISE and not self.concat:
+        if self.start == NOISE and not (self.concat or self.branch):
             raise ConfigError(
-                "image.concat must be true if image.start is noise: else the image has no effect."
+                "image.concat or image.branch must be true if image.start is noise: else the image "
+                "has no effect."
             )
+        if self.branch and (self.concat or self.start != NOISE):
+            raise ConfigError(
+                "image.branch needs image.start noise and image.concat false: the image is not "
+                "encoded."
+            )
+        if self.mask and (not self.branch or self.scale != 1):
+            raise ConfigError("image.mask needs image.branch true and image.scale 1.")
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.source}"

@@ -82,6 +82,9 @@ class ModelConfig:
         student: The guidance it has learned; None for a teacher, or a student of unguided data.
         image: How it makes images from images; None for a model that makes them from text.
         license: Name of the license of its weights; empty if it is not known.
+
+    A key `branch` in its file is the option of that name: a folder, beside the file or not, or a
+    hub id.
     """
 
     name: str
@@ -211,7 +214,7 @@ def _read_model(path: Path) -> ModelConfig:
     data = read_yaml(path)
     run_numbers = field_names(RunDefaults)
     sections = ("options", "sampling", "student", "image")
-    known = ["teacher", "location", "prompts", "license", *sections, *run_numbers]
+    known = ["teacher", "location", "branch", "prompts", "license", *sections, *run_numbers]
     check_keys(data, known, str(path))
     missing = [key for key in ("teacher", *run_numbers) if key not in data]
     if missing:
@@ -226,16 +229,15 @@ def _read_model(path: Path) -> ModelConfig:
         batch_size=integer(f"batch_size in {path}", data["batch_size"], 1),
         samples_per_shard=integer(f"samples_per_shard in {path}", data["samples_per_shard"], 1),
     )
-    location = str(data.get("location") or "")
-    if location and (path.parent / location).is_dir():
-        location = str((path.parent / location).resolve())
-    elif location and Path(location).is_dir():
-        location = str(Path(location).resolve())
+    location = _place(str(data.get("location") or ""), path)
+    options = data.get("options") or {}
+    if data.get("branch"):
+        options = {**options, "branch": _place(str(data["branch"]), path)}
     return ModelConfig(
         name=path.stem,
         teacher=str(data["teacher"]),
         location=location,
-        options=data.get("options") or {},
+        options=options,
         defaults=defaults,
         prompts=choice(f"prompts in {path}", data.get("prompts", "everyday"), prompt_set_names()),
         sampling=data.get("sampling") or {},
@@ -243,6 +245,14 @@ def _read_model(path: Path) -> ModelConfig:
         image=read_image_recipe(data["image"], str(path)) if data.get("image") else None,
         license=str(data.get("license") or ""),
     )
+
+
+def _place(location: str, file: Path) -> str:
+    """Return where a model file says that something lies: an absolute folder, or as it stands."""
+    for folder in (file.parent / location, Path(location)):
+        if location and folder.is_dir():
+            return str(folder.resolve())
+    return location
 
 
 def _read_learned(section: Mapping[str, Any], path: Path) -> Learned:

@@ -6,7 +6,7 @@ from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import ImageRecipe
 from pairgen.kinds.image_sampling import read_image_sampling
-from pairgen.kinds.image_student import ImageModel, check_image_channels
+from pairgen.kinds.image_student import ImageModel, check_inputs
 from pairgen.model_config import ModelConfig
 from pairgen.teachers.base import Autoencoder, Description, Teacher
 
@@ -22,7 +22,8 @@ def check_image_model(model: ModelConfig) -> Description:
         "teachers", model.teacher, "describe", location=model.location, **model.options
     )
     read_image_sampling(model.sampling, model.name).grid(described.schedule)
-    check_image_channels(model.name, recipe, described.image_channels)
+    taken = (described.image_channels, described.condition_channels)
+    check_inputs(model.name, recipe, *taken)
     if not hasattr(plugins.load("teachers", model.teacher), "build_autoencoder"):
         raise ConfigError(
             f"{model.name} cannot encode images: its teacher {model.teacher!r} defines no "

@@ -21,6 +21,8 @@ from pairgen.sources.photographs import UnusableImageError
 from pairgen.types import Plan
 
 CAPTION = "txt"
+# The largest value of a mask where a picture is known.
+HALF = 127
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,8 @@ class ImagePairs:
     Attributes:
         plan: The dataset's plan.
         keys: Keys of the samples, N.
-        given: The given images, [N, h, w, 3] uint8, or [N, h, w, 1] uint8 or uint16.
+        given: The given images, [N, h, w, 3] uint8, or [N, h, w, 1] uint8 or uint16; with a mask
+            [N, h, w, 4] uint8, see `without_painted`.
         targets: The images to make, [N, H, W, 3] uint8.
         prompts: Prompts, N: each sample's own, or the recipe's.
         captions: Captions of the dataset, N; none if it has none.
@@ -65,6 +68,8 @@ def check_members(found: OpenSet, recipe: ImageRecipe) -> None:
         sizes.append(tuple(spec["shape"][:2]))
     if has_one_channel(found.spec(recipe.target)):
         raise ConfigError(f"{recipe.target} of {found.url} must be RGB: it is what is made.")
+    if recipe.mask:
+        _check_mask(found, recipe)
     if recipe.prompts:
         found.spec(recipe.prompts)
     (height, width), target = sizes
@@ -89,11 +94,15 @@ def read_image_pairs(found: OpenSet, recipe: ImageRecipe, num: int) -> ImagePair
             be decoded.
     """
     texts = [name for name in (recipe.prompts, CAPTION) if name and found.layer_of(name)]
-    members = (recipe.source, recipe.target, *texts)
+    masks = [recipe.mask] if recipe.mask else []
+    members = (recipe.source, *masks, recipe.target, *texts)
     keys, given, targets, prompts, captions = [], [], [], [], []
     for sample in first_samples(found, num, members):
         keys.append(sample.key)
-        given.append(_decoded(found, sample, recipe.source))
+        source = _decoded(found, sample, recipe.source)
+        if recipe.mask:
+            source = without_painted(source, _decoded(found, sample, recipe.mask))
+        given.append(source)
         targets.append(_decoded(found, sample, recipe.target))
         prompts.append(sample.decode(recipe.prompts) if recipe.prompts else recipe.prompt)
         captions += [sample.decode(CAPTION)] if CAPTION in texts else []
@@ -105,6 +114,29 @@ def read_image_pairs(found: OpenSet, recipe: ImageRecipe, num: int) -> ImagePair
         prompts=tuple(prompts),
         captions=tuple(captions),
     )
+
+
+def without_painted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the known part of a picture, with its mask as a fourth channel, [H, W, 4] uint8.
+
+    Args:
+        picture: The picture, [H, W, 3] uint8, or [H, W, 1].
+        mask: Its mask, [H, W, 1] uint8, above 127 where it is to be painted.
+    """
+    painted = mask > HALF
+    return np.concatenate(
+        [np.where(painted, 0, np.broadcast_to(picture, (*mask.shape[:2], 3))), 255 * painted], 2
+    ).astype(np.uint8)
+
+
+def _check_mask(found: OpenSet, recipe: ImageRecipe) -> None:
+    source, mask = found.spec(recipe.source), found.spec(recipe.mask)
+    if not has_one_channel(mask) or mask["dtype"] != "uint8":
+        raise ConfigError(f"{recipe.mask} of {found.url} must be a mask: one channel of 8 bits.")
+    if mask["shape"][:2] != source["shape"][:2] or source["dtype"] != "uint8":
+        raise ConfigError(
+            f"{recipe.mask} of {found.url} must be as large as {recipe.source}, of 8 bits."
+        )
 
 
 def _decoded(found: OpenSet, sample: StoredSample, name: str) -> np.ndarray:

@@ -8,6 +8,7 @@ import torch
 from pairgen.kinds.decode import picture_of
 from pairgen.kinds.encoded import encode_distinct
 from pairgen.kinds.image_student import ImageModel, as_input, draw_noises, make_images
+from pairgen.sampling.condition import RGB
 from pairgen.sampling.enlarge import enlarge
 from pairgen.teachers.base import Teacher
 
@@ -50,7 +51,10 @@ def student_pictures(
 
 
 def enlarged_pictures(given: np.ndarray, scale: int) -> np.ndarray:
-    """Return given pictures [N, h, w, C] as a student sees them, [N, s h, s w, 3] uint8."""
+    """Return given pictures [N, h, w, C] as a student sees them, [N, s h, s w, 3] uint8.
+
+    Of a picture with a mask, the known part.
+    """
     cpu = torch.device("cpu")
-    images = (enlarge(as_input(each[None], cpu), scale)[0] for each in given)
+    images = (enlarge(as_input(each[None], cpu)[:, :RGB], scale)[0] for each in given)
     return np.stack([picture_of(image) for image in images])

@@ -1,6 +1,7 @@
 """Run an image student: the one way, for grids, `eval` and whoever loads an exported student.
 
     given image -> enlarged -> encoded -> start: its latent, or noise -> solver -> decoded
+    given image -> enlarged -> condition of the branch; start: noise -> solver -> decoded
 
 Letters of the shapes: B = images; h, w = a given image in pixels; s = the recipe's scale.
 """
@@ -17,6 +18,7 @@ from pairgen.errors import ConfigError
 from pairgen.image_recipe import IMAGE, NOISE, SAMPLE, ImageRecipe
 from pairgen.kinds.image_sampling import ImageSampling, read_image_sampling
 from pairgen.methods.base import ImageStudent
+from pairgen.sampling.condition import RGB, RGB_AND_MASK, as_condition, paste_known
 from pairgen.sampling.enlarge import enlarge
 from pairgen.sampling.parameterization import Schedule
 from pairgen.sampling.sampler import sample
@@ -69,13 +71,16 @@ class Noises:
     posterior: Tensor | None
 
 
-def check_image_channels(name: str, recipe: ImageRecipe, num_channels: int) -> None:
-    """Check that a network takes an image latent if the recipe says so.
+def check_inputs(
+    name: str, recipe: ImageRecipe, num_channels: int, condition_channels: int
+) -> None:
+    """Check that a network takes an image latent, or a condition, if the recipe says so.
 
     Args:
         name: Name of the student in messages.
         recipe: What the student does.
         num_channels: Channels of the image latent that its network takes; 0 for none.
+        condition_channels: Channels of the condition that its branch takes; 0 for no branch.
 
     Raises:
         ConfigError: They do not fit.
@@ -89,6 +94,22 @@ def check_image_channels(name: str, recipe: ImageRecipe, num_channels: int) -> N
             f"image.concat of {name} must be true: its network takes an image latent of "
             f"{num_channels} channels."
         )
+    wanted = num_condition_channels(recipe)
+    if condition_channels != wanted:
+        raise ConfigError(
+            f"{name} needs a branch for conditions of {wanted} channels, its network has one for "
+            f"{condition_channels}."
+            if wanted and condition_channels
+            else f"image.branch of {name} must be {str(bool(condition_channels)).lower()}: its "
+            f"network has {'a' if condition_channels else 'no'} condition branch."
+        )
+
+
+def num_condition_channels(recipe: ImageRecipe) -> int:
+    """Return the channels of the condition that a student's branch sees; 0 for no branch."""
+    if not recipe.branch:
+        return 0
+    return RGB_AND_MASK if recipe.mask else RGB
 
 
 def model_of(student: ImageStudent, negative: Conditioning) -> ImageModel:
@@ -102,7 +123,8 @@ def model_of(student: ImageStudent, negative: Conditioning) -> ImageModel:
         ConfigError: Its sampling or its recipe does not fit its network.
     """
     denoiser = student.denoiser
-    check_image_channels("the student", student.recipe, denoiser.image_channels)
+    taken = (denoiser.image_channels, denoiser.condition_channels)
+    check_inputs("the student", student.recipe, *taken)
     sampling = read_image_sampling(student.sampling, "the student")
     sampling.grid(denoiser.schedule)
     predict = partial(predict_guided, denoiser, denoiser.schedule, denoiser.prediction, negative)
@@ -172,7 +194,8 @@ def make_images(
 
     Args:
         model: The student.
-        images: The given images, [B, 3, h, w] in [-1, 1].
+        images: The given images, [B, 3, h, w] in [-1, 1]; with a mask [B, 4, h, w], see
+            `pairgen.sampling.condition.known_part`.
         conditioning: The prompts' conditioning, B rows.
         noises: From `draw_noises`.
 
@@ -180,6 +203,10 @@ def make_images(
         Images, [B, 3, s h, s w] float32 in [-1, 1].
     """
     given = enlarge(images, model.recipe.scale)
+    if model.recipe.branch:
+        shown = conditioning.with_condition(as_condition(given))
+        made = decode_each(model, sample_latents(model, None, shown, noises.start))
+        return paste_known(made, given) if model.recipe.mask else made
     posterior = [None] * len(given) if noises.posterior is None else noises.posterior.split(1)
     latent = torch.cat(
         [
@@ -188,20 +215,25 @@ def make_images(
         ]
     ).float()
     made = sample_latents(model, latent, conditioning, noises.start)
-    images = torch.cat([model.autoencoder.decode(each) for each in made.split(1)])
-    return images.clamp(-1, 1)
+    return decode_each(model, made)
+
+
+def decode_each(model: ImageModel, latents: Tensor) -> Tensor:
+    """Return the images of latents [B, C, H, W], one after the other, in [-1, 1]."""
+    return torch.cat([model.autoencoder.decode(each) for each in latents.split(1)]).clamp(-1, 1)
 
 
 @torch.no_grad()
 def sample_latents(
-    model: ImageModel, latent: Tensor, conditioning: Conditioning, noise: Tensor | None
+    model: ImageModel, latent: Tensor | None, conditioning: Conditioning, noise: Tensor | None
 ) -> Tensor:
     """Return the latents of the images to make.
 
     Args:
         model: The student.
-        latent: Latents of the enlarged given images, [B, C, H, W] float32.
-        conditioning: The prompts' conditioning, B rows.
+        latent: Latents of the enlarged given images, [B, C, H, W] float32; None for a student
+            with a branch.
+        conditioning: The prompts' conditioning, B rows; with the condition if there is a branch.
         noise: `Noises.start`.
 
     Returns:
@@ -209,10 +241,11 @@ def sample_latents(
     """
     recipe, sampling = model.recipe, model.sampling
     if recipe.concat:
+        assert latent is not None
         conditioning = conditioning.with_image(latent)
     start = latent if recipe.start == IMAGE else noise
     assert start is not None
-    guidance = None if sampling.cfg == 1 else latent.new_full((len(latent),), sampling.cfg)
+    guidance = None if sampling.cfg == 1 else start.new_full((len(start),), sampling.cfg)
     made, _ = sample(
         lambda x, t: model.predict(x, t, conditioning, guidance),
         start,
@@ -226,7 +259,9 @@ def as_input(pictures: np.ndarray, device: torch.device) -> Tensor:
     """Return stored images as what a student is given, [B, 3, H, W] float32 in [-1, 1].
 
     Args:
-        pictures: [B, H, W, 3] uint8, or [B, H, W, 1] uint8 or uint16: gray, R = G = B.
+        pictures: [B, H, W, 3] uint8, or [B, H, W, 1] uint8 or uint16: gray, R = G = B; or
+            [B, H, W, 4] uint8, the known part of a picture and its mask, which stay four channels.
         device: Device of the result.
     """
-    return to_signed(torch.from_numpy(pictures).to(device)).expand(-1, 3, -1, -1)
+    signed = to_signed(torch.from_numpy(pictures).to(device))
+    return signed if signed.shape[1] > 1 else signed.expand(-1, RGB, -1, -1)

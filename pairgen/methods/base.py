@@ -62,7 +62,7 @@ from pairgen.annotators._transformers.model import VisionModel
 from pairgen.draws import Draws
 from pairgen.image_recipe import ImageRecipe
 from pairgen.shards.loading.batch import Batch
-from pairgen.teachers.base import Autoencoder, Conditioning, Denoiser, Teacher
+from pairgen.teachers.base import SUM, Autoencoder, Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
 
 # Name of the player that is exported.
@@ -119,13 +119,23 @@ def need(*any_of: str, note: str = "") -> Need:
 class NewDenoiser(Protocol):
     """Loads a copy of the teacher's network for training."""
 
-    def __call__(self, guidance_embedding: bool = False, *, image_channels: int = 0) -> Denoiser:
+    def __call__(
+        self,
+        guidance_embedding: bool = False,
+        *,
+        image_channels: int = 0,
+        condition_channels: int = 0,
+        fusion: str = SUM,
+    ) -> Denoiser:
         """Return the copy.
 
         Args:
             guidance_embedding: Whether to add a guidance embedding, initialized to have no effect.
             image_channels: Channels of an image latent that it shall take beside the state,
                 initialized to have no effect; 0 for as many as it has.
+            condition_channels: Channels of the condition that a branch beside it shall take,
+                initialized to have no effect; 0 for the model's own branch, if any.
+            fusion: How a new branch adds to it: `sum` or `mixture`.
 
         Raises:
             ConfigError: The network cannot take one of them.

@@ -10,9 +10,11 @@ A teacher is a file in this folder (or a module of your own) that defines
 
 and, if students can be trained from it,
 
-    build_denoiser(*, location, device, guidance_embedding, image_channels, **options) -> Denoiser
+    build_denoiser(*, location, device, guidance_embedding, image_channels, condition_channels,
+                   fusion, **options) -> Denoiser
     build_autoencoder(*, location, device, **options) -> Autoencoder
     save_student(*, denoiser, autoencoder, folder, location, **options)
+    save_branch(*, denoiser, folder)
 
 `build` loads the weights; `describe` only reads configs and hashes files, so that a plan can be
 made on a machine without a GPU; `prompt_counter` only loads the tokenizer, to reject long prompts
@@ -42,6 +44,12 @@ from pairgen.sampling.parameterization import Prediction, Schedule
 
 # Name of the conditioning tensor that is concatenated to the state.
 IMAGE_LATENT = "image_latent"
+# Name of the conditioning tensor that a condition branch sees.
+CONDITION = "condition"
+# Those that guidance by the prompt leaves as they are.
+FROM_IMAGES = (IMAGE_LATENT, CONDITION)
+# How a condition branch adds to its network: h + mu zero_conv(h_eta), or (1 - mu) h + mu h_eta.
+SUM, MIXTURE = FUSIONS = ("sum", "mixture")
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,8 @@ class Conditioning:
         tensors: Mapping from name to tensor, [N, ...] each. Stable Diffusion: `txt_emb` [N, L, D];
             SDXL also `pooled_emb` [N, P]. Teachers with classes: `class_labels` [N] int64.
             Networks with more input channels than latents: `image_latent` [N, C', H, W], which is
-            concatenated to the state.
+            concatenated to the state. Networks with a condition branch: `condition`
+            [N, K, f H, f W] in [0, 1], f pixels a latent.
     """
 
     tensors: Mapping[str, Tensor]
@@ -72,6 +81,15 @@ class Conditioning:
     def with_image(self, latent: Tensor) -> "Conditioning":
         """Return the conditioning with an image latent, [N, C', H, W], beside the prompts."""
         return Conditioning({**self.tensors, IMAGE_LATENT: latent})
+
+    def with_condition(self, image: Tensor) -> "Conditioning":
+        """Return the conditioning with a condition, [N, K, f H, f W] in [0, 1], see above."""
+        return Conditioning({**self.tensors, CONDITION: image})
+
+    def with_images_of(self, other: "Conditioning") -> "Conditioning":
+        """Return the conditioning with the image latent and the condition of another, if any."""
+        shared = {name: other.tensors[name] for name in FROM_IMAGES if name in other.tensors}
+        return Conditioning({**self.tensors, **shared})
 
     @staticmethod
     def cat(parts: Sequence["Conditioning"]) -> "Conditioning":
@@ -98,6 +116,7 @@ class Description:
         guidable: Whether classifier-free guidance is possible.
         image_channels: Channels of the image latent that the network takes beside the state; 0 for
             none.
+        condition_channels: Channels of the condition that its branch takes; 0 for no branch.
     """
 
     identity: Mapping[str, Any]
@@ -108,6 +127,7 @@ class Description:
     labels: ClassLabels | None = None
     guidable: bool = True
     image_channels: int = 0
+    condition_channels: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +174,8 @@ class Denoiser(Protocol):
         latent_shape: Shape [C, H, W] of a latent.
         guidance_dim: Width of its guidance embedding; 0 for none.
         image_channels: Channels of the image latent that it takes in `conditioning`; 0 for none.
+        branch: Its condition branch, a `torch.nn.Module` that a player can hold; None for none.
+        condition_channels: Channels of the condition that the branch takes; 0 for no branch.
     """
 
     network: Any
@@ -162,6 +184,8 @@ class Denoiser(Protocol):
     latent_shape: tuple[int, int, int]
     guidance_dim: int
     image_channels: int
+    branch: Any
+    condition_channels: int
 
     def beside(self) -> Self:
         """Return another denoiser of the same weights, without an adapter."""

@@ -6,6 +6,7 @@ not used: times and steps are pairgen's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from pairgen.teachers._pretrained.autoencoder import Autoencoder
+from pairgen.teachers._pretrained.branch_files import BranchFiles, find_branch
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import export_pipeline
 from pairgen.teachers._pretrained.files import fetch_weights
@@ -22,13 +24,14 @@ from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.options import LatentDiffusionOptions
 from pairgen.teachers._pretrained.stable_diffusion import (
     UNET_WEIGHTS,
+    Layout,
     load_tokenizer,
     read_layout,
 )
 from pairgen.teachers._pretrained.text_to_latent import LatentDiffusion, Tower, count_tokens
 from pairgen.teachers._pretrained.unet import load_denoiser
 from pairgen.teachers._pretrained.vae import Vae, vae_identity
-from pairgen.teachers.base import DecoderDescription, Description
+from pairgen.teachers.base import SUM, DecoderDescription, Description
 
 OPTIONS = LatentDiffusionOptions
 
@@ -45,7 +48,16 @@ def describe(*, location: str, **options: Any) -> Description:
         ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
-    return read_layout(location, chosen.revision).describe(chosen.variant)
+    layout = read_layout(location, chosen.revision)
+    described = layout.describe(chosen.variant)
+    branch = _branch(chosen, layout)
+    if branch is None:
+        return described
+    return replace(
+        described,
+        identity={**described.identity, "branch": branch.identity(chosen.variant)},
+        condition_channels=branch.condition_channels,
+    )
 
 
 def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
@@ -104,6 +116,8 @@ def build_denoiser(
     device: torch.device,
     guidance_embedding: bool = False,
     image_channels: int = 0,
+    condition_channels: int = 0,
+    fusion: str = SUM,
     **options: Any,
 ) -> Denoiser:
     """Load only the UNet, in float32 and ready for training.
@@ -114,6 +128,9 @@ def build_denoiser(
         guidance_embedding: Whether to add a guidance embedding, initialized to have no effect.
         image_channels: Channels of an image latent that it shall take, initialized to have no
             effect; 0 for as many as it has.
+        condition_channels: Channels of the condition that a branch shall take, initialized to have
+            no effect; 0 for the model's own branch, if any.
+        fusion: How a new branch adds to the UNet: `sum` or `mixture`.
         **options: See `OPTIONS`.
 
     Raises:
@@ -122,7 +139,15 @@ def build_denoiser(
     """
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen.revision)
-    return load_denoiser(layout, chosen.variant, guidance_embedding, image_channels).to(device)
+    return load_denoiser(
+        layout,
+        chosen.variant,
+        guidance_embedding,
+        image_channels,
+        condition_channels=condition_channels,
+        fusion=fusion,
+        branch=_branch(chosen, layout),
+    ).to(device)
 
 
 def build_autoencoder(*, location: str, device: torch.device, **options: Any) -> Autoencoder:
@@ -165,6 +190,16 @@ def save_student(
     layout = read_layout(location, chosen.revision)
     vae = None if autoencoder is None else autoencoder.network
     export_pipeline(layout, chosen.variant, denoiser, vae, folder)
+
+
+def save_branch(*, denoiser: Denoiser, folder: Path) -> None:
+    """Save the condition branch of a denoiser, as a folder of diffusers' `ControlNetModel`.
+
+    Args:
+        denoiser: The denoiser, which has one.
+        folder: Output folder, which must not exist yet.
+    """
+    denoiser.branch.save(folder)
 
 
 def prompt_counter(
@@ -223,6 +258,7 @@ def build(
             # Enables fast kernels on GPUs; on the CPU it would only change the last bits.
             unet = unet.to(memory_format=torch.channels_last)
         unet = unet.to(device)
+    branch = _branch(chosen, layout) if with_network else None
 
     def load_towers() -> list[Tower]:
         towers = []
@@ -238,6 +274,7 @@ def build(
         variant,
         unet,
         load_towers,
+        branch=None if branch is None else branch.load(variant, dtype).to(device),
         device=device,
         dtype=dtype,
         negative_prompt=negative_prompt,
@@ -246,3 +283,7 @@ def build(
         # Whoever samples encodes prompts too: memory that runs short is noticed here.
         _ = teacher.negative
     return teacher
+
+
+def _branch(chosen: LatentDiffusionOptions, layout: Layout) -> BranchFiles | None:
+    return find_branch(chosen.branch, layout) if chosen.branch else None

@@ -15,10 +15,12 @@ from pairgen.adapters.adapter import Adapter
 from pairgen.methods.base import ImageStudent, Student
 from pairgen.model_config import MODEL_FILE
 from pairgen.training.checkpoint import open_to_umask
-from pairgen.training.finished_run import LAST_WEIGHTS_FILE
+from pairgen.training.finished_run import BRANCH_PREFIX, LAST_WEIGHTS_FILE
 from pairgen.training.player import Player
 
 STUDENT_FOLDER, LORA_FOLDER = "student", "lora"
+# The folder of a branch inside the student, and its option and key in the model file.
+BRANCH_FOLDER = BRANCH = "branch"
 # Options that select a teacher's weights; the student has its own.
 OF_WEIGHTS = ("revision", "variant")
 # What a pipeline's `load_lora_weights` looks for, and the prefix of its UNet's layers.
@@ -46,6 +48,7 @@ def export_student(
     """
     # Before the adapters are merged: they are what was trained.
     autoencoder_trained = any(map(is_trained, _halves(student)))
+    branch, alone = getattr(student.denoiser, "branch", None), is_branch_alone(student.denoiser)
     target, partial = folder / STUDENT_FOLDER, folder / f".{STUDENT_FOLDER}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     if player.ema is not None and is_trained(student.denoiser):
@@ -57,28 +60,50 @@ def export_student(
         parts: dict[str, Any] = {"denoiser": student.denoiser}
         if isinstance(student, ImageStudent) and autoencoder_trained:
             parts["autoencoder"] = student.autoencoder
-        plugins.call(
-            "teachers",
-            teacher["module"],
-            "save_student",
-            **parts,
-            folder=partial,
-            location=teacher["location"],
-            **teacher["options"],
-        )
+        if not alone:
+            plugins.call(
+                "teachers",
+                teacher["module"],
+                "save_student",
+                **parts,
+                folder=partial,
+                location=teacher["location"],
+                **teacher["options"],
+            )
+        if branch is not None:
+            inner = partial if alone else partial / BRANCH_FOLDER
+            plugins.call(
+                "teachers",
+                teacher["module"],
+                "save_branch",
+                denoiser=student.denoiser,
+                folder=inner,
+            )
     open_to_umask(partial)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
+    left_out = (BRANCH,) if alone else (*OF_WEIGHTS, BRANCH)
+    where: dict[str, Any] = {"location": teacher["location"] if alone else STUDENT_FOLDER}
+    if branch is not None:
+        where[BRANCH] = STUDENT_FOLDER if alone else f"{STUDENT_FOLDER}/{BRANCH_FOLDER}"
     model = {
         "teacher": teacher["module"],
-        "location": STUDENT_FOLDER,
-        "options": {k: v for k, v in teacher["options"].items() if k not in OF_WEIGHTS},
+        **where,
+        "options": {k: v for k, v in teacher["options"].items() if k not in left_out},
         "dtype": "float32",
         "batch_size": 16,
         "samples_per_shard": 1024,
         **facts,
     }
     (folder / MODEL_FILE).write_text(yaml.safe_dump(model, sort_keys=False), encoding="utf-8")
+
+
+def is_branch_alone(denoiser: Any) -> bool:
+    """Whether a condition branch is all that is trained: the network is its teacher's."""
+    if getattr(denoiser, "branch", None) is None:
+        return False
+    trained = [name for name, each in denoiser.named_parameters() if each.requires_grad]
+    return bool(trained) and all(name.startswith(BRANCH_PREFIX) for name in trained)
 
 
 def _networks(student: Student | ImageStudent) -> Iterator[Adaptable]:
@@ -101,11 +126,16 @@ def is_trained(half: Any) -> bool:
 
 
 def _merged_weights(denoiser: Any) -> dict[str, Tensor]:
-    """Return the weights of a denoiser's network with its adapter merged; it keeps its own."""
-    weights = {name: each.clone() for name, each in denoiser.network.state_dict().items()}
+    """Return the trained weights of a denoiser with its adapter merged; it keeps its own."""
+    weights: dict[str, Tensor] = {}
+    if not is_branch_alone(denoiser):
+        weights = {name: each.clone() for name, each in denoiser.network.state_dict().items()}
     adapter: Adapter | None = getattr(denoiser, "adapter", None)
     if adapter is not None:
         adapter.merge_into(weights)
+    if (branch := getattr(denoiser, "branch", None)) is not None:
+        own = branch.last_weights()
+        weights |= {f"{BRANCH_PREFIX}{name}": each.clone() for name, each in own.items()}
     return weights
 
 

@@ -1,11 +1,13 @@
 """A finished run as the frozen teacher of another: its average, or its last weights."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from pairgen import plugins
 from pairgen.config import choice
@@ -17,6 +19,8 @@ from pairgen.types import canonical_json
 
 # Weights of the exported network without averaging, as far as they differ.
 LAST_WEIGHTS_FILE = "last.safetensors"
+# Of the weights of a condition branch, there and in a denoiser.
+BRANCH_PREFIX = "branch."
 
 
 def load_run(folder: str, weights: str, device: torch.device) -> tuple[Denoiser, str]:
@@ -50,12 +54,26 @@ def load_run(folder: str, weights: str, device: torch.device) -> tuple[Denoiser,
     try:
         sha256 = hash_run(folder, weights)
         if weights == LAST and path.is_file():
-            denoiser.network.load_state_dict(load_file(path, device=str(device)))
+            _load_last(denoiser, load_file(path, device=str(device)))
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise ConfigError(f"{path} cannot be read: {reason}.") from None
     denoiser.network.requires_grad_(False)
     return denoiser, sha256
+
+
+def _load_last(denoiser: Denoiser, weights: Mapping[str, Tensor]) -> None:
+    """Load the last weights of a run: those of the network, of its branch, or of both."""
+    branch = {
+        name.removeprefix(BRANCH_PREFIX): each
+        for name, each in weights.items()
+        if name.startswith(BRANCH_PREFIX)
+    }
+    network = {name: each for name, each in weights.items() if not name.startswith(BRANCH_PREFIX)}
+    if network:
+        denoiser.network.load_state_dict(network)
+    if branch:
+        denoiser.branch.load_last(branch)
 
 
 def hash_run(folder: str | Path, weights: str) -> str:

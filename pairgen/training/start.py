@@ -22,7 +22,7 @@ from pairgen.resolution import Sources, sources_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
-from pairgen.teachers.base import Autoencoder, Denoiser
+from pairgen.teachers.base import SUM, Autoencoder, Denoiser
 from pairgen.training.alike import check_alike, start_of
 from pairgen.training.config import check_method_options, with_recipe
 from pairgen.training.finished_run import load_run
@@ -219,9 +219,17 @@ def make_setup(
     where = {"location": start["location"], **options}
     frozen = {"device": device, "dtype": torch.float32, "negative_prompt": ""}
 
-    def new_denoiser(guidance_embedding: bool = False, *, image_channels: int = 0) -> Denoiser:
+    def new_denoiser(
+        guidance_embedding: bool = False,
+        *,
+        image_channels: int = 0,
+        condition_channels: int = 0,
+        fusion: str = SUM,
+    ) -> Denoiser:
         # Teachers of users need not know what they cannot do.
-        image = {"image_channels": image_channels} if image_channels else {}
+        image: dict[str, Any] = {"image_channels": image_channels} if image_channels else {}
+        if condition_channels:
+            image |= {"condition_channels": condition_channels, "fusion": fusion}
         denoiser: Denoiser = plugins.call(
             "teachers",
             module,

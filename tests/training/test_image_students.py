@@ -293,7 +293,9 @@ def test_the_model_file_says_what_is_done(restore):
     assert "image.posterior must be one of mean, sample" in broken(posterior="mode")
     assert "image.source must be text, got 4" in broken(source=4)
     assert "image.target must be the name of a member, got ''" in broken(target="")
-    assert "image.concat must be true if image.start is noise" in broken(start="noise")
+    assert "image.concat or image.branch must be true if image.start is noise" in broken(
+        start="noise"
+    )
     assert "Unknown key 'begin'" in broken(begin="noise")
     assert "lacks source" in broken(source=None)
     (run / "model.yaml").write_text(yaml.safe_dump({**written, "image": "lr4.png"}))

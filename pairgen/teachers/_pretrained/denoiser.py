@@ -11,8 +11,9 @@ from pairgen.adapters.adaptable import Adaptable
 from pairgen.sampling.parameterization import Prediction, Schedule
 from pairgen.teachers.base import Conditioning
 
-# Maps network, x [B, C, H, W], t [B] float32, conditioning, guidance scales to the output.
-Output = Callable[[Any, Tensor, Tensor, Conditioning, Tensor | None], Tensor]
+# Maps network, x [B, C, H, W], t [B] float32, conditioning, guidance scales to the output; `branch`
+# is its condition branch, if it has one.
+Output = Callable[..., Tensor]
 # Queries, keys, values and outputs of attention, and the layers around and between, as in
 # diffusers' training scripts.
 LORA_TARGETS = (
@@ -34,6 +35,7 @@ class Denoiser(Adaptable):
         guidance_dim: Width of its guidance embedding; 0 for none.
         image_channels: Channels of the image latent in its input; 0 for none.
         new_layers: Layers with weights that are new, and zero, see `Adaptable`.
+        branch: Its condition branch; None for none.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Denoiser(Adaptable):
         guidance_dim: int,
         image_channels: int = 0,
         new_layers: Sequence[str] = (),
+        branch: torch.nn.Module | None = None,
     ) -> None:
         super().__init__(network.requires_grad_(True), LORA_TARGETS, new_layers)
         # x0 is the output divided by alpha, which is small at the first time and amplifies errors.
@@ -54,7 +57,13 @@ class Denoiser(Adaptable):
         self.prediction, self.schedule = prediction, schedule
         self.latent_shape, self.guidance_dim = latent_shape, guidance_dim
         self.image_channels = image_channels
+        self.branch: Any = branch
         self._output = output
+
+    @property
+    def condition_channels(self) -> int:
+        """Channels of the condition that the branch takes; 0 for no branch."""
+        return 0 if self.branch is None else int(self.branch.condition_channels)
 
     def forward(
         self,
@@ -65,7 +74,9 @@ class Denoiser(Adaptable):
     ) -> Tensor:
         """Return the network's own output, [B, C, H, W] float32."""
         with self.in_use():
-            return self._output(self.network, x, t.float(), conditioning, guidance_scale)
+            given = (self.network, x, t.float(), conditioning, guidance_scale)
+            branch = {} if self.branch is None else {"branch": self.branch}
+            return self._output(*given, **branch)
 
 
 class Float32Conv2d(torch.nn.Conv2d):

@@ -47,6 +47,15 @@ class LatentDiffusionOptions(PretrainedOptions):
 
     command = "the latent_diffusion teacher"
 
+    branch: Annotated[
+        str,
+        OPTIONAL_TEXT,
+        Option(
+            "Folder or hub id of a ControlNet, diffusers' `ControlNetModel`, which lets the model "
+            "see an image; empty for none."
+        ),
+    ] = ""
+
 
 class PixelUnetOptions(PretrainedOptions):
     """The options of `pixel_unet`."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import Prediction, Schedule, column, to_x0_eps
-from pairgen.teachers.base import IMAGE_LATENT, Conditioning
+from pairgen.teachers.base import Conditioning
 
 # Maps x [B, C, H, W], t [B] float32 and B rows to the network's output [B, C, H, W] float32.
 Forward = Callable[[Tensor, Tensor, Conditioning], Tensor]
@@ -41,10 +41,8 @@ def predict_guided(
     if guidance is None:
         output = forward(x, t, conditioning)
     else:
-        opposite = negative.expand(len(x))
-        if IMAGE_LATENT in conditioning.tensors:
-            # Guidance is by the prompt: both halves see the image.
-            opposite = opposite.with_image(conditioning.tensors[IMAGE_LATENT])
+        # Guidance is by the prompt: both halves see the image.
+        opposite = negative.expand(len(x)).with_images_of(conditioning)
         both = Conditioning.cat([opposite, conditioning])
         unprompted, prompted = forward(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
         output = guided(unprompted, prompted, column(guidance))

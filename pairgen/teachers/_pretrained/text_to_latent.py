@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pairgen.teachers._pretrained.branch import Branch
 from pairgen.teachers._pretrained.networks import convert
 from pairgen.teachers._pretrained.predict import predict_guided
 from pairgen.teachers._pretrained.stable_diffusion import (
@@ -46,6 +47,7 @@ class LatentDiffusion:
         unet: Any,
         load_towers: Callable[[], Sequence[Tower]],
         *,
+        branch: Branch | None = None,
         device: torch.device,
         dtype: torch.dtype,
         negative_prompt: str,
@@ -57,6 +59,7 @@ class LatentDiffusion:
         self._layout = layout
         self._variant = variant
         self._unet = unet
+        self._branch = branch
         self._load_towers = load_towers
         self._negative_prompt = negative_prompt
         self._time_ids = time_ids(layout).to(device, dtype)
@@ -123,7 +126,7 @@ class LatentDiffusion:
 
     def to_dtype(self, dtype: torch.dtype) -> None:
         """Convert UNet and text encoders, and encode the negative prompt again."""
-        for network in (self._unet, *(tower.encoder for tower in self._towers)):
+        for network in (self._unet, self._branch, *(tower.encoder for tower in self._towers)):
             if network is not None:
                 convert(network, dtype)
         self._time_ids = self._time_ids.to(dtype)
@@ -137,9 +140,15 @@ class LatentDiffusion:
         self, x: Tensor, t: Tensor, conditioning: Conditioning, guidance: Tensor | None
     ) -> Tensor:
         """Return the UNet's own output in float32, [B, C, H, W]."""
-        dim = self._layout.guidance_dim
         return unet_output(
-            self._unet, x, t, conditioning, guidance, time_ids=self._time_ids, guidance_dim=dim
+            self._unet,
+            x,
+            t,
+            conditioning,
+            guidance,
+            time_ids=self._time_ids,
+            guidance_dim=self._layout.guidance_dim,
+            branch=self._branch,
         )
 
     def _encode_negative(self) -> Conditioning:

@@ -9,12 +9,14 @@ from torch import Tensor
 
 from pairgen.errors import ConfigError
 from pairgen.sampling.guidance import guidance_embedding
+from pairgen.teachers._pretrained.branch import Branch, new_branch
+from pairgen.teachers._pretrained.branch_files import BranchFiles
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.files import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.stable_diffusion import UNET_WEIGHTS, Layout
-from pairgen.teachers.base import IMAGE_LATENT, Conditioning
+from pairgen.teachers.base import CONDITION, IMAGE_LATENT, SUM, Conditioning
 
 # As in latent consistency models, whose pipelines read it from the config.
 GUIDANCE_DIM = 256
@@ -35,6 +37,7 @@ def unet_output(
     *,
     time_ids: Tensor,
     guidance_dim: int,
+    branch: Branch | None = None,
 ) -> Tensor:
     """Return the UNet's own output in float32, [B, C, H, W].
 
@@ -46,9 +49,11 @@ def unet_output(
         guidance_scale: Guidance scales, [B], for a UNet with a guidance embedding; None means 1.
         time_ids: SDXL's size inputs, [1, 6], in the network's dtype; other models ignore them.
         guidance_dim: Width of its guidance embedding; 0 for none.
+        branch: Its condition branch; None for none.
 
     Raises:
-        ConfigError: The conditioning has no image latent that the network takes, or another one.
+        ConfigError: The conditioning has no image latent or no condition that the network takes, or
+            another one.
     """
     tensors = conditioning.tensors
     added = condition = None
@@ -70,19 +75,31 @@ def unet_output(
         )
     if image is not None:
         x = torch.cat([x, image.to(x.dtype)], dim=1)
-    output: Tensor = unet(
-        x.to(time_ids.dtype),
-        t,
-        encoder_hidden_states=tensors["txt_emb"],
-        timestep_cond=condition,
-        added_cond_kwargs=added,
-        return_dict=False,
-    )[0]
+    inputs = {
+        "encoder_hidden_states": tensors["txt_emb"],
+        "timestep_cond": condition,
+        "added_cond_kwargs": added,
+        "return_dict": False,
+    }
+    x = x.to(time_ids.dtype)
+    if (CONDITION in tensors) != (branch is not None):
+        has = "has no branch for a condition" if branch is None else "takes a condition"
+        raise ConfigError(f"The network {has}: use a model that fits the method.")
+    if branch is not None:
+        return branch.run(unet, x, t, tensors[CONDITION], inputs).float()
+    output: Tensor = unet(x, t, **inputs)[0]
     return output.float()
 
 
 def load_denoiser(
-    layout: Layout, variant: str, with_guidance: bool, image_channels: int
+    layout: Layout,
+    variant: str,
+    with_guidance: bool,
+    image_channels: int,
+    *,
+    condition_channels: int = 0,
+    fusion: str = SUM,
+    branch: BranchFiles | None = None,
 ) -> Denoiser:
     """Load the UNet of a folder for training.
 
@@ -92,10 +109,15 @@ def load_denoiser(
         with_guidance: Whether to add a guidance embedding, initialized to have no effect.
         image_channels: Channels of an image latent that it shall take, initialized to have no
             effect; 0 for as many as it has.
+        condition_channels: Channels of the condition that a branch shall take, initialized to have
+            no effect; 0 for the model's own branch, if any.
+        fusion: How a new branch adds to the UNet.
+        branch: The model's own branch; None for none.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
-        ConfigError: It takes image latents of another number of channels.
+        ConfigError: It takes image latents or conditions of another number of channels, or cannot
+            have a branch.
     """
     present = layout.image_channels
     if present and image_channels not in (0, present):
@@ -113,6 +135,15 @@ def load_denoiser(
     if image_channels and not present:
         network = _with_image(network, image_channels)
         new_layers.append("conv_in")
+    own = None if branch is None else branch.load(variant, torch.float32)
+    if condition_channels and own is None:
+        factor = layout.size_px[0] // layout.latent_shape[1]
+        own = new_branch(network, fusion, condition_channels, factor)
+    elif condition_channels and own is not None and condition_channels != own.condition_channels:
+        raise ConfigError(
+            f"The branch of {layout.snapshot.location} takes conditions of "
+            f"{own.condition_channels} channels, not {condition_channels}."
+        )
     return Denoiser(
         network,
         partial(unet_output, time_ids=time_ids(layout).float(), guidance_dim=dim),
@@ -122,6 +153,7 @@ def load_denoiser(
         guidance_dim=dim,
         image_channels=present or image_channels,
         new_layers=new_layers,
+        branch=own,
     )
 
 

@@ -1,0 +1,115 @@
+"""Find and load a saved condition branch: a folder or hub id of diffusers' `ControlNetModel`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import ControlNetModel
+
+from pairgen.errors import TeacherLoadError
+from pairgen.teachers._pretrained.branch import (
+    FUSION_FILE,
+    WEIGHTS,
+    Branch,
+    embedding_factor,
+)
+from pairgen.teachers._pretrained.files import (
+    Snapshot,
+    fetch_weights,
+    find_snapshot,
+    read_json,
+    weights_identity,
+)
+from pairgen.teachers._pretrained.networks import load_network
+from pairgen.teachers._pretrained.stable_diffusion import Layout
+from pairgen.teachers.base import MIXTURE, SUM
+
+CONFIG = "config.json"
+# Of the UNet, which its branch has as well.
+SHARED = ("block_out_channels", "cross_attention_dim", "in_channels", "layers_per_block")
+
+
+@dataclass(frozen=True)
+class BranchFiles:
+    """The files of a branch.
+
+    Attributes:
+        snapshot: Their folder.
+        config: Its config.
+        fusion: `sum` or `mixture`.
+        mu: mu; 1 where it is in the weights.
+    """
+
+    snapshot: Snapshot
+    config: Mapping[str, Any]
+    fusion: str
+    mu: float
+
+    @property
+    def condition_channels(self) -> int:
+        """Channels of the condition."""
+        return int(self.config.get("conditioning_channels", 3))
+
+    def identity(self, variant: str) -> dict[str, Any]:
+        """Return what distinguishes branches, see `weights_identity`."""
+        folder = self.snapshot.folder
+        configs = [folder / CONFIG, *([folder / FUSION_FILE] if self.fusion == MIXTURE else [])]
+        return {**weights_identity(self.snapshot, [WEIGHTS], variant, configs)}
+
+    def load(self, variant: str, dtype: torch.dtype) -> Branch:
+        """Load the branch, frozen.
+
+        Raises:
+            TeacherLoadError: The weights are missing, incomplete or broken.
+        """
+        (files,) = fetch_weights(self.snapshot, [WEIGHTS], variant).values()
+        network = load_network(ControlNetModel, files, variant, dtype)
+        return Branch(network, self.fusion, self.mu).requires_grad_(False).to(dtype)
+
+
+def find_branch(location: str, layout: Layout) -> BranchFiles:
+    """Find a branch for a model.
+
+    Args:
+        location: Folder or hub id of the branch.
+        layout: The model.
+
+    Raises:
+        TeacherLoadError: There is none, or it was made for another network.
+    """
+    snapshot = find_snapshot(location, "", (CONFIG, FUSION_FILE))
+    config = read_json(snapshot, CONFIG)
+    if config.get("_class_name") != "ControlNetModel":
+        raise TeacherLoadError(
+            f"branch must be a folder or hub id of a ControlNetModel, and {location} holds a "
+            f"{config.get('_class_name', 'model without a name')}."
+        )
+    unet = read_json(layout.snapshot, "unet/config.json")
+    for name in SHARED:
+        if config.get(name) != unet.get(name):
+            raise TeacherLoadError(
+                f"The branch {location} was made for another network: its {name} is "
+                f"{config.get(name)}, that of {layout.snapshot.location} is {unet.get(name)}."
+            )
+    factor = layout.size_px[0] // layout.latent_shape[1]
+    if embedding_factor(config) != factor:
+        raise TeacherLoadError(
+            f"The branch {location} takes {embedding_factor(config)} pixels a latent, "
+            f"{layout.snapshot.location} has {factor}."
+        )
+    return BranchFiles(snapshot, config, *_fusion(snapshot))
+
+
+def _fusion(snapshot: Snapshot) -> tuple[str, float]:
+    if not (snapshot.folder / FUSION_FILE).is_file():
+        return SUM, 1.0
+    known = read_json(snapshot, FUSION_FILE)
+    fusion, mu = known.get("fusion"), known.get("mu")
+    if fusion != MIXTURE or isinstance(mu, bool) or not isinstance(mu, int | float):
+        raise TeacherLoadError(
+            f"{FUSION_FILE} of {snapshot.location} must hold fusion 'mixture' and a number mu, got "
+            f"{json.dumps(known)[:100]}."
+        )
+    return MIXTURE, float(mu)
