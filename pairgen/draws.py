@@ -59,12 +59,24 @@ class Draws:
         """Return integers in [low, high), [B] int64."""
         return self._stack([each.integers(low, high) for each in self._next()])
 
+    def one_integer(self, low: int, high: int) -> int:
+        """Return an integer in [low, high), the same for the whole global batch."""
+        return int(self._of_all().integers(low, high))
+
     def one_row(self) -> int | None:
         """Draw one sample of the global batch; return its row here, or None if it is elsewhere."""
+        drawn = self._of_all().integers(self.batch_size)
+        return int(drawn) - self._rows.start if drawn in self._rows else None
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the tensors."""
+        return self._device
+
+    def _of_all(self) -> np.random.Generator:
         self._num_calls += 1
         # No sample has this number, so all parts of the batch draw the same.
-        drawn = self._generator(MAX_ROWS - 1).integers(self.batch_size)
-        return int(drawn) - self._rows.start if drawn in self._rows else None
+        return self._generator(MAX_ROWS - 1)
 
     def _next(self) -> list[np.random.Generator]:
         self._num_calls += 1

@@ -64,6 +64,13 @@ class Branch(nn.Module):
         """Pixels of the condition a latent, along each axis."""
         return embedding_factor(self.network.config)
 
+    def unfreeze(self) -> None:
+        """Make trainable what is learned: where it mixes, the layers at its ends only pass on."""
+        self.requires_grad_(True)
+        if self.fusion == MIXTURE:
+            for layer in (*self.network.controlnet_down_blocks, self.network.controlnet_mid_block):
+                layer.requires_grad_(False)
+
     def run(
         self, unet: Any, x: Tensor, t: Tensor, condition: Tensor, inputs: Mapping[str, Any]
     ) -> Tensor:
@@ -132,7 +139,7 @@ class Branch(nn.Module):
         plain = {name: each.float().cpu().contiguous() for name, each in self.exported().items()}
         save_file(plain, folder / f"{WEIGHTS}.safetensors", metadata={"format": "pt"})
         if self.fusion == MIXTURE:
-            known = {"fusion": MIXTURE, "mu": float(self.mu)}
+            known = {"fusion": MIXTURE, "mu": float(self.mu.detach())}
             (folder / FUSION_FILE).write_text(json.dumps(known, indent=2), encoding="utf-8")
 
 
@@ -161,14 +168,13 @@ def new_branch(unet: Any, fusion: str, channels: int, factor: int) -> Branch:
             conditioning_embedding_out_channels=EMBEDDING_WIDTHS[:depth],
             conditioning_channels=channels,
         )
-    network.eval().requires_grad_(True)
-    if fusion == SUM:
-        return Branch(network)
-    # What the branch computes is mixed as it is: these layers only pass it on.
-    for layer in (*network.controlnet_down_blocks, network.controlnet_mid_block):
-        nn.init.dirac_(layer.weight)
-        layer.requires_grad_(False)
-    return Branch(network, MIXTURE, MIXTURE_START)
+    branch = Branch(network.eval())
+    if fusion == MIXTURE:
+        for layer in (*network.controlnet_down_blocks, network.controlnet_mid_block):
+            nn.init.dirac_(layer.weight)
+        branch = Branch(network, MIXTURE, MIXTURE_START)
+    branch.unfreeze()
+    return branch
 
 
 def embedding_factor(config: Mapping[str, Any]) -> int:

@@ -1,0 +1,173 @@
+"""The options of `codi`."""
+
+from typing import Annotated
+
+from pydantic import model_validator
+
+from pairgen.errors import ConfigError
+from pairgen.losses.conditional_distillation import EPS, SPACES, X0
+from pairgen.methods._image_pairs import ImagePairOptions, lr_member
+from pairgen.methods._yonos_options import EncodedPairOptions
+from pairgen.methods.base import AVERAGE, RUN_WEIGHTS
+from pairgen.options import Option
+from pairgen.rules import Choice, Integer, Number, Place, Switch
+from pairgen.teachers.base import MIXTURE, SUM
+
+MAX_WEIGHT = 1e6
+SUPER_RESOLUTION, INPAINTING = "super-resolution", "inpainting"
+# The member that a task is given; that of super-resolution depends on the scale.
+MEMBERS = {
+    SUPER_RESOLUTION: "",
+    INPAINTING: "mask.png",
+    "canny": "canny.png",
+    "sketch": "sketch.png",
+    "depth": "depth.png",
+    "edit": "src.png",
+}
+# What is trained, to how the branch then adds to the network.
+ALL, BRANCH = "all", "branch"
+FUSION_OF = {ALL: MIXTURE, BRANCH: SUM}
+
+
+class CoDiOptions(EncodedPairOptions):
+    """Options of `codi`."""
+
+    command = "the method codi"
+
+    task: Annotated[
+        str,
+        Choice(tuple(MEMBERS)),
+        Option(
+            "What is given: LR (lrN.png, see scale), a picture with a mask (mask.png), its edges "
+            "(canny.png, sketch.png), its depth (depth.png), or the picture before an edit "
+            "(src.png)."
+        ),
+    ] = SUPER_RESOLUTION
+    prompts: Annotated[
+        str,
+        Choice(("tags", "captions", "fixed")),
+        Option(
+            "Prompt of an image: its caption or instruction (txt), its tags (tag.txt, see `pairgen "
+            "annotate`), or one fixed prompt for all images."
+        ),
+    ] = "captions"
+    trains: Annotated[
+        str,
+        Choice(tuple(FUSION_OF)),
+        Option(
+            "What is trained: network and branch (CoDi), or the branch beside a frozen network "
+            "(PE-CoDi), which makes it a ControlNet."
+        ),
+    ] = ALL
+    learning_steps: Annotated[
+        int,
+        Integer(1, 1000),
+        Option(
+            "Times of the grid on which it learns, K; a step of the consistency goes over T / K "
+            "times. It must divide T, the times of the model.",
+            metavar="K",
+        ),
+    ] = 20
+    same_time: Annotated[
+        bool,
+        Switch(),
+        Option("One time for all samples of a step; else each sample has its own."),
+    ] = True
+    consistency_weight: Annotated[
+        float,
+        Number(0.0, MAX_WEIGHT),
+        Option(
+            "Weight of the consistency of the noise; 0 trains an ordinary conditional model, or a "
+            "ControlNet."
+        ),
+    ] = 1.0
+    consistency_space: Annotated[
+        str, Choice((EPS, X0)), Option("What must be consistent: the noise, or x0.")
+    ] = EPS
+    target_weight: Annotated[
+        float, Number(0.0, MAX_WEIGHT), Option("Weight of the distance to the real latent.")
+    ] = 1.0
+    target_space: Annotated[
+        str,
+        Choice(SPACES),
+        Option("Where that distance is measured: in x0, or as an error of eps or v."),
+    ] = X0
+    pure_noise: Annotated[
+        bool,
+        Switch(),
+        Option(
+            "Take pure noise as the state at the last time T, where sampling begins; else a little "
+            "of the image is left in it."
+        ),
+    ] = True
+    guidance: Annotated[
+        float,
+        Number(0.0, 100.0),
+        Option(
+            "Guidance scale of what must be consistent; the student then samples with it, in two "
+            "evaluations a step. 1 is no guidance.",
+        ),
+    ] = 1.0
+    drop_prompts: Annotated[
+        float, Number(0.0, 1.0), Option("Share of samples that learn without their prompt.")
+    ] = 0.0
+    target_decay: Annotated[
+        float,
+        Number(0.0, 1.0),
+        Option("Decay of the averaged weights that the noise is consistent with, below 1."),
+    ] = 0.999
+    start_from: Annotated[
+        str,
+        Place(),
+        Option(
+            "Run whose network and branch the student starts from.",
+            metavar="RUN",
+            default="none: the model and a new branch",
+        ),
+    ] = ""
+    teacher: Annotated[
+        str,
+        Place(),
+        Option(
+            "Run of a conditional model that takes the DDIM step of the consistency, frozen.",
+            metavar="RUN",
+            default="none: the model's own step, with its current weights",
+        ),
+    ] = ""
+    teacher_weights: Annotated[
+        str,
+        Choice(RUN_WEIGHTS),
+        Option("Weights of the teacher: its moving average, or those after its last step."),
+    ] = AVERAGE
+
+    @property
+    def condition(self) -> str:
+        """The member that is given."""
+        return MEMBERS[self.task] or lr_member(self.scale)
+
+    @property
+    def factor(self) -> int:
+        """The image is this many times as large as the given one."""
+        return self.scale if self.task == SUPER_RESOLUTION else 1
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "CoDiOptions":
+        self.check_prompt()
+        if not (self.consistency_weight or self.target_weight):
+            raise ConfigError(
+                "One of consistency_weight and target_weight must be above 0, got 0 for both."
+            )
+        if self.target_decay == 1:
+            raise ConfigError("target_decay must be below 1, got 1: nothing would be averaged.")
+        scale = ImagePairOptions.model_fields["scale"].default
+        if self.task != SUPER_RESOLUTION and self.scale != scale:
+            raise ConfigError(
+                f"scale is used with task={SUPER_RESOLUTION} only: leave it out, got {self.scale} "
+                f"with task={self.task}."
+            )
+        if self.teacher and not self.consistency_weight:
+            raise ConfigError(
+                "teacher is used with a consistency_weight above 0 only: leave it out, got "
+                f"{self.teacher}."
+            )
+        return self
