@@ -1,0 +1,223 @@
+"""CoDi on painted pictures: what the consistency of the noise is worth, task by task.
+
+    python pipelines/codi.py --minutes 60
+
+1. painted pictures of 64 px with captions, their LR of 8 px (bicubic), large masks and edges; and
+   edits of painted pictures. 2,048 to learn from, and 1,024 of compositions that no training has
+   seen;
+2. for super-resolution x8 and inpainting, with equal steps: CoDi; CoDi without consistency, and
+   nothing else changed; an ordinary conditional model, in as many steps and in as many evaluations
+   of networks; the consistency after half of such a training (two stages); PE-CoDi, and a
+   ControlNet; one time for each sample instead of for the batch; the current weights instead of
+   averaged ones. For edges and edits, CoDi with and without consistency;
+3. `pairgen eval` of each on the held-out pictures in 1, 2, 4 and 20 steps.
+
+Appends one JSON line a finished run to `codi.jsonl`, beside this file, and goes on where it was
+stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
+students lie in `~/.cache/pairgen/runs/codi`, each student's page in its `eval-STEPS/index.html`.
+
+The arms have not run yet.
+"""
+
+import argparse
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from _arms import Comparison, Study, judge_arm, run_study, study_parser, train_arm
+from _arms.session import taking_turns
+from _restoration.painted import SIZE, make_painted
+
+import pairgen
+from pairgen.errors import run_script
+from pairgen.types import canonical_json
+
+RESULTS = Path(__file__).with_suffix(".jsonl")
+WORLD, SCALE = "bicubic", 8
+# Boxes that take a third of a picture on average.
+LARGE_MASKS = {"boxes": 1.0, "largest": 0.9, "max_shapes": 2}
+X8, INPAINTING, CANNY, EDIT = "x8", "inpainting", "canny", "edit"
+TASKS: dict[str, dict[str, Any]] = {
+    X8: {"task": "super-resolution", "scale": SCALE},
+    INPAINTING: {"task": "inpainting"},
+    CANNY: {"task": "canny"},
+    EDIT: {"task": "edit"},
+}
+# An ordinary conditional diffusion model: every time, each sample its own, the error of the noise.
+CONDITIONAL = {
+    "consistency_weight": 0.0,
+    "learning_steps": 1000,
+    "same_time": False,
+    "target_space": "eps",
+}
+# Of CoDi and of a training without the averaged network, see `pairgen.methods.codi`.
+MORE = 4 / 3
+CODI, WITHOUT = "CoDi", "without consistency"
+TRAININGS: dict[str, dict[str, Any]] = {
+    CODI: {},
+    WITHOUT: {"consistency_weight": 0.0},
+    "conditional": CONDITIONAL,
+    "conditional, evaluations of CoDi": {**CONDITIONAL, "times": MORE},
+    "two stages": {"after": CONDITIONAL, "target_weight": 0.0},
+    "PE-CoDi": {"trains": "branch"},
+    "ControlNet": {"trains": "branch", **CONDITIONAL},
+    "own times": {"same_time": False},
+    "no average": {"target_decay": 0.0},
+}
+TRAINED = {X8: tuple(TRAININGS), INPAINTING: tuple(TRAININGS)}
+TRAINED |= {CANNY: (CODI, WITHOUT), EDIT: (CODI, WITHOUT)}
+ARMS: dict[str, dict[str, Any]] = {
+    f"{task}, {name}": {**TASKS[task], **TRAININGS[name]}
+    for task, names in TRAINED.items()
+    for name in names
+}
+STEPS = (1, 2, 4, 20)
+MEASURED = {"Frechet": "frechet_distance", "to target": "feature_distance"}
+FIGURES = {
+    f"{name}, {steps}": f"{figure}_{steps}" for name, figure in MEASURED.items() for steps in STEPS
+}
+COMPARISONS = (
+    *(
+        Comparison(f"{task}, {CODI}", f"{task}, {WITHOUT}", "Frechet, 4", must_hold=True)
+        for task in (X8, INPAINTING)
+    ),
+    *(
+        Comparison(f"{task}, {CODI}", f"{task}, {other}", figure)
+        for task, others in TRAINED.items()
+        for other in others
+        for figure in ("Frechet, 4", "to target, 4")
+        if other != CODI and (other, figure) != (WITHOUT, "Frechet, 4")
+    ),
+)
+
+
+def main() -> None:
+    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(1000,))
+    parser.add_argument("--num-pairs", type=int, default=2048)
+    parser.add_argument("--num-held-out", type=int, default=1024)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--cpu-threads", type=int, default=1)
+    options = parser.parse_args()
+    names = ("num_pairs", "num_held_out", "batch_size", "lr")
+    options.settings = {name: getattr(options, name) for name in names}
+    study = Study(
+        name="codi",
+        arms=ARMS,
+        settings=options.settings,
+        steps=options.steps,
+        seeds=options.seeds,
+        figures=FIGURES,
+        run=partial(run_arm, options),
+        prepare=partial(make_data, options),
+        comparisons=COMPARISONS,
+    )
+    run_study(study, options)
+
+
+def make_data(options: argparse.Namespace, root: Path) -> None:
+    """Make the pictures with LR, masks, edges and moments, and the edits; or what lacks of them."""
+    nums = (options.num_pairs, options.num_held_out)
+    make_painted(root, WORLD, nums, scales=SCALE, degradation="bicubic")
+    for name, split, num in zip(("pairs", "held-out"), ("train", "held-out"), nums, strict=True):
+        made = pairgen.collect(
+            edit_triples="package:painted",
+            num_images=num,
+            split=split,
+            size=SIZE,
+            executor="serial",
+            out=str(folder_of(options, root, EDIT, name)),
+        )
+        if not made.complete:
+            raise KeyboardInterrupt
+        pictures = str(folder_of(options, root, X8, name))
+        annotate(pictures, add="mask", **LARGE_MASKS)
+        annotate(pictures, add="canny")
+    for task in (X8, EDIT):
+        learned = str(folder_of(options, root, task, "pairs"))
+        annotate(learned, add="moments", model="tiny", batch_size=64)
+
+
+def annotate(data: str, **given: Any) -> None:
+    """Add members to a set, or what lacks of them.
+
+    Raises:
+        KeyboardInterrupt: It was stopped.
+    """
+    if not all(each.complete for each in pairgen.annotate(data, executor="serial", **given)):
+        raise KeyboardInterrupt
+
+
+def folder_of(options: argparse.Namespace, root: Path, task: str, name: str) -> Path:
+    """Return the set of a task, `pairs` or `held-out`; the first three tasks share one."""
+    num = options.num_pairs if name == "pairs" else options.num_held_out
+    return root / f"{EDIT if task == EDIT else WORLD}-{name}-{num}"
+
+
+def trained(options: argparse.Namespace, arm: str, seed: int, steps: int, root: Path) -> Path:
+    """Train an arm, in two stages if it has two; return its run, also if it stands."""
+    chosen = dict(ARMS[arm])
+    first, times = chosen.pop("after", None), chosen.pop("times", 1)
+    if first is None:
+        return train(options, arm, chosen, seed, round(steps * times), root)
+    task = arm.partition(",")[0]
+    before = train(options, arm, {**TASKS[task], **first}, seed, steps // 2, root)
+    given = {"start_from": str(before), "teacher": str(before)}
+    return train(options, arm, {**chosen, **given}, seed, steps - steps // 2, root)
+
+
+def train(
+    options: argparse.Namespace, arm: str, chosen: dict[str, Any], seed: int, steps: int, root: Path
+) -> Path:
+    """Train a student, or find it; return its run.
+
+    Raises:
+        KeyboardInterrupt: It was stopped.
+    """
+    known = canonical_json([seed, steps, options.settings, chosen])
+    folder = root / f"run-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
+    with taking_turns(folder.with_name(f"{folder.name}.lock")):
+        if not (folder / "model.yaml").is_file():
+            train_arm(
+                "codi",
+                folder,
+                data=str(folder_of(options, root, arm.partition(",")[0], "pairs")),
+                model="tiny",
+                steps=steps,
+                seed=seed,
+                batch_size=options.batch_size,
+                lr=options.lr,
+                checkpoint_every=100,
+                cpu_threads=options.cpu_threads,
+                **chosen,
+            )
+    return folder
+
+
+def run_arm(
+    options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path
+) -> dict[str, float | None]:
+    """Train and judge one arm; return its figures."""
+    root, task = folder.parent, arm.partition(",")[0]
+    run = trained(options, arm, seed, steps, root)
+    figures: dict[str, float | None] = {}
+    for num in STEPS:
+        names = {
+            name: name.rpartition("_")[0] for name in FIGURES.values() if name.endswith(f"_{num}")
+        }
+        found, _ = judge_arm(
+            run,
+            names,
+            data=str(folder_of(options, root, task, "held-out")),
+            num_samples=options.num_held_out,
+            steps=num,
+            out=str(run / f"eval-{num}"),
+            cpu_threads=options.cpu_threads,
+        )
+        figures |= found
+    return figures
+
+
+if __name__ == "__main__":
+    run_script(main)
