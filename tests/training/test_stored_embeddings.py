@@ -1,6 +1,8 @@
 """Train on embeddings of an overlay: those of the student's text encoder, whole, or not at all."""
 
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,13 @@ from safetensors.torch import load_file, save_file
 
 import pairgen
 from pairgen.jobs.train.run import run_train
+from pairgen.shards.format.layout import receipt_path
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.loading.loader import Loader
 from pairgen.teachers._pretrained.text_to_latent import LatentDiffusion
 from pairgen.teachers.base import Conditioning
+from pairgen.types import FailedSlot
 from tests.training.conftest import OPTIONS, make_pairs
 from tests.training.test_train import assert_equal, tensors
 
@@ -130,12 +136,22 @@ def test_embeddings_of_the_same_text_encoder_beside_another_unet_are_used(
     assert told(said) == [f"Prompts are read as txt_emb.npy from {overlay}, not encoded."]
 
 
-def test_embeddings_that_lack_samples_are_not_used(own_pairs, tmp_path) -> None:
-    overlay = annotate(own_pairs)
-    (overlay / "__meta__/shards/00000.json").unlink()
-    _, said = train(own_pairs, tmp_path / "run", steps=1)
+def test_embeddings_that_lack_samples_are_not_used(own_pairs, tmp_path, caplog) -> None:
+    overlay = LocalStore(annotate(own_pairs))
+    receipt = read_receipt(overlay, 0)
+    refused = (FailedSlot(index=1, reason="refused"),)
+    write_receipt(overlay, replace(receipt, count=receipt.count - 1, failed=refused))
+    _, said = train(own_pairs, tmp_path / "refused", steps=1)
     (reason,) = told(said)
-    assert "32 of 32 samples have no txt_emb.npy: left out; " in reason and "is behind" in reason
+    assert re.fullmatch(
+        rf"Prompts are encoded anew: {own_pairs}: \d+ of 32 samples have no txt_emb.npy.", reason
+    )
+    # Nothing is left out, so nothing is said to be.
+    assert caplog.records == []
+    overlay.remove(receipt_path(0))
+    _, said = train(own_pairs, tmp_path / "interrupted", steps=1)
+    (reason,) = told(said)
+    assert f"`pairgen annotate {own_pairs} --add text_embedding` adds what is missing" in reason
 
 
 def test_a_run_goes_on_as_it_began(own_pairs, tmp_path) -> None:

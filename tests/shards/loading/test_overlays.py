@@ -226,6 +226,38 @@ def test_an_overlay_that_is_not_finished_is_behind(parent: LocalStore, tmp_path:
         load(parent, str(tmp_path / "b"))
 
 
+@pytest.mark.parametrize(
+    ("recipe", "folder", "command"),
+    [
+        ({"annotator": "moments"}, "moments", "pairgen annotate {set} --add moments"),
+        ({"annotator": "my.own"}, "own", "pairgen annotate {set} --add my.own"),
+        ({"annotator": "latent"}, "b", "pairgen annotate {set} --add latent --out {overlay}"),
+        ({"maker": "degrade"}, "degraded", "pairgen degrade --from-ode {set} --overlay"),
+    ],
+)
+def test_the_command_that_adds_what_is_missing_is_named(
+    parent: LocalStore, recipe: Any, folder: str, command: str
+) -> None:
+    plan = scores(read_plan(parent))
+    plan = replace(plan, recipe={**plan.recipe, **recipe})
+    url = write_overlay(Path(f"{parent.url}.annotations/{folder}"), plan, shards=[0, 4, 5])
+    command = command.format(set=parent.url, overlay=url)
+    (left_out,) = load(parent, url).left_out
+    assert str(left_out) == (
+        f"{parent.url}: 45 of 60 samples have no score.npy: left out; {url} is behind: "
+        f"`{command}` adds what is missing."
+    )
+
+
+def test_only_the_first_rank_tells_what_is_left_out(
+    parent: LocalStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = write_overlay(tmp_path / "a", scores(read_plan(parent)), missing=range(0, 60, 3))
+    for rank in range(2):
+        load(parent, url, rank=rank, world_size=2)
+    assert len(caplog.records) == 1
+
+
 # Damaged and stale overlays
 
 
