@@ -1,5 +1,6 @@
 """Train on embeddings of an overlay: those of the student's text encoder, whole, or not at all."""
 
+import gc
 import re
 import shutil
 from dataclasses import replace
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel
 
 import pairgen
+from pairgen.jobs.train import run
 from pairgen.jobs.train.run import run_train
 from pairgen.shards.format.layout import receipt_path
 from pairgen.shards.format.local_store import LocalStore
@@ -115,6 +118,57 @@ def test_the_text_encoder_is_loaded_only_for_grids(own_pairs, tmp_path, monkeypa
     folder, _ = train(own_pairs, tmp_path / "run", steps=2)
     assert list((folder / "grids").iterdir())
     assert events == ["text encoder of a teacher", "batch", "batch"]
+
+
+def num_text_encoders() -> int:
+    return sum(isinstance(each, CLIPTextModel) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "regression"},
+        {"method": "ladd", "guidance": 3, "distill_weight": 1},
+        {"method": "ladd", "distill_weighting": "nfsd", "distill_weight": 1},
+        {"method": "osediff", "prompts": "fixed", "prompt": "a cat", "scale": 2, "lpips_weight": 0},
+    ],
+)
+def test_no_step_and_no_grid_keeps_a_text_encoder(
+    request, own_pairs, sd15_folder, tmp_path, monkeypatch, options
+) -> None:
+    before, alive = num_text_encoders(), []
+    data = own_pairs
+    if options["method"] == "osediff":
+        data = request.getfixturevalue("photographs")
+    else:
+        annotate(own_pairs)
+    batches, write = Loader.__iter__, run.write_grid
+
+    def read(self):
+        for batch in batches(self):
+            alive.append(num_text_encoders() - before)
+            yield batch
+
+    def written(*given):
+        alive.append(num_text_encoders() - before)
+        write(*given)
+
+    monkeypatch.setattr(Loader, "__iter__", read)
+    monkeypatch.setattr(run, "write_grid", written)
+    options = {**options, "model": str(sd15_folder), "steps": 2, "grid_every": 1}
+    folder, _ = train(data, tmp_path / "run", **options)
+    assert len(list((folder / "grids").iterdir())) == 2
+    assert alive and set(alive) == {0}
+
+
+def test_a_text_encoder_that_nothing_needs_is_not_loaded(
+    captioned, sd15_folder, tmp_path, monkeypatch
+) -> None:
+    data = Path(shutil.copytree(captioned, tmp_path / "set"))
+    options = {"method": "ladd", "model": str(sd15_folder), "steps": 2}
+    annotate(data, model=str(sd15_folder))
+    monkeypatch.setattr(LatentDiffusion, "encode_prompts", None)
+    train(data, tmp_path / "run", **options)
 
 
 def test_embeddings_of_another_text_encoder_are_not_used(own_pairs, sd15_folder, tmp_path) -> None:
