@@ -132,7 +132,7 @@ class LADD(FewStepGame):
 
 
 OPTIONS = LADDOptions
-NEEDS = Needs(members=(LATENTS, need("txt_emb.npy", TEXT, note="the prompt")))
+NEEDS = Needs(members=(LATENTS, need("txt_emb.npy", TEXT, note="the prompt")), encodes=True)
 
 
 @takes(OPTIONS)

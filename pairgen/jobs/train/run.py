@@ -21,7 +21,7 @@ from pairgen.teachers.base import FreesTextEncoders
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student, is_trained
-from pairgen.training.image_sizes import check_image_sizes
+from pairgen.training.image_sizes import check_encodable, check_image_sizes
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.needs import check_needs, stated_members
 from pairgen.training.offered import TEXT, offer_members, open_offered
@@ -70,9 +70,11 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         sets = open_offered(config.data, plans)
         check_needs(config.method, config.options, sets)
-        check_image_sizes(config.method, config.options, sets, config.crop)
+        given = (config.method, config.options, sets, config.crop)
+        check_image_sizes(*given)
         changes = changes_of_images(config.crop, config.flip)
         offered = offer_members(sets, start, config.skip_bad, _begun_with(state), changes)
+        check_encodable(*given, start, offered.members)
         setup = make_setup(
             config,
             plans,
