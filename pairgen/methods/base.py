@@ -58,12 +58,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from pairgen.annotators._transformers.model import VisionModel
 from pairgen.draws import Draws
 from pairgen.image_recipe import ImageRecipe
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Autoencoder, Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
+from pairgen.vision.model import VisionModel
 
 # Name of the player that is exported.
 STUDENT = "student"
