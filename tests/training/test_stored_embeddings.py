@@ -204,8 +204,11 @@ def test_embeddings_that_lack_samples_are_not_used(own_pairs, tmp_path, caplog) 
     assert caplog.records == []
     overlay.remove(receipt_path(0))
     _, said = train(own_pairs, tmp_path / "interrupted", steps=1)
-    (reason,) = told(said)
-    assert f"`pairgen annotate {own_pairs} --add text_embedding` adds what is missing" in reason
+    command = f"pairgen annotate {own_pairs} --add text_embedding"
+    assert told(said) == [
+        f"Prompts are encoded anew: {own_pairs}: 32 of 32 samples have no txt_emb.npy; "
+        f"{overlay.url} is behind: `{command}` adds what is missing."
+    ]
 
 
 def test_a_run_goes_on_as_it_began(own_pairs, tmp_path) -> None:
