@@ -28,6 +28,7 @@ VOCABULARY = (
     "signature",
     "plugins",
     "model_config",
+    "asked_model",
     "image_recipe",
     "labels",
     "basicsr_shim",
@@ -37,6 +38,7 @@ LAYERS = (
     VOCABULARY,
     ("draws", "process_state", "sampling", "degradations", "sources", "adapters"),
     ("teachers",),
+    ("vision",),
     ("annotators",),
     ("shards",),
     ("networks", "losses"),
@@ -145,6 +147,13 @@ def test_the_evaluation_knows_no_teacher_and_no_dataset():
     assert modules
     for module in modules:
         assert parts_imported(module) <= {*VOCABULARY, "evaluation"}
+
+
+def test_what_a_student_learns_by_knows_no_annotator():
+    modules = [m for m in MODULES if part_of(m) in ("networks", "losses", "methods")]
+    assert modules
+    for module in modules:
+        assert "annotators" not in parts_imported(module), module
 
 
 def test_the_layer_test_sees_what_it_should():

@@ -13,12 +13,12 @@ from pairgen.annotators.base import (
     Added,
     Annotate,
     Annotator,
-    Model,
     ParentSample,
     Setup,
     Spec,
     picture_member,
 )
+from pairgen.asked_model import Model
 from pairgen.errors import ConfigError
 from pairgen.list_rules import Each
 from pairgen.options import Option

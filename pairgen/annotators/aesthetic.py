@@ -23,7 +23,6 @@ from pairgen.annotators._encoding import padded
 from pairgen.annotators._options import FilePath, PictureOptions
 from pairgen.annotators._transformers.aesthetic_head import read_head
 from pairgen.annotators._transformers.clip import embedding_size, find_clip, image_embedding
-from pairgen.annotators._transformers.model import VisionModel
 from pairgen.annotators.base import (
     Added,
     Annotate,
@@ -35,6 +34,7 @@ from pairgen.annotators.base import (
 )
 from pairgen.options import Option
 from pairgen.signature import takes
+from pairgen.vision.model import VisionModel
 
 FACT = "aesthetic"
 

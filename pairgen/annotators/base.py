@@ -30,59 +30,21 @@ An annotator that reads one image and adds one text is a tagger of `pairgen rest
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pairgen.asked_model import Model
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
-from pairgen.model_config import find_model
 
 # A member's dtype and shape, as in `Plan.members`; empty for text.
 Spec = Mapping[str, Any]
 # Names of the image that a sample of pairgen's sets is about.
 PICTURES = ("png", "jpg", "webp")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """A model of known classes, found but not loaded.
-
-    Attributes:
-        name: Short name.
-        module: The teacher's module, for `pairgen.plugins`.
-        location: A folder, a hub id, or empty.
-        options: The teacher's options.
-    """
-
-    name: str
-    module: str
-    location: str
-    options: Mapping[str, Any]
-
-    @property
-    def where(self) -> dict[str, Any]:
-        """The arguments with which the functions of its module find it."""
-        return {"location": self.location, **self.options}
-
-    def at(self, revision: str) -> Self:
-        """Return the model at a branch, tag or commit of its hub; empty for the one it has."""
-        return replace(self, options={**self.options, "revision": revision}) if revision else self
-
-
-def asked_model(name: str) -> Model:
-    """Find the model that the user named: a packaged one, a folder or a hub id.
-
-    Raises:
-        ConfigError: There is no such model.
-    """
-    found = find_model(name)
-    return Model(
-        name=found.name, module=found.teacher, location=found.location, options=found.options
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,6 @@ from transformers import BertTokenizer
 
 from pairgen.annotators._encoding import padded
 from pairgen.annotators._options import PictureOptions
-from pairgen.annotators._transformers.model import VisionModel, find_vision_model
-from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.annotators._transformers.tokenizer import load_tokenizer
 from pairgen.annotators.base import (
     Added,
@@ -34,6 +32,8 @@ from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Text
 from pairgen.signature import takes
 from pairgen.teachers._pretrained.quiet import quiet
+from pairgen.vision.model import VisionModel, find_vision_model
+from pairgen.vision.preparation import read_preparation
 
 TEXT, BESIDE, TAGS = "txt", "caption.txt", "tag.txt"
 NETWORKS = {"blip": "BlipForConditionalGeneration", "git": "GitForCausalLM"}

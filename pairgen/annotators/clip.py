@@ -24,7 +24,6 @@ from pairgen.annotators._transformers.clip import (
     image_embedding,
     text_embedding,
 )
-from pairgen.annotators._transformers.model import VisionModel
 from pairgen.annotators.base import (
     Added,
     Annotate,
@@ -38,6 +37,7 @@ from pairgen.list_rules import Each
 from pairgen.options import Option
 from pairgen.rules import Choice
 from pairgen.signature import takes
+from pairgen.vision.model import VisionModel
 
 IMAGE, TEXT, SCORE = "clip_image.npy", "clip_text.npy", "clip_score"
 

@@ -13,8 +13,6 @@ import torch
 
 from pairgen.annotators._encoding import padded
 from pairgen.annotators._options import PictureOptions
-from pairgen.annotators._transformers.model import VisionModel, find_vision_model
-from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.annotators.base import (
     Added,
     Annotate,
@@ -24,6 +22,8 @@ from pairgen.annotators.base import (
     picture_member,
 )
 from pairgen.signature import takes
+from pairgen.vision.model import VisionModel, find_vision_model
+from pairgen.vision.preparation import read_preparation
 
 MEMBER = "dino_cls.npy"
 NETWORKS = {"dinov2": "Dinov2Model", "dinov2_with_registers": "Dinov2WithRegistersModel"}

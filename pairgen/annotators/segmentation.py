@@ -17,8 +17,6 @@ from torch import Tensor
 
 from pairgen.annotators._encoding import padded
 from pairgen.annotators._options import PictureOptions
-from pairgen.annotators._transformers.model import VisionModel, find_vision_model
-from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.annotators.base import (
     Added,
     Annotate,
@@ -31,6 +29,8 @@ from pairgen.annotators.base import (
 )
 from pairgen.errors import ConfigError
 from pairgen.signature import takes
+from pairgen.vision.model import VisionModel, find_vision_model
+from pairgen.vision.preparation import read_preparation
 
 MEMBER = "seg.png"
 NETWORKS = {

@@ -11,7 +11,8 @@ import torch
 
 from pairgen import plugins
 from pairgen.annotators._encoding import check_model, padded
-from pairgen.annotators.base import Added, Annotate, Annotator, Model, ParentSample, Setup
+from pairgen.annotators.base import Added, Annotate, Annotator, ParentSample, Setup
+from pairgen.asked_model import Model
 from pairgen.errors import ConfigError
 from pairgen.options import Options
 from pairgen.signature import takes

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pairgen.kinds.decode import picture_of
-from pairgen.kinds.encoded import encode_distinct
+from pairgen.kinds.encoded import Encoded, encode_distinct
 from pairgen.kinds.image_student import ImageModel, as_input, draw_noises, make_images
 from pairgen.sampling.condition import RGB
 from pairgen.sampling.enlarge import enlarge
@@ -38,16 +38,27 @@ def student_pictures(
         NotFinitePictureError: A picture is not finite.
     """
     encoded = encode_distinct(teacher, list(dict.fromkeys(prompts)), batch_size, False)
+    device = teacher.device
+    return encoded_pictures(model, encoded, device, given, prompts, seed, indices, batch_size)
 
-    def batches() -> Iterator[np.ndarray]:
-        for first in range(0, len(given), batch_size):
-            rows = slice(first, first + batch_size)
-            noises = draw_noises(model, seed, indices[rows], given.shape[1:3], teacher.device)
-            conditioning = encoded.conditioning[[encoded.rows[prompt] for prompt in prompts[rows]]]
-            images = make_images(model, as_input(given[rows], teacher.device), conditioning, noises)
-            yield np.stack([picture_of(image) for image in images])
 
-    return batches()
+def encoded_pictures(
+    model: ImageModel,
+    encoded: Encoded,
+    device: torch.device,
+    given: np.ndarray,
+    prompts: Sequence[str],
+    seed: int,
+    indices: Sequence[int],
+    batch_size: int,
+) -> Iterator[np.ndarray]:
+    """Yield what `student_pictures` does, of prompts that are `encoded` on a device."""
+    for first in range(0, len(given), batch_size):
+        rows = slice(first, first + batch_size)
+        noises = draw_noises(model, seed, indices[rows], given.shape[1:3], device)
+        conditioning = encoded.conditioning[[encoded.rows[prompt] for prompt in prompts[rows]]]
+        images = make_images(model, as_input(given[rows], device), conditioning, noises)
+        yield np.stack([picture_of(image) for image in images])
 
 
 def enlarged_pictures(given: np.ndarray, scale: int) -> np.ndarray:

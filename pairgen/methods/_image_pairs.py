@@ -91,6 +91,7 @@ def image_pair_needs(options: ImagePairOptions, perceptual: bool = False) -> Nee
             *texts,
         ),
         scales={options.source: options.scale},
+        encodes=True,
         perceptual=RGB * perceptual,
     )
 

@@ -192,7 +192,7 @@ def needs(options: ADDOptions) -> Needs:
     if options.by_image:
         note = "heads know the real image; without dino_cls.npy by their own network"
         members.append(need(IMAGE_MEMBER, *PICTURES, note=note))
-    return Needs(members=tuple(members))
+    return Needs(members=tuple(members), encodes=True)
 
 
 OPTIONS, NEEDS = ADDOptions, needs

@@ -58,12 +58,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from pairgen.annotators._transformers.model import VisionModel
 from pairgen.draws import Draws
 from pairgen.image_recipe import ImageRecipe
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import SUM, Autoencoder, Conditioning, Denoiser, Teacher
 from pairgen.types import Plan
+from pairgen.vision.model import VisionModel
 
 # Name of the player that is exported.
 STUDENT = "student"
@@ -100,6 +100,8 @@ class Needs:
         facts: Columns of the index, of the dataset or of its overlays.
         scales: Pictures of LR, and how many times as large HR must be. HR is the first of png, jpg
             and webp that a dataset has.
+        encodes: Whether HR, or LR enlarged to its size, is encoded by the student's VAE, or has the
+            size of what it decodes. Pictures of other sizes than it takes are then refused.
         perceptual: Channels of what the network of its option `perceptual` compares; 0 if it reads
             none, or knows only with its teacher which.
     """
@@ -108,6 +110,7 @@ class Needs:
     members: tuple[Need, ...] = ()
     facts: tuple[str, ...] = ()
     scales: Mapping[str, int] = field(default_factory=dict)
+    encodes: bool = False
     perceptual: int = 0
 
 

@@ -71,7 +71,7 @@ class LADD(FewStepGame):
         self._frozen.network.requires_grad_(False)
         self._x0_of_teacher = TeacherX0(self._frozen, chosen, setup.teacher)
         self._discriminator = LatentDiscriminator(
-            self._frozen, chosen, text_width=pooled_width(setup.teacher), device=setup.device
+            self._frozen, chosen, text_width=pooled_width(setup), device=setup.device
         )
 
     @property
@@ -132,7 +132,7 @@ class LADD(FewStepGame):
 
 
 OPTIONS = LADDOptions
-NEEDS = Needs(members=(LATENTS, need("txt_emb.npy", TEXT, note="the prompt")))
+NEEDS = Needs(members=(LATENTS, need("txt_emb.npy", TEXT, note="the prompt")), encodes=True)
 
 
 @takes(OPTIONS)

@@ -163,6 +163,7 @@ def needs(options: YONOSOptions) -> Needs:
             *((need(options.text, note="the prompt"),) if options.text else ()),
         ),
         scales={lr_member(each): each for each in scales},
+        encodes=True,
     )
 
 

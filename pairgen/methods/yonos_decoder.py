@@ -170,6 +170,7 @@ def needs(options: YONOSDecoderOptions) -> Needs:
             *texts,
         ),
         scales={lr_member(options.scale): options.scale},
+        encodes=True,
         perceptual=RGB * bool(options.lpips_weight),
     )
 

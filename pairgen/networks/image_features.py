@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pairgen.annotators._transformers.model import VisionModel
-from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.errors import ConfigError
+from pairgen.vision.model import VisionModel
+from pairgen.vision.preparation import read_preparation
 
 # Of transformers, by `model_type`: DINOv2, DINO, CLIP.
 VIT = "vit"

@@ -28,13 +28,16 @@ subclass of `pairgen.options.Options`, named `OPTIONS` in the module, each with 
 and a default, and use it to check the given options. A module of your own may do the same, or take
 plain keyword arguments.
 
+A teacher whose text encoders can be freed meets `FreesTextEncoders`; a training that reads stored
+embeddings then frees them before its first step.
+
 A teacher with classes sets `Description.labels`: its prompts are labels, other prompts are rejected
 before any slot is numbered, and samples store the class as `cls`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -314,4 +317,13 @@ class Teacher(Decoder, Protocol):
 
     def compile(self) -> None:
         """Compile the network for its static shapes."""
+        ...
+
+
+@runtime_checkable
+class FreesTextEncoders(Protocol):
+    """A teacher whose text encoders can be freed; others have none, or keep them."""
+
+    def free_text_encoders(self) -> None:
+        """Free the text encoders: `negative` stays, and prompts that follow load them again."""
         ...

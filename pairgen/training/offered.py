@@ -261,4 +261,4 @@ def _why_not(
         found = open_set(TrainingSet(offered.url), None, skip_bad, tuple(encoder.members))
     except (ConfigError, CorruptShardError) as error:
         return str(error).rstrip(".")
-    return "" if found.left_out is None else str(found.left_out).rstrip(".")
+    return "" if found.left_out is None else found.left_out.lack

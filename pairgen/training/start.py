@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from pairgen import plugins
-from pairgen.annotators._transformers.model import VisionModel, find_vision_model
-from pairgen.annotators.base import Model, asked_model
+from pairgen.asked_model import Model, asked_model
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
 from pairgen.model_config import find_model, license_of
@@ -30,6 +29,7 @@ from pairgen.training.offered import OfferedSet, plans_with
 from pairgen.training.options import TrainConfig
 from pairgen.training.run_folder import remembered
 from pairgen.types import Plan, canonical_json
+from pairgen.vision.model import VisionModel, find_vision_model
 
 # What a discriminator of images reads.
 DINO, TINY_VIT = "facebook/dinov2-small", "package:assets/vit"

@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pairgen import plugins
+from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.format.overlay import KIND
 from pairgen.shards.loading.whole_image import depends_on_encoder, describes_whole_image
 from pairgen.types import Plan, canonical_json
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # By whatever model the user chose: what a discriminator judges images by.
 EMBEDDINGS = ("clip_text.npy", "dino_cls.npy")
+# Made from the picture that the option `image` of their annotators names.
+OF_PICTURE = ("latent.npy", "moments.npy", "dino_cls.npy")
 
 
 def unusable_latents(
@@ -51,6 +54,8 @@ def unusable_latents(
                     reasons[member] = f"the run began without the {member} of {url}"
                 elif changes and describes_whole_image(member):
                     reasons[member] = f"the {member} of {url} is of whole images, without {changes}"
+                elif other := _other_picture(member, plan, each):
+                    reasons[member] = f"the {member} of {url} is of {other}, not of HR"
                 elif not is_embedding and (
                     plan.teacher.get("module") != start["module"]
                     or plan.teacher.get("identity") != own_vae()
@@ -60,6 +65,19 @@ def unusable_latents(
                         f"VAE is not known to be that of {start['name']}"
                     )
     return reasons
+
+
+def _other_picture(member: str, overlay: Plan, offered: "OfferedSet") -> str:
+    """Return the picture that a member was made from, if that is not HR; else empty.
+
+    Members of levels have names of their own; these are of HR unless the user chose otherwise.
+    """
+    if member not in OF_PICTURE:
+        return ""
+    has = offered.plan.members if {*PICTURES} & offered.plan.members.keys() else offered.members
+    own = next((name for name in PICTURES if name in has), "")
+    chosen = str(overlay.recipe.get("options", {}).get("image", ""))
+    return "" if chosen == own else chosen
 
 
 def embeddings_apart(sets: Sequence["OfferedSet"]) -> dict[str, str]:

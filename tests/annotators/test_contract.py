@@ -6,7 +6,8 @@ import pytest
 
 import pairgen
 from pairgen import plugins
-from pairgen.annotators.base import Annotator, Model, Setup
+from pairgen.annotators.base import Annotator, Setup
+from pairgen.asked_model import Model
 from pairgen.jobs.replay.run import run_replays
 from pairgen.options import Options
 from pairgen.shards.format.adding import adding_command

@@ -17,11 +17,11 @@ from transformers import (
     ViTModel,
 )
 
-from pairgen.annotators._transformers.model import find_vision_model
-from pairgen.annotators._transformers.preparation import read_preparation
-from pairgen.annotators.base import asked_model
+from pairgen.asked_model import asked_model
 from pairgen.errors import ConfigError
 from pairgen.networks.image_features import NETWORKS, ImageFeatures
+from pairgen.vision.model import find_vision_model
+from pairgen.vision.preparation import read_preparation
 from tests.vision_models import IMAGENET, SMALL, write_clip, write_dino
 
 CPU = torch.device("cpu")

@@ -11,9 +11,9 @@ from transformers import AutoModel, Dinov2Model
 from vit.lessons import Lesson, make_lesson
 from vit.report import FIGURES, HELD_OUT_SEED, SEEN_SEED
 
-from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.config import packaged_assets
 from pairgen.teachers._pretrained.files import find_snapshot
+from pairgen.vision.preparation import read_preparation
 
 FOLDER = packaged_assets() / "vit"
 

@@ -298,6 +298,30 @@ def test_annotations_are_read_as_long_as_they_are_of_the_images(
     assert "Embeddings are computed anew: the dino_cls.npy of" in " ".join(train.said)
 
 
+def test_embeddings_of_another_picture_are_not_those_of_the_real_image(
+    photographs, dino, train, options, tmp_path
+):
+    data = tmp_path / "set"
+    shutil.copytree(photographs, data)
+    annotate = {"model": str(dino), "executor": "serial"}
+    pairgen.annotate(str(data), add="dino", options={"image": "lr4.png"}, **annotate)
+    run = train(data, "of_lr", steps=1, **options).folder
+    assert num_read(run) == 1
+    overlay = f"{data}.annotations/dino"
+    reason = (
+        f"Embeddings are computed anew: the dino_cls.npy of {overlay} is of lr4.png, not of HR."
+    )
+    assert reason in train.said
+    moments = {"options": {"image": "lr4.png"}, "model": options["model"], "executor": "serial"}
+    pairgen.annotate(str(data), add="moments", **moments)
+    assert num_read(train(data, "of_lr_too", steps=1, **options).folder) == 1
+    told = f"anew: the moments.npy of {data}.annotations/moments is of lr4.png, not of HR."
+    assert told in " ".join(train.said)
+    shutil.rmtree(f"{data}.annotations")
+    pairgen.annotate(str(data), add="dino", options={"image": "png"}, **annotate)
+    assert num_read(train(data, "of_hr", steps=1, **options).folder) == 2
+
+
 def test_in_half_precision_every_weight_learns_behind_simulated_steps(build, batch):
     """Casts of weights that the simulated steps made have no graph."""
     method = build(backward_simulation=True, conditioning="text")

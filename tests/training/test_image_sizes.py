@@ -1,6 +1,7 @@
-"""HR must be N times as large as LR: seen in the plans, before anything is loaded."""
+"""Sizes of HR, of LR and for the VAE: seen in the plans, before anything is loaded."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from pairgen.errors import ConfigError
 from pairgen.methods._image_pairs import check_sizes
-from pairgen.training.image_sizes import check_image_sizes
+from pairgen.training.image_sizes import check_encodable, check_image_sizes
 from pairgen.training.offered import OfferedSet
 from tests.image_sets import image_plan, rgb
 
@@ -49,3 +50,53 @@ def test_stored_latents_of_other_sizes_are_refused_in_the_first_batch():
     told = "HR must be 4 times as large as LR: here HR is 8 x 6 and LR, enlarged 4 times, 10 x 6"
     with pytest.raises(ConfigError, match=told):
         check_sizes(torch.zeros(2, 4, 6, 10), hr, 4)
+
+
+def check_vae(
+    model: Path,
+    method: str,
+    height: int,
+    width: int,
+    crop: int = 0,
+    members: Any = (),
+    module: str = "latent_diffusion",
+    **options: Any,
+) -> None:
+    """Check HR of a size for the VAE of a model."""
+    pictures = {"png": rgb(height, width), "lr2.png": rgb(height // 2, width // 2), "txt": {}}
+    sets = [OfferedSet("set", replace(image_plan(num_samples=4), members=pictures))]
+    start = {"name": model.name, "module": module, "location": str(model), "options": {}}
+    check_encodable(method, options, sets, crop, start, members)
+
+
+@pytest.mark.parametrize("method", ["add", "ladd", "osediff", "yonos", "yonos_decoder"])
+def test_pictures_that_the_vae_cannot_take_are_refused(sd15_folder, method):
+    check_vae(sd15_folder, method, 48, 64)
+    told = (
+        "^png of set must have sides that are multiples of 2 px for the VAE of sd15, got 64 x 47 "
+        "px: make the set anew, or read parts of it by crop=N, a multiple of 2.$"
+    )
+    with pytest.raises(ConfigError, match=told):
+        check_vae(sd15_folder, method, 47, 64)
+    check_vae(sd15_folder, method, 47, 64, crop=40)
+    told = "^crop must be a multiple of 2 px for the VAE of sd15, got 39.$"
+    with pytest.raises(ConfigError, match=told):
+        check_vae(sd15_folder, method, 47, 64, crop=39)
+
+
+def test_pictures_that_no_vae_sees_may_have_any_size(sd15_folder, unconditional_folder):
+    # Latents are read instead.
+    check_vae(sd15_folder, "ladd", 47, 63, members=["latent.npy"])
+    check_vae(sd15_folder, "ladd", 47, 63, members=["moments.npy"])
+    # Its latents are pictures.
+    check_vae(unconditional_folder, "ladd", 47, 63, module="pixel_unet")
+    check_vae(sd15_folder, "regression", 47, 63)
+
+
+def test_a_training_refuses_them_before_it_loads_a_network(
+    train, photographs, sd15_folder, dino, monkeypatch
+):
+    monkeypatch.setattr("pairgen.jobs.train.run.make_setup", None)
+    options = {"method": "add", "model": str(sd15_folder), "features": str(dino)}
+    with pytest.raises(ConfigError, match=r"crop must be a multiple of 2 px .* got 9"):
+        train(photographs, steps=1, crop=9, **options)

@@ -1,17 +1,26 @@
 """Train on embeddings of an overlay: those of the student's text encoder, whole, or not at all."""
 
+import gc
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel
 
 import pairgen
+from pairgen.jobs.train import run
 from pairgen.jobs.train.run import run_train
+from pairgen.shards.format.layout import receipt_path
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.loading.loader import Loader
 from pairgen.teachers._pretrained.text_to_latent import LatentDiffusion
 from pairgen.teachers.base import Conditioning
+from pairgen.types import FailedSlot
 from tests.training.conftest import OPTIONS, make_pairs
 from tests.training.test_train import assert_equal, tensors
 
@@ -111,6 +120,57 @@ def test_the_text_encoder_is_loaded_only_for_grids(own_pairs, tmp_path, monkeypa
     assert events == ["text encoder of a teacher", "batch", "batch"]
 
 
+def num_text_encoders() -> int:
+    return sum(isinstance(each, CLIPTextModel) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "regression"},
+        {"method": "ladd", "guidance": 3, "distill_weight": 1},
+        {"method": "ladd", "distill_weighting": "nfsd", "distill_weight": 1},
+        {"method": "osediff", "prompts": "fixed", "prompt": "a cat", "scale": 2, "lpips_weight": 0},
+    ],
+)
+def test_no_step_and_no_grid_keeps_a_text_encoder(
+    request, own_pairs, sd15_folder, tmp_path, monkeypatch, options
+) -> None:
+    before, alive = num_text_encoders(), []
+    data = own_pairs
+    if options["method"] == "osediff":
+        data = request.getfixturevalue("photographs")
+    else:
+        annotate(own_pairs)
+    batches, write = Loader.__iter__, run.write_grid
+
+    def read(self):
+        for batch in batches(self):
+            alive.append(num_text_encoders() - before)
+            yield batch
+
+    def written(*given):
+        alive.append(num_text_encoders() - before)
+        write(*given)
+
+    monkeypatch.setattr(Loader, "__iter__", read)
+    monkeypatch.setattr(run, "write_grid", written)
+    options = {**options, "model": str(sd15_folder), "steps": 2, "grid_every": 1}
+    folder, _ = train(data, tmp_path / "run", **options)
+    assert len(list((folder / "grids").iterdir())) == 2
+    assert alive and set(alive) == {0}
+
+
+def test_a_text_encoder_that_nothing_needs_is_not_loaded(
+    captioned, sd15_folder, tmp_path, monkeypatch
+) -> None:
+    data = Path(shutil.copytree(captioned, tmp_path / "set"))
+    options = {"method": "ladd", "model": str(sd15_folder), "steps": 2}
+    annotate(data, model=str(sd15_folder))
+    monkeypatch.setattr(LatentDiffusion, "encode_prompts", None)
+    train(data, tmp_path / "run", **options)
+
+
 def test_embeddings_of_another_text_encoder_are_not_used(own_pairs, sd15_folder, tmp_path) -> None:
     other = changed(sd15_folder, tmp_path / "other", "text_encoder/model.safetensors")
     overlay = annotate(own_pairs, model=str(other))
@@ -130,12 +190,25 @@ def test_embeddings_of_the_same_text_encoder_beside_another_unet_are_used(
     assert told(said) == [f"Prompts are read as txt_emb.npy from {overlay}, not encoded."]
 
 
-def test_embeddings_that_lack_samples_are_not_used(own_pairs, tmp_path) -> None:
-    overlay = annotate(own_pairs)
-    (overlay / "__meta__/shards/00000.json").unlink()
-    _, said = train(own_pairs, tmp_path / "run", steps=1)
+def test_embeddings_that_lack_samples_are_not_used(own_pairs, tmp_path, caplog) -> None:
+    overlay = LocalStore(annotate(own_pairs))
+    receipt = read_receipt(overlay, 0)
+    refused = (FailedSlot(index=1, reason="refused"),)
+    write_receipt(overlay, replace(receipt, count=receipt.count - 1, failed=refused))
+    _, said = train(own_pairs, tmp_path / "refused", steps=1)
     (reason,) = told(said)
-    assert "32 of 32 samples have no txt_emb.npy: left out; " in reason and "is behind" in reason
+    assert re.fullmatch(
+        rf"Prompts are encoded anew: {own_pairs}: \d+ of 32 samples have no txt_emb.npy.", reason
+    )
+    # Nothing is left out, so nothing is said to be.
+    assert caplog.records == []
+    overlay.remove(receipt_path(0))
+    _, said = train(own_pairs, tmp_path / "interrupted", steps=1)
+    command = f"pairgen annotate {own_pairs} --add text_embedding"
+    assert told(said) == [
+        f"Prompts are encoded anew: {own_pairs}: 32 of 32 samples have no txt_emb.npy; "
+        f"{overlay.url} is behind: `{command}` adds what is missing."
+    ]
 
 
 def test_a_run_goes_on_as_it_began(own_pairs, tmp_path) -> None:

@@ -17,7 +17,6 @@ from pairgen.annotators._transformers.clip import (
     image_embedding,
     text_embedding,
 )
-from pairgen.annotators._transformers.model import VisionModel
 from pairgen.annotators.base import (
     Added,
     Annotate,
@@ -29,6 +28,7 @@ from pairgen.annotators.base import (
 )
 from pairgen.errors import ConfigError
 from pairgen.sources.caption_tables import as_text
+from pairgen.vision.model import VisionModel
 
 HR = "hr"
 # Words that are embedded together.

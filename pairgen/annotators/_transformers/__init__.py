@@ -1,1 +1,1 @@
-"""Models of the transformers library that annotators look at images with."""
+"""CLIP, heads on it, and tokenizers of the transformers library, for annotators."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from pairgen.annotators._transformers.model import VisionModel, find_vision_model
-from pairgen.annotators._transformers.preparation import read_preparation
 from pairgen.annotators._transformers.tokenizer import load_tokenizer
-from pairgen.annotators.base import Model
+from pairgen.asked_model import Model
+from pairgen.vision.model import VisionModel, find_vision_model
+from pairgen.vision.preparation import read_preparation
 
 NETWORKS = {"clip": "CLIPModel"}
 LARGE = "openai/clip-vit-large-patch14"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen import plugins
-from pairgen.annotators.base import Model, asked_model
+from pairgen.asked_model import Model, asked_model
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pairgen.errors import ConfigError
 from pairgen.jobs.eval.options import USUAL_NUM_SAMPLES
 from pairgen.shards.format.where import parse_where
+from pairgen.shards.loading.left_out import say_left_out
 from pairgen.shards.loading.training_set import OpenSet, TrainingSet, open_set
 
 
@@ -41,6 +42,7 @@ def open_held_out(
     """
     condition = parse_where(where) if where else None
     found = open_set(TrainingSet(url), condition, skip_bad=False, wanted=wanted)
+    say_left_out(found.left_out)
     available = sum(found.counts)
     if num_samples > available:
         raise ConfigError(

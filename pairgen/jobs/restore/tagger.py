@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from pairgen import plugins
-from pairgen.annotators.base import Added, Annotator, ParentSample, Refused, Setup, asked_model
+from pairgen.annotators.base import Added, Annotator, ParentSample, Refused, Setup
+from pairgen.asked_model import asked_model
 from pairgen.errors import ConfigError
 from pairgen.jobs.restore.pixels import as_rgb
 from pairgen.jobs.restore.tagger_options import TaggerOptions

@@ -14,9 +14,9 @@ from pairgen.methods._nested_levels import check_nested
 from pairgen.model_config import MODEL_FILE, RUN_FILE, find_model
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.training.alike import check_models_alike, start_of
-from pairgen.training.image_sizes import check_image_sizes
+from pairgen.training.image_sizes import check_encodable, check_image_sizes
 from pairgen.training.needs import check_needs, stated_needs
-from pairgen.training.offered import open_offered, plans_with
+from pairgen.training.offered import common_members, open_offered, plans_with
 from pairgen.training.record import read_record
 from pairgen.training.run_folder import check_continues
 from pairgen.training.start import (
@@ -72,7 +72,9 @@ def _check(stage: Stage) -> Mapping[str, Any]:
     config = resolve_method_options(run.config)
     sets = open_offered(config.data, run.plans)
     check_needs(config.method, config.options, sets)
-    check_image_sizes(config.method, config.options, sets, config.crop)
+    given = (config.method, config.options, sets, config.crop)
+    check_image_sizes(*given)
+    check_encodable(*given, run.start, common_members(sets))
     if stage.options.get("teacher"):
         check_nested(plans_with(sets, lr_member(stage.options["scale"])))
     needs = stated_needs(config.method, config.options)

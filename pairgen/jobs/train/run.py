@@ -17,10 +17,11 @@ from pairgen.methods.base import STUDENT, Method
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
 from pairgen.shards.loading.whole_image import changes_of_images, check_caches
+from pairgen.teachers.base import FreesTextEncoders
 from pairgen.training.accelerator import open_accelerator
 from pairgen.training.checkpoint import load_checkpoint
 from pairgen.training.export import export_student, is_trained
-from pairgen.training.image_sizes import check_image_sizes
+from pairgen.training.image_sizes import check_encodable, check_image_sizes
 from pairgen.training.metrics import Metrics, last_figures
 from pairgen.training.needs import check_needs, stated_members
 from pairgen.training.offered import TEXT, offer_members, open_offered
@@ -69,9 +70,11 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         sets = open_offered(config.data, plans)
         check_needs(config.method, config.options, sets)
-        check_image_sizes(config.method, config.options, sets, config.crop)
+        given = (config.method, config.options, sets, config.crop)
+        check_image_sizes(*given)
         changes = changes_of_images(config.crop, config.flip)
         offered = offer_members(sets, start, config.skip_bad, _begun_with(state), changes)
+        check_encodable(*given, start, offered.members)
         setup = make_setup(
             config,
             plans,
@@ -120,7 +123,12 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             write_config(config, folder)
         accelerator.wait_for_everyone()
         before = records_before(setup.runs, say)
-        return _train(replace(run, config=config), kind, method, trainer, before, say)
+        shown = _find_shown(kind, say) if accelerator.is_main_process else None
+        reads_texts = any(field.endswith("txt") for field in method.fields)
+        if not reads_texts and isinstance(setup.teacher, FreesTextEncoders):
+            # Every later prompt is stored, or encoded by now.
+            setup.teacher.free_text_encoders()
+        return _train(replace(run, config=config), kind, method, trainer, before, shown, say)
 
 
 def _train(
@@ -129,12 +137,12 @@ def _train(
     method: Method,
     trainer: Trainer,
     before: tuple[TrainRecord, ...],
+    shown: Any,
     say: Say,
 ) -> Trained:
     """Train, with grids and metrics on the first rank, and export the student."""
     config, start = run.config, run.start
     folder, main = trainer.folder, trainer.accelerator.is_main_process
-    shown = _find_shown(kind, say) if main else None
 
     def on_grid(step: int) -> None:
         if shown is None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from pairgen import plugins
-from pairgen.annotators.base import Annotator, Model, Setup
+from pairgen.annotators.base import Annotator, Setup
+from pairgen.asked_model import Model
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.kinds.overlay.options import AnnotateConfig
 from pairgen.shards.format.overlay import SHARED_FACTS, overlay_plan

@@ -69,7 +69,7 @@ class ImageConditions:
         self.fields = tuple(name for is_used, name in wanted if is_used and name in members)
         widths = {name: int(members[name]["shape"][0]) for name in self.fields}
         if options.by_text and TEXT_MEMBER not in widths:
-            widths[TEXT_MEMBER] = pooled_width(setup.teacher)
+            widths[TEXT_MEMBER] = pooled_width(setup)
         if options.by_image and IMAGE_MEMBER not in widths:
             widths[IMAGE_MEMBER] = features.width
         self.width = sum(widths.values())

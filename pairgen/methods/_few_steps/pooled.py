@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from pairgen.errors import ConfigError
-from pairgen.teachers.base import Conditioning, Teacher
+from pairgen.methods.base import Setup
+from pairgen.teachers.base import Conditioning
 
 POOLED, TOKENS = "pooled_emb", "txt_emb"
 
@@ -16,13 +17,17 @@ def pooled(conditioning: Conditioning) -> Tensor:
     return tensors[TOKENS].float().mean(1)
 
 
-def pooled_width(teacher: Teacher) -> int:
+def pooled_width(setup: Setup) -> int:
     """Return the length of a pooled prompt.
 
     Raises:
         ConfigError: The teacher's prompts are no texts.
     """
-    negative = teacher.negative
+    for name in (POOLED, TOKENS):
+        # Stored embeddings tell it without a text encoder.
+        if stored := setup.members.get(f"{name}.npy"):
+            return int(stored["shape"][-1])
+    negative = setup.teacher.negative
     if not {POOLED, TOKENS} & negative.tensors.keys():
         raise ConfigError(
             "The heads of the discriminator know the text, so the model must be one of texts; the "

@@ -36,10 +36,13 @@ class TeacherX0:
     """
 
     def __init__(self, frozen: Denoiser, options: FewStepOptions, teacher: Teacher) -> None:
-        self.frozen, self.options, self._negative = frozen, options, teacher.negative
+        self.frozen, self.options = frozen, options
         self._flawed = None
         is_noise_free = options.distill_weighting == NFSD
-        if (is_noise_free or options.guidance != 1) and not len(self._negative):
+        is_guided = is_noise_free or options.guidance != 1
+        # Nothing else needs it, and it would load the text encoders.
+        self._negative = teacher.negative if is_guided else Conditioning({})
+        if is_guided and not len(self._negative):
             raise ConfigError(
                 "guidance must be 1, and distill_weighting not nfsd, for a model without "
                 f"classifier-free guidance, got {options.guidance:g} and "

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from pairgen.shards.format.annotations import overlay_address
+from pairgen.types import Plan
+
 DIR = "DIR"
 # Pattern of the name, and the command; `{0}` is its first group.
 _ADDED = (
@@ -55,6 +58,27 @@ def making_command(name: str, kinds: Sequence[str] = ()) -> str:
     """
     own = next((f"pairgen {kind}" for kind in kinds if name in _OWN.get(kind, ())), "")
     return own or _first(name, _MADE)
+
+
+def continuing_command(parent: str, overlay: str, plan: Plan) -> str:
+    """Return the command that finishes an overlay; empty if it is no command of pairgen.
+
+    Options need not be repeated: the overlay's plan remembers them.
+
+    Args:
+        parent: URL of its parent.
+        overlay: URL of the overlay.
+        plan: The overlay's plan.
+    """
+    if annotator := plan.recipe.get("annotator"):
+        command = f"pairgen annotate {parent} --add {annotator}"
+        name = annotator.rpartition(".")[2]
+    elif plan.recipe.get("maker") == "degrade":
+        command, name = f"pairgen degrade --from-ode {parent} --overlay", "degraded"
+    else:
+        return ""
+    is_found = overlay == overlay_address(parent, name)
+    return command if is_found else f"{command} --out {overlay}"
 
 
 def _first(name: str, table: tuple[tuple[str, str], ...]) -> str:

@@ -5,15 +5,19 @@ receipt when the shard is loaded.
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pairgen.shards.format.adding import continuing_command
 from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.parent_shards import is_behind, slots_of, usable_slots
 from pairgen.shards.loading.value_layer import Lack
 from pairgen.types import Receipt
+
+log = logging.getLogger("pairgen")
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,15 @@ class Lacking:
         members: The members that it adds, or its columns if it adds none.
         num_samples: Number of samples that lack them.
         is_behind: Whether some of them have not been made yet: the set has grown, or the overlay
-            is not finished. The command that made the overlay catches up when it runs again.
+            is not finished.
+        command: The command that makes them, if it is known.
     """
 
     overlay: str
     members: tuple[str, ...]
     num_samples: int
     is_behind: bool
+    command: str = ""
 
     def __str__(self) -> str:
         return f"have no {' or '.join(self.members)}"
@@ -56,18 +62,45 @@ class LeftOut:
     sha256: str
 
     def __str__(self) -> str:
-        which = f"{self.url}: {self.num_samples:,} of {self.num_all:,} samples"
         if len(self.because) == 1:
-            said = f"{which} {self.because[0]}: left out"
+            said = f"{self._which} {self.because[0]}: left out"
         else:
-            each = (f"{lacking.num_samples:,} {lacking}" for lacking in self.because)
-            said = f"{which} are left out: {', '.join(each)}"
-        behind = [lacking.overlay for lacking in self.because if lacking.is_behind]
+            said = f"{self._which} are left out: {self._each}"
+        return f"{said}{self._remedy}."
+
+    @property
+    def lack(self) -> str:
+        """What samples lack, and what adds it, where none is left out: as part of a sentence."""
+        lack = str(self.because[0]) if len(self.because) == 1 else f"lack members: {self._each}"
+        return f"{self._which} {lack}{self._remedy}"
+
+    @property
+    def _which(self) -> str:
+        return f"{self.url}: {self.num_samples:,} of {self.num_all:,} samples"
+
+    @property
+    def _each(self) -> str:
+        return ", ".join(f"{lacking.num_samples:,} {lacking}" for lacking in self.because)
+
+    @property
+    def _remedy(self) -> str:
+        """What makes the samples that were not made yet; empty if there are none."""
+        behind = [lacking for lacking in self.because if lacking.is_behind]
         if not behind:
-            return f"{said}."
+            return ""
+        names = " and ".join(lacking.overlay for lacking in behind)
         are, them = ("is", "it") if len(behind) == 1 else ("are", "them")
-        catches_up = f"{are} behind: the command that made {them}, run again, catches up"
-        return f"{said}; {' and '.join(behind)} {catches_up}."
+        if all(lacking.command for lacking in behind):
+            commands = " and ".join(f"`{lacking.command}`" for lacking in behind)
+            return f"; {names} {are} behind: {commands} adds what is missing"
+        return f"; {names} {are} behind: the command that made {them}, run again, catches up"
+
+
+def say_left_out(*found: LeftOut | None) -> None:
+    """Log what is left out, a message for each dataset that lacks something."""
+    for each in found:
+        if each is not None:
+            log.warning("%s", each)
 
 
 def common_rows(
@@ -112,7 +145,13 @@ def common_rows(
     if not num_left_out:
         return found, None
     because = tuple(
-        Lacking(overlay.store.url, tuple(added_by(overlay.plan)), num, late)
+        Lacking(
+            overlay.store.url,
+            tuple(added_by(overlay.plan)),
+            num,
+            late,
+            continuing_command(base.store.url, overlay.store.url, overlay.plan),
+        )
         for overlay, num, late in zip(overlays, num_lacking, behind, strict=True)
         if num
     )

@@ -18,7 +18,7 @@ from pairgen.shards.loading.batch import GUIDANCE_SCALE, Batch, fill_batch
 from pairgen.shards.loading.buffers import Buffers
 from pairgen.shards.loading.cache import ShardCache
 from pairgen.shards.loading.device import on_device
-from pairgen.shards.loading.left_out import LeftOut
+from pairgen.shards.loading.left_out import LeftOut, say_left_out
 from pairgen.shards.loading.loader_state import LoaderState
 from pairgen.shards.loading.mixture import (
     Datasets,
@@ -162,6 +162,8 @@ class Loader:
         )
         self._order.check()
         say_unread(self._order, self._sets)
+        if self._rank == 0:
+            say_left_out(*self.left_out)
         opened = _open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
         self._pool = ShardPool(self._sets, tuple(shapes.specs[0]), columns, check, skip_bad, opened)
         self._texts = shapes.texts

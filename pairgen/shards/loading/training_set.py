@@ -175,10 +175,8 @@ def open_set(
     )
     lacks = [(each.layer, lacking(base, each, shards, skip_bad)) for each in by_value]
     rows, left_out = common_rows(layers, shards, lacks)
-    if left_out is not None:
-        if not rows:
-            raise ConfigError(f"Nothing is left to train on: {left_out}")
-        log.warning("%s", left_out)
+    if left_out is not None and not rows:
+        raise ConfigError(f"{left_out.lack}.")
     if where is not None and rows:
         where.check_columns(list(owners), f"The index of {base.store.url}")
         kept = _select(layers, rows, where.columns or ["key"], where.mask, skip_bad)

@@ -132,6 +132,10 @@ class LatentDiffusion:
         self._time_ids = self._time_ids.to(dtype)
         self.negative = self._encode_negative()
 
+    def free_text_encoders(self) -> None:
+        """Free the text encoders, see `FreesTextEncoders`."""
+        self.__dict__.pop("_towers", None)
+
     def compile(self) -> None:
         """Compile the UNet for its static shapes."""
         self._unet.compile(dynamic=False)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.kinds.encoded import Encoded, encode_distinct
 from pairgen.kinds.image_pairs import ImagePairs, check_members, read_image_pairs
-from pairgen.kinds.image_pictures import enlarged_pictures, student_pictures
+from pairgen.kinds.image_pictures import encoded_pictures, enlarged_pictures
 from pairgen.kinds.image_student import model_of
 from pairgen.methods.base import ImageStudent
 from pairgen.shards.format.where import parse_where
@@ -66,31 +67,40 @@ class ImageToImage:
         """The command that judges the student."""
         return f"pairgen eval {self.run.folder} --data HELD_OUT"
 
-    def find_shown(self) -> Shown:
-        """Return the samples, as saved in the run's folder, else read now and saved there.
+    def find_shown(self) -> tuple[Shown, Encoded]:
+        """Return the samples and their prompts, which are encoded: no grid needs text encoders.
+
+        The samples are those that were saved in the run's folder, else read now and saved there.
 
         Raises:
             ConfigError: The dataset lacks a member, or its sizes do not fit.
             CorruptShardError: A shard is missing, or does not match its receipt.
         """
-        path, config = self.run.folder / VALIDATION_FILE, self.run.config
-        if (saved := load_shown(path)) is not None:
-            return saved
+        shown = load_shown(self.run.folder / VALIDATION_FILE) or self._read_shown()
+        distinct = list(dict.fromkeys(shown.prompts))
+        return shown, encode_distinct(self.run.teacher, distinct, BATCH_SIZE, False)
+
+    def _read_shown(self) -> Shown:
+        """Read the samples, and save them."""
+        config = self.run.config
         where = parse_where(config.where) if config.where else None
         members = self.student.recipe.members
         found = open_set(TrainingSet(config.data[0]), where, config.skip_bad, members)
         check_members(found, self.student.recipe)
         pairs = read_image_pairs(found, self.student.recipe, config.num_grid_prompts)
         shown = _shown(pairs)
-        save_shown(shown, path)
+        save_shown(shown, self.run.folder / VALIDATION_FILE)
         return shown
 
-    def grid_rows(self, student: ImageStudent, shown: Shown) -> Sequence[np.ndarray]:
+    def grid_rows(
+        self, student: ImageStudent, found: tuple[Shown, Encoded]
+    ) -> Sequence[np.ndarray]:
         """Return a row for each sample: the given image enlarged, the student's, the target."""
-        teacher = self.run.teacher
-        made = student_pictures(
+        (shown, encoded), teacher = found, self.run.teacher
+        made = encoded_pictures(
             model_of(student, teacher.negative),
-            teacher,
+            encoded,
+            teacher.device,
             shown.given,
             shown.prompts,
             self.run.config.seed,

@@ -16,12 +16,14 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import open_store
 from pairgen.sources.prompts import open_prompts
-from pairgen.teachers.base import Teacher
+from pairgen.teachers.base import Conditioning, Teacher
 from pairgen.training.students.shown_file import load_shown_file, save_shown_file
 from pairgen.types import Plan
 
 # Added to the dataset's seed, for noises that are not in the training data.
 SEED_STEP = 1
+# Batch size of text encoders and network.
+BATCH_SIZE = 16
 # Of `Validation`, in its file.
 ARRAYS = ("guidance_scales", "noises", "pictures")
 
@@ -123,28 +125,40 @@ def find_validation(
     return validation
 
 
+def encode_shown(teacher: Teacher, prompts: Sequence[str]) -> Conditioning:
+    """Return the conditioning of the prompts that grids show, a row for each."""
+    parts = range(0, len(prompts), BATCH_SIZE)
+    return Conditioning.cat(
+        [teacher.encode_prompts(prompts[start : start + BATCH_SIZE]) for start in parts]
+    )
+
+
 @torch.no_grad()
 def student_pictures(
-    student: Student, teacher: Teacher, validation: Validation, told: bool, batch_size: int = 16
+    student: Student,
+    teacher: Teacher,
+    validation: Validation,
+    conditioning: Conditioning,
+    told: bool,
 ) -> np.ndarray:
     """Return the student's images of the same prompts and noises, [N, H', W', 3] uint8.
 
     Args:
         student: The method's student.
-        teacher: Teacher, for conditioning and decoding.
+        teacher: Teacher, for decoding.
         validation: Prompts and noises.
+        conditioning: The conditioning of the prompts.
         told: Whether the student takes the guidance scale as an input.
-        batch_size: Batch size of the network.
     """
     device = teacher.device
     latents = []
-    for start in range(0, len(validation.noises), batch_size):
-        rows = slice(start, start + batch_size)
+    for start in range(0, len(validation.noises), BATCH_SIZE):
+        rows = slice(start, start + BATCH_SIZE)
         scales = torch.from_numpy(validation.guidance_scales[rows]).to(device)
         latents.append(
             student.generate(
                 torch.from_numpy(validation.noises[rows]).to(device),
-                teacher.encode_prompts(validation.prompts[rows]),
+                conditioning[rows],
                 scales if told else None,
             )
         )

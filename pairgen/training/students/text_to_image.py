@@ -7,14 +7,29 @@ from typing import Any
 import numpy as np
 
 from pairgen.methods.base import Student
+from pairgen.teachers.base import Conditioning
 from pairgen.training.students.kind import StudentRun
 from pairgen.training.students.teacher_pictures import (
     Validation,
+    encode_shown,
     find_validation,
     student_pictures,
 )
 
 VALIDATION_FILE = "validation.npz"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What every grid of a run shows.
+
+    Attributes:
+        validation: Prompts, noises and the teacher's images.
+        conditioning: The conditioning of the prompts: no grid needs the text encoders.
+    """
+
+    validation: Validation
+    conditioning: Conditioning
 
 
 @dataclass(frozen=True)
@@ -38,21 +53,25 @@ class TextToImage:
         """The command that samples the student."""
         return f"pairgen sample --model {self.run.folder}"
 
-    def find_shown(self) -> Validation | None:
-        """Return prompts, noises and the teacher's images; None for data without prompts."""
+    def find_shown(self) -> Shown | None:
+        """Return what the grids show; None for data without prompts."""
         config = self.run.config
-        return find_validation(
+        found = find_validation(
             config.data[0],
             config.num_grid_prompts,
             self.run.guidance_scales,
             self.run.folder / VALIDATION_FILE,
             self.run.teacher.device,
         )
+        if found is None:
+            return None
+        return Shown(found, encode_shown(self.run.teacher, found.prompts))
 
-    def grid_rows(self, student: Student, shown: Validation) -> Sequence[np.ndarray]:
+    def grid_rows(self, student: Student, shown: Shown) -> Sequence[np.ndarray]:
         """Return the teacher's images, and the student's of the same prompts and noises."""
-        told = self.run.config.guidance_embedding
-        return [shown.pictures, student_pictures(student, self.run.teacher, shown, told)]
+        told, teacher = self.run.config.guidance_embedding, self.run.teacher
+        given = (shown.validation, shown.conditioning, told)
+        return [shown.validation.pictures, student_pictures(student, teacher, *given)]
 
     def model_facts(self, student: Student) -> dict[str, Any]:
         """Return how the student is sampled, and the guidance that it has learned."""

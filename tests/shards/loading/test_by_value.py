@@ -158,7 +158,8 @@ def test_new_texts_are_appended_when_the_parent_grows(tmp_path: Path, caplog) ->
     with caplog.at_level(logging.WARNING):
         loader = load(parent, batch_size=1)
     assert "samples have no own_emb.npy: left out; " in caplog.text
-    assert "text_annotator is behind: the command that made it, run again, catches" in caplog.text
+    command = f"pairgen annotate {parent} --add {OWN}"
+    assert f"text_annotator is behind: `{command}` adds what is missing." in caplog.text
     has = [i for i in range(40) if text_of(make_plan(), i) in before]
     assert sorted(check_epoch(loader)) == has
     (state,) = annotations_data(LocalStore(parent), read_plan(LocalStore(parent)))

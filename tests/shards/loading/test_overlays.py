@@ -141,7 +141,7 @@ def test_any_pattern_of_missing_samples(tmp_path: Path, seed: int) -> None:
     )
     expected = read_tars(parent.url, score, tag)
     if not expected:
-        with pytest.raises(ConfigError, match="Nothing is left"):
+        with pytest.raises(ConfigError, match=r"samples (have no|lack members)"):
             load(parent, score, tag)
         return
     check_members([load(parent, score, tag, fields=FIELDS, num_threads=1)], expected)
@@ -167,10 +167,7 @@ def test_a_set_of_which_nothing_is_left_is_refused(parent: LocalStore, tmp_path:
     plan = read_plan(parent)
     even = write_overlay(tmp_path / "a", scores(plan), missing=range(0, 60, 2))
     odd = write_overlay(tmp_path / "b", tags(plan), missing=range(1, 60, 2))
-    message = (
-        "Nothing is left to train on: .*/set: 60 of 60 samples are left out: 30 have no score.npy, "
-        "30 have no tag.txt."
-    )
+    message = "/set: 60 of 60 samples lack members: 30 have no score.npy, 30 have no tag.txt."
     with pytest.raises(ConfigError, match=message):
         load(parent, even, odd)
     with pytest.raises(ConfigError, match="has no sample that meets 'points == 7'"):
@@ -222,8 +219,40 @@ def test_an_overlay_that_is_not_finished_is_behind(parent: LocalStore, tmp_path:
     assert "45 of 60" in str(loader.left_out[0])
     assert "is behind" in str(loader.left_out[0])
     write_plan(LocalStore(tmp_path / "b"), scores(read_plan(parent)))
-    with pytest.raises(ConfigError, match=r"Nothing is left .* 60 of 60 .* score.npy: .* behind"):
+    with pytest.raises(ConfigError, match=r"/set: 60 of 60 .* score.npy; .* behind"):
         load(parent, str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "folder", "command"),
+    [
+        ({"annotator": "moments"}, "moments", "pairgen annotate {set} --add moments"),
+        ({"annotator": "my.own"}, "own", "pairgen annotate {set} --add my.own"),
+        ({"annotator": "latent"}, "b", "pairgen annotate {set} --add latent --out {overlay}"),
+        ({"maker": "degrade"}, "degraded", "pairgen degrade --from-ode {set} --overlay"),
+    ],
+)
+def test_the_command_that_adds_what_is_missing_is_named(
+    parent: LocalStore, recipe: Any, folder: str, command: str
+) -> None:
+    plan = scores(read_plan(parent))
+    plan = replace(plan, recipe={**plan.recipe, **recipe})
+    url = write_overlay(Path(f"{parent.url}.annotations/{folder}"), plan, shards=[0, 4, 5])
+    command = command.format(set=parent.url, overlay=url)
+    (left_out,) = load(parent, url).left_out
+    assert str(left_out) == (
+        f"{parent.url}: 45 of 60 samples have no score.npy: left out; {url} is behind: "
+        f"`{command}` adds what is missing."
+    )
+
+
+def test_only_the_first_rank_tells_what_is_left_out(
+    parent: LocalStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = write_overlay(tmp_path / "a", scores(read_plan(parent)), missing=range(0, 60, 3))
+    for rank in range(2):
+        load(parent, url, rank=rank, world_size=2)
+    assert len(caplog.records) == 1
 
 
 # Damaged and stale overlays

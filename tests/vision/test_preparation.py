@@ -11,8 +11,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.dpt.image_processing_pil_dpt import DPTImageProcessorPil
 from transformers.models.segformer.image_processing_pil_segformer import SegformerImageProcessorPil
 
-from pairgen.annotators._transformers.preparation import FILE, read_preparation
 from pairgen.teachers._pretrained.files import find_snapshot
+from pairgen.vision.preparation import FILE, read_preparation
 from tests.vision_models import IMAGENET
 
 SIZES = [(32, 32), (50, 40), (33, 90), (24, 24), (300, 200)]

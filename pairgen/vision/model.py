@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import transformers
 
-from pairgen.annotators.base import Model
+from pairgen.asked_model import Model
 from pairgen.errors import ConfigError
 from pairgen.teachers._pretrained.files import (
     Snapshot,

@@ -1,0 +1,1 @@
+"""Models of the transformers library that look at images: for annotators and networks."""
