@@ -288,6 +288,7 @@ def needs(options: CoDiOptions) -> Needs:
             *((need(options.text, note="the prompt"),) if options.text else ()),
         ),
         scales={condition: options.factor},
+        encodes=True,
     )
 
 
