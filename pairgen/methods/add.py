@@ -10,7 +10,6 @@ from torch import Tensor
 from pairgen.draws import Draws
 from pairgen.image_recipe import SAMPLE
 from pairgen.losses.score_distance import score_distance
-from pairgen.methods._encoded_pairs import HR_MOMENTS, EncodedPairs
 from pairgen.methods._few_steps.add_options import PIXEL, ADDOptions
 from pairgen.methods._few_steps.game import FewStepGame
 from pairgen.methods._few_steps.image_conditions import (
@@ -22,7 +21,8 @@ from pairgen.methods._few_steps.image_conditions import (
 from pairgen.methods._few_steps.image_discriminator import ImageDiscriminator
 from pairgen.methods._few_steps.student import FewStepStudent
 from pairgen.methods._few_steps.teacher_distance import TeacherX0
-from pairgen.methods._image_pairs import RGB, hr_member
+from pairgen.methods._images.encoded import HR_MOMENTS, EncodedPairs
+from pairgen.methods._images.pairs import RGB, hr_member
 from pairgen.methods._pairs import TEXT, conditioning_of, stored_embeddings
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, need
 from pairgen.networks.image_features import ImageFeatures

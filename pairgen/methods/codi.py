@@ -18,18 +18,18 @@ from pairgen.losses.conditional_distillation import (
     target_loss,
 )
 from pairgen.losses.scale_distillation import noised
-from pairgen.methods._averaged import AveragedDenoiser
-from pairgen.methods._codi_options import (
+from pairgen.methods._codi.averaged import AveragedDenoiser
+from pairgen.methods._codi.conditions import Conditions
+from pairgen.methods._codi.guided import GuidedDenoiser, without_some_prompts
+from pairgen.methods._codi.options import (
     ALL,
     FUSION_OF,
     INPAINTING,
     SUPER_RESOLUTION,
     CoDiOptions,
 )
-from pairgen.methods._conditions import Conditions
-from pairgen.methods._encoded_pairs import HR_MOMENTS, EncodedPairs
-from pairgen.methods._guided import GuidedDenoiser, without_some_prompts
-from pairgen.methods._image_pairs import Prompts, hr_member
+from pairgen.methods._images.encoded import HR_MOMENTS, EncodedPairs
+from pairgen.methods._images.pairs import Prompts, hr_member
 from pairgen.methods._pairs import OneStudent
 from pairgen.methods.base import (
     AVERAGE,

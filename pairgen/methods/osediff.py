@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.image_recipe import IMAGE, RESTORATION, SAMPLE, ImageRecipe
 from pairgen.losses.distances import mse
-from pairgen.methods._image_pairs import RGB, Prompts, hr_member, image_pair_needs
-from pairgen.methods._osediff_options import DRAWN, OFF, PIXEL, OSEDiffOptions
+from pairgen.methods._images.pairs import RGB, Prompts, hr_member, image_pair_needs
+from pairgen.methods._osediff.options import DRAWN, OFF, PIXEL, OSEDiffOptions
+from pairgen.methods._osediff.score_distillation import ScoreDistillation
 from pairgen.methods._prediction import x0_eps_of
-from pairgen.methods._score_distillation import ScoreDistillation
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Needs, Setup
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.sampling.enlarge import MODES, enlarge

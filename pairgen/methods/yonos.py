@@ -10,17 +10,17 @@ from torch import Tensor
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.scale_distillation import noised, omega, scale_distillation_loss
-from pairgen.methods._encoded_pairs import (
+from pairgen.methods._images.encoded import (
     HR_MOMENTS,
     EncodedPairs,
     lr_moments,
 )
-from pairgen.methods._image_pairs import Prompts, check_sizes, hr_member, lr_member
-from pairgen.methods._nested_levels import check_nested
+from pairgen.methods._images.nested_levels import check_nested
+from pairgen.methods._images.pairs import Prompts, check_sizes, hr_member, lr_member
 from pairgen.methods._pairs import OneStudent
 from pairgen.methods._prediction import x0_eps_of
-from pairgen.methods._yonos_options import OUTPUTS, YONOSOptions
-from pairgen.methods._yonos_stage import check_stage, network_of, restorer
+from pairgen.methods._yonos.options import OUTPUTS, YONOSOptions
+from pairgen.methods._yonos.stage import check_stage, network_of, restorer
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, ImageStudent, Needs, Setup, need
 from pairgen.sampling.parameterization import Schedule
 from pairgen.shards.format.image_member import PICTURES

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.adversarial import loss_if_made, loss_if_real
-from pairgen.methods._encoded_pairs import EncodedPairs, lr_moments
-from pairgen.methods._image_pairs import RGB, Prompts, check_sizes, hr_member, lr_member
+from pairgen.methods._images.encoded import EncodedPairs, lr_moments
+from pairgen.methods._images.pairs import RGB, Prompts, check_sizes, hr_member, lr_member
 from pairgen.methods._prediction import x0_eps_of
-from pairgen.methods._yonos_options import YONOSDecoderOptions
-from pairgen.methods._yonos_stage import check_stage, restorer
+from pairgen.methods._yonos.options import YONOSDecoderOptions
+from pairgen.methods._yonos.stage import check_stage, restorer
 from pairgen.methods.base import (
     AVERAGE,
     EVALUATIONS_IF_TRAINED,

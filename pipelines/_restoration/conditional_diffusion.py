@@ -13,7 +13,7 @@ from torch import Tensor
 from pairgen.draws import Draws
 from pairgen.image_recipe import NOISE, RESTORATION, ImageRecipe
 from pairgen.losses.distances import mse
-from pairgen.methods._image_pairs import ImagePairOptions, Prompts, hr_member
+from pairgen.methods._images.pairs import ImagePairOptions, Prompts, hr_member
 from pairgen.methods._pairs import OneStudent
 from pairgen.methods.base import ImageStudent, Setup
 from pairgen.sampling.enlarge import enlarge

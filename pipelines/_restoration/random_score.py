@@ -5,7 +5,7 @@ from typing import Any
 
 from _random_weights import draw_anew
 
-from pairgen.methods._score_distillation import ScoreDistillation
+from pairgen.methods._osediff.score_distillation import ScoreDistillation
 from pairgen.methods.base import Setup
 from pairgen.methods.osediff import OPTIONS, OSEDiff
 from pairgen.signature import takes

@@ -15,7 +15,7 @@ from pairgen.jobs.degrade.inputs import preset_of
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.degrade.plan import make_degrade_plan
 from pairgen.kinds.degrade.pyramid import preset_names
-from pairgen.methods._nested_levels import ANTIALIASED, why_not_nested
+from pairgen.methods._images.nested_levels import ANTIALIASED, why_not_nested
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.types import Plan

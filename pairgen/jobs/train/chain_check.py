@@ -9,8 +9,8 @@ import torch
 
 from pairgen.errors import ConfigError
 from pairgen.jobs.train.chain_stages import Stage
-from pairgen.methods._image_pairs import lr_member
-from pairgen.methods._nested_levels import check_nested
+from pairgen.methods._images.nested_levels import check_nested
+from pairgen.methods._images.pairs import lr_member
 from pairgen.model_config import MODEL_FILE, RUN_FILE, find_model
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.training.alike import check_models_alike, start_of

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
-from pairgen.methods._yonos_stage import scale_of
+from pairgen.methods._yonos.stage import scale_of
 from pairgen.model_config import RUN_FILE
 from pairgen.training.chain_options import DECODER_STAGE, FINAL_STAGE, STAGES
 from pairgen.training.player_options import NetworkConfig

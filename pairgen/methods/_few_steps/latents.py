@@ -4,8 +4,8 @@ from torch import Tensor
 
 from pairgen.draws import Draws
 from pairgen.image_recipe import SAMPLE
-from pairgen.methods._encoded_pairs import HR_MOMENTS, EncodedPairs
-from pairgen.methods._image_pairs import hr_member
+from pairgen.methods._images.encoded import HR_MOMENTS, EncodedPairs
+from pairgen.methods._images.pairs import hr_member
 from pairgen.methods._pairs import LATENT
 from pairgen.methods.base import Setup, need
 from pairgen.shards.format.image_member import PICTURES

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import model_validator
 
 from pairgen.errors import ConfigError
-from pairgen.image_recipe import MEAN, POSTERIORS
 from pairgen.losses.scale_distillation import OMEGAS, V
-from pairgen.methods._image_pairs import ImagePairOptions, PixelPerceptual
+from pairgen.methods._images.encoded import EncodedPairOptions
+from pairgen.methods._images.pairs import PixelPerceptual
 from pairgen.methods.base import AVERAGE, RUN_WEIGHTS
 from pairgen.options import Option
 from pairgen.rules import Choice, Number, Place, Switch
@@ -16,24 +16,6 @@ from pairgen.sampling.parameterization import Prediction
 MAX_WEIGHT = 1e6
 # Names of what a network predicts, as the paper's.
 OUTPUTS: dict[str, Prediction] = {"x0": "sample", "v": "v_prediction", "eps": "epsilon"}
-
-
-class EncodedPairOptions(ImagePairOptions):
-    """What `yonos` and `yonos_decoder` read of a pair."""
-
-    prompts: Annotated[
-        str,
-        Choice(("tags", "captions", "fixed")),
-        Option(
-            "Prompt of an image: one fixed prompt for all images, its tags (tag.txt, see `pairgen "
-            "annotate`), or its caption (txt)."
-        ),
-    ] = "fixed"
-    posterior: Annotated[
-        str,
-        Choice(POSTERIORS),
-        Option("Latents of HR and LR: the mean of the encoder's posterior, or a sample of it."),
-    ] = MEAN
 
 
 class YONOSOptions(EncodedPairOptions):

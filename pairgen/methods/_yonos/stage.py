@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import NOISE, RESTORATION, ImageRecipe
-from pairgen.methods._image_pairs import lr_member
-from pairgen.methods._yonos_options import EncodedPairOptions
+from pairgen.methods._images.encoded import EncodedPairOptions
+from pairgen.methods._images.pairs import lr_member
 from pairgen.methods.base import AVERAGE, ImageStudent, Setup
 from pairgen.model_config import MODEL_FILE, find_model
 from pairgen.teachers.base import Autoencoder, Denoiser

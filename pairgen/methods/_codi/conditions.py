@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from pairgen.errors import ConfigError
-from pairgen.methods._codi_options import INPAINTING, CoDiOptions
+from pairgen.methods._codi.options import INPAINTING, CoDiOptions
 from pairgen.methods.base import Setup
 from pairgen.sampling.condition import RGB, RGB_AND_MASK, as_condition, known_part
 from pairgen.sampling.enlarge import enlarge

@@ -1,15 +1,17 @@
 """HR and the enlarged LR of a batch as latents: from stored moments, else encoded."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from pairgen.draws import Draws
-from pairgen.image_recipe import SAMPLE
-from pairgen.methods._image_pairs import RGB, lr_member
+from pairgen.image_recipe import MEAN, POSTERIORS, SAMPLE
+from pairgen.methods._images.pairs import RGB, ImagePairOptions, lr_member
 from pairgen.methods.base import Setup
+from pairgen.options import Option
+from pairgen.rules import Choice
 from pairgen.sampling.enlarge import enlarge
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Autoencoder
@@ -20,6 +22,24 @@ HR_MOMENTS = "moments.npy"
 def lr_moments(scale: int) -> str:
     """Return the member of the moments of the enlarged LR at 1/scale."""
     return f"lr{scale}_{HR_MOMENTS}"
+
+
+class EncodedPairOptions(ImagePairOptions):
+    """What is read of a pair whose latents may be stored."""
+
+    prompts: Annotated[
+        str,
+        Choice(("tags", "captions", "fixed")),
+        Option(
+            "Prompt of an image: one fixed prompt for all images, its tags (tag.txt, see `pairgen "
+            "annotate`), or its caption (txt)."
+        ),
+    ] = "fixed"
+    posterior: Annotated[
+        str,
+        Choice(POSTERIORS),
+        Option("Latents of HR and LR: the mean of the encoder's posterior, or a sample of it."),
+    ] = MEAN
 
 
 class EncodedPairs:

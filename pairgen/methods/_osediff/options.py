@@ -7,7 +7,7 @@ from pydantic import model_validator
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import POSTERIORS, SAMPLE
 from pairgen.list_rules import Span
-from pairgen.methods._image_pairs import ImagePairOptions, PixelPerceptual
+from pairgen.methods._images.pairs import ImagePairOptions, PixelPerceptual
 from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Number, Text
 from pairgen.sampling.enlarge import BICUBIC, MODES

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pairgen.losses.conditional_distillation import Predicted
-from pairgen.methods._averaged import AveragedDenoiser
+from pairgen.methods._codi.averaged import AveragedDenoiser
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import column, to_x0_eps
 from pairgen.teachers.base import Conditioning, Denoiser

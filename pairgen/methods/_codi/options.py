@@ -6,8 +6,8 @@ from pydantic import model_validator
 
 from pairgen.errors import ConfigError
 from pairgen.losses.conditional_distillation import EPS, SPACES, X0
-from pairgen.methods._image_pairs import ImagePairOptions, lr_member
-from pairgen.methods._yonos_options import EncodedPairOptions
+from pairgen.methods._images.encoded import EncodedPairOptions
+from pairgen.methods._images.pairs import ImagePairOptions, lr_member
 from pairgen.methods.base import AVERAGE, RUN_WEIGHTS
 from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Number, Place, Switch

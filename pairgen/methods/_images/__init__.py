@@ -1,0 +1,1 @@
+"""Parts of the methods that learn from images and what is given of them."""
