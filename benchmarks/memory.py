@@ -115,10 +115,8 @@ def print_codi(kinds: Mapping[str, int], ranks: int, cards: Sequence[str]) -> No
     print("\nCoDi on SD1.5, network and branch:\n")
     print(head(["training", "parameters", "trained", "share"]))
     for name, (network, _) in trainings.items():
-        trained = sum(network.trained)
-        print(
-            row([name, f"{network.elements:,}", f"{trained:,}", share(trained, network.elements)])
-        )
+        whole, trained = network.elements, sum(network.trained)
+        print(row([name, f"{whole:,}", f"{trained:,}", share(trained, whole)]))
     published = share(PUBLISHED_BRANCH, PUBLISHED_ALL)
     print(row(["PE-CoDi as published", "1.22 billion", "364 million", published]))
     print("\nThe last row is by a note about the paper, arXiv:2310.01407: it was not verified.")

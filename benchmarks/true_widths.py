@@ -13,7 +13,7 @@ r"""A training at the true widths of its published model: memory, samples a seco
     python benchmarks/true_widths.py yonos --latent-size 16 --steps 1 --batch-size 1 \
         --lora-rank 4                                       # on a CPU with 12 GiB
     python benchmarks/true_widths.py codi --trains branch --latent-size 16 --steps 1 \
-        --batch-size 1                                      # on a CPU with 16 GiB
+        --batch-size 1                                      # on a CPU with 14 GiB
 
 Random weights of the true architecture, and the real commands in this process:
 

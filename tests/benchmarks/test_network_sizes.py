@@ -64,7 +64,7 @@ def test_yonos_is_counted_with_its_teacher_and_a_wider_first_layer():
     assert beside == network_sizes.FLOAT32 * (text + wider)
 
 
-def test_codi_trains_all_but_the_ends_of_its_branch_and_pe_codi_what_the_paper_says():
+def test_codi_trains_all_but_the_ends_of_its_branch_and_pe_codi_the_published_share():
     unet, text, vae = ELEMENTS["SD1.5"], 123_060_480, 83_653_863
     with torch.device("meta"):
         controlnet = ControlNetModel.from_unet(UNet2DConditionModel(**UNETS["SD1.5"]))
