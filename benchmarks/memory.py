@@ -8,27 +8,32 @@ bytes; a card counts as no more than its name says.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
-import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from published_shapes import CLIP_BIG_G, CLIP_H, CLIP_L, RESTORER, UNETS, VAE
-from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from network_sizes import (
+    FLOAT32,
+    Network,
+    codi,
+    frozen_elements,
+    make_unet,
+    osediff,
+    yonos,
+    yonos_decoder,
+)
+from published_shapes import RESTORER, UNETS
 
-from pairgen.adapters.adaptable import Adaptable
-from pairgen.networks.vgg16 import Vgg16
-from pairgen.teachers._pretrained.autoencoder import Decoder, Encoder
-from pairgen.teachers._pretrained.denoiser import LORA_TARGETS
-from pairgen.training.config import make_train_config
+from pairgen.methods._codi.options import ALL, BRANCH
 
 GB = 1e9
 CARDS = (24, 48, 80, 141)
 OPTIMIZERS = ("adamw", "adamw8bit", "sharded")
-FLOAT32 = 4
+# Moments of fewer bytes are small however they are kept.
+FEW_MOMENTS = 2 * GB
 # Below this many elements bitsandbytes keeps float32; above, a byte and a scale for each block.
 LEAST_8BIT, BLOCK_8BIT = 4096, 256
+CODI = {"CoDi": ALL, "PE-CoDi": BRANCH}
+# By a note about the paper, see `print_codi`.
+PUBLISHED_ALL, PUBLISHED_BRANCH = 1.22e9, 364e6
 
 NOT_IN_IT = """\
 Not in it: activations; autocast's copies of weights in half precision, 2 bytes a weight at most;
@@ -36,114 +41,6 @@ what AdamW's step holds on CUDA for a moment, 4 bytes for each weight that it st
 of the trained weights while a grid is made with their average; gradients on their way between
 ranks, 64 MiB or a tensor at a time; the teacher's network, where a method asks it, but that of
 YONOS-SR; networks of a loss; what CUDA takes for itself."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """A player by its sizes.
-
-    Attributes:
-        frozen: Elements that are not trained.
-        trained: Elements of each tensor that is.
-    """
-
-    frozen: int
-    trained: tuple[int, ...]
-
-    @property
-    def weights(self) -> int:
-        """Bytes of all weights, which stay in float32."""
-        return FLOAT32 * (self.frozen + sum(self.trained))
-
-    @property
-    def gradients(self) -> int:
-        """Bytes of the gradients."""
-        return FLOAT32 * sum(self.trained)
-
-    @property
-    def average(self) -> int:
-        """Bytes of an average of what is trained."""
-        return FLOAT32 * sum(self.trained)
-
-
-def make_unet(model: str, lora_rank: int, image_channels: int = 0) -> Network:
-    """Return the sizes of a model's UNet, trained whole or by adapters (rank 0: whole).
-
-    Channels of an image latent make its first layer wider, which is then trained as a whole.
-    """
-    channels = VAE["latent_channels"] + image_channels
-    with torch.device("meta"):
-        unet = UNet2DConditionModel(**UNETS[model], in_channels=channels)
-        if lora_rank:
-            network = Adaptable(unet, LORA_TARGETS)
-            trained = ("conv_in",) if image_channels else ()
-            network.adapt(rank=lora_rank, alpha=lora_rank, trained=trained)
-            unet = network
-    parameters = list(unet.parameters())
-    return Network(
-        sum(each.numel() for each in parameters if not each.requires_grad),
-        tuple(each.numel() for each in parameters if each.requires_grad),
-    )
-
-
-def frozen_elements(model: str) -> dict[str, int]:
-    """Return the elements of what is never trained, in float32 beside the players."""
-    text_encoder = CLIP_H if model == RESTORER else CLIP_L
-    with torch.device("meta"):
-        networks: dict[str, nn.Module] = {
-            "text encoder": CLIPTextModel(CLIPTextConfig(**text_encoder)),
-            "decoder and its encoder": AutoencoderKL(**VAE),
-        }
-        if model == "SDXL":
-            networks["second text encoder"] = CLIPTextModelWithProjection(
-                CLIPTextConfig(**CLIP_BIG_G)
-            )
-    return {
-        name: sum(each.numel() for each in network.parameters())
-        for name, network in networks.items()
-    }
-
-
-def osediff() -> Network:
-    """Return the sizes of OSEDiff: everything that it holds on SD2.1-base, by its recipe."""
-    recipe = make_train_config({"method": "osediff", "data": "pairs"})
-    players = recipe.players
-    with torch.device("meta"):
-        autoencoder = AutoencoderKL(**VAE)
-        student = Adaptable(UNet2DConditionModel(**UNETS[RESTORER]), LORA_TARGETS)
-        regularizer = student.beside()
-        encoder = Encoder(autoencoder, ("encoder", "quant_conv"))
-        perceptual = Vgg16()
-        rank = {"rank": recipe.lora_rank, "alpha": recipe.lora_alpha}
-        own = players["student"]["unet"]
-        student.adapt(**rank, targets=own["lora_targets"], trained=own["trained_layers"])
-        regularizer.adapt(**rank, targets=players["regularizer"]["lora_targets"])
-        encoder.adapt(**rank)
-    networks = (student, regularizer, encoder)
-    trained = [each.numel() for net in networks for each in net.parameters() if each.requires_grad]
-    frozen = sum(each.numel() for each in (student.network.parameters()))
-    others = sum(each.numel() for each in perceptual.parameters())
-    return Network(frozen + others + sum(frozen_elements(RESTORER).values()), tuple(trained))
-
-
-def yonos(model: str, lora_rank: int) -> tuple[Network, int]:
-    """Return the sizes of a stage of YONOS-SR, and the bytes beside it, its teacher included."""
-    student, teacher = (make_unet(model, rank, VAE["latent_channels"]) for rank in (lora_rank, 0))
-    return student, FLOAT32 * sum(frozen_elements(model).values()) + teacher.weights
-
-
-def yonos_decoder(model: str) -> tuple[Network, int]:
-    """Return the sizes of the decoder's stage of YONOS-SR, whose encoder is frozen, and beside it.
-
-    Beside the VAE are the text encoder and the network that the decoder is tuned behind.
-    """
-    with torch.device("meta"):
-        autoencoder = AutoencoderKL(**VAE)
-        decoder = Decoder(autoencoder, ("post_quant_conv", "decoder"))
-    trained = tuple(each.numel() for each in decoder.parameters())
-    frozen = sum(each.numel() for each in autoencoder.parameters()) - sum(trained)
-    unet = make_unet(model, 0, VAE["latent_channels"])
-    return Network(frozen, trained), FLOAT32 * frozen_elements(model)["text encoder"] + unet.weights
 
 
 def parts_of_osediff() -> tuple[int, int, int]:
@@ -205,11 +102,34 @@ def training_rows(
     name: str, network: Network, players: int, ranks: int, beside: int
 ) -> Iterator[str]:
     """Yield a row of the table for each optimizer, see `training_bytes`."""
-    # The moments of adapters are small however they are kept.
-    for optimizer in OPTIMIZERS[:1] if network.frozen else OPTIMIZERS:
+    few = adamw_bytes(network.trained) < FEW_MOMENTS
+    for optimizer in OPTIMIZERS[:1] if few else OPTIMIZERS:
         taken = training_bytes(network, players, optimizer, ranks, beside)
         rest = [left(card, taken) for card in CARDS]
         yield row([name, told(optimizer, ranks), cell(taken), *rest])
+
+
+def print_codi(kinds: Mapping[str, int], ranks: int, cards: Sequence[str]) -> None:
+    """Print what CoDi and PE-CoDi train on Stable Diffusion 1.5, and the bytes of it."""
+    trainings = {name: codi("SD1.5", trains) for name, trains in CODI.items()}
+    print("\nCoDi on SD1.5, network and branch:\n")
+    print(head(["training", "parameters", "trained", "share"]))
+    for name, (network, _) in trainings.items():
+        whole, trained = network.elements, sum(network.trained)
+        print(row([name, f"{whole:,}", f"{trained:,}", share(trained, whole)]))
+    published = share(PUBLISHED_BRANCH, PUBLISHED_ALL)
+    print(row(["PE-CoDi as published", "1.22 billion", "364 million", published]))
+    print("\nThe last row is by a note about the paper, arXiv:2310.01407: it was not verified.")
+    print("\nCoDi, GB: text encoder and VAE, network and branch, the average, and theta^-:\n")
+    print(head(["training", "optimizer", "in all", *cards]))
+    adapters = {f"CoDi {kind}": codi("SD1.5", ALL, rank) for kind, rank in kinds.items() if rank}
+    for name, (network, beside) in {**trainings, **adapters}.items():
+        for line in training_rows(f"SD1.5 {name}", network, 1, ranks, beside):
+            print(line)
+
+
+def share(part: float, whole: float) -> str:
+    return f"{part / whole:.1%}"
 
 
 def told(optimizer: str, ranks: int) -> str:
@@ -268,6 +188,7 @@ def main() -> None:
         for stage, (network, beside) in {**stages, "decoder": yonos_decoder(model)}.items():
             for line in training_rows(f"{model} {stage}", network, 1, ranks, beside):
                 print(line)
+    print_codi(kinds, ranks, cards)
     print(f"\nOSEDiff on {RESTORER} by its recipe, GB: also text encoder, VAE and LPIPS:\n")
     print(head(["trained parameters", "weights", "gradients", "adamw", "in all", *cards[:2]]))
     parts = parts_of_osediff()

@@ -12,6 +12,8 @@ r"""A training at the true widths of its published model: memory, samples a seco
                                                             # on a CPU with 10 GiB
     python benchmarks/true_widths.py yonos --latent-size 16 --steps 1 --batch-size 1 \
         --lora-rank 4                                       # on a CPU with 12 GiB
+    python benchmarks/true_widths.py codi --trains branch --latent-size 16 --steps 1 \
+        --batch-size 1                                      # on a CPU with 14 GiB
 
 Random weights of the true architecture, and the real commands in this process:
 
@@ -26,27 +28,22 @@ Random weights of the true architecture, and the real commands in this process:
   the stage x2, then the stage x4, which has it for a teacher; then `pairgen restore` with that.
 - `yonos_decoder`: the decoder behind such a stage x2, LPIPS on a random VGG16; then `pairgen
   restore`.
+- `codi`: Stable Diffusion 1.5 with its VAE, painted pictures with captions and LR at 1/4. With
+  `--trains branch` it is PE-CoDi; with `--lora-rank` the network has adapters beside the whole
+  branch. Then `pairgen eval` of a picture, in the student's four steps.
 
 Samples a second are those of the steps after the first two. `--small` is a few channels, to see
 that the script runs.
 """
 
 import argparse
-import json
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from random_models import (
     write_dino,
     write_perceptual_net,
@@ -54,24 +51,15 @@ from random_models import (
     write_sd21_base,
     write_vgg16,
 )
-from safetensors import safe_open
+from run_figures import judge, report, restore, told
 
 import pairgen
-from pairgen.config import packaged_assets
+from pairgen.methods._codi.options import FUSION_OF
 
 R1_EVERY = 2
-SKIPPED = 2
 SCALE = 4
 LATENT_PX = 8
-WITH_ADAPTERS = ("add", "ladd", "yonos")
-# Prints its highest memory in KiB; `ru_maxrss` would begin with that of the process that starts it.
-RESTORE = """
-import json, sys
-import pairgen
-pairgen.restore(**json.loads(sys.argv[1]))
-(peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(peak.split()[1])
-"""
+WITH_ADAPTERS = ("add", "codi", "ladd", "yonos")
 
 
 def main() -> None:
@@ -82,15 +70,18 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--optimizer", default="adamw")
-    parser.add_argument("--lora-rank", type=int, default=0, help="of add, ladd and yonos; 0: all")
+    parser.add_argument("--lora-rank", type=int, default=0, help="0: all weights")
+    parser.add_argument("--trains", choices=FUSION_OF, help="of codi")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--folder", type=Path, help="kept; a temporary one else")
     options = parser.parse_args()
     if options.lora_rank and not options.method.startswith(WITH_ADAPTERS):
         parser.error(
-            f"--lora-rank is for add, ladd, yonos and yonos_decoder, not for {options.method}"
+            f"--lora-rank is for add, codi, ladd, yonos and yonos_decoder, not for {options.method}"
         )
+    if options.trains and options.method != "codi":
+        parser.error(f"--trains is for codi, not for {options.method}")
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
         measure(options.folder, options)
@@ -100,7 +91,7 @@ def main() -> None:
 
 
 def measure(folder: Path, options: argparse.Namespace) -> None:
-    """Write a model and data, train, and restore a picture if the student restores."""
+    """Write a model and data, train, and sample with the student if it makes images of images."""
     model, run = folder / "model", folder / "run"
     with told("model and data"):
         if not (model / "model_index.json").is_file():
@@ -115,8 +106,10 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     with told("training, its checkpoint and its export"):
         train(options.method, model, run, options, steps=options.steps, **given)
     report(run, options)
-    if "scale" in given:
-        restore(folder, run, options, given["scale"])
+    if options.method == "codi":
+        judge(run, given["data"])
+    elif "scale" in given:
+        restore(folder, run, LATENT_PX * options.latent_size // given["scale"])
 
 
 def train(
@@ -238,6 +231,14 @@ def make_network(folder: Path, model: Path, options: argparse.Namespace) -> Mapp
     }
 
 
+def make_conditioned(folder: Path, model: Path, options: argparse.Namespace) -> Mapping[str, Any]:
+    """Make what CoDi learns from; return the options that name it."""
+    del model
+    trains = {"trains": options.trains} if options.trains else {}
+    pairs = degrade(folder, options, degradation="bicubic")
+    return {"data": pairs, **trains, **adapters(options)}
+
+
 def degrade(folder: Path, options: argparse.Namespace, **given: Any) -> str:
     """Make pairs of HR and LR; return their folder."""
     pairs = str(folder / "pairs")
@@ -255,6 +256,7 @@ def degrade(folder: Path, options: argparse.Namespace, **given: Any) -> str:
 
 DATA = {
     "add": make_pictures,
+    "codi": make_conditioned,
     "diffusion2gan": make_judged,
     "ladd": make_latents,
     "osediff": make_restorable,
@@ -263,67 +265,13 @@ DATA = {
 }
 WRITE = {
     "add": partial(write_sd15, true_vae=True),
+    "codi": partial(write_sd15, true_vae=True),
     "diffusion2gan": write_sd15,
     "ladd": write_sd15,
     "osediff": write_sd21_base,
     "yonos": partial(write_sd15, true_vae=True),
     "yonos_decoder": partial(write_sd15, true_vae=True),
 }
-
-
-def restore(folder: Path, run: Path, options: argparse.Namespace, scale: int) -> None:
-    """Restore a picture to the size of the training's, in a process of its own."""
-    side, picture = LATENT_PX * options.latent_size // scale, folder / "picture.png"
-    with Image.open(packaged_assets() / "photographs/bridge.jpg") as photograph:
-        photograph.crop((0, 0, side, side)).save(picture)
-    given = {
-        "model": str(run),
-        "images": str(picture),
-        "cpu_threads": torch.get_num_threads(),
-        "out": str(folder / "restored"),
-        "executor": "serial",
-    }
-    line = [sys.executable, "-c", RESTORE, json.dumps(given)]
-    peak = int(subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout) / 2**20
-    (receipt,) = (folder / "restored/__meta__/pictures").glob("*.json")
-    made = json.loads(receipt.read_text(encoding="utf-8"))
-    print(
-        f"restoration of a picture to {made['size_px']} px: {made['made']['seconds']:.1f} s, the "
-        f"student loaded; highest host memory of its process {peak:.1f} GiB"
-    )
-
-
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    """Print how long something took, and the highest memory so far."""
-    start = time.perf_counter()
-    yield
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{what}: {seconds:.0f} s; highest host memory so far {peak:.1f} GiB")
-
-
-def report(run: Path, options: argparse.Namespace) -> None:
-    """Print what is trained, memory, samples a second and the share of the wait for data."""
-    for file in sorted(run.glob("checkpoints/*/*.safetensors")):
-        with safe_open(file, "pt") as tensors:
-            shapes = [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118
-        size = sum(torch.Size(shape).numel() for shape in shapes)
-        print(f"{file.name}: {size:,} elements, {file.stat().st_size / 1e9:.2f} GB")
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    kept = lines[SKIPPED:] or lines
-    speed = statistics.median(line["samples_per_second"] for line in kept)
-    wait = statistics.mean(line["data_wait"] for line in kept)
-    if torch.cuda.is_available():
-        peak = torch.cuda.max_memory_allocated() / 2**30
-        print(f"Highest memory of {torch.cuda.get_device_name()}: {peak:.1f} GiB")
-    figures = {name: value for name, value in lines[-1].items() if "/" in name}
-    print(
-        f"{len(lines)} steps of {options.batch_size}, {options.latent_size} x "
-        f"{options.latent_size}, {options.precision}, {options.optimizer}, torch "
-        f"{torch.__version__}: {speed:.3g} samples/s, data wait {wait:.2%}; "
-        + ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-    )
 
 
 if __name__ == "__main__":

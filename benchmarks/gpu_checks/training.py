@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import memory
+import network_sizes
 from random_models import write_dino, write_perceptual_net, write_vgg16
 
 import pairgen
@@ -25,6 +26,7 @@ from gpu_checks.peaks import GIB, timed
 from gpu_checks.setting import Row, Setting, verdict
 from pairgen import plugins
 from pairgen.config import packaged_assets
+from pairgen.methods._codi.options import ALL
 
 STEPS, STOPPED_AFTER = 10, 3
 SMALL_STEPS, SMALL_STOPPED_AFTER = 5, 1
@@ -43,6 +45,7 @@ def check(setting: Setting) -> Iterator[Row]:
     shared = {"model": models.sd15(setting), "prompts": "fixed"}
     restorers: dict[str, dict[str, Any]] = {
         "osediff": {**shared, "perceptual": vgg16},
+        "codi": shared,
         "yonos": shared,
         "yonos_decoder": {**shared, "perceptual": vgg16, "network": setting.folder / "yonos"},
     }
@@ -182,14 +185,15 @@ def memory_row(method: str, peak: float, num_players: int) -> Row:
         computed = sum(memory.parts_of_osediff()) / GIB
         note = f"memory.py computes {computed:.1f} GiB on SD2.1-base, without activations"
         return Row(f"{method}: peak", peak, "GiB", note)
+    network = network_sizes.make_unet("SD1.5", 0)
+    beside = network_sizes.FLOAT32 * sum(network_sizes.frozen_elements("SD1.5").values())
     if method == "yonos_decoder":
-        network, beside = memory.yonos_decoder("SD1.5")
-    else:
-        network = memory.make_unet("SD1.5", 0)
-        beside = memory.FLOAT32 * sum(memory.frozen_elements("SD1.5").values())
-        if method in ("add", "ladd"):
-            # The heads are small; a second network is the frozen teacher.
-            num_players, beside = 1, beside + network.weights
+        network, beside = network_sizes.yonos_decoder("SD1.5")
+    elif method == "codi":
+        network, beside = network_sizes.codi("SD1.5", ALL)
+    elif method in ("add", "ladd"):
+        # The heads are small; a second network is the frozen teacher.
+        num_players, beside = 1, beside + network.weights
     computed = memory.training_bytes(network, num_players, "adamw", 1, beside) - network.average
     return Row(
         f"{method}: peak",

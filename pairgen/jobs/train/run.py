@@ -99,7 +99,9 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             encoder_trained=any(is_trained(each.encoder) for each in setup.autoencoders),
         )
         if config.gradient_checkpointing:
-            enable_gradient_checkpointing(method.players().values(), setup.autoencoders)
+            # Gradients flow through the student's network, also where its branch alone is trained.
+            networks = [*method.players().values(), method.student().denoiser]
+            enable_gradient_checkpointing(networks, setup.autoencoders)
         if checkpoint is not None:
             load_checkpoint(checkpoint, trainer.players, method.kept(), state)
             trainer.resumed(state)
