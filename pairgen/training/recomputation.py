@@ -17,7 +17,7 @@ def enable_gradient_checkpointing(
     """Enable gradient checkpointing in every network that supports it, at any depth.
 
     Args:
-        players: The players.
+        players: The players, and other networks that gradients flow through.
         autoencoders: Autoencoders that gradients flow through, trained or not.
 
     Raises:

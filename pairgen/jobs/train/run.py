@@ -100,7 +100,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
         )
         if config.gradient_checkpointing:
             # Gradients flow through the student's network, also where its branch alone is trained.
-            networks = [*method.players().values(), method.student().denoiser]
+            networks: list[Any] = [*method.players().values(), method.student().denoiser]
             enable_gradient_checkpointing(networks, setup.autoencoders)
         if checkpoint is not None:
             load_checkpoint(checkpoint, trainer.players, method.kept(), state)
