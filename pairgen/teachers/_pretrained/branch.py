@@ -29,7 +29,7 @@ from pairgen.teachers.base import MIXTURE, SUM
 
 # As in ControlNet for a VAE of factor 8: every width but the first halves the condition's size.
 EMBEDDING_WIDTHS = (16, 32, 96, 256)
-WEIGHTS = "diffusion_pytorch_model"
+CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model"
 # Of a branch that mixes: an ordinary ControlNet sums.
 FUSION_FILE = "fusion.json"
 # The weights that carry mu where it is no number of its own.
@@ -98,6 +98,18 @@ class Branch(nn.Module):
             (output,) = unet(x, t, **inputs, **added)
         return output
 
+    def unfreeze(self) -> None:
+        """Let everything be trained but the layers that a mixture only passes features on by."""
+        self.requires_grad_(True)
+        if self.fusion == MIXTURE:
+            for layer in self.zero_convs():
+                layer.requires_grad_(False)
+
+    def zero_convs(self) -> Iterator[Any]:
+        """Yield the last layer of every place: zero at first where the branch sums."""
+        yield from self.network.controlnet_down_blocks
+        yield self.network.controlnet_mid_block
+
     def exported(self) -> dict[str, Tensor]:
         """Return the weights that are saved: where the branch sums, mu is folded into them."""
         state = {name: each.detach() for name, each in self.network.state_dict().items()}
@@ -129,15 +141,16 @@ class Branch(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         with quiet():
             self.network.save_config(folder)
+        _forget_place(folder / CONFIG)
         plain = {name: each.float().cpu().contiguous() for name, each in self.exported().items()}
         save_file(plain, folder / f"{WEIGHTS}.safetensors", metadata={"format": "pt"})
         if self.fusion == MIXTURE:
-            known = {"fusion": MIXTURE, "mu": float(self.mu)}
+            known = {"fusion": MIXTURE, "mu": float(self.mu.detach())}
             (folder / FUSION_FILE).write_text(json.dumps(known, indent=2), encoding="utf-8")
 
 
 def new_branch(unet: Any, fusion: str, channels: int, factor: int) -> Branch:
-    """Return a branch for a UNet, which changes nothing at first; all of it is trained.
+    """Return a branch for a UNet, which changes nothing at first, ready for training.
 
     Args:
         unet: The UNet, whose encoder is copied.
@@ -161,19 +174,25 @@ def new_branch(unet: Any, fusion: str, channels: int, factor: int) -> Branch:
             conditioning_embedding_out_channels=EMBEDDING_WIDTHS[:depth],
             conditioning_channels=channels,
         )
-    network.eval().requires_grad_(True)
-    if fusion == SUM:
-        return Branch(network)
-    # What the branch computes is mixed as it is: these layers only pass it on.
-    for layer in (*network.controlnet_down_blocks, network.controlnet_mid_block):
-        nn.init.dirac_(layer.weight)
-        layer.requires_grad_(False)
-    return Branch(network, MIXTURE, MIXTURE_START)
+    branch = Branch(network.eval(), fusion, 1.0 if fusion == SUM else MIXTURE_START)
+    if fusion == MIXTURE:
+        # What the branch computes is mixed as it is: these layers only pass it on.
+        for layer in branch.zero_convs():
+            nn.init.dirac_(layer.weight)
+    branch.unfreeze()
+    return branch
 
 
 def embedding_factor(config: Mapping[str, Any]) -> int:
     """Return the pixels of a condition a latent, along each axis, by a ControlNet's config."""
     return int(2 ** (len(config["conditioning_embedding_out_channels"]) - 1))
+
+
+def _forget_place(config: Path) -> None:
+    """Drop where the network was loaded from: a copy is the same branch, wherever it lies."""
+    values = json.loads(config.read_text(encoding="utf-8"))
+    values.pop("_name_or_path", None)
+    config.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
