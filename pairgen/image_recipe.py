@@ -75,6 +75,12 @@ class ImageRecipe:
         if self.mask and (not self.branch or self.scale != 1):
             raise ConfigError("image.mask needs image.branch true and image.scale 1.")
 
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The members that are read of a sample: what is given, what is to be made, the prompt."""
+        found = (self.source, self.mask, self.target, self.prompts)
+        return tuple(dict.fromkeys(name for name in found if name))
+
     def __str__(self) -> str:
         return f"{self.kind} of {self.source}"
 

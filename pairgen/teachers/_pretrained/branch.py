@@ -64,6 +64,13 @@ class Branch(nn.Module):
         """Pixels of the condition a latent, along each axis."""
         return embedding_factor(self.network.config)
 
+    def unfreeze(self) -> None:
+        """Make trainable what is learned: where it mixes, the layers at its ends only pass on."""
+        self.requires_grad_(True)
+        if self.fusion == MIXTURE:
+            for layer in (*self.network.controlnet_down_blocks, self.network.controlnet_mid_block):
+                layer.requires_grad_(False)
+
     def run(
         self, unet: Any, x: Tensor, t: Tensor, condition: Tensor, inputs: Mapping[str, Any]
     ) -> Tensor:
@@ -97,18 +104,6 @@ class Branch(nn.Module):
             added = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
             (output,) = unet(x, t, **inputs, **added)
         return output
-
-    def unfreeze(self) -> None:
-        """Let everything be trained but the layers that a mixture only passes features on by."""
-        self.requires_grad_(True)
-        if self.fusion == MIXTURE:
-            for layer in self.zero_convs():
-                layer.requires_grad_(False)
-
-    def zero_convs(self) -> Iterator[Any]:
-        """Yield the last layer of every place: zero at first where the branch sums."""
-        yield from self.network.controlnet_down_blocks
-        yield self.network.controlnet_mid_block
 
     def exported(self) -> dict[str, Tensor]:
         """Return the weights that are saved: where the branch sums, mu is folded into them."""
@@ -150,7 +145,7 @@ class Branch(nn.Module):
 
 
 def new_branch(unet: Any, fusion: str, channels: int, factor: int) -> Branch:
-    """Return a branch for a UNet, which changes nothing at first, ready for training.
+    """Return a branch for a UNet, which changes nothing at first; all of it is trained.
 
     Args:
         unet: The UNet, whose encoder is copied.
@@ -174,11 +169,11 @@ def new_branch(unet: Any, fusion: str, channels: int, factor: int) -> Branch:
             conditioning_embedding_out_channels=EMBEDDING_WIDTHS[:depth],
             conditioning_channels=channels,
         )
-    branch = Branch(network.eval(), fusion, 1.0 if fusion == SUM else MIXTURE_START)
+    branch = Branch(network.eval())
     if fusion == MIXTURE:
-        # What the branch computes is mixed as it is: these layers only pass it on.
-        for layer in branch.zero_convs():
+        for layer in (*network.controlnet_down_blocks, network.controlnet_mid_block):
             nn.init.dirac_(layer.weight)
+        branch = Branch(network, MIXTURE, MIXTURE_START)
     branch.unfreeze()
     return branch
 

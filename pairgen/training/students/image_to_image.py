@@ -77,7 +77,8 @@ class ImageToImage:
         if (saved := load_shown(path)) is not None:
             return saved
         where = parse_where(config.where) if config.where else None
-        found = open_set(TrainingSet(config.data[0]), where, config.skip_bad)
+        members = self.student.recipe.members
+        found = open_set(TrainingSet(config.data[0]), where, config.skip_bad, members)
         check_members(found, self.student.recipe)
         pairs = read_image_pairs(found, self.student.recipe, config.num_grid_prompts)
         shown = _shown(pairs)
