@@ -120,6 +120,30 @@ def test_a_damaged_fusion_is_refused(text, words, mixture, sd15_folder, tmp_path
         identity(sd15_folder, branch)
 
 
+def test_a_trained_branch_fits_a_model_whose_weights_are_a_variant(mixture, sd15_folder, tmp_path):
+    """As `sd15` is, of variant fp16: what is trained beside it is saved without one."""
+    folder = Path(shutil.copytree(sd15_folder, tmp_path / "fp16"))
+    for file in folder.glob("*/*.safetensors"):
+        file.rename(file.with_suffix(".fp16.safetensors"))
+    chosen = {"branch": str(mixture), "variant": "fp16"}
+    described = latent_diffusion.describe(location=str(folder), **chosen)
+    assert described.identity["branch"] == identity(sd15_folder, mixture)["branch"]
+    text = prompts(sd15_folder).with_condition(condition())
+    x = normal(2, 4, 8, 8)
+    found, _ = build(folder, **chosen).predict(x, TIMES, text, None)
+    expected, _ = build(sd15_folder, branch=str(mixture)).predict(x, TIMES, text, None)
+    assert torch.equal(found, expected)
+    # Where the branch has that variant too, it is taken.
+    own = Path(shutil.copytree(mixture, tmp_path / "own"))
+    write_branch(tmp_path / "other", sd15_folder, fusion=MIXTURE, seed=9)
+    file = "diffusion_pytorch_model"
+    shutil.copyfile(
+        tmp_path / f"other/{file}.safetensors", tmp_path / f"own/{file}.fp16.safetensors"
+    )
+    other, _ = build(folder, branch=str(own), variant="fp16").predict(x, TIMES, text, None)
+    assert not torch.equal(other, expected)
+
+
 def test_weights_that_are_missing_or_of_another_branch_are_refused(sd15_folder, tmp_path):
     branch = write_branch(tmp_path / "branch", sd15_folder)
     wider = write_branch(tmp_path / "wider", sd15_folder, channels=4)

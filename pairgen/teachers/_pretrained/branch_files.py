@@ -60,10 +60,16 @@ class BranchFiles:
         return int(self.config["conditioning_channels"])
 
     def identity(self, variant: str) -> dict[str, Any]:
-        """Return what distinguishes branches, see `weights_identity`."""
+        """Return what distinguishes branches, see `weights_identity`.
+
+        Args:
+            variant: Variant of the model's weight files.
+        """
         folder = self.snapshot.folder
         configs = [folder / CONFIG, *([folder / FUSION_FILE] if self.fusion == MIXTURE else [])]
-        return {**weights_identity(self.snapshot, [WEIGHTS], variant, configs)}
+        # A commit says it all; nothing is fetched for it.
+        own = variant if self.snapshot.commit else self._own_variant(variant)
+        return {**weights_identity(self.snapshot, [WEIGHTS], own, configs)}
 
     def load(self, variant: str, dtype: torch.dtype) -> Branch:
         """Load the branch, frozen.
@@ -71,9 +77,18 @@ class BranchFiles:
         Raises:
             TeacherLoadError: The weights are missing, incomplete or broken.
         """
+        variant = self._own_variant(variant)
         (files,) = fetch_weights(self.snapshot, [WEIGHTS], variant).values()
         network = load_network(ControlNetModel, files, variant, dtype)
         return Branch(network, self.fusion, self.mu).requires_grad_(False).to(dtype)
+
+    def _own_variant(self, variant: str) -> str:
+        """Return the variant to load: that of the model, or none, as a trained branch has it."""
+        try:
+            fetch_weights(self.snapshot, [WEIGHTS], variant)
+        except TeacherLoadError:
+            return ""
+        return variant
 
 
 def find_branch(location: str, layout: Layout) -> BranchFiles:
