@@ -1,7 +1,7 @@
 """The facts that `pairgen sample` records about images that were made from pictures."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -46,28 +46,40 @@ def run_facts(asked: AskedImages, device: torch.device) -> dict[str, Any]:
     }
 
 
-def condition_facts(condition: Condition) -> Mapping[str, Any]:
-    """Return the facts of a condition: its name, the checksum of its pixels, and its prompt."""
+def picture_facts(
+    conditions: Sequence[Condition],
+    num_per_condition: int,
+    guidance_scales: Sequence[float],
+    truncated: Collection[str],
+) -> list[Facts]:
+    """Return the facts of all images, in their order.
+
+    Args:
+        conditions: The conditions.
+        num_per_condition: Number of noises per condition.
+        guidance_scales: The guidance scales.
+        truncated: Prompts that exceed the model's limit.
+    """
+    known = [_condition_facts(each) for each in conditions]
+    return [
+        {
+            "index": pair * len(guidance_scales) + number,
+            # The number of its noise.
+            "pair_index": pair,
+            "guidance_scale": scale,
+            "prompt_truncated": of_condition["prompt"] in truncated,
+            **of_condition,
+        }
+        for pair, of_condition in enumerate(known * num_per_condition)
+        for number, scale in enumerate(guidance_scales)
+    ]
+
+
+def _condition_facts(condition: Condition) -> Facts:
+    """Return the name of a condition, the checksum of its pixels, and its prompt."""
     pixels = np.ascontiguousarray(condition.picture)
     return {
         "condition": condition.name,
         "condition_sha256": hashlib.sha256(pixels.data).hexdigest(),
         "prompt": condition.prompt,
-    }
-
-
-def picture_facts(
-    of_condition: Mapping[str, Any],
-    index: int,
-    pair_index: int,
-    guidance_scale: float,
-    truncated: bool,
-) -> Facts:
-    """Return the facts of an image; `pair_index` is the number of its noise."""
-    return {
-        "index": index,
-        "pair_index": pair_index,
-        "guidance_scale": guidance_scale,
-        "prompt_truncated": truncated,
-        **of_condition,
     }

@@ -38,10 +38,10 @@ class Prompts:
         if column and not is_table:
             raise ConfigError(f"column is for a table of prompts, got {column!r} without one.")
         # Unlike `Path`, it says no to what can be no name of a file.
-        if values and not is_table and os.path.isfile(os.path.expanduser(value)):
+        if value and not is_table and os.path.exists(os.path.expanduser(value)):
             raise ConfigError(
                 f"prompts must be one text for all conditions, or a table ({', '.join(TABLES)}) "
-                f"with a row for each, got the file {value!r}."
+                f"with a row for each, got {value!r}, which is a file or folder."
             )
         self.text = value if values and not is_table else None
         self.usual = recipe.prompt if self.text is None else self.text

@@ -55,6 +55,7 @@ PAINTER = ("--model={m}/painter", "--condition={f}/pictures")
         ([*EDGES, "--revision=main"], "revision must be left out: edges makes images from"),
         ([*EDGES, "--prompts=a", "--prompts=b"], "one text for all conditions, or a table, got 2"),
         ([*EDGES, "--prompts={f}/edges/00.png"], "prompts must be one text for all conditions"),
+        ([*EDGES, "--prompts={f}"], "got '{f}', which is a file or folder"),
         ([*EDGES, "--column=text"], "column is for a table of prompts, got 'text' without one"),
         ([*EDGES, "--prompts=absent.csv"], "absent.csv"),
         ([*EDGES, "--out=grid.jpg"], "out must be a .png file, or a folder"),
@@ -79,11 +80,11 @@ PAINTER = ("--model={m}/painter", "--condition={f}/pictures")
     ],
 )
 def test_wrong_input_is_one_sentence_with_exit_code_2_and_nothing_written(
-    arguments, message, sample, tmp_path
+    arguments, message, sample, files, tmp_path
 ):
     code, err = sample(*arguments)
     assert code == 2, err
-    assert message in err and "Traceback" not in err
+    assert message.replace("{f}", str(files)) in err and "Traceback" not in err
     assert list((tmp_path / "desk").iterdir()) == []
 
 

@@ -88,6 +88,18 @@ def test_known_pixels_keep_their_bytes(models, files, tmp_path):
         assert np.array_equal(noise[known], pictures[known])
         assert np.abs(noise[~known].astype(int) - pictures[~known]).mean() > 10
     assert not np.array_equal(made_of[0], made_of[1])
+    # A mask of no picture, and a picture of which nothing is painted.
+    few, blank = tmp_path / "few", tmp_path / "blank"
+    few.mkdir()
+    blank.mkdir()
+    Image.fromarray(pictures[1]).save(few / "01.png")
+    for name in ("01.png", "07.png"):
+        Image.new("L", (32, 32)).save(blank / name)
+    said: list[str] = []
+    given = {"model": str(models / "painter"), "condition": str(few), "masks": str(blank)}
+    untouched = run_sample({**given, "out": str(tmp_path / "x.png")}, said.append)
+    assert np.array_equal(untouched.pictures[0], pictures[1])
+    assert "1 masks belong to no condition, the first 07.png." in said
     # What is hidden has no effect.
     other = tmp_path / "other"
     other.mkdir()
