@@ -10,7 +10,7 @@ from pairgen.jobs.inspect.run import Inspection
 from pairgen.jobs.replay.run import Replay
 from pairgen.jobs.restore.restorer import Restorer as Restorer
 from pairgen.jobs.restore.run import Restored
-from pairgen.jobs.sample.run import Samples
+from pairgen.jobs.sample.samples import Samples
 from pairgen.shards.check.report import Report
 from pairgen.shards.loading.loader import Loader as Loader
 from pairgen.shards.loading.training_set import TrainingSet as TrainingSet
@@ -646,6 +646,8 @@ def sample(
     shuffle: bool = False,
     limit: int = ...,
     num_per_prompt: int = 1,
+    condition: str | Path | Sequence[str | Path] = (),
+    masks: str | Path | Sequence[str | Path] = (),
     end: Literal["t0", "clean"] = "t0",
     seed: int = 0,
     steps: int = 50,
@@ -661,8 +663,9 @@ def sample(
 ) -> Samples:
     """Sample images from a teacher or a student; save a grid, or a folder of images.
 
-    Image i is the decoded latent of sample i of the dataset that `pairgen.ode` makes with the same
-    options. `prompts` is a file, a prompt, or a list of these.
+    From prompts, image i is the decoded latent of sample i of the dataset that `pairgen.ode` makes
+    with the same options; `prompts` is a file, a prompt, or a list of these. A model that makes
+    images from pictures is given them as `condition`.
 
     Args:
         model: Teacher: a packaged name, a folder or a hub id. [tiny]
@@ -675,7 +678,11 @@ def sample(
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
-        num_per_prompt: Images per prompt. [1]
+        num_per_prompt: Images per prompt, or condition. [1]
+        condition: Pictures that a model makes images from: folders, globs, files, .txt lists of
+            paths, .tar, .parquet, .arrow, or a dataset with the member that it takes; repeatable.
+        masks: Masks for a model that paints a part of a picture: for each, one of the same name,
+            white where it is to be painted; repeatable.
         end: End of the ODE: the last timestep, or sigma 0. [t0]
         seed: Random seed of the noise. [0]
         steps: Number of solver steps. [50]

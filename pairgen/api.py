@@ -10,7 +10,7 @@ _HOMES = {
     "Inspection": "pairgen.jobs.inspect.run",
     "Replay": "pairgen.jobs.replay.run",
     "RunResult": "pairgen.execution.dataset",
-    "Samples": "pairgen.jobs.sample.run",
+    "Samples": "pairgen.jobs.sample.samples",
     "Trained": "pairgen.training.outcome",
     "run_annotate": "pairgen.jobs.annotate.run",
     "run_annotate_dry": "pairgen.jobs.annotate.dry_run",

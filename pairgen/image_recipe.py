@@ -67,10 +67,10 @@ class ImageRecipe:
                 "image.concat or image.branch must be true if image.start is noise: else the image "
                 "has no effect."
             )
-        if self.branch and (self.concat or self.start != NOISE):
+        if self.branch and (self.concat or self.start != NOISE or self.posterior != MEAN):
             raise ConfigError(
-                "image.branch needs image.start noise and image.concat false: the image is not "
-                "encoded."
+                "image.branch needs image.start noise, image.concat false and image.posterior "
+                "mean: the image is not encoded."
             )
         if self.mask and (not self.branch or self.scale != 1):
             raise ConfigError("image.mask needs image.branch true and image.scale 1.")

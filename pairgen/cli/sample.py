@@ -24,11 +24,16 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
     images are those of `pairgen ode` with the same options. The PNG text chunk "pairgen" records
     how they were made.
 
+    A model that makes images from pictures is given them by --condition. The grid then shows each
+    condition before its images.
+
     \b
     Examples:
         pairgen sample --prompts "a red apple on a white background"
         pairgen sample --prompts "a red apple" --num-per-prompt 8 --out apples.png
         pairgen sample --model sd15 --prompts captions.txt --cfg 1,4,8 --out images/
+        pairgen sample --model runs/edges --condition edges/ --prompts "a red heart"
+        pairgen sample --model runs/painter --condition photos/ --masks masks/ --out painted/
     """  # noqa: D301
     merged = command_options("sample", config, overrides, given(options))
     pin_threads(SampleConfig.check("cpu_threads", merged.get("cpu_threads", 1)))

@@ -44,7 +44,7 @@ def recipe_of(model: ModelConfig) -> ImageRecipe:
 
 
 def load_image_model(
-    model: ModelConfig, dtype: torch.dtype, device: torch.device
+    model: ModelConfig, dtype: torch.dtype, device: torch.device, negative_prompt: str = ""
 ) -> tuple[ImageModel, Teacher]:
     """Load an image student; return it with the model that encodes its prompts.
 
@@ -52,13 +52,14 @@ def load_image_model(
         model: The student.
         dtype: Precision of its network; the VAE stays in float32.
         device: Device that it runs on.
+        negative_prompt: The negative prompt, for guidance.
 
     Raises:
         TeacherLoadError: Its weights are missing, incomplete or broken.
         ConfigError: See `check_image_model`.
     """
     where = {"location": model.location, **model.options}
-    frozen = {"device": device, "dtype": dtype, "negative_prompt": ""}
+    frozen = {"device": device, "dtype": dtype, "negative_prompt": negative_prompt}
     teacher: Teacher = plugins.build("teachers", model.teacher, **where, **frozen)
     autoencoder: Autoencoder = plugins.call(
         "teachers", model.teacher, "build_autoencoder", device=device, **where

@@ -57,28 +57,42 @@ def check_members(found: OpenSet, recipe: ImageRecipe) -> None:
         ConfigError: A member is missing, is no image, the target is not RGB, or the sizes do not
             fit the recipe's scale.
     """
-    sizes = []
-    for name in (recipe.source, recipe.target):
-        spec = found.spec(name)
-        if not is_image(name):
-            raise ConfigError(
-                f"{name} must be an image, one of {', '.join(PICTURES)}: it is what a "
-                f"{recipe.kind} student is given or makes."
-            )
-        sizes.append(tuple(spec["shape"][:2]))
+    check_given(found, recipe)
+    target = _image_size(found, recipe, recipe.target)
     if has_one_channel(found.spec(recipe.target)):
         raise ConfigError(f"{recipe.target} of {found.url} must be RGB: it is what is made.")
-    if recipe.mask:
-        _check_mask(found, recipe)
     if recipe.prompts:
         found.spec(recipe.prompts)
-    (height, width), target = sizes
+    height, width = _image_size(found, recipe, recipe.source)
     made = (recipe.scale * height, recipe.scale * width)
     if made != target:
         raise ConfigError(
             f"{recipe.target} of {found.url} must be {recipe.scale} times as large as "
             f"{recipe.source}, {made[1]} x {made[0]} px, got {target[1]} x {target[0]}."
         )
+
+
+def check_given(found: OpenSet, recipe: ImageRecipe) -> None:
+    """Check that a dataset holds what an image student is given.
+
+    Raises:
+        ConfigError: A member is missing, is no image, or its mask does not fit it.
+    """
+    _image_size(found, recipe, recipe.source)
+    if recipe.mask:
+        _check_mask(found, recipe)
+
+
+def _image_size(found: OpenSet, recipe: ImageRecipe, name: str) -> tuple[int, int]:
+    """Return height and width of a member that an image student is given or makes."""
+    spec = found.spec(name)
+    if not is_image(name):
+        raise ConfigError(
+            f"{name} must be an image, one of {', '.join(PICTURES)}: it is what a "
+            f"{recipe.kind} student is given or makes."
+        )
+    height, width = spec["shape"][:2]
+    return height, width
 
 
 def read_image_pairs(found: OpenSet, recipe: ImageRecipe, num: int) -> ImagePairs:
@@ -94,15 +108,11 @@ def read_image_pairs(found: OpenSet, recipe: ImageRecipe, num: int) -> ImagePair
             be decoded.
     """
     texts = [name for name in (recipe.prompts, CAPTION) if name and found.layer_of(name)]
-    masks = [recipe.mask] if recipe.mask else []
-    members = (recipe.source, *masks, recipe.target, *texts)
+    members = (*given_members(recipe), recipe.target, *texts)
     keys, given, targets, prompts, captions = [], [], [], [], []
     for sample in first_samples(found, num, members):
         keys.append(sample.key)
-        source = _decoded(found, sample, recipe.source)
-        if recipe.mask:
-            source = without_painted(source, _decoded(found, sample, recipe.mask))
-        given.append(source)
+        given.append(read_given(found, sample, recipe))
         targets.append(_decoded(found, sample, recipe.target))
         prompts.append(sample.decode(recipe.prompts) if recipe.prompts else recipe.prompt)
         captions += [sample.decode(CAPTION)] if CAPTION in texts else []
@@ -114,6 +124,23 @@ def read_image_pairs(found: OpenSet, recipe: ImageRecipe, num: int) -> ImagePair
         prompts=tuple(prompts),
         captions=tuple(captions),
     )
+
+
+def given_members(recipe: ImageRecipe) -> tuple[str, ...]:
+    """Return the members of which the given image is made."""
+    return (recipe.source, recipe.mask) if recipe.mask else (recipe.source,)
+
+
+def read_given(found: OpenSet, sample: StoredSample, recipe: ImageRecipe) -> np.ndarray:
+    """Return the given image of a sample, see `ImagePairs.given`.
+
+    Raises:
+        CorruptShardError: It cannot be decoded.
+    """
+    source = _decoded(found, sample, recipe.source)
+    if not recipe.mask:
+        return source
+    return without_painted(source, _decoded(found, sample, recipe.mask))
 
 
 def without_painted(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:

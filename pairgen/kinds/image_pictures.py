@@ -16,7 +16,7 @@ from pairgen.teachers.base import Teacher
 def student_pictures(
     model: ImageModel,
     teacher: Teacher,
-    given: np.ndarray,
+    given: Sequence[np.ndarray] | np.ndarray,
     prompts: Sequence[str],
     seed: int,
     indices: Sequence[int],
@@ -27,7 +27,7 @@ def student_pictures(
     Args:
         model: The student.
         teacher: Encodes the prompts.
-        given: The given pictures, [N, h, w, C], see `as_input`.
+        given: The given pictures, N of [h, w, C], see `as_input`.
         prompts: Prompts, N.
         seed: Seed of the noises.
         indices: Number of each picture, N, for its noises.
@@ -46,18 +46,21 @@ def encoded_pictures(
     model: ImageModel,
     encoded: Encoded,
     device: torch.device,
-    given: np.ndarray,
+    given: Sequence[np.ndarray] | np.ndarray,
     prompts: Sequence[str],
     seed: int,
     indices: Sequence[int],
     batch_size: int,
 ) -> Iterator[np.ndarray]:
     """Yield what `student_pictures` does, of prompts that are `encoded` on a device."""
+    height, width = given[0].shape[:2]
     for first in range(0, len(given), batch_size):
         rows = slice(first, first + batch_size)
-        noises = draw_noises(model, seed, indices[rows], given.shape[1:3], device)
+        noises = draw_noises(model, seed, indices[rows], (height, width), device)
         conditioning = encoded.conditioning[[encoded.rows[prompt] for prompt in prompts[rows]]]
-        images = make_images(model, as_input(given[rows], device), conditioning, noises)
+        # Gray ones and others may be beside each other.
+        images = torch.cat([as_input(each[None], device) for each in given[rows]])
+        images = make_images(model, images, conditioning, noises)
         yield np.stack([picture_of(image) for image in images])
 
 

@@ -2,16 +2,18 @@
 
 VAE and network have tiles of their own. The network's are blended at each evaluation: x0 and eps
 are linear in its output, so this equals blending the output. The noises belong to the picture, and
-tiles that overlap see the same ones. Each tile of the network may have a prompt of its own.
+tiles that overlap see the same ones. Each tile of the network may have a prompt of its own. A
+condition branch sees its tile of the given image, in pixels; that image is not encoded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pairgen.kinds.image_student import ImageModel, Noises, Predict, sample_latents
+from pairgen.sampling.condition import as_condition
 from pairgen.sampling.tiles import WHOLE, Tile, Tiling, blended
 from pairgen.teachers.base import IMAGE_LATENT, Conditioning
 
@@ -67,19 +69,33 @@ def make_in_tiles(
         for tile in places:
             yield autoencoder.decode(tile.of(made))
 
-    latent = blended(encode, size, tiles.autoencoder, device=device)
-    in_tiles = replace(model, predict=_in_tiles(model.predict, tiles, conditioning))
+    def condition(tile: Tile) -> Tensor:
+        # A tile at a time: the picture may be large, and stays where it is.
+        return as_condition(tile.of(given, factor).to(device))
+
+    latent, shown = None, None
+    if model.recipe.branch:
+        shown = condition
+    else:
+        latent = blended(encode, size, tiles.autoencoder, device=device)
+    in_tiles = replace(model, predict=_in_tiles(model.predict, tiles, conditioning, shown))
     made = sample_latents(in_tiles, latent, conditioning[:1], noises.start)
     return blended(decode, size, tiles.autoencoder, device=given.device, factor=factor)
 
 
-def _in_tiles(predict: Predict, tiles: StudentTiles, prompts: Conditioning) -> Predict:
+def _in_tiles(
+    predict: Predict,
+    tiles: StudentTiles,
+    prompts: Conditioning,
+    shown: Callable[[Tile], Tensor] | None,
+) -> Predict:
     """Return a function like `predict` that computes tile by tile.
 
     Args:
         predict: The network.
         tiles: The tiles.
         prompts: The prompt's conditioning, or that of each tile's own prompt.
+        shown: Returns the condition of a tile; None for a network without a branch.
     """
 
     def predict_in_tiles(
@@ -92,6 +108,8 @@ def _in_tiles(predict: Predict, tiles: StudentTiles, prompts: Conditioning) -> P
 
         def part(tile: Tile) -> Conditioning:
             own = prompts if len(prompts) == 1 else prompts[[numbers[tile]]]
+            if shown is not None:
+                return own.with_condition(shown(tile))
             return own if image is None else own.with_image(tile.of(image))
 
         def make(places: Sequence[Tile]) -> Iterator[Tensor]:

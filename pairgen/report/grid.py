@@ -77,8 +77,8 @@ def lay_out_grid(
     return GridLayout(rows, [lines[caption] for caption in captions], (width, height))
 
 
-def draw_grid(pictures: np.ndarray, layout: GridLayout) -> Image.Image:
-    """Draw images [N, H, W, 3] uint8 and their captions on white."""
+def draw_grid(pictures: Sequence[np.ndarray] | np.ndarray, layout: GridLayout) -> Image.Image:
+    """Draw images, N of [H, W, 3] uint8, and their captions on white."""
     canvas = Image.new("RGB", layout.size_px, "white")
     draw, font = ImageDraw.Draw(canvas), _font()
     cell_width, cell_height = layout.cell_px

@@ -6,7 +6,7 @@ The facts are in the PNG text chunk `pairgen`, which also identifies the files t
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,37 @@ def picture_rows(
     else:
         groups = by_prompt.reshape(1, -1)
     # Make it square if eight columns would make a tower.
-    length = num_columns or max(USUAL_COLUMNS, int(np.ceil(groups.shape[1] ** 0.5)))
+    return _cut(groups, num_columns or max(USUAL_COLUMNS, int(np.ceil(groups.shape[1] ** 0.5))))
+
+
+def rows_with_conditions(
+    num_conditions: int, num_per_condition: int, num_guidances: int, num_columns: int
+) -> list[list[int]]:
+    """Return the rows of a grid of conditions and the images that were made from them.
+
+    Each condition stands before its images, in a row of its own; where it has one image only,
+    conditions follow one another. The images are numbered as in `picture_rows`, the conditions
+    behind all images.
+
+    Args:
+        num_conditions: Number of conditions.
+        num_per_condition: Number of noises per condition.
+        num_guidances: Number of guidance scales.
+        num_columns: Cells per row, all in one sequence; 0 for the rows described.
+    """
+    num_images = num_per_condition * num_conditions * num_guidances
+    numbers = np.arange(num_images).reshape(num_per_condition, num_conditions, num_guidances)
+    images = numbers.swapaxes(0, 1).reshape(num_conditions, -1)
+    groups = np.column_stack([num_images + np.arange(num_conditions), images])
+    if num_columns or images.shape[1] == 1:
+        groups = groups.reshape(1, -1)
+    # As above; an even number keeps a condition beside its only image.
+    side = int(np.ceil(groups.shape[1] ** 0.5))
+    return _cut(groups, num_columns or max(USUAL_COLUMNS, side + side % 2))
+
+
+def _cut(groups: np.ndarray, length: int) -> list[list[int]]:
+    """Cut each group of images, [N, K], into rows of at most `length`."""
     return [
         group[first : first + length].tolist()
         for group in groups
@@ -160,7 +190,11 @@ def picture_rows(
 
 
 def write_samples(
-    target: Target, made: Pictures, layout: GridLayout, run: Mapping[str, Any]
+    target: Target,
+    made: Pictures,
+    layout: GridLayout,
+    run: Mapping[str, Any],
+    conditions: Sequence[np.ndarray] = (),
 ) -> None:
     """Write what the target requires; each file is written atomically.
 
@@ -172,13 +206,16 @@ def write_samples(
         made: The images.
         layout: Layout of the grid, which may show fewer images.
         run: Facts of the run, from `run_facts`.
+        conditions: What the images were made from, as large as they are: numbered behind them in
+            the layout, and shown only there.
 
     Raises:
         PairgenError: The disk is full or unavailable.
     """
     store = LocalStore(target.folder)
-    shown = [made.facts[i] for i in sorted(i for row in layout.rows for i in row)]
-    grid = draw_grid(made.pictures, layout)
+    indices = sorted(i for row in layout.rows for i in row if i < len(made.facts))
+    shown = [made.facts[i] for i in indices]
+    grid = draw_grid([*made.pictures, *conditions], layout)
     try:
         store.remove_stale_spool()
         if target.takes_pictures:

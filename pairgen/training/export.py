@@ -48,7 +48,8 @@ def export_student(
     """
     # Before the adapters are merged: they are what was trained.
     autoencoder_trained = any(map(is_trained, _halves(student)))
-    branch, alone = getattr(student.denoiser, "branch", None), is_branch_alone(student.denoiser)
+    branch = getattr(student.denoiser, "branch", None)
+    alone = is_branch_alone(student.denoiser) and not autoencoder_trained
     target, partial = folder / STUDENT_FOLDER, folder / f".{STUDENT_FOLDER}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     if player.ema is not None and is_trained(student.denoiser):

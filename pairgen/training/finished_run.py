@@ -59,6 +59,9 @@ def load_run(folder: str, weights: str, device: torch.device) -> tuple[Denoiser,
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise ConfigError(f"{path} cannot be read: {reason}.") from None
     denoiser.network.requires_grad_(False)
+    # Teachers of users need not know of branches.
+    if (branch := getattr(denoiser, "branch", None)) is not None:
+        branch.requires_grad_(False)
     return denoiser, sha256
 
 

@@ -34,7 +34,8 @@ def open_held_out(
         url: URL of the dataset.
         where: Condition over columns of its index; empty for all samples.
         num_samples: Number of samples; 0 for 512, or all if there are fewer.
-        wanted: Columns that are read; those that only its annotations have are taken from there.
+        wanted: Members and columns that are read; those that only its annotations have are taken
+            from there.
 
     Raises:
         ConfigError: There are fewer samples than requested, or none.

@@ -197,9 +197,15 @@ def find_restorer(options: RestorerOptions) -> FoundRestorer:
     place = _place(options.model)
     model = with_steps(find_model(place), options.steps)
     recipe = recipe_of(model)
+    if recipe.mask:
+        raise ConfigError(
+            f"{model.name} does not restore: it paints the part of a picture that {recipe.mask} "
+            "marks: use pairgen sample --condition PICTURES --masks MASKS."
+        )
     if recipe.kind != RESTORATION:
         raise ConfigError(
-            f"{model.name} does not restore: what it makes of an image is another one ({recipe})."
+            f"{model.name} does not restore: what it makes of an image is another one ({recipe}): "
+            "use pairgen sample --condition."
         )
     defaults = model.defaults or defaults_for("")
     filled = {

@@ -6,15 +6,16 @@ from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.signature import takes
 
 if TYPE_CHECKING:
-    from pairgen.jobs.sample.run import Samples
+    from pairgen.jobs.sample.samples import Samples
 
 
 @takes(SampleConfig, trust_code=True)
 def sample(**options: Any) -> "Samples":
     """Sample images from a teacher or a student; save a grid, or a folder of images.
 
-    Image i is the decoded latent of sample i of the dataset that `pairgen.ode` makes with the same
-    options. `prompts` is a file, a prompt, or a list of these.
+    From prompts, image i is the decoded latent of sample i of the dataset that `pairgen.ode` makes
+    with the same options; `prompts` is a file, a prompt, or a list of these. A model that makes
+    images from pictures is given them as `condition`.
 
     Args:
         **options: Options with the names of the flags of `pairgen sample`.

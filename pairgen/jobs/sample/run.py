@@ -1,62 +1,16 @@
-"""`pairgen sample`: make the images of a dataset without writing the dataset."""
+"""`pairgen sample`: images of a model, from text or from pictures, without writing a dataset."""
 
-import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch
-
-from pairgen import plugins
-from pairgen.errors import ConfigError
-from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
-from pairgen.jobs.sample.facts import run_facts
-from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
-from pairgen.kinds.ode.pictures import Pictures, make_pictures
-from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
+from pairgen.jobs.sample.from_images.run import sample_from_images
+from pairgen.jobs.sample.from_text.run import sample_from_text
+from pairgen.jobs.sample.samples import Samples
 from pairgen.kinds.ode.sample_options import SampleConfig
-from pairgen.model_config import ModelConfig, find_model, packaged_prompts
-from pairgen.report.grid import MAX_GRID_PIXELS, GridLayout, lay_out_grid
-from pairgen.report.samples import (
-    Target,
-    check_num_pictures,
-    find_target,
-    picture_rows,
-    write_samples,
-)
+from pairgen.model_config import find_model
 from pairgen.resolution import sources_of
-from pairgen.shards.format.slots import slot_at
-from pairgen.sources.prompt_values import PromptReader, find_prompts
-from pairgen.sources.prompts import collected_prompts
-from pairgen.teachers.base import Description
-from pairgen.types import Facts, Plan
-
-# Maximum number of refused prompts to report; a dataset would list them all.
-MAX_REASONS = 5
-# A source may be a literal prompt, of any length.
-MAX_NAME = 60
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The images of `pairgen.sample`.
-
-    Attributes:
-        prompts: Prompt of each image, N.
-        guidance_scales: Guidance scale of each image, N.
-        pictures: [N, H, W, 3] uint8, numbered like the samples of a dataset: guidance scales vary
-            fastest, then prompts, then noises.
-        path: Path of the grid or the folder.
-    """
-
-    prompts: tuple[str, ...]
-    guidance_scales: tuple[float, ...]
-    pictures: np.ndarray
-    path: Path
 
 
 @trusts_user
@@ -64,108 +18,6 @@ def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
     """Run `sample`, and report what it starts from."""
     sources = sources_of(SampleConfig, given)
     model = find_model(sources["model"])
-    config = sources.below(f"model {model.name}", model.sampling).resolved().options
-    target = find_target(config.out)
-    prompts, plan = _plan_pictures(config, model, target, say)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    progress = Progress(plan.num_samples, 0, unit="images")
-    try:
-        batches = make_pictures(plan, prompts, device)
-        first = next(batches)
-        # Before the long wait: only a decoded image shows how large the grid will be.
-        grid = _lay_out(config, plan, prompts, target, first.pictures.shape)
-        made = _collect(itertools.chain([first], batches), plan.num_samples, progress)
-    finally:
-        progress.close()
-    truncated = {fact["prompt_index"] for fact in made.facts if fact["prompt_truncated"]}
-    if truncated:
-        say(f"{len(truncated):,} of {len(prompts):,} prompts cut to the teacher's token limit.")
-    num_shown = sum(map(len, grid.rows))
-    if num_shown < plan.num_samples:
-        say(f"The grid shows {num_shown:,} of the {plan.num_samples:,} images.")
-    write_samples(target, made, grid, run_facts(config, plan, prompts, device))
-    return Samples(
-        prompts=tuple(fact["prompt"] for fact in made.facts),
-        guidance_scales=tuple(fact["guidance_scale"] for fact in made.facts),
-        pictures=made.pictures,
-        path=target.path,
-    )
-
-
-def _collect(batches: Iterable[Pictures], num_pictures: int, progress: Progress) -> Pictures:
-    """Join the batches of a run and show progress."""
-    facts: list[Facts] = []
-    pictures = np.empty(0, np.uint8)
-    for batch in batches:
-        if not facts:
-            # Allocate for all images: joining parts at the end would need twice the memory.
-            pictures = np.empty((num_pictures, *batch.pictures.shape[1:]), np.uint8)
-        pictures[len(facts) : len(facts) + len(batch.facts)] = batch.pictures
-        facts += batch.facts
-        progress.reached(len(facts))
-    return Pictures(pictures, facts)
-
-
-def _plan_pictures(
-    config: SampleConfig, model: ModelConfig, target: Target, say: Say
-) -> tuple[list[str], Plan]:
-    """Read the prompts; return them with the plan of the dataset to show."""
-    values = config.prompts
-    if not values:
-        path = packaged_prompts(model)
-        say(f"No prompts given: using the packaged prompts {path}")
-        values = (str(path),)
-    dataset = config.ode_config(num_prompts=1)
-    description: Description = plugins.call(
-        "teachers", model.teacher, "describe", **teacher_options(dataset.revision, model)
-    )
-    refuse = refuse_prompts(dataset, model, description)
-    reader = PromptReader(find_prompts(values, config.column, texts=True))
-    refused: list[str] = []
-
-    def reject(number: int, reason: str, prompt: str) -> None:
-        if len(refused) < MAX_REASONS:
-            name, entry = reader.place(number)
-            # A literal prompt is its own source.
-            place = "" if name == prompt else f"entry {entry} of {name[:MAX_NAME]!r}, "
-            refused.append(place + reason)
-
-    with collected_prompts(reader, refuse, config.choice, reject) as (found, summary):
-        options = config.ode_config(summary.num_accepted)
-        check_num_pictures(target, options.num_samples)
-        prompts = found.to_pylist()
-    plan = make_ode_plan(options, model, description, prompt_source("", summary, config.choice))
-    say(
-        f"{plan.num_samples:,} images: prompts {len(prompts):,} x noises "
-        f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
-        f"{prompt_counts(summary)}"
-    )
-    for reason in refused:
-        say(f"Refused: {reason}.")
-    return prompts, plan
-
-
-def _lay_out(
-    config: SampleConfig, plan: Plan, prompts: list[str], target: Target, shape: tuple[int, ...]
-) -> GridLayout:
-    """Return the layout of the grid: of all images, or for a folder, of the first that fit."""
-    captions = [""] * plan.num_samples
-    if config.captions:
-        slots = (slot_at(plan, index) for index in range(plan.num_samples))
-        scaled = len(config.cfg) > 1
-        captions = [
-            f"guidance {slot.guidance_scale:g}: " * scaled + prompts[slot.prompt_index]
-            for slot in slots
-        ]
-    rows = picture_rows(len(prompts), config.num_per_prompt, len(config.cfg), config.columns)
-    _, height, width, _ = shape
-    grid = lay_out_grid(rows, (width, height), captions)
-    shown = grid.first_rows() if target.takes_pictures else grid
-    if not shown.fits:
-        wide, high = shown.size_px
-        advice = "fewer --columns" if target.takes_pictures else "a folder as --out, ending in /"
-        raise ConfigError(
-            f"A grid of {sum(map(len, shown.rows)):,} images would have {wide:,} x {high:,} px, "
-            f"more than {MAX_GRID_PIXELS:,} in total: give {advice}."
-        )
-    return shown
+    if model.image is None:
+        return sample_from_text(sources, model, say)
+    return sample_from_images(sources, model, say)

@@ -34,6 +34,26 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
             metavar="FILE|GLOB|DIR/|-|TEXT",
         ),
     ] = ()
+    condition: Annotated[
+        tuple[str, ...],
+        Places(),
+        Option(
+            "Pictures that a model makes images from: folders, globs, files, .txt lists of paths, "
+            ".tar, .parquet, .arrow, or a dataset with the member that it takes; repeatable.",
+            "Images",
+            metavar="DIR|GLOB|FILE",
+        ),
+    ] = ()
+    masks: Annotated[
+        tuple[str, ...],
+        Places(),
+        Option(
+            "Masks for a model that paints a part of a picture: for each, one of the same name, "
+            "white where it is to be painted; repeatable.",
+            "Images",
+            metavar="DIR|GLOB|FILE",
+        ),
+    ] = ()
     out: Annotated[
         str,
         Place(),
@@ -44,7 +64,7 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
         ),
     ] = "samples.png"
     num_per_prompt: Annotated[
-        int, Integer(1), Option("Images per prompt.", "Prompts", metavar="K")
+        int, Integer(1), Option("Images per prompt, or condition.", "Prompts", metavar="K")
     ] = 1
     columns: Annotated[
         int,

@@ -29,7 +29,7 @@ from pairgen.teachers.base import MIXTURE, SUM
 
 # As in ControlNet for a VAE of factor 8: every width but the first halves the condition's size.
 EMBEDDING_WIDTHS = (16, 32, 96, 256)
-WEIGHTS = "diffusion_pytorch_model"
+CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model"
 # Of a branch that mixes: an ordinary ControlNet sums.
 FUSION_FILE = "fusion.json"
 # The weights that carry mu where it is no number of its own.
@@ -136,6 +136,7 @@ class Branch(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         with quiet():
             self.network.save_config(folder)
+        _forget_place(folder / CONFIG)
         plain = {name: each.float().cpu().contiguous() for name, each in self.exported().items()}
         save_file(plain, folder / f"{WEIGHTS}.safetensors", metadata={"format": "pt"})
         if self.fusion == MIXTURE:
@@ -180,6 +181,13 @@ def new_branch(unet: Any, fusion: str, channels: int, factor: int) -> Branch:
 def embedding_factor(config: Mapping[str, Any]) -> int:
     """Return the pixels of a condition a latent, along each axis, by a ControlNet's config."""
     return int(2 ** (len(config["conditioning_embedding_out_channels"]) - 1))
+
+
+def _forget_place(config: Path) -> None:
+    """Drop where the network was loaded from: a copy is the same branch, wherever it lies."""
+    values = json.loads(config.read_text(encoding="utf-8"))
+    values.pop("_name_or_path", None)
+    config.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager

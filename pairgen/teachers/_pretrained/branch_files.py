@@ -1,6 +1,7 @@
 """Find and load a saved condition branch: a folder or hub id of diffusers' `ControlNetModel`."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from diffusers import ControlNetModel
 
 from pairgen.errors import TeacherLoadError
 from pairgen.teachers._pretrained.branch import (
+    CONFIG,
+    EMBEDDING_WIDTHS,
     FUSION_FILE,
     WEIGHTS,
     Branch,
@@ -26,9 +29,13 @@ from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.stable_diffusion import Layout
 from pairgen.teachers.base import MIXTURE, SUM
 
-CONFIG = "config.json"
 # Of the UNet, which its branch has as well.
-SHARED = ("block_out_channels", "cross_attention_dim", "in_channels", "layers_per_block")
+SHARED = (
+    *("block_out_channels", "cross_attention_dim", "down_block_types", "in_channels"),
+    *("layers_per_block", "addition_embed_type"),
+)
+# What configs of early ControlNets leave out, and what it means then.
+USUAL = {"conditioning_embedding_out_channels": list(EMBEDDING_WIDTHS), "conditioning_channels": 3}
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,19 @@ class BranchFiles:
     @property
     def condition_channels(self) -> int:
         """Channels of the condition."""
-        return int(self.config.get("conditioning_channels", 3))
+        return int(self.config["conditioning_channels"])
 
     def identity(self, variant: str) -> dict[str, Any]:
-        """Return what distinguishes branches, see `weights_identity`."""
+        """Return what distinguishes branches, see `weights_identity`.
+
+        Args:
+            variant: Variant of the model's weight files.
+        """
         folder = self.snapshot.folder
         configs = [folder / CONFIG, *([folder / FUSION_FILE] if self.fusion == MIXTURE else [])]
-        return {**weights_identity(self.snapshot, [WEIGHTS], variant, configs)}
+        # A commit says it all; nothing is fetched for it.
+        own = variant if self.snapshot.commit else self._own_variant(variant)
+        return {**weights_identity(self.snapshot, [WEIGHTS], own, configs)}
 
     def load(self, variant: str, dtype: torch.dtype) -> Branch:
         """Load the branch, frozen.
@@ -64,9 +77,18 @@ class BranchFiles:
         Raises:
             TeacherLoadError: The weights are missing, incomplete or broken.
         """
+        variant = self._own_variant(variant)
         (files,) = fetch_weights(self.snapshot, [WEIGHTS], variant).values()
         network = load_network(ControlNetModel, files, variant, dtype)
         return Branch(network, self.fusion, self.mu).requires_grad_(False).to(dtype)
+
+    def _own_variant(self, variant: str) -> str:
+        """Return the variant to load: that of the model, or none, as a trained branch has it."""
+        try:
+            fetch_weights(self.snapshot, [WEIGHTS], variant)
+        except TeacherLoadError:
+            return ""
+        return variant
 
 
 def find_branch(location: str, layout: Layout) -> BranchFiles:
@@ -80,7 +102,7 @@ def find_branch(location: str, layout: Layout) -> BranchFiles:
         TeacherLoadError: There is none, or it was made for another network.
     """
     snapshot = find_snapshot(location, "", (CONFIG, FUSION_FILE))
-    config = read_json(snapshot, CONFIG)
+    config = {**USUAL, **read_json(snapshot, CONFIG)}
     if config.get("_class_name") != "ControlNetModel":
         raise TeacherLoadError(
             f"branch must be a folder or hub id of a ControlNetModel, and {location} holds a "
@@ -93,6 +115,7 @@ def find_branch(location: str, layout: Layout) -> BranchFiles:
                 f"The branch {location} was made for another network: its {name} is "
                 f"{config.get(name)}, that of {layout.snapshot.location} is {unet.get(name)}."
             )
+    _check_numbers(location, config)
     factor = layout.size_px[0] // layout.latent_shape[1]
     if embedding_factor(config) != factor:
         raise TeacherLoadError(
@@ -102,12 +125,24 @@ def find_branch(location: str, layout: Layout) -> BranchFiles:
     return BranchFiles(snapshot, config, *_fusion(snapshot))
 
 
+def _check_numbers(location: str, config: Mapping[str, Any]) -> None:
+    """Refuse a config whose embedding of conditions is described by no numbers."""
+    widths, channels = (config[name] for name in USUAL)
+    numbers = [channels, *(widths if isinstance(widths, list) else [None])]
+    if len(numbers) < 2 or not all(type(each) is int and each > 0 for each in numbers):
+        raise TeacherLoadError(
+            f"{CONFIG} of the branch {location} must hold numbers in {' and '.join(USUAL)}, got "
+            f"{json.dumps(widths)[:60]} and {json.dumps(channels)[:60]}."
+        )
+
+
 def _fusion(snapshot: Snapshot) -> tuple[str, float]:
     if not (snapshot.folder / FUSION_FILE).is_file():
         return SUM, 1.0
     known = read_json(snapshot, FUSION_FILE)
-    fusion, mu = known.get("fusion"), known.get("mu")
-    if fusion != MIXTURE or isinstance(mu, bool) or not isinstance(mu, int | float):
+    fusion, mu = known.get("fusion"), known.get("mu", "")
+    # Not `isinstance`: true is an int in Python.
+    if fusion != MIXTURE or type(mu) not in (int, float) or not math.isfinite(float(mu)):
         raise TeacherLoadError(
             f"{FUSION_FILE} of {snapshot.location} must hold fusion 'mixture' and a number mu, got "
             f"{json.dumps(known)[:100]}."

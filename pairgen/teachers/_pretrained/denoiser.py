@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pairgen.adapters.adaptable import Adaptable
+from pairgen.adapters.chosen import checkpoint_gradients
 from pairgen.sampling.parameterization import Prediction, Schedule
 from pairgen.teachers.base import Conditioning
 
@@ -64,6 +65,12 @@ class Denoiser(Adaptable):
     def condition_channels(self) -> int:
         """Channels of the condition that the branch takes; 0 for no branch."""
         return 0 if self.branch is None else int(self.branch.condition_channels)
+
+    def checkpoint_gradients(self) -> None:
+        """Enable gradient checkpointing in the network and in its branch."""
+        super().checkpoint_gradients()
+        if self.branch is not None:
+            checkpoint_gradients(self.branch.network)
 
     def forward(
         self,

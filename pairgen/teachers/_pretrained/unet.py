@@ -136,6 +136,8 @@ def load_denoiser(
         network = _with_image(network, image_channels)
         new_layers.append("conv_in")
     own = None if branch is None else branch.load(variant, torch.float32)
+    if own is not None:
+        own.unfreeze()
     if condition_channels and own is None:
         factor = layout.size_px[0] // layout.latent_shape[1]
         own = new_branch(network, fusion, condition_channels, factor)

@@ -3,8 +3,10 @@
 from pairgen.image_recipe import IMAGE, RESTORATION, SAMPLE, ImageRecipe
 from pairgen.kinds.image_sampling import ImageSampling, read_image_sampling
 from pairgen.methods.base import ImageStudent
+from pairgen.model_config import MODEL_FILE
 from pairgen.sampling.grid import Grid
 from pairgen.sampling.parameterization import Prediction
+from pairgen.teachers.base import MIXTURE
 
 # x0 and eps from the network's output, see `pairgen.sampling.parameterization.to_x0_eps`.
 X0 = {
@@ -35,6 +37,8 @@ def usage_text(student: ImageStudent, module: str) -> str:
     sampling = read_image_sampling(student.sampling, "the student")
     grid = sampling.grid(denoiser.schedule)
     text = f"{_what(student)}\n\n{_how(recipe, grid)}\n"
+    if recipe.branch:
+        return f"{text}\n{_branch(student)}\n"
     if not _runs_by_a_few_lines(student, sampling, module):
         return text
     code = _code(recipe, grid, denoiser.prediction)
@@ -44,13 +48,16 @@ def usage_text(student: ImageStudent, module: str) -> str:
 def _what(student: ImageStudent) -> str:
     recipe, num = student.recipe, student.num_evaluations
     times = "1 evaluation" if num == 1 else f"{num} evaluations"
-    if recipe.kind == RESTORATION:
+    if recipe.mask:
+        does = f"paints the part of `{recipe.source}` of its data that `{recipe.mask}` marks"
+    elif recipe.kind == RESTORATION:
         does = f"restores images like `{recipe.source}` of its data"
     else:
         does = f"makes images from a prompt and an image like `{recipe.source}` of its data"
     size = "of the same size" if recipe.scale == 1 else f"{recipe.scale} times as large"
-    runs = ""
-    if recipe.kind == RESTORATION:
+    masks = " --masks MASKS" if recipe.mask else ""
+    runs = f"\n`pairgen sample --model . --condition PICTURES{masks} --out OUT/` makes such images."
+    if recipe.kind == RESTORATION and not recipe.mask:
         runs = "\n`pairgen restore --model . --images DIR --out OUT` restores pictures of any size."
     return (
         f"A student that {does}, trained with pairgen. The image that it makes is {size}, and "
@@ -68,10 +75,22 @@ def _how(recipe: ImageRecipe, grid: Grid) -> str:
     if recipe.prompts:
         prompt = f"Each image has a prompt of its own (`{recipe.prompts}`)."
     times = ", ".join(f"{time:g}" for time in grid.times)
+    encoded = f"encoded to {latent} of the posterior{beside}"
+    if recipe.branch:
+        known = ", without the part to paint and with its mask" if recipe.mask else ""
+        encoded = f"shown to a condition branch beside the network{known}"
     return (
-        f"The given image is {enlarged}encoded to {latent} of the posterior{beside}.\n"
+        f"The given image is {enlarged}{encoded}.\n"
         f"The ODE starts {start}; its times are {times}. {prompt}"
     )
+
+
+def _branch(student: ImageStudent) -> str:
+    """Return what the branch of a student is, and where."""
+    where = f"The branch lies where `branch` in `{MODEL_FILE}` says, its network at `location`."
+    if student.denoiser.branch.fusion == MIXTURE:
+        return f"{where} It mixes features, so `pairgen` runs it and diffusers does not."
+    return f"{where} It is a `ControlNetModel` of diffusers."
 
 
 def _runs_by_a_few_lines(student: ImageStudent, sampling: ImageSampling, module: str) -> bool:

@@ -1,6 +1,6 @@
 """Which pairs are judged: those that every system has an image of; and named parts of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +55,12 @@ class Chosen:
     notes: tuple[str, ...]
 
 
-def choose_pairs(config: EvalConfig) -> Chosen:
+def choose_pairs(config: EvalConfig, members: Collection[str] = ()) -> Chosen:
     """Find the first pairs that all systems have an image of.
+
+    Args:
+        config: The options.
+        members: Members that are read; those that only its annotations have are taken from there.
 
     Raises:
         ConfigError: There are fewer pairs than requested, or none that all have; a folder does not
@@ -65,7 +69,8 @@ def choose_pairs(config: EvalConfig) -> Chosen:
     """
     conditions = {name: parse_where(text) for name, text in named_values(config.subset).items()}
     columns = {column for where in conditions.values() for column in where.columns}
-    samples = open_held_out(config.data, config.where, config.num_samples, columns)
+    wanted = {*columns, *members}
+    samples = open_held_out(config.data, config.where, config.num_samples, wanted)
     known = list(column_owners(samples.found.layers))
     for where in conditions.values():
         where.check_columns(known, f"The index of {config.data}")

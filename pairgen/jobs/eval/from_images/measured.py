@@ -17,6 +17,7 @@ from pairgen.evaluation.pair_distance import feature_distance
 from pairgen.evaluation.protocols import Protocol
 from pairgen.evaluation.real_pictures import RealPictures
 from pairgen.evaluation.sharpness import band_energies
+from pairgen.jobs.eval.from_images.agreement import AGREEMENTS, Agreement
 from pairgen.jobs.eval.from_images.made import Made
 from pairgen.jobs.eval.row import picture_features
 
@@ -36,6 +37,7 @@ class Bench:
         scale: By how much a restoration enlarges.
         metrics: Metrics of pyiqa.
         real: Real images; None for none.
+        agreement: What the conditions say of an image.
     """
 
     judge: Judge
@@ -45,6 +47,7 @@ class Bench:
     scale: int
     metrics: tuple[IqaMetric, ...]
     real: RealPictures | None
+    agreement: Agreement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,7 @@ def measure(bench: Bench, name: str, pictures: np.ndarray, cost: Made | None = N
                 missing[figure] = str(error)
     scores[DISTANCE] = feature_distance(features, bench.reference)
     scores[FINEST] = _finest(pictures)
+    scores |= bench.agreement.scores(pictures, bench.targets)
     of_sets: dict[str, float] = {}
     for metric in bench.metrics:
         found = metric.scores(pictures, bench.targets)
@@ -107,8 +111,8 @@ def measure(bench: Bench, name: str, pictures: np.ndarray, cost: Made | None = N
 def row_figures(bench: Bench, row: Measured, places: NDArray[np.int64] | None = None) -> Figures:
     """Return the figures of a row, as in eval.json, and those that are missing.
 
-    Published PSNR, SSIM and metrics of pyiqa are means over the images; the figures of the
-    evaluation net and of sharpness are medians.
+    Published PSNR, SSIM, metrics of pyiqa and the agreement with conditions are means over the
+    images; the figures of the evaluation net and of sharpness are medians.
 
     Args:
         bench: What all rows are measured by.
@@ -130,6 +134,7 @@ def row_figures(bench: Bench, row: Measured, places: NDArray[np.int64] | None = 
         values["equal_pictures"] = float(row.equal[at].mean())
     for figure in (DISTANCE, FINEST):
         values[figure] = float(np.median(row.scores[figure][at]))
+    values |= {figure: _mean(row.scores, figure, at) for figure in AGREEMENTS}
     values |= judged.values
     values |= {name: _mean(row.scores, name, at) for name in row.scores if name.startswith(IQA)}
     values |= row.of_sets if places is None else {}
@@ -139,10 +144,17 @@ def row_figures(bench: Bench, row: Measured, places: NDArray[np.int64] | None = 
 def _mean(
     scores: Mapping[str, NDArray[np.float64]], name: str, at: slice | NDArray[np.int64]
 ) -> float | None:
-    """Return a mean; None if there are no scores, or one is infinite, which JSON cannot hold."""
+    """Return a mean, without images that have no score.
+
+    None if no image has one, or a score is infinite, which JSON cannot hold.
+    """
     if name not in scores:
         return None
-    mean = float(scores[name][at].mean())
+    found = scores[name][at]
+    known = found[~np.isnan(found)]
+    if not len(known):
+        return None
+    mean = float(known.mean())
     return mean if np.isfinite(mean) else None
 
 

@@ -23,6 +23,21 @@ Frechet      distance to the targets in the evaluation net's features
 halves       the same, between one half's images and the other half's targets: the targets' own
              value is the floor
 to real      Frechet distance to real images (--real-statistics)"""
+# Figures that only some conditions have: title, figure, format and meaning.
+OF_CONDITIONS = (
+    (
+        "edges F1",
+        "edge_f1",
+        "{:.3f}",
+        "F1 score of an image's edge pixels against those of its condition, found alike; mean",
+    ),
+    (
+        "painted",
+        "painted_error",
+        "{:.2f}",
+        "mean absolute difference to the target over painted pixels, in 8-bit levels; mean",
+    ),
+)
 
 
 def image_words(found: Mapping[str, Any]) -> Presentation:
@@ -30,16 +45,21 @@ def image_words(found: Mapping[str, Any]) -> Presentation:
     protocol = found.get("protocol")
     iqa = found.get("iqa") or {"pyiqa": "", "better": {}}
     colour = protocol["colour"] if protocol else ""
+    agreements = [
+        each for each in OF_CONDITIONS if any(row.get(each[1]) is not None for row in found["rows"])
+    ]
     columns = (
         ("evaluations", "evaluations_per_picture", "{:,.0f}"),
         ("s/image", "seconds_per_picture", "{:.4f}"),
         (f"PSNR {colour} dB", "psnr_db", "{:.2f}"),
         (f"SSIM {colour}", "ssim", "{:.4f}"),
+        *(each[:3] for each in agreements),
         *NET,
         *((name, f"iqa_{name}", "{:.4f}") for name in iqa["better"]),
     )
     version = iqa["pyiqa"]
-    legend = [
+    legend = [f"{title:<12} {meaning}" for title, _, _, meaning in agreements]
+    legend += [
         f"{name:<12} pyiqa {version}, mean; {which} is better"
         for name, which in iqa["better"].items()
     ]

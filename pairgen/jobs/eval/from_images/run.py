@@ -20,6 +20,7 @@ from pairgen.jobs.eval.evaluation import (
     find_real,
     real_facts,
 )
+from pairgen.jobs.eval.from_images.agreement import find_agreement
 from pairgen.jobs.eval.from_images.beside import read_other
 from pairgen.jobs.eval.from_images.chosen import Chosen, choose_pairs
 from pairgen.jobs.eval.from_images.made import Made, make_pictures
@@ -71,7 +72,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     check_image_model(model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     version, metrics = load_iqa(config.iqa, device) if config.iqa else ("", ())
-    chosen = choose_pairs(config)
+    chosen = choose_pairs(config, recipe.members)
     check_members(chosen.found, recipe)
     notes += chosen.notes
     for note in notes:
@@ -99,6 +100,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             scale=recipe.scale,
             metrics=metrics,
             real=real,
+            agreement=find_agreement(chosen.found, recipe, pairs),
         )
         rows = make_rows(bench, pairs, made, judged.kind, recipe, others, chosen.subsets)
         figures = {
@@ -106,6 +108,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             "recipe": asdict(recipe),
             "sampling": asdict(student.sampling),
             "protocol": protocol.facts() if protocol else None,
+            "edges": bench.agreement.facts(),
             "beside": [each.facts() for each in chosen.others],
             "iqa": _iqa_facts(version, metrics) if metrics else None,
             "real": real_facts(config, real, len(pairs)),

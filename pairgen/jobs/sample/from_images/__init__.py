@@ -1,0 +1,1 @@
+"""Images of a model that makes them from pictures."""
