@@ -17,17 +17,16 @@ from pairgen.jobs.eval.evaluation import (
     Asked,
     Evaluation,
     common_facts,
-    find_real,
-    real_facts,
 )
 from pairgen.jobs.eval.from_images.beside import read_other
 from pairgen.jobs.eval.from_images.chosen import Chosen, choose_pairs
-from pairgen.jobs.eval.from_images.made import Made, make_pictures
-from pairgen.jobs.eval.from_images.measured import Bench
 from pairgen.jobs.eval.from_images.rows import captions_of, make_rows
-from pairgen.jobs.eval.from_images.seen import seen_notes
-from pairgen.jobs.eval.ledger import CONVENTION, spent
-from pairgen.jobs.eval.row import picture_features
+from pairgen.judging.from_images.made import Made, make_pictures
+from pairgen.judging.from_images.measured import Bench
+from pairgen.judging.from_images.seen import seen_notes
+from pairgen.judging.ledger import CONVENTION, spent
+from pairgen.judging.real import find_real, real_facts
+from pairgen.judging.row import picture_features
 from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of
 from pairgen.kinds.image_pairs import check_members, read_image_pairs
 from pairgen.kinds.model_steps import with_steps
@@ -66,7 +65,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             f"protocol must be left out: the targets of {model.name} ({recipe}) are some of many "
             "images that fit their conditions, so it has no PSNR."
         )
-    notes = seen_notes(asked, plan)
+    notes = seen_notes(judged, plan, config.data, config.allow_training_data)
     model = with_steps(model, config.steps)
     check_image_model(model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -76,7 +75,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     notes += chosen.notes
     for note in notes:
         say(note)
-    real = find_real(config)
+    real = find_real(config.real_statistics)
     pairs = read_image_pairs(chosen.found, recipe, chosen.num)
     size = pairs.targets.shape[1:3]
     others = {each.name: read_other(each, pairs.keys, size) for each in chosen.others}
@@ -108,7 +107,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             "protocol": protocol.facts() if protocol else None,
             "beside": [each.facts() for each in chosen.others],
             "iqa": _iqa_facts(version, metrics) if metrics else None,
-            "real": real_facts(config, real, len(pairs)),
+            "real": real_facts(config.real_statistics, real, len(pairs)),
             "notes": notes,
             **rows.table,
             "subsets": rows.subsets,

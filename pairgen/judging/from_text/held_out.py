@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairgen.jobs.eval.samples import open_held_out
+from pairgen.judging.samples import open_held_out
 from pairgen.seeding import array_crc32, noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.reader import StoredSample
