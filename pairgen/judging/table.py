@@ -49,8 +49,12 @@ def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] =
             else _cell(row, name, shown, name in doubtful)
             for _, name, shown in columns
         ]
-        marks = [MARK * ((row["name"], name) in marked) for _, name, _ in columns]
-        lines.append([row["name"], *map("".join, zip(cells, marks, strict=True))])
+        lines.append([row["name"], *cells])
+    for number, (_, name, _) in enumerate(columns, 1):
+        marks = [MARK if (line[0], name) in marked else " " for line in lines]
+        if MARK in marks:
+            for line, mark in zip(lines, marks, strict=True):
+                line[number] += mark
     notes = [words.note] if words.note else []
     notes += [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
     if found["real"] and found["real"]["floor"] is not None:

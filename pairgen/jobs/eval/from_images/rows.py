@@ -104,12 +104,6 @@ def make_rows(
     )
 
 
-def captions_of(pairs: ImagePairs) -> tuple[str, ...]:
-    """Return the captions of the images to show: the prompts, or else the keys."""
-    own: Sequence[str] = pairs.prompts if any(pairs.prompts) else pairs.keys
-    return tuple(own[:NUM_SHOWN])
-
-
 def _table(
     bench: Bench, rows: Sequence[Measured], pairs: ImagePairs, places: np.ndarray | None
 ) -> dict[str, Any]:

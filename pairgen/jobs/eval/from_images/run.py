@@ -1,13 +1,12 @@
 """Compare a student's images with their targets, on images that it was not trained on."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from pairgen.errors import ConfigError
-from pairgen.evaluation.iqa import IqaMetric, load_iqa
+from pairgen.evaluation.iqa import load_iqa
 from pairgen.evaluation.judge import load_judge
 from pairgen.evaluation.protocols import PROTOCOLS
 from pairgen.execution.progress import Progress
@@ -19,11 +18,13 @@ from pairgen.jobs.eval.evaluation import (
     common_facts,
 )
 from pairgen.jobs.eval.from_images.beside import read_other
-from pairgen.jobs.eval.from_images.chosen import Chosen, choose_pairs
-from pairgen.jobs.eval.from_images.rows import captions_of, make_rows
+from pairgen.jobs.eval.from_images.chosen import choose_pairs
+from pairgen.jobs.eval.from_images.rows import make_rows
+from pairgen.judging.from_images.facts import data_facts, iqa_facts
 from pairgen.judging.from_images.made import Made, make_pictures
 from pairgen.judging.from_images.measured import Bench
 from pairgen.judging.from_images.seen import seen_notes
+from pairgen.judging.from_images.shown import captions_of
 from pairgen.judging.ledger import CONVENTION, spent
 from pairgen.judging.real import find_real, real_facts
 from pairgen.judging.row import picture_features
@@ -100,13 +101,14 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             real=real,
         )
         rows = make_rows(bench, pairs, made, judged.kind, recipe, others, chosen.subsets)
+        facts = data_facts(plan, chosen.num, chosen.num_available, config.data, config.where)
         figures = {
-            **common_facts(asked, _data_facts(asked, plan, chosen), batch_size, device),
+            **common_facts(asked, facts, batch_size, device),
             "recipe": asdict(recipe),
             "sampling": asdict(student.sampling),
             "protocol": protocol.facts() if protocol else None,
             "beside": [each.facts() for each in chosen.others],
-            "iqa": _iqa_facts(version, metrics) if metrics else None,
+            "iqa": iqa_facts(version, metrics) if metrics else None,
             "real": real_facts(config.real_statistics, real, len(pairs)),
             "notes": notes,
             **rows.table,
@@ -115,26 +117,6 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             "ledger": None if judged.record is None else _ledger(judged.record, made),
         }
     return Evaluation(figures, rows.bands, captions_of(pairs), rows.cases)
-
-
-def _data_facts(asked: Asked, plan: Plan, chosen: Chosen) -> dict[str, Any]:
-    return {
-        "url": asked.config.data,
-        "fingerprint": plan.fingerprint(),
-        "kind": plan.kind,
-        "num_samples": chosen.num,
-        "num_available": chosen.num_available,
-        "where": asked.config.where,
-        "noise_seed": plan.seed,
-    }
-
-
-def _iqa_facts(version: str, metrics: Sequence[IqaMetric]) -> dict[str, Any]:
-    better = {True: "lower", False: "higher"}
-    return {
-        "pyiqa": version,
-        "better": {each.name: better[each.lower_is_better] for each in metrics},
-    }
 
 
 def _ledger(record: TrainRecord, made: Made) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from pairgen.judging.from_text.fitting import (
     sampling_of,
     teacher_sampling,
 )
-from pairgen.judging.from_text.held_out import HeldOut, read_held_out
+from pairgen.judging.from_text.held_out import data_facts, read_held_out
 from pairgen.judging.from_text.measured import make_bench
 from pairgen.judging.from_text.sampled import evaluations_of
 from pairgen.judging.from_text.seen import seen_notes
@@ -92,7 +92,7 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         finally:
             progress.close()
         figures = {
-            **common_facts(asked, _data_facts(asked, pairs), batch_size, device),
+            **common_facts(asked, data_facts(pairs, config.data, config.where), batch_size, device),
             "real": real_facts(config.real_statistics, real, len(pairs)),
             "notes": notes,
             "rows": [row.figures for row in found.rows],
@@ -107,18 +107,3 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         }
     bands = tuple(Band(row.figures["name"], row.pictures) for row in found.rows)
     return Evaluation(figures, bands, found.shown_prompts)
-
-
-def _data_facts(asked: Asked, pairs: HeldOut) -> dict[str, object]:
-    config, plan = asked.config, pairs.plan
-    return {
-        "url": config.data,
-        "fingerprint": plan.fingerprint(),
-        "num_samples": len(pairs),
-        "num_available": pairs.num_available,
-        "num_prompts": len(set(pairs.prompts)),
-        "where": config.where,
-        "teacher": plan.teacher["name"],
-        **{name: plan.recipe[name] for name in ("solver", "spacing", "steps", "end")},
-        "guidance_scales": plan.recipe["guidance_scales"],
-    }
