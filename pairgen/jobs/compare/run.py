@@ -18,7 +18,7 @@ from pairgen.jobs.compare.from_text import compare_from_text
 from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.compare.page import compare_page
 from pairgen.jobs.compare.planned import REFERENCE, Comparison, Planned
-from pairgen.jobs.compare.rows import ROWS, read_rows, write_row
+from pairgen.jobs.compare.rows import ROWS, Row, read_rows, write_row
 from pairgen.judging.real import find_real
 from pairgen.process_state import cpu_threads
 from pairgen.redaction import without_secrets_in
@@ -59,11 +59,16 @@ def run_compare(given: Mapping[str, Any], say: Say = log) -> Compared:
     _check(comparison, with_bicubic)
     there = read_rows(store, say)
     check_comparable(there, comparison.bench, store.url)
-    missing = [each for each in comparison.rows if not any(row.is_of(each) for row in there)]
+    standing = {each.slot: _standing(each, there) for each in comparison.rows}
+    missing = [each for each in comparison.rows if standing[each.slot] is None]
     for note in dict.fromkeys(
         note for row in comparison.rows for note in row.facts.get("notes", ())
     ):
         say(note)
+    for each in comparison.rows:
+        row = standing[each.slot]
+        if row is not None and row.facts["name"] != each.name:
+            say(f"{each.name} stands in the table as {row.facts['name']}, the same model.")
     say(
         f"{comparison.num_pairs:,} of {comparison.shared['data']['num_available']:,} pairs; "
         f"{len(comparison.rows) - len(missing):,} of {len(comparison.rows):,} rows stand in "
@@ -119,6 +124,11 @@ def _check(comparison: Comparison, with_bicubic: bool) -> None:
         seen[identity] = row.name
 
 
+def _standing(planned: Planned, rows: Sequence[Row]) -> Row | None:
+    """Return the row that a planned one would be; None if it must be measured."""
+    return next((row for row in rows if row.is_of(planned)), None)
+
+
 def _measure(comparison: Comparison, missing: Sequence[Planned], store: LocalStore) -> None:
     """Measure rows and write each as soon as it is done."""
     if not missing:
@@ -141,7 +151,10 @@ def _write(
     comparison: Comparison, config: CompareConfig, store: LocalStore, say: Say
 ) -> dict[str, Any] | None:
     """Write figures and page of the rows that stand; return the figures, None for no table."""
-    rows = in_order(read_rows(store, say), [each.slot for each in comparison.rows])
+    there = read_rows(store, say)
+    rows = in_order(
+        there, [row.slot for each in comparison.rows for row in there if row.is_of(each)]
+    )
     if not any(row.facts["role"] == REFERENCE for row in rows):
         return None
     figures = without_secrets_in(make_content(rows, find_real(config.real_statistics)))
