@@ -31,6 +31,11 @@ def check_comparable(rows: Sequence[Row], bench: Mapping[str, Any], folder: str)
             )
 
 
+def is_own_reference(row: Row) -> bool:
+    """Whether a row is of the end points or targets, with which all others are compared."""
+    return row.facts["role"] == REFERENCE and row.facts["name"] in (END_POINTS, TARGET)
+
+
 def in_order(rows: Sequence[Row], slots: Sequence[str]) -> list[Row]:
     """Return rows in the order of a table: references, models, teacher.
 
@@ -70,9 +75,9 @@ def make_content(rows: Sequence[Row], real: RealPictures | None) -> dict[str, An
     competing = {
         name: row
         for name, row in zip(names, rows, strict=True)
-        if row.facts["role"] != TEACHER and row.facts["name"] not in (END_POINTS, TARGET)
+        if row.facts["role"] != TEACHER and not is_own_reference(row)
     }
-    reference = next(row for row in rows if row.facts["name"] in (END_POINTS, TARGET))
+    reference = next(row for row in rows if is_own_reference(row))
     return {
         "pairgen": pairgen.__version__,
         "bench": rows[0].facts["bench"],

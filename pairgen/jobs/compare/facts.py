@@ -84,16 +84,6 @@ def decoder_identity(judged: Judged) -> dict[str, Any]:
     return dict(described.identity)
 
 
-def planned_decoder_identity(plan: Plan) -> dict[str, Any]:
-    """Return what distinguishes the decoder of the pairs' teacher."""
-    teacher = plan.teacher
-    options = {"location": teacher["location"], **teacher["options"]}
-    described: DecoderDescription = plugins.call(
-        "teachers", teacher["module"], "describe_decoder", **options
-    )
-    return dict(described.identity)
-
-
 def machine_facts(device: torch.device, batch_size: int) -> Mapping[str, Any]:
     """Return what a row is measured on and with."""
     return {

@@ -15,7 +15,6 @@ from pairgen.jobs.compare.facts import (
     decoder_identity,
     machine_facts,
     model_facts,
-    planned_decoder_identity,
 )
 from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.compare.planned import (
@@ -53,6 +52,7 @@ from pairgen.judging.real import find_real, real_facts
 from pairgen.kinds.ode.maker import build_teacher, check
 from pairgen.model_config import defaults_for
 from pairgen.teachers.base import Description, Teacher
+from pairgen.training.alike import encode_alike, start_of
 from pairgen.types import Plan
 
 
@@ -72,7 +72,6 @@ def compare_from_text(
                 f"{name} must be left out: {url} holds prompts and noises, and only models from "
                 "images are judged by it."
             )
-    own_decoder = planned_decoder_identity(plan)
     checked = []
     for each in asked:
         judged = each.judged
@@ -87,7 +86,7 @@ def compare_from_text(
                 notes.append(f"{judged.path} is not a run of pairgen train: judged as a teacher.")
             sampling = sampling_of(judged, plan)
             described = check_fits(judged, sampling, plan, url)
-            if decoder_identity(judged) != own_decoder:
+            if not encode_alike(start_of(judged.model), plan.teacher):
                 raise ConfigError(
                     f"{judged.path} has another VAE than {plan.teacher['name']}, which made the "
                     f"pairs of {url}: its latents are not comparable with theirs."

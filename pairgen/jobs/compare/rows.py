@@ -28,6 +28,11 @@ from pairgen.types import canonical_json
 ROWS = "rows"
 ROW_FILE, SCORES_FILE = "row.json", "scores.safetensors"
 FEATURES = "features"
+# What is read of row.json.
+NEEDED = (
+    *("role", "name", "steps", "bench", "identity", "shared", "model"),
+    *("figures", "missing", "not_meaningful", "machine"),
+)
 
 
 @dataclass(frozen=True)
@@ -110,9 +115,9 @@ def _read_row(store: LocalStore, slot: str) -> Row:
         name: np.stack([_picture(store.read_bytes(f"{folder}/{name}/{key}.png")) for key in keys])
         for name in facts["pictures"]
     }
-    for name in ("role", "name", "steps", "bench", "identity", "model", "figures", "machine"):
-        facts[name]
     features = arrays.pop(FEATURES)
+    if lacking := [name for name in NEEDED if name not in facts]:
+        raise KeyError(", ".join(lacking))
     return Row(slot, facts, arrays, features, pictures)
 
 

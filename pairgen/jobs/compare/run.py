@@ -1,9 +1,10 @@
 """`pairgen compare`: judge models by the same held-out pairs, row by row."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pairgen.errors import ConfigError
@@ -12,16 +13,16 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.image_recipe import RESTORATION
 from pairgen.jobs.compare.asked import BICUBIC, find_asked, naming
-from pairgen.jobs.compare.content import check_comparable, in_order, make_content
+from pairgen.jobs.compare.content import check_comparable, in_order, is_own_reference, make_content
 from pairgen.jobs.compare.from_images import compare_from_images
 from pairgen.jobs.compare.from_text import compare_from_text
 from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.compare.page import compare_page
-from pairgen.jobs.compare.planned import REFERENCE, Comparison, Planned
+from pairgen.jobs.compare.planned import Comparison, Planned
 from pairgen.jobs.compare.rows import ROWS, Row, read_rows, write_row
 from pairgen.judging.real import find_real
 from pairgen.process_state import cpu_threads
-from pairgen.redaction import without_secrets_in
+from pairgen.redaction import url_without_secrets, without_secrets_in
 from pairgen.resolution import sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
@@ -91,14 +92,26 @@ def _find_folder(config: CompareConfig) -> LocalStore:
     """
     if "://" in config.out:
         raise ConfigError(f"out must be a local folder, got {config.out!r}.")
-    name = config.data.partition("?")[0].rstrip("/").rpartition("/")[2]
-    folder = Path(config.out or Path("comparisons") / name).expanduser().absolute()
+    folder = Path(config.out or Path("comparisons") / _name_of(config.data)).expanduser().absolute()
     store = LocalStore(folder)
     store.check_writable()
     foreign = [each for each in store.names("") if each not in OURS]
     if foreign:
         raise ConfigError(f"{folder} holds other files: give another --out.")
     return store
+
+
+def _name_of(data: str) -> str:
+    """Return the name of a dataset, without secrets in its URL.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    path = url_without_secrets(data).partition("?")[0] if "://" in data else Path(data).absolute()
+    name = re.sub(r"[^\w.-]+", "-", PurePath(path).name)
+    if not name.strip(".-"):
+        raise ConfigError(f"out must be given, because {data!r} has no name to call it by.")
+    return name
 
 
 def _check(comparison: Comparison, with_bicubic: bool) -> None:
@@ -155,7 +168,7 @@ def _write(
     rows = in_order(
         there, [row.slot for each in comparison.rows for row in there if row.is_of(each)]
     )
-    if not any(row.facts["role"] == REFERENCE for row in rows):
+    if not any(map(is_own_reference, rows)):
         return None
     figures = without_secrets_in(make_content(rows, find_real(config.real_statistics)))
     page = compare_page(figures, rows)

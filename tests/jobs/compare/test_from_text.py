@@ -78,6 +78,15 @@ def test_table_json_and_page_tell_the_same(text, compared, call):
     assert pictures == [f"{key:09}.png" for key in range(8)]
 
 
+def test_a_vae_in_another_file_is_the_same_as_long_as_it_encodes_alike(text, call):
+    shutil.copytree(packaged_assets() / "tiny", text / "same-vae")
+    config = text / "same-vae/vae/config.json"
+    config.write_text(config.read_text() + " ")
+    options = ("--data=held", "--num-samples=2", "--teacher-steps=", "--out=same")
+    code, out, err = call(text, "compare", "same-vae@1", *options)
+    assert code == 0 and "same-vae, 1 step " in out, err
+
+
 @pytest.fixture
 def desk(tmp_path) -> Path:
     """Pairs of a mixture of Gaussians, and two models of their own files beside them."""
@@ -199,7 +208,7 @@ def test_what_does_not_fit_is_one_sentence_and_nothing_is_written(
     if "other-vae" in arguments and not (text / "other-vae").exists():
         shutil.copytree(packaged_assets() / "tiny", text / "other-vae")
         config = text / "other-vae/vae/config.json"
-        config.write_text(config.read_text() + " ")
+        config.write_text(json.dumps({**json.loads(config.read_text()), "scaling_factor": 0.5}))
     before = sorted(path for path in text.rglob("*"))
     code, out, err = call(text, "compare", *arguments)
     assert code == 2 and out == ""
