@@ -1,12 +1,12 @@
 """pairgen builds the datasets that turn a slow diffusion model into a one-step student.
 
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.collect(...)`,
-`pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.restore(...)`, `pairgen.sample(...)`,
-`pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are
-the commands of the same names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.Loader(...)`
-reads what they made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or
-overlays; a `pairgen.Restorer` restores arrays. Importing the package loads no torch, ray, diffusers
-or click.
+`pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.compare(...)`, `pairgen.restore(...)`,
+`pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and
+`pairgen.replay(...)` are the commands of the same names, and `pairgen.evaluate(...)` is `pairgen
+eval`. `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
+dataset with a weight or overlays; a `pairgen.Restorer` restores arrays. Importing the package loads
+no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
@@ -21,6 +21,7 @@ __all__ = [
     "annotate",
     "calibrate",
     "collect",
+    "compare",
     "degrade",
     "evaluate",
     "inspect",
@@ -41,6 +42,7 @@ _HOMES = {
     "annotate": "pairgen.jobs.annotate",
     "calibrate": "pairgen.jobs.calibrate",
     "collect": "pairgen.jobs.collect",
+    "compare": "pairgen.jobs.compare",
     "degrade": "pairgen.jobs.degrade",
     "evaluate": "pairgen.jobs.eval",
     "inspect": "pairgen.jobs.inspect",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pairgen.jobs.calibrate.run import Calibrated
+from pairgen.jobs.compare.run import Compared
 from pairgen.jobs.eval.run import Evaluated
 from pairgen.jobs.inspect.run import Inspection
 from pairgen.jobs.replay.run import Replay
@@ -25,6 +26,7 @@ __all__ = [
     "annotate",
     "calibrate",
     "collect",
+    "compare",
     "degrade",
     "evaluate",
     "inspect",
@@ -248,6 +250,52 @@ def collect(
         PairgenError: The run cannot continue; finished shards are kept.
     """
 
+def compare(
+    runs: str | Path | Sequence[str | Path],
+    *,
+    data: str | Path,
+    num_samples: int = ...,
+    teacher_steps: int | str | Sequence[int] = (1, 2, 4, 50),
+    protocol: Literal["real-isr", "classic-sr", "rgb"] = "real-isr",
+    iqa: str | Sequence[str] = (),
+    real_statistics: str | Path = "",
+    where: str = "",
+    allow_training_data: bool = False,
+    out: str | Path = "",
+    batch_size: int = 0,
+    cpu_threads: int = 0,
+    trust_code: bool = False,
+) -> Compared:
+    """Compare models on the same held-out pairs, with what each cost to train.
+
+    Rows that stand in the output folder are not computed again.
+
+    Args:
+        runs: Run folders of `pairgen train`, or any models; `RUN@1,4` for other steps than its own.
+        data: Held-out pairs: a dataset that no judged student was trained on.
+        num_samples: Number of pairs to use. [512, or all if there are fewer]
+        teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
+            images. [1,2,4,50]
+        protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for students
+            from images.
+        real_statistics: Statistics of real images; adds the Frechet distance to them.
+        where: Use only pairs that match, such as 'guidance_scale == 8'.
+        allow_training_data: Allow evaluation on training data.
+        out: Output folder. [comparisons/NAME_OF_DATA]
+        batch_size: Samples per batch. [as the pairs were made; the model's for images]
+        cpu_threads: CPU threads. [as the pairs were made]
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+
+    Raises:
+        ConfigError: An option, a model or the pairs are invalid, a model does not fit the pairs or
+            was trained on them, or the folder holds rows that are not comparable.
+        PairgenError: An image is not finite, or a batch does not fit into memory; finished rows
+            are kept.
+        CorruptShardError: A shard of the pairs is damaged.
+    """
+
 def degrade(
     *,
     images: str | Path | Sequence[str | Path] = (),
@@ -339,14 +387,14 @@ def evaluate(
     data: str | Path,
     num_samples: int = ...,
     teacher_steps: int | str | Sequence[int] = (1, 2, 4, 50),
-    steps: int = 0,
     protocol: Literal["real-isr", "classic-sr", "rgb"] = "real-isr",
-    beside: str | Sequence[str] = (),
-    subset: str | Sequence[str] = (),
     iqa: str | Sequence[str] = (),
     real_statistics: str | Path = "",
     where: str = "",
     allow_training_data: bool = False,
+    steps: int = 0,
+    beside: str | Sequence[str] = (),
+    subset: str | Sequence[str] = (),
     out: str | Path = "",
     batch_size: int = 0,
     cpu_threads: int = 0,
@@ -356,20 +404,21 @@ def evaluate(
 
     Args:
         run: Run folder of `pairgen train`, or any model.
-        data: Held-out pairs: a dataset that the student was not trained on.
+        data: Held-out pairs: a dataset that no judged student was trained on.
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
             images. [1,2,4,50]
-        steps: Steps of the model; not for students that start from an image. [as many as it was
-            trained for; those of the pairs for a teacher]
         protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
-        beside: Folder of another system's images of the same pairs; adds a row. May be repeated.
-        subset: Pairs that get a table of their own, such as 'faces=contains(prompt, "face")'. May
-            be repeated.
-        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]).
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for students
+            from images.
         real_statistics: Statistics of real images; adds the Frechet distance to them.
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
+        steps: Steps of the model; not for students that start from an image. [as many as it was
+            trained for; those of the pairs for a teacher]
+        beside: Folder of another system's images of the same pairs; adds a row. May be repeated.
+        subset: Pairs that get a table of their own, such as 'faces=contains(prompt, "face")'. May
+            be repeated.
         out: Output folder. [RUN/eval]
         batch_size: Samples per batch. [as the pairs were made; the model's for images]
         cpu_threads: CPU threads. [as the pairs were made]

@@ -21,6 +21,7 @@ PROJECT_FILE = "pairgen.yaml"
 PACKAGE_PREFIX = "package:"
 COMMANDS = (
     *("ode", "calibrate", "sample", "degrade", "collect", "annotate", "train", "eval"),
+    "compare",
     "restore",
 )
 

@@ -1,5 +1,6 @@
 """Resolve `--model`: a name under `configs/models/`, a YAML file, a folder, or a hub id."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ RUN_FILE = "config.yaml"
 CHAIN_FILE = "chain.json"
 # Same format as `cfg` of `pairgen ode`.
 GUIDANCE_SCALES = (0.0, 100.0)
+# Numbers of steps behind a model.
+_STEPS = re.compile(r"\d+(?:,\d+)*")
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -137,6 +140,17 @@ def find_model(model: str) -> ModelConfig:
         f"There is no model {model!r}{did_you_mean(model, known)}: give one of {', '.join(known)}, "
         "a folder in diffusers layout, or a hub id owner/name."
     )
+
+
+def split_steps(model: str) -> tuple[str, tuple[str, ...]]:
+    """Return a model and the numbers of steps that follow it, as in `runs/student@1,2,4`.
+
+    A file or folder whose own name ends so is a model without them.
+    """
+    name, _, steps = model.rpartition("@")
+    if not name or not _STEPS.fullmatch(steps) or Path(model).expanduser().exists():
+        return model, ()
+    return name, tuple(steps.split(","))
 
 
 def module_of_model(model: str) -> list[str]:

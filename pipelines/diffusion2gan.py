@@ -48,7 +48,8 @@ from PIL import Image
 
 import pairgen
 from pairgen.errors import run_script
-from pairgen.jobs.eval.page import figure_table, ledger_table, legend
+from pairgen.jobs.eval.page import ledger_table
+from pairgen.judging.table import figure_table, legend
 from pairgen.report import page
 
 # Of real pictures of the packaged prompts, made by pipelines/tiny_teacher/real_statistics.py.

@@ -47,6 +47,8 @@ LAYERS = (
     ("kinds",),
     ("execution",),
     ("training", "report"),
+    # What every command that judges models shares.
+    ("judging",),
     ("jobs",),
     ("calls",),
     ("cli",),

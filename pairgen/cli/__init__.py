@@ -49,6 +49,10 @@ COMMANDS = {
         "pairgen.cli.evaluate",
         "Evaluate a student on held-out pairs, next to its teacher at several step counts.",
     ),
+    "compare": (
+        "pairgen.cli.compare",
+        "Compare students, baselines and the teacher on the same held-out pairs, with their costs.",
+    ),
     "restore": (
         "pairgen.cli.restore",
         "Restore pictures of any size with a student of `pairgen train`.",

@@ -35,8 +35,9 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     if merged.get("cpu_threads"):
         pin_threads(EvalConfig.check("cpu_threads", merged["cpu_threads"]))
     from pairgen.jobs.eval.folder import PAGE_FILE
-    from pairgen.jobs.eval.page import figure_table, ledger_table, legend, subset_tables
+    from pairgen.jobs.eval.page import ledger_table, subset_tables
     from pairgen.jobs.eval.run import run_evaluate
+    from pairgen.judging.table import figure_table, legend
 
     result = run_evaluate(merged, say)
     click.echo(figure_table(result.figures))

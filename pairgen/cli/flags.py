@@ -23,7 +23,8 @@ def options_of(
 
     Args:
         options: The class that declares the options.
-        arguments: Names of the options that become positional arguments instead of flags, in order.
+        arguments: Names of the options that become positional arguments instead of flags, in
+            order; one that takes several values must be the last.
     """
 
     def decorate(command: Command) -> Command:
@@ -33,7 +34,8 @@ def options_of(
             if each.option.flag:
                 command = flag(each)(command)
         for each in reversed(arguments_first):
-            command = click.argument(each.name, metavar=each.metavar)(command)
+            nargs = -1 if isinstance(each.rule, Places) else 1
+            command = click.argument(each.name, metavar=each.metavar, nargs=nargs)(command)
         return command
 
     return decorate

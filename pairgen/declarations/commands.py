@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pairgen import plugins
 from pairgen.jobs.calibrate.options import CalibrateConfig
+from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
@@ -28,6 +29,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "annotate": AnnotateConfig,
     "train": ChainConfig,
     "eval": EvalConfig,
+    "compare": CompareConfig,
     "restore": RestoreConfig,
     "sample": SampleConfig,
     "inspect": InspectConfig,

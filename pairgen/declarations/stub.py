@@ -70,7 +70,8 @@ def _parameter(each: Parameter) -> list[str]:
 
 def _annotation(annotation: Any) -> str:
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    return text.replace("pathlib.", "").replace("'", '"')
+    text = text.replace("pathlib.", "").replace("collections.abc.", "")
+    return text.replace("'", '"')
 
 
 def _literal(default: Any) -> str:

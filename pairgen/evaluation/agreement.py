@@ -63,22 +63,33 @@ def top_k_agreement(ranks: ArrayLike, k: int) -> float:
 
 
 def mean_cosine(picture_embeddings: ArrayLike, captions: ArrayLike) -> float:
-    """Return the mean cosine similarity of images to their captions, in [-1, 1].
+    """Return the mean of `cosines`.
 
-    It still tells models apart where nearly every image ranks its own caption first.
+    Raises:
+        ConfigError: The shapes do not match, a value is not finite, or there are no images.
+    """
+    found = cosines(picture_embeddings, captions)
+    if not len(found):
+        raise ConfigError("The mean cosine takes one image or more, got none.")
+    return float(found.mean())
+
+
+def cosines(picture_embeddings: ArrayLike, captions: ArrayLike) -> NDArray[np.float64]:
+    """Return the cosine similarity of each image to its caption, [N], in [-1, 1].
+
+    Its mean still tells models apart where nearly every image ranks its own caption first.
 
     Args:
         picture_embeddings: Embeddings of the images, [N, D]. Vector lengths never matter here.
         captions: Embedding of each image's own caption, [N, D].
 
     Raises:
-        ConfigError: The shapes do not match, a value is not finite, or there are no images.
+        ConfigError: The shapes do not match, or a value is not finite.
     """
     pictures, own = (np.asarray(each, np.float64) for each in (picture_embeddings, captions))
     _check(pictures, own, own)
-    if not len(pictures):
-        raise ConfigError("The mean cosine takes one image or more, got none.")
-    return float((_unit_length(pictures) * _unit_length(own)).sum(axis=1).mean())
+    found: NDArray[np.float64] = (_unit_length(pictures) * _unit_length(own)).sum(axis=1)
+    return found
 
 
 def _check(

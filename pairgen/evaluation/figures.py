@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairgen.errors import ConfigError
-from pairgen.evaluation.agreement import caption_ranks, mean_cosine, top_k_agreement
+from pairgen.evaluation.agreement import caption_ranks, cosines, top_k_agreement
 from pairgen.evaluation.diversity import Diversity, diversity
 from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.evaluation.halves import halves_distance
@@ -78,8 +78,24 @@ def judge_figures(
     """
     found = frechet_figures(features, end_points, real)
     _add(found, AGREEMENT, lambda: [_agreement(judge, features, prompts)])
-    _add(found, COSINE, lambda: [_cosine(judge, features, prompts)])
+    _add(found, COSINE, lambda: [float(_cosines(judge, features, prompts).mean())])
     _add(found, DIVERSITY, lambda: _diversity(features, prompts, guidance_scales))
+    return found
+
+
+def caption_scores(
+    judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Return what of `judge_figures` each image has by itself, [N] each; their means are these.
+
+    Args:
+        judge: The judge that computed the features.
+        features: Features of the images, [N, 64].
+        prompts: Prompts of the pairs, N.
+    """
+    found = {COSINE[0]: _cosines(judge, features, prompts)}
+    if len(set(prompts)) > 1:
+        found[AGREEMENT[0]] = (_ranks(judge, features, prompts) == 1).astype(np.float64)
     return found
 
 
@@ -127,6 +143,17 @@ def _frechet(features: NDArray[np.float32], end_points: NDArray[np.float32]) -> 
 
 def _agreement(judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]) -> float:
     """Return the share of images that match no other prompt as well as their own."""
+    return top_k_agreement(_ranks(judge, features, prompts), 1)
+
+
+def _ranks(
+    judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]
+) -> NDArray[np.int64]:
+    """Return the rank of each image's own prompt among all, [N].
+
+    Raises:
+        ConfigError: All images have one prompt.
+    """
     candidates = list(dict.fromkeys(prompts))
     if len(candidates) < 2:
         raise ConfigError(
@@ -136,14 +163,16 @@ def _agreement(judge: Judge, features: NDArray[np.float32], prompts: Sequence[st
     embedded = judge.embed_captions(candidates)
     places = {prompt: place for place, prompt in enumerate(candidates)}
     own = embedded[[places[prompt] for prompt in prompts]]
-    return top_k_agreement(caption_ranks(judge.embed_features(features), own, embedded), 1)
+    return caption_ranks(judge.embed_features(features), own, embedded)
 
 
-def _cosine(judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]) -> float:
-    """Return the mean cosine similarity of images to their prompts."""
+def _cosines(
+    judge: Judge, features: NDArray[np.float32], prompts: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return the cosine similarity of each image to its prompt, [N]."""
     distinct = list(dict.fromkeys(prompts))
     embedded = dict(zip(distinct, judge.embed_captions(distinct), strict=True))
-    return mean_cosine(judge.embed_features(features), [embedded[prompt] for prompt in prompts])
+    return cosines(judge.embed_features(features), [embedded[prompt] for prompt in prompts])
 
 
 def _diversity(

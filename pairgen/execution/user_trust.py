@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pairgen.config import Given, boolean, read_yaml
 from pairgen.errors import ConfigError
-from pairgen.model_config import lies_in_data, module_of_model
+from pairgen.model_config import lies_in_data, module_of_model, split_steps
 from pairgen.trust import named_by_user, trusting
 
 Asked = ParamSpec("Asked")
@@ -61,6 +61,9 @@ def _named_modules(options: Mapping[str, Any]) -> Iterator[str]:
     for name in ("model", "run", "tagger_model"):
         if isinstance(model := options.get(name), str | Path):
             yield from module_of_model(str(model))
+    if isinstance(models := options.get("runs"), str | Path | list | tuple):
+        for each in [models] if isinstance(models, str | Path) else models:
+            yield from module_of_model(split_steps(str(each))[0])
     if isinstance(preset := options.get("degradation"), str | Path):
         yield from _modules_of_preset(str(preset))
 

@@ -71,7 +71,7 @@ def _difference(
     """Return what of two models is not alike; empty for nothing."""
     if not _same_levels(*schedules):
         return "the noise schedule"
-    return "" if _encode_alike(one, other) else "the VAE"
+    return "" if encode_alike(one, other) else "the VAE"
 
 
 def _same_levels(one: Schedule, other: Schedule) -> bool:
@@ -81,15 +81,26 @@ def _same_levels(one: Schedule, other: Schedule) -> bool:
     return torch.allclose(one.alpha_sigma(t)[0].cpu(), other.alpha_sigma(t)[0].cpu())
 
 
-def _encode_alike(*starts: Mapping[str, Any]) -> bool:
-    """Whether two VAEs have the same latents of an image."""
-    vaes = [(each["module"], _where(each)) for each in starts]
+def encode_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the VAEs of two models have the same latents of an image; a decoder may be tuned.
+
+    They are loaded only if they are not known to be the same.
+
+    Args:
+        one: Module, location and options of a model.
+        other: Those of the other.
+
+    Raises:
+        TeacherLoadError: A VAE is missing, incomplete or broken.
+    """
+    vaes = [(each["module"], _where(each)) for each in (one, other)]
     described = [
         plugins.call("teachers", name, "describe_decoder", **given) for name, given in vaes
     ]
     if described[0].identity == described[1].identity:
         return True
-    if described[0].latent_shape[0] != described[1].latent_shape[0]:
+    shapes = [each.latent_shape for each in described]
+    if None in shapes or shapes[0][0] != shapes[1][0]:
         return False
     latents = []
     for name, given in vaes:
@@ -98,8 +109,8 @@ def _encode_alike(*starts: Mapping[str, Any]) -> bool:
         image = torch.linspace(-1, 1, 3 * side**2).reshape(1, 3, side, side)
         with torch.no_grad():
             latents.append(vae.encode(image))
-    one, other = latents
-    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-3)
+    first, second = latents
+    return first.shape == second.shape and torch.allclose(first, second, rtol=1e-3, atol=1e-3)
 
 
 def _schedule(start: Mapping[str, Any]) -> Schedule:

@@ -44,6 +44,17 @@ class Player:
         return lr
 
     @property
+    def num_trained(self) -> int:
+        """Number of weights that are trained, those of adapters among them."""
+        return sum(each.numel() for each in self.parameters.values())
+
+    @property
+    def num_weights(self) -> int:
+        """Number of weights of the networks, without their adapters."""
+        named = self.module.named_parameters()
+        return sum(each.numel() for name, each in named if "adapter" not in name.split("."))
+
+    @property
     def buffers(self) -> dict[str, Tensor]:
         """What the networks hold and change beside their weights, by name."""
         state = self.module.state_dict(keep_vars=True)

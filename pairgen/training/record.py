@@ -31,6 +31,7 @@ class SetRecord:
         evaluations: Evaluations of the teacher's network, for all samples.
         seconds: Total seconds of all workers, from the receipts.
         devices: Devices that made the samples.
+        kind: Kind of the dataset; empty in a record that does not tell it.
     """
 
     url: str
@@ -42,6 +43,7 @@ class SetRecord:
     evaluations: int
     seconds: float
     devices: tuple[str, ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,10 @@ class TrainRecord:
         name: Name of its folder; empty in a record that does not tell it.
         before: The runs whose networks it learned from or started from, and those before them, each
             once and without its own `before`.
+        num_trained: Number of the student's weights that were trained, those of adapters among
+            them; 0 in a record that does not tell it.
+        num_weights: Number of weights of the student's networks that were trained or adapted,
+            without adapters; 0 in a record that does not tell it.
     """
 
     method: str
@@ -76,6 +82,8 @@ class TrainRecord:
     files: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     before: tuple["TrainRecord", ...] = ()
+    num_trained: int = 0
+    num_weights: int = 0
 
     @property
     def all_sets(self) -> list[SetRecord]:
@@ -116,6 +124,7 @@ def record_set(url: str) -> SetRecord:
         evaluations=num_samples * evaluations_per_sample(plan),
         seconds=round(sum(float(receipt.made["seconds"]) for receipt in receipts), 3),
         devices=tuple(sorted({str(receipt.made["device"]) for receipt in receipts})),
+        kind=plan.kind,
     )
 
 

@@ -128,6 +128,7 @@ COMMANDS: dict[str, Sequence[str]] = {
         *("eval", "run", "--data", "pairs", "--teacher-steps", "1", "--out", "judged"),
         "--allow-training-data",
     ),
+    "compare": ("compare", "run@1", "--data", "pairs", "--allow-training-data", "--out", "table"),
     "sample": ("sample", "--model", "run", "--prompts", "a cat"),
     "sample, by file": ("sample", "--model", "run/model.yaml", "--prompts", "a cat"),
     "ode": ("ode", "--model", "run", "--num-samples", "1", "--out", "more"),

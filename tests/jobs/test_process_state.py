@@ -152,6 +152,7 @@ CALLS: dict[str, Callable[[], object]] = {
         "latent-lpips", **LATENT_LPIPS, data="pairs", out="out"
     ),
     "evaluate": lambda: pairgen.evaluate("run", data="held", teacher_steps=2),
+    "compare": lambda: pairgen.compare("run", data="held", teacher_steps=2, out="table"),
     "replay": lambda: pairgen.replay("pairs", "5"),
     "replay degraded": lambda: pairgen.replay("degraded", "1"),
     "verify": lambda: pairgen.verify("pairs", executor="serial"),

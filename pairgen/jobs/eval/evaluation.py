@@ -10,9 +10,8 @@ import torch
 import pairgen
 from pairgen import plugins
 from pairgen.evaluation.judge import JUDGE_VERSION
-from pairgen.evaluation.real_pictures import RealPictures, load_real_pictures
-from pairgen.jobs.eval.judged import Judged
 from pairgen.jobs.eval.options import EvalConfig
+from pairgen.judging.judged import Judged
 from pairgen.kinds.machine import device_name, versions
 from pairgen.kinds.ode.maker import MODULES
 
@@ -83,7 +82,7 @@ def common_facts(
     asked: Asked, data: Mapping[str, Any], batch_size: int, device: torch.device
 ) -> dict[str, Any]:
     """Return what was evaluated, by what, and where; `data` are the facts of the pairs."""
-    config, judged = asked.config, asked.judged
+    judged = asked.judged
     model, record = judged.model, judged.record
     described = plugins.call(
         "teachers", model.teacher, "describe", location=model.location, **model.options
@@ -91,7 +90,7 @@ def common_facts(
     return {
         "pairgen": pairgen.__version__,
         "model": {
-            "path": config.run,
+            "path": judged.path,
             "name": model.name,
             "kind": judged.kind,
             "identity": dict(described.identity),
@@ -104,24 +103,4 @@ def common_facts(
         "cpu_threads": torch.get_num_threads(),
         "device": device_name(device),
         "versions": versions(MODULES),
-    }
-
-
-def find_real(config: EvalConfig) -> RealPictures | None:
-    """Return the statistics of real images that were asked for; None for none.
-
-    Raises:
-        ConfigError: The file holds something else.
-    """
-    return load_real_pictures(config.real_statistics) if config.real_statistics else None
-
-
-def real_facts(config: EvalConfig, real: RealPictures | None, num: int) -> dict[str, Any] | None:
-    """Return the facts of the real images; None for none."""
-    if real is None:
-        return None
-    return {
-        "path": config.real_statistics,
-        "num_pictures": real.statistics.count,
-        "floor": real.floor(num),
     }

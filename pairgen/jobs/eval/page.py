@@ -9,63 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pairgen.errors import ConfigError
-from pairgen.evaluation.protocols import label
 from pairgen.jobs.eval.evaluation import Band, Evaluation
-from pairgen.jobs.eval.from_images.presentation import image_words
-from pairgen.jobs.eval.from_text.presentation import FROM_TEXT
-from pairgen.jobs.eval.presentation import Presentation
+from pairgen.judging.table import figure_table, presentation_of
 from pairgen.report import page
 from pairgen.report.grid import draw_grid, lay_out_grid
 from pairgen.report.table import aligned
-
-NO_FIGURE = "-"
-# Figures that are infinite for equal images, which JSON cannot hold.
-RATIOS = ("psnr_db",)
-
-
-def presentation_of(found: Mapping[str, Any]) -> Presentation:
-    """Return the words for an eval.json, by what the model makes images from."""
-    return image_words(found) if "recipe" in found else FROM_TEXT
-
-
-def legend(found: Mapping[str, Any]) -> str:
-    """Return what the columns of the table mean."""
-    return presentation_of(found).legend
-
-
-def figure_table(found: Mapping[str, Any]) -> str:
-    """Format the rows of `eval.json` as a table, with notes on the figures.
-
-    Raises:
-        ConfigError: Some of its figures are of another protocol.
-    """
-    _check_one_protocol(found)
-    words = presentation_of(found)
-    columns = [column for column in words.columns if column[1] in found["rows"][0]]
-    head = ["", *(title for title, _, _ in columns)]
-    doubtful = found["not_meaningful"]
-    lines = [head]
-    for row in found["rows"]:
-        cells = [
-            NO_FIGURE
-            if row[name] is None and name in found["missing"]
-            else _cell(row, name, shown, name in doubtful)
-            for _, name, shown in columns
-        ]
-        lines.append([row["name"], *cells])
-    notes = [words.note] if words.note else []
-    notes += [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
-    if found["real"] and found["real"]["floor"] is not None:
-        notes.append(
-            f"To real: {found['data']['num_samples']:,} other real images have "
-            f"{found['real']['floor']:.3f}."
-        )
-    reasons = dict.fromkeys(found["missing"].values())
-    for reason in reasons:
-        names = [name for name, each in found["missing"].items() if each == reason]
-        notes.append(f"No {', '.join(names)}: {reason}")
-    return "\n".join([*aligned(lines), *notes])
 
 
 def subset_tables(found: Mapping[str, Any]) -> dict[str, str]:
@@ -126,30 +74,6 @@ def eval_page(found: Mapping[str, Any], shown: Evaluation) -> str:
         for caption, pictures in zip(cases.captions, cases.pictures, strict=True):
             parts += [page.paragraph(caption), page.picture_grid(pictures, cases.names)]
     return page.make_page(f"pairgen eval: {found['model']['name']}", words.subtitle, parts)
-
-
-def _check_one_protocol(found: Mapping[str, Any]) -> None:
-    """Refuse figures of different protocols in one table."""
-    labels = {row["protocol"] for row in found["rows"] if "protocol" in row}
-    if found.get("protocol"):
-        labels.add(label(found["protocol"]))
-    if len(labels) > 1:
-        raise ConfigError(
-            f"Figures of different protocols are not comparable: {', '.join(sorted(labels))}."
-        )
-
-
-def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:
-    value = row[name]
-    if name in RATIOS and row["equal_pictures"] == 1:
-        return "equal"
-    if name in RATIOS and value is None:
-        # A median is infinite where half the images are equal, a mean where one is.
-        return "equal" if row["equal_pictures"] >= 0.5 else "infinite"
-    if value is None:
-        return NO_FIGURE
-    text = shown.format(value)
-    return f"({text})" if doubtful else text
 
 
 def _break_even(ledger: Mapping[str, Any]) -> list[str]:

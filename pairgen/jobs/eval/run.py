@@ -11,8 +11,8 @@ from pairgen.jobs.eval.evaluation import Asked
 from pairgen.jobs.eval.folder import find_folder, write_folder
 from pairgen.jobs.eval.from_images.run import evaluate_from_images
 from pairgen.jobs.eval.from_text.run import evaluate_from_text
-from pairgen.jobs.eval.judged import find_judged
 from pairgen.jobs.eval.options import EvalConfig
+from pairgen.judging.judged import find_judged
 from pairgen.redaction import without_secrets_in
 from pairgen.resolution import sources_of
 from pairgen.shards.format.plan_file import read_plan

@@ -240,12 +240,13 @@ def _record(
         files=trainer.files,
         name=trainer.folder.absolute().name,
         before=before,
+        num_trained=trainer.players[STUDENT].num_trained,
+        num_weights=trainer.players[STUDENT].num_weights,
     )
 
 
 def _num_parameters(trainer: Trainer) -> int:
-    players = trainer.players.values()
-    return sum(each.numel() for player in players for each in player.parameters.values())
+    return sum(player.num_trained for player in trainer.players.values())
 
 
 def _silent(_: str) -> None:

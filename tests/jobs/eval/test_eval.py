@@ -11,8 +11,9 @@ from PIL import Image
 import pairgen
 from pairgen.cli import main
 from pairgen.errors import ConfigError
-from pairgen.jobs.eval.page import figure_table, ledger_table
+from pairgen.jobs.eval.page import ledger_table
 from pairgen.jobs.train.run import run_train
+from pairgen.judging.table import figure_table
 
 PAIRS = {
     "model": "tiny",

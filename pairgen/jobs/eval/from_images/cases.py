@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pairgen.jobs.eval.evaluation import Band, Cases
-from pairgen.jobs.eval.from_images.measured import DISTANCE, Measured
+from pairgen.judging.from_images.measured import DISTANCE, Measured
 
 NUM_CASES = 4
 

@@ -8,7 +8,7 @@ import numpy as np
 from pairgen.errors import ConfigError
 from pairgen.jobs.eval.from_images.beside import Other, find_other
 from pairgen.jobs.eval.options import EvalConfig
-from pairgen.jobs.eval.samples import open_held_out
+from pairgen.judging.samples import open_held_out
 from pairgen.list_rules import named_values
 from pairgen.shards.format.where import Where, parse_where
 from pairgen.shards.loading.first_rows import first_columns, only

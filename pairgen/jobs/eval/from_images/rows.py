@@ -6,21 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from pairgen.evaluation.figures import FRECHET, FRECHET_REAL, not_meaningful
-from pairgen.evaluation.judge import Judge
 from pairgen.image_recipe import RESTORATION, ImageRecipe
 from pairgen.jobs.eval.evaluation import Band, Cases
 from pairgen.jobs.eval.from_images.cases import find_cases
 from pairgen.jobs.eval.from_images.chosen import Subset
-from pairgen.jobs.eval.from_images.made import Made
-from pairgen.jobs.eval.from_images.measured import DISTANCE, Bench, Measured, measure, row_figures
-from pairgen.jobs.eval.row import NUM_SHOWN
+from pairgen.judging.from_images.made import Made
+from pairgen.judging.from_images.measured import (
+    TARGET,
+    Bench,
+    Measured,
+    doubtful_figures,
+    measure,
+    measure_given,
+    row_figures,
+)
+from pairgen.judging.from_images.shown import given_pictures
+from pairgen.judging.row import NUM_SHOWN
 from pairgen.kinds.image_pairs import ImagePairs
-from pairgen.kinds.image_pictures import enlarged_pictures
-
-TARGET = "target"
-# Figures that the evaluation net measures.
-JUDGED = (DISTANCE, *FRECHET, *FRECHET_REAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +72,7 @@ def make_rows(
     restores = recipe.kind == RESTORATION
     rows = [measure(bench, TARGET, pairs.targets)]
     if restores:
-        given_name = "given, enlarged" if recipe.scale > 1 else "given"
-        rows.append(measure(bench, given_name, enlarged_pictures(pairs.given, recipe.scale)))
+        rows.append(measure_given(bench, pairs.given))
     rows += [measure(bench, other, pictures) for other, pictures in others.items()]
     student = measure(bench, name, made.pictures, made)
     rows.append(student)
@@ -81,7 +82,7 @@ def make_rows(
         shown_rows.pop(0)
 
     def shown(places: np.ndarray) -> list[Band]:
-        given = _repeated(enlarged_pictures(pairs.given[places], 1), recipe.scale)
+        given = given_pictures(pairs.given[places], recipe.scale)
         bands = [Band(row.name, row.pictures[places]) for row in (*shown_rows, target)]
         return [Band("given", given), *bands]
 
@@ -103,36 +104,14 @@ def make_rows(
     )
 
 
-def captions_of(pairs: ImagePairs) -> tuple[str, ...]:
-    """Return the captions of the images to show: the prompts, or else the keys."""
-    own: Sequence[str] = pairs.prompts if any(pairs.prompts) else pairs.keys
-    return tuple(own[:NUM_SHOWN])
-
-
 def _table(
     bench: Bench, rows: Sequence[Measured], pairs: ImagePairs, places: np.ndarray | None
 ) -> dict[str, Any]:
     """Return the figures of all rows, of all pairs or of those at `places`."""
     found = [row_figures(bench, row, places) for row in rows]
     missing = {name: reason for each in found for name, reason in each.missing.items()}
-    doubt = _doubt(bench.judge, pairs)
-    doubtful = [each for each in JUDGED if each in found[0].values and each not in missing]
     return {
         "rows": [each.values for each in found],
         "missing": missing,
-        "not_meaningful": dict.fromkeys(doubtful, doubt) if doubt else {},
+        "not_meaningful": doubtful_figures(bench, pairs, found[0].values.keys() - missing),
     }
-
-
-def _doubt(judge: Judge, pairs: ImagePairs) -> str:
-    """Return why the judge was not made for these images; empty if it was."""
-    captions = list(dict.fromkeys(pairs.captions))
-    reasons = [not_meaningful(judge, pairs.targets.shape[1:3], captions).get(FRECHET[0], "")]
-    if not captions:
-        reasons.insert(0, "the evaluation net was made for images of captions, these have none")
-    return "; ".join(filter(None, reasons))
-
-
-def _repeated(pictures: np.ndarray, scale: int) -> np.ndarray:
-    """Return images with every pixel `scale` times as large, to show them as they are."""
-    return pictures.repeat(scale, axis=1).repeat(scale, axis=2)

@@ -1,13 +1,12 @@
 """Compare a student's images with their targets, on images that it was not trained on."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from pairgen.errors import ConfigError
-from pairgen.evaluation.iqa import IqaMetric, load_iqa
+from pairgen.evaluation.iqa import load_iqa
 from pairgen.evaluation.judge import load_judge
 from pairgen.evaluation.protocols import PROTOCOLS
 from pairgen.execution.progress import Progress
@@ -17,18 +16,19 @@ from pairgen.jobs.eval.evaluation import (
     Asked,
     Evaluation,
     common_facts,
-    find_real,
-    real_facts,
 )
-from pairgen.jobs.eval.from_images.agreement import find_agreement
 from pairgen.jobs.eval.from_images.beside import read_other
-from pairgen.jobs.eval.from_images.chosen import Chosen, choose_pairs
-from pairgen.jobs.eval.from_images.made import Made, make_pictures
-from pairgen.jobs.eval.from_images.measured import Bench
-from pairgen.jobs.eval.from_images.rows import captions_of, make_rows
-from pairgen.jobs.eval.from_images.seen import seen_notes
-from pairgen.jobs.eval.ledger import CONVENTION, spent
-from pairgen.jobs.eval.row import picture_features
+from pairgen.jobs.eval.from_images.chosen import choose_pairs
+from pairgen.jobs.eval.from_images.rows import make_rows
+from pairgen.judging.from_images.agreement import find_agreement
+from pairgen.judging.from_images.facts import data_facts, iqa_facts
+from pairgen.judging.from_images.made import Made, make_pictures
+from pairgen.judging.from_images.measured import Bench
+from pairgen.judging.from_images.seen import seen_notes
+from pairgen.judging.from_images.shown import captions_of
+from pairgen.judging.ledger import CONVENTION, spent
+from pairgen.judging.real import find_real, real_facts
+from pairgen.judging.row import picture_features
 from pairgen.kinds.image_model import check_image_model, load_image_model, recipe_of
 from pairgen.kinds.image_pairs import check_members, read_image_pairs
 from pairgen.kinds.model_steps import with_steps
@@ -67,7 +67,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             f"protocol must be left out: the targets of {model.name} ({recipe}) are some of many "
             "images that fit their conditions, so it has no PSNR."
         )
-    notes = seen_notes(asked, plan)
+    notes = seen_notes(judged, plan, config.data, config.allow_training_data)
     model = with_steps(model, config.steps)
     check_image_model(model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -77,7 +77,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     notes += chosen.notes
     for note in notes:
         say(note)
-    real = find_real(config)
+    real = find_real(config.real_statistics)
     pairs = read_image_pairs(chosen.found, recipe, chosen.num)
     size = pairs.targets.shape[1:3]
     others = {each.name: read_other(each, pairs.keys, size) for each in chosen.others}
@@ -103,15 +103,16 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             agreement=find_agreement(chosen.found, recipe, pairs),
         )
         rows = make_rows(bench, pairs, made, judged.kind, recipe, others, chosen.subsets)
+        facts = data_facts(plan, chosen.num, chosen.num_available, config.data, config.where)
         figures = {
-            **common_facts(asked, _data_facts(asked, plan, chosen), batch_size, device),
+            **common_facts(asked, facts, batch_size, device),
             "recipe": asdict(recipe),
             "sampling": asdict(student.sampling),
             "protocol": protocol.facts() if protocol else None,
             "edges": bench.agreement.facts(),
             "beside": [each.facts() for each in chosen.others],
-            "iqa": _iqa_facts(version, metrics) if metrics else None,
-            "real": real_facts(config, real, len(pairs)),
+            "iqa": iqa_facts(version, metrics) if metrics else None,
+            "real": real_facts(config.real_statistics, real, len(pairs)),
             "notes": notes,
             **rows.table,
             "subsets": rows.subsets,
@@ -119,26 +120,6 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             "ledger": None if judged.record is None else _ledger(judged.record, made),
         }
     return Evaluation(figures, rows.bands, captions_of(pairs), rows.cases)
-
-
-def _data_facts(asked: Asked, plan: Plan, chosen: Chosen) -> dict[str, Any]:
-    return {
-        "url": asked.config.data,
-        "fingerprint": plan.fingerprint(),
-        "kind": plan.kind,
-        "num_samples": chosen.num,
-        "num_available": chosen.num_available,
-        "where": asked.config.where,
-        "noise_seed": plan.seed,
-    }
-
-
-def _iqa_facts(version: str, metrics: Sequence[IqaMetric]) -> dict[str, Any]:
-    better = {True: "lower", False: "higher"}
-    return {
-        "pyiqa": version,
-        "better": {each.name: better[each.lower_is_better] for each in metrics},
-    }
 
 
 def _ledger(record: TrainRecord, made: Made) -> dict[str, Any]:

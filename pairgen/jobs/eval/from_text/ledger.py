@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pairgen.evaluation.cost import break_even
-from pairgen.jobs.eval.from_text.sampled import Sampled
-from pairgen.jobs.eval.ledger import CONVENTION, devices, spent
+from pairgen.judging.from_text.sampled import Sampled
+from pairgen.judging.ledger import CONVENTION, devices, spent
 from pairgen.training.record import TrainRecord, evaluations_per_sample
 from pairgen.types import Plan
 

@@ -13,22 +13,23 @@ from pairgen.jobs.eval.evaluation import (
     Band,
     Evaluation,
     common_facts,
-    find_real,
-    real_facts,
 )
-from pairgen.jobs.eval.from_text.fitting import (
+from pairgen.jobs.eval.from_text.ledger import make_ledger
+from pairgen.jobs.eval.from_text.rows import make_rows
+from pairgen.jobs.eval.options import FOR_IMAGES
+from pairgen.judging.from_text.fitting import (
     build_judged,
     check_fits,
     check_learned,
+    check_teacher_steps,
     sampling_of,
     teacher_sampling,
 )
-from pairgen.jobs.eval.from_text.held_out import HeldOut, read_held_out
-from pairgen.jobs.eval.from_text.ledger import make_ledger
-from pairgen.jobs.eval.from_text.rows import Bench, make_rows
-from pairgen.jobs.eval.from_text.sampled import evaluations_of
-from pairgen.jobs.eval.from_text.seen import seen_notes
-from pairgen.jobs.eval.options import FOR_IMAGES
+from pairgen.judging.from_text.held_out import data_facts, read_held_out
+from pairgen.judging.from_text.measured import make_bench
+from pairgen.judging.from_text.sampled import evaluations_of
+from pairgen.judging.from_text.seen import seen_notes
+from pairgen.judging.real import find_real, real_facts
 from pairgen.kinds.machine import device_name
 from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.maker import build_teacher
@@ -59,18 +60,17 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             )
     if plan.kind != "ode":
         raise ConfigError(f"data must be a dataset of kind 'ode', {config.data} is {plan.kind!r}.")
-    notes = seen_notes(
-        plan, config.data, judged.record, config.run, judged.is_run, config.allow_training_data
-    )
+    notes = seen_notes(judged, plan, config.data, config.allow_training_data)
     if not judged.is_run:
         notes.insert(0, f"{config.run} is not a run of pairgen train: evaluating it as a teacher.")
     sampling = sampling_of(judged, plan)
-    check_fits(judged, sampling, plan, config)
+    check_fits(judged, sampling, plan, config.data)
+    check_teacher_steps(plan, config.teacher_steps)
     pairs = read_held_out(config.data, config.where, config.num_samples)
-    check_learned(judged, pairs, config)
+    check_learned(judged, pairs, config.data)
     for note in notes:
         say(note)
-    real = find_real(config)
+    real = find_real(config.real_statistics)
     say(
         f"{len(pairs):,} of {pairs.num_available:,} pairs; {judged.kind}: {sampling.steps} "
         f"step(s); teacher: {', '.join(map(str, config.teacher_steps)) or 'not run'} steps."
@@ -82,21 +82,23 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         runs = [(model, sampling)]
         runs += [(teacher, teacher_sampling(plan, steps)) for steps in config.teacher_steps]
         # An image in 50 steps takes longer than one in a single step.
-        evaluations = sum(evaluations_of(model, sampling, pairs) for model, sampling in runs)
+        evaluations = sum(
+            evaluations_of(model.schedule, sampling, pairs) for model, sampling in runs
+        )
         progress = Progress(len(pairs) * evaluations, 0, unit="evaluations")
         try:
-            bench = Bench(load_judge(), teacher, pairs, batch_size, real)
-            found = make_rows(bench, runs, progress.reached)
+            bench = make_bench(load_judge(), teacher, pairs, real)
+            found = make_rows(bench, runs, batch_size, progress.reached)
         finally:
             progress.close()
         figures = {
-            **common_facts(asked, _data_facts(asked, pairs), batch_size, device),
-            "real": real_facts(config, real, len(pairs)),
+            **common_facts(asked, data_facts(pairs, config.data, config.where), batch_size, device),
+            "real": real_facts(config.real_statistics, real, len(pairs)),
             "notes": notes,
             "rows": [row.figures for row in found.rows],
             "missing": found.missing,
             "not_meaningful": found.not_meaningful,
-            "seconds_per_decode": found.seconds_per_decode,
+            "seconds_per_decode": bench.seconds_per_decode,
             "ledger": None
             if judged.record is None
             else make_ledger(
@@ -105,18 +107,3 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         }
     bands = tuple(Band(row.figures["name"], row.pictures) for row in found.rows)
     return Evaluation(figures, bands, found.shown_prompts)
-
-
-def _data_facts(asked: Asked, pairs: HeldOut) -> dict[str, object]:
-    config, plan = asked.config, pairs.plan
-    return {
-        "url": config.data,
-        "fingerprint": plan.fingerprint(),
-        "num_samples": len(pairs),
-        "num_available": pairs.num_available,
-        "num_prompts": len(set(pairs.prompts)),
-        "where": config.where,
-        "teacher": plan.teacher["name"],
-        **{name: plan.recipe[name] for name in ("solver", "spacing", "steps", "end")},
-        "guidance_scales": plan.recipe["guidance_scales"],
-    }

@@ -18,7 +18,8 @@ from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.evaluation.judge import load_judge
 from pairgen.evaluation.protocols import REAL_ISR, RGB
 from pairgen.evaluation.sharpness import band_energies
-from pairgen.jobs.eval.page import figure_table, ledger_table
+from pairgen.jobs.eval.page import ledger_table
+from pairgen.judging.table import figure_table
 
 NUM = 140
 

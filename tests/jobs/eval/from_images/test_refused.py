@@ -9,11 +9,9 @@ import pytest
 import pairgen
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
-from pairgen.jobs.eval.evaluation import Asked
-from pairgen.jobs.eval.from_images.seen import seen_notes
-from pairgen.jobs.eval.judged import find_judged
-from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.train.run import run_train
+from pairgen.judging.from_images.seen import seen_notes
+from pairgen.judging.judged import find_judged
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from tests.training.conftest import OPTIONS, make_degraded, make_pairs
@@ -42,25 +40,23 @@ def test_training_images_are_refused_unless_they_are_meant(call, folder):
 def test_sets_that_are_gone_cannot_be_compared(folder, tmp_path):
     plan = read_plan(open_store(str(folder / "held")))
     run, held = str(folder / "run"), str(folder / "held")
-    config = EvalConfig(run=run, data=held)
     judged = find_judged(run)
-    assert seen_notes(Asked(config, frozenset(), judged), plan) == []
+    assert seen_notes(judged, plan, held, False) == []
     assert judged.record is not None
     gone = tuple(replace(each, url=str(tmp_path / "gone")) for each in judged.record.sets)
     moved = replace(judged, record=replace(judged.record, sets=gone))
-    (note,) = seen_notes(Asked(config, frozenset(), moved), plan)
+    (note,) = seen_notes(moved, plan, held, False)
     assert note.startswith(f"The images of {held} could not be compared with those of {tmp_path}")
 
 
 def test_a_run_without_a_record_and_a_model_that_is_no_run_are_told(folder):
     plan = read_plan(open_store(str(folder / "held")))
     run = str(folder / "run")
-    config = EvalConfig(run=run, data="held")
     judged = find_judged(run)
     with pytest.raises(ConfigError, match=r"no record\.json .* evaluate it on other images, or"):
-        seen_notes(Asked(config, frozenset(), replace(judged, record=None)), plan)
+        seen_notes(replace(judged, record=None), plan, "held", False)
     given = replace(judged, record=None, is_run=False)
-    (note,) = seen_notes(Asked(config, frozenset(), given), plan)
+    (note,) = seen_notes(given, plan, "held", False)
     assert "nothing says what it has seen" in note and given.kind == "model given"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairgen.evaluation.protocols import label, summary
-from pairgen.jobs.eval.presentation import Presentation, pair_count
+from pairgen.judging.presentation import Presentation, pair_count
 
 NET = (
     ("perceptual", "feature_distance", "{:.3f}"),

@@ -1,7 +1,4 @@
-"""A row of an evaluation, and the features of its images."""
-
-from dataclasses import dataclass
-from typing import Any
+"""The images of a row: which are shown, and their features."""
 
 import numpy as np
 import torch
@@ -10,14 +7,6 @@ from numpy.typing import NDArray
 from pairgen.evaluation.judge import Judge
 
 NUM_SHOWN = 8
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: its figures as in eval.json, and the images to show, [P, H, W, 3] uint8."""
-
-    figures: dict[str, Any]
-    pictures: np.ndarray
 
 
 def picture_features(judge: Judge, pictures: np.ndarray) -> NDArray[np.float32]:

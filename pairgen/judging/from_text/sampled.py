@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from pairgen.errors import PairgenError
-from pairgen.jobs.eval.from_text.held_out import HeldOut
+from pairgen.judging.from_text.held_out import HeldOut
 from pairgen.kinds.encoded import encode_distinct
 from pairgen.kinds.machine import batch_does_not_fit, device_clock
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.sampling.grid import make_grid
+from pairgen.sampling.parameterization import Schedule
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.teachers.base import Teacher
@@ -81,7 +82,7 @@ def sample_pairs(
     grid = make_grid(teacher.schedule, sampling.spacing, sampling.steps, sampling.end)
     texts = list(dict.fromkeys(pairs.prompts))
     scales = guidance_of(sampling, pairs)
-    evaluations = evaluations_of(teacher, sampling, pairs)
+    evaluations = evaluations_of(teacher.schedule, sampling, pairs)
     latents, laps = [], []
     try:
         encoded = encode_distinct(teacher, texts, batch_size, False)
@@ -116,13 +117,13 @@ def sample_pairs(
     )
 
 
-def evaluations_of(teacher: Teacher, sampling: Sampling, pairs: HeldOut) -> int:
+def evaluations_of(schedule: Schedule, sampling: Sampling, pairs: HeldOut) -> int:
     """Return the number of network evaluations per image.
 
     Raises:
         ConfigError: The steps do not fit the model's schedule.
     """
-    grid = make_grid(teacher.schedule, sampling.spacing, sampling.steps, sampling.end)
+    grid = make_grid(schedule, sampling.spacing, sampling.steps, sampling.end)
     doubled = guidance_of(sampling, pairs) is not None and not sampling.told
     return num_evaluations(sampling.solver, grid.num_steps, sampling.end) * (1 + doubled)
 

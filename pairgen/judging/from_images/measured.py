@@ -1,6 +1,6 @@
 """Measure one row's images, and sum the figures up over all of them or some."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +10,30 @@ from numpy.typing import NDArray
 
 from pairgen.errors import ConfigError
 from pairgen.evaluation import fidelity
-from pairgen.evaluation.figures import Figures, frechet_figures
+from pairgen.evaluation.figures import (
+    FRECHET,
+    FRECHET_REAL,
+    Figures,
+    frechet_figures,
+    not_meaningful,
+)
 from pairgen.evaluation.iqa import IqaMetric
 from pairgen.evaluation.judge import Judge
 from pairgen.evaluation.pair_distance import feature_distance
 from pairgen.evaluation.protocols import Protocol
 from pairgen.evaluation.real_pictures import RealPictures
 from pairgen.evaluation.sharpness import band_energies
-from pairgen.jobs.eval.from_images.agreement import AGREEMENTS, Agreement
-from pairgen.jobs.eval.from_images.made import Made
-from pairgen.jobs.eval.row import picture_features
+from pairgen.judging.from_images.agreement import AGREEMENTS, Agreement
+from pairgen.judging.from_images.made import Made
+from pairgen.judging.row import picture_features
+from pairgen.kinds.image_pairs import ImagePairs
+from pairgen.kinds.image_pictures import enlarged_pictures
 
 PSNR, SSIM, DISTANCE, FINEST = "psnr_db", "ssim", "feature_distance", "finest_band_energy"
 IQA = "iqa_"
+TARGET = "target"
+# Figures that the evaluation net measures.
+JUDGED = (DISTANCE, *FRECHET, *FRECHET_REAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +117,27 @@ def measure(bench: Bench, name: str, pictures: np.ndarray, cost: Made | None = N
         missing=missing,
         cost=cost,
     )
+
+
+def measure_given(bench: Bench, given: np.ndarray) -> Measured:
+    """Measure the given images [N, h, w, C] of a restoration, enlarged by bicubic interpolation."""
+    return measure(bench, given_name(bench.scale), enlarged_pictures(given, bench.scale))
+
+
+def given_name(scale: int) -> str:
+    """Return the name of the row of the given images."""
+    return "given, enlarged" if scale > 1 else "given"
+
+
+def doubtful_figures(bench: Bench, pairs: ImagePairs, names: Collection[str]) -> dict[str, str]:
+    """Return which of some figures the judge was not made for, and why."""
+    captions = list(dict.fromkeys(pairs.captions))
+    about = not_meaningful(bench.judge, pairs.targets.shape[1:3], captions)
+    reasons = [about.get(FRECHET[0], "")]
+    if not captions:
+        reasons.insert(0, "the evaluation net was made for images of captions, these have none")
+    reason = "; ".join(filter(None, reasons))
+    return {name: reason for name in JUDGED if name in names} if reason else {}
 
 
 def row_figures(bench: Bench, row: Measured, places: NDArray[np.int64] | None = None) -> Figures:

@@ -1,10 +1,10 @@
-"""The held-out samples of an evaluation: opened, and how many are used."""
+"""The held-out samples: opened, and how many are used."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from pairgen.errors import ConfigError
-from pairgen.jobs.eval.options import USUAL_NUM_SAMPLES
+from pairgen.judging.options import USUAL_NUM_SAMPLES
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.left_out import say_left_out
 from pairgen.shards.loading.training_set import OpenSet, TrainingSet, open_set

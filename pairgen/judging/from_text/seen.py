@@ -1,30 +1,28 @@
 """Check whether a student was trained on the pairs that it is evaluated on."""
 
-from pairgen.jobs.eval.seen import check_unseen
-from pairgen.training.record import RECORD_FILE, TrainRecord
+from pairgen.judging.judged import Judged
+from pairgen.judging.seen import check_unseen
+from pairgen.training.record import RECORD_FILE
 from pairgen.types import Plan
 
 DEMAND = "evaluate it on pairs of another --seed"
 
 
-def seen_notes(
-    plan: Plan, url: str, record: TrainRecord | None, run: str, is_run: bool, allowed: bool
-) -> list[str]:
+def seen_notes(judged: Judged, plan: Plan, url: str, allowed: bool) -> list[str]:
     """Return notes on what the pairs share with the training data.
 
     Args:
+        judged: The model.
         plan: Plan of the pairs.
         url: URL of the pairs.
-        record: Record of the training; None if there is none.
-        run: The model that is evaluated.
-        is_run: Whether that is a run of `pairgen train`.
         allowed: Whether training data may be used.
 
     Raises:
         ConfigError: The student was trained on these pairs, or that is unknown, and training data
             is not allowed.
     """
-    problem = _problem(plan, url, record, run) if is_run else ""
+    record = judged.record
+    problem = _problem(judged, plan, url) if judged.is_run else ""
     notes = check_unseen(problem, DEMAND, allowed)
     if record is None or problem:
         return notes
@@ -36,7 +34,8 @@ def seen_notes(
     return notes
 
 
-def _problem(plan: Plan, url: str, record: TrainRecord | None, run: str) -> str:
+def _problem(judged: Judged, plan: Plan, url: str) -> str:
+    run, record = judged.path, judged.record
     if record is None:
         return f"{run} has no {RECORD_FILE} that says what it was trained on"
     for each in record.all_sets:

@@ -1,13 +1,14 @@
 """How a model from text is sampled, and whether it matches the pairs."""
 
+from collections.abc import Sequence
+
 import torch
 
 from pairgen import plugins
 from pairgen.errors import ConfigError
-from pairgen.jobs.eval.from_text.held_out import HeldOut
-from pairgen.jobs.eval.from_text.sampled import Sampling
-from pairgen.jobs.eval.judged import Judged
-from pairgen.jobs.eval.options import EvalConfig
+from pairgen.judging.from_text.held_out import HeldOut
+from pairgen.judging.from_text.sampled import Sampling
+from pairgen.judging.judged import Judged
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.model_config import ModelConfig, defaults_for
@@ -55,17 +56,17 @@ def teacher_sampling(plan: Plan, steps: int) -> Sampling:
     )
 
 
-def check_fits(judged: Judged, sampling: Sampling, plan: Plan, config: EvalConfig) -> None:
-    """Check a model and the teacher's steps against pairs, before anything is loaded.
+def check_fits(judged: Judged, sampling: Sampling, plan: Plan, url: str) -> Description:
+    """Check a model against pairs before anything is loaded; return its description.
 
     Args:
         judged: The model.
         sampling: How to sample from it.
         plan: Plan of the pairs.
-        config: Options, with the teacher's steps.
+        url: URL of the pairs.
 
     Raises:
-        ConfigError: Its latents have another shape, or a number of steps does not fit a schedule.
+        ConfigError: Its latents have another shape, or its steps do not fit its schedule.
     """
     model = judged.model
     described: Description = plugins.call(
@@ -74,16 +75,26 @@ def check_fits(judged: Judged, sampling: Sampling, plan: Plan, config: EvalConfi
     shape, wanted = list(described.latent_shape), plan.members["latent.npy"]["shape"]
     if shape != wanted:
         raise ConfigError(
-            f"{config.run} makes latents of {shape}, the pairs of {config.data} are {wanted}."
+            f"{judged.path} makes latents of {shape}, the pairs of {url} are {wanted}."
         )
     make_grid(described.schedule, sampling.spacing, sampling.steps, sampling.end)
+    return described
+
+
+def check_teacher_steps(plan: Plan, steps: Sequence[int]) -> Description:
+    """Check numbers of steps of the pairs' teacher; return its description.
+
+    Raises:
+        ConfigError: A number of steps does not fit its schedule.
+    """
     options = {"location": plan.teacher["location"], **plan.teacher["options"]}
     teacher: Description = plugins.call("teachers", plan.teacher["module"], "describe", **options)
-    for steps in config.teacher_steps:
-        make_grid(teacher.schedule, plan.recipe["spacing"], steps, plan.recipe["end"])
+    for each in steps:
+        make_grid(teacher.schedule, plan.recipe["spacing"], each, plan.recipe["end"])
+    return teacher
 
 
-def check_learned(judged: Judged, pairs: HeldOut, config: EvalConfig) -> None:
+def check_learned(judged: Judged, pairs: HeldOut, url: str) -> None:
     """Check that a student was trained on the guidance scales of the pairs, before loading it.
 
     Raises:
@@ -101,8 +112,8 @@ def check_learned(judged: Judged, pairs: HeldOut, config: EvalConfig) -> None:
         f"was trained on [{low:g}, {high:g}]" if learned.told else f"has {high:g} in its weights"
     )
     raise ConfigError(
-        f"The pairs of {config.data} have guidance scale {', '.join(f'{s:g}' for s in there)}, "
-        f"but {config.run} {knows}: evaluate it with {remedy}."
+        f"The pairs of {url} have guidance scale {', '.join(f'{s:g}' for s in there)}, "
+        f"but {judged.path} {knows}: evaluate it with {remedy}."
     )
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pairgen.errors import ConfigError, CorruptShardError
-from pairgen.jobs.eval.from_text.held_out import read_held_out
-from pairgen.jobs.eval.from_text.seen import seen_notes
+from pairgen.judging.from_text.held_out import read_held_out
+from pairgen.judging.from_text.seen import seen_notes
+from pairgen.judging.judged import Judged
+from pairgen.model_config import find_model
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.record import (
@@ -95,11 +97,15 @@ def test_evaluations_of_a_sample_follow_from_the_plan():
     assert evaluations_per_sample(clean) == 7 * 2
 
 
+def judged_by(record: TrainRecord | None, is_run: bool = True) -> Judged:
+    return Judged("run", find_model("gaussian"), record, is_run)
+
+
 def test_training_data_is_refused_by_fingerprint_and_by_noise_and_prompt(url):
     plan, record = read_plan(open_store(url)), record_of(url)
 
     def judge_by(plan, record=record, is_run=True, allowed=False):
-        return seen_notes(plan, "held", record, "run", is_run, allowed)
+        return seen_notes(judged_by(record, is_run), plan, "held", allowed)
 
     with pytest.raises(ConfigError, match=r"run was trained on held .*--allow-training-data"):
         judge_by(plan)
@@ -116,7 +122,7 @@ def test_sets_that_share_only_noises_or_only_prompts_are_told(url):
     other_noises = replace(plan, seed=6)
     other_prompts = replace(plan, source={**plan.source, "sha256": "other"})
     for kin, word in ((other_noises, "prompts"), (other_prompts, "noises")):
-        (note,) = seen_notes(kin, "held", record, "run", True, False)
+        (note,) = seen_notes(judged_by(record), kin, "held", False)
         assert f"held has the same {word} as" in note
     stranger = replace(other_noises, source=other_prompts.source)
-    assert seen_notes(stranger, "held", record, "run", True, False) == []
+    assert seen_notes(judged_by(record), stranger, "held", False) == []

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.jobs.eval.presentation import Presentation, pair_count
+from pairgen.judging.presentation import Presentation, pair_count
 
 COLUMNS = (
     ("evaluations", "evaluations_per_picture", "{:,.0f}"),

@@ -1,10 +1,11 @@
 """Read the pairs to evaluate on, in order."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from pairgen.jobs.eval.samples import open_held_out
+from pairgen.judging.samples import open_held_out
 from pairgen.seeding import array_crc32, noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.reader import StoredSample
@@ -64,6 +65,22 @@ def read_held_out(url: str, where: str, num_samples: int) -> HeldOut:
         latents=np.stack(latents).astype(np.float32),
         num_available=samples.num_available,
     )
+
+
+def data_facts(pairs: HeldOut, url: str, where: str) -> dict[str, Any]:
+    """Return the facts of pairs from a URL that meet a condition, as in eval.json."""
+    plan = pairs.plan
+    return {
+        "url": url,
+        "fingerprint": plan.fingerprint(),
+        "num_samples": len(pairs),
+        "num_available": pairs.num_available,
+        "num_prompts": len(set(pairs.prompts)),
+        "where": where,
+        "teacher": plan.teacher["name"],
+        **{name: plan.recipe[name] for name in ("solver", "spacing", "steps", "end")},
+        "guidance_scales": plan.recipe["guidance_scales"],
+    }
 
 
 Pair = tuple[str, str, float, np.ndarray, np.ndarray]

@@ -1,4 +1,4 @@
-"""The model to evaluate: what it is, and what is known of its training."""
+"""A model to judge: what it is, and what is known of its training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,16 @@ from pairgen.training.record import TrainRecord, read_record
 
 @dataclass(frozen=True)
 class Judged:
-    """The model to evaluate.
+    """A model to judge.
 
     Attributes:
+        path: The model as given.
         model: The resolved model.
         record: Record of its training; None for a model that is not a run.
         is_run: Whether it is a run of `pairgen train`.
     """
 
+    path: str
     model: ModelConfig
     record: TrainRecord | None
     is_run: bool
@@ -39,4 +41,4 @@ def find_judged(run: str) -> Judged:
     is_run = (folder / MODEL_FILE).is_file()
     # By its path: a packaged model may have the same name.
     model = find_model(str(folder.absolute()) if is_run else run)
-    return Judged(model, read_record(folder) if is_run else None, is_run)
+    return Judged(run, model, read_record(folder) if is_run else None, is_run)

@@ -1,0 +1,1 @@
+"""Judge models by held-out pairs: what `pairgen eval` and `pairgen compare` share."""

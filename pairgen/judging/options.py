@@ -1,0 +1,94 @@
+"""The options of every command that judges models by held-out pairs."""
+
+from typing import Annotated
+
+from pairgen.evaluation.protocols import PROTOCOLS, REAL_ISR
+from pairgen.kinds.run_options import MAX_CPU_THREADS
+from pairgen.list_rules import Each
+from pairgen.options import Option, Options
+from pairgen.rules import Choice, Integer, Place, Switch, Text
+
+USUAL_NUM_SAMPLES = 512
+
+
+class JudgeOptions(Options):
+    """What models are judged by, and how."""
+
+    data: Annotated[
+        str,
+        Place(),
+        Option(
+            "Held-out pairs: a dataset that no judged student was trained on.",
+            "What is measured",
+            missing="data must be given, such as held-out.",
+        ),
+    ]
+    num_samples: Annotated[
+        int,
+        Integer(1),
+        Option(
+            "Number of pairs to use.",
+            "What is measured",
+            default=f"{USUAL_NUM_SAMPLES}, or all if there are fewer",
+        ),
+    ] = 0
+    teacher_steps: Annotated[
+        tuple[int, ...],
+        Each(Integer(1), at_least_one=False),
+        Option(
+            "Numbers of steps at which to evaluate the teacher too; not for students from images.",
+            "What is measured",
+            metavar="N[,N...]",
+        ),
+    ] = (1, 2, 4, 50)
+    protocol: Annotated[
+        str,
+        Choice(tuple(PROTOCOLS)),
+        Option("How PSNR and SSIM of a restoration are computed.", "What is measured"),
+    ] = REAL_ISR.name
+    iqa: Annotated[
+        tuple[str, ...],
+        Each(Text(), at_least_one=False),
+        Option(
+            "Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for students "
+            "from images.",
+            "What is measured",
+            metavar="METRIC[,...]",
+        ),
+    ] = ()
+    real_statistics: Annotated[
+        str,
+        Place(),
+        Option(
+            "Statistics of real images; adds the Frechet distance to them.",
+            "What is measured",
+            metavar="FILE",
+        ),
+    ] = ""
+    where: Annotated[
+        str,
+        Text(),
+        Option(
+            "Use only pairs that match, such as 'guidance_scale == 8'.",
+            "What is measured",
+            metavar="EXPR",
+        ),
+    ] = ""
+    allow_training_data: Annotated[
+        bool, Switch(), Option("Allow evaluation on training data.", "What is measured")
+    ] = False
+    batch_size: Annotated[
+        int,
+        Integer(0),
+        Option(
+            "Samples per batch.",
+            "Compute",
+            metavar="B",
+            default="as the pairs were made; the model's for images",
+        ),
+    ] = 0
+    cpu_threads: Annotated[
+        int,
+        Integer(0, MAX_CPU_THREADS),
+        Option("CPU threads.", "Compute", default="as the pairs were made"),
+    ] = 0

@@ -1,0 +1,93 @@
+"""The table of figures, for a terminal and a page."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pairgen.errors import ConfigError
+from pairgen.evaluation.protocols import label
+from pairgen.judging.from_images.presentation import image_words
+from pairgen.judging.from_text.presentation import FROM_TEXT
+from pairgen.judging.presentation import Presentation
+from pairgen.report.table import aligned
+
+NO_FIGURE = "-"
+MARK = "*"
+# Figures that are infinite for equal images, which JSON cannot hold.
+RATIOS = ("psnr_db",)
+
+
+def presentation_of(found: Mapping[str, Any]) -> Presentation:
+    """Return the words for figures, by what the model makes images from."""
+    return image_words(found) if "recipe" in found else FROM_TEXT
+
+
+def legend(found: Mapping[str, Any]) -> str:
+    """Return what the columns of the table mean."""
+    return presentation_of(found).legend
+
+
+def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] = ()) -> str:
+    """Format the rows of figures as a table, with notes on the figures.
+
+    Args:
+        found: Content of eval.json or compare.json.
+        marked: Names of rows and figures that get a mark.
+
+    Raises:
+        ConfigError: Some of its figures are of another protocol.
+    """
+    _check_one_protocol(found)
+    words = presentation_of(found)
+    columns = [column for column in words.columns if column[1] in found["rows"][0]]
+    head = ["", *(title for title, _, _ in columns)]
+    doubtful = found["not_meaningful"]
+    lines = [head]
+    for row in found["rows"]:
+        cells = [
+            NO_FIGURE
+            if row[name] is None and name in found["missing"]
+            else _cell(row, name, shown, name in doubtful)
+            for _, name, shown in columns
+        ]
+        lines.append([row["name"], *cells])
+    for number, (_, name, _) in enumerate(columns, 1):
+        marks = [MARK if (line[0], name) in marked else " " for line in lines]
+        if MARK in marks:
+            for line, mark in zip(lines, marks, strict=True):
+                line[number] += mark
+    notes = [words.note] if words.note else []
+    notes += [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
+    if found["real"] and found["real"]["floor"] is not None:
+        notes.append(
+            f"To real: {found['data']['num_samples']:,} other real images have "
+            f"{found['real']['floor']:.3f}."
+        )
+    reasons = dict.fromkeys(found["missing"].values())
+    for reason in reasons:
+        names = [name for name, each in found["missing"].items() if each == reason]
+        notes.append(f"No {', '.join(names)}: {reason}")
+    return "\n".join([*aligned(lines), *notes])
+
+
+def _check_one_protocol(found: Mapping[str, Any]) -> None:
+    """Refuse figures of different protocols in one table."""
+    labels = {row["protocol"] for row in found["rows"] if "protocol" in row}
+    if found.get("protocol"):
+        labels.add(label(found["protocol"]))
+    if len(labels) > 1:
+        raise ConfigError(
+            f"Figures of different protocols are not comparable: {', '.join(sorted(labels))}."
+        )
+
+
+def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:
+    value = row[name]
+    if name in RATIOS and row["equal_pictures"] == 1:
+        return "equal"
+    if name in RATIOS and value is None:
+        # A median is infinite where half the images are equal, a mean where one is.
+        return "equal" if row["equal_pictures"] >= 0.5 else "infinite"
+    if value is None:
+        return NO_FIGURE
+    text = shown.format(value)
+    return f"({text})" if doubtful else text
