@@ -10,7 +10,8 @@
    of networks; the consistency after half of such a training (two stages); PE-CoDi, and a
    ControlNet; one time for each sample instead of for the batch; the current weights instead of
    averaged ones. For edges and edits, CoDi with and without consistency;
-3. `pairgen eval` of each on the held-out pictures in 1, 2, 4 and 20 steps.
+3. `pairgen eval` of each on the held-out pictures in 1, 2, 4 and 20 steps. `agreement` is the F1 of
+   edges, and for masks the error of what was painted.
 
 Appends one JSON line a finished run to `codi.jsonl`, beside this file, and goes on where it was
 stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
@@ -74,6 +75,9 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 STEPS = (1, 2, 4, 20)
 MEASURED = {"Frechet": "frechet_distance", "to target": "feature_distance"}
+# Where it can be computed again from what was made: the F1 of edges, the error of painted pixels.
+AGREEMENTS = {CANNY: "edge_f1", INPAINTING: "painted_error"}
+AGREEMENT = "agreement"
 FIGURES = {
     f"{name}, {steps}": f"{figure}_{steps}" for name, figure in MEASURED.items() for steps in STEPS
 }
@@ -201,7 +205,7 @@ def run_arm(
     """Train and judge one arm; return its figures."""
     root, task = folder.parent, arm.partition(",")[0]
     run = trained(options, arm, seed, steps, root)
-    figures: dict[str, float | None] = {}
+    figures: dict[str, float | None] = dict.fromkeys(FIGURES.values())
     for num in STEPS:
         names = {
             name: name.rpartition("_")[0] for name in FIGURES.values() if name.endswith(f"_{num}")
