@@ -79,7 +79,9 @@ MEASURED = {"Frechet": "frechet_distance", "to target": "feature_distance"}
 AGREEMENTS = {CANNY: "edge_f1", INPAINTING: "painted_error"}
 AGREEMENT = "agreement"
 FIGURES = {
-    f"{name}, {steps}": f"{figure}_{steps}" for name, figure in MEASURED.items() for steps in STEPS
+    f"{name}, {steps}": f"{figure}_{steps}"
+    for name, figure in {**MEASURED, AGREEMENT: AGREEMENT}.items()
+    for steps in STEPS
 }
 COMPARISONS = (
     *(
@@ -207,9 +209,9 @@ def run_arm(
     run = trained(options, arm, seed, steps, root)
     figures: dict[str, float | None] = dict.fromkeys(FIGURES.values())
     for num in STEPS:
-        names = {
-            name: name.rpartition("_")[0] for name in FIGURES.values() if name.endswith(f"_{num}")
-        }
+        names = {f"{figure}_{num}": figure for figure in MEASURED.values()}
+        if task in AGREEMENTS:
+            names[f"{AGREEMENT}_{num}"] = AGREEMENTS[task]
         found, _ = judge_arm(
             run,
             names,
