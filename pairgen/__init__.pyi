@@ -15,7 +15,7 @@ from pairgen.jobs.sample.samples import Samples
 from pairgen.shards.check.report import Report
 from pairgen.shards.loading.loader import Loader as Loader
 from pairgen.shards.loading.training_set import TrainingSet as TrainingSet
-from pairgen.training.outcome import Trained
+from pairgen.training.runs.outcome import Trained
 from pairgen.types import Manifest
 
 __version__: str

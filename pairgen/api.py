@@ -11,7 +11,7 @@ _HOMES = {
     "Replay": "pairgen.jobs.replay.run",
     "RunResult": "pairgen.execution.dataset",
     "Samples": "pairgen.jobs.sample.samples",
-    "Trained": "pairgen.training.outcome",
+    "Trained": "pairgen.training.runs.outcome",
     "run_annotate": "pairgen.jobs.annotate.run",
     "run_annotate_dry": "pairgen.jobs.annotate.dry_run",
     "run_calibrate": "pairgen.jobs.calibrate.run",

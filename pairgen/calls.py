@@ -7,7 +7,7 @@ from pairgen.signature import takes
 from pairgen.training.chain_options import ChainConfig
 
 if TYPE_CHECKING:
-    from pairgen.training.outcome import Trained
+    from pairgen.training.runs.outcome import Trained
 
 
 @takes(ChainConfig, trust_code=True, further="method_options")

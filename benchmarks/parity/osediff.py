@@ -35,7 +35,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.teachers.base import Conditioning, Denoiser
 from pairgen.training.config import make_train_config
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.runs.start import find_start, make_setup
 from tests import true_classes
 
 BOUND = 1e-5

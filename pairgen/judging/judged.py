@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pairgen.model_config import MODEL_FILE, ModelConfig, find_model
-from pairgen.training.record import TrainRecord, read_record
+from pairgen.training.runs.record import TrainRecord, read_record
 
 
 @dataclass(frozen=True)

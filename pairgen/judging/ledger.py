@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pairgen.training.record import TrainRecord
+from pairgen.training.runs.record import TrainRecord
 
 CONVENTION = (
     "Training counts what its method reports per sample and step, for networks of the teacher's "

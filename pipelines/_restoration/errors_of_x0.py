@@ -16,7 +16,7 @@ from pairgen.methods.base import AVERAGE
 from pairgen.model_config import find_model
 from pairgen.sampling.enlarge import enlarge
 from pairgen.shards.loading.batch import Batch
-from pairgen.training.finished_run import load_run
+from pairgen.training.runs.finished_run import load_run
 
 # Starts of the bins of times, and the end.
 BINS = (0, 250, 500, 750, 1000)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pairgen.training.optimizer import make_optimizer
+from pairgen.training.loop.optimizer import make_optimizer
 from pairgen.training.player_options import PlayerConfig
 
 PAGE = Path(__file__).parents[2] / "docs/memory.md"

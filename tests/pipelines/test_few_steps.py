@@ -23,7 +23,7 @@ from pairgen.methods.base import STUDENT
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.config import make_train_config
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.runs.start import find_start, make_setup
 from tests.training.conftest import OPTIONS, make_degraded, make_pairs
 from tests.training.test_train import metrics
 from tests.vision_models import write_dino

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from pairgen.training.optimizer import gather_state, make_optimizer, place_state
+from pairgen.training.loop.optimizer import gather_state, make_optimizer, place_state
 from pairgen.training.player_options import PlayerConfig
 
 

@@ -6,7 +6,7 @@ import pytest
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
-from pairgen.training.accelerator import open_accelerator
+from pairgen.training.loop.accelerator import open_accelerator
 
 
 @pytest.fixture(autouse=True)

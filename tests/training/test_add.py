@@ -22,7 +22,7 @@ from pairgen.sampling.parameterization import column
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.config import make_train_config
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.runs.start import find_start, make_setup
 from tests.training.conftest import OPTIONS
 from tests.training.test_train import assert_equal, metrics, tensors
 from tests.vision_models import write_dino

@@ -13,7 +13,7 @@ import pairgen
 from pairgen.kinds.image_model import load_image_model
 from pairgen.kinds.image_pictures import student_pictures
 from pairgen.model_config import find_model
-from pairgen.training.finished_run import load_run
+from pairgen.training.runs.finished_run import load_run
 from pairgen.training.students.grid_file import MARGIN
 from pairgen.training.students.image_to_image import load_shown
 from tests.annotated_sets import picture_plan, write_pictures

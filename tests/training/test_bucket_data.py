@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import pairgen
-from pairgen.training.checkpoint import find_checkpoints
+from pairgen.training.loop.checkpoint import find_checkpoints
 
 OPTIONS = {"method": "tests.training.toy_restorer", "source": "png", "scale": 1, "batch_size": 2}
 

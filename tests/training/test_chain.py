@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.train.chain import is_chain, run_chain
-from pairgen.training.finished_run import hash_run
-from pairgen.training.record import read_record
+from pairgen.training.runs.finished_run import hash_run
+from pairgen.training.runs.record import read_record
 from tests.training import forked
 from tests.training.conftest import OPTIONS
 from tests.training.test_ranks import run, steps_logged

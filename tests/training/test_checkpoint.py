@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pairgen.errors import ConfigError
-from pairgen.training.checkpoint import load_checkpoint, read_state, save_checkpoint
-from pairgen.training.optimizer import gather_state
-from pairgen.training.player import make_player
+from pairgen.training.loop.checkpoint import load_checkpoint, read_state, save_checkpoint
+from pairgen.training.loop.optimizer import gather_state
+from pairgen.training.loop.player import make_player
 from pairgen.training.player_options import PlayerConfig
 
 STATE = {"loader": {"epoch": 0}, "seconds": 1.5, "scalers": {}}

@@ -25,9 +25,9 @@ from pairgen.sampling.parameterization import FlowSchedule, column
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.config import make_train_config
-from pairgen.training.finished_run import load_run
-from pairgen.training.offered import offer_members, open_offered
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.data.offered import offer_members, open_offered
+from pairgen.training.runs.finished_run import load_run
+from pairgen.training.runs.start import find_start, make_setup
 from pairgen.training.students.grid_file import MARGIN
 from tests.training.test_image_students import shown_pictures
 from tests.training.test_ranks import kills_that_change_no_bit, run

@@ -5,7 +5,7 @@ import pytest
 from pairgen.config import packaged_configs
 from pairgen.errors import ConfigError
 from pairgen.training.config import make_train_config
-from pairgen.training.start import resolve_method_options
+from pairgen.training.runs.start import resolve_method_options
 from pairgen.trust import Trust, trusting
 
 

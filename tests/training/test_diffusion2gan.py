@@ -21,8 +21,8 @@ from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.loader import Loader
 from pairgen.teachers.latent_diffusion import describe_decoder
 from pairgen.training.config import make_train_config
-from pairgen.training.record import read_record
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.runs.record import read_record
+from pairgen.training.runs.start import find_start, make_setup
 from pairgen.types import canonical_json
 from tests.training.conftest import make_pairs
 from tests.training.test_train import assert_equal, assert_same_gradients, metrics, tensors

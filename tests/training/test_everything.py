@@ -7,10 +7,10 @@ import yaml
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.process_state import seeded
-from pairgen.training.accelerator import open_accelerator
-from pairgen.training.progress import TrainProgress
-from pairgen.training.start import make_setup, resolve_run
-from pairgen.training.trainer import Trainer
+from pairgen.training.loop.accelerator import open_accelerator
+from pairgen.training.loop.progress import TrainProgress
+from pairgen.training.loop.trainer import Trainer
+from pairgen.training.runs.start import make_setup, resolve_run
 from tests.training.conftest import OPTIONS
 from tests.training.everything import PLAYERS, Everything
 from tests.training.plain_everything import Round, gradients

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from pairgen.errors import ConfigError
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from pairgen.training.checkpoint import find_checkpoints
-from pairgen.training.finished_run import load_run
+from pairgen.training.loop.checkpoint import find_checkpoints
+from pairgen.training.runs.finished_run import load_run
 
 CPU = torch.device("cpu")
 

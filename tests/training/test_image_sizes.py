@@ -9,8 +9,8 @@ import torch
 
 from pairgen.errors import ConfigError
 from pairgen.methods._images.pairs import check_sizes
-from pairgen.training.image_sizes import check_encodable, check_image_sizes
-from pairgen.training.offered import OfferedSet
+from pairgen.training.data.image_sizes import check_encodable, check_image_sizes
+from pairgen.training.data.offered import OfferedSet
 from tests.image_sets import image_plan, rgb
 
 

@@ -32,7 +32,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.teachers.base import Teacher
 from pairgen.training.config import make_train_config
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.runs.start import find_start, make_setup
 from pairgen.training.students.grid_file import MARGIN
 from pairgen.training.students.image_to_image import load_shown
 from tests.training.toy_restorer import ToyRestorer

@@ -19,7 +19,7 @@ from pairgen.kinds.image_pictures import student_pictures
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT
 from pairgen.model_config import find_model
 from pairgen.training.config import make_train_config
-from pairgen.training.record import read_record
+from pairgen.training.runs.record import read_record
 from pairgen.training.students.image_to_image import load_shown
 from tests.training.test_train import assert_same_gradients, tensors
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.methods.base import STUDENT
-from pairgen.training.checkpoint import find_checkpoints
-from pairgen.training.finished_run import load_run
+from pairgen.training.loop.checkpoint import find_checkpoints
+from pairgen.training.runs.finished_run import load_run
 from tests.training.everything import CRITIC, Everything
 from tests.training.test_train import assert_equal, tensors
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from pairgen.errors import ConfigError
-from pairgen.training.checkpoint import find_checkpoints
-from pairgen.training.optimizer import gather_state, make_optimizer, place_state
+from pairgen.training.loop.checkpoint import find_checkpoints
+from pairgen.training.loop.optimizer import gather_state, make_optimizer, place_state
 from pairgen.training.player_options import PlayerConfig
 from tests.training.test_ranks import arguments, run, start, steps_logged
 from tests.training.test_train import assert_equal, metrics, tensors

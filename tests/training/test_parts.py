@@ -9,9 +9,9 @@ from pairgen.config import packaged_configs
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.training.config import make_train_config
-from pairgen.training.ema import Ema
-from pairgen.training.metrics import Metrics, last_figures
-from pairgen.training.player import learning_rate
+from pairgen.training.loop.ema import Ema
+from pairgen.training.loop.metrics import Metrics, last_figures
+from pairgen.training.loop.player import learning_rate
 from pairgen.training.player_options import PlayerConfig
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pairgen.training.checkpoint import find_checkpoints
+from pairgen.training.loop.checkpoint import find_checkpoints
 from tests import warm
 from tests.training import forked
 from tests.training.conftest import OPTIONS

@@ -16,8 +16,8 @@ from torch import nn
 import pairgen
 from pairgen.errors import ConfigError, CorruptShardError, PairgenError
 from pairgen.seeding import noise_for
-from pairgen.training.checkpoint import find_checkpoints
-from pairgen.training.recomputation import enable_gradient_checkpointing
+from pairgen.training.loop.checkpoint import find_checkpoints
+from pairgen.training.loop.recomputation import enable_gradient_checkpointing
 from tests.training.conftest import OPTIONS, make_pairs
 
 TWO_PLAYERS = "tests.training.two_players"

@@ -26,8 +26,8 @@ from pairgen.sampling.parameterization import FlowSchedule, column
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.config import make_train_config
-from pairgen.training.offered import offer_members, open_offered
-from pairgen.training.start import find_start, make_setup
+from pairgen.training.data.offered import offer_members, open_offered
+from pairgen.training.runs.start import find_start, make_setup
 from pairgen.training.students.grid_file import MARGIN
 from tests.training.conftest import OPTIONS as TRAINING
 from tests.training.test_image_students import TOY, shown_pictures

@@ -16,7 +16,7 @@ from pairgen.judging.options import JudgeOptions
 from pairgen.kinds.machine import device_name, versions
 from pairgen.kinds.ode.maker import MODULES
 from pairgen.teachers.base import DecoderDescription
-from pairgen.training.record import TrainRecord
+from pairgen.training.runs.record import TrainRecord
 from pairgen.types import Plan
 
 # Raised when figures of the same images change.

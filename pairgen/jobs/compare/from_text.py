@@ -52,7 +52,7 @@ from pairgen.judging.real import find_real, real_facts
 from pairgen.kinds.ode.maker import build_teacher, check
 from pairgen.model_config import defaults_for
 from pairgen.teachers.base import Description, Teacher
-from pairgen.training.alike import encode_alike, start_of
+from pairgen.training.runs.alike import encode_alike, start_of
 from pairgen.types import Plan
 
 

@@ -47,7 +47,7 @@ from pairgen.shards.loading.stored import (
     rows_where,
     spread_rows,
 )
-from pairgen.training.record import read_record
+from pairgen.training.runs.record import read_record
 from pairgen.types import Plan
 
 # Samples whose members are measured: texts and images vary in size.

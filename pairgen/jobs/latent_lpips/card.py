@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from pairgen.training.options import TrainConfig
-from pairgen.training.run_folder import plain_identity
+from pairgen.training.runs.run_folder import plain_identity
 
 
 def next_command(data: Sequence[str], file: str) -> str:

@@ -20,8 +20,8 @@ from pairgen.jobs.latent_lpips.stage import open_stage, run_stage
 from pairgen.jobs.latent_lpips.triplets import Measured
 from pairgen.networks.lpips import Lpips
 from pairgen.shards.loading.batch import Batch
+from pairgen.training.loop.trainer import Trainer
 from pairgen.training.options import TrainConfig
-from pairgen.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

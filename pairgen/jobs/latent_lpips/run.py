@@ -31,10 +31,10 @@ from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.teachers.base import DecoderDescription, Teacher
-from pairgen.training.accelerator import open_accelerator
-from pairgen.training.outcome import Trained
-from pairgen.training.run_folder import begin_run, write_config
-from pairgen.training.start import Run, make_setup, resolve_run
+from pairgen.training.loop.accelerator import open_accelerator
+from pairgen.training.runs.outcome import Trained
+from pairgen.training.runs.run_folder import begin_run, write_config
+from pairgen.training.runs.start import Run, make_setup, resolve_run
 from pairgen.types import Plan, canonical_json
 
 if TYPE_CHECKING:

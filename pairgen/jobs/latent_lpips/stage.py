@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pairgen.execution.run import stop_on_signal
 from pairgen.methods.base import Game
-from pairgen.training.checkpoint import find_checkpoints, load_checkpoint, read_state
-from pairgen.training.metrics import Metrics
+from pairgen.training.loop.checkpoint import find_checkpoints, load_checkpoint, read_state
+from pairgen.training.loop.metrics import Metrics
+from pairgen.training.loop.progress import STOPPING, TrainProgress
+from pairgen.training.loop.trainer import Batches, Trainer
 from pairgen.training.options import TrainConfig
-from pairgen.training.progress import STOPPING, TrainProgress
-from pairgen.training.trainer import Batches, Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

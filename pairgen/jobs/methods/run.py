@@ -9,8 +9,8 @@ from pairgen.report.table import left_aligned
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
-from pairgen.training.needs import compare, stated_needs
-from pairgen.training.offered import OfferedSet, open_offered
+from pairgen.training.data.needs import compare, stated_needs
+from pairgen.training.data.offered import OfferedSet, open_offered
 
 NOT_STATED = "not stated"
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import yaml
 
 from pairgen.training.options import TrainConfig
-from pairgen.training.record import TrainRecord
-from pairgen.training.run_folder import plain_identity
+from pairgen.training.runs.record import TrainRecord
+from pairgen.training.runs.run_folder import plain_identity
 
 
 def render_card(

@@ -21,11 +21,11 @@ from pairgen.jobs.train.chain_weights import checked_weights, weights_of
 from pairgen.jobs.train.run import run_train
 from pairgen.model_config import CHAIN_FILE, RUN_FILE
 from pairgen.resolution import Sources, sources_of
-from pairgen.training.accelerator import open_accelerator
 from pairgen.training.chain_options import ChainConfig
-from pairgen.training.outcome import Trained
-from pairgen.training.record import read_record
-from pairgen.training.same_place import is_same_place
+from pairgen.training.loop.accelerator import open_accelerator
+from pairgen.training.runs.outcome import Trained
+from pairgen.training.runs.record import read_record
+from pairgen.training.runs.same_place import is_same_place
 
 
 def is_chain(given: Mapping[str, Any]) -> bool:

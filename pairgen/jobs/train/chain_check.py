@@ -13,13 +13,13 @@ from pairgen.methods._images.nested_levels import check_nested
 from pairgen.methods._images.pairs import lr_member
 from pairgen.model_config import MODEL_FILE, RUN_FILE, find_model
 from pairgen.networks.lpips_file import load_lpips
-from pairgen.training.alike import check_models_alike, start_of
-from pairgen.training.image_sizes import check_encodable, check_image_sizes
-from pairgen.training.needs import check_needs, stated_needs
-from pairgen.training.offered import common_members, open_offered, plans_with
-from pairgen.training.record import read_record
-from pairgen.training.run_folder import check_continues
-from pairgen.training.start import (
+from pairgen.training.data.image_sizes import check_encodable, check_image_sizes
+from pairgen.training.data.needs import check_needs, stated_needs
+from pairgen.training.data.offered import common_members, open_offered, plans_with
+from pairgen.training.runs.alike import check_models_alike, start_of
+from pairgen.training.runs.record import read_record
+from pairgen.training.runs.run_folder import check_continues
+from pairgen.training.runs.start import (
     check_trainable,
     find_perceptual,
     resolve_method_options,

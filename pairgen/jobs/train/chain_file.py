@@ -7,7 +7,7 @@ from typing import Any
 
 from pairgen.model_config import CHAIN_FILE
 from pairgen.redaction import without_secrets_in
-from pairgen.training.json_file import partial_of, read_json, write_json
+from pairgen.training.runs.json_file import partial_of, read_json, write_json
 
 VERSION = 1
 

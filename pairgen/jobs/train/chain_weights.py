@@ -6,7 +6,7 @@ from pathlib import Path
 from pairgen.errors import ConfigError
 from pairgen.jobs.train.chain_stages import Stage
 from pairgen.methods.base import LAST
-from pairgen.training.finished_run import hash_run
+from pairgen.training.runs.finished_run import hash_run
 
 # Key of the run that a chain continues from.
 FROM_RUN = "from_run"

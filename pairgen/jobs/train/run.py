@@ -18,20 +18,21 @@ from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
 from pairgen.shards.loading.whole_image import changes_of_images, check_caches
 from pairgen.teachers.base import FreesTextEncoders
-from pairgen.training.accelerator import open_accelerator
-from pairgen.training.checkpoint import load_checkpoint
-from pairgen.training.export import export_student, is_trained
-from pairgen.training.image_sizes import check_encodable, check_image_sizes
-from pairgen.training.metrics import Metrics, last_figures
-from pairgen.training.needs import check_needs, stated_members
-from pairgen.training.offered import TEXT, offer_members, open_offered
+from pairgen.training.data.image_sizes import check_encodable, check_image_sizes
+from pairgen.training.data.needs import check_needs, stated_members
+from pairgen.training.data.offered import TEXT, offer_members, open_offered
+from pairgen.training.loop.accelerator import open_accelerator
+from pairgen.training.loop.checkpoint import load_checkpoint
+from pairgen.training.loop.metrics import Metrics, last_figures
+from pairgen.training.loop.progress import STOPPING, TrainProgress
+from pairgen.training.loop.recomputation import enable_gradient_checkpointing
+from pairgen.training.loop.trainer import Trainer
 from pairgen.training.options import TrainConfig
-from pairgen.training.outcome import Trained
-from pairgen.training.progress import STOPPING, TrainProgress
-from pairgen.training.recomputation import enable_gradient_checkpointing
-from pairgen.training.record import TrainRecord, record_set, records_before, write_record
-from pairgen.training.run_folder import begin_run, write_config
-from pairgen.training.start import (
+from pairgen.training.runs.export import export_student, is_trained
+from pairgen.training.runs.outcome import Trained
+from pairgen.training.runs.record import TrainRecord, record_set, records_before, write_record
+from pairgen.training.runs.run_folder import begin_run, write_config
+from pairgen.training.runs.start import (
     Run,
     check_trainable,
     make_setup,
@@ -41,7 +42,6 @@ from pairgen.training.start import (
 from pairgen.training.students.chosen import kind_of
 from pairgen.training.students.grid_file import write_grid
 from pairgen.training.students.kind import StudentKind, StudentRun
-from pairgen.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

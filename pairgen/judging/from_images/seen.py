@@ -3,7 +3,7 @@
 from pairgen.judging.from_images.shared_images import num_shared_images
 from pairgen.judging.judged import Judged
 from pairgen.judging.seen import check_unseen
-from pairgen.training.record import RECORD_FILE
+from pairgen.training.runs.record import RECORD_FILE
 from pairgen.types import Plan
 
 DEMAND = "evaluate it on other images"

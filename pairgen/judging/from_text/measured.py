@@ -17,7 +17,7 @@ from pairgen.judging.from_text.sampled import Sampled, Sampling, sample_pairs
 from pairgen.judging.row import NUM_SHOWN, picture_features
 from pairgen.kinds.decode import decode_pictures
 from pairgen.teachers.base import Teacher
-from pairgen.training.record import evaluations_per_sample
+from pairgen.training.runs.record import evaluations_per_sample
 
 END_POINTS = "end points"
 ERROR, PSNR = "latent_relative_rms", "psnr_db"

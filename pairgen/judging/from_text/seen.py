@@ -2,7 +2,7 @@
 
 from pairgen.judging.judged import Judged
 from pairgen.judging.seen import check_unseen
-from pairgen.training.record import RECORD_FILE
+from pairgen.training.runs.record import RECORD_FILE
 from pairgen.types import Plan
 
 DEMAND = "evaluate it on pairs of another --seed"

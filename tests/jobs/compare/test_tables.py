@@ -11,7 +11,7 @@ from pairgen.jobs.compare.cost import cost_table
 from pairgen.jobs.compare.facts import training_facts
 from pairgen.jobs.compare.rows import Row
 from pairgen.model_config import split_steps
-from pairgen.training.record import SetRecord, TrainRecord
+from pairgen.training.runs.record import SetRecord, TrainRecord
 
 NUM = 100
 SET = SetRecord(

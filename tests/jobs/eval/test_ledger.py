@@ -11,7 +11,7 @@ from pairgen.jobs.eval.page import ledger_table
 from pairgen.judging.from_text.held_out import HeldOut, read_held_out
 from pairgen.judging.from_text.sampled import Sampled, Sampling
 from pairgen.judging.ledger import spent
-from pairgen.training.record import (
+from pairgen.training.runs.record import (
     TrainRecord,
     read_record,
     record_set,

@@ -26,7 +26,7 @@ from pairgen.networks.lpips_file import load_lpips, read_origin
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from pairgen.training.checkpoint import find_checkpoints
+from pairgen.training.loop.checkpoint import find_checkpoints
 from tests.training.conftest import make_pairs
 
 SMALL = {

@@ -35,7 +35,7 @@ from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.model_config import defaults_for
 from pairgen.process_state import cpu_threads
-from pairgen.training.record import TrainRecord
+from pairgen.training.runs.record import TrainRecord
 from pairgen.types import Plan
 
 NO_TEACHER = "no teacher makes these images, so there is none to compare its cost with"

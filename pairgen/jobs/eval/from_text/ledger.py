@@ -6,7 +6,7 @@ from typing import Any
 from pairgen.evaluation.cost import break_even
 from pairgen.judging.from_text.sampled import Sampled
 from pairgen.judging.ledger import CONVENTION, devices, spent
-from pairgen.training.record import TrainRecord, evaluations_per_sample
+from pairgen.training.runs.record import TrainRecord, evaluations_per_sample
 from pairgen.types import Plan
 
 

@@ -15,11 +15,11 @@ from pairgen.options import declared, names
 from pairgen.redaction import without_secrets_in
 from pairgen.rules import Place
 from pairgen.shards.format.local_store import LocalStore
-from pairgen.training.checkpoint import find_checkpoints, read_state
 from pairgen.training.config import make_train_config
+from pairgen.training.loop.checkpoint import find_checkpoints, read_state
 from pairgen.training.options import TrainConfig
 from pairgen.training.player_names import flattened_players, nested_players
-from pairgen.training.same_place import is_same_place
+from pairgen.training.runs.same_place import is_same_place
 
 
 def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:

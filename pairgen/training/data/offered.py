@@ -14,7 +14,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
 from pairgen.teachers.base import Description
-from pairgen.training.stored_latents import EMBEDDINGS, unusable_latents, usable_latents
+from pairgen.training.data.stored_latents import EMBEDDINGS, unusable_latents, usable_latents
 from pairgen.types import Plan
 
 TEXT = "txt"

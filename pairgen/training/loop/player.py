@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from pairgen.adapters.adaptable import adaptable_networks
 from pairgen.config import check_keys
 from pairgen.errors import ConfigError
-from pairgen.training.ema import Ema
-from pairgen.training.optimizer import make_optimizer
+from pairgen.training.loop.ema import Ema
+from pairgen.training.loop.optimizer import make_optimizer
 from pairgen.training.player_options import NetworkConfig, PlayerConfig
 
 

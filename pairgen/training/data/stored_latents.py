@@ -11,7 +11,7 @@ from pairgen.shards.loading.whole_image import depends_on_encoder, describes_who
 from pairgen.types import Plan, canonical_json
 
 if TYPE_CHECKING:
-    from pairgen.training.offered import OfferedSet
+    from pairgen.training.data.offered import OfferedSet
 
 # By whatever model the user chose: what a discriminator judges images by.
 EMBEDDINGS = ("clip_text.npy", "dino_cls.npy")

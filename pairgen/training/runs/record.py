@@ -11,7 +11,7 @@ from pairgen.sampling.evaluations import num_evaluations
 from pairgen.shards.format.manifest import read_receipts
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from pairgen.training.json_file import read_json, write_json
+from pairgen.training.runs.json_file import read_json, write_json
 from pairgen.types import Plan
 
 RECORD_FILE = "record.json"

@@ -14,9 +14,9 @@ from pairgen.adapters.adaptable import Adaptable
 from pairgen.adapters.adapter import Adapter
 from pairgen.methods.base import ImageStudent, Student
 from pairgen.model_config import MODEL_FILE
-from pairgen.training.checkpoint import open_to_umask
-from pairgen.training.finished_run import BRANCH_PREFIX, LAST_WEIGHTS_FILE
-from pairgen.training.player import Player
+from pairgen.training.loop.checkpoint import open_to_umask
+from pairgen.training.loop.player import Player
+from pairgen.training.runs.finished_run import BRANCH_PREFIX, LAST_WEIGHTS_FILE
 
 STUDENT_FOLDER, LORA_FOLDER = "student", "lora"
 # The folder of a branch inside the student, and its option and key in the model file.

@@ -9,7 +9,7 @@ from pairgen.errors import ConfigError
 from pairgen.methods.base import Need, Needs
 from pairgen.shards.format.adding import DIR, adding_command, making_command
 from pairgen.shards.format.overlay import offered_by
-from pairgen.training.offered import OfferedSet
+from pairgen.training.data.offered import OfferedSet
 
 NOISE = "noise.npy"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pairgen.errors import PairgenError
 from pairgen.methods.base import STUDENT
-from pairgen.training.player import Player
+from pairgen.training.loop.player import Player
 
 
 def check_disjoint(players: Mapping[str, Player]) -> None:

@@ -8,8 +8,8 @@ from pairgen.errors import ConfigError
 from pairgen.methods.base import Need, Needs
 from pairgen.shards.format.image_member import PICTURES, is_image, is_image_spec
 from pairgen.shards.loading.framing import Images
-from pairgen.training.needs import stated_needs
-from pairgen.training.offered import OfferedSet
+from pairgen.training.data.needs import stated_needs
+from pairgen.training.data.offered import OfferedSet
 
 
 def check_image_sizes(

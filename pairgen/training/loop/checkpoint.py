@@ -24,9 +24,9 @@ from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.shards.format.local_store import sync
-from pairgen.training.checkpoint_version_1 import renamed
-from pairgen.training.optimizer import check_state, place_state
-from pairgen.training.player import Player
+from pairgen.training.loop.checkpoint_version_1 import renamed
+from pairgen.training.loop.optimizer import check_state, place_state
+from pairgen.training.loop.player import Player
 
 STATE_FILE = "state.json"
 CHECKPOINT_VERSION = 2

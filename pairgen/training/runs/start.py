@@ -22,12 +22,12 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
 from pairgen.teachers.base import SUM, Autoencoder, Denoiser
-from pairgen.training.alike import check_alike, start_of
 from pairgen.training.config import check_method_options, with_recipe
-from pairgen.training.finished_run import load_run
-from pairgen.training.offered import OfferedSet, plans_with
+from pairgen.training.data.offered import OfferedSet, plans_with
 from pairgen.training.options import TrainConfig
-from pairgen.training.run_folder import remembered
+from pairgen.training.runs.alike import check_alike, start_of
+from pairgen.training.runs.finished_run import load_run
+from pairgen.training.runs.run_folder import remembered
 from pairgen.types import Plan, canonical_json
 from pairgen.vision.model import VisionModel, find_vision_model
 

@@ -14,15 +14,15 @@ from pairgen.draws import Draws
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.methods.base import Game
 from pairgen.shards.loading.batch import Batch
-from pairgen.training.checkpoint import save_checkpoint
 from pairgen.training.config import TrainConfig, recipe_players
-from pairgen.training.game_check import check_disjoint, check_rounds
-from pairgen.training.gradients import average_gradients
-from pairgen.training.metrics import Metrics
-from pairgen.training.optimizer import gather_state
-from pairgen.training.player import make_player
-from pairgen.training.progress import TrainProgress
-from pairgen.training.watch import StepWatch
+from pairgen.training.loop.checkpoint import save_checkpoint
+from pairgen.training.loop.game_check import check_disjoint, check_rounds
+from pairgen.training.loop.gradients import average_gradients
+from pairgen.training.loop.metrics import Metrics
+from pairgen.training.loop.optimizer import gather_state
+from pairgen.training.loop.player import make_player
+from pairgen.training.loop.progress import TrainProgress
+from pairgen.training.loop.watch import StepWatch
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -1,0 +1,1 @@
+"""The loop that steps players, and what it needs."""
