@@ -316,13 +316,14 @@ def test_commands_that_make_images_from_text_refuse_it(restore, tmp_path):
     run = str(restore(steps=1))
     does = r"model must .* text alone, but run makes them from images \(restoration of lr4\.png\)"
     calls = {
-        "sample": {"prompts": "a cat", "out": str(tmp_path / "cat.png")},
         "ode": {"out": str(tmp_path / "set"), "executor": "serial"},
         "calibrate": {"out": str(tmp_path / "calibration"), "num_prompts": 2},
     }
     for name, options in calls.items():
         with pytest.raises(ConfigError, match=does):
             getattr(pairgen, name)(model=run, **options)
+    with pytest.raises(ConfigError, match="condition must be given, such as pictures/: run makes"):
+        pairgen.sample(model=run, prompts="a cat", out=str(tmp_path / "cat.png"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
