@@ -20,6 +20,7 @@ The arms have not run yet.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +75,22 @@ COMPARISONS = (
 
 
 def main() -> None:
-    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
-    parser.add_argument("--num-pictures", type=int, default=2048)
-    add_options(parser)
-    options = parser.parse_args()
-    names = ("num_pictures", "num_held_out", "batch_size", "lr", "discriminator_lr")
-    options.settings = {name: getattr(options, name) for name in names}
+    options = options_of()
     study = study_of(
         "add", options, arms=ARMS, comparisons=COMPARISONS, run=run_arm, prepare=make_data
     )
     run_study(study, options)
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of a command line; None for that of this process."""
+    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
+    parser.add_argument("--num-pictures", type=int, default=2048)
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    names = ("num_pictures", "num_held_out", "batch_size", "lr", "discriminator_lr")
+    options.settings = {name: getattr(options, name) for name in names}
+    return options
 
 
 def make_data(options: argparse.Namespace, root: Path) -> None:
@@ -107,16 +114,21 @@ def make_data(options: argparse.Namespace, root: Path) -> None:
     make_held_out(root, options.num_held_out, options.cpu_threads)
 
 
+def trained(options: argparse.Namespace, what: str, seed: int, steps: int, root: Path) -> Path:
+    """Train a student, or find it in the study's folder; return its run."""
+    own = {} if what == ALONE else heads(options)
+    given = {**TRAININGS[what], "lr": options.lr, **own}
+    data = root / f"pictures-{options.num_pictures}"
+    return train_student(options, given, data=data, seed=seed, steps=steps)
+
+
 def run_arm(
     options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path
 ) -> dict[str, float | None]:
     """Train and judge one arm; return its figures."""
     chosen, run = ARMS[arm], None
     if "trained" in chosen:
-        own = {} if chosen["trained"] == ALONE else heads(options)
-        given = {**chosen["options"], "lr": options.lr, **own}
-        data = folder.parent / f"pictures-{options.num_pictures}"
-        run = train_student(options, given, data=data, seed=seed, steps=steps)
+        run = trained(options, chosen["trained"], seed, steps, folder.parent)
     return judge(options, arm, chosen["sampled"], run, folder)
 
 

@@ -22,6 +22,7 @@ The arms have not run yet.
 
 import argparse
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -99,15 +100,7 @@ COMPARISONS = (
 
 
 def main() -> None:
-    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(1000,))
-    parser.add_argument("--num-pairs", type=int, default=2048)
-    parser.add_argument("--num-held-out", type=int, default=1024)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--cpu-threads", type=int, default=1)
-    options = parser.parse_args()
-    names = ("num_pairs", "num_held_out", "batch_size", "lr")
-    options.settings = {name: getattr(options, name) for name in names}
+    options = options_of()
     study = Study(
         name="codi",
         arms=ARMS,
@@ -120,6 +113,20 @@ def main() -> None:
         comparisons=COMPARISONS,
     )
     run_study(study, options)
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of a command line; None for that of this process."""
+    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(1000,))
+    parser.add_argument("--num-pairs", type=int, default=2048)
+    parser.add_argument("--num-held-out", type=int, default=1024)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--cpu-threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    names = ("num_pairs", "num_held_out", "batch_size", "lr")
+    options.settings = {name: getattr(options, name) for name in names}
+    return options
 
 
 def make_data(options: argparse.Namespace, root: Path) -> None:

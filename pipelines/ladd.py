@@ -23,6 +23,7 @@ after 24. No arm that trains has run to its end yet.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,18 +89,24 @@ FROM_PAIRS, WITHOUT_GAME = ("regression", "diffusion2gan"), ("regression", "dist
 
 
 def main() -> None:
-    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
-    parser.add_argument("--num-pairs", type=int, default=1024)
-    parser.add_argument("--pairs-lr", type=float, default=3e-4, help="of those that learn pairs")
-    add_options(parser)
-    options = parser.parse_args()
-    names = ("num_pairs", "num_held_out", "batch_size", "lr", "discriminator_lr", "pairs_lr")
-    known = {name: getattr(options, name) for name in names}
-    options.settings = {**known, "first_steps": FIRST_STEPS}
+    options = options_of()
     study = study_of(
         "ladd", options, arms=ARMS, comparisons=COMPARISONS, run=run_arm, prepare=make_data
     )
     run_study(study, options)
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of a command line; None for that of this process."""
+    parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
+    parser.add_argument("--num-pairs", type=int, default=1024)
+    parser.add_argument("--pairs-lr", type=float, default=3e-4, help="of those that learn pairs")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    names = ("num_pairs", "num_held_out", "batch_size", "lr", "discriminator_lr", "pairs_lr")
+    known = {name: getattr(options, name) for name in names}
+    options.settings = {**known, "first_steps": FIRST_STEPS}
+    return options
 
 
 def make_data(options: argparse.Namespace, root: Path) -> None:
@@ -122,15 +129,19 @@ def given_to(options: argparse.Namespace, what: str, steps: int) -> dict[str, An
     return {**given, **heads(options)}
 
 
+def trained(options: argparse.Namespace, what: str, seed: int, steps: int, root: Path) -> Path:
+    """Train a student, or find it in the study's folder; return its run."""
+    given, data = given_to(options, what, steps), root / f"pairs-{options.num_pairs}"
+    return train_student(options, given, data=data, seed=seed, steps=steps)
+
+
 def run_arm(
     options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path
 ) -> dict[str, float | None]:
     """Train and judge one arm; return its figures."""
     chosen, run = ARMS[arm], None
     if "trained" in chosen:
-        given = given_to(options, chosen["trained"], steps)
-        data = folder.parent / f"pairs-{options.num_pairs}"
-        run = train_student(options, given, data=data, seed=seed, steps=steps)
+        run = trained(options, chosen["trained"], seed, steps, folder.parent)
     return judge(options, arm, chosen["sampled"], run, folder)
 
 

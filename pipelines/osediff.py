@@ -57,12 +57,14 @@ which of guidance, updates and learning rate of the regularizer changed that was
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from _arms import Comparison, Study, judge_arm, run_study, study_parser, train_arm
+from _arms.loop import folder_name
 from _restoration.painted import make_painted
 
 from pairgen.errors import run_script
@@ -125,6 +127,12 @@ COMPARISONS = (
 
 
 def main() -> None:
+    options = options_of()
+    run_study(study_of(options), options)
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of a command line; None for that of this process."""
     parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
     parser.add_argument("--world", choices=tuple(WORLDS), default="x8")
     parser.add_argument("--num-pairs", type=int, default=2048)
@@ -133,9 +141,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--cpu-threads", type=int, default=1)
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def study_of(options: argparse.Namespace) -> Study:
+    """Return the study."""
     settings = ("world", "batch_size", "lr", "num_pairs", "num_held_out", "diffusion_steps")
-    study = Study(
+    return Study(
         name="osediff",
         arms=ARMS,
         settings={**{name: getattr(options, name) for name in settings}, "recipe": TINY},
@@ -147,7 +159,6 @@ def main() -> None:
         untrained=(BICUBIC, *AMBIGUITY),
         comparisons=COMPARISONS,
     )
-    run_study(study, options)
 
 
 def make_data(options: argparse.Namespace, root: Path) -> None:
@@ -174,6 +185,22 @@ def train(options: argparse.Namespace, method: str, folder: Path, **given: Any) 
     )
 
 
+def trained(options: argparse.Namespace, arm: str, seed: int, steps: int, root: Path) -> Path:
+    """Train an arm in the folder that the study has for it, or find it there; return its run."""
+    study = study_of(options)
+    folder = root / folder_name(study, study.run_of(arm, seed, steps))
+    if not (folder / "model.yaml").is_file():
+        train_in(options, arm, seed, steps, folder)
+    return folder
+
+
+def train_in(options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path) -> None:
+    """Train an arm in a folder, or go on there."""
+    chosen = dict(ARMS[arm])
+    method = chosen.pop("method", "osediff")
+    train(options, method, folder, seed=seed, steps=steps, **{**TINY, **chosen})
+
+
 def run_arm(
     options: argparse.Namespace, arm: str, seed: int, steps: int, folder: Path
 ) -> dict[str, float | None]:
@@ -185,8 +212,7 @@ def run_arm(
         # Any student is judged beside the enlarged LR: one step of training makes one.
         train(options, "osediff", folder, steps=1, **TINY, vsd="off")
     else:
-        method = chosen.pop("method", "osediff")
-        train(options, method, folder, seed=seed, steps=steps, **{**TINY, **chosen})
+        train_in(options, arm, seed, steps, folder)
     figures, seconds = judge_arm(
         folder,
         {name: name for name in FIGURES.values()},

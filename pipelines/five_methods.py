@@ -1,0 +1,158 @@
+"""The five methods of pairgen, with their teacher and what they are compared to, on two tables.
+
+    python pipelines/five_methods.py --out five-methods
+
+1. the students of the five studies (`ladd.py`, `add.py`, `osediff.py`, `yonos.py`, `codi.py`), with
+   their options and seed 0: those that stand in `~/.cache/pairgen/runs` are taken, others trained;
+2. text to image: `regression`, Diffusion2GAN, LADD and ADD, and the teacher in 1, 2, 4 and 50
+   steps, on pairs of the teacher with other noises than any student has seen;
+3. super-resolution of painted pictures from 8 px to 64: bicubic interpolation, OSEDiff, YONOS-SR
+   with its tuned decoder, and CoDi in one step and four. YONOS-SR has learned from nested levels,
+   the others from LR that is made from HR at once; all are given nested LR here, from which that
+   differs by half a grey level.
+
+Every stage continues where it was stopped: students by their checkpoints, tables row by row. Writes
+`OUT/text` and `OUT/restoration` as `pairgen compare` does, each with a page.
+
+The tables have not been made yet.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import add
+import codi
+import ladd
+import osediff
+import yonos
+from _arms.command import runs_folder
+
+import pairgen
+from pairgen.errors import run_script
+from pairgen.jobs.compare.cost import cost_table
+from pairgen.jobs.compare.page import best_table
+
+TEACHER_STEPS = (1, 2, 4, 50)
+REAL_STATISTICS = "package:assets/judge/tiny_prompts.safetensors"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A student of a study.
+
+    Attributes:
+        study: The module of the study, with `options_of`, `make_data` and `trained`.
+        name: What is trained, as the study calls it.
+        sampled: Steps in which it is judged; () for its own.
+    """
+
+    study: ModuleType
+    name: str
+    sampled: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of `pairgen compare`.
+
+    Attributes:
+        entries: Its students.
+        held_out: Returns the data that they are judged by.
+        given: Other options.
+    """
+
+    entries: tuple[Entry, ...]
+    held_out: Callable[[argparse.Namespace], str]
+    given: Mapping[str, Any]
+
+
+FROM_TEXT = (
+    Entry(ladd, "regression"),
+    Entry(ladd, "diffusion2gan"),
+    Entry(ladd, "LADD", (1, 4)),
+    Entry(add, "ADD", (1, 4)),
+)
+FROM_IMAGES = (
+    Entry(osediff, "full"),
+    Entry(yonos, "x8 and decoder"),
+    Entry(codi, f"{codi.X8}, {codi.CODI}", (1, 4)),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="[pairgen/runs in your cache]")
+    parser.add_argument("--out", type=Path, default=Path("five-methods"), metavar="DIR")
+    parser.add_argument("--cpu-threads", type=int, default=1)
+    parser.add_argument("--steps", type=int, metavar="N", help="of every training [the study's]")
+    parser.add_argument("--num-held-out", type=int, default=1024)
+    options = parser.parse_args()
+    made = {}
+    for name, table in TABLES.items():
+        runs = [find(entry, options) for entry in table.entries]
+        made[name] = pairgen.compare(
+            runs,
+            data=table.held_out(options),
+            num_samples=options.num_held_out,
+            out=str(options.out / name),
+            cpu_threads=options.cpu_threads,
+            **table.given,
+        ).figures
+    for name, figures in made.items():
+        print(f"\n{name}\n\n{best_table(figures)}\n\n{cost_table(figures)}")
+        print(f"\nPage: {options.out / name / 'index.html'}")
+
+
+def find(entry: Entry, options: argparse.Namespace) -> str:
+    """Train a student, or find it where its study left it; return it as `pairgen compare` takes it.
+
+    Raises:
+        KeyboardInterrupt: It was stopped.
+    """
+    chosen, root = study_of(entry.study, options)
+    entry.study.make_data(chosen, root)
+    (steps,) = chosen.steps
+    run = entry.study.trained(chosen, entry.name, 0, steps, root)
+    sampled = ",".join(map(str, entry.sampled))
+    return f"{run}@{sampled}" if sampled else str(run)
+
+
+def study_of(study: ModuleType, options: argparse.Namespace) -> tuple[argparse.Namespace, Path]:
+    """Return the options of a study, and its folder of runs."""
+    arguments = [
+        f"--cpu-threads={options.cpu_threads}",
+        f"--num-held-out={options.num_held_out}",
+        *([f"--steps={options.steps}"] if options.steps else []),
+    ]
+    return study.options_of(arguments), runs_folder(options.runs) / study.__name__
+
+
+def held_out_pairs(options: argparse.Namespace) -> str:
+    """Return the held-out pairs of the teacher."""
+    chosen, root = study_of(ladd, options)
+    return str(root / f"held-out-{chosen.num_held_out}")
+
+
+def held_out_pictures(options: argparse.Namespace) -> str:
+    """Return the held-out pictures with nested levels."""
+    chosen, root = study_of(yonos, options)
+    return str(root / f"{chosen.world}-held-out-{chosen.num_held_out}")
+
+
+# Name of each table: its folder in OUT.
+TABLES = {
+    "text": Table(
+        FROM_TEXT,
+        held_out_pairs,
+        {"teacher_steps": TEACHER_STEPS, "real_statistics": REAL_STATISTICS},
+    ),
+    "restoration": Table(FROM_IMAGES, held_out_pictures, {}),
+}
+
+
+if __name__ == "__main__":
+    run_script(main)
