@@ -45,13 +45,15 @@ class Entry:
     """A student of a study.
 
     Attributes:
+        name: Its name in the table.
         study: The module of the study, with `options_of`, `make_data` and `trained`.
-        name: What is trained, as the study calls it.
+        trained: What is trained, as the study calls it.
         sampled: Steps in which it is judged; () for its own.
     """
 
-    study: ModuleType
     name: str
+    study: ModuleType
+    trained: str
     sampled: tuple[int, ...] = ()
 
 
@@ -71,15 +73,15 @@ class Table:
 
 
 FROM_TEXT = (
-    Entry(ladd, "regression"),
-    Entry(ladd, "diffusion2gan"),
-    Entry(ladd, "LADD", (1, 4)),
-    Entry(add, "ADD", (1, 4)),
+    Entry("regression", ladd, "regression"),
+    Entry("Diffusion2GAN", ladd, "diffusion2gan"),
+    Entry("LADD", ladd, "LADD", (1, 4)),
+    Entry("ADD", add, "ADD", (1, 4)),
 )
 FROM_IMAGES = (
-    Entry(osediff, "full"),
-    Entry(yonos, "x8 and decoder"),
-    Entry(codi, f"{codi.X8}, {codi.CODI}", (1, 4)),
+    Entry("OSEDiff", osediff, "full"),
+    Entry("YONOS-SR", yonos, "x8 and decoder"),
+    Entry("CoDi", codi, f"{codi.X8}, {codi.CODI}", (1, 4)),
 )
 
 
@@ -110,15 +112,21 @@ def main() -> None:
 def find(entry: Entry, options: argparse.Namespace) -> str:
     """Train a student, or find it where its study left it; return it as `pairgen compare` takes it.
 
+    A link in OUT gives it its name in the table.
+
     Raises:
         KeyboardInterrupt: It was stopped.
     """
     chosen, root = study_of(entry.study, options)
     entry.study.make_data(chosen, root)
     (steps,) = chosen.steps
-    run = entry.study.trained(chosen, entry.name, 0, steps, root)
+    run = entry.study.trained(chosen, entry.trained, 0, steps, root)
+    link = options.out / "students" / entry.name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(run.resolve())
     sampled = ",".join(map(str, entry.sampled))
-    return f"{run}@{sampled}" if sampled else str(run)
+    return f"{link}@{sampled}" if sampled else str(link)
 
 
 def study_of(study: ModuleType, options: argparse.Namespace) -> tuple[argparse.Namespace, Path]:

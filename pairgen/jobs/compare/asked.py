@@ -5,6 +5,7 @@ all would have to leave out, without a word, what a model cannot do.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -90,6 +91,9 @@ def _steps_of(steps: Sequence[str]) -> list[int]:
 
 
 def _place(path: str) -> str:
-    """Return the absolute path of a model on this machine, or else its name."""
+    """Return the absolute path of a model on this machine, or else its name.
+
+    A link is not followed: it is how a user names a run.
+    """
     local = Path(path).expanduser()
-    return str(local.resolve()) if local.exists() else path
+    return os.path.normpath(local.absolute()) if local.exists() else path
