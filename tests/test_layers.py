@@ -190,3 +190,9 @@ def test_importing_the_package_is_light():
     code = f"import sys, pairgen, {modules}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not HEAVY & set(run.stdout.split())
+
+
+def test_every_folder_of_modules_is_a_package():
+    """Also in a clone: a pattern of .gitignore may leave a new file out."""
+    folders = {path.parent for path in PACKAGE.rglob("*.py")}
+    assert [str(each) for each in folders if not (each / "__init__.py").is_file()] == []

@@ -121,7 +121,8 @@ def test_the_text_encoder_is_loaded_only_for_grids(own_pairs, tmp_path, monkeypa
 
 
 def num_text_encoders() -> int:
-    return sum(isinstance(each, CLIPTextModel) for each in gc.get_objects())
+    # `isinstance` asks objects of all kinds for their class: some answer with a warning.
+    return sum(issubclass(type(each), CLIPTextModel) for each in gc.get_objects())
 
 
 @pytest.mark.parametrize(
