@@ -134,7 +134,8 @@ class CoDi(OneStudent):
         z_t = noised(x, eps, alpha.float(), sigma.float(), is_noise)
         prompted, now = self._said(self._denoiser, z_t, t, conditioning)
         later = None
-        if chosen.consistency_weight and bool(counted.any()):
+        # With times of their own, some row of another rank may count: all ranks have the figure.
+        if chosen.consistency_weight and (not chosen.same_time or bool(counted.any())):
             later = self._said_later(now, z_t, t, s, counted, conditioning)
         return Learned(prompted, now, later, counted, x, alpha, sigma)
 
@@ -195,13 +196,28 @@ class CoDi(OneStudent):
         )
 
     def _network(self, setup: Setup) -> Denoiser:
-        """Return the network to train, with a branch."""
+        """Return the network to train, with a branch.
+
+        Raises:
+            ConfigError: A run's branch mixes, and shall be trained beside the model's own network.
+        """
         chosen = self.options
+        before = None
         if chosen.start_from:
-            denoiser = self._conditions.loaded(setup, chosen.start_from, AVERAGE)
+            before = self._conditions.loaded(setup, chosen.start_from, AVERAGE)
+        if before is not None and chosen.trains == ALL:
+            denoiser = before
         else:
             channels, fusion = self._conditions.channels, FUSION_OF[chosen.trains]
             denoiser = setup.new_denoiser(condition_channels=channels, fusion=fusion)
+        if before is not None and chosen.trains != ALL:
+            if before.branch.fusion != fusion:
+                raise ConfigError(
+                    f"start_from must be a run of trains={chosen.trains}: the branch of "
+                    f"{chosen.start_from} belongs to the network that was trained with it."
+                )
+            # The network stays the model's: the branch alone is exported.
+            denoiser.branch.load_last(before.branch.last_weights())
         denoiser.network.requires_grad_(chosen.trains == ALL)
         denoiser.branch.unfreeze()
         return denoiser

@@ -187,6 +187,23 @@ def test_all_samples_of_a_step_have_one_time_unless_asked_otherwise(build):
     assert torch.equal(after, own - 50)
 
 
+def test_every_part_of_a_step_has_the_same_figures(build, photographs):
+    """Ranks average them together: a part without a time after its own counts as 0."""
+    method = build(same_time=False, learning_steps=2)
+    batch = batch_of(photographs, method, 1)
+    parts = [draws(1, step) for step in range(40)]
+    found = [method.forward((STUDENT,), batch, each) for each in parts]
+    counted = [bool(each.counted) for each in found]
+    assert True in counted and False in counted
+    for shared in found:
+        _, figures = method.loss(STUDENT, shared, batch, draws(1))
+        assert figures.keys() == {"target", "consistency"}
+        assert (figures["consistency"] > 0) == bool(shared.counted)
+    together = build(learning_steps=2)
+    last = [together.forward((STUDENT,), batch, draws(1, step)) for step in range(10)]
+    assert {each.later is None for each in last} == {True, False}
+
+
 def test_the_grid_ends_at_pure_noise_and_divides_the_times(build):
     schedule = build()._denoiser.schedule
     grid = learning_grid(schedule, 4)
@@ -341,6 +358,21 @@ def test_what_cannot_be_is_one_sentence(photographs, train, options, sd15_folder
     with pytest.raises(ConfigError, match=message):
         train(photographs, **{**options, **given})
     assert not train.folder.exists()
+
+
+def test_a_branch_is_trained_beside_the_network_of_the_model(
+    photographs, train, build, options, sd15_folder
+):
+    """The export of a branch alone names that network."""
+    mixed = train(photographs, "mixed", steps=1, **options).folder
+    with pytest.raises(ConfigError, match="start_from must be a run of trains=branch: the branch"):
+        build(trains=BRANCH, start_from=str(mixed))
+    before = train(photographs, "before", trains=BRANCH, steps=2, **options).folder
+    method = build(trains=BRANCH, start_from=str(before))
+    denoiser, _ = load_run(str(before), "average", CPU)
+    assert_equal(method._denoiser.branch.last_weights(), denoiser.branch.last_weights())
+    weights = load_file(sd15_folder / "unet/diffusion_pytorch_model.safetensors")
+    assert_equal(dict(method._denoiser.network.state_dict()), weights)
 
 
 def test_a_run_without_a_branch_is_no_start(photographs, train, options, levels):

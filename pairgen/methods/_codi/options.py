@@ -120,7 +120,8 @@ class CoDiOptions(EncodedPairOptions):
         str,
         Place(),
         Option(
-            "Run whose network and branch the student starts from.",
+            "Run whose network and branch the student starts from; with trains=branch, whose "
+            "branch.",
             metavar="RUN",
             default="none: the model and a new branch",
         ),
