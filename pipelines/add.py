@@ -16,9 +16,9 @@ Appends one JSON line a finished run to `add.jsonl`, beside this file, and goes 
 stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
 students lie in `~/.cache/pairgen/runs/add`, each student's page in its `eval-STEPS/index.html`.
 
-The learning rates are LADD's. A trial with them, 100 steps of 16, gave a Frechet distance to the end
-points of 27.2 in one step and 4.6 in four (256 pairs of other noises than the held-out ones). The
-arms have not run yet.
+The learning rates are LADD's. A trial with them, 100 steps of 16, gave a Frechet distance to the
+end points of 27.2 in one step and 4.6 in four (256 pairs of other noises than the held-out ones).
+The arms have not run yet.
 """
 
 import argparse
