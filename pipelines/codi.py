@@ -29,6 +29,7 @@ from typing import Any
 
 from _arms import Comparison, Study, judge_arm, run_study, study_parser, train_arm
 from _arms.session import taking_turns
+from _restoration.options import add_options
 from _restoration.painted import SIZE, make_painted
 
 import pairgen
@@ -118,11 +119,7 @@ def main() -> None:
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of a command line; None for that of this process."""
     parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(1000,))
-    parser.add_argument("--num-pairs", type=int, default=2048)
-    parser.add_argument("--num-held-out", type=int, default=1024)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--cpu-threads", type=int, default=1)
+    add_options(parser, lr=1e-3)
     options = parser.parse_args(arguments)
     names = ("num_pairs", "num_held_out", "batch_size", "lr")
     options.settings = {name: getattr(options, name) for name in names}

@@ -65,6 +65,7 @@ from typing import Any
 import yaml
 from _arms import Comparison, Study, judge_arm, run_study, study_parser, train_arm
 from _arms.loop import folder_name
+from _restoration.options import add_options
 from _restoration.painted import make_painted
 
 from pairgen.errors import run_script
@@ -135,12 +136,8 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of a command line; None for that of this process."""
     parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
     parser.add_argument("--world", choices=tuple(WORLDS), default="x8")
-    parser.add_argument("--num-pairs", type=int, default=2048)
-    parser.add_argument("--num-held-out", type=int, default=1024)
+    add_options(parser, lr=5e-4)
     parser.add_argument("--diffusion-steps", type=int, default=600, metavar="N")
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=5e-4)
-    parser.add_argument("--cpu-threads", type=int, default=1)
     return parser.parse_args(arguments)
 
 

@@ -75,6 +75,7 @@ from typing import Any
 from _arms import Comparison, Study, judge_arm, run_study, study_parser, train_arm
 from _arms.session import taking_turns
 from _restoration.errors_of_x0 import BINS, errors_of_x0
+from _restoration.options import add_options
 from _restoration.painted import make_painted
 
 import pairgen
@@ -165,12 +166,8 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of a command line; None for that of this process."""
     parser = study_parser(__doc__.splitlines()[0], results=RESULTS, steps=(300,))
     parser.add_argument("--world", choices=tuple(WORLDS), default="bicubic")
-    parser.add_argument("--num-pairs", type=int, default=2048)
-    parser.add_argument("--num-held-out", type=int, default=1024)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=5e-4)
+    add_options(parser, lr=5e-4)
     parser.add_argument("--decoder-lr", type=float, default=5e-4)
-    parser.add_argument("--cpu-threads", type=int, default=1)
     options = parser.parse_args(arguments)
     names = ("world", "num_pairs", "num_held_out", "batch_size", "lr", "decoder_lr")
     options.settings = {name: getattr(options, name) for name in names}

@@ -22,10 +22,11 @@ from pairgen.methods._few_steps.image_discriminator import ImageDiscriminator
 from pairgen.methods._few_steps.student import FewStepStudent
 from pairgen.methods._few_steps.teacher_distance import TeacherX0
 from pairgen.methods._images.encoded import HR_MOMENTS, EncodedPairs
-from pairgen.methods._images.pairs import RGB, hr_member
+from pairgen.methods._images.pairs import hr_member
 from pairgen.methods._pairs import TEXT, conditioning_of, stored_embeddings
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, need
 from pairgen.networks.image_features import ImageFeatures
+from pairgen.sampling.condition import RGB
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes

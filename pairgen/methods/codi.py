@@ -8,11 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pairgen.draws import Draws
-from pairgen.errors import ConfigError
 from pairgen.image_recipe import CONDITIONAL, NOISE, RESTORATION, ImageRecipe
 from pairgen.losses.conditional_distillation import (
     Predicted,
-    bounded,
     consistency_loss,
     next_state,
     target_loss,
@@ -20,10 +18,11 @@ from pairgen.losses.conditional_distillation import (
 from pairgen.losses.scale_distillation import noised
 from pairgen.methods._codi.averaged import AveragedDenoiser
 from pairgen.methods._codi.conditions import Conditions
-from pairgen.methods._codi.guided import GuidedDenoiser, without_some_prompts
+from pairgen.methods._codi.grid import draw_times, learning_grid
+from pairgen.methods._codi.guided import said_of, without_some_prompts
+from pairgen.methods._codi.network import loaded_run, network_of
 from pairgen.methods._codi.options import (
     ALL,
-    FUSION_OF,
     INPAINTING,
     SUPER_RESOLUTION,
     CoDiOptions,
@@ -31,8 +30,8 @@ from pairgen.methods._codi.options import (
 from pairgen.methods._images.encoded import HR_MOMENTS, EncodedPairs
 from pairgen.methods._images.pairs import Prompts, hr_member
 from pairgen.methods._pairs import OneStudent
+from pairgen.methods._prediction import Predicting
 from pairgen.methods.base import (
-    AVERAGE,
     EVALUATIONS_IF_TRAINED,
     STUDENT,
     ImageStudent,
@@ -40,7 +39,6 @@ from pairgen.methods.base import (
     Setup,
     need,
 )
-from pairgen.sampling.parameterization import Schedule
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
@@ -89,12 +87,13 @@ class CoDi(OneStudent):
         self.options = chosen = CoDiOptions(**options)
         self._hr = hr_member(setup.plans)
         self._conditions = Conditions(chosen, self._hr)
-        super().__init__(self._network(setup))
+        channels = self._conditions.channels
+        super().__init__(network_of(setup, chosen, channels))
         self._grid = learning_grid(self._denoiser.schedule, chosen.learning_steps)
         self._averaged: AveragedDenoiser | None = None
         self._teacher: Denoiser | None = None
         if chosen.teacher:
-            self._teacher = self._conditions.loaded(setup, chosen.teacher, chosen.teacher_weights)
+            self._teacher = loaded_run(setup, chosen.teacher, chosen.teacher_weights, channels)
         self.evaluations = self._evaluations()
         self._prompts, self._negative = Prompts(setup.teacher, chosen), setup.teacher.negative
         self._autoencoder = setup.new_autoencoder()
@@ -127,7 +126,7 @@ class CoDi(OneStudent):
             dropped = draws.uniform() < chosen.drop_prompts
             conditioning = without_some_prompts(conditioning, self._negative, dropped)
         conditioning = conditioning.with_condition(self._conditions.of(batch))
-        t, s, counted = self._times(len(batch), draws)
+        t, s, counted = draw_times(self._grid, len(batch), draws, chosen.same_time)
         alpha, sigma = schedule.alpha_sigma(t)
         is_noise = (t == schedule.first_time) & chosen.pure_noise
         eps = draws.normal(tuple(x.shape[1:]))
@@ -195,51 +194,11 @@ class CoDi(OneStudent):
             num_evaluations=4 * (1 + (chosen.guidance != 1)),
         )
 
-    def _network(self, setup: Setup) -> Denoiser:
-        """Return the network to train, with a branch.
-
-        Raises:
-            ConfigError: A run's branch mixes, and shall be trained beside the model's own network.
-        """
-        chosen = self.options
-        before = None
-        if chosen.start_from:
-            before = self._conditions.loaded(setup, chosen.start_from, AVERAGE)
-        if before is not None and chosen.trains == ALL:
-            denoiser = before
-        else:
-            channels, fusion = self._conditions.channels, FUSION_OF[chosen.trains]
-            denoiser = setup.new_denoiser(condition_channels=channels, fusion=fusion)
-        if before is not None and chosen.trains != ALL:
-            if before.branch.fusion != fusion:
-                raise ConfigError(
-                    f"start_from must be a run of trains={chosen.trains}: the branch of "
-                    f"{chosen.start_from} belongs to the network that was trained with it."
-                )
-            # The network stays the model's: the branch alone is exported.
-            denoiser.branch.load_last(before.branch.last_weights())
-        denoiser.network.requires_grad_(chosen.trains == ALL)
-        denoiser.branch.unfreeze()
-        return denoiser
-
-    def _times(self, num: int, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw times; return t and s, [B] float64 each, and whether s is one, [B] bool."""
-        size = len(self._grid) - 1
-        if self.options.same_time:
-            place = torch.full((num,), draws.one_integer(0, size))
-        else:
-            place = draws.integers(0, size)
-        grid = self._grid.to(draws.device)
-        place = place.to(draws.device)
-        return grid[place], grid[place + 1], place < size - 1
-
     def _said(
-        self, denoiser: Denoiser | AveragedDenoiser, z_t: Tensor, t: Tensor, given: Conditioning
+        self, denoiser: Predicting, z_t: Tensor, t: Tensor, given: Conditioning
     ) -> tuple[Predicted, Predicted]:
         """Return what a network says of a state, by the prompt alone and with guidance."""
-        asked = GuidedDenoiser(denoiser, self._negative, self.options.guidance)
-        prompted, guided = asked(z_t, t, given)
-        return bounded(prompted, z_t, t), bounded(guided, z_t, t)
+        return said_of(denoiser, z_t, t, given, self._negative, self.options.guidance)
 
     @torch.no_grad()
     def _said_later(
@@ -271,26 +230,6 @@ class CoDi(OneStudent):
         both = 1 + (chosen.guidance != 1)
         later = both * bool(chosen.consistency_weight) * (1 + bool(chosen.teacher))
         return EVALUATIONS_IF_TRAINED * both + later
-
-
-def learning_grid(schedule: Schedule, num: int) -> Tensor:
-    """Return the times on which CoDi learns, and the end after them, [num + 1] float64, descending.
-
-    Args:
-        schedule: The model's schedule, whose first time is the first of the grid.
-        num: K.
-
-    Raises:
-        ConfigError: K does not divide the number of times.
-    """
-    total = schedule.num_train_steps
-    if total % num:
-        fitting = [each for each in range(1, total + 1) if not total % each]
-        raise ConfigError(
-            f"learning_steps must divide the {total} times of the model, one of "
-            f"{', '.join(map(str, fitting))}, got {num}."
-        )
-    return schedule.first_time - torch.arange(num + 1, dtype=torch.float64) * (total // num)
 
 
 def needs(options: CoDiOptions) -> Needs:

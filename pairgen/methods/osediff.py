@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.image_recipe import IMAGE, RESTORATION, SAMPLE, ImageRecipe
 from pairgen.losses.distances import mse
-from pairgen.methods._images.pairs import RGB, Prompts, hr_member, image_pair_needs
+from pairgen.methods._images.pairs import Prompts, hr_member, image_pair_needs
 from pairgen.methods._osediff.options import DRAWN, OFF, PIXEL, OSEDiffOptions
 from pairgen.methods._osediff.score_distillation import ScoreDistillation
 from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Needs, Setup
 from pairgen.networks.lpips_file import load_lpips
+from pairgen.sampling.condition import RGB
 from pairgen.sampling.enlarge import MODES, enlarge
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes

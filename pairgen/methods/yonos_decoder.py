@@ -11,7 +11,7 @@ from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.adversarial import loss_if_made, loss_if_real
 from pairgen.methods._images.encoded import EncodedPairs, lr_moments
-from pairgen.methods._images.pairs import RGB, Prompts, check_sizes, hr_member, lr_member
+from pairgen.methods._images.pairs import Prompts, check_sizes, hr_member, lr_member
 from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods._yonos.options import YONOSDecoderOptions
 from pairgen.methods._yonos.stage import check_stage, restorer
@@ -26,6 +26,7 @@ from pairgen.methods.base import (
 )
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.networks.patch_discriminator import PatchDiscriminator
+from pairgen.sampling.condition import RGB
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes

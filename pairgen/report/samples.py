@@ -16,7 +16,7 @@ from PIL import Image
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.kinds.ode.pictures import Pictures
-from pairgen.report.grid import GridLayout, draw_grid
+from pairgen.report.grid import MAX_GRID_PIXELS, GridLayout, draw_grid, lay_out_grid
 from pairgen.report.limits import MAX_GRID_PICTURES
 from pairgen.report.pictures import FACTS_CHUNK, encode_png
 from pairgen.shards.format.local_store import LocalStore
@@ -178,6 +178,35 @@ def rows_with_conditions(
     # As above; an even number keeps a condition beside its only image.
     side = int(np.ceil(groups.shape[1] ** 0.5))
     return _cut(groups, num_columns or max(USUAL_COLUMNS, side + side % 2))
+
+
+def lay_out_pictures(
+    rows: Sequence[Sequence[int]],
+    size_px: tuple[int, int],
+    captions: Sequence[str],
+    target: Target,
+) -> GridLayout:
+    """Return the layout of the grid: of all images, or for a folder, of the first rows that fit.
+
+    Args:
+        rows: Indices of the images, row by row.
+        size_px: Width and height of an image.
+        captions: One caption per image; empty texts for no captions.
+        target: Where the images go.
+
+    Raises:
+        ConfigError: The grid would be too large.
+    """
+    grid = lay_out_grid(rows, size_px, captions)
+    shown = grid.first_rows() if target.takes_pictures else grid
+    if not shown.fits:
+        wide, high = shown.size_px
+        advice = "fewer --columns" if target.takes_pictures else "a folder as --out, ending in /"
+        raise ConfigError(
+            f"A grid of {sum(map(len, shown.rows)):,} images would have {wide:,} x {high:,} px, "
+            f"more than {MAX_GRID_PIXELS:,} in total: give {advice}."
+        )
+    return shown
 
 
 def _cut(groups: np.ndarray, length: int) -> list[list[int]]:

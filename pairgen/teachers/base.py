@@ -149,6 +149,11 @@ class DecoderDescription:
     size_px: tuple[int, int]
     latent_shape: tuple[int, int, int] | None = None
 
+    @property
+    def factor(self) -> int:
+        """Pixels a latent, along each axis; 1 for images that are their own latents."""
+        return 1 if self.latent_shape is None else self.size_px[0] // self.latent_shape[1]
+
 
 class Decoder(Protocol):
     """Decodes latents to images; every teacher is a decoder.

@@ -20,7 +20,7 @@ from pairgen.losses.conditional_distillation import (
     target_loss,
 )
 from pairgen.losses.scale_distillation import noised
-from pairgen.methods.codi import learning_grid
+from pairgen.methods._codi.grid import learning_grid
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import DiscreteSchedule, column
 from pairgen.sampling.solvers import ddim

@@ -17,9 +17,10 @@ from safetensors.torch import load_file
 import pairgen
 from pairgen.draws import Draws
 from pairgen.errors import ConfigError
+from pairgen.methods._codi.grid import draw_times, learning_grid
 from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods.base import STUDENT
-from pairgen.methods.codi import CoDi, learning_grid
+from pairgen.methods.codi import CoDi
 from pairgen.sampling.enlarge import enlarge
 from pairgen.sampling.parameterization import FlowSchedule, column
 from pairgen.shards.format.plan_file import read_plan
@@ -177,11 +178,16 @@ def test_the_average_is_of_adapters_too(photographs, train, options):
 def test_all_samples_of_a_step_have_one_time_unless_asked_otherwise(build):
     """Also the micro-batches and ranks of it."""
     method = build()
-    parts = [method._times(4, draws(4, step=2, start=first, whole=8))[0] for first in (0, 4)]
+    parts = [
+        draw_times(method._grid, 4, draws(4, step=2, start=first, whole=8), same=True)[0]
+        for first in (0, 4)
+    ]
     assert torch.equal(*parts) and len(set(parts[0].tolist())) == 1
-    several = {float(method._times(4, draws(step=step))[0][0]) for step in range(400)}
+    several = {
+        float(draw_times(method._grid, 4, draws(step=step), same=True)[0][0]) for step in range(400)
+    }
     assert several == {999.0 - 50 * place for place in range(20)}
-    own, after, counted = build(same_time=False)._times(400, draws(400))
+    own, after, counted = draw_times(method._grid, 400, draws(400), same=False)
     assert set(own.tolist()) == several
     assert torch.equal(counted, own > 49)
     assert torch.equal(after, own - 50)

@@ -11,21 +11,18 @@ from torch import Tensor, nn
 from pairgen.draws import Draws
 from pairgen.image_recipe import NOISE, ImageRecipe
 from pairgen.kinds.image_student import num_condition_channels
-from pairgen.losses.distances import mse
 from pairgen.methods.base import STUDENT, ImageStudent, Setup
 from pairgen.sampling.condition import as_condition, known_part
 from pairgen.sampling.enlarge import enlarge
 from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import SUM
+from tests.training.toy_restorer import ToyRestorer
 
 TIME = 999.0
 
 
-class ToyCondition:
-    facts: Sequence[str] = ()
-    evaluations = 3
-
+class ToyCondition(ToyRestorer):
     def __init__(
         self,
         *,
@@ -61,9 +58,6 @@ class ToyCondition:
     def players(self) -> Mapping[str, nn.Module]:
         return {STUDENT: self.trained}
 
-    def rounds(self, step: int) -> Sequence[Sequence[str]]:
-        return ((STUDENT,),)
-
     def forward(self, players: Sequence[str], batch: Batch, draws: Draws) -> Tensor:
         recipe = self.recipe
         given = batch.image(recipe.source).expand(-1, 3, -1, -1)
@@ -80,17 +74,6 @@ class ToyCondition:
         )
         x0, _ = to_x0_eps(self.denoiser.prediction, output, x, alpha, sigma)
         return self.autoencoder.decode(x0)
-
-    def loss(
-        self, player: str, shared: Tensor, batch: Batch, draws: Draws
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        return mse(shared, batch.image(self.recipe.target)), {}
-
-    def after_step(self, step: int) -> None:
-        pass
-
-    def kept(self) -> Mapping[str, nn.Module]:
-        return {}
 
     def student(self) -> ImageStudent:
         return ImageStudent(

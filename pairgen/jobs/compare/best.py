@@ -11,13 +11,14 @@ from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.evaluation.real_pictures import RealPictures
 from pairgen.evaluation.resampling import is_clearly_below
 from pairgen.jobs.compare.rows import Row
+from pairgen.judging.from_images.agreement import EDGE_F1, PAINTED_ERROR
 from pairgen.judging.from_images.measured import DISTANCE, IQA
 from pairgen.judging.from_text.measured import ERROR
 
 # The columns in which a lower figure is better, and those in which a higher one is; others have no
 # best.
-LOWER = (ERROR, DISTANCE, FRECHET[0], *FRECHET_REAL)
-HIGHER = ("psnr_db", "ssim", "caption_agreement", "caption_cosine")
+LOWER = (ERROR, DISTANCE, PAINTED_ERROR, FRECHET[0], *FRECHET_REAL)
+HIGHER = ("psnr_db", "ssim", EDGE_F1, "caption_agreement", "caption_cosine")
 
 
 def find_best(

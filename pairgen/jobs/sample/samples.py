@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pairgen.kinds.ode.pictures import Pictures
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -22,3 +24,13 @@ class Samples:
     guidance_scales: tuple[float, ...]
     pictures: np.ndarray
     path: Path
+
+
+def samples_of(made: Pictures, path: Path) -> Samples:
+    """Return images with the prompt and the guidance scale of each, by its facts."""
+    return Samples(
+        prompts=tuple(fact["prompt"] for fact in made.facts),
+        guidance_scales=tuple(fact["guidance_scale"] for fact in made.facts),
+        pictures=made.pictures,
+        path=path,
+    )

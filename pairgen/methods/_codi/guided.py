@@ -3,55 +3,43 @@
 import torch
 from torch import Tensor
 
-from pairgen.losses.conditional_distillation import Predicted
-from pairgen.methods._codi.averaged import AveragedDenoiser
+from pairgen.losses.conditional_distillation import Predicted, bounded
+from pairgen.methods._prediction import Predicting, x0_eps_from, x0_eps_of
 from pairgen.sampling.guidance import guided
-from pairgen.sampling.parameterization import column, to_x0_eps
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.sampling.parameterization import column
+from pairgen.teachers.base import Conditioning
 
 
-class GuidedDenoiser:
-    """A network, asked with its prompt and, if there is guidance, without it too.
+def said_of(
+    denoiser: Predicting,
+    x: Tensor,
+    t: Tensor,
+    conditioning: Conditioning,
+    negative: Conditioning,
+    scale: float,
+) -> tuple[Predicted, Predicted]:
+    """Return what a network says by the prompt alone, and with guidance; with gradients, bounded.
 
     Args:
         denoiser: The network.
+        x: State, [B, C, H, W].
+        t: Times, [B] float64.
+        conditioning: The prompts' conditioning with what the network sees, B rows.
         negative: Conditioning of the null prompt, one row for any batch.
-        scale: Guidance scale; 1 for none.
+        scale: Guidance scale; 1 for none, in one evaluation instead of two.
     """
-
-    def __init__(
-        self, denoiser: Denoiser | AveragedDenoiser, negative: Conditioning, scale: float
-    ) -> None:
-        self._denoiser, self._negative, self._scale = denoiser, negative, scale
-
-    def __call__(
-        self, x: Tensor, t: Tensor, conditioning: Conditioning
-    ) -> tuple[Predicted, Predicted]:
-        """Return what it says by the prompt alone, and with guidance; with gradients, in float64.
-
-        Args:
-            x: State, [B, C, H, W].
-            t: Times, [B] float64.
-            conditioning: The prompts' conditioning with what the network sees, B rows.
-        """
-        if self._scale == 1:
-            prompted = self._predicted(self._denoiser(x, t, conditioning), x, t)
-            return prompted, prompted
-        unprompted = self._negative.expand(len(x)).with_images_of(conditioning)
-        both = Conditioning.cat([unprompted, conditioning])
-        output = self._denoiser(torch.cat([x, x]), torch.cat([t, t]), both)
-        without, given = output.chunk(2)
-        scale = column(output.new_full((len(x),), self._scale))
-        return (
-            self._predicted(given, x, t),
-            self._predicted(guided(without, given, scale), x, t),
-        )
-
-    def _predicted(self, output: Tensor, x: Tensor, t: Tensor) -> Predicted:
-        alpha, sigma = (column(each) for each in self._denoiser.schedule.alpha_sigma(t))
-        # In float64, because 1 / alpha is 15 at Stable Diffusion's first time.
-        found = to_x0_eps(self._denoiser.prediction, output.double(), x.double(), alpha, sigma)
-        return Predicted(*found)
+    if scale == 1:
+        alone = bounded(Predicted(*x0_eps_of(denoiser, x, t, conditioning)), x, t)
+        return alone, alone
+    unprompted = negative.expand(len(x)).with_images_of(conditioning)
+    both = Conditioning.cat([unprompted, conditioning])
+    without, prompted = denoiser(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
+    scales = column(prompted.new_full((len(x),), scale))
+    outputs = (prompted, guided(without, prompted, scales))
+    alone, with_guidance = (
+        bounded(Predicted(*x0_eps_from(denoiser, output, x, t)), x, t) for output in outputs
+    )
+    return alone, with_guidance
 
 
 def without_some_prompts(

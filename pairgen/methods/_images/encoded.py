@@ -8,10 +8,11 @@ from torch import Tensor
 
 from pairgen.draws import Draws
 from pairgen.image_recipe import MEAN, POSTERIORS, SAMPLE
-from pairgen.methods._images.pairs import RGB, ImagePairOptions, lr_member
+from pairgen.methods._images.pairs import ImagePairOptions, lr_member
 from pairgen.methods.base import Setup
 from pairgen.options import Option
 from pairgen.rules import Choice
+from pairgen.sampling.condition import RGB
 from pairgen.sampling.enlarge import enlarge
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Autoencoder

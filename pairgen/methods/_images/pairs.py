@@ -11,12 +11,12 @@ from pairgen.methods._pairs import encode_texts
 from pairgen.methods.base import Needs, need
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Integer, Place, Text
+from pairgen.sampling.condition import RGB
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 from pairgen.teachers.base import Conditioning, Teacher
 from pairgen.types import Plan
 
-RGB = 3
 # Weights of LPIPS in pixels, as an option.
 PixelPerceptual = Annotated[
     str,

@@ -116,11 +116,10 @@ def find_branch(location: str, layout: Layout) -> BranchFiles:
                 f"{config.get(name)}, that of {layout.snapshot.location} is {unet.get(name)}."
             )
     _check_numbers(location, config)
-    factor = layout.size_px[0] // layout.latent_shape[1]
-    if embedding_factor(config) != factor:
+    if embedding_factor(config) != layout.factor:
         raise TeacherLoadError(
             f"The branch {location} takes {embedding_factor(config)} pixels a latent, "
-            f"{layout.snapshot.location} has {factor}."
+            f"{layout.snapshot.location} has {layout.factor}."
         )
     return BranchFiles(snapshot, config, *_fusion(snapshot))
 

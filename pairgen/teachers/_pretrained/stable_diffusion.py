@@ -63,6 +63,11 @@ class Layout:
     embedding_shapes: Mapping[str, tuple[int, ...]]
 
     @property
+    def factor(self) -> int:
+        """Pixels a latent, along each axis."""
+        return self.size_px[0] // self.latent_shape[1]
+
+    @property
     def text_encoders(self) -> tuple[str, ...]:
         """Suffixes of the folders of tokenizers and text encoders."""
         return TEXT_ENCODERS[self.pipeline]

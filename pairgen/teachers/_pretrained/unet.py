@@ -139,8 +139,7 @@ def load_denoiser(
     if own is not None:
         own.unfreeze()
     if condition_channels and own is None:
-        factor = layout.size_px[0] // layout.latent_shape[1]
-        own = new_branch(network, fusion, condition_channels, factor)
+        own = new_branch(network, fusion, condition_channels, layout.factor)
     elif condition_channels and own is not None and condition_channels != own.condition_channels:
         raise ConfigError(
             f"The branch of {layout.snapshot.location} takes conditions of "

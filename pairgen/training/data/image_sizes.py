@@ -8,6 +8,7 @@ from pairgen.errors import ConfigError
 from pairgen.methods.base import Need, Needs
 from pairgen.shards.format.image_member import PICTURES, is_image, is_image_spec
 from pairgen.shards.loading.framing import Images
+from pairgen.teachers.base import DecoderDescription
 from pairgen.training.data.needs import stated_needs
 from pairgen.training.data.offered import OfferedSet
 
@@ -96,8 +97,10 @@ def _encoded(
 def _vae_factor(start: Mapping[str, Any]) -> int:
     """Return how many pixels of a side are one of a latent's; 1 for a model without a VAE."""
     where = {"location": start["location"], **start["options"]}
-    found = plugins.call("teachers", start["module"], "describe_decoder", **where)
-    return 1 if found.latent_shape is None else int(found.size_px[0] // found.latent_shape[1])
+    found: DecoderDescription = plugins.call(
+        "teachers", start["module"], "describe_decoder", **where
+    )
+    return found.factor
 
 
 def _check_scales(needs: Needs, images: Images) -> None:

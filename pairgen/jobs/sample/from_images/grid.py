@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pairgen.errors import ConfigError
 from pairgen.jobs.sample.from_images.conditions import Condition, Conditions
 from pairgen.kinds.image_pictures import enlarged_pictures
 from pairgen.kinds.ode.sample_options import SampleConfig
-from pairgen.report.grid import MAX_GRID_PIXELS, GridLayout, lay_out_grid
-from pairgen.report.samples import Target, rows_with_conditions
+from pairgen.report.grid import GridLayout
+from pairgen.report.samples import Target, lay_out_pictures, rows_with_conditions
 
 
 def lay_out(config: SampleConfig, conditions: Conditions, scale: int, target: Target) -> GridLayout:
@@ -37,16 +36,7 @@ def lay_out(config: SampleConfig, conditions: Conditions, scale: int, target: Ta
         ]
         captions += [each.name for each in conditions.given]
     height, width = (scale * side for side in conditions.size_px)
-    grid = lay_out_grid(rows, (width, height), captions)
-    shown = grid.first_rows() if target.takes_pictures else grid
-    if not shown.fits:
-        wide, high = shown.size_px
-        advice = "fewer --columns" if target.takes_pictures else "a folder as --out, ending in /"
-        raise ConfigError(
-            f"A grid of {num_images:,} images would have {wide:,} x {high:,} px, more than "
-            f"{MAX_GRID_PIXELS:,} in total: give {advice}."
-        )
-    return shown
+    return lay_out_pictures(rows, (width, height), captions, target)
 
 
 def shown_conditions(conditions: Sequence[Condition], scale: int) -> list[np.ndarray]:

@@ -15,13 +15,14 @@ from pairgen.jobs.sample.from_images.make import make_from_conditions
 from pairgen.jobs.sample.from_images.masks import Masks
 from pairgen.jobs.sample.from_images.options import AskedImages, read_asked
 from pairgen.jobs.sample.from_images.prompts import Prompts
-from pairgen.jobs.sample.samples import Samples
+from pairgen.jobs.sample.samples import Samples, samples_of
 from pairgen.kinds.image_model import recipe_of
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.model_config import ModelConfig
 from pairgen.process_state import cpu_threads
 from pairgen.report.samples import Target, check_num_pictures, find_target, write_samples
 from pairgen.resolution import Sources
+from pairgen.teachers.base import DecoderDescription
 
 # Maximum number of refused conditions to report.
 MAX_REASONS = 5
@@ -50,12 +51,7 @@ def sample_from_images(sources: Sources[SampleConfig], model: ModelConfig, say: 
         made = make_from_conditions(asked, conditions, device, say)
     shown = shown_conditions(conditions.given, recipe.scale)
     write_samples(target, made, grid, run_facts(asked, device), shown)
-    return Samples(
-        prompts=tuple(fact["prompt"] for fact in made.facts),
-        guidance_scales=tuple(fact["guidance_scale"] for fact in made.facts),
-        pictures=made.pictures,
-        path=target.path,
-    )
+    return samples_of(made, target.path)
 
 
 def _read(asked: AskedImages, target: Target, say: Say) -> Conditions:
@@ -65,13 +61,14 @@ def _read(asked: AskedImages, target: Target, say: Say) -> Conditions:
     each = config.num_per_prompt * len(config.cfg)
     num = count_conditions(config.condition)
     check_num_pictures(target, each * (min(num, config.limit) if config.limit else num))
-    decoder = plugins.call(
+    decoder: DecoderDescription = plugins.call(
         "teachers", model.teacher, "describe_decoder", location=model.location, **model.options
     )
-    factor = decoder.size_px[0] // decoder.latent_shape[1]
     prompts = Prompts(config.prompts, config.column, recipe)
     masks = Masks(config.masks)
-    conditions = read_conditions(config.condition, recipe, prompts, masks, config.limit, factor)
+    conditions = read_conditions(
+        config.condition, recipe, prompts, masks, config.limit, decoder.factor
+    )
     say(
         f"{each * len(conditions.given):,} images ({recipe}): conditions "
         f"{len(conditions.given):,} x noises {config.num_per_prompt:,} x guidance scales "

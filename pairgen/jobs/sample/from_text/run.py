@@ -11,17 +11,18 @@ from pairgen.errors import ConfigError
 from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
 from pairgen.jobs.sample.from_text.facts import run_facts
-from pairgen.jobs.sample.samples import Samples
+from pairgen.jobs.sample.samples import Samples, samples_of
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.pictures import Pictures, make_pictures
 from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.model_config import ModelConfig, packaged_prompts
-from pairgen.report.grid import MAX_GRID_PIXELS, GridLayout, lay_out_grid
+from pairgen.report.grid import GridLayout
 from pairgen.report.samples import (
     Target,
     check_num_pictures,
     find_target,
+    lay_out_pictures,
     picture_rows,
     write_samples,
 )
@@ -76,12 +77,7 @@ def sample_from_text(sources: Sources[SampleConfig], model: ModelConfig, say: Sa
     if num_shown < plan.num_samples:
         say(f"The grid shows {num_shown:,} of the {plan.num_samples:,} images.")
     write_samples(target, made, grid, run_facts(config, plan, prompts, device))
-    return Samples(
-        prompts=tuple(fact["prompt"] for fact in made.facts),
-        guidance_scales=tuple(fact["guidance_scale"] for fact in made.facts),
-        pictures=made.pictures,
-        path=target.path,
-    )
+    return samples_of(made, target.path)
 
 
 def _collect(batches: Iterable[Pictures], num_pictures: int, progress: Progress) -> Pictures:
@@ -151,13 +147,4 @@ def _lay_out(
         ]
     rows = picture_rows(len(prompts), config.num_per_prompt, len(config.cfg), config.columns)
     _, height, width, _ = shape
-    grid = lay_out_grid(rows, (width, height), captions)
-    shown = grid.first_rows() if target.takes_pictures else grid
-    if not shown.fits:
-        wide, high = shown.size_px
-        advice = "fewer --columns" if target.takes_pictures else "a folder as --out, ending in /"
-        raise ConfigError(
-            f"A grid of {sum(map(len, shown.rows)):,} images would have {wide:,} x {high:,} px, "
-            f"more than {MAX_GRID_PIXELS:,} in total: give {advice}."
-        )
-    return shown
+    return lay_out_pictures(rows, (width, height), captions, target)

@@ -1,0 +1,58 @@
+"""The network that CoDi trains, and runs that have such a one."""
+
+from pairgen.errors import ConfigError
+from pairgen.methods._codi.options import ALL, FUSION_OF, CoDiOptions
+from pairgen.methods.base import AVERAGE, Setup
+from pairgen.teachers.base import Denoiser
+
+
+def network_of(setup: Setup, options: CoDiOptions, channels: int) -> Denoiser:
+    """Return the network to train, with a branch; what is not trained is frozen.
+
+    Args:
+        setup: Teacher and datasets.
+        options: What is trained, and which run it starts from.
+        channels: Channels of a condition.
+
+    Raises:
+        ConfigError: The run has no branch for such conditions, or one that belongs to the network
+            that was trained with it, where the model's own shall stay.
+    """
+    run, fusion = options.start_from, FUSION_OF[options.trains]
+    before = loaded_run(setup, run, AVERAGE, channels) if run else None
+    if before is not None and options.trains == ALL:
+        denoiser = before
+    else:
+        denoiser = setup.new_denoiser(condition_channels=channels, fusion=fusion)
+        if before is not None:
+            if before.branch.fusion != fusion:
+                raise ConfigError(
+                    f"start_from must be a run of trains={options.trains}: the branch of {run} "
+                    "belongs to the network that was trained with it."
+                )
+            # The network stays the model's: the branch alone is exported.
+            denoiser.branch.load_last(before.branch.last_weights())
+    denoiser.network.requires_grad_(options.trains == ALL)
+    denoiser.branch.unfreeze()
+    return denoiser
+
+
+def loaded_run(setup: Setup, run: str, weights: str, channels: int) -> Denoiser:
+    """Load the network of a run with its branch, frozen.
+
+    Args:
+        setup: Loads it.
+        run: The run.
+        weights: `average` or `last`.
+        channels: Channels of a condition.
+
+    Raises:
+        ConfigError: It is not finished, or has no branch for such conditions.
+    """
+    denoiser = setup.load_run(run, weights)
+    if (found := denoiser.condition_channels) != channels:
+        has = f"takes conditions of {found} channels" if found else "has no condition branch"
+        raise ConfigError(
+            f"The network of {run} must take conditions of {channels} channels: it {has}."
+        )
+    return denoiser
