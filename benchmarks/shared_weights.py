@@ -21,10 +21,10 @@ from published_shapes import UNETS
 from torch import Tensor
 
 from pairgen.report.table import markdown
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.teachers._mixture import stable_diffusion_schedule
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.unet import unet_output
-from pairgen.teachers.base import Conditioning
 
 UNET = UNETS["SD1.5"]
 TOKENS, SIZE = 77, 16

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from pairgen.process_state import seeded
+from pairgen.sampling.conditioning import SUM
 from pairgen.teachers import latent_diffusion
 from pairgen.teachers._pretrained.branch import ZERO_CONVS
 from pairgen.teachers._pretrained.denoiser import Denoiser
-from pairgen.teachers.base import SUM
 
 
 def new_denoiser(

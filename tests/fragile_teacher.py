@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from pairgen.errors import TeacherLoadError
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.teachers import gaussian
-from pairgen.teachers.base import Conditioning, Description
+from pairgen.teachers.base import Description
 
 prompt_counter = gaussian.prompt_counter
 

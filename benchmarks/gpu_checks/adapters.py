@@ -9,7 +9,8 @@ from gpu_checks import models
 from gpu_checks.peaks import GIB
 from gpu_checks.setting import Row, Setting, verdict
 from pairgen.adapters.chosen import checkpoint_gradients
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.sampling.conditioning import Conditioning
+from pairgen.teachers.base import Denoiser
 from pairgen.teachers.latent_diffusion import build_denoiser
 
 RANK = 4

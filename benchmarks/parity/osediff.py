@@ -31,9 +31,10 @@ from pairgen.draws import Draws
 from pairgen.errors import run_script
 from pairgen.methods.base import STUDENT
 from pairgen.methods.osediff import REGULARIZER, OSEDiff, Restored
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.teachers.base import Denoiser
 from pairgen.training.config import make_train_config
 from pairgen.training.runs.start import find_start, make_setup
 from tests import true_classes

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pairgen.teachers.base import Conditioning, Teacher
+from pairgen.sampling.conditioning import Conditioning
+from pairgen.teachers.base import Teacher
 
 
 @dataclass(frozen=True)

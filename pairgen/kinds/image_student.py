@@ -19,6 +19,7 @@ from pairgen.image_recipe import IMAGE, NOISE, SAMPLE, ImageRecipe
 from pairgen.kinds.image_sampling import ImageSampling, read_image_sampling
 from pairgen.methods.base import ImageStudent
 from pairgen.sampling.condition import RGB, RGB_AND_MASK, as_condition, paste_known
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.enlarge import enlarge
 from pairgen.sampling.parameterization import Schedule
 from pairgen.sampling.sampler import sample
@@ -26,7 +27,7 @@ from pairgen.sampling.signed import to_signed
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import Stream, generator_for
 from pairgen.teachers._pretrained.predict import predict_guided
-from pairgen.teachers.base import Autoencoder, Conditioning
+from pairgen.teachers.base import Autoencoder
 
 # Maps state, times, conditioning and guidance scales to (x0, eps), see `Teacher.predict`.
 Predict = Callable[[Tensor, Tensor, Conditioning, Tensor | None], tuple[Tensor, Tensor]]

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from pairgen.kinds.image_student import ImageModel, Noises, Predict, sample_latents
 from pairgen.sampling.condition import as_condition
+from pairgen.sampling.conditioning import IMAGE_LATENT, Conditioning
 from pairgen.sampling.tiles import WHOLE, Tile, Tiling, blended
-from pairgen.teachers.base import IMAGE_LATENT, Conditioning
 
 
 @dataclass(frozen=True, kw_only=True)

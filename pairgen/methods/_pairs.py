@@ -6,8 +6,9 @@ from torch import nn
 
 from pairgen.errors import ConfigError
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, need
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.loading.batch import Batch
-from pairgen.teachers.base import Conditioning, Denoiser, Teacher
+from pairgen.teachers.base import Denoiser, Teacher
 from pairgen.types import Plan
 
 NOISE, LATENT, TEXT = "noise.npy", "latent.npy", "txt"

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import Prediction, Schedule, column, to_x0_eps
-from pairgen.teachers.base import Conditioning
 
 
 class Predicting(Protocol):

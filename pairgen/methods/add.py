@@ -27,10 +27,10 @@ from pairgen.methods._pairs import TEXT, conditioning_of, stored_embeddings
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, need
 from pairgen.networks.image_features import ImageFeatures
 from pairgen.sampling.condition import RGB
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
-from pairgen.teachers.base import Conditioning
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,9 @@ from torch import Tensor, nn
 
 from pairgen.draws import Draws
 from pairgen.image_recipe import ImageRecipe
+from pairgen.sampling.conditioning import SUM, Conditioning
 from pairgen.shards.loading.batch import Batch
-from pairgen.teachers.base import SUM, Autoencoder, Conditioning, Denoiser, Teacher
+from pairgen.teachers.base import Autoencoder, Denoiser, Teacher
 from pairgen.types import Plan
 from pairgen.vision.model import VisionModel
 

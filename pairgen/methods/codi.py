@@ -39,10 +39,11 @@ from pairgen.methods.base import (
     Setup,
     need,
 )
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.teachers.base import Denoiser
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ from pairgen.methods.regression import Regression
 from pairgen.networks.unet_discriminator import UnetDiscriminator
 from pairgen.options import Option
 from pairgen.rules import Integer, Number, Switch
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import column
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
-from pairgen.teachers.base import Conditioning
 
 DISCRIMINATOR = "discriminator"
 # Trained on a real and a generated latent; the student's gradients pass it forward and backward.

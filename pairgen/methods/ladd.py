@@ -18,9 +18,9 @@ from pairgen.methods._few_steps.student import FewStepStudent
 from pairgen.methods._few_steps.teacher_distance import TeacherX0
 from pairgen.methods._pairs import TEXT, conditioning_of, stored_embeddings
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Needs, Setup, need
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
-from pairgen.teachers.base import Conditioning
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, ImageStudent, Needs, Setup
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.sampling.condition import RGB
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.enlarge import MODES, enlarge
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
-from pairgen.teachers.base import Conditioning
 
 REGULARIZER = "regularizer"
 

@@ -21,10 +21,10 @@ from pairgen.methods._pairs import (
 from pairgen.methods.base import Setup, Student
 from pairgen.options import Option, Options
 from pairgen.rules import Integer
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import FlowSchedule, column
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
-from pairgen.teachers.base import Conditioning
 
 
 class ReflowOptions(Options):

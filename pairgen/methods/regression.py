@@ -25,9 +25,9 @@ from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods.base import Setup, Student
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Number, OrNone
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.loading.batch import Batch
 from pairgen.signature import takes
-from pairgen.teachers.base import Conditioning
 
 DISTANCES = ("mse", "pseudo_huber", "perceptual")
 

@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.sampling.conditioning import Conditioning
+from pairgen.teachers.base import Denoiser
 
 UNET_PARTS = ("conv_in", "down_blocks", "mid_block", "up_blocks")
 

@@ -19,7 +19,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pairgen.adapters.chosen import checkpoint_gradients
 from pairgen.errors import ConfigError
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.sampling.conditioning import Conditioning
+from pairgen.teachers.base import Denoiser
 
 UNET_PARTS = ("conv_in", "down_blocks", "mid_block", "up_blocks", "conv_norm_out", "conv_out")
 # Readouts of one scale: before the skip connection, with it, and after the layers that use it.

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from pairgen.errors import ConfigError
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import DiscreteSchedule, to_x0_eps
 from pairgen.teachers._mixture import (
@@ -28,7 +29,7 @@ from pairgen.teachers._mixture import (
     mode_weights,
     stable_diffusion_schedule,
 )
-from pairgen.teachers.base import Conditioning, DecoderDescription, Description
+from pairgen.teachers.base import DecoderDescription, Description
 
 OPTIONS = Mixture
 # Latents of unit scale rarely leave [-3, 3], which is mapped to black and white.

@@ -15,6 +15,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from pairgen.sampling.conditioning import SUM
 from pairgen.teachers._pretrained.autoencoder import Autoencoder
 from pairgen.teachers._pretrained.branch_files import BranchFiles, find_branch
 from pairgen.teachers._pretrained.denoiser import Denoiser
@@ -31,7 +32,7 @@ from pairgen.teachers._pretrained.stable_diffusion import (
 from pairgen.teachers._pretrained.text_to_latent import LatentDiffusion, Tower, count_tokens
 from pairgen.teachers._pretrained.unet import load_denoiser
 from pairgen.teachers._pretrained.vae import Vae, vae_identity
-from pairgen.teachers.base import SUM, DecoderDescription, Description
+from pairgen.teachers.base import DecoderDescription, Description
 
 OPTIONS = LatentDiffusionOptions
 

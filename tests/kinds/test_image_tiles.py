@@ -7,10 +7,10 @@ from pairgen.image_recipe import ImageRecipe
 from pairgen.kinds.image_sampling import ImageSampling
 from pairgen.kinds.image_student import ImageModel, draw_latent_noises
 from pairgen.kinds.image_tiles import StudentTiles, make_in_tiles
+from pairgen.sampling.conditioning import IMAGE_LATENT, Conditioning
 from pairgen.sampling.parameterization import FlowSchedule, to_x0_eps
 from pairgen.sampling.tiles import Tiling
 from pairgen.teachers._pretrained.pixel_model import PixelAutoencoder
-from pairgen.teachers.base import IMAGE_LATENT, Conditioning
 
 CPU = torch.device("cpu")
 ONE_STEP = {"steps": 1, "solver": "ddim", "spacing": "600", "end": "clean"}

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pairgen import plugins
 from pairgen.losses.adversarial import gradient_penalty, loss_if_made, loss_if_real
 from pairgen.networks.unet_discriminator import UnetDiscriminator
-from pairgen.teachers.base import Conditioning
+from pairgen.sampling.conditioning import Conditioning
 
 CPU = torch.device("cpu")
 

@@ -16,12 +16,12 @@ from diffusers import (
 from torch import Tensor
 
 from pairgen.adapters.adapter import Adapter
+from pairgen.sampling.conditioning import FUSIONS, MIXTURE, SUM, Conditioning
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.teachers import latent_diffusion
 from pairgen.teachers._pretrained.quiet import quiet
-from pairgen.teachers.base import FUSIONS, MIXTURE, SUM, Conditioning
 from tests.branches import new_denoiser, write_branch
 from tests.true_classes import PROMPTS
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from pairgen.errors import ConfigError, TeacherLoadError
+from pairgen.sampling.conditioning import FUSIONS, MIXTURE
 from pairgen.teachers import latent_diffusion
-from pairgen.teachers.base import FUSIONS, MIXTURE
 from tests.branches import new_denoiser, write_branch
 from tests.teachers.test_branch import CPU, TIMES, build, condition, normal, prompts
 from tests.true_classes import write_narrow

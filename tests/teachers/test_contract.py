@@ -11,8 +11,9 @@ import torch
 from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.options import declared
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import to_x0_eps
-from pairgen.teachers.base import Conditioning, Description
+from pairgen.teachers.base import Description
 from pairgen.types import canonical_json
 
 # Fixtures with the weights of the members that need some.

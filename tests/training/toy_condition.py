@@ -13,10 +13,10 @@ from pairgen.image_recipe import NOISE, ImageRecipe
 from pairgen.kinds.image_student import num_condition_channels
 from pairgen.methods.base import STUDENT, ImageStudent, Setup
 from pairgen.sampling.condition import as_condition, known_part
+from pairgen.sampling.conditioning import SUM
 from pairgen.sampling.enlarge import enlarge
 from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.shards.loading.batch import Batch
-from pairgen.teachers.base import SUM
 from tests.training.toy_restorer import ToyRestorer
 
 TIME = 999.0

@@ -31,8 +31,8 @@ from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_model
 from pairgen.resolution import sources_of
 from pairgen.sampling.color_fix import COLOR_FIXES
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.tiles import Tiling
-from pairgen.teachers.base import Conditioning
 
 
 @dataclass(frozen=True)

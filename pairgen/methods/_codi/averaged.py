@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import Prediction, Schedule
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.teachers.base import Denoiser
 
 
 class AveragedDenoiser(nn.Module):

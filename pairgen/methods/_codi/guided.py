@@ -5,9 +5,9 @@ from torch import Tensor
 
 from pairgen.losses.conditional_distillation import Predicted, bounded
 from pairgen.methods._prediction import Predicting, x0_eps_from, x0_eps_of
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import column
-from pairgen.teachers.base import Conditioning
 
 
 def said_of(

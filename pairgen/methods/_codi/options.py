@@ -11,7 +11,7 @@ from pairgen.methods._images.pairs import ImagePairOptions, lr_member
 from pairgen.methods.base import AVERAGE, RUN_WEIGHTS
 from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Number, Place, Switch
-from pairgen.teachers.base import MIXTURE, SUM
+from pairgen.sampling.conditioning import MIXTURE, SUM
 
 MAX_WEIGHT = 1e6
 SUPER_RESOLUTION, INPAINTING = "super-resolution", "inpainting"

@@ -12,8 +12,8 @@ from pairgen.methods._few_steps.add_options import DROP, ADDOptions
 from pairgen.methods._few_steps.pooled import pooled, pooled_width
 from pairgen.methods.base import Setup
 from pairgen.networks.image_features import ImageFeatures
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.loading.batch import Batch
-from pairgen.teachers.base import Conditioning
 
 TEXT_MEMBER, IMAGE_MEMBER = "clip_text.npy", "dino_cls.npy"
 

@@ -18,8 +18,9 @@ from pairgen.methods._few_steps.ladd_options import FEATURES, FINITE, OFF, LADDO
 from pairgen.methods._few_steps.pooled import pooled
 from pairgen.networks.denoiser_features import DenoiserFeatures
 from pairgen.networks.feature_heads import FeatureHeads
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import column
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.teachers.base import Denoiser
 
 
 @dataclass(frozen=True)

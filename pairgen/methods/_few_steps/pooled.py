@@ -4,7 +4,7 @@ from torch import Tensor
 
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Setup
-from pairgen.teachers.base import Conditioning
+from pairgen.sampling.conditioning import Conditioning
 
 POOLED, TOKENS = "pooled_emb", "txt_emb"
 

@@ -11,11 +11,11 @@ from pairgen.errors import ConfigError
 from pairgen.methods._few_steps.options import FewStepOptions
 from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods.base import Setup, Student
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.parameterization import column
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
-from pairgen.teachers.base import Conditioning
 
 SOLVER, SPACING, END = "ddim", "trailing", "clean"
 

@@ -12,9 +12,10 @@ from pairgen.losses.score_distance import (
     x0_of_residual,
 )
 from pairgen.methods._few_steps.options import FewStepOptions
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import column
 from pairgen.teachers._pretrained.predict import predict_guided
-from pairgen.teachers.base import Conditioning, Denoiser, Teacher
+from pairgen.teachers.base import Denoiser, Teacher
 
 # Below this share of the times, NFSD takes the whole unconditional prediction: 200 of 1000.
 DETAIL_SHARE = 0.2

@@ -12,9 +12,10 @@ from pairgen.methods.base import Needs, need
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Integer, Place, Text
 from pairgen.sampling.condition import RGB
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.loading.batch import Batch
-from pairgen.teachers.base import Conditioning, Teacher
+from pairgen.teachers.base import Teacher
 from pairgen.types import Plan
 
 # Weights of LPIPS in pixels, as an option.

@@ -12,9 +12,10 @@ from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.distances import mse
 from pairgen.losses.score_distillation import vsd_direction, vsd_loss
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import column, to_output
 from pairgen.teachers._pretrained.predict import predict_guided
-from pairgen.teachers.base import Conditioning, Denoiser
+from pairgen.teachers.base import Denoiser
 
 
 @dataclass(frozen=True, kw_only=True)

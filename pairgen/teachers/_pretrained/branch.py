@@ -24,8 +24,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError
+from pairgen.sampling.conditioning import MIXTURE, SUM
 from pairgen.teachers._pretrained.quiet import quiet
-from pairgen.teachers.base import MIXTURE, SUM
 
 # As in ControlNet for a VAE of factor 8: every width but the first halves the condition's size.
 EMBEDDING_WIDTHS = (16, 32, 96, 256)

@@ -10,6 +10,7 @@ import torch
 from diffusers import ControlNetModel
 
 from pairgen.errors import TeacherLoadError
+from pairgen.sampling.conditioning import MIXTURE, SUM
 from pairgen.teachers._pretrained.branch import (
     CONFIG,
     EMBEDDING_WIDTHS,
@@ -27,7 +28,6 @@ from pairgen.teachers._pretrained.files import (
 )
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.stable_diffusion import Layout
-from pairgen.teachers.base import MIXTURE, SUM
 
 # Of the UNet, which its branch has as well.
 SHARED = (

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pairgen.adapters.adaptable import Adaptable
 from pairgen.adapters.chosen import checkpoint_gradients
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.parameterization import Prediction, Schedule
-from pairgen.teachers.base import Conditioning
 
 # Maps network, x [B, C, H, W], t [B] float32, conditioning, guidance scales to the output; `branch`
 # is its condition branch, if it has one.

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from pairgen.errors import ConfigError
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.teachers._pretrained.networks import convert
 from pairgen.teachers._pretrained.pixels import Layout
 from pairgen.teachers._pretrained.predict import predict_guided
-from pairgen.teachers.base import Conditioning
 
 # A label counts as one token, whatever its length.
 MAX_PROMPT_TOKENS = 1

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.guidance import guided
 from pairgen.sampling.parameterization import Prediction, Schedule, column, to_x0_eps
-from pairgen.teachers.base import Conditioning
 
 # Maps x [B, C, H, W], t [B] float32 and B rows to the network's output [B, C, H, W] float32.
 Forward = Callable[[Tensor, Tensor, Conditioning], Tensor]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.teachers._pretrained.branch import Branch
 from pairgen.teachers._pretrained.networks import convert
 from pairgen.teachers._pretrained.predict import predict_guided
@@ -16,7 +17,6 @@ from pairgen.teachers._pretrained.stable_diffusion import (
 )
 from pairgen.teachers._pretrained.unet import time_ids, unet_output
 from pairgen.teachers._pretrained.vae import Vae
-from pairgen.teachers.base import Conditioning
 
 
 def count_tokens(tokenizers: Sequence[Any], prompts: Sequence[str]) -> list[int]:

@@ -8,6 +8,7 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 from pairgen.errors import ConfigError
+from pairgen.sampling.conditioning import CONDITION, IMAGE_LATENT, SUM, Conditioning
 from pairgen.sampling.guidance import guidance_embedding
 from pairgen.teachers._pretrained.branch import Branch, new_branch
 from pairgen.teachers._pretrained.branch_files import BranchFiles
@@ -16,7 +17,6 @@ from pairgen.teachers._pretrained.files import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.stable_diffusion import UNET_WEIGHTS, Layout
-from pairgen.teachers.base import CONDITION, IMAGE_LATENT, SUM, Conditioning
 
 # As in latent consistency models, whose pipelines read it from the config.
 GUIDANCE_DIM = 256

@@ -18,10 +18,11 @@ from pairgen.model_config import find_model, license_of
 from pairgen.networks.image_features import NETWORKS
 from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
 from pairgen.resolution import Sources, sources_of
+from pairgen.sampling.conditioning import SUM
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
-from pairgen.teachers.base import SUM, Autoencoder, Denoiser
+from pairgen.teachers.base import Autoencoder, Denoiser
 from pairgen.training.config import check_method_options, with_recipe
 from pairgen.training.data.offered import OfferedSet, plans_with
 from pairgen.training.options import TrainConfig

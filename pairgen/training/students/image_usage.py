@@ -4,9 +4,9 @@ from pairgen.image_recipe import IMAGE, RESTORATION, SAMPLE, ImageRecipe
 from pairgen.kinds.image_sampling import ImageSampling, read_image_sampling
 from pairgen.methods.base import ImageStudent
 from pairgen.model_config import MODEL_FILE
+from pairgen.sampling.conditioning import MIXTURE
 from pairgen.sampling.grid import Grid
 from pairgen.sampling.parameterization import Prediction
-from pairgen.teachers.base import MIXTURE
 
 # x0 and eps from the network's output, see `pairgen.sampling.parameterization.to_x0_eps`.
 X0 = {

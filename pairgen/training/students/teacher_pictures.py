@@ -10,13 +10,14 @@ import torch
 from pairgen.kinds.decode import decode_pictures
 from pairgen.kinds.ode.pictures import make_pictures
 from pairgen.methods.base import Student
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.seeding import noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import open_store
 from pairgen.sources.prompts import open_prompts
-from pairgen.teachers.base import Conditioning, Teacher
+from pairgen.teachers.base import Teacher
 from pairgen.training.students.shown_file import load_shown_file, save_shown_file
 from pairgen.types import Plan
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pairgen.methods.base import Student
-from pairgen.teachers.base import Conditioning
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.training.students.kind import StudentRun
 from pairgen.training.students.teacher_pictures import (
     Validation,

@@ -12,8 +12,8 @@ from pairgen.judging.from_text.held_out import HeldOut, read_held_out
 from pairgen.judging.from_text.measured import shown_places
 from pairgen.judging.from_text.sampled import Sampling, evaluations_of, sample_pairs
 from pairgen.model_config import find_model
+from pairgen.sampling.conditioning import Conditioning
 from pairgen.teachers import gaussian
-from pairgen.teachers.base import Conditioning
 from tests.small_sets import make_plan, write_set
 
 ONE_STEP = Sampling(name="student", steps=1, solver="ddim", spacing="trailing", end="clean")
