@@ -96,7 +96,10 @@ class CoDi(OneStudent):
         if chosen.teacher:
             self._teacher = loaded_run(setup, chosen.teacher, chosen.teacher_weights, channels)
         self.evaluations = self._evaluations()
-        self._prompts, self._negative = Prompts(setup.teacher, chosen), setup.teacher.negative
+        self._prompts = Prompts(setup.teacher, chosen)
+        reads_null = chosen.guidance != 1 or chosen.drop_prompts > 0
+        # Nothing else needs it, and it would load the text encoders.
+        self._negative = setup.teacher.negative if reads_null else Conditioning({})
         self._autoencoder = setup.new_autoencoder()
         self._latents = EncodedPairs(
             setup,

@@ -14,7 +14,7 @@ CONDITION = "condition"
 # Those that guidance by the prompt leaves as they are.
 FROM_IMAGES = (IMAGE_LATENT, CONDITION)
 # How a condition branch adds to its network: h + mu zero_conv(h_eta), or (1 - mu) h + mu h_eta.
-SUM, MIXTURE = "sum", "mixture"
+SUM, MIXTURE = FUSIONS = ("sum", "mixture")
 
 
 @dataclass(frozen=True)

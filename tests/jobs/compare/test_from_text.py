@@ -145,6 +145,13 @@ def test_only_what_is_missing_or_has_changed_is_computed(desk, call):
     assert "2 of 3 rows stand in" in err
 
 
+def test_a_link_gives_a_model_its_name(desk, call):
+    (desk / "mine.yaml").symlink_to(desk / "one.yaml")
+    command = ("compare", "mine.yaml@1", "--data=held", "--out=out", "--teacher-steps=")
+    code, out, err = call(desk, *command)
+    assert code == 0 and "mine.yaml, 1 step " in out, err
+
+
 def test_seconds_of_different_numbers_of_threads_are_not_compared(desk, call):
     for model, threads in (("one.yaml", 1), ("two.yaml", 2)):
         command = ("compare", model, "--data=held", "--out=out", "--teacher-steps=")

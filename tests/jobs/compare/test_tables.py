@@ -66,6 +66,21 @@ def test_the_best_of_a_column_is_clearly_better_than_the_next():
     assert find_best({"a": rows["a"]}, reference, None, {}, []) == {}
 
 
+def test_edges_and_painted_pixels_have_a_best_too():
+    rng = np.random.default_rng(1)
+    features = rng.normal(0, 1, (NUM, 64)).astype(np.float32)
+
+    def model(f1: float, error: float) -> Row:
+        noise = rng.normal(0, 0.01, (2, NUM))
+        row = row_of({"edge_f1": f1 + noise[0], "painted_error": error + noise[1]}, features)
+        del row.facts["figures"]["frechet_distance"]
+        return row
+
+    rows = {"a": model(0.5, 20), "b": model(0.7, 30)}
+    best = find_best(rows, row_of({}, features), None, {}, [])
+    assert best == {"edge_f1": "b", "painted_error": "a"}
+
+
 def test_names_are_as_short_as_they_can_be():
     places = {"/runs/add/student", "/runs/ladd/student", "tiny", "/runs/add/x2"}
     assert short_names(places) == {
