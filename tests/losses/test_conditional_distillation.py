@@ -119,7 +119,7 @@ def test_in_one_step_consistency_changes_nothing() -> None:
     c = 0.5
     with_it, without = (deviation(fixed_point(20, c, w), 1) / c for w in (1.0, 0.0))
     assert without == pytest.approx(0.034, abs=1e-3)
-    assert with_it == pytest.approx(without, abs=0.02)
+    assert with_it == pytest.approx(without, abs=1e-3)
 
 
 def test_nothing_is_inconsistent_where_the_path_is_straight() -> None:

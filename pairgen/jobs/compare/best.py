@@ -76,7 +76,8 @@ def _figure(
     if figure not in row.scores:
         return None
     scores = row.scores[figure] if lower else -row.scores[figure]
-    summed = np.median if _is_median(figure, row) else np.mean
+    # A picture of which nothing was painted has no error.
+    summed = np.nanmedian if _is_median(figure, row) else np.nanmean
     return lambda places: float(summed(scores[places]))
 
 
