@@ -63,12 +63,12 @@ class Table:
 
     Attributes:
         entries: Its students.
-        held_out: Returns the data that they are judged by.
+        held_out: Returns the data that they are judged by, and the number of its samples.
         given: Other options.
     """
 
     entries: tuple[Entry, ...]
-    held_out: Callable[[argparse.Namespace], str]
+    held_out: Callable[[argparse.Namespace], tuple[str, int]]
     given: Mapping[str, Any]
 
 
@@ -91,15 +91,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("five-methods"), metavar="DIR")
     parser.add_argument("--cpu-threads", type=int, default=1)
     parser.add_argument("--steps", type=int, metavar="N", help="of every training [the study's]")
-    parser.add_argument("--num-held-out", type=int, default=1024)
+    parser.add_argument("--num-held-out", type=int, metavar="N", help="[the study's]")
     options = parser.parse_args()
     made = {}
     for name, table in TABLES.items():
         runs = [find(entry, options) for entry in table.entries]
+        data, num_samples = table.held_out(options)
         made[name] = pairgen.compare(
             runs,
-            data=table.held_out(options),
-            num_samples=options.num_held_out,
+            data=data,
+            num_samples=num_samples,
             out=str(options.out / name),
             cpu_threads=options.cpu_threads,
             **table.given,
@@ -133,22 +134,22 @@ def study_of(study: ModuleType, options: argparse.Namespace) -> tuple[argparse.N
     """Return the options of a study, and its folder of runs."""
     arguments = [
         f"--cpu-threads={options.cpu_threads}",
-        f"--num-held-out={options.num_held_out}",
+        *([f"--num-held-out={options.num_held_out}"] if options.num_held_out else []),
         *([f"--steps={options.steps}"] if options.steps else []),
     ]
     return study.options_of(arguments), runs_folder(options.runs) / study.__name__
 
 
-def held_out_pairs(options: argparse.Namespace) -> str:
-    """Return the held-out pairs of the teacher."""
+def held_out_pairs(options: argparse.Namespace) -> tuple[str, int]:
+    """Return the held-out pairs of the teacher, and their number."""
     chosen, root = study_of(ladd, options)
-    return str(root / f"held-out-{chosen.num_held_out}")
+    return str(root / f"held-out-{chosen.num_held_out}"), chosen.num_held_out
 
 
-def held_out_pictures(options: argparse.Namespace) -> str:
-    """Return the held-out pictures with nested levels."""
+def held_out_pictures(options: argparse.Namespace) -> tuple[str, int]:
+    """Return the held-out pictures with nested levels, and their number."""
     chosen, root = study_of(yonos, options)
-    return str(root / f"{chosen.world}-held-out-{chosen.num_held_out}")
+    return str(root / f"{chosen.world}-held-out-{chosen.num_held_out}"), chosen.num_held_out
 
 
 # Name of each table: its folder in OUT.
