@@ -54,6 +54,7 @@ def annotate(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
+    shard_range: str = "1/1",
     trust_code: bool = False,
     **annotator_options: Any,
 ) -> list[Manifest]:
@@ -77,6 +78,8 @@ def annotate(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [0; 1 with a model]
+        shard_range: Make part I of N of the shards, and leave the others to other commands. [all
+            shards]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         **annotator_options: Further options, by name.
@@ -191,6 +194,7 @@ def collect(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
+    shard_range: str = "1/1",
     trust_code: bool = False,
 ) -> Manifest:
     """Turn real images into shards of one size, with captions and classes; continue a run.
@@ -238,6 +242,8 @@ def collect(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor; --from-ode decodes on them. [0]
+        shard_range: Make part I of N of the shards, and leave the others to other commands. [all
+            shards]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -326,6 +332,7 @@ def degrade(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
+    shard_range: str = "1/1",
     trust_code: bool = False,
 ) -> Manifest:
     """Turn photographs into (HR, LR at 1/N) shards; continue an unfinished run.
@@ -370,6 +377,8 @@ def degrade(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [0; 1 with --pixel-path torch]
+        shard_range: Make part I of N of the shards, and leave the others to other commands. [all
+            shards]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -493,6 +502,7 @@ def ode(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
+    shard_range: str = "1/1",
     trust_code: bool = False,
 ) -> Manifest:
     """Turn prompts into (noise, prompt, latent) shards; continue an unfinished run.
@@ -538,6 +548,8 @@ def ode(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1]
+        shard_range: Make part I of N of the shards, and leave the others to other commands. [all
+            shards]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 

@@ -31,6 +31,7 @@ VOCABULARY = (
     "asked_model",
     "image_recipe",
     "labels",
+    "shard_range",
     "basicsr_shim",
     "own_process",
 )

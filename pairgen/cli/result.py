@@ -50,8 +50,13 @@ def _summary(result: Any) -> list[str]:
         lines.append(f"{manifest.num_skipped:,} slots {skipped}.")
     if result.interrupted:
         lines.append("Stopped. Run the same command again to continue.")
-    else:
+    elif manifest.complete or result.num_left:
         lines.append(f"Next: pairgen verify {result.store_url}")
+    else:
+        lines.append(
+            f"Part {result.shard_range} is done. Missing shards of other parts: "
+            f"{len(manifest.missing):,}."
+        )
     return lines
 
 
@@ -70,7 +75,7 @@ def _exit_code(result: Any) -> int:
             err=True,
         )
         return EXIT_TOO_MANY_REJECTED
-    if manifest.num_samples == 0:
+    if manifest.complete and manifest.num_samples == 0:
         click.echo("Error: no samples were made.", err=True)
         return 1
-    return 0 if manifest.complete else 1
+    return 0 if result.num_left == 0 else 1

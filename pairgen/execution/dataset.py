@@ -12,6 +12,7 @@ from pairgen.execution.say import Say
 from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
 from pairgen.kinds.run_options import MakingOptions
+from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
@@ -22,7 +23,13 @@ from pairgen.shards.format.manifest import (
     standing_receipts,
 )
 from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.plan_file import check_not_lost, has_plan, read_plan
+from pairgen.shards.format.plan_file import (
+    check_not_lost,
+    create_plan,
+    has_plan,
+    read_plan,
+    write_plan,
+)
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import planned_tasks
 from pairgen.types import Manifest, Plan
@@ -35,16 +42,23 @@ class RunResult:
     Attributes:
         manifest: The manifest after the run.
         store_url: URL of the dataset folder.
-        interrupted: Whether the user stopped the run before its end.
         stopped: Whether the user asked for a stop, even if the run was about to end.
         too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
+        shard_range: The part of the shards that the run was to make.
+        num_left: Number of its shards that are missing.
     """
 
     manifest: Manifest
     store_url: str
-    interrupted: bool
     stopped: bool
     too_many_rejected: bool
+    shard_range: ShardRange
+    num_left: int
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped the run before its end; one that was about to end has ended."""
+        return self.stopped and self.num_left > 0
 
 
 @contextmanager
@@ -100,21 +114,56 @@ def find_old_plan(store: Store, kind: str, has_inputs: bool) -> Plan | None:
     return None if has_inputs and is_untouched(store) else old
 
 
-def check_begins(store: Store, old: Plan | None) -> None:
-    """Refuse to begin a dataset where another command has just begun one.
+def claim(store: Store, old: Plan | None, plan: Plan, shard_range: ShardRange) -> None:
+    """Make sure that a command may write its inputs to a folder.
 
     Args:
         store: The dataset folder.
         old: The plan that this command continues; None if it begins a new dataset.
+        plan: The plan that it has made.
+        shard_range: The part that it makes. Of parts that begin at once, one writes the plan.
 
     Raises:
-        PlanMismatchError: Something was made after this command checked the folder.
+        PlanMismatchError: Something else was begun after this command checked the folder.
     """
-    if old is None and not is_untouched(store):
+    if shard_range != ALL_SHARDS:
+        begin(store, plan, shard_range)
+    elif old is None and not is_untouched(store):
         raise PlanMismatchError(
             f"Another command has begun a dataset in {store.url} in the meantime: give "
             "another --out, or run this command again."
         )
+
+
+def begin(store: Store, plan: Plan, shard_range: ShardRange) -> None:
+    """Write the plan; for a part, find it if another part has written it.
+
+    Raises:
+        PlanMismatchError: Another part has begun another dataset.
+    """
+    if shard_range == ALL_SHARDS:
+        write_plan(store, plan)
+        return
+    if not create_plan(store, plan):
+        standing = read_plan(store)
+        check_continues(standing, plan)
+        if plan.num_samples > standing.num_samples:
+            write_plan(store, plan)
+    if not store.exists(layout.PARTS):
+        store.put_bytes(layout.PARTS, b"")
+
+
+def put_inputs(store: Store, spooled: Path, path: str, shard_range: ShardRange) -> None:
+    """Move a list of inputs to its place; a part leaves it if it is there.
+
+    Other parts may read it on other machines, where a file system of the network would end their
+    reading if another file took its place.
+    """
+    is_part = shard_range != ALL_SHARDS
+    if is_part and store.exists(path) and store.size(path) == spooled.stat().st_size:
+        store.drop(spooled)
+    else:
+        store.put_file(spooled, path)
 
 
 def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:
@@ -163,7 +212,11 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
 
 
 def make_dataset(
-    store: Store, plan: Plan, options: MakingOptions, parent: Layer | None = None
+    store: Store,
+    plan: Plan,
+    options: MakingOptions,
+    parent: Layer | None = None,
+    shard_range: ShardRange = ALL_SHARDS,
 ) -> RunResult:
     """Make the missing shards and write the dataset card.
 
@@ -172,17 +225,22 @@ def make_dataset(
         plan: The plan.
         options: Executor, number of workers and the share of inputs that may be refused.
         parent: The parent of an overlay, whose stale shards are made again.
+        shard_range: The part of the shards to make.
 
     Raises:
         PairgenError: The run cannot continue; finished shards are kept.
     """
+    shards = shard_range.shards(plan.num_shards)
     tasks = None if parent is None else planned_tasks(plan, store, parent)
     before = scan(store, plan, tasks)
     _check_receipts(store, before)
-    num_before = sum(receipt.stop - receipt.start for receipt in before.receipts)
-    progress = Progress(plan.num_samples, num_before)
+    num_before = sum(
+        each.stop - each.start for each in before.receipts if each.shard_index in shards
+    )
+    num_missing = sum(each.num_slots for each in before.missing if each.shard_index in shards)
+    progress = Progress(num_before + num_missing, num_before)
     try:
-        manifest, stopped = run_missing(store, plan, before, options, progress, tasks)
+        manifest, stopped = run_missing(store, plan, before, options, progress, tasks, shards)
     finally:
         progress.close()
     store.put_bytes(layout.CARD, render_card(manifest).encode("utf-8"))
@@ -191,8 +249,14 @@ def make_dataset(
     return RunResult(
         manifest=manifest,
         store_url=store.url,
-        # A stop that was requested during the last shard changes nothing.
-        interrupted=stopped and not manifest.complete,
         stopped=stopped,
         too_many_rejected=num_refused > options.max_rejected * num_tried,
+        shard_range=shard_range,
+        num_left=count_left(manifest, shard_range),
     )
+
+
+def count_left(manifest: Manifest, shard_range: ShardRange) -> int:
+    """Return the number of shards of a part that are missing."""
+    shards = shard_range.shards(manifest.plan.num_shards)
+    return sum(task.shard_index in shards for task in manifest.missing)

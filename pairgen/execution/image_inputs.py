@@ -7,11 +7,12 @@ from typing import Any
 
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import check_begins, check_same_plan, spooled_input
+from pairgen.execution.dataset import check_same_plan, claim, put_inputs, spooled_input
 from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
 from pairgen.kinds.images.decoded_samples import open_decoded_samples
 from pairgen.kinds.images.options import ImageOptions
+from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.planned_images import is_painted
@@ -196,7 +197,10 @@ def plan_in(
 
 
 def take_images(
-    store: Store, old: Plan | None, read: Callable[[Path], tuple[Plan, ImageSummary]]
+    store: Store,
+    old: Plan | None,
+    read: Callable[[Path], tuple[Plan, ImageSummary]],
+    shard_range: ShardRange = ALL_SHARDS,
 ) -> Plan:
     """Read the image headers, and write the list of images once everything is checked.
 
@@ -204,12 +208,13 @@ def take_images(
         store: The dataset folder.
         old: The plan in the folder; None if the command begins a new dataset.
         read: Writes the list of images to a path; returns the plan made from them.
+        shard_range: The part of the shards that the command makes.
     """
     with spooled_input(store, "images.arrow") as spooled:
         plan, summary = read(spooled)
-        check_begins(store, old)
+        claim(store, old, plan, shard_range)
         if not is_painted(plan):
-            store.put_file(spooled, layout.IMAGES)
+            put_inputs(store, spooled, layout.IMAGES, shard_range)
     if summary.rejected:
         store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
     return plan

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -14,7 +14,7 @@ from pairgen.execution.worker import Job
 from pairgen.kinds.run_options import MakingOptions, WorkerOptions
 from pairgen.process_state import own_environment
 from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.manifest import scan, write_manifest
+from pairgen.shards.format.manifest import fold_into_manifest, write_manifest
 from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
@@ -29,6 +29,7 @@ def run_missing(
     options: MakingOptions,
     events: Events,
     tasks: Sequence[ShardTask] | None = None,
+    shards: Container[int] | None = None,
 ) -> tuple[Manifest, bool]:
     """Make the missing shards; return the new manifest, and whether the user asked to stop.
 
@@ -39,6 +40,7 @@ def run_missing(
         options: Executor and number of workers.
         events: Callbacks for progress.
         tasks: All tasks of the plan, as for `scan`.
+        shards: The shards to make, if missing; None for all.
 
     Raises:
         PairgenError: The run cannot continue; finished shards are kept.
@@ -47,15 +49,15 @@ def run_missing(
         store.remove_stale_spool()
     # Before the first shard, because the manifest holds a copy of the plan.
     write_manifest(store, before)
-    if before.complete:
+    missing = [task for task in before.missing if shards is None or task.shard_index in shards]
+    if not missing:
         return before, False
     job = Job(plan=plan.to_dict(), store_url=store.address, trust=current_trust())
     with stop_on_signal(events) as stop:
         try:
-            run_tasks(job, before.missing, options, events, stop)
+            run_tasks(job, missing, options, events, stop)
         finally:
-            manifest = scan(store, plan, tasks)
-            write_manifest(store, manifest)
+            manifest = fold_into_manifest(store, plan, tasks)
     return manifest, stop.is_set()
 
 

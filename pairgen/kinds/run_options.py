@@ -3,9 +3,11 @@
 from typing import Annotated
 
 from pairgen.options import Option, Options
-from pairgen.rules import Choice, Integer, Number, Place, Text
+from pairgen.rules import Checked, Choice, Integer, Number, Place, Text
+from pairgen.shard_range import ALL_SHARDS, ShardRange, check_shard_range
 
 EXECUTORS = ("auto", "serial", "ray")
+_PART_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,9}/[0-9]{1,9}$"}
 # OpenMP crashes if it cannot create as many.
 MAX_CPU_THREADS = 1024
 
@@ -68,7 +70,7 @@ class WorkerOptions(CheckOptions):
 
 
 class MakingOptions(WorkerOptions):
-    """Options of every command that makes a dataset."""
+    """Options of every command that makes many samples."""
 
     max_rejected: Annotated[
         float,
@@ -79,3 +81,23 @@ class MakingOptions(WorkerOptions):
             metavar="SHARE",
         ),
     ] = 0.01
+
+
+class PartOptions(MakingOptions):
+    """Options of the commands that make a dataset, of which several may each make a part."""
+
+    shard_range: Annotated[
+        str,
+        Checked(check_shard_range, _PART_SCHEMA, "str"),
+        Option(
+            "Make part I of N of the shards, and leave the others to other commands.",
+            "Workers",
+            metavar="I/N",
+            default="all shards",
+        ),
+    ] = str(ALL_SHARDS)
+
+    @property
+    def part(self) -> ShardRange:
+        """The part of the shards that is made."""
+        return ShardRange.named(self.shard_range)

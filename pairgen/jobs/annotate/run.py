@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, make_dataset
+from pairgen.execution.dataset import RunResult, begin, make_dataset
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.annotate.inputs import resolve_annotate
 from pairgen.kinds.overlay.distinct_texts import write_texts
-from pairgen.shards.format.plan_file import write_plan
 
 
 def run_annotate(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> list[RunResult]:
@@ -27,8 +26,11 @@ def run_annotate(folder: str | Path, given: Mapping[str, Any], say: Say = log) -
             if request.texts is not None:
                 # Before the plan: texts beyond its number are not read.
                 write_texts(request.texts, request.parent, request.store)
-            write_plan(request.store, request.plan)
-            made = make_dataset(request.store, request.plan, request.config, request.parent)
+            shard_range = request.config.part
+            begin(request.store, request.plan, shard_range)
+            made = make_dataset(
+                request.store, request.plan, request.config, request.parent, shard_range
+            )
             results.append(made)
             if made.stopped:
                 break

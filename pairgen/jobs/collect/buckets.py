@@ -7,7 +7,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pairgen.execution.dataset import RunResult, check_folder, find_old_plan, make_dataset
+from pairgen.execution.dataset import (
+    RunResult,
+    check_folder,
+    count_left,
+    find_old_plan,
+    make_dataset,
+)
 from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say
 from pairgen.jobs.collect.inputs import CollectRequest, continued_plan, read_images
@@ -71,7 +77,8 @@ def run_buckets(request: CollectRequest, say: Say) -> RunResult:
     stopped = False
     for bucket in buckets:
         say(f"Bucket {bucket.name}: {bucket.plan.num_samples:,} images.")
-        stopped = make_dataset(bucket.store, bucket.plan, config).stopped
+        made = make_dataset(bucket.store, bucket.plan, config, shard_range=config.part)
+        stopped = made.stopped
         if stopped:
             break
     manifests = {bucket.name: scan(bucket.store, bucket.plan) for bucket in buckets}
@@ -87,9 +94,10 @@ def run_buckets(request: CollectRequest, say: Say) -> RunResult:
     return RunResult(
         manifest=manifest,
         store_url=store.url,
-        interrupted=stopped and not manifest.complete,
         stopped=stopped,
         too_many_rejected=num_rejected + manifest.num_failed > config.max_rejected * num_tried,
+        shard_range=config.part,
+        num_left=sum(count_left(each, config.part) for each in manifests.values()),
     )
 
 

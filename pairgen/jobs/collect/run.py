@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, make_dataset
+from pairgen.execution.dataset import RunResult, begin, make_dataset
 from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.buckets import run_buckets
 from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
 from pairgen.jobs.collect.shifts import say_shifts
-from pairgen.shards.format.plan_file import write_plan
 
 
 @trusts_user
@@ -20,12 +19,14 @@ def run_collect(given: Mapping[str, Any], say: Say = log) -> RunResult:
     request = resolve_collect(given)
     if request.config.bucket:
         return run_buckets(request, say)
+    part = request.config.part
     if request.continues:
         plan = continued_plan(request, say)
     else:
-        plan = take_images(request.store, request.old, partial(read_images, request, say=say))
-    write_plan(request.store, plan)
-    result = make_dataset(request.store, plan, request.config)
+        read = partial(read_images, request, say=say)
+        plan = take_images(request.store, request.old, read, part)
+    begin(request.store, plan, part)
+    result = make_dataset(request.store, plan, request.config, shard_range=part)
     if plan.recipe["layout"] == "pairs":
         say_shifts(request.store, result.manifest, say)
     return result

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, make_dataset
+from pairgen.execution.dataset import RunResult, begin, make_dataset
 from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
 from pairgen.jobs.degrade.joint import is_joint, resolve_joint
-from pairgen.shards.format.plan_file import write_plan
 
 
 @trusts_user
@@ -18,12 +17,15 @@ def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Run `degrade`; report its inputs and return its result."""
     if is_joint(given):
         joint = resolve_joint(given, say)
-        write_plan(joint.store, joint.plan)
-        return make_dataset(joint.store, joint.plan, joint.resolved.options, joint.parent)
+        options = joint.resolved.options
+        begin(joint.store, joint.plan, options.part)
+        return make_dataset(joint.store, joint.plan, options, joint.parent, options.part)
     request = resolve_degrade(given)
+    part = request.config.part
     if request.continues:
         plan = continued_plan(request, say)
     else:
-        plan = take_images(request.store, request.old, partial(read_images, request, say=say))
-    write_plan(request.store, plan)
-    return make_dataset(request.store, plan, request.config)
+        read = partial(read_images, request, say=say)
+        plan = take_images(request.store, request.old, read, part)
+    begin(request.store, plan, part)
+    return make_dataset(request.store, plan, request.config, shard_range=part)

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, check_begins, make_dataset, spooled_input
+from pairgen.execution.dataset import (
+    RunResult,
+    begin,
+    claim,
+    make_dataset,
+    put_inputs,
+    spooled_input,
+)
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.ode.inputs import (
@@ -15,7 +22,6 @@ from pairgen.jobs.ode.inputs import (
 )
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.shards.format import layout
-from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
 
@@ -24,7 +30,7 @@ from pairgen.types import Plan
 def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Run `ode`; report its inputs and return its result."""
     store, plan, config = plan_ode(given, say)
-    return make_dataset(store, plan, config)
+    return make_dataset(store, plan, config, shard_range=config.part)
 
 
 def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, OdeConfig]:
@@ -35,20 +41,21 @@ def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, Ode
     """
     request = resolve_ode(given)
     plan = continued_plan(request, say) if request.continues else _take_prompts(request, say)
-    write_plan(request.store, plan)
+    begin(request.store, plan, request.config.part)
     return request.store, plan, request.config
 
 
 def _take_prompts(request: OdeRequest, say: Say) -> Plan:
     """Read the prompts, and write them once everything is checked."""
-    store, prompts = request.store, open_prompts(request, say)
+    store, shard_range = request.store, request.config.part
+    prompts = open_prompts(request, say)
     with (
         spooled_input(store, "prompts.arrow") as spooled,
         spooled_input(store, "rejected.jsonl") as rejected,
     ):
         plan, summary = read_plan_prompts(request, prompts, spooled, rejected, say)
-        check_begins(store, request.old)
-        store.put_file(spooled, layout.PROMPTS)
+        claim(store, request.old, plan, shard_range)
+        put_inputs(store, spooled, layout.PROMPTS, shard_range)
         if summary.num_rejected:
             store.put_file(rejected, layout.REJECTED)
         else:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pairgen.errors import ConfigError
 from pairgen.kinds.images.painted import check_packaged
-from pairgen.kinds.run_options import MakingOptions
+from pairgen.kinds.run_options import PartOptions
 from pairgen.list_rules import Places
 from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Number, Place, Text
@@ -38,7 +38,7 @@ MaxAspect = Annotated[
 ]
 
 
-class ImageOptions(MakingOptions):
+class ImageOptions(PartOptions):
     """Options that name the images and their captions.
 
     Class Attributes:

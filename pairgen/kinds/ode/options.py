@@ -8,7 +8,7 @@ from pairgen.kinds.ode.sampler_options import (
     SettingOptions,
     prompt_choice,
 )
-from pairgen.kinds.run_options import MakingOptions
+from pairgen.kinds.run_options import PartOptions
 from pairgen.list_rules import Numbers
 from pairgen.options import Option, names
 from pairgen.rules import Choice, Integer, Place, Switch
@@ -20,7 +20,7 @@ NOISE_MODES = ("stored", "seed")
 LONG_PROMPTS = ("truncate", "reject")
 
 
-class OdeConfig(MakingOptions, PromptOptions, SettingOptions, SamplerOptions):
+class OdeConfig(PartOptions, PromptOptions, SettingOptions, SamplerOptions):
     """Every option of `pairgen ode`, checked."""
 
     command = "pairgen ode"

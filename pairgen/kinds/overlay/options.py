@@ -8,7 +8,7 @@ from pydantic import Field
 from pairgen.config import mapping
 from pairgen.errors import ConfigError
 from pairgen.kinds.continuing import planned_options
-from pairgen.kinds.run_options import CpuThreads, MakingOptions, Revision
+from pairgen.kinds.run_options import CpuThreads, PartOptions, Revision
 from pairgen.list_rules import Each
 from pairgen.member_options import MemberOptions
 from pairgen.options import Option, names
@@ -19,7 +19,7 @@ from pairgen.types import Plan
 OWN = f"{MemberOptions.held}."
 
 
-class AnnotateConfig(MemberOptions, MakingOptions):
+class AnnotateConfig(MemberOptions, PartOptions):
     """Every option of `pairgen annotate`, checked; those of the annotator are checked there."""
 
     command = "pairgen annotate"

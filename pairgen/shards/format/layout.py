@@ -7,6 +7,8 @@ Only tars are under `train/`. Everything else is under `__meta__/`, a name that 
 CARD = "README.md"
 PLAN = "__meta__/plan.yaml"
 MANIFEST = "__meta__/manifest.json"
+# There as soon as parts of the dataset are made by several commands.
+PARTS = "__meta__/parts"
 SUBSETS = "__meta__/subsets.yaml"
 PROMPTS = "__meta__/prompts.arrow"
 IMAGES = "__meta__/images.arrow"

@@ -17,6 +17,8 @@ from pairgen.shards.format import layout
 _counter = itertools.count()
 # The path is not a file, and never will be a readable one.
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+# The file system has no hard links.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class LocalStore:
@@ -65,6 +67,33 @@ class LocalStore:
         except BaseException:
             self.drop(spooled)
             raise
+
+    def create_bytes(self, path: str, data: bytes) -> bool:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        spooled = self.spool(target.name)
+        try:
+            spooled.write_bytes(data)
+            sync(spooled)
+            # A second name for a whole file: unlike a rename, it replaces nothing.
+            os.link(spooled, target)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return self._create_by_rename(spooled, path)
+        finally:
+            self.drop(spooled)
+        sync(target.parent)
+        return True
+
+    def _create_by_rename(self, spooled: Path, path: str) -> bool:
+        """Do as `create_bytes` on a file system without links, where two may both write."""
+        if self.exists(path):
+            return False
+        self.put_file(spooled, path)
+        return True
 
     def spool(self, name: str) -> Path:
         folder = self.root / layout.SPOOL

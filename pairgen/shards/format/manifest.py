@@ -10,6 +10,8 @@ from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
 from pairgen.types import Manifest, Plan, Receipt, ShardTask
 
+MAX_FOLDS = 3
+
 
 class UnreadableReceiptError(CorruptShardError):
     """The file at a receipt's path is not a receipt of this version."""
@@ -114,10 +116,13 @@ def may_replace(task: ShardTask, standing: Receipt) -> bool:
 def is_untouched(store: Store) -> bool:
     """Whether nothing was made in a folder yet, so that a corrected command may start over.
 
-    Receipts alone are not enough: they may be lost, or on a disk that is not mounted.
+    Receipts alone are not enough: they may be lost, or on a disk that is not mounted. Where
+    several commands make parts, others may be about to.
     """
     folders = (layout.RECEIPTS, layout.TRAIN, layout.INDEX)
-    return not any(store.names(folder) for folder in folders) and not _lists_receipts(store)
+    if store.exists(layout.PARTS) or any(store.names(folder) for folder in folders):
+        return False
+    return not _lists_receipts(store)
 
 
 def _lists_receipts(store: Store) -> bool:
@@ -132,3 +137,21 @@ def write_manifest(store: Store, manifest: Manifest) -> None:
     """Write the manifest, for readers that want one file."""
     data = json.dumps(manifest.to_dict(), ensure_ascii=False).encode("utf-8")
     store.put_bytes(layout.MANIFEST, data)
+
+
+def fold_into_manifest(
+    store: Store, plan: Plan, tasks: Sequence[ShardTask] | None = None
+) -> Manifest:
+    """Fold the receipts, write the manifest, and return it.
+
+    Of several commands that end at once, each looks again after it has written: the last to write
+    has seen the receipts of all. Where receipts keep coming, others are still at work and will
+    write it.
+    """
+    for _ in range(MAX_FOLDS):
+        seen = standing_receipts(store)
+        manifest = scan(store, plan, tasks)
+        write_manifest(store, manifest)
+        if standing_receipts(store) == seen:
+            break
+    return manifest

@@ -26,8 +26,12 @@ class UnusablePlanError(ConfigError):
 
 def write_plan(store: Store, plan: Plan) -> None:
     """Write the plan atomically."""
-    text = yaml.safe_dump(plan.to_dict(), sort_keys=False, allow_unicode=True, width=100)
-    store.put_bytes(layout.PLAN, text.encode("utf-8"))
+    store.put_bytes(layout.PLAN, _encoded(plan))
+
+
+def create_plan(store: Store, plan: Plan) -> bool:
+    """Write the plan unless the folder has one; return whether it was written."""
+    return store.create_bytes(layout.PLAN, _encoded(plan))
 
 
 def has_plan(store: Store) -> bool:
@@ -171,6 +175,11 @@ def _parse(data: Any, store: Store) -> Plan:
             f"{_remedy(store)}."
         )
     return plan
+
+
+def _encoded(plan: Plan) -> bytes:
+    text = yaml.safe_dump(plan.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+    return text.encode("utf-8")
 
 
 def _remedy(store: Store) -> str:

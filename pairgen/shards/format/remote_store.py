@@ -75,6 +75,15 @@ class RemoteStore:
         with self._guarded(path) as name:
             self.fs.pipe_file(name, data)
 
+    def create_bytes(self, path: str, data: bytes) -> bool:
+        try:
+            with self._guarded(path) as name:
+                # Where the store has conditional writes, as S3 has, the file system uses them.
+                self.fs.pipe_file(name, data, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
     def spool(self, name: str) -> Path:
         return Path(tempfile.mkdtemp(prefix="pairgen-")) / name
 
@@ -113,6 +122,8 @@ class RemoteStore:
         except FileNotFoundError:
             shown = f"{self.url}/{path}"
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown) from None
+        except FileExistsError:
+            raise
         except Exception as error:
             # Each client library has its own errors: for network, credentials, limits. They may
             # quote the URL, so none of them is passed on.

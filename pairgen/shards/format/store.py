@@ -67,6 +67,14 @@ class Store(Protocol):
         """Write a small file atomically, replacing what is there."""
         ...
 
+    def create_bytes(self, path: str, data: bytes) -> bool:
+        """Write a small file atomically unless it exists; return whether it was written.
+
+        Of several processes that try at once, one writes it, where the store can tell. Some remote
+        file systems cannot, and look before they write.
+        """
+        ...
+
     def spool(self, name: str) -> Path:
         """Return a new local path to write a large file to."""
         ...

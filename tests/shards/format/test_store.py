@@ -200,3 +200,42 @@ def test_an_empty_folder_is_pruned_and_a_used_one_kept(tmp_path: Path) -> None:
     used.prune()
     assert not (tmp_path / "empty").exists()
     assert used.exists("__meta__/plan.yaml")
+
+
+def test_a_file_is_created_once(store: Store) -> None:
+    assert store.create_bytes("__meta__/plan.yaml", b"first")
+    assert not store.create_bytes("__meta__/plan.yaml", b"second")
+    assert store.read_bytes("__meta__/plan.yaml") == b"first"
+    assert store.names("__meta__/tmp") == []
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_file_is_created_once_without_hard_links(number: int, tmp_path: Path, monkeypatch):
+    def link(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", link)
+    store = open_store(tmp_path)
+    assert store.create_bytes("plan.yaml", b"first")
+    assert not store.create_bytes("plan.yaml", b"second")
+    assert store.read_bytes("plan.yaml") == b"first"
+    assert store.names("__meta__/tmp") == []
+
+
+@pytest.mark.slow
+def test_of_many_that_create_a_file_at_once_one_does(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pairgen.shards.format.store import open_store; "
+        "print(open_store(sys.argv[1]).create_bytes('plan.yaml', sys.argv[2].encode()))"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(number)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(6)
+    ]
+    answers = [process.communicate()[0].strip() for process in started]
+    assert sorted(answers) == ["False"] * 5 + ["True"]
+    assert (tmp_path / "plan.yaml").read_text() == str(answers.index("True"))
