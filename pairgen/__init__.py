@@ -30,6 +30,7 @@ __all__ = [
     "replay",
     "restore",
     "sample",
+    "status",
     "train",
     "verify",
 ]
@@ -51,6 +52,7 @@ _HOMES = {
     "replay": "pairgen.jobs.replay",
     "restore": "pairgen.jobs.restore",
     "sample": "pairgen.jobs.sample",
+    "status": "pairgen.jobs.status",
     "train": "pairgen.calls",
     "verify": "pairgen.jobs.verify",
 }

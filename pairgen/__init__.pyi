@@ -12,6 +12,7 @@ from pairgen.jobs.replay.run import Replay
 from pairgen.jobs.restore.restorer import Restorer as Restorer
 from pairgen.jobs.restore.run import Restored
 from pairgen.jobs.sample.samples import Samples
+from pairgen.jobs.status.run import Status
 from pairgen.shards.check.report import Report
 from pairgen.shards.loading.loader import Loader as Loader
 from pairgen.shards.loading.training_set import TrainingSet as TrainingSet
@@ -35,6 +36,7 @@ __all__ = [
     "replay",
     "restore",
     "sample",
+    "status",
     "train",
     "verify",
 ]
@@ -764,6 +766,25 @@ def sample(
         ConfigError: An option, a file or the output is invalid; nothing was written.
         PairgenError: An image is not finite, or a batch does not fit into memory; nothing was
             written. Or the disk is full.
+    """
+
+def status(
+    folder: str | Path,
+    *,
+    price_per_gpu_hour: float | None = None,
+) -> Status:
+    """Tell how far a dataset is, from its receipts alone.
+
+    Args:
+        folder: The dataset, finished or not.
+        price_per_gpu_hour: Price per hour of the device that a worker runs on. [no price]
+
+    Returns:
+        The status: `status.data` is what `pairgen status --json` prints.
+
+    Raises:
+        ConfigError: The folder holds no dataset, or an option is wrong.
+        OSError: The folder cannot be read.
     """
 
 def train(

@@ -196,7 +196,7 @@ class Receipt:
         fingerprint: Fingerprint of the plan.
         failed: Slots without a sample, including those skipped on request.
         made: How the shard was computed: batch_size, cpu_threads, compile, dtype, device, versions,
-            seconds, host.
+            seconds, host, process, and when it ended (seconds since 1970).
         parent_sha256: SHA-256 of the parent's shard that an overlay's was made from, if known.
     """
 

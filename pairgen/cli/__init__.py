@@ -65,6 +65,10 @@ COMMANDS = {
         "pairgen.cli.inspect",
         "Show what a dataset contains and how it was made, or show single samples.",
     ),
+    "status": (
+        "pairgen.cli.status",
+        "Show how far a dataset is: done, rate, ETA, workers, failures and cost.",
+    ),
     "verify": (
         "pairgen.cli.verify",
         "Check a dataset: shards, samples, index and noise.",

@@ -11,6 +11,7 @@ from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
 from pairgen.jobs.repair.options import RepairConfig
 from pairgen.jobs.restore.options import RestoreConfig
+from pairgen.jobs.status.options import StatusConfig
 from pairgen.jobs.verify.options import VerifyConfig
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.degrade.options import DegradeConfig
@@ -33,6 +34,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "restore": RestoreConfig,
     "sample": SampleConfig,
     "inspect": InspectConfig,
+    "status": StatusConfig,
     "verify": VerifyConfig,
     "repair": RepairConfig,
 }

@@ -5,6 +5,7 @@ it know how a sample is made: that is the maker's part.
 """
 
 import hashlib
+import os
 import socket
 import time
 from collections import deque
@@ -153,11 +154,14 @@ def make_shard(
 
 
 def _made(plan: Plan, maker: ShardMaker, seconds: float) -> dict[str, Any]:
-    """Return how the bits were computed: settings, device, host, time and versions."""
+    """Return how the bits were computed: settings, device, process, time and versions."""
     return {
         **plan.execution,
         "device": maker.device,
         "host": socket.gethostname(),
+        "process": os.getpid(),
         "seconds": round(seconds, 3),
+        # When, in seconds since 1970; `pairgen status` computes rates from it.
+        "ended": round(time.time(), 3),
         "versions": versions(maker.modules),
     }
