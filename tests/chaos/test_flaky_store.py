@@ -7,6 +7,7 @@ import pytest
 
 import pairgen
 from pairgen.errors import PairgenError, PlanMismatchError, StoreError
+from pairgen.shards.format import retry
 from tests.flaky_store import FlakyFileSystem, contents, install
 
 ODE = {
@@ -29,9 +30,13 @@ EVERY = range(1, 41)
 
 
 @pytest.fixture(params=[False, True], ids=["before the deed", "after it"])
-def flaky(request: pytest.FixtureRequest) -> Iterator[type[FlakyFileSystem]]:
-    """The store, empty and sound; calls that fail do so before or after their deed."""
+def flaky(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[type[FlakyFileSystem]]:
+    """The store, empty and sound; calls that fail do so before or after their deed, for good."""
     store = install()
+    monkeypatch.setattr(retry, "PAUSES", ())
+    monkeypatch.setattr(retry, "PAUSES_IF_DENIED", ())
     store.after = request.param
     yield store
     install()
@@ -134,8 +139,8 @@ def test_shards_finished_between_failures_stay(
         if done:
             tars = {path: data for path, data in standing.items() if path.endswith(".tar")}
             assert tars == whole, every
-        # The last call of a shard is its 20th: it must be done before a call fails, or by it.
-        assert done or every < (20 if flaky.after else 21)
+        # The last call of a shard is its 21st: it must be done before a call fails, or by it.
+        assert done or every < (21 if flaky.after else 22)
 
 
 @pytest.mark.timeout(600)
@@ -177,3 +182,20 @@ def test_a_plan_that_cannot_be_seen_is_not_a_plan_that_is_not_there(
         with pytest.raises(PairgenError, match=r"plan\.yaml could not be read.*AccessDenied"):
             act()
     assert contents("/set/") == before
+
+
+@pytest.mark.parametrize("every", [4, 5, 7])
+def test_tries_again_carry_a_run_over_every_failure(
+    every: int, flaky: type[FlakyFileSystem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_ode()
+    expected = finished(contents("/set/"))
+    flaky.store.clear()
+    monkeypatch.setattr(retry, "PAUSES", (0.0,))
+    monkeypatch.setattr(retry, "PAUSES_IF_DENIED", (0.0,))
+    assert disturbed(flaky, every, make_ode)
+    assert flaky.num_calls > 10 * every
+    found = finished(contents("/set/"))
+    tars = [path for path in expected if path.endswith((".tar", ".parquet"))]
+    assert len(tars) == 8 and all(found[path] == expected[path] for path in tars)
+    verify()

@@ -98,7 +98,7 @@ def test_what_is_refused_or_fails_keeps_its_secrets(desk: Path) -> None:
         ("verify", url("a")),
         ("verify", url("nothing")),
         ("degrade", "--out", url("a")),
-        ("verify", f"s3://{KEY}:{SECRET}@b/x"),
+        ("verify", f"abfs://{KEY}:{SECRET}@b/x"),
         ("verify", f"none://{KEY}:{SECRET}@b/x"),
         ("degrade", "--from-ode", url("a")),
         ("degrade", "--images", url("a")),

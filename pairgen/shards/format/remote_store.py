@@ -4,14 +4,17 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import fsspec
 
 from pairgen.errors import ConfigError, StoreError
 from pairgen.redaction import url_without_secrets, without_secrets_of
+from pairgen.shards.format.retry import ask, is_denied
 
 
 class RemoteStore:
@@ -33,53 +36,44 @@ class RemoteStore:
     def exists(self, path: str) -> bool:
         # Not `isfile`: that returns False on any error.
         try:
-            with self._guarded(path) as name:
-                return bool(self.fs.info(name)["type"] == "file")
+            return bool(self._ask(path, self.fs.info)["type"] == "file")
         except FileNotFoundError:
             return False
 
     def names(self, folder: str) -> list[str]:
         try:
-            with self._guarded(folder) as name:
-                found = self.fs.ls(name, detail=False)
+            found = self._ask(folder, partial(self.fs.ls, detail=False))
         except FileNotFoundError:
             return []
         return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
 
     def size(self, path: str) -> int:
-        with self._guarded(path) as name:
-            return int(self.fs.size(name))
+        return int(self._ask(path, self.fs.size))
 
     def sizes(self, folder: str) -> dict[str, int]:
         try:
-            with self._guarded(folder) as name:
-                found = self.fs.ls(name, detail=True)
+            found = self._ask(folder, partial(self.fs.ls, detail=True))
         except FileNotFoundError:
             return {}
         files = (entry for entry in found if entry["type"] == "file")
         return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"]) for entry in files}
 
     def read_bytes(self, path: str) -> bytes:
-        with self._guarded(path) as name:
-            return bytes(self.fs.cat_file(name))
+        return bytes(self._ask(path, self.fs.cat_file))
 
     def read_range(self, path: str, start: int, stop: int) -> bytes:
-        with self._guarded(path) as name:
-            return bytes(self.fs.cat_file(name, start=start, end=stop))
+        return bytes(self._ask(path, partial(self.fs.cat_file, start=start, end=stop)))
 
     def fetch(self, path: str, target: Path) -> None:
-        with self._guarded(path) as name:
-            self.fs.get_file(name, str(target))
+        self._ask(path, lambda name: self.fs.get_file(name, str(target)))
 
     def put_bytes(self, path: str, data: bytes) -> None:
-        with self._guarded(path) as name:
-            self.fs.pipe_file(name, data)
+        self._ask(path, lambda name: self.fs.pipe_file(name, data))
 
     def create_bytes(self, path: str, data: bytes) -> bool:
         try:
-            with self._guarded(path) as name:
-                # Where the store has conditional writes, as S3 has, the file system uses them.
-                self.fs.pipe_file(name, data, mode="create")
+            # Where the store has conditional writes, as S3 has, the file system uses them.
+            self._ask(path, lambda name: self.fs.pipe_file(name, data, mode="create"))
         except FileExistsError:
             return False
         return True
@@ -88,8 +82,7 @@ class RemoteStore:
         return Path(tempfile.mkdtemp(prefix="pairgen-")) / name
 
     def put_file(self, spooled: Path, path: str) -> None:
-        with self._guarded(path) as name:
-            self.fs.put_file(str(spooled), name)
+        self._ask(path, lambda name: self.fs.put_file(str(spooled), name))
         self.drop(spooled)
 
     def drop(self, spooled: Path) -> None:
@@ -103,8 +96,8 @@ class RemoteStore:
         if not self.exists(path):
             return
         # Another process may have removed it first.
-        with suppress(FileNotFoundError), self._guarded(path) as name:
-            self.fs.rm_file(name)
+        with suppress(FileNotFoundError):
+            self._ask(path, self.fs.rm_file)
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
@@ -113,22 +106,34 @@ class RemoteStore:
             self.fetch(path, target)
             yield target
 
-    @contextmanager
-    def _guarded(self, path: str) -> Iterator[str]:
-        """Yield the path as the file system names it; turn any error into a StoreError."""
-        try:
+    def _ask(self, path: str, call: Callable[[str], Any]) -> Any:
+        """Call the file system with a path as it names it, again if that may help.
+
+        Raises:
+            FileNotFoundError: The file does not exist.
+            FileExistsError: It exists, where it must not.
+            StoreError: The store could not be asked.
+        """
+
+        def once() -> Any:
             self.fs.invalidate_cache()
-            yield f"{self.root}/{path}"
+            return call(f"{self.root}/{path}")
+
+        shown = f"{self.url}/{path}"
+        try:
+            return ask(once, shown, self._message)
         except FileNotFoundError:
-            shown = f"{self.url}/{path}"
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown) from None
         except FileExistsError:
             raise
         except Exception as error:
-            # Each client library has its own errors: for network, credentials, limits. They may
-            # quote the URL, so none of them is passed on.
-            reason = " ".join(without_secrets_of(self.address, str(error)).split())
+            reason = " ".join(self._message(error).split())
+            renew = "renew the credentials and " * is_denied(error)
             raise StoreError(
-                f"{self.url}/{path} could not be read or written: {type(error).__name__}: "
-                f"{reason}. Finished shards are safe: run the same command again."
+                f"{shown} could not be read or written: {type(error).__name__}: {reason}. "
+                f"Finished shards are safe: {renew}run the same command again."
             ) from None
+
+    def _message(self, error: Exception) -> str:
+        """Return the message of an error; client libraries may quote the URL with its secrets."""
+        return without_secrets_of(self.address, str(error))
