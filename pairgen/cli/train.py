@@ -22,12 +22,12 @@ from pairgen.training.chain_options import ChainConfig
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student with METHOD on datasets made by pairgen.
 
-    METHOD: regression, reflow, diffusion2gan, ladd, osediff, yonos, or the dotted name of your own
-    module; or latent-lpips, which trains a perceptual network on labelled latents instead of a
-    student. `--set name=value` sets any option of the run or the method; `--set player.name=value`
-    sets an option of one player. `--chain` trains yonos factor by factor, a run each; then
-    `--set x4.name=value` and `--set decoder.name=value` set options of one stage. Under `torchrun`
-    or `accelerate launch`, each process takes its share of every step.
+    METHOD: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, codi, or the dotted name
+    of your own module; or latent-lpips, which trains a perceptual network on labelled latents
+    instead of a student. `--set name=value` sets any option of the run or the method;
+    `--set player.name=value` sets an option of one player. `--chain` trains yonos factor by factor,
+    a run each; then `--set x4.name=value` and `--set decoder.name=value` set options of one stage.
+    Under `torchrun` or `accelerate launch`, each process takes its share of every step.
 
     \b
     Examples:
@@ -36,6 +36,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         pairgen train diffusion2gan --data pairs --set gan_weight=0.05 --set discriminator.lr=5e-5
         pairgen train osediff --data pairs --model sd21-base --set perceptual=vgg16-397923af.pth
         pairgen train yonos --data pairs --chain 2,4,8 --set decoder.perceptual=vgg16-397923af.pth
+        pairgen train codi --data pairs --set task=canny --set trains=branch --out edges
         pairgen train latent-lpips --data pairs --out perceptual --set width=0.25
         torchrun --nproc-per-node 8 -m pairgen train regression --data pairs --precision bfloat16
     """  # noqa: D301

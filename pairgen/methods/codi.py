@@ -24,6 +24,7 @@ from pairgen.methods._codi.network import loaded_run, network_of
 from pairgen.methods._codi.options import (
     ALL,
     INPAINTING,
+    MEMBERS,
     SUPER_RESOLUTION,
     CoDiOptions,
 )
@@ -236,6 +237,11 @@ class CoDi(OneStudent):
         return EVALUATIONS_IF_TRAINED * both + later
 
 
+def _given_note(options: CoDiOptions) -> str:
+    others = ", ".join(f"{task} {member}" for task, member in MEMBERS.items() if member)
+    return f"what task={options.task} is given; others: {others}"
+
+
 def needs(options: CoDiOptions) -> Needs:
     """Return what is needed of the datasets."""
     condition, picture = options.condition, "the image to make"
@@ -243,7 +249,7 @@ def needs(options: CoDiOptions) -> Needs:
         members=(
             need(HR_MOMENTS, *PICTURES, note=f"{picture}; moments save its encoding"),
             need(*PICTURES, note=f"{picture}, for the grids"),
-            need(condition, note="what is given"),
+            need(condition, note=_given_note(options)),
             *((need(options.text, note="the prompt"),) if options.text else ()),
         ),
         scales={condition: options.factor},

@@ -32,8 +32,8 @@ class TrainConfig(PlayerConfig):
         str,
         Text(),
         Option(
-            "Method: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, or the dotted "
-            "name of your own module.",
+            "Method: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, codi, or the "
+            "dotted name of your own module.",
             "Training",
             "identity",
             metavar="METHOD",

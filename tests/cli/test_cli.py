@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pairgen import plugins
 from tests import warm
 from tests.runs import SMALL_SET, run, shas, undo_shards
 
@@ -223,6 +224,13 @@ def test_help_and_version_need_no_torch() -> None:
     script = "import sys; sys.argv=['pairgen','ode','--help']\nfrom pairgen.cli import cli\n"
     script += "cli.main(['ode','--help'], standalone_mode=False); assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
+
+
+def test_help_of_train_names_every_method() -> None:
+    text = " ".join(run("train", "--help").stdout.split())
+    # The decoder of yonos is trained by its chain.
+    for name in set(plugins.members("methods")) - {"yonos_decoder"}:
+        assert f"{name}, " in text.partition("METHOD:")[2].partition("dotted name")[0], name
 
 
 def test_sd15_as_typed_runs_on_a_local_folder_of_its_classes(

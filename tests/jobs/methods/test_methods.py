@@ -43,6 +43,11 @@ def test_every_method_states_its_needs_and_how_a_set_gets_them() -> None:
     assert "txt_emb.npy or txt pairgen annotate DIR --add text_embedding or pairgen ode" in text
 
 
+def test_codi_tells_what_its_other_tasks_are_given() -> None:
+    text = methods_text(run_methods("codi", ()))
+    assert "lr4.png: what task=super-resolution is given; others: inpainting mask.png," in text
+
+
 def test_a_method_of_a_user_need_not_state_any() -> None:
     (found,) = run_methods("tests.training.two_players", ())
     assert json.loads(json.dumps(found))["needs"] is None
