@@ -11,7 +11,7 @@ class Presentation:
 
     Attributes:
         columns: Title of a column, the figure of a row, and its format.
-        legend: What the columns mean.
+        legend: Title, figure and meaning of what is explained; only of figures that a table has.
         subtitle: What is under the title of the page.
         rows: What the rows have in common.
         facts: Returns the facts at the top of the page, from eval.json.
@@ -19,7 +19,7 @@ class Presentation:
     """
 
     columns: tuple[tuple[str, str, str], ...]
-    legend: str
+    legend: tuple[tuple[str, str, str], ...]
     subtitle: str
     rows: str
     facts: Callable[[Mapping[str, Any]], dict[str, str]]

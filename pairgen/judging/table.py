@@ -12,6 +12,7 @@ from pairgen.report.table import aligned
 
 NO_FIGURE = "-"
 MARK = "*"
+LEGEND_WIDTH = 12
 # Figures that are infinite for equal images, which JSON cannot hold.
 RATIOS = ("psnr_db",)
 
@@ -23,7 +24,12 @@ def presentation_of(found: Mapping[str, Any]) -> Presentation:
 
 def legend(found: Mapping[str, Any]) -> str:
     """Return what the columns of the table mean."""
-    return presentation_of(found).legend
+    figures = found["rows"][0]
+    return "\n".join(
+        f"{title:<{LEGEND_WIDTH}} " + meaning.replace("\n", "\n" + " " * (LEGEND_WIDTH + 1))
+        for title, figure, meaning in presentation_of(found).legend
+        if figure in figures
+    )
 
 
 def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] = ()) -> str:
@@ -63,9 +69,10 @@ def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] =
             f"{found['real']['floor']:.3f}."
         )
     reasons = dict.fromkeys(found["missing"].values())
+    titles = {name: title for title, name, _ in words.columns}
     for reason in reasons:
         names = [name for name, each in found["missing"].items() if each == reason]
-        notes.append(f"No {', '.join(names)}: {reason}")
+        notes.append(f"No {', '.join(titles.get(name, name) for name in names)}: {reason}")
     return "\n".join([*aligned(lines), *notes])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pairgen.jobs.eval.evaluation import Band, Evaluation
-from pairgen.judging.table import figure_table, presentation_of
+from pairgen.judging.table import figure_table, legend, presentation_of
 from pairgen.report import page
 from pairgen.report.grid import draw_grid, lay_out_grid
 from pairgen.report.table import aligned
@@ -61,7 +61,7 @@ def eval_page(found: Mapping[str, Any], shown: Evaluation) -> str:
         page.facts_table(words.facts(found)),
         *map(page.paragraph, found["notes"]),
         page.heading("Figures", words.rows),
-        page.preformatted(f"{figure_table(found)}\n\n{words.legend}"),
+        page.preformatted(f"{figure_table(found)}\n\n{legend(found)}"),
     ]
     for title, table in subset_tables(found).items():
         parts += [page.heading(title), page.preformatted(table)]

@@ -13,16 +13,41 @@ NET = (
     ("halves", "frechet_distance_halves", "{:.3f}"),
     ("to real", "frechet_distance_real", "{:.3f}"),
 )
-LEGEND = """\
-evaluations  network evaluations per image; guidance counts double
-s/image      seconds per image on this machine, from given to made; prompts are not counted
-PSNR, SSIM   of the 8-bit images against the targets, by the named protocol
-perceptual   |features - those of the target| in the evaluation net, median
-finest band  logarithm of the energy of the finest of three frequency bands, median
-Frechet      distance to the targets in the evaluation net's features
-halves       the same, between one half's images and the other half's targets: the targets' own
-             value is the floor
-to real      Frechet distance to real images (--real-statistics)"""
+LEGEND = (
+    (
+        "evaluations",
+        "evaluations_per_picture",
+        "network evaluations per image; guidance counts double",
+    ),
+    (
+        "s/image",
+        "seconds_per_picture",
+        "seconds per image on this machine, from given to made; prompts are not counted",
+    ),
+    ("PSNR, SSIM", "psnr_db", "of the 8-bit images against the targets, by the named protocol"),
+    (
+        "perceptual",
+        "feature_distance",
+        "|features - those of the target| in the evaluation net, median",
+    ),
+    (
+        "finest band",
+        "finest_band_energy",
+        "logarithm of the energy of the finest of three frequency bands, median",
+    ),
+    (
+        "Frechet",
+        "frechet_distance",
+        "distance to the targets in the evaluation net's features",
+    ),
+    (
+        "halves",
+        "frechet_distance_halves",
+        "the same, between one half's images and the other half's targets: the targets' own\n"
+        "value is the floor",
+    ),
+    ("to real", "frechet_distance_real", "Frechet distance to real images (--real-statistics)"),
+)
 # Figures that only some conditions have: title, figure, format and meaning.
 OF_CONDITIONS = (
     (
@@ -58,14 +83,17 @@ def image_words(found: Mapping[str, Any]) -> Presentation:
         *((name, f"iqa_{name}", "{:.4f}") for name in iqa["better"]),
     )
     version = iqa["pyiqa"]
-    legend = [f"{title:<12} {meaning}" for title, _, _, meaning in agreements]
-    legend += [
-        f"{name:<12} pyiqa {version}, mean; {which} is better"
-        for name, which in iqa["better"].items()
-    ]
+    legend = (
+        *LEGEND,
+        *((title, figure, meaning) for title, figure, _, meaning in agreements),
+        *(
+            (name, f"iqa_{name}", f"pyiqa {version}, mean; {which} is better")
+            for name, which in iqa["better"].items()
+        ),
+    )
     return Presentation(
         columns=columns,
-        legend="\n".join([LEGEND, *legend]),
+        legend=legend,
         subtitle="evaluated on held-out pairs of images",
         rows="All rows are compared with the same targets.",
         facts=_facts,

@@ -18,18 +18,51 @@ COLUMNS = (
     ("within", "diversity_within", "{:.3f}"),
     ("between", "diversity_between", "{:.3f}"),
 )
-LEGEND = """\
-evaluations  network evaluations per image; guidance counts double
-s/image      seconds per image for network and solver on this machine, without prompts and decoding
-latent error |x - end point| / |end point|, median over the pairs
-PSNR dB      of decoded images against the decoded end points, median
-Frechet      distance to the decoded end points in the evaluation net's features
-halves       the same, between one half's images and the other half's end points: the end points'
-             own value is the floor
-to real      Frechet distance to real images (--real-statistics)
-agreement    share of images that match no other prompt as well as their own
-cosine       mean cosine similarity of images to their prompts, in the same net
-within       mean feature distance between noises of one prompt; between: of different prompts"""
+LEGEND = (
+    (
+        "evaluations",
+        "evaluations_per_picture",
+        "network evaluations per image; guidance counts double",
+    ),
+    (
+        "s/image",
+        "seconds_per_picture",
+        "seconds per image for network and solver on this machine, without prompts and decoding",
+    ),
+    (
+        "latent error",
+        "latent_relative_rms",
+        "|x - end point| / |end point|, median over the pairs",
+    ),
+    ("PSNR dB", "psnr_db", "of decoded images against the decoded end points, median"),
+    (
+        "Frechet",
+        "frechet_distance",
+        "distance to the decoded end points in the evaluation net's features",
+    ),
+    (
+        "halves",
+        "frechet_distance_halves",
+        "the same, between one half's images and the other half's end points: the end points'\n"
+        "own value is the floor",
+    ),
+    ("to real", "frechet_distance_real", "Frechet distance to real images (--real-statistics)"),
+    (
+        "agreement",
+        "caption_agreement",
+        "share of images that match no other prompt as well as their own",
+    ),
+    (
+        "cosine",
+        "caption_cosine",
+        "mean cosine similarity of images to their prompts, in the same net",
+    ),
+    (
+        "within",
+        "diversity_within",
+        "mean feature distance between noises of one prompt; between: of different prompts",
+    ),
+)
 
 
 def _facts(found: Mapping[str, Any]) -> dict[str, str]:

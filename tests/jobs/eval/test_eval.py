@@ -91,7 +91,7 @@ def test_table_json_page_and_grid_tell_the_same(call, folder):
     # Eight pictures are too few, and that is said.
     assert set(found["missing"]) == {"frechet_distance", "frechet_distance_halves"}
     assert found["not_meaningful"] == {}
-    assert "No frechet_distance: Statistics in 64 dimensions take 65 images" in out
+    assert "No Frechet: Statistics in 64 dimensions take 65 images" in out
 
     # 16 samples of 3 guided steps; 2 steps of 4 samples.
     assert found["ledger"]["data"]["evaluations"] == 16 * 6
@@ -147,7 +147,7 @@ def test_training_data_is_refused_unless_it_is_meant(call, folder):
     code, out, err = call("run", "--data=pairs", "--out=seen", *options)
     assert code == 0, err
     assert "run was trained on pairs" in err
-    assert "No caption_agreement: Caption agreement takes two prompts or more" in out
+    assert "No agreement: Caption agreement takes two prompts or more" in out
     assert "No break-even in seconds: the teacher was not timed here." in out
 
 

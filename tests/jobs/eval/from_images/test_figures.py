@@ -202,7 +202,9 @@ def test_a_conditional_student_has_no_psnr_and_its_condition_is_shown(call, fold
     assert all("psnr_db" not in row and "ssim" not in row for row in found["rows"])
     assert found["protocol"] is None and found["rows"][1]["finest_band_energy"] < 0
     assert "PSNR" not in figure_table(found)
-    assert "No frechet_distance: Statistics in 64 dimensions take 65 images" in out
+    # What is explained is what the table has.
+    assert "PSNR" not in out and "to real" not in out and "\nfinest band  log" in out
+    assert "No Frechet: Statistics in 64 dimensions take 65 images" in out
     with Image.open(folder / "conditional/eval/grid.png") as grid:
         # Condition, student, target.
         assert grid.size[0] == 10 + 3 * (128 + 10)
