@@ -82,7 +82,8 @@ class ImageRecipe:
         return tuple(dict.fromkeys(name for name in found if name))
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.source}"
+        masked = f" and {self.mask}" if self.mask else ""
+        return f"{self.kind} of {self.source}{masked}"
 
 
 def read_image_recipe(section: Mapping[str, Any], where: str) -> ImageRecipe:

@@ -1,6 +1,10 @@
 """Text tables: for a terminal, and as Markdown."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
+
+# What a terminal and a page of preformatted text show without scrolling.
+WIDTH = 100
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
@@ -10,6 +14,11 @@ def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
         "  ".join([line[0].ljust(first), *map(str.rjust, line[1:], others)]).rstrip()
         for line in lines
     ]
+
+
+def wrapped(sentence: str) -> str:
+    """Return a note below a table, in lines of at most 100 characters."""
+    return textwrap.fill(sentence, WIDTH)
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> list[str]:

@@ -32,6 +32,14 @@ def url(tmp_path_factory) -> str:
     return write_images(tmp_path_factory.mktemp("images") / "set", plan)
 
 
+def test_a_recipe_says_what_the_model_is_given() -> None:
+    assert str(RESTORATION) == "restoration of lr4.png"
+    painted = ImageRecipe(
+        kind="conditional", source="png", start="noise", branch=True, mask="mask.png"
+    )
+    assert str(painted) == "conditional of png and mask.png"
+
+
 def test_pairs_come_in_order(url):
     found = open_set(TrainingSet(url), None, skip_bad=False)
     check_members(found, RESTORATION)

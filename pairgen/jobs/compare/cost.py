@@ -7,7 +7,7 @@ from pairgen.jobs.compare.content import short_names
 from pairgen.jobs.compare.planned import MODEL
 from pairgen.judging.ledger import CONVENTION
 from pairgen.judging.table import NO_FIGURE
-from pairgen.report.table import aligned
+from pairgen.report.table import aligned, wrapped
 
 HEAD = ("", "method", "steps", "batch", "evaluations", "in all", "seconds", "trained", "of weights")
 LEGEND = """\
@@ -35,7 +35,7 @@ def cost_table(found: Mapping[str, Any]) -> str:
         notes.append(f"No training is known of {', '.join(untrained)}.")
     if len(devices) > 1:
         notes.append(f"( ) seconds of different devices: {', '.join(devices)}.")
-    return "\n".join([*aligned([HEAD, *lines]), *notes, CONVENTION])
+    return "\n".join([*aligned([HEAD, *lines]), *notes, wrapped(CONVENTION)])
 
 
 def _line(name: str, training: Mapping[str, Any], different: bool) -> Sequence[str]:

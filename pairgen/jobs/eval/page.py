@@ -13,7 +13,7 @@ from pairgen.jobs.eval.evaluation import Band, Evaluation
 from pairgen.judging.table import figure_table, legend, presentation_of
 from pairgen.report import page
 from pairgen.report.grid import draw_grid, lay_out_grid
-from pairgen.report.table import aligned
+from pairgen.report.table import aligned, wrapped
 
 
 def subset_tables(found: Mapping[str, Any]) -> dict[str, str]:
@@ -78,7 +78,7 @@ def eval_page(found: Mapping[str, Any], shown: Evaluation) -> str:
 
 def _break_even(ledger: Mapping[str, Any]) -> list[str]:
     if ledger["break_even"] is None:
-        return [f"No break-even: {ledger['reason']}.", ledger["convention"]]
+        return [f"No break-even: {ledger['reason']}.", wrapped(ledger["convention"])]
     lines = []
     for unit in ("evaluations", "seconds"):
         found = ledger["break_even"][unit]
@@ -90,5 +90,5 @@ def _break_even(ledger: Mapping[str, Any]) -> list[str]:
                 f"Paid for after {found['pictures']:,} images in {unit}, against the teacher's "
                 f"{steps} steps."
             )
-    lines.append(ledger["convention"])
+    lines.append(wrapped(ledger["convention"]))
     return lines
