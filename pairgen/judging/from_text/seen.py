@@ -28,9 +28,13 @@ def seen_notes(judged: Judged, plan: Plan, url: str, allowed: bool) -> list[str]
         return notes
     for each in record.all_sets:
         if (each.seed, each.noise_generator) == _noises(plan):
-            notes.append(f"{url} has the same noises as {each.url}, which was trained on.")
+            notes.append(
+                f"{url} has the same noises as {each.url}, on which a student was trained."
+            )
         if each.source_sha256 == plan.source["sha256"]:
-            notes.append(f"{url} has the same prompts as {each.url}, which was trained on.")
+            notes.append(
+                f"{url} has the same prompts as {each.url}, on which a student was trained."
+            )
     return notes
 
 
