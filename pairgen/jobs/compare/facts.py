@@ -8,6 +8,7 @@ import torch
 
 from pairgen import plugins
 from pairgen.config import local_path
+from pairgen.errors import PairgenError
 from pairgen.evaluation.judge import JUDGE_VERSION
 from pairgen.jobs.compare.asked import Asked
 from pairgen.judging.judged import Judged
@@ -15,7 +16,8 @@ from pairgen.judging.ledger import devices, spent
 from pairgen.judging.options import JudgeOptions
 from pairgen.kinds.machine import device_name, versions
 from pairgen.kinds.ode.maker import MODULES
-from pairgen.teachers.base import DecoderDescription
+from pairgen.shards.loading.training_set import OpenSet
+from pairgen.teachers.base import DecoderDescription, Description
 from pairgen.training.runs.record import TrainRecord
 from pairgen.types import Plan
 
@@ -38,6 +40,20 @@ def bench_facts(config: JudgeOptions, plan: Plan, keys: Sequence[str]) -> dict[s
         if real
         else "",
     }
+
+
+def annotation_facts(found: OpenSet, members: Sequence[str]) -> dict[str, Any]:
+    """Return the fingerprints of the annotations that hold some members; none if the set does.
+
+    Annotations can be made anew with other options, which the set's own fingerprint does not tell.
+    """
+    layers = {name: found.layer_of(name) for name in members if name}
+    prints = {
+        name: layer.plan.fingerprint()[:16]
+        for name, layer in layers.items()
+        if layer is not None and layer is not found.base
+    }
+    return {"annotations": prints} if prints else {}
 
 
 def model_facts(asked: Asked, notes: Sequence[str]) -> dict[str, Any]:
@@ -82,6 +98,28 @@ def decoder_identity(judged: Judged) -> dict[str, Any]:
         "teachers", model.teacher, "describe_decoder", location=model.location, **model.options
     )
     return dict(described.identity)
+
+
+def check_unchanged(judged: Judged, planned: Mapping[str, Any]) -> None:
+    """Refuse figures of a model whose weights changed after they were planned.
+
+    Args:
+        judged: The model, which was loaded and measured.
+        planned: Identity of its row, with those of its network and of its decoder.
+
+    Raises:
+        PairgenError: Its weights are others now, so nothing tells which were measured.
+    """
+    model = judged.model
+    described: Description = plugins.call(
+        "teachers", model.teacher, "describe", location=model.location, **model.options
+    )
+    now = {"model": dict(described.identity), "decoder": decoder_identity(judged)}
+    if any(planned[name] != each for name, each in now.items()):
+        raise PairgenError(
+            f"The weights of {judged.path} changed while it was measured, so its row was not "
+            "written: run the command again."
+        )
 
 
 def machine_facts(device: torch.device, batch_size: int) -> Mapping[str, Any]:

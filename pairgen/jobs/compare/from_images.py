@@ -13,7 +13,14 @@ from pairgen.evaluation.judge import JUDGE_VERSION, load_judge
 from pairgen.evaluation.protocols import PROTOCOLS
 from pairgen.image_recipe import RESTORATION, ImageRecipe
 from pairgen.jobs.compare.asked import Asked, naming, slot_of
-from pairgen.jobs.compare.facts import bench_facts, decoder_identity, machine_facts, model_facts
+from pairgen.jobs.compare.facts import (
+    annotation_facts,
+    bench_facts,
+    check_unchanged,
+    decoder_identity,
+    machine_facts,
+    model_facts,
+)
 from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.compare.planned import (
     GIVEN,
@@ -103,6 +110,7 @@ def compare_from_images(
         bench={
             "from": "images",
             **bench_facts(config, plan, pairs.keys),
+            **annotation_facts(samples.found, (first.source, first.mask, first.target)),
             "task": task,
             "protocol": table.protocol.label if table.protocol else "",
             "iqa": table.iqa,
@@ -203,23 +211,31 @@ class _Table:
         sampling = read_image_sampling(model.sampling, model.name)
         defaults = model.defaults or defaults_for("")
         batch_size = self.config.batch_size or defaults.batch_size
+        identity = {
+            "model": dict(described.identity),
+            "decoder": decoder_identity(judged),
+            "dtype": defaults.dtype,
+            "recipe": asdict(recipe_of(model)),
+            **annotation_facts(self.found, [recipe_of(model).prompts]),
+            "sampling": asdict(sampling),
+            "batch_size": batch_size,
+            "cpu_threads": self.cpu_threads,
+        }
+
+        def measured(advance: Advance) -> Found:
+            found = self._made(asked, sampling, batch_size, advance)
+            check_unchanged(judged, identity)
+            return found
+
         return Planned(
             slot=slot_of(model.name, asked.place, sampling.steps),
             role=MODEL,
             name=judged.path,
             steps=sampling.steps,
-            identity={
-                "model": dict(described.identity),
-                "decoder": decoder_identity(judged),
-                "dtype": defaults.dtype,
-                "recipe": asdict(recipe_of(model)),
-                "sampling": asdict(sampling),
-                "batch_size": batch_size,
-                "cpu_threads": self.cpu_threads,
-            },
+            identity=identity,
             facts=model_facts(asked, notes),
             evaluations=sampling.evaluations(described.schedule),
-            measure=lambda advance: self._made(asked, sampling, batch_size, advance),
+            measure=measured,
         )
 
     def _reference(self, name: str, measured: Callable[[], Measured]) -> Planned:

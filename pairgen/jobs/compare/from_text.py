@@ -12,6 +12,7 @@ from pairgen.evaluation.judge import JUDGE_VERSION, load_judge
 from pairgen.jobs.compare.asked import Asked, naming, slot_of
 from pairgen.jobs.compare.facts import (
     bench_facts,
+    check_unchanged,
     decoder_identity,
     machine_facts,
     model_facts,
@@ -162,6 +163,12 @@ class _Table:
             "decoder": decoder_identity(judged),
             "dtype": defaults.dtype,
         }
+
+        def measured(advance: Advance) -> Found:
+            found = self._sampled(self._load(asked), sampling, advance)
+            check_unchanged(judged, identity)
+            return found
+
         return Planned(
             slot=slot_of(judged.model.name, asked.place, sampling.steps),
             role=MODEL,
@@ -170,7 +177,7 @@ class _Table:
             identity=self._identity(identity, sampling),
             facts=model_facts(asked, notes),
             evaluations=evaluations_of(described.schedule, sampling, self.pairs),
-            measure=lambda advance: self._sampled(self._load(asked), sampling, advance),
+            measure=measured,
         )
 
     def of_teacher(self, described: Description, steps: int) -> Planned:

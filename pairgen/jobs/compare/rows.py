@@ -1,10 +1,12 @@
 """The rows of a comparison on disk: a folder each, written whole or not at all.
 
-rows/SLOT/row.json              what it is, what its figures depend on, the figures
+rows/SLOT/row.json              what it is, what its figures depend on, the figures; the SHA-256 of
+                                all this, and of the files below
 rows/SLOT/scores.safetensors    figures of each pair, [N]; `features`, [N, 64]
 rows/SLOT/pictures/KEY.png      images to show, by the keys of their pairs
 """
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -27,12 +29,10 @@ from pairgen.types import canonical_json
 
 ROWS = "rows"
 ROW_FILE, SCORES_FILE = "row.json", "scores.safetensors"
-FEATURES = "features"
-# What is read of row.json.
-NEEDED = (
-    *("role", "name", "steps", "bench", "identity", "shared", "model"),
-    *("figures", "missing", "not_meaningful", "machine"),
-)
+# In the file of scores, and in row.json.
+FEATURES, SHA256 = "features", "sha256"
+# What reading a damaged row raises.
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,13 @@ def write_row(store: LocalStore, planned: Planned, comparison: Comparison, found
     # What is written below belongs to another row until its facts are there.
     store.remove(f"{folder}/{ROW_FILE}")
     arrays = {name: np.ascontiguousarray(each) for name, each in found.scores.items()}
-    store.put_bytes(f"{folder}/{SCORES_FILE}", save({**arrays, FEATURES: found.features}))
+    files = {SCORES_FILE: save({**arrays, FEATURES: found.features})}
     keys = comparison.shared["keys"]
     for name, pictures in found.pictures.items():
         for key, picture in zip(keys, pictures, strict=True):
-            png = encode_png(Image.fromarray(picture))
-            store.put_bytes(f"{folder}/{name}/{key}.png", png)
+            files[f"{name}/{key}.png"] = encode_png(Image.fromarray(picture))
+    for name, data in files.items():
+        store.put_bytes(f"{folder}/{name}", data)
     facts = {
         "pairgen": pairgen.__version__,
         "role": planned.role,
@@ -86,8 +87,11 @@ def write_row(store: LocalStore, planned: Planned, comparison: Comparison, found
         "not_meaningful": found.doubtful,
         "pictures": list(found.pictures),
         "machine": found.machine,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
-    text = json.dumps(without_secrets_in(facts), indent=1, ensure_ascii=False, allow_nan=False)
+    # As JSON holds it.
+    plain = json.loads(json.dumps(without_secrets_in(facts), allow_nan=False))
+    text = json.dumps({**plain, SHA256: _sha256_of(plain)}, indent=1, ensure_ascii=False)
     store.put_bytes(f"{folder}/{ROW_FILE}", f"{text}\n".encode())
 
 
@@ -100,7 +104,7 @@ def read_rows(store: LocalStore, say: Say) -> list[Row]:
             continue
         try:
             found.append(_read_row(store, slot))
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except UNREADABLE as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             say(f"{store.url}/{ROWS}/{slot} cannot be read and is left aside: {reason}.")
     return found
@@ -109,16 +113,27 @@ def read_rows(store: LocalStore, say: Say) -> list[Row]:
 def _read_row(store: LocalStore, slot: str) -> Row:
     folder = f"{ROWS}/{slot}"
     facts = json.loads(store.read_bytes(f"{folder}/{ROW_FILE}"))
-    arrays = load(store.read_bytes(f"{folder}/{SCORES_FILE}"))
+    if facts.pop(SHA256, "") != _sha256_of(facts):
+        raise ValueError(f"{ROW_FILE} was altered")
+
+    def read(name: str) -> bytes:
+        data = store.read_bytes(f"{folder}/{name}")
+        if hashlib.sha256(data).hexdigest() != facts["files"][name]:
+            raise ValueError(f"{name} was altered")
+        return data
+
+    arrays = load(read(SCORES_FILE))
     keys: Sequence[str] = facts["shared"]["keys"]
     pictures = {
-        name: np.stack([_picture(store.read_bytes(f"{folder}/{name}/{key}.png")) for key in keys])
+        name: np.stack([_picture(read(f"{name}/{key}.png")) for key in keys])
         for name in facts["pictures"]
     }
-    features = arrays.pop(FEATURES)
-    if lacking := [name for name in NEEDED if name not in facts]:
-        raise KeyError(", ".join(lacking))
-    return Row(slot, facts, arrays, features, pictures)
+    return Row(slot, facts, arrays, arrays.pop(FEATURES), pictures)
+
+
+def _sha256_of(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the content of row.json, without its own."""
+    return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
 
 
 def _picture(data: bytes) -> np.ndarray:

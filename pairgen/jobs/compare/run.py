@@ -60,7 +60,7 @@ def run_compare(given: Mapping[str, Any], say: Say = log) -> Compared:
     _check(comparison, with_bicubic)
     there = read_rows(store, say)
     check_comparable(there, comparison.bench, store.url)
-    standing = {each.slot: _standing(each, there) for each in comparison.rows}
+    standing = _standing(comparison.rows, there)
     missing = [each for each in comparison.rows if standing[each.slot] is None]
     for note in dict.fromkeys(
         note for row in comparison.rows for note in row.facts.get("notes", ())
@@ -137,9 +137,19 @@ def _check(comparison: Comparison, with_bicubic: bool) -> None:
         seen[identity] = row.name
 
 
-def _standing(planned: Planned, rows: Sequence[Row]) -> Row | None:
-    """Return the row that a planned one would be; None if it must be measured."""
-    return next((row for row in rows if row.is_of(planned)), None)
+def _standing(planned: Sequence[Planned], rows: Sequence[Row]) -> dict[str, Row | None]:
+    """Return the rows that planned ones would be, by their folders; None if one must be measured.
+
+    A row may stand in the folder of another, whose model lies where its own did: what is measured
+    into that folder takes its place, so it must be measured again too.
+    """
+    found = {each.slot: next((row for row in rows if row.is_of(each)), None) for each in planned}
+    while True:
+        written = {slot for slot, row in found.items() if row is None}
+        lost = [slot for slot, row in found.items() if row is not None and row.slot in written]
+        if not lost:
+            return found
+        found |= dict.fromkeys(lost)
 
 
 def _measure(comparison: Comparison, missing: Sequence[Planned], store: LocalStore) -> None:

@@ -2,11 +2,15 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 import pairgen
 from pairgen.judging.from_images.presentation import image_words
+from tests.annotated_sets import write_pictures
+from tests.branches import write_branch
+from tests.jobs.restore.conftest import BY_BRANCH, write_student
 from tests.training.conftest import make_degraded
 
 
@@ -52,6 +56,24 @@ def test_a_conditional_model_has_no_psnr(images, call):
     assert "PSNR Y dB" not in out and "psnr_db" not in found["rows"][0]
     code, _, err = call(images, "compare", "conditional", "bicubic", "--data=held")
     assert code == 2 and "bicubic must be left out: it enlarges the given images" in err
+
+
+def test_edges_that_were_found_anew_are_another_set(sd15_folder, tmp_path, call):
+    pairs = write_pictures(tmp_path / "set")
+    recipe = {**BY_BRANCH, "kind": "conditional", "source": "canny.png", "scale": 1}
+    write_student(
+        tmp_path / "edges",
+        sd15_folder,
+        branch_of=write_branch(tmp_path / "b", sd15_folder),
+        **recipe,
+    )
+    command = ("compare", "edges", "--data=set", "--out=out", "--allow-training-data")
+    for options in ({}, {"low": 20.0, "high": 40.0}):
+        pairgen.annotate(pairs, add="canny", executor="serial", **options)
+        code, _, err = call(tmp_path, *command)
+        shutil.rmtree(tmp_path / "set.annotations/canny")
+        assert code == (2 if options else 0), err
+    assert re.search(r"these differ: annotations.canny.png \(was \w{16}, got \w{16}\)", err), err
 
 
 @pytest.mark.parametrize(

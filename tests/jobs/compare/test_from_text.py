@@ -14,6 +14,7 @@ import yaml
 
 import pairgen
 from pairgen.config import packaged_assets, packaged_configs
+from pairgen.jobs.compare import facts
 from pairgen.jobs.compare.cost import cost_table
 from pairgen.jobs.compare.page import best_table
 
@@ -146,6 +147,58 @@ def test_only_what_is_missing_or_has_changed_is_computed(desk, call):
     shutil.rmtree(desk / "out/rows/end-points")
     _, err, _ = compare("two.yaml@1,2", "--teacher-steps=")
     assert "2 of 3 rows stand in" in err
+
+
+def test_a_moved_model_and_another_in_its_place_both_have_a_row(desk, call):
+    options = ("--data=held", "--out=out", "--teacher-steps=")
+    code, _, err = call(desk, "compare", "one.yaml@1", *options)
+    assert code == 0, err
+    shutil.copy(desk / "one.yaml", desk / "moved.yaml")
+    change(desk / "one.yaml")
+    code, _, err = call(desk, "compare", "one.yaml@1", "moved.yaml@1", *options)
+    assert code == 0 and "1 of 3 rows stand in" in err, err
+    found = json.loads((desk / "out/compare.json").read_text())
+    assert [row["name"] for row in found["rows"][1:]] == ["one.yaml, 1 step", "moved.yaml, 1 step"]
+    _, _, err = call(desk, "compare", "one.yaml@1", "moved.yaml@1", *options)
+    assert "3 of 3 rows stand in" in err
+    assert found["rows"][1]["latent_relative_rms"] != found["rows"][2]["latent_relative_rms"]
+
+
+@pytest.mark.parametrize(
+    ("file", "change_it"),
+    [
+        ("row.json", lambda text: text.replace('"psnr_db": ', '"psnr_db": 1')),
+        ("row.json", lambda text: text.replace('"role": "model"', '"role": "zebra"')),
+        ("row.json", lambda _: "[]"),
+        ("scores.safetensors", None),
+    ],
+    ids=["a figure", "a word", "no mapping", "scores of another row"],
+)
+def test_a_row_that_was_altered_is_told_and_made_again(desk, call, file, change_it):
+    command = ("compare", "one.yaml@1", "--data=held", "--out=out", "--teacher-steps=")
+    code, _, err = call(desk, *command)
+    assert code == 0, err
+    before = json.loads((desk / "out/compare.json").read_text())["rows"]
+    (row,) = desk.glob("out/rows/one-*")
+    if change_it is None:
+        shutil.copy(desk / "out/rows/end-points" / file, row / file)
+    else:
+        (row / file).write_text(change_it((row / file).read_text()))
+    code, _, err = call(desk, *command)
+    assert code == 0 and f"{row.name} cannot be read and is left aside" in err, err
+    assert "1 of 2 rows stand in" in err
+    after = json.loads((desk / "out/compare.json").read_text())["rows"]
+    assert [without(each, "seconds_per_picture") for each in after] == [
+        without(each, "seconds_per_picture") for each in before
+    ]
+
+
+def test_a_model_that_changes_while_it_is_measured_has_no_row(desk, call, monkeypatch):
+    monkeypatch.setattr(facts, "decoder_identity", lambda _: {"weights": "others"})
+    command = ("compare", "one.yaml@1", "--data=held", "--out=out", "--teacher-steps=")
+    code, _, err = call(desk, *command)
+    assert code == 1 and "The weights of one.yaml changed while it was measured" in err, err
+    assert not list(desk.glob("out/rows/one-*/row.json"))
 
 
 def test_a_link_gives_a_model_its_name(desk, call):
