@@ -20,7 +20,7 @@ from pairgen.methods._codi.averaged import AveragedDenoiser
 from pairgen.methods._codi.conditions import Conditions
 from pairgen.methods._codi.grid import draw_times, learning_grid
 from pairgen.methods._codi.guided import said_of, without_some_prompts
-from pairgen.methods._codi.network import loaded_run, network_of
+from pairgen.methods._codi.network import network_of, teacher_of
 from pairgen.methods._codi.options import (
     ALL,
     INPAINTING,
@@ -95,7 +95,7 @@ class CoDi(OneStudent):
         self._averaged: AveragedDenoiser | None = None
         self._teacher: Denoiser | None = None
         if chosen.teacher:
-            self._teacher = loaded_run(setup, chosen.teacher, chosen.teacher_weights, channels)
+            self._teacher = teacher_of(setup, chosen, channels)
         self.evaluations = self._evaluations()
         self._prompts = Prompts(setup.teacher, chosen)
         reads_null = chosen.guidance != 1 or chosen.drop_prompts > 0

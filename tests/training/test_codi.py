@@ -352,6 +352,7 @@ def test_edges_are_a_condition_of_three_equal_channels(build, conditioned):
         ({"scale": 8}, "codi needs lr8.png, .*`pairgen degrade --scales 8` makes"),
         ({"learning_steps": 30}, "learning_steps must divide the 1000 times"),
         ({"consistency_weight": 0, "target_weight": 0}, "One of consistency_weight and target_wei"),
+        ({"learning_steps": 1}, "learning_steps must be at least 2 with a consistency_weight"),
         ({"target_decay": 1.0}, "target_decay must be below 1"),
         ({"teacher": "sd15"}, "sd15 is not a finished run"),
         ({"consistency_weight": 0, "teacher": "x"}, "teacher is used with a consistency_weight"),
@@ -385,6 +386,17 @@ def test_a_run_without_a_branch_is_no_start(photographs, train, options, levels)
     other = train(levels, "yonos", **{**options, "method": "yonos", "scale": 2}, steps=1).folder
     with pytest.raises(ConfigError, match="yonos must take conditions of 3 channels: it has no co"):
         train(photographs, "refused", start_from=str(other), **options)
+
+
+def test_a_teacher_that_is_given_something_else_is_refused(
+    photographs, conditioned, train, options
+):
+    edges = train(conditioned, "edges", task="canny", steps=1, **options).folder
+    with pytest.raises(
+        ConfigError, match=r"teacher must be .* given lr4\.png, .* given canny\.png"
+    ):
+        train(photographs, "refused", teacher=str(edges), **options)
+    assert not train.folder.exists()
 
 
 @BOTH

@@ -1,8 +1,11 @@
 """The network that CoDi trains, and runs that have such a one."""
 
+from pathlib import Path
+
 from pairgen.errors import ConfigError
 from pairgen.methods._codi.options import ALL, FUSION_OF, CoDiOptions
 from pairgen.methods.base import AVERAGE, Setup
+from pairgen.model_config import find_model
 from pairgen.teachers.base import Denoiser
 
 
@@ -34,6 +37,29 @@ def network_of(setup: Setup, options: CoDiOptions, channels: int) -> Denoiser:
             denoiser.branch.load_last(before.branch.last_weights())
     denoiser.network.requires_grad_(options.trains == ALL)
     denoiser.branch.unfreeze()
+    return denoiser
+
+
+def teacher_of(setup: Setup, options: CoDiOptions, channels: int) -> Denoiser:
+    """Return the frozen run that takes the DDIM step, which is given what the student is given.
+
+    Args:
+        setup: Loads it.
+        options: Which run it is, and the task.
+        channels: Channels of a condition.
+
+    Raises:
+        ConfigError: The run is not finished, or was trained for another task.
+    """
+    run = options.teacher
+    denoiser = loaded_run(setup, run, options.teacher_weights, channels)
+    recipe = find_model(str(Path(run).absolute())).image
+    given = "" if recipe is None else recipe.mask or recipe.source
+    if given != options.condition:
+        raise ConfigError(
+            f"teacher must be a run of a model that is given {options.condition}, as this one is: "
+            f"{run} is given {given or 'nothing'}."
+        )
     return denoiser
 
 

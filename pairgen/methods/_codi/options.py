@@ -158,6 +158,11 @@ class CoDiOptions(EncodedPairOptions):
             raise ConfigError(
                 "One of consistency_weight and target_weight must be above 0, got 0 for both."
             )
+        if self.consistency_weight and self.learning_steps == 1:
+            raise ConfigError(
+                "learning_steps must be at least 2 with a consistency_weight above 0, got 1: there "
+                "is no time after the only one."
+            )
         if self.target_decay == 1:
             raise ConfigError("target_decay must be below 1, got 1: nothing would be averaged.")
         scale = ImagePairOptions.model_fields["scale"].default
