@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from pairgen.errors import ConfigError
+from pairgen.kinds.image_pairs import HALF
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.photographs import UnusableImageError, decode_as_stored
 
@@ -40,7 +41,8 @@ class Masks:
             size: Its height and width.
 
         Raises:
-            ConfigError: It has none, or its mask cannot be read or has another size.
+            ConfigError: It has none, or its mask cannot be read, has another size, or is brighter
+                than black somewhere, but nowhere bright enough to mark a pixel.
         """
         name = _stem(picture)
         file = self._files.get(name)
@@ -60,7 +62,14 @@ class Masks:
                 f"{picture.name} {size[1]} x {size[0]}."
             )
         levels = mask.mean(axis=2, keepdims=True)
-        return (levels / 257 if mask.dtype == np.uint16 else levels).astype(np.uint8)
+        levels = levels / 257 if mask.dtype == np.uint16 else levels
+        # A mask of 0 and 1, or of dark colours, would paint nothing without a word.
+        if 0 < (highest := levels.max()) <= HALF:
+            raise ConfigError(
+                f"The mask {file.name} marks nothing: what is brighter than {HALF} of 255 is "
+                f"painted, and its brightest pixel has {highest:.3g}."
+            )
+        return levels.astype(np.uint8)
 
     def left(self) -> list[str]:
         """Return the names of masks that no picture had, in order."""

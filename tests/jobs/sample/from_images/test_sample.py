@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import pairgen
+from pairgen.errors import ConfigError
 from pairgen.jobs.sample.run import run_sample
 from pairgen.kinds.image_model import load_image_model, recipe_of
 from pairgen.kinds.image_pairs import read_image_pairs
@@ -70,6 +71,20 @@ def test_files_give_the_same_images_as_the_set_that_holds_them(models, pairs, fi
     mixed = pairgen.sample(**options, condition=folder, batch_size=3, out=tmp_path / "c.png")
     difference = np.abs(mixed.pictures.astype(int) - of_set.pictures)
     assert difference.max() <= 1 and len(np.unique(of_set.pictures)) > 100
+
+
+@pytest.mark.parametrize("levels", [np.uint8(1), np.uint8(127), np.uint16(255)])
+def test_a_mask_that_marks_nothing_is_refused(models, files, tmp_path, levels):
+    (tmp_path / "masks").mkdir()
+    mask = np.zeros((32, 32), levels.dtype)
+    mask[8:24, 8:24] = levels
+    Image.fromarray(mask).save(tmp_path / "masks/00.png")
+    given = {"condition": str(files / "pictures/00.png"), "masks": str(tmp_path / "masks")}
+    with pytest.raises(
+        ConfigError, match=r"The mask 00\.png marks nothing: what is brighter than 127"
+    ):
+        pairgen.sample(model=models / "painter", **given, out=tmp_path / "x.png")
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_known_pixels_keep_their_bytes(models, files, tmp_path):
