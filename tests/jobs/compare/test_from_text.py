@@ -1,5 +1,6 @@
 """`pairgen compare` of models from text: the figures of `pairgen eval`, rows kept and added."""
 
+import itertools
 import json
 import os
 import re
@@ -194,7 +195,8 @@ def test_a_row_that_was_altered_is_told_and_made_again(desk, call, file, change_
 
 
 def test_a_model_that_changes_while_it_is_measured_has_no_row(desk, call, monkeypatch):
-    monkeypatch.setattr(facts, "decoder_identity", lambda _: {"weights": "others"})
+    others = itertools.count()
+    monkeypatch.setattr(facts, "decoder_identity", lambda _: {"weights": next(others)})
     command = ("compare", "one.yaml@1", "--data=held", "--out=out", "--teacher-steps=")
     code, _, err = call(desk, *command)
     assert code == 1 and "The weights of one.yaml changed while it was measured" in err, err
