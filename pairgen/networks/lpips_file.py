@@ -17,7 +17,6 @@ from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_checkpoint import read_checkpoint
 from pairgen.shards.format.local_store import LocalStore, sync
-from pairgen.shards.format.publish import file_sha256
 from pairgen.types import canonical_json
 
 # Header key that holds all facts, as JSON: safetensors writes several keys in any order, and equal
@@ -130,7 +129,7 @@ def hash_lpips(location: str) -> str:
         ConfigError: There is no such file.
     """
     path = _found(location).absolute()
-    return file_sha256(LocalStore(path.parent), path.name)
+    return LocalStore(path.parent).sha256(path.name)
 
 
 def packaged_lpips(made_for: str, in_channels: int) -> str:

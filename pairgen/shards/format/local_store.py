@@ -1,6 +1,7 @@
 """A dataset folder on a local or shared disk."""
 
 import errno
+import hashlib
 import itertools
 import os
 import shutil
@@ -8,8 +9,8 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
@@ -101,13 +102,18 @@ class LocalStore:
         # The name includes host and process, to recognize what a killed process left behind.
         return folder / f"{socket.gethostname()}.{os.getpid()}.{next(_counter)}.{name}"
 
-    def put_file(self, spooled: Path, path: str) -> None:
+    def put_file(self, spooled: Path, path: str, sha256: str = "") -> None:
+        del sha256
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         # Data first, then the name, then the folder: after a power cut, either state is whole.
         sync(spooled)
         os.replace(spooled, target)
         sync(target.parent)
+
+    def sha256(self, path: str) -> str:
+        with self._open(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def drop(self, spooled: Path) -> None:
         spooled.unlink(missing_ok=True)
@@ -126,7 +132,7 @@ class LocalStore:
     def local(self, path: str) -> Iterator[Path]:
         yield self.root / path
 
-    def _open(self, path: str) -> BinaryIO:
+    def _open(self, path: str) -> BufferedReader:
         try:
             return open(self.root / path, "rb")
         except OSError as error:

@@ -9,8 +9,6 @@ from pairgen.shards.format.manifest import may_replace, read_receipt, write_rece
 from pairgen.shards.format.store import Store
 from pairgen.types import Receipt, ShardTask
 
-HASH_CHUNK = 1 << 20
-
 
 def publish(
     store: Store, task: ShardTask, spooled: Path, index: bytes, receipt: Receipt
@@ -53,7 +51,7 @@ def publish(
         store.remove(tar_path)
         store.remove(index_path)
     else:
-        store.put_file(spooled, tar_path)
+        store.put_file(spooled, tar_path, receipt.sha256)
         store.put_bytes(index_path, index)
     write_receipt(store, receipt)
     final = read_receipt(store, task.shard_index)
@@ -69,20 +67,14 @@ class ShardContestedError(Exception):
 
 def _agrees(store: Store, receipt: Receipt) -> bool:
     """Whether the published tar and index are those that the receipt names."""
+    tar_path = layout.shard_path(receipt.shard_index)
     if receipt.count == 0:
-        return not store.exists(layout.shard_path(receipt.shard_index))
+        return not store.exists(tar_path)
     try:
-        tar = file_sha256(store, layout.shard_path(receipt.shard_index))
+        if store.size(tar_path) != receipt.num_bytes:
+            return False
+        tar = store.sha256(tar_path)
         index = hashlib.sha256(store.read_bytes(layout.index_path(receipt.shard_index)))
     except FileNotFoundError:
         return False
     return tar == receipt.sha256 and index.hexdigest() == receipt.index_sha256
-
-
-def file_sha256(store: Store, path: str) -> str:
-    """Return the SHA-256 of a file in the store, in hex."""
-    digest = hashlib.sha256()
-    with store.local(path) as local, open(local, "rb") as file:
-        while chunk := file.read(HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -1,6 +1,7 @@
 """A dataset folder behind fsspec."""
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -15,6 +16,9 @@ import fsspec
 from pairgen.errors import ConfigError, StoreError
 from pairgen.redaction import url_without_secrets, without_secrets_of
 from pairgen.shards.format.retry import ask, is_denied
+
+# Name of the metadata that holds the hash of an object.
+SHA256 = "sha256"
 
 
 class RemoteStore:
@@ -81,9 +85,19 @@ class RemoteStore:
     def spool(self, name: str) -> Path:
         return Path(tempfile.mkdtemp(prefix="pairgen-")) / name
 
-    def put_file(self, spooled: Path, path: str) -> None:
-        self._ask(path, lambda name: self.fs.put_file(str(spooled), name))
+    def put_file(self, spooled: Path, path: str, sha256: str = "") -> None:
+        kept = {"Metadata": {SHA256: sha256}} if sha256 and self._keeps_metadata else {}
+        self._ask(path, lambda name: self.fs.put_file(str(spooled), name, **kept))
         self.drop(spooled)
+
+    def sha256(self, path: str) -> str:
+        if self._keeps_metadata:
+            found = self._ask(path, partial(self.fs.metadata, refresh=True))
+            if kept := found.get(SHA256):
+                return str(kept)
+        # No hash of the store's own will do: an ETag of S3 is none of the content of large files.
+        with self.local(path) as local, open(local, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def drop(self, spooled: Path) -> None:
         shutil.rmtree(spooled.parent, ignore_errors=True)
@@ -98,6 +112,12 @@ class RemoteStore:
         # Another process may have removed it first.
         with suppress(FileNotFoundError):
             self._ask(path, self.fs.rm_file)
+
+    @property
+    def _keeps_metadata(self) -> bool:
+        """Whether the file system writes and reads the user's own metadata of an object."""
+        protocol = self.fs.protocol
+        return "s3" in ((protocol,) if isinstance(protocol, str) else protocol)
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:

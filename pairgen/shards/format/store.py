@@ -79,8 +79,22 @@ class Store(Protocol):
         """Return a new local path to write a large file to."""
         ...
 
-    def put_file(self, spooled: Path, path: str) -> None:
-        """Move a spooled file to `path` atomically, replacing what is there."""
+    def put_file(self, spooled: Path, path: str, sha256: str = "") -> None:
+        """Move a spooled file to `path` atomically, replacing what is there.
+
+        Args:
+            spooled: The file.
+            path: Its new path.
+            sha256: SHA-256 of its content in hex; a store that keeps facts beside files keeps it.
+        """
+        ...
+
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 of a file's content in hex: what is kept beside it, or by reading.
+
+        Raises:
+            FileNotFoundError: The file does not exist.
+        """
         ...
 
     def drop(self, spooled: Path) -> None:

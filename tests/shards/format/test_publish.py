@@ -17,7 +17,7 @@ from pairgen.shards.format.index import encode_index, index_row
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import UnreadableReceiptError, read_receipt
 from pairgen.shards.format.plan_file import write_plan
-from pairgen.shards.format.publish import ShardContestedError, file_sha256, publish
+from pairgen.shards.format.publish import ShardContestedError, publish
 from pairgen.shards.format.writer import ShardWriter
 from pairgen.types import Plan, Receipt, Sample, ShardTask
 from tests.small_sets import make_plan, make_sample, write_shard
@@ -62,11 +62,11 @@ class InterruptedStore(LocalStore):
         self.action = action
         self.num_writes = 0
 
-    def put_file(self, spooled: Path, path: str) -> None:
+    def put_file(self, spooled: Path, path: str, sha256: str = "") -> None:
         if self.num_writes == self.before:
             self.action()
         self.num_writes += 1
-        super().put_file(spooled, path)
+        super().put_file(spooled, path, sha256)
 
 
 def agrees(store: LocalStore) -> bool:
@@ -75,7 +75,7 @@ def agrees(store: LocalStore) -> bool:
     if receipt is None:
         return True
     index = hashlib.sha256(store.read_bytes(layout.index_path(0))).hexdigest()
-    return (file_sha256(store, layout.shard_path(0)), index) == (
+    return (store.sha256(layout.shard_path(0)), index) == (
         receipt.sha256,
         receipt.index_sha256,
     )
@@ -86,7 +86,7 @@ def test_a_published_shard_stands_whole(tmp_path: Path) -> None:
     write_plan(store, PLAN)
     receipt = write_shard(store, PLAN.tasks()[0], samples_of(0))
     assert read_receipt(store, 0) == receipt
-    assert file_sha256(store, "train/00000.tar") == receipt.sha256
+    assert store.sha256("train/00000.tar") == receipt.sha256
     assert store.names(layout.SPOOL) == []
 
 
@@ -122,7 +122,7 @@ def test_a_shard_whose_receipt_cannot_be_read_is_not_replaced(tmp_path: Path) ->
     store.put_bytes(layout.receipt_path(0), b"{")
     with pytest.raises(UnreadableReceiptError):
         write_shard(store, task, samples_of(1))
-    assert file_sha256(store, layout.shard_path(0)) == standing.sha256
+    assert store.sha256(layout.shard_path(0)) == standing.sha256
 
 
 def test_the_short_last_shard_of_a_set_that_grew_is_replaced(tmp_path: Path) -> None:
