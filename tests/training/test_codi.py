@@ -274,6 +274,11 @@ def test_pe_codi_leaves_the_backbone_as_it_is_and_exports_a_controlnet(
     )
     assert_shown(folder, 3)
     assert {name.partition(".")[0] for name in load_file(folder / "last.safetensors")} == {BRANCH}
+    # The frozen network runs too.
+    record = json.loads((folder / "record.json").read_text())
+    branch, network = (sum(p.numel() for p in m.parameters()) for m in (loaded, denoiser.network))
+    assert record["num_trained"] == branch + 1
+    assert record["num_weights"] == branch + 1 + network
 
 
 def test_codi_exports_its_own_network_and_the_branch(photographs, train, options, sd15_folder):

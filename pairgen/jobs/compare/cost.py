@@ -14,8 +14,8 @@ LEGEND = """\
 evaluations  of networks of the teacher's size, in the training itself
 in all       with the evaluations that made its data, and with the runs before it
 seconds      of the training itself, of all its processes
-trained      weights of the student that were trained, adapters among them; of so many of the
-             networks that they belong to: a frozen network beside a branch is not counted"""
+trained      weights of the student that were trained, adapters among them
+of weights   of its network with its branch, frozen or not, and of its VAE where that was trained"""
 
 
 def cost_table(found: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from pairgen.training.data.offered import TEXT, offer_members, open_offered
 from pairgen.training.loop.accelerator import open_accelerator
 from pairgen.training.loop.checkpoint import load_checkpoint
 from pairgen.training.loop.metrics import Metrics, last_figures
+from pairgen.training.loop.player import count_weights
 from pairgen.training.loop.progress import STOPPING, TrainProgress
 from pairgen.training.loop.recomputation import enable_gradient_checkpointing
 from pairgen.training.loop.trainer import Trainer
@@ -228,6 +229,8 @@ def _find_shown(kind: StudentKind, say: Say) -> Any:
 def _record(
     config: TrainConfig, method: Method, trainer: Trainer, before: tuple[TrainRecord, ...]
 ) -> TrainRecord:
+    # The network runs also where a branch beside it, or a decoder behind it, is trained alone.
+    networks: list[Any] = [method.student().denoiser, trainer.players[STUDENT].module]
     return TrainRecord(
         method=config.method,
         steps=trainer.step,
@@ -241,7 +244,7 @@ def _record(
         name=trainer.folder.absolute().name,
         before=before,
         num_trained=trainer.players[STUDENT].num_trained,
-        num_weights=trainer.players[STUDENT].num_weights,
+        num_weights=count_weights(networks),
     )
 
 

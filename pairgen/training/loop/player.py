@@ -1,7 +1,7 @@
 """A player: the networks that are stepped together, their optimizer, their moving average."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -47,12 +47,6 @@ class Player:
     def num_trained(self) -> int:
         """Number of weights that are trained, those of adapters among them."""
         return sum(each.numel() for each in self.parameters.values())
-
-    @property
-    def num_weights(self) -> int:
-        """Number of weights of the networks, without their adapters."""
-        named = self.module.named_parameters()
-        return sum(each.numel() for name, each in named if "adapter" not in name.split("."))
 
     @property
     def buffers(self) -> dict[str, Tensor]:
@@ -139,6 +133,17 @@ def _adapt(
             )
         else:
             network.unfreeze()
+
+
+def count_weights(modules: Iterable[nn.Module]) -> int:
+    """Return the number of weights of networks, each counted once, without their adapters."""
+    found = {
+        id(each): each.numel()
+        for module in modules
+        for name, each in module.named_parameters()
+        if "adapter" not in name.split(".")
+    }
+    return sum(found.values())
 
 
 def learning_rate(config: PlayerConfig, step: int, num_steps: int) -> float:

@@ -66,8 +66,9 @@ class TrainRecord:
             once and without its own `before`.
         num_trained: Number of the student's weights that were trained, those of adapters among
             them; 0 in a record that does not tell it.
-        num_weights: Number of weights of the student's networks that were trained or adapted,
-            without adapters; 0 in a record that does not tell it.
+        num_weights: Number of weights of the student's network, frozen or not, with its branch,
+            and of the halves of its VAE that were trained, without adapters; 0 in a record that
+            does not tell it.
     """
 
     method: str
