@@ -134,6 +134,23 @@ def decode_as_stored(data: bytes) -> NDArray[np.uint8] | NDArray[np.uint16]:
     return decode_rgb(data)
 
 
+def has_transparent_pixels(data: bytes) -> bool:
+    """Whether a pixel of an image is transparent, wholly or in part.
+
+    Raises:
+        UnusableImageError: The image cannot be used.
+    """
+    with opened(io.BytesIO(data)) as image:
+        image.load()
+        if not image.has_transparency_data:
+            return False
+        if image.mode in DEEP_GRAY:
+            # Pillow gives these no alpha by their transparent level.
+            return bool((np.asarray(image) == image.info["transparency"]).any())
+        lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+        return lowest < 255
+
+
 @contextmanager
 def opened(file: BinaryIO) -> Iterator[Image.Image]:
     """Open an image; turn every failure, here or in the block, into one reason.

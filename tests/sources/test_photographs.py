@@ -13,6 +13,7 @@ from pairgen.sources.photographs import (
     UnusableImageError,
     decode_as_stored,
     decode_rgb,
+    has_transparent_pixels,
 )
 
 
@@ -72,6 +73,24 @@ def test_gray_images_keep_their_channel_and_their_bits():
     np.testing.assert_array_equal(turned[..., 0], np.rot90(gray, -1))
     with pytest.raises(UnusableImageError, match="cannot be decoded"):
         decode_as_stored(encoded(Image.fromarray(deep), "PNG")[:60])
+
+
+def test_transparent_pixels_are_found_in_every_mode():
+    gray = np.full((4, 4), 255, np.uint8)
+    gray[0, 0] = 0
+    for mode, absent in (("1", None), ("L", 7), ("RGB", (7, 7, 7)), ("P", 7)):
+        image = Image.fromarray(gray).convert(mode)
+        present = image.getpixel((0, 0))
+        assert has_transparent_pixels(encoded(image, "PNG", transparency=present)), mode
+        if absent is not None:
+            assert not has_transparent_pixels(encoded(image, "PNG", transparency=absent)), mode
+    deep = Image.fromarray(gray.astype(np.uint16) * 257)
+    assert has_transparent_pixels(encoded(deep, "PNG", transparency=65535))
+    assert not has_transparent_pixels(encoded(deep, "PNG", transparency=300))
+    for alpha in (0, 254, 255):
+        image = Image.merge("LA", [Image.fromarray(gray), Image.new("L", (4, 4), alpha)])
+        assert has_transparent_pixels(encoded(image, "PNG")) == (alpha < 255)
+    assert not has_transparent_pixels(encoded(Image.fromarray(gray), "PNG"))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -8,7 +8,7 @@ import numpy as np
 from pairgen.errors import ConfigError
 from pairgen.kinds.image_pairs import HALF
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
-from pairgen.sources.photographs import UnusableImageError, decode_as_stored
+from pairgen.sources.photographs import UnusableImageError, decode_as_stored, has_transparent_pixels
 
 
 class Masks:
@@ -41,8 +41,9 @@ class Masks:
             size: Its height and width.
 
         Raises:
-            ConfigError: It has none, or its mask cannot be read, has another size, or is brighter
-                than black somewhere, but nowhere bright enough to mark a pixel.
+            ConfigError: It has none, or its mask cannot be read, has transparent pixels or another
+                size, or is brighter than black somewhere, but nowhere bright enough to mark a
+                pixel.
         """
         name = _stem(picture)
         file = self._files.get(name)
@@ -53,9 +54,17 @@ class Masks:
             )
         self._used.add(name)
         try:
-            mask = decode_as_stored(file.read())
+            data = file.read()
+            mask = decode_as_stored(data)
+            transparent = has_transparent_pixels(data)
         except (UnusableImageError, OSError) as error:
             raise ConfigError(f"The mask {file.name} cannot be read: {error}.") from None
+        if transparent:
+            # Image editors differ in whether they erase what is marked, or what is not.
+            raise ConfigError(
+                f"The mask {file.name} has transparent pixels: save it as black and white without "
+                "transparency, white where its picture is to be painted."
+            )
         if mask.shape[:2] != size:
             raise ConfigError(
                 f"The mask {file.name} has {mask.shape[1]} x {mask.shape[0]} px, its picture "

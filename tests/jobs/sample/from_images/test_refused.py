@@ -88,6 +88,20 @@ def test_wrong_input_is_one_sentence_with_exit_code_2_and_nothing_written(
     assert list((tmp_path / "desk").iterdir()) == []
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_mask_with_transparent_pixels_is_refused(sample, tmp_path, mode):
+    (tmp_path / "masks").mkdir()
+    mask = Image.new("LA", (32, 32), (0, 255))
+    mask.paste((255, 254), (8, 8, 24, 24))
+    options = {}
+    if mode == "P":
+        mask, options = mask.convert("L").quantize(2), {"transparency": 1}
+    mask.convert(mode).save(tmp_path / "masks/00.png", **options)
+    code, err = sample(*PAINTER, "--masks={t}/masks")
+    assert code == 2 and err.count("\n") == 1
+    assert "The mask 00.png has transparent pixels: save it as black and white without" in err
+
+
 def test_a_mask_of_another_size_is_refused(sample, tmp_path):
     (tmp_path / "masks").mkdir()
     Image.new("L", (16, 8)).save(tmp_path / "masks/00.png")
