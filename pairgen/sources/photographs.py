@@ -30,6 +30,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 MAX_PIXELS = 2**27
 _GRAY = ("1", "L")
 DEEP_GRAY = ("I;16", "I;16L", "I;16B", "I")
+DEEPEST = np.iinfo(np.uint16).max
 # EXIF orientations that swap width and height.
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
 
@@ -123,14 +124,18 @@ def decode_as_stored(data: bytes) -> NDArray[np.uint8] | NDArray[np.uint16]:
         other image.
 
     Raises:
-        UnusableImageError: The image cannot be used.
+        UnusableImageError: The image cannot be used, or has gray values that 16 bits do not hold.
     """
     with opened(io.BytesIO(data)) as image:
         image.load()
         if image.mode in _GRAY:
             return np.asarray(ImageOps.exif_transpose(image).convert("L"), np.uint8)[..., None]
         if image.mode in DEEP_GRAY:
-            return np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)[..., None]
+            levels = np.asarray(ImageOps.exif_transpose(image))
+            low, high = int(levels.min()), int(levels.max())
+            if not 0 <= low <= high <= DEEPEST:
+                raise UnusableImageError(f"gray values of {low} to {high}, beyond 0 to {DEEPEST}")
+            return levels.astype(np.uint16)[..., None]
     return decode_rgb(data)
 
 
@@ -203,7 +208,7 @@ def _reasons() -> Iterator[None]:
 
 def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode in DEEP_GRAY:
-        levels = np.rint(np.asarray(image, np.float64).clip(0, 65535) / 257).astype(np.uint8)
+        levels = np.rint(np.asarray(image, np.float64).clip(0, DEEPEST) / 257).astype(np.uint8)
         image = Image.fromarray(levels)
     if image.mode == "P":
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")

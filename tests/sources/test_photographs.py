@@ -75,6 +75,15 @@ def test_gray_images_keep_their_channel_and_their_bits():
         decode_as_stored(encoded(Image.fromarray(deep), "PNG")[:60])
 
 
+def test_gray_of_32_bits_is_read_where_16_hold_it():
+    levels = np.array([[0, 300, 65535]], np.int32)
+    found = decode_as_stored(encoded(Image.fromarray(levels), "TIFF"))
+    assert found.dtype == np.uint16 and np.array_equal(found[..., 0], levels)
+    for wrong, told in ((levels + 1, "1 to 65536"), (levels - 5, "-5 to 65530")):
+        with pytest.raises(UnusableImageError, match=f"^gray values of {told}, beyond 0 to 65535$"):
+            decode_as_stored(encoded(Image.fromarray(wrong), "TIFF"))
+
+
 def test_transparent_pixels_are_found_in_every_mode():
     gray = np.full((4, 4), 255, np.uint8)
     gray[0, 0] = 0
