@@ -74,7 +74,9 @@ def test_it_declares_its_options_and_loads_nothing_before_it_is_opened(
     assert not set(built.adds) & set(setup.members)
     # Whoever lacks one of them is told the command.
     for each in (*built.adds, *built.facts):
-        assert adding_command(each, "set").startswith(f"pairgen annotate set --add {name}"), each
+        command = adding_command(each, "set")
+        assert command.startswith(f"pairgen annotate set --add {name}"), each
+        assert ("--model MODEL" in command) == (name in VISION), each
     assert not built.distinct or built.distinct in built.reads
     # Equal twice: it is compared to the plan.
     assert plugins.build("annotators", name, setup=setup, **options).identity == built.identity

@@ -7,22 +7,26 @@ from pairgen.shards.format.annotations import overlay_address
 from pairgen.types import Plan
 
 DIR = "DIR"
-# Pattern of the name, and the command; `{0}` is its first group.
+# Pattern of the name, and the command; `{0}` is its first group. A model is named where no set can
+# have been made with one of its kind.
 _ADDED = (
     (r"(txt|pooled)_emb\.npy", f"pairgen annotate {DIR} --add text_embedding"),
     (r"latent\.npy", f"pairgen annotate {DIR} --add latent"),
     (r"(lr\d+)_latent\.npy", f"pairgen annotate {DIR} --add latent --set levels={{0}}"),
     (r"moments\.npy", f"pairgen annotate {DIR} --add moments"),
     (r"(lr\d+)_moments\.npy", f"pairgen annotate {DIR} --add moments --set levels={{0}}"),
-    (r"(canny|sketch|mask|depth)\.png", f"pairgen annotate {DIR} --add {{0}}"),
-    (r"seg\.png", f"pairgen annotate {DIR} --add segmentation"),
-    (r"clip_image\.npy|clip_text\.npy|clip_score", f"pairgen annotate {DIR} --add clip"),
-    (r"dino_cls\.npy", f"pairgen annotate {DIR} --add dino"),
-    (r"depth_(low|high)", f"pairgen annotate {DIR} --add depth"),
+    (r"(canny|sketch|mask)\.png", f"pairgen annotate {DIR} --add {{0}}"),
+    (r"seg\.png", f"pairgen annotate {DIR} --add segmentation --model MODEL"),
+    (
+        r"clip_image\.npy|clip_text\.npy|clip_score",
+        f"pairgen annotate {DIR} --add clip --model MODEL",
+    ),
+    (r"dino_cls\.npy", f"pairgen annotate {DIR} --add dino --model MODEL"),
+    (r"depth\.png|depth_(low|high)", f"pairgen annotate {DIR} --add depth --model MODEL"),
     (r"mask_share", f"pairgen annotate {DIR} --add mask"),
     (r"sharpness", f"pairgen annotate {DIR} --add sharpness"),
-    (r"aesthetic", f"pairgen annotate {DIR} --add aesthetic --set head=FILE"),
-    (r"txt|caption\.txt", f"pairgen annotate {DIR} --add caption"),
+    (r"aesthetic", f"pairgen annotate {DIR} --add aesthetic --model MODEL --set head=FILE"),
+    (r"txt|caption\.txt", f"pairgen annotate {DIR} --add caption --model MODEL"),
     (r"tag\.txt", f"pairgen annotate {DIR} --add tags --set table=FILE"),
 )
 # What no overlay can add: it comes with the dataset.
