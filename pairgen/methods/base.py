@@ -82,13 +82,13 @@ class Need:
         any_of: Names of members, the one that is preferred first. A method that reads several
             together has several needs.
         note: What is done with it, as a sentence without a full stop; empty for nothing special.
+        without: Option with which the method does without it, such as `prompts=fixed`; empty for
+            none.
     """
 
     any_of: tuple[str, ...]
     note: str = ""
-
-    def __str__(self) -> str:
-        return " or ".join(self.any_of)
+    without: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +115,9 @@ class Needs:
     perceptual: int = 0
 
 
-def need(*any_of: str, note: str = "") -> Need:
+def need(*any_of: str, note: str = "", without: str = "") -> Need:
     """Return the need of one of some members."""
-    return Need(any_of, note)
+    return Need(any_of, note, without)
 
 
 class NewDenoiser(Protocol):

@@ -29,7 +29,7 @@ from pairgen.methods._codi.options import (
     CoDiOptions,
 )
 from pairgen.methods._images.encoded import HR_MOMENTS, EncodedPairs
-from pairgen.methods._images.pairs import Prompts, hr_member
+from pairgen.methods._images.pairs import Prompts, hr_member, prompt_needs
 from pairgen.methods._pairs import OneStudent
 from pairgen.methods._prediction import Predicting
 from pairgen.methods.base import (
@@ -250,7 +250,7 @@ def needs(options: CoDiOptions) -> Needs:
             need(HR_MOMENTS, *PICTURES, note=f"{picture}; moments save its encoding"),
             need(*PICTURES, note=f"{picture}, for the grids"),
             need(condition, note=_given_note(options)),
-            *((need(options.text, note="the prompt"),) if options.text else ()),
+            *prompt_needs(options),
         ),
         scales={condition: options.factor},
         encodes=True,

@@ -16,7 +16,7 @@ from pairgen.methods._images.encoded import (
     lr_moments,
 )
 from pairgen.methods._images.nested_levels import check_nested
-from pairgen.methods._images.pairs import Prompts, check_sizes, hr_member, lr_member
+from pairgen.methods._images.pairs import Prompts, check_sizes, hr_member, lr_member, prompt_needs
 from pairgen.methods._pairs import OneStudent
 from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods._yonos.options import OUTPUTS, YONOSOptions
@@ -160,7 +160,7 @@ def needs(options: YONOSOptions) -> Needs:
             need(HR_MOMENTS, *PICTURES, note=f"HR; {encoded}"),
             need(*PICTURES, note="HR, for the grids"),
             *(need(lr_moments(each), lr_member(each), note="LR") for each in scales),
-            *((need(options.text, note="the prompt"),) if options.text else ()),
+            *prompt_needs(options),
         ),
         scales={lr_member(each): each for each in scales},
         encodes=True,

@@ -11,7 +11,7 @@ from pairgen.draws import Draws
 from pairgen.errors import ConfigError
 from pairgen.losses.adversarial import loss_if_made, loss_if_real
 from pairgen.methods._images.encoded import EncodedPairs, lr_moments
-from pairgen.methods._images.pairs import Prompts, check_sizes, hr_member, lr_member
+from pairgen.methods._images.pairs import Prompts, check_sizes, hr_member, lr_member, prompt_needs
 from pairgen.methods._prediction import x0_eps_of
 from pairgen.methods._yonos.options import YONOSDecoderOptions
 from pairgen.methods._yonos.stage import check_stage, restorer
@@ -163,12 +163,11 @@ class YONOSDecoder:
 
 def needs(options: YONOSDecoderOptions) -> Needs:
     """Return what the stage needs of its datasets."""
-    texts = (need(options.text, note="the prompt"),) if options.text else ()
     return Needs(
         members=(
             need(*PICTURES, note="HR"),
             need(lr_moments(options.scale), lr_member(options.scale), note="LR"),
-            *texts,
+            *prompt_needs(options),
         ),
         scales={lr_member(options.scale): options.scale},
         encodes=True,

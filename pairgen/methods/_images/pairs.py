@@ -8,7 +8,7 @@ from torch import Tensor
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import MAX_SCALE
 from pairgen.methods._pairs import encode_texts
-from pairgen.methods.base import Needs, need
+from pairgen.methods.base import Need, Needs, need
 from pairgen.options import Option, Options
 from pairgen.rules import Choice, Integer, Place, Text
 from pairgen.sampling.condition import RGB
@@ -81,15 +81,19 @@ class ImagePairOptions(Options):
             )
 
 
+def prompt_needs(options: ImagePairOptions, note: str = "the prompt") -> tuple[Need, ...]:
+    """Return the need of the images' own prompts; none if one prompt is for all."""
+    return (need(options.text, note=note, without="prompts=fixed"),) if options.text else ()
+
+
 def image_pair_needs(options: ImagePairOptions, perceptual: bool = False) -> Needs:
     """Return what is needed of a pair of images, and perhaps of LPIPS that compares them."""
     prompt = "the prompt; prompts=captions takes txt, prompts=fixed one prompt for all images"
-    texts = (need(options.text, note=prompt),) if options.text else ()
     return Needs(
         members=(
             need(*PICTURES, note="HR; `pairgen degrade` makes it together with LR"),
             need(options.source, note="LR"),
-            *texts,
+            *prompt_needs(options, prompt),
         ),
         scales={options.source: options.scale},
         encodes=True,

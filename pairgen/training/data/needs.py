@@ -43,18 +43,39 @@ class Met:
     """One need beside one dataset.
 
     Attributes:
-        need: What is needed, in words.
+        any_of: What is needed, in words: one of these.
         by: Who has it: `set`, or the name of an overlay; empty if nobody does.
         adding: Commands that add it to the dataset.
         making: Commands that make datasets which have it.
         note: What is done with it; empty for nothing special.
+        without: Option with which the method does without it; empty for none.
     """
 
-    need: str
+    any_of: tuple[str, ...]
     by: str
     adding: tuple[str, ...] = ()
     making: tuple[str, ...] = ()
     note: str = ""
+    without: str = ""
+
+    @property
+    def need(self) -> str:
+        """What is needed, in words."""
+        return " or ".join(self.any_of)
+
+    def remedy(self, it: str) -> str:
+        """Return what to do about a lack, as part of a sentence; empty for nothing known.
+
+        Args:
+            it: What is needed, in words.
+        """
+        ways = []
+        if commands := self.adding or self.making:
+            does = f"adds {it}" if self.adding else f"makes datasets that have {it}"
+            ways.append(f"{' or '.join(f'`{command}`' for command in commands)} {does}")
+        if self.without:
+            ways.append(f"`--set {self.without}` does without {it}")
+        return ", or ".join(ways)
 
 
 def compare(needs: Needs, offered: OfferedSet | None, folder: str = DIR) -> list[Met]:
@@ -69,7 +90,7 @@ def compare(needs: Needs, offered: OfferedSet | None, folder: str = DIR) -> list
     if needs.kinds:
         has = offered is not None and offered.plan.kind in needs.kinds
         making = tuple(f"pairgen {kind}" for kind in needs.kinds)
-        found.append(Met(f"kind {' or '.join(needs.kinds)}", "set" * has, making=making))
+        found.append(Met((f"kind {' or '.join(needs.kinds)}",), "set" * has, making=making))
     for need in (*needs.members, *(Need((fact,)) for fact in needs.facts)):
         holders = (_holder(name, offered) for name in need.any_of) if offered else ()
         making = _known(making_command(name, needs.kinds) for name in need.any_of)
@@ -82,7 +103,7 @@ def compare(needs: Needs, offered: OfferedSet | None, folder: str = DIR) -> list
         if offered and not by and not all(map(adding_command, need.any_of)):
             # What can be added is computed from what cannot, which is not there.
             adding = ()
-        found.append(Met(str(need), by, adding, making, need.note))
+        found.append(Met(need.any_of, by, adding, making, need.note, need.without))
     return found
 
 
@@ -104,14 +125,21 @@ def check_needs(method: str, options: Mapping[str, Any], sets: Sequence[OfferedS
     for each in sets:
         if needs.kinds and each.plan.kind not in needs.kinds:
             continue
-        for met in compare(needs, each, each.url):
-            if met.by:
-                continue
-            remedy = ""
-            if commands := met.adding or met.making:
-                does = "adds it" if met.adding else "makes datasets that have it"
-                remedy = f"; {' or '.join(f'`{command}`' for command in commands)} {does}"
-            raise ConfigError(f"{method} needs {met.need}, and {each.url} has none{remedy}.")
+        lacking = [met for met in compare(needs, each, each.url) if not met.by]
+        if lacking:
+            raise ConfigError(f"{method} needs {_told(lacking, each.url)}.")
+
+
+def _told(lacking: Sequence[Met], url: str) -> str:
+    """Return what a dataset lacks and what to do about it, as the rest of a sentence."""
+    # What meets a narrower need meets a wider one.
+    every = [set(met.any_of) for met in lacking]
+    least = [met for met in lacking if not any(own < set(met.any_of) for own in every)]
+    *names, last = (met.need for met in least)
+    if not names:
+        return "; ".join(filter(None, (f"{last}, and {url} has none", least[0].remedy("it"))))
+    remedies = filter(None, (met.remedy(met.need) for met in least))
+    return "; ".join([f"{', '.join(names)} and {last}, and {url} has none of them", *remedies])
 
 
 def _holder(name: str, offered: OfferedSet) -> str:

@@ -1,6 +1,7 @@
 """What methods state that they need, beside what datasets and their annotations have."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from pairgen.jobs.methods.run import methods_text, run_methods
 from pairgen.jobs.train.run import run_train
 from pairgen.methods.base import Needs
 from pairgen.shards.format.adding import adding_command, making_command
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
+from pairgen.training.data.needs import check_needs
+from pairgen.training.data.offered import open_offered
 from tests.annotated_sets import write_pictures
 from tests.runs import run
 from tests.small_sets import make_plan, overlay_plan, write_overlay, write_set
@@ -96,9 +101,38 @@ def test_a_training_on_a_set_that_lacks_something_is_told_the_command(photos: Pa
         return str(caught.value)
 
     command = f"pairgen annotate {photos} --add canny"
-    assert refused() == f"{NEEDY} needs canny.png, and {photos} has none; `{command}` adds it."
-    pairgen.annotate(photos, add="canny", executor="serial")
+    assert refused() == (
+        f"{NEEDY} needs canny.png, own.npy and sharpness, and {photos} has none of them; "
+        f"`{command}` adds canny.png; `pairgen annotate {photos} --add sharpness` adds sharpness."
+    )
+    pairgen.annotate(photos, add="canny,sharpness", executor="serial")
     assert refused() == f"{NEEDY} needs own.npy, and {photos} has none."
+
+
+def test_a_training_is_told_every_way_out(photos: Path) -> None:
+    (photos_plan,) = open_offered([str(photos)], [read_plan(open_store(str(photos)))])
+    members = {name: each for name, each in photos_plan.plan.members.items() if name != "txt"}
+    bare = replace(photos_plan, url="set", plan=replace(photos_plan.plan, members=members))
+
+    def refused(**options: str) -> str:
+        with pytest.raises(ConfigError) as caught:
+            check_needs("codi", options, [bare])
+        return str(caught.value)
+
+    caption = "`pairgen annotate set --add caption --model MODEL` adds"
+    fixed = "`--set prompts=fixed` does without"
+    assert refused() == f"codi needs txt, and set has none; {caption} it, or {fixed} it."
+    assert refused(task="depth") == (
+        "codi needs depth.png and txt, and set has none of them; `pairgen annotate set --add depth "
+        f"--model MODEL` adds depth.png; {caption} txt, or {fixed} txt."
+    )
+    command = "`pairgen annotate set --add depth --model MODEL` adds it"
+    without = refused(task="depth", prompts="fixed")
+    assert without == f"codi needs depth.png, and set has none; {command}."
+    # Pictures are needed twice, once with moments in their place.
+    blank = replace(bare, plan=replace(bare.plan, members={"json": members["json"]}))
+    with pytest.raises(ConfigError, match=r"^codi needs png or jpg or webp, lr4\.png and txt, and"):
+        check_needs("codi", {}, [blank])
 
 
 def test_a_loader_is_told_the_command(photos: Path) -> None:
@@ -109,7 +143,16 @@ def test_a_loader_is_told_the_command(photos: Path) -> None:
 
 def test_commands_name_annotators_that_there_are() -> None:
     names = ("txt_emb.npy", "latent.npy", "lr4_latent.npy", "moments.npy", "canny.png", "tag.txt")
-    names += ("clip_score", "dino_cls.npy", "depth_low", "mask_share", "sharpness")
+    names += (
+        "clip_score",
+        "dino_cls.npy",
+        "depth_low",
+        "mask_share",
+        "sharpness",
+        "depth.png",
+        "seg.png",
+        "txt",
+    )
     for name in names:
         _, _, folder, _, annotator, *_ = adding_command(name, "set").split()
         assert folder == "set" and annotator in plugins.members("annotators")
