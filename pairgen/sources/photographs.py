@@ -152,8 +152,7 @@ def has_transparent_pixels(data: bytes) -> bool:
         if image.mode in DEEP_GRAY:
             # Pillow gives these no alpha by their transparent level.
             return bool((np.asarray(image) == image.info["transparency"]).any())
-        lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
-        return lowest < 255
+        return bool((np.asarray(image.convert("RGBA"))[..., 3] < 255).any())
 
 
 @contextmanager
