@@ -14,7 +14,7 @@ import pyarrow as pa
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import NOISE_GENERATOR
-from pairgen.shards.format.adding import adding_command
+from pairgen.shards.format.adding import adding_command, making_command
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.format.overlay import (
     KIND,
@@ -120,9 +120,11 @@ class OpenSet:
             known = sorted({name for layer in self.all_layers for name in layer.plan.members})
             command = adding_command(field, self.url)
             remedy = f"; `{command}` adds it" * bool(command)
+            # Another member that is spelled alike is not what was meant.
+            is_member = command or making_command(field)
+            hint = "" if is_member else did_you_mean(field, known)
             raise ConfigError(
-                f"{self.url} has no member {field!r}{did_you_mean(field, known)}; it has "
-                f"{', '.join(known)}{remedy}."
+                f"{self.url} has no member {field!r}{hint}; it has {', '.join(known)}{remedy}."
             )
         kind = field.rpartition(".")[2]
         if kind not in ("npy", "txt", *PICTURES):

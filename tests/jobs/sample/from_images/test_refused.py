@@ -114,7 +114,8 @@ def test_a_set_without_the_member_names_the_command_that_adds_it(sample, pairs, 
     shutil.copytree(pairs, tmp_path / "bare")
     code, err = sample("--model={m}/edges", "--condition={t}/bare")
     assert code == 2
-    assert "has no member 'canny.png'" in err and "--add canny` adds it" in err
+    # No other member is meant, however alike its name.
+    assert "has no member 'canny.png'; it has " in err and "--add canny` adds it" in err
 
 
 def test_steps_at_fixed_times_cannot_be_changed(sample):
