@@ -39,20 +39,32 @@ def is_own_reference(row: Row) -> bool:
 def in_order(rows: Sequence[Row], slots: Sequence[str]) -> list[Row]:
     """Return rows in the order of a table: references, models, teacher.
 
+    Rows of one model, and those of the teacher, are sorted by steps, whoever asked for them.
+
     Args:
         rows: The rows.
-        slots: Folders of the rows that were asked for, which come before others of their kind.
+        slots: Folders of the rows that were asked for; with their models' other rows, they come
+            before others of their kind.
     """
-    places = {slot: place for place, slot in enumerate(slots)}
+    groups = {row.slot: _group(row) for row in rows}
+    first: dict[str, int] = {}
+    for place, slot in enumerate(slots):
+        first.setdefault(groups[slot], place)
     roles = (REFERENCE, MODEL, TEACHER)
 
-    def key(row: Row) -> tuple[int, int, int, str]:
+    def key(row: Row) -> tuple[int, int, str, int, str]:
+        group = groups[row.slot]
         role = roles.index(row.facts["role"])
-        # The teacher's rows are sorted by steps, whoever asked for them.
-        place = row.facts["steps"] if role == 2 else places.get(row.slot, len(places))
-        return (role, place, row.facts["steps"], row.slot)
+        return (role, first.get(group, len(slots)), group, row.facts["steps"], row.slot)
 
     return sorted(rows, key=key)
+
+
+def _group(row: Row) -> str:
+    """Return what the rows of one model have in common."""
+    if row.facts["role"] == MODEL:
+        return str(row.facts["model"]["place"])
+    return TEACHER if row.facts["role"] == TEACHER else row.slot
 
 
 def make_content(rows: Sequence[Row], real: RealPictures | None) -> dict[str, Any]:

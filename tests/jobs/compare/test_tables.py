@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pairgen.jobs.compare.best import find_best
-from pairgen.jobs.compare.content import short_names
+from pairgen.jobs.compare.content import in_order, short_names
 from pairgen.jobs.compare.cost import cost_table
 from pairgen.jobs.compare.facts import training_facts
 from pairgen.jobs.compare.rows import Row
@@ -79,6 +79,25 @@ def test_edges_and_painted_pixels_have_a_best_too():
     rows = {"a": model(0.5, 20), "b": model(0.7, 30)}
     best = find_best(rows, row_of({}, features), None, {}, [])
     assert best == {"edge_f1": "b", "painted_error": "a"}
+
+
+def test_rows_of_a_model_are_sorted_by_steps():
+    def row(slot: str, role: str, steps: int = 0) -> Row:
+        facts = {"role": role, "steps": steps, "model": {"place": f"/{slot[0]}"}}
+        return Row(slot, facts, {}, np.zeros((0, 64)), {})
+
+    rows = [
+        *(row(f"a{steps}", "model", steps) for steps in (4, 1, 2)),
+        *(row(f"b{steps}", "model", steps) for steps in (2, 1)),
+        *(row(f"c{steps}", "model", steps) for steps in (8, 1)),
+        *(row(f"teacher{steps}", "teacher", steps) for steps in (2, 1)),
+        *(row(name, "reference") for name in ("given", "target")),
+    ]
+    # What was asked for: references first, then c in 8 steps, a in 4 and 1.
+    asked = ["target", "given", "c8", "a4", "a1", "teacher2"]
+    assert [each.slot for each in in_order(rows, asked)] == [
+        *("target", "given", "c1", "c8", "a1", "a2", "a4", "b1", "b2", "teacher1", "teacher2")
+    ]
 
 
 def test_names_are_as_short_as_they_can_be():
