@@ -1,6 +1,7 @@
 """The page of a comparison: figures, costs, images of the same pairs side by side."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,9 @@ def compare_page(found: Mapping[str, Any], rows: Sequence[Row]) -> str:
         told = key if caption == key else f"{key}: {caption}"
         pictures = np.stack([pictures[place] for _, pictures in columns])
         parts += [page.paragraph(told), page.picture_grid(pictures, [name for name, _ in columns])]
-    return page.make_page("pairgen compare", presentation_of(found).subtitle, parts)
+    url = found["data"]["url"]
+    title = f"pairgen compare: {PurePath(url).name or url}"
+    return page.make_page(title, presentation_of(found).subtitle, parts)
 
 
 def _columns(found: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, np.ndarray]]:
