@@ -7,8 +7,13 @@ from pairgen.model_config import ModelConfig
 from pairgen.sampling.names import named_times
 
 
-def with_steps(model: ModelConfig, steps: int) -> ModelConfig:
+def with_steps(model: ModelConfig, steps: int, given: str = "steps") -> ModelConfig:
     """Return a model that takes another number of steps; its own for 0.
+
+    Args:
+        model: The model.
+        steps: The number.
+        given: How it was given, for messages.
 
     Raises:
         ConfigError: The times of its steps are fixed.
@@ -18,7 +23,7 @@ def with_steps(model: ModelConfig, steps: int) -> ModelConfig:
         return model
     if named_times(str(model.sampling.get("spacing", ""))):
         raise ConfigError(
-            f"steps must be left out: {model.name} takes {own} at times that it was trained for, "
+            f"{given} must be left out: {model.name} takes {own} at times that it was trained for, "
             f"got {steps}."
         )
     return replace(model, sampling={**model.sampling, "steps": steps})

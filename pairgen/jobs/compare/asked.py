@@ -50,7 +50,7 @@ def find_asked(runs: Sequence[str]) -> tuple[list[Asked], bool]:
         with naming(run):
             judged = replace(find_judged(path), path=path)
             for each in _steps_of(steps):
-                model = with_steps(judged.model, each)
+                model = with_steps(judged.model, each, f"@{each}")
                 found.append(Asked(replace(judged, model=model), _place(path)))
     if not found:
         raise ConfigError(

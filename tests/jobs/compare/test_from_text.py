@@ -254,7 +254,7 @@ def test_ctrl_c_keeps_finished_rows_and_the_same_command_goes_on(desk, call):
         (["--data=held"], "runs must be given, such as runs/student"),
         (["runs/one"], "data must be given"),
         (["./nothing", "--data=held"], r"There is no model '\./nothing'"),
-        (["runs/one@2", "--data=held"], "one takes 1 at times that it was trained for, got 2"),
+        (["runs/one@2", "--data=held"], "runs/one@2: @2 must be left out: one takes 1 at times"),
         (["runs/few@0", "--data=held"], "runs/few@0: steps must be an integer >= 1, got '0'"),
         (["runs/few@1,1", "--data=held"], "steps are given twice: 1, 1"),
         (["runs/few", "runs/few@1", "--data=held"], "runs/few is given twice in 1 step"),
