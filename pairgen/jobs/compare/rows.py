@@ -9,8 +9,11 @@ rows/SLOT/pictures/KEY.png      images to show, by the keys of their pairs
 import hashlib
 import io
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,6 +67,7 @@ def write_row(store: LocalStore, planned: Planned, comparison: Comparison, found
     """Write a row in place of what stands in its folder."""
     folder = f"{ROWS}/{planned.slot}"
     # What is written below belongs to another row until its facts are there.
+    _make_way(store.root / folder / ROW_FILE)
     store.remove(f"{folder}/{ROW_FILE}")
     arrays = {name: np.ascontiguousarray(each) for name, each in found.scores.items()}
     files = {SCORES_FILE: save({**arrays, FEATURES: found.features})}
@@ -72,6 +76,7 @@ def write_row(store: LocalStore, planned: Planned, comparison: Comparison, found
         for key, picture in zip(keys, pictures, strict=True):
             files[f"{name}/{key}.png"] = encode_png(Image.fromarray(picture))
     for name, data in files.items():
+        _make_way(store.root / folder / name)
         store.put_bytes(f"{folder}/{name}", data)
     facts = {
         "pairgen": pairgen.__version__,
@@ -99,7 +104,7 @@ def read_rows(store: LocalStore, say: Say) -> list[Row]:
     """Read the rows that stand; say which of them cannot be read, and leave these aside."""
     found = []
     for slot in store.names(ROWS):
-        if not store.exists(f"{ROWS}/{slot}/{ROW_FILE}"):
+        if not os.path.lexists(store.root / ROWS / slot / ROW_FILE):
             # It was not finished.
             continue
         try:
@@ -108,6 +113,14 @@ def read_rows(store: LocalStore, say: Say) -> list[Row]:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             say(f"{store.url}/{ROWS}/{slot} cannot be read and is left aside: {reason}.")
     return found
+
+
+def _make_way(path: Path) -> None:
+    """Remove what a damaged row has in the place of a file or of its folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    if path.parent.is_file():
+        path.parent.unlink()
 
 
 def _read_row(store: LocalStore, slot: str) -> Row:

@@ -173,8 +173,14 @@ def test_a_moved_model_and_another_in_its_place_both_have_a_row(desk, call):
         ("row.json", lambda text: text.replace('"role": "model"', '"role": "zebra"')),
         ("row.json", lambda _: "[]"),
         ("scores.safetensors", None),
+        ("row.json", os.mkdir),
+        ("scores.safetensors", os.mkdir),
+        ("pictures", Path.touch),
     ],
-    ids=["a figure", "a word", "no mapping", "scores of another row"],
+    ids=[
+        *("a figure", "a word", "no mapping", "scores of another row"),
+        *("a folder of facts", "a folder of scores", "a file of pictures"),
+    ],
 )
 def test_a_row_that_was_altered_is_told_and_made_again(desk, call, file, change_it):
     command = ("compare", "one.yaml@1", "--data=held", "--out=out", "--teacher-steps=")
@@ -182,7 +188,14 @@ def test_a_row_that_was_altered_is_told_and_made_again(desk, call, file, change_
     assert code == 0, err
     before = json.loads((desk / "out/compare.json").read_text())["rows"]
     (row,) = desk.glob("out/rows/one-*")
-    if change_it is None:
+    if change_it is os.mkdir:
+        (row / file).unlink()
+        os.mkdir(row / file)
+        (row / file / "more").touch()
+    elif change_it is Path.touch:
+        shutil.rmtree(row / file)
+        (row / file).touch()
+    elif change_it is None:
         shutil.copy(desk / "out/rows/end-points" / file, row / file)
     else:
         (row / file).write_text(change_it((row / file).read_text()))
