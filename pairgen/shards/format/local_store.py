@@ -184,11 +184,16 @@ def sync(path: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this host is running."""
+    """Whether a process of this host is running; a zombie is not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        # Behind the name of the program, which may hold anything.
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state != "Z"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -239,3 +240,17 @@ def test_of_many_that_create_a_file_at_once_one_does(tmp_path: Path) -> None:
     answers = [process.communicate()[0].strip() for process in started]
     assert sorted(answers) == ["False"] * 5 + ["True"]
     assert (tmp_path / "plan.yaml").read_text() == str(answers.index("True"))
+
+
+def test_what_a_dead_process_left_is_removed_before_anyone_waits_for_it(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    # Wait for its end without reaping it: the kernel keeps its number.
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    name = f"{socket.gethostname()}.{ended.pid}.0.00000.tar"
+    store.put_bytes(f"{layout.SPOOL}/{name}", b"half")
+    mine = store.spool("00001.tar")
+    mine.write_bytes(b"half")
+    assert store.remove_stale_spool() == 1
+    assert store.names(layout.SPOOL) == [mine.name]
+    ended.wait()
