@@ -151,7 +151,7 @@ def test_a_killed_runner_leaves_the_checks_that_ended(modules: Path, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_all_checks_run_small_without_ray_webdataset_and_datasets(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(BLOCKER)
     out, script = tmp_path / "out", BENCHMARKS / "gpu_check.py"
