@@ -26,9 +26,9 @@ minutes an arm beside other jobs:
     x8, without consistency  11.46   4.16  1.89   1.09
     x8, conditional          19.49   5.58  2.29   1.14
 
-What must hold at x8 holds in this seed. The conditional model is better in 20 steps than in four, so
-that there is something to gain. With masks of a third of a picture it was not (0.64 and 0.60; they
-are larger now), and inpainting has not run with the larger ones; nor have other arms and seeds.
+What must hold at x8 holds in this seed. The conditional model is better in 20 steps than in four,
+so that there is something to gain. With masks of a third of a picture it was not (0.64 and 0.60;
+they are larger now). Inpainting has not run with the larger ones, nor have other arms or seeds.
 """
 
 import argparse
