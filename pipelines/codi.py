@@ -18,8 +18,8 @@ Appends one JSON line a finished run to `codi.jsonl`, beside this file, and goes
 stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
 students lie in `~/.cache/pairgen/runs/codi`, each student's page in its `eval-STEPS/index.html`.
 
-512 held-out pictures, 400 steps of 16, **x8, seed 0 alone**; two CPU cores, torch 2.13, 25 to 35
-minutes an arm beside other jobs:
+512 held-out pictures, 400 steps of 16, **x8, seed 0 alone**; two CPU cores, torch 2.13, 24 to 70
+minutes an arm beside other jobs, pauses included:
 
     Frechet in steps of          1      2     4     20
     x8, CoDi                 14.22   4.15  1.47   1.17

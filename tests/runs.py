@@ -24,6 +24,16 @@ SMALL_SET = {
     "solver": "heun",
 }
 
+# A call that takes a second: 8 shards, the last of them short.
+QUICK_ODE = {
+    "model": "gaussian",
+    "cfg": "4",
+    "num_samples": 30,
+    "samples_per_shard": 4,
+    "steps": 4,
+    "executor": "serial",
+}
+
 
 def command(name: str, *arguments: str, **options: object) -> list[str]:
     """Return a `pairgen` command line."""

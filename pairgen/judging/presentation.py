@@ -4,6 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# What is explained alike wherever it stands: title, figure, meaning.
+EVALUATIONS = (
+    "evaluations",
+    "evaluations_per_picture",
+    "network evaluations per image; guidance counts double",
+)
+TO_REAL = (
+    "to real",
+    "frechet_distance_real",
+    "Frechet distance to real images (--real-statistics)",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Presentation:

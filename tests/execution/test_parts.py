@@ -17,16 +17,8 @@ from pairgen.shards.format.annotations import overlay_address
 from pairgen.shards.format.manifest import fold_into_manifest, is_untouched
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from tests.runs import kill_group, run, run_many, shas, start, wait_until
+from tests.runs import QUICK_ODE, kill_group, run, run_many, shas, start, wait_until
 
-ODE = {
-    "model": "gaussian",
-    "cfg": "4",
-    "num_samples": 30,
-    "samples_per_shard": 4,
-    "steps": 4,
-    "executor": "serial",
-}
 PAINTED = {"images": "package:painted", "num_images": 6, "executor": "serial"}
 DEGRADE = {**PAINTED, "crop": 64, "scales": 2, "degradation": "bicubic", "samples_per_shard": 2}
 
@@ -44,7 +36,7 @@ def listed(out: Path) -> int:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     out = tmp_path_factory.mktemp("whole")
-    assert pairgen.ode(**ODE, out=out).complete
+    assert pairgen.ode(**QUICK_ODE, out=out).complete
     return shas(out)
 
 
@@ -52,24 +44,24 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_parts_in_any_order_make_the_whole(
     order: list[int], tmp_path: Path, expected: dict[str, str]
 ) -> None:
-    make_parts(pairgen.ode, order, **ODE, out=tmp_path)
+    make_parts(pairgen.ode, order, **QUICK_ODE, out=tmp_path)
     assert listed(tmp_path) == 8
     assert shas(tmp_path) == expected
     assert pairgen.verify(tmp_path).clean
 
 
 def test_a_part_makes_its_shards_and_no_other(tmp_path: Path, expected: dict[str, str]) -> None:
-    manifest = pairgen.ode(**ODE, out=tmp_path, shard_range="2/3")
+    manifest = pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="2/3")
     assert [receipt.shard_index for receipt in manifest.receipts] == [2, 3, 4]
     assert [task.shard_index for task in manifest.missing] == [0, 1, 5, 6, 7]
     assert not manifest.complete
     # The rest without parts.
-    assert pairgen.ode(**ODE, out=tmp_path).complete
+    assert pairgen.ode(**QUICK_ODE, out=tmp_path).complete
     assert shas(tmp_path) == expected
 
 
 def test_parts_end_with_0_and_say_what_others_have_to_do(tmp_path: Path) -> None:
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in ODE.items()]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in QUICK_ODE.items()]
     line = ["ode", *options, f"--out={tmp_path / 'set'}"]
     more_parts_than_shards = [*line[:-1], f"--out={tmp_path / 'many'}", "--shard-range=1/20"]
     said, codes = run_many(
@@ -91,7 +83,7 @@ def test_parts_that_begin_at_once_share_one_plan(tmp_path: Path, expected: dict[
     out = tmp_path / "set"
     logs = [tmp_path / f"{part}.log" for part in (1, 2, 3)]
     parts = [
-        start(log, "ode", **ODE, out=out, shard_range=f"{part}/3")
+        start(log, "ode", **QUICK_ODE, out=out, shard_range=f"{part}/3")
         for part, log in enumerate(logs, start=1)
     ]
     codes = [part.wait(timeout=200) for part in parts]
@@ -102,7 +94,7 @@ def test_parts_that_begin_at_once_share_one_plan(tmp_path: Path, expected: dict[
 
 @pytest.mark.slow
 def test_a_part_that_is_killed_goes_on(tmp_path: Path) -> None:
-    options = {**ODE, "steps": 200, "solver": "heun", "num_samples": 120}
+    options = {**QUICK_ODE, "steps": 200, "solver": "heun", "num_samples": 120}
     out, whole = tmp_path / "set", tmp_path / "whole"
     killed = start(tmp_path / "log", "ode", **options, out=out, shard_range="2/2")
     wait_until(lambda: len(list(out.glob("__meta__/shards/*.json"))) >= 2)
@@ -154,20 +146,20 @@ def test_overlays_have_parts(tmp_path: Path) -> None:
 
 
 def test_another_dataset_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path, shard_range="1/20")
+    pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="1/20")
     assert shas(tmp_path) == {}
     store = open_store(tmp_path)
     # Others may be about to make shards of it: nothing starts over here.
     assert not is_untouched(store)
     for more in ({"shard_range": "2/20"}, {}):
         with pytest.raises(PlanMismatchError, match=r"seed \(was 0, got 5\)"):
-            pairgen.ode(**{**ODE, "seed": 5}, out=tmp_path, **more)
+            pairgen.ode(**{**QUICK_ODE, "seed": 5}, out=tmp_path, **more)
     assert read_plan(store).seed == 0
 
 
 def test_of_two_that_claim_a_folder_the_first_writes_the_plan(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path / "a", shard_range="1/20")
-    pairgen.ode(**{**ODE, "seed": 5}, out=tmp_path / "b", shard_range="1/20")
+    pairgen.ode(**QUICK_ODE, out=tmp_path / "a", shard_range="1/20")
+    pairgen.ode(**{**QUICK_ODE, "seed": 5}, out=tmp_path / "b", shard_range="1/20")
     plan, other = (read_plan(open_store(tmp_path / name)) for name in "ab")
     store, part = open_store(tmp_path / "c"), ShardRange(1, 2)
     claim(store, None, plan, part)
@@ -180,14 +172,14 @@ def test_of_two_that_claim_a_folder_the_first_writes_the_plan(tmp_path: Path) ->
 def test_a_part_lets_the_set_grow(tmp_path: Path) -> None:
     for num in (8, 16):
         for part in ("1/2", "2/2"):
-            pairgen.ode(**{**ODE, "num_samples": num}, out=tmp_path, shard_range=part)
+            pairgen.ode(**{**QUICK_ODE, "num_samples": num}, out=tmp_path, shard_range=part)
     assert read_plan(open_store(tmp_path)).num_samples == 16
     assert pairgen.verify(tmp_path).clean and listed(tmp_path) == 4
 
 
 def test_the_last_to_write_the_manifest_has_seen_all(tmp_path: Path, monkeypatch) -> None:
     """Another command publishes a shard while this one folds the receipts."""
-    manifest = pairgen.ode(**ODE, out=tmp_path)
+    manifest = pairgen.ode(**QUICK_ODE, out=tmp_path)
     store = open_store(tmp_path)
     late = tmp_path / layout.receipt_path(7)
     content = late.read_bytes()
@@ -204,6 +196,6 @@ def test_the_last_to_write_the_manifest_has_seen_all(tmp_path: Path, monkeypatch
 
 
 def test_without_parts_nothing_marks_the_folder(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path)
+    pairgen.ode(**QUICK_ODE, out=tmp_path)
     begin(open_store(tmp_path), read_plan(open_store(tmp_path)), ShardRange(1, 1))
     assert not (tmp_path / layout.PARTS).exists()

@@ -10,7 +10,8 @@ from PIL import Image
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.report.pictures import encode_png
-from pairgen.report.samples import check_num_pictures, find_target, picture_rows
+from pairgen.report.sample_grid import picture_rows
+from pairgen.report.samples import check_num_pictures, find_target
 
 OPTIONS = {"model": "gaussian", "steps": 3, "batch_size": 4}
 

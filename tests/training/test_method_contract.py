@@ -25,8 +25,10 @@ from tests.training.test_train import assert_same_gradients, tensors
 
 NAMES = plugins.members("methods")
 # Of the largest gradient of a tensor. What a discriminator learns from real and from made latents
-# nearly cancels at its beginning, and rounding does not.
-BOUND, BOUNDS = 1e-4, {"ladd": 3e-4}
+# nearly cancels at its beginning, and rounding does not: 1.1e-5 was measured.
+# Where osediff starts, x0 is the output times 15.
+# ladd: below 1e-4.
+BOUNDS = {"diffusion2gan": 3e-5, "osediff": 3e-5, "ladd": 3e-4}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def test_micro_batches_have_the_gradient_of_the_whole_and_every_player_learns(na
     assert math.isfinite(line[f"{STUDENT}/loss"])
     assert read_record(whole).evaluations_per_sample >= EVALUATIONS_IF_TRAINED
     expected = tensors(whole)
-    assert_same_gradients(tensors(parts), expected, BOUNDS.get(name, BOUND))
+    assert_same_gradients(tensors(parts), expected, BOUNDS.get(name, 1e-5))
     for file in {path.partition(":")[0] for path in expected if "/exp_avg" in path}:
         means = [
             each

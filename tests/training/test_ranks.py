@@ -114,7 +114,9 @@ def test_two_ranks_train_as_one_and_one_goes_on_alone(data, options_of, tmp_path
     else:
         run(data, tmp_path / "two", ranks=2, **{**options, "steps": 2})
     run(data, tmp_path / "two", **options, resume=True)
-    assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), 3e-4)
+    # Two networks that play against each other make more of a difference in rounding.
+    tolerance = 1e-5 if method == TWO_PLAYERS else 1e-4
+    assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), tolerance)
 
 
 @pytest.mark.slow
@@ -126,7 +128,7 @@ def test_two_ranks_train_two_networks_on_one_set_of_weights_as_one(
     run(restorable, tmp_path / "one", **options)
     run(restorable, tmp_path / "two", ranks=2, **{**options, "steps": 2})
     run(restorable, tmp_path / "two", **options, resume=True)
-    assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), 3e-4)
+    assert_same_gradients(tensors(tmp_path / "two"), tensors(tmp_path / "one"), 1e-4)
 
 
 @pytest.mark.slow

@@ -174,7 +174,8 @@ def test_micro_batches_give_the_gradient_of_the_whole(pairs, train):
     options = {"method": TWO_PLAYERS, "steps": 3, "clip": 0.0}
     whole = tensors(train(pairs, "whole", **options).folder)
     parts = tensors(train(pairs, "parts", accumulate=4, **options).folder)
-    assert_same_gradients(parts, whole, 3e-4)
+    # 9.3e-5 was measured on one processor, below 1e-5 on another.
+    assert_same_gradients(parts, whole, 2e-4)
 
 
 def test_training_brings_the_student_nearer(pairs, train):
@@ -218,7 +219,7 @@ def test_every_network_of_every_player_may_compute_its_activations_twice(pairs, 
     )
     again = tensors(train(pairs, "again", **options, gradient_checkpointing=True).folder)
     assert asked
-    assert_same_gradients(again, kept, 1e-4)
+    assert_same_gradients(again, kept, 1e-5)
 
 
 def test_a_network_is_found_wherever_it_lies_in_a_player(sd15_folder):

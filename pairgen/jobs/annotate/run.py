@@ -26,11 +26,9 @@ def run_annotate(folder: str | Path, given: Mapping[str, Any], say: Say = log) -
             if request.texts is not None:
                 # Before the plan: texts beyond its number are not read.
                 write_texts(request.texts, request.parent, request.store)
-            shard_range = request.config.part
-            begin(request.store, request.plan, shard_range)
-            made = make_dataset(
-                request.store, request.plan, request.config, request.parent, shard_range
-            )
+            part = request.config.part
+            begin(request.store, request.plan, part)
+            made = make_dataset(request.store, request.plan, request.config, request.parent, part)
             results.append(made)
             if made.stopped:
                 break

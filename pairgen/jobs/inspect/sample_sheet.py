@@ -11,7 +11,7 @@ from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.jobs.inspect.sample_facts import NOISE, planned_noise
 from pairgen.kinds.decode import decode_picture
 from pairgen.report.grid import MAX_GRID_PIXELS, draw_grid, lay_out_grid
-from pairgen.report.samples import USUAL_COLUMNS
+from pairgen.report.sample_grid import USUAL_COLUMNS
 from pairgen.shards.format.codec import decode_member
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.loading.stored import Stored

@@ -47,15 +47,15 @@ def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, Ode
 
 def _take_prompts(request: OdeRequest, say: Say) -> Plan:
     """Read the prompts, and write them once everything is checked."""
-    store, shard_range = request.store, request.config.part
+    store, part = request.store, request.config.part
     prompts = open_prompts(request, say)
     with (
         spooled_input(store, "prompts.arrow") as spooled,
         spooled_input(store, "rejected.jsonl") as rejected,
     ):
         plan, summary = read_plan_prompts(request, prompts, spooled, rejected, say)
-        claim(store, request.old, plan, shard_range)
-        put_inputs(store, spooled, layout.PROMPTS, shard_range)
+        claim(store, request.old, plan, part)
+        put_inputs(store, spooled, layout.PROMPTS, part)
         if summary.num_rejected:
             store.put_file(rejected, layout.REJECTED)
         else:

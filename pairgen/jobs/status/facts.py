@@ -14,13 +14,19 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def status_data(
-    url: str, plans: Sequence[Plan], found: Sequence[Receipts], now: float, price: float | None
+    url: str,
+    whole: Plan,
+    plans: Sequence[Plan],
+    found: Sequence[Receipts],
+    now: float,
+    price: float | None,
 ) -> dict[str, Any]:
     """Return how far a dataset is.
 
     Args:
         url: Its folder.
-        plans: Its plan, or those of its sub-sets.
+        whole: Its plan, or what its sub-sets have in common.
+        plans: The same plan, or those of its sub-sets.
         found: The receipts of each.
         now: The time, in seconds since 1970.
         price: Price of an hour of a worker's device; None for no price.
@@ -38,7 +44,7 @@ def status_data(
             num_failed[kind] = {**before, "num": before["num"] + num}
     return {
         "folder": url,
-        "kind": plans[0].kind,
+        "kind": whole.kind,
         "complete": complete,
         "num_slots": num_slots,
         "num_planned": num_planned,
@@ -47,7 +53,7 @@ def status_data(
         "num_shards_planned": num_shards,
         "num_foreign_receipts": sum(len(receipts.foreign) for receipts in found),
         "num_bytes": sum(each.num_bytes for each in done),
-        "num_rejected": sum(plan.source.get("num_rejected", 0) for plan in plans),
+        "num_rejected": whole.source.get("num_rejected", 0),
         "num_skipped": sum(receipts.num_skipped for receipts in found),
         "failed": sorted(num_failed.values(), key=lambda each: -each["num"]),
         "now": now,

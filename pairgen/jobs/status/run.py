@@ -12,7 +12,7 @@ from pairgen.jobs.status.options import StatusConfig
 from pairgen.resolution import sources_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from pairgen.shards.format.subsets import open_sets
+from pairgen.shards.format.subsets import has_subsets, open_sets, read_subsets
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,9 @@ def watch_status(folder: str | Path, seconds: float, **given: Any) -> Iterator[S
             receipts = known.setdefault((each.url, plan.num_samples), Receipts())
             receipts.read_new(each, plan)
             found.append(receipts)
+        whole = read_subsets(store).plan if has_subsets(store) else plans[0]
         price = options.price_per_gpu_hour
-        status = Status(status_data(store.url, plans, found, time.time(), price))
+        status = Status(status_data(store.url, whole, plans, found, time.time(), price))
         yield status
         if status.complete:
             return

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairgen.evaluation.protocols import label, summary
-from pairgen.judging.presentation import Presentation, pair_count
+from pairgen.judging.presentation import EVALUATIONS, TO_REAL, Presentation, pair_count
 
 NET = (
     ("perceptual", "feature_distance", "{:.3f}"),
@@ -14,11 +14,7 @@ NET = (
     ("to real", "frechet_distance_real", "{:.3f}"),
 )
 LEGEND = (
-    (
-        "evaluations",
-        "evaluations_per_picture",
-        "network evaluations per image; guidance counts double",
-    ),
+    EVALUATIONS,
     (
         "s/image",
         "seconds_per_picture",
@@ -46,7 +42,7 @@ LEGEND = (
         "the same, between one half's images and the other half's targets: the targets' own\n"
         "value is the floor",
     ),
-    ("to real", "frechet_distance_real", "Frechet distance to real images (--real-statistics)"),
+    TO_REAL,
 )
 # Figures that only some conditions have: title, figure, format and meaning.
 OF_CONDITIONS = (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.judging.presentation import Presentation, pair_count
+from pairgen.judging.presentation import EVALUATIONS, TO_REAL, Presentation, pair_count
 
 COLUMNS = (
     ("evaluations", "evaluations_per_picture", "{:,.0f}"),
@@ -19,11 +19,7 @@ COLUMNS = (
     ("between", "diversity_between", "{:.3f}"),
 )
 LEGEND = (
-    (
-        "evaluations",
-        "evaluations_per_picture",
-        "network evaluations per image; guidance counts double",
-    ),
+    EVALUATIONS,
     (
         "s/image",
         "seconds_per_picture",
@@ -46,7 +42,7 @@ LEGEND = (
         "the same, between one half's images and the other half's end points: the end points'\n"
         "own value is the floor",
     ),
-    ("to real", "frechet_distance_real", "Frechet distance to real images (--real-statistics)"),
+    TO_REAL,
     (
         "agreement",
         "caption_agreement",

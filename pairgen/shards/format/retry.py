@@ -56,10 +56,11 @@ def ask(
 
 def pauses_after(error: Exception) -> tuple[float, ...]:
     """Return the seconds to wait before each new try after an error; () for no new try."""
-    if isinstance(error, ValueError | TypeError | NotImplementedError):
-        return ()
-    if type(error).__name__ == "ParamValidationError":
-        # botocore's ValueError.
+    # The last is botocore's ValueError.
+    if (
+        isinstance(error, ValueError | TypeError | NotImplementedError)
+        or type(error).__name__ == "ParamValidationError"
+    ):
         return ()
     if isinstance(error, OSError):
         if isinstance(error, FileNotFoundError) or error.errno in _LASTING:

@@ -4,7 +4,6 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -20,16 +19,7 @@ from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.types import FailedSlot
-from tests.runs import run_many
-
-ODE: dict[str, Any] = {
-    "model": "gaussian",
-    "cfg": "4",
-    "num_samples": 30,
-    "samples_per_shard": 4,
-    "steps": 4,
-    "executor": "serial",
-}
+from tests.runs import QUICK_ODE, run_many
 
 
 def done(ended: float | None, seconds: float = 10.0, worker: str = "a:1", num: int = 8) -> Done:
@@ -88,7 +78,7 @@ def test_receipts_of_earlier_versions_tell_no_time_and_no_rate() -> None:
 
 def test_a_set_is_followed_to_its_end(tmp_path: Path) -> None:
     before = time.time()
-    pairgen.ode(**ODE, out=tmp_path, shard_range="1/2")
+    pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="1/2")
     part = pairgen.status(tmp_path, price_per_gpu_hour=3600.0)
     data = part.data
     assert (data["num_slots"], data["num_planned"], data["num_shards"]) == (16, 30, 4)
@@ -101,7 +91,7 @@ def test_a_set_is_followed_to_its_end(tmp_path: Path) -> None:
     ]
     assert data["worker_seconds"] == pytest.approx(sum(seconds))
     assert data["cost"] == pytest.approx(sum(seconds))
-    pairgen.ode(**ODE, out=tmp_path)
+    pairgen.ode(**QUICK_ODE, out=tmp_path)
     whole = pairgen.status(tmp_path)
     assert whole.complete and whole.data["eta_seconds"] is None and whole.data["cost"] is None
     sizes = sum(path.stat().st_size for path in tmp_path.glob("train/*.tar"))
@@ -111,7 +101,7 @@ def test_a_set_is_followed_to_its_end(tmp_path: Path) -> None:
 
 
 def test_nothing_is_changed_and_nothing_else_is_read(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path)
+    pairgen.ode(**QUICK_ODE, out=tmp_path)
     for path in (*tmp_path.glob("train/*"), *tmp_path.glob("__meta__/index/*")):
         path.unlink()
     files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -120,7 +110,7 @@ def test_nothing_is_changed_and_nothing_else_is_read(tmp_path: Path) -> None:
 
 
 def test_failures_are_counted_by_kind(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path)
+    pairgen.ode(**QUICK_ODE, out=tmp_path)
     store = open_store(tmp_path)
     for shard, names in ((0, "ab"), (3, "c")):
         receipt = read_receipt(store, shard)
@@ -137,7 +127,7 @@ def test_failures_are_counted_by_kind(tmp_path: Path) -> None:
 
 
 def test_receipts_of_another_plan_are_counted_apart(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path)
+    pairgen.ode(**QUICK_ODE, out=tmp_path)
     store = open_store(tmp_path)
     write_receipt(store, replace(read_receipt(store, 1), fingerprint="f" * 64))
     (tmp_path / layout.receipt_path(2)).write_text("{")
@@ -147,11 +137,11 @@ def test_receipts_of_another_plan_are_counted_apart(tmp_path: Path) -> None:
 
 
 def test_watching_reads_each_receipt_once(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path, shard_range="1/2")
+    pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="1/2")
     watched = watch_status(tmp_path, 0.0)
     assert next(watched).data["num_shards"] == 4
     known = list((tmp_path / layout.RECEIPTS).glob("*.json"))
-    pairgen.ode(**ODE, out=tmp_path, shard_range="2/2")
+    pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="2/2")
     for path in known:
         path.write_text("unreadable from now on")
     last = next(watched)
@@ -164,13 +154,18 @@ def test_buckets_are_counted_together(tmp_path: Path) -> None:
     folder.mkdir()
     for name, size in (("wide", (96, 64)), ("tall", (64, 96)), ("also wide", (97, 64))):
         Image.new("RGB", size, (9, 99, 199)).save(folder / f"{name}.png")
-    pairgen.collect(images=folder, size=64, bucket=True, executor="serial", out=out)
+    (folder / "broken.png").write_bytes(b"no image")
+    pairgen.collect(
+        images=folder, size=64, bucket=True, max_rejected=1.0, executor="serial", out=out
+    )
     found = pairgen.status(out)
     assert found.complete and (found.data["num_slots"], found.data["num_shards"]) == (3, 2)
+    assert found.data["num_rejected"] == 1
+    assert "rejected images  1" in status_text(found.data)
 
 
 def test_the_command_prints_text_and_json_and_refuses_what_is_no_set(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path / "set")
+    pairgen.ode(**QUICK_ODE, out=tmp_path / "set")
     said, codes = run_many(
         tmp_path,
         ["status", "set"],
@@ -185,16 +180,16 @@ def test_the_command_prints_text_and_json_and_refuses_what_is_no_set(tmp_path: P
 
 
 def test_no_shard_yet_is_said(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path, shard_range="1/20")
+    pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="1/20")
     assert "no shard is done yet" in status_text(pairgen.status(tmp_path).data)
     with pytest.raises(ConfigError, match="not a dataset folder"):
         pairgen.status(tmp_path / "train")
 
 
 def test_a_run_that_stands_still_is_asked_about(tmp_path: Path) -> None:
-    pairgen.ode(**ODE, out=tmp_path, shard_range="1/2")
+    pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="1/2")
     plan, receipts = read_plan(open_store(tmp_path)), Receipts()
     receipts.read_new(open_store(tmp_path), plan)
-    data = status_data("set", [plan], [receipts], time.time() + 7200, None)
+    data = status_data("set", plan, [plan], [receipts], time.time() + 7200, None)
     assert data["eta_seconds"] is None and data["workers"][0]["silent"]
     assert "no shard was finished for 2 h 0 min: is anything running?" in status_text(data)

@@ -13,6 +13,7 @@ from pairgen.shards.format import layout, retry
 from pairgen.shards.format.manifest import read_receipt, standing_receipts
 from pairgen.shards.format.remote_store import RemoteStore
 from pairgen.shards.format.store import open_store
+from tests.runs import QUICK_ODE
 
 # Importing boto's own server takes seconds, and its modules warn.
 pytestmark = [
@@ -21,14 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-ODE: dict[str, Any] = {
-    "model": "gaussian",
-    "cfg": "4",
-    "num_samples": 12,
-    "samples_per_shard": 4,
-    "steps": 4,
-    "executor": "serial",
-}
+ODE: dict[str, Any] = {**QUICK_ODE, "num_samples": 12}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from pairgen.jobs.sample.from_images.conditions import Condition, Conditions
 from pairgen.kinds.image_pictures import enlarged_pictures
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.report.grid import GridLayout
-from pairgen.report.samples import Target, lay_out_pictures, rows_with_conditions
+from pairgen.report.sample_grid import lay_out_pictures, rows_with_conditions
+from pairgen.report.samples import Target
 
 
 def lay_out(config: SampleConfig, conditions: Conditions, scale: int, target: Target) -> GridLayout:

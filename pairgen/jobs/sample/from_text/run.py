@@ -18,12 +18,11 @@ from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.model_config import ModelConfig, packaged_prompts
 from pairgen.report.grid import GridLayout
+from pairgen.report.sample_grid import lay_out_pictures, picture_rows
 from pairgen.report.samples import (
     Target,
     check_num_pictures,
     find_target,
-    lay_out_pictures,
-    picture_rows,
     write_samples,
 )
 from pairgen.resolution import Sources
