@@ -1,5 +1,6 @@
 """Datasets behind the S3 protocol: a real server on this machine, asked through s3fs."""
 
+import gc
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ def server() -> Iterator[str]:
     host, port = running.get_host_and_port()
     yield f"http://{host}:{port}"
     running.stop()
+    gc.collect()
 
 
 @pytest.fixture
@@ -58,6 +60,8 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield "s3://pairs"
     s3_backends[DEFAULT_ACCOUNT_ID]["aws"].reset()
     s3fs.S3FileSystem.clear_instance_cache()
+    # What the client leaves open is told when it is collected: here, not in a later test.
+    gc.collect()
 
 
 def calls_of(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
