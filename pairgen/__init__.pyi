@@ -191,6 +191,7 @@ def collect(
     format: Literal["png", "jpg", "webp", "keep"] = "png",
     out: str | Path = ...,
     samples_per_shard: int = 256,
+    shard_bytes: int | str = 0,
     cpu_threads: int = 1,
     executor: Literal["auto", "serial", "ray"] = "auto",
     num_workers: int = 0,
@@ -238,6 +239,8 @@ def collect(
             stores the bytes of files of one format that have --size already. [png]
         out: Output folder or URL. [data/collect]
         samples_per_shard: Samples per shard. [256]
+        shard_bytes: Bytes of a shard, such as 1GB, instead of samples_per_shard; a folder keeps
+            what was chosen when it was begun. [samples_per_shard sets it]
         cpu_threads: CPU threads of each worker. [1]
         executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
             serial. [auto]
@@ -327,6 +330,7 @@ def degrade(
     hr_format: Literal["png", "webp-lossless", "jpg"] = "png",
     out: str | Path = ...,
     samples_per_shard: int = 256,
+    shard_bytes: int | str = 0,
     cpu_threads: int = 1,
     pixel_path: Literal["cpu", "torch"] = "cpu",
     batch_size: int = 32,
@@ -370,6 +374,8 @@ def degrade(
         out: Output folder or URL. [data/degrade-DEGRADATION; SET.annotations/degraded with
             --overlay]
         samples_per_shard: Samples per shard. [256]
+        shard_bytes: Bytes of a shard, such as 1GB, instead of samples_per_shard; a folder keeps
+            what was chosen when it was begun. [samples_per_shard sets it]
         cpu_threads: CPU threads of each worker. [1]
         pixel_path: Degrade one image at a time on the CPU, or batches with torch, on a GPU if there
             is one; a dataset keeps its path. [cpu]
@@ -496,6 +502,7 @@ def ode(
     noise: Literal["stored", "seed"] = "stored",
     store_embeddings: bool = False,
     samples_per_shard: int = 0,
+    shard_bytes: int | str = 0,
     batch_size: int = 0,
     cpu_threads: int = 1,
     dtype: Literal["float32", "float16", "bfloat16", ""] = "",
@@ -541,6 +548,8 @@ def ode(
         store_embeddings: Store prompt embeddings: txt_emb.npy, and pooled_emb.npy where the model
             has it.
         samples_per_shard: Samples per shard. [the model's default]
+        shard_bytes: Bytes of a shard, such as 1GB, instead of samples_per_shard; a folder keeps
+            what was chosen when it was begun. [samples_per_shard sets it]
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
         dtype: Precision of the network; the ODE state stays in float32. [the model's]

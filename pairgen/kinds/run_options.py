@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from pairgen.byte_count import SCHEMA, check_bytes
 from pairgen.options import Option, Options
 from pairgen.rules import Checked, Choice, Integer, Number, Place, Text
 from pairgen.shard_range import ALL_SHARDS, ShardRange, check_shard_range
@@ -101,3 +102,16 @@ class PartOptions(MakingOptions):
     def part(self) -> ShardRange:
         """The part of the shards that is made."""
         return ShardRange.named(self.shard_range)
+
+
+ShardBytes = Annotated[
+    int,
+    Checked(check_bytes, SCHEMA, "int | str"),
+    Option(
+        "Bytes of a shard, such as 1GB, instead of samples_per_shard; a folder keeps what was "
+        "chosen when it was begun.",
+        "Output",
+        metavar="BYTES",
+        default="samples_per_shard sets it",
+    ),
+]

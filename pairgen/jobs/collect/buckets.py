@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from pairgen.execution.dataset import (
 )
 from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say
+from pairgen.execution.shard_size import fit_shards, with_samples_per_shard
 from pairgen.jobs.collect.inputs import CollectRequest, continued_plan, read_images
 from pairgen.kinds.collect.bucket_card import render_bucket_card
 from pairgen.kinds.collect.buckets import (
@@ -124,6 +125,8 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
             def read(target: Path) -> tuple[Plan, ImageSummary]:
                 plan, summary = read_images(request, target, say)
                 buckets.extend(sort(plan, target))
+                if request.old is None and request.config.shard_bytes:
+                    plan = _fit_buckets(plan, buckets, request.config.shard_bytes, say)
                 return plan, summary
 
             whole = take_images(store, request.old, read)
@@ -158,6 +161,20 @@ def _sort_images(store: Store, folder: Path, whole: Plan, images: Path) -> list[
             check_continues(old, plan)
         buckets.append(Bucket(shape, subset, plan, path))
     return buckets
+
+
+def _fit_buckets(whole: Plan, buckets: list[Bucket], shard_bytes: int, say: Say) -> Plan:
+    """Give all buckets shards of about a number of bytes, by samples of the fullest one.
+
+    The buckets of a dataset hold images of nearly the same number of pixels. A folder remembers one
+    number for all.
+    """
+    fullest = max(buckets, key=lambda bucket: bucket.plan.num_samples)
+    number = fit_shards(fullest.plan, shard_bytes, fullest.images, say).samples_per_shard
+    buckets[:] = [
+        replace(bucket, plan=with_samples_per_shard(bucket.plan, number)) for bucket in buckets
+    ]
+    return with_samples_per_shard(whole, number)
 
 
 def _remove_plans(store: Store, names: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from pairgen.execution.forecast.dry_run import DryRun, dry_run
 from pairgen.execution.image_inputs import plan_in
 from pairgen.execution.say import Say, log
+from pairgen.execution.shard_size import fit_shards
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
 from pairgen.kinds.collect.buckets import bucket_counts, shape_in
@@ -44,6 +45,9 @@ def run_collect_dry(given: Mapping[str, Any], num_samples: int = 64, say: Say = 
             rows = PlannedImages(trial.root / layout.IMAGES).rows()
             sizes = (ImageSize(row["width"], row["height"]) for row in rows)
             say(bucket_counts(Counter(shape_in(plan.recipe, size) for size in sizes)))
+            if request.old is None:
+                images = trial.root / layout.IMAGES
+                plan = fit_shards(plan, request.config.shard_bytes, images, say)
         return plan
 
     def run_length(plan: Plan) -> int:

@@ -15,6 +15,7 @@ from pairgen.execution.dataset import (
 from pairgen.execution.image_inputs import check_continued, scan_images
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
+from pairgen.execution.shard_size import check_one_size, fit_shards
 from pairgen.jobs.collect.sources import open_collected
 from pairgen.kinds.collect.acceptance import OneFormat
 from pairgen.kinds.collect.options import CollectConfig
@@ -82,6 +83,7 @@ def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
     Raises:
         ConfigError: An option is invalid, or the folder holds a dataset of another kind.
     """
+    check_one_size(given)
     sources = sources_of(CollectConfig, given)
     store = open_store(sources["out"] or OUT)
     has_inputs = any(sources[name] for name in CollectConfig.inputs)
@@ -173,6 +175,9 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
     }
     plan = make_collect_plan(config, request.layout, described, summary.num_slots, source.teacher)
     _check_same(request, plan, say)
+    # Buckets are measured when the images are sorted into them.
+    if request.old is None and not config.bucket:
+        plan = fit_shards(plan, config.shard_bytes, target, say)
     say(_counts(config, summary))
     read.say_captions(say)
     return plan, summary
@@ -204,7 +209,9 @@ def _painted_plan(request: CollectRequest, say: Say) -> Plan:
     images = PaintedImages(config.seed, config.split, config.size, edits=is_edited)
     source = {**painted_source(config, images), "num_classes": 0}
     plan = make_collect_plan(config, request.layout, source, config.num_images, {})
-    if request.old is not None:
+    if request.old is None:
+        plan = fit_shards(plan, config.shard_bytes, None, say)
+    else:
         check_same_plan(request.store, request.old, plan, say)
     say(
         f"{config.num_images:,} painted {request.layout}, {config.size} px, of "

@@ -10,6 +10,7 @@ from pairgen.execution.dataset import check_folder, check_same_plan, find_old_pl
 from pairgen.execution.image_inputs import check_continued, open_source, scan_images
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
+from pairgen.execution.shard_size import check_one_size, fit_shards
 from pairgen.kinds.degrade.crops import count_crops
 from pairgen.kinds.degrade.nested import choose_operations
 from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size
@@ -69,6 +70,7 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
     Raises:
         ConfigError: An option is invalid, or the folder holds a dataset of another kind.
     """
+    check_one_size(given)
     sources = sources_of(DegradeConfig, given)
     store = open_store(sources["out"] or f"data/degrade-{Path(sources['degradation']).stem}")
     old = find_old_plan(store, "degrade", any(sources[name] for name in INPUT_OPTIONS))
@@ -149,7 +151,9 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
     summary = read.summary
     described = image_source(source.name, summary)
     plan = make_degrade_plan(config, request.preset, described, summary.num_slots, source.teacher)
-    if request.old is not None:
+    if request.old is None:
+        plan = fit_shards(plan, config.shard_bytes, target, say)
+    else:
         check_same_plan(request.store, request.old, plan, say)
     skipped = f", {summary.num_skipped:,} skipped by --max-aspect" if summary.num_skipped else ""
     say(
@@ -172,7 +176,9 @@ def _painted_plan(request: DegradeRequest, say: Say) -> Plan:
     # A picture is one tile.
     num_crops = config.samples_per_image if config.crops == "random" else 1
     plan = make_degrade_plan(config, request.preset, source, config.num_images * num_crops, {})
-    if request.old is not None:
+    if request.old is None:
+        plan = fit_shards(plan, config.shard_bytes, None, say)
+    else:
         check_same_plan(request.store, request.old, plan, say)
     say(
         f"{config.num_images:,} painted images, {plan.num_samples:,} samples of {config.crop} px; "

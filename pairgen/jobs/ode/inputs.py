@@ -12,6 +12,7 @@ from pairgen.execution.dataset import check_folder, check_same_plan, find_old_pl
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
+from pairgen.execution.shard_size import check_one_size, fit_shards
 from pairgen.kinds.ode.accuracy import check_calibrated, chosen_options, with_accuracy
 from pairgen.kinds.ode.calibration import Calibration, read_calibration
 from pairgen.kinds.ode.conditioning import Refuse, refuse_prompts, teacher_options
@@ -101,6 +102,7 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
         ConfigError: An option is invalid, the folder holds something else, or the teacher cannot
             be found.
     """
+    check_one_size(given)
     sources = sources_of(OdeConfig, given)
     path = sources["from_calibration"]
     calibration = read_calibration(path) if path else None
@@ -214,7 +216,9 @@ def read_plan_prompts(
     config, store, old = request.config, request.store, request.old
     summary = _collect(prompts, config, target, rejected)
     plan = request.plan(prompt_source(prompts.name, summary, config.choice))
-    if old is not None:
+    if old is None:
+        plan = fit_shards(plan, config.shard_bytes, None, say)
+    else:
         check_same_plan(store, old, plan, say)
     num_pairs = plan.num_samples // len(config.cfg)
     reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with different noise"

@@ -14,7 +14,7 @@ from pairgen.kinds.images.options import (
     MaxAspect,
     MinSharpness,
 )
-from pairgen.kinds.run_options import CpuThreads
+from pairgen.kinds.run_options import CpuThreads, ShardBytes
 from pairgen.options import Option, names
 from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Switch, Text
 from pairgen.sources.painted.names import PAINTED
@@ -153,6 +153,7 @@ class CollectConfig(ImageOptions):
     samples_per_shard: Annotated[
         int, Integer(1, 10**9), Option("Samples per shard.", "Output", "remembered")
     ] = 256
+    shard_bytes: ShardBytes = 0
     seed: Annotated[
         int,
         SEED,

@@ -11,7 +11,7 @@ from pairgen.kinds.continuing import planned_options
 from pairgen.kinds.degrade.nested import check_doubling
 from pairgen.kinds.images.options import LEAVE_OUT, ImageOptions, MaxAspect, MinSharpness
 from pairgen.kinds.images.painted import check_side
-from pairgen.kinds.run_options import CpuThreads
+from pairgen.kinds.run_options import CpuThreads, ShardBytes
 from pairgen.list_rules import one_or_several
 from pairgen.options import Option, names
 from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Switch
@@ -133,6 +133,7 @@ class DegradeConfig(ImageOptions):
     samples_per_shard: Annotated[
         int, Integer(1, 10**9), Option("Samples per shard.", "Output", "remembered")
     ] = 256
+    shard_bytes: ShardBytes = 0
     seed: Annotated[
         int,
         SEED,

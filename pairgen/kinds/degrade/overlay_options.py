@@ -24,6 +24,11 @@ def check_fixed(resolved: Resolved[DegradeConfig], parent: Plan, size: ImageSize
     Raises:
         ConfigError: An option was given another value than the only one.
     """
+    if resolved.options.shard_bytes:
+        raise ConfigError(
+            "shard_bytes must be left out with overlay: shards are those of the samples that it "
+            f"adds to, got {resolved.options.shard_bytes}."
+        )
     whole = f"HR is the whole decoded latent, {size.width} x {size.height} px"
     for name in FIXED:
         if name in OF_PARENT:

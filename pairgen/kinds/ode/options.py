@@ -8,7 +8,7 @@ from pairgen.kinds.ode.sampler_options import (
     SettingOptions,
     prompt_choice,
 )
-from pairgen.kinds.run_options import PartOptions
+from pairgen.kinds.run_options import PartOptions, ShardBytes
 from pairgen.list_rules import Numbers
 from pairgen.options import Option, names
 from pairgen.rules import Choice, Integer, Place, Switch
@@ -77,6 +77,7 @@ class OdeConfig(PartOptions, PromptOptions, SettingOptions, SamplerOptions):
         Integer(0),
         Option("Samples per shard.", "Output", "remembered", default="the model's default"),
     ] = 0
+    shard_bytes: ShardBytes = 0
     long_prompts: Annotated[
         str,
         Choice(LONG_PROMPTS),
