@@ -237,3 +237,19 @@ def flip_byte(path: Path, offset: int) -> None:
     data = bytearray(path.read_bytes())
     data[offset] ^= 0xFF
     path.write_bytes(data)
+
+
+def receipt_of(task: ShardTask, failed: tuple[FailedSlot, ...] = ()) -> Receipt:
+    """Return the receipt of a task whose shard nobody made."""
+    return Receipt(
+        shard_index=task.shard_index,
+        start=task.start,
+        stop=task.stop,
+        count=task.num_slots - len(failed),
+        num_bytes=1000,
+        sha256="a" * 64,
+        index_sha256="b" * 64,
+        fingerprint=task.fingerprint,
+        failed=failed,
+        made={"device": "cpu", "versions": {"torch": "2.6.0"}},
+    )

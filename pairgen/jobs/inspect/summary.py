@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pairgen.shards.check.receipt_check import MADE
-from pairgen.shards.format.manifest import iterate_receipts, standing_receipts
+from pairgen.shards.format.manifest import find_receipts
 from pairgen.shards.format.store import Store
 from pairgen.types import FailedSlot, Plan, Receipt, canonical_json
 
@@ -74,8 +74,7 @@ def summarize(store: Store, plan: Plan, on_progress: Callable[[int], None]) -> S
     seconds = 0.0
     failed: list[FailedSlot] = []
     made: dict[str, dict[str, Share]] = {}
-    receipts = iterate_receipts(store, standing_receipts(store))
-    for num_read, receipt in enumerate(receipts, start=1):
+    for num_read, (_, receipt) in enumerate(find_receipts(store), start=1):
         on_progress(num_read)
         task = None if receipt is None else tasks.get(receipt.shard_index)
         if receipt is None or task is None or not receipt.fulfils(task):

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pairgen.shards.format.manifest import iterate_receipts, standing_receipts
+from pairgen.shards.format.manifest import find_receipts
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, Receipt
 
@@ -61,8 +61,7 @@ class Receipts:
             OSError: The folder cannot be read.
         """
         tasks = {task.shard_index: task for task in plan.tasks()}
-        new = [shard for shard in standing_receipts(store) if shard not in self.done]
-        for shard, receipt in zip(new, iterate_receipts(store, new), strict=True):
+        for shard, receipt in find_receipts(store, skip=self.done):
             if receipt is None or shard not in tasks or not receipt.fulfils(tasks[shard]):
                 self.foreign.add(shard)
                 continue

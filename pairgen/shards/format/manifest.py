@@ -1,7 +1,8 @@
 """Receipts, and the manifest that folds them. There is no other record of progress."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pairgen.errors import CorruptShardError
@@ -11,6 +12,8 @@ from pairgen.shards.format.store import Store
 from pairgen.types import Manifest, Plan, Receipt, ShardTask
 
 MAX_FOLDS = 3
+# Receipts from which it pays to ask for the manifest first.
+MANY = 64
 
 
 class UnreadableReceiptError(CorruptShardError):
@@ -19,8 +22,12 @@ class UnreadableReceiptError(CorruptShardError):
 
 def write_receipt(store: Store, receipt: Receipt) -> None:
     """Write a receipt; from then on, the shard is done."""
-    data = json.dumps(receipt.to_dict(), ensure_ascii=False).encode("utf-8")
-    store.put_bytes(layout.receipt_path(receipt.shard_index), data)
+    store.put_bytes(layout.receipt_path(receipt.shard_index), encode_receipt(receipt))
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """Return the content of a receipt's file."""
+    return json.dumps(receipt.to_dict(), ensure_ascii=False).encode("utf-8")
 
 
 def read_receipt(store: Store, shard_index: int) -> Receipt | None:
@@ -52,8 +59,12 @@ def readable_receipt(store: Store, shard_index: int) -> Receipt | None:
 
 def standing_receipts(store: Store) -> list[int]:
     """Return the shards that have a file at their receipt's path, in order."""
-    names = (name for name in store.names(layout.RECEIPTS) if name.endswith(".json"))
-    stems = (name.removesuffix(".json") for name in names)
+    return shards_of(store.names(layout.RECEIPTS))
+
+
+def shards_of(names: Iterable[str]) -> list[int]:
+    """Return the shards whose receipts have these names, in order; other names are left out."""
+    stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
     return sorted(int(stem) for stem in stems if stem.isdecimal() and stem == f"{int(stem):05d}")
 
 
@@ -66,14 +77,49 @@ def iterate_receipts(store: Store, shards: Sequence[int]) -> Iterator[Receipt | 
     return read_ahead(lambda shard_index: readable_receipt(store, shard_index), shards)
 
 
+def find_receipts(store: Store, skip: Container[int] = ()) -> Iterator[tuple[int, Receipt | None]]:
+    """Yield each shard that has a receipt, and the receipt; None if it cannot be read.
+
+    Where a listing tells the hashes of files, receipts that are as the manifest has them are not
+    read one by one: of thousands, each would be a request.
+
+    Args:
+        store: The dataset folder.
+        skip: Shards to leave out.
+
+    Raises:
+        OSError: The store cannot be read.
+    """
+    md5s = store.md5s(layout.RECEIPTS)
+    shards = [shard for shard in shards_of(md5s) if shard not in skip]
+    known = _unchanged(store, md5s) if len(shards) >= MANY and any(md5s.values()) else {}
+    read = iterate_receipts(store, [shard for shard in shards if shard not in known])
+    for shard in shards:
+        yield shard, known.get(shard) or next(read)
+
+
+def _unchanged(store: Store, md5s: Mapping[str, str]) -> dict[int, Receipt]:
+    """Return the receipts of the manifest whose files have the same content."""
+    try:
+        listed = json.loads(store.read_bytes(layout.MANIFEST))["receipts"]
+        receipts = [Receipt.from_dict(each) for each in listed]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    found = {}
+    for receipt in receipts:
+        md5 = hashlib.md5(encode_receipt(receipt), usedforsecurity=False).hexdigest()
+        if md5s.get(f"{receipt.shard_index:05d}.json") == md5:
+            found[receipt.shard_index] = receipt
+    return found
+
+
 def read_receipts(store: Store) -> list[Receipt]:
     """Return all readable receipts, by shard index.
 
     Raises:
         OSError: The store cannot be read.
     """
-    receipts = iterate_receipts(store, standing_receipts(store))
-    return [receipt for receipt in receipts if receipt is not None]
+    return [receipt for _, receipt in find_receipts(store) if receipt is not None]
 
 
 def fold(

@@ -23,7 +23,7 @@ from typing import Any
 from pairgen.errors import ConfigError
 from pairgen.redaction import url_without_secrets
 from pairgen.shards.format.index import index_columns
-from pairgen.shards.format.manifest import iterate_receipts, scan, standing_receipts
+from pairgen.shards.format.manifest import find_receipts, scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, Receipt
@@ -63,8 +63,7 @@ def open_overlay(store: Store) -> Layer:
     plan = read_plan(store)
     tasks = plan.tasks()
     receipts, unusable = {}, set()
-    standing = standing_receipts(store)
-    for shard_index, receipt in zip(standing, iterate_receipts(store, standing), strict=True):
+    for shard_index, receipt in find_receipts(store):
         task = tasks[shard_index] if shard_index < len(tasks) else None
         if task and receipt and (receipt.fulfils(task) or receipt.begins(task)):
             receipts[shard_index] = receipt

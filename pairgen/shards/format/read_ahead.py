@@ -7,7 +7,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Read = TypeVar("Read")
 
-NUM_THREADS = 8
+NUM_THREADS = 16
 # Number of items held in memory at once.
 NUM_AT_ONCE = 256
 

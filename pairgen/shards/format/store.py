@@ -47,6 +47,14 @@ class Store(Protocol):
         """Return the size in bytes of every file in `folder`, by name, from one listing."""
         ...
 
+    def md5s(self, folder: str) -> dict[str, str]:
+        """Return a hash of every name in `folder` from one listing: MD5 in hex, or "" if not told.
+
+        A hash may be of something else than the content; it equals that of the content only if the
+        content is the same.
+        """
+        ...
+
     def read_bytes(self, path: str) -> bytes:
         """Return the file's content.
 

@@ -17,23 +17,8 @@ from pairgen.shards.format.manifest import (
     write_receipt,
 )
 from pairgen.shards.format.plan_file import write_plan
-from pairgen.types import FailedSlot, Plan, Receipt, ShardTask
-from tests.small_sets import make_plan
-
-
-def receipt_of(task: ShardTask, failed: tuple[FailedSlot, ...] = ()) -> Receipt:
-    return Receipt(
-        shard_index=task.shard_index,
-        start=task.start,
-        stop=task.stop,
-        count=task.num_slots - len(failed),
-        num_bytes=1000,
-        sha256="a" * 64,
-        index_sha256="b" * 64,
-        fingerprint=task.fingerprint,
-        failed=failed,
-        made={"device": "cpu", "versions": {"torch": "2.6.0"}},
-    )
+from pairgen.types import FailedSlot, Plan
+from tests.small_sets import make_plan, receipt_of
 
 
 def begun(tmp_path: Path) -> tuple[LocalStore, Plan]:

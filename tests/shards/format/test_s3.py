@@ -1,67 +1,35 @@
 """Datasets behind the S3 protocol: a real server on this machine, asked through s3fs."""
 
-import gc
 import hashlib
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pairgen
 from pairgen.errors import PlanMismatchError, StoreError
 from pairgen.shards.format import layout, retry
-from pairgen.shards.format.manifest import read_receipt, standing_receipts
+from pairgen.shards.format.manifest import (
+    encode_receipt,
+    fold,
+    read_receipt,
+    read_receipts,
+    write_manifest,
+)
+from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.remote_store import RemoteStore
 from pairgen.shards.format.store import open_store
-from tests.runs import QUICK_ODE
+from tests.runs import QUICK_ODE, run, shas
+from tests.s3_server import bucket, quiet, server
+from tests.small_sets import make_plan, receipt_of
 
-# Importing boto's own server takes seconds, and its modules warn.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.slow, *quiet]
+__all__ = ["bucket", "server"]
 
 ODE: dict[str, Any] = {**QUICK_ODE, "num_samples": 12}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
-    gc.collect()
-
-
-@pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty bucket; what every process needs to reach it is in the environment."""
-    import s3fs
-    from moto.core import DEFAULT_ACCOUNT_ID
-    from moto.s3.models import s3_backends
-
-    for name, value in {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": "/nonexistent",
-        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-    }.items():
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    files = s3fs.S3FileSystem()
-    files.mkdir("pairs")
-    yield "s3://pairs"
-    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].reset()
-    s3fs.S3FileSystem.clear_instance_cache()
-    # What the client leaves open is told when it is collected: here, not in a later test.
-    gc.collect()
 
 
 def calls_of(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -156,6 +124,39 @@ def test_a_run_that_breaks_between_upload_and_receipt_goes_on(
     assert read_receipt(store, 0) == standing and pairgen.verify(url).clean
 
 
+def test_two_drivers_on_one_bucket_do_no_harm(bucket: str, tmp_path: Path) -> None:
+    options = {**ODE, "num_samples": 40, "samples_per_shard": 2}
+    with ThreadPoolExecutor() as threads:
+        both = [threads.submit(run, "ode", **options, out=f"{bucket}/set") for _ in range(2)]
+    assert [each.result().returncode for each in both] == [0, 0]
+    assert pairgen.verify(f"{bucket}/set").clean
+    assert pairgen.ode(**options, out=tmp_path).complete
+    files = open_store(f"{bucket}/set")
+    for path in sorted(tmp_path.glob("train/*.tar")):
+        assert files.read_bytes(f"train/{path.name}") == path.read_bytes()
+    assert len(shas(tmp_path)) == 40
+
+
+def test_other_libraries_read_a_set_in_a_bucket(bucket: str, tmp_path: Path) -> None:
+    import datasets
+    import fsspec
+    import webdataset
+
+    pairgen.ode(**ODE, out=f"{bucket}/set")
+    urls = [f"{bucket}/set/train/{shard:05d}.tar" for shard in range(3)]
+    # Its streaming hands s3fs an option that s3fs refuses.
+    read = datasets.load_dataset(
+        "webdataset", data_files=urls, split="train", cache_dir=str(tmp_path)
+    )
+    found = [(row["json"]["index"], np.asarray(row["latent.npy"])) for row in read]
+    webdataset.gopen_schemes["s3"] = lambda url, *_: fsspec.open(url).open()
+    members = webdataset.WebDataset(urls, shardshuffle=False).decode()
+    also = [(sample["json"]["index"], sample["latent.npy"]) for sample in members]
+    assert [index for index, _ in found] == [index for index, _ in also] == list(range(12))
+    for (_, one), (_, other) in zip(found, also, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_two_parts_that_begin_at_once_share_the_plan(bucket: str) -> None:
     url = f"{bucket}/set"
     pairgen.ode(**ODE, out=url, shard_range="1/9")
@@ -164,18 +165,26 @@ def test_two_parts_that_begin_at_once_share_the_plan(bucket: str) -> None:
 
 
 def test_ten_thousand_receipts_take_ten_lists(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 1,000 names each."""
+    """Of 1,000 names each. Those that the manifest has as they are need no request of their own."""
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.s3.models import s3_backends
 
     # Straight into the server: 10,000 requests would take it minutes.
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
-    for shard in range(10_000):
-        backend.put_object("pairs", f"set/{layout.receipt_path(shard)}", b"{}")
+    plan = make_plan(num_samples=10_000, samples_per_shard=1)
+    receipts = [receipt_of(task) for task in plan.tasks()]
+    for receipt in receipts:
+        path = layout.receipt_path(receipt.shard_index)
+        backend.put_object("pairs", f"set/{path}", encode_receipt(receipt))
     store = open_store(f"{bucket}/set")
+    write_plan(store, plan)
+    stale = replace(receipts[7], sha256="0" * 64)
+    write_manifest(store, fold(plan, [stale, *receipts[8:]]))
     made = calls_of(store, monkeypatch)
-    assert standing_receipts(store) == list(range(10_000))
-    assert 0 < len(made) <= 12
+    assert read_receipts(store) == receipts
+    assert 10 <= made.count("list_objects_v2") <= 12
+    # The manifest, the seven that it does not have and the one that it has otherwise.
+    assert made.count("get_object") == 9
 
 
 def test_wrong_credentials_end_with_what_to_do(
