@@ -22,6 +22,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.execution.executor import AnyJob, Events
+from pairgen.execution.ray_metrics import MetricEvents
 from pairgen.execution.ray_options import (
     RayOptions,
     actor_environment,
@@ -85,10 +86,12 @@ def run_ray(
         OSError: The disk is full or unavailable.
     """
     with _connected(options.address):
-        pool = _Pool(job, events, options, deque(tasks))
+        told = MetricEvents(events, tasks[0].fingerprint if tasks else "")
+        pool = _Pool(job, told, options, deque(tasks))
         try:
             _drive(pool, stop)
         finally:
+            told.close()
             for seat in pool.seats:
                 ray.kill(seat.actor)
 

@@ -1,0 +1,91 @@
+"""What a run on Ray reports to the cluster's metrics, which Prometheus collects on each node."""
+
+from typing import Any
+
+from ray.util.metrics import Counter, Gauge
+
+from pairgen.execution.executor import Events
+from pairgen.types import Receipt, ShardTask
+
+# As Prometheus shows them, they begin with `ray_`, and counters end with `_total`.
+SHARDS, SAMPLES, FAILED, LOST = (
+    "pairgen_shards",
+    "pairgen_samples",
+    "pairgen_failed_slots",
+    "pairgen_lost_workers",
+)
+WORKERS, BUSY = "pairgen_workers", "pairgen_busy_workers"
+TAGS = ("dataset",)
+
+
+class MetricEvents:
+    """Passes on what an executor reports, and counts it.
+
+    The tag `dataset`, the beginning of the plan's fingerprint, tells runs of one cluster apart.
+
+    Args:
+        events: Callbacks that are told as well.
+        fingerprint: The plan's fingerprint.
+    """
+
+    def __init__(self, events: Events, fingerprint: str) -> None:
+        self._events = events
+        self._tags = {TAGS[0]: fingerprint[:12]}
+        self._workers: set[str] = set()
+        self._busy: set[str] = set()
+        self._shards = Counter(SHARDS, "Finished shards.", TAGS)
+        self._samples = Counter(SAMPLES, "Samples of finished shards.", TAGS)
+        self._failed = Counter(FAILED, "Slots of finished shards without a sample.", TAGS)
+        self._lost = Counter(LOST, "Workers that died or gave up.", TAGS)
+        self._num_workers = Gauge(WORKERS, "Workers that have taken a shard.", TAGS)
+        self._num_busy = Gauge(BUSY, "Workers that are making a shard.", TAGS)
+
+    def started(self, worker: str, task: ShardTask) -> None:
+        """A worker took a task."""
+        self._workers.add(worker)
+        self._busy.add(worker)
+        self._show_workers()
+        self._events.started(worker, task)
+
+    def advanced(self, worker: str, num_done: int) -> None:
+        """A worker has done `num_done` slots of its task."""
+        self._events.advanced(worker, num_done)
+
+    def finished(self, worker: str, result: Any) -> None:
+        """A worker finished its task."""
+        self._busy.discard(worker)
+        self._show_workers()
+        # A job that checks shards has other results.
+        if isinstance(result, Receipt):
+            _add(self._shards, 1, self._tags)
+            _add(self._samples, result.count, self._tags)
+            _add(self._failed, len(result.failed), self._tags)
+        self._events.finished(worker, result)
+
+    def lost(self, worker: str, reason: str) -> None:
+        """A worker died; its task goes to another worker."""
+        self._busy.discard(worker)
+        self._workers.discard(worker)
+        self._show_workers()
+        _add(self._lost, 1, self._tags)
+        self._events.lost(worker, reason)
+
+    def note(self, message: str) -> None:
+        """Print a message for the user."""
+        self._events.note(message)
+
+    def close(self) -> None:
+        """Nobody works any more: a gauge keeps its last value."""
+        self._workers.clear()
+        self._busy.clear()
+        self._show_workers()
+
+    def _show_workers(self) -> None:
+        self._num_workers.set(len(self._workers), self._tags)
+        self._num_busy.set(len(self._busy), self._tags)
+
+
+def _add(counter: Counter, number: int, tags: dict[str, str]) -> None:
+    # A counter of Ray refuses 0.
+    if number:
+        counter.inc(number, tags)
