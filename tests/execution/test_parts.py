@@ -1,6 +1,7 @@
 """`--shard-range`: parts in any order, at once, killed: the bytes of one run."""
 
 import json
+import re
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -199,3 +200,12 @@ def test_without_parts_nothing_marks_the_folder(tmp_path: Path) -> None:
     pairgen.ode(**QUICK_ODE, out=tmp_path)
     begin(open_store(tmp_path), read_plan(open_store(tmp_path)), ShardRange(1, 1))
     assert not (tmp_path / layout.PARTS).exists()
+
+
+def test_a_dry_run_prices_the_part(tmp_path: Path) -> None:
+    def cost(part: str) -> str:
+        return run("ode", "--dry-run", **QUICK_ODE, out=tmp_path, shard_range=part).stdout
+
+    assert re.search(r"missing +30 samples in 8 shards\n", cost("1/1"))
+    assert re.search(r"missing +10 samples in 3 shards of part 3/3\n", cost("3/3"))
+    assert not list(tmp_path.iterdir())

@@ -25,8 +25,9 @@ from pairgen.execution.progress import Progress
 from pairgen.execution.run import count_workers
 from pairgen.execution.say import Say
 from pairgen.execution.worker import Job, Worker
-from pairgen.kinds.run_options import MakingOptions
+from pairgen.kinds.run_options import PartOptions
 from pairgen.resolution import Resolved
+from pairgen.shard_range import ShardRange
 from pairgen.shards.check.planned import INPUTS, inputs_path, open_inputs
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
@@ -59,7 +60,8 @@ class DryRun:
 
     Attributes:
         options: Name, value and origin of each option whose value is not its default.
-        manifest: The part of the dataset that exists already.
+        manifest: What exists of the dataset; only shards of the part to make count as missing.
+        part: The part of the shards to make.
         measured: The measured cost of the trial samples; None if nothing is missing.
         cost: The cost of the missing samples; None if nothing is missing.
         input_bytes: Size of the list of inputs under `__meta__/`; 0 for a dataset without one.
@@ -72,6 +74,7 @@ class DryRun:
 
     options: tuple[tuple[str, Any, str], ...]
     manifest: Manifest
+    part: ShardRange
     measured: Measured | None
     cost: Cost | None
     input_bytes: int
@@ -116,7 +119,7 @@ def dry_run(
 
     Args:
         store: The folder of the dataset; it is only read.
-        resolved: The options of the command (a `MakingOptions`), and where each came from.
+        resolved: The options of the command (`PartOptions`), and where each came from.
         plan_in: Writes the list of inputs into a folder and returns the plan.
         run_length: Returns the number of consecutive slots of a plan to try together.
         num_samples: Number of slots to try, spread evenly over the missing ones.
@@ -130,12 +133,15 @@ def dry_run(
     """
     if num_samples < 1:
         raise ConfigError(f"--dry-run must make at least 1 sample, got {num_samples}.")
-    options: MakingOptions = resolved.options
+    options: PartOptions = resolved.options
     num_workers = count_workers(options)
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         trial = LocalStore(Path(folder))
         plan = plan_in(trial)
         manifest = scan(store, plan, None if parent is None else planned_tasks(plan, trial, parent))
+        shards = options.part.shards(plan.num_shards)
+        left = tuple(task for task in manifest.missing if task.shard_index in shards)
+        manifest = replace(manifest, missing=left)
         if parent is not None:
             # From the trial's folder, the parent is where the plan says. Never shown.
             plan = replace(plan, source={**plan.source, "parent": parent.store.address})
@@ -151,6 +157,7 @@ def dry_run(
         return DryRun(
             options=tuple(resolved.differing()),
             manifest=manifest,
+            part=options.part,
             measured=measured,
             cost=cost,
             input_bytes=trial.size(path) if (path := inputs_path(plan)) else 0,

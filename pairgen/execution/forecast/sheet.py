@@ -7,6 +7,7 @@ from typing import Any
 
 from pairgen.execution.progress import format_seconds
 from pairgen.redaction import without_secrets, without_secrets_in
+from pairgen.shard_range import ALL_SHARDS
 
 Row = tuple[str, str]
 # Longer values are cut.
@@ -70,7 +71,8 @@ def _size_rows(run: Any) -> Iterator[Row]:
     manifest, cost, measured = run.manifest, run.cost, run.measured
     if manifest.receipts:
         yield "done", f"{manifest.num_samples:,} samples in {len(manifest.receipts):,} shards"
-    yield "missing", f"{cost.num_samples:,} samples in {cost.num_shards:,} shards"
+    of_part = "" if run.part == ALL_SHARDS else f" of part {run.part}"
+    yield "missing", f"{cost.num_samples:,} samples in {cost.num_shards:,} shards{of_part}"
     num_failed = measured.num_slots - measured.num_samples - measured.num_skipped
     tried = f"{measured.num_samples:,} of {measured.num_slots:,} slots, made in memory"
     if measured.num_skipped:
