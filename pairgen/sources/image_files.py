@@ -5,20 +5,25 @@ machine can read by itself: a file, and a place in it.
 """
 
 import io
-import tarfile
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import as_text, folder_texts
-from pairgen.sources.image_tables import table_cell, table_images
-from pairgen.sources.paths import named_paths, visible_folders
-from pairgen.sources.tables import saved_files
-from pairgen.sources.tars import split_member
+from pairgen.sources.caption_tables import METADATA_FILES, as_text, folder_texts
+from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
+from pairgen.sources.image_tables import has_images, table_cell, table_images
+from pairgen.sources.image_tars import tar_images
+from pairgen.sources.passed_over import PassedOver
+from pairgen.sources.paths import is_glob, named_paths, visible_folders
+from pairgen.sources.tables import STATE_FILE, saved_files
+from pairgen.sources.unpacked import is_tar_name, plain_tar
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+# A line of BasicSR's lists: a path, height, width and channels, and a class.
+_META_INFO = re.compile(r"(.+?) \(\d+, ?\d+, ?\d+\)(?: \d+)?")
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class ImageFile:
             return open(self.container, "rb")
         if self.kind in ("parquet", "arrow"):
             return io.BytesIO(table_cell(self.container, self.kind, self.column, self.place))
-        with open(self.container, "rb") as file:
+        with open(_plain(self.container), "rb") as file:
             file.seek(self.place)
             return io.BytesIO(file.read(self.num_bytes))
 
@@ -73,38 +78,74 @@ class ImageFile:
             return file.read()
 
 
+@lru_cache(maxsize=256)
+def _plain(container: str) -> Path:
+    """Return the unpacked tar; each process looks once."""
+    return plain_tar(Path(container))
+
+
 @dataclass(frozen=True)
-class TextColumns:
-    """Columns to read with the images.
+class _Asked:
+    """What is read with the images, and where is counted what is not read.
 
     Attributes:
-        caption: Caption column of metadata, Parquet and Arrow files; empty for a usual one.
-        label: Column of class labels in these, or member of a tar, such as `cls`; empty for none.
+        caption: Column, member or key of captions, or member with the image; empty for usual ones.
+        label: Column or member of class labels; empty for none.
+        passed_over: The counts.
     """
 
-    caption: str = ""
-    label: str = ""
+    caption: str
+    label: str
+    passed_over: PassedOver
 
 
-def find_images(values: Sequence[str], column: str = "", label: str = "") -> Iterator[ImageFile]:
+def find_images(
+    values: Sequence[str],
+    column: str = "",
+    label: str = "",
+    passed_over: PassedOver | None = None,
+) -> Iterator[ImageFile]:
     """Yield the images of all values; those of each value are sorted by name.
 
     Args:
-        values: A folder (searched recursively, without hidden folders and `__meta__`), a glob, an
-            image, a `.txt` list of paths, a `.tar`, a `.parquet` or an `.arrow`. In a folder, tars,
-            Parquet files and the Arrow files of a saved hub dataset are read too. Captions come
-            from a `.txt` of the same name beside an image, from the folder's metadata.csv or
-            metadata.jsonl (`file_name`, and one of caption, text, prompt, txt), from a tar's `txt`
-            member, or from such a column of a Parquet or Arrow file.
-        column: Caption column of metadata, Parquet and Arrow files; empty for a usual one.
+        values: A folder (searched recursively through links, without hidden files and folders and
+            `__meta__`), a glob, an image, a `.txt` list of paths, a tar, which may be packed with
+            gzip, a `.parquet` or an `.arrow`. In a folder, tars, Parquet files and the Arrow files
+            of a saved hub dataset are read too. Captions come from a `.txt` of the same name beside
+            an image, from the folder's metadata.csv or metadata.jsonl (`file_name`, and one of
+            caption, text, prompt, txt), from a member of a tar or a key of its json of such a
+            name, or from such a column of a Parquet or Arrow file.
+        column: Caption column of metadata, Parquet and Arrow files, or member or key of tars; or
+            the member of tars with the image. Empty for a usual one.
         label: Column of class labels in these, or member of a tar, such as `cls`; empty for none.
+        passed_over: Counts what the values hold and is not taken; None not to count it.
 
     Raises:
-        ConfigError: A value matches nothing, or a container cannot be read.
+        ConfigError: A value matches nothing, a container cannot be read, or there is no image.
     """
+    counted = PassedOver() if passed_over is None else passed_over
+    asked = _Asked(column, label, counted)
+    seen: set[int] | None = set() if len(values) > 1 else None
+    num_found = 0
     for value in values:
+        name = Path(value).name
         for path in named_paths(value, "images"):
-            yield from _in_path(path, TextColumns(column, label))
+            for file in _in_path(path, asked, is_glob(value)):
+                num_found += 1
+                yield file if seen is None else _apart(file, name, seen)
+    if not num_found:
+        held = f": it holds {counted}" if str(counted) else ""
+        raise ConfigError(f"There are no images in {', '.join(map(str, values))}{held}.")
+
+
+def _apart(file: ImageFile, value: str, seen: set[int]) -> ImageFile:
+    """Record an image under a name that no image of another value has."""
+    name, number = file.name, 1
+    while hash(name) in seen:
+        name = f"{value}/{file.name}" if number == 1 else f"{value}#{number}/{file.name}"
+        number += 1
+    seen.add(hash(name))
+    return replace(file, name=name)
 
 
 def without_repeats(files: Iterator[ImageFile]) -> Iterator[ImageFile]:
@@ -117,35 +158,68 @@ def without_repeats(files: Iterator[ImageFile]) -> Iterator[ImageFile]:
             yield file
 
 
-def _in_path(path: Path, columns: TextColumns) -> Iterator[ImageFile]:
+def _in_path(path: Path, asked: _Asked, is_match: bool) -> Iterator[ImageFile]:
+    """Yield the images of a path; that of a match of a glob may hold none."""
     if path.is_dir():
-        return _in_folder(path, columns)
-    return _in_file(path, path.parent, columns)
+        return _in_folder(path, asked)
+    if is_match and not _is_read(path, path.parent, asked):
+        return iter(())
+    return _in_file(path, path.parent, asked)
 
 
-def _in_folder(folder: Path, columns: TextColumns) -> Iterator[ImageFile]:
+def _in_folder(folder: Path, asked: _Asked) -> Iterator[ImageFile]:
     for root, names in visible_folders(folder):
-        texts = folder_texts(root, names, columns.caption, columns.label)
-        saved = saved_files(root, names)
+        if "data.mdb" in names:
+            raise ConfigError(
+                f"{root} is an LMDB database, which is not read: give the images as files."
+            )
+        texts = folder_texts(root, names, asked.caption, asked.label)
+        beside = frozenset(names)
         for name in names:
             path = root / name
-            if path.suffix.lower() in SUFFIXES:
+            if is_image_name(name):
                 yield image_file(path, folder, *texts.get(name, (None, "")))
-            elif path.suffix.lower() in (".tar", ".parquet") or name in saved:
-                yield from _in_file(path, folder, columns)
+            elif _is_read(path, root, asked, beside):
+                yield from _in_file(path, folder, asked)
 
 
-def _in_file(path: Path, root: Path, columns: TextColumns) -> Iterator[ImageFile]:
+def _is_read(path: Path, folder: Path, asked: _Asked, beside: frozenset[str] | None = None) -> bool:
+    """Whether a file that nobody named itself is read as images; counts it if not.
+
+    Args:
+        path: The file.
+        folder: The folder it lies in.
+        asked: What is asked for.
+        beside: Names of the files in the folder; None to look.
+    """
+    name, suffix = path.name, path.suffix.lower()
+    if is_image_name(name) or is_tar_name(name):
+        return True
+    if suffix == ".parquet":
+        # What made the tar lists its samples in a table of its name.
+        if path.with_suffix(".tar").exists():
+            return False
+        if has_images(path, "parquet"):
+            return True
+        asked.passed_over.add("table without images")
+        return False
+    names = sorted(each.name for each in folder.iterdir()) if beside is None else sorted(beside)
+    if name in saved_files(folder, names):
+        return True
+    is_text = suffix == ".txt" and any(
+        is_image_name(each) and Path(each).stem == path.stem for each in names
+    )
+    if not is_text and name not in (*METADATA_FILES, STATE_FILE):
+        asked.passed_over.file(name)
+    return False
+
+
+def _in_file(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:
     suffix = path.suffix.lower()
-    if suffix == ".tar":
-        if columns.caption:
-            raise ConfigError(
-                f"column {columns.caption!r} applies to tables, but {path} is a tar with captions "
-                "in its txt members: give a caption table with --captions."
-            )
-        return _in_tar(path, root, columns.label)
+    if is_tar_name(path.name):
+        return _in_tar(path, root, asked)
     if suffix in (".parquet", ".arrow"):
-        return _in_table(path, root, suffix[1:], columns)
+        return _in_table(path, root, suffix[1:], asked)
     if suffix == ".txt":
         return _in_list(path)
     if suffix in SUFFIXES:
@@ -178,44 +252,26 @@ def image_file(path: Path, root: Path, caption: str | None = None, label: str = 
 
 
 def _in_list(path: Path) -> Iterator[ImageFile]:
-    """Yield the images of a list with one path per line; relative to the list if not absolute."""
+    """Yield the images of a list with one path per line; relative to the list if not absolute.
+
+    Lists of BasicSR give sizes and classes too, which are passed over.
+    """
     for line in as_text(path.read_bytes()).splitlines():
-        if line.strip():
-            yield image_file(path.parent / line.strip(), path.parent)
+        if line := line.strip():
+            found = _META_INFO.fullmatch(line)
+            yield image_file(path.parent / (found[1] if found else line), path.parent)
 
 
-def _in_tar(path: Path, root: Path, label: str) -> Iterator[ImageFile]:
-    """Yield the image of every key; members such as `lr4.png` are not images to read."""
-    name, found = path.relative_to(root).as_posix(), dict[str, dict[str, tarfile.TarInfo]]()
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                if member.isfile():
-                    key, extension = split_member(member.name)
-                    found.setdefault(key, {})[extension] = member
-            for key, members in sorted(found.items()):
-                caption = _text_of(tar, members.get("txt"))
-                class_label = _text_of(tar, members.get(label))
-                for extension in (suffix[1:] for suffix in SUFFIXES):
-                    if extension in members:
-                        place, size = members[extension].offset_data, members[extension].size
-                        image_name, container = f"{name}/{key}.{extension}", str(path.absolute())
-                        yield ImageFile(
-                            image_name, container, "tar", place, size, "", caption, class_label
-                        )
-                        break
-    except (tarfile.TarError, OSError) as error:
-        raise ConfigError(f"The tar {path} cannot be read: {error}.") from None
-
-
-def _text_of(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> str:
-    """Return the text of a member; empty if there is none."""
-    file = None if member is None else tar.extractfile(member)
-    return as_text(file.read()) if file else ""
-
-
-def _in_table(path: Path, root: Path, kind: str, columns: TextColumns) -> Iterator[ImageFile]:
+def _in_tar(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:
     name, container = path.relative_to(root).as_posix(), str(path.absolute())
-    image, rows = table_images(path, kind, columns.caption, columns.label)
+    for each in tar_images(path, asked.caption, asked.label, asked.passed_over):
+        offset, size = each.place.offset, each.place.size
+        shown = f"{name}/{each.name}"
+        yield ImageFile(shown, container, "tar", offset, size, "", each.caption, each.label)
+
+
+def _in_table(path: Path, root: Path, kind: str, asked: _Asked) -> Iterator[ImageFile]:
+    name, container = path.relative_to(root).as_posix(), str(path.absolute())
+    image, rows = table_images(path, kind, asked.caption, asked.label)
     for row, (num_bytes, caption, label) in enumerate(rows):
         yield ImageFile(f"{name}/{row}", container, kind, row, num_bytes, image, caption, label)

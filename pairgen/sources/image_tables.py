@@ -41,6 +41,15 @@ def table_images(
     return image, _rows(path, kind, image, choose_column(columns, column, path), label)
 
 
+def has_images(path: Path, kind: str) -> bool:
+    """Whether a file has a column of images.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    return not set(IMAGE_COLUMNS).isdisjoint(table_schema(path, kind).names)
+
+
 def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
     """Return the bytes of an image; empty if the cell holds none.
 

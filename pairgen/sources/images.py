@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from pairgen.errors import ConfigError
-from pairgen.sources.image_files import SUFFIXES, ImageFile
+from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_suffixes import SUFFIXES
 from pairgen.sources.photographs import (
     ImageSize,
     SkippedImageError,

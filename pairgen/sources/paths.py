@@ -34,12 +34,23 @@ def named_paths(value: str, inputs: str) -> list[Path]:
     return found
 
 
+def is_glob(value: str) -> bool:
+    """Whether a value is no path but a pattern."""
+    return not os.path.exists(os.path.expanduser(value))
+
+
 def visible_folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield a folder and each folder below it, with their sorted file names.
 
-    Hidden folders and files are left out, and `__meta__`, where a dataset keeps everything that is
-    not a sample.
+    Links to folders are followed; each real folder is given once, so that loops end. Hidden folders
+    and files are left out, and `__meta__`, where a dataset keeps everything that is not a sample.
     """
-    for root, folders, names in os.walk(folder):
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__meta__")
         yield Path(root), sorted(name for name in names if not name.startswith("."))

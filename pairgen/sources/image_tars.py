@@ -1,0 +1,122 @@
+"""Images in WebDataset tars: one for each sample, with its caption and class label."""
+
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from pairgen.errors import ConfigError
+from pairgen.sources.caption_tables import as_text
+from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
+from pairgen.sources.passed_over import PassedOver
+from pairgen.sources.sample_text import TEXT_MEMBERS, sample_text
+from pairgen.sources.tars import Place, TarIndex, TarSample, read_index, read_member
+from pairgen.sources.unpacked import plain_tar
+
+MAX_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class TarImage:
+    """An image of a tar.
+
+    Attributes:
+        name: Its key and member: `a/b.png`.
+        place: Where its bytes are; in the unpacked tar, if it is packed.
+        caption: Its caption; empty for none.
+        label: Its class label, as written; empty for none.
+    """
+
+    name: str
+    place: Place
+    caption: str
+    label: str
+
+
+def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> Iterator[TarImage]:
+    """Yield the image of every sample of a tar, sorted by key.
+
+    Args:
+        path: The tar, which may be packed with gzip.
+        column: Name of the member with the image, or of the member or key of json with the caption;
+            empty for the usual ones.
+        label: Name of the member with the class label; empty for none.
+        passed_over: Counts what is not taken.
+
+    Raises:
+        ConfigError: The tar cannot be read, or has no such member.
+    """
+    image_name = column.lower() if is_image_name(f".{column}") else ""
+    texts = (column,) if column and not image_name else TEXT_MEMBERS
+    try:
+        with open(plain_tar(path), "rb") as file:
+            index = read_index(file, column)
+            _check_members(path, index, image_name)
+            for kind, number in index.passed_over.items():
+                passed_over.add(f"{kind} in tars", number)
+            for sample in sorted(index, key=lambda each: each.key):
+                image = image_name or _image_of(sample)
+                _count_others(sample, image, passed_over)
+                if image not in sample.members:
+                    continue
+                yield TarImage(
+                    name=f"{sample.key}.{image}",
+                    place=sample.members[image],
+                    caption=_caption(file, sample, texts, passed_over),
+                    label=as_text(_member(file, sample, label) or b""),
+                )
+    except (tarfile.TarError, OSError) as error:
+        raise ConfigError(f"The tar {path} cannot be read: {error}.") from None
+
+
+def _check_members(path: Path, index: TarIndex, image_name: str) -> None:
+    """Refuse a tar whose images have names that the user must choose from."""
+    names = index.names()
+    has_images = any(f".{name}" in SUFFIXES for name in names)
+    if image_name and image_name not in names:
+        raise ConfigError(f"{path} has no member {image_name!r}; it holds {_shown(names)}.")
+    if not image_name and not has_images and any(map(is_image_name, names)):
+        first = next(name for name in names if is_image_name(name))
+        raise ConfigError(
+            f"{path} names its images in several parts; it holds {_shown(names)}: name the image, "
+            f"such as --column {first}."
+        )
+
+
+def _shown(names: Counter[str]) -> str:
+    found = [f"{name} ({number:,})" for name, number in names.most_common(MAX_SHOWN)]
+    more = len(names) - len(found)
+    return ", ".join(found) + (f" and {more:,} more" if more else "")
+
+
+def _image_of(sample: TarSample) -> str:
+    """Return the name of the member to take; empty if the sample has no image."""
+    return next((s[1:] for s in SUFFIXES if s[1:] in sample.members), "")
+
+
+def _count_others(sample: TarSample, image: str, passed_over: PassedOver) -> None:
+    """Count the images of a sample that are not taken, and a sample without one."""
+    for name in sample.members:
+        if name != image and (f".{name}" in SUFFIXES or is_image_name(name)):
+            passed_over.add(f"member {name} in tars")
+    if image not in sample.members:
+        passed_over.add(f"sample of {' and '.join(sorted(sample.members))} in tars")
+
+
+def _member(file: BinaryIO, sample: TarSample, name: str) -> bytes | None:
+    place = sample.members.get(name)
+    return None if place is None else read_member(file, place)
+
+
+def _caption(
+    file: BinaryIO, sample: TarSample, names: tuple[str, ...], passed_over: PassedOver
+) -> str:
+    try:
+        found = sample_text(partial(_member, file, sample), names)
+    except ValueError:
+        passed_over.add("caption that is no text")
+        return ""
+    return (as_text(found) if isinstance(found, bytes) else (found or "")).strip()
