@@ -21,6 +21,7 @@ from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.images import ImageSummary, collect_images, header_size
 from pairgen.sources.painted.names import PHOTOGRAPHS
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.prompts import encode_rejected
 from pairgen.types import Plan
@@ -36,6 +37,7 @@ class ImageSource:
         size_of: Returns the size of an image.
         teacher: The plan's `teacher`: the decoder if the images are latents, else empty.
         further: Columns of the list of images that only some datasets have.
+        passed_over: What the source holds and is not taken, once its files were read.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ImageSource:
     size_of: Callable[[ImageFile], ImageSize] = header_size
     teacher: Mapping[str, Any] = field(default_factory=dict)
     further: tuple[str, ...] = ()
+    passed_over: PassedOver = field(default_factory=PassedOver)
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,17 @@ class ScannedImages:
     Attributes:
         summary: Counts of the images.
         captions: The table of captions; None without one.
+        passed_over: What the source holds and is not taken.
     """
 
     summary: ImageSummary
     captions: Captions | None
+    passed_over: PassedOver
+
+    def say_passed_over(self, say: Say) -> None:
+        """Report by kind what the source holds and is not taken; nothing if there is nothing."""
+        if text := str(self.passed_over):
+            say(f"Passed over: {text}.")
 
     def say_captions(self, say: Say) -> None:
         """Report how many images the table of captions fits; nothing without one."""
@@ -94,8 +104,11 @@ def open_source(
     called = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
     # With a table of captions, the columns belong to that table.
     columns = ("", "") if options.captions else (options.column, label)
-    files = find_images(values, *columns)
-    return ImageSource(called, without_repeats(files) if len(values) > 1 else files)
+    passed_over = PassedOver()
+    files = find_images(values, *columns, passed_over)
+    if len(values) > 1:
+        files = without_repeats(files)
+    return ImageSource(called, files, passed_over=passed_over)
 
 
 def _open_ode_set(folder: str, name: str, side: int, say: Say) -> ImageSource:
@@ -153,7 +166,7 @@ def scan_images(
         raise ConfigError(f"The captions {options.captions} match none of the images.")
     if options.column and not captions and not summary.num_captions:
         raise ConfigError(f"The column {options.column!r} has no caption for any image.")
-    return ScannedImages(summary, captions)
+    return ScannedImages(summary, captions, source.passed_over)
 
 
 def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:

@@ -5,8 +5,9 @@ machine can read by itself: a file, and a place in it.
 """
 
 import io
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -84,7 +85,7 @@ def _plain(container: str) -> Path:
     return plain_tar(Path(container))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Asked:
     """What is read with the images, and where is counted what is not read.
 
@@ -92,11 +93,22 @@ class _Asked:
         caption: Column, member or key of captions, or member with the image; empty for usual ones.
         label: Column or member of class labels; empty for none.
         passed_over: The counts.
+        folder: The folder that was looked into last.
+        stems: Names of its images, without suffixes.
+        saved: Names of its files of a saved hub dataset.
     """
 
     caption: str
     label: str
     passed_over: PassedOver
+    folder: Path | None = None
+    stems: Set[str] = frozenset()
+    saved: Sequence[str] = ()
+
+    def enter(self, folder: Path, names: Sequence[str]) -> None:
+        """Look into a folder, whose files have these names."""
+        self.folder, self.saved = folder, saved_files(folder, names)
+        self.stems = {Path(name).stem for name in names if is_image_name(name)}
 
 
 def find_images(
@@ -133,7 +145,7 @@ def find_images(
             for file in _in_path(path, asked, is_glob(value)):
                 num_found += 1
                 yield file if seen is None else _apart(file, name, seen)
-    if not num_found:
+    if values and not num_found:
         held = f": it holds {counted}" if str(counted) else ""
         raise ConfigError(f"There are no images in {', '.join(map(str, values))}{held}.")
 
@@ -162,7 +174,7 @@ def _in_path(path: Path, asked: _Asked, is_match: bool) -> Iterator[ImageFile]:
     """Yield the images of a path; that of a match of a glob may hold none."""
     if path.is_dir():
         return _in_folder(path, asked)
-    if is_match and not _is_read(path, path.parent, asked):
+    if is_match and not _is_read(path, asked):
         return iter(())
     return _in_file(path, path.parent, asked)
 
@@ -174,24 +186,17 @@ def _in_folder(folder: Path, asked: _Asked) -> Iterator[ImageFile]:
                 f"{root} is an LMDB database, which is not read: give the images as files."
             )
         texts = folder_texts(root, names, asked.caption, asked.label)
-        beside = frozenset(names)
+        asked.enter(root, names)
         for name in names:
             path = root / name
             if is_image_name(name):
                 yield image_file(path, folder, *texts.get(name, (None, "")))
-            elif _is_read(path, root, asked, beside):
+            elif _is_read(path, asked):
                 yield from _in_file(path, folder, asked)
 
 
-def _is_read(path: Path, folder: Path, asked: _Asked, beside: frozenset[str] | None = None) -> bool:
-    """Whether a file that nobody named itself is read as images; counts it if not.
-
-    Args:
-        path: The file.
-        folder: The folder it lies in.
-        asked: What is asked for.
-        beside: Names of the files in the folder; None to look.
-    """
+def _is_read(path: Path, asked: _Asked) -> bool:
+    """Whether a file that nobody named itself is read as images; counts it if not."""
     name, suffix = path.name, path.suffix.lower()
     if is_image_name(name) or is_tar_name(name):
         return True
@@ -203,13 +208,12 @@ def _is_read(path: Path, folder: Path, asked: _Asked, beside: frozenset[str] | N
             return True
         asked.passed_over.add("table without images")
         return False
-    names = sorted(each.name for each in folder.iterdir()) if beside is None else sorted(beside)
-    if name in saved_files(folder, names):
+    if path.parent != asked.folder:
+        asked.enter(path.parent, os.listdir(path.parent))
+    if name in asked.saved:
         return True
-    is_text = suffix == ".txt" and any(
-        is_image_name(each) and Path(each).stem == path.stem for each in names
-    )
-    if not is_text and name not in (*METADATA_FILES, STATE_FILE):
+    is_caption = suffix == ".txt" and path.stem in asked.stems
+    if not is_caption and name not in (*METADATA_FILES, STATE_FILE):
         asked.passed_over.file(name)
     return False
 

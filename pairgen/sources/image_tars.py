@@ -60,7 +60,7 @@ def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> 
             for sample in sorted(index, key=lambda each: each.key):
                 image = image_name or _image_of(sample)
                 _count_others(sample, image, passed_over)
-                if image not in sample.members:
+                if not image or image not in sample.members:
                     continue
                 yield TarImage(
                     name=f"{sample.key}.{image}",
@@ -102,8 +102,9 @@ def _count_others(sample: TarSample, image: str, passed_over: PassedOver) -> Non
     for name in sample.members:
         if name != image and (f".{name}" in SUFFIXES or is_image_name(name)):
             passed_over.add(f"member {name} in tars")
-    if image not in sample.members:
-        passed_over.add(f"sample of {' and '.join(sorted(sample.members))} in tars")
+    if not image or image not in sample.members:
+        held = " and ".join(name or "a file without a suffix" for name in sorted(sample.members))
+        passed_over.add(f"sample of {held} in tars")
 
 
 def _member(file: BinaryIO, sample: TarSample, name: str) -> bytes | None:

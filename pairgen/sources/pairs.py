@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from pairgen.errors import ConfigError
 from pairgen.sources.caption_tables import as_text
 from pairgen.sources.image_files import ImageFile, find_images
+from pairgen.sources.passed_over import PassedOver
 
 HR_FOLDERS = ("test_HR", "gt")
 LR_FOLDERS = ("test_LR", "lr")
@@ -75,18 +76,23 @@ def find_pair_folders(folder: str, scale: int) -> PairFolders:
     return PairFolders(str(hr), str(lr), str(tags) if tags.is_dir() else "")
 
 
-def find_pairs(folders: PairFolders, scale: int) -> PairedFiles:
+def find_pairs(
+    folders: PairFolders, scale: int, passed_over: PassedOver | None = None
+) -> PairedFiles:
     """Match the images of two folders.
 
     Args:
         folders: The folders.
         scale: HR is this many times as large as LR, which endings of names may say.
+        passed_over: Counts what the folders hold and is not taken; None not to count it.
 
     Raises:
         ConfigError: A folder does not exist or cannot be read.
     """
-    hr, lr = list(find_images([folders.hr])), list(find_images([folders.lr]))
-    if Path(folders.hr).expanduser().resolve() == Path(folders.lr).expanduser().resolve():
+    is_one = Path(folders.hr).expanduser().resolve() == Path(folders.lr).expanduser().resolve()
+    hr = list(find_images([folders.hr], passed_over=passed_over))
+    lr = list(find_images([folders.lr], passed_over=None if is_one else passed_over))
+    if is_one:
         hr = [file for file in hr if _stem(file).endswith(HR_ENDING)]
         lr = [file for file in lr if not _stem(file).endswith(HR_ENDING)]
     hr_endings = (HR_ENDING, f"_x{scale}")

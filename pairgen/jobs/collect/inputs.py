@@ -179,6 +179,7 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
     if request.old is None and not config.bucket:
         plan = fit_shards(plan, config.shard_bytes, target, say)
     say(_counts(config, summary))
+    read.say_passed_over(say)
     read.say_captions(say)
     return plan, summary
 

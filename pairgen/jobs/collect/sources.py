@@ -17,6 +17,7 @@ from pairgen.sources.edits import find_edits
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.images import header_size
 from pairgen.sources.pairs import PairedFiles, PairFolders, find_pair_folders, find_pairs
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 
 SizeOf = Callable[[ImageFile], ImageSize]
@@ -57,11 +58,13 @@ def _open_pairs(config: CollectConfig, say: Say) -> ImageSource:
     folders = PairFolders(config.hr, config.lr)
     if config.pairs:
         folders = find_pair_folders(config.pairs, config.scale)
-    found = find_pairs(folders, config.scale)
+    passed_over = PassedOver()
+    found = find_pairs(folders, config.scale, passed_over)
     say(f"Pairs: {folders.hr} and {folders.lr}")
     further = ("partner", "tag") if folders.tags else ("partner",)
     name = Path(config.pairs or config.hr).name
-    return ImageSource(name, iter(found.files), _size_of_pair(found, config.scale), {}, further)
+    sizes = _size_of_pair(found, config.scale)
+    return ImageSource(name, iter(found.files), sizes, {}, further, passed_over)
 
 
 def _size_of_pair(found: PairedFiles, scale: int) -> SizeOf:

@@ -161,6 +161,7 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         f"{config.levels_text()}; "
         f"{described['num_rejected']:,} images rejected{skipped}."
     )
+    read.say_passed_over(say)
     read.say_captions(say)
     return plan, summary
 

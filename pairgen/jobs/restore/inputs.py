@@ -20,6 +20,7 @@ from pairgen.options import names
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.images import PlannedImages, collect_images
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
 
 
@@ -82,7 +83,9 @@ def read_pictures(config: RestoreConfig, scale: int, say: Say) -> Pictures:
     """
     say(f"Pictures: {', '.join(config.images)}")
     columns = ("",) if config.captions else (config.column,)
-    files = without_repeats(find_images(config.images, *columns))
+    passed_over = PassedOver()
+    found = find_images(config.images, *columns, passed_over=passed_over)
+    files = without_repeats(found)
     if config.captions:
         files = Captions(Path(config.captions), config.column).apply(files)
     progress = Progress(0, 0, unit="pictures scanned")
@@ -103,6 +106,8 @@ def read_pictures(config: RestoreConfig, scale: int, say: Say) -> Pictures:
             summary = collect_images(files, target, count_results, on_image)
         finally:
             progress.close()
+        if text := str(passed_over):
+            say(f"Passed over: {text}.")
         planned = PlannedImages(target)
         usable = [planned[row].file for row in range(len(planned))]
     return Pictures(usable, check_names(usable, config.format), summary.rejected)
