@@ -19,6 +19,7 @@ from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
 from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
+from pairgen.sources.image_suffixes import is_image_name
 from pairgen.sources.images import ImageSummary, collect_images, header_size
 from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.passed_over import PassedOver
@@ -164,7 +165,8 @@ def scan_images(
         progress.close()
     if captions and not summary.num_captions and not label:
         raise ConfigError(f"The captions {options.captions} match none of the images.")
-    if options.column and not captions and not summary.num_captions:
+    names_image = is_image_name(f".{options.column}")
+    if options.column and not captions and not names_image and not summary.num_captions:
         raise ConfigError(f"The column {options.column!r} has no caption for any image.")
     return ScannedImages(summary, captions, source.passed_over)
 

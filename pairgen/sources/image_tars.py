@@ -101,7 +101,7 @@ def _count_others(sample: TarSample, image: str, passed_over: PassedOver) -> Non
     """Count the images of a sample that are not taken, and a sample without one."""
     for name in sample.members:
         if name != image and (f".{name}" in SUFFIXES or is_image_name(name)):
-            passed_over.add(f"member {name} in tars")
+            passed_over.add(f"member in tars named {name}")
     if not image or image not in sample.members:
         held = " and ".join(name or "a file without a suffix" for name in sorted(sample.members))
         passed_over.add(f"sample of {held} in tars")

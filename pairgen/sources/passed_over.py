@@ -1,5 +1,6 @@
 """What a source holds and is not taken, counted by kind, so that nothing is lost in silence."""
 
+import re
 from collections import Counter
 from pathlib import PurePath
 
@@ -31,5 +32,5 @@ class PassedOver:
 def _plural(kind: str, number: int) -> str:
     if number == 1 or kind.startswith("."):
         return kind
-    first, *rest = kind.split(" ")
-    return " ".join([f"{first}s", *rest])
+    noun = re.split(" (?:in|of|that|without) ", kind, maxsplit=1)[0]
+    return f"{noun}s{kind.removeprefix(noun)}"

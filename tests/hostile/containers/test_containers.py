@@ -1,0 +1,82 @@
+"""Every source of the table, through every command that reads images."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pairgen
+from pairgen.errors import ConfigError
+from pairgen.jobs.collect.run import run_collect
+from pairgen.jobs.degrade.run import run_degrade
+from tests.hostile.containers.cases import FOLDERS, SIDE, TARS, Case, number_of
+from tests.runs import samples
+
+COMMANDS = {
+    "collect": (run_collect, {"size": SIDE}),
+    "degrade": (run_degrade, {"crop": SIDE, "scales": 4, "degradation": "bicubic"}),
+}
+CASES = [
+    pytest.param(case, id=f"{kind}, {case.name}")
+    for kind, cases in (("tar", TARS), ("folder", FOLDERS))
+    for case in cases
+]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is unpacked goes with the test."""
+    monkeypatch.setattr("pairgen.sources.unpacked.CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("case", CASES)
+def test_all_is_taken_or_told(case: Case, command: str, tmp_path: Path) -> None:
+    source, out, said = tmp_path / "source", tmp_path / "out", list[str]()
+    source.mkdir()
+    run, options = COMMANDS[command]
+    given: dict[str, Any] = {**options, "images": case.write(source), "out": str(out)}
+    given |= {"executor": "serial", **({"column": case.column} if case.column else {})}
+    if case.refused:
+        with pytest.raises(ConfigError, match=case.refused) as caught:
+            run(given, said.append)
+        assert "\n" not in str(caught.value)
+        assert not out.exists()
+        return
+    assert run(given, said.append).manifest.complete
+    made = {number_of(each["png"]): each.get("txt", b"").decode() for each in samples(out)}
+    assert made == case.taken
+    told = [line for line in said if line.startswith("Passed over: ")]
+    assert told == ([f"Passed over: {case.told}."] if case.told else [])
+
+
+def test_two_folders_with_equal_names_are_recorded_apart(tmp_path: Path) -> None:
+    from pairgen.sources.image_files import find_images
+    from tests.hostile.containers.cases import picture
+
+    for number, folder in enumerate(("x/a", "y/a", "z")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "1.png").write_bytes(picture(number))
+    folders = [str(tmp_path / each) for each in ("x/a", "y/a", "z")]
+    names = [file.name for file in find_images(folders)]
+    assert names == ["1.png", "a/1.png", "z/1.png"]
+    made = pairgen.collect(images=folders, size=SIDE, out=tmp_path / "out", executor="serial")
+    assert made.num_samples == 3
+
+
+def test_an_index_takes_little_memory() -> None:
+    import io
+    import tracemalloc
+
+    from pairgen.sources.tars import read_index
+    from tests.hostile.containers.cases import tar
+
+    members = [(f"{n:09d}.{name}", b"x") for n in range(10_000) for name in ("txt", "png", "json")]
+    file = io.BytesIO(tar(members))
+    tracemalloc.start()
+    index = read_index(file)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held <= 200 * len(members)
+    assert sum(len(sample.members) for sample in index) == len(members)
+    assert next(iter(index)).key == "000000000"
