@@ -76,6 +76,9 @@ class _Events:
         """A worker died; its shard goes to another worker."""
         self._progress.lost(worker, reason)
 
+    def ended(self, worker: str) -> None:
+        """A worker ended its task without findings."""
+
     def note(self, message: str) -> None:
         """Print a message for the user."""
         self._progress.note(message)

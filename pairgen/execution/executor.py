@@ -2,13 +2,15 @@
 
 An executor is a function `run(job, tasks, events, stop)`. It may run a task more than once and in
 any order; receipts make that harmless. Once `stop` is set, it hands out no more tasks, waits for
-those in progress, and returns.
+those in progress, and returns. If it came with a notice, it drops those that cannot end in time.
 """
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
+from pairgen.execution.stopping import Dropped, dropping
 from pairgen.types import ShardTask
 
 
@@ -57,6 +59,10 @@ class Events(Protocol):
         """A worker died; its task goes to another worker."""
         ...
 
+    def ended(self, worker: str) -> None:
+        """A worker ended its task without a result: another had it first, or it was dropped."""
+        ...
+
     def note(self, message: str) -> None:
         """Print a message for the user."""
         ...
@@ -77,5 +83,11 @@ def run_serial(
         if stop.is_set():
             return
         events.started(name, task)
-        result = worker.run(task, lambda num_done: events.advanced(name, num_done))
+        advance = dropping(stop, task.num_slots, partial(events.advanced, name))
+        try:
+            result = worker.run(task, advance)
+        except Dropped:
+            events.ended(name)
+            events.note(f"Shard {task.shard_index:05d} is dropped: it would not be done in time.")
+            return
         events.finished(name, result)

@@ -7,6 +7,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from heapq import nsmallest
+from operator import itemgetter
 from typing import TextIO
 
 from pairgen.redaction import without_secrets
@@ -45,6 +47,9 @@ class Progress:
         self.clock = clock
         self.num_finished = num_before
         self.workers: dict[str, tuple[ShardTask, int]] = {}
+        # Kept as it changes: a sum over thousands of workers at each event would be most of the
+        # driver's work.
+        self._num_in_work = 0
         self._start = self._last_print = clock()
         self._history = deque([(self._start, num_before)])
         self._num_drawn_lines = 0
@@ -61,7 +66,7 @@ class Progress:
     @property
     def num_done(self) -> int:
         """Items done, including those of shards in progress."""
-        return self.num_finished + sum(num_done for _, num_done in self.workers.values())
+        return self.num_finished + self._num_in_work
 
     @property
     def mean_rate(self) -> float:
@@ -76,19 +81,21 @@ class Progress:
 
     def started(self, worker: str, task: ShardTask) -> None:
         """A worker took a task."""
+        self._forget(worker)
         self.workers[worker] = (task, 0)
         self._tick()
 
     def advanced(self, worker: str, num_done: int) -> None:
         """A worker has finished `num_done` slots of its task."""
-        if worker in self.workers:
-            self.workers[worker] = (self.workers[worker][0], num_done)
+        if task := self._forget(worker):
+            self.workers[worker] = (task, num_done)
+            self._num_in_work += num_done
         self._tick()
 
     def finished(self, worker: str, receipt: Receipt) -> None:
         """A worker published its shard."""
         # Do not redraw yet: the worker gets its next task in a moment.
-        self.workers.pop(worker, None)
+        self._forget(worker)
         self.num_finished += receipt.stop - receipt.start
 
     def reached(self, num_finished: int) -> None:
@@ -98,9 +105,13 @@ class Progress:
 
     def lost(self, worker: str, reason: str) -> None:
         """A worker died; its task goes to another worker."""
-        task = self.workers.pop(worker, None)
-        shard = f" while making shard {task[0].shard_index:05d}" if task else ""
+        task = self._forget(worker)
+        shard = f" while making shard {task.shard_index:05d}" if task else ""
         self.note(f"{worker} was lost{shard}: {reason}")
+
+    def ended(self, worker: str) -> None:
+        """A worker ended its task without a result."""
+        self._forget(worker)
 
     def note(self, message: str) -> None:
         """Print a line that is not redrawn."""
@@ -133,14 +144,19 @@ class Progress:
 
     def worker_lines(self) -> list[str]:
         """Return one line per worker, at most `MAX_WORKER_LINES` of them."""
+        first = nsmallest(MAX_WORKER_LINES, self.workers.items(), key=itemgetter(0))
         lines = [
             f"  {worker}: shard {task.shard_index:05d}, {num_done} of {task.num_slots}"
-            for worker, (task, num_done) in sorted(self.workers.items())
+            for worker, (task, num_done) in first
         ]
-        if len(lines) > MAX_WORKER_LINES:
-            hidden = len(lines) - MAX_WORKER_LINES
-            lines = [*lines[:MAX_WORKER_LINES], f"  and {hidden} more workers"]
-        return lines
+        hidden = len(self.workers) - len(lines)
+        return [*lines, f"  and {hidden} more workers"] if hidden else lines
+
+    def _forget(self, worker: str) -> ShardTask | None:
+        """Take a worker off the list; return what it worked on."""
+        task, num_done = self.workers.pop(worker, (None, 0))
+        self._num_in_work -= num_done
+        return task
 
     def _tick(self) -> None:
         now = self.clock()

@@ -3,17 +3,19 @@
 Samples never travel: an actor writes a shard and returns its receipt, or checks one and returns
 its findings. Actors receive a plain job and no object references, so Ray can restart them. Ray may
 run a task twice, which receipts make harmless. There is no other state: a new driver continues
-from the receipts.
+from the receipts. Who runs what is decided in `scheduling`. Answers come through a queue:
+`ray.wait` would look at the references of all workers for each of them.
 """
 
+import atexit
 import math
 import os
+import queue
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ray
@@ -22,53 +24,109 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.execution.executor import AnyJob, Events
-from pairgen.execution.ray_metrics import MetricEvents
 from pairgen.execution.ray_options import (
     RayOptions,
     actor_environment,
     check_reachable,
     room_for,
+    share_of,
 )
+from pairgen.execution.scheduling import notes
+from pairgen.execution.scheduling.driver import Driver
+from pairgen.execution.scheduling.fleet import Died, Failed
+from pairgen.execution.scheduling.scheduler import Scheduler
+from pairgen.execution.scheduling.task_run import Run
 from pairgen.execution.shard_actor import ShardActor
+from pairgen.execution.stopping import due_of
 from pairgen.process_state import own_environment
 from pairgen.types import ShardTask
 
-# Give up on a shard that kills this many workers: the shard is at fault, not the machines.
-MAX_DEATHS_PER_SHARD = 10
-# An unexpected error is retried on another worker before it stops the run.
-MAX_ERRORS_PER_SHARD = 2
 SECONDS_BETWEEN_LOOKS = 1.0
-SECONDS_BETWEEN_STATUS_CALLS = 2.0
 SECONDS_BETWEEN_ROOM_CHECKS = 5.0
-SECONDS_UNTIL_WAITING_NOTE = 60.0
+# Ray ends the process without a word once its head has been gone for 60 s.
+SECONDS_UNTIL_HEAD_IS_LOST = 40.0
+
+# A method of the driver, what it is about, and its answer.
+_Message = tuple[Callable[..., None], tuple[Any, ...], Any]
 
 
-@dataclass(eq=False)
-class _Seat:
-    """An actor, as the driver sees it."""
+class _HeadLostError(PairgenError):
+    """The head of the cluster does not answer, so that no call of Ray's would return."""
 
-    name: str
-    actor: Any
-    task: ShardTask | None = None
-    is_loaded: bool = False
-    num_deaths_before_load: int = 0
+    def __init__(self) -> None:
+        super().__init__(
+            "The head of the Ray cluster does not answer any more; finished shards are kept: "
+            "start a cluster, and run the same command again."
+        )
 
 
-@dataclass
-class _Pool:
-    """State of one run: the seats, and what each pending reference stands for."""
+class _RayFleet:
+    """Actors by number; their answers arrive in `inbox`."""
 
-    job: AnyJob
-    events: Events
-    options: RayOptions
-    pending: deque[ShardTask]
-    seats: list[_Seat] = field(default_factory=list)
-    loads: dict[Any, _Seat] = field(default_factory=dict)
-    runs: dict[Any, _Seat] = field(default_factory=dict)
-    statuses: dict[Any, _Seat] = field(default_factory=dict)
-    deaths: Counter[int] = field(default_factory=Counter)
-    errors: Counter[int] = field(default_factory=Counter)
-    num_failed_loads: int = 0
+    def __init__(self, job: AnyJob, options: RayOptions) -> None:
+        self.inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self.resources: dict[str, float] = {}
+        # Set once it exists: it needs the fleet.
+        self.driver: Driver
+        self._job, self._options = job, options
+        self._environment = actor_environment(job, os.environ)
+        self._actors: list[Any] = []
+
+    def add(self, number: int, num_workers: int) -> None:
+        """Start an actor."""
+        assert number == len(self._actors)
+        actor = ray.remote(ShardActor).options(
+            max_restarts=-1,
+            # One call makes shards, the other reports progress.
+            max_concurrency=2,
+            scheduling_strategy="SPREAD",
+            runtime_env={"env_vars": self._environment},
+            **share_of(self.resources, self._options, num_workers),
+        )
+        self._actors.append(actor.remote(self._job, self._options.grace))
+
+    def load(self, number: int) -> None:
+        """Have an actor load what the tasks need."""
+        self._expect(self._actors[number].load.remote(), self.driver.on_loaded, number)
+
+    def run(self, run: Run) -> None:
+        """Have an actor run a task."""
+        self._expect(self._actors[run.worker].run.remote(run.task), self.driver.on_ran, run)
+
+    def ask(self, number: int, run: Run | None) -> None:
+        """Ask an actor for its progress."""
+        self._expect(self._actors[number].status.remote(), self.driver.on_status, number, run)
+
+    def drop(self, run: Run) -> None:
+        """Have an actor end its task."""
+        self._actors[run.worker].drop.remote(run.task)
+
+    def restart(self, number: int) -> None:
+        """End the process of an actor, which Ray starts anew."""
+        ray.kill(self._actors[number], no_restart=False)
+
+    def end(self) -> None:
+        """End all actors."""
+        for actor in self._actors:
+            ray.kill(actor)
+
+    def _expect(self, reference: Any, handler: Callable[..., None], *about: Any) -> None:
+        def on_answer(future: "Future[Any]") -> None:
+            self.inbox.put((handler, about, _answer(future)))
+
+        reference.future().add_done_callback(on_answer)
+
+
+def _answer(future: "Future[Any]") -> Any:
+    """Return what an actor answered, or what became of it."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, RayTaskError):
+        return Failed(error.cause if isinstance(error.cause, Exception) else error)
+    if isinstance(error, RayActorError):
+        return Died(str(error))
+    return Failed(error if isinstance(error, Exception) else PairgenError(str(error)))
 
 
 def run_ray(
@@ -82,50 +140,102 @@ def run_ray(
 
     Raises:
         ConfigError: The cluster cannot be reached, or no worker can load what it needs.
-        PairgenError: A batch does not fit in memory, or a shard fails repeatedly.
+        PairgenError: A batch does not fit in memory, a shard fails repeatedly, or the head of the
+            cluster is lost.
         OSError: The disk is full or unavailable.
     """
     with _connected(options.address):
-        told = MetricEvents(events, tasks[0].fingerprint if tasks else "")
-        pool = _Pool(job, told, options, deque(tasks))
+        fleet = _RayFleet(job, options)
+        driver = Driver(fleet, Scheduler(tasks, options.rules), events, time.monotonic())
+        fleet.driver = driver
         try:
-            _drive(pool, stop)
-        finally:
-            told.close()
-            for seat in pool.seats:
-                ray.kill(seat.actor)
+            _drive(fleet, driver, events, stop, options)
+        except _HeadLostError:
+            # Without a head, no actor can be ended.
+            raise
+        except BaseException:
+            fleet.end()
+            raise
+        fleet.end()
+        if note := notes.kinds(driver.devices):
+            events.note(note)
 
 
-def _drive(pool: _Pool, stop: threading.Event) -> None:
-    """Hand out tasks until none is pending or running."""
-    last_room_check = last_status_call = -math.inf
-    waiting_note_due = time.monotonic() + SECONDS_UNTIL_WAITING_NOTE
-    while pool.runs or (pool.pending and not stop.is_set()):
-        now = time.monotonic()
-        if now - last_room_check >= SECONDS_BETWEEN_ROOM_CHECKS:
-            last_room_check = now
-            _add_seats(pool)
-        if not stop.is_set():
-            _hand_out(pool)
-        if now - last_status_call >= SECONDS_BETWEEN_STATUS_CALLS:
-            last_status_call = now
-            _ask_for_status(pool)
-        references = [*pool.loads, *pool.runs, *pool.statuses]
-        ready, _ = ray.wait(references, num_returns=1, timeout=SECONDS_BETWEEN_LOOKS)
-        for reference in ready:
-            if reference in pool.loads:
-                _on_loaded(pool, reference)
-            elif reference in pool.runs:
-                _on_ran(pool, reference)
-            else:
-                _on_status(pool, reference)
-        if any(seat.is_loaded for seat in pool.seats):
-            waiting_note_due = math.inf
-        elif now > waiting_note_due:
-            waiting_note_due = math.inf
-            pool.events.note(
-                f"Still waiting for the first worker; the cluster has {ray.cluster_resources()}."
+def _drive(
+    fleet: _RayFleet,
+    driver: Driver,
+    events: Events,
+    stop: threading.Event,
+    options: RayOptions,
+) -> None:
+    """Hand out tasks until all are done, or until none is running after a stop."""
+    head_seen, next_look = time.monotonic(), -math.inf
+
+    def on_resources(resources: dict[str, float], _now: float) -> None:
+        nonlocal head_seen
+        head_seen = time.monotonic()
+        wanted = options.num_workers or room_for(resources, options.gpus_per_worker)
+        if not fleet.resources and options.num_workers and _must_share_cores(resources, options):
+            events.note(
+                f"{wanted} workers share {resources.get('CPU', 1.0):g} cores; "
+                "each starts its own process and loads its own copy of what it needs."
             )
+        fleet.resources = resources
+        driver.add_workers(wanted, resources)
+
+    with _asking_for_resources(fleet.inbox, on_resources):
+        while driver.scheduler.num_left and not (
+            stop.is_set() and not driver.scheduler.num_running
+        ):
+            _take_answers(fleet.inbox)
+            now = time.monotonic()
+            if now - head_seen > SECONDS_UNTIL_HEAD_IS_LOST:
+                raise _HeadLostError
+            if now >= next_look:
+                next_look = now + SECONDS_BETWEEN_LOOKS
+                driver.look_around(now)
+            if not stop.is_set():
+                driver.hand_out(now)
+            elif now > due_of(stop):
+                return
+            elif due_of(stop) < math.inf:
+                driver.drop_hopeless(now, due_of(stop))
+
+
+def _must_share_cores(resources: dict[str, float], options: RayOptions) -> bool:
+    return 0 < share_of(resources, options, options.num_workers)["num_cpus"] < 1
+
+
+def _take_answers(inbox: "queue.SimpleQueue[_Message]") -> None:
+    """Wait a moment for an answer, then handle all that have come."""
+    try:
+        handler, about, answer = inbox.get(timeout=SECONDS_BETWEEN_LOOKS)
+        while True:
+            handler(*about, answer, time.monotonic())
+            handler, about, answer = inbox.get_nowait()
+    except queue.Empty:
+        return
+
+
+@contextmanager
+def _asking_for_resources(
+    inbox: "queue.SimpleQueue[_Message]", on_resources: Callable[..., None]
+) -> Iterator[None]:
+    """Ask the head every few seconds, in a thread: while it is gone, the call does not return."""
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            # That no answer comes is what counts.
+            with suppress(Exception):
+                inbox.put((on_resources, (), ray.cluster_resources()))
+            ended.wait(SECONDS_BETWEEN_ROOM_CHECKS)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def count_workers(address: str, gpus_per_worker: float) -> int:
@@ -139,132 +249,6 @@ def count_workers(address: str, gpus_per_worker: float) -> int:
         return room_for(here, gpus_per_worker)
     with _connected(address):
         return room_for(ray.cluster_resources(), gpus_per_worker)
-
-
-def _add_seats(pool: _Pool) -> None:
-    """Start actors up to the requested number, or to what the cluster has room for."""
-    resources = ray.cluster_resources()
-    num_gpus, num_cpus = resources.get("GPU", 0.0), resources.get("CPU", 1.0)
-    wanted = pool.options.num_workers or room_for(resources, pool.options.gpus_per_worker)
-    options: dict[str, Any]
-    if num_gpus > 0 and pool.options.gpus_per_worker > 0:
-        options = {"num_gpus": pool.options.gpus_per_worker, "num_cpus": 0}
-    else:
-        # Request less than a core per worker if there are more workers than cores: otherwise a
-        # third one on two cores would wait forever. Ray counts in steps of 0.0001.
-        if not pool.seats and pool.options.num_workers > num_cpus:
-            pool.events.note(
-                f"{pool.options.num_workers} workers share {num_cpus:g} cores; "
-                "each starts its own process and loads its own copy of what it needs."
-            )
-        share = min(1.0, num_cpus / wanted)
-        options = {"num_gpus": 0, "num_cpus": math.floor(share * 10_000) / 10_000}
-    environment = actor_environment(pool.job, os.environ)
-    for number in range(len(pool.seats), wanted):
-        actor = (
-            ray.remote(ShardActor)
-            .options(
-                max_restarts=-1,
-                # One call makes shards, the other reports progress.
-                max_concurrency=2,
-                scheduling_strategy="SPREAD",
-                runtime_env={"env_vars": environment},
-                **options,
-            )
-            .remote(pool.job)
-        )
-        seat = _Seat(f"worker {number}", actor)
-        pool.seats.append(seat)
-        pool.loads[actor.load.remote()] = seat
-
-
-def _hand_out(pool: _Pool) -> None:
-    """Give every idle actor a task."""
-    for seat in pool.seats:
-        if seat.is_loaded and seat.task is None and pool.pending:
-            seat.task = pool.pending.popleft()
-            pool.runs[seat.actor.run.remote(seat.task)] = seat
-            pool.events.started(seat.name, seat.task)
-
-
-def _ask_for_status(pool: _Pool) -> None:
-    """Request the progress of every running actor, unless a request is still pending."""
-    pending = {id(seat) for seat in pool.statuses.values()}
-    for seat in pool.runs.values():
-        if id(seat) not in pending:
-            pool.statuses[seat.actor.status.remote()] = seat
-
-
-def _on_loaded(pool: _Pool, reference: Any) -> None:
-    seat = pool.loads.pop(reference)
-    try:
-        place = ray.get(reference)
-    except RayTaskError as error:
-        _give_up_seat(pool, seat, _cause(error))
-    except RayActorError as error:
-        seat.num_deaths_before_load += 1
-        if seat.num_deaths_before_load >= MAX_DEATHS_PER_SHARD:
-            _give_up_seat(pool, seat, PairgenError(f"it died while loading: {error}"))
-        else:
-            pool.loads[seat.actor.load.remote()] = seat
-    else:
-        seat.is_loaded = True
-        seat.num_deaths_before_load = 0
-        pool.events.note(f"{seat.name}: {place}")
-
-
-def _give_up_seat(pool: _Pool, seat: _Seat, error: Exception) -> None:
-    """Go on without a worker that cannot load what it needs; stop if none can."""
-    pool.num_failed_loads += 1
-    pool.events.lost(seat.name, str(error))
-    if pool.num_failed_loads == len(pool.seats):
-        raise error
-
-
-def _on_ran(pool: _Pool, reference: Any) -> None:
-    seat = pool.runs.pop(reference)
-    task, seat.task = seat.task, None
-    assert task is not None
-    try:
-        result = ray.get(reference)
-    except RayTaskError as error:
-        cause = _cause(error)
-        pool.errors[task.shard_index] += 1
-        known = isinstance(cause, PairgenError | OSError)
-        if known or pool.errors[task.shard_index] >= MAX_ERRORS_PER_SHARD:
-            raise cause from None
-        pool.pending.append(task)
-        pool.events.lost(seat.name, f"{type(cause).__name__}: {cause}")
-    except RayActorError:
-        pool.deaths[task.shard_index] += 1
-        if pool.deaths[task.shard_index] >= MAX_DEATHS_PER_SHARD:
-            raise PairgenError(
-                f"Shard {task.shard_index:05d} killed {MAX_DEATHS_PER_SHARD} workers; "
-                "see the Ray logs for the cause."
-            ) from None
-        pool.pending.appendleft(task)
-        # Ray restarts the actor, here or on another node; it gets no task until it has loaded.
-        seat.is_loaded = False
-        pool.loads[seat.actor.load.remote()] = seat
-        pool.events.lost(seat.name, "its process or node died; the shard goes to another worker")
-    else:
-        pool.events.finished(seat.name, result)
-
-
-def _on_status(pool: _Pool, reference: Any) -> None:
-    seat = pool.statuses.pop(reference)
-    try:
-        num_done = ray.get(reference)
-    except (RayActorError, RayTaskError):
-        # The reference of the run reports the death.
-        return
-    pool.events.advanced(seat.name, num_done)
-
-
-def _cause(error: RayTaskError) -> Exception:
-    """Return the exception that the actor raised."""
-    cause = error.cause
-    return cause if isinstance(cause, Exception) else error
 
 
 @contextmanager
@@ -286,5 +270,11 @@ def _connected(address: str) -> Iterator[None]:
             raise ConfigError(f"The Ray cluster {address!r} cannot be reached: {reason}") from None
         try:
             yield
-        finally:
+        except _HeadLostError:
+            # It would wait for the head, now or when the process ends.
+            atexit.unregister(ray.shutdown)
+            raise
+        except BaseException:
             ray.shutdown()
+            raise
+        ray.shutdown()

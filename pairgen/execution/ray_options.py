@@ -1,12 +1,14 @@
 """Options of the Ray executor, and its actors' environment; imports no Ray."""
 
+import math
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pairgen.errors import ConfigError
 from pairgen.execution.executor import AnyJob
+from pairgen.execution.scheduling.rules import Rules
 
 SECONDS_TO_CONNECT = 5.0
 
@@ -20,11 +22,15 @@ class RayOptions:
         gpus_per_worker: GPUs per actor, if the cluster has any.
         address: `auto`, `HOST:PORT` or `ray://HOST:PORT` of a running cluster; empty for
             RAY_ADDRESS, or else a cluster on this machine alone.
+        grace: Seconds from SIGTERM to the end of a worker.
+        rules: When a shard runs twice, and when a worker is given up.
     """
 
     num_workers: int
     gpus_per_worker: float
     address: str
+    grace: float = 30.0
+    rules: Rules = field(default_factory=Rules)
 
 
 def room_for(resources: Mapping[str, float], gpus_per_worker: float) -> int:
@@ -33,6 +39,18 @@ def room_for(resources: Mapping[str, float], gpus_per_worker: float) -> int:
     if num_gpus > 0 and gpus_per_worker > 0:
         return max(int(num_gpus / gpus_per_worker), 1)
     return max(int(resources.get("CPU", 1.0)), 1)
+
+
+def share_of(
+    resources: Mapping[str, float], options: RayOptions, num_workers: int
+) -> dict[str, float]:
+    """Return what each of `num_workers` actors asks Ray for."""
+    if resources.get("GPU", 0.0) > 0 and options.gpus_per_worker > 0:
+        return {"num_gpus": options.gpus_per_worker, "num_cpus": 0}
+    # Less than a core per worker if there are more workers than cores: otherwise a third one on
+    # two cores would wait forever. Ray counts in steps of 0.0001.
+    share = min(1.0, resources.get("CPU", 1.0) / num_workers)
+    return {"num_gpus": 0, "num_cpus": math.floor(share * 10_000) / 10_000}
 
 
 def actor_environment(job: AnyJob, environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,22 +1,42 @@
 """The code that runs in the process of a Ray actor; does not import Ray."""
 
 import os
+import signal
 import socket
 import threading
-from typing import Any
+import time
+from types import FrameType
 
 from pairgen.execution.executor import AnyJob, TaskWorker
-from pairgen.types import ShardTask
+from pairgen.execution.scheduling.fleet import Answer
+from pairgen.execution.stopping import Dropped, Stop, dropping
+from pairgen.types import Receipt, ShardTask
+
+# For Ray to send the last result, before the process ends.
+SECONDS_TO_ANSWER = 1.0
 
 
 class ShardActor:
-    """A worker in its own process that stays reachable while it works."""
+    """A worker in its own process that stays reachable while it works.
 
-    def __init__(self, job: AnyJob) -> None:
+    Args:
+        job: What it is to load.
+        grace: Seconds from SIGTERM to the end of the process.
+    """
+
+    def __init__(self, job: AnyJob, grace: float) -> None:
         self.job = job
+        self.grace = grace
         self.worker: TaskWorker | None = None
         self.num_done = 0
+        self.is_busy = False
         self.lock = threading.Lock()
+        self.leaving = Stop()
+        self.dropped_shard = -1
+        # Ray creates actors in the main thread, and calls them in others. Its own handler would
+        # end the process at some moment of the shard.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_notice)
 
     def load(self) -> str:
         """Load what the tasks need; return a description of the process and its device.
@@ -26,23 +46,59 @@ class ShardActor:
         with self.lock:
             if self.worker is None:
                 self.worker = self.job.open()
+        self._wait_for_the_end_if_leaving()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         return (
             f"pid {os.getpid()} on {socket.gethostname()}, device {self.worker.device}, "
             f"CUDA_VISIBLE_DEVICES={visible}"
         )
 
-    def run(self, task: ShardTask) -> Any:
-        """Run one task."""
+    def run(self, task: ShardTask) -> Answer:
+        """Run one task, unless the process is about to end."""
         # A driver that lost its connection may call twice: one GPU, one shard at a time.
         with self.lock:
             assert self.worker is not None
-            self.num_done = 0
-            return self.worker.run(task, self._advance)
+            if self.leaving.is_set():
+                return Answer(is_dropped=True, is_leaving=True)
+            self.num_done, self.is_busy = 0, True
+            advance = dropping(self.leaving, task.num_slots, lambda num: self._advance(task, num))
+            try:
+                result = self.worker.run(task, advance)
+            except Dropped:
+                return Answer(is_dropped=True, is_leaving=self.leaving.is_set())
+            finally:
+                self.is_busy = False
+                if self.leaving.is_set():
+                    _exit_in(SECONDS_TO_ANSWER)
+        was_made = self.num_done > 0 or not isinstance(result, Receipt)
+        return Answer(result=result, was_made=was_made, is_leaving=self.leaving.is_set())
 
     def status(self) -> int:
         """Return the number of slots done in the current shard."""
         return self.num_done
 
-    def _advance(self, num_done: int) -> None:
+    def drop(self, task: ShardTask) -> None:
+        """End a task after the batch in work, without a result."""
+        self.dropped_shard = task.shard_index
+
+    def _advance(self, task: ShardTask, num_done: int) -> None:
         self.num_done = num_done
+        if self.dropped_shard == task.shard_index:
+            raise Dropped
+
+    def _on_notice(self, _signal: int, _frame: FrameType | None) -> None:
+        """Let the shard in work end if it can in time; end the process in any case."""
+        self.leaving.give_notice(self.grace)
+        _exit_in(self.grace if self.is_busy else SECONDS_TO_ANSWER)
+
+    def _wait_for_the_end_if_leaving(self) -> None:
+        """Let the driver load another process instead of this one."""
+        if self.leaving.is_set():
+            time.sleep(self.grace + SECONDS_TO_ANSWER)
+
+
+def _exit_in(seconds: float) -> None:
+    """End the process as a crash would, after which Ray starts the actor anew elsewhere."""
+    timer = threading.Timer(seconds, os._exit, (1,))
+    timer.daemon = True
+    timer.start()

@@ -185,6 +185,9 @@ class _Events:
         """A worker died; its picture goes to another worker."""
         self._progress.lost(worker, reason)
 
+    def ended(self, worker: str) -> None:
+        """A worker ended its task without a result."""
+
     def note(self, message: str) -> None:
         """Print a message for the user."""
         self._progress.note(message)

@@ -1,0 +1,1 @@
+"""Who runs which shard. Knows neither Ray nor the clock, so that a simulation can run it."""

@@ -1,0 +1,249 @@
+"""Hands out tasks, runs stragglers twice near the end, and gives up workers that are silent.
+
+Time is whatever the caller gives as `now`, in seconds. Each call costs the same for 10 and for
+10,000 workers, but for `overdue` and `slow`, which look at every run.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+
+from pairgen.errors import PairgenError
+from pairgen.execution.scheduling.measured import Measured
+from pairgen.execution.scheduling.rules import Rules
+from pairgen.execution.scheduling.task_run import Run
+from pairgen.types import ShardTask
+
+
+class Scheduler:
+    """The state of one run: which tasks are pending, running and done.
+
+    A worker is idle once it has joined or ended a run, busy from `hand_out` on, and away after
+    `died`, `overdue` and `leaves` until it joins again.
+
+    Args:
+        tasks: The tasks, each with a `shard_index` of its own.
+        rules: When a shard runs twice, and when a worker is given up.
+    """
+
+    def __init__(self, tasks: Iterable[ShardTask], rules: Rules) -> None:
+        self.rules = rules
+        self.measured = Measured()
+        self._pending = deque(tasks)
+        self._undone = {task.shard_index for task in self._pending}
+        self._idle: deque[int] = deque()
+        self._running: dict[int, Run] = {}
+        self._of_shard: dict[int, list[Run]] = {}
+        # Runs of shards that nobody else makes, the oldest first.
+        self._alone: dict[int, Run] = {}
+        # Workers that have made a shard since they joined.
+        self._warm: set[int] = set()
+        self._deaths: Counter[int] = Counter()
+        self._errors: Counter[int] = Counter()
+
+    @property
+    def num_left(self) -> int:
+        """Number of tasks without a result."""
+        return len(self._undone)
+
+    @property
+    def num_running(self) -> int:
+        """Number of tasks without a result that a worker runs."""
+        return len(self._of_shard)
+
+    def run_of(self, worker: int) -> Run | None:
+        """Return what a worker runs."""
+        return self._running.get(worker)
+
+    def is_live(self, run: Run) -> bool:
+        """Whether the worker is still expected to end this run."""
+        return self._running.get(run.worker) is run
+
+    def joined(self, worker: int) -> None:
+        """A worker has loaded what the tasks need."""
+        self._warm.discard(worker)
+        self._idle.append(worker)
+
+    def hand_out(self, now: float) -> list[Run]:
+        """Give idle workers pending tasks; near the end, second runs of those that take long."""
+        begun = []
+        while self._idle and (task := self._next_pending()):
+            begun.append(self._begin(task, now, is_second=False))
+        while self._idle and (task := self._next_straggler(now)):
+            begun.append(self._begin(task, now, is_second=True))
+        return begun
+
+    def advanced(self, run: Run, num_done: int, now: float) -> None:
+        """A worker has done `num_done` slots of its task."""
+        if num_done > run.num_done:
+            run.num_done, run.last_news = num_done, now
+
+    def finished(self, run: Run, now: float, *, is_measure: bool) -> tuple[bool, list[Run]]:
+        """A worker has the result of its task, even if it was given up in the meantime.
+
+        Args:
+            run: The run.
+            now: The time.
+            is_measure: Whether the time tells how long a task takes: not if its result stood.
+
+        Returns:
+            Whether it is the first result, and the other runs of the task, which are to be ended.
+        """
+        shard = run.task.shard_index
+        if self.is_live(run) and is_measure:
+            self._warm.add(run.worker)
+            self.measured.add(now - run.start)
+        self._end(run, is_idle=True)
+        if shard not in self._undone:
+            return False, []
+        self._undone.remove(shard)
+        self._alone.pop(shard, None)
+        others = self._of_shard.pop(shard, [])
+        for other in others:
+            other.ended = now
+        return True, others
+
+    def dropped(self, run: Run) -> None:
+        """A worker has ended its task without a result, as it was told to."""
+        if self._end(run, is_idle=True):
+            self._pending.appendleft(run.task)
+
+    def died(self, run: Run) -> bool:
+        """A worker died while it ran a task; return whether the task is pending again.
+
+        Raises:
+            PairgenError: The task has killed too many workers.
+        """
+        if not self.is_live(run):
+            return False
+        return self._took_its_worker(run)
+
+    def leaves(self, worker: int) -> None:
+        """A worker that is idle is not to get another task."""
+        self._idle.remove(worker)
+
+    def failed(self, run: Run, error: Exception) -> None:
+        """A worker could not run a task; another tries.
+
+        Raises:
+            Exception: The error, if it is an expected one, or too many came with this task.
+        """
+        shard = run.task.shard_index
+        was_wanted = self.is_live(run) and shard in self._undone
+        is_pending = self._end(run, is_idle=True)
+        if not was_wanted:
+            return
+        self._errors[shard] += 1
+        is_expected = isinstance(error, PairgenError | OSError)
+        if is_expected or self._errors[shard] >= self.rules.max_errors:
+            raise error from None
+        if is_pending:
+            self._pending.append(run.task)
+
+    def overdue(self, now: float) -> list[Run]:
+        """Give up runs without progress for too long; return them, with their workers away.
+
+        Raises:
+            PairgenError: A task has taken too many workers.
+        """
+        found = [run for run in self._running.values() if self._is_overdue(run, now)]
+        for run in found:
+            self._took_its_worker(run)
+        return found
+
+    def slow(self, now: float) -> list[Run]:
+        """Return runs that take much longer than usual, each once."""
+        median = self.measured.median
+        if median is None:
+            return []
+        limit = max(self.rules.slow_floor, self.rules.slow_factor * median)
+        found = [
+            run
+            for run in self._running.values()
+            if not run.is_named and run.ended is None and now - run.start > limit
+        ]
+        for run in found:
+            run.is_named = True
+        return found
+
+    def hopeless(self, now: float, due: float) -> list[Run]:
+        """Return the runs that are not expected to end until `due`, to be ended now, each once."""
+        found = [
+            run
+            for run in self._running.values()
+            if run.ended is None and now + run.seconds_left(now, self.measured.median) > due
+        ]
+        for run in found:
+            run.ended = now
+        return found
+
+    def allowed_silence(self, worker: int) -> float:
+        """Return the seconds without progress after which a worker is given up."""
+        longest = self.measured.longest
+        if longest is None or worker not in self._warm:
+            return self.rules.first_silence
+        return max(self.rules.silence_floor, self.rules.silence_factor * longest)
+
+    def _next_pending(self) -> ShardTask | None:
+        while self._pending:
+            task = self._pending.popleft()
+            # A worker that was given up may have had the result after all.
+            if task.shard_index in self._undone:
+                return task
+        return None
+
+    def _next_straggler(self, now: float) -> ShardTask | None:
+        median = self.measured.median
+        oldest = next(iter(self._alone.values()), None)
+        if median is None or oldest is None:
+            return None
+        limit = max(self.rules.second_run_floor, self.rules.second_run_factor * median)
+        return oldest.task if now - oldest.start > limit else None
+
+    def _begin(self, task: ShardTask, now: float, *, is_second: bool) -> Run:
+        run = Run(self._idle.popleft(), task, now, is_second)
+        self._running[run.worker] = run
+        self._of_shard.setdefault(task.shard_index, []).append(run)
+        if is_second:
+            del self._alone[task.shard_index]
+        else:
+            self._alone[task.shard_index] = run
+        return run
+
+    def _end(self, run: Run, *, is_idle: bool) -> bool:
+        """Take a run off its worker; return whether nobody runs or has done its task any more."""
+        if not self.is_live(run):
+            return False
+        del self._running[run.worker]
+        if is_idle:
+            self._idle.append(run.worker)
+        shard = run.task.shard_index
+        runs = self._of_shard.get(shard)
+        if runs is None or run not in runs:
+            return False
+        runs.remove(run)
+        if runs:
+            self._alone = {shard: runs[0], **self._alone}
+            return False
+        del self._of_shard[shard]
+        self._alone.pop(shard, None)
+        return True
+
+    def _took_its_worker(self, run: Run) -> bool:
+        shard = run.task.shard_index
+        was_wanted = shard in self._undone
+        is_pending = self._end(run, is_idle=False)
+        if not was_wanted:
+            return False
+        self._deaths[shard] += 1
+        if self._deaths[shard] >= self.rules.max_deaths:
+            raise PairgenError(
+                f"Shard {shard:05d} killed {self.rules.max_deaths} workers; "
+                "see the Ray logs for the cause."
+            )
+        if is_pending:
+            self._pending.appendleft(run.task)
+        return is_pending
+
+    def _is_overdue(self, run: Run, now: float) -> bool:
+        since = run.last_news if run.ended is None else run.ended
+        return now - since > self.allowed_silence(run.worker)
