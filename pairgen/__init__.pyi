@@ -56,6 +56,7 @@ def annotate(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
+    grace: float = 30.0,
     shard_range: str = "1/1",
     trust_code: bool = False,
     **annotator_options: Any,
@@ -80,6 +81,8 @@ def annotate(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [0; 1 with a model]
+        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
+            another is dropped. [30]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
@@ -197,6 +200,7 @@ def collect(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
+    grace: float = 30.0,
     shard_range: str = "1/1",
     trust_code: bool = False,
 ) -> Manifest:
@@ -247,6 +251,8 @@ def collect(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor; --from-ode decodes on them. [0]
+        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
+            another is dropped. [30]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
@@ -338,6 +344,7 @@ def degrade(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
+    grace: float = 30.0,
     shard_range: str = "1/1",
     trust_code: bool = False,
 ) -> Manifest:
@@ -385,6 +392,8 @@ def degrade(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [0; 1 with --pixel-path torch]
+        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
+            another is dropped. [30]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
@@ -511,6 +520,7 @@ def ode(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
+    grace: float = 30.0,
     shard_range: str = "1/1",
     trust_code: bool = False,
 ) -> Manifest:
@@ -559,6 +569,8 @@ def ode(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1]
+        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
+            another is dropped. [30]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
@@ -581,6 +593,7 @@ def repair(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
+    grace: float = 30.0,
     trust_code: bool = False,
 ) -> Manifest:
     """Remake damaged and missing shards; good shards keep their bytes.
@@ -594,6 +607,8 @@ def repair(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1]
+        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
+            another is dropped. [30]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -649,6 +664,7 @@ def restore(
     num_workers: int = 0,
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
+    grace: float = 30.0,
     trust_code: bool = False,
 ) -> Restored:
     """Restore pictures of any size with a student; continue an unfinished run.
@@ -695,6 +711,8 @@ def restore(
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
         gpus_per_worker: GPUs per Ray actor. [1]
+        grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
+            another is dropped. [30]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 

@@ -11,6 +11,7 @@ import atexit
 import math
 import os
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -264,7 +265,8 @@ def _connected(address: str) -> Iterator[None]:
     with own_environment():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            ray.init(address=address, logging_level="ERROR", log_to_driver=False, **local_only)
+            with _keeping_sigterm():
+                ray.init(address=address, logging_level="ERROR", log_to_driver=False, **local_only)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"The Ray cluster {address!r} cannot be reached: {reason}") from None
@@ -278,3 +280,14 @@ def _connected(address: str) -> Iterator[None]:
             ray.shutdown()
             raise
         ray.shutdown()
+
+
+@contextmanager
+def _keeping_sigterm() -> Iterator[None]:
+    """Keep the handler of SIGTERM: Ray sets one that ends the process at once."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)

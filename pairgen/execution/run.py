@@ -10,6 +10,8 @@ from types import FrameType, ModuleType
 
 from pairgen.errors import ConfigError
 from pairgen.execution.executor import AnyJob, Events, run_serial
+from pairgen.execution.scheduling.rules import Rules
+from pairgen.execution.stopping import Stop
 from pairgen.execution.worker import Job
 from pairgen.kinds.run_options import MakingOptions, WorkerOptions
 from pairgen.process_state import own_environment
@@ -19,6 +21,7 @@ from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Manifest, Plan, ShardTask
 
+DEFAULT_RULES = Rules()
 STOPPING = "Stopping after the shards in progress; press Ctrl-C again to stop now."
 
 
@@ -53,7 +56,7 @@ def run_missing(
     if not missing:
         return before, False
     job = Job(plan=plan.to_dict(), store_url=store.address, trust=current_trust())
-    with stop_on_signal(events) as stop:
+    with stop_on_signal(events, grace=options.grace) as stop:
         try:
             run_tasks(job, missing, options, events, stop)
         finally:
@@ -67,8 +70,17 @@ def run_tasks(
     options: WorkerOptions,
     events: Events,
     stop: threading.Event,
+    rules: Rules = DEFAULT_RULES,
 ) -> None:
     """Run a job's tasks on the executor that the options name.
+
+    Args:
+        job: The job.
+        tasks: Its tasks.
+        options: Executor and number of workers.
+        events: Callbacks for progress.
+        stop: The request to stop.
+        rules: When Ray's workers run a task twice or are given up.
 
     Raises:
         PairgenError: The run cannot continue.
@@ -81,6 +93,8 @@ def run_tasks(
             num_workers=options.num_workers,
             gpus_per_worker=options.gpus_per_worker,
             address=options.address,
+            grace=options.grace,
+            rules=rules,
         )
         ray_executor.run_ray(job, tasks, events, stop, ray_options)
 
@@ -117,23 +131,30 @@ def count_workers(options: WorkerOptions) -> int:
 
 
 @contextmanager
-def stop_on_signal(events: Events, message: str = STOPPING) -> Iterator[threading.Event]:
+def stop_on_signal(
+    events: Events, message: str = STOPPING, grace: float | None = None
+) -> Iterator[Stop]:
     """Turn the first Ctrl-C or SIGTERM into a request to stop; a second Ctrl-C interrupts.
 
     Args:
         events: Callbacks for progress; `note` receives the message.
         message: What to print when a stop is requested.
+        grace: Seconds from SIGTERM to the end; None if it is a request like Ctrl-C.
     """
-    stop = threading.Event()
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
-    def request_stop(_signal: int, _frame: FrameType | None) -> None:
+    def request_stop(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
-        stop.set()
-        events.note(message)
+        if number == signal.SIGTERM and grace is not None:
+            stop.give_notice(grace)
+            events.note(f"Stopping within {grace:g} s: shards that take longer are dropped.")
+        else:
+            stop.set()
+            events.note(message)
 
     before = {
         number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)

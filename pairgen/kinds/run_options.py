@@ -11,6 +11,8 @@ EXECUTORS = ("auto", "serial", "ray")
 _PART_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,9}/[0-9]{1,9}$"}
 # OpenMP crashes if it cannot create as many.
 MAX_CPU_THREADS = 1024
+# A day: a machine that gives more notice gives none.
+MAX_GRACE = 86_400.0
 
 CpuThreads = Annotated[
     int,
@@ -68,6 +70,16 @@ class WorkerOptions(CheckOptions):
         Number(0.0, 1024.0),
         Option("GPUs per Ray actor.", "Workers", metavar="G"),
     ] = 1.0
+    grace: Annotated[
+        float,
+        Number(0.0, MAX_GRACE),
+        Option(
+            "Time from SIGTERM (a preemption) to the end. A shard that can be done is finished, "
+            "another is dropped.",
+            "Workers",
+            metavar="SECONDS",
+        ),
+    ] = 30.0
 
 
 class MakingOptions(WorkerOptions):

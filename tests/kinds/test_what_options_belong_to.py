@@ -54,6 +54,7 @@ OTHER_ODE: dict[str, Any] = {
     "executor": "ray",
     "num_workers": 3,
     "gpus_per_worker": 0.5,
+    "grace": 5.0,
     "address": "auto",
 }
 OTHER_DEGRADE: dict[str, Any] = {
@@ -85,6 +86,7 @@ OTHER_DEGRADE: dict[str, Any] = {
     "executor": "ray",
     "num_workers": 3,
     "gpus_per_worker": 0.5,
+    "grace": 5.0,
     "address": "auto",
 }
 OTHER_COLLECT: dict[str, Any] = {
@@ -118,6 +120,7 @@ OTHER_COLLECT: dict[str, Any] = {
     "executor": "ray",
     "num_workers": 3,
     "gpus_per_worker": 0.5,
+    "grace": 5.0,
     "address": "auto",
 }
 # What must be given with an option.

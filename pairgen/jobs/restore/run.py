@@ -8,6 +8,7 @@ from typing import Any
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import check_executor, run_tasks, stop_on_signal
 from pairgen.execution.say import Say, log
+from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.user_trust import trusts_user
 from pairgen.image_recipe import ImageRecipe
 from pairgen.jobs.restore.folder import begin, fingerprint_of, stands
@@ -26,6 +27,8 @@ from pairgen.trust import current_trust
 from pairgen.types import ShardTask
 
 STOPPING = "Stopping after the pictures in progress; press Ctrl-C again to stop now."
+# Workers tell nothing while they restore a picture, and a large one takes much longer than usual.
+UNEQUAL_TASKS = Rules(silence_floor=Rules.first_silence)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +157,8 @@ def _run(
     if not pending:
         return [], False
     try:
-        with stop_on_signal(events, STOPPING) as stop:
-            run_tasks(job, pending, config, events, stop)
+        with stop_on_signal(events, STOPPING, config.grace) as stop:
+            run_tasks(job, pending, config, events, stop, UNEQUAL_TASKS)
     finally:
         progress.close()
     # A stop that was requested during the last picture changes nothing.

@@ -68,7 +68,7 @@ def test_a_straggler_runs_twice_once_nothing_is_pending_and_the_first_result_win
 
 def test_nothing_runs_twice_while_anything_is_pending_or_nothing_is_measured() -> None:
     made = scheduler(3, 2)
-    slow, quick = made.hand_out(0.0)
+    _slow, quick = made.hand_out(0.0)
     assert made.hand_out(1000.0) == []
     finish(made, quick, 1000.0)
     assert who_has_what(made.hand_out(5000.0)) == [(1, 2, False)]

@@ -35,6 +35,7 @@ OTHER: dict[str, Any] = {
     "executor": "ray",
     "num_workers": 3,
     "gpus_per_worker": 0.5,
+    "grace": 5.0,
     "address": "auto",
 }
 
