@@ -146,3 +146,37 @@ def open_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clusters of these tests are open: they last seconds and hold nothing."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "stuck"])
+def test_a_lost_head_ends_the_run_with_what_to_do(number: signal.Signals, tmp_path: Path) -> None:
+    port, out, log = free_port(), tmp_path / "out", tmp_path / "log"
+    slow_set = {**SMALL_SET, "num-samples": 36_000, "steps": 250}
+    with node("--head", f"--port={port}", "--num-gpus=0", "--num-cpus=1") as head:
+        address = f"127.0.0.1:{port}"
+        wait_for_nodes(address, 1)
+        process = start(log, "ode", **slow_set, out=out, address=address)
+        wait_until(lambda: len(receipts(out)) >= 1, seconds=120)
+        os.kill(gcs_of(head.pid), number)
+        assert process.wait(timeout=150) == 1, log.read_text()
+    last = [line for line in log.read_text().splitlines() if line.startswith("Error: ")]
+    assert last == [
+        "Error: The head of the Ray cluster does not answer any more; finished shards are kept: "
+        "start a cluster, and run the same command again."
+    ]
+    assert "Traceback" not in log.read_text()
+    # The same command goes on elsewhere.
+    assert 0 < len(receipts(out)) < 3000
+    assert (out / "__meta__/manifest.json").is_file()
+
+
+def gcs_of(group: int) -> int:
+    """Return the process id of the head's server in a process group."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_server = b"gcs_server" in (folder / "cmdline").read_bytes().split(b"\0")[0]
+            if is_server and os.getpgid(int(folder.name)) == group:
+                return int(folder.name)
+    raise AssertionError("there is no server")

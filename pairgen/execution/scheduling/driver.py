@@ -17,6 +17,8 @@ from pairgen.execution.scheduling.task_run import Run
 from pairgen.types import Receipt
 
 MAX_DEATHS_BEFORE_LOAD = 10
+# Calls to a worker fail at once while it cannot be started; without a head, until that is noticed.
+SECONDS_BETWEEN_LOADS = 6.0
 SECONDS_BETWEEN_STATUS_CALLS = 2.0
 # Of all workers together: a call costs the driver up to a millisecond.
 MAX_STATUS_CALLS_PER_LOOK = 50
@@ -66,6 +68,7 @@ class Driver:
         self._seats: list[Seat] = []
         self._to_ask: deque[Seat] = deque()
         self._loading: set[Seat] = set()
+        self._to_load: dict[Seat, float] = {}
         self._num_failed_loads = 0
         self._resources: Mapping[str, float] = {}
         self._last_answer = now
@@ -108,6 +111,9 @@ class Driver:
             self._events.note(notes.slow(run, now, self.scheduler.measured.median or 0.0))
         for seat in [each for each in self._loading if self._is_stuck(each, now)]:
             self._restart(seat, "it does not load what it needs; it is started anew")
+        for seat in [each for each, due in self._to_load.items() if now >= due]:
+            del self._to_load[seat]
+            self._load(seat)
         self._ask_for_status(now)
         if now - self._last_answer > self._silence_until_note:
             self._silence_until_note *= 2
@@ -133,8 +139,10 @@ class Driver:
             seat.num_deaths_before_load += 1
             if seat.num_deaths_before_load >= MAX_DEATHS_BEFORE_LOAD:
                 self._give_up(seat, PairgenError(f"it died while loading: {answer.reason}"))
-            else:
+            elif seat.num_deaths_before_load == 1:
                 self._load(seat)
+            else:
+                self._to_load[seat] = now + SECONDS_BETWEEN_LOADS
         else:
             seat.is_loaded, seat.num_deaths_before_load = True, 0
             self._loading.discard(seat)
