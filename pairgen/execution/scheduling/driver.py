@@ -21,7 +21,7 @@ MAX_DEATHS_BEFORE_LOAD = 10
 SECONDS_BETWEEN_LOADS = 6.0
 SECONDS_BETWEEN_STATUS_CALLS = 2.0
 # Of all workers together: a call costs the driver up to a millisecond.
-MAX_STATUS_CALLS_PER_LOOK = 50
+MAX_STATUS_CALLS_PER_LOOK = 20
 SECONDS_UNTIL_SILENCE_NOTE = 60.0
 
 
@@ -105,9 +105,10 @@ class Driver:
         Raises:
             PairgenError: A task has taken too many workers.
         """
-        for run in self.scheduler.overdue(now):
+        overdue, slow = self.scheduler.look(now)
+        for run in overdue:
             self._restart(self._seats[run.worker], notes.overdue(run, now))
-        for run in self.scheduler.slow(now):
+        for run in slow:
             self._events.note(notes.slow(run, now, self.scheduler.measured.median or 0.0))
         for seat in [each for each in self._loading if self._is_stuck(each, now)]:
             self._restart(seat, "it does not load what it needs; it is started anew")
@@ -239,7 +240,7 @@ class Driver:
     def _ask_for_status(self, now: float) -> None:
         """Ask busy workers for their progress in turn, those whose answer is pending excepted."""
         num_calls = 0
-        for _ in range(min(len(self._to_ask), 10 * MAX_STATUS_CALLS_PER_LOOK)):
+        for _ in range(min(len(self._to_ask), 2 * MAX_STATUS_CALLS_PER_LOOK)):
             if num_calls == MAX_STATUS_CALLS_PER_LOOK:
                 return
             seat = self._to_ask[0]

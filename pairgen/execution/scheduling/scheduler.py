@@ -1,10 +1,11 @@
 """Hands out tasks, runs stragglers twice near the end, and gives up workers that are silent.
 
 Time is whatever the caller gives as `now`, in seconds. Each call costs the same for 10 and for
-10,000 workers, but for `overdue` and `slow`, which look at every run.
+10,000 workers, but for `hopeless`, which looks at every run.
 """
 
-from collections import Counter, deque
+import math
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 
 from pairgen.errors import PairgenError
@@ -13,12 +14,15 @@ from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.scheduling.task_run import Run
 from pairgen.types import ShardTask
 
+# One look a second comes to each of 10,000 runs within two minutes, and costs little.
+MAX_RUNS_PER_LOOK = 100
+
 
 class Scheduler:
     """The state of one run: which tasks are pending, running and done.
 
     A worker is idle once it has joined or ended a run, busy from `hand_out` on, and away after
-    `died`, `overdue` and `leaves` until it joins again.
+    `died`, `leaves` and being given up until it joins again.
 
     Args:
         tasks: The tasks, each with a `shard_index` of its own.
@@ -31,10 +35,11 @@ class Scheduler:
         self._pending = deque(tasks)
         self._undone = {task.shard_index for task in self._pending}
         self._idle: deque[int] = deque()
-        self._running: dict[int, Run] = {}
+        # In the order in which `look` comes to them.
+        self._running: OrderedDict[int, Run] = OrderedDict()
         self._of_shard: dict[int, list[Run]] = {}
         # Runs of shards that nobody else makes, the oldest first.
-        self._alone: dict[int, Run] = {}
+        self._alone: OrderedDict[int, Run] = OrderedDict()
         # Workers that have made a shard since they joined.
         self._warm: set[int] = set()
         self._deaths: Counter[int] = Counter()
@@ -139,31 +144,32 @@ class Scheduler:
         if is_pending:
             self._pending.append(run.task)
 
-    def overdue(self, now: float) -> list[Run]:
-        """Give up runs without progress for too long; return them, with their workers away.
+    def look(self, now: float) -> tuple[list[Run], list[Run]]:
+        """Look for runs that go wrong, at some of them each time, in turn.
+
+        Returns:
+            The runs given up, because they made no progress for too long; their workers are away.
+            And those that take much longer than usual, each once.
 
         Raises:
             PairgenError: A task has taken too many workers.
         """
-        found = [run for run in self._running.values() if self._is_overdue(run, now)]
-        for run in found:
+        overdue, slow = [], []
+        usual, longest = self.measured.median, self.measured.longest
+        warm, cold = self._silence_allowed(longest), self.rules.first_silence
+        slow_limit = self._slow_limit(usual)
+        for _ in range(min(len(self._running), MAX_RUNS_PER_LOOK)):
+            run = next(iter(self._running.values()))
+            self._running.move_to_end(run.worker)
+            silence = now - (run.last_news if run.ended is None else run.ended)
+            if silence > (warm if run.worker in self._warm else cold):
+                overdue.append(run)
+            elif now - run.start > slow_limit and not run.is_named and run.ended is None:
+                run.is_named = True
+                slow.append(run)
+        for run in overdue:
             self._took_its_worker(run)
-        return found
-
-    def slow(self, now: float) -> list[Run]:
-        """Return runs that take much longer than usual, each once."""
-        median = self.measured.median
-        if median is None:
-            return []
-        limit = max(self.rules.slow_floor, self.rules.slow_factor * median)
-        found = [
-            run
-            for run in self._running.values()
-            if not run.is_named and run.ended is None and now - run.start > limit
-        ]
-        for run in found:
-            run.is_named = True
-        return found
+        return overdue, slow
 
     def hopeless(self, now: float, due: float) -> list[Run]:
         """Return the runs that are not expected to end until `due`, to be ended now, each once."""
@@ -175,13 +181,6 @@ class Scheduler:
         for run in found:
             run.ended = now
         return found
-
-    def allowed_silence(self, worker: int) -> float:
-        """Return the seconds without progress after which a worker is given up."""
-        longest = self.measured.longest
-        if longest is None or worker not in self._warm:
-            return self.rules.first_silence
-        return max(self.rules.silence_floor, self.rules.silence_factor * longest)
 
     def _next_pending(self) -> ShardTask | None:
         while self._pending:
@@ -222,7 +221,8 @@ class Scheduler:
             return False
         runs.remove(run)
         if runs:
-            self._alone = {shard: runs[0], **self._alone}
+            self._alone[shard] = runs[0]
+            self._alone.move_to_end(shard, last=False)
             return False
         del self._of_shard[shard]
         self._alone.pop(shard, None)
@@ -244,6 +244,14 @@ class Scheduler:
             self._pending.appendleft(run.task)
         return is_pending
 
-    def _is_overdue(self, run: Run, now: float) -> bool:
-        since = run.last_news if run.ended is None else run.ended
-        return now - since > self.allowed_silence(run.worker)
+    def _silence_allowed(self, longest: float | None) -> float:
+        """Return after which silence a worker that has made a shard is given up."""
+        if longest is None:
+            return self.rules.first_silence
+        return max(self.rules.silence_floor, self.rules.silence_factor * longest)
+
+    def _slow_limit(self, usual: float | None) -> float:
+        """Return after which time a run is named as slow."""
+        if usual is None:
+            return math.inf
+        return max(self.rules.slow_floor, self.rules.slow_factor * usual)

@@ -18,7 +18,7 @@ class Run:
         num_done: Slots done, as far as known.
         last_news: When `num_done` grew last, or the run began.
         ended: When the worker was told to end it without a result; None if it was not.
-        is_named: Whether `slow` has returned it.
+        is_named: Whether the user has read that it is slow.
     """
 
     worker: int

@@ -41,6 +41,10 @@ def finish(made: Scheduler, run: Run, now: float) -> list[Run]:
     return others
 
 
+def overdue(made: Scheduler, now: float) -> list[Run]:
+    return made.look(now)[0]
+
+
 def test_tasks_go_in_order_to_workers_in_order() -> None:
     made = scheduler(5, 2)
     first, second = made.hand_out(0.0)
@@ -152,8 +156,8 @@ def test_a_silent_worker_is_given_up_by_measured_times() -> None:
     # Before its first shard, a worker may take long.
     finish(made, quick, 10.0)
     (quick,) = made.hand_out(10.0)
-    assert made.overdue(100.0) == [quick]
-    assert made.overdue(100.5) == [stuck]
+    assert overdue(made, 100.0) == [quick]
+    assert overdue(made, 100.5) == [stuck]
     made.joined(0)
     made.joined(1)
     # They come back as new: both shards are handed out before the last.
@@ -167,16 +171,16 @@ def test_progress_keeps_a_slow_worker() -> None:
     (run,) = made.hand_out(2.0)
     for second in range(10, 100, 10):
         made.advanced(run, second // 10, float(second))
-        assert made.overdue(float(second) + 9.0) == []
+        assert overdue(made, float(second) + 9.0) == []
     # No more slots done is no progress.
     made.advanced(run, 9, 109.0)
-    assert made.overdue(111.0) == [run]
+    assert overdue(made, 111.0) == [run]
 
 
 def test_a_result_that_comes_after_all_counts() -> None:
     made = scheduler(2, 1)
     (run,) = made.hand_out(0.0)
-    assert made.overdue(101.0) == [run]
+    assert overdue(made, 101.0) == [run]
     assert made.finished(run, 102.0, is_measure=True) == (True, [])
     made.joined(0)
     assert who_has_what(made.hand_out(103.0)) == [(0, 1, False)]
@@ -189,19 +193,19 @@ def test_a_loser_that_does_not_end_is_given_up_and_no_death_of_its_shard() -> No
     finish(made, quick, 4.0)
     (again,) = made.hand_out(10.0)
     finish(made, again, 12.0)
-    assert made.overdue(111.0) == []
-    assert made.overdue(113.0) == [slow]
+    assert overdue(made, 111.0) == []
+    assert overdue(made, 113.0) == [slow]
     assert made.num_left == 0
 
 
 def test_a_slow_worker_is_named_once() -> None:
     made = scheduler(3, 2)
     slow, quick = made.hand_out(0.0)
-    assert made.slow(1000.0) == []
+    assert made.look(50.0)[1] == []
     finish(made, quick, 4.0)
-    assert made.slow(12.0) == []
-    assert made.slow(12.1) == [slow]
-    assert made.slow(13.0) == []
+    assert made.look(12.0)[1] == []
+    assert made.look(12.1)[1] == [slow]
+    assert made.look(13.0)[1] == []
 
 
 def test_with_little_time_left_only_what_is_expected_to_end_goes_on() -> None:
@@ -234,7 +238,9 @@ def test_shards_that_stood_are_no_measure() -> None:
     (run,) = made.hand_out(0.0)
     made.finished(run, 0.0, is_measure=False)
     assert made.measured.median is None
-    assert made.allowed_silence(0) == RULES.first_silence
+    (run,) = made.hand_out(0.0)
+    assert overdue(made, 99.0) == []
+    assert overdue(made, 101.0) == [run]
 
 
 def test_measured_times_are_those_of_the_last_shards() -> None:
