@@ -81,6 +81,10 @@ COMMANDS = {
         "pairgen.cli.replay",
         "Remake samples and compare them with the stored ones.",
     ),
+    "cluster": (
+        "pairgen.cli.cluster",
+        "Start clusters and run commands on them: up, submit, status, logs, stop, down.",
+    ),
     "doctor": (
         "pairgen.cli.doctor",
         "Check your setup, and show how to fix what does not work.",

@@ -1,0 +1,94 @@
+"""`pairgen cluster`: a group of verbs, each with a CONFIG."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import GroupedCommand
+from pairgen.cli.options import given
+from pairgen.cli.result import EXIT_INTERRUPTED
+from pairgen.jobs import cluster as calls
+from pairgen.jobs.cluster.options import SubmitConfig
+
+config_argument = click.argument("config", metavar="CONFIG")
+
+
+@click.group()
+def cluster() -> None:
+    """Start clusters and run commands on them: up, submit, status, logs, stop, down.
+
+    CONFIG is a YAML file, or the name of a packaged one: local (Ray nodes on this machine), hosts
+    (machines by ssh), aws, gcp, kuberay, slurm. Copy and change those of clouds first.
+
+    \b
+    Examples:
+        pairgen cluster up local
+        pairgen cluster submit local -- pairgen ode --model tiny --out pairs
+        pairgen cluster down local
+    """  # noqa: D301
+
+
+@cluster.command()
+@config_argument
+def up(config: str) -> None:
+    """Start a cluster, or what is missing of it."""
+    calls.up(config)
+
+
+@cluster.command(cls=GroupedCommand)
+@config_argument
+@click.argument("command", nargs=-1, required=True, metavar="-- pairgen COMMAND ...")
+@options_of(SubmitConfig)
+def submit(config: str, command: tuple[str, ...], **options: Any) -> None:
+    """Run a command on a cluster, follow its log, and exit with its code.
+
+    The command runs on the head and finds the cluster by itself. Ctrl-C ends only the following.
+
+    \b
+    Examples:
+        pairgen cluster submit local -- pairgen ode --model tiny --out pairs
+        pairgen cluster submit aws.yaml --env HF_TOKEN -- pairgen ode --out s3://bucket/pairs
+    """  # noqa: D301
+    _exit_with(lambda: calls.submit(config, command, **given(options)))
+
+
+@cluster.command()
+@config_argument
+def status(config: str) -> None:
+    """Show the nodes of a cluster and its jobs."""
+    click.echo(calls.status(config))
+
+
+@cluster.command()
+@config_argument
+@click.argument("job", default="", metavar="[JOB]")
+@click.option("--follow", "-f", is_flag=True, help="Follow it to its end; exit with its code.")
+def logs(config: str, job: str, follow: bool) -> None:
+    """Print the log of a job, of the last one by default."""
+    _exit_with(lambda: calls.logs(config, job, follow=follow))
+
+
+@cluster.command()
+@config_argument
+@click.argument("job", metavar="JOB")
+def stop(config: str, job: str) -> None:
+    """End a job; the cluster goes on."""
+    calls.stop(config, job)
+
+
+@cluster.command()
+@config_argument
+def down(config: str) -> None:
+    """End a cluster and all that runs on it."""
+    calls.down(config)
+
+
+def _exit_with(follow: Callable[[], int]) -> None:
+    """Exit with the code of a job; by Ctrl-C the job goes on, and what to do was said."""
+    try:
+        sys.exit(follow())
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

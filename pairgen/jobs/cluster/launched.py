@@ -1,0 +1,126 @@
+"""Clusters of Ray's own launcher: clouds, and machines by ssh (`provider: {type: local}`).
+
+`ray up` and `ray down` do the work. The job server of the head is reached through the ssh tunnel
+that `ray dashboard` opens, made again when it breaks.
+"""
+
+import atexit
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from pairgen.jobs.cluster.base import Job, Say, Write
+from pairgen.jobs.cluster.local.state import free_ports
+from pairgen.jobs.cluster.programs import RAY, check_ray, run
+from pairgen.jobs.cluster.ray_jobs import Jobs
+
+SECONDS_TO_OPEN = 60.0
+
+
+class LaunchedCluster:
+    """See `pairgen.jobs.cluster.base.Cluster`.
+
+    Args:
+        name: CONFIG as given.
+        path: Its file, in the format of Ray's launcher.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+        self.tunnel = _Tunnel(path)
+
+    def up(self, say: Say) -> None:
+        """Run `ray up`, which starts what is missing."""
+        check_ray()
+        run([*RAY, "up", "--yes", str(self.path)])
+        say(f"Next: pairgen cluster submit {self.name} -- pairgen ode ...")
+
+    def show(self, job: Job) -> str:
+        """Return the command."""
+        return job.line("python")
+
+    def submit(self, job: Job, write: Write, say: Say) -> int:
+        """Run a command as a Ray job on the head."""
+        jobs = self._jobs()
+        return jobs.follow_or_leave(jobs.submit(self.show(job), job), job, write, say)
+
+    def status(self) -> str:
+        """Run `ray status` on the head, and return the jobs."""
+        run([*RAY, "exec", str(self.path), "ray status"])
+        return self._jobs().table()
+
+    def logs(self, job_id: str, follow: bool, write: Write, say: Say) -> int:
+        """Write the log of a job."""
+        return self._jobs().logs(job_id, follow, write, say)
+
+    def stop(self, job_id: str, say: Say) -> None:
+        """End a job."""
+        self._jobs().stop(job_id, say)
+
+    def down(self, say: Say) -> None:
+        """Run `ray down`."""
+        check_ray()
+        run([*RAY, "down", "--yes", str(self.path)])
+        say(f"The cluster {self.name!r} has ended.")
+
+    def _jobs(self) -> Jobs:
+        check_ray()
+        return Jobs(self.name, self.tunnel.address)
+
+
+class _Tunnel:
+    """The tunnel of `ray dashboard` to the job server; it ends with this process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+        atexit.register(self.close)
+
+    def address(self) -> str:
+        """Return the URL of the job server; open the tunnel if it is not open.
+
+        Raises:
+            ConnectionError: It cannot be opened now.
+        """
+        url = f"http://127.0.0.1:{self.port}"
+        if self.process is not None and self.process.poll() is None and _answers(url):
+            return url
+        self.close()
+        (self.port,) = free_ports(1)
+        line = [*RAY, "dashboard", "--port", str(self.port), str(self.path)]
+        self.process = subprocess.Popen(  # noqa: S603
+            line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        url = f"http://127.0.0.1:{self.port}"
+        deadline = time.monotonic() + SECONDS_TO_OPEN
+        while not _answers(url):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                raise ConnectionError("`ray dashboard` opens no tunnel to the head")
+            time.sleep(0.5)
+        return url
+
+    def close(self) -> None:
+        """Close the tunnel."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process = None
+
+
+def _answers(url: str) -> bool:
+    """Return whether an HTTP server answers, be it by a refusal."""
+    try:
+        urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""The options of `pairgen cluster submit`, and the keys of its config files."""
+
+from typing import Annotated
+
+from pairgen.list_rules import Places
+from pairgen.options import Option, Options
+from pairgen.rules import Integer, Switch, Text
+
+
+class SubmitConfig(Options):
+    """Every option of `pairgen cluster submit`, checked."""
+
+    command = "pairgen cluster submit"
+
+    env: Annotated[
+        tuple[str, ...],
+        Places("names of environment variables"),
+        Option(
+            "Environment variable to pass on with its value, such as HF_TOKEN. Repeatable.",
+            metavar="NAME",
+        ),
+    ] = ()
+    working_dir: Annotated[
+        str,
+        Text(),
+        Option("Folder to copy to the cluster, where the command then runs.", metavar="DIR"),
+    ] = ""
+    detach: Annotated[
+        bool, Switch(), Option("Print the id of the job and return without following its log.")
+    ] = False
+    show: Annotated[
+        bool,
+        Switch(),
+        Option("Print what would be submitted, such as the sbatch script, and submit nothing."),
+    ] = False
+
+
+class LocalOptions(Options):
+    """The keys of a config file with `kind: local`: Ray nodes on this machine."""
+
+    command = "kind: local"
+
+    nodes: Annotated[int, Integer(1, 64), Option("Number of Ray nodes, the head among them.")] = 3
+    cpus_per_node: Annotated[int, Integer(1, 4096), Option("CPUs that a node offers.")] = 1
+    gpus_per_node: Annotated[
+        int, Integer(0, 64), Option("GPUs that a node offers, each node its own.")
+    ] = 0
+
+
+class SlurmOptions(Options):
+    """The keys of a config file with `kind: slurm`: one batch job is a cluster and a command."""
+
+    command = "kind: slurm"
+
+    job_name: Annotated[
+        str, Text("give the jobs a name"), Option("Name of the batch jobs, which `down` ends.")
+    ] = "pairgen"
+    nodes: Annotated[int, Integer(1, 100_000), Option("Number of machines.")] = 2
+    gpus_per_node: Annotated[int, Integer(0, 64), Option("GPUs of a machine to take.")] = 1
+    cpus_per_node: Annotated[int, Integer(1, 4096), Option("CPUs of a machine to take.")] = 8
+    time: Annotated[
+        str, Text("give a time such as 1-00:00:00"), Option("Time limit, as sbatch takes it.")
+    ] = "1-00:00:00"
+    log: Annotated[
+        str,
+        Text("give a file that all machines see"),
+        Option("File for the output; %j stands for the id of the job."),
+    ] = "pairgen-%j.log"
+    sbatch: Annotated[
+        tuple[str, ...],
+        Places("a list of options of sbatch"),
+        Option("Further options of sbatch, such as `--partition=gpu`."),
+    ] = ()
+    setup: Annotated[
+        tuple[str, ...],
+        Places("a list of shell commands"),
+        Option("Shell commands that run first, such as `module load python`."),
+    ] = ()
