@@ -33,9 +33,13 @@ class Job:
     working_dir: str
     detach: bool
 
+    def argv(self, python: str) -> list[str]:
+        """Return the command as a program and its arguments."""
+        return [python, "-m", "pairgen", *self.words]
+
     def line(self, python: str) -> str:
         """Return the command for a shell."""
-        return shlex.join([python, "-m", "pairgen", *self.words])
+        return shlex.join(self.argv(python))
 
 
 class Cluster(Protocol):

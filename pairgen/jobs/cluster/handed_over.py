@@ -9,9 +9,8 @@ This module runs on the nodes too: `take` in every worker, `main` before the com
 import json
 import os
 import secrets
-import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Names the variable that tells where the values are.
@@ -26,12 +25,9 @@ def hook() -> str:
     return f"{__name__}.{take.__name__}"
 
 
-def wrapped(line: str) -> str:
-    """Return a shell command that runs another one with the values in its environment."""
-    before, _, command = line.rpartition(" && ")
-    python, *rest = shlex.split(command)
-    line = shlex.join([python, "-m", __name__, python, *rest])
-    return f"{before} && {line}" if before else line
+def wrapped(argv: Sequence[str]) -> list[str]:
+    """Return a command that runs another one of Python with the values in its environment."""
+    return [argv[0], "-m", __name__, *argv]
 
 
 def hand_over(client: Any, values: Mapping[str, str]) -> str:

@@ -45,7 +45,7 @@ class LaunchedCluster:
     def submit(self, job: Job, write: Write, say: Say) -> int:
         """Run a command as a Ray job on the head."""
         jobs = self._jobs()
-        return jobs.follow_or_leave(jobs.submit(self.show(job), job), job, write, say)
+        return jobs.follow_or_leave(jobs.submit(job, "python"), job, write, say)
 
     def status(self) -> str:
         """Run `ray status` on the head, and return the jobs."""

@@ -5,6 +5,8 @@ text ended.
 """
 
 import asyncio
+import logging
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
@@ -20,6 +22,9 @@ from pairgen.jobs.cluster.base import EXIT_STOPPED, Job, Say, Write
 from pairgen.jobs.cluster.handed_over import KEY, hand_over, hook, wrapped
 from pairgen.redaction import without_secrets
 from pairgen.report.table import left_aligned
+
+# It tells of every connection that ends well.
+logging.getLogger("ray.dashboard").setLevel(logging.WARNING)
 
 SECONDS_BETWEEN_TRIES = 2.0
 SECONDS_TO_START = 120.0
@@ -60,17 +65,28 @@ class Jobs:
         """
         self._connected(seconds, lambda _: None)
 
-    def submit(self, line: str, job: Job) -> str:
-        """Submit a shell command and return the id of the job."""
+    def submit(self, job: Job, python: str, folder: str = "") -> str:
+        """Submit a command and return the id of the job.
+
+        Args:
+            job: The command.
+            python: The interpreter on the head.
+            folder: Folder of the head to run in; empty for Ray's choice.
+        """
         client = self._connected(SECONDS_TO_START, lambda _: None)
         runtime_env: dict[str, Any] = {}
+        argv = job.argv(python)
         if job.working_dir:
             runtime_env["working_dir"] = job.working_dir
         if job.env:
             package = hand_over(client, job.env)
             runtime_env["env_vars"] = {KEY: package}
             runtime_env["worker_process_setup_hook"] = hook()
-            line = wrapped(line)
+            argv = wrapped(argv)
+        # Signals and the exit code are those of the command, not of a shell around it.
+        line = f"exec {shlex.join(argv)}"
+        if folder:
+            line = f"cd {shlex.quote(folder)} && {line}"
         try:
             return str(client.submit_job(entrypoint=line, runtime_env=runtime_env))
         except LOST as error:
@@ -144,7 +160,7 @@ class Jobs:
             state = each.status.value.lower()
             if each.driver_exit_code:
                 state += f" ({_shell_code(each.driver_exit_code)})"
-            command = without_secrets(each.entrypoint or "").rpartition(" && ")[2]
+            command = "pairgen" + without_secrets(each.entrypoint or "").rpartition("-m pairgen")[2]
             rows.append((each.submission_id, state, f"{begun:%Y-%m-%d %H:%M:%S}", command))
         return left_aligned(rows) if len(rows) > 1 else "No jobs so far."
 

@@ -1,7 +1,6 @@
 """Ray nodes on this machine: started by `ray start`, healed by `up`, ended by their mark."""
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -63,12 +62,14 @@ class LocalCluster:
 
     def show(self, job: Job) -> str:
         """Return the command."""
-        return self._line(job)
+        return job.line(sys.executable)
 
     def submit(self, job: Job, write: Write, say: Say) -> int:
         """Run a command as a Ray job on the head."""
         jobs = self._running()
-        job_id = jobs.submit(self._line(job), job)
+        # The same machine: relative paths mean what they mean here.
+        folder = "" if job.working_dir else os.getcwd()
+        job_id = jobs.submit(job, sys.executable, folder)
         return jobs.follow_or_leave(job_id, job, write, say)
 
     def status(self) -> str:
@@ -135,11 +136,6 @@ class LocalCluster:
             f"The head node of the cluster {self.name!r} has died, and with it its jobs: run "
             f"`pairgen cluster up {self.name}` and submit again, which continues."
         )
-
-    def _line(self, job: Job) -> str:
-        line = job.line(sys.executable)
-        # The same machine: relative paths mean what they mean here.
-        return line if job.working_dir else f"cd {shlex.quote(os.getcwd())} && {line}"
 
     def _start(self, state: State, node: int) -> None:
         """Run `ray start` for one node.
