@@ -4,9 +4,9 @@
 `pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.compare(...)`, `pairgen.restore(...)`,
 `pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and
 `pairgen.replay(...)` are the commands of the same names, and `pairgen.evaluate(...)` is `pairgen
-eval`. `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
-dataset with a weight or overlays; a `pairgen.Restorer` restores arrays. Importing the package loads
-no torch, ray, diffusers or click.
+eval`. `pairgen.cluster` has a call for each verb of `pairgen cluster`. `pairgen.Loader(...)` reads
+what they made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays; a
+`pairgen.Restorer` restores arrays. Importing the package loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
@@ -20,6 +20,7 @@ __all__ = [
     "TrainingSet",
     "annotate",
     "calibrate",
+    "cluster",
     "collect",
     "compare",
     "degrade",
@@ -42,6 +43,7 @@ _HOMES = {
     "TrainingSet": "pairgen.shards.loading.training_set",
     "annotate": "pairgen.jobs.annotate",
     "calibrate": "pairgen.jobs.calibrate",
+    "cluster": "pairgen.jobs.cluster",
     "collect": "pairgen.jobs.collect",
     "compare": "pairgen.jobs.compare",
     "degrade": "pairgen.jobs.degrade",
@@ -67,4 +69,6 @@ def __getattr__(name: str) -> Any:
     """Load what is public when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'pairgen' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    # A folder of calls is public itself.
+    return getattr(home, name, home)

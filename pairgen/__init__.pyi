@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from pairgen.jobs import cluster as cluster
 from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.compare.run import Compared
 from pairgen.jobs.eval.run import Evaluated
@@ -26,6 +27,7 @@ __all__ = [
     "TrainingSet",
     "annotate",
     "calibrate",
+    "cluster",
     "collect",
     "compare",
     "degrade",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pairgen import plugins
 from pairgen.jobs.calibrate.options import CalibrateConfig
+from pairgen.jobs.cluster.options import LocalOptions, SlurmOptions, SubmitConfig
 from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.inspect.options import InspectConfig
@@ -37,7 +38,10 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "status": StatusConfig,
     "verify": VerifyConfig,
     "repair": RepairConfig,
+    "cluster submit": SubmitConfig,
 }
+# The config files of `pairgen cluster` that are in pairgen's own format, by their kind.
+CLUSTER_KINDS: Mapping[str, type[Options]] = {"local": LocalOptions, "slurm": SlurmOptions}
 # Commands whose folders keep options.
 KEEPING = ("ode", "degrade", "collect", "annotate", "train", "restore")
 

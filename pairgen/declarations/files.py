@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.config import packaged_assets
-from pairgen.declarations.schema import project_schema, recipe_schema
+from pairgen.declarations.schema import cluster_schema, project_schema, recipe_schema
 from pairgen.declarations.stub import stub
 from pairgen.declarations.table import options_page
 from pairgen.kinds.degrade.schema import preset_schema
@@ -19,6 +19,7 @@ def generated() -> dict[Path, str]:
     return {
         configs / "pairgen.schema.json": _as_json(project_schema()),
         configs / "train.schema.json": _as_json(recipe_schema()),
+        configs / "cluster.schema.json": _as_json(cluster_schema()),
         configs / "model.schema.json": _as_json(model_schema()),
         configs / "degradation.schema.json": _as_json(preset_schema()),
         package / "__init__.pyi": stub(),

@@ -1,4 +1,4 @@
-"""JSON Schemas of `pairgen.yaml` and of the recipes in `configs/train/`.
+"""JSON Schemas of `pairgen.yaml`, of recipes in `configs/train/` and of files of clusters.
 
 A schema requires no key: options that a file leaves out come from the command line or a default.
 """
@@ -8,7 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pairgen.config import COMMANDS
-from pairgen.declarations.commands import OPTIONS_OF, annotator_options, method_options
+from pairgen.declarations.commands import (
+    CLUSTER_KINDS,
+    OPTIONS_OF,
+    annotator_options,
+    method_options,
+)
 from pairgen.kinds import schemas
 from pairgen.options import Options, declared
 from pairgen.training.options import TrainConfig
@@ -46,6 +51,20 @@ def recipe_schema() -> Schema:
         "title": "Recipe of a method",
         **schemas.closed(_train_properties(), patternProperties=_of_players()),
         "$defs": _player_definitions(),
+    }
+
+
+def cluster_schema() -> Schema:
+    """Return the schema of the files of `pairgen cluster` that are in pairgen's own format."""
+    kinds = {
+        kind: schemas.closed({"kind": {"const": kind}, **_properties(options)}, required=["kind"])
+        for kind, options in CLUSTER_KINDS.items()
+    }
+    return {
+        "$schema": schemas.DIALECT,
+        "title": "A cluster",
+        "oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in kinds],
+        "$defs": kinds,
     }
 
 

@@ -27,11 +27,16 @@ def stub() -> str:
     """Return the text of `pairgen/__init__.pyi`."""
     public = {name: getattr(pairgen, name) for name in pairgen.__all__}
     classes = {name: each for name, each in public.items() if inspect.isclass(each)}
-    calls = {name: each for name, each in public.items() if name not in classes}
+    modules = {name: each for name, each in public.items() if inspect.ismodule(each)}
+    apart = classes | modules
+    calls = {name: each for name, each in public.items() if name not in apart}
     texts = [function_stub(each) for each in calls.values()]
     imports = {name: home for name, home in HOMES.items() if _names(name, texts)}
     imports |= {_class_returned(each): _home_of_returned(each) for each in calls.values()}
     imports |= {f"{name} as {name}": each.__module__ for name, each in classes.items()}
+    imports |= {
+        f"{name} as {name}": each.__name__.rpartition(".")[0] for name, each in modules.items()
+    }
     names = "".join(f'    "{name}",\n' for name in pairgen.__all__)
     return "\n".join(
         [HEAD, _imports(imports), "__version__: str", f"__all__ = [\n{names}]\n", *texts]

@@ -1,7 +1,13 @@
 """The page of the documentation that lists every option."""
 
 from pairgen.cli import cli
-from pairgen.declarations.commands import KEEPING, OPTIONS_OF, annotator_options, method_options
+from pairgen.declarations.commands import (
+    CLUSTER_KINDS,
+    KEEPING,
+    OPTIONS_OF,
+    annotator_options,
+    method_options,
+)
 from pairgen.options import Declared, Options, in_groups
 from pairgen.rules import Switch
 
@@ -29,6 +35,11 @@ ANNOTATORS = """\
 `pairgen annotate` takes them with `--set key=value`, in a config file or from Python. The overlay
 keeps them as its identity.
 """
+CLUSTERS = """\
+## Config files of clusters
+
+The keys of a CONFIG of `pairgen cluster` that begins with `kind: local` or `kind: slurm`.
+"""
 HUGE = 10**6
 KEPT = {"identity": "identity", "remembered": "remembered", "run": "no"}
 
@@ -45,7 +56,12 @@ def options_page() -> str:
         for name, options in annotator_options().items()
         if options.model_fields
     ]
-    return "\n".join([HEAD, *commands, METHODS, *methods, ANNOTATORS, *annotators])
+    clusters = [
+        f"### kind: {kind}\n\n{table_of(options, as_keys=True)}"
+        for kind, options in CLUSTER_KINDS.items()
+    ]
+    own = [METHODS, *methods, ANNOTATORS, *annotators, CLUSTERS, *clusters]
+    return "\n".join([HEAD, *commands, *own])
 
 
 def table_of(

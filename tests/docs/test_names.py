@@ -27,10 +27,10 @@ def code_lines(text: str) -> Iterator[str]:
 def named_options(line: str, program: str) -> Iterator[tuple[str, list[str]]]:
     """Yield what follows `program` in a line of code, and the flags behind that.
 
-    What is quoted may hold anything, and another program begins behind `|`, `;`, `&` or `>`.
+    What is quoted may hold anything, and another program begins behind `|`, `;`, `&`, `>` or `--`.
     """
     unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "''", line)
-    for match in re.finditer(rf"(?:^|[\s(]){program} ([\w./-]+)([^|;&>]*)", unquoted):
+    for match in re.finditer(rf"(?:^|[\s(]){program} ([\w./-]+)((?:(?! -- )[^|;&>])*)", unquoted):
         yield match[1], FLAG.findall(match[2].replace("\\|", " "))
 
 
@@ -40,7 +40,9 @@ def flags_of_commands() -> dict[str, set[str]]:
     context = click.Context(cli)
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
-        options = [each for each in command.params if isinstance(each, click.Option)]
+        verbs = command.commands.values() if isinstance(command, click.Group) else [command]
+        params = [each for verb in verbs for each in verb.params]
+        options = [each for each in params if isinstance(each, click.Option)]
         flags = {flag for each in options for flag in (*each.opts, *each.secondary_opts)}
         found[name] = flags | {"--help"}
     return found

@@ -9,6 +9,7 @@ from pairgen.config import did_you_mean, packaged_configs, read_yaml
 from pairgen.errors import ConfigError
 from pairgen.jobs.cluster.base import Cluster
 from pairgen.jobs.cluster.options import LocalOptions, SlurmOptions
+from pairgen.jobs.cluster.programs import check_ray
 
 # Keys that a file of Ray's launcher must have.
 OF_RAY = ("cluster_name", "provider")
@@ -51,6 +52,7 @@ def read_cluster(config: str | Path) -> Cluster:
     data = read_yaml(path)
     kind = data.get("kind")
     if kind == "local":
+        check_ray()
         from pairgen.jobs.cluster.local.cluster import LocalCluster
 
         return LocalCluster(str(config), path, LocalOptions(**_without_kind(data)))
@@ -63,6 +65,7 @@ def read_cluster(config: str | Path) -> Cluster:
 
         return KubeRayCluster(str(config), path, data)
     if kind is None and all(key in data for key in OF_RAY):
+        check_ray()
         from pairgen.jobs.cluster.launched import LaunchedCluster
 
         _check_against_ray(path, data)
@@ -77,11 +80,10 @@ def _without_kind(data: dict[str, Any]) -> dict[str, Any]:
 
 def _check_against_ray(path: Path, data: dict[str, Any]) -> None:
     """Raise ConfigError if a file breaks the schema of the installed Ray."""
-    ray = importlib.util.find_spec("ray")
-    if ray is None or ray.origin is None:
-        raise ConfigError("Clusters need Ray with its job server: pip install 'pairgen[ray]'.")
     import jsonschema
 
+    ray = importlib.util.find_spec("ray")
+    assert ray is not None and ray.origin is not None
     schema = Path(ray.origin).parent / "autoscaler" / "ray-schema.json"
     try:
         jsonschema.validate(data, json.loads(schema.read_text(encoding="utf-8")))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pairgen.jobs.cluster.base import Job, Say, Write
 from pairgen.jobs.cluster.local.state import free_ports
-from pairgen.jobs.cluster.programs import RAY, check_ray, run
+from pairgen.jobs.cluster.programs import RAY, run
 from pairgen.jobs.cluster.ray_jobs import Jobs
 
 SECONDS_TO_OPEN = 60.0
@@ -34,7 +34,6 @@ class LaunchedCluster:
 
     def up(self, say: Say) -> None:
         """Run `ray up`, which starts what is missing."""
-        check_ray()
         run([*RAY, "up", "--yes", str(self.path)])
         say(f"Next: pairgen cluster submit {self.name} -- pairgen ode ...")
 
@@ -62,12 +61,10 @@ class LaunchedCluster:
 
     def down(self, say: Say) -> None:
         """Run `ray down`."""
-        check_ray()
         run([*RAY, "down", "--yes", str(self.path)])
         say(f"The cluster {self.name!r} has ended.")
 
     def _jobs(self) -> Jobs:
-        check_ray()
         return Jobs(self.name, self.tunnel.address)
 
 

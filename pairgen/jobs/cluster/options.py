@@ -69,10 +69,10 @@ class SlurmOptions(Options):
     sbatch: Annotated[
         tuple[str, ...],
         Places("a list of options of sbatch"),
-        Option("Further options of sbatch, such as `--partition=gpu`."),
+        Option("Further options of sbatch, such as `--partition=gpu`.", metavar="LIST"),
     ] = ()
     setup: Annotated[
         tuple[str, ...],
         Places("a list of shell commands"),
-        Option("Shell commands that run first, such as `module load python`."),
+        Option("Shell commands that run first, such as `module load python`.", metavar="LIST"),
     ] = ()

@@ -24,7 +24,7 @@ from pairgen.redaction import without_secrets
 from pairgen.report.table import left_aligned
 
 # It tells of every connection that ends well.
-logging.getLogger("ray.dashboard").setLevel(logging.WARNING)
+logging.getLogger(JobSubmissionClient.__module__).setLevel(logging.WARNING)
 
 SECONDS_BETWEEN_TRIES = 2.0
 SECONDS_TO_START = 120.0

@@ -113,9 +113,10 @@ def _followed(job_id: str, write: Write, say: Say) -> int:
         log = log or _log_of(facts)
         text, num_read = _read(log, num_read)
         write(text)
-        if state in WAITING and said != state:
-            said = state
-            say(f"The job waits: {facts.get('Reason', state)}")
+        reason = facts.get("Reason", "None")
+        if state in WAITING and reason not in ("None", said):
+            said = reason
+            say(f"The job waits: {reason}")
         if state not in (*WAITING, *RUNNING):
             # What came between the last look and the end.
             write(_read(log, num_read)[0])

@@ -15,7 +15,7 @@ export RAY_USAGE_STATS_ENABLED=0
 unset RAY_ADDRESS
 nodes=($(scontrol show hostnames "$SLURM_JOB_NODELIST"))
 head=${{nodes[0]}}
-port=$((20000 + SLURM_JOB_ID % 20000))
+port=$((20000 + SLURM_JOB_ID % 10000))
 address=$(srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address)
 address=${{address%% *}}:$port
 # Protected by a token of its own, which job steps inherit.
@@ -25,7 +25,9 @@ export RAY_AUTH_TOKEN
 share=(--num-cpus={cpus} --num-gpus={gpus} --disable-usage-stats --block)
 
 srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" \\
-    ray start --head --port="$port" --include-dashboard=false "${{share[@]}}" &
+    ray start --head --port="$port" --include-dashboard=false \\
+    --dashboard-port=$((port + 10000)) --temp-dir="/tmp/ray-$SLURM_JOB_ID" "${{share[@]}}" \\
+    >/dev/null &
 for try in $(seq 150); do
     ray health-check --address "$address" >/dev/null 2>&1 && break
     [ "$try" -lt 150 ] || {{ echo "The head did not start." >&2; exit 1; }}
@@ -33,7 +35,7 @@ for try in $(seq 150); do
 done
 for node in "${{nodes[@]:1}}"; do
     srun --overlap --nodes=1 --ntasks=1 --nodelist="$node" \\
-        ray start --address="$address" "${{share[@]}}" &
+        ray start --address="$address" "${{share[@]}}" >/dev/null &
 done
 
 export RAY_ADDRESS=$address

@@ -18,7 +18,7 @@ from pairgen.jobs.cluster.local.state import (
     state_file,
 )
 from pairgen.jobs.cluster.options import LocalOptions
-from pairgen.jobs.cluster.programs import RAY, check_ray
+from pairgen.jobs.cluster.programs import RAY
 from pairgen.jobs.cluster.ray_jobs import Jobs
 
 HEAD = 0
@@ -42,7 +42,6 @@ class LocalCluster:
 
     def up(self, say: Say) -> None:
         """Start the nodes that are missing; all of them if the head is."""
-        check_ray()
         with locked(self.file):
             state = read_state(self.file)
             if state is not None and HEAD not in living_nodes(state.mark):
@@ -116,7 +115,6 @@ class LocalCluster:
         return state
 
     def _running(self) -> Jobs:
-        check_ray()
         state = self._state()
         if HEAD not in living_nodes(state.mark):
             raise PairgenError(self._head_is_dead())

@@ -4,6 +4,7 @@ Ray's processes leave their parents, sessions and groups, and process ids are us
 a node starts inherits its environment, though, so the mark proves whose a process is.
 """
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -16,8 +17,13 @@ SECONDS_TO_DIE = 30.0
 
 
 def marked(mark: str) -> Iterator[tuple[psutil.Process, str]]:
-    """Yield the living processes with a mark, and the number of the node that each belongs to."""
+    """Yield the living processes with a mark, and the number of the node that each belongs to.
+
+    This process is none of them, though it may run in a job.
+    """
     for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
         try:
             environment = process.environ()
             if environment.get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:

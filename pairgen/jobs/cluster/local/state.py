@@ -68,7 +68,8 @@ def read_state(path: Path) -> State | None:
 
 def new_state(path: Path) -> State:
     """Choose a mark, a folder with a token, and ports; keep them in a file."""
-    folder = tempfile.mkdtemp(prefix="pairgen-", dir=SHORT_TMP if SHORT_TMP.is_dir() else None)
+    place = SHORT_TMP if SHORT_TMP.is_dir() else None
+    folder = tempfile.mkdtemp(prefix="pairgen-cluster-", dir=place)
     gcs_port, jobs_port = free_ports(2)
     mark = secrets.token_hex(16)
     state = State(mark=mark, folder=folder, gcs_port=gcs_port, jobs_port=jobs_port)
