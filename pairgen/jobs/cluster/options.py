@@ -69,7 +69,7 @@ class SlurmOptions(Options):
     sbatch: Annotated[
         tuple[str, ...],
         Places("a list of options of sbatch"),
-        Option("Further options of sbatch, such as `--partition=gpu`.", metavar="LIST"),
+        Option("Further options of sbatch, each as on its command line.", metavar="LIST"),
     ] = ()
     setup: Annotated[
         tuple[str, ...],
