@@ -36,7 +36,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "three.yaml").write_text("kind: local\nnodes: 3\n")
     (tmp_path / "gated.yaml").write_text(TEACHER)
     yield tmp_path
-    with contextlib.suppress(IndexError):
+    with contextlib.suppress(StopIteration):
         end_all(state(tmp_path)["mark"])
     cluster("down")
 
@@ -54,7 +54,7 @@ def cluster(verb: str, *arguments: str, **env: str) -> subprocess.CompletedProce
 
 def state(desk: Path) -> dict[str, str]:
     """Return what is kept of the cluster."""
-    return json.loads([*desk.glob("cache/pairgen/clusters/*.json")][0].read_text())
+    return json.loads(next(desk.glob("cache/pairgen/clusters/*.json")).read_text())
 
 
 def killed(mark: str, node: int, program: str) -> None:
