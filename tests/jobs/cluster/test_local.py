@@ -20,7 +20,8 @@ from tests.runs import SMALL_SET, receipts, run, shas, wait_until, words
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "hf_planted0123456789"
-LARGE_SET = {**SMALL_SET, "num-samples": 2400, "steps": 250}
+# Enough that none is at the end before a node is back and the driver dead: 200 shards.
+LARGE_SET = {**SMALL_SET, "cfg": 4, "num-samples": 2400, "steps": 250, "solver": "ddim"}
 TEACHER = (
     "teacher: tests.jobs.cluster.token_teacher\n"
     "dtype: float32\nbatch_size: 4\nsamples_per_shard: 4\n"
