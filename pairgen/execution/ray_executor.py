@@ -25,6 +25,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.execution.executor import AnyJob, Events
+from pairgen.execution.ray_metrics import MetricEvents
 from pairgen.execution.ray_options import (
     RayOptions,
     actor_environment,
@@ -147,10 +148,11 @@ def run_ray(
     """
     with _connected(options.address):
         fleet = _RayFleet(job, options)
-        driver = Driver(fleet, Scheduler(tasks, options.rules), events, time.monotonic())
+        told = MetricEvents(events, tasks[0].fingerprint if tasks else "")
+        driver = Driver(fleet, Scheduler(tasks, options.rules), told, time.monotonic())
         fleet.driver = driver
         try:
-            _drive(fleet, driver, events, stop, options)
+            _drive(fleet, driver, told, stop, options)
         except _HeadLostError:
             # Without a head, no actor can be ended.
             raise
@@ -158,6 +160,7 @@ def run_ray(
             fleet.end()
             raise
         fleet.end()
+        told.close()
         if note := notes.kinds(driver.devices):
             events.note(note)
 

@@ -70,6 +70,12 @@ class MetricEvents:
         _add(self._lost, 1, self._tags)
         self._events.lost(worker, reason)
 
+    def ended(self, worker: str) -> None:
+        """A worker ended its task without a result."""
+        self._busy.discard(worker)
+        self._show_workers()
+        self._events.ended(worker)
+
     def note(self, message: str) -> None:
         """Print a message for the user."""
         self._events.note(message)

@@ -45,7 +45,9 @@ def share_of(
     resources: Mapping[str, float], options: RayOptions, num_workers: int
 ) -> dict[str, float]:
     """Return what each of `num_workers` actors asks Ray for."""
-    if resources.get("GPU", 0.0) > 0 and options.gpus_per_worker > 0:
+    # A cluster that has neither is to grow: its autoscaler starts machines for what is asked for.
+    is_empty = "CPU" not in resources and "node:__internal_head__" in resources
+    if options.gpus_per_worker > 0 and (resources.get("GPU", 0.0) > 0 or is_empty):
         return {"num_gpus": options.gpus_per_worker, "num_cpus": 0}
     # Less than a core per worker if there are more workers than cores: otherwise a third one on
     # two cores would wait forever. Ray counts in steps of 0.0001.
