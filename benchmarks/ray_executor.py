@@ -118,6 +118,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--shards", type=int, default=24)
     parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--without-ray-data", action="store_true")
     given = parser.parse_args()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
@@ -126,21 +127,24 @@ def main() -> None:
     for _ in range(given.repeats):
         one.append(by_pairgen(1, given.shards, given.seconds))
         two.append(by_pairgen(2, given.shards, given.seconds))
-        peer.append(by_ray_data(2, given.shards, given.seconds))
+        if not given.without_ray_data:
+            peer.append(by_ray_data(2, given.shards, given.seconds))
     median = {
         f"{name} {key}": statistics.median(each[key] for each in runs)
         for name, runs in (("one", one), ("two", two))
         for key in one[0]
     }
     speedup = median["one making"] / median["two making"]
-    data = statistics.median(peer)
     print(f"{given.shards} shards of {given.seconds} s, medians of {given.repeats}:")
     print(f"one worker, first begin to last end    {median['one making']:8.2f} s")
     print(f"two workers                            {median['two making']:8.2f} s, {speedup:.2f}x")
     print(f"driver's processor time, two workers   {1000 * median['two driver']:8.2f} ms a shard")
     print(f"object store                           {median['two traffic'] / 1e6:8.4f} MB a shard")
     print(f"two workers, with their start          {median['two wall']:8.2f} s")
-    print(f"Ray Data, two actors, the same         {data:8.2f} s, {data / median['two wall']:.2f}x")
+    if peer:
+        data = statistics.median(peer)
+        ratio = data / median["two wall"]
+        print(f"Ray Data, two actors, the same         {data:8.2f} s, {ratio:.2f}x")
     ray.shutdown()
 
 
