@@ -10,6 +10,7 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.collect.run import run_collect
 from pairgen.jobs.degrade.run import run_degrade
 from tests.hostile.containers.cases import FOLDERS, SIDE, TARS, Case, number_of
+from tests.hostile.containers.others import OTHERS, differs, read_by
 from tests.runs import samples
 
 COMMANDS = {
@@ -80,3 +81,23 @@ def test_an_index_takes_little_memory() -> None:
     assert held <= 200 * len(members)
     assert sum(len(sample.members) for sample in index) == len(members)
     assert next(iter(index)).key == "000000000"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_what_other_readers_take_and_we_refuse_has_a_reason(tmp_path: Path) -> None:
+    import datasets
+
+    datasets.disable_progress_bars()
+    unexplained = []
+    for number, case in enumerate(TARS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = case.write(folder)
+        found = {name: read_by(read, path) for name, read in OTHERS.items()}
+        more = [
+            name for name, each in found.items() if isinstance(each, dict) and differs(case, each)
+        ]
+        if bool(more) != bool(case.why):
+            unexplained.append((case.name, found))
+    assert not unexplained
