@@ -28,6 +28,9 @@ def free_port() -> int:
 @contextlib.contextmanager
 def node(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A Ray node in a process group of its own, gone at the end."""
+    if "--head" in arguments:
+        # It takes half a minute to start, and nobody looks at it.
+        arguments += ("--include-dashboard=false",)
     process = subprocess.Popen(
         [str(RAY), "start", "--block", "--disable-usage-stats", *arguments],
         stdout=subprocess.DEVNULL,
