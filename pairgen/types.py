@@ -173,12 +173,23 @@ class FailedSlot:
         index: The slot.
         reason: Why the slot has no sample.
         skipped: Whether a threshold of the user's left it out, so that nothing failed.
+        image: Name of the image that the slot would show a part of; empty for none.
     """
 
     index: int
     reason: str
-    # Receipts of earlier versions lack it.
+    # Receipts of earlier versions lack these.
     skipped: bool = False
+    image: str = ""
+
+    @property
+    def told(self) -> str:
+        """The reason, with the image that it is about."""
+        return f"{self.image}: {self.reason}" if self.image else self.reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the slot as plain data; without an image, as earlier versions did."""
+        return {key: each for key, each in asdict(self).items() if each or key != "image"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +240,8 @@ class Receipt:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the receipt as plain data."""
-        return {key: each for key, each in asdict(self).items() if each or key != "parent_sha256"}
+        data = {**asdict(self), "failed": [slot.to_dict() for slot in self.failed]}
+        return {key: each for key, each in data.items() if each or key != "parent_sha256"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Receipt":

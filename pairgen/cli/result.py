@@ -36,7 +36,7 @@ def _summary(result: Any) -> list[str]:
         f"{manifest.num_bytes / 1e6:,.1f} MB: {result.store_url}"
     ]
     if manifest.num_failed:
-        reason = next(s.reason for r in manifest.receipts for s in r.failed if not s.skipped)
+        reason = next(s.told for r in manifest.receipts for s in r.failed if not s.skipped)
         retried = "; pairgen repair retries failed images" if has_inputs else ""
         lines.append(
             f"{manifest.num_failed:,} slots failed, the first because: {reason}. The receipts "

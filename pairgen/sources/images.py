@@ -8,6 +8,7 @@ import bisect
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pairgen.sources.photographs import (
     UnusableImageError,
     read_size,
 )
+from pairgen.sources.pixels.reasons import as_utf8, reasons
 
 BATCH_ROWS = 1_000
 SCHEMA = pa.schema(
@@ -84,6 +86,7 @@ class ImageSummary:
         num_skipped: Refused images that one of the user's thresholds excluded.
         num_classes: Number of classes, counted from 0 to the largest label; 0 without labels.
         num_tags: Number of accepted images with a tag.
+        num_first_of_many: Number of accepted images that are the first frame or page of several.
     """
 
     sha256: str = ""
@@ -94,6 +97,16 @@ class ImageSummary:
     num_skipped: int = 0
     num_classes: int = 0
     num_tags: int = 0
+    num_first_of_many: int = 0
+
+    def reject(self, file: ImageFile, reason: str) -> None:
+        """Add a refused image."""
+        self.rejected.append({"image": as_utf8(file.name), "reason": as_utf8(reason)})
+
+    def frames_text(self) -> str:
+        """Return how many images are the first of several frames, as the end of a sentence."""
+        num = self.num_first_of_many
+        return f"; of {num:,} the first frame or page is taken" if num else ""
 
 
 def header_size(file: ImageFile) -> ImageSize:
@@ -103,8 +116,44 @@ def header_size(file: ImageFile) -> ImageSize:
         UnusableImageError: The image cannot be used.
         OSError: The file cannot be read.
     """
-    with file.open() as opened:
+    # A table that is damaged raises what Arrow raises.
+    with _or_unreadable(), file.open() as opened:
         return read_size(opened)
+
+
+@contextmanager
+def _or_unreadable() -> Iterator[None]:
+    """Turn everything but OSError, which the file system raises, into a reason."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception:
+        with reasons():
+            raise
+
+
+def check_texts(file: ImageFile) -> None:
+    """Check that all texts of an image, such as its name, can be written down.
+
+    Raises:
+        UnusableImageError: One is no UTF-8; the message says which.
+    """
+    texts = {
+        "name": file.name,
+        "path": file.container,
+        "caption": file.caption,
+        "class label": file.label,
+        "tag": file.tag,
+    }
+    for what, text in texts.items():
+        if not text.isascii() and as_utf8(text) != text:
+            raise UnusableImageError(f"its {what} is no UTF-8")
+    if file.partner is not None:
+        try:
+            check_texts(file.partner)
+        except UnusableImageError as error:
+            raise UnusableImageError(f"its partner {as_utf8(file.partner.name)}: {error}") from None
 
 
 def collect_images(
@@ -135,16 +184,17 @@ def collect_images(
         for file in files:
             on_image()
             try:
+                check_texts(file)
                 size = size_of(file)
                 num_slots = count_slots(size)
             except UnusableImageError as error:
                 summary.num_skipped += isinstance(error, SkippedImageError)
-                summary.rejected.append({"image": file.name, "reason": str(error)})
+                summary.reject(file, str(error))
                 continue
             except OSError as error:
-                reason = error.strerror or str(error)
-                summary.rejected.append({"image": file.name, "reason": reason})
+                summary.reject(file, error.strerror or str(error))
                 continue
+            summary.num_first_of_many += size.is_first_of_many
             accepted.add({**asdict(file), **asdict(size), "num_slots": num_slots})
     if summary.num_accepted == 0:
         if not summary.rejected:

@@ -8,7 +8,7 @@ import io
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +182,9 @@ def test_the_command_makes_its_set_again(name: str) -> None:
         for path in sorted(Path(name, "__meta__/shards").iterdir())
     ]
     assert [(each["count"], each["failed"]) for each in there] == [
-        (each.count, [asdict(slot) for slot in each.failed]) for each in manifest.receipts
+        # A later version names the image, too.
+        (each.count, [replace(slot, image="").to_dict() for slot in each.failed])
+        for each in manifest.receipts
     ]
     assert_same_set(Path("again"), Path(name))
 

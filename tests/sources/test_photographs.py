@@ -180,17 +180,26 @@ def test_a_profile_is_converted_to_srgb_and_a_broken_one_ignored():
 
 def frames(kind: str) -> bytes:
     pages = [Image.fromarray(gradient() // (i + 1)) for i in range(3)]
-    return encoded(pages[0], kind, save_all=True, append_images=pages[1:])
+    return encoded(pages[0], kind, save_all=True, append_images=pages[1:], lossless=True)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "GIF"])
+def test_the_first_of_several_frames_is_taken_and_told(kind):
+    data = frames(kind)
+    found = read_size(data)
+    assert found == ImageSize(30, 20) and found.is_first_of_many
+    # A GIF has a palette of 256 colours.
+    tolerance = 60 if kind == "GIF" else 0
+    assert np.abs(decode_rgb(data).astype(int) - gradient()).max() <= tolerance
+    assert photographs.needs_conversion(io.BytesIO(data)) == "several frames"
+    assert not read_size(encoded(Image.fromarray(gradient()), kind)).is_first_of_many
 
 
 BROKEN = {
     "empty": (b"", "empty file"),
     "text": (b"This is a text that somebody renamed.\n" * 30, "no JPEG"),
-    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no JPEG"),
-    "gif": (encoded(Image.fromarray(gradient()), "GIF"), "no JPEG"),
-    "animated png": (frames("PNG"), "3 frames"),
-    "animated webp": (frames("WEBP"), "3 frames"),
-    "pages": (frames("TIFF"), "3 frames"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "kind SVG, which is not read: only JPEG"),
+    "psd": (b"8BPS" + bytes(100), "kind Photoshop, which is not read"),
     "float": (encoded(Image.fromarray(gradient()[..., 0].astype(np.float32)), "TIFF"), "floating"),
 }
 

@@ -228,5 +228,6 @@ def _counts(config: CollectConfig, summary: ImageSummary) -> str:
     thresholds = f", {skipped:,} skipped by --min-size and --max-aspect" if skipped else ""
     return (
         f"{summary.num_accepted:,} {config.layout}{classes}, {config.size} px; "
-        f"{len(summary.rejected) - skipped:,} images rejected{thresholds}."
+        f"{len(summary.rejected) - skipped:,} images rejected{thresholds}"
+        f"{summary.frames_text()}."
     )

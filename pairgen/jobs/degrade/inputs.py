@@ -159,7 +159,7 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
     say(
         f"{summary.num_accepted:,} images, {summary.num_slots:,} crops of {config.crop} px; "
         f"{config.levels_text()}; "
-        f"{described['num_rejected']:,} images rejected{skipped}."
+        f"{described['num_rejected']:,} images rejected{skipped}{summary.frames_text()}."
     )
     read.say_passed_over(say)
     read.say_captions(say)

@@ -80,7 +80,7 @@ def set_text(data: Mapping[str, Any]) -> str:
     if data["num_failed"] or data["num_skipped"]:
         counts = f"{data['num_failed']:,} failed, {data['num_skipped']:,} excluded by a threshold"
         rows.append(("no sample", counts))
-        rows += [("", f"{slot['key']}: {slot['reason']}") for slot in data["failed"][:MAX_SHOWN]]
+        rows += [("", f"{slot['key']}: {_told(slot)}") for slot in data["failed"][:MAX_SHOWN]]
     if data["num_foreign_receipts"]:
         foreign = f"{data['num_foreign_receipts']:,} of another plan: see pairgen verify"
         rows.append(("receipts", foreign))
@@ -111,7 +111,12 @@ def _annotation(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _failed_data(slot: FailedSlot) -> dict[str, Any]:
-    return {"key": sample_key(slot.index), "reason": slot.reason, "skipped": slot.skipped}
+    data = slot.to_dict()
+    return {"key": sample_key(data.pop("index")), **data}
+
+
+def _told(slot: Mapping[str, Any]) -> str:
+    return f"{slot['image']}: {slot['reason']}" if "image" in slot else str(slot["reason"])
 
 
 def _share(made: Mapping[str, Any]) -> str:

@@ -15,16 +15,19 @@ What `pairgen.sources.photographs` refuses is refused here.
 
 import io
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
 from pairgen.jobs.restore.metadata import Metadata, read_metadata
 from pairgen.sources.photographs import DEEP_GRAY, decode_rgb, opened
+from pairgen.sources.pixels.gray import check_samples, deep_gray
+from pairgen.sources.pixels.orientation import orientation_of, remaining_orientation, upright
+from pairgen.sources.pixels.transparency import key_pixels
 
 MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}
+WHITE = np.uint16(65535)
 # Modes of 16 bits that Pillow reads as 8.
 MADE_SHALLOW = ("LA", "RGB", "RGBA", "RGBX")
 
@@ -50,28 +53,19 @@ def decode_picture(data: bytes) -> Picture:
         UnusableImageError: The image cannot be used.
     """
     with opened(io.BytesIO(data)) as image:
-        # Before the metadata is read, which loads the pixels and changes the tags.
-        deep = _deep_mode(image)
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        metadata = read_metadata(image)
+        # Before the pixels are loaded, which changes the tags of a TIFF.
+        deep, orientation = _deep_mode(image), orientation_of(image)
+        turn = remaining_orientation(image)
         image.load()
+        metadata = read_metadata(image)
         pixels = _read_deep(data, deep) if deep else None
-        if pixels is None:
-            pixels = _pixels(image)
+        if pixels is not None:
+            turn = orientation
+        else:
+            pixels = _pixels(image, data)
     if pixels is None:
         return Picture(decode_rgb(data), replace(metadata, icc_profile=b""))
-    return Picture(np.ascontiguousarray(upright(pixels, orientation)), metadata)
-
-
-def upright(pixels: np.ndarray, orientation: Any) -> np.ndarray:
-    """Turn and mirror pixels [H, W, C] as an EXIF orientation from 1 to 8 says; else not."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
+    return Picture(np.ascontiguousarray(upright(pixels, turn)), metadata)
 
 
 def _deep_mode(image: Image.Image) -> str:
@@ -98,16 +92,21 @@ def _read_deep(data: bytes, mode: str) -> np.ndarray | None:
     return found[..., [2, 1, 0, 3][: found.shape[2]]]
 
 
-def _pixels(image: Image.Image) -> np.ndarray | None:
+def _pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
     """Return the pixels of a loaded image; None if it must be converted to sRGB."""
+    check_samples(image)
+    key = key_pixels(image, data)
     if image.mode in DEEP_GRAY:
-        return np.asarray(image).clip(0, 65535).astype(np.uint16)[..., None]
+        levels = deep_gray(image)
+        return levels[..., None] if key is None else np.dstack((levels, ~key * WHITE))
     mode = MODES.get(image.mode)
     if image.mode in ("P", "PA") or (mode and image.has_transparency_data):
         mode = _without_palette(image, mode)
     if mode is None:
         return None
     pixels = np.asarray(image.convert(mode), np.uint8)
+    if key is not None:
+        pixels = np.dstack((pixels[..., :-1], np.uint8(255) * ~key))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 

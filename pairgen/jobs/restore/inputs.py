@@ -32,11 +32,13 @@ class Pictures:
         files: Those that can be used.
         results: Paths of their results, in the same order.
         rejected: The others, each with name and reason.
+        frames_text: How many are the first of several frames, as the end of a sentence.
     """
 
     files: Sequence[ImageFile]
     results: Sequence[str]
     rejected: Sequence[dict[str, Any]]
+    frames_text: str = ""
 
 
 def identity_of(config: RestoreConfig, found: FoundRestorer) -> dict[str, Any]:
@@ -110,7 +112,8 @@ def read_pictures(config: RestoreConfig, scale: int, say: Say) -> Pictures:
             say(f"Passed over: {text}.")
         planned = PlannedImages(target)
         usable = [planned[row].file for row in range(len(planned))]
-    return Pictures(usable, check_names(usable, config.format), summary.rejected)
+    results = check_names(usable, config.format)
+    return Pictures(usable, results, summary.rejected, summary.frames_text())
 
 
 def prompt_for(file: ImageFile, config: RestoreConfig, recipe: ImageRecipe) -> str | None:

@@ -81,7 +81,7 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
     num_before = len(tasks) - len(pending)
     say(
         f"{len(pending):,} pictures to restore to {scale} times their size; {num_before:,} stand "
-        f"already, {len(pictures.rejected):,} rejected."
+        f"already, {len(pictures.rejected):,} rejected{pictures.frames_text}."
     )
     job = RestoreJob(
         options=found.options.plain(),

@@ -73,7 +73,7 @@ class Receipts:
                     continue
                 kind = _PARTICULARS.sub("…", slot.reason)
                 self.failed[kind] += 1
-                self.examples.setdefault(kind, slot.reason)
+                self.examples.setdefault(kind, slot.told)
 
 
 def _done(receipt: Receipt) -> Done:

@@ -8,12 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pairgen.sources.photographs import (
-    MAX_PIXELS,
-    ImageSize,
-    SkippedImageError,
-    UnusableImageError,
-)
+from pairgen.sources.photographs import ImageSize, SkippedImageError, UnusableImageError
+from pairgen.sources.pixels.opening import MAX_PIXELS
 
 FILTER = "pillow-lanczos"
 

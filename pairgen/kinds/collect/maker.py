@@ -75,7 +75,11 @@ class CollectMaker:
             cpu_threads(self.plan.execution["cpu_threads"]),
             ThreadPoolExecutor(num_threads) as threads,
         ):
-            return list(threads.map(partial(or_failed, self._sample), indices))
+            make = partial(or_failed, self._sample, name_of=self._name_of)
+            return list(threads.map(make, indices))
+
+    def _name_of(self, index: int) -> str:
+        return self.images[index].file.name
 
     def _sample(self, index: int) -> Sample:
         """Make one sample.

@@ -36,3 +36,6 @@ class HighResolutionSource(Protocol):
 
     def of_shard(self, task: ShardTask) -> HighResolutionOf:
         """Return what gives HR of every slot of a shard."""
+
+    def name_of(self, index: int) -> str:
+        """Return the name of a slot's image; empty if it has none."""

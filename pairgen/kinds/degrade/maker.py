@@ -97,7 +97,7 @@ class DegradeMaker:
         num_threads = self.plan.execution["cpu_threads"]
         # The caller may have set other thread counts, or set them before it loaded OpenCV.
         with cpu_threads(num_threads), ThreadPoolExecutor(num_threads) as threads:
-            found = [or_failed(hr_of, index) for index in indices]
+            found = [or_failed(hr_of, index, self.source.name_of) for index in indices]
             images = [each for each in found if isinstance(each, HighResolution)]
             draws = [self._draw(image.index) for image in images]
             samples = threads.map(self._encode, images, draws, self._render(images, draws))

@@ -36,6 +36,11 @@ class ParentLatents:
         height, width, _ = plan.members[plan.recipe["hr_format"].removesuffix("-lossless")]["shape"]
         self._size = ImageSize(width, height)
 
+    def name_of(self, index: int) -> str:
+        """Return an empty name: a latent has none but its slot's key."""
+        del index
+        return ""
+
     def of_shard(self, task: ShardTask) -> HighResolutionOf:
         """Read the parent's shard; return what decodes the latent of a slot.
 

@@ -41,6 +41,10 @@ class PlannedCrops:
         del task
         return self._crop
 
+    def name_of(self, index: int) -> str:
+        """Return the name of a slot's image."""
+        return self._images[self._images.row_of(index)].file.name
+
     def _crop(self, index: int) -> HighResolution:
         row = self._images.row_of(index)
         planned = self._images[row]

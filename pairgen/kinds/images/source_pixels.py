@@ -13,6 +13,7 @@ from pairgen.sources.photographs import (
     UnusableImageError,
     decode_rgb,
 )
+from pairgen.sources.pixels.reasons import error_text
 from pairgen.types import FailedSlot
 
 Made = TypeVar("Made")
@@ -22,10 +23,16 @@ def read_planned(file: ImageFile) -> bytes:
     """Return an image's bytes.
 
     Raises:
-        UnusableImageError: It has another size in bytes than planned.
+        UnusableImageError: It has another size in bytes than planned, or its table is damaged.
         OSError: It cannot be read.
     """
-    data = file.read()
+    try:
+        data = file.read()
+    except OSError:
+        raise
+    # A table that is damaged raises what Arrow raises.
+    except Exception as error:
+        raise UnusableImageError(f"cannot be read: {error_text(error)}") from None
     if len(data) != file.num_bytes:
         raise UnusableImageError(
             f"{len(data):,} bytes, planned with {file.num_bytes:,}: other content"
@@ -50,18 +57,20 @@ def decode_planned(
     return image
 
 
-def or_failed(make: Callable[[int], Made], index: int) -> Made | FailedSlot:
+def or_failed(
+    make: Callable[[int], Made], index: int, name_of: Callable[[int], str]
+) -> Made | FailedSlot:
     """Make a sample, or return a failed slot with the reason why its image cannot be used.
 
     Args:
         make: Makes the sample of a slot; raises UnusableImageError or OSError.
         index: The slot.
+        name_of: Returns the name of a slot's image; empty if it has none.
     """
     try:
         return make(index)
-    except SkippedImageError as error:
-        return FailedSlot(index=index, reason=str(error), skipped=True)
     except UnusableImageError as error:
-        return FailedSlot(index=index, reason=str(error))
+        skipped, reason = isinstance(error, SkippedImageError), str(error)
     except OSError as error:
-        return FailedSlot(index=index, reason=error.strerror or str(error))
+        skipped, reason = False, error.strerror or str(error)
+    return FailedSlot(index=index, reason=reason, skipped=skipped, image=name_of(index))

@@ -115,7 +115,7 @@ def check_made(receipt: Receipt, index: int) -> None:
     for slot in receipt.failed:
         if slot.index == index:
             what = "left out" if slot.skipped else "not made"
-            raise ConfigError(f"Sample {sample_key(index)} was {what}: {slot.reason}.")
+            raise ConfigError(f"Sample {sample_key(index)} was {what}: {slot.told}.")
     if not receipt.start <= index < receipt.stop:
         raise ConfigError(
             f"Sample {sample_key(index)} has not been made yet: shard {receipt.shard_index:05d} "
