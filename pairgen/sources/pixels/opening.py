@@ -39,6 +39,7 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
         _check_size(*image.size)
         if image.format == "TIFF":
             tiff.check_first_page(image)
+            tiff.check_planes(image)
         yield image
 
 

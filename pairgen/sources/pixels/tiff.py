@@ -8,10 +8,11 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from pairgen.sources.pixels.reasons import UnusableImageError
 
-_SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _CHANNELS, _SUBIFDS, _FORMAT = (
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _CHANNELS, _PLANAR, _SUBIFDS, _FORMAT = (
     *(254, 256, 257, 258),
-    *(262, 277, 330, 339),
+    *(262, 277, 284, 330, 339),
 )
+_SEPARATE = 2
 _IS_REDUCED = 1
 _SIGNED, _FLOATING = 2, 3
 _FORMATS = {1: "", _SIGNED: "signed ", _FLOATING: "floating-point ", 5: "complex ", 6: "complex "}
@@ -55,6 +56,18 @@ def check_integers(image: Image.Image) -> None:
     if max(tags.get(_FORMAT, (1,))) != 1 or bits > 16:
         what = _FORMATS.get(max(tags.get(_FORMAT, (1,))), "")
         raise UnusableImageError(f"{what}{bits}-bit integers: their white is unknown")
+
+
+def check_planes(image: Image.Image) -> None:
+    """Check that Pillow reads the planes of an open TIFF as they are stored.
+
+    Raises:
+        UnusableImageError: They have more than 8 bits: it reads each byte as a sample.
+    """
+    tags = _tags(image)
+    bits, num = max(tags.get(_BITS, (1,))), tags.get(_CHANNELS, 1)
+    if tags.get(_PLANAR, 1) == _SEPARATE and num > 1 and bits > 8:
+        raise UnusableImageError(f"a TIFF of a kind that is not read: {num} planes of {bits} bits")
 
 
 def white_of(image: Image.Image) -> int:
