@@ -88,3 +88,9 @@ def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
         7: lambda a: np.rot90(np.transpose(a, (1, 0, 2)), 2),
         8: np.rot90,
     }[orientation](pixels)
+
+
+def linear_to_srgb(levels: np.ndarray) -> np.ndarray:
+    """Return the levels of sRGB for linear ones (IEC 61966-2-1)."""
+    share = as_rgb(levels) / 255
+    return 255 * np.where(share <= 0.0031308, 12.92 * share, 1.055 * share ** (1 / 2.4) - 0.055)

@@ -28,6 +28,7 @@ from tests.hostile.pixels.second_decoders import (
     by_opencv,
     by_tifffile,
     laid_on_white,
+    linear_to_srgb,
     turned,
 )
 
@@ -196,7 +197,7 @@ def _profiles() -> Iterator[Case]:
     ):
         data = saved(image, kind, icc_profile=profile, **options)
         # littleCMS computes with 8 bits, in which the darkest levels are coarse.
-        shown = lambda _: _linear_to_srgb(np.rint(colours()[..., :1]))  # noqa: E731
+        shown = lambda _: linear_to_srgb(np.rint(colours()[..., :1]))  # noqa: E731
         yield Case(f"{name}, linear profile", "formula", data, shown, 4)
     linear = linear_rgb_profile()
     rgb = Image.fromarray(colours().astype(np.uint8))
@@ -208,14 +209,8 @@ def _profiles() -> Iterator[Case]:
     ):
         data = saved(image, name.split()[0], icc_profile=linear)
         stored = np.asarray(image.convert("RGB"), float)
-        shown = lambda _, stored=stored: _linear_to_srgb(stored)  # noqa: E731
+        shown = lambda _, stored=stored: linear_to_srgb(stored)  # noqa: E731
         yield Case(f"{name}, linear profile", "formula", data, shown, 4)
-
-
-def _linear_to_srgb(levels: np.ndarray) -> np.ndarray:
-    """Return the levels of sRGB for linear ones (IEC 61966-2-1)."""
-    share = as_rgb(levels) / 255
-    return 255 * np.where(share <= 0.0031308, 12.92 * share, 1.055 * share ** (1 / 2.4) - 0.055)
 
 
 GROUPS = (_plain, _deep, layouts, _alpha, _orientations, _profiles, plugged)

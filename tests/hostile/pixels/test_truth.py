@@ -1,0 +1,24 @@
+"""What pairgen decodes is what other decoders see, for every format and layout.
+
+`benchmarks/parity/decoding.py` prints the table.
+"""
+
+import io
+
+import pytest
+
+from pairgen.sources.photographs import ImageSize, decode_rgb, read_size
+from tests.hostile.pixels.second_decoders import Case, difference
+from tests.hostile.pixels.truth import cases
+
+FOUND = [case for case in cases() if isinstance(case, Case)]
+
+
+@pytest.mark.parametrize("case", FOUND, ids=[case.name for case in FOUND])
+def test_pixels_are_those_of_another_decoder(case):
+    try:
+        assert difference(case) <= case.allowed
+    except ImportError as error:
+        pytest.skip(str(error))
+    height, width = decode_rgb(case.data).shape[:2]
+    assert read_size(io.BytesIO(case.data)) == ImageSize(width, height)
