@@ -8,7 +8,6 @@ import bisect
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from pairgen.sources.photographs import (
     UnusableImageError,
     read_size,
 )
-from pairgen.sources.pixels.reasons import as_utf8, reasons
+from pairgen.sources.pixels.reasons import as_utf8, error_text
 
 BATCH_ROWS = 1_000
 SCHEMA = pa.schema(
@@ -116,21 +115,14 @@ def header_size(file: ImageFile) -> ImageSize:
         UnusableImageError: The image cannot be used.
         OSError: The file cannot be read.
     """
-    # A table that is damaged raises what Arrow raises.
-    with _or_unreadable(), file.open() as opened:
-        return read_size(opened)
-
-
-@contextmanager
-def _or_unreadable() -> Iterator[None]:
-    """Turn everything but OSError, which the file system raises, into a reason."""
     try:
-        yield
-    except OSError:
+        with file.open() as opened:
+            return read_size(opened)
+    except (OSError, UnusableImageError):
         raise
-    except Exception:
-        with reasons():
-            raise
+    # A table that is damaged raises what Arrow raises.
+    except Exception as error:
+        raise UnusableImageError(f"cannot be read: {error_text(error)}") from None
 
 
 def check_texts(file: ImageFile) -> None:

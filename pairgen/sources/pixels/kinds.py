@@ -18,14 +18,15 @@ HEAD = 64
 INSTALL = "pip install 'pairgen[images]'"
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 _AVIF = (b"avif", b"avis")
-_READ = (
-    ("JPEG", rb"\xff\xd8\xff"),
-    ("PNG", rb"\x89PNG\r\n\x1a\n"),
-    ("WEBP", rb"RIFF.{4}WEBP"),
-    ("TIFF", rb"II\*\0|MM\0\*|MM\*\0|II\0\*|MM\0\+|II\+\0"),
-    ("BMP", rb"BM"),
-    ("GIF", rb"GIF8[79]a"),
-    ("JXL", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"),
+_READ = re.compile(
+    rb"(?P<JPEG>\xff\xd8\xff)"
+    rb"|(?P<PNG>\x89PNG\r\n\x1a\n)"
+    rb"|(?P<WEBP>RIFF.{4}WEBP)"
+    rb"|(?P<TIFF>II\*\0|MM\0\*|MM\*\0|II\0\*|MM\0\+|II\+\0)"
+    rb"|(?P<BMP>BM)"
+    rb"|(?P<GIF>GIF8[79]a)"
+    rb"|(?P<JXL>\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n)",
+    re.DOTALL,
 )
 # Images that are not read, by the names that people know.
 _UNREAD = (
@@ -48,9 +49,8 @@ def kind_of(head: bytes) -> str:
     Raises:
         UnusableImageError: It is no image, or of a kind that is not read; the message says which.
     """
-    for name, pattern in _READ:
-        if re.match(pattern, head, re.DOTALL):
-            return name
+    if (found := _READ.match(head)) and found.lastgroup:
+        return found.lastgroup
     if head[4:8] == b"ftyp":
         # The own brand, then those that it is compatible with.
         brands = [head[8:12], *(head[i : i + 4] for i in range(16, len(head), 4))]

@@ -6,6 +6,8 @@ from PIL import ExifTags, Image
 from pairgen.sources.pixels.tiff import stored_size
 
 SIDEWAYS = (5, 6, 7, 8)
+# Where Pillow keeps what it finds the orientation in.
+_SOURCES = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -14,11 +16,13 @@ def orientation_of(image: Image.Image) -> int:
     Raises:
         Exception: Whatever Pillow raises on a PNG whose pixels are damaged.
     """
-    if image.format == "PNG":
+    if image.format == "PNG" and "exif" not in image.info:
         # What stands behind the pixels is read with them.
         image.load()
     if image.format == "JXL" and not getattr(image, "jpeg", False):
         # The decoder has turned it already.
+        return 1
+    if image.format != "TIFF" and image.info.keys().isdisjoint(_SOURCES):
         return 1
     try:
         found = image.getexif().get(ExifTags.Base.Orientation, 1)

@@ -5,10 +5,12 @@ depends on.
 """
 
 import io
+import struct
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+_HEAD = struct.Struct(">I4s")
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 # Chunks that say nothing about what is seen, or nothing that is used.
@@ -27,8 +29,6 @@ def readable_png(file: BinaryIO) -> BinaryIO:
     """
     unsound, num_text = set[int](), 0
     for start, name, length in _chunks(file):
-        if name not in _UNUSED:
-            continue
         body = file.read(length + 4)
         size = _text_size(name, body[:-4])
         num_text += size
@@ -43,17 +43,18 @@ def readable_png(file: BinaryIO) -> BinaryIO:
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
-    """Yield start, name and length of every chunk; the file stands at the chunk's content."""
+    """Yield start, name and length of chunks of `_UNUSED`; the file stands at their content."""
     place = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         file.seek(place)
         head = file.read(8)
-        if len(head) < 8:
+        if len(head) < _HEAD.size:
             return
-        length, name = int.from_bytes(head[:4], "big"), head[4:]
-        yield place, name, length
+        length, name = _HEAD.unpack(head)
         if name == b"IEND":
             return
+        if name in _UNUSED:
+            yield place, name, length
         place += length + 12
 
 
