@@ -163,3 +163,32 @@ def test_broken_metadata_leaves_a_picture_usable():
     for wrong in (b"", b"no picture", data[:200]):
         with pytest.raises(UnusableImageError):
             decode_picture(wrong)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_once(orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    image = Image.fromarray(noise(12, 20, 3))
+    expected = np.asarray(
+        ImageOps.exif_transpose(Image.open(io.BytesIO(saved(image, "PNG", exif=exif))))
+    )
+    for options in ({}, {"compression": "tiff_lzw"}):
+        found = decode_picture(saved(image, "TIFF", exif=exif, **options)).pixels
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_range_and_sense_of_a_tiff_are_kept_and_a_transparent_level_is_alpha():
+    levels = np.linspace(0, 65535, 240).round().astype(np.uint16).reshape(12, 20)
+    tags = {ExifTags.Base.PhotometricInterpretation: 0}
+    data = bytearray(saved(Image.fromarray(levels), "TIFF", tiffinfo=tags))
+    with Image.open(io.BytesIO(data)) as image:
+        inverted = image.tag_v2[ExifTags.Base.PhotometricInterpretation] == 0
+    expected = 65535 - levels if inverted else levels
+    np.testing.assert_array_equal(decode_picture(bytes(data)).pixels[..., 0], expected)
+    key = int(levels[3, 3])
+    found = decode_picture(saved(Image.fromarray(levels), "PNG", transparency=key)).pixels
+    assert found.shape == (12, 20, 2) and found.dtype == np.uint16
+    np.testing.assert_array_equal(found[..., 1], np.where(levels == key, 0, 65535))
+    with pytest.raises(UnusableImageError, match="signed 32-bit integers"):
+        decode_picture(saved(Image.fromarray(levels.astype(np.int32)), "TIFF"))

@@ -144,7 +144,7 @@ def test_every_input_is_taken_refused_or_passed_over(photographs, tmp_path):
     lines = (tmp_path / "out/__meta__/rejected/00000.jsonl").read_text().splitlines()
     rejected = {row["image"]: row["reason"] for row in map(json.loads, lines)}
     assert rejected == {
-        "broken.png": "no JPEG, PNG, WEBP, TIFF, BMP image",
+        "broken.png": "no JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF, AVIF, JXL image",
         "empty.jpg": "empty file",
         "long.png": "aspect above 2: 400 x 64 is 6.25",
         "short.png": "smaller than 64 px: 100 x 60",

@@ -119,7 +119,8 @@ def test_every_file_is_taken_or_has_its_reason(tmp_path):
         "other.png": "no HR image of its name",
         "odd.png": "128 x 96 px, not 4 times as large as its partner odd.png, 31 x 24",
         "small.png": "smaller than 64 px: 32 x 32",
-        "torn.png": "its partner torn.png: no JPEG, PNG, WEBP, TIFF, BMP image",
+        "torn.png": "its partner torn.png: "
+        "no JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF, AVIF, JXL image",
     }
 
 

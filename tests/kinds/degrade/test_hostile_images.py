@@ -32,10 +32,12 @@ def bomb(width: int, height: int) -> bytes:
     return bytes(data)
 
 
-def animated(kind: str) -> bytes:
-    frames = [Image.new("RGB", (80, 80), (value, 0, 0)) for value in (0, 100, 200)]
+def previews() -> bytes:
+    """Return a TIFF whose first page says that it is a preview of the second."""
+    pages = [Image.new("RGB", (80, 80), (value, 0, 0)) for value in (0, 100)]
     buffer = io.BytesIO()
-    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
+    options = {"save_all": True, "append_images": pages[1:], "tiffinfo": {254: 1}}
+    pages[0].save(buffer, "TIFF", **options)
     return buffer.getvalue()
 
 
@@ -49,13 +51,11 @@ def hostile_files() -> dict[str, bytes]:
         files[f"text{number}.jpg"] = b"Dear decoder,\n" * (number + 1)
         files[f"noise{number}.webp"] = generator.bytes(100 * number + 1)
         files[f"bomb{number}.png"] = bomb(30_000, 30_000 + number)
-        files[f"moving{number}.{'png' if number % 2 else 'webp'}"] = animated(
-            "PNG" if number % 2 else "WEBP"
-        )
+        files[f"unknown{number}.tif"] = encoded("TIFF", "F" if number % 2 else "I")
         files[f"pixel{number}.bmp"] = encoded("BMP", size=(1 + number % 3, 1))
         files[f"narrow{number}.tif"] = encoded("TIFF", size=(63, 200))
-        files[f"pages{number}.tiff"] = animated("TIFF")
-        files[f"gif{number}.png"] = encoded("GIF")
+        files[f"pages{number}.tiff"] = previews()
+        files[f"psd{number}.png"] = b"8BPS" + generator.bytes(100 + number)
     return files
 
 
