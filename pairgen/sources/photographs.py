@@ -112,9 +112,9 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
         UnusableImageError: The image cannot be used.
     """
     with opened(io.BytesIO(data)) as image:
-        orientation = remaining_orientation(image)
+        size, orientation = upright_size(image), remaining_orientation(image)
         image.load()
-        return np.ascontiguousarray(upright(to_rgb(image, data), orientation))
+        return _checked(upright(to_rgb(image, data), orientation), size)
 
 
 def decode_as_stored(data: bytes) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -128,16 +128,28 @@ def decode_as_stored(data: bytes) -> NDArray[np.uint8] | NDArray[np.uint16]:
         UnusableImageError: The image cannot be used, or has gray values that 16 bits do not hold.
     """
     with opened(io.BytesIO(data)) as image:
-        orientation = remaining_orientation(image)
+        size, orientation = upright_size(image), remaining_orientation(image)
         image.load()
         if image.mode in DEEP_GRAY:
-            return np.ascontiguousarray(upright(deep_gray(image)[..., None], orientation))
+            return _checked(upright(deep_gray(image)[..., None], orientation), size)
         if image.mode in _GRAY:
             if image.format == "TIFF":
                 check_integers(image)
             levels = np.asarray(image.convert("L"), np.uint8)
-            return np.ascontiguousarray(upright(levels[..., None], orientation))
+            return _checked(upright(levels[..., None], orientation), size)
     return decode_rgb(data)
+
+
+def _checked(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return pixels [H, W, C] if they have the size, width and height, that the header says.
+
+    Raises:
+        UnusableImageError: They have another, which some decoders allow.
+    """
+    height, width = pixels.shape[:2]
+    if (width, height) != size:
+        raise UnusableImageError(f"{width} x {height} px, but {size[0]} x {size[1]} by its header")
+    return np.ascontiguousarray(pixels)
 
 
 def has_transparent_pixels(data: bytes) -> bool:

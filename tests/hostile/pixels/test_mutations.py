@@ -3,12 +3,14 @@
 `PAIRGEN_MUTATIONS=2000` tries so many with each of two seeds; the suite tries fewer.
 """
 
+import importlib
 import io
 import os
 import pickle
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -28,12 +30,13 @@ NUM = int(os.environ.get("PAIRGEN_MUTATIONS", "100"))
 SEEDS = (1, 2)
 # Above what the undamaged file takes, and how long one may take.
 MAX_BYTES, MAX_SECONDS = 400 * 2**20, 20
+PLUGGED = (("pillow_heif", "HEIF"), ("pillow_jxl", "JXL"))
 # Files that one child reads.
 BATCH = 25
 
 
 def originals() -> list[tuple[str, bytes]]:
-    """Return sound files of all formats that need no package."""
+    """Return sound files of all formats whose packages are there."""
     rgb = Image.fromarray(colours().astype(np.uint8))
     exif = Image.Exif()
     exif[ORIENTATION] = 6
@@ -57,8 +60,12 @@ def originals() -> list[tuple[str, bytes]]:
         ("BMP", saved(rgb, "BMP")),
         ("GIF", saved(rgb.quantize(50), "GIF", **frames)),
     ]
-    if Image.core is not None and "AVIF" in Image.registered_extensions().values():
-        found.append(("AVIF", saved(rgb, "AVIF")))
+    for module, kind in (("PIL.AvifImagePlugin", "AVIF"), *PLUGGED):
+        with suppress(ImportError, KeyError, OSError):
+            package = importlib.import_module(module)
+            if kind == "HEIF":
+                package.register_heif_opener()
+            found.append((kind, saved(rgb, kind)))
     return found
 
 
