@@ -142,7 +142,7 @@ def calibrate(
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
             pairgen dataset or a saved hub dataset; - reads standard input. Repeatable.
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
-            txt, or the only one]
+            txt]
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
@@ -175,6 +175,7 @@ def collect(
     from_ode: str | Path = ...,
     captions: str | Path = ...,
     column: str = ...,
+    caption_choice: Literal["refuse", "first", "random"] = "refuse",
     num_images: int = 0,
     split: Literal["train", "held-out"] = "train",
     hr: str | Path = ...,
@@ -217,6 +218,8 @@ def collect(
         captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
             caption column.
         column: Caption column. [caption, text, prompt or txt]
+        caption_choice: What to do with several captions of an image, a list: refuse the image, take
+            the first, or draw one from the seed for each image. [refuse]
         num_images: Number of pictures of package:painted; may grow later. [must be given there]
         split: Compositions that package:painted shows: those that the model `tiny` was trained on,
             or those that it never saw. [train]
@@ -321,6 +324,7 @@ def degrade(
     from_ode: str | Path = ...,
     captions: str | Path = ...,
     column: str = ...,
+    caption_choice: Literal["refuse", "first", "random"] = "refuse",
     num_images: int = 0,
     split: Literal["train", "held-out"] = "train",
     crop: int = 512,
@@ -361,6 +365,8 @@ def degrade(
         captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
             caption column.
         column: Caption column. [caption, text, prompt or txt]
+        caption_choice: What to do with several captions of an image, a list: refuse the image, take
+            the first, or draw one from the seed for each image. [refuse]
         num_images: Number of pictures of package:painted; may grow later. [must be given there]
         split: Compositions that package:painted shows: those that the model `tiny` was trained on,
             or those that it never saw. [train]
@@ -539,7 +545,7 @@ def ode(
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
             pairgen dataset or a saved hub dataset; - reads standard input. Repeatable.
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
-            txt, or the only one]
+            txt]
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
@@ -766,7 +772,7 @@ def sample(
         revision: Branch, tag or commit of the hub model.
         prompts: A prompt, or any prompt source that `pairgen ode` accepts; repeatable.
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
-            txt, or the only one]
+            txt]
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]

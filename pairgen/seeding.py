@@ -47,6 +47,8 @@ class Stream(IntEnum):
     SHAPE_ORDER = 14
     # Of a painted picture: `index` is its number.
     PICTURE = 15
+    # Of a list of images: `index` is the place of the image among those found.
+    CAPTION = 16
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

@@ -1,6 +1,6 @@
 """The images that a command is given: open them, read their headers, report their captions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
-from pairgen.sources.captions import Captions
+from pairgen.sources.captions import Captions, with_caption_chosen, with_captions_checked
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.image_suffixes import is_image_name
 from pairgen.sources.images import ImageSummary, collect_images, header_size
@@ -25,7 +25,12 @@ from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.prompts import encode_rejected
+from pairgen.sources.texts.metadata import FolderMetadata, MetadataFile
+from pairgen.sources.texts.named import NamedTexts, first_names
 from pairgen.types import Plan
+
+# Number of names without an image that are told.
+MAX_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class ImageSource:
         teacher: The plan's `teacher`: the decoder if the images are latents, else empty.
         further: Columns of the list of images that only some datasets have.
         passed_over: What the source holds and is not taken, once its files were read.
+        metadata: The metadata files of folders, read with the images.
     """
 
     name: str
@@ -47,6 +53,7 @@ class ImageSource:
     teacher: Mapping[str, Any] = field(default_factory=dict)
     further: tuple[str, ...] = ()
     passed_over: PassedOver = field(default_factory=PassedOver)
+    metadata: FolderMetadata | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,13 @@ class ScannedImages:
         summary: Counts of the images.
         captions: The table of captions; None without one.
         passed_over: What the source holds and is not taken.
+        metadata: The metadata files of folders, as far as they were read.
     """
 
     summary: ImageSummary
     captions: Captions | None
     passed_over: PassedOver
+    metadata: Sequence[MetadataFile] = ()
 
     def say_passed_over(self, say: Say) -> None:
         """Report by kind what the source holds and is not taken; nothing if there is nothing."""
@@ -69,13 +78,29 @@ class ScannedImages:
             say(f"Passed over: {text}.")
 
     def say_captions(self, say: Say) -> None:
-        """Report how many images the table of captions fits; nothing without one."""
-        if self.captions:
-            say(
-                f"{self.summary.num_captions:,} images have a caption from {self.captions.path}; "
-                f"names without an image: {self.captions.num_unmatched:,}; "
-                f"repeated names: {self.captions.num_repeated:,}."
-            )
+        """Report how many images have a caption, and what tables of captions do not fit."""
+        num = self.summary.num_captions
+        texts = [self.captions.texts] if self.captions else [each.texts for each in self.metadata]
+        if texts:
+            path = self.captions.path if self.captions else self.metadata[0].path
+            others = f" and {len(texts) - 1:,} more" if len(texts) > 1 else ""
+            source = f" from {path}{others}" if self.captions else f"; {path}{others}"
+            say(f"{num:,} images have a caption{source}; {told_texts(texts)}.")
+
+
+def told_texts(texts: Sequence[NamedTexts]) -> str:
+    """Return what tables of texts do not fit, in words."""
+    num_unmatched = sum(each.num_unmatched for each in texts)
+    names = first_names(texts, MAX_NAMES)
+    more = ", ..." if num_unmatched > len(names) else ""
+    listed = f" ({', '.join(names)}{more})" if names else ""
+    num_repeated = sum(each.num_repeated for each in texts)
+    num_refused = sum(1 for each in texts for _ in each.faults())
+    refused = f"; refused rows: {num_refused:,}" if num_refused else ""
+    return (
+        f"names without an image: {num_unmatched:,}{listed}; repeated names: "
+        f"{num_repeated:,}{refused}"
+    )
 
 
 def open_source(
@@ -105,11 +130,11 @@ def open_source(
     called = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
     # With a table of captions, the columns belong to that table.
     columns = ("", "") if options.captions else (options.column, label)
-    passed_over = PassedOver()
-    files = find_images(values, *columns, passed_over)
+    passed_over, metadata = PassedOver(), FolderMetadata(*columns, say)
+    files = find_images(values, *columns, passed_over, metadata)
     if len(values) > 1:
         files = without_repeats(files)
-    return ImageSource(called, files, passed_over=passed_over)
+    return ImageSource(called, files, passed_over=passed_over, metadata=metadata)
 
 
 def _open_ode_set(folder: str, name: str, side: int, say: Say) -> ImageSource:
@@ -132,7 +157,9 @@ def scan_images(
     source: ImageSource,
     target: Path,
     count_slots: Callable[[ImageSize], int],
+    seed: int,
     label: str = "",
+    say: Say = lambda _: None,
 ) -> ScannedImages:
     """Read the image headers and write the accepted images to `target`.
 
@@ -141,15 +168,18 @@ def scan_images(
         source: The images.
         target: Path of the list of images to write.
         count_slots: As for `collect_images`.
+        seed: Seed of the set, from which one of several captions is drawn.
         label: Column of class labels; empty for none.
+        say: Called with what was recognised in a table of captions.
 
     Raises:
         ConfigError: A source is empty or cannot be read, or no image or caption can be used.
     """
     captions = None
     if options.captions:
-        captions = Captions(Path(options.captions), options.column, label)
+        captions = Captions(Path(options.captions), options.column, label, say)
     files = captions.apply(source.files) if captions else source.files
+    files = with_caption_chosen(files, options.caption_choice, seed)
     num_read = 0
     progress = Progress(0, 0, unit="images scanned")
 
@@ -160,7 +190,8 @@ def scan_images(
 
     try:
         further = (*(("label",) if label else ()), *source.further)
-        summary = collect_images(files, target, count_slots, on_image, source.size_of, further)
+        size_of = with_captions_checked(source.size_of, ": choose by --caption-choice")
+        summary = collect_images(files, target, count_slots, on_image, size_of, further)
     finally:
         progress.close()
     if captions and not summary.num_captions and not label:
@@ -168,7 +199,15 @@ def scan_images(
     names_image = is_image_name(f".{options.column}")
     if options.column and not captions and not names_image and not summary.num_captions:
         raise ConfigError(f"The column {options.column!r} has no caption for any image.")
-    return ScannedImages(summary, captions, source.passed_over)
+    # A table of captions takes the place of the metadata files.
+    metadata = source.metadata.files if source.metadata and not captions else ()
+    if captions:
+        tables = [(captions.path, captions.texts)]
+    else:
+        tables = [(each.path, each.texts) for each in metadata]
+    for path, texts in tables:
+        summary.rejected += [{"image": str(path), "reason": each} for each in texts.faults()]
+    return ScannedImages(summary, captions, source.passed_over, metadata)
 
 
 def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:

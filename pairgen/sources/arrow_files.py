@@ -3,8 +3,17 @@
 import pyarrow as pa
 
 # OSError for damaged metadata, KeyError for a column of another name, ValueError for texts that are
-# not UTF-8.
-UNREADABLE = (pa.ArrowException, OSError, KeyError, ValueError)
+# not UTF-8, the others for sizes and indices that cannot be.
+UNREADABLE = (
+    pa.ArrowException,
+    OSError,
+    KeyError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+    SystemError,
+)
 
 
 def is_damage(error: Exception) -> bool:

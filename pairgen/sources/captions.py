@@ -1,15 +1,19 @@
 """Captions and class labels from a separate table, for images from any source."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import CAPTION_COLUMNS, choose_column, label_text, read_rows
+from pairgen.seeding import Stream, generator_for
 from pairgen.sources.image_files import ImageFile
+from pairgen.sources.photographs import ImageSize, UnusableImageError
+from pairgen.sources.texts.delimited import Note
+from pairgen.sources.texts.named import NAME_COLUMNS, NamedTexts, read_named_texts
+from pairgen.sources.texts.rules import Text
 
-NAME_COLUMNS = ("file_name", "image", "path", "key")
+CAPTION_CHOICES = ("refuse", "first", "random")
 
 
 class Captions:
@@ -20,51 +24,43 @@ class Captions:
             rows name the same image, the first one counts.
         column: Name of the caption column; empty for a usual one.
         label: Name of the column of class labels; empty for none. Captions are then optional.
+        note: Called with a sentence about what was recognised.
+
+    Attributes:
+        path: Path of the table.
+        texts: What its rows say, by the name of the image.
 
     Raises:
         ConfigError: The file cannot be read, has no rows, or lacks a column.
     """
 
-    def __init__(self, path: Path, column: str, label: str = "") -> None:
+    def __init__(
+        self, path: Path, column: str, label: str = "", note: Note = lambda _: None
+    ) -> None:
         self.path = path
         self._folder = path.expanduser().absolute().parent
-        self._texts: dict[str, tuple[str, str]] = {}
-        self._matched: set[str] = set()
-        self.num_repeated = 0
-        name_column = ""
-        for row in read_rows(path.expanduser()):
-            if not name_column:
-                columns = list(row)
-                column = choose_column(columns, column, path)
-                choose_column(columns, label, path)
-                name_column = next((name for name in NAME_COLUMNS if name in columns), "")
-                if not name_column or not (column or label):
-                    raise ConfigError(
-                        f"{path} must have one of the columns {', '.join(NAME_COLUMNS)} and one of "
-                        f"{', '.join(CAPTION_COLUMNS)} (or --column); it has {', '.join(columns)}."
-                    )
-            name = PurePosixPath(str(row.get(name_column))).as_posix()
-            self.num_repeated += name in self._texts
-            caption = str(row.get(column) or "").strip()
-            self._texts.setdefault(name, (caption, label_text(row.get(label))))
-        if not self._texts:
+        self.texts: NamedTexts = read_named_texts(
+            path.expanduser(), NAME_COLUMNS, column, label, note
+        )
+        if not len(self.texts):
             raise ConfigError(f"The caption file {path} has no rows.")
 
     @property
     def num_unmatched(self) -> int:
         """Number of names that have not matched an image so far."""
-        return len(self._texts) - len(self._matched)
+        return self.texts.num_unmatched
+
+    @property
+    def num_repeated(self) -> int:
+        """Number of rows with the name of an earlier one."""
+        return self.texts.num_repeated
 
     def apply(self, files: Iterable[ImageFile]) -> Iterator[ImageFile]:
         """Yield the images with their texts from the table; "" for images without a row."""
         for file in files:
-            known = (name for name in self._names(file) if name in self._texts)
-            name = next(known, None)
-            caption, label = "", ""
-            if name is not None:
-                self._matched.add(name)
-                caption, label = self._texts[name]
-            yield replace(file, caption=caption, label=label)
+            text = next((t for t in map(self.texts.get, self._names(file)) if t), Text())
+            text = replace(text, caption=(text.caption or "").strip())
+            yield replace(file, **text.of_image(self.path))
 
     def _names(self, file: ImageFile) -> Iterator[str]:
         """Yield the names that a row may use for an image, the recorded name first."""
@@ -77,3 +73,55 @@ class Captions:
             inside = file.name.partition(f"{Path(file.container).name}/")[2]
             yield inside
             yield os.path.splitext(inside)[0]
+
+
+def with_caption_chosen(files: Iterable[ImageFile], choice: str, seed: int) -> Iterator[ImageFile]:
+    """Yield the images, with one caption of those that have several.
+
+    Args:
+        files: The images.
+        choice: One of `CAPTION_CHOICES`.
+        seed: Seed of the draws; that of an image depends on its place among all images alone.
+    """
+    for index, file in enumerate(files):
+        if choice == "refuse" or not file.captions:
+            yield file
+            continue
+        number = 0
+        if choice == "random":
+            draws = generator_for(seed, index, Stream.CAPTION)
+            number = int(draws.integers(len(file.captions)))
+        yield replace(file, caption=file.captions[number], captions=())
+
+
+def check_caption(file: ImageFile, hint: str = "") -> None:
+    """Check that the caption of an image was understood.
+
+    Args:
+        file: The image.
+        hint: What an image with several captions needs, for the error.
+
+    Raises:
+        UnusableImageError: It was not, or the image has several captions.
+    """
+    if file.fault:
+        raise UnusableImageError(file.fault)
+    if file.captions:
+        raise UnusableImageError(f"has {len(file.captions)} captions, a list{hint}")
+
+
+def with_captions_checked(
+    size_of: Callable[[ImageFile], ImageSize], hint: str = ""
+) -> Callable[[ImageFile], ImageSize]:
+    """Return `size_of`, with images refused whose captions were not understood.
+
+    Args:
+        size_of: Returns the size of an image.
+        hint: As for `check_caption`.
+    """
+
+    def checked(file: ImageFile) -> ImageSize:
+        check_caption(file, hint)
+        return size_of(file)
+
+    return checked

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import METADATA_FILES, as_text, folder_texts
+from pairgen.sources.caption_tables import as_text
 from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
 from pairgen.sources.image_tables import has_images, table_cell, table_images
 from pairgen.sources.image_tars import tar_images
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.paths import is_glob, named_paths, visible_folders
 from pairgen.sources.tables import STATE_FILE, saved_files
+from pairgen.sources.texts.metadata import METADATA_FILES, FolderMetadata
+from pairgen.sources.texts.rules import Text, text_beside
 from pairgen.sources.unpacked import is_tar_name, plain_tar
 
 # A line of BasicSR's lists: a path, height, width and channels, and a class.
@@ -42,6 +44,8 @@ class ImageFile:
         label: Class label that came with the image, as written; empty for none.
         partner: The other image of a pair: LR, or the source of an edit; None for none.
         tag: Text about the content that came with a pair; empty for none.
+        fault: Why its caption cannot be taken; empty if it can.
+        captions: Its captions, if there are several; `caption` is then empty.
     """
 
     name: str
@@ -54,6 +58,8 @@ class ImageFile:
     label: str = ""
     partner: "ImageFile | None" = None
     tag: str = ""
+    fault: str = ""
+    captions: tuple[str, ...] = ()
 
     def open(self) -> BinaryIO:
         """Open the image's bytes as a binary file.
@@ -93,6 +99,7 @@ class _Asked:
         caption: Column, member or key of captions, or member with the image; empty for usual ones.
         label: Column or member of class labels; empty for none.
         passed_over: The counts.
+        metadata: The metadata files of folders.
         folder: The folder that was looked into last.
         stems: Names of its images, without suffixes.
         saved: Names of its files of a saved hub dataset.
@@ -101,6 +108,7 @@ class _Asked:
     caption: str
     label: str
     passed_over: PassedOver
+    metadata: FolderMetadata
     folder: Path | None = None
     stems: Set[str] = frozenset()
     saved: Sequence[str] = ()
@@ -116,6 +124,7 @@ def find_images(
     column: str = "",
     label: str = "",
     passed_over: PassedOver | None = None,
+    metadata: FolderMetadata | None = None,
 ) -> Iterator[ImageFile]:
     """Yield the images of all values; those of each value are sorted by name.
 
@@ -124,19 +133,20 @@ def find_images(
             `__meta__`), a glob, an image, a `.txt` list of paths, a tar, which may be packed with
             gzip, a `.parquet` or an `.arrow`. In a folder, tars, Parquet files and the Arrow files
             of a saved hub dataset are read too. Captions come from a `.txt` of the same name beside
-            an image, from the folder's metadata.csv or metadata.jsonl (`file_name`, and one of
-            caption, text, prompt, txt), from a member of a tar or a key of its json of such a
-            name, or from such a column of a Parquet or Arrow file.
+            an image, from a metadata.csv, .jsonl or .parquet in its folder or above (`file_name`
+            and one of caption, text, prompt, txt), from a member of a tar or a key of its json of
+            such a name, or from such a column of a Parquet or Arrow file.
         column: Caption column of metadata, Parquet and Arrow files, or member or key of tars; or
             the member of tars with the image. Empty for a usual one.
         label: Column of class labels in these, or member of a tar, such as `cls`; empty for none.
         passed_over: Counts what the values hold and is not taken; None not to count it.
+        metadata: Receives the metadata files that are read; None if nobody asks for them.
 
     Raises:
         ConfigError: A value matches nothing, a container cannot be read, or there is no image.
     """
     counted = PassedOver() if passed_over is None else passed_over
-    asked = _Asked(column, label, counted)
+    asked = _Asked(column, label, counted, metadata or FolderMetadata(column, label))
     seen: set[int] | None = set() if len(values) > 1 else None
     num_found = 0
     for value in values:
@@ -185,13 +195,13 @@ def _in_folder(folder: Path, asked: _Asked) -> Iterator[ImageFile]:
             raise ConfigError(
                 f"{root} is an LMDB database, which is not read: give the images as files."
             )
-        texts = folder_texts(root, names, asked.caption, asked.label)
+        asked.metadata.enter(root, names)
         asked.enter(root, names)
         for name in names:
             path = root / name
             if is_image_name(name):
-                yield image_file(path, folder, *texts.get(name, (None, "")))
-            elif _is_read(path, asked):
+                yield image_file(path, folder, *asked.metadata.of(path))
+            elif not asked.metadata.has_read(path) and _is_read(path, asked):
                 yield from _in_file(path, folder, asked)
 
 
@@ -234,25 +244,29 @@ def _in_file(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:
     )
 
 
-def image_file(path: Path, root: Path, caption: str | None = None, label: str = "") -> ImageFile:
+def image_file(
+    path: Path, root: Path, text: Text | None = None, table: Path | None = None
+) -> ImageFile:
     """Return a plain file as an image.
 
     Args:
         path: The file; whether it exists shows when it is opened.
         root: Folder below which its recorded name begins.
-        caption: Its caption; None for the text file beside it.
-        label: Its class label.
+        text: What is known about it; without it, its caption is the text file beside it.
+        table: The file that says so; None if the text says it itself.
     """
-    if caption is None:
+    if text is None or text.caption is None:
         beside = path.with_suffix(".txt")
-        caption = as_text(beside.read_bytes()) if beside.is_file() else ""
+        found = text_beside(beside.read_bytes()) if beside.is_file() else Text()
+        text, table = replace(found, label=text.label if text else ""), beside
     try:
         num_bytes = path.stat().st_size
     except OSError:
         # A dangling link, or a path in a list that does not exist: opening it gives the reason.
         num_bytes = 0
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    return ImageFile(name, str(path.absolute()), "file", 0, num_bytes, "", caption, label)
+    container = str(path.absolute())
+    return ImageFile(name, container, "file", 0, num_bytes, "", **text.of_image(table))
 
 
 def _in_list(path: Path) -> Iterator[ImageFile]:
@@ -271,11 +285,12 @@ def _in_tar(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:
     for each in tar_images(path, asked.caption, asked.label, asked.passed_over):
         offset, size = each.place.offset, each.place.size
         shown = f"{name}/{each.name}"
-        yield ImageFile(shown, container, "tar", offset, size, "", each.caption, each.label)
+        yield ImageFile(shown, container, "tar", offset, size, "", **each.text.of_image())
 
 
 def _in_table(path: Path, root: Path, kind: str, asked: _Asked) -> Iterator[ImageFile]:
     name, container = path.relative_to(root).as_posix(), str(path.absolute())
     image, rows = table_images(path, kind, asked.caption, asked.label)
-    for row, (num_bytes, caption, label) in enumerate(rows):
-        yield ImageFile(f"{name}/{row}", container, kind, row, num_bytes, image, caption, label)
+    for row, (num_bytes, text) in enumerate(rows):
+        shown = f"{name}/{row}"
+        yield ImageFile(shown, container, kind, row, num_bytes, image, **text.of_image())

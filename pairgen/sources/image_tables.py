@@ -1,9 +1,12 @@
 """Images in the rows of Parquet files and of the Arrow files of saved hub datasets.
 
-A cell holds an image's bytes, either directly or as {bytes, path}.
+A cell holds an image's bytes, as any type of bytes, directly or as {bytes, path}. What a cell
+holds instead is told: a column of texts or numbers is refused, and so is each row with a path
+alone. A path is never followed: the file of a stranger would choose what is read here.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,16 +16,31 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError
+from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.sources.caption_tables import choose_column, label_text
-from pairgen.sources.tables import arrow_table, table_batches, table_schema
+from pairgen.sources.tables import (
+    arrow_table,
+    cell_values,
+    check_captions,
+    chosen_field,
+    holds_text,
+    reading,
+    short_reason,
+    table_batches,
+    table_schema,
+)
+from pairgen.sources.texts.rules import Text, text_of
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
+BATCH_ROWS = 64
+# Longest path that a reason quotes.
+MAX_PATH = 100
 
 
 def table_images(
     path: Path, kind: str, column: str, label: str = ""
-) -> tuple[str, Iterator[tuple[int, str, str]]]:
-    """Return the image column of a file, and (size in bytes, caption, class label) of every row.
+) -> tuple[str, Iterator[tuple[int, Text]]]:
+    """Return the image column of a file, and (size in bytes, text) of every row.
 
     Args:
         path: Path of the file.
@@ -31,14 +49,15 @@ def table_images(
         label: Name of the column of class labels; empty for none.
 
     Raises:
-        ConfigError: The file cannot be read, or lacks the column.
+        ConfigError: The file cannot be read, lacks the column, or its columns hold something else.
     """
-    columns = list(table_schema(path, kind).names)
-    image = next((name for name in IMAGE_COLUMNS if name in columns), "")
-    if not image:
-        raise ConfigError(f"{path} has none of the columns {', '.join(IMAGE_COLUMNS)}.")
-    choose_column(columns, label, path)
-    return image, _rows(path, kind, image, choose_column(columns, column, path), label)
+    schema = table_schema(path, kind)
+    image = _image_column(schema, path)
+    choose_column(schema.names, label, path)
+    caption = choose_column(schema.names, column, path)
+    if caption:
+        check_captions(chosen_field(schema, caption, path), path)
+    return image, _rows(path, kind, image, caption, label)
 
 
 def has_images(path: Path, kind: str) -> bool:
@@ -51,45 +70,103 @@ def has_images(path: Path, kind: str) -> bool:
 
 
 def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
-    """Return the bytes of an image; empty if the cell holds none.
+    """Return the bytes of an image.
 
     Raises:
-        OSError: The row no longer exists.
+        OSError: The row no longer exists, cannot be read, or holds no bytes.
     """
-    if kind == "arrow":
-        table = arrow_table(container)
-        if row >= len(table):
-            raise OSError(f"{container} has no such row any more")
-        return _cell_bytes(table.column(column).slice(row, 1).to_pylist()[0])
-    metadata = pq.read_metadata(container)
-    for group in range(metadata.num_row_groups):
-        num_rows = metadata.row_group(group).num_rows
-        if row < num_rows:
-            return _cell_bytes(_parquet_group(container, column, group)[row])
-        row -= num_rows
+    try:
+        if kind == "arrow":
+            cells = arrow_table(container).column(column)
+            if row < len(cells):
+                return _cell_bytes(cells.slice(row, 1).to_pylist()[0])
+        else:
+            metadata = pq.read_metadata(container)
+            for group in range(metadata.num_row_groups):
+                num_rows = metadata.row_group(group).num_rows
+                if row < num_rows:
+                    return _cell_bytes(_parquet_group(container, column, group)[row])
+                row -= num_rows
+    except OSError:
+        raise
+    except UNREADABLE as error:
+        raise OSError(f"{container} cannot be read: {short_reason(error)}") from None
     raise OSError(f"{container} has no such row any more")
+
+
+def _image_column(schema: pa.Schema, path: Path) -> str:
+    """Return the first usual column that holds images."""
+    usual = [name for name in IMAGE_COLUMNS if name in schema.names]
+    if not usual:
+        raise ConfigError(f"{path} has none of the columns {', '.join(IMAGE_COLUMNS)}.")
+    found = next((name for name in usual if _holds_images(schema.field(name).type)), "")
+    if not found:
+        field = schema.field(usual[0])
+        hint = ""
+        if holds_text(field.type):
+            hint = ": give the folder as --images, and a table of captions as --captions"
+        raise ConfigError(
+            f"The column {field.name!r} of {path} holds {_named(field.type)}, not images{hint}."
+        )
+    chosen_field(schema, found, path)
+    return found
+
+
+def _holds_images(held: pa.DataType) -> bool:
+    if pa.types.is_struct(held) and held.get_field_index("bytes") >= 0:
+        held = held.field("bytes").type
+    if pa.types.is_dictionary(held):
+        held = held.value_type
+    kinds = (
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_binary_view,
+        pa.types.is_fixed_size_binary,
+    )
+    # A column without any value has no type; each of its rows is refused.
+    return any(is_kind(held) for is_kind in kinds) or pa.types.is_null(held)
+
+
+def _named(held: pa.DataType) -> str:
+    if pa.types.is_null(held):
+        return "nothing"
+    if holds_text(held):
+        return "text"
+    if pa.types.is_list(held) or pa.types.is_large_list(held):
+        return f"a list ({held})"
+    return str(held)
 
 
 def _rows(
     path: Path, kind: str, image: str, caption: str, label: str
-) -> Iterator[tuple[int, str, str]]:
+) -> Iterator[tuple[int, Text]]:
     columns = dict.fromkeys(each for each in (image, caption, label) if each)
-    for batch in table_batches(path, kind, list(columns), 64):
-        sizes = _num_bytes(batch.column(image))
-        texts = batch.column(caption).to_pylist() if caption else [""] * len(batch)
-        labels = batch.column(label).to_pylist() if label else [None] * len(batch)
-        for size, text, number in zip(sizes, texts, labels, strict=True):
-            yield size, text if isinstance(text, str) else "", label_text(number)
+    with reading(path, kind):
+        for batch in table_batches(path, kind, list(columns), BATCH_ROWS):
+            cells = batch.column(image)
+            texts = cell_values(batch.column(caption)) if caption else [None] * len(batch)
+            labels = cell_values(batch.column(label)) if label else [None] * len(batch)
+            for size, text, number in zip(_num_bytes(cells), texts, labels, strict=True):
+                yield size, replace(text_of(text), label=label_text(number))
 
 
 def _num_bytes(cells: pa.Array) -> list[int]:
-    """Return the sizes of a column's images without copying them."""
-    if pa.types.is_struct(cells.type) and cells.type.get_field_index("bytes") >= 0:
+    """Return the sizes of a column's images; those of the usual types are not copied."""
+    if pa.types.is_struct(cells.type):
         cells = pc.struct_field(cells, "bytes")
-    if not (pa.types.is_binary(cells.type) or pa.types.is_large_binary(cells.type)):
-        return [0] * len(cells)
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    if not (pa.types.is_binary(cells.type) or pa.types.is_fixed_size_binary(cells.type)):
+        cells = cells.cast(pa.large_binary())
     sizes: list[int] = pc.binary_length(cells).fill_null(0).to_pylist()
     return sizes
+
+
+def _why_empty(cell: Any) -> str:
+    """Return what a cell without bytes holds."""
+    if isinstance(cell, Mapping) and cell.get("path"):
+        return f"the cell holds a path, no bytes: {str(cell['path'])[:MAX_PATH]!r}"
+    return "the cell is null" if cell is None else "the cell holds no bytes"
 
 
 @lru_cache(maxsize=2)
@@ -102,6 +179,7 @@ def _parquet_group(container: str, column: str, group: int) -> list[Any]:
 
 def _cell_bytes(cell: Any) -> bytes:
     """Return the bytes of a cell; hub datasets wrap them in {bytes, path}."""
-    if isinstance(cell, Mapping):
-        cell = cell.get("bytes")
-    return cell if isinstance(cell, bytes) else b""
+    data = cell.get("bytes") if isinstance(cell, Mapping) else cell
+    if isinstance(data, bytes) and data:
+        return data
+    raise OSError(_why_empty(cell))

@@ -2,8 +2,8 @@
 
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.sample_text import TEXT_MEMBERS, sample_text
 from pairgen.sources.tars import Place, TarIndex, TarSample, read_index, read_member
+from pairgen.sources.texts.rules import MARK, Text, text_of
 from pairgen.sources.unpacked import plain_tar
 
 MAX_SHOWN = 12
@@ -26,14 +27,12 @@ class TarImage:
     Attributes:
         name: Its key and member: `a/b.png`.
         place: Where its bytes are; in the unpacked tar, if it is packed.
-        caption: Its caption; empty for none.
-        label: Its class label, as written; empty for none.
+        text: What the sample says about it.
     """
 
     name: str
     place: Place
-    caption: str
-    label: str
+    text: Text
 
 
 def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> Iterator[TarImage]:
@@ -65,8 +64,10 @@ def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> 
                 yield TarImage(
                     name=f"{sample.key}.{image}",
                     place=sample.members[image],
-                    caption=_caption(file, sample, texts, passed_over),
-                    label=as_text(_member(file, sample, label) or b""),
+                    text=replace(
+                        _text(file, sample, texts),
+                        label=as_text(_member(file, sample, label) or b""),
+                    ),
                 )
     except (tarfile.TarError, OSError) as error:
         raise ConfigError(f"The tar {path} cannot be read: {error}.") from None
@@ -112,12 +113,6 @@ def _member(file: BinaryIO, sample: TarSample, name: str) -> bytes | None:
     return None if place is None else read_member(file, place)
 
 
-def _caption(
-    file: BinaryIO, sample: TarSample, names: tuple[str, ...], passed_over: PassedOver
-) -> str:
-    try:
-        found = sample_text(partial(_member, file, sample), names)
-    except ValueError:
-        passed_over.add("caption that is no text")
-        return ""
-    return (as_text(found) if isinstance(found, bytes) else (found or "")).strip()
+def _text(file: BinaryIO, sample: TarSample, names: Sequence[str]) -> Text:
+    found = sample_text(partial(_member, file, sample), names)
+    return text_of(found.removeprefix(MARK).strip() if isinstance(found, str) else found)

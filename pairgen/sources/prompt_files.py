@@ -4,7 +4,8 @@
 |---|---|
 | .txt | a line; only LF ends one, so lone CR, U+2028 and the like stay inside a prompt |
 | .jsonl | a line: a string, or an object with the prompt under a key |
-| .csv .tsv | a row below the header; CR, LF or both end one outside of quotes; "" is a quote |
+| .csv .tsv | a row below the header; CR, LF or both end one outside of quotes; "" is a quote; the
+  delimiter that finds the usual columns in the header is taken, and told if it is another |
 | .parquet .arrow | a row; .arrow is a file of a saved hub dataset |
 | .tar | a sample: its member `txt`, `caption`, `text` or `prompt`, else such a key of its `json` |
 
@@ -22,48 +23,50 @@ Every format except .parquet and .arrow may be compressed (.gz). Entries are han
 | a line of .txt or .jsonl longer than 16 MiB | refused, and not held in memory |
 | a line that is not JSON; a sample, key or cell without text | refused |
 | a row with more cells than the header, or text behind a closing quote | refused |
+| a row of .jsonl whose object has no usual key | refused; an error if it is so for every row |
 | a quote that is never closed, or closed after more than 16 Mi characters | an error |
+| a column of another name, though it be the only one; a first row that is no header | an error |
+| UTF-16 and UTF-32 | an error that names them |
 | a file that cannot be read to its end | an error |
 
 Refused entries are listed with their number and reason. Every entry is accepted, blank, refused, a
 duplicate, or beyond the limit.
 """
 
-import csv
 import gzip
 import io
-import json
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-
-import pyarrow as pa
+from typing import BinaryIO, cast
 
 from pairgen.errors import ConfigError
 from pairgen.sources.caption_tables import choose_column
-from pairgen.sources.tables import table_batches, table_schema
+from pairgen.sources.sample_text import FACTS_MEMBER, TEXT_MEMBERS, json_facts, sample_text
+from pairgen.sources.tables import holds_text, reading, table_batches, table_schema, text_cells
 from pairgen.sources.tars import read_samples
+from pairgen.sources.texts.delimited import Note, no_header, opened_text, read_delimited
+from pairgen.sources.texts.encoding import HEAD, check_encoding
+from pairgen.sources.texts.rows import lines_of
+from pairgen.sources.texts.rules import (
+    MAX_HELD,
+    PROMPT_COLUMNS,
+    Found,
+    decoded,
+    first_held,
+    parsed,
+)
 
-# Default column names, in order of preference.
-USUAL_COLUMNS = ("prompt", "text", "caption", "txt")
-# Tar members that hold captions, in order of preference.
-TEXT_MEMBERS = ("txt", "caption", "text", "prompt")
 STREAMS = (".txt", ".jsonl", ".csv", ".tsv", ".tar")
 TABLES = (".parquet", ".arrow")
 FORMATS = (*STREAMS, *(f"{suffix}.gz" for suffix in STREAMS), ".parquet")
 # Table rows that are decoded at a time.
 TABLE_ROWS = 1_000
-MAX_LINE = 2**24
-MAX_HELD = 200
-TEXT_TYPES = ("string", "large_string", "string_view", "binary", "large_binary", "null")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-# What a reader yields: the prompt, or the reason why there is none.
-Found = str | ValueError
+# Largest number of keys of JSON lines that an error names.
+MAX_KEYS = 20
 
 
 def prompt_format(path: Path) -> str:
@@ -90,12 +93,13 @@ def prompt_format(path: Path) -> str:
     return suffixes[-1]
 
 
-def read_prompt_file(path: Path, column: str = "") -> Iterator[Found]:
+def read_prompt_file(path: Path, column: str = "", note: Note = lambda _: None) -> Iterator[Found]:
     """Yield the entries of a file in order, by the rules above.
 
     Args:
         path: Path of the file.
-        column: Column, key or member to read; empty for a usual one, or the only one.
+        column: Column, key or member to read; empty for a usual one.
+        note: Called with a sentence about what was recognised.
 
     Raises:
         ConfigError: The format is not supported, the file cannot be read to its end, or it has no
@@ -107,7 +111,9 @@ def read_prompt_file(path: Path, column: str = "") -> Iterator[Found]:
             yield from _read_table(path, suffix[1:], column)
             return
         with _opened(path) as file:
-            yield from STREAM_READERS[suffix](file, column, path)
+            if suffix != ".tar":
+                check_encoding(file.peek(HEAD), path)
+            yield from STREAM_READERS[suffix](file, column, path, note)
 
 
 def read_standard_input(column: str) -> Iterator[Found]:
@@ -118,7 +124,8 @@ def read_standard_input(column: str) -> Iterator[Found]:
     """
     path = Path("standard input")
     with _readable(path), open(0, "rb", closefd=False) as file:
-        yield from _read_txt(file, column, path)
+        check_encoding(file.peek(HEAD), path)
+        yield from _read_txt(file, column, path, lambda _: None)
 
 
 @contextmanager
@@ -131,76 +138,64 @@ def _readable(path: Path) -> Iterator[None]:
         raise ConfigError(f"{path} cannot be read: {reason}.") from None
 
 
-@contextmanager
-def _long_fields() -> Iterator[None]:
-    """Raise the field size limit of the csv module, which is global to the process."""
-    before = csv.field_size_limit()
-    csv.field_size_limit(max(before, MAX_LINE))
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> io.BufferedReader:
     if path.suffix.lower() == ".gz":
-        # GzipFile is a BinaryIO in all but name.
-        return cast(BinaryIO, gzip.open(path))
+        # GzipFile is a BufferedReader in all that is used here.
+        return cast(io.BufferedReader, gzip.open(path))
     return open(path, "rb")
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes | ValueError]:
-    """Yield the lines with their ends; of an over-long one, hold no more than allowed."""
-    mark = BYTE_ORDER_MARK
-    while line := file.readline(MAX_LINE + 1):
-        if len(line) <= MAX_LINE:
-            yield line.removeprefix(mark)
-        else:
-            while line and not line.endswith(b"\n"):
-                line = file.readline(MAX_LINE)
-            yield ValueError(f"a line longer than {MAX_LINE:,} bytes")
-        mark = b""
-
-
-def _read_txt(file: BinaryIO, column: str, path: Path) -> Iterator[Found]:
+def _read_txt(file: BinaryIO, column: str, path: Path, _: Note) -> Iterator[Found]:
     if column:
         raise ConfigError(f"{path} is text and has no columns, but column {column!r} was given.")
-    return (_decoded(line) for line in _lines(file))
+    return (decoded(line) for line in lines_of(file))
 
 
-def _read_jsonl(file: BinaryIO, column: str, path: Path) -> Iterator[Found]:
-    name = ""
-    for line in _lines(file):
-        text = _decoded(line)
+def _read_jsonl(file: BinaryIO, column: str, path: Path, _: Note) -> Iterator[Found]:
+    names = (column,) if column else PROMPT_COLUMNS
+    is_taken, keys = False, dict[str, None]()
+    for line in lines_of(file):
+        text = decoded(line)
         if isinstance(text, ValueError) or not text.strip():
             yield text
             continue
-        value = _parsed(text)
+        value = parsed(text)
         if isinstance(value, dict):
-            name = name or _prompt_column(list(value), column, path)
-            value = value.get(name)
-        if isinstance(value, str | ValueError):
-            yield value
+            name = names[0] if names[0] in value else first_held(names, value)
+            if not name:
+                if len(keys) < MAX_KEYS:
+                    keys.update(dict.fromkeys(value))
+                yield ValueError(f"no {' or '.join(names)} in {list(value)}"[:MAX_HELD])
+                continue
+            if not is_taken:
+                # The others are for rows that lack the first one that was found.
+                names = tuple(dict.fromkeys((name, *names)))
+            is_taken, value = True, value[name]
+            yield value if isinstance(value, str) else ValueError(f"no text under {name!r}")
         else:
-            yield ValueError(f"no text under {name!r}" if name else "no string and no object")
+            is_taken = is_taken or (isinstance(value, str) and not column)
+            found = isinstance(value, str | ValueError)
+            yield value if found else ValueError("no string and no object")
+    if keys and not is_taken:
+        _prompt_column(list(keys), column, path)
 
 
-def _read_csv(file: BinaryIO, column: str, path: Path, delimiter: str = ",") -> Iterator[Found]:
-    # Invalid UTF-8 becomes a lone surrogate, which is refused if it is in the prompt.
-    with (
-        io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
-        _long_fields(),
-    ):
-        place, header = 0, list[str]()
-        for row in _rows(text, delimiter, path):
+def _read_csv(
+    file: BinaryIO, column: str, path: Path, note: Note, delimiter: str = ","
+) -> Iterator[Found]:
+    wanted = (column,) if column else PROMPT_COLUMNS
+    with opened_text(file) as text:
+        found = read_delimited(text, path, delimiter, wanted, note)
+        yield from ("" for _ in range(found.num_blank))
+        header = found.header
+        if not header:
+            return
+        place = header.index(_prompt_column(header, column, path, no_header(header)))
+        for row in found.rows:
             if isinstance(row, ValueError):
-                if not header:
-                    raise ConfigError(f"The header of {path} is {row}.")
                 yield row
             elif not row:
                 yield ""
-            elif not header:
-                place, header = row.index(_prompt_column(row, column, path)), row
             elif len(row) > len(header):
                 yield ValueError(f"{len(row)} cells where the header has {len(header)}")
             elif place >= len(row):
@@ -209,62 +204,35 @@ def _read_csv(file: BinaryIO, column: str, path: Path, delimiter: str = ",") -> 
                 yield row[place]
 
 
-def _rows(lines: Iterator[str], delimiter: str, path: Path) -> Iterator[list[str] | ValueError]:
-    """Yield the rows; refuse one with text after a closing quote, and go on at the next line.
-
-    Raises:
-        ConfigError: A quote is open at the end, or a field is too long: there is no telling which
-            rows are lost in it.
-    """
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        try:
-            yield from reader
-        except csv.Error as error:
-            if "expected after" not in str(error):
-                raise ConfigError(
-                    f"{path}, line {reader.line_num}: {error}; is a quote never closed?"
-                ) from None
-            yield ValueError(f"not valid CSV: {error}")
-        else:
-            return
-
-
-def _read_tar(file: BinaryIO, column: str, path: Path) -> Iterator[Found]:
+def _read_tar(file: BinaryIO, column: str, path: Path, _: Note) -> Iterator[Found]:
     names = (column,) if column else TEXT_MEMBERS
-    for number, members in enumerate(read_samples(file, {*names, "json"}.__contains__)):
-        facts = _parsed((members.get("json") or b"{}").decode("utf-8", "surrogateescape"))
-        facts = facts if isinstance(facts, dict) else {}
-        text = next((each for name in names if (each := members.get(name)) is not None), None)
-        value = next((facts[name] for name in names if name in facts), None)
-        if text is not None:
-            yield _decoded(text)
-        elif isinstance(value, str):
-            yield value
-        else:
-            held = f"members {', '.join(members)}; keys of json {', '.join(facts) or 'none'}"
-            held = held[:MAX_HELD]
-            if column and not number and column not in facts:
-                raise ConfigError(f"{path} has no {column!r}; its first sample has the {held}.")
-            yield ValueError(f"no {' or '.join(names)}; {held}")
+    samples = read_samples(file, {*names, FACTS_MEMBER}.__contains__, column)
+    for number, members in enumerate(samples):
+        text = sample_text(members.get, names)
+        if isinstance(text, str | ValueError):
+            yield text
+            continue
+        facts = json_facts(members.get(FACTS_MEMBER))
+        held = f"members {', '.join(members)}; keys of json {', '.join(facts) or 'none'}"[:MAX_HELD]
+        if column and not number and column not in facts:
+            raise ConfigError(f"{path} has no {column!r}; its first sample has the {held}.")
+        why = "a list under" if text else "no"
+        yield ValueError(f"{why} {' or '.join(names)}; {held}")
 
 
 def _read_table(path: Path, kind: str, column: str) -> Iterator[Found]:
     schema = table_schema(path, kind)
     name = _prompt_column(schema.names, column, path)
-    held = schema.field(schema.names.index(name)).type
-    dictionary = pa.types.is_dictionary(held)
-    if str(held.value_type if dictionary else held) not in TEXT_TYPES:
+    held = schema.field(name).type
+    if not holds_text(held):
         raise ConfigError(f"The column {name!r} of {path} holds {held}, not text.")
-    for batch in table_batches(path, kind, [name], TABLE_ROWS):
-        cells = batch.column(0)
-        # As bytes: whoever wrote the file may have put anything there.
-        raws = (cells.dictionary_decode() if dictionary else cells).cast(pa.large_binary())
-        for raw in raws.to_pylist():
-            yield ValueError(f"no text under {name!r}") if raw is None else _decoded(raw)
+    with reading(path, kind):
+        for batch in table_batches(path, kind, [name], TABLE_ROWS):
+            for raw in text_cells(batch.column(0)):
+                yield ValueError(f"no text under {name!r}") if raw is None else decoded(raw)
 
 
-StreamReader = Callable[[BinaryIO, str, Path], Iterator[Found]]
+StreamReader = Callable[[BinaryIO, str, Path, Note], Iterator[Found]]
 STREAM_READERS: dict[str, StreamReader] = {
     ".txt": _read_txt,
     ".jsonl": _read_jsonl,
@@ -274,27 +242,25 @@ STREAM_READERS: dict[str, StreamReader] = {
 }
 
 
-def _decoded(raw: bytes | ValueError) -> Found:
-    if isinstance(raw, ValueError):
-        return raw
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return ValueError(f"not valid UTF-8 at byte {error.start}")
+def _prompt_column(
+    columns: Sequence[str], column: str, path: Path, has_no_header: bool = False
+) -> str:
+    """Return the column of prompts.
 
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        return ValueError(f"not valid JSON: {error.msg}")
-    except (ValueError, RecursionError):
-        # A number with thousands of digits, or brackets nested as deep.
-        return ValueError("not valid JSON: too long a number, or too deep")
-
-
-def _prompt_column(columns: Sequence[str], column: str, path: Path) -> str:
-    found = choose_column(columns, column, path, USUAL_COLUMNS)
-    if found or len(columns) == 1:
-        return found or columns[0]
+    Raises:
+        ConfigError: `column` does not exist, or none has a usual name.
+    """
+    found = choose_column(columns, column, path, PROMPT_COLUMNS)
+    if found:
+        return found
+    if has_no_header:
+        raise ConfigError(
+            f"{path} has no header: its first row is {list(columns)}. Put one above it, with "
+            f"{' or '.join(PROMPT_COLUMNS)} over the prompts."
+        )
+    if len(columns) == 1:
+        raise ConfigError(
+            f"The only column of {path} is {columns[0]!r}, not {' or '.join(PROMPT_COLUMNS)}: if "
+            f"it holds the prompts, name it by --column {columns[0]}."
+        )
     raise ConfigError(f"Name the column of {path} that holds the prompts by --column: {columns}.")

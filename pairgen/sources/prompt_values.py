@@ -12,12 +12,13 @@ from pairgen.errors import ConfigError
 from pairgen.sources.paths import matching_paths, visible_folders
 from pairgen.sources.prompt_files import (
     FORMATS,
-    Found,
     prompt_format,
     read_prompt_file,
     read_standard_input,
 )
 from pairgen.sources.tables import saved_files
+from pairgen.sources.texts.delimited import Note
+from pairgen.sources.texts.rules import Found
 
 STANDARD_INPUT = "-"
 
@@ -63,7 +64,10 @@ class PromptReader:
 
 
 def find_prompts(
-    values: Sequence[str], column: str = "", texts: bool = False
+    values: Sequence[str],
+    column: str = "",
+    texts: bool = False,
+    note: Note = lambda _: None,
 ) -> list[PromptSource]:
     """Return the sources that the values name, in order; matches of a glob are sorted.
 
@@ -74,6 +78,7 @@ def find_prompts(
         column: Column of the files; empty for a usual one.
         texts: Whether a value may be a literal prompt: it is one unless it is `-`, a file, a folder
             with a slash, or has the suffix of a prompt file.
+        note: Called with a sentence about what was recognised, while the entries are read.
 
     Raises:
         ConfigError: A value matches nothing or is not supported, or `-` is given twice.
@@ -93,7 +98,9 @@ def find_prompts(
             sources.append(PromptSource(value, partial(iter, (value,))))
         else:
             files = _files(value)
-            sources += [PromptSource(str(f), partial(read_prompt_file, f, column)) for f in files]
+            sources += [
+                PromptSource(str(f), partial(read_prompt_file, f, column, note)) for f in files
+            ]
     return sources
 
 

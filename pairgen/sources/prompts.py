@@ -17,9 +17,7 @@ import pyarrow as pa
 
 from pairgen.errors import ConfigError
 from pairgen.sources.prompt_choice import BATCH_BYTES, BATCH_ROWS, Choice, ChoiceCounts, choose
-from pairgen.sources.prompt_files import Found
-
-MAX_PROMPT = 2**20
+from pairgen.sources.texts.rules import Found, encoded
 
 Refuse = Callable[[Sequence[str]], Sequence[str | None]]
 OnRejected = Callable[[int, str, str], object]
@@ -176,7 +174,7 @@ def _accepted(
         if not text:
             summary.num_blank += 1
             continue
-        raw, reason = _encoded(text)
+        raw, reason = encoded(text)
         if reason:
             reject(summary.num_read, reason, "")
             continue
@@ -188,17 +186,6 @@ def _accepted(
             batch, num_bytes = [], 0
     if batch:
         yield _without_refused(batch, refuse, reject)
-
-
-def _encoded(text: str) -> tuple[bytes, str]:
-    """Return a prompt's UTF-8, and the reason if it is not usable; "" if it is."""
-    try:
-        raw = text.encode("utf-8")
-    except UnicodeEncodeError:
-        return b"", "not valid UTF-8"
-    if len(raw) > MAX_PROMPT:
-        return b"", f"{len(raw):,} bytes, a prompt has {MAX_PROMPT:,} at most"
-    return raw, "holds NUL, as UTF-16 read as UTF-8 does" if b"\0" in raw else ""
 
 
 def _without_refused(

@@ -1,16 +1,18 @@
 """The text of a sample in a tar: a member, or a key of its json. One rule for all commands."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pairgen.sources.texts.rules import Found, decoded, kind_of, parsed
+
 # In this order.
 TEXT_MEMBERS = ("txt", "caption", "text", "prompt")
+FACTS_MEMBER = "json"
 
 
 def sample_text(
     read: Callable[[str], bytes | None], names: Sequence[str] = TEXT_MEMBERS
-) -> bytes | str | None:
+) -> Found | list[Any] | None:
     """Return the text of a sample: the first member of a name, else the first such key of its json.
 
     Args:
@@ -18,31 +20,20 @@ def sample_text(
         names: Names of members and keys, in order.
 
     Returns:
-        The bytes of a member, the text under a key, or None if there is none.
-
-    Raises:
-        ValueError: There is one, and it is no text.
+        The text, or the reason why it is none; a list as it stands under a key; None for nothing.
     """
     for name in names:
         if (content := read(name)) is not None:
-            return content
-    facts = json_facts(read("json"))
+            return decoded(content)
+    facts = json_facts(read(FACTS_MEMBER))
     name = next((each for each in names if facts.get(each) is not None), "")
     value = facts.get(name)
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name!r} in its json is {_kind(value)}, no text")
-    return value
+    if value is None or isinstance(value, str | list):
+        return value
+    return ValueError(f"holds {kind_of(value)} under {name!r} of json")
 
 
 def json_facts(content: bytes | None) -> dict[str, Any]:
     """Return a json member as a mapping; empty if there is none, or it is something else."""
-    try:
-        facts = json.loads((content or b"{}").decode("utf-8", "surrogateescape"))
-    except (ValueError, RecursionError):
-        return {}
+    facts = parsed((content or b"{}").decode("utf-8", "surrogateescape"))
     return facts if isinstance(facts, dict) else {}
-
-
-def _kind(value: Any) -> str:
-    kinds = {list: "a list", dict: "a mapping", bool: "true or false", int: "a number"}
-    return kinds.get(type(value), "a number")

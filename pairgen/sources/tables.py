@@ -2,16 +2,22 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError
+from pairgen.sources.arrow_files import UNREADABLE
 
 # Written next to the Arrow files of a saved dataset; lists them.
 STATE_FILE = "state.json"
+TEXT_TYPES = ("string", "large_string", "string_view", "binary", "large_binary", "null")
+# Longest part of a library's own message that is quoted.
+MAX_REASON = 300
 
 
 def saved_files(folder: Path, names: Sequence[str]) -> list[str]:
@@ -43,12 +49,10 @@ def table_schema(path: Path, kind: str) -> pa.Schema:
     Raises:
         ConfigError: The file cannot be read.
     """
-    try:
-        return (
-            pq.read_schema(path) if kind == "parquet" else arrow_table(str(path.absolute())).schema
-        )
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, kind, error) from None
+    with reading(path, kind):
+        if kind == "parquet":
+            return pq.read_schema(path)
+        return arrow_table(str(path.absolute())).schema
 
 
 def table_batches(
@@ -59,24 +63,106 @@ def table_batches(
     Raises:
         ConfigError: The file cannot be read.
     """
-    try:
+    with reading(path, kind):
         if kind == "parquet":
             # Pre-buffering would hold every row group of the columns at once.
             file = pq.ParquetFile(path, pre_buffer=False)
             yield from file.iter_batches(num_rows, columns=list(columns), use_threads=False)
         else:
             yield from arrow_table(str(path.absolute())).select(list(columns)).to_batches(num_rows)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, kind, error) from None
+
+
+@contextmanager
+def reading(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever is raised for a damaged file into one sentence.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except UNREADABLE as error:
+        name = "a Parquet file" if kind == "parquet" else "an Arrow stream"
+        reason = f"is not {name}, or is damaged: {short_reason(error)}"
+        if isinstance(error, OSError) and error.errno is not None:
+            reason = f"cannot be read: {error.strerror}"
+        raise ConfigError(f"The file {path} {reason}.") from None
 
 
 @lru_cache(maxsize=2)
 def arrow_table(container: str) -> pa.Table:
-    """Map an Arrow stream; rows are read on access."""
+    """Map an Arrow stream; rows are read on access.
+
+    Raises:
+        ArrowInvalid: An offset leads out of the file, or a text is not UTF-8.
+    """
     with pa.memory_map(container) as source:
-        return pa.ipc.open_stream(source).read_all()
+        table = pa.ipc.open_stream(source).read_all()
+    # Offsets are followed without a check: a damaged one would read other memory, or crash.
+    table.validate(full=True)
+    return table
 
 
-def _unreadable(path: Path, kind: str, error: Exception) -> ConfigError:
-    name = "a Parquet file" if kind == "parquet" else "an Arrow stream"
-    return ConfigError(f"The file {path} is not {name}: {error}.")
+def holds_text(held: pa.DataType) -> bool:
+    """Whether a column of this type holds texts, as such or as a dictionary of them."""
+    return str(held.value_type if pa.types.is_dictionary(held) else held) in TEXT_TYPES
+
+
+def check_captions(field: pa.Field, path: Path) -> None:
+    """Check that a column may hold captions: texts, or lists of texts.
+
+    Raises:
+        ConfigError: It holds something else.
+    """
+    held = field.type
+    is_list = pa.types.is_list(held) or pa.types.is_large_list(held)
+    if not holds_text(held.value_type if is_list else held):
+        raise ConfigError(f"The column {field.name!r} of {path} holds {held}, not text.")
+
+
+def text_cells(cells: pa.Array) -> list[bytes | None]:
+    """Return the texts of a column that `holds_text`, as bytes.
+
+    Whoever wrote the file may have put anything there.
+    """
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    raws: list[bytes | None] = cells.cast(pa.large_binary()).to_pylist()
+    return raws
+
+
+def cell_values(cells: pa.Array) -> list[Any]:
+    """Return the values of a column; texts as bytes."""
+    if holds_text(cells.type):
+        return text_cells(cells)
+    try:
+        values: list[Any] = cells.to_pylist()
+    except UnicodeDecodeError:
+        return [_value(cell) for cell in cells]
+    return values
+
+
+def chosen_field(schema: pa.Schema, name: str, path: Path) -> pa.Field:
+    """Return the field of a column.
+
+    Raises:
+        ConfigError: Several columns have the name.
+    """
+    if schema.names.count(name) > 1:
+        raise ConfigError(f"{path} has {schema.names.count(name)} columns {name!r}.")
+    return schema.field(name)
+
+
+def short_reason(error: BaseException) -> str:
+    """Return a library's message in one line, without its dots at the end."""
+    told = " ".join(str(error).split())[:MAX_REASON].rstrip(". ")
+    return told or type(error).__name__
+
+
+def _value(cell: pa.Scalar) -> Any:
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError:
+        return ValueError("not valid UTF-8")

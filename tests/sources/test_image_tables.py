@@ -53,14 +53,18 @@ def write_stream(path, table: pa.Table) -> None:
         writer.write_table(table)
 
 
-def test_a_cell_without_bytes_is_empty(tmp_path):
+def test_a_cell_without_bytes_says_what_it_holds(tmp_path):
     cells = [{"bytes": picture(1), "path": None}, {"bytes": None, "path": "gone.png"}, None]
     write_stream(tmp_path / "t.arrow", pa.table({"image": cells, "label": [0, 1, 2]}))
-    assert [data for data, _ in found(tmp_path / "t.arrow").values()] == [picture(1), b"", b""]
-    (*_, last) = find_images([str(tmp_path / "t.arrow")])
+    first, path, nothing = find_images([str(tmp_path / "t.arrow")])
+    assert first.read() == picture(1)
+    with pytest.raises(OSError, match=r"the cell holds a path, no bytes: 'gone\.png'"):
+        path.read()
+    with pytest.raises(OSError, match="the cell is null"):
+        nothing.read()
     write_stream(tmp_path / "u.arrow", pa.table({"image": [3, 4]}))
-    assert [data for data, _ in found(tmp_path / "u.arrow").values()] == [b"", b""]
-    assert last.num_bytes == 0
+    with pytest.raises(ConfigError, match=r"The column 'image' of .* holds int64, not images\."):
+        found(tmp_path / "u.arrow")
 
 
 def test_what_cannot_be_read_is_one_sentence(tmp_path):

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.sources.prompt_files import MAX_LINE, Found
 from pairgen.sources.prompt_values import PromptReader, describe_values, find_prompts
+from pairgen.sources.texts.rows import MAX_LINE
+from pairgen.sources.texts.rules import Found
 
 
 def write_tar(path: Path, members: Sequence[tuple[str, str | bytes]], mode: str = "w") -> Path:

@@ -229,9 +229,11 @@ def test_the_user_is_asked_when_no_column_is_usual(tmp_path: Path, suffix: str) 
         collect(write_as(tmp_path, suffix, PROMPTS, "q"))
 
 
-def test_the_only_column_is_taken(tmp_path: Path) -> None:
+def test_the_only_column_is_no_guess(tmp_path: Path) -> None:
     pq.write_table(pa.table({"q": PROMPTS}), tmp_path / "p.parquet")
-    assert collect(tmp_path / "p.parquet").prompts == PROMPTS
+    with pytest.raises(ConfigError, match=r"The only column of .* is 'q', .* by --column q\.$"):
+        collect(tmp_path / "p.parquet")
+    assert collect(tmp_path / "p.parquet", column="q").prompts == PROMPTS
 
 
 def test_text_has_no_columns(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pairgen import config
 from pairgen.annotators._tags import MEMBER
 from pairgen.annotators.base import Added, Annotator, ParentSample, Refused, Setup
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import choose_column, read_rows
+from pairgen.sources.caption_tables import choose_column, sound_rows
 
 KEY, NAMES, COLUMNS = "key", ("file_name", "image"), ("tags", "tag")
 # The fact that names the image of a sample.
@@ -76,21 +76,20 @@ def read_table(path: Path, column: str) -> Table:
     Raises:
         ConfigError: It cannot be read, has no rows, or lacks a column.
     """
-    names, tags = "", dict[str, str]()
-    for row in read_rows(path):
-        if not names:
-            column = choose_column(list(row), column, path, COLUMNS)
-            names = next((name for name in (KEY, *NAMES) if name in row), "")
-            if not names or not column:
-                raise ConfigError(
-                    f"{path} must have one of the columns {', '.join((KEY, *NAMES))} and one of "
-                    f"{', '.join(COLUMNS)} (or --set column=...); it has {', '.join(row)}."
-                )
+    wanted = (KEY, *NAMES, *COLUMNS, *([column] if column else []))
+    columns, rows = sound_rows(path, "Tags", wanted, lambda _: None)
+    column = choose_column(columns, column, path, COLUMNS)
+    names = next((name for name in (KEY, *NAMES) if name in columns), "")
+    if not names or not column:
+        raise ConfigError(
+            f"{path} must have one of the columns {', '.join((KEY, *NAMES))} and one of "
+            f"{', '.join(COLUMNS)} (or --set column=...); it has {', '.join(columns)}."
+        )
+    tags = dict[str, str]()
+    for row in rows:
         name, value = str(row.get(names)), row.get(column) or ""
         if names == KEY:
             name = str(config.integer(f"{KEY} in {path}", name, 0))
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         tags.setdefault(name, text.strip())
-    if not tags:
-        raise ConfigError(f"The table {path} has no rows.")
     return Table(names == KEY, tags)

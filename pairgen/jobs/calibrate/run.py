@@ -86,7 +86,7 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
     settings = list(dict.fromkeys([config.reference, halved, *asked]))
     for setting in settings:
         make_ode_plan(config.ode_config(setting), model, description, one)
-    reader = PromptReader(find_prompts(values, config.column))
+    reader = PromptReader(find_prompts(values, config.column, note=say))
     refuse = refuse_prompts(usual, model, description)
     with collected_prompts(reader, refuse, config.choice) as (texts, summary):
         prompts = prompt_rows(texts, 0, config.num_prompts)

@@ -165,7 +165,7 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
         return _painted_plan(request, say), ImageSummary()
     formats = OneFormat()
     source = open_collected(config, formats, say)
-    read = scan_images(config, source, target, lambda _: 1, config.label_column)
+    read = scan_images(config, source, target, lambda _: 1, config.seed, config.label_column, say)
     summary = read.summary
     described = {
         **image_source(source.name, summary),

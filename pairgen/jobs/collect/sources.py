@@ -81,7 +81,7 @@ def _size_of_pair(found: PairedFiles, scale: int) -> SizeOf:
 def _open_edits(config: CollectConfig, say: Say) -> ImageSource:
     say(f"Edits: {config.edit_triples}")
     name = Path(config.edit_triples).name
-    files = find_edits(config.edit_triples)
+    files = find_edits(config.edit_triples, say)
     return ImageSource(name, files, _size_of_edit, {}, ("partner",))
 
 

@@ -147,7 +147,7 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         tiled = config.crops == "tiled"
         return count_crops(size, config.crop, config.samples_per_image, tiled, config.max_aspect)
 
-    read = scan_images(config, source, target, count_slots)
+    read = scan_images(config, source, target, count_slots, config.seed, say=say)
     summary = read.summary
     described = image_source(source.name, summary)
     plan = make_degrade_plan(config, request.preset, described, summary.num_slots, source.teacher)

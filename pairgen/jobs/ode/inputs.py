@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,12 @@ from pairgen.execution.say import Say
 from pairgen.execution.shard_size import check_one_size, fit_shards
 from pairgen.kinds.ode.accuracy import check_calibrated, chosen_options, with_accuracy
 from pairgen.kinds.ode.calibration import Calibration, read_calibration
-from pairgen.kinds.ode.conditioning import Refuse, refuse_prompts, teacher_options
+from pairgen.kinds.ode.conditioning import (
+    Refuse,
+    cut_negative_prompt,
+    refuse_prompts,
+    teacher_options,
+)
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
@@ -49,6 +54,7 @@ class OdeRequest:
         store: The dataset folder.
         old: The plan in the folder; None if there is none, or if no sample was made from it.
         calibration: The calibration that the sampler's options come from; None for none.
+        negative_cut: How much of the negative prompt the teacher reads; empty if it reads all.
     """
 
     resolved: Resolved[OdeConfig]
@@ -57,6 +63,7 @@ class OdeRequest:
     store: Store
     old: Plan | None
     calibration: Calibration | None
+    negative_cut: str
 
     @property
     def config(self) -> OdeConfig:
@@ -75,6 +82,8 @@ class OdeRequest:
             ConfigError: An option is invalid, or the calibration is for other options.
         """
         plan = make_ode_plan(self.config, self.model, self.description, dict(source))
+        if self.negative_cut:
+            plan = replace(plan, resolved={**plan.resolved, "negative_prompt_truncated": True})
         if self.calibration is not None:
             check_calibrated(self.calibration, plan)
         return with_accuracy(plan, self.calibration, self.old)
@@ -134,6 +143,7 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
         store=store,
         old=old,
         calibration=calibration,
+        negative_cut=cut_negative_prompt(resolved.options, model, description),
     )
 
 
@@ -200,7 +210,7 @@ def open_prompts(request: OdeRequest, say: Say) -> Prompts:
         say(f"No prompts given: using the packaged prompts {values[0]}")
     # A plan for one prompt reveals every problem with the other options before any reading.
     request.plan({"sha256": "", "num_inputs": 1})
-    reader = PromptReader(find_prompts(values, config.column))
+    reader = PromptReader(find_prompts(values, config.column, note=say))
     return Prompts(describe_values(values), reader, refuse_prompts(config, model, description))
 
 
@@ -231,7 +241,12 @@ def read_plan_prompts(
 
 
 def _say_end_points(request: OdeRequest, plan: Plan, say: Say) -> None:
-    """Report the end points of a calibrated run; other flags may override the calibration."""
+    """Report the end points of a calibrated run, and a negative prompt that is cut.
+
+    Other flags may override the calibration.
+    """
+    if request.negative_cut:
+        say(f"The negative prompt is cut: it has {request.negative_cut}.")
     if request.calibration is not None:
         say(f"End points: {plan.resolved['end_points']}.")
 

@@ -17,9 +17,9 @@ from pairgen.jobs.restore.restorer import FoundRestorer
 from pairgen.jobs.restore.tagger_options import TaggerOptions
 from pairgen.kinds.image_model import check_image_model, recipe_of
 from pairgen.options import names
-from pairgen.sources.captions import Captions
+from pairgen.sources.captions import Captions, with_captions_checked
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
-from pairgen.sources.images import PlannedImages, collect_images
+from pairgen.sources.images import PlannedImages, collect_images, header_size
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
 
@@ -76,7 +76,7 @@ def identity_of(config: RestoreConfig, found: FoundRestorer) -> dict[str, Any]:
     }
 
 
-def read_pictures(config: RestoreConfig, scale: int, say: Say) -> Pictures:
+def read_pictures(config: RestoreConfig, scale: int, recipe: ImageRecipe, say: Say) -> Pictures:
     """Find the pictures and read their headers.
 
     Raises:
@@ -89,7 +89,7 @@ def read_pictures(config: RestoreConfig, scale: int, say: Say) -> Pictures:
     found = find_images(config.images, *columns, passed_over=passed_over)
     files = without_repeats(found)
     if config.captions:
-        files = Captions(Path(config.captions), config.column).apply(files)
+        files = Captions(Path(config.captions), config.column, "", say).apply(files)
     progress = Progress(0, 0, unit="pictures scanned")
     num_read = 0
 
@@ -102,10 +102,11 @@ def read_pictures(config: RestoreConfig, scale: int, say: Say) -> Pictures:
         check_size(scale * size.width, scale * size.height, config.format)
         return 1
 
+    size_of = with_captions_checked(header_size) if _has_own(config, recipe) else header_size
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "pictures.arrow"
         try:
-            summary = collect_images(files, target, count_results, on_image)
+            summary = collect_images(files, target, count_results, on_image, size_of)
         finally:
             progress.close()
         if text := str(passed_over):
@@ -124,5 +125,11 @@ def prompt_for(file: ImageFile, config: RestoreConfig, recipe: ImageRecipe) -> s
     """
     if config.tagger or config.prompt is not None:
         return config.prompt
-    has_own = bool(recipe.prompts or config.captions or config.column)
-    return (file.caption if has_own else "") or recipe.prompt
+    return (file.caption if _has_own(config, recipe) else "") or recipe.prompt
+
+
+def _has_own(config: RestoreConfig, recipe: ImageRecipe) -> bool:
+    """Whether pictures may have prompts of their own."""
+    if config.tagger or config.prompt is not None:
+        return False
+    return bool(recipe.prompts or config.captions or config.column)

@@ -71,7 +71,7 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
             f"{found.model.name} was trained to enlarge {recipe.scale} times: it is given pictures "
             f"enlarged {scale} times."
         )
-    pictures = read_pictures(config, scale, say)
+    pictures = read_pictures(config, scale, recipe, say)
     check_no_results(pictures.files, store)
     begin(store, identity, pictures.results)
     if isinstance(store, LocalStore):

@@ -8,6 +8,7 @@ from pairgen.kinds.run_options import PartOptions
 from pairgen.list_rules import Places
 from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Number, Place, Text
+from pairgen.sources.captions import CAPTION_CHOICES
 from pairgen.sources.painted.names import PAINTED, SPLITS
 
 # Options that name the source of images or captions.
@@ -87,6 +88,15 @@ class ImageOptions(PartOptions):
             default="caption, text, prompt or txt",
         ),
     ] = ""
+    caption_choice: Annotated[
+        str,
+        Choice(CAPTION_CHOICES),
+        Option(
+            "What to do with several captions of an image, a list: refuse the image, take the "
+            "first, or draw one from the seed for each image.",
+            "Images",
+        ),
+    ] = "refuse"
     num_images: Annotated[
         int,
         # Keys have nine digits.

@@ -91,6 +91,22 @@ def refuse_prompts(
     return _refuse_long(config, model) if config.long_prompts == "reject" else None
 
 
+def cut_negative_prompt(config: OdeConfig, model: ModelConfig, description: Description) -> str:
+    """Return how many tokens of the negative prompt the teacher reads; empty if it reads all.
+
+    Raises:
+        ConfigError: It does not, and the options reject long prompts.
+    """
+    if not config.negative_prompt or description.labels is not None:
+        return ""
+    (reason,) = _refuse_long(config, model)([config.negative_prompt])
+    if reason is None:
+        return ""
+    if config.long_prompts == "reject":
+        raise ConfigError(f"negative_prompt has {reason}: shorten it.")
+    return reason
+
+
 def _refuse_long(config: OdeConfig, model: ModelConfig) -> Refuse:
     count_tokens, max_tokens = plugins.call(
         "teachers", model.teacher, "prompt_counter", **teacher_options(config.revision, model)

@@ -123,7 +123,7 @@ class PromptOptions(Options):
             "Column of the prompts; of tars a member or a key of json.",
             "Prompts",
             metavar="NAME",
-            default="prompt, text, caption or txt, or the only one",
+            default="prompt, text, caption or txt",
         ),
     ] = ""
     dedupe: Annotated[bool, Switch(), Option("Drop duplicate prompts.", "Prompts")] = False

@@ -258,14 +258,12 @@ TARS = (
     Case(
         "a caption that is a list",
         in_tar(("0.png", picture(0)), ("0.json", b'{"caption": ["a", "b"]}')),
-        {0: ""},
-        told="1 caption that is no text",
+        refused="has 2 captions, a list: choose by --caption-choice",
     ),
     Case(
         "a caption that is a number",
         in_tar(("0.png", picture(0)), ("0.json", b'{"text": NaN}')),
-        {0: ""},
-        told="1 caption that is no text",
+        refused="its caption holds NaN under .text. of json",
     ),
     Case("json that is none", in_tar(("0.png", picture(0)), ("0.json", b"{")), {0: ""}),
     Case(

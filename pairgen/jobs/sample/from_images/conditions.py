@@ -19,6 +19,7 @@ from pairgen.kinds.image_pairs import check_given, given_members, read_given, wi
 from pairgen.shards.format import layout
 from pairgen.shards.loading.first_samples import first_samples
 from pairgen.shards.loading.training_set import TrainingSet, open_set
+from pairgen.sources.captions import check_caption
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.photographs import UnusableImageError, decode_as_stored, decode_rgb
 
@@ -126,6 +127,8 @@ def _found(
 
 
 def _of_file(file: ImageFile, recipe: ImageRecipe, prompts: Prompts, masks: Masks) -> Condition:
+    if prompts.has_own:
+        check_caption(file)
     data = file.read()
     picture: np.ndarray = decode_rgb(data) if recipe.mask else decode_as_stored(data)
     if recipe.mask:

@@ -46,6 +46,10 @@ def make_from_conditions(
     truncated = {t for t, n in zip(texts, counts, strict=True) if n > teacher.max_prompt_tokens}
     if truncated:
         say(f"{len(truncated):,} of {len(texts):,} prompts cut to the model's token limit.")
+    (length,) = teacher.count_tokens([config.negative_prompt])
+    if length > teacher.max_prompt_tokens:
+        limit = teacher.max_prompt_tokens
+        say(f"The negative prompt is cut: it has {length} tokens, the model reads {limit}.")
     pairs = [each for _ in range(config.num_per_prompt) for each in given]
     height, width = (student.recipe.scale * side for side in conditions.size_px)
     pictures = np.empty((len(pairs) * len(config.cfg), height, width, 3), np.uint8)

@@ -22,6 +22,7 @@ class Prompts:
     Attributes:
         text: The prompt of all; None if each may have its own.
         usual: The prompt of a picture without its own.
+        has_own: Whether a picture may have its own.
 
     Raises:
         ConfigError: There are several values, a file that is no table, or a column without one.
@@ -46,7 +47,7 @@ class Prompts:
         self.text = value if values and not is_table else None
         self.usual = recipe.prompt if self.text is None else self.text
         self.table = Captions(Path(value), column) if is_table else None
-        self._has_own = self.table is not None or (bool(recipe.prompts) and self.text is None)
+        self.has_own = self.table is not None or (bool(recipe.prompts) and self.text is None)
 
     def apply(self, files: Iterator[ImageFile]) -> Iterator[ImageFile]:
         """Yield files with their captions by the table, if there is one."""
@@ -54,4 +55,4 @@ class Prompts:
 
     def of(self, file: ImageFile) -> str:
         """Return the prompt of a file."""
-        return (file.caption if self._has_own else "") or self.usual
+        return (file.caption if self.has_own else "") or self.usual

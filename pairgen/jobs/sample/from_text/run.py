@@ -12,7 +12,11 @@ from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
 from pairgen.jobs.sample.from_text.facts import run_facts
 from pairgen.jobs.sample.samples import Samples, samples_of
-from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
+from pairgen.kinds.ode.conditioning import (
+    cut_negative_prompt,
+    refuse_prompts,
+    teacher_options,
+)
 from pairgen.kinds.ode.pictures import Pictures, make_pictures
 from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
 from pairgen.kinds.ode.sample_options import SampleConfig
@@ -107,7 +111,9 @@ def _plan_pictures(
         "teachers", model.teacher, "describe", **teacher_options(dataset.revision, model)
     )
     refuse = refuse_prompts(dataset, model, description)
-    reader = PromptReader(find_prompts(values, config.column, texts=True))
+    if cut := cut_negative_prompt(dataset, model, description):
+        say(f"The negative prompt is cut: it has {cut}.")
+    reader = PromptReader(find_prompts(values, config.column, texts=True, note=say))
     refused: list[str] = []
 
     def reject(number: int, reason: str, prompt: str) -> None:

@@ -1,0 +1,1 @@
+"""Texts that come with prompts and images: what one is, and the tables that hold them."""
