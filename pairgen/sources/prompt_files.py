@@ -59,10 +59,11 @@ from pairgen.sources.texts.rules import (
     first_held,
     parsed,
 )
+from pairgen.sources.unpacked import is_tar_name, plain_tar
 
 STREAMS = (".txt", ".jsonl", ".csv", ".tsv", ".tar")
 TABLES = (".parquet", ".arrow")
-FORMATS = (*STREAMS, *(f"{suffix}.gz" for suffix in STREAMS), ".parquet")
+FORMATS = (*STREAMS, *(f"{suffix}.gz" for suffix in STREAMS), ".tgz", ".parquet")
 # Table rows that are decoded at a time.
 TABLE_ROWS = 1_000
 # Largest number of keys of JSON lines that an error names.
@@ -75,6 +76,8 @@ def prompt_format(path: Path) -> str:
     Raises:
         ConfigError: The format is not supported.
     """
+    if is_tar_name(path.name):
+        return ".tar"
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()
@@ -110,9 +113,12 @@ def read_prompt_file(path: Path, column: str = "", note: Note = lambda _: None) 
         if suffix in TABLES:
             yield from _read_table(path, suffix[1:], column)
             return
+        if suffix == ".tar":
+            with open(plain_tar(path), "rb") as tar:
+                yield from _read_tar(tar, column, path)
+            return
         with _opened(path) as file:
-            if suffix != ".tar":
-                check_encoding(file.peek(HEAD), path)
+            check_encoding(file.peek(HEAD), path)
             yield from STREAM_READERS[suffix](file, column, path, note)
 
 
@@ -204,7 +210,7 @@ def _read_csv(
                 yield row[place]
 
 
-def _read_tar(file: BinaryIO, column: str, path: Path, _: Note) -> Iterator[Found]:
+def _read_tar(file: BinaryIO, column: str, path: Path) -> Iterator[Found]:
     names = (column,) if column else TEXT_MEMBERS
     samples = read_samples(file, {*names, FACTS_MEMBER}.__contains__, column)
     for number, members in enumerate(samples):
@@ -238,7 +244,6 @@ STREAM_READERS: dict[str, StreamReader] = {
     ".jsonl": _read_jsonl,
     ".csv": _read_csv,
     ".tsv": partial(_read_csv, delimiter="\t"),
-    ".tar": _read_tar,
 }
 
 

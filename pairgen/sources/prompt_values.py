@@ -19,6 +19,7 @@ from pairgen.sources.prompt_files import (
 from pairgen.sources.tables import saved_files
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.rules import Found
+from pairgen.sources.unpacked import is_tar_name
 
 STANDARD_INPUT = "-"
 
@@ -138,9 +139,13 @@ def _files(value: str) -> list[Path]:
 def _files_below(folder: Path) -> list[Path]:
     files = []
     for root, names in visible_folders(folder):
-        saved = saved_files(root, names)
-        endings = (".tar", ".tar.gz", ".parquet")
-        files += [root / n for n in names if n.lower().endswith(endings) or n in saved]
+        saved, there = saved_files(root, names), frozenset(names)
+        for name in names:
+            # What made a tar lists its samples in a table of its name.
+            is_table = name.lower().endswith(".parquet")
+            is_list = is_table and f"{Path(name).stem}.tar" in there
+            if is_tar_name(name) or (is_table and not is_list) or name in saved:
+                files.append(root / name)
     if not files:
         raise ConfigError(
             f"The folder {folder} holds no tars, Parquet files or saved hub dataset; name other "

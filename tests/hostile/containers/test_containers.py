@@ -9,6 +9,8 @@ import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.collect.run import run_collect
 from pairgen.jobs.degrade.run import run_degrade
+from pairgen.sources.prompt_files import read_prompt_file
+from pairgen.sources.prompt_values import find_prompts
 from tests.hostile.containers.cases import FOLDERS, SIDE, TARS, Case, number_of
 from tests.hostile.containers.others import OTHERS, differs, read_by
 from tests.runs import samples
@@ -22,6 +24,10 @@ CASES = [
     for kind, cases in (("tar", TARS), ("folder", FOLDERS))
     for case in cases
 ]
+
+
+# How a refusal begins that does not depend on what is looked for in a tar.
+DAMAGES = ("two members", "truncated", "another tar", "something follows", "cannot be read")
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +107,23 @@ def test_what_other_readers_take_and_we_refuse_has_a_reason(tmp_path: Path) -> N
         if bool(more) != bool(case.why):
             unexplained.append((case.name, found))
     assert not unexplained
+
+
+@pytest.mark.parametrize("case", TARS, ids=lambda case: case.name)
+def test_prompts_of_tars_are_read_by_the_same_rules(case: Case, tmp_path: Path) -> None:
+    """Each sample with a text is a prompt, in the order of their first members."""
+    path = Path(case.write(tmp_path))
+    column = "" if case.column.endswith(".png") else case.column
+    if case.refused.startswith(DAMAGES):
+        with pytest.raises(ConfigError, match=case.refused):
+            list(read_prompt_file(path, column))
+        return
+    found = [each for each in read_prompt_file(path, column) if isinstance(each, str)]
+    texts = [text for text in case.taken.values() if text]
+    assert sorted(found) == sorted(texts) or "another folder" in case.name
+
+
+def test_a_folder_of_img2dataset_gives_each_prompt_once(tmp_path: Path) -> None:
+    case = next(case for case in FOLDERS if case.name == "a folder of img2dataset")
+    sources = find_prompts([case.write(tmp_path)])
+    assert [list(source.read()) for source in sources] == [["zero"]]
