@@ -19,8 +19,9 @@ from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
 from pairgen.sources.captions import Captions, with_caption_chosen, with_captions_checked
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
+from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.image_suffixes import is_image_name
-from pairgen.sources.images import ImageSummary, collect_images, header_size
+from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize

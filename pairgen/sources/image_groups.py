@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from pairgen.sources.images import ImageSummary, ListWriter, PlannedImages
+from pairgen.sources.image_list import ImageSummary, ListWriter, PlannedImages
 from pairgen.sources.photographs import ImageSize
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from pairgen.errors import ConfigError
 from pairgen.sources.image_files import find_images
-from pairgen.sources.images import PlannedImages, collect_images
+from pairgen.sources.image_list import PlannedImages
+from pairgen.sources.images import collect_images
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 
 

@@ -40,7 +40,7 @@ from pairgen.shards.format.subsets import (
     write_subsets,
 )
 from pairgen.sources.image_groups import split_images
-from pairgen.sources.images import ImageSummary
+from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Manifest, Plan
 

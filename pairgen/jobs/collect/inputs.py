@@ -31,7 +31,7 @@ from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_opti
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import BUCKETS, has_subsets, open_subset, read_subsets
-from pairgen.sources.images import ImageSummary
+from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.types import Plan
 

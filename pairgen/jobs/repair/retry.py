@@ -7,7 +7,7 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_files import ImageFile
-from pairgen.sources.images import PlannedImages
+from pairgen.sources.image_list import PlannedImages
 from pairgen.types import Plan, Receipt
 
 

@@ -19,7 +19,8 @@ from pairgen.kinds.image_model import check_image_model, recipe_of
 from pairgen.options import names
 from pairgen.sources.captions import Captions, with_captions_checked
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
-from pairgen.sources.images import PlannedImages, collect_images, header_size
+from pairgen.sources.image_list import PlannedImages
+from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
 

@@ -20,7 +20,7 @@ from typing import Any
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.subsets import BUCKETS
-from pairgen.sources.images import ImageSummary
+from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
 

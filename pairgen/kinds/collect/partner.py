@@ -15,7 +15,7 @@ from pairgen.kinds.collect.geometry import resized
 from pairgen.kinds.collect.shift import measure_shift
 from pairgen.kinds.images.source_pixels import decode_planned, read_planned
 from pairgen.shards.format.image_encoding import encode_image
-from pairgen.sources.images import PlannedImage
+from pairgen.sources.image_list import PlannedImage
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Field
 

@@ -15,7 +15,7 @@ from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.planned_images import open_images
 from pairgen.shards.format.slots import crop_facts
 from pairgen.shards.format.store import Store
-from pairgen.sources.images import PlannedImage
+from pairgen.sources.image_list import PlannedImage
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan, ShardTask
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pairgen.sources.images import ImageSummary
+from pairgen.sources.image_list import ImageSummary
 
 
 def image_source(name: str, summary: ImageSummary) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts, source_
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import VALUE_HASH, text_hash
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
-from pairgen.sources.images import PlannedImages
+from pairgen.sources.image_list import PlannedImages
 from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
 from pairgen.types import Plan
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from pairgen.shards.format import layout
 from pairgen.shards.format.store import Store
-from pairgen.sources.images import PlannedImage, PlannedImages
+from pairgen.sources.image_list import PlannedImage, PlannedImages
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.types import Plan
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen.errors import ConfigError
-from pairgen.sources.images import PlannedImage
+from pairgen.sources.image_list import PlannedImage
 from pairgen.types import Plan, Receipt, ShardTask, sample_key
 
 

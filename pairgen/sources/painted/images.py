@@ -12,7 +12,7 @@ from PIL import Image
 
 from pairgen.seeding import Stream, generator_for
 from pairgen.sources.image_files import ImageFile
-from pairgen.sources.images import PlannedImage
+from pairgen.sources.image_list import PlannedImage
 from pairgen.sources.painted.compositions import Composition, all_compositions, draw_where
 from pairgen.sources.painted.cutouts import FOLDER, SHEETS
 from pairgen.sources.painted.edits import Edit, draw_edit

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pairgen.shards.format import layout
-from pairgen.sources.images import PlannedImages
+from pairgen.sources.image_list import PlannedImages
 from pairgen.sources.photographs import decode_rgb
 from pairgen.sources.pixels.reasons import as_utf8
 from tests.runs import run, samples

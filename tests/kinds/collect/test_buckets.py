@@ -16,7 +16,7 @@ from pairgen.kinds.collect.buckets import (
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
 from pairgen.shards.format.subsets import BUCKETS
-from pairgen.sources.images import ImageSummary
+from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.photographs import ImageSize
 
 # make_bucket_resolutions((512, 512), 256, 1024, 64) of kohya-ss sd-scripts, library/model_util.py.

@@ -1,0 +1,230 @@
+"""The list of images of a dataset: one Arrow file, which workers map to read their range.
+
+The number of samples per image follows from its size alone, so every slot has a number before any
+image is decoded.
+"""
+
+import bisect
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pairgen.sources.image_files import ImageFile
+from pairgen.sources.photographs import ImageSize
+from pairgen.sources.pixels.reasons import as_utf8
+
+BATCH_ROWS = 1_000
+SCHEMA = pa.schema(
+    [
+        ("name", pa.large_string()),
+        ("container", pa.large_string()),
+        ("kind", pa.string()),
+        ("place", pa.int64()),
+        ("num_bytes", pa.int64()),
+        ("column", pa.string()),
+        ("caption", pa.large_string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("first_slot", pa.int64()),
+        ("num_slots", pa.int64()),
+    ]
+)
+# What an image needs to be read.
+PLACE = ("name", "container", "kind", "place", "num_bytes", "column")
+# Columns that only some kinds of datasets have.
+FURTHER = pa.schema(
+    [
+        ("label", pa.string()),
+        ("partner", pa.struct([SCHEMA.field(name) for name in PLACE])),
+        ("tag", pa.large_string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """An accepted image.
+
+    Attributes:
+        file: Where its bytes are.
+        size: Size from its header, after the EXIF orientation.
+        first_slot: First slot of the image.
+        num_slots: Number of samples from the image.
+    """
+
+    file: ImageFile
+    size: ImageSize
+    first_slot: int
+    num_slots: int
+
+
+@dataclass
+class ImageSummary:
+    """Counts of the images that were read.
+
+    Attributes:
+        sha256: SHA-256 of name, bytes, size and caption of the accepted images in order, in hex. It
+            does not depend on where the files are.
+        num_accepted: Number of usable images.
+        num_slots: Number of samples that they give.
+        num_captions: Number of accepted images with a caption.
+        rejected: Refused images, with name and reason.
+        num_skipped: Refused images that one of the user's thresholds excluded.
+        num_classes: Number of classes, counted from 0 to the largest label; 0 without labels.
+        num_tags: Number of accepted images with a tag.
+        num_first_of_many: Number of accepted images that are the first frame or page of several.
+    """
+
+    sha256: str = ""
+    num_accepted: int = 0
+    num_slots: int = 0
+    num_captions: int = 0
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    num_skipped: int = 0
+    num_classes: int = 0
+    num_tags: int = 0
+    num_first_of_many: int = 0
+
+    def reject(self, file: ImageFile, reason: str) -> None:
+        """Add a refused image."""
+        self.rejected.append({"image": as_utf8(file.name), "reason": as_utf8(reason)})
+
+    def frames_text(self) -> str:
+        """Return how many images are the first of several frames, as the end of a sentence."""
+        num = self.num_first_of_many
+        return f"; of {num:,} the first frame or page is taken" if num else ""
+
+
+class ListWriter:
+    """Writes accepted images to an Arrow file, and counts them.
+
+    Args:
+        path: Path of the Arrow IPC file to write.
+        further: Names of columns of `FURTHER` to write too.
+
+    Attributes:
+        summary: What was written; its hash is known once the writer is closed.
+    """
+
+    def __init__(self, path: Path, further: Sequence[str]) -> None:
+        self.summary = ImageSummary()
+        self._further, self._digest = further, hashlib.sha256()
+        self._schema = pa.schema([*SCHEMA, *(FURTHER.field(name) for name in further)])
+        self._rows: list[dict[str, Any]] = []
+        self._sink = pa.OSFile(str(path), "wb")
+        self._writer = pa.ipc.new_file(self._sink, self._schema)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write an image: every column but `first_slot`, which follows from those before it."""
+        row = {**row, "first_slot": self.summary.num_slots}
+        self._rows.append(row)
+        _update(self._digest, row, self._further)
+        self.summary.num_accepted += 1
+        self.summary.num_slots += row["num_slots"]
+        self.summary.num_captions += bool(row["caption"])
+        self.summary.num_tags += bool(row.get("tag"))
+        if "label" in self._further:
+            self.summary.num_classes = max(self.summary.num_classes, int(row["label"]) + 1)
+        if len(self._rows) == BATCH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+        self._rows = []
+
+    def __enter__(self) -> "ListWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._writer.close()
+        self._sink.close()
+        self.summary.sha256 = self._digest.hexdigest()
+
+
+class PlannedImages:
+    """The mapped Arrow file; finds images by slot.
+
+    Args:
+        path: File written by `collect_images`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with pa.memory_map(str(path)) as source:
+            self._table = pa.ipc.open_file(source).read_all()
+        self._first_slots = self._table.column("first_slot").to_numpy()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, row: int) -> PlannedImage:
+        (found,) = self._table.slice(row, 1).to_pylist()
+        return PlannedImage(
+            file=_file_of(found),
+            size=ImageSize(found["width"], found["height"]),
+            first_slot=found["first_slot"],
+            num_slots=found["num_slots"],
+        )
+
+    def validate(self) -> None:
+        """Read the whole list once: whatever is damaged is found before it is followed.
+
+        Raises:
+            ArrowInvalid: A text or an offset is damaged.
+            KeyError: A column is missing.
+            ValueError: A value is missing, or the images do not follow each other.
+        """
+        self._table.validate(full=True)
+        for name in SCHEMA.names:
+            if self._table.column(name).null_count:
+                raise ValueError(f"a {name} is missing")
+        stops = self._first_slots + self._table.column("num_slots").to_numpy()
+        if not np.array_equal(self._first_slots, [0, *stops[:-1]][: len(self)]):
+            raise ValueError("its slots do not follow each other")
+        if "partner" in self.further:
+            for name in PLACE:
+                self._table.schema.field("partner").type.field(name)
+
+    @property
+    def further(self) -> list[str]:
+        """Names of the columns of `FURTHER` that the list has."""
+        return [name for name in FURTHER.names if name in self._table.column_names]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield every row, in order."""
+        for first in range(0, len(self), BATCH_ROWS):
+            yield from self._table.slice(first, BATCH_ROWS).to_pylist()
+
+    def sha256(self) -> str:
+        """Return the `ImageSummary.sha256` of these images."""
+        digest, further = hashlib.sha256(), self.further
+        for row in self.rows():
+            _update(digest, row, further)
+        return digest.hexdigest()
+
+    def row_of(self, slot: int) -> int:
+        """Return the row of the image that a slot is cropped from."""
+        return bisect.bisect_right(self._first_slots, slot) - 1
+
+
+def _file_of(row: Mapping[str, Any]) -> ImageFile:
+    """Return the image of a row."""
+    values = {each.name: row[each.name] for each in fields(ImageFile) if each.name in row}
+    if "partner" in row:
+        values["partner"] = ImageFile(**row["partner"], caption="")
+    return ImageFile(**values)
+
+
+def _update(digest: "hashlib._Hash", row: Mapping[str, Any], further: Sequence[str]) -> None:
+    """Add what identifies an image, without its location."""
+    identity = [row[name] for name in ("name", "num_bytes", "width", "height", "caption")]
+    for name in further:
+        value = row[name]
+        identity += [value["name"], value["num_bytes"]] if name == "partner" else [value]
+    digest.update(json.dumps(identity, ensure_ascii=False).encode() + b"\n")
