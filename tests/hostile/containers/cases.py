@@ -122,6 +122,7 @@ PLAIN = {0: "", 1: ""}
 FIRST = "which of the two is meant is not known; the other would be lost without a word"
 GUESSED = "one of several pictures of a sample would be taken, whichever comes first"
 NAMED = "the member that the user names is not there"
+LISTED = "what its json holds as a caption is no text; they would give none without a word"
 LOST = "what stands behind the damage would be lost without a word"
 
 TARS = (
@@ -259,11 +260,13 @@ TARS = (
         "a caption that is a list",
         in_tar(("0.png", picture(0)), ("0.json", b'{"caption": ["a", "b"]}')),
         refused="has 2 captions, a list: choose by --caption-choice",
+        why=LISTED,
     ),
     Case(
         "a caption that is a number",
         in_tar(("0.png", picture(0)), ("0.json", b'{"text": NaN}')),
         refused="its caption holds NaN under .text. of json",
+        why=LISTED,
     ),
     Case("json that is none", in_tar(("0.png", picture(0)), ("0.json", b"{")), {0: ""}),
     Case(
