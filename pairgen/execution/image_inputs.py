@@ -132,7 +132,7 @@ def open_source(
     # With a table of captions, the columns belong to that table.
     columns = ("", "") if options.captions else (options.column, label)
     passed_over, metadata = PassedOver(), FolderMetadata(*columns, say)
-    files = find_images(values, *columns, passed_over, metadata)
+    files = find_images(values, *columns, passed_over, metadata, apart=True)
     if len(values) > 1:
         files = without_repeats(files)
     return ImageSource(called, files, passed_over=passed_over, metadata=metadata)

@@ -125,6 +125,8 @@ def find_images(
     label: str = "",
     passed_over: PassedOver | None = None,
     metadata: FolderMetadata | None = None,
+    *,
+    apart: bool = False,
 ) -> Iterator[ImageFile]:
     """Yield the images of all values; those of each value are sorted by name.
 
@@ -141,13 +143,14 @@ def find_images(
         label: Column of class labels in these, or member of a tar, such as `cls`; empty for none.
         passed_over: Counts what the values hold and is not taken; None not to count it.
         metadata: Receives the metadata files that are read; None if nobody asks for them.
+        apart: Whether an image whose name one of another value has gets the value's name before it.
 
     Raises:
         ConfigError: A value matches nothing, a container cannot be read, or there is no image.
     """
     counted = PassedOver() if passed_over is None else passed_over
     asked = _Asked(column, label, counted, metadata or FolderMetadata(column, label))
-    seen: set[int] | None = set() if len(values) > 1 else None
+    seen: set[int] | None = set() if apart and len(values) > 1 else None
     num_found = 0
     for value in values:
         name = Path(value).name

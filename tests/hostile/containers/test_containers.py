@@ -65,7 +65,7 @@ def test_two_folders_with_equal_names_are_recorded_apart(tmp_path: Path) -> None
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "1.png").write_bytes(picture(number))
     folders = [str(tmp_path / each) for each in ("x/a", "y/a", "z")]
-    names = [file.name for file in find_images(folders)]
+    names = [file.name for file in find_images(folders, apart=True)]
     assert names == ["1.png", "a/1.png", "z/1.png"]
     made = pairgen.collect(images=folders, size=SIDE, out=tmp_path / "out", executor="serial")
     assert made.num_samples == 3

@@ -105,10 +105,9 @@ def find_other(
         else:
             files[meant[0]] = file
     if not files:
-        found = f"such as {unmatched[0]}" if unmatched else "it has none"
         raise ConfigError(
-            f"{path} has no image of the {len(keys):,} pairs, {found}: name them by key, such as "
-            f"{keys[0]}.png, or by the name of the source image."
+            f"{path} has no image of the {len(keys):,} pairs, such as {unmatched[0]}: name "
+            f"them by key, such as {keys[0]}.png, or by the name of the source image."
         )
     lacking = tuple(key for key in keys if key not in files)
     return Other(name=name, path=path, files=files, lacking=lacking, unmatched=tuple(unmatched))

@@ -117,7 +117,7 @@ def test_what_cannot_be_matched_or_read_is_one_sentence(pairs, tmp_path):
         r"two images of pair 000000002: 000000002\.png, cat\.png",
     )
     refused(write_images(tmp_path / "c", "cow.png"), "no image of the 4 pairs, such as cow.png")
-    refused(write_images(tmp_path / "d"), "no image of the 4 pairs, it has none")
+    refused(write_images(tmp_path / "d"), "There are no images in .*d")
     refused(tmp_path / "none", "no such file, folder or glob")
     refused(
         write_images(tmp_path / "e", "cat.png", size=8),
