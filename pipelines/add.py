@@ -19,8 +19,8 @@ students lie in `~/.cache/pairgen/runs/add`, each student's page in its `eval-ST
 The learning rates are LADD's. A trial with them, 100 steps of 16, gave a Frechet distance to the
 end points of 27.2 in one step and 4.6 in four (256 pairs of other noises than the held-out ones).
 
-1,024 held-out pairs, 300 steps of 16, seed 0; two CPU cores, torch 2.13, 15 to 35 minutes a training
-beside other jobs:
+1,024 held-out pairs, 300 steps of 16, seed 0; two CPU cores, torch 2.13, 15 to 35 minutes a
+training beside other jobs:
 
     arm                          Frechet  to real  cosine  within  between
     ADD, 1 step                    11.99    10.83   0.716    3.13    10.93
@@ -31,8 +31,8 @@ beside other jobs:
     teacher, 2 steps               20.25    20.78   0.631    4.52    11.08
 
 All that must hold holds in this seed. Of seed 1, ADD and distillation alone have run, and these
-directions hold too (to real 13.45 and 1.87 in one and four steps, 45.63 alone); the other arms and seed
-2 have not run yet. The end points themselves are 2.18 from real pictures (`ladd.py`).
+directions hold too (to real 13.45 and 1.87 in one and four steps, 45.63 alone); the other arms and
+seed 2 have not run yet. The end points themselves are 2.18 from real pictures (`ladd.py`).
 """
 
 import argparse
