@@ -28,8 +28,8 @@ minutes an arm beside other jobs, pauses included:
 
 What must hold at x8 holds in this seed. The conditional model is better in 20 steps than in four,
 so that there is something to gain. With masks of a third of a picture it was not (0.64 and 0.60;
-they are larger now). With the larger ones only CoDi has run, seed 0: 7.48, 2.02, 0.98 and 1.15 in 1,
-2, 4 and 20 steps. Other arms and seeds have not run.
+they are larger now). With the larger ones only CoDi has run, seed 0: 7.48, 2.02, 0.98 and 1.15 in
+1, 2, 4 and 20 steps. Other arms and seeds have not run.
 """
 
 import argparse
