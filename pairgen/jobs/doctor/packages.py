@@ -7,7 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pairgen
@@ -56,11 +56,13 @@ class Requirement:
         name: Name of the package.
         versions: Version specifier such as `>=2.6`; empty for any.
         extra: Name of the extra; empty for pairgen itself.
+        own_extras: The package's own extras, such as `[default]`; empty for none.
     """
 
     name: str
     versions: str
     extra: str
+    own_extras: str = field(default="", compare=False)
 
     @property
     def module(self) -> str:
@@ -156,15 +158,17 @@ def read_requirements() -> list[Requirement]:
 
 
 def _requirement(text: str, extra: str) -> Requirement:
-    name = re.match(r"[\w.-]+", text)
-    assert name is not None
-    return Requirement(name[0], text[name.end() :].replace(" ", ""), extra)
+    found = re.match(r"([\w.-]+)\s*(\[[^\]]*\])?", text)
+    assert found is not None
+    versions = text[found.end() :].replace(" ", "")
+    return Requirement(found[1], versions, extra, found[2] or "")
 
 
 def _state(requirement: Requirement, errors: Mapping[str, str]) -> tuple[str, str]:
     """Return what was found of a package, and what to do if it does not work."""
     installed = _version(requirement.name)
-    install = f"pip install '{requirement.name}{requirement.versions}'"
+    wanted = f"{requirement.name}{requirement.own_extras}{requirement.versions}"
+    install = f"pip install '{wanted}'"
     if not installed:
         return "not installed", install
     if not _fits(installed, requirement.versions):

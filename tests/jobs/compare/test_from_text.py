@@ -241,7 +241,7 @@ def test_ctrl_c_keeps_finished_rows_and_the_same_command_goes_on(desk, call):
         os.kill(os.getpid(), signal.SIGINT)
 
     # Python drops an exception that reaches a finalizer, this one too.
-    for _ in range(12):
+    for _ in range(40):
         shutil.rmtree(desk / "out", ignore_errors=True)
         watcher = threading.Thread(target=stop)
         watcher.start()
