@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def one_round(desk: Path, number: int) -> dict[str, Any]:
     """Make the dataset once, while something dies; return what became of it."""
     drawn = random.Random(number)
     victim, signal_name = VICTIMS[number % 4], list(SIGNALS)[number // 4 % 2]
-    subprocess.run(["rm", "-rf", "out"], check=True)
+    shutil.rmtree("out", ignore_errors=True)
     moment = drawn.randrange(1, NUM_SHARDS - 10)
     begun = time.monotonic()
     codes: list[int | str] = []

@@ -17,15 +17,15 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
-from pairgen.sources.captions import Captions, with_caption_chosen, with_captions_checked
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.image_list import ImageSummary
-from pairgen.sources.image_suffixes import is_image_name
+from pairgen.sources.image_suffixes import is_image_member
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.prompts import encode_rejected
+from pairgen.sources.texts.captions import Captions, with_caption_chosen, with_captions_checked
 from pairgen.sources.texts.metadata import FolderMetadata, MetadataFile
 from pairgen.sources.texts.named import NamedTexts, first_names
 from pairgen.types import Plan
@@ -197,8 +197,12 @@ def scan_images(
         progress.close()
     if captions and not summary.num_captions and not label:
         raise ConfigError(f"The captions {options.captions} match none of the images.")
-    names_image = is_image_name(f".{options.column}")
-    if options.column and not captions and not names_image and not summary.num_captions:
+    if (
+        options.column
+        and not captions
+        and not is_image_member(options.column)
+        and not summary.num_captions
+    ):
         raise ConfigError(f"The column {options.column!r} has no caption for any image.")
     # A table of captions takes the place of the metadata files.
     metadata = source.metadata.files if source.metadata and not captions else ()

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import ray
@@ -34,7 +34,7 @@ from pairgen.execution.ray_options import (
     share_of,
 )
 from pairgen.execution.scheduling import notes
-from pairgen.execution.scheduling.driver import Driver
+from pairgen.execution.scheduling.driver import SECONDS_BETWEEN_LOOKS, Driver
 from pairgen.execution.scheduling.fleet import Died, Failed
 from pairgen.execution.scheduling.scheduler import Scheduler
 from pairgen.execution.scheduling.task_run import Run
@@ -43,7 +43,6 @@ from pairgen.execution.stopping import due_of
 from pairgen.process_state import own_environment
 from pairgen.types import ShardTask
 
-SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_ROOM_CHECKS = 5.0
 # Ray ends the process without a word once its head has been gone for 60 s.
 SECONDS_UNTIL_HEAD_IS_LOST = 40.0
@@ -146,9 +145,9 @@ def run_ray(
             cluster is lost.
         OSError: The disk is full or unavailable.
     """
-    with _connected(options.address):
+    fingerprint = tasks[0].fingerprint if tasks else ""
+    with _connected(options.address), closing(MetricEvents(events, fingerprint)) as told:
         fleet = _RayFleet(job, options)
-        told = MetricEvents(events, tasks[0].fingerprint if tasks else "")
         driver = Driver(fleet, Scheduler(tasks, options.rules), told, time.monotonic())
         fleet.driver = driver
         try:
@@ -160,7 +159,6 @@ def run_ray(
             fleet.end()
             raise
         fleet.end()
-        told.close()
         if note := notes.kinds(driver.devices):
             events.note(note)
 

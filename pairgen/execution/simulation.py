@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pairgen.execution.executor import Events
-from pairgen.execution.scheduling.driver import Driver
+from pairgen.execution.scheduling.driver import SECONDS_BETWEEN_LOOKS, Driver
 from pairgen.execution.scheduling.fleet import Answer, Died
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.scheduling.scheduler import Scheduler
 from pairgen.execution.scheduling.task_run import Run
 from pairgen.types import ShardTask
 
-SECONDS_BETWEEN_LOOKS = 1.0
 DEFAULT_RULES = Rules()
 
 

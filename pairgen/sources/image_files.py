@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import as_text
 from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
 from pairgen.sources.image_tables import has_images, table_cell, table_images
-from pairgen.sources.image_tars import tar_images
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.paths import is_glob, named_paths, visible_folders
 from pairgen.sources.tables import STATE_FILE, saved_files
+from pairgen.sources.tars.images import tar_images
+from pairgen.sources.tars.unpacked import is_tar_name, plain_tar
 from pairgen.sources.texts.metadata import METADATA_FILES, FolderMetadata
 from pairgen.sources.texts.rules import Text, text_beside
-from pairgen.sources.unpacked import is_tar_name, plain_tar
+from pairgen.sources.texts.tables import as_text
 
 # A line of BasicSR's lists: a path, height, width and channels, and a class.
 _META_INFO = re.compile(r"(.+?) \(\d+, ?\d+, ?\d+\)(?: \d+)?")

@@ -22,3 +22,8 @@ SUFFIXES = (
 def is_image_name(name: str) -> bool:
     """Whether a name ends as images do."""
     return name.lower().endswith(SUFFIXES)
+
+
+def is_image_member(name: str) -> bool:
+    """Whether a member of a sample in a tar is named as an image: `png`, `lr4.png`."""
+    return is_image_name(f".{name}")

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError
 from pairgen.sources.arrow_files import UNREADABLE
-from pairgen.sources.caption_tables import choose_column, label_text
 from pairgen.sources.tables import (
     arrow_table,
     cell_values,
@@ -30,6 +29,7 @@ from pairgen.sources.tables import (
     table_schema,
 )
 from pairgen.sources.texts.rules import Text, text_of
+from pairgen.sources.texts.tables import choose_column, label_text
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
 BATCH_ROWS = 64

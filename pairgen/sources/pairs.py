@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import as_text
 from pairgen.sources.image_files import ImageFile, find_images
 from pairgen.sources.passed_over import PassedOver
+from pairgen.sources.texts.tables import as_text
 
 HR_FOLDERS = ("test_HR", "gt")
 LR_FOLDERS = ("test_LR", "lr")

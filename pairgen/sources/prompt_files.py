@@ -44,10 +44,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import choose_column
-from pairgen.sources.sample_text import FACTS_MEMBER, TEXT_MEMBERS, json_facts, sample_text
 from pairgen.sources.tables import holds_text, reading, table_batches, table_schema, text_cells
-from pairgen.sources.tars import read_samples
+from pairgen.sources.tars.index import read_samples
+from pairgen.sources.tars.sample_text import FACTS_MEMBER, TEXT_MEMBERS, json_facts, sample_text
+from pairgen.sources.tars.unpacked import is_tar_name, plain_tar
 from pairgen.sources.texts.delimited import Note, no_header, opened_text, read_delimited
 from pairgen.sources.texts.encoding import HEAD, check_encoding
 from pairgen.sources.texts.rows import lines_of
@@ -59,7 +59,7 @@ from pairgen.sources.texts.rules import (
     first_held,
     parsed,
 )
-from pairgen.sources.unpacked import is_tar_name, plain_tar
+from pairgen.sources.texts.tables import choose_column
 
 STREAMS = (".txt", ".jsonl", ".csv", ".tsv", ".tar")
 TABLES = (".parquet", ".arrow")

@@ -17,9 +17,9 @@ from pairgen.sources.prompt_files import (
     read_standard_input,
 )
 from pairgen.sources.tables import saved_files
+from pairgen.sources.tars.unpacked import is_tar_name
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.rules import Found
-from pairgen.sources.unpacked import is_tar_name
 
 STANDARD_INPUT = "-"
 

@@ -15,7 +15,7 @@ from pairgen import config
 from pairgen.annotators._tags import MEMBER
 from pairgen.annotators.base import Added, Annotator, ParentSample, Refused, Setup
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import choose_column, sound_rows
+from pairgen.sources.texts.tables import choose_column, sound_rows
 
 KEY, NAMES, COLUMNS = "key", ("file_name", "image"), ("tags", "tag")
 # The fact that names the image of a sample.

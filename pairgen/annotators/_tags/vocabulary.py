@@ -27,7 +27,7 @@ from pairgen.annotators.base import (
     picture_member,
 )
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import as_text
+from pairgen.sources.texts.tables import as_text
 from pairgen.vision.model import VisionModel
 
 HR = "hr"

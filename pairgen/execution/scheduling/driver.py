@@ -17,6 +17,7 @@ from pairgen.execution.scheduling.task_run import Run
 from pairgen.types import Receipt
 
 MAX_DEATHS_BEFORE_LOAD = 10
+SECONDS_BETWEEN_LOOKS = 1.0
 # Calls to a worker fail at once while it cannot be started; without a head, until that is noticed.
 SECONDS_BETWEEN_LOADS = 6.0
 SECONDS_BETWEEN_STATUS_CALLS = 2.0
@@ -31,7 +32,6 @@ class Seat:
 
     Attributes:
         number: Its number.
-        is_loaded: Whether it has loaded what the tasks need.
         is_asked: Whether an answer about its progress is pending.
         asked_at: When it was asked last.
         up_since: When its process first answered, while it loads; else None.
@@ -39,7 +39,6 @@ class Seat:
     """
 
     number: int
-    is_loaded: bool = False
     is_asked: bool = False
     asked_at: float = -math.inf
     up_since: float | None = None
@@ -100,7 +99,7 @@ class Driver:
                 self._events.started(name, run.task)
 
     def look_around(self, now: float) -> None:
-        """Do, about once a second, what no answer brings about.
+        """Do, every `SECONDS_BETWEEN_LOOKS`, what no answer brings about.
 
         Raises:
             PairgenError: A task has taken too many workers.
@@ -145,7 +144,7 @@ class Driver:
             else:
                 self._to_load[seat] = now + SECONDS_BETWEEN_LOADS
         else:
-            seat.is_loaded, seat.num_deaths_before_load = True, 0
+            seat.num_deaths_before_load = 0
             self._loading.discard(seat)
             self._events.note(f"{seat.name}: {answer}")
             self.scheduler.joined(number)
@@ -213,7 +212,7 @@ class Driver:
         self._last_answer, self._silence_until_note = now, SECONDS_UNTIL_SILENCE_NOTE
 
     def _load(self, seat: Seat) -> None:
-        seat.is_loaded, seat.up_since = False, None
+        seat.up_since = None
         self._loading.add(seat)
         self._fleet.load(seat.number)
         # What answers while it loads is a process, which may be stuck; what does not has no room.

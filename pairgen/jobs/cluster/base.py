@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -77,6 +78,47 @@ class Cluster(Protocol):
 
     def down(self, say: Say) -> None:
         """End the cluster and all that runs on it."""
+
+
+def follow_or_leave(
+    job_id: str, job: Job, follow: Callable[[str, Write, Say], int], write: Write, say: Say
+) -> int:
+    """Follow a job that was just submitted, or only name it.
+
+    Args:
+        job_id: Its id.
+        job: What was submitted.
+        follow: Follows it to its end; returns the exit code of its command.
+        write: Takes the id if the job is not followed, else its log.
+        say: Takes messages.
+
+    Returns:
+        The exit code of the command; 0 for a job that is not waited for.
+    """
+    if job.detach:
+        write(f"{job_id}\n")
+        return 0
+    say(f"Job {job_id}")
+    return follow(job_id, write, say)
+
+
+@contextmanager
+def only_following(name: str, job_id: str, say: Say) -> Iterator[None]:
+    """Say on Ctrl-C that the job goes on, and how to see or end it.
+
+    Args:
+        name: CONFIG of the cluster.
+        job_id: The job that is followed.
+        say: Takes the message.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(
+            f"\nThe job goes on. See it: pairgen cluster logs {name} {job_id} --follow; "
+            f"end it: pairgen cluster stop {name} {job_id}"
+        )
+        raise
 
 
 def job_of(command: Sequence[str], *, env: Sequence[str], working_dir: str, detach: bool) -> Job:

@@ -15,7 +15,14 @@ from typing import Any
 import yaml
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.jobs.cluster.base import EXIT_STOPPED, Job, Say, Write
+from pairgen.jobs.cluster.base import (
+    EXIT_STOPPED,
+    Job,
+    Say,
+    Write,
+    follow_or_leave,
+    only_following,
+)
 from pairgen.jobs.cluster.programs import found, json_of, output_of
 
 LABEL = "pairgen-cluster"
@@ -61,11 +68,7 @@ class KubeRayCluster:
         text = yaml.safe_dump(manifest, sort_keys=False)
         output_of(["kubectl", "create", "-f", "-"], stdin=text)
         job_id = manifest["metadata"]["name"]
-        if job.detach:
-            write(f"{job_id}\n")
-            return 0
-        say(f"Job {job_id}")
-        return self._follow(job_id, write, say)
+        return follow_or_leave(job_id, job, self._follow, write, say)
 
     def status(self) -> str:
         """Return what kubectl says of the jobs and their pods."""
@@ -107,14 +110,8 @@ class KubeRayCluster:
         return manifest
 
     def _follow(self, job_id: str, write: Write, say: Say) -> int:
-        try:
+        with only_following(self.name, job_id, say):
             return _followed(job_id, write, say)
-        except KeyboardInterrupt:
-            say(
-                f"\nThe job goes on. See it: pairgen cluster logs {self.name} {job_id} --follow; "
-                f"end it: pairgen cluster stop {self.name} {job_id}"
-            )
-            raise
 
 
 def _followed(job_id: str, write: Write, say: Say) -> int:

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from pairgen.jobs.cluster.base import Job, Say, Write
+from pairgen.jobs.cluster.base import Job, Say, Write, follow_or_leave
 from pairgen.jobs.cluster.local.state import free_ports
 from pairgen.jobs.cluster.programs import RAY, run
 from pairgen.jobs.cluster.ray_jobs import Jobs
@@ -44,7 +44,7 @@ class LaunchedCluster:
     def submit(self, job: Job, write: Write, say: Say) -> int:
         """Run a command as a Ray job on the head."""
         jobs = self._jobs()
-        return jobs.follow_or_leave(jobs.submit(job, "python"), job, write, say)
+        return follow_or_leave(jobs.submit(job, "python"), job, jobs.follow, write, say)
 
     def status(self) -> str:
         """Run `ray status` on the head, and return the jobs."""

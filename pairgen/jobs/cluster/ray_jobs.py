@@ -18,7 +18,7 @@ import requests
 from ray.job_submission import JobSubmissionClient
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.jobs.cluster.base import EXIT_STOPPED, Job, Say, Write
+from pairgen.jobs.cluster.base import EXIT_STOPPED, Job, Say, Write, only_following
 from pairgen.jobs.cluster.handed_over import KEY, hand_over, hook, wrapped
 from pairgen.redaction import without_secrets
 from pairgen.report.table import left_aligned
@@ -92,14 +92,6 @@ class Jobs:
         except LOST as error:
             raise PairgenError(f"The job was not taken: {_reason(error)}.") from None
 
-    def follow_or_leave(self, job_id: str, job: Job, write: Write, say: Say) -> int:
-        """Follow a job that was just submitted, or only name it."""
-        if job.detach:
-            write(f"{job_id}\n")
-            return 0
-        say(f"Job {job_id}")
-        return self.follow(job_id, write, say)
-
     def follow(self, job_id: str, write: Write, say: Say) -> int:
         """Write the log of a job until its end, and return the exit code of its command.
 
@@ -109,7 +101,7 @@ class Jobs:
             KeyboardInterrupt: By Ctrl-C; the job goes on, and how to stop it was said.
         """
         follower = _Follower(write)
-        try:
+        with only_following(self.name, job_id, say):
             while True:
                 client = self._connected(PATIENCE, say)
                 try:
@@ -122,12 +114,6 @@ class Jobs:
                     self._refuse_unknown(job_id, error)
                     say(f"The connection was lost ({_reason(error)}); trying again.")
                 time.sleep(SECONDS_BETWEEN_TRIES)
-        except KeyboardInterrupt:
-            say(
-                f"\nThe job goes on. See it: pairgen cluster logs {self.name} {job_id} --follow; "
-                f"end it: pairgen cluster stop {self.name} {job_id}"
-            )
-            raise
 
     def logs(self, job_id: str, follow: bool, write: Write, say: Say) -> int:
         """Write the log of a job, of the last one if the id is empty."""

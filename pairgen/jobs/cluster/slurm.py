@@ -8,7 +8,14 @@ import time
 from pathlib import Path
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.jobs.cluster.base import EXIT_STOPPED, Job, Say, Write
+from pairgen.jobs.cluster.base import (
+    EXIT_STOPPED,
+    Job,
+    Say,
+    Write,
+    follow_or_leave,
+    only_following,
+)
 from pairgen.jobs.cluster.options import SlurmOptions
 from pairgen.jobs.cluster.programs import output_of
 from pairgen.jobs.cluster.slurm_script import script
@@ -51,11 +58,7 @@ class SlurmCluster:
     def submit(self, job: Job, write: Write, say: Say) -> int:
         """Hand the script to sbatch; the job gets this environment, which Slurm passes on."""
         job_id = output_of(["sbatch", "--parsable"], stdin=self.show(job)).strip().partition(";")[0]
-        if job.detach:
-            write(f"{job_id}\n")
-            return 0
-        say(f"Job {job_id}")
-        return self._follow(job_id, write, say)
+        return follow_or_leave(job_id, job, self._follow, write, say)
 
     def status(self) -> str:
         """Return what squeue says of the jobs."""
@@ -84,14 +87,8 @@ class SlurmCluster:
         say(f"All jobs with the name {self.options.job_name!r} end.")
 
     def _follow(self, job_id: str, write: Write, say: Say) -> int:
-        try:
+        with only_following(self.name, job_id, say):
             return _followed(job_id, write, say)
-        except KeyboardInterrupt:
-            say(
-                f"\nThe job goes on. See it: pairgen cluster logs {self.name} {job_id} --follow; "
-                f"end it: pairgen cluster stop {self.name} {job_id}"
-            )
-            raise
 
 
 def _followed(job_id: str, write: Write, say: Say) -> int:

@@ -17,12 +17,12 @@ from pairgen.jobs.restore.restorer import FoundRestorer
 from pairgen.jobs.restore.tagger_options import TaggerOptions
 from pairgen.kinds.image_model import check_image_model, recipe_of
 from pairgen.options import names
-from pairgen.sources.captions import Captions, with_captions_checked
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.image_list import PlannedImages
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
+from pairgen.sources.texts.captions import Captions, with_captions_checked
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pairgen.errors import ConfigError
 from pairgen.member_options import MemberOptions
 from pairgen.options import Option, default_of
 from pairgen.rules import Checked, Choice, Place, Text
-from pairgen.sources.caption_tables import TABLES
+from pairgen.sources.texts.tables import TABLES
 
 PICTURE, EACH_TILE = TAGGED = ("picture", "tile")
 

@@ -8,8 +8,8 @@ from pairgen.kinds.run_options import PartOptions
 from pairgen.list_rules import Places
 from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Number, Place, Text
-from pairgen.sources.captions import CAPTION_CHOICES
 from pairgen.sources.painted.names import PAINTED, SPLITS
+from pairgen.sources.texts.captions import CAPTION_CHOICES
 
 # Options that name the source of images or captions.
 INPUT_OPTIONS = ("images", "from_ode", "captions", "column")

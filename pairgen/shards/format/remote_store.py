@@ -50,27 +50,21 @@ class RemoteStore:
             found = self._ask(folder, partial(self.fs.ls, detail=False))
         except FileNotFoundError:
             return []
-        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+        return sorted(map(_last_part, found))
 
     def size(self, path: str) -> int:
         return int(self._ask(path, self.fs.size))
 
     def sizes(self, folder: str) -> dict[str, int]:
-        try:
-            found = self._ask(folder, partial(self.fs.ls, detail=True))
-        except FileNotFoundError:
-            return {}
-        files = (entry for entry in found if entry["type"] == "file")
-        return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"]) for entry in files}
+        files = (entry for entry in self._entries(folder) if entry["type"] == "file")
+        return {_last_part(entry["name"]): int(entry["size"]) for entry in files}
 
     def md5s(self, folder: str) -> dict[str, str]:
-        try:
-            found = self._ask(folder, partial(self.fs.ls, detail=True))
-        except FileNotFoundError:
-            return {}
         # An ETag of S3 is the MD5 of a file that went up in one piece and without a key of its own.
-        tags = {entry["name"]: str(entry.get("ETag", "")).strip('"') for entry in found}
-        return {name.rstrip("/").rsplit("/", 1)[-1]: tags[name] for name in sorted(tags)}
+        return {
+            _last_part(entry["name"]): str(entry.get("ETag", "")).strip('"')
+            for entry in self._entries(folder)
+        }
 
     def read_bytes(self, path: str) -> bytes:
         return bytes(self._ask(path, partial(self.fs.cat_file, **self._in_one_piece)))
@@ -136,6 +130,14 @@ class RemoteStore:
         known = read is not None and "max_concurrency" in inspect.signature(read).parameters
         return {"max_concurrency": 1} if known else {}
 
+    def _entries(self, folder: str) -> list[dict[str, Any]]:
+        """Return what a listing of a folder tells; empty if there is no such folder."""
+        try:
+            found: list[dict[str, Any]] = self._ask(folder, partial(self.fs.ls, detail=True))
+        except FileNotFoundError:
+            return []
+        return found
+
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
@@ -174,3 +176,7 @@ class RemoteStore:
     def _message(self, error: Exception) -> str:
         """Return the message of an error; client libraries may quote the URL with its secrets."""
         return without_secrets_of(self.address, str(error))
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1]

@@ -5,6 +5,7 @@ HEIF, AVIF and JPEG XL need packages that are imported only when such a file com
 
 import importlib
 import re
+from typing import Any
 
 from PIL import Image, features
 
@@ -88,7 +89,7 @@ def load_decoder(kind: str) -> None:
         package.register_avif_opener()
 
 
-def _package(module: str, need: str):  # type: ignore[no-untyped-def]
+def _package(module: str, need: str) -> Any:
     """Import an optional package."""
     try:
         return importlib.import_module(module)

@@ -8,11 +8,11 @@ from typing import Any
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import choose_column, label_text
 from pairgen.sources.tables import check_captions, table_schema
 from pairgen.sources.texts.delimited import Note, no_header
 from pairgen.sources.texts.rows import Row, Table, open_table
 from pairgen.sources.texts.rules import CAPTION_COLUMNS, Text, decoded, first_held, text_of
+from pairgen.sources.texts.tables import choose_column, label_text
 
 NAME_COLUMNS = ("file_name", "image", "path", "key")
 

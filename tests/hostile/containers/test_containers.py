@@ -1,5 +1,7 @@
 """Every source of the table, through every command that reads images."""
 
+import io
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.collect.run import run_collect
 from pairgen.jobs.degrade.run import run_degrade
+from pairgen.sources.image_files import find_images
 from pairgen.sources.prompt_files import read_prompt_file
 from pairgen.sources.prompt_values import find_prompts
-from tests.hostile.containers.cases import FOLDERS, SIDE, TARS, Case, number_of
+from pairgen.sources.tars.index import read_index
+from tests.hostile.containers.cases import FOLDERS, SIDE, TARS, Case, number_of, picture, tar
 from tests.hostile.containers.others import OTHERS, differs, read_by
 from tests.runs import samples
 
@@ -33,7 +37,7 @@ DAMAGES = ("two members", "truncated", "another tar", "something follows", "cann
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is unpacked goes with the test."""
-    monkeypatch.setattr("pairgen.sources.unpacked.CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("pairgen.sources.tars.unpacked.CACHE", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -58,9 +62,6 @@ def test_all_is_taken_or_told(case: Case, command: str, tmp_path: Path) -> None:
 
 
 def test_two_folders_with_equal_names_are_recorded_apart(tmp_path: Path) -> None:
-    from pairgen.sources.image_files import find_images
-    from tests.hostile.containers.cases import picture
-
     for number, folder in enumerate(("x/a", "y/a", "z")):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "1.png").write_bytes(picture(number))
@@ -72,12 +73,6 @@ def test_two_folders_with_equal_names_are_recorded_apart(tmp_path: Path) -> None
 
 
 def test_an_index_takes_little_memory() -> None:
-    import io
-    import tracemalloc
-
-    from pairgen.sources.tars import read_index
-    from tests.hostile.containers.cases import tar
-
     members = [(f"{n:09d}.{name}", b"x") for n in range(10_000) for name in ("txt", "png", "json")]
     file = io.BytesIO(tar(members))
     tracemalloc.start()

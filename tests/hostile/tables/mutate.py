@@ -18,11 +18,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from pairgen.errors import ConfigError
-from pairgen.sources.captions import Captions, with_captions_checked
 from pairgen.sources.image_files import find_images
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.prompts import collect_prompts
+from pairgen.sources.texts.captions import Captions, with_captions_checked
 from tests.hostile.tables.case import arrow, lines, parquet, picture
 
 MAX_MORE = 400 * 2**20

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.jobs.cluster.base import Job, Say, Write
+from pairgen.jobs.cluster.base import Job, Say, Write, follow_or_leave
 from pairgen.jobs.cluster.local.processes import MARK, NODE, end_all, living_nodes
 from pairgen.jobs.cluster.local.state import (
     State,
@@ -69,7 +69,7 @@ class LocalCluster:
         # The same machine: relative paths mean what they mean here.
         folder = "" if job.working_dir else os.getcwd()
         job_id = jobs.submit(job, sys.executable, folder)
-        return jobs.follow_or_leave(job_id, job, write, say)
+        return follow_or_leave(job_id, job, jobs.follow, write, say)
 
     def status(self) -> str:
         """Return which nodes live, and the jobs."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import ImageRecipe
-from pairgen.sources.caption_tables import TABLES
-from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import ImageFile
+from pairgen.sources.texts.captions import Captions
+from pairgen.sources.texts.tables import TABLES
 
 
 class Prompts:

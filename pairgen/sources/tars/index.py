@@ -5,7 +5,6 @@ ends at the first dot if what follows is the name of a member that samples have,
 Names of members are compared without case.
 """
 
-import math
 import re
 import tarfile
 from array import array
@@ -133,7 +132,8 @@ def read_member(file: BinaryIO, place: Place) -> bytes:
 
 def _read_headers(file: BinaryIO, index: TarIndex) -> list[str]:
     """Append each member, with its key up to the first dot; return what follows that dot."""
-    size = _size(file)
+    size = file.seek(0, 2)
+    file.seek(0)
     rests: list[str] = []
     same: dict[str, str] = {}
     places: dict[str, Place] = {}
@@ -142,11 +142,13 @@ def _read_headers(file: BinaryIO, index: TarIndex) -> list[str]:
         while (member := tar.next()) is not None:
             # tarfile keeps every member that it has read.
             tar.members = []  # type: ignore[attr-defined]
+            if member.isdir():
+                continue
             place = Place(member.offset_data, member.size)
             if place.offset + place.size > size and member.isreg() and not member.issparse():
                 raise tarfile.ReadError(f"truncated in {member.name}")
             if kind := _kind(member, places):
-                index.passed_over[kind] += kind != "folder"
+                index.passed_over[kind] += 1
                 continue
             place = places[member.linkname] if member.islnk() else place
             head, rest = _first_dot(member.name)
@@ -159,25 +161,12 @@ def _read_headers(file: BinaryIO, index: TarIndex) -> list[str]:
             if len(places) < _MAX_TARGETS:
                 places[member.name] = place
         _check_end(file, tar.offset)
-    del index.passed_over["folder"]
     return rests
-
-
-def _size(file: BinaryIO) -> float:
-    """Return the size of a file; infinity where only reading tells."""
-    try:
-        size: float = file.seek(0, 2)
-    except ValueError:
-        size = math.inf
-    file.seek(0)
-    return size
 
 
 def _kind(member: tarfile.TarInfo, places: Collection[str]) -> str:
     """Return what a member is, if it is no file with a key."""
     base = member.name.rstrip("/").rpartition("/")[2]
-    if member.isdir():
-        return "folder"
     if member.islnk() and member.linkname in places:
         return ""
     if member.issym() or member.islnk():

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.sources.caption_tables import as_text
-from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
+from pairgen.sources.image_suffixes import SUFFIXES, is_image_member
 from pairgen.sources.passed_over import PassedOver
-from pairgen.sources.sample_text import TEXT_MEMBERS, sample_text
-from pairgen.sources.tars import Place, TarIndex, TarSample, read_index, read_member
+from pairgen.sources.tars.index import Place, TarIndex, TarSample, read_index, read_member
+from pairgen.sources.tars.sample_text import TEXT_MEMBERS, sample_text
+from pairgen.sources.tars.unpacked import plain_tar
 from pairgen.sources.texts.rules import MARK, Text, text_of
-from pairgen.sources.unpacked import plain_tar
+from pairgen.sources.texts.tables import as_text
 
 MAX_SHOWN = 12
 
@@ -48,7 +48,7 @@ def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> 
     Raises:
         ConfigError: The tar cannot be read, or has no such member.
     """
-    image_name = column.lower() if is_image_name(f".{column}") else ""
+    image_name = column.lower() if is_image_member(column) else ""
     texts = (column,) if column and not image_name else TEXT_MEMBERS
     try:
         with open(plain_tar(path), "rb") as file:
@@ -79,8 +79,8 @@ def _check_members(path: Path, index: TarIndex, image_name: str) -> None:
     has_images = any(f".{name}" in SUFFIXES for name in names)
     if image_name and image_name not in names:
         raise ConfigError(f"{path} has no member {image_name!r}; it holds {_shown(names)}.")
-    if not image_name and not has_images and any(map(is_image_name, names)):
-        first = next(name for name in names if is_image_name(name))
+    first = next(filter(is_image_member, names), "")
+    if first and not image_name and not has_images:
         raise ConfigError(
             f"{path} names its images in several parts; it holds {_shown(names)}: name the image, "
             f"such as --column {first}."
@@ -101,7 +101,7 @@ def _image_of(sample: TarSample) -> str:
 def _count_others(sample: TarSample, image: str, passed_over: PassedOver) -> None:
     """Count the images of a sample that are not taken, and a sample without one."""
     for name in sample.members:
-        if name != image and (f".{name}" in SUFFIXES or is_image_name(name)):
+        if name != image and is_image_member(name):
             passed_over.add(f"member in tars named {name}")
     if not image or image not in sample.members:
         held = " and ".join(name or "a file without a suffix" for name in sorted(sample.members))

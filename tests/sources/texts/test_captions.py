@@ -12,8 +12,8 @@ import pytest
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.degrade.run import run_degrade
-from pairgen.sources.captions import Captions
 from pairgen.sources.image_files import find_images
+from pairgen.sources.texts.captions import Captions
 from tests.runs import samples
 from tests.sources.test_image_files import picture, write, write_tar
 

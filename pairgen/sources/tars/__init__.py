@@ -1,0 +1,1 @@
+"""WebDataset tars: where members lie, what a sample is, and how packed ones are read."""
