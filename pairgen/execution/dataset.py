@@ -124,15 +124,13 @@ def claim(store: Store, old: Plan | None, plan: Plan, shard_range: ShardRange) -
         shard_range: The part that it makes. Of parts that begin at once, one writes the plan.
 
     Raises:
-        PlanMismatchError: Something else was begun after this command checked the folder.
+        PlanMismatchError: Another dataset was begun after this command checked the folder.
     """
     if shard_range != ALL_SHARDS:
         begin(store, plan, shard_range)
     elif old is None and not is_untouched(store):
-        raise PlanMismatchError(
-            f"Another command has begun a dataset in {store.url} in the meantime: give "
-            "another --out, or run this command again."
-        )
+        # Another command began in the meantime: if it makes the same dataset, both go on.
+        check_continues(read_plan(store), plan)
 
 
 def begin(store: Store, plan: Plan, shard_range: ShardRange) -> None:

@@ -12,7 +12,7 @@ import pytest
 import pairgen
 from pairgen.errors import PlanMismatchError
 from pairgen.execution.dataset import begin, claim
-from pairgen.shard_range import ShardRange
+from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import overlay_address
 from pairgen.shards.format.manifest import fold_into_manifest, is_untouched
@@ -168,6 +168,17 @@ def test_of_two_that_claim_a_folder_the_first_writes_the_plan(tmp_path: Path) ->
     with pytest.raises(PlanMismatchError, match="seed"):
         claim(store, None, other, part)
     assert read_plan(store) == plan
+
+
+def test_two_commands_that_begin_at_once_make_the_same_dataset(tmp_path: Path) -> None:
+    """The second checked the folder before the first had made anything."""
+    pairgen.ode(**QUICK_ODE, out=tmp_path / "a")
+    pairgen.ode(**{**QUICK_ODE, "seed": 5}, out=tmp_path / "b", shard_range="1/20")
+    store = open_store(tmp_path / "a")
+    plan, other = read_plan(store), read_plan(open_store(tmp_path / "b"))
+    claim(store, None, plan, ALL_SHARDS)
+    with pytest.raises(PlanMismatchError, match=r"seed \(was 0, got 5\)"):
+        claim(store, None, other, ALL_SHARDS)
 
 
 def test_a_part_lets_the_set_grow(tmp_path: Path) -> None:
