@@ -1,15 +1,21 @@
 """Rounds of chaos on a cluster of three Ray nodes on this machine, as a table.
 
-    python benchmarks/chaos.py --rounds 40 --out ~/.cache/pairgen/chaos
+    PYTHONPATH=. python benchmarks/chaos.py --rounds 40 --out ~/.cache/pairgen/chaos
 
 Each round makes one dataset by `pairgen cluster submit`. At a moment that the round's number draws,
-something is killed (SIGKILL) or stopped (SIGSTOP): an actor, a raylet, the GCS of the head, or the
-driver. What was stopped stays so, but for a driver, which goes on after ten seconds. Then `up`
-and `submit` are run again, as a user would, until the command ends with 0. A round is whole if the
-shards have the SHA-256 of the serial run and `pairgen verify` finds nothing.
+one thing goes wrong:
 
-Finished rounds are lines of `OUT/rounds.jsonl`; the same command continues. Not in here: full disks
-and stores that fail, which tests/chaos and tests/shards/format hold.
+- an actor, a raylet, the GCS of the head, or the driver is killed (SIGKILL) or stopped (SIGSTOP).
+  What was stopped stays so, but for a driver, which goes on after ten seconds;
+- the disk of the dataset is full: a tmpfs of as many bytes as the round draws, so that any write
+  may be the one that fails. It grows once the command has ended. Mounting it takes root;
+- the store, moto's S3 server behind a proxy, turns every request away for ten seconds, and one in
+  ten before and after.
+
+Then `up` and `submit` are run again, as a user would, until the command ends with 0. A round is
+whole if the shards have the SHA-256 of the serial run and `pairgen verify` finds nothing.
+
+Finished rounds are lines of `OUT/rounds.jsonl`; the same command continues.
 """
 
 import argparse
@@ -22,7 +28,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +39,12 @@ import psutil
 import pairgen
 from pairgen.jobs.cluster.local.processes import marked
 from pairgen.shards.format import layout
+from pairgen.shards.format.store import Store, open_store
+from tests.s3_server import broken
 
-VICTIMS = ("actor", "raylet", "GCS", "driver")
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGSTOP": signal.SIGSTOP}
+KINDS = [(victim, name) for name in SIGNALS for victim in ("actor", "raylet", "GCS", "driver")]
+KINDS += [("disk", "full"), ("store", "fails")]
 SET = {"model": "gaussian", "cfg": 4, "steps": 250, "num_samples": 1200, "samples_per_shard": 12}
 NUM_SHARDS = 100
 SECONDS_UNTIL_HUNG = 900.0
@@ -55,46 +66,61 @@ def main() -> None:
         pairgen.ode(**SET, out=serial, executor="serial")
     lines = desk / "rounds.jsonl"
     done = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
-    try:
-        for number in range(len(done), options.rounds):
-            found = one_round(desk, number)
-            done.append(found)
-            with lines.open("a") as file:
-                file.write(json.dumps(found) + "\n")
-            print(found, flush=True)
-    finally:
-        for process, _ in victims(desk, "all"):
-            process.resume()
-        cluster("down")
+    with failing_store() as store_fails:
+        try:
+            for number in range(len(done), options.rounds):
+                found = one_round(desk, number, store_fails)
+                done.append(found)
+                with lines.open("a") as file:
+                    file.write(json.dumps(found) + "\n")
+                print(found, flush=True)
+        finally:
+            for process, _ in victims(desk, "all"):
+                process.resume()
+            cluster("down")
     print(table(done))
 
 
-def one_round(desk: Path, number: int) -> dict[str, Any]:
-    """Make the dataset once, while something dies; return what became of it."""
+def one_round(desk: Path, number: int, store_fails: Callable[[float], None]) -> dict[str, Any]:
+    """Make the dataset once, while something breaks; return what became of it."""
     drawn = random.Random(number)
-    victim, signal_name = VICTIMS[number % 4], list(SIGNALS)[number // 4 % 2]
+    victim, how = KINDS[number % len(KINDS)]
     shutil.rmtree("out", ignore_errors=True)
     moment = drawn.randrange(1, NUM_SHARDS - 10)
     begun = time.monotonic()
     codes: list[int | str] = []
     struck = ""
     num_before = 0
-    while len(codes) < MOST_SUBMITS and codes[-1:] != [0]:
-        cluster("up")
-        process = submit(desk)
-        if not struck:
-            struck, num_before = strike(desk, process, victim, SIGNALS[signal_name], moment)
-        try:
-            codes.append(process.wait(timeout=SECONDS_UNTIL_HUNG))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            codes.append("hung")
-    whole = shas(desk / "out") == shas(desk / "serial") and pairgen.verify(desk / "out").clean
+    out = f"s3://pairs/{number}" if victim == "store" else "out"
+    share = drawn.uniform(0.05, 0.95)
+    with small_disk(desk, share) if victim == "disk" else nullcontext(lambda: None) as grow:
+        while len(codes) < MOST_SUBMITS and codes[-1:] != [0]:
+            cluster("up")
+            process = submit(desk, out)
+            if not struck and victim == "disk":
+                struck = f"after {share:.1%} of the bytes"
+            elif not struck:
+                wait_for(process, out, moment)
+                num_before = num_receipts(out)
+                if victim == "store":
+                    store_fails(10)
+                    struck = "for ten seconds"
+                else:
+                    struck = strike(desk, process, victim, SIGNALS[how])
+            try:
+                codes.append(process.wait(timeout=SECONDS_UNTIL_HUNG))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                codes.append("hung")
+            if victim == "disk" and len(codes) == 1:
+                num_before = num_receipts(out)
+                grow()
+        whole = shas(open_store(out)) == shas(open_store("serial")) and pairgen.verify(out).clean
     return {
         "round": number,
         "victim": victim,
-        "signal": signal_name,
+        "signal": how,
         "struck": struck,
         "shards before": num_before,
         "exit codes": codes,
@@ -103,21 +129,75 @@ def one_round(desk: Path, number: int) -> dict[str, Any]:
     }
 
 
-def strike(
-    desk: Path, process: subprocess.Popen[bytes], victim: str, number: int, moment: int
-) -> tuple[str, int]:
-    """Wait for a number of shards, then send a signal; return to what, and the number of shards."""
-    while process.poll() is None and num_receipts(desk) < moment:
-        time.sleep(0.05)
+def wait_for(process: "subprocess.Popen[bytes]", out: str, moment: int) -> None:
+    """Wait until a number of shards is finished, or the command has ended."""
+    while process.poll() is None and num_receipts(out) < moment:
+        time.sleep(0.05 if out == "out" else 1)
+
+
+def strike(desk: Path, process: "subprocess.Popen[bytes]", victim: str, number: int) -> str:
+    """Send a signal; return to what."""
     found = list(victims(desk, victim))
     if process.poll() is not None or not found:
-        return "nothing: the run had ended", num_receipts(desk)
+        return "nothing: the run had ended"
     target, node = found[0]
     target.send_signal(number)
     if victim == "driver" and number == signal.SIGSTOP:
         time.sleep(10)
         target.resume()
-    return f"{target.pid} on node {node}", num_receipts(desk)
+    return f"{target.pid} on node {node}"
+
+
+@contextmanager
+def small_disk(desk: Path, share: float) -> Iterator[Callable[[], None]]:
+    """Mount a tmpfs with room for a share of the dataset's bytes; yield what makes it grow."""
+    serial = [path for path in (desk / "serial").rglob("*") if path.is_file()]
+    pages = sum(-(-path.stat().st_size // 4096) for path in serial)
+    out = desk / "out"
+    out.mkdir(exist_ok=True)
+    size = f"size={int(pages * share) * 4096}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", out], check=True)
+
+    def grow() -> None:
+        subprocess.run(["mount", "-o", "remount,size=1g", out], check=True)
+
+    try:
+        yield grow
+    finally:
+        subprocess.run(["umount", "--lazy", out], check=True)
+
+
+@contextmanager
+def failing_store() -> Iterator[Callable[[float], None]]:
+    """Run an S3 server that refuses one request in ten; yield what lets it refuse all of them."""
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    requests, until = count(1), 0.0
+
+    def fault(*_: str) -> tuple[int, str] | None:
+        fails = time.monotonic() < until or next(requests) % 10 == 0
+        return (503, "SlowDown") if fails else None
+
+    def fail_all(seconds: float) -> None:
+        nonlocal until
+        until = time.monotonic() + seconds
+
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    try:
+        with broken(f"http://{host}:{port}", fault) as url:
+            s3fs.S3FileSystem(endpoint_url=f"http://{host}:{port}").mkdir("pairs")
+            os.environ["AWS_ENDPOINT_URL"] = url
+            yield fail_all
+    finally:
+        server.stop()
 
 
 def victims(desk: Path, kind: str) -> Iterator[tuple[psutil.Process, str]]:
@@ -134,17 +214,17 @@ def victims(desk: Path, kind: str) -> Iterator[tuple[psutil.Process, str]]:
                 "actor": words.startswith("ray::ShardActor"),
                 "raylet": node != "0" and line[:1] and line[0].endswith("/raylet"),
                 "GCS": line[:1] and line[0].endswith("/gcs_server"),
-                "driver": "ode" in line and "--out=out" in line,
+                "driver": "ode" in line and any(word.startswith("--out=") for word in line),
                 "all": True,
             }[kind]
             if is_it:
                 yield process, node
 
 
-def submit(desk: Path) -> "subprocess.Popen[bytes]":
+def submit(desk: Path, out: str) -> "subprocess.Popen[bytes]":
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in SET.items()]
     line = [sys.executable, "-m", "pairgen", "cluster", "submit", "three.yaml", "--"]
-    line += ["pairgen", "ode", *flags, "--out=out"]
+    line += ["pairgen", "ode", *flags, f"--out={out}"]
     with (desk / "log").open("ab") as log:
         return subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT)
 
@@ -154,13 +234,14 @@ def cluster(verb: str) -> None:
     subprocess.run(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
 
 
-def num_receipts(desk: Path) -> int:
-    return len(list((desk / "out" / layout.RECEIPTS).glob("*.json")))
+def num_receipts(out: str) -> int:
+    return len([name for name in open_store(out).names(layout.RECEIPTS) if name.endswith(".json")])
 
 
-def shas(out: Path) -> dict[str, str]:
-    files = sorted((out / layout.TRAIN).glob("*.tar"))
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+def shas(store: Store) -> dict[str, str]:
+    shards = [f"{layout.TRAIN}/{name}" for name in store.names(layout.TRAIN)]
+    tars = [path for path in shards if path.endswith(".tar")]
+    return {path: hashlib.sha256(store.read_bytes(path)).hexdigest() for path in tars}
 
 
 def table(done: list[dict[str, Any]]) -> str:

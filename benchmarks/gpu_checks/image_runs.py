@@ -72,7 +72,7 @@ def train(setting: Setting, method: str, name: str, **given: Any) -> int:
         model=str(models.sd15(setting)),
         out=str(out),
         batch_size=batch_size(setting),
-        precision="bfloat16",
+        precision=setting.dtype,
         gradient_checkpointing=True,
         ema_decay=0.0,
         log_every=1,

@@ -75,7 +75,7 @@ class OdeRuns:
 def open_ode(
     setting: Setting, model: Path, batch: int, steps: int, *, compiled: bool = False
 ) -> OdeRuns:
-    """Write the plan of a large set in bfloat16, whose shards are two batches, and load its model.
+    """Write the plan of a large set, whose shards are two batches, and load its model.
 
     Args:
         setting: Of the check.
@@ -94,7 +94,7 @@ def open_ode(
             "samples_per_shard": 2 * batch,
             "batch_size": batch,
             "steps": steps,
-            "dtype": "bfloat16",
+            "dtype": setting.dtype,
             "compile": compiled,
             "executor": "serial",
             "out": str(setting.folder / f"ode-{batch}-{steps}-{compiled}"),

@@ -27,13 +27,13 @@ def check(setting: Setting) -> Iterator[Row]:
             batch_size=batch,
             steps=steps,
             cfg=5,
-            dtype="bfloat16",
+            dtype=setting.dtype,
             executor="serial",
             out=str(pairs),
         )
 
     seconds, peak = timed(ode)
-    told = f"{batch} samples, {steps} steps, bfloat16, 1024 px; load and hashes included"
+    told = f"{batch} samples, {steps} steps, {setting.dtype}, 1024 px; load and hashes included"
     yield Row("ode", seconds, "s", f"{told}; peak {peak:.1f} GiB")
 
     def train() -> None:
@@ -43,7 +43,7 @@ def check(setting: Setting) -> Iterator[Row]:
             out=str(out),
             batch_size=2,
             steps=4,
-            precision="bfloat16",
+            precision=setting.dtype,
             gradient_checkpointing=True,
             lora_rank=LORA_RANK,
             ema_decay=0.0,

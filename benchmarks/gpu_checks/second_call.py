@@ -12,7 +12,7 @@ from gpu_checks.setting import Row, Setting
 STUDENT = """\
 teacher: latent_diffusion
 location: {location}
-dtype: bfloat16
+dtype: {dtype}
 batch_size: 1
 samples_per_shard: 1
 sampling: {{steps: 1, solver: ddim, spacing: "200", end: clean}}
@@ -23,7 +23,7 @@ image: {{kind: restoration, source: lr4.png, scale: 4, posterior: sample}}
 def restored(setting: Setting, model: str) -> Iterator[Row]:
     """Restore pictures: one tile of 512 px, and several."""
     file = setting.folder / "restorer.yaml"
-    file.write_text(STUDENT.format(location=model), encoding="utf-8")
+    file.write_text(STUDENT.format(location=model, dtype=setting.dtype), encoding="utf-8")
     sides, num = ((16, 32), 1) if setting.small else ((128, 512), 4)
     restorer = pairgen.Restorer(file, tile=8 if setting.small else 96)
     for side in sides:
@@ -34,7 +34,7 @@ def restored(setting: Setting, model: str) -> Iterator[Row]:
             made.extend(restorer(picture) for _ in range(num))
 
         seconds, peak = timed(again)
-        told = f"4 times, bfloat16, VAE float32, no files; peak {peak:.1f} GiB"
+        told = f"4 times, {setting.dtype}, VAE float32, no files; peak {peak:.1f} GiB"
         differs = any(not np.array_equal(each, made[0]) for each in made)
         note = f"{told}; {'other' if differs else 'equal'} bytes each time"
         name = f"restore, to {4 * side} px"
@@ -47,13 +47,13 @@ def check(setting: Setting) -> Iterator[Row]:
     model = str(models.sd15(setting))
     prompts = str(setting.prompts(num))
     yield from restored(setting, model)
-    shared = {"steps": steps, "cfg": 7.5, "batch_size": num, "dtype": "bfloat16"}
+    shared = {"steps": steps, "cfg": 7.5, "batch_size": num, "dtype": setting.dtype}
 
     def sample() -> None:
         pairgen.sample(model=model, prompts=prompts, out=str(setting.folder / "grid.png"), **shared)
 
     seconds, peak = timed(sample)
-    told = f"{num} pictures, {steps} steps, bfloat16; load and decoding included"
+    told = f"{num} pictures, {steps} steps, {setting.dtype}; load and decoding included"
     yield Row("sample", 1000 * seconds / num, "ms a picture", f"{told}; peak {peak:.1f} GiB")
     pairs = str(setting.folder / "pairs")
     pairgen.ode(

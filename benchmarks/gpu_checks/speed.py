@@ -75,14 +75,15 @@ class Speeds:
 def check(setting: Setting) -> Iterator[Row]:
     """Time diffusers and pairgen, eager first, then compiled."""
     device, small = setting.device, setting.small
+    dtype = getattr(torch, setting.dtype)
     batch, steps = (2, 2) if small else (32, 50)
     began = time.monotonic()
     # Small runs take each once.
     left = 0.0 if small else min(setting.seconds, setting.deadline - began) - RESERVED_SECONDS
-    peak = dense_rate(device, small)
-    yield Row("dense bfloat16 product", peak / 1e12, "TFLOP/s", "the largest of ten")
+    peak = dense_rate(device, dtype, small)
+    yield Row(f"dense {setting.dtype} product", peak / 1e12, "TFLOP/s", "the largest of ten")
     model = models.sd15(setting)
-    pipeline = load_pipeline(model, device)
+    pipeline = load_pipeline(model, device, dtype)
     eager = open_ode(setting, model, batch, steps)
     speeds = Speeds(steps, 0.0 if small else peak)
     # One step each, so that the first round is no warm-up.
@@ -104,7 +105,7 @@ def compiled_rows(
     """Compile diffusers' network and pairgen's, and time each once; one may fail alone."""
 
     def diffusers() -> Iterator[Row]:
-        pipeline = load_pipeline(model, setting.device)
+        pipeline = load_pipeline(model, setting.device, getattr(torch, setting.dtype))
         pipeline.unet.to(memory_format=torch.channels_last)
         pipeline.unet.compile(dynamic=False)
         yield start_row("diffusers, compiled: start", setting, images(pipeline, batch, 1))
@@ -156,10 +157,10 @@ def idle_row(name: str, runs: OdeRuns, speeds: Speeds) -> Row:
     )
 
 
-def dense_rate(device: torch.device, small: bool) -> float:
-    """Return the FLOP/s of a product of large bfloat16 matrices, the best of ten."""
+def dense_rate(device: torch.device, dtype: torch.dtype, small: bool) -> float:
+    """Return the FLOP/s of a product of large matrices, the best of ten."""
     size = 256 if small else 8192
-    a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     best = 0.0
     for _ in range(10):
         synchronize()
@@ -170,11 +171,11 @@ def dense_rate(device: torch.device, small: bool) -> float:
     return best
 
 
-def load_pipeline(model: Path, device: torch.device) -> Any:
-    """Load diffusers' pipeline in bfloat16."""
+def load_pipeline(model: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """Load diffusers' pipeline."""
     # The name that diffusers has known longest.
     pipeline = StableDiffusionPipeline.from_pretrained(
-        model, torch_dtype=torch.bfloat16, safety_checker=None
+        model, torch_dtype=dtype, safety_checker=None
     )
     pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)

@@ -92,7 +92,7 @@ def make_pairs(setting: Setting, batch: int) -> Path:
         num_samples=num,
         samples_per_shard=num,
         batch_size=batch,
-        dtype="bfloat16",
+        dtype=setting.dtype,
         executor="serial",
         out=str(out),
     )
@@ -110,7 +110,7 @@ def method_rows(
     options = {
         "steps": steps,
         "batch_size": batch,
-        "precision": "bfloat16",
+        "precision": setting.dtype,
         "gradient_checkpointing": "true",
         "ema_decay": 0.0,
         "log_every": 1,
