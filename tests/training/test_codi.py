@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -393,14 +394,25 @@ def test_a_run_without_a_branch_is_no_start(photographs, train, options, levels)
         train(photographs, "refused", start_from=str(other), **options)
 
 
-def test_a_teacher_that_is_given_something_else_is_refused(
+def test_a_run_of_another_task_is_neither_start_nor_teacher(
     photographs, conditioned, train, options
 ):
-    edges = train(conditioned, "edges", task="canny", steps=1, **options).folder
-    with pytest.raises(
-        ConfigError, match=r"teacher must be .* given lr4\.png, .* given canny\.png"
-    ):
-        train(photographs, "refused", teacher=str(edges), **options)
+    for other in ("canny", "inpainting"):
+        run = str(train(conditioned, other, task=other, steps=1, **options).folder)
+        for name in ("start_from", "teacher"):
+            wanted = f"{name} must be a run of task=super-resolution, got one of task={other}: "
+            with pytest.raises(ConfigError, match=f"^{wanted}{re.escape(run)}\\.$"):
+                train(photographs, "refused", **{name: run}, **options)
+            assert not train.folder.exists()
+    with pytest.raises(ConfigError, match="of task=canny, got one of task=inpainting"):
+        train(conditioned, "refused", task="canny", start_from=run, **options)
+
+
+def test_another_scale_is_a_start_but_no_teacher(levels, train, options):
+    first = str(train(levels, "x2", scale=2, steps=1, **options).folder)
+    train(levels, "x4", scale=4, start_from=first, steps=1, **options)
+    with pytest.raises(ConfigError, match=r"teacher must be .* given lr4\.png, .* given lr2\.png"):
+        train(levels, "refused", scale=4, teacher=first, **options)
     assert not train.folder.exists()
 
 

@@ -3,9 +3,17 @@
 from pathlib import Path
 
 from pairgen.errors import ConfigError
-from pairgen.methods._codi.options import ALL, FUSION_OF, CoDiOptions
+from pairgen.image_recipe import RESTORATION, ImageRecipe
+from pairgen.methods._codi.options import (
+    ALL,
+    FUSION_OF,
+    INPAINTING,
+    MEMBERS,
+    SUPER_RESOLUTION,
+    CoDiOptions,
+)
 from pairgen.methods.base import AVERAGE, Setup
-from pairgen.model_config import find_model
+from pairgen.model_config import MODEL_FILE, find_model
 from pairgen.teachers.base import Denoiser
 
 
@@ -18,10 +26,13 @@ def network_of(setup: Setup, options: CoDiOptions, channels: int) -> Denoiser:
         channels: Channels of a condition.
 
     Raises:
-        ConfigError: The run has no branch for such conditions, or one that belongs to the network
-            that was trained with it, where the model's own shall stay.
+        ConfigError: The run was trained for another task, or has no branch for such conditions, or
+            one that belongs to the network that was trained with it, where the model's own shall
+            stay.
     """
     run, fusion = options.start_from, FUSION_OF[options.trains]
+    if run:
+        _check_task("start_from", run, options.task)
     before = loaded_run(setup, run, AVERAGE, channels) if run else None
     if before is not None and options.trains == ALL:
         denoiser = before
@@ -52,8 +63,9 @@ def teacher_of(setup: Setup, options: CoDiOptions, channels: int) -> Denoiser:
         ConfigError: The run is not finished, or was trained for another task.
     """
     run = options.teacher
+    _check_task("teacher", run, options.task)
     denoiser = loaded_run(setup, run, options.teacher_weights, channels)
-    recipe = find_model(str(Path(run).absolute())).image
+    recipe = _recipe_of(run)
     given = "" if recipe is None else recipe.mask or recipe.source
     if given != options.condition:
         raise ConfigError(
@@ -82,3 +94,28 @@ def loaded_run(setup: Setup, run: str, weights: str, channels: int) -> Denoiser:
             f"The network of {run} must take conditions of {channels} channels: it {has}."
         )
     return denoiser
+
+
+def _check_task(name: str, run: str, task: str) -> None:
+    """Refuse a run with a branch for another task; other runs are refused when they are loaded."""
+    recipe = _recipe_of(run)
+    if recipe is None or not recipe.branch:
+        return
+    if (found := _task_of(recipe)) != task:
+        raise ConfigError(f"{name} must be a run of task={task}, got one of task={found}: {run}.")
+
+
+def _task_of(recipe: ImageRecipe) -> str:
+    """Return the task of a run; of none of ours, the member that it is given."""
+    if recipe.mask:
+        return INPAINTING
+    if recipe.kind == RESTORATION:
+        return SUPER_RESOLUTION
+    tasks = {member: task for task, member in MEMBERS.items()}
+    return tasks.get(recipe.source, recipe.source)
+
+
+def _recipe_of(run: str) -> ImageRecipe | None:
+    """Return how a run makes images of images; None if it does not, or is not finished."""
+    folder = Path(run).absolute()
+    return find_model(str(folder)).image if (folder / MODEL_FILE).is_file() else None

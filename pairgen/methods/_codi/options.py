@@ -120,8 +120,8 @@ class CoDiOptions(EncodedPairOptions):
         str,
         Place(),
         Option(
-            "Run whose network and branch the student starts from; with trains=branch, whose "
-            "branch.",
+            "Run of the same task whose network and branch the student starts from; with "
+            "trains=branch, whose branch.",
             metavar="RUN",
             default="none: the model and a new branch",
         ),
@@ -130,7 +130,7 @@ class CoDiOptions(EncodedPairOptions):
         str,
         Place(),
         Option(
-            "Run of a conditional model that takes the DDIM step of the consistency, frozen.",
+            "Run of the same task that takes the DDIM step of the consistency, frozen.",
             metavar="RUN",
             default="none: the model's own step, with its current weights",
         ),
