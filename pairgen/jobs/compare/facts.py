@@ -23,6 +23,8 @@ from pairgen.types import Plan
 
 # Raised when figures of the same images change.
 FIGURES_VERSION = 1
+# What distinguishes the weights of a model, in the identity of its row.
+WEIGHTS = ("model", "decoder")
 
 
 def bench_facts(config: JudgeOptions, plan: Plan, keys: Sequence[str]) -> dict[str, Any]:
@@ -100,6 +102,19 @@ def decoder_identity(judged: Judged) -> dict[str, Any]:
     return dict(described.identity)
 
 
+def weights_of(judged: Judged) -> dict[str, Any]:
+    """Return what distinguishes the weights of a model now, by the names of `WEIGHTS`.
+
+    Raises:
+        PairgenError: They are missing, or cannot be read.
+    """
+    model = judged.model
+    described: Description = plugins.call(
+        "teachers", model.teacher, "describe", location=model.location, **model.options
+    )
+    return {"model": dict(described.identity), "decoder": decoder_identity(judged)}
+
+
 def check_unchanged(judged: Judged, planned: Mapping[str, Any]) -> None:
     """Refuse figures of a model whose weights changed after they were planned.
 
@@ -110,12 +125,7 @@ def check_unchanged(judged: Judged, planned: Mapping[str, Any]) -> None:
     Raises:
         PairgenError: Its weights are others now, so nothing tells which were measured.
     """
-    model = judged.model
-    described: Description = plugins.call(
-        "teachers", model.teacher, "describe", location=model.location, **model.options
-    )
-    now = {"model": dict(described.identity), "decoder": decoder_identity(judged)}
-    if any(planned[name] != each for name, each in now.items()):
+    if any(planned[name] != each for name, each in weights_of(judged).items()):
         raise PairgenError(
             f"The weights of {judged.path} changed while it was measured, so its row was not "
             "written: run the command again."

@@ -17,6 +17,7 @@ from pairgen.jobs.compare.content import check_comparable, in_order, is_own_refe
 from pairgen.jobs.compare.from_images import compare_from_images
 from pairgen.jobs.compare.from_text import compare_from_text
 from pairgen.jobs.compare.options import CompareConfig
+from pairgen.jobs.compare.outdated import find_outdated
 from pairgen.jobs.compare.page import compare_page
 from pairgen.jobs.compare.planned import Comparison, Planned
 from pairgen.jobs.compare.rows import ROWS, Row, read_rows, write_row
@@ -60,7 +61,8 @@ def run_compare(given: Mapping[str, Any], say: Say = log) -> Compared:
     _check(comparison, with_bicubic)
     there = read_rows(store, say)
     check_comparable(there, comparison.bench, store.url)
-    standing = _standing(comparison.rows, there)
+    outdated = find_outdated(there, comparison.rows, say)
+    standing = _standing(comparison.rows, _without(there, outdated))
     missing = [each for each in comparison.rows if standing[each.slot] is None]
     for note in dict.fromkeys(
         note for row in comparison.rows for note in row.facts.get("notes", ())
@@ -79,7 +81,7 @@ def run_compare(given: Mapping[str, Any], say: Say = log) -> Compared:
         _measure(comparison, missing, store)
     finally:
         # What is finished is shown, whatever stopped the rest.
-        figures = _write(comparison, config, store, say)
+        figures = _write(comparison, config, store, outdated, say)
     assert figures is not None
     return Compared(store.root, figures)
 
@@ -152,6 +154,12 @@ def _standing(planned: Sequence[Planned], rows: Sequence[Row]) -> dict[str, Row 
         found |= dict.fromkeys(lost)
 
 
+def _without(rows: Sequence[Row], outdated: Sequence[Row]) -> list[Row]:
+    """Return rows but the outdated ones; what was measured into their folders since then stays."""
+    facts = [each.facts for each in outdated]
+    return [row for row in rows if row.facts not in facts]
+
+
 def _measure(comparison: Comparison, missing: Sequence[Planned], store: LocalStore) -> None:
     """Measure rows and write each as soon as it is done."""
     if not missing:
@@ -171,10 +179,14 @@ def _measure(comparison: Comparison, missing: Sequence[Planned], store: LocalSto
 
 
 def _write(
-    comparison: Comparison, config: CompareConfig, store: LocalStore, say: Say
+    comparison: Comparison,
+    config: CompareConfig,
+    store: LocalStore,
+    outdated: Sequence[Row],
+    say: Say,
 ) -> dict[str, Any] | None:
     """Write figures and page of the rows that stand; return the figures, None for no table."""
-    there = read_rows(store, say)
+    there = _without(read_rows(store, say), outdated)
     rows = in_order(
         there, [row.slot for each in comparison.rows for row in there if row.is_of(each)]
     )

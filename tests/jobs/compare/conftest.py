@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import pairgen
 from pairgen.cli import main
+from pairgen.config import packaged_configs
 from pairgen.jobs.train.run import run_train
 from tests.training.conftest import OPTIONS, make_degraded
 
@@ -52,6 +54,25 @@ def images(tmp_path_factory, sd15_folder) -> Path:
         given = {**OPTIONS, "method": TOY, "model": str(sd15_folder), "data": str(folder / "seen")}
         run_train({**given, "out": str(folder / name), "steps": 2, "batch_size": 2, **options})
     return folder
+
+
+@pytest.fixture
+def desk(tmp_path) -> Path:
+    """Pairs of a mixture of Gaussians, and two models of their own files beside them."""
+    made = {"model": "gaussian", "steps": 3, "num_samples": 8, "executor": "serial"}
+    pairgen.ode(**made, cfg=1, out=str(tmp_path / "held"))
+    text = (packaged_configs() / "models/gaussian.yaml").read_text()
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    change(tmp_path / "two.yaml")
+    return tmp_path
+
+
+def change(model: Path) -> None:
+    """Make another mixture of a model."""
+    found = yaml.safe_load(model.read_text())
+    found["options"]["seed"] += 1
+    model.write_text(yaml.safe_dump(found))
 
 
 @pytest.fixture

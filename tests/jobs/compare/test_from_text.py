@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 import pairgen
-from pairgen.config import packaged_assets, packaged_configs
+from pairgen.config import packaged_assets
 from pairgen.jobs.compare import facts
 from pairgen.jobs.compare.cost import cost_table
 from pairgen.jobs.compare.page import best_table
+from tests.jobs.compare.conftest import change
 
 RUNS = ("runs/one", "runs/few@1,2")
 NAMES = ("end points", "one, 1 step", "few, 1 step", "few, 2 steps", "teacher, 1 step")
@@ -91,25 +91,6 @@ def test_a_vae_in_another_file_is_the_same_as_long_as_it_encodes_alike(text, cal
     options = ("--data=held", "--num-samples=2", "--teacher-steps=", "--out=same")
     code, out, err = call(text, "compare", "same-vae@1", *options)
     assert code == 0 and "same-vae, 1 step " in out, err
-
-
-@pytest.fixture
-def desk(tmp_path) -> Path:
-    """Pairs of a mixture of Gaussians, and two models of their own files beside them."""
-    made = {"model": "gaussian", "steps": 3, "num_samples": 8, "executor": "serial"}
-    pairgen.ode(**made, cfg=1, out=str(tmp_path / "held"))
-    text = (packaged_configs() / "models/gaussian.yaml").read_text()
-    for name in ("one", "two"):
-        (tmp_path / f"{name}.yaml").write_text(text)
-    change(tmp_path / "two.yaml")
-    return tmp_path
-
-
-def change(model: Path) -> None:
-    """Make another mixture of a model."""
-    found = yaml.safe_load(model.read_text())
-    found["options"]["seed"] += 1
-    model.write_text(yaml.safe_dump(found))
 
 
 def test_only_what_is_missing_or_has_changed_is_computed(desk, call):
