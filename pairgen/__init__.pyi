@@ -136,18 +136,20 @@ def calibrate(
 
     Args:
         model: Teacher: a packaged name, a folder or a hub id. [tiny]
-        cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [7.5]
+        cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [the model's
+            own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
-            pairgen dataset or a saved hub dataset; - reads standard input. Repeatable.
+            pairgen dataset or a saved hub dataset; - reads standard input. Repeatable. [those
+            packaged for the model]
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
             txt]
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
         num_prompts: Number of (prompt, noise) pairs to measure. [64]
-        end: End of the ODE: the last timestep, or sigma 0. [t0]
+        end: End of the ODE: the last timestep, or sigma 0. [the model's own, else t0]
         seed: Random seed of the noise. [0]
         tolerance: Largest median error to accept, as 2% or 0.02. [2%]
         solvers: Solvers and spacings to measure.
@@ -539,23 +541,25 @@ def ode(
 
     Args:
         model: Teacher: a packaged name, a folder or a hub id. [tiny]
-        cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [7.5]
+        cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [the model's
+            own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
-            pairgen dataset or a saved hub dataset; - reads standard input. Repeatable.
+            pairgen dataset or a saved hub dataset; - reads standard input. Repeatable. [those
+            packaged for the model]
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
             txt]
         dedupe: Drop duplicate prompts.
         shuffle: Shuffle the prompts; --seed sets the order.
         limit: Keep at most N prompts, after --dedupe and --shuffle. [all]
         long_prompts: How to handle prompts longer than the text encoder's limit. [truncate]
-        end: End of the ODE: the last timestep, or sigma 0. [t0]
+        end: End of the ODE: the last timestep, or sigma 0. [the model's own, else t0]
         seed: Random seed of the noise. [0]
-        steps: Number of solver steps. [50]
-        solver: ODE solver. [ddim]
+        steps: Number of solver steps. [the model's own, else 50]
+        solver: ODE solver. [the model's own, else ddim]
         spacing: Timestep spacing: leading, trailing, linspace, logsnr or uniform; or the timesteps
-            themselves. [trailing]
+            themselves. [the model's own, else trailing]
         from_calibration: Use the sampler settings that `pairgen calibrate` chose; flags override
             them.
         trajectory: Timesteps at which to store the ODE state, as path.npy.
@@ -767,10 +771,12 @@ def sample(
 
     Args:
         model: Teacher: a packaged name, a folder or a hub id. [tiny]
-        cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [7.5]
+        cfg: Guidance scales. Each pair of prompt and noise is sampled at every scale. [the model's
+            own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
-        prompts: A prompt, or any prompt source that `pairgen ode` accepts; repeatable.
+        prompts: A prompt, or any prompt source that `pairgen ode` accepts; repeatable. [those
+            packaged for the model, or of the conditions]
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
             txt]
         dedupe: Drop duplicate prompts.
@@ -781,12 +787,12 @@ def sample(
             paths, .tar, .parquet, .arrow, or a dataset with the member that it takes; repeatable.
         masks: Masks for a model that paints a part of a picture: for each, one of the same name,
             white where it is to be painted; repeatable.
-        end: End of the ODE: the last timestep, or sigma 0. [t0]
+        end: End of the ODE: the last timestep, or sigma 0. [the model's own, else t0]
         seed: Random seed of the noise. [0]
-        steps: Number of solver steps. [50]
-        solver: ODE solver. [ddim]
+        steps: Number of solver steps. [the model's own, else 50]
+        solver: ODE solver. [the model's own, else ddim]
         spacing: Timestep spacing: leading, trailing, linspace, logsnr or uniform; or the timesteps
-            themselves. [trailing]
+            themselves. [the model's own, else trailing]
         columns: Images per row of the grid. [see above]
         captions: Print the prompt below each image. [captions]
         out: Output: a .png grid, or a folder for single images, the grid and samples.json.
@@ -880,8 +886,10 @@ def train(
         method: Name of a method in `pairgen/methods/`, or the dotted name of your own module; or
             `latent-lpips`, which trains a perceptual network instead of a student.
         model: Model to initialize the student from. [the dataset's teacher]
-        lora_rank: Train LoRA adapters of this rank instead of all weights. [0: off]
-        lora_alpha: Scale of the adapters, divided by their rank. [the rank: a scale of 1]
+        lora_rank: Train LoRA adapters of this rank instead of all weights. [the method's own, else
+            0: off]
+        lora_alpha: Scale of the adapters, divided by their rank. [the method's own, else the rank:
+            a scale of 1]
         lora_targets: Layers that get adapters, each by the end of its name, such as to_q.
             [attention, feed-forward layers and convolutions]
         trained_layers: Layers that are trained as a whole while the others keep their weights or
@@ -889,14 +897,14 @@ def train(
         optimizer: Optimizer: AdamW; with its moments in 8 bits; or sharded, where each rank keeps
             the moments of a part of the weights. [adamw]
         lr: Learning rate. [the method's default]
-        warmup_steps: Steps over which the learning rate rises from 0. [0]
+        warmup_steps: Steps over which the learning rate rises from 0. [the method's own, else 0]
         lr_schedule: Schedule of the learning rate: constant, or cosine down to 0 at the last step.
             [constant]
-        betas: Betas of AdamW. [0.9,0.999]
-        weight_decay: Weight decay of AdamW. [0.01]
-        clip: Largest norm of the gradient; 0 for no limit. [1]
+        betas: Betas of AdamW. [the method's own, else 0.9,0.999]
+        weight_decay: Weight decay of AdamW. [the method's own, else 0.01]
+        clip: Largest norm of the gradient; 0 for no limit. [the method's own, else 1]
         ema_decay: Decay of the weights' exponential moving average, which is what is exported then;
-            0 for none. [0]
+            0 for none. [the method's own, else 0]
         data: Dataset to train on; repeatable.
         steps: Training steps: updates of the student. [10,000]
         batch_size: Samples per batch of a step, over all processes and micro-batches. [the method's
@@ -928,7 +936,7 @@ def train(
         num_grid_prompts: Prompts or images in a validation grid. [8]
         log_every: Steps between lines of metrics. [10]
         tensorboard: Write the metrics for TensorBoard too.
-        precision: Compute precision. [float32]
+        precision: Compute precision. [the method's own, else float32]
         gradient_checkpointing: Recompute activations in the backward pass instead of storing them.
         cpu_threads: CPU threads of every process. [as when the run started, at first torch's own
             choice]

@@ -18,7 +18,7 @@ from pairgen.training.player_names import (
     network_configs,
     player_config,
 )
-from pairgen.training.player_options import NetworkConfig, PlayerConfig
+from pairgen.training.player_options import METHODS_ELSE, NetworkConfig, PlayerConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -92,7 +92,7 @@ class TrainConfig(PlayerConfig):
     precision: Annotated[
         str,
         Choice(PRECISIONS),
-        Option("Compute precision.", "Compute", "identity"),
+        Option("Compute precision.", "Compute", "identity", default=f"{METHODS_ELSE} float32"),
     ] = "float32"
     seed: Annotated[
         int,

@@ -8,10 +8,10 @@ from pairgen.list_rules import Each
 from pairgen.options import Option, Options
 from pairgen.rules import Checked, Choice, Integer, Number, Text
 
+# Default of what the recipe of a method may set.
+METHODS_ELSE = "the method's own, else"
 LR_SCHEDULES = ("constant", "cosine")
 OPTIMIZERS = ("adamw", "adamw8bit", "sharded")
-
-
 LAYERS = Each(Text(if_empty="name a layer, such as to_q"), at_least_one=False)
 
 
@@ -35,7 +35,7 @@ class NetworkConfig(Options):
             "Training",
             "identity",
             metavar="R",
-            default="0: off",
+            default=f"{METHODS_ELSE} 0: off",
         ),
     ] = 0
     lora_alpha: Annotated[
@@ -45,7 +45,7 @@ class NetworkConfig(Options):
             "Scale of the adapters, divided by their rank.",
             "Training",
             "identity",
-            default="the rank: a scale of 1",
+            default=f"{METHODS_ELSE} the rank: a scale of 1",
             flag=False,
         ),
     ] = 0.0
@@ -109,7 +109,11 @@ class PlayerConfig(NetworkConfig):
         int,
         Integer(0),
         Option(
-            "Steps over which the learning rate rises from 0.", "Training", "identity", flag=False
+            "Steps over which the learning rate rises from 0.",
+            "Training",
+            "identity",
+            default=f"{METHODS_ELSE} 0",
+            flag=False,
         ),
     ] = 0
     lr_schedule: Annotated[
@@ -134,17 +138,35 @@ class PlayerConfig(NetworkConfig):
             },
             "Sequence[float]",
         ),
-        Option("Betas of AdamW.", "Training", "identity", flag=False),
+        Option(
+            "Betas of AdamW.",
+            "Training",
+            "identity",
+            default=f"{METHODS_ELSE} 0.9,0.999",
+            flag=False,
+        ),
     ] = (0.9, 0.999)
     weight_decay: Annotated[
         float,
         Number(0.0, 10.0),
-        Option("Weight decay of AdamW.", "Training", "identity", flag=False),
+        Option(
+            "Weight decay of AdamW.",
+            "Training",
+            "identity",
+            default=f"{METHODS_ELSE} 0.01",
+            flag=False,
+        ),
     ] = 0.01
     clip: Annotated[
         float,
         Number(0.0, 1e9),
-        Option("Largest norm of the gradient; 0 for no limit.", "Training", "identity", flag=False),
+        Option(
+            "Largest norm of the gradient; 0 for no limit.",
+            "Training",
+            "identity",
+            default=f"{METHODS_ELSE} 1",
+            flag=False,
+        ),
     ] = 1.0
     ema_decay: Annotated[
         float,
@@ -154,6 +176,7 @@ class PlayerConfig(NetworkConfig):
             "for none.",
             "Training",
             "identity",
+            default=f"{METHODS_ELSE} 0",
             flag=False,
         ),
     ] = 0.0

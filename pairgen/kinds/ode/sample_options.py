@@ -32,6 +32,7 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
             "A prompt, or any prompt source that `pairgen ode` accepts; repeatable.",
             "Prompts",
             metavar="FILE|GLOB|DIR/|-|TEXT",
+            default="those packaged for the model, or of the conditions",
         ),
     ] = ()
     condition: Annotated[

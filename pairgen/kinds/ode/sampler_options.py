@@ -15,6 +15,9 @@ from pairgen.sampling.names import ENDS, SOLVER_NAMES, check_spacing
 if TYPE_CHECKING:
     from pairgen.sources.prompt_choice import Choice as PromptChoice
 
+# Default of what a model's own file may set in its section `sampling`, as students do.
+OWN_ELSE = "the model's own, else"
+
 
 class SamplerOptions(Options):
     """Options that determine a sample besides the prompt and the setting, and its batches."""
@@ -37,6 +40,7 @@ class SamplerOptions(Options):
             "Model",
             "identity",
             metavar="SCALE[,SCALE...]",
+            default=f"{OWN_ELSE} 7.5",
         ),
     ] = (7.5,)
     negative_prompt: Annotated[
@@ -48,7 +52,12 @@ class SamplerOptions(Options):
     end: Annotated[
         str,
         Choice(ENDS),
-        Option("End of the ODE: the last timestep, or sigma 0.", "Sampling", "identity"),
+        Option(
+            "End of the ODE: the last timestep, or sigma 0.",
+            "Sampling",
+            "identity",
+            default=f"{OWN_ELSE} t0",
+        ),
     ] = "t0"
     seed: Annotated[
         int,
@@ -72,12 +81,16 @@ class SamplerOptions(Options):
 class SettingOptions(Options):
     """The sampler settings that `pairgen calibrate` compares."""
 
-    steps: Annotated[int, Integer(1), Option("Number of solver steps.", "Sampling", "identity")] = (
-        50
-    )
-    solver: Annotated[str, Choice(SOLVER_NAMES), Option("ODE solver.", "Sampling", "identity")] = (
-        "ddim"
-    )
+    steps: Annotated[
+        int,
+        Integer(1),
+        Option("Number of solver steps.", "Sampling", "identity", default=f"{OWN_ELSE} 50"),
+    ] = 50
+    solver: Annotated[
+        str,
+        Choice(SOLVER_NAMES),
+        Option("ODE solver.", "Sampling", "identity", default=f"{OWN_ELSE} ddim"),
+    ] = "ddim"
     spacing: Annotated[
         str,
         Checked(
@@ -89,6 +102,7 @@ class SettingOptions(Options):
             "Sampling",
             "identity",
             metavar="RULE|T[,T...]",
+            default=f"{OWN_ELSE} trailing",
         ),
     ] = "trailing"
     dtype: Annotated[
@@ -114,6 +128,7 @@ class PromptOptions(Options):
             "pairgen dataset or a saved hub dataset; - reads standard input. Repeatable.",
             "Prompts",
             metavar="FILE|GLOB|DIR|-",
+            default="those packaged for the model",
         ),
     ] = ()
     column: Annotated[
