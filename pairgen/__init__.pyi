@@ -758,6 +758,7 @@ def sample(
     columns: int = 0,
     captions: bool = True,
     out: str | Path = "samples.png",
+    max_rejected: float = 0.01,
     batch_size: int = 0,
     cpu_threads: int = 1,
     dtype: Literal["float32", "float16", "bfloat16", ""] = "",
@@ -797,6 +798,7 @@ def sample(
         captions: Print the prompt below each image. [captions]
         out: Output: a .png grid, or a folder for single images, the grid and samples.json.
             [samples.png]
+        max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
         dtype: Precision of the network; the ODE state stays in float32. [the model's]

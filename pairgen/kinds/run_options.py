@@ -26,6 +26,17 @@ Revision = Annotated[
     Option("Branch, tag or commit of the hub model.", "Model", "identity", metavar="REV"),
 ]
 
+MAX_REJECTED = 0.01
+MaxRejected = Annotated[
+    float,
+    Number(0.0, 1.0),
+    Option(
+        "Exit with code 3 if more than this share of the inputs is rejected.",
+        "Output",
+        metavar="SHARE",
+    ),
+]
+
 
 class CheckOptions(Options):
     """Where shards are read. There is no option for GPUs: reading uses none."""
@@ -85,15 +96,7 @@ class WorkerOptions(CheckOptions):
 class MakingOptions(WorkerOptions):
     """Options of every command that makes many samples."""
 
-    max_rejected: Annotated[
-        float,
-        Number(0.0, 1.0),
-        Option(
-            "Exit with code 3 if more than this share of the inputs is rejected.",
-            "Output",
-            metavar="SHARE",
-        ),
-    ] = 0.01
+    max_rejected: MaxRejected = MAX_REJECTED
 
 
 class PartOptions(MakingOptions):

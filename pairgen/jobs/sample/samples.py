@@ -18,19 +18,35 @@ class Samples:
         pictures: [N, H, W, 3] uint8, numbered like the samples of a dataset: guidance scales vary
             fastest, then prompts (or conditions), then noises.
         path: Path of the grid or the folder.
+        num_rejected: Number of prompts or conditions that were refused.
+        too_many_rejected: Whether they exceed `max_rejected`.
     """
 
     prompts: tuple[str, ...]
     guidance_scales: tuple[float, ...]
     pictures: np.ndarray
     path: Path
+    num_rejected: int
+    too_many_rejected: bool
 
 
-def samples_of(made: Pictures, path: Path) -> Samples:
-    """Return images with the prompt and the guidance scale of each, by its facts."""
+def samples_of(
+    made: Pictures, path: Path, num_rejected: int, num_used: int, max_rejected: float
+) -> Samples:
+    """Return images with the prompt and the guidance scale of each, by its facts.
+
+    Args:
+        made: The images.
+        path: Path of the grid or the folder.
+        num_rejected: Number of prompts or conditions that were refused.
+        num_used: Number of the others.
+        max_rejected: The share of both that may be refused.
+    """
     return Samples(
         prompts=tuple(fact["prompt"] for fact in made.facts),
         guidance_scales=tuple(fact["guidance_scale"] for fact in made.facts),
         pictures=made.pictures,
         path=path,
+        num_rejected=num_rejected,
+        too_many_rejected=num_rejected > max_rejected * (num_rejected + num_used),
     )

@@ -9,6 +9,7 @@ from pairgen.kinds.ode.sampler_options import (
     SettingOptions,
     prompt_choice,
 )
+from pairgen.kinds.run_options import MAX_REJECTED, MaxRejected
 from pairgen.list_rules import Places
 from pairgen.options import Option
 from pairgen.rules import Integer, Place, Switch
@@ -67,6 +68,7 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
     num_per_prompt: Annotated[
         int, Integer(1), Option("Images per prompt, or condition.", "Prompts", metavar="K")
     ] = 1
+    max_rejected: MaxRejected = MAX_REJECTED
     columns: Annotated[
         int,
         Integer(0),

@@ -51,7 +51,13 @@ def sample_from_images(sources: Sources[SampleConfig], model: ModelConfig, say: 
         made = make_from_conditions(asked, conditions, device, say)
     shown = shown_conditions(conditions.given, recipe.scale)
     write_samples(target, made, grid, run_facts(asked, device), shown)
-    return samples_of(made, target.path)
+    return samples_of(
+        made,
+        target.path,
+        len(conditions.refused),
+        len(conditions.given),
+        config.max_rejected,
+    )
 
 
 def _read(asked: AskedImages, target: Target, say: Say) -> Conditions:

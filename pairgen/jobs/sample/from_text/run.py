@@ -62,7 +62,7 @@ def sample_from_text(sources: Sources[SampleConfig], model: ModelConfig, say: Sa
             )
     config = sources.below(f"model {model.name}", model.sampling).resolved().options
     target = find_target(config.out)
-    prompts, plan = _plan_pictures(config, model, target, say)
+    prompts, num_refused, plan = _plan_pictures(config, model, target, say)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     progress = Progress(plan.num_samples, 0, unit="images")
     try:
@@ -80,7 +80,7 @@ def sample_from_text(sources: Sources[SampleConfig], model: ModelConfig, say: Sa
     if num_shown < plan.num_samples:
         say(f"The grid shows {num_shown:,} of the {plan.num_samples:,} images.")
     write_samples(target, made, grid, run_facts(config, plan, prompts, device))
-    return samples_of(made, target.path)
+    return samples_of(made, target.path, num_refused, len(prompts), config.max_rejected)
 
 
 def _collect(batches: Iterable[Pictures], num_pictures: int, progress: Progress) -> Pictures:
@@ -99,8 +99,8 @@ def _collect(batches: Iterable[Pictures], num_pictures: int, progress: Progress)
 
 def _plan_pictures(
     config: SampleConfig, model: ModelConfig, target: Target, say: Say
-) -> tuple[list[str], Plan]:
-    """Read the prompts; return them with the plan of the dataset to show."""
+) -> tuple[list[str], int, Plan]:
+    """Read the prompts; return them, how many were refused, and the plan of the dataset to show."""
     values = config.prompts
     if not values:
         path = packaged_prompts(model)
@@ -135,7 +135,7 @@ def _plan_pictures(
     )
     for reason in refused:
         say(f"Refused: {reason}.")
-    return prompts, plan
+    return prompts, summary.num_rejected, plan
 
 
 def _lay_out(

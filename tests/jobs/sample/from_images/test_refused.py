@@ -88,6 +88,20 @@ def test_wrong_input_is_one_sentence_with_exit_code_2_and_nothing_written(
     assert list((tmp_path / "desk").iterdir()) == []
 
 
+def test_a_refused_picture_ends_in_exit_code_3_unless_it_is_allowed(sample, files, tmp_path):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(files / "edges", mixed)
+    (mixed / "broken.png").write_bytes(b"nothing")
+    command = ("--model={m}/edges", "--condition={t}/mixed", "--steps=1", "--out={t}/made.png")
+    code, err = sample(*command)
+    assert code == 3 and "Refused: broken.png: " in err, err
+    assert err.endswith("Error: 1 inputs were rejected, more than --max-rejected allows.\n")
+    assert (tmp_path / "made.png").is_file()
+    (tmp_path / "made.png").unlink()
+    code, err = sample(*command, "--max-rejected=0.1")
+    assert code == 0 and "Refused: broken.png: " in err and "Error" not in err, err
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_a_mask_with_transparent_pixels_is_refused(sample, tmp_path, mode):
     (tmp_path / "masks").mkdir()

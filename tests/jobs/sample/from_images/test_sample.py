@@ -222,7 +222,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_made(models, files, tmp_pa
     said: list[str] = []
     given = {"model": str(models / "edges"), "condition": str(folder), "steps": 1}
     made = run_sample({**given, "out": str(tmp_path / "x.png")}, said.append)
-    assert len(made.pictures) == 1
+    assert len(made.pictures) == 1 and made.num_rejected == 2 and made.too_many_rejected
     assert said[0].endswith("conditions 1 x noises 1 x guidance scales 1; 2 refused.")
     assert said[1].startswith("Refused: broken.png: no JPEG, PNG")
     assert said[2] == (
