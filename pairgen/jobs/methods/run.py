@@ -5,7 +5,9 @@ from typing import Any
 
 from pairgen import plugins
 from pairgen.execution.user_trust import trusted_by_user
+from pairgen.methods.base import Needs
 from pairgen.report.table import left_aligned
+from pairgen.shards.format.adding import MODEL, encoder_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
@@ -50,9 +52,16 @@ def _about(name: str, sets: Sequence[OfferedSet]) -> dict[str, Any]:
             "has": {each.url: column[i].by for each, column in zip(sets, columns, strict=True)},
         }
         # Compared to no dataset, a need says how any gets it.
-        for i, row in enumerate(compare(needs, None))
+        for i, row in enumerate(compare(needs, None, model=_encoder(needs, sets)))
     ]
     return about
+
+
+def _encoder(needs: Needs, sets: Sequence[OfferedSet]) -> str:
+    """Return the model in commands that encode; empty if every dataset has a teacher."""
+    if not sets:
+        return "" if needs.kinds == ("ode",) else MODEL
+    return next(filter(None, (encoder_of(each.plan) for each in sets)), "")
 
 
 def methods_text(found: Sequence[dict[str, Any]]) -> str:

@@ -71,7 +71,7 @@ def _check(stage: Stage) -> Mapping[str, Any]:
     check_trainable(run.start)
     config = resolve_method_options(run.config)
     sets = open_offered(config.data, run.plans)
-    check_needs(config.method, config.options, sets)
+    check_needs(config.method, config.options, sets, config.model)
     given = (config.method, config.options, sets, config.crop)
     check_image_sizes(*given)
     check_encodable(*given, run.start, common_members(sets))

@@ -70,7 +70,7 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
     # Adapters are initialized at random, equally on every rank.
     with cpu_threads(config.cpu_threads), seeded(config.seed):
         sets = open_offered(config.data, plans)
-        check_needs(config.method, config.options, sets)
+        check_needs(config.method, config.options, sets, config.model)
         given = (config.method, config.options, sets, config.crop)
         check_image_sizes(*given)
         changes = changes_of_images(config.crop, config.flip)

@@ -1,20 +1,23 @@
 """Which command gives samples a member or a column: for messages, so that each says what to do."""
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from pairgen.shards.format.annotations import overlay_address
 from pairgen.types import Plan
 
-DIR = "DIR"
+DIR, MODEL = "DIR", "MODEL"
+# In the place of the model that encodes, which most sets of `pairgen ode` need not be told.
+ENCODER = " ENCODER"
 # Pattern of the name, and the command; `{0}` is its first group. A model is named where no set can
 # have been made with one of its kind.
 _ADDED = (
-    (r"(txt|pooled)_emb\.npy", f"pairgen annotate {DIR} --add text_embedding"),
-    (r"latent\.npy", f"pairgen annotate {DIR} --add latent"),
-    (r"(lr\d+)_latent\.npy", f"pairgen annotate {DIR} --add latent --set levels={{0}}"),
-    (r"moments\.npy", f"pairgen annotate {DIR} --add moments"),
-    (r"(lr\d+)_moments\.npy", f"pairgen annotate {DIR} --add moments --set levels={{0}}"),
+    (r"(txt|pooled)_emb\.npy", f"pairgen annotate {DIR} --add text_embedding{ENCODER}"),
+    (r"latent\.npy", f"pairgen annotate {DIR} --add latent{ENCODER}"),
+    (r"(lr\d+)_latent\.npy", f"pairgen annotate {DIR} --add latent --set levels={{0}}{ENCODER}"),
+    (r"moments\.npy", f"pairgen annotate {DIR} --add moments{ENCODER}"),
+    (r"(lr\d+)_moments\.npy", f"pairgen annotate {DIR} --add moments --set levels={{0}}{ENCODER}"),
     (r"(canny|sketch|mask)\.png", f"pairgen annotate {DIR} --add {{0}}"),
     (r"seg\.png", f"pairgen annotate {DIR} --add segmentation --model MODEL"),
     (
@@ -43,14 +46,26 @@ _MADE = (
 _OWN = {"ode": ("noise.npy", "latent.npy", "txt"), "degrade": ("png",), "collect": ()}
 
 
-def adding_command(name: str, folder: str = DIR) -> str:
+def adding_command(name: str, folder: str = DIR, model: str = "") -> str:
     """Return the command that adds a member or a column to a dataset; empty if none is known.
 
     Args:
         name: The member or column.
         folder: The dataset.
+        model: The model that encodes, see `encoder_of`; empty for the dataset's teacher.
     """
-    return _first(name, _ADDED).replace(DIR, folder)
+    given = {DIR: shlex.quote(folder), ENCODER: f" --model {shlex.quote(model)}" if model else ""}
+    return re.sub(f"{DIR}|{ENCODER}", lambda found: given[found[0]], _first(name, _ADDED))
+
+
+def encoder_of(plan: Plan, model: str = "") -> str:
+    """Return the model that must be named to encode a dataset; empty for its own teacher.
+
+    Args:
+        plan: The plan of the dataset.
+        model: The model that the user gave; empty for none.
+    """
+    return model or ("" if plan.teacher else MODEL)
 
 
 def making_command(name: str, kinds: Sequence[str] = ()) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import NOISE_GENERATOR
-from pairgen.shards.format.adding import adding_command, making_command
+from pairgen.shards.format.adding import adding_command, encoder_of, making_command
 from pairgen.shards.format.image_member import PICTURES
 from pairgen.shards.format.overlay import (
     KIND,
@@ -118,7 +118,7 @@ class OpenSet:
         layer = self.layer_of(field)
         if layer is None:
             known = sorted({name for layer in self.all_layers for name in layer.plan.members})
-            command = adding_command(field, self.url)
+            command = adding_command(field, self.url, encoder_of(self.base.plan))
             remedy = f"; `{command}` adds it" * bool(command)
             # Another member that is spelled alike is not what was meant.
             is_member = command or making_command(field)

@@ -7,7 +7,7 @@ from typing import Any
 from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Need, Needs
-from pairgen.shards.format.adding import DIR, adding_command, making_command
+from pairgen.shards.format.adding import DIR, MODEL, adding_command, encoder_of, making_command
 from pairgen.shards.format.overlay import offered_by
 from pairgen.training.data.offered import OfferedSet
 
@@ -78,13 +78,16 @@ class Met:
         return ", or ".join(ways)
 
 
-def compare(needs: Needs, offered: OfferedSet | None, folder: str = DIR) -> list[Met]:
+def compare(
+    needs: Needs, offered: OfferedSet | None, folder: str = DIR, model: str = MODEL
+) -> list[Met]:
     """Return every need, and who has it.
 
     Args:
         needs: The method's.
         offered: The dataset and its annotations; None to compare to nothing.
         folder: The dataset in commands.
+        model: The model that encodes in commands; empty for the dataset's teacher.
     """
     found = []
     if needs.kinds:
@@ -95,7 +98,7 @@ def compare(needs: Needs, offered: OfferedSet | None, folder: str = DIR) -> list
         holders = (_holder(name, offered) for name in need.any_of) if offered else ()
         making = _known(making_command(name, needs.kinds) for name in need.any_of)
         adding = _known(
-            adding_command(name, folder)
+            adding_command(name, folder, model)
             for name in need.any_of
             if making_command(name, needs.kinds) not in {f"pairgen {kind}" for kind in needs.kinds}
         )
@@ -111,10 +114,18 @@ def _known(commands: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, commands)))
 
 
-def check_needs(method: str, options: Mapping[str, Any], sets: Sequence[OfferedSet]) -> None:
+def check_needs(
+    method: str, options: Mapping[str, Any], sets: Sequence[OfferedSet], model: str = ""
+) -> None:
     """Refuse datasets that lack what a method with its options states, and say what adds it.
 
     A dataset of another kind is left to the method, which knows why it needs that kind.
+
+    Args:
+        method: Its name.
+        options: Its options.
+        sets: The datasets.
+        model: The model that the user gave to train; empty for the datasets' teacher.
 
     Raises:
         ConfigError: A dataset lacks it.
@@ -125,7 +136,11 @@ def check_needs(method: str, options: Mapping[str, Any], sets: Sequence[OfferedS
     for each in sets:
         if needs.kinds and each.plan.kind not in needs.kinds:
             continue
-        lacking = [met for met in compare(needs, each, each.url) if not met.by]
+        lacking = [
+            met
+            for met in compare(needs, each, each.url, encoder_of(each.plan, model))
+            if not met.by
+        ]
         if lacking:
             raise ConfigError(f"{method} needs {_told(lacking, each.url)}.")
 

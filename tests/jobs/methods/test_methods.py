@@ -1,6 +1,7 @@
 """What methods state that they need, beside what datasets and their annotations have."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.annotated_sets import write_pictures
 from tests.runs import run
 from tests.small_sets import make_plan, overlay_plan, write_overlay, write_set
 
-NEEDY = "tests.needy_method"
+NEEDY, ENCODED = "tests.needy_method", "tests.encoded_method"
 
 
 @pytest.fixture
@@ -136,9 +137,30 @@ def test_a_training_is_told_every_way_out(photos: Path) -> None:
 
 
 def test_a_loader_is_told_the_command(photos: Path) -> None:
-    command = f"pairgen annotate {photos} --add latent --set levels=lr4"
+    command = f"pairgen annotate {photos} --add latent --set levels=lr4 --model MODEL"
     with pytest.raises(ConfigError, match=f"has no member 'lr4_latent.npy'.*; `{command}` adds it"):
         pairgen.Loader(photos, fields=["lr4_latent.npy"], batch_size=1)
+
+
+def test_a_command_to_encode_names_the_model_and_runs_as_printed(photos: Path) -> None:
+    folder = photos.rename(photos.with_name("my photos"))
+    options = {"method": ENCODED, "data": str(folder), "model": "tiny", "steps": 1}
+    with pytest.raises(ConfigError) as caught:
+        run_train({**options, "out": str(folder.with_name("run"))})
+    _, command, _, other, _ = str(caught.value).split("`")
+    quoted = f"'{folder}'"
+    assert command == f"pairgen annotate {quoted} --add latent --model tiny"
+    assert other == f"pairgen annotate {quoted} --add text_embedding --model tiny"
+    done = run(*shlex.split(command)[1:])
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_set_with_a_teacher_needs_no_model_to_be_named(tmp_path: Path) -> None:
+    pairs = write_set(tmp_path / "pairs", make_plan())
+    command = f"pairgen annotate {pairs.url} --add text_embedding"
+    with pytest.raises(ConfigError, match=f"`{command}` adds it"):
+        pairgen.Loader(pairs.url, fields=["txt_emb.npy"], batch_size=1)
+    assert "--model" not in methods_text(run_methods("regression", [pairs.url]))
 
 
 def test_commands_name_annotators_that_there_are() -> None:
