@@ -151,6 +151,12 @@ def begin(store: Store, plan: Plan, shard_range: ShardRange) -> None:
         store.put_bytes(layout.PARTS, b"")
 
 
+def begin_claimed(store: Store, plan: Plan, shard_range: ShardRange) -> None:
+    """Write the plan of a folder that was claimed; a part has written it when it claimed it."""
+    if shard_range == ALL_SHARDS:
+        begin(store, plan, shard_range)
+
+
 def put_inputs(store: Store, spooled: Path, path: str, shard_range: ShardRange) -> None:
     """Move a list of inputs to its place; a part leaves it if it is there.
 

@@ -15,6 +15,7 @@ from pairgen.execution.dataset import begin, claim
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import overlay_address
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import fold_into_manifest, is_untouched
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
@@ -179,6 +180,23 @@ def test_two_commands_that_begin_at_once_make_the_same_dataset(tmp_path: Path) -
     claim(store, None, plan, ALL_SHARDS)
     with pytest.raises(PlanMismatchError, match=r"seed \(was 0, got 5\)"):
         claim(store, None, other, ALL_SHARDS)
+
+
+def test_a_part_begins_once(tmp_path: Path, monkeypatch) -> None:
+    """It writes the plan before its inputs, and does not look at it again after them."""
+    create, found = LocalStore.create_bytes, []
+
+    def create_bytes(self: Any, path: str, data: bytes) -> bool:
+        found.append(path)
+        return create(self, path, data)
+
+    monkeypatch.setattr(LocalStore, "create_bytes", create_bytes)
+    pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="1/20")
+    assert found == [layout.PLAN]
+    # A part that continues with the inputs of the folder begins there, too.
+    (tmp_path / layout.PARTS).unlink()
+    pairgen.ode(out=tmp_path, executor="serial", shard_range="2/20")
+    assert found == [layout.PLAN] * 2 and (tmp_path / layout.PARTS).exists()
 
 
 def test_a_part_lets_the_set_grow(tmp_path: Path) -> None:

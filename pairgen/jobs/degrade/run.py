@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, begin, make_dataset
+from pairgen.execution.dataset import RunResult, begin, begin_claimed, make_dataset
 from pairgen.execution.image_inputs import take_images
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
@@ -24,8 +24,9 @@ def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
     part = request.config.part
     if request.continues:
         plan = continued_plan(request, say)
+        begin(request.store, plan, part)
     else:
         read = partial(read_images, request, say=say)
         plan = take_images(request.store, request.old, read, part)
-    begin(request.store, plan, part)
+        begin_claimed(request.store, plan, part)
     return make_dataset(request.store, plan, request.config, shard_range=part)

@@ -6,6 +6,7 @@ from typing import Any
 from pairgen.execution.dataset import (
     RunResult,
     begin,
+    begin_claimed,
     claim,
     make_dataset,
     put_inputs,
@@ -40,8 +41,12 @@ def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, Ode
         The folder, its plan, and the resolved options.
     """
     request = resolve_ode(given)
-    plan = continued_plan(request, say) if request.continues else _take_prompts(request, say)
-    begin(request.store, plan, request.config.part)
+    if request.continues:
+        plan = continued_plan(request, say)
+        begin(request.store, plan, request.config.part)
+    else:
+        plan = _take_prompts(request, say)
+        begin_claimed(request.store, plan, request.config.part)
     return request.store, plan, request.config
 
 
