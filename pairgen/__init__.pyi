@@ -177,7 +177,7 @@ def collect(
     from_ode: str | Path = ...,
     captions: str | Path = ...,
     column: str = ...,
-    caption_choice: Literal["refuse", "first", "random"] = "refuse",
+    caption_choice: Literal["refuse", "first", "random", "all"] = "refuse",
     num_images: int = 0,
     split: Literal["train", "held-out"] = "train",
     hr: str | Path = ...,
@@ -221,7 +221,7 @@ def collect(
             caption column.
         column: Caption column. [caption, text, prompt or txt]
         caption_choice: What to do with several captions of an image, a list: refuse the image, take
-            the first, or draw one from the seed for each image. [refuse]
+            the first, draw one for each sample, or make a sample of each. [refuse]
         num_images: Number of pictures of package:painted; may grow later. [must be given there]
         split: Compositions that package:painted shows: those that the model `tiny` was trained on,
             or those that it never saw. [train]
@@ -326,7 +326,7 @@ def degrade(
     from_ode: str | Path = ...,
     captions: str | Path = ...,
     column: str = ...,
-    caption_choice: Literal["refuse", "first", "random"] = "refuse",
+    caption_choice: Literal["refuse", "first", "random", "all"] = "refuse",
     num_images: int = 0,
     split: Literal["train", "held-out"] = "train",
     crop: int = 512,
@@ -368,7 +368,7 @@ def degrade(
             caption column.
         column: Caption column. [caption, text, prompt or txt]
         caption_choice: What to do with several captions of an image, a list: refuse the image, take
-            the first, or draw one from the seed for each image. [refuse]
+            the first, draw one for each sample, or make a sample of each. [refuse]
         num_images: Number of pictures of package:painted; may grow later. [must be given there]
         split: Compositions that package:painted shows: those that the model `tiny` was trained on,
             or those that it never saw. [train]

@@ -47,7 +47,7 @@ class Stream(IntEnum):
     SHAPE_ORDER = 14
     # Of a painted picture: `index` is its number.
     PICTURE = 15
-    # Of a list of images: `index` is the place of the image among those found.
+    # Of a sample whose image has several captions.
     CAPTION = 16
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.planned_images import is_painted
+from pairgen.shards.format.slots import CAPTION_CHOICE
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_files import ImageFile, find_images, without_repeats
 from pairgen.sources.image_list import ImageSummary
@@ -25,13 +27,27 @@ from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.prompts import encode_rejected
-from pairgen.sources.texts.captions import Captions, with_caption_chosen, with_captions_checked
+from pairgen.sources.texts.caption_choice import (
+    ALL,
+    CAPTION_COLUMNS,
+    FIRST,
+    RANDOM,
+    REFUSE,
+    entries_of,
+)
+from pairgen.sources.texts.captions import Captions, with_captions_checked
 from pairgen.sources.texts.metadata import FolderMetadata, MetadataFile
 from pairgen.sources.texts.named import NamedTexts, first_names
 from pairgen.types import Plan
 
 # Number of names without an image that are told.
 MAX_NAMES = 3
+# What is done with several captions of an image.
+TAKEN = {
+    FIRST: "the first of each is taken",
+    RANDOM: "one is drawn for each sample",
+    ALL: "each is a sample of its own",
+}
 
 
 @dataclass(frozen=True)
@@ -66,12 +82,14 @@ class ScannedImages:
         captions: The table of captions; None without one.
         passed_over: What the source holds and is not taken.
         metadata: The metadata files of folders, as far as they were read.
+        choice: What was done with several captions of an image, one of `CAPTION_CHOICES`.
     """
 
     summary: ImageSummary
     captions: Captions | None
     passed_over: PassedOver
     metadata: Sequence[MetadataFile] = ()
+    choice: str = REFUSE
 
     def say_passed_over(self, say: Say) -> None:
         """Report by kind what the source holds and is not taken; nothing if there is nothing."""
@@ -80,13 +98,19 @@ class ScannedImages:
 
     def say_captions(self, say: Say) -> None:
         """Report how many images have a caption, and what tables of captions do not fit."""
-        num = self.summary.num_captions
+        summary = self.summary
+        num = summary.num_captions - summary.num_further
         texts = [self.captions.texts] if self.captions else [each.texts for each in self.metadata]
         if texts:
             path = self.captions.path if self.captions else self.metadata[0].path
             others = f" and {len(texts) - 1:,} more" if len(texts) > 1 else ""
             source = f" from {path}{others}" if self.captions else f"; {path}{others}"
             say(f"{num:,} images have a caption{source}; {told_texts(texts)}.")
+        if summary.num_several:
+            say(
+                f"{summary.num_several:,} images have several captions, "
+                f"{summary.num_of_several:,} in all: {TAKEN[self.choice]}."
+            )
 
 
 def told_texts(texts: Sequence[NamedTexts]) -> str:
@@ -158,7 +182,6 @@ def scan_images(
     source: ImageSource,
     target: Path,
     count_slots: Callable[[ImageSize], int],
-    seed: int,
     label: str = "",
     say: Say = lambda _: None,
 ) -> ScannedImages:
@@ -169,7 +192,6 @@ def scan_images(
         source: The images.
         target: Path of the list of images to write.
         count_slots: As for `collect_images`.
-        seed: Seed of the set, from which one of several captions is drawn.
         label: Column of class labels; empty for none.
         say: Called with what was recognised in a table of captions.
 
@@ -180,7 +202,7 @@ def scan_images(
     if options.captions:
         captions = Captions(Path(options.captions), options.column, label, say)
     files = captions.apply(source.files) if captions else source.files
-    files = with_caption_chosen(files, options.caption_choice, seed)
+    choice = options.caption_choice
     num_read = 0
     progress = Progress(0, 0, unit="images scanned")
 
@@ -190,9 +212,12 @@ def scan_images(
         progress.reached(num_read)
 
     try:
-        further = (*(("label",) if label else ()), *source.further)
-        size_of = with_captions_checked(source.size_of, ": choose by --caption-choice")
-        summary = collect_images(files, target, count_slots, on_image, size_of, further)
+        further = (*(("label",) if label else ()), *source.further, *CAPTION_COLUMNS[choice])
+        size_of = with_captions_checked(
+            source.size_of, ": choose by --caption-choice", may_be_several=choice != REFUSE
+        )
+        entries = partial(entries_of, choice=choice)
+        summary = collect_images(files, target, count_slots, on_image, size_of, further, entries)
     finally:
         progress.close()
     if captions and not summary.num_captions and not label:
@@ -212,7 +237,7 @@ def scan_images(
         tables = [(each.path, each.texts) for each in metadata]
     for path, texts in tables:
         summary.rejected += [{"image": str(path), "reason": each} for each in texts.faults()]
-    return ScannedImages(summary, captions, source.passed_over, metadata)
+    return ScannedImages(summary, captions, source.passed_over, metadata, choice)
 
 
 def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:
@@ -227,7 +252,9 @@ def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:
         raise ConfigError(
             f"{layout.IMAGES} of {store.url} is missing: give the original --images again."
         )
-    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} images.")
+    is_by_caption = old.recipe.get(CAPTION_CHOICE) == ALL
+    entries = "images, counted once for each caption" if is_by_caption else "images"
+    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} {entries}.")
 
 
 def plan_in(

@@ -5,6 +5,7 @@ from pathlib import PurePath
 from typing import Any
 
 from pairgen.kinds.maker import maker_name
+from pairgen.shards.format.slots import CAPTION_CHOICE
 from pairgen.types import Plan, canonical_json
 
 
@@ -78,6 +79,7 @@ def _what_images(plan: Plan) -> list[tuple[str, Any]]:
         ("generator", plan.recipe["generator"]),
         # The inputs of an overlay are those of its parent: prompts, not images.
         ("images", "" if plan.kind == "overlay" else _which_images(plan)),
+        ("captions of images with several", plan.recipe.get(CAPTION_CHOICE)),
         ("images decoded by", plan.teacher.get("name", "")),
         *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
         ("parent", plan.recipe.get("parent")),

@@ -46,6 +46,8 @@ class ImageFile:
         tag: Text about the content that came with a pair; empty for none.
         fault: Why its caption cannot be taken; empty if it can.
         captions: Its captions, if there are several; `caption` is then empty.
+        caption_number: Which of its captions `caption` is, from 0.
+        num_captions: Number of its captions; 0 also where nobody chooses among several.
     """
 
     name: str
@@ -60,6 +62,8 @@ class ImageFile:
     tag: str = ""
     fault: str = ""
     captions: tuple[str, ...] = ()
+    caption_number: int = 0
+    num_captions: int = 0
 
     def open(self) -> BinaryIO:
         """Open the image's bytes as a binary file.

@@ -43,6 +43,9 @@ FURTHER = pa.schema(
         ("label", pa.string()),
         ("partner", pa.struct([SCHEMA.field(name) for name in PLACE])),
         ("tag", pa.large_string()),
+        ("caption_number", pa.int32()),
+        ("num_captions", pa.int32()),
+        ("captions", pa.list_(pa.large_string())),
     ]
 )
 
@@ -71,25 +74,36 @@ class ImageSummary:
     Attributes:
         sha256: SHA-256 of name, bytes, size and caption of the accepted images in order, in hex. It
             does not depend on where the files are.
-        num_accepted: Number of usable images.
+        num_accepted: Number of entries: one for each usable image, or for each of its captions.
         num_slots: Number of samples that they give.
-        num_captions: Number of accepted images with a caption.
+        num_captions: Number of entries with a caption.
+        num_further: Number of entries that give an image of the entry before another caption.
         rejected: Refused images, with name and reason.
         num_skipped: Refused images that one of the user's thresholds excluded.
         num_classes: Number of classes, counted from 0 to the largest label; 0 without labels.
         num_tags: Number of accepted images with a tag.
         num_first_of_many: Number of accepted images that are the first frame or page of several.
+        num_several: Number of accepted images with several captions.
+        num_of_several: Number of captions that these have.
     """
 
     sha256: str = ""
     num_accepted: int = 0
     num_slots: int = 0
     num_captions: int = 0
+    num_further: int = 0
     rejected: list[dict[str, Any]] = field(default_factory=list)
     num_skipped: int = 0
     num_classes: int = 0
     num_tags: int = 0
     num_first_of_many: int = 0
+    num_several: int = 0
+    num_of_several: int = 0
+
+    @property
+    def num_images(self) -> int:
+        """Number of usable images."""
+        return self.num_accepted - self.num_further
 
     def reject(self, file: ImageFile, reason: str) -> None:
         """Add a refused image."""
@@ -127,7 +141,8 @@ class ListWriter:
         _update(self._digest, row, self._further)
         self.summary.num_accepted += 1
         self.summary.num_slots += row["num_slots"]
-        self.summary.num_captions += bool(row["caption"])
+        self.summary.num_captions += bool(row["caption"] or row.get("captions"))
+        self.summary.num_further += bool(row.get("caption_number"))
         self.summary.num_tags += bool(row.get("tag"))
         if "label" in self._further:
             self.summary.num_classes = max(self.summary.num_classes, int(row["label"]) + 1)
@@ -187,6 +202,8 @@ class PlannedImages:
         stops = self._first_slots + self._table.column("num_slots").to_numpy()
         if not np.array_equal(self._first_slots, [0, *stops[:-1]][: len(self)]):
             raise ValueError("its slots do not follow each other")
+        if "captions" in self.further and self._table.column("captions").null_count:
+            raise ValueError("captions are missing")
         if "partner" in self.further:
             for name in PLACE:
                 self._table.schema.field("partner").type.field(name)
@@ -218,6 +235,8 @@ def _file_of(row: Mapping[str, Any]) -> ImageFile:
     values = {each.name: row[each.name] for each in fields(ImageFile) if each.name in row}
     if "partner" in row:
         values["partner"] = ImageFile(**row["partner"], caption="")
+    if "captions" in row:
+        values["captions"] = tuple(row["captions"])
     return ImageFile(**values)
 
 

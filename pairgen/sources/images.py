@@ -64,6 +64,7 @@ def collect_images(
     on_image: Callable[[], None] = lambda: None,
     size_of: Callable[[ImageFile], ImageSize] = header_size,
     further: Sequence[str] = (),
+    entries_of: Callable[[ImageFile], Sequence[ImageFile]] = lambda file: (file,),
 ) -> ImageSummary:
     """Read every header and write the accepted images to the Arrow file `target`.
 
@@ -76,6 +77,7 @@ def collect_images(
         size_of: Returns the size of an image; raises like `header_size`.
         further: Names of columns of `FURTHER` to write too; with `label`, `size_of` must raise for
             an image whose label is not a class.
+        entries_of: Returns the entries of an accepted image in the list; each has all its slots.
 
     Raises:
         ConfigError: No image was accepted.
@@ -96,7 +98,11 @@ def collect_images(
                 summary.reject(file, error.strerror or str(error))
                 continue
             summary.num_first_of_many += size.is_first_of_many
-            accepted.add({**asdict(file), **asdict(size), "num_slots": num_slots})
+            if len(file.captions) > 1:
+                summary.num_several += 1
+                summary.num_of_several += len(file.captions)
+            for entry in entries_of(file):
+                accepted.add({**asdict(entry), **asdict(size), "num_slots": num_slots})
     if summary.num_accepted == 0:
         if not summary.rejected:
             raise ConfigError(f"No images found: give {', '.join(SUFFIXES)} files, tars or tables.")

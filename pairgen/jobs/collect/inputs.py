@@ -165,7 +165,7 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
         return _painted_plan(request, say), ImageSummary()
     formats = OneFormat()
     source = open_collected(config, formats, say)
-    read = scan_images(config, source, target, lambda _: 1, config.seed, config.label_column, say)
+    read = scan_images(config, source, target, lambda _: 1, config.label_column, say)
     summary = read.summary
     described = {
         **image_source(source.name, summary),
@@ -227,7 +227,7 @@ def _counts(config: CollectConfig, summary: ImageSummary) -> str:
     skipped = summary.num_skipped
     thresholds = f", {skipped:,} skipped by --min-size and --max-aspect" if skipped else ""
     return (
-        f"{summary.num_accepted:,} {config.layout}{classes}, {config.size} px; "
+        f"{summary.num_images:,} {config.layout}{classes}, {config.size} px; "
         f"{len(summary.rejected) - skipped:,} images rejected{thresholds}"
         f"{summary.frames_text()}."
     )

@@ -147,7 +147,7 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         tiled = config.crops == "tiled"
         return count_crops(size, config.crop, config.samples_per_image, tiled, config.max_aspect)
 
-    read = scan_images(config, source, target, count_slots, config.seed, say=say)
+    read = scan_images(config, source, target, count_slots, say=say)
     summary = read.summary
     described = image_source(source.name, summary)
     plan = make_degrade_plan(config, request.preset, described, summary.num_slots, source.teacher)
@@ -157,7 +157,7 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         check_same_plan(request.store, request.old, plan, say)
     skipped = f", {summary.num_skipped:,} skipped by --max-aspect" if summary.num_skipped else ""
     say(
-        f"{summary.num_accepted:,} images, {summary.num_slots:,} crops of {config.crop} px; "
+        f"{summary.num_images:,} images, {summary.num_slots:,} crops of {config.crop} px; "
         f"{config.levels_text()}; "
         f"{described['num_rejected']:,} images rejected{skipped}{summary.frames_text()}."
     )

@@ -24,7 +24,7 @@ from pairgen.process_state import cpu_threads
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.planned_images import open_images
-from pairgen.shards.format.slots import source_facts
+from pairgen.shards.format.slots import caption_of, source_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.painted.images import PaintedFile
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
@@ -114,7 +114,7 @@ class CollectMaker:
             assert isinstance(planned.file, PaintedFile)
             fields["mask.png"] = encode_image(framing.cut(planned.file.mask()), "png")
         texts = {
-            "txt": planned.file.caption,
+            "txt": caption_of(self.plan, planned, index),
             "cls": planned.file.label,
             "tag.txt": planned.file.tag,
         }

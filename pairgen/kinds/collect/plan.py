@@ -6,6 +6,7 @@ from typing import Any
 from pairgen.kinds.collect.buckets import as_lists, bucket_shapes
 from pairgen.kinds.collect.geometry import FILTER
 from pairgen.kinds.collect.options import CollectConfig
+from pairgen.kinds.images.caption_choice import choice_keys, choice_recipe
 from pairgen.kinds.images.painted_plan import painted_recipe
 from pairgen.labels import ClassLabels
 from pairgen.seeding import DRAW_GENERATOR
@@ -68,6 +69,7 @@ def make_collect_plan(
         "filter": FILTER,
         "generator": DRAW_GENERATOR,
         **painted_recipe(config, source),
+        **choice_recipe(config),
     }
     return Plan(
         kind="collect",
@@ -85,7 +87,7 @@ def make_collect_plan(
 
 def _members(config: CollectConfig, layout: str, source: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of every sample: a mapping from extension to dtype and shape."""
-    keys = [*FACT_KEYS]
+    keys = [*FACT_KEYS, *choice_keys(config)]
     keys += ["class_label"] if source["num_classes"] else []
     keys += PARTNER_KEYS if layout != "images" else ()
     keys += SHIFT_KEYS if layout == "pairs" else ()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from pairgen.errors import ConfigError
 from pairgen.kinds.images.painted import check_side
 from pairgen.sources.painted.names import PAINTED
+from pairgen.sources.texts.caption_choice import REFUSE
 
 if TYPE_CHECKING:
     from pairgen.kinds.collect.options import CollectConfig
@@ -33,6 +34,11 @@ def check_together(options: "CollectConfig") -> None:
     if texts and (options.from_ode or options.edit_triples):
         raise ConfigError(
             f"{texts[0]} is for images, not for {given[0]}, got {getattr(options, texts[0])!r}."
+        )
+    if options.edit_triples and options.caption_choice != REFUSE:
+        raise ConfigError(
+            "caption_choice is for images, not for edit_triples, which have one instruction each: "
+            f"leave it out, got {options.caption_choice!r}."
         )
     if options.layout == "pairs":
         _check_pairs(options, texts)

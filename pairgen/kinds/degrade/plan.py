@@ -6,6 +6,7 @@ from typing import Any
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.degrade.overlay_options import FIXED
 from pairgen.kinds.degrade.pyramid import Preset
+from pairgen.kinds.images.caption_choice import choice_keys, choice_recipe
 from pairgen.kinds.images.decoded_samples import describe_decoded
 from pairgen.kinds.images.painted_plan import painted_recipe
 from pairgen.seeding import DRAW_GENERATOR
@@ -46,8 +47,12 @@ def make_degrade_plan(
         samples_per_shard=config.samples_per_shard,
         source=source,
         teacher=teacher,
-        recipe={**_recipe(config, preset), **painted_recipe(config, source)},
-        members=_members(config, size, (*FACT_KEYS, *CROP_KEYS), texts),
+        recipe={
+            **_recipe(config, preset),
+            **painted_recipe(config, source),
+            **choice_recipe(config),
+        },
+        members=_members(config, size, (*FACT_KEYS, *CROP_KEYS, *choice_keys(config)), texts),
         execution=_execution(config),
         resolved=_resolved(config, preset),
     )

@@ -13,7 +13,7 @@ from pairgen.kinds.images.crops import check_sharp, choose_place, cut, draw_plac
 from pairgen.kinds.images.source_pixels import decode_planned, read_planned
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.planned_images import open_images
-from pairgen.shards.format.slots import crop_facts
+from pairgen.shards.format.slots import caption_of, crop_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_list import PlannedImage
 from pairgen.sources.photographs import ImageSize
@@ -56,7 +56,10 @@ class PlannedCrops:
             pixels=cut(image, place, _square(self._plan.recipe["crop"])),
             facts=facts
             | {"image_crc32": crc32, "top": place[0], "left": place[1], "sharpness": found},
-            texts={"txt": planned.file.caption, "tag.txt": planned.file.tag},
+            texts={
+                "txt": caption_of(self._plan, planned, index),
+                "tag.txt": planned.file.tag,
+            },
         )
 
     def _decoded_image(self, row: int, planned: PlannedImage) -> tuple[NDArray[np.uint8], int]:

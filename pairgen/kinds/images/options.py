@@ -9,7 +9,7 @@ from pairgen.list_rules import Places
 from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Number, Place, Text
 from pairgen.sources.painted.names import PAINTED, SPLITS
-from pairgen.sources.texts.captions import CAPTION_CHOICES
+from pairgen.sources.texts.caption_choice import CAPTION_CHOICES, REFUSE
 
 # Options that name the source of images or captions.
 INPUT_OPTIONS = ("images", "from_ode", "captions", "column")
@@ -93,10 +93,11 @@ class ImageOptions(PartOptions):
         Choice(CAPTION_CHOICES),
         Option(
             "What to do with several captions of an image, a list: refuse the image, take the "
-            "first, or draw one from the seed for each image.",
+            "first, draw one for each sample, or make a sample of each.",
             "Images",
+            "identity",
         ),
-    ] = "refuse"
+    ] = REFUSE
     num_images: Annotated[
         int,
         # Keys have nine digits.
@@ -145,5 +146,10 @@ class ImageOptions(PartOptions):
             raise ConfigError(
                 "captions and column are for images: the captions of from_ode are its prompts, "
                 f"got {self.captions or self.column!r}."
+            )
+        if self.caption_choice != REFUSE and (self.from_ode or self.paints):
+            raise ConfigError(
+                "caption_choice is for images of your own, whose captions may be lists: leave it "
+                f"out, got {self.caption_choice!r}."
             )
         check_packaged(self)

@@ -10,7 +10,7 @@ from pairgen.shards.check.report import Problem, not_read
 from pairgen.shards.format import layout
 from pairgen.shards.format.overlay import is_by_value
 from pairgen.shards.format.planned_images import ImageList, is_painted, painted_images
-from pairgen.shards.format.slots import crop_facts, slot_at, slot_facts, source_facts
+from pairgen.shards.format.slots import caption_of, crop_facts, slot_at, slot_facts, source_facts
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import VALUE_HASH, text_hash
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
@@ -89,10 +89,11 @@ class PlannedFromImages:
         def planned(index: int) -> Planned:
             row = self._images.row_of(index)
             image = self._images[row]
+            caption = caption_of(self._plan, image, index)
             if self._plan.kind == "collect":
                 facts = source_facts(self._plan, image, row)
-                return Planned(index, facts, image.file.caption, image.file.label)
-            return Planned(index, crop_facts(self._plan, image, row, index), image.file.caption)
+                return Planned(index, facts, caption, image.file.label)
+            return Planned(index, crop_facts(self._plan, image, row, index), caption)
 
         return planned
 

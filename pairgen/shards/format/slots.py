@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.seeding import Stream, generator_for
 from pairgen.sources.image_list import PlannedImage
 from pairgen.types import Plan, Receipt, ShardTask, sample_key
+
+# Key of a recipe whose images may have several captions: which of them is taken.
+CAPTION_CHOICE = "caption_choice"
+# Facts of the samples of such a set.
+CAPTION_FACTS = ("caption_number", "num_captions")
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,25 @@ def image_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[s
         "generator": plan.recipe["generator"],
         "image": image.file.name,
         "image_row": row,
+        **caption_facts(plan, image, index),
     }
+
+
+def caption_facts(plan: Plan, image: PlannedImage, index: int) -> dict[str, int]:
+    """Return which of the image's captions a sample has; nothing if nobody chose among several."""
+    if CAPTION_CHOICE not in plan.recipe:
+        return {}
+    number, num = image.file.caption_number, image.file.num_captions
+    if image.file.captions:
+        number = int(generator_for(plan.seed, index, Stream.CAPTION).integers(num))
+    return dict(zip(CAPTION_FACTS, (number, num), strict=True))
+
+
+def caption_of(plan: Plan, image: PlannedImage, index: int) -> str:
+    """Return the caption of a sample that is made from an image; empty for none."""
+    if CAPTION_CHOICE in plan.recipe and image.file.captions:
+        return image.file.captions[caption_facts(plan, image, index)[CAPTION_FACTS[0]]]
+    return image.file.caption
 
 
 def source_facts(plan: Plan, image: PlannedImage, row: int) -> dict[str, Any]:

@@ -6,14 +6,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
-from pairgen.seeding import Stream, generator_for
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.named import NAME_COLUMNS, NamedTexts, read_named_texts
 from pairgen.sources.texts.rules import Text
-
-CAPTION_CHOICES = ("refuse", "first", "random")
 
 
 class Captions:
@@ -75,53 +72,38 @@ class Captions:
             yield os.path.splitext(inside)[0]
 
 
-def with_caption_chosen(files: Iterable[ImageFile], choice: str, seed: int) -> Iterator[ImageFile]:
-    """Yield the images, with one caption of those that have several.
-
-    Args:
-        files: The images.
-        choice: One of `CAPTION_CHOICES`.
-        seed: Seed of the draws; that of an image depends on its place among all images alone.
-    """
-    for index, file in enumerate(files):
-        if choice == "refuse" or not file.captions:
-            yield file
-            continue
-        number = 0
-        if choice == "random":
-            draws = generator_for(seed, index, Stream.CAPTION)
-            number = int(draws.integers(len(file.captions)))
-        yield replace(file, caption=file.captions[number], captions=())
-
-
-def check_caption(file: ImageFile, hint: str = "") -> None:
+def check_caption(file: ImageFile, hint: str = "", *, may_be_several: bool = False) -> None:
     """Check that the caption of an image was understood.
 
     Args:
         file: The image.
         hint: What an image with several captions needs, for the error.
+        may_be_several: Whether an image may have several.
 
     Raises:
-        UnusableImageError: It was not, or the image has several captions.
+        UnusableImageError: It was not, or the image has several captions and may not.
     """
     if file.fault:
         raise UnusableImageError(file.fault)
-    if file.captions:
-        raise UnusableImageError(f"has {len(file.captions)} captions, a list{hint}")
+    if file.captions and not may_be_several:
+        num = len(file.captions)
+        what = "caption" if num == 1 else "captions"
+        raise UnusableImageError(f"has {num} {what}, a list{hint}")
 
 
 def with_captions_checked(
-    size_of: Callable[[ImageFile], ImageSize], hint: str = ""
+    size_of: Callable[[ImageFile], ImageSize], hint: str = "", *, may_be_several: bool = False
 ) -> Callable[[ImageFile], ImageSize]:
     """Return `size_of`, with images refused whose captions were not understood.
 
     Args:
         size_of: Returns the size of an image.
         hint: As for `check_caption`.
+        may_be_several: As for `check_caption`.
     """
 
     def checked(file: ImageFile) -> ImageSize:
-        check_caption(file, hint)
+        check_caption(file, hint, may_be_several=may_be_several)
         return size_of(file)
 
     return checked

@@ -110,19 +110,3 @@ def test_captions_of_tars_are_those_that_prompts_have(
 ) -> None:
     out, _ = made(case, OF_IMAGES[command], tmp_path)
     assert [each["txt"].decode() for each in samples(out)] == [case.taken]
-
-
-def test_a_caption_is_drawn_for_each_image(tmp_path: Path) -> None:
-    from pairgen.seeding import Stream, generator_for
-    from tests.hostile.tables.case import lines, picture
-
-    names = [f"{number}.png" for number in range(8)]
-    texts = [f"{number}" for number in range(5)]
-    files = {name: picture(number) for number, name in enumerate(names)}
-    files["metadata.jsonl"] = lines(*({"file_name": name, "text": texts} for name in names))
-    case = Case("drawn", files, options={"caption_choice": "random", "seed": 3})
-    out, _ = made(case, COLLECT, tmp_path)
-    drawn = [each["txt"].decode() for each in samples(out)]
-    expected = [generator_for(3, index, Stream.CAPTION).integers(5) for index in range(8)]
-    assert drawn == [texts[number] for number in expected]
-    assert len(set(drawn)) > 1
