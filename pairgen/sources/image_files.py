@@ -6,7 +6,6 @@ machine can read by itself: a file, and a place in it.
 
 import io
 import os
-import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,17 +15,13 @@ from typing import BinaryIO
 from pairgen.errors import ConfigError
 from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
 from pairgen.sources.image_tables import has_images, table_cell, table_images
-from pairgen.sources.passed_over import PassedOver
-from pairgen.sources.paths import is_glob, named_paths, visible_folders
+from pairgen.sources.passed_over import APPLE_DOUBLE, PassedOver, is_apple_double
+from pairgen.sources.paths import is_glob, listed_paths, named_paths, visible_folders
 from pairgen.sources.tables import STATE_FILE, saved_files
 from pairgen.sources.tars.images import tar_images
 from pairgen.sources.tars.unpacked import is_tar_name, plain_tar
 from pairgen.sources.texts.metadata import METADATA_FILES, FolderMetadata
 from pairgen.sources.texts.rules import Text, text_beside
-from pairgen.sources.texts.tables import as_text
-
-# A line of BasicSR's lists: a path, height, width and channels, and a class.
-_META_INFO = re.compile(r"(.+?) \(\d+, ?\d+, ?\d+\)(?: \d+)?")
 
 
 @dataclass(frozen=True)
@@ -191,13 +186,16 @@ def _in_path(path: Path, asked: _Asked, is_match: bool) -> Iterator[ImageFile]:
     """Yield the images of a path; that of a match of a glob may hold none."""
     if path.is_dir():
         return _in_folder(path, asked)
+    if is_apple_double(path):
+        asked.passed_over.add(APPLE_DOUBLE)
+        return iter(())
     if is_match and not _is_read(path, asked):
         return iter(())
     return _in_file(path, path.parent, asked)
 
 
 def _in_folder(folder: Path, asked: _Asked) -> Iterator[ImageFile]:
-    for root, names in visible_folders(folder):
+    for root, names in visible_folders(folder, asked.passed_over):
         if "data.mdb" in names:
             raise ConfigError(
                 f"{root} is an LMDB database, which is not read: give the images as files."
@@ -242,7 +240,7 @@ def _in_file(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:
     if suffix in (".parquet", ".arrow"):
         return _in_table(path, root, suffix[1:], asked)
     if suffix == ".txt":
-        return _in_list(path)
+        return _in_list(path, asked)
     if suffix in SUFFIXES:
         return iter([image_file(path, root)])
     raise ConfigError(
@@ -276,15 +274,12 @@ def image_file(
     return ImageFile(name, container, "file", 0, num_bytes, "", **text.of_image(table))
 
 
-def _in_list(path: Path) -> Iterator[ImageFile]:
-    """Yield the images of a list with one path per line; relative to the list if not absolute.
-
-    Lists of BasicSR give sizes and classes too, which are passed over.
-    """
-    for line in as_text(path.read_bytes()).splitlines():
-        if line := line.strip():
-            found = _META_INFO.fullmatch(line)
-            yield image_file(path.parent / (found[1] if found else line), path.parent)
+def _in_list(path: Path, asked: _Asked) -> Iterator[ImageFile]:
+    for image in listed_paths(path):
+        if is_apple_double(image):
+            asked.passed_over.add(APPLE_DOUBLE)
+        else:
+            yield image_file(image, path.parent)
 
 
 def _in_tar(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:

@@ -2,14 +2,39 @@
 
 import re
 from collections import Counter
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+APPLE_DOUBLE = "AppleDouble file"
+
+# How the names of the files begin in which macOS keeps what other file systems cannot, and how
+# these files begin.
+_APPLE_DOUBLE, _APPLE_MAGIC = "._", b"\0\5\x16\7"
+
+
+def hidden_kind(name: str) -> str:
+    """Return the kind of a file whose name begins with a dot."""
+    if name.startswith(_APPLE_DOUBLE):
+        return APPLE_DOUBLE
+    suffix = PurePath(name).suffix.lower()
+    return f"hidden {suffix}" if suffix else "hidden file"
+
+
+def is_apple_double(path: Path) -> bool:
+    """Whether a file is no image, whatever its suffix, but what macOS keeps beside one."""
+    if not path.name.startswith(_APPLE_DOUBLE):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_APPLE_MAGIC)) == _APPLE_MAGIC
+    except OSError:
+        return False
 
 
 class PassedOver:
     """Counts what is passed over.
 
     Attributes:
-        counts: Number of each kind: a suffix such as `.mp4`, or words.
+        counts: Number of each kind: a suffix such as `.mp4`, `hidden .jpg`, or words.
     """
 
     def __init__(self) -> None:
@@ -30,7 +55,7 @@ class PassedOver:
 
 
 def _plural(kind: str, number: int) -> str:
-    if number == 1 or kind.startswith("."):
+    if number == 1 or kind.startswith((".", "hidden .")):
         return kind
     noun = re.split(" (?:in|of|that|without) ", kind, maxsplit=1)[0]
     return f"{noun}s{kind.removeprefix(noun)}"

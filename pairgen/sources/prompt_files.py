@@ -44,6 +44,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from pairgen.errors import ConfigError
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.tables import holds_text, reading, table_batches, table_schema, text_cells
 from pairgen.sources.tars.index import read_samples
 from pairgen.sources.tars.sample_text import FACTS_MEMBER, TEXT_MEMBERS, json_facts, sample_text
@@ -96,13 +97,19 @@ def prompt_format(path: Path) -> str:
     return suffixes[-1]
 
 
-def read_prompt_file(path: Path, column: str = "", note: Note = lambda _: None) -> Iterator[Found]:
+def read_prompt_file(
+    path: Path,
+    column: str = "",
+    note: Note = lambda _: None,
+    passed_over: PassedOver | None = None,
+) -> Iterator[Found]:
     """Yield the entries of a file in order, by the rules above.
 
     Args:
         path: Path of the file.
         column: Column, key or member to read; empty for a usual one.
         note: Called with a sentence about what was recognised.
+        passed_over: Counts what a tar holds and is no member of a sample; None not to count it.
 
     Raises:
         ConfigError: The format is not supported, the file cannot be read to its end, or it has no
@@ -115,7 +122,7 @@ def read_prompt_file(path: Path, column: str = "", note: Note = lambda _: None) 
             return
         if suffix == ".tar":
             with open(plain_tar(path), "rb") as tar:
-                yield from _read_tar(tar, column, path)
+                yield from _read_tar(tar, column, path, passed_over)
             return
         with _opened(path) as file:
             check_encoding(file.peek(HEAD), path)
@@ -210,9 +217,11 @@ def _read_csv(
                 yield row[place]
 
 
-def _read_tar(file: BinaryIO, column: str, path: Path) -> Iterator[Found]:
+def _read_tar(
+    file: BinaryIO, column: str, path: Path, passed_over: PassedOver | None
+) -> Iterator[Found]:
     names = (column,) if column else TEXT_MEMBERS
-    samples = read_samples(file, {*names, FACTS_MEMBER}.__contains__, column)
+    samples = read_samples(file, {*names, FACTS_MEMBER}.__contains__, column, passed_over)
     for number, members in enumerate(samples):
         text = sample_text(members.get, names)
         if isinstance(text, str | ValueError):

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pairgen.errors import ConfigError
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.paths import matching_paths, visible_folders
 from pairgen.sources.prompt_files import (
     FORMATS,
@@ -16,7 +17,7 @@ from pairgen.sources.prompt_files import (
     read_prompt_file,
     read_standard_input,
 )
-from pairgen.sources.tables import saved_files
+from pairgen.sources.tables import STATE_FILE, saved_files
 from pairgen.sources.tars.unpacked import is_tar_name
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.rules import Found
@@ -69,6 +70,7 @@ def find_prompts(
     column: str = "",
     texts: bool = False,
     note: Note = lambda _: None,
+    passed_over: PassedOver | None = None,
 ) -> list[PromptSource]:
     """Return the sources that the values name, in order; matches of a glob are sorted.
 
@@ -80,12 +82,15 @@ def find_prompts(
         texts: Whether a value may be a literal prompt: it is one unless it is `-`, a file, a folder
             with a slash, or has the suffix of a prompt file.
         note: Called with a sentence about what was recognised, while the entries are read.
+        passed_over: Counts what folders hold and is not taken; and, each time that the entries are
+            read, what tars do. None not to count it.
 
     Raises:
         ConfigError: A value matches nothing or is not supported, or `-` is given twice.
     """
     if list(values).count(STANDARD_INPUT) > 1:
         raise ConfigError("prompts can be read from standard input once, but - is given twice.")
+    counted = PassedOver() if passed_over is None else passed_over
     sources = []
     for value in values:
         if value == STANDARD_INPUT:
@@ -98,9 +103,9 @@ def find_prompts(
                 )
             sources.append(PromptSource(value, partial(iter, (value,))))
         else:
-            files = _files(value)
             sources += [
-                PromptSource(str(f), partial(read_prompt_file, f, column, note)) for f in files
+                PromptSource(str(f), partial(read_prompt_file, f, column, note, counted))
+                for f in _files(value, counted)
             ]
     return sources
 
@@ -120,14 +125,14 @@ def _is_path(value: str) -> bool:
     return is_folder or os.path.isfile(path) or value.lower().endswith(FORMATS)
 
 
-def _files(value: str) -> list[Path]:
+def _files(value: str, passed_over: PassedOver) -> list[Path]:
     paths = matching_paths(value)
     if not paths and glob.has_magic(value):
         raise ConfigError(f"No prompts match {value!r}.")
     files = []
     for path in paths or [Path(value).expanduser()]:
         if path.is_dir():
-            files += _files_below(path)
+            files += _files_below(path, passed_over)
             continue
         prompt_format(path)
         if not path.is_file():
@@ -136,9 +141,9 @@ def _files(value: str) -> list[Path]:
     return files
 
 
-def _files_below(folder: Path) -> list[Path]:
+def _files_below(folder: Path, passed_over: PassedOver) -> list[Path]:
     files = []
-    for root, names in visible_folders(folder):
+    for root, names in visible_folders(folder, passed_over):
         saved, there = saved_files(root, names), frozenset(names)
         for name in names:
             # What made a tar lists its samples in a table of its name.
@@ -146,6 +151,8 @@ def _files_below(folder: Path) -> list[Path]:
             is_list = is_table and f"{Path(name).stem}.tar" in there
             if is_tar_name(name) or (is_table and not is_list) or name in saved:
                 files.append(root / name)
+            elif not is_list and name != STATE_FILE:
+                passed_over.file(name)
     if not files:
         raise ConfigError(
             f"The folder {folder} holds no tars, Parquet files or saved hub dataset; name other "

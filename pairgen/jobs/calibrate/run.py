@@ -29,6 +29,7 @@ from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
 from pairgen.shards.format.store import Store, open_store
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.prompt_values import PromptReader, describe_values, find_prompts
 from pairgen.sources.prompts import collected_prompts, prompt_rows
 from pairgen.teachers.base import Description
@@ -86,7 +87,8 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
     settings = list(dict.fromkeys([config.reference, halved, *asked]))
     for setting in settings:
         make_ode_plan(config.ode_config(setting), model, description, one)
-    reader = PromptReader(find_prompts(values, config.column, note=say))
+    passed_over = PassedOver()
+    reader = PromptReader(find_prompts(values, config.column, note=say, passed_over=passed_over))
     refuse = refuse_prompts(usual, model, description)
     with collected_prompts(reader, refuse, config.choice) as (texts, summary):
         prompts = prompt_rows(texts, 0, config.num_prompts)
@@ -96,6 +98,8 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
         f"guidance {', '.join(f'{scale:g}' for scale in config.cfg)}; "
         f"{prompt_counts(summary)}"
     )
+    if text := str(passed_over):
+        say(f"Passed over: {text}.")
     plans = {
         setting: make_ode_plan(config.ode_config(setting), model, description, source)
         for setting in settings

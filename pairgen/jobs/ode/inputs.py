@@ -29,6 +29,7 @@ from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.store import Store, open_store
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.prompt_values import (
     STANDARD_INPUT,
     PromptReader,
@@ -97,11 +98,13 @@ class Prompts:
         name: Name of the sources, for the plan.
         reader: The reader of the sources.
         refuse: Finds the prompts to reject; None if none are rejected.
+        passed_over: What the sources hold and is not taken, once they were read.
     """
 
     name: str
     reader: PromptReader
     refuse: Refuse | None
+    passed_over: PassedOver
 
 
 def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
@@ -210,8 +213,10 @@ def open_prompts(request: OdeRequest, say: Say) -> Prompts:
         say(f"No prompts given: using the packaged prompts {values[0]}")
     # A plan for one prompt reveals every problem with the other options before any reading.
     request.plan({"sha256": "", "num_inputs": 1})
-    reader = PromptReader(find_prompts(values, config.column, note=say))
-    return Prompts(describe_values(values), reader, refuse_prompts(config, model, description))
+    passed_over = PassedOver()
+    reader = PromptReader(find_prompts(values, config.column, note=say, passed_over=passed_over))
+    refuse = refuse_prompts(config, model, description)
+    return Prompts(describe_values(values), reader, refuse, passed_over)
 
 
 def read_plan_prompts(
@@ -236,6 +241,8 @@ def read_plan_prompts(
         f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
         f"{prompt_counts(summary)}"
     )
+    if text := str(prompts.passed_over):
+        say(f"Passed over: {text}.")
     _say_end_points(request, plan, say)
     return plan, summary
 

@@ -54,8 +54,7 @@ def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> 
         with open(plain_tar(path), "rb") as file:
             index = read_index(file, column)
             _check_members(path, index, image_name)
-            for kind, number in index.passed_over.items():
-                passed_over.add(f"{kind} in tars", number)
+            index.count(passed_over)
             for sample in sorted(index, key=lambda each: each.key):
                 image = image_name or _image_of(sample)
                 _count_others(sample, image, passed_over)

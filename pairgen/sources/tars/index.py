@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import BinaryIO
 
+from pairgen.sources.passed_over import PassedOver, hidden_kind
+
 # Members that pairgen itself writes, and arrays of anyone.
 _KNOWN = re.compile(r"lr\d+\.\w+|[a-z]\w*\.npy|tag\.txt")
 _CHUNK = 1 << 20
@@ -74,6 +76,11 @@ class TarIndex:
         if members:
             yield TarSample(key, members)
 
+    def count(self, passed_over: PassedOver) -> None:
+        """Add what is no member of a sample to the counts of a source."""
+        for kind, number in self.passed_over.items():
+            passed_over.add(f"{kind} in tars", number)
+
     def names(self) -> Counter[str]:
         """Return how many samples have a member of each name."""
         return Counter(self._names)
@@ -98,7 +105,10 @@ def read_index(file: BinaryIO, named: str = "") -> TarIndex:
 
 
 def read_samples(
-    file: BinaryIO, is_wanted: Callable[[str], bool], named: str = ""
+    file: BinaryIO,
+    is_wanted: Callable[[str], bool],
+    named: str = "",
+    passed_over: PassedOver | None = None,
 ) -> Iterator[dict[str, bytes | None]]:
     """Yield the samples in tar order, as extension to content; None for unwanted members.
 
@@ -106,11 +116,15 @@ def read_samples(
         file: The tar, seekable.
         is_wanted: Whether to read a member with this extension.
         named: Name of a member that the user gave; empty for none.
+        passed_over: Counts what is no member of a sample; None not to count it.
 
     Raises:
         tarfile.TarError: As `read_index`.
     """
-    for sample in read_index(file, named):
+    index = read_index(file, named)
+    if passed_over is not None:
+        index.count(passed_over)
+    for sample in index:
         yield {
             name: read_member(file, place) if is_wanted(name) else None
             for name, place in sample.members.items()
@@ -175,7 +189,7 @@ def _kind(member: tarfile.TarInfo, places: Collection[str]) -> str:
         return "sparse file"
     if not member.isreg():
         return "device"
-    return "hidden file" if base.startswith(".") else ""
+    return hidden_kind(base) if base.startswith(".") else ""
 
 
 def _first_dot(name: str) -> tuple[str, str]:

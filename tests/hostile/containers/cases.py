@@ -18,6 +18,8 @@ from PIL import Image
 
 SIDE = 64
 BLOCK = tarfile.BLOCKSIZE
+# How the files begin in which macOS keeps what belongs to another.
+APPLE_DOUBLE = b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(40)
 
 
 def picture(number: int, kind: str = "PNG") -> bytes:
@@ -284,7 +286,13 @@ TARS = (
         "hidden files",
         in_tar(("0.png", picture(0)), ("._0.png", b"x"), (".DS_Store", b"x")),
         {0: ""},
-        "2 hidden files in tars",
+        "1 AppleDouble file in tars, 1 hidden file in tars",
+    ),
+    Case(
+        "hidden images",
+        in_tar(("0.png", picture(0)), (".1.png", picture(1)), ("a/.2.png", picture(2))),
+        {0: ""},
+        "2 hidden .png in tars",
     ),
     Case(
         "no images",
@@ -405,5 +413,60 @@ FOLDERS = (
         "hidden files and folders",
         in_folder({"a.png": picture(0), ".b.png": picture(1), ".git/c.png": picture(2)}),
         {0: ""},
+        told="1 hidden .png, 1 hidden folder",
+    ),
+    Case(
+        "what macOS leaves",
+        in_folder(
+            {
+                "a.png": picture(0),
+                "._a.png": APPLE_DOUBLE,
+                ".DS_Store": b"\0\0\0\1Bud1",
+                "b/.DS_Store": b"",
+                "__MACOSX/b/._c.png": APPLE_DOUBLE,
+            }
+        ),
+        {0: ""},
+        told="2 AppleDouble files, 2 hidden files",
+    ),
+    Case(
+        "hidden images beside a tar",
+        in_folder({"a.tar": tar([("0.png", picture(0)), ("._0.png", b"")]), ".1.JPG": b"x"}),
+        {0: ""},
+        told="1 AppleDouble file in tars, 1 hidden .jpg",
+    ),
+    Case(
+        "nothing but hidden files",
+        in_folder({".a.png": picture(0), ".b.png": picture(1), "c/.DS_Store": b""}),
+        refused=r"There are no images in .*: it holds 2 hidden \.png, 1 hidden file",
+    ),
+    Case(
+        "a list with what macOS leaves",
+        in_folder(
+            {
+                "a.png": picture(0),
+                "._a.png": APPLE_DOUBLE,
+                "._b.png": picture(1),
+                "l.txt": b"./a.png\n./._a.png\n./._b.png\n",
+            },
+            "l.txt",
+        ),
+        PLAIN,
+        told="1 AppleDouble file",
+    ),
+    Case(
+        "a glob for what macOS leaves",
+        in_folder({"a.png": picture(0), "._a.png": APPLE_DOUBLE}, "*a.png"),
+        {0: ""},
+    ),
+    Case(
+        "nothing but what macOS leaves",
+        in_folder({"._a.png": APPLE_DOUBLE}, "._a.png"),
+        refused=r"There are no images in .*: it holds 1 AppleDouble file",
+    ),
+    Case(
+        "hidden images that are named",
+        in_folder({".a.png": picture(0), ".b.png": picture(1), "c.png": b""}, ".*.png"),
+        PLAIN,
     ),
 )

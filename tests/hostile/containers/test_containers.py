@@ -1,6 +1,7 @@
 """Every source of the table, through every command that reads images."""
 
 import io
+import tarfile
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,24 @@ import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.collect.run import run_collect
 from pairgen.jobs.degrade.run import run_degrade
+from pairgen.jobs.ode.run import run_ode
 from pairgen.sources.image_files import find_images
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.prompt_files import read_prompt_file
 from pairgen.sources.prompt_values import find_prompts
 from pairgen.sources.tars.index import read_index
-from tests.hostile.containers.cases import FOLDERS, SIDE, TARS, Case, number_of, picture, tar
+from tests.hostile.containers.cases import (
+    FOLDERS,
+    SIDE,
+    TARS,
+    Case,
+    in_folder,
+    number_of,
+    other_entry,
+    picture,
+    table,
+    tar,
+)
 from tests.hostile.containers.others import OTHERS, differs, read_by
 from tests.runs import samples
 
@@ -32,6 +46,8 @@ CASES = [
 
 # How a refusal begins that does not depend on what is looked for in a tar.
 DAMAGES = ("two members", "truncated", "another tar", "something follows", "cannot be read")
+# How what is passed over begins that no sample has as a member.
+NO_MEMBERS = tuple(f"{n} {kind}" for n in (1, 2) for kind in ("link", "device", "hidden", "Apple"))
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +129,11 @@ def test_prompts_of_tars_are_read_by_the_same_rules(case: Case, tmp_path: Path) 
         with pytest.raises(ConfigError, match=case.refused):
             list(read_prompt_file(path, column))
         return
-    found = [each for each in read_prompt_file(path, column) if isinstance(each, str)]
+    passed_over = PassedOver()
+    entries = read_prompt_file(path, column, passed_over=passed_over)
+    found = [each for each in entries if isinstance(each, str)]
+    told = [each for each in case.told.split(", ") if each.startswith(NO_MEMBERS)]
+    assert str(passed_over) == ", ".join(told)
     texts = [text for text in case.taken.values() if text]
     assert sorted(found) == sorted(texts) or "another folder" in case.name
 
@@ -122,3 +142,20 @@ def test_a_folder_of_img2dataset_gives_each_prompt_once(tmp_path: Path) -> None:
     case = next(case for case in FOLDERS if case.name == "a folder of img2dataset")
     sources = find_prompts([case.write(tmp_path)])
     assert [list(source.read()) for source in sources] == [["zero"]]
+
+
+def test_prompts_tell_what_their_sources_hold_besides(tmp_path: Path) -> None:
+    """Links and hidden members of tars, and what lies beside these in a folder."""
+    link = other_entry("l.txt", tarfile.SYMTYPE, "0.txt")
+    texts = tar([("0.txt", b"zero"), ("._0.txt", b"x"), (".DS_Store", b"x")])
+    files = {
+        **{"a.tar": link, "b.tar": texts, "c.jpg": b"", "c.txt": b"", ".DS_Store": b""},
+        **{".git/x.tar": b"", "e.parquet": table(prompt=["e"]), "a.parquet": table(url=["x"])},
+    }
+    folder = Path(in_folder(files)(tmp_path / "source"))
+    said = list[str]()
+    given = {"model": "gaussian", "cfg": 1, "steps": 1, "executor": "serial", "max_rejected": 1}
+    run_ode({**given, "prompts": str(folder), "out": str(tmp_path / "out")}, said.append)
+    assert [each["txt"].decode() for each in samples(tmp_path / "out")] == ["zero", "e"]
+    told = "1 .jpg, 1 .txt, 1 AppleDouble file in tars, 1 hidden file, 1 hidden file in tars, "
+    assert f"Passed over: {told}1 hidden folder, 1 link in tars." in said

@@ -31,6 +31,7 @@ from pairgen.report.samples import (
 )
 from pairgen.resolution import Sources
 from pairgen.shards.format.slots import slot_at
+from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.prompts import collected_prompts
 from pairgen.teachers.base import Description
@@ -113,7 +114,9 @@ def _plan_pictures(
     refuse = refuse_prompts(dataset, model, description)
     if cut := cut_negative_prompt(dataset, model, description):
         say(f"The negative prompt is cut: it has {cut}.")
-    reader = PromptReader(find_prompts(values, config.column, texts=True, note=say))
+    passed_over = PassedOver()
+    sources = find_prompts(values, config.column, texts=True, note=say, passed_over=passed_over)
+    reader = PromptReader(sources)
     refused: list[str] = []
 
     def reject(number: int, reason: str, prompt: str) -> None:
@@ -133,6 +136,8 @@ def _plan_pictures(
         f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
         f"{prompt_counts(summary)}"
     )
+    if text := str(passed_over):
+        say(f"Passed over: {text}.")
     for reason in refused:
         say(f"Refused: {reason}.")
     return prompts, summary.num_rejected, plan
