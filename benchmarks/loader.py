@@ -22,6 +22,7 @@ from interleaved import interleaved
 from ode import print_table
 
 import pairgen
+from pairgen.receipts import Receipt
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
 from pairgen.shards.format.index import encode_index, index_row
 from pairgen.shards.format.local_store import LocalStore
@@ -29,7 +30,7 @@ from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.publish import publish
 from pairgen.shards.format.slots import slot_at, slot_facts
 from pairgen.shards.format.writer import ShardWriter
-from pairgen.types import Plan, Receipt, Sample
+from pairgen.types import Plan, Sample
 
 SHAPE = (4, 64, 64)
 FIELDS = ("noise.npy", "latent.npy", "txt")

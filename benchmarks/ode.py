@@ -23,12 +23,13 @@ from interleaved import interleaved
 import pairgen
 from pairgen.config import local_path
 from pairgen.model_config import find_model
+from pairgen.receipts import Receipt
 from pairgen.seeding import noise_for
 from pairgen.shards.format.manifest import fold, read_receipts, scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.writer import ShardWriter
-from pairgen.types import Plan, Receipt, Sample
+from pairgen.types import Plan, Sample
 
 
 def print_table(title: str, medians: dict[str, float], num: int, unit: str) -> None:

@@ -22,7 +22,8 @@ from random import Random
 
 from pairgen.execution.progress import Progress
 from pairgen.execution.simulation import Simulated, simulate
-from pairgen.types import Receipt, ShardTask
+from pairgen.receipts import Receipt
+from pairgen.types import ShardTask
 
 # Seconds of shards relative to their median: each twentieth of 200 shards of `--model gaussian`.
 MEASURED = (0.59, 0.62, 0.67, 0.73, 0.76, 0.81, 0.86, 0.9, 0.93, 0.98, 1.0)

@@ -14,11 +14,11 @@ from pairgen.jobs.restore.restorer import Restorer as Restorer
 from pairgen.jobs.restore.run import Restored
 from pairgen.jobs.sample.samples import Samples
 from pairgen.jobs.status.run import Status
+from pairgen.receipts import Manifest
 from pairgen.shards.check.report import Report
 from pairgen.shards.loading.loader import Loader as Loader
 from pairgen.shards.loading.training_set import TrainingSet as TrainingSet
 from pairgen.training.runs.outcome import Trained
-from pairgen.types import Manifest
 
 __version__: str
 __all__ = [

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout
 from pairgen.shards.format.reader import map_file, read_samples
 from pairgen.shards.format.store import Store, open_store
-from pairgen.types import FailedSlot, Plan, Sample, ShardTask
+from pairgen.types import Plan, Sample, ShardTask
 
 MEMBERS = {
     "json": {"keys": ["index", "mean", "seed"]},

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.receipts import FailedSlot, Receipt
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import encode_index, index_row
@@ -20,7 +21,7 @@ from pairgen.shards.format.slots import Slot, slot_at, slot_facts
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.writer import ShardWriter
 from pairgen.sources.prompts import collect_prompts
-from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask
+from pairgen.types import Plan, Sample, ShardTask
 
 LATENT_SHAPE = (4, 8, 8)
 PROMPTS = ["a red fox in fresh snow", "日本の庭園, spring 🌸", "Ein Haus am See", "x" * 300, "owl"]

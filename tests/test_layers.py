@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "pairgen"
 VOCABULARY = (
     "__init__",
     "types",
+    "receipts",
     "errors",
     "redaction",
     "trust",

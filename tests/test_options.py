@@ -18,10 +18,10 @@ from pairgen.errors import ConfigError
 from pairgen.kinds import schemas
 from pairgen.list_rules import Numbers, Span
 from pairgen.options import GROUPS, Option, Options, declared, default_of, in_groups, names
+from pairgen.receipts import Manifest
 from pairgen.resolution import Resolved, sources_of
 from pairgen.rules import Integer, Number, Place, Rule, Switch
 from pairgen.signature import takes
-from pairgen.types import Manifest
 
 
 class ToyConfig(Options):

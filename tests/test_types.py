@@ -1,19 +1,11 @@
-"""The records: plans, tasks and receipts."""
+"""The records: plans and tasks."""
 
 import dataclasses
 import json
 
 import pytest
 
-from pairgen.types import (
-    FailedSlot,
-    Manifest,
-    Plan,
-    Receipt,
-    ShardTask,
-    canonical_json,
-    sample_key,
-)
+from pairgen.types import Plan, canonical_json, sample_key
 
 
 def make_plan(**changes) -> Plan:
@@ -36,22 +28,6 @@ def make_plan(**changes) -> Plan:
         resolved={"times": [999.0, 0.0]},
     )
     return dataclasses.replace(plan, **changes)
-
-
-def make_receipt(task: ShardTask, **changes) -> Receipt:
-    receipt = Receipt(
-        shard_index=task.shard_index,
-        start=task.start,
-        stop=task.stop,
-        count=task.num_slots - 1,
-        num_bytes=2048,
-        sha256="cd" * 32,
-        index_sha256="ef" * 32,
-        fingerprint=task.fingerprint,
-        failed=(FailedSlot(index=task.start, reason="non-finite latent"),),
-        made={"batch_size": 16},
-    )
-    return dataclasses.replace(receipt, **changes)
 
 
 def changed(field: str, key: str, value) -> Plan:
@@ -136,50 +112,6 @@ def test_a_larger_plan_keeps_its_full_tasks():
     small, large = make_plan(num_samples=10), make_plan(num_samples=30)
     assert large.tasks()[:2] == small.tasks()[:2]
     assert large.tasks()[2] != small.tasks()[2]
-
-
-def test_a_receipt_survives_json():
-    receipt = make_receipt(make_plan().tasks()[0])
-    assert Receipt.from_dict(json.loads(json.dumps(receipt.to_dict()))) == receipt
-
-
-def test_a_receipt_fulfils_its_own_task_only():
-    first, second, _ = make_plan().tasks()
-    receipt = make_receipt(first)
-    assert receipt.fulfils(first)
-    assert not receipt.fulfils(second)
-    assert not receipt.fulfils(make_plan(seed=4).tasks()[0])
-    assert not receipt.fulfils(make_plan(num_samples=3).tasks()[0])
-
-
-def test_a_receipt_of_before_slots_could_be_skipped_is_read():
-    data = make_receipt(make_plan().tasks()[0]).to_dict()
-    data["failed"] = [{"index": 0, "reason": "x"}]
-    (slot,) = Receipt.from_dict(json.loads(json.dumps(data))).failed
-    assert not slot.skipped
-
-
-def test_what_a_threshold_leaves_out_has_not_failed():
-    failed = (FailedSlot(index=0, reason="x"), FailedSlot(index=1, reason="flat", skipped=True))
-    plan = make_plan()
-    receipt = make_receipt(plan.tasks()[0], failed=failed)
-    assert Receipt.from_dict(json.loads(json.dumps(receipt.to_dict()))) == receipt
-    manifest = Manifest(plan=plan, receipts=(receipt,), missing=())
-    assert (manifest.num_failed, manifest.num_skipped) == (1, 1)
-    assert manifest.to_dict()["num_skipped"] == 1
-
-
-def test_a_manifest_adds_up_its_receipts():
-    plan = make_plan()
-    first, second, third = plan.tasks()
-    receipts = (make_receipt(first), make_receipt(second, count=4, failed=()))
-    manifest = Manifest(plan=plan, receipts=receipts, missing=(third,))
-    assert (manifest.num_samples, manifest.num_failed, manifest.num_bytes) == (7, 1, 4096)
-    assert not manifest.complete
-    assert Manifest(plan=plan, receipts=receipts, missing=()).complete
-    data = json.loads(json.dumps(manifest.to_dict()))
-    assert data["missing"] == [[8, 10]]
-    assert data["fingerprint"] == plan.fingerprint()
 
 
 def test_keys_have_nine_digits_and_no_dots():

@@ -11,7 +11,7 @@ from gpu_checks.peaks import timed
 from gpu_checks.setting import Row, Setting, verdict
 from pairgen import plugins
 from pairgen.jobs.replay.run import run_replay
-from pairgen.types import Manifest
+from pairgen.receipts import Manifest
 
 BATCH = 8
 

@@ -23,7 +23,7 @@ from gpu_checks.peaks import timed
 from gpu_checks.setting import Row, Setting, verdict
 from pairgen.jobs.replay.run import run_replay
 from pairgen.process_state import seeded
-from pairgen.types import Manifest
+from pairgen.receipts import Manifest
 
 BATCH, NUM_CLASSES, NUM_TOKENS = 16, 150, 20
 # For --small: a tenth of the widths, and few layers.

@@ -17,7 +17,7 @@ from gpu_checks.peaks import timed
 from gpu_checks.setting import Row, Setting, verdict
 from pairgen.kinds.degrade.pyramid import find_preset, render_batch
 from pairgen.process_state import cpu_threads
-from pairgen.types import Manifest
+from pairgen.receipts import Manifest
 
 LEVEL = 4
 NUM_BATCHES = 2

@@ -12,6 +12,7 @@ from pairgen.execution.say import Say
 from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
 from pairgen.kinds.run_options import MakingOptions
+from pairgen.receipts import Manifest
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
@@ -32,7 +33,7 @@ from pairgen.shards.format.plan_file import (
 )
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import planned_tasks
-from pairgen.types import Manifest, Plan
+from pairgen.types import Plan
 
 
 @dataclass(frozen=True)

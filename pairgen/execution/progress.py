@@ -11,8 +11,9 @@ from heapq import nsmallest
 from operator import itemgetter
 from typing import TextIO
 
+from pairgen.receipts import Receipt
 from pairgen.redaction import without_secrets
-from pairgen.types import Receipt, ShardTask
+from pairgen.types import ShardTask
 
 SECONDS_BETWEEN_LINES = 60.0
 SECONDS_BETWEEN_REDRAWS = 0.5

@@ -5,7 +5,8 @@ from typing import Any
 from ray.util.metrics import Counter, Gauge
 
 from pairgen.execution.executor import Events
-from pairgen.types import Receipt, ShardTask
+from pairgen.receipts import Receipt
+from pairgen.types import ShardTask
 
 # As Prometheus shows them, they begin with `ray_`, and counters end with `_total`.
 SHARDS, SAMPLES, FAILED, LOST = (

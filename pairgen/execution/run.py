@@ -15,11 +15,12 @@ from pairgen.execution.stopping import Stop
 from pairgen.execution.worker import Job
 from pairgen.kinds.run_options import MakingOptions, WorkerOptions
 from pairgen.process_state import own_environment
+from pairgen.receipts import Manifest
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import fold_into_manifest, write_manifest
 from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
-from pairgen.types import Manifest, Plan, ShardTask
+from pairgen.types import Plan, ShardTask
 
 DEFAULT_RULES = Rules()
 STOPPING = "Stopping after the shards in progress; press Ctrl-C again to stop now."

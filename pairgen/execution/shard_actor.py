@@ -10,7 +10,8 @@ from types import FrameType
 from pairgen.execution.executor import AnyJob, TaskWorker
 from pairgen.execution.scheduling.fleet import Answer
 from pairgen.execution.stopping import Dropped, Stop, dropping
-from pairgen.types import Receipt, ShardTask
+from pairgen.receipts import Receipt
+from pairgen.types import ShardTask
 
 # For Ray to send the last result, before the process ends.
 SECONDS_TO_ANSWER = 1.0

@@ -17,13 +17,14 @@ from typing import Any
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import ShardMaker, open_maker
 from pairgen.process_state import cpu_threads
+from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.format.index import encode_index, index_row
 from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.publish import ShardContestedError, publish
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.writer import ShardWriter
 from pairgen.trust import NO_TRUST, Trust, trusting
-from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask
+from pairgen.types import Plan, Sample, ShardTask
 
 # Batches that may wait for the writer thread; more would only use memory.
 MAX_UNWRITTEN_BATCHES = 2

@@ -12,9 +12,10 @@ import yaml
 from pairgen.kinds.about import KINDS, about_member
 from pairgen.kinds.maker import maker_name
 from pairgen.kinds.plan_description import describe_plan
+from pairgen.receipts import Manifest, Receipt
 from pairgen.shards.check.receipt_check import find_mixes
 from pairgen.shards.format.overlay import added_by, is_by_value
-from pairgen.types import INPUT_NAMES, Manifest, Plan, Receipt, canonical_json
+from pairgen.types import INPUT_NAMES, Plan, canonical_json
 
 # The hub's size categories: a dataset is in the first one whose bound it is below.
 SIZES = (

@@ -4,8 +4,9 @@ import importlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from pairgen.receipts import FailedSlot
 from pairgen.shards.format.store import Store
-from pairgen.types import FailedSlot, Plan, Sample, ShardTask
+from pairgen.types import Plan, Sample, ShardTask
 
 
 class ShardMaker(Protocol):

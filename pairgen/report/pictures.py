@@ -9,10 +9,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from pairgen.kinds.decode import decode_pictures
 from pairgen.kinds.ode.maker import build_teacher
+from pairgen.receipts import Manifest
 from pairgen.shards.format import layout
 from pairgen.shards.format.reader import map_file, read_samples
 from pairgen.shards.format.store import Store
-from pairgen.types import Manifest
 
 GRID_GAP = 4
 # Keyword of the PNG text chunk that records how an image was made.

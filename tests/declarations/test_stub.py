@@ -15,7 +15,7 @@ SCRIPT = """\
 from pathlib import Path
 
 import pairgen
-from pairgen.types import Manifest
+from pairgen.receipts import Manifest
 
 made: Manifest = pairgen.ode(model="tiny", cfg=[3, 8], steps=20, solver="heun", out=Path("pairs"))
 made = pairgen.ode(cfg=8, trajectory="999,499", prompts=["a.txt", Path("b.txt")], compile=True)

@@ -5,7 +5,8 @@ import io
 import pytest
 
 from pairgen.execution.progress import Progress, format_seconds
-from pairgen.types import Receipt, ShardTask
+from pairgen.receipts import Receipt
+from pairgen.types import ShardTask
 
 
 class Clock:

@@ -26,6 +26,7 @@ from pairgen.execution.run import count_workers
 from pairgen.execution.say import Say
 from pairgen.execution.worker import Job, Worker
 from pairgen.kinds.run_options import PartOptions
+from pairgen.receipts import Manifest
 from pairgen.resolution import Resolved
 from pairgen.shard_range import ShardRange
 from pairgen.shards.check.planned import INPUTS, inputs_path, open_inputs
@@ -35,7 +36,7 @@ from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import planned_tasks
 from pairgen.trust import current_trust
-from pairgen.types import Manifest, Plan, ShardTask
+from pairgen.types import Plan, ShardTask
 
 # Minimum number of timed batches, for kinds whose cost is per batch: their median is used.
 MIN_BATCHES = 3

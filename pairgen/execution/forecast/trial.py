@@ -14,12 +14,13 @@ from pairgen.execution.forecast.cost import ShardTime, spread_tasks
 from pairgen.execution.worker import make_shard
 from pairgen.kinds.maker import Maker
 from pairgen.process_state import cpu_threads
+from pairgen.receipts import FailedSlot
 from pairgen.shards.check.planned import PlannedInputs
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import encode_facts, encode_field
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.writer import member_size
-from pairgen.types import FailedSlot, Plan, Sample, ShardTask
+from pairgen.types import Plan, Sample, ShardTask
 
 # Slots whose texts are measured, in runs: single ones could all hit the same position of a list
 # that repeats, such as a list of labels.

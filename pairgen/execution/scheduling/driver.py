@@ -14,7 +14,7 @@ from pairgen.execution.scheduling import notes
 from pairgen.execution.scheduling.fleet import Answer, Died, Failed, Fleet
 from pairgen.execution.scheduling.scheduler import Scheduler
 from pairgen.execution.scheduling.task_run import Run
-from pairgen.types import Receipt
+from pairgen.receipts import Receipt
 
 MAX_DEATHS_BEFORE_LOAD = 10
 SECONDS_BETWEEN_LOOKS = 1.0

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.kinds.overlay.options import AnnotateConfig
+from pairgen.receipts import Manifest
 from pairgen.signature import takes
-from pairgen.types import Manifest
 
 
 @takes(AnnotateConfig, trust_code=True, further="annotator_options")

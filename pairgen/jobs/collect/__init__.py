@@ -3,8 +3,8 @@
 from typing import Any
 
 from pairgen.kinds.collect.options import CollectConfig
+from pairgen.receipts import Manifest
 from pairgen.signature import takes
-from pairgen.types import Manifest
 
 
 @takes(CollectConfig, trust_code=True)

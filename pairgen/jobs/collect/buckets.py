@@ -27,6 +27,7 @@ from pairgen.kinds.collect.buckets import (
     shape_in,
 )
 from pairgen.kinds.continuing import check_continues
+from pairgen.receipts import Manifest
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
@@ -42,7 +43,7 @@ from pairgen.shards.format.subsets import (
 from pairgen.sources.image_groups import split_images
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.photographs import ImageSize
-from pairgen.types import Manifest, Plan
+from pairgen.types import Plan
 
 
 @dataclass(frozen=True)

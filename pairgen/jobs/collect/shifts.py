@@ -3,10 +3,10 @@
 import numpy as np
 
 from pairgen.execution.say import Say
+from pairgen.receipts import Manifest
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import read_columns
 from pairgen.shards.format.store import Store
-from pairgen.types import Manifest
 
 # In LR pixels: less is what cameras and registration leave.
 MAX_SHIFT = 0.5

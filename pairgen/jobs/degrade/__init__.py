@@ -3,8 +3,8 @@
 from typing import Any
 
 from pairgen.kinds.degrade.options import DegradeConfig
+from pairgen.receipts import Manifest
 from pairgen.signature import takes
-from pairgen.types import Manifest
 
 
 @takes(DegradeConfig, trust_code=True)

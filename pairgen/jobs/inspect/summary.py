@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.check.receipt_check import MADE
 from pairgen.shards.format.manifest import find_receipts
 from pairgen.shards.format.store import Store
-from pairgen.types import FailedSlot, Plan, Receipt, canonical_json
+from pairgen.types import Plan, canonical_json
 
 # Maximum number of slots without a sample to list.
 MAX_FAILED = 20

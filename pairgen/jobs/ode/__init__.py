@@ -3,8 +3,8 @@
 from typing import Any
 
 from pairgen.kinds.ode.options import OdeConfig
+from pairgen.receipts import Manifest
 from pairgen.signature import takes
-from pairgen.types import Manifest
 
 
 @takes(OdeConfig, trust_code=True)

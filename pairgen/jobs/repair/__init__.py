@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.jobs.repair.options import RepairConfig
+from pairgen.receipts import Manifest
 from pairgen.signature import takes
-from pairgen.types import Manifest
 
 
 @takes(RepairConfig, trust_code=True)

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.image_list import PlannedImages
-from pairgen.types import Plan, Receipt
+from pairgen.types import Plan
 
 
 def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Iterator[Receipt]:

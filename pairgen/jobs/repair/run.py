@@ -24,6 +24,7 @@ from pairgen.kinds.overlay.options import continued_options as overlay_options
 from pairgen.kinds.overlay.plan import planned_annotator
 from pairgen.kinds.parent_shard import planned_parent
 from pairgen.kinds.run_options import MakingOptions
+from pairgen.receipts import Receipt
 from pairgen.resolution import sources_of
 from pairgen.shards.check.planned import inputs_path
 from pairgen.shards.check.report import NOT_READ, Report
@@ -36,7 +37,7 @@ from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import set_addresses
 from pairgen.shards.format.values import planned_tasks
-from pairgen.types import INPUT_NAMES, Plan, Receipt
+from pairgen.types import INPUT_NAMES, Plan
 
 # Maps the `maker_name` of a dataset to the function that checks its options.
 CONTINUED: dict[str, Callable[..., MakingOptions]] = {

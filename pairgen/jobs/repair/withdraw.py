@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from pairgen.errors import ConfigError
+from pairgen.receipts import Receipt
 from pairgen.shards.check.report import Report
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
 from pairgen.shards.format.store import Store
-from pairgen.types import Receipt
 
 
 def shards_to_redo(report: Report, kind: str) -> list[int]:

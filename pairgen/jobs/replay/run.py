@@ -14,6 +14,7 @@ from pairgen.jobs.replay.compare import Comparison, Distance, compare
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import MAKERS, Maker, open_maker
 from pairgen.process_state import cpu_threads, each_in_cpu_threads, each_within
+from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.check.planned import UnreadableInputsError, inputs_path, open_inputs
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
@@ -21,7 +22,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_samples
 from pairgen.shards.format.slots import check_made, index_of_key
 from pairgen.shards.format.store import Store, open_store
-from pairgen.types import FailedSlot, Plan, Receipt, Sample, ShardTask, canonical_json, sample_key
+from pairgen.types import Plan, Sample, ShardTask, canonical_json, sample_key
 
 
 @dataclass(frozen=True)

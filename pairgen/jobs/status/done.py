@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pairgen.receipts import Receipt
 from pairgen.shards.format.manifest import find_receipts
 from pairgen.shards.format.store import Store
-from pairgen.types import Plan, Receipt
+from pairgen.types import Plan
 
 # What differs between failures of one kind: names in quotes, and numbers.
 _PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\d+(?:\.\d+)?")

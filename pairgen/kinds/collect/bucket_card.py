@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import yaml
 
 from pairgen.kinds.card import size_category
-from pairgen.types import Manifest
+from pairgen.receipts import Manifest
 
 TEXT = """\
 # {title}

@@ -21,6 +21,7 @@ from pairgen.kinds.images.painted_plan import check_painter
 from pairgen.kinds.images.source_pixels import decode_planned, or_failed, read_planned
 from pairgen.kinds.machine import device_name
 from pairgen.process_state import cpu_threads
+from pairgen.receipts import FailedSlot
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.planned_images import open_images
@@ -28,7 +29,7 @@ from pairgen.shards.format.slots import caption_of, source_facts
 from pairgen.shards.format.store import Store
 from pairgen.sources.painted.images import PaintedFile
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
-from pairgen.types import FailedSlot, Field, Plan, Sample, ShardTask
+from pairgen.types import Field, Plan, Sample, ShardTask
 
 # Names of the encodings; the others are those of the members.
 ENCODINGS = {"webp": "webp-lossless"}

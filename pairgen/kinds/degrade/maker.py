@@ -22,13 +22,14 @@ from pairgen.kinds.images.painted_plan import check_painter
 from pairgen.kinds.images.source_pixels import or_failed
 from pairgen.kinds.machine import batch_does_not_fit, device_name
 from pairgen.process_state import cpu_threads
+from pairgen.receipts import FailedSlot
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.draw_columns import draw_columns
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.overlay import KIND as OVERLAY
 from pairgen.shards.format.store import Store
 from pairgen.sources.photographs import decode_rgb
-from pairgen.types import FailedSlot, Plan, Sample, ShardTask, canonical_json
+from pairgen.types import Plan, Sample, ShardTask, canonical_json
 
 MODULES = ("numpy", "cv2", "PIL", "scipy", "torch")
 

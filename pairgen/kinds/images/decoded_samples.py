@@ -19,6 +19,7 @@ from pairgen import plugins
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.kinds.decode import ROUNDING, NotFinitePictureError, decode_picture, load_decoder
 from pairgen.process_state import cpu_threads
+from pairgen.receipts import Manifest, Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array
 from pairgen.shards.format.local_store import LocalStore
@@ -30,7 +31,7 @@ from pairgen.shards.format.writer import BLOCK
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 from pairgen.teachers.base import DecoderDescription
-from pairgen.types import Manifest, Plan, Receipt
+from pairgen.types import Plan
 
 LATENT = "latent.npy"
 

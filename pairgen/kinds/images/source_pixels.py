@@ -6,6 +6,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pairgen.receipts import FailedSlot
 from pairgen.sources.image_files import ImageFile
 from pairgen.sources.photographs import (
     ImageSize,
@@ -14,7 +15,6 @@ from pairgen.sources.photographs import (
     decode_rgb,
 )
 from pairgen.sources.pixels.reasons import error_text
-from pairgen.types import FailedSlot
 
 Made = TypeVar("Made")
 

@@ -11,6 +11,7 @@ from pairgen.errors import OutOfDeviceMemoryError, TeacherLoadError
 from pairgen.kinds.encoded import encode_distinct
 from pairgen.kinds.machine import device_name
 from pairgen.kinds.ode.pairs import TORCH_DTYPES, make_samples
+from pairgen.receipts import FailedSlot
 from pairgen.sampling.grid import Grid, make_grid
 from pairgen.sampling.parameterization import Schedule
 from pairgen.shards.format import layout
@@ -18,7 +19,7 @@ from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import Store
 from pairgen.sources.prompts import open_prompts, prompt_rows
 from pairgen.teachers.base import Teacher
-from pairgen.types import FailedSlot, Plan, Sample, ShardTask
+from pairgen.types import Plan, Sample, ShardTask
 
 # Modules whose versions can change bits.
 MODULES = ("torch", "numpy", "diffusers", "transformers")

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from pairgen.kinds.encoded import Encoded, encode_distinct
 from pairgen.kinds.machine import batch_does_not_fit
+from pairgen.receipts import FailedSlot
 from pairgen.sampling.grid import Grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS
 from pairgen.seeding import array_crc32, noise_for
 from pairgen.shards.format.slots import Slot, slot_at, slot_facts
 from pairgen.teachers.base import Teacher
-from pairgen.types import FailedSlot, Plan, Sample, ShardTask
+from pairgen.types import Plan, Sample, ShardTask
 
 TORCH_DTYPES = {
     "float32": torch.float32,

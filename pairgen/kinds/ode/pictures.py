@@ -14,8 +14,9 @@ from pairgen.kinds.decode import decode_pictures
 from pairgen.kinds.ode.maker import build_teacher, grid_of
 from pairgen.kinds.ode.pairs import make_samples
 from pairgen.process_state import each_in_cpu_threads
+from pairgen.receipts import FailedSlot
 from pairgen.shards.format.slots import slot_at
-from pairgen.types import Facts, FailedSlot, Plan, Sample
+from pairgen.types import Facts, Plan, Sample
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from pairgen.kinds.machine import batch_does_not_fit, device_name
 from pairgen.kinds.overlay.parent_samples import ParentSamples, ReadSlot, Samples, TextSamples
 from pairgen.kinds.overlay.plan import planned_annotator
 from pairgen.kinds.parent_shard import planned_parent
+from pairgen.receipts import FailedSlot
 from pairgen.shards.check.sample_check import is_finite
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.overlay import SHARED_FACTS, Layer, is_by_value
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import TEXT, VALUE_HASH, text_hash
-from pairgen.types import FailedSlot, Plan, Sample, ShardTask, sample_key
+from pairgen.types import Plan, Sample, ShardTask, sample_key
 
 MODULES = ("torch", "numpy", "cv2", "PIL", "diffusers", "transformers")
 FORMATS = {"png": "png", "jpg": "jpg", "webp": "webp-lossless"}

@@ -7,13 +7,14 @@ from typing import Any, Protocol
 from pairgen.annotators.base import ParentSample
 from pairgen.errors import CorruptShardError
 from pairgen.kinds.parent_shard import NO_SAMPLE, Stored, read_parent
+from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_member
 from pairgen.shards.format.image_member import decode_image, is_image
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import TEXT, hash_of_texts, read_texts, rows_of_task
 from pairgen.sources.photographs import UnusableImageError
-from pairgen.types import FailedSlot, ShardTask
+from pairgen.types import ShardTask
 
 # Returns what stands at a slot of an opened shard.
 ReadSlot = Callable[[int], ParentSample | FailedSlot]

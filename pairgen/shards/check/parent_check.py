@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pairgen.errors import ConfigError
+from pairgen.receipts import Receipt
 from pairgen.shards.check.report import REDO_OVERLAY, Problem, counted_detail
 from pairgen.shards.check.text_check import check_texts
 from pairgen.shards.format import layout
@@ -14,7 +15,7 @@ from pairgen.shards.format.overlay import KIND, Layer, check_overlay, is_by_valu
 from pairgen.shards.format.parent_shards import is_stale, slots_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
-from pairgen.types import Plan, Receipt, sample_key
+from pairgen.types import Plan, sample_key
 
 
 def check_parent(

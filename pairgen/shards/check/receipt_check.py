@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from pairgen.receipts import Receipt
 from pairgen.shards.check.report import Problem, Problems, not_read
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt, standing_receipts
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
-from pairgen.types import Plan, Receipt, ShardTask, canonical_json
+from pairgen.types import Plan, ShardTask, canonical_json
 
 # Recorded settings that may change the bits of a sample.
 MADE = ("device", "batch_size", "dtype", "cpu_threads", "compile", "versions")

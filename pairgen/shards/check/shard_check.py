@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pairgen.errors import CorruptShardError
+from pairgen.receipts import Receipt
 from pairgen.shards.check.fact_types import FactTypes
 from pairgen.shards.check.noise_audit import ShardNoise
 from pairgen.shards.check.noise_check import NoiseCheck
@@ -26,7 +27,7 @@ from pairgen.shards.format.reader import (
 from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import Where
-from pairgen.types import Plan, Receipt, sample_key
+from pairgen.types import Plan, sample_key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pairgen.errors import CorruptShardError
+from pairgen.receipts import Manifest, Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
-from pairgen.types import Manifest, Plan, Receipt, ShardTask
+from pairgen.types import Plan, ShardTask
 
 MAX_FOLDS = 3
 # Receipts from which it pays to ask for the manifest first.

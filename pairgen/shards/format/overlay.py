@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.receipts import Receipt
 from pairgen.redaction import url_without_secrets
 from pairgen.shards.format.index import index_columns
 from pairgen.shards.format.manifest import find_receipts, scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
-from pairgen.types import Plan, Receipt
+from pairgen.types import Plan
 
 KIND = "overlay"
 # Facts that every sample of a set and its overlays has, alike.

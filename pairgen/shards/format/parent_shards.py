@@ -14,9 +14,10 @@ from dataclasses import replace
 import numpy as np
 
 from pairgen.errors import ConfigError
+from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.overlay import Layer
-from pairgen.types import Plan, Receipt, ShardTask
+from pairgen.types import Plan, ShardTask
 
 # Recorded for a parent's shard without samples, which has no tar.
 NO_TAR_SHA256 = hashlib.sha256().hexdigest()

@@ -4,10 +4,11 @@ import hashlib
 from pathlib import Path
 
 from pairgen.errors import PlanMismatchError
+from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import may_replace, read_receipt, write_receipt
 from pairgen.shards.format.store import Store
-from pairgen.types import Receipt, ShardTask
+from pairgen.types import ShardTask
 
 
 def publish(

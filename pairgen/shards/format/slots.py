@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.receipts import Receipt
 from pairgen.seeding import Stream, generator_for
 from pairgen.sources.image_list import PlannedImage
-from pairgen.types import Plan, Receipt, ShardTask, sample_key
+from pairgen.types import Plan, ShardTask, sample_key
 
 # Key of a recipe whose images may have several captions: which of them is taken.
 CAPTION_CHOICE = "caption_choice"

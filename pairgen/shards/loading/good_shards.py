@@ -5,10 +5,10 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from pairgen.errors import CorruptShardError
+from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.parent_shards import is_stale, slots_of
-from pairgen.types import Receipt
 
 log = logging.getLogger("pairgen")
 

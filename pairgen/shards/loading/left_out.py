@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pairgen.receipts import Receipt
 from pairgen.shards.format.adding import continuing_command
 from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.parent_shards import is_behind, slots_of, usable_slots
 from pairgen.shards.loading.value_layer import Lack
-from pairgen.types import Receipt
 
 log = logging.getLogger("pairgen")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import index_columns, read_columns
 from pairgen.shards.format.manifest import read_receipt
@@ -19,7 +20,7 @@ from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import Where
 from pairgen.shards.format.writer import BLOCK
 from pairgen.shards.loading.good_shards import bad_shard, read_index
-from pairgen.types import Plan, Receipt, sample_key
+from pairgen.types import Plan, sample_key
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from pairgen.execution import ray_executor, ray_options
 from pairgen.execution.forecast.cost import Measured, ShardTime, makespan, price, spread_tasks
 from pairgen.execution.forecast.trial import Runs, bytes_per_slot, make_runs, publish_again
 from pairgen.jobs.degrade.dry_run import run_degrade_dry
+from pairgen.receipts import FailedSlot
 from pairgen.shards.check.planned import NoInputs
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.writer import ShardWriter, end_size, member_size
-from pairgen.types import FailedSlot, Sample, ShardTask
+from pairgen.types import Sample, ShardTask
 from tests.degradations.pictures import make_picture
 from tests.kinds.degrade.test_degrade import encoded
 from tests.plans import small_plan

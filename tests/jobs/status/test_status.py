@@ -14,11 +14,11 @@ from pairgen.jobs.status.done import Done, Receipts
 from pairgen.jobs.status.facts import status_data, status_text
 from pairgen.jobs.status.rates import intervals, rate_now, workers
 from pairgen.jobs.status.run import watch_status
+from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from pairgen.types import FailedSlot
 from tests.runs import QUICK_ODE, run_many
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pairgen.receipts import FailedSlot
 from pairgen.shards.check.report import Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.check.verify import verify
@@ -13,7 +14,6 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.format.overlay import overlay_plan
 from pairgen.shards.format.plan_file import read_plan, write_plan
-from pairgen.types import FailedSlot
 from tests.small_sets import make_plan, write_overlay, write_set
 
 MEMBERS = {

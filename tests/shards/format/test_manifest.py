@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
@@ -17,7 +18,7 @@ from pairgen.shards.format.manifest import (
     write_receipt,
 )
 from pairgen.shards.format.plan_file import write_plan
-from pairgen.types import FailedSlot, Plan
+from pairgen.types import Plan
 from tests.small_sets import make_plan, receipt_of
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pairgen.errors import ConfigError
+from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.format.manifest import may_replace
 from pairgen.shards.format.overlay import overlay_plan
 from pairgen.shards.format.parent_shards import (
@@ -14,7 +15,6 @@ from pairgen.shards.format.parent_shards import (
     slots_of,
     usable_slots,
 )
-from pairgen.types import FailedSlot, Receipt
 from tests.small_sets import make_plan
 
 PARENT = make_plan(num_samples=10, samples_per_shard=4)

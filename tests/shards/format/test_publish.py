@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pairgen.errors import PlanMismatchError
+from pairgen.receipts import Receipt
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import encode_index, index_row
@@ -19,7 +20,7 @@ from pairgen.shards.format.manifest import UnreadableReceiptError, read_receipt
 from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.publish import ShardContestedError, publish
 from pairgen.shards.format.writer import ShardWriter
-from pairgen.types import Plan, Receipt, Sample, ShardTask
+from pairgen.types import Plan, Sample, ShardTask
 from tests.small_sets import make_plan, make_sample, write_shard
 
 PLAN = make_plan(num_samples=8)
