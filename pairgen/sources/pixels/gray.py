@@ -40,7 +40,8 @@ def deep_gray(image: Image.Image) -> NDArray[np.uint16]:
         UnusableImageError: 16 bits do not hold them.
     """
     levels, white = _levels(image)
-    return (levels if white == DEEPEST else scaled(levels, white, DEEPEST)).astype(np.uint16)
+    found = levels if white == DEEPEST else scaled(levels, white, DEEPEST)
+    return found.astype(np.uint16, copy=False)
 
 
 def _levels(image: Image.Image) -> tuple[np.ndarray, int]:

@@ -40,6 +40,7 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
         if image.format == "TIFF":
             tiff.check_first_page(image)
             tiff.check_planes(image)
+            tiff.check_strips(image)
         yield image
 
 

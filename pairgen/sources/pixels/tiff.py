@@ -70,6 +70,20 @@ def check_planes(image: Image.Image) -> None:
         raise UnusableImageError(f"a TIFF of a kind that is not read: {num} planes of {bits} bits")
 
 
+def check_strips(image: Image.Image) -> None:
+    """Check that an open TIFF names all its strips or tiles: Pillow leaves out what is missing.
+
+    Raises:
+        UnusableImageError: It names fewer.
+    """
+    tags, size, tiles = _tags(image), stored_size(image), vars(image)["tile"]
+    # Each of several planes ends with a strip of its own, but libtiff reads them as one.
+    is_apart = tags.get(_PLANAR, 1) == _SEPARATE and not any(each[0] == "libtiff" for each in tiles)
+    num_planes = tags.get(_CHANNELS, 1) if is_apart else 1
+    if sum(tuple(each[1])[2:] == size for each in tiles) < num_planes:
+        raise UnusableImageError("cannot be decoded: TIFF, strips or tiles are missing")
+
+
 def white_of(image: Image.Image) -> int:
     """Return the largest value that a gray sample of an open TIFF of more than 8 bits has."""
     return int(2 ** max(_tags(image).get(_BITS, (16,)))) - 1
@@ -106,5 +120,10 @@ def _tags(image: Image.Image) -> Any:
 
 
 def scaled(levels: np.ndarray, white: int, to: int) -> np.ndarray:
-    """Return levels of 0 to `white` as levels of 0 to `to`, rounded, float64."""
-    return np.rint(levels / (white / to))
+    """Return levels of 0 to `white`, at most 65,535, as levels of 0 to `to`, rounded, uint16."""
+    table = np.rint(np.arange(white + 1) / (white / to)).astype(np.uint16)
+    found = np.empty(levels.shape, np.uint16)
+    # Row by row: the numbers on the way have eight bytes each, a gigabyte in a large image.
+    for row, scaled_row in zip(levels, found, strict=True):
+        scaled_row[:] = table.take(row, mode="clip")
+    return found

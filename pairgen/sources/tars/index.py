@@ -15,10 +15,10 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from pairgen.sources.passed_over import PassedOver, hidden_kind
+from pairgen.sources.tars.headers import all_members
 
 # Members that pairgen itself writes, and arrays of anyone.
 _KNOWN = re.compile(r"lr\d+\.\w+|[a-z]\w*\.npy|tag\.txt")
-_CHUNK = 1 << 20
 # Members that a hard link later in the tar may name.
 _MAX_TARGETS = 10_000
 
@@ -152,29 +152,25 @@ def _read_headers(file: BinaryIO, index: TarIndex) -> list[str]:
     same: dict[str, str] = {}
     places: dict[str, Place] = {}
     last = ""
-    with tarfile.open(fileobj=file, mode="r:") as tar:
-        while (member := tar.next()) is not None:
-            # tarfile keeps every member that it has read.
-            tar.members = []  # type: ignore[attr-defined]
-            if member.isdir():
-                continue
-            place = Place(member.offset_data, member.size)
-            if place.offset + place.size > size and member.isreg() and not member.issparse():
-                raise tarfile.ReadError(f"truncated in {member.name}")
-            if kind := _kind(member, places):
-                index.passed_over[kind] += 1
-                continue
-            place = places[member.linkname] if member.islnk() else place
-            head, rest = _first_dot(member.name)
-            # Of members side by side, and of equal names, one text is kept.
-            last = last if head == last else head
-            index._keys.append(last)
-            rests.append(same.setdefault(rest, rest))
-            index._offsets.append(place.offset)
-            index._sizes.append(place.size)
-            if len(places) < _MAX_TARGETS:
-                places[member.name] = place
-        _check_end(file, tar.offset)
+    for member in all_members(file):
+        if member.isdir():
+            continue
+        place = Place(member.offset_data, member.size)
+        if place.offset + place.size > size and member.isreg() and not member.issparse():
+            raise tarfile.ReadError(f"truncated in {member.name}")
+        if kind := _kind(member, places):
+            index.passed_over[kind] += 1
+            continue
+        place = places[member.linkname] if member.islnk() else place
+        head, rest = _first_dot(member.name)
+        # Of members side by side, and of equal names, one text is kept.
+        last = last if head == last else head
+        index._keys.append(last)
+        rests.append(same.setdefault(rest, rest))
+        index._offsets.append(place.offset)
+        index._sizes.append(place.size)
+        if len(places) < _MAX_TARGETS:
+            places[member.name] = place
     return rests
 
 
@@ -237,28 +233,3 @@ def _join(index: TarIndex) -> None:
         if index._names[number] in names:
             raise tarfile.ReadError(f"two members are named {key}.{index._names[number]}")
         names.add(index._names[number])
-
-
-def _check_end(file: BinaryIO, offset: int) -> None:
-    """Raise unless a tar ends where no further member was found, and nothing follows.
-
-    tarfile mistakes a damaged or missing header for the end.
-    """
-    file.seek(offset)
-    if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
-        raise tarfile.ReadError(f"truncated or damaged at byte {offset:,}")
-    while chunk := file.read(_CHUNK):
-        if rest := chunk.lstrip(b"\0"):
-            place = file.tell() - len(rest)
-            what = "something follows its end"
-            if _begins_tar(rest):
-                what = "another tar begins behind its end: unpack both and pack one, or give each"
-            raise tarfile.ReadError(f"{what}, at byte {place:,}")
-
-
-def _begins_tar(data: bytes) -> bool:
-    try:
-        tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
-    except tarfile.TarError:
-        return False
-    return True

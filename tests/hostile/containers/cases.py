@@ -58,6 +58,29 @@ def other_entry(name: str, kind: bytes, target: str = "") -> bytes:
     return buffer.getvalue()
 
 
+def extended(content: bytes, kind: bytes = tarfile.XHDTYPE, size: int = 0) -> bytes:
+    """Return an extended header; its size is that of the content unless given."""
+    info = tarfile.TarInfo("extended")
+    info.type, info.size = kind, size or len(content)
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % BLOCK)
+
+
+def facts(**found: str) -> bytes:
+    """Return the extended header with these facts of the next member."""
+    lines = b""
+    for name, value in found.items():
+        line = f" {name}={value}\n".encode()
+        # The number of bytes counts its own digits.
+        num = next(n for n in range(len(line), len(line) + 9) if n == len(line) + len(str(n)))
+        lines += str(num).encode() + line
+    return extended(lines)
+
+
+def long_name(size: int) -> bytes:
+    """Return the header of a long name, which says that it has so many bytes."""
+    return extended(b"x", tarfile.GNUTYPE_LONGNAME, size)
+
+
 @dataclass(frozen=True)
 class Case:
     """A source, and what becomes of it.
@@ -125,6 +148,7 @@ FIRST = "which of the two is meant is not known; the other would be lost without
 GUESSED = "one of several pictures of a sample would be taken, whichever comes first"
 NAMED = "the member that the user names is not there"
 LISTED = "what its json holds as a caption is no text; they would give none without a word"
+HIDDEN = "a name with a dot before it is no image anywhere; they are told"
 LOST = "what stands behind the damage would be lost without a word"
 
 TARS = (
@@ -282,6 +306,30 @@ TARS = (
         "1 link in tars",
     ),
     Case("a device", in_file(other_entry("d.png", tarfile.CHRTYPE)), PLAIN, "1 device in tars"),
+    *(
+        Case(f"a header with {what}", in_file(headers + TWO), refused=why)
+        for what, headers, why in (
+            ("2^60 bytes", extended(b"x", size=2**60), "a header says that it has 1,152,9"),
+            ("a name of 2^60 bytes", long_name(2**60), "a header says that it has 1,152,9"),
+            ("a name of 1 GiB", long_name(2**30), "a header says that it has 1,073,741,824 bytes"),
+            ("a negative size", facts(size="-5"), "damaged header"),
+            ("a size of 2^60", facts(size=str(2**60)), "truncated in 0.png"),
+            ("a size that is no number", facts(size="x"), "truncated or damaged at byte"),
+            ("a map that is none", facts(**{"GNU.sparse.map": "0,x"}), "damaged header"),
+            (
+                "a sparse file without a map",
+                facts(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}),
+                "damaged header",
+            ),
+            ("a header in a header", facts(a="b") * 2_000, "damaged header"),
+        )
+    ),
+    Case(
+        "a sparse file of 10 GB",
+        in_file(facts(**{"GNU.sparse.map": "0,3", "GNU.sparse.size": "10000000000"}) + TWO),
+        {1: ""},
+        "1 sparse file in tars",
+    ),
     Case(
         "hidden files",
         in_tar(("0.png", picture(0)), ("._0.png", b"x"), (".DS_Store", b"x")),
@@ -293,6 +341,7 @@ TARS = (
         in_tar(("0.png", picture(0)), (".1.png", picture(1)), ("a/.2.png", picture(2))),
         {0: ""},
         "2 hidden .png in tars",
+        why=HIDDEN,
     ),
     Case(
         "no images",

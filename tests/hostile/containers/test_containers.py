@@ -46,8 +46,11 @@ CASES = [
 
 # How a refusal begins that does not depend on what is looked for in a tar.
 DAMAGES = ("two members", "truncated", "another tar", "something follows", "cannot be read")
+DAMAGES += ("damaged header", "a header says")
 # How what is passed over begins that no sample has as a member.
-NO_MEMBERS = tuple(f"{n} {kind}" for n in (1, 2) for kind in ("link", "device", "hidden", "Apple"))
+NO_MEMBERS = tuple(
+    f"{n} {kind}" for n in (1, 2) for kind in ("link", "device", "sparse", "hidden", "Apple")
+)
 
 
 @pytest.fixture(autouse=True)

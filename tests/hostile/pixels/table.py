@@ -149,6 +149,13 @@ def _broken() -> Iterator[Odd]:
     yield Odd(b"cut.png", bytes(data[: len(data) // 2]), refused="^cannot be decoded")
     data[60:90] = bytes(30)
     yield Odd(b"zlib.png", bytes(data), refused="^cannot be decoded")
+    for name, levels, options in (
+        ("rows", GRAY, {"rowsperstrip": HEIGHT}),
+        ("strips", RGB, {"rowsperstrip": 5, "photometric": "rgb"}),
+        ("deep", np.rint(colours(65535)[..., 0]).astype(np.uint16), {"rowsperstrip": HEIGHT}),
+        ("packed", RGB, {"rowsperstrip": 5, "photometric": "rgb", "compression": "lzw"}),
+    ):
+        yield _taller(f"taller-{name}.tif", tiff(levels, **options))
     yield Odd(b"empty.png", b"", refused="^empty file$")
     yield Odd(b"text.jpg", b"This is no picture.\n" * 20, refused="^no JPEG, PNG, ")
     for name, head, kind in (
@@ -168,6 +175,24 @@ def _broken() -> Iterator[Odd]:
     ):
         data = head.ljust(200, b"\xfe")
         yield Odd(f"header-{name}.png".encode(), data, refused="^cannot be decoded: ")
+
+
+def _taller(name: str, data: bytes) -> Odd:
+    """Return a TIFF that says it has more rows than its strips hold."""
+    tall = bytearray(data)
+    start = struct.unpack("<I", tall[4:8])[0]
+    (num,) = struct.unpack("<H", tall[start : start + 2])
+    for place in range(start + 2, start + 2 + 12 * num, 12):
+        if struct.unpack("<H", tall[place : place + 2])[0] == 257:
+            tall[place + 8 : place + 12] = struct.pack("<I", 3 * HEIGHT)
+    missing = "^cannot be decoded: TIFF, strips or tiles are missing$"
+    is_packed = "packed" in name
+    return Odd(
+        name.encode(),
+        bytes(tall),
+        refused="" if is_packed else missing,
+        failed="^cannot be decoded" if is_packed else "",
+    )
 
 
 def _frames() -> Iterator[Odd]:

@@ -1,4 +1,4 @@
-"""Damaged tables, each read in a process of its own: a sentence, or everything accounted for.
+"""Damaged tables and tars, each read in a process of its own: a sentence, or all accounted for.
 
     python -m tests.hostile.tables.mutate [--num 500] [--seed 0]
 
@@ -6,14 +6,18 @@ Prints what went wrong, one line for each file.
 """
 
 import argparse
+import gzip
+import io
 import os
 import random
 import resource
 import shutil
+import tarfile
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,6 +26,7 @@ from pairgen.sources.image_files import find_images
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.prompts import collect_prompts
+from pairgen.sources.tars import unpacked
 from pairgen.sources.texts.captions import Captions, with_captions_checked
 from tests.hostile.tables.case import arrow, lines, parquet, picture
 
@@ -30,12 +35,32 @@ NUM_ROWS = 40
 TEXTS = [f"a cat, number {number}, \u00e9\u732b" for number in range(NUM_ROWS)]
 NAMES = [f"{number}.png" for number in range(NUM_ROWS)]
 CELLS = [{"bytes": picture(number % 20), "path": None} for number in range(NUM_ROWS)]
+# So long that headers of their own hold the names in some formats.
+KEY = "folder/" * 20
 Read = Callable[[Path], None]
 
 
 def delimited(delimiter: str, *header: str) -> bytes:
     rows = [header, *((name, f'"{text}"') for name, text in zip(NAMES, TEXTS, strict=True))]
     return "".join(delimiter.join(row) + "\n" for row in rows).encode()
+
+
+def tar_of(*names: str, **options: Any) -> bytes:
+    """Return a tar of pictures and their texts under these names of members."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", **options) as opened:
+        for number, text in enumerate(TEXTS):
+            content = {"png": picture(number % 20), "json": lines({"caption": text})}
+            for name in names:
+                data = content.get(name, text.encode())
+                info = tarfile.TarInfo(f"{KEY}{number:03d}.{name}")
+                info.size = len(data)
+                opened.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def packed(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
 
 
 def read_prompts(path: Path) -> None:
@@ -89,6 +114,11 @@ BASES: dict[str, tuple[Read, bytes]] = {
     "i.arrow": (read_images, arrow(image=CELLS, caption=TEXTS)),
     "c.csv": (read_captions, delimited(",", "file_name", "text")),
     "c.parquet": (read_captions, parquet(file_name=NAMES, text=TEXTS)),
+    "p.tar": (read_prompts, tar_of("txt")),
+    "q.tar": (read_prompts, tar_of("json", format=tarfile.PAX_FORMAT)),
+    "i.tar": (read_images, tar_of("png", "txt")),
+    "j.tar": (read_images, tar_of("png", "json", format=tarfile.GNU_FORMAT)),
+    "i.tar.gz": (read_images, packed(tar_of("png", "txt"))),
     "metadata.csv": (read_folder, delimited(",", "file_name", "text")),
     "metadata.jsonl": (
         read_folder,
@@ -102,11 +132,16 @@ def mutated(data: bytes, choose: random.Random) -> bytes:
     """Return the bytes with some damage."""
     damaged = bytearray(data)
     start = choose.randrange(len(damaged))
+    if data[257:262] == b"ustar" and choose.random() < 0.5:
+        # Where headers are: most of a tar is content.
+        start -= start % tarfile.BLOCKSIZE - choose.randrange(160)
+        start = min(start, len(damaged) - 1)
     length = min(choose.choice((1, 2, 4, 8, 64, 512)), len(damaged) - start)
     kind = choose.choice(("flip", "flip", "flip", "cut", "lose", "twice", "zeros", "ones", "noise"))
     if kind == "flip":
         for _ in range(choose.randint(1, 8)):
-            damaged[choose.randrange(len(damaged))] ^= 1 << choose.randrange(8)
+            damaged[start] ^= 1 << choose.randrange(8)
+            start = choose.randrange(len(damaged))
     elif kind == "cut":
         del damaged[start:]
     elif kind == "lose":
@@ -124,7 +159,7 @@ def outcome(read: Read, path: Path) -> tuple[str, int]:
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
-        wrong = ""
+        wrong, unpacked.CACHE = "", str(path.parent / "cache")
         try:
             read(path)
         except ConfigError as error:
@@ -145,7 +180,7 @@ def outcome(read: Read, path: Path) -> tuple[str, int]:
 
 
 def faults(num: int, seed: int) -> Iterator[str]:
-    """Yield what went wrong with each of `num` damaged tables."""
+    """Yield what went wrong with each of `num` damaged tables and tars."""
     choose = random.Random(seed)
     with tempfile.TemporaryDirectory() as scratch:
         peaks = {}
@@ -174,7 +209,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     found = list(faults(given.num, given.seed))
-    print(*found, f"{given.num} damaged tables, {len(found)} faults", sep="\n")
+    print(*found, f"{given.num} damaged tables and tars, {len(found)} faults", sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+"""The headers of a tar, read as those of a stranger: whatever is wrong with one is a ReadError."""
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+# Longest extended header, such as a long name; nobody's are longer than a few kilobytes.
+MAX_HEADER = 2**20
+_CHUNK = 1 << 20
+# What the library raises for sizes, times and maps of sparse files that are no numbers, for headers
+# that ask for more memory than there is, and for those that nest.
+_DAMAGES = (ValueError, ArithmeticError, LookupError, TypeError, MemoryError, RecursionError)
+
+
+def all_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
+    """Yield every member of a tar.
+
+    Args:
+        file: The tar, seekable; its place must be the same when the next member is asked for.
+
+    Raises:
+        tarfile.TarError: The file is not a tar, is cut or damaged, or something follows its end.
+    """
+    # It reads no more than what the library asks for.
+    headers = cast(BinaryIO, _SmallReads(file))
+    with _damages(file):
+        # There is nothing to close: the file is the caller's.
+        tar = tarfile.TarFile(fileobj=headers)
+    while True:
+        with _damages(file):
+            member = tar.next()
+        if member is None:
+            break
+        if member.size < 0:
+            raise tarfile.ReadError(f"damaged header at byte {member.offset:,}")
+        # The library keeps every member that it has read.
+        tar.members = []  # type: ignore[attr-defined]
+        yield member
+    _check_end(file, tar.offset)
+
+
+class _SmallReads:
+    """A tar as the library reads it when it looks for headers.
+
+    Extended headers say their own size, up to 2^60, for which the library would ask for memory.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek, self.tell = file.seek, file.tell
+        self._read = file.read
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            tarfile.ReadError: They are more than a header has.
+        """
+        if not 0 <= size <= MAX_HEADER:
+            raise tarfile.ReadError(f"a header says that it has {size:,} bytes")
+        return self._read(size)
+
+
+@contextmanager
+def _damages(file: BinaryIO) -> Iterator[None]:
+    """Turn what the library raises for a damaged header into its own error."""
+    try:
+        yield
+    except _DAMAGES:
+        raise tarfile.ReadError(f"damaged header before byte {file.tell():,}") from None
+
+
+def _check_end(file: BinaryIO, offset: int) -> None:
+    """Raise unless a tar ends where no further member was found, and nothing follows.
+
+    tarfile mistakes a damaged or missing header for the end.
+    """
+    file.seek(offset)
+    if file.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+        raise tarfile.ReadError(f"truncated or damaged at byte {offset:,}")
+    while chunk := file.read(_CHUNK):
+        if rest := chunk.lstrip(b"\0"):
+            place = file.tell() - len(rest)
+            what = "something follows its end"
+            if _begins_tar(rest):
+                what = "another tar begins behind its end: unpack both and pack one, or give each"
+            raise tarfile.ReadError(f"{what}, at byte {place:,}")
+
+
+def _begins_tar(data: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
