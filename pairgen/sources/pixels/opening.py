@@ -1,5 +1,6 @@
 """Open an image file with the decoder of its kind; every failure becomes one reason."""
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from pairgen.sources.pixels.reasons import UnusableImageError, error_text, reaso
 
 # More pixels than any camera takes; decoding this many takes 0.9 GB.
 MAX_PIXELS = 2**27
+# Pixels of a JPEG for each of its bytes: every block of 8 x 8 has at least one bit.
+MAX_JPEG_PIXELS = 8 * 64
 
 
 @contextmanager
@@ -37,6 +40,8 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
         _open(file, kind) as image,
     ):
         _check_size(*image.size)
+        if kind == "JPEG":
+            _check_data(file, *image.size)
         if image.format == "TIFF":
             tiff.check_first_page(image)
             tiff.check_planes(image)
@@ -72,6 +77,17 @@ def _open(file: BinaryIO, kind: str) -> Image.Image:
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise UnusableImageError(f"too large: {width} x {height} px")
+
+
+def _check_data(file: BinaryIO, width: int, height: int) -> None:
+    """Check that a JPEG can hold its pixels: its decoder fills with gray what is missing."""
+    place = file.tell()
+    num_bytes = file.seek(0, io.SEEK_END)
+    file.seek(place)
+    if width * height > MAX_JPEG_PIXELS * num_bytes:
+        raise UnusableImageError(
+            f"cannot be decoded: JPEG, {num_bytes:,} bytes are too few for {width} x {height} px"
+        )
 
 
 def _reopened(file: BinaryIO, kind: str) -> Image.Image:

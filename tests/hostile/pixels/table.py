@@ -156,6 +156,12 @@ def _broken() -> Iterator[Odd]:
         ("packed", RGB, {"rowsperstrip": 5, "photometric": "rgb", "compression": "lzw"}),
     ):
         yield _taller(f"taller-{name}.tif", tiff(levels, **options))
+    for name, options in (("baseline", {}), ("progressive", {"progressive": True})):
+        tall = bytearray(saved(Image.fromarray(RGB), "JPEG", **options))
+        place = tall.index(b"\xff\xc2" if options else b"\xff\xc0")
+        tall[place + 5 : place + 7] = struct.pack(">H", 60_000)
+        few = rf"^cannot be decoded: JPEG, [\d,]+ bytes are too few for {WIDTH} x 60000 px$"
+        yield Odd(f"taller-{name}.jpg".encode(), bytes(tall), refused=few)
     yield Odd(b"empty.png", b"", refused="^empty file$")
     yield Odd(b"text.jpg", b"This is no picture.\n" * 20, refused="^no JPEG, PNG, ")
     for name, head, kind in (
