@@ -1,0 +1,257 @@
+"""The findings of an examination, by number: which test holds each, or which issue it belongs to.
+
+    python -m tests.hostile.findings
+
+Prints the table. A letter is a part of the findings: A prompts, captions, tars, tables, models; B
+images and training; C under attack; D beside other implementations. A part E was never written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Issues of findings that these tests do not hold: of reading, URLs as sources; of others, other
+# people's models and parity, and attacks.
+URLS, PROMISES, ATTACKS = 25, 26, 27
+# Names of cases in their tables, and what runs them.
+HELD_BY = {
+    "tars": "tests/hostile/containers/test_containers.py::test_all_is_taken_or_told",
+    "folders": "tests/hostile/containers/test_containers.py::test_all_is_taken_or_told",
+    "prompts": "tests/hostile/tables/test_tables.py::test_prompts_are_taken_or_refused",
+    "captions": "tests/hostile/tables/test_tables.py::test_images_are_taken_or_refused",
+    "cells": "tests/hostile/tables/test_tables.py::test_images_are_taken_or_refused",
+    "files": "tests/hostile/pixels/test_table.py::test_every_file_is_taken_or_has_its_reason",
+    "pixels": "tests/hostile/pixels/test_truth.py::test_pixels_are_those_of_another_decoder",
+}
+_TARS = "tests/hostile/containers/test_containers.py::"
+_PLANS = "tests/shards/format/test_plan_file.py::"
+_STORES = "tests/chaos/test_flaky_store.py::"
+_THREADS = "tests/training/test_train.py::test_a_run_goes_on_in_the_threads_that_it_began_with"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found, and what holds it.
+
+    Attributes:
+        what: What was found, in a few words.
+        tests: Tests that hold it: `path::name`.
+        cases: Table of `HELD_BY` to the names of cases that hold it.
+        issue: The issue that it belongs to; 0 if tests hold it.
+    """
+
+    what: str
+    tests: tuple[str, ...] = ()
+    cases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    issue: int = 0
+
+    @property
+    def holders(self) -> list[str]:
+        """The tests that hold it, those of cases with the cases."""
+        of_cases = [f"{HELD_BY[table]} ({'; '.join(names)})" for table, names in self.cases.items()]
+        return [*self.tests, *of_cases]
+
+
+def held(what: str, *tests: str, **cases: tuple[str, ...]) -> Finding:
+    return Finding(what, tests, cases)
+
+
+def later(what: str, issue: int) -> Finding:
+    return Finding(what, issue=issue)
+
+
+PROMPTS_AND_TARS = {
+    "A.A": later("text encoders rounded to the dtype of their config", PROMISES),
+    "A.B.1": held("capital letters in a tar", tars=("capital suffix", "mixed case")),
+    "A.B.2": held("a dot in a key", tars=("number in the key", "all keys with a dot")),
+    "A.B.3": held("a name twice", tars=("one name twice", "one name in two cases")),
+    "A.B.4": held("a tar cut at a header", tars=("cut at a header", "cut in a header")),
+    "A.B.5": held("joined tars", tars=("another tar behind its end",)),
+    "A.B.6": held("a packed tar beside others", folders=("a packed tar beside an image",)),
+    "A.B.7": held("hard links", tars=("a hard link", "a link to what is not there")),
+    "A.B.8": held("no word of what a tar holds", tars=("no images",)),
+    "A.C.1": held("metadata above the images", captions=("above (metadata.csv)",)),
+    "A.C.2": held(
+        "lists and NaN as captions",
+        captions=("a list (metadata.jsonl)", "NaN (metadata.jsonl)", "a list (t.jsonl)"),
+    ),
+    "A.C.3": held(
+        "a comma in a caption", captions=("too many cells (metadata.csv)", "too many cells (t.csv)")
+    ),
+    "A.C.4": held(
+        "a row without a name", captions=("no name (metadata.jsonl)", "no name (t.jsonl)")
+    ),
+    "A.C.5": held(
+        "captions in json or `caption` of a tar", tars=("caption in json", "caption in a member")
+    ),
+    "A.C.7": held(
+        "an open quote", captions=("an open quote (metadata.csv)", "an open quote (t.csv)")
+    ),
+    "A.C.8": held(
+        "tables beside images",
+        captions=("beside (metadata.parquet)", "a table of others beside"),
+        folders=("a table without images beside images",),
+    ),
+    "A.D.1": held("other delimiters", prompts=("semicolons (.csv)", "tabs (.csv)", "bars (.csv)")),
+    "A.D.2": held("no header", prompts=("no header (.csv)", "no header (.tsv)")),
+    "A.D.3": held(
+        "the first row decides for all", prompts=("a later row (.jsonl)", "another key (.jsonl)")
+    ),
+    "A.D.4": held("the only column", prompts=("addresses (.csv)", "another name (.parquet)")),
+    "A.E.1": held(
+        "prompts of img2dataset twice",
+        f"{_TARS}test_a_folder_of_img2dataset_gives_each_prompt_once",
+    ),
+    "A.E.2": held("images of img2dataset refused", folders=("a folder of img2dataset",)),
+    "A.E.3": held("members not side by side", tars=("samples not side by side", "texts first")),
+    "A.F": later("tracebacks for model folders that are slightly other", PROMISES),
+    "A.G": later("cut weights with a variant are not fetched", PROMISES),
+    "A.H": later("the cause of a failed connection to Ray is cut", ATTACKS),
+    "A.I.1": later("refusals of folders with fp16 files only", PROMISES),
+    "A.I.2": later("refusals of .bin files and of cut weights", PROMISES),
+    "A.I.3": later("refusals of one-file checkpoints", PROMISES),
+    "A.I.4": later("shapes that do not fit", PROMISES),
+    "A.I.5": held(
+        "cells with paths, UTF-16, packed tars by another name",
+        cells=("text (parquet)", "a path, no bytes (parquet)", "null (parquet)"),
+        prompts=("utf-16, a header (.csv)", "utf-16-le, a header (.csv)"),
+        tars=("packed, by a wrong name",),
+    ),
+    "A.I.6": later("a user's module in the working folder", PROMISES),
+    "A.I.7": later("`s3://` shown as `s3:/`", URLS),
+    "A.K.1": later("zero terminal SNR with v-prediction", PROMISES),
+    "A.K.2": later("`leading` and steps_offset", PROMISES),
+    "A.K.3": later("tensors that the config does not know", PROMISES),
+    "A.K.4": held(
+        "a negative prompt cut without a word",
+        "tests/jobs/ode/test_negative_prompt.py::test_a_negative_prompt_that_is_cut_is_flagged",
+    ),
+    "A.K.5": held("a glob reads captions as lists", folders=("a glob that catches captions",)),
+}
+IMAGES = {
+    "B.1a": held(
+        "an exception that ends the run",
+        "tests/hostile/pixels/test_reasons.py::test_what_is_raised_is_a_reason",
+        files=("no-second-page.tif",),
+    ),
+    "B.1b": held("names that are no UTF-8", files=("caf\\xe9.png", "\\xff\\xfe.png")),
+    "B.2": held(
+        "TIFFs on their side",
+        pixels=tuple(f"TIFF  orientation {number}" for number in (5, 6, 7, 8)),
+    ),
+    "B.3": held(
+        "integer TIFFs with wrong pixels",
+        files=("i32.tif", "i32-small.tif", "u32.tif", "i16.tif"),
+        pixels=("TIFF gray, 12 bits", "TIFF gray, 16 bits, white is zero"),
+    ),
+    "B.4.1": held("linked folders", folders=("linked folders", "nothing but a linked folder")),
+    "B.4.2": held(
+        "names of members", tars=("capital suffix", "dates as keys", "names in several parts")
+    ),
+    "B.4.3": held("a member twice", tars=("one name twice",)),
+    "B.4.4": held("files of other kinds", folders=("other kinds of files", "JPEG by rarer names")),
+    "B.4.5": held("a packed tar", folders=("a packed tar beside an image",)),
+    "B.4.6": held(
+        "no count of what is passed over",
+        f"{_TARS}test_prompts_tell_what_their_sources_hold_besides",
+        folders=("what macOS leaves", "hidden files and folders"),
+        tars=("a link", "hidden files"),
+    ),
+    "B.5": held(
+        "columns of other byte types",
+        cells=("a dictionary (parquet)", "a view (parquet)", "a fixed size (parquet)"),
+    ),
+    "B.6": held(
+        "a failed slot does not say which image",
+        "tests/hostile/pixels/test_table.py::"
+        "test_a_failed_slot_names_its_image_wherever_it_is_told",
+    ),
+    "B.8": held(
+        "`empty file` for cells that are not",
+        cells=("a path alone (parquet)", "a list (parquet)", "no byte (parquet)"),
+    ),
+    "B.9.1": held("long texts in a PNG", files=("ztxt-2mb.png", "itxt-2mb.png")),
+    "B.9.2": held(
+        "`no image` of what cannot be read",
+        files=("text-crc.png", "gray-alpha-16.tif", "rgb-f32.tif"),
+    ),
+    "B.9.3": held("tRNS of 16 bits", pixels=("PNG gray, 16 bits, tRNS", "PNG RGB, 16 bits, tRNS")),
+    "B.9.4": held("`too large` without a size", files=("large-30000.png", "large-12000.png")),
+    "B.9.5": later("`the last checkpoint stands` when there is none", ATTACKS),
+    "B.9.6": held(
+        "equal names in two folders",
+        f"{_TARS}test_two_folders_with_equal_names_are_recorded_apart",
+    ),
+    "B.10": held("`--resume` in other threads", _THREADS),
+}
+ATTACK = {
+    "C.1": held(
+        "a set without its plan is overwritten",
+        f"{_PLANS}test_finished_shards_without_a_plan_are_refused_and_stay",
+        f"{_STORES}test_a_plan_that_cannot_be_seen_is_not_a_plan_that_is_not_there",
+    ),
+    "C.2": held("a resumed training is not the training", _THREADS),
+    "C.3": held(
+        "a stranger's set names a module",
+        "tests/test_plugins.py::test_a_module_that_nobody_named_is_not_imported",
+        "tests/cli/test_trust.py::test_every_command_runs_it_when_it_is_trusted",
+    ),
+    "C.4": later("drivers of two containers with one host name", ATTACKS),
+    "C.5": later("pid 1 in a container", ATTACKS),
+    "C.6": later("Arrow files are read without validation", ATTACKS),
+    "C.7": held(
+        "credentials in URLs are published",
+        "tests/cli/test_secrets.py::test_the_commands_of_a_whole_project_keep_their_secrets",
+    ),
+    "C.8": held("a TIFF ends the run", files=("no-second-page.tif",)),
+    "C.9.1": later("bombs in plans, indices, receipts, schedules", ATTACKS),
+    "C.9.2": later("a cell of 600 MB in a small table", ATTACKS),
+    "C.9.3": held("sparse members of 10 GB", tars=("a sparse file of 10 GB",)),
+    "C.9.4": held(
+        "headers of a tar that ask for 2^60 bytes",
+        tars=(
+            "a header with 2^60 bytes",
+            "a header with a name of 2^60 bytes",
+            "a header with a size of 2^60",
+        ),
+    ),
+    "C.9.5": later("large PNGs of 16 bits take gigabytes", ATTACKS),
+    "C.10.1": later("tracebacks for receipts, plans, models, checkpoints", ATTACKS),
+    "C.10.2": held(
+        "tracebacks for metadata.jsonl",
+        captions=("brackets without end (metadata.jsonl)", "a surrogate (metadata.jsonl)"),
+    ),
+    "C.10.3": held(
+        "tracebacks for tars",
+        "tests/hostile/tables/test_mutated.py::test_damaged_tables_are_refused_or_accounted_for",
+        tars=("a header with a map that is none", "a header with a negative size"),
+    ),
+    "C.11": later("Ray waits without a word", ATTACKS),
+    "C.12": held(
+        "no retry of a store's call",
+        f"{_STORES}test_tries_again_carry_a_run_over_every_failure",
+    ),
+    "C.13": later("what `train` copies from a stranger's teacher", ATTACKS),
+    "C.14": later("checkpoints without checksums", ATTACKS),
+    "C.15": later("raw escape sequences", ATTACKS),
+    "C.17": later("minor", ATTACKS),
+}
+OTHERS = {
+    "D.1": later("the first resize of Real-ESRGAN", PROMISES),
+    "D.2": later("`everywhere` of 20 draws", PROMISES),
+    "D.3": later("a figure of unsharp masking of one picture", PROMISES),
+    "D.4": later("augmentations of E-LatentLPIPS", PROMISES),
+    "D.5": later("a figure of dpmpp_2m", PROMISES),
+    "D.6": later("FastGen's own configuration reads nothing", PROMISES),
+}
+FINDINGS: dict[str, Finding] = {**PROMPTS_AND_TARS, **IMAGES, **ATTACK, **OTHERS}
+
+
+def main() -> None:
+    print("| finding | what | held by |\n|---|---|---|")
+    for number, found in FINDINGS.items():
+        holders = f"issue {found.issue}" if found.issue else "<br>".join(found.holders)
+        print(f"| {number} | {found.what} | {holders} |")
+
+
+if __name__ == "__main__":
+    main()
