@@ -141,8 +141,8 @@ def calibrate(
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
-            pairgen dataset or a saved hub dataset; - reads standard input. Repeatable. [those
-            packaged for the model]
+            pairgen dataset or a saved hub dataset, here or as URLs; - reads standard input.
+            Repeatable. [those packaged for the model]
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
             txt]
         dedupe: Drop duplicate prompts.
@@ -214,8 +214,8 @@ def collect(
     Options that you leave out come from the plan of the folder `out` if it has one.
 
     Args:
-        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
-            repeatable. Or package:painted. [package:photographs]
+        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here
+            or as URLs; repeatable. Or package:painted. [package:photographs]
         from_ode: Use the decoded samples of a dataset made by `pairgen ode` as images.
         captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
             caption column.
@@ -361,8 +361,8 @@ def degrade(
     Options that you leave out come from the plan of the folder `out` if it has one.
 
     Args:
-        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
-            repeatable. Or package:painted. [package:photographs]
+        images: Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here
+            or as URLs; repeatable. Or package:painted. [package:photographs]
         from_ode: Use the decoded samples of a dataset made by `pairgen ode` as images.
         captions: Captions: csv, tsv, jsonl or Parquet with file_name (or image, path, key) and a
             caption column.
@@ -546,8 +546,8 @@ def ode(
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
-            pairgen dataset or a saved hub dataset; - reads standard input. Repeatable. [those
-            packaged for the model]
+            pairgen dataset or a saved hub dataset, here or as URLs; - reads standard input.
+            Repeatable. [those packaged for the model]
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or
             txt]
         dedupe: Drop duplicate prompts.
@@ -695,8 +695,8 @@ def restore(
             network, for a prompt of its own. [picture]
         prompt: Prompt of all pictures; an empty text for no prompt. [of each picture if the student
             was trained so, else the student's]
-        images: Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow;
-            repeatable.
+        images: Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here
+            or as URLs; repeatable.
         captions: Prompt of each picture: csv, tsv, jsonl or Parquet with file_name (or image, path,
             key) and a caption column.
         column: Caption column. [caption, text, prompt or txt]

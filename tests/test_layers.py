@@ -18,6 +18,8 @@ VOCABULARY = (
     "receipts",
     "errors",
     "redaction",
+    "retry",
+    "filesystems",
     "trust",
     "seeding",
     "config",

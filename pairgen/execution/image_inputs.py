@@ -19,12 +19,14 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.slots import CAPTION_CHOICE
 from pairgen.shards.format.store import Store
-from pairgen.sources.image_files import ImageFile, find_images, without_repeats
-from pairgen.sources.image_list import ImageSummary
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.image_files import find_images, without_repeats
+from pairgen.sources.image_list import ImageSummary, columns_for
 from pairgen.sources.image_suffixes import is_image_member
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.passed_over import PassedOver
+from pairgen.sources.paths import AnyPath, name_of
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.prompts import encode_rejected
 from pairgen.sources.texts.caption_choice import (
@@ -152,14 +154,15 @@ def open_source(
     else:
         values = (packaged,)
         say(f"No images given: using the packaged images {values[0]}")
-    called = Path(values[0]).name if len(values) == 1 else f"{len(values)} sources"
+    called = name_of(values[0]) if len(values) == 1 else f"{len(values)} sources"
     # With a table of captions, the columns belong to that table.
     columns = ("", "") if options.captions else (options.column, label)
     passed_over, metadata = PassedOver(), FolderMetadata(*columns, say)
     files = find_images(values, *columns, passed_over, metadata, apart=True)
     if len(values) > 1:
         files = without_repeats(files)
-    return ImageSource(called, files, passed_over=passed_over, metadata=metadata)
+    further = columns_for(values)
+    return ImageSource(called, files, further=further, passed_over=passed_over, metadata=metadata)
 
 
 def _open_ode_set(folder: str, name: str, side: int, say: Say) -> ImageSource:
@@ -232,7 +235,7 @@ def scan_images(
     # A table of captions takes the place of the metadata files.
     metadata = source.metadata.files if source.metadata and not captions else ()
     if captions:
-        tables = [(captions.path, captions.texts)]
+        tables: list[tuple[AnyPath, NamedTexts]] = [(captions.path, captions.texts)]
     else:
         tables = [(each.path, each.texts) for each in metadata]
     for path, texts in tables:

@@ -23,6 +23,7 @@ from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.publish import ShardContestedError, publish
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.writer import ShardWriter
+from pairgen.sources.urls.addresses import known_addresses, remember
 from pairgen.trust import NO_TRUST, Trust, trusting
 from pairgen.types import Plan, Sample, ShardTask
 
@@ -38,11 +39,13 @@ class Job:
         plan: The plan, as `Plan.to_dict()`.
         store_url: `Store.address` of the dataset folder; not shown, since it may hold secrets.
         trust: The modules a worker may import: the same as the sender's.
+        addresses: Full URLs of sources, by their recorded form; not shown either.
     """
 
     plan: Mapping[str, Any]
     store_url: str = field(repr=False)
     trust: Trust = NO_TRUST
+    addresses: Mapping[str, str] = field(default_factory=known_addresses, repr=False)
 
     @property
     def cpu_threads(self) -> int:
@@ -63,6 +66,7 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         self.plan = Plan.from_dict(job.plan)
+        remember(job.addresses)
         self.store = open_store(job.store_url)
         self._trust = job.trust
         self._num_threads = int(self.plan.execution["cpu_threads"])

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pairgen.errors import ConfigError
-from pairgen.sources.image_files import ImageFile, image_file
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.image_files import image_file
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.rules import Text, text_of
 from pairgen.sources.texts.tables import sound_rows

@@ -1,93 +1,34 @@
 """Find images: in folders, globs, lists of paths, WebDataset tars, Parquet and Arrow files.
 
-The order of the images depends on names alone. Each image has an address that a worker on another
-machine can read by itself: a file, and a place in it.
+They may be files here or behind URLs. The order of the images depends on names alone.
 """
 
-import io
-import os
 from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 from pairgen.errors import ConfigError
+from pairgen.sources.image_file import ImageFile, located
 from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
-from pairgen.sources.image_tables import has_images, table_cell, table_images
+from pairgen.sources.image_tables import has_images, table_images
 from pairgen.sources.passed_over import APPLE_DOUBLE, PassedOver, is_apple_double
-from pairgen.sources.paths import is_glob, listed_paths, named_paths, visible_folders
+from pairgen.sources.path_lists import listed_paths
+from pairgen.sources.paths import (
+    AnyPath,
+    is_glob,
+    name_of,
+    named_paths,
+    names_in,
+    relative_name,
+    visible_folders,
+)
 from pairgen.sources.tables import STATE_FILE, saved_files
 from pairgen.sources.tars.images import tar_images
-from pairgen.sources.tars.unpacked import is_tar_name, plain_tar
+from pairgen.sources.tars.unpacked import is_tar_name
 from pairgen.sources.texts.metadata import METADATA_FILES, FolderMetadata
 from pairgen.sources.texts.rules import Text, text_beside
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """Where the bytes of an image are.
-
-    Attributes:
-        name: Name that is recorded: the path below what the user gave.
-        container: Absolute path of the file.
-        kind: `file`, `tar`, `parquet` or `arrow`; `painted` for a `PaintedFile`.
-        place: Offset in the tar or row in the table; 0 for a plain file.
-        num_bytes: Size of the image in bytes.
-        column: Image column of the table; empty otherwise.
-        caption: Text that came with the image; empty for none.
-        label: Class label that came with the image, as written; empty for none.
-        partner: The other image of a pair: LR, or the source of an edit; None for none.
-        tag: Text about the content that came with a pair; empty for none.
-        fault: Why its caption cannot be taken; empty if it can.
-        captions: Its captions, if there are several; `caption` is then empty.
-        caption_number: Which of its captions `caption` is, from 0.
-        num_captions: Number of its captions; 0 also where nobody chooses among several.
-    """
-
-    name: str
-    container: str
-    kind: str
-    place: int
-    num_bytes: int
-    column: str
-    caption: str
-    label: str = ""
-    partner: "ImageFile | None" = None
-    tag: str = ""
-    fault: str = ""
-    captions: tuple[str, ...] = ()
-    caption_number: int = 0
-    num_captions: int = 0
-
-    def open(self) -> BinaryIO:
-        """Open the image's bytes as a binary file.
-
-        Raises:
-            OSError: The file no longer exists or cannot be read.
-        """
-        if self.kind == "file":
-            return open(self.container, "rb")
-        if self.kind in ("parquet", "arrow"):
-            return io.BytesIO(table_cell(self.container, self.kind, self.column, self.place))
-        with open(_plain(self.container), "rb") as file:
-            file.seek(self.place)
-            return io.BytesIO(file.read(self.num_bytes))
-
-    def read(self) -> bytes:
-        """Return the image's bytes.
-
-        Raises:
-            OSError: The file no longer exists or cannot be read.
-        """
-        with self.open() as file:
-            return file.read()
-
-
-@lru_cache(maxsize=256)
-def _plain(container: str) -> Path:
-    """Return the unpacked tar; each process looks once."""
-    return plain_tar(Path(container))
+from pairgen.sources.urls.addresses import check_apart
 
 
 @dataclass
@@ -108,11 +49,11 @@ class _Asked:
     label: str
     passed_over: PassedOver
     metadata: FolderMetadata
-    folder: Path | None = None
+    folder: AnyPath | None = None
     stems: Set[str] = frozenset()
     saved: Sequence[str] = ()
 
-    def enter(self, folder: Path, names: Sequence[str]) -> None:
+    def enter(self, folder: AnyPath, names: Sequence[str]) -> None:
         """Look into a folder, whose files have these names."""
         self.folder, self.saved = folder, saved_files(folder, names)
         self.stems = {Path(name).stem for name in names if is_image_name(name)}
@@ -132,11 +73,11 @@ def find_images(
     Args:
         values: A folder (searched recursively through links, without hidden files and folders and
             `__meta__`), a glob, an image, a `.txt` list of paths, a tar, which may be packed with
-            gzip, a `.parquet` or an `.arrow`. In a folder, tars, Parquet files and the Arrow files
-            of a saved hub dataset are read too. Captions come from a `.txt` of the same name beside
-            an image, from a metadata.csv, .jsonl or .parquet in its folder or above (`file_name`
-            and one of caption, text, prompt, txt), from a member of a tar or a key of its json of
-            such a name, or from such a column of a Parquet or Arrow file.
+            gzip, a `.parquet` or an `.arrow`; or a URL of one, with braces for several. In a
+            folder, tars, Parquet files and a saved hub dataset are read too. Captions come from a
+            `.txt` of the same name beside an image, from a metadata.csv, .jsonl or .parquet in its
+            folder or above (`file_name` and one of caption, text, prompt, txt), from a member of a
+            tar or a key of its json of such a name, or from such a column of a table.
         column: Caption column of metadata, Parquet and Arrow files, or member or key of tars; or
             the member of tars with the image. Empty for a usual one.
         label: Column of class labels in these, or member of a tar, such as `cls`; empty for none.
@@ -149,10 +90,11 @@ def find_images(
     """
     counted = PassedOver() if passed_over is None else passed_over
     asked = _Asked(column, label, counted, metadata or FolderMetadata(column, label))
+    check_apart(values)
     seen: set[int] | None = set() if apart and len(values) > 1 else None
     num_found = 0
     for value in values:
-        name = Path(value).name
+        name = name_of(value)
         for path in named_paths(value, "images"):
             for file in _in_path(path, asked, is_glob(value)):
                 num_found += 1
@@ -182,7 +124,7 @@ def without_repeats(files: Iterator[ImageFile]) -> Iterator[ImageFile]:
             yield file
 
 
-def _in_path(path: Path, asked: _Asked, is_match: bool) -> Iterator[ImageFile]:
+def _in_path(path: AnyPath, asked: _Asked, is_match: bool) -> Iterator[ImageFile]:
     """Yield the images of a path; that of a match of a glob may hold none."""
     if path.is_dir():
         return _in_folder(path, asked)
@@ -194,7 +136,7 @@ def _in_path(path: Path, asked: _Asked, is_match: bool) -> Iterator[ImageFile]:
     return _in_file(path, path.parent, asked)
 
 
-def _in_folder(folder: Path, asked: _Asked) -> Iterator[ImageFile]:
+def _in_folder(folder: AnyPath, asked: _Asked) -> Iterator[ImageFile]:
     for root, names in visible_folders(folder, asked.passed_over):
         if "data.mdb" in names:
             raise ConfigError(
@@ -210,7 +152,7 @@ def _in_folder(folder: Path, asked: _Asked) -> Iterator[ImageFile]:
                 yield from _in_file(path, folder, asked)
 
 
-def _is_read(path: Path, asked: _Asked) -> bool:
+def _is_read(path: AnyPath, asked: _Asked) -> bool:
     """Whether a file that nobody named itself is read as images; counts it if not."""
     name, suffix = path.name, path.suffix.lower()
     if is_image_name(name) or is_tar_name(name):
@@ -224,7 +166,7 @@ def _is_read(path: Path, asked: _Asked) -> bool:
         asked.passed_over.add("table without images")
         return False
     if path.parent != asked.folder:
-        asked.enter(path.parent, os.listdir(path.parent))
+        asked.enter(path.parent, names_in(path.parent))
     if name in asked.saved:
         return True
     is_caption = suffix == ".txt" and path.stem in asked.stems
@@ -233,7 +175,7 @@ def _is_read(path: Path, asked: _Asked) -> bool:
     return False
 
 
-def _in_file(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:
+def _in_file(path: AnyPath, root: AnyPath, asked: _Asked) -> Iterator[ImageFile]:
     suffix = path.suffix.lower()
     if is_tar_name(path.name):
         return _in_tar(path, root, asked)
@@ -250,7 +192,7 @@ def _in_file(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:
 
 
 def image_file(
-    path: Path, root: Path, text: Text | None = None, table: Path | None = None
+    path: AnyPath, root: AnyPath, text: Text | None = None, table: AnyPath | None = None
 ) -> ImageFile:
     """Return a plain file as an image.
 
@@ -264,17 +206,17 @@ def image_file(
         beside = path.with_suffix(".txt")
         found = text_beside(beside.read_bytes()) if beside.is_file() else Text()
         text, table = replace(found, label=text.label if text else ""), beside
-    try:
-        num_bytes = path.stat().st_size
-    except OSError:
+    name, container, remote = relative_name(path, root), *located(path)
+    said = text.of_image(table)
+    num_bytes = max(0, remote.get("object_bytes", 0))
+    if isinstance(path, Path):
         # A dangling link, or a path in a list that does not exist: opening it gives the reason.
-        num_bytes = 0
-    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    container = str(path.absolute())
-    return ImageFile(name, container, "file", 0, num_bytes, "", **text.of_image(table))
+        with suppress(OSError):
+            num_bytes = path.stat().st_size
+    return ImageFile(name, container, "file", 0, num_bytes, "", **said, **remote)
 
 
-def _in_list(path: Path, asked: _Asked) -> Iterator[ImageFile]:
+def _in_list(path: AnyPath, asked: _Asked) -> Iterator[ImageFile]:
     for image in listed_paths(path):
         if is_apple_double(image):
             asked.passed_over.add(APPLE_DOUBLE)
@@ -282,17 +224,17 @@ def _in_list(path: Path, asked: _Asked) -> Iterator[ImageFile]:
             yield image_file(image, path.parent)
 
 
-def _in_tar(path: Path, root: Path, asked: _Asked) -> Iterator[ImageFile]:
-    name, container = path.relative_to(root).as_posix(), str(path.absolute())
+def _in_tar(path: AnyPath, root: AnyPath, asked: _Asked) -> Iterator[ImageFile]:
+    name, container, remote = relative_name(path, root), *located(path)
     for each in tar_images(path, asked.caption, asked.label, asked.passed_over):
         offset, size = each.place.offset, each.place.size
-        shown = f"{name}/{each.name}"
-        yield ImageFile(shown, container, "tar", offset, size, "", **each.text.of_image())
+        said = {**each.text.of_image(), **remote}
+        yield ImageFile(f"{name}/{each.name}", container, "tar", offset, size, "", **said)
 
 
-def _in_table(path: Path, root: Path, kind: str, asked: _Asked) -> Iterator[ImageFile]:
-    name, container = path.relative_to(root).as_posix(), str(path.absolute())
+def _in_table(path: AnyPath, root: AnyPath, kind: str, asked: _Asked) -> Iterator[ImageFile]:
+    name, container, remote = relative_name(path, root), *located(path)
     image, rows = table_images(path, kind, asked.caption, asked.label)
     for row, (num_bytes, text) in enumerate(rows):
-        shown = f"{name}/{row}"
-        yield ImageFile(shown, container, kind, row, num_bytes, image, **text.of_image())
+        said = {**text.of_image(), **remote}
+        yield ImageFile(f"{name}/{row}", container, kind, row, num_bytes, image, **said)

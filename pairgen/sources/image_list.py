@@ -7,7 +7,7 @@ image is decoded.
 import bisect
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.paths import is_remote
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.pixels.reasons import as_utf8
 
@@ -46,8 +47,17 @@ FURTHER = pa.schema(
         ("caption_number", pa.int32()),
         ("num_captions", pa.int32()),
         ("captions", pa.list_(pa.large_string())),
+        ("object_bytes", pa.int64()),
+        ("object_tag", pa.string()),
     ]
 )
+# Those for images behind URLs: what is behind a URL is no part of what identifies the image.
+OBJECT = ("object_bytes", "object_tag")
+
+
+def columns_for(values: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns of `FURTHER` that images from these paths and URLs need."""
+    return OBJECT if any(map(is_remote, values)) else ()
 
 
 @dataclass(frozen=True)
@@ -244,6 +254,8 @@ def _update(digest: "hashlib._Hash", row: Mapping[str, Any], further: Sequence[s
     """Add what identifies an image, without its location."""
     identity = [row[name] for name in ("name", "num_bytes", "width", "height", "caption")]
     for name in further:
+        if name in OBJECT:
+            continue
         value = row[name]
         identity += [value["name"], value["num_bytes"]] if name == "partner" else [value]
     digest.update(json.dumps(identity, ensure_ascii=False).encode() + b"\n")

@@ -17,12 +17,14 @@ import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError
 from pairgen.sources.arrow_files import UNREADABLE
+from pairgen.sources.paths import AnyPath
 from pairgen.sources.tables import (
     arrow_table,
     cell_values,
     check_captions,
     chosen_field,
     holds_text,
+    parquet_source,
     reading,
     short_reason,
     table_batches,
@@ -30,6 +32,7 @@ from pairgen.sources.tables import (
 )
 from pairgen.sources.texts.rules import Text, text_of
 from pairgen.sources.texts.tables import choose_column, label_text
+from pairgen.sources.urls.path import UrlPath
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
 BATCH_ROWS = 64
@@ -38,7 +41,7 @@ MAX_PATH = 100
 
 
 def table_images(
-    path: Path, kind: str, column: str, label: str = ""
+    path: AnyPath, kind: str, column: str, label: str = ""
 ) -> tuple[str, Iterator[tuple[int, Text]]]:
     """Return the image column of a file, and (size in bytes, text) of every row.
 
@@ -60,7 +63,7 @@ def table_images(
     return image, _rows(path, kind, image, caption, label)
 
 
-def has_images(path: Path, kind: str) -> bool:
+def has_images(path: AnyPath, kind: str) -> bool:
     """Whether a file has a column of images.
 
     Raises:
@@ -69,7 +72,7 @@ def has_images(path: Path, kind: str) -> bool:
     return not set(IMAGE_COLUMNS).isdisjoint(table_schema(path, kind).names)
 
 
-def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
+def table_cell(container: AnyPath, kind: str, column: str, row: int) -> bytes:
     """Return the bytes of an image.
 
     Raises:
@@ -81,20 +84,20 @@ def table_cell(container: str, kind: str, column: str, row: int) -> bytes:
             if row < len(cells):
                 return _cell_bytes(cells.slice(row, 1).to_pylist()[0])
         else:
-            metadata = pq.read_metadata(container)
+            metadata = _parquet(container).metadata
             for group in range(metadata.num_row_groups):
                 num_rows = metadata.row_group(group).num_rows
                 if row < num_rows:
                     return _cell_bytes(_parquet_group(container, column, group)[row])
                 row -= num_rows
-    except OSError:
+    except (OSError, ConfigError):
         raise
     except UNREADABLE as error:
         raise OSError(f"{container} cannot be read: {short_reason(error)}") from None
     raise OSError(f"{container} has no such row any more")
 
 
-def _image_column(schema: pa.Schema, path: Path) -> str:
+def _image_column(schema: pa.Schema, path: AnyPath) -> str:
     """Return the first usual column that holds images."""
     usual = [name for name in IMAGE_COLUMNS if name in schema.names]
     if not usual:
@@ -138,7 +141,7 @@ def _named(held: pa.DataType) -> str:
 
 
 def _rows(
-    path: Path, kind: str, image: str, caption: str, label: str
+    path: AnyPath, kind: str, image: str, caption: str, label: str
 ) -> Iterator[tuple[int, Text]]:
     columns = dict.fromkeys(each for each in (image, caption, label) if each)
     with reading(path, kind):
@@ -169,10 +172,21 @@ def _why_empty(cell: Any) -> str:
     return "the cell is null" if cell is None else "the cell holds no bytes"
 
 
+def _parquet(path: AnyPath) -> pq.ParquetFile:
+    """Open a Parquet file; behind a URL, its footer is read once."""
+    return pq.ParquetFile(path) if isinstance(path, Path) else _remote_parquet(path)
+
+
 @lru_cache(maxsize=2)
-def _parquet_group(container: str, column: str, group: int) -> list[Any]:
+def _remote_parquet(path: UrlPath) -> pq.ParquetFile:
+    # Otherwise columns that are not asked for might be read on the way.
+    return pq.ParquetFile(parquet_source(path), pre_buffer=False)
+
+
+@lru_cache(maxsize=2)
+def _parquet_group(container: AnyPath, column: str, group: int) -> list[Any]:
     """Return one row group; neighbouring cells are read one after the other."""
-    table = pq.ParquetFile(container).read_row_group(group, columns=[column], use_threads=False)
+    table = _parquet(container).read_row_group(group, columns=[column], use_threads=False)
     cells: list[Any] = table.column(column).to_pylist()
     return cells
 

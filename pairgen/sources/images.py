@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pairgen.errors import ConfigError
-from pairgen.sources.image_files import ImageFile
-from pairgen.sources.image_list import ImageSummary, ListWriter
+from pairgen.errors import ConfigError, PairgenError, StoreError
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.image_list import OBJECT, ImageSummary, ListWriter
 from pairgen.sources.image_suffixes import SUFFIXES
 from pairgen.sources.photographs import (
     ImageSize,
@@ -15,6 +15,7 @@ from pairgen.sources.photographs import (
     read_size,
 )
 from pairgen.sources.pixels.reasons import as_utf8, error_text
+from pairgen.sources.urls.heads import read_ahead
 
 
 def header_size(file: ImageFile) -> ImageSize:
@@ -27,7 +28,7 @@ def header_size(file: ImageFile) -> ImageSize:
     try:
         with file.open() as opened:
             return read_size(opened)
-    except (OSError, UnusableImageError):
+    except (OSError, PairgenError, UnusableImageError):
         raise
     # A table that is damaged raises what Arrow raises.
     except Exception as error:
@@ -84,6 +85,9 @@ def collect_images(
     """
     with ListWriter(target, further) as accepted:
         summary = accepted.summary
+        if set(OBJECT).intersection(further):
+            # To ask one after the other takes a network's delay for each.
+            files = read_ahead(files, ImageFile.head)
         for file in files:
             on_image()
             try:
@@ -94,6 +98,9 @@ def collect_images(
                 summary.num_skipped += isinstance(error, SkippedImageError)
                 summary.reject(file, str(error))
                 continue
+            except StoreError:
+                # It tells nothing about the image.
+                raise
             except OSError as error:
                 summary.reject(file, error.strerror or str(error))
                 continue

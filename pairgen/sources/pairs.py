@@ -15,7 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
-from pairgen.sources.image_files import ImageFile, find_images
+from pairgen.filesystems import is_url
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.image_files import find_images
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.texts.tables import as_text
 
@@ -89,6 +91,9 @@ def find_pairs(
     Raises:
         ConfigError: A folder does not exist or cannot be read.
     """
+    for folder in (folders.hr, folders.lr):
+        if is_url(folder):
+            raise ConfigError(f"Pairs must be local folders, got {folder!r}.")
     is_one = Path(folders.hr).expanduser().resolve() == Path(folders.lr).expanduser().resolve()
     hr = list(find_images([folders.hr], passed_over=passed_over))
     lr = list(find_images([folders.lr], passed_over=None if is_one else passed_over))

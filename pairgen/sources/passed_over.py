@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from pathlib import Path, PurePath
 
+from pairgen.sources.urls.path import UrlPath
+
 APPLE_DOUBLE = "AppleDouble file"
 
 # How the names of the files begin in which macOS keeps what other file systems cannot, and how
@@ -19,12 +21,12 @@ def hidden_kind(name: str) -> str:
     return f"hidden {suffix}" if suffix else "hidden file"
 
 
-def is_apple_double(path: Path) -> bool:
+def is_apple_double(path: Path | UrlPath) -> bool:
     """Whether a file is no image, whatever its suffix, but what macOS keeps beside one."""
     if not path.name.startswith(_APPLE_DOUBLE):
         return False
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return file.read(len(_APPLE_MAGIC)) == _APPLE_MAGIC
     except OSError:
         return False

@@ -43,8 +43,9 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, StoreError
 from pairgen.sources.passed_over import PassedOver
+from pairgen.sources.paths import AnyPath
 from pairgen.sources.tables import holds_text, reading, table_batches, table_schema, text_cells
 from pairgen.sources.tars.index import read_samples
 from pairgen.sources.tars.sample_text import FACTS_MEMBER, TEXT_MEMBERS, json_facts, sample_text
@@ -71,7 +72,7 @@ TABLE_ROWS = 1_000
 MAX_KEYS = 20
 
 
-def prompt_format(path: Path) -> str:
+def prompt_format(path: AnyPath) -> str:
     """Return a file's format, from its suffix: one of `STREAMS` or `TABLES`.
 
     Raises:
@@ -98,7 +99,7 @@ def prompt_format(path: Path) -> str:
 
 
 def read_prompt_file(
-    path: Path,
+    path: AnyPath,
     column: str = "",
     note: Note = lambda _: None,
     passed_over: PassedOver | None = None,
@@ -121,7 +122,7 @@ def read_prompt_file(
             yield from _read_table(path, suffix[1:], column)
             return
         if suffix == ".tar":
-            with open(plain_tar(path), "rb") as tar:
+            with plain_tar(path).open("rb") as tar:
                 yield from _read_tar(tar, column, path, passed_over)
             return
         with _opened(path) as file:
@@ -142,29 +143,32 @@ def read_standard_input(column: str) -> Iterator[Found]:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: AnyPath) -> Iterator[None]:
     """Turn errors from damaged or vanished files into one sentence."""
     try:
         yield
+    except StoreError:
+        raise
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise ConfigError(f"{path} cannot be read: {reason}.") from None
 
 
-def _opened(path: Path) -> io.BufferedReader:
+def _opened(path: AnyPath) -> io.BufferedReader:
     if path.suffix.lower() == ".gz":
         # GzipFile is a BufferedReader in all that is used here.
-        return cast(io.BufferedReader, gzip.open(path))
-    return open(path, "rb")
+        packed = path if isinstance(path, Path) else path.open("rb")
+        return cast(io.BufferedReader, gzip.open(packed))
+    return path.open("rb")
 
 
-def _read_txt(file: BinaryIO, column: str, path: Path, _: Note) -> Iterator[Found]:
+def _read_txt(file: BinaryIO, column: str, path: AnyPath, _: Note) -> Iterator[Found]:
     if column:
         raise ConfigError(f"{path} is text and has no columns, but column {column!r} was given.")
     return (decoded(line) for line in lines_of(file))
 
 
-def _read_jsonl(file: BinaryIO, column: str, path: Path, _: Note) -> Iterator[Found]:
+def _read_jsonl(file: BinaryIO, column: str, path: AnyPath, _: Note) -> Iterator[Found]:
     names = (column,) if column else PROMPT_COLUMNS
     is_taken, keys = False, dict[str, None]()
     for line in lines_of(file):
@@ -194,7 +198,7 @@ def _read_jsonl(file: BinaryIO, column: str, path: Path, _: Note) -> Iterator[Fo
 
 
 def _read_csv(
-    file: BinaryIO, column: str, path: Path, note: Note, delimiter: str = ","
+    file: BinaryIO, column: str, path: AnyPath, note: Note, delimiter: str = ","
 ) -> Iterator[Found]:
     wanted = (column,) if column else PROMPT_COLUMNS
     with opened_text(file) as text:
@@ -218,7 +222,7 @@ def _read_csv(
 
 
 def _read_tar(
-    file: BinaryIO, column: str, path: Path, passed_over: PassedOver | None
+    file: BinaryIO, column: str, path: AnyPath, passed_over: PassedOver | None
 ) -> Iterator[Found]:
     names = (column,) if column else TEXT_MEMBERS
     samples = read_samples(file, {*names, FACTS_MEMBER}.__contains__, column, passed_over)
@@ -235,7 +239,7 @@ def _read_tar(
         yield ValueError(f"{why} {' or '.join(names)}; {held}")
 
 
-def _read_table(path: Path, kind: str, column: str) -> Iterator[Found]:
+def _read_table(path: AnyPath, kind: str, column: str) -> Iterator[Found]:
     schema = table_schema(path, kind)
     name = _prompt_column(schema.names, column, path)
     held = schema.field(name).type
@@ -247,7 +251,7 @@ def _read_table(path: Path, kind: str, column: str) -> Iterator[Found]:
                 yield ValueError(f"no text under {name!r}") if raw is None else decoded(raw)
 
 
-StreamReader = Callable[[BinaryIO, str, Path, Note], Iterator[Found]]
+StreamReader = Callable[[BinaryIO, str, AnyPath, Note], Iterator[Found]]
 STREAM_READERS: dict[str, StreamReader] = {
     ".txt": _read_txt,
     ".jsonl": _read_jsonl,
@@ -257,7 +261,7 @@ STREAM_READERS: dict[str, StreamReader] = {
 
 
 def _prompt_column(
-    columns: Sequence[str], column: str, path: Path, has_no_header: bool = False
+    columns: Sequence[str], column: str, path: AnyPath, has_no_header: bool = False
 ) -> str:
     """Return the column of prompts.
 

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from pairgen.errors import ConfigError
+from pairgen.filesystems import is_url
 from pairgen.sources.passed_over import PassedOver
-from pairgen.sources.paths import matching_paths, visible_folders
+from pairgen.sources.paths import AnyPath, matching_paths, name_of, visible_folders
 from pairgen.sources.prompt_files import (
     FORMATS,
     prompt_format,
@@ -79,8 +80,8 @@ def find_prompts(
     Args:
         values: The values, as typed.
         column: Column of the files; empty for a usual one.
-        texts: Whether a value may be a literal prompt: it is one unless it is `-`, a file, a folder
-            with a slash, or has the suffix of a prompt file.
+        texts: Whether a value may be a literal prompt: it is one unless it is `-`, a URL, a file, a
+            folder with a slash, or has the suffix of a prompt file.
         note: Called with a sentence about what was recognised, while the entries are read.
         passed_over: Counts what folders hold and is not taken; and, each time that the entries are
             read, what tars do. None not to count it.
@@ -114,10 +115,12 @@ def describe_values(values: Sequence[str]) -> str:
     """Return a short name of the values, for the plan."""
     if len(values) > 1:
         return f"{len(values)} sources"
-    return "standard input" if values[0] == STANDARD_INPUT else Path(values[0]).name
+    return "standard input" if values[0] == STANDARD_INPUT else name_of(values[0])
 
 
 def _is_path(value: str) -> bool:
+    if is_url(value):
+        return True
     # Path.is_file would raise for a prompt that is longer than a file name may be.
     # A single word may be a folder's name by chance; with a slash, the folder is meant.
     path = os.path.expanduser(value)
@@ -125,11 +128,11 @@ def _is_path(value: str) -> bool:
     return is_folder or os.path.isfile(path) or value.lower().endswith(FORMATS)
 
 
-def _files(value: str, passed_over: PassedOver) -> list[Path]:
+def _files(value: str, passed_over: PassedOver) -> list[AnyPath]:
     paths = matching_paths(value)
     if not paths and glob.has_magic(value):
         raise ConfigError(f"No prompts match {value!r}.")
-    files = []
+    files: list[AnyPath] = []
     for path in paths or [Path(value).expanduser()]:
         if path.is_dir():
             files += _files_below(path, passed_over)
@@ -141,8 +144,8 @@ def _files(value: str, passed_over: PassedOver) -> list[Path]:
     return files
 
 
-def _files_below(folder: Path, passed_over: PassedOver) -> list[Path]:
-    files = []
+def _files_below(folder: AnyPath, passed_over: PassedOver) -> list[AnyPath]:
+    files: list[AnyPath] = []
     for root, names in visible_folders(folder, passed_over):
         saved, there = saved_files(root, names), frozenset(names)
         for name in names:

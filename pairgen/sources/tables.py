@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, PairgenError
 from pairgen.sources.arrow_files import UNREADABLE
+from pairgen.sources.paths import AnyPath
+from pairgen.sources.urls.fetched import fetched
+from pairgen.sources.urls.path import UrlPath
+from pairgen.sources.urls.ranges import RangeReader
 
 # Written next to the Arrow files of a saved dataset; lists them.
 STATE_FILE = "state.json"
@@ -20,7 +23,7 @@ TEXT_TYPES = ("string", "large_string", "string_view", "binary", "large_binary",
 MAX_REASON = 300
 
 
-def saved_files(folder: Path, names: Sequence[str]) -> list[str]:
+def saved_files(folder: AnyPath, names: Sequence[str]) -> list[str]:
     """Return the names of a saved hub dataset's files in a folder; empty if it holds none.
 
     Other Arrow files there are caches, or left over from an earlier save.
@@ -33,6 +36,8 @@ def saved_files(folder: Path, names: Sequence[str]) -> list[str]:
     try:
         state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
         files = [str(each["filename"]) for each in state.get("_data_files", ())]
+    except PairgenError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
     if state.get("_indices_data_files"):
@@ -43,7 +48,7 @@ def saved_files(folder: Path, names: Sequence[str]) -> list[str]:
     return sorted(files)
 
 
-def table_schema(path: Path, kind: str) -> pa.Schema:
+def table_schema(path: AnyPath, kind: str) -> pa.Schema:
     """Return the schema of a `parquet` or `arrow` file.
 
     Raises:
@@ -51,12 +56,12 @@ def table_schema(path: Path, kind: str) -> pa.Schema:
     """
     with reading(path, kind):
         if kind == "parquet":
-            return pq.read_schema(path)
-        return arrow_table(str(path.absolute())).schema
+            return pq.read_schema(parquet_source(path))
+        return arrow_table(path).schema
 
 
 def table_batches(
-    path: Path, kind: str, columns: Sequence[str], num_rows: int
+    path: AnyPath, kind: str, columns: Sequence[str], num_rows: int
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a `parquet` or `arrow` file, at most `num_rows` of Parquet at a time.
 
@@ -66,14 +71,14 @@ def table_batches(
     with reading(path, kind):
         if kind == "parquet":
             # Pre-buffering would hold every row group of the columns at once.
-            file = pq.ParquetFile(path, pre_buffer=False)
+            file = pq.ParquetFile(parquet_source(path), pre_buffer=False)
             yield from file.iter_batches(num_rows, columns=list(columns), use_threads=False)
         else:
-            yield from arrow_table(str(path.absolute())).select(list(columns)).to_batches(num_rows)
+            yield from arrow_table(path).select(list(columns)).to_batches(num_rows)
 
 
 @contextmanager
-def reading(path: Path, kind: str) -> Iterator[None]:
+def reading(path: AnyPath, kind: str) -> Iterator[None]:
     """Turn whatever is raised for a damaged file into one sentence.
 
     Raises:
@@ -81,7 +86,7 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     """
     try:
         yield
-    except ConfigError:
+    except PairgenError:
         raise
     except UNREADABLE as error:
         name = "a Parquet file" if kind == "parquet" else "an Arrow stream"
@@ -91,13 +96,22 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise ConfigError(f"The file {path} {reason}.") from None
 
 
-@lru_cache(maxsize=2)
-def arrow_table(container: str) -> pa.Table:
-    """Map an Arrow stream; rows are read on access.
+def parquet_source(path: AnyPath) -> "str | RangeReader":
+    """Return what a Parquet file is read from: its path, or a file of which parts are read."""
+    return path.open_exactly() if isinstance(path, UrlPath) else str(path)
+
+
+def arrow_table(path: AnyPath) -> pa.Table:
+    """Map an Arrow stream; rows are read on access. One behind a URL is fetched once.
 
     Raises:
         ArrowInvalid: An offset leads out of the file, or a text is not UTF-8.
     """
+    return _mapped(str((fetched(path) if isinstance(path, UrlPath) else path).absolute()))
+
+
+@lru_cache(maxsize=2)
+def _mapped(container: str) -> pa.Table:
     with pa.memory_map(container) as source:
         table = pa.ipc.open_stream(source).read_all()
     # Offsets are followed without a check: a damaged one would read other memory, or crash.
@@ -110,7 +124,7 @@ def holds_text(held: pa.DataType) -> bool:
     return str(held.value_type if pa.types.is_dictionary(held) else held) in TEXT_TYPES
 
 
-def check_captions(field: pa.Field, path: Path) -> None:
+def check_captions(field: pa.Field, path: AnyPath) -> None:
     """Check that a column may hold captions: texts, or lists of texts.
 
     Raises:
@@ -144,7 +158,7 @@ def cell_values(cells: pa.Array) -> list[Any]:
     return values
 
 
-def chosen_field(schema: pa.Schema, name: str, path: Path) -> pa.Field:
+def chosen_field(schema: pa.Schema, name: str, path: AnyPath) -> pa.Field:
     """Return the field of a column.
 
     Raises:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 import pairgen
+from pairgen import retry
 from pairgen.errors import PairgenError, PlanMismatchError, StoreError
-from pairgen.shards.format import read_ahead, retry
+from pairgen.shards.format import read_ahead
 from tests.flaky_store import FlakyFileSystem, contents, install
 
 ODE = {

@@ -14,7 +14,7 @@ from pairgen.kinds.collect.acceptance import (
 )
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.sources.edits import find_edits
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.images import header_size
 from pairgen.sources.pairs import PairedFiles, PairFolders, find_pair_folders, find_pairs
 from pairgen.sources.passed_over import PassedOver

@@ -1,13 +1,12 @@
 """Find shards of images to remake because images that failed can be read now."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.shards.format.store import Store
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_list import PlannedImages
 from pairgen.types import Plan
 
@@ -51,7 +50,7 @@ def _is_there(image: ImageFile) -> bool:
     if image.partner is not None and not _is_there(image.partner):
         return False
     try:
-        num_bytes = Path(image.container).stat().st_size
+        num_bytes = image.num_container_bytes()
     except OSError:
         return False
     return image.kind != "file" or num_bytes == image.num_bytes

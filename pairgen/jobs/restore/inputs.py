@@ -17,8 +17,9 @@ from pairgen.jobs.restore.restorer import FoundRestorer
 from pairgen.jobs.restore.tagger_options import TaggerOptions
 from pairgen.kinds.image_model import check_image_model, recipe_of
 from pairgen.options import names
-from pairgen.sources.image_files import ImageFile, find_images, without_repeats
-from pairgen.sources.image_list import PlannedImages
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.image_files import find_images, without_repeats
+from pairgen.sources.image_list import PlannedImages, columns_for
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.photographs import ImageSize
@@ -107,7 +108,8 @@ def read_pictures(config: RestoreConfig, scale: int, recipe: ImageRecipe, say: S
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "pictures.arrow"
         try:
-            summary = collect_images(files, target, count_results, on_image, size_of)
+            further = columns_for(config.images)
+            summary = collect_images(files, target, count_results, on_image, size_of, further)
         finally:
             progress.close()
         if text := str(passed_over):

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
 from pairgen.shards.format.store import Store
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_suffixes import SUFFIXES
 
 

@@ -144,10 +144,10 @@ class RestoreConfig(MakingOptions, RestorerOptions):
         tuple[str, ...],
         Places("paths", "give the pictures to restore"),
         Option(
-            "Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow; "
-            "repeatable.",
+            "Pictures: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here "
+            "or as URLs; repeatable.",
             "Images",
-            metavar="DIR|GLOB|FILE",
+            metavar="DIR|GLOB|FILE|URL",
             missing="images must be given, such as photographs/.",
         ),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pairgen.errors import StoreError
 from pairgen.jobs.restore.decode import decode_picture
 from pairgen.jobs.restore.encode import encode_picture
 from pairgen.jobs.restore.folder import Receipt, write_receipt
@@ -15,8 +16,9 @@ from pairgen.kinds.decode import NotFinitePictureError
 from pairgen.kinds.machine import device_name, versions
 from pairgen.process_state import cpu_threads
 from pairgen.shards.format.store import open_store
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.photographs import UnusableImageError
+from pairgen.sources.urls.addresses import known_addresses, remember
 from pairgen.trust import NO_TRUST, Trust, trusting
 from pairgen.types import ShardTask
 
@@ -63,6 +65,7 @@ class RestoreJob:
         cpu_threads: Number of CPU threads.
         store_url: `Store.address` of the output folder; not shown, since it may hold secrets.
         trust: The modules a worker may import: the same as the sender's.
+        addresses: Full URLs of pictures, by their recorded form; not shown either.
     """
 
     options: Mapping[str, Any]
@@ -70,6 +73,7 @@ class RestoreJob:
     cpu_threads: int
     store_url: str = field(repr=False)
     trust: Trust = NO_TRUST
+    addresses: Mapping[str, str] = field(default_factory=known_addresses, repr=False)
 
     def open(self) -> "RestoreWorker":
         """Load the student."""
@@ -81,6 +85,7 @@ class RestoreWorker:
 
     def __init__(self, job: RestoreJob) -> None:
         self._job = job
+        remember(job.addresses)
         self._store = open_store(job.store_url)
         with cpu_threads(job.cpu_threads), trusting(job.trust):
             self._restorer = Restorer(**job.options)
@@ -98,6 +103,9 @@ class RestoreWorker:
         start = time.perf_counter()
         try:
             data = task.file.read()
+        except StoreError:
+            # It tells nothing about the picture, and may pass.
+            raise
         except OSError as error:
             return Outcome(task.file.name, error.strerror or str(error))
         try:

@@ -10,7 +10,7 @@ from pairgen.kinds.collect.buckets import bucket_shapes, nearest_shape
 from pairgen.kinds.collect.geometry import check_min_size, fitted_size
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.images.crops import check_aspect
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.images import header_size
 from pairgen.sources.photographs import (
     ImageSize,

@@ -28,7 +28,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_members
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.writer import BLOCK
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 from pairgen.teachers.base import DecoderDescription
 from pairgen.types import Plan

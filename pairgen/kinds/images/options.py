@@ -52,10 +52,10 @@ class ImageOptions(PartOptions):
         tuple[str, ...],
         Places("paths", LEAVE_OUT),
         Option(
-            "Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow; "
-            "repeatable. Or package:painted.",
+            "Images: folders, globs, files, .txt lists of paths, .tar, .parquet or .arrow, here or "
+            "as URLs; repeatable. Or package:painted.",
             "Images",
-            metavar="DIR|GLOB|FILE",
+            metavar="DIR|GLOB|FILE|URL",
             default="package:photographs",
         ),
     ] = ()

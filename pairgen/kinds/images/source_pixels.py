@@ -6,8 +6,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pairgen.errors import PairgenError, StoreError
 from pairgen.receipts import FailedSlot
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.photographs import (
     ImageSize,
     SkippedImageError,
@@ -28,7 +29,7 @@ def read_planned(file: ImageFile) -> bytes:
     """
     try:
         data = file.read()
-    except OSError:
+    except (OSError, PairgenError):
         raise
     # A table that is damaged raises what Arrow raises.
     except Exception as error:
@@ -71,6 +72,9 @@ def or_failed(
         return make(index)
     except UnusableImageError as error:
         skipped, reason = isinstance(error, SkippedImageError), str(error)
+    except StoreError:
+        # It tells nothing about the image, and may pass.
+        raise
     except OSError as error:
         skipped, reason = False, error.strerror or str(error)
     return FailedSlot(index=index, reason=reason, skipped=skipped, image=name_of(index))

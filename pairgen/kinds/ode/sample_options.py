@@ -32,7 +32,7 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
         Option(
             "A prompt, or any prompt source that `pairgen ode` accepts; repeatable.",
             "Prompts",
-            metavar="FILE|GLOB|DIR/|-|TEXT",
+            metavar="FILE|GLOB|DIR/|URL|-|TEXT",
             default="those packaged for the model, or of the conditions",
         ),
     ] = ()

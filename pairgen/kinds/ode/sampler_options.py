@@ -125,9 +125,10 @@ class PromptOptions(Options):
         Places(if_empty="leave it out for the default"),
         Option(
             "Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a "
-            "pairgen dataset or a saved hub dataset; - reads standard input. Repeatable.",
+            "pairgen dataset or a saved hub dataset, here or as URLs; - reads standard input. "
+            "Repeatable.",
             "Prompts",
-            metavar="FILE|GLOB|DIR|-",
+            metavar="FILE|GLOB|DIR|URL|-",
             default="those packaged for the model",
         ),
     ] = ()

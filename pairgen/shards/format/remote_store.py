@@ -12,11 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
-from pairgen.errors import ConfigError, StoreError
+from pairgen.errors import StoreError
+from pairgen.filesystems import open_filesystem
 from pairgen.redaction import url_without_secrets, without_secrets_of
-from pairgen.shards.format.retry import ask, is_denied
+from pairgen.retry import ask, is_denied
 
 # Name of the metadata that holds the hash of an object.
 SHA256 = "sha256"
@@ -27,16 +26,7 @@ class RemoteStore:
 
     def __init__(self, url: str) -> None:
         self.address, self.url = url, url_without_secrets(url)
-        try:
-            self.fs, self.root = fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            # An unknown protocol, or a known one whose package (s3fs, gcsfs ...) is not installed.
-            reason = without_secrets_of(url, str(error))
-            raise ConfigError(f"{self.url!r} cannot be opened: {reason}.") from None
-        except Exception as error:
-            # Some clients connect immediately.
-            reason = without_secrets_of(url, f"{type(error).__name__}: {error}")
-            raise StoreError(f"{self.url!r} cannot be opened: {reason}.") from None
+        self.fs, self.root = open_filesystem(url)
 
     def exists(self, path: str) -> bool:
         # Not `isfile`: that returns False on any error.

@@ -8,12 +8,10 @@ value or FileNotFoundError, the second another OSError. A store never turns one 
 because whatever is considered missing is made again.
 """
 
-import re
 from pathlib import Path
 from typing import Any, Protocol
 
-from pairgen.errors import ConfigError
-from pairgen.redaction import is_cut
+from pairgen.filesystems import check_uncut, without_file_scheme
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.remote_store import RemoteStore
 
@@ -131,13 +129,8 @@ def open_store(url: str | Path) -> Store:
         ConfigError: The URL's protocol is unknown, or the URL was recorded without its secrets.
     """
     text = str(url)
-    if is_cut(text):
-        raise ConfigError(
-            f"{text!r} was recorded without its secrets, which pairgen never stores: give the "
-            "full URL again, or put the secrets into the environment."
-        )
-    if local := re.match(r"(?:file|local):(?://(?:localhost(?=/))?)?", text, re.IGNORECASE):
-        text = text[local.end() :]
+    check_uncut(text)
+    text = without_file_scheme(text)
     if "://" in text:
         return RemoteStore(text.rstrip("/"))
     return LocalStore(Path(text).expanduser().absolute())

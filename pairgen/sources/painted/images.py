@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pairgen.seeding import Stream, generator_for
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_list import PlannedImage
 from pairgen.sources.painted.compositions import Composition, all_compositions, draw_where
 from pairgen.sources.painted.cutouts import FOLDER, SHEETS

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+from pairgen.errors import PairgenError
+
 MAX_CHARACTERS = 200
 
 
@@ -25,7 +27,8 @@ def reasons() -> Iterator[None]:
     """
     try:
         yield
-    except UnusableImageError:
+    # The latter are of what the file is read from.
+    except (UnusableImageError, PairgenError):
         raise
     except Image.DecompressionBombError:
         raise UnusableImageError("too large") from None

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import BinaryIO
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, StoreError
 from pairgen.sources.image_suffixes import SUFFIXES, is_image_member
 from pairgen.sources.passed_over import PassedOver
+from pairgen.sources.paths import AnyPath
 from pairgen.sources.tars.index import Place, TarIndex, TarSample, read_index, read_member
 from pairgen.sources.tars.sample_text import TEXT_MEMBERS, sample_text
 from pairgen.sources.tars.unpacked import plain_tar
@@ -35,7 +35,9 @@ class TarImage:
     text: Text
 
 
-def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> Iterator[TarImage]:
+def tar_images(
+    path: AnyPath, column: str, label: str, passed_over: PassedOver
+) -> Iterator[TarImage]:
     """Yield the image of every sample of a tar, sorted by key.
 
     Args:
@@ -51,7 +53,7 @@ def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> 
     image_name = column.lower() if is_image_member(column) else ""
     texts = (column,) if column and not image_name else TEXT_MEMBERS
     try:
-        with open(plain_tar(path), "rb") as file:
+        with plain_tar(path).open("rb") as file:
             index = read_index(file, column)
             _check_members(path, index, image_name)
             index.count(passed_over)
@@ -68,11 +70,13 @@ def tar_images(path: Path, column: str, label: str, passed_over: PassedOver) -> 
                         label=as_text(_member(file, sample, label) or b""),
                     ),
                 )
+    except StoreError:
+        raise
     except (tarfile.TarError, OSError) as error:
         raise ConfigError(f"The tar {path} cannot be read: {error}.") from None
 
 
-def _check_members(path: Path, index: TarIndex, image_name: str) -> None:
+def _check_members(path: AnyPath, index: TarIndex, image_name: str) -> None:
     """Refuse a tar whose images have names that the user must choose from."""
     names = index.names()
     has_images = any(f".{name}" in SUFFIXES for name in names)

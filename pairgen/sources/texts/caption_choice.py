@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 
 REFUSE, FIRST, RANDOM, ALL = CAPTION_CHOICES = ("refuse", "first", "random", "all")
 # Columns of the list of images that tell which caption of an image is taken; `random` keeps all.

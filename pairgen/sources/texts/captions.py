@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.paths import is_remote, name_of
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.named import NAME_COLUMNS, NamedTexts, read_named_texts
@@ -65,9 +66,11 @@ class Captions:
         yield os.path.splitext(file.name)[0]
         if file.kind == "file":
             yield file.container
+            if is_remote(file.container):
+                return
             yield PurePosixPath(os.path.relpath(file.container, self._folder)).as_posix()
         elif file.kind == "tar":
-            inside = file.name.partition(f"{Path(file.container).name}/")[2]
+            inside = file.name.partition(f"{name_of(file.container)}/")[2]
             yield inside
             yield os.path.splitext(inside)[0]
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
+from pairgen.sources.paths import AnyPath
 
 # Delimiters that are tried, beside the one that the name of the file says.
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -39,7 +39,7 @@ class Delimited:
 
 
 def read_delimited(
-    text: Iterator[str], path: Path, delimiter: str, wanted: Sequence[str], note: Note
+    text: Iterator[str], path: AnyPath, delimiter: str, wanted: Sequence[str], note: Note
 ) -> Delimited:
     """Read the header of a file, and prepare its rows.
 
@@ -114,7 +114,7 @@ def _num_wanted(line: str, delimiter: str, wanted: Sequence[str]) -> int:
     return sum(cell in wanted for cell in cells)
 
 
-def _rows(lines: Iterator[str], delimiter: str, path: Path) -> Iterator[Cells]:
+def _rows(lines: Iterator[str], delimiter: str, path: AnyPath) -> Iterator[Cells]:
     """Yield the rows; refuse one with text after a closing quote, and go on at the next line.
 
     Raises:

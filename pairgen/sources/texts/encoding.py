@@ -1,9 +1,9 @@
 """Find out that a file is UTF-16 or UTF-32, whose lines and cells would all be refused."""
 
 import codecs
-from pathlib import Path
 
 from pairgen.errors import ConfigError
+from pairgen.sources.paths import AnyPath
 
 # Number of bytes to look at.
 HEAD = 64
@@ -16,7 +16,7 @@ MARKS = (
 )
 
 
-def check_encoding(head: bytes, path: Path) -> None:
+def check_encoding(head: bytes, path: AnyPath) -> None:
     """Check the first bytes of a text file.
 
     Raises:

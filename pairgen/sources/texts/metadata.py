@@ -6,9 +6,9 @@ row of the nearest folder counts. Unlike there, an image without a row is kept, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pairgen.errors import ConfigError
+from pairgen.sources.paths import AnyPath, relative_name
 from pairgen.sources.tables import table_schema
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.named import NamedTexts, read_named_texts
@@ -27,7 +27,7 @@ class MetadataFile:
         texts: What its rows say.
     """
 
-    path: Path
+    path: AnyPath
     texts: NamedTexts
 
 
@@ -43,14 +43,14 @@ class FolderMetadata:
     def __init__(self, column: str, label: str, note: Note = lambda _: None) -> None:
         self._columns = (column, label)
         self._note = note
-        self._by_folder: dict[Path, MetadataFile] = {}
+        self._by_folder: dict[AnyPath, MetadataFile] = {}
 
     @property
     def files(self) -> Sequence[MetadataFile]:
         """The files read so far."""
         return list(self._by_folder.values())
 
-    def enter(self, folder: Path, names: Sequence[str]) -> None:
+    def enter(self, folder: AnyPath, names: Sequence[str]) -> None:
         """Read the metadata file of a folder, if it has one and it was not read before.
 
         Args:
@@ -70,12 +70,12 @@ class FolderMetadata:
             texts = read_named_texts(paths[0], (NAME_COLUMN,), *self._columns, self._note)
             self._by_folder[folder] = MetadataFile(paths[0], texts)
 
-    def has_read(self, path: Path) -> bool:
+    def has_read(self, path: AnyPath) -> bool:
         """Whether a file is one of the metadata files."""
         file = self._by_folder.get(path.parent) if self._by_folder else None
         return file is not None and file.path == path
 
-    def of(self, path: Path) -> tuple[Text | None, Path | None]:
+    def of(self, path: AnyPath) -> tuple[Text | None, AnyPath | None]:
         """Return what the nearest file says about an image, and its path; None without a row."""
         if not self._by_folder:
             return None, None
@@ -83,12 +83,12 @@ class FolderMetadata:
             file = self._by_folder.get(folder)
             if file is None:
                 continue
-            text = file.texts.get(path.relative_to(folder).as_posix())
+            text = file.texts.get(relative_name(path, folder))
             if text is not None:
                 return text, file.path
         return None, None
 
 
-def _is_metadata(path: Path) -> bool:
+def _is_metadata(path: AnyPath) -> bool:
     """Whether a file names images; a Parquet file of this name may hold them itself."""
     return path.suffix != ".parquet" or NAME_COLUMN in table_schema(path, "parquet").names

@@ -3,11 +3,11 @@
 import itertools
 import posixpath
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+from pairgen.sources.paths import AnyPath
 from pairgen.sources.tables import check_captions, table_schema
 from pairgen.sources.texts.delimited import Note, no_header
 from pairgen.sources.texts.rows import Row, Table, open_table
@@ -69,7 +69,7 @@ def normal_name(name: str) -> str:
 
 
 def read_named_texts(
-    path: Path, names: Sequence[str], column: str, label: str, note: Note
+    path: AnyPath, names: Sequence[str], column: str, label: str, note: Note
 ) -> NamedTexts:
     """Read a table of texts by the name of an image.
 
@@ -98,7 +98,7 @@ def read_named_texts(
     return _usable(_named(table, name, caption, label, bool(column)), path)
 
 
-def _usable(found: NamedTexts, path: Path) -> NamedTexts:
+def _usable(found: NamedTexts, path: AnyPath) -> NamedTexts:
     """Return the texts of a table, unless it has rows and none of them can be used.
 
     Raises:

@@ -8,10 +8,10 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, StoreError
+from pairgen.sources.paths import AnyPath
 from pairgen.sources.tables import cell_values, reading, table_batches, table_schema
 from pairgen.sources.texts.delimited import Delimited, Note, opened_text, read_delimited
 from pairgen.sources.texts.encoding import HEAD, check_encoding
@@ -48,12 +48,12 @@ class Table:
         rows: Returns the rows with the cells of the columns given; blank rows are left out.
     """
 
-    path: Path
+    path: AnyPath
     columns: Sequence[str]
     rows: Callable[[Sequence[str]], Iterator[Row]]
 
 
-def open_table(path: Path, wanted: Sequence[str], note: Note, name: str = "Captions") -> Table:
+def open_table(path: AnyPath, wanted: Sequence[str], note: Note, name: str = "Captions") -> Table:
     """Open a table and find out its columns.
 
     Args:
@@ -92,24 +92,26 @@ def lines_of(file: BinaryIO) -> Iterator[bytes | ValueError]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedReader]:
+def _opened(path: AnyPath) -> Iterator[io.BufferedReader]:
     """Open a text file; turn errors of the disk into one sentence."""
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             check_encoding(file.peek(HEAD), path)
             yield file
+    except StoreError:
+        raise
     except OSError as error:
         raise ConfigError(f"The file {path} cannot be read: {error.strerror or error}.") from None
 
 
 @contextmanager
-def _opened_delimited(path: Path, wanted: Sequence[str], note: Note) -> Iterator[Delimited]:
+def _opened_delimited(path: AnyPath, wanted: Sequence[str], note: Note) -> Iterator[Delimited]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with _opened(path) as file, opened_text(file) as text:
         yield read_delimited(text, path, delimiter, wanted, note)
 
 
-def _below_header(path: Path, wanted: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
+def _below_header(path: AnyPath, wanted: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
     with _opened_delimited(path, wanted, lambda _: None) as found:
         header = found.header
         for number, cells in enumerate(found.rows, start=1):
@@ -125,7 +127,7 @@ def _below_header(path: Path, wanted: Sequence[str], columns: Sequence[str]) -> 
                 yield Row(place, row, reason)
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _json_rows(path: AnyPath) -> Iterator[Row]:
     with _opened(path) as file:
         for number, line in enumerate(lines_of(file), start=1):
             text = decoded(line)
@@ -139,7 +141,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
                 yield Row(f"line {number}", reason=reason)
 
 
-def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def _parquet_rows(path: AnyPath, columns: Sequence[str]) -> Iterator[Row]:
     number = 0
     with reading(path, "parquet"):
         for batch in table_batches(path, "parquet", columns, PARQUET_ROWS):

@@ -4,8 +4,9 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from pairgen.sources.paths import AnyPath
 
 MAX_TEXT = 2**20
 # The byte order mark, which a file may begin with.
@@ -36,7 +37,7 @@ class Text:
     fault: str = ""
     several: tuple[str, ...] = ()
 
-    def of_image(self, table: Path | None = None) -> dict[str, Any]:
+    def of_image(self, table: AnyPath | None = None) -> dict[str, Any]:
         """Return the fields of an `ImageFile` that the text says.
 
         Args:

@@ -1,11 +1,11 @@
 """Tables of texts: find their columns, and read those whose every row must be sound."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+from pairgen.sources.paths import AnyPath
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.rows import SUFFIXES, Table, open_table
 from pairgen.sources.texts.rules import CAPTION_COLUMNS, decoded
@@ -14,7 +14,7 @@ TABLES = SUFFIXES
 
 
 def choose_column(
-    columns: Sequence[str], column: str, path: Path, usual: Sequence[str] = CAPTION_COLUMNS
+    columns: Sequence[str], column: str, path: AnyPath, usual: Sequence[str] = CAPTION_COLUMNS
 ) -> str:
     """Return the text column: `column` if given, else the first usual one, else "".
 
@@ -41,7 +41,7 @@ def label_text(value: Any) -> str:
 
 
 def sound_rows(
-    path: Path, name: str, wanted: Sequence[str], note: Note
+    path: AnyPath, name: str, wanted: Sequence[str], note: Note
 ) -> tuple[Sequence[str], Iterator[Mapping[str, Any]]]:
     """Return the columns of a table, and its rows as mappings from column to value.
 

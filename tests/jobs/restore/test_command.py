@@ -16,7 +16,7 @@ import pairgen
 from pairgen.cli import main
 from pairgen.errors import ConfigError
 from pairgen.jobs.restore.names import result_name
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from tests.jobs.restore.conftest import write_student
 from tests.runs import kill_group, start, wait_until
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import pairgen
+from pairgen import retry
 from pairgen.errors import PlanMismatchError, StoreError
-from pairgen.shards.format import layout, retry
+from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import (
     encode_receipt,
     fold,

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import pairgen
+from pairgen import retry
 from pairgen.errors import StoreError
-from pairgen.shards.format import layout, retry
+from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import standing_receipts
 from pairgen.shards.format.store import open_store
 from tests.runs import QUICK_ODE

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from pairgen.errors import ConfigError
-from pairgen.sources.image_files import ImageFile, find_images
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.image_files import find_images
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 
 NUM_NAMED = 5

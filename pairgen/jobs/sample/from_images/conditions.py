@@ -19,7 +19,8 @@ from pairgen.kinds.image_pairs import check_given, given_members, read_given, wi
 from pairgen.shards.format import layout
 from pairgen.shards.loading.first_samples import first_samples
 from pairgen.shards.loading.training_set import TrainingSet, open_set
-from pairgen.sources.image_files import ImageFile, find_images, without_repeats
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.image_files import find_images, without_repeats
 from pairgen.sources.photographs import UnusableImageError, decode_as_stored, decode_rgb
 from pairgen.sources.texts.captions import check_caption
 

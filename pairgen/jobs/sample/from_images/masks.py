@@ -7,7 +7,8 @@ import numpy as np
 
 from pairgen.errors import ConfigError
 from pairgen.kinds.image_pairs import HALF
-from pairgen.sources.image_files import ImageFile, find_images, without_repeats
+from pairgen.sources.image_file import ImageFile
+from pairgen.sources.image_files import find_images, without_repeats
 from pairgen.sources.photographs import UnusableImageError, decode_as_stored, has_transparent_pixels
 
 

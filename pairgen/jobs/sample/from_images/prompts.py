@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import ImageRecipe
-from pairgen.sources.image_files import ImageFile
+from pairgen.sources.image_file import ImageFile
 from pairgen.sources.texts.captions import Captions
 from pairgen.sources.texts.tables import TABLES
 

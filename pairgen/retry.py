@@ -20,6 +20,9 @@ _DENIED = re.compile(
 )
 # Errors of the call or of this machine.
 _LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
+# Answers of a web server: not allowed; and those that may pass, as its own failures may.
+_DENIES = (401, 403)
+_MAY_PASS = (*_DENIES, 408, 425, 429)
 _jitter = random.SystemRandom()
 log = logging.getLogger("pairgen").warning
 
@@ -62,6 +65,9 @@ def pauses_after(error: Exception) -> tuple[float, ...]:
         or type(error).__name__ == "ParamValidationError"
     ):
         return ()
+    status = getattr(error, "status", 0)
+    if isinstance(status, int) and 400 <= status < 500 and status not in _MAY_PASS:
+        return ()
     if isinstance(error, OSError):
         if isinstance(error, FileNotFoundError) or error.errno in _LASTING:
             return ()
@@ -72,4 +78,7 @@ def pauses_after(error: Exception) -> tuple[float, ...]:
 
 def is_denied(error: Exception) -> bool:
     """Whether the store refused the credentials."""
+    status = getattr(error, "status", None)
+    if isinstance(status, int):
+        return status in _DENIES
     return isinstance(error, PermissionError) or bool(_DENIED.search(str(error)))

@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from pairgen.shards.format import retry
-from pairgen.shards.format.retry import PAUSES, PAUSES_IF_DENIED, ask, pauses_after
+from pairgen import retry
+from pairgen.retry import PAUSES, PAUSES_IF_DENIED, ask, pauses_after
 
 
 @pytest.mark.parametrize(
