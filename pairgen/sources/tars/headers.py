@@ -2,7 +2,6 @@
 
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 # Longest extended header, such as a long name; nobody's are longer than a few kilobytes.
@@ -24,19 +23,17 @@ def all_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
     """
     # It reads no more than what the library asks for.
     headers = cast(BinaryIO, _SmallReads(file))
-    with _damages(file):
+    try:
         # There is nothing to close: the file is the caller's.
         tar = tarfile.TarFile(fileobj=headers)
-    while True:
-        with _damages(file):
-            member = tar.next()
-        if member is None:
-            break
-        if member.size < 0:
-            raise tarfile.ReadError(f"damaged header at byte {member.offset:,}")
-        # The library keeps every member that it has read.
-        tar.members = []  # type: ignore[attr-defined]
-        yield member
+        while (member := tar.next()) is not None:
+            if member.size < 0:
+                raise tarfile.ReadError(f"damaged header at byte {member.offset:,}")
+            # The library keeps every member that it has read.
+            tar.members = []  # type: ignore[attr-defined]
+            yield member
+    except _DAMAGES:
+        raise tarfile.ReadError(f"damaged header before byte {file.tell():,}") from None
     _check_end(file, tar.offset)
 
 
@@ -59,15 +56,6 @@ class _SmallReads:
         if not 0 <= size <= MAX_HEADER:
             raise tarfile.ReadError(f"a header says that it has {size:,} bytes")
         return self._read(size)
-
-
-@contextmanager
-def _damages(file: BinaryIO) -> Iterator[None]:
-    """Turn what the library raises for a damaged header into its own error."""
-    try:
-        yield
-    except _DAMAGES:
-        raise tarfile.ReadError(f"damaged header before byte {file.tell():,}") from None
 
 
 def _check_end(file: BinaryIO, offset: int) -> None:
