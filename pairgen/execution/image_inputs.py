@@ -29,14 +29,7 @@ from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.paths import AnyPath, name_of
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.prompts import encode_rejected
-from pairgen.sources.texts.caption_choice import (
-    ALL,
-    CAPTION_COLUMNS,
-    FIRST,
-    RANDOM,
-    REFUSE,
-    entries_of,
-)
+from pairgen.sources.texts.caption_choice import ALL, CAPTION_COLUMNS, REFUSE, TAKEN, entries_of
 from pairgen.sources.texts.captions import Captions, with_captions_checked
 from pairgen.sources.texts.metadata import FolderMetadata, MetadataFile
 from pairgen.sources.texts.named import NamedTexts, first_names
@@ -44,12 +37,6 @@ from pairgen.types import Plan
 
 # Number of names without an image that are told.
 MAX_NAMES = 3
-# What is done with several captions of an image.
-TAKEN = {
-    FIRST: "the first of each is taken",
-    RANDOM: "one is drawn for each sample",
-    ALL: "each is a sample of its own",
-}
 
 
 @dataclass(frozen=True)

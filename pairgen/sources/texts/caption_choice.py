@@ -6,6 +6,12 @@ from dataclasses import replace
 from pairgen.sources.image_file import ImageFile
 
 REFUSE, FIRST, RANDOM, ALL = CAPTION_CHOICES = ("refuse", "first", "random", "all")
+# What is done with several captions of an image, in words.
+TAKEN = {
+    FIRST: "the first of each is taken",
+    RANDOM: "one is drawn for each sample",
+    ALL: "each is a sample of its own",
+}
 # Columns of the list of images that tell which caption of an image is taken; `random` keeps all.
 _NUMBERS = ("caption_number", "num_captions")
 CAPTION_COLUMNS = {
