@@ -32,7 +32,7 @@ PARTS = {
     "C.9": range(1, 6),
     "C.10": range(1, 4),
 }
-OPEN = {25, 26, 27}
+OPEN = {26, 27}
 
 
 @cache
