@@ -42,8 +42,8 @@ def check_uncut(url: str) -> None:
     """
     if is_cut(url):
         raise ConfigError(
-            f"{url!r} was recorded without its secrets, which pairgen never stores: give the "
-            "full URL again, or put the secrets into the environment."
+            f"{url_without_secrets(url)!r} was recorded without its secrets, which pairgen never "
+            "stores: give the full URL again, or put the secrets into the environment."
         )
 
 

@@ -5,6 +5,7 @@ keeps the full URL (`Store.address`); everything else uses the redacted one.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
@@ -39,6 +40,14 @@ def url_without_secrets(url: str) -> str:
     """Cut the user, password, query and fragment out of a URL, whatever they contain."""
     match = _ONE_URL.fullmatch(url)
     return url if match is None else match["outer"] + _without_secrets(match)
+
+
+def listed_without_secrets(values: Iterable[str]) -> str:
+    """Return paths and URLs in one text, as a message lists what the user gave.
+
+    In the text, `without_secrets` no longer knows where a URL with spaces or quotes ends.
+    """
+    return ", ".join(map(url_without_secrets, values))
 
 
 def is_cut(url: str) -> bool:

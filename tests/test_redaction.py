@@ -5,6 +5,7 @@ import pytest
 from pairgen.errors import ConfigError, StoreError
 from pairgen.redaction import (
     is_cut,
+    listed_without_secrets,
     url_without_secrets,
     without_secrets,
     without_secrets_in,
@@ -110,3 +111,10 @@ def test_no_error_repeats_a_secret() -> None:
         error = kind("s3://K:SECRET@b/x cannot be read")
         assert str(error) == "s3://***@b/x cannot be read"
         assert "SECRET" not in repr(error)
+
+
+def test_a_listed_url_is_cut_whatever_it_contains() -> None:
+    values = ["photos", "https://host/it's.tar?sig=SECRET", "https://host/my a.tar?sig=SECRET"]
+    values += ["s3://KEY:SEC RET@bucket/x"]
+    told = "photos, https://host/it's.tar?***, https://host/my a.tar?***, s3://***@bucket/x"
+    assert listed_without_secrets(values) == told

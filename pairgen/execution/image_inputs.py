@@ -13,6 +13,7 @@ from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
 from pairgen.kinds.images.decoded_samples import open_decoded_samples
 from pairgen.kinds.images.options import ImageOptions
+from pairgen.redaction import listed_without_secrets
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
@@ -137,7 +138,7 @@ def open_source(
     packaged = str(packaged_assets() / "photographs")
     values = tuple(packaged if each == PHOTOGRAPHS else each for each in options.images)
     if values:
-        say(f"Images: {', '.join(options.images)}")
+        say(f"Images: {listed_without_secrets(options.images)}")
     else:
         values = (packaged,)
         say(f"No images given: using the packaged images {values[0]}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pairgen.errors import ConfigError
+from pairgen.redaction import listed_without_secrets
 from pairgen.sources.image_file import ImageFile, located
 from pairgen.sources.image_suffixes import SUFFIXES, is_image_name
 from pairgen.sources.image_tables import has_images, table_images
@@ -101,7 +102,7 @@ def find_images(
                 yield file if seen is None else _apart(file, name, seen)
     if values and not num_found:
         held = f": it holds {counted}" if str(counted) else ""
-        raise ConfigError(f"There are no images in {', '.join(map(str, values))}{held}.")
+        raise ConfigError(f"There are no images in {listed_without_secrets(values)}{held}.")
 
 
 def _apart(file: ImageFile, value: str, seen: set[int]) -> ImageFile:

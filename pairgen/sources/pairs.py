@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
 from pairgen.filesystems import is_url
+from pairgen.redaction import url_without_secrets
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images
 from pairgen.sources.passed_over import PassedOver
@@ -93,7 +94,7 @@ def find_pairs(
     """
     for folder in (folders.hr, folders.lr):
         if is_url(folder):
-            raise ConfigError(f"Pairs must be local folders, got {folder!r}.")
+            raise ConfigError(f"Pairs must be local folders, got {url_without_secrets(folder)!r}.")
     is_one = Path(folders.hr).expanduser().resolve() == Path(folders.lr).expanduser().resolve()
     hr = list(find_images([folders.hr], passed_over=passed_over))
     lr = list(find_images([folders.lr], passed_over=None if is_one else passed_over))

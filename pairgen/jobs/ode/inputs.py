@@ -25,6 +25,7 @@ from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.options import default_of
+from pairgen.redaction import listed_without_secrets
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import remembered_options
@@ -207,7 +208,7 @@ def open_prompts(request: OdeRequest, say: Say) -> Prompts:
     config, model, description = request.config, request.model, request.description
     values = config.prompts
     if values:
-        say(f"Prompts: {', '.join(map(_shown, values))}")
+        say(f"Prompts: {listed_without_secrets(map(_shown, values))}")
     else:
         values = (str(packaged_prompts(model)),)
         say(f"No prompts given: using the packaged prompts {values[0]}")

@@ -17,6 +17,7 @@ from pairgen.jobs.restore.restorer import FoundRestorer
 from pairgen.jobs.restore.tagger_options import TaggerOptions
 from pairgen.kinds.image_model import check_image_model, recipe_of
 from pairgen.options import names
+from pairgen.redaction import listed_without_secrets
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images, without_repeats
 from pairgen.sources.image_list import PlannedImages, columns_for
@@ -85,7 +86,7 @@ def read_pictures(config: RestoreConfig, scale: int, recipe: ImageRecipe, say: S
         ConfigError: A source is empty or cannot be read, no picture can be used, or two pictures
             would have the same result.
     """
-    say(f"Pictures: {', '.join(config.images)}")
+    say(f"Pictures: {listed_without_secrets(config.images)}")
     columns = ("",) if config.captions else (config.column,)
     passed_over = PassedOver()
     found = find_images(config.images, *columns, passed_over=passed_over)

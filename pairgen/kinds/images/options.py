@@ -7,6 +7,7 @@ from pairgen.kinds.images.painted import check_packaged
 from pairgen.kinds.run_options import PartOptions
 from pairgen.list_rules import Places
 from pairgen.options import Option
+from pairgen.redaction import listed_without_secrets
 from pairgen.rules import Choice, Integer, Number, Place, Text
 from pairgen.sources.painted.names import PAINTED, SPLITS
 from pairgen.sources.texts.caption_choice import CAPTION_CHOICES, REFUSE
@@ -139,7 +140,7 @@ class ImageOptions(PartOptions):
         """
         if self.images and self.from_ode:
             raise ConfigError(
-                f"Give images or from_ode, not both: got {', '.join(self.images)} and "
+                f"Give images or from_ode, not both: got {listed_without_secrets(self.images)} and "
                 f"{self.from_ode}."
             )
         if self.from_ode and (self.captions or self.column):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pairgen.errors import ConfigError
+from pairgen.redaction import listed_without_secrets
 from pairgen.sources.painted.names import MAX_SIDE, MIN_SIDE, PAINTED, PHOTOGRAPHS
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def check_packaged(options: "ImageOptions") -> None:
             raise ConfigError(f"Packaged images are {PAINTED} and {PHOTOGRAPHS}, got {name!r}.")
     if PAINTED in options.images and len(options.images) > 1:
         raise ConfigError(
-            f"{PAINTED} cannot be mixed with other images, got {', '.join(options.images)}: make "
-            "a set of each."
+            f"{PAINTED} cannot be mixed with other images, got "
+            f"{listed_without_secrets(options.images)}: make a set of each."
         )
     texts = [name for name in TEXTS if getattr(options, name, "")]
     if options.paints and texts:

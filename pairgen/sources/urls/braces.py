@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from pairgen.errors import ConfigError
+from pairgen.redaction import url_without_secrets
 
 MAX_NAMES = 1_000_000
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -28,12 +29,16 @@ def expanded(text: str) -> list[str]:
             continue
         num_names *= parts
         if num_names > MAX_NAMES:
-            raise ConfigError(f"{text!r} stands for more than {MAX_NAMES:,} names.")
+            raise ConfigError(
+                f"{url_without_secrets(text)!r} stands for more than {MAX_NAMES:,} names."
+            )
         pieces += [[text[end : found.start()]], list(_parts(found[1]))]
         end = found.end()
     pieces.append([text[end:]])
     if end and any("{" in piece or "}" in piece for (piece, *_) in pieces[::2]):
-        raise ConfigError(f"{text!r} has braces in braces: give each pattern by itself.")
+        raise ConfigError(
+            f"{url_without_secrets(text)!r} has braces in braces: give each pattern by itself."
+        )
     return ["".join(parts) for parts in itertools.product(*pieces)]
 
 

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from pairgen.errors import ConfigError
 from pairgen.filesystems import check_uncut, protocol_of
-from pairgen.redaction import url_without_secrets
+from pairgen.redaction import CUT, url_without_secrets
 from pairgen.sources.urls.braces import expanded
 from pairgen.sources.urls.objects import WEB, list_matches
 from pairgen.sources.urls.path import Listings, UrlPath
@@ -44,7 +44,7 @@ def matching_urls(url: str) -> list[UrlPath]:
 
 def name_of_url(url: str) -> str:
     """Return the last part of a URL, without secrets."""
-    return UrlPath(url).name
+    return UrlPath(url_without_secrets(url)).name.removeprefix(f"{CUT}@")
 
 
 def _checked(urls: list[str]) -> list[str]:

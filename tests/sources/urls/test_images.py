@@ -16,12 +16,13 @@ from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.passed_over import PassedOver
+from pairgen.sources.paths import name_of
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.tars import unpacked
 from pairgen.sources.urls import fetched, planned
 from tests.s3_server import quiet
 from tests.url_sources import NUM_IMAGES, NUM_TARS, write_sources
-from tests.web_server import WebServer, web_server
+from tests.web_server import SECRET, WebServer, web_server
 
 pytestmark = [*quiet]
 
@@ -253,3 +254,25 @@ def test_an_unknown_protocol_and_a_missing_package_are_told() -> None:
         list(find_images(["foo://x"]))
     with pytest.raises(ConfigError, match=r"pip install 'pairgen\[gcs\]'"):
         list(find_images(["gs://bucket/a.tar"]))
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sftp://user:SECRET@host", "host"),
+        ("ftp://user:SECRET@host/", "host"),
+        ("s3://KEY:SEC/RET@bucket", "bucket"),
+        ("s3://bucket/photos?token=SECRET", "photos?***"),
+        ("https://host/a%20b.tar?sig=SECRET", "a b.tar"),
+        ("abfs://container@account/x", "x"),
+    ],
+)
+def test_the_name_of_a_url_holds_no_secret(url: str, name: str) -> None:
+    assert name_of(url) == name
+
+
+def test_a_source_without_images_is_named_without_its_secret(tmp_path: Path) -> None:
+    (tmp_path / "it's.txt").write_text("")
+    with web_server(tmp_path) as web, pytest.raises(ConfigError) as caught:
+        list(find_images([f"{web.url}/it's.txt?{SECRET}"]))
+    assert str(caught.value) == f"There are no images in {web.url}/it's.txt?***."
