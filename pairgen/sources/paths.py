@@ -106,7 +106,7 @@ def visible_folders(
     """
     seen: set[str] = set()
     for root, folders, names in _walk(folder):
-        real = os.path.realpath(root) if isinstance(root, Path) else str(root)
+        real = os.path.realpath(root) if isinstance(root, Path) else root.address
         if real in seen:
             folders.clear()
             continue

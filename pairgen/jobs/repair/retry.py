@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from pairgen.errors import PairgenError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.planned_images import is_painted
@@ -51,6 +52,7 @@ def _is_there(image: ImageFile) -> bool:
         return False
     try:
         num_bytes = image.num_container_bytes()
-    except OSError:
+    except (OSError, PairgenError):
+        # The latter, where its URL may not be read, or was recorded without its secrets.
         return False
     return image.kind != "file" or num_bytes == image.num_bytes

@@ -4,6 +4,8 @@ import tarfile
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
+from pairgen.errors import PairgenError
+
 # Longest extended header, such as a long name; nobody's are longer than a few kilobytes.
 MAX_HEADER = 2**20
 _CHUNK = 1 << 20
@@ -32,6 +34,9 @@ def all_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
             # The library keeps every member that it has read.
             tar.members = []  # type: ignore[attr-defined]
             yield member
+    except PairgenError:
+        # Of what the tar is read from, though a ConfigError is a ValueError.
+        raise
     except _DAMAGES:
         raise tarfile.ReadError(f"damaged header before byte {file.tell():,}") from None
     _check_end(file, tar.offset)

@@ -44,16 +44,25 @@ def read_ahead(
     waiting: deque[tuple[Item, Future[Key | None]]] = deque()
 
     def first() -> Iterator[Item]:
-        item, future = waiting.popleft()
-        key = future.result()
+        item, future = waiting[0]
+        future.result()
         yield item
-        if key:
+        forget(waiting.popleft()[1])
+
+    def forget(future: Future[Key | None]) -> None:
+        if not (future.cancelled() or future.exception()) and (key := future.result()):
             _heads.pop(key, None)
 
-    with ThreadPoolExecutor(NUM_THREADS) as executor:
+    executor = ThreadPoolExecutor(NUM_THREADS)
+    try:
         for item in items:
             waiting.append((item, executor.submit(fetch, item)))
             if len(waiting) > NUM_AHEAD:
                 yield from first()
         while waiting:
             yield from first()
+    finally:
+        executor.shutdown(cancel_futures=True)
+        # A later reader, who may find another object there, must not be given what was left.
+        for _, future in waiting:
+            forget(future)
