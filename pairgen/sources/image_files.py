@@ -29,7 +29,7 @@ from pairgen.sources.tars.images import tar_images
 from pairgen.sources.tars.unpacked import is_tar_name
 from pairgen.sources.texts.metadata import METADATA_FILES, FolderMetadata
 from pairgen.sources.texts.rules import Text, text_beside
-from pairgen.sources.urls.addresses import check_apart
+from pairgen.sources.urls.addresses import RecordedObjects, check_apart
 
 
 @dataclass
@@ -92,12 +92,14 @@ def find_images(
     counted = PassedOver() if passed_over is None else passed_over
     asked = _Asked(column, label, counted, metadata or FolderMetadata(column, label))
     check_apart(values)
+    recorded = RecordedObjects()
     seen: set[int] | None = set() if apart and len(values) > 1 else None
     num_found = 0
     for value in values:
         name = name_of(value)
         for path in named_paths(value, "images"):
             for file in _in_path(path, asked, is_glob(value)):
+                recorded.add(file.container)
                 num_found += 1
                 yield file if seen is None else _apart(file, name, seen)
     if values and not num_found:

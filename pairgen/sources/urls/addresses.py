@@ -52,9 +52,28 @@ def check_apart(values: Sequence[str]) -> None:
     """
     seen: dict[str, str] = {}
     for address in (each for value in values if is_url(value) for each in expanded(value)):
-        shown = url_without_secrets(address)
-        if seen.setdefault(shown, address) != address:
-            raise ConfigError(
-                f"Two URLs are both recorded as {shown!r}, because what may be a secret is cut: "
-                "give their objects under different names."
-            )
+        _add(seen, url_without_secrets(address), address)
+
+
+class RecordedObjects:
+    """Objects that are recorded one after the other, no two of them alike."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, str] = {}
+
+    def add(self, shown: str) -> None:
+        """Take the object that was recorded last, which may lie in a folder that was listed.
+
+        Raises:
+            ConfigError: Another one was recorded alike, as `a?1.png` and `a?2.png` are.
+        """
+        if shown in _addresses:
+            _add(self._seen, shown, _addresses[shown])
+
+
+def _add(seen: dict[str, str], shown: str, address: str) -> None:
+    if seen.setdefault(shown, address) != address:
+        raise ConfigError(
+            f"Two URLs are both recorded as {shown!r}, because what may be a secret is cut: "
+            "give their objects under different names."
+        )

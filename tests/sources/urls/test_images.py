@@ -19,9 +19,11 @@ from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.paths import name_of
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.tars import unpacked
+from pairgen.sources.tars.index import read_index
 from pairgen.sources.urls import fetched, planned
+from pairgen.sources.urls.ranges import buffered
 from tests.s3_server import quiet
-from tests.url_sources import NUM_IMAGES, NUM_TARS, write_sources
+from tests.url_sources import NUM_IMAGES, NUM_TARS, png, write_sources
 from tests.web_server import SECRET, WebServer, web_server
 
 pytestmark = [*quiet]
@@ -247,6 +249,27 @@ def test_what_a_listing_knows_is_not_asked_for_again(memory: str) -> None:
 def test_two_urls_that_are_recorded_alike_are_refused(web: WebServer) -> None:
     with pytest.raises(ConfigError, match="both recorded as"):
         list(find_images([f"{web.url}/get.png?id=1", f"{web.url}/get.png?id=2"]))
+
+
+def test_objects_that_are_recorded_alike_are_refused_and_not_mixed_up(sources: Path) -> None:
+    files = fsspec.filesystem("memory")
+    for number, name in enumerate(["a?1/p.png", "a?2/p.png"]):
+        files.pipe_file(f"/odd/{name}", png(number))
+    try:
+        with pytest.raises(ConfigError, match=r"both recorded as 'memory://odd/a\?\*\*\*'"):
+            list(find_images(["memory://odd"]))
+        (file,) = find_images(["memory://odd/a?1"])
+        assert file.read() == png(0)
+    finally:
+        files.rm("/odd", recursive=True)
+
+
+def test_a_tar_that_may_not_be_read_is_not_called_damaged() -> None:
+    def denied(start: int, stop: int) -> bytes:
+        raise ConfigError("may not be read with these credentials.")
+
+    with pytest.raises(ConfigError, match="may not be read"):
+        read_index(buffered(denied, 10_000))
 
 
 def test_an_unknown_protocol_and_a_missing_package_are_told() -> None:
