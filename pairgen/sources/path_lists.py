@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from pairgen.errors import ConfigError
+from pairgen.filesystems import is_url
+from pairgen.redaction import url_without_secrets
 from pairgen.sources.paths import AnyPath
 from pairgen.sources.texts.tables import as_text
 
@@ -11,11 +14,20 @@ _META_INFO = re.compile(r"(.+?) \(\d+, ?\d+, ?\d+\)(?: \d+)?")
 
 
 def listed_paths(path: AnyPath) -> Iterator[AnyPath]:
-    """Yield the paths of a list with one in a line; they begin in its folder if not absolute.
+    """Yield the paths of a list with one in a line.
 
-    Lists of BasicSR give sizes and classes too, which are passed over.
+    They begin in its folder if not absolute; those of a list behind a URL always do. Lists of
+    BasicSR give sizes and classes too, which are passed over.
+
+    Raises:
+        ConfigError: A line is a URL, whose secrets would be recorded as part of a name.
     """
-    for line in as_text(path.read_bytes()).splitlines():
+    for number, line in enumerate(as_text(path.read_bytes()).splitlines(), start=1):
         if line := line.strip():
+            if is_url(line):
+                raise ConfigError(
+                    f"Line {number} of {path} is a URL, {url_without_secrets(line)!r}, but a list "
+                    "holds paths: give its URLs without the list, or name several by braces."
+                )
             found = _META_INFO.fullmatch(line)
             yield path.parent / (found[1] if found else line)

@@ -17,6 +17,7 @@ from pairgen.execution.worker import Job
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.sources.urls import addresses
 from tests.runs import run, shas
 from tests.s3_server import bucket, quiet, server
 from tests.url_sources import NUM_IMAGES, NUM_TARS, write_sources
@@ -166,6 +167,24 @@ def test_secrets_are_kept_nowhere(sources: Path, web: WebServer, tmp_path: Path)
     here = tmp_path / "here"
     assert pairgen.collect(**COLLECT, images=tars_of(sources), out=here).complete
     assert shas(out) == shas(here)
+
+
+def test_repair_goes_on_where_a_url_was_recorded_without_its_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = write_sources(tmp_path / "sources"), tmp_path / "out"
+    options = {**COLLECT, "samples_per_shard": 1, "out": out, "max_rejected": 1}
+    with web_server(folder) as web:
+        web.needs_secret = True
+        url = f"{web.url}/photos/{{a,b/c}}.png?{SECRET}"
+        pairgen.collect(**options, images=url, shard_range="1/2")
+        (folder / "photos/b/c.png").unlink()
+        assert pairgen.collect(**options).num_failed == 1
+        # As in a process of its own, which knows no secret.
+        monkeypatch.setattr(addresses, "_addresses", {})
+        before = shas(out)
+        assert pairgen.repair(out).num_failed == 1
+        assert shas(out) == before
 
 
 @pytest.mark.parametrize(

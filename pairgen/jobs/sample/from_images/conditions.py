@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, StoreError
 from pairgen.image_recipe import ImageRecipe
 from pairgen.jobs.sample.from_images.masks import Masks
 from pairgen.jobs.sample.from_images.prompts import Prompts
@@ -123,6 +123,9 @@ def _found(
             yield _of_file(file, recipe, prompts, masks)
         except UnusableImageError as error:
             yield f"{file.name}: {error}"
+        except StoreError:
+            # It tells nothing about the picture.
+            raise
         except OSError as error:
             yield f"{file.name}: {error.strerror or error}"
 

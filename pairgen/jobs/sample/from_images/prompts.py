@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pairgen.errors import ConfigError
+from pairgen.filesystems import is_url
 from pairgen.image_recipe import ImageRecipe
+from pairgen.redaction import url_without_secrets
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.texts.captions import Captions
 from pairgen.sources.texts.tables import TABLES
@@ -35,6 +37,11 @@ class Prompts:
                 "values."
             )
         (value,) = values or ("",)
+        if is_url(value):
+            raise ConfigError(
+                "prompts must be one text for all conditions, or a table of this machine, got "
+                f"{url_without_secrets(value)!r}, which is a URL."
+            )
         is_table = Path(value).suffix.lower() in TABLES
         if column and not is_table:
             raise ConfigError(f"column is for a table of prompts, got {column!r} without one.")

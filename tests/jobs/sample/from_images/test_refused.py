@@ -56,6 +56,7 @@ PAINTER = ("--model={m}/painter", "--condition={f}/pictures")
         ([*EDGES, "--prompts=a", "--prompts=b"], "one text for all conditions, or a table, got 2"),
         ([*EDGES, "--prompts={f}/edges/00.png"], "prompts must be one text for all conditions"),
         ([*EDGES, "--prompts={f}"], "got '{f}', which is a file or folder"),
+        ([*EDGES, "--prompts=s3://b/p.csv?t=SECRET"], "got 's3://b/p.csv?***', which is a URL"),
         ([*EDGES, "--column=text"], "column is for a table of prompts, got 'text' without one"),
         ([*EDGES, "--prompts=absent.csv"], "absent.csv"),
         ([*EDGES, "--out=grid.jpg"], "out must be a .png file, or a folder"),
