@@ -2,10 +2,11 @@
 
     python benchmarks/node_reads.py [--small]
 
-Writes random weights of Stable Diffusion 1.5's widths, puts them out of the page cache, and runs
-`pairgen ode` on Ray with one worker, then with two, one sample each. Prints what the disk read, by
-the kernel's count for the device, beside the size of the weights: other programs that read in
-between count too. A second run finds the weights in the page cache.
+Writes random weights of Stable Diffusion 1.5's widths, and runs `pairgen ode` on Ray: with one
+worker, then with two, each time after the weights were dropped from the page cache; and with two
+again, which find them there. A worker makes one sample. Prints what was read from the disk, as the
+kernel counts it for the device, beside the size of the weights. What other programs read meanwhile
+counts too. `TMPDIR` must lie on a disk: the kernel counts nothing for a tmpfs or an overlay.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from random_models import write_sd15
 
 from pairgen.report.table import markdown
 
-# Of the counters in /sys/dev/block/*/stat, whatever the sectors of the disk are.
+# Unit of the counters in /sys/dev/block/*/stat, whatever the sector size of the disk is.
 SECTOR_BYTES = 512
 
 
@@ -52,7 +53,7 @@ def weights(model: Path) -> list[Path]:
 
 
 def forget(model: Path) -> None:
-    """Put the weights out of the page cache."""
+    """Drop the weights from the page cache."""
     for file in weights(model):
         descriptor = os.open(file, os.O_RDONLY)
         os.fsync(descriptor)

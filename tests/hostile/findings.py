@@ -9,7 +9,8 @@ images and training; C under attack; D beside other implementations. A part E wa
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# Issues of findings that these tests do not hold: other people's models and parity, and attacks.
+# Issues that the findings belong to which no test holds: other people's models and parity with
+# other implementations, attacks.
 PROMISES, ATTACKS = 26, 27
 # Names of cases in their tables, and what runs them.
 HELD_BY = {

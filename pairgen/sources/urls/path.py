@@ -65,13 +65,13 @@ class UrlPath:
         listings: Listings | None = None,
         planned: RemoteObject | None = None,
     ) -> None:
-        self.address = _without_slash(address)
         self._planned = planned
         self._listings = Listings() if listings is None else listings
         self._is_web = protocol_of(address) in WEB
         marks = [place for place in map(address.find, "?#") if place >= 0] if self._is_web else []
-        # Behind a web server, a query belongs to one object alone.
+        # Behind a web server, a query belongs to one object alone, and may end in a slash.
         self._plain = _without_slash(address[: min(marks, default=len(address))])
+        self.address = address if marks else self._plain
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UrlPath) and self._key == other._key

@@ -53,7 +53,8 @@ def _checked(urls: list[str]) -> list[str]:
             raise ConfigError(
                 f"{url_without_secrets(url)!r} is a chain of URLs, which is not taken: give one."
             )
-        if protocol_of(url) in WEB and ("*" in url or url.partition("?")[0].endswith("/")):
+        plain = url.partition("?")[0]
+        if protocol_of(url) in WEB and ("*" in plain or plain.endswith("/")):
             raise ConfigError(
                 f"{url_without_secrets(url)!r} names a folder or pattern, but web servers list "
                 "nothing: name files, several by braces such as {00000..00009}.tar."

@@ -22,6 +22,7 @@ from pairgen.sources.tars import unpacked
 from pairgen.sources.tars.index import read_index
 from pairgen.sources.urls import fetched, planned
 from pairgen.sources.urls.ranges import buffered
+from tests import web_server as web_server_module
 from tests.s3_server import quiet
 from tests.url_sources import NUM_IMAGES, NUM_TARS, png, write_sources
 from tests.web_server import SECRET, WebServer, web_server
@@ -292,6 +293,13 @@ def test_an_unknown_protocol_and_a_missing_package_are_told() -> None:
 )
 def test_the_name_of_a_url_holds_no_secret(url: str, name: str) -> None:
     assert name_of(url) == name
+
+
+def test_a_query_is_sent_as_it_was_given(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    web.needs_secret = True
+    monkeypatch.setattr(web_server_module, "SECRET", "X-Signature=a*b/c/")
+    (file,) = find_images([f"{web.url}/photos/a.png?X-Signature=a*b/c/"])
+    assert len(file.read()) == file.num_bytes
 
 
 def test_a_source_without_images_is_named_without_its_secret(tmp_path: Path) -> None:
