@@ -16,16 +16,14 @@ from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.passed_over import PassedOver
-from pairgen.sources.paths import name_of
 from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.tars import unpacked
 from pairgen.sources.tars.index import read_index
 from pairgen.sources.urls import fetched, planned
 from pairgen.sources.urls.ranges import buffered
-from tests import web_server as web_server_module
 from tests.s3_server import quiet
-from tests.url_sources import NUM_IMAGES, NUM_TARS, png, write_sources
-from tests.web_server import SECRET, WebServer, web_server
+from tests.url_sources import NUM_IMAGES, NUM_TARS, write_sources
+from tests.web_server import WebServer, web_server
 
 pytestmark = [*quiet]
 
@@ -247,24 +245,6 @@ def test_what_a_listing_knows_is_not_asked_for_again(memory: str) -> None:
     assert header_size(files["b/c.png"]).width == 64
 
 
-def test_two_urls_that_are_recorded_alike_are_refused(web: WebServer) -> None:
-    with pytest.raises(ConfigError, match="both recorded as"):
-        list(find_images([f"{web.url}/get.png?id=1", f"{web.url}/get.png?id=2"]))
-
-
-def test_objects_that_are_recorded_alike_are_refused_and_not_mixed_up(sources: Path) -> None:
-    files = fsspec.filesystem("memory")
-    for number, name in enumerate(["a?1/p.png", "a?2/p.png"]):
-        files.pipe_file(f"/odd/{name}", png(number))
-    try:
-        with pytest.raises(ConfigError, match=r"both recorded as 'memory://odd/a\?\*\*\*'"):
-            list(find_images(["memory://odd"]))
-        (file,) = find_images(["memory://odd/a?1"])
-        assert file.read() == png(0)
-    finally:
-        files.rm("/odd", recursive=True)
-
-
 def test_a_tar_that_may_not_be_read_is_not_called_damaged() -> None:
     def denied(start: int, stop: int) -> bytes:
         raise ConfigError("may not be read with these credentials.")
@@ -278,32 +258,3 @@ def test_an_unknown_protocol_and_a_missing_package_are_told() -> None:
         list(find_images(["foo://x"]))
     with pytest.raises(ConfigError, match=r"pip install 'pairgen\[gcs\]'"):
         list(find_images(["gs://bucket/a.tar"]))
-
-
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("sftp://user:SECRET@host", "host"),
-        ("ftp://user:SECRET@host/", "host"),
-        ("s3://KEY:SEC/RET@bucket", "bucket"),
-        ("s3://bucket/photos?token=SECRET", "photos?***"),
-        ("https://host/a%20b.tar?sig=SECRET", "a b.tar"),
-        ("abfs://container@account/x", "x"),
-    ],
-)
-def test_the_name_of_a_url_holds_no_secret(url: str, name: str) -> None:
-    assert name_of(url) == name
-
-
-def test_a_query_is_sent_as_it_was_given(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    web.needs_secret = True
-    monkeypatch.setattr(web_server_module, "SECRET", "X-Signature=a*b/c/")
-    (file,) = find_images([f"{web.url}/photos/a.png?X-Signature=a*b/c/"])
-    assert len(file.read()) == file.num_bytes
-
-
-def test_a_source_without_images_is_named_without_its_secret(tmp_path: Path) -> None:
-    (tmp_path / "it's.txt").write_text("")
-    with web_server(tmp_path) as web, pytest.raises(ConfigError) as caught:
-        list(find_images([f"{web.url}/it's.txt?{SECRET}"]))
-    assert str(caught.value) == f"There are no images in {web.url}/it's.txt?***."
