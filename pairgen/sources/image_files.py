@@ -6,6 +6,7 @@ They may be files here or behind URLs. The order of the images depends on names 
 from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pairgen.errors import ConfigError
@@ -30,6 +31,7 @@ from pairgen.sources.tars.unpacked import is_tar_name
 from pairgen.sources.texts.metadata import METADATA_FILES, FolderMetadata
 from pairgen.sources.texts.rules import Text, text_beside
 from pairgen.sources.urls.addresses import RecordedObjects, check_apart
+from pairgen.sources.urls.threads import in_threads
 
 
 @dataclass
@@ -220,11 +222,16 @@ def image_file(
 
 
 def _in_list(path: AnyPath, asked: _Asked) -> Iterator[ImageFile]:
-    for image in listed_paths(path):
-        if is_apple_double(image):
-            asked.passed_over.add(APPLE_DOUBLE)
-        else:
-            yield image_file(image, path.parent)
+    def images() -> Iterator[AnyPath]:
+        for image in listed_paths(path):
+            if is_apple_double(image):
+                asked.passed_over.add(APPLE_DOUBLE)
+            else:
+                yield image
+
+    read = partial(image_file, root=path.parent)
+    # Behind a URL, each is asked for.
+    return map(read, images()) if isinstance(path, Path) else in_threads(read, images())
 
 
 def _in_tar(path: AnyPath, root: AnyPath, asked: _Asked) -> Iterator[ImageFile]:

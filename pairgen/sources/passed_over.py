@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from pathlib import Path, PurePath
 
+from pairgen.errors import StoreError
 from pairgen.sources.urls.path import UrlPath
 
 APPLE_DOUBLE = "AppleDouble file"
@@ -28,6 +29,8 @@ def is_apple_double(path: Path | UrlPath) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(len(_APPLE_MAGIC)) == _APPLE_MAGIC
+    except StoreError:
+        raise
     except OSError:
         return False
 

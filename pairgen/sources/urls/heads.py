@@ -1,20 +1,16 @@
 """Beginnings of objects behind URLs, requested several at once before they are read in order."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
 from pairgen.errors import PairgenError
+from pairgen.sources.urls.threads import in_threads
 
 Item = TypeVar("Item")
 # Address and first byte of a part.
 Key = tuple[str, int]
 
-NUM_THREADS = 16
-# Items that are asked for before they are read.
-NUM_AHEAD = 32
 _heads: dict[Key, bytes] = {}
 
 
@@ -33,36 +29,28 @@ def read_ahead(
         head: Fetches the beginning of an item; None if it has none behind a URL. What it raises is
             raised again by who reads the item.
     """
+    unread: set[Key] = set()
 
-    def fetch(item: Item) -> Key | None:
+    def fetch(item: Item) -> tuple[Item, Key | None]:
         with suppress(PairgenError, OSError):
             if found := head(item):
-                _heads[found[0]] = found[1]
-                return found[0]
-        return None
+                key, _heads[key] = found[0], found[1]
+                unread.add(key)
+                return item, key
+        return item, None
 
-    waiting: deque[tuple[Item, Future[Key | None]]] = deque()
+    def forget(key: Key) -> None:
+        unread.discard(key)
+        _heads.pop(key, None)
 
-    def first() -> Iterator[Item]:
-        item, future = waiting[0]
-        future.result()
-        yield item
-        forget(waiting.popleft()[1])
-
-    def forget(future: Future[Key | None]) -> None:
-        if not (future.cancelled() or future.exception()) and (key := future.result()):
-            _heads.pop(key, None)
-
-    executor = ThreadPoolExecutor(NUM_THREADS)
+    fetched = in_threads(fetch, items)
     try:
-        for item in items:
-            waiting.append((item, executor.submit(fetch, item)))
-            if len(waiting) > NUM_AHEAD:
-                yield from first()
-        while waiting:
-            yield from first()
+        for item, key in fetched:
+            yield item
+            if key:
+                forget(key)
     finally:
-        executor.shutdown(cancel_futures=True)
+        fetched.close()
         # A later reader, who may find another object there, must not be given what was left.
-        for _, future in waiting:
-            forget(future)
+        for key in list(unread):
+            forget(key)

@@ -28,7 +28,7 @@ MAX_FOLDERS = 16
 
 
 class Listings:
-    """The folders that were listed last, each of them once."""
+    """The folders that were asked for last, each of them listed once."""
 
     def __init__(self) -> None:
         self._folders: OrderedDict[str, Mapping[str, Entry]] = OrderedDict()
@@ -39,6 +39,7 @@ class Listings:
             self._folders[folder] = list_folder(folder)
             if len(self._folders) > MAX_FOLDERS:
                 self._folders.popitem(last=False)
+        self._folders.move_to_end(folder)
         return self._folders[folder]
 
     def find(self, folder: str, name: str, address: str) -> Entry | None:

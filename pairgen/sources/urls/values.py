@@ -1,6 +1,5 @@
 """Resolve a URL from the command line: a file, a folder, a pattern, or braces for several."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
 from pairgen.errors import ConfigError
@@ -9,9 +8,7 @@ from pairgen.redaction import CUT, url_without_secrets
 from pairgen.sources.urls.braces import expanded
 from pairgen.sources.urls.objects import WEB, list_matches
 from pairgen.sources.urls.path import Listings, UrlPath
-
-# Objects that are asked for at once.
-NUM_THREADS = 16
+from pairgen.sources.urls.threads import in_threads
 
 
 def has_pattern(url: str) -> bool:
@@ -29,9 +26,8 @@ def matching_urls(url: str) -> list[UrlPath]:
     check_uncut(url)
     listings = Listings()
     paths = [UrlPath(each, listings) for each in _checked(expanded(url))]
-    with ThreadPoolExecutor(NUM_THREADS) as executor:
-        # What each is, is known afterwards.
-        are_there = list(executor.map(UrlPath.exists, paths))
+    # What each is, is known afterwards.
+    are_there = list(in_threads(UrlPath.exists, paths))
     found: list[UrlPath] = []
     for path, is_there in zip(paths, are_there, strict=True):
         matches = [path] if is_there else _matches(path.address, listings)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from pairgen.sources.urls import heads
-from pairgen.sources.urls.heads import NUM_AHEAD, Key, head_of, read_ahead
+from pairgen.sources.urls.heads import Key, head_of, read_ahead
+from pairgen.sources.urls.threads import NUM_AHEAD
 
 
 def head(number: int) -> tuple[Key, bytes]:

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, StoreError
 from pairgen.kinds.image_pairs import HALF
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images, without_repeats
@@ -58,6 +58,8 @@ class Masks:
             data = file.read()
             mask = decode_as_stored(data)
             transparent = has_transparent_pixels(data)
+        except StoreError:
+            raise
         except (UnusableImageError, OSError) as error:
             raise ConfigError(f"The mask {file.name} cannot be read: {error}.") from None
         if transparent:
