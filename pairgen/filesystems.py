@@ -13,6 +13,10 @@ EXTRAS = {
     **dict.fromkeys(("az", "abfs", "abfss", "adl"), "azure"),
     **dict.fromkeys(("http", "https"), "http"),
 }
+# Without a byte for this time, a web server is asked again; its client would wait for five minutes.
+WEB_SILENCE = 30.0
+# Longest part of a library's own message that is quoted.
+MAX_REASON = 300
 _URL = re.compile(r"(?P<protocol>[A-Za-z][A-Za-z0-9+.\-]*)://")
 _LOCAL = re.compile(r"(?:file|local):(?://(?:localhost(?=/))?)?", re.IGNORECASE)
 
@@ -58,7 +62,11 @@ def open_filesystem(url: str) -> tuple[Any, str]:
 
     shown = url_without_secrets(url)
     try:
-        filesystem, path = fsspec.core.url_to_fs(url)
+        # `url_to_fs` takes two colons in the name of an object for a chain of URLs.
+        kind = fsspec.get_filesystem_class(protocol_of(url))
+        options = {**kind._get_kwargs_from_urls(url), **_web_options(url)}
+        filesystem = fsspec.filesystem(protocol_of(url), **options)
+        path = kind._strip_protocol(url)
     except (ValueError, ImportError) as error:
         reason = without_secrets_of(url, str(error)).rstrip(".")
         extra = EXTRAS.get(protocol_of(url), "") if isinstance(error, ImportError) else ""
@@ -66,6 +74,28 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         raise ConfigError(f"{shown!r} cannot be opened: {reason}{remedy}.") from None
     except Exception as error:
         # Some clients connect immediately.
-        reason = without_secrets_of(url, f"{type(error).__name__}: {error}")
-        raise StoreError(f"{shown!r} cannot be opened: {reason}.") from None
+        reason = short(without_secrets_of(url, f"{type(error).__name__}: {error}"))
+        # A protocol that is no use by itself, such as `reference`, lacks arguments.
+        kind_of_error = ConfigError if isinstance(error, TypeError | AttributeError) else StoreError
+        raise kind_of_error(f"{shown!r} cannot be opened: {reason}.") from None
     return filesystem, path
+
+
+def short(reason: str) -> str:
+    """Return a library's message in one line, cut to a readable length."""
+    return " ".join(reason.split())[:MAX_REASON].rstrip(". ")
+
+
+def _web_options(url: str) -> dict[str, Any]:
+    """Return options of the client of a web server; what fsspec was configured with comes first."""
+    protocols = ("http", "https")
+    if protocol_of(url) not in protocols:
+        return {}
+    import aiohttp
+    from fsspec.config import conf
+
+    timeout = aiohttp.ClientTimeout(total=300, sock_connect=WEB_SILENCE, sock_read=WEB_SILENCE)
+    options: dict[str, Any] = {"timeout": timeout}
+    for each in protocols:
+        options.update(conf.get(each, {}).get("client_kwargs", {}))
+    return {"client_kwargs": options}

@@ -59,11 +59,7 @@ def ask(
 
 def pauses_after(error: Exception) -> tuple[float, ...]:
     """Return the seconds to wait before each new try after an error; () for no new try."""
-    # The last is botocore's ValueError.
-    if (
-        isinstance(error, ValueError | TypeError | NotImplementedError)
-        or type(error).__name__ == "ParamValidationError"
-    ):
+    if is_wrong_input(error):
         return ()
     status = getattr(error, "status", 0)
     if isinstance(status, int) and 400 <= status < 500 and status not in _MAY_PASS:
@@ -74,6 +70,15 @@ def pauses_after(error: Exception) -> tuple[float, ...]:
         if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
             return ()
     return PAUSES_IF_DENIED if is_denied(error) else PAUSES
+
+
+def is_wrong_input(error: Exception) -> bool:
+    """Whether a store was asked for what it cannot have, such as a bucket of an impossible name."""
+    # The last is botocore's ValueError.
+    return (
+        isinstance(error, ValueError | TypeError | NotImplementedError)
+        or type(error).__name__ == "ParamValidationError"
+    )
 
 
 def is_denied(error: Exception) -> bool:

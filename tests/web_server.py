@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,8 +40,8 @@ class WebServer:
 
 
 @contextmanager
-def web_server(folder: Path) -> Iterator[WebServer]:
-    """Serve a folder."""
+def web_server(folder: Path, address: str = "127.0.0.1") -> Iterator[WebServer]:
+    """Serve a folder at an address of this machine."""
     served = WebServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -81,13 +82,17 @@ def web_server(folder: Path) -> Iterator[WebServer]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    server = Server((address, 0), Handler)
     server.daemon_threads = True
     # Clients hang up on what they did not ask for.
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    served.url = f"http://127.0.0.1:{server.server_address[1]}"
+    host = f"[{address}]" if ":" in address else address
+    served.url = f"http://{host}:{server.server_address[1]}"
     yield served
     server.shutdown()
     server.server_close()

@@ -143,7 +143,7 @@ def located(path: AnyPath) -> tuple[str, dict[str, Any]]:
         return str(path.absolute()), {}
     found = path.object if path.is_file() else MISSING
     fields = {"object_bytes": found.num_bytes, "object_tag": found.tag}
-    return recorded(path.address), fields
+    return recorded(path), fields
 
 
 @lru_cache(maxsize=256)

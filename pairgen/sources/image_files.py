@@ -3,6 +3,7 @@
 They may be files here or behind URLs. The order of the images depends on names alone.
 """
 
+import os
 from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from pairgen.sources.tars.images import tar_images
 from pairgen.sources.tars.unpacked import is_tar_name
 from pairgen.sources.texts.metadata import METADATA_FILES, FolderMetadata
 from pairgen.sources.texts.rules import Text, text_beside
-from pairgen.sources.urls.addresses import RecordedObjects, check_apart
+from pairgen.sources.urls.addresses import check_apart
 from pairgen.sources.urls.threads import in_threads
 
 
@@ -94,19 +95,25 @@ def find_images(
     counted = PassedOver() if passed_over is None else passed_over
     asked = _Asked(column, label, counted, metadata or FolderMetadata(column, label))
     check_apart(values)
-    recorded = RecordedObjects()
     seen: set[int] | None = set() if apart and len(values) > 1 else None
     num_found = 0
     for value in values:
         name = name_of(value)
-        for path in named_paths(value, "images"):
+        for path in _each_once(named_paths(value, "images")):
             for file in _in_path(path, asked, is_glob(value)):
-                recorded.add(file.container)
                 num_found += 1
                 yield file if seen is None else _apart(file, name, seen)
     if values and not num_found:
         held = f": it holds {counted}" if str(counted) else ""
         raise ConfigError(f"There are no images in {listed_without_secrets(values)}{held}.")
+
+
+def _each_once(paths: Sequence[AnyPath]) -> Iterator[AnyPath]:
+    """Yield paths once, without those in a folder that is one of them, as `**` matches both."""
+    named = dict.fromkeys(paths)
+    for path in named:
+        if len(paths) == 1 or not any(each in named and each.is_dir() for each in path.parents):
+            yield path
 
 
 def _apart(file: ImageFile, value: str, seen: set[int]) -> ImageFile:
@@ -209,14 +216,17 @@ def image_file(
     """
     if text is None or text.caption is None:
         beside = path.with_suffix(".txt")
-        found = text_beside(beside.read_bytes()) if beside.is_file() else Text()
+        # A name in a list may be too long to ask for.
+        is_there = os.path.isfile(beside) if isinstance(beside, Path) else beside.is_file()
+        found = text_beside(beside.read_bytes()) if is_there else Text()
         text, table = replace(found, label=text.label if text else ""), beside
     name, container, remote = relative_name(path, root), *located(path)
     said = text.of_image(table)
     num_bytes = max(0, remote.get("object_bytes", 0))
     if isinstance(path, Path):
-        # A dangling link, or a path in a list that does not exist: opening it gives the reason.
-        with suppress(OSError):
+        # A dangling link, or a path in a list that does not exist or holds NUL: opening it gives
+        # the reason.
+        with suppress(OSError, ValueError):
             num_bytes = path.stat().st_size
     return ImageFile(name, container, "file", 0, num_bytes, "", **said, **remote)
 

@@ -20,14 +20,15 @@ def listed_paths(path: AnyPath) -> Iterator[AnyPath]:
     BasicSR give sizes and classes too, which are passed over.
 
     Raises:
-        ConfigError: A line is a URL, whose secrets would be recorded as part of a name.
+        ConfigError: A line is a URL: whoever wrote the list would choose what is asked for, and
+            its secrets would be recorded as the name of an image.
     """
     for number, line in enumerate(as_text(path.read_bytes()).splitlines(), start=1):
         if line := line.strip():
             if is_url(line):
                 raise ConfigError(
-                    f"Line {number} of {path} is a URL, {url_without_secrets(line)!r}, but a list "
-                    "holds paths: give its URLs without the list, or name several by braces."
+                    f"Line {number:,} of {path} is a URL, {url_without_secrets(line)!r}, where a "
+                    "path must be: give URLs as values of their own, several by braces."
                 )
             found = _META_INFO.fullmatch(line)
             yield path.parent / (found[1] if found else line)

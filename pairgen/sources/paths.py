@@ -106,7 +106,7 @@ def visible_folders(
     """
     seen: set[str] = set()
     for root, folders, names in _walk(folder):
-        real = os.path.realpath(root) if isinstance(root, Path) else root.address
+        real = os.path.realpath(root) if isinstance(root, Path) else root.place
         if real in seen:
             folders.clear()
             continue

@@ -132,10 +132,13 @@ def _files(value: str, passed_over: PassedOver) -> list[AnyPath]:
     paths = matching_paths(value)
     if not paths and glob.has_magic(value):
         raise ConfigError(f"No prompts match {value!r}.")
+    # `**` matches folders and what lies in them, which is then read as itself.
+    opened = {folder for path in paths for folder in path.parents} if "**" in value else set()
     files: list[AnyPath] = []
     for path in paths or [Path(value).expanduser()]:
         if path.is_dir():
-            files += _files_below(path, passed_over)
+            if path not in opened:
+                files += _files_below(path, passed_over)
             continue
         prompt_format(path)
         if not path.is_file():

@@ -98,7 +98,8 @@ def reading(path: AnyPath, kind: str) -> Iterator[None]:
 
 def parquet_source(path: AnyPath) -> "str | RangeReader":
     """Return what a Parquet file is read from: its path, or a file of which parts are read."""
-    return path.open_exactly() if isinstance(path, UrlPath) else str(path)
+    # Arrow would take `s3:/name` for a URL.
+    return path.open_exactly() if isinstance(path, UrlPath) else str(path.absolute())
 
 
 def arrow_table(path: AnyPath) -> pa.Table:

@@ -14,6 +14,8 @@ from PIL import Image
 
 from pairgen.errors import ConfigError
 from pairgen.sources.image_files import find_images
+from pairgen.sources.images import header_size
+from pairgen.sources.photographs import UnusableImageError
 
 
 def picture(number: int, kind: str = "PNG") -> bytes:
@@ -93,6 +95,7 @@ def test_globs_lists_and_files(tmp_path):
     write(tmp_path / "set/deep/3.png", picture(3))
     assert list(found(tmp_path / "set/[01].png")) == ["0.png", "1.png"]
     assert list(found(tmp_path / "set/**/*.png")) == ["0.png", "1.png", "2.png", "3.png"]
+    assert list(found(tmp_path / "set/**")) == ["0.png", "1.png", "2.png", "deep/3.png"]
     assert list(found(tmp_path / "set/2.png", tmp_path / "set/0.png")) == ["2.png", "0.png"]
     elsewhere = write(tmp_path / "other/far.png", picture(9))
     listed = write(tmp_path / "list.txt", f"set/2.png\n\nset/deep/3.png\r\n{elsewhere}\n")
@@ -102,7 +105,7 @@ def test_globs_lists_and_files(tmp_path):
 
 def test_a_url_in_a_list_is_refused_without_its_secret(tmp_path):
     listed = write(tmp_path / "list.txt", "a.png\n\nhttps://host/b.png?sig=SECRET\n")
-    told = r"Line 3 of .*list\.txt is a URL, 'https://host/b\.png\?\*\*\*', but a list holds"
+    told = r"Line 3 of .*list\.txt is a URL, 'https://host/b\.png\?\*\*\*', where a path must"
     with pytest.raises(ConfigError, match=told):
         list(find_images([str(listed)]))
 
@@ -112,6 +115,17 @@ def test_a_list_that_names_nothing_says_so_when_opened(tmp_path):
     (entry,) = find_images([str(listed)])
     with pytest.raises(FileNotFoundError):
         entry.read()
+
+
+def test_a_name_that_no_file_can_have_costs_that_line_of_a_list_alone(tmp_path):
+    write(tmp_path / "a.png", picture(1))
+    listed = write(tmp_path / "list.txt", f"a\0.png\na.png\n{'x' * 300}.png\n")
+    broken, good, long = find_images([str(listed)])
+    assert good.read() == picture(1)
+    with pytest.raises(OSError, match="File name too long"):
+        header_size(long)
+    with pytest.raises(UnusableImageError, match="cannot be read: embedded null byte"):
+        header_size(broken)
 
 
 def test_tars_give_one_image_a_key_with_its_text(tmp_path):

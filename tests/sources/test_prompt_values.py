@@ -46,6 +46,14 @@ def stripped(entries: Sequence[Found]) -> list[str]:
     return [entry.strip() for entry in entries if isinstance(entry, str)]
 
 
+def test_a_pattern_for_all_below_a_folder_gives_each_file_once(tmp_path: Path) -> None:
+    for name in ("in/a.parquet", "in/deep/b.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"prompt": [name]}), tmp_path / name)
+    (tmp_path / "in/c.txt").write_text("in/c.txt")
+    assert sorted(read(tmp_path / "in/**")) == ["in/a.parquet", "in/c.txt", "in/deep/b.parquet"]
+
+
 def test_values_come_as_given_and_matches_of_a_glob_sorted(tmp_path: Path) -> None:
     for name in ("b", "a", "c/d"):
         write_lines(tmp_path / f"{name}.txt", name)

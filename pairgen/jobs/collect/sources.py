@@ -13,6 +13,7 @@ from pairgen.kinds.collect.acceptance import (
     check_pair,
 )
 from pairgen.kinds.collect.options import CollectConfig
+from pairgen.redaction import url_without_secrets
 from pairgen.sources.edits import find_edits
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.images import header_size
@@ -79,7 +80,7 @@ def _size_of_pair(found: PairedFiles, scale: int) -> SizeOf:
 
 
 def _open_edits(config: CollectConfig, say: Say) -> ImageSource:
-    say(f"Edits: {config.edit_triples}")
+    say(f"Edits: {url_without_secrets(config.edit_triples)}")
     name = Path(config.edit_triples).name
     files = find_edits(config.edit_triples, say)
     return ImageSource(name, files, _size_of_edit, {}, ("partner",))

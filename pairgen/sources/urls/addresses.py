@@ -7,18 +7,19 @@ memory only, and travels to workers with their job.
 from collections.abc import Mapping, Sequence
 
 from pairgen.errors import ConfigError
-from pairgen.filesystems import check_uncut, is_url
-from pairgen.redaction import url_without_secrets
+from pairgen.filesystems import is_url
+from pairgen.redaction import is_cut, url_without_secrets
 from pairgen.sources.urls.braces import expanded
+from pairgen.sources.urls.path import UrlPath
 
 _addresses: dict[str, str] = {}
 
 
-def recorded(address: str) -> str:
+def recorded(path: UrlPath) -> str:
     """Return a URL as it may be stored, and remember the full one if something is cut."""
-    shown = url_without_secrets(address)
-    if shown != address:
-        _addresses[shown] = address
+    shown = path.without_secrets
+    if shown != path.address:
+        _addresses[shown] = path.address
     return shown
 
 
@@ -30,7 +31,11 @@ def address_of(shown: str) -> str:
     """
     if shown in _addresses:
         return _addresses[shown]
-    check_uncut(shown)
+    if is_cut(shown):
+        raise ConfigError(
+            f"{shown!r} was recorded without its secrets, which pairgen never stores: run the "
+            "command that made the set again, with the full URL as --images."
+        )
     return shown
 
 
@@ -52,28 +57,9 @@ def check_apart(values: Sequence[str]) -> None:
     """
     seen: dict[str, str] = {}
     for address in (each for value in values if is_url(value) for each in expanded(value)):
-        _add(seen, url_without_secrets(address), address)
-
-
-class RecordedObjects:
-    """Objects that are recorded one after the other, no two of them alike."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, str] = {}
-
-    def add(self, shown: str) -> None:
-        """Take the object that was recorded last, which may lie in a folder that was listed.
-
-        Raises:
-            ConfigError: Another one was recorded alike, as `a?1.png` and `a?2.png` are.
-        """
-        if shown in _addresses:
-            _add(self._seen, shown, _addresses[shown])
-
-
-def _add(seen: dict[str, str], shown: str, address: str) -> None:
-    if seen.setdefault(shown, address) != address:
-        raise ConfigError(
-            f"Two URLs are both recorded as {shown!r}, because what may be a secret is cut: "
-            "give their objects under different names."
-        )
+        shown = url_without_secrets(address)
+        if seen.setdefault(shown, address) != address:
+            raise ConfigError(
+                f"Two URLs are both recorded as {shown!r}, because what may be a secret is cut: "
+                "give their objects under different names."
+            )

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from pairgen.errors import ConfigError, PairgenError, StoreError
-from pairgen.filesystems import open_filesystem, protocol_of
+from pairgen.filesystems import open_filesystem, protocol_of, short
 from pairgen.redaction import url_without_secrets, without_secrets_of
-from pairgen.retry import ask, is_denied
+from pairgen.retry import ask, is_denied, is_wrong_input
 
 # Protocols without listings.
 WEB = ("http", "https")
@@ -94,6 +94,12 @@ def list_folder(address: str) -> dict[str, Entry]:
     return listed
 
 
+def folder_of(pattern: str) -> str:
+    """Return the folder that all matches of a URL with `*`, `?` or `[...]` lie in, with a slash."""
+    fixed = pattern[: min(place for place in map(pattern.find, "*?[") if place >= 0)]
+    return fixed[: fixed.rindex("/") + 1]
+
+
 def list_matches(pattern: str) -> list[str]:
     """Return the URLs that a URL with `*`, `?` or `[...]` matches, sorted.
 
@@ -101,13 +107,13 @@ def list_matches(pattern: str) -> list[str]:
         ConfigError: It may not be read.
         StoreError: The store does not answer.
     """
-    fixed = pattern[: min(place for place in map(pattern.find, "*?[") if place >= 0)]
-    folder = fixed[: fixed.rindex("/") + 1]
+    folder = folder_of(pattern)
 
     def urls(fs: Any, path: str) -> list[str]:
         root = path.removesuffix(pattern[len(folder) :])
-        found = _fresh(fs).glob(path)
-        return sorted(folder + name.removeprefix(root) for name in found)
+        # `**` matches its own folder, which is named without a slash.
+        found = (f"{name.rstrip('/')}/".removeprefix(root) for name in _fresh(fs).glob(path))
+        return sorted(folder + name.removesuffix("/") for name in found)
 
     matches: list[str] = _ask(pattern, urls)
     return matches
@@ -161,6 +167,9 @@ def _ask(address: str, call: Callable[[Any, str], Any]) -> Any:
     def once() -> Any:
         try:
             return call(fs, path)
+        except TimeoutError as error:
+            # The file system's own has no message.
+            raise error.__cause__ or error from None
         except FileNotFoundError as error:
             cause = error.__cause__ if protocol_of(address) in WEB else None
             # For web servers, fsspec calls whatever goes wrong a missing file.
@@ -175,12 +184,14 @@ def _ask(address: str, call: Callable[[Any, str], Any]) -> Any:
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), shown) from None
     except Exception as error:
-        told = " ".join(without_secrets_of(address, str(error)).split()).rstrip(".")
+        told = short(without_secrets_of(address, str(error)))
         reason = f"{type(error).__name__}: {told}"
         if is_denied(error):
             raise ConfigError(
                 f"{shown} may not be read with these credentials: {reason}."
             ) from None
+        if is_wrong_input(error):
+            raise ConfigError(f"{shown} cannot be read: {reason}.") from None
         raise StoreError(
             f"{shown} cannot be read: {reason}; run the same command again once it can."
         ) from None

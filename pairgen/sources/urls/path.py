@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
-from pairgen.filesystems import protocol_of
+from pairgen.filesystems import open_filesystem, protocol_of
 from pairgen.redaction import url_without_secrets
 from pairgen.sources.urls.heads import head_of
 from pairgen.sources.urls.objects import (
@@ -58,6 +58,8 @@ class UrlPath:
         address: The URL, with secrets; for `http` and `https` with escapes.
         listings: The listings that it shares with its folder.
         planned: What the object was when it was planned; it is not asked for then.
+        given: The URL that it was found from; empty if it is that one itself. What a listing has
+            below it is a name, whatever it looks like, and holds no secrets.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class UrlPath:
         address: str,
         listings: Listings | None = None,
         planned: RemoteObject | None = None,
+        given: str = "",
     ) -> None:
         self._planned = planned
         self._listings = Listings() if listings is None else listings
@@ -73,6 +76,7 @@ class UrlPath:
         # Behind a web server, a query belongs to one object alone, and may end in a slash.
         self._plain = _without_slash(address[: min(marks, default=len(address))])
         self.address = address if marks else self._plain
+        self._given = given or self.address
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UrlPath) and self._key == other._key
@@ -91,6 +95,13 @@ class UrlPath:
     def __str__(self) -> str:
         """Return the URL without secrets."""
         return url_without_secrets(self.address)
+
+    @property
+    def without_secrets(self) -> str:
+        """Its URL as it is recorded; objects of one listing differ in it as their names do."""
+        if not self.address.startswith(self._given):
+            return str(self)
+        return url_without_secrets(self._given) + self.address.removeprefix(self._given)
 
     def __repr__(self) -> str:
         return f"UrlPath({str(self)!r})"
@@ -135,10 +146,12 @@ class UrlPath:
         path = self
         for part in name.split("/"):
             if part == "..":
-                path = path.parent
+                # The host or bucket is never left: its name was typed, this path was not.
+                path = path.parent if "/" in path._plain.partition("://")[2] else path
             elif part not in ("", "."):
                 below = quote(part) if self._is_web else part
-                path = UrlPath(f"{path._prefix}{below}", self._listings)
+                below = f"{path._prefix}{below}"
+                path = UrlPath(below, self._listings, given=path._given)
         return path
 
     def with_suffix(self, suffix: str) -> "UrlPath":
@@ -196,6 +209,11 @@ class UrlPath:
     def names(self) -> list[str]:
         """Return the names in this folder."""
         return list(self._listings.of(self.address))
+
+    @property
+    def place(self) -> str:
+        """What its file system calls it: two URLs may name one folder."""
+        return open_filesystem(self.address)[1]
 
     def walk(self) -> Iterator[tuple["UrlPath", list[str], list[str]]]:
         """Yield each folder from this one on, as `os.walk`; its list of folders may be cut.

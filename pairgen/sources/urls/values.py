@@ -1,14 +1,18 @@
 """Resolve a URL from the command line: a file, a folder, a pattern, or braces for several."""
 
+import re
 from pathlib import PurePosixPath
 
 from pairgen.errors import ConfigError
 from pairgen.filesystems import check_uncut, protocol_of
 from pairgen.redaction import CUT, url_without_secrets
 from pairgen.sources.urls.braces import expanded
-from pairgen.sources.urls.objects import WEB, list_matches
+from pairgen.sources.urls.objects import WEB, folder_of, list_matches
 from pairgen.sources.urls.path import Listings, UrlPath
 from pairgen.sources.urls.threads import in_threads
+
+# Two colons alone may stand in an IPv6 address, or in the name of an object.
+_CHAINED = re.compile(r"::[A-Za-z][A-Za-z0-9+.\-]*:/")
 
 
 def has_pattern(url: str) -> bool:
@@ -40,12 +44,12 @@ def matching_urls(url: str) -> list[UrlPath]:
 
 def name_of_url(url: str) -> str:
     """Return the last part of a URL, without secrets."""
-    return UrlPath(url_without_secrets(url)).name.removeprefix(f"{CUT}@")
+    return UrlPath(url_without_secrets(url)).name.removeprefix(f"{CUT}@").removesuffix(f"?{CUT}")
 
 
 def _checked(urls: list[str]) -> list[str]:
     for url in urls:
-        if "::" in url:
+        if _CHAINED.search(url):
             raise ConfigError(
                 f"{url_without_secrets(url)!r} is a chain of URLs, which is not taken: give one."
             )
@@ -65,11 +69,12 @@ def _matches(pattern: str, listings: Listings) -> list[UrlPath]:
     takes_hidden = PurePosixPath(pattern).name.startswith(".")
     fixed = set(pattern.split("/"))
     found = []
+    folder = folder_of(pattern)
     for address in list_matches(pattern):
         parts = address.split("/")
         if not takes_hidden and any(p.startswith(".") and p not in fixed for p in parts):
             continue
-        path = UrlPath(address, listings)
+        path = UrlPath(address, listings, given=folder)
         # Lists its folder once, for what may lie beside it.
         path.parent.names()
         found.append(path)

@@ -209,6 +209,18 @@ def test_what_cannot_be_read_ends_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("tail", ["?token=x hunter22", "?token='x' hunter22"])
+def test_a_secret_with_a_space_is_not_shown(
+    tail: str, web: WebServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, make in (("images", pairgen.collect), ("prompts", pairgen.ode)):
+        options = {"model": "gaussian", "cfg": "1"} if name == "prompts" else {"size": 48}
+        place = {name: f"{web.url}/gone.tar{tail}", "out": tmp_path / "out"}
+        with pytest.raises(ConfigError, match="no such object") as caught:
+            make(**options, **place)
+        assert "hunter22" not in str(caught.value) + "".join(capsys.readouterr())
+
+
 @pytest.mark.parametrize("place", ["s3://bucket/hr", "https://host/hr"])
 def test_pairs_are_folders_here(place: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Pairs must be local folders"):

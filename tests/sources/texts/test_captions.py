@@ -133,6 +133,12 @@ def test_a_table_that_cannot_be_used_is_one_sentence(name, text, column, message
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["https://host/a.csv", "s3://bucket/a.parquet", "file:///a.jsonl"])
+def test_a_url_is_no_table_of_captions(url: str) -> None:
+    with pytest.raises(ConfigError, match="Captions must be a file of this machine, got the URL"):
+        Captions(Path(url), "")
+
+
 def test_degrade_takes_captions_and_says_what_they_do_not_fit(tmp_path):
     folder = Path(pairgen.__file__).parent / "assets/photographs"
     (first, *_) = sorted(path.name for path in folder.glob("*.jpg"))

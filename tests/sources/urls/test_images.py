@@ -74,7 +74,17 @@ def _content(file: ImageFile) -> bytes | str:
         return str(error.strerror)
 
 
-FOLDERS = ["photos", "photos/b", "photos/*.png", "photos/**/*.png", "saved", "tars", "tars/*.tar"]
+FOLDERS = [
+    "photos",
+    "photos/**",
+    "tars/**",
+    "photos/b",
+    "photos/*.png",
+    "photos/**/*.png",
+    "saved",
+    "tars",
+    "tars/*.tar",
+]
 FILES = ["photos/a.png", "photos/b/d e.png", "tars/00001.tar", "packed.tar.gz", "table.parquet"]
 
 
@@ -98,6 +108,11 @@ def test_braces_name_several(sources: Path, web: WebServer, memory: str) -> None
     assert len(here[0]) == NUM_TARS * NUM_IMAGES
     for place in (web.url, memory, f"file://{sources}"):
         assert found(f"{place}/tars/{{00000..00002}}.tar") == here
+
+
+def test_braces_that_name_one_tar_twice_give_it_once(sources: Path, memory: str) -> None:
+    for place in (memory, f"file://{sources}"):
+        assert len(found(f"{place}/tars/{{00000,00000}}.tar")[0]) == NUM_IMAGES
 
 
 def test_names_here_and_behind_urls_are_equal(sources: Path, web: WebServer, memory: str) -> None:
