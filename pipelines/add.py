@@ -19,20 +19,19 @@ students lie in `~/.cache/pairgen/runs/add`, each student's page in its `eval-ST
 The learning rates are LADD's. A trial with them, 100 steps of 16, gave a Frechet distance to the
 end points of 27.2 in one step and 4.6 in four (256 pairs of other noises than the held-out ones).
 
-1,024 held-out pairs, 300 steps of 16, seed 0; two CPU cores, torch 2.13, 15 to 35 minutes a
+1,024 held-out pairs, 300 steps of 16, means of the seeds; two CPU cores, torch 2.13, 15 to 35 minutes a
 training beside other jobs:
 
-    arm                          Frechet  to real  cosine  within  between
-    ADD, 1 step                    11.99    10.83   0.716    3.13    10.93
-    ADD, 4 steps                    2.40     1.95   0.780    3.73    11.30
-    distillation alone, 1 step     45.09    44.63   0.648    2.23    10.81
-    random weights, 1 step         52.08    54.13   0.055    4.38     4.38
-    teacher, 1 step                31.30    32.70   0.581    5.08    10.58
-    teacher, 2 steps               20.25    20.78   0.631    4.52    11.08
+    arm                          Frechet  to real  cosine  within  between  seeds
+    ADD, 1 step                    12.66    11.65   0.719    3.13    11.04      3
+    ADD, 4 steps                    2.29     1.85   0.782    3.73    11.34      3
+    distillation alone, 1 step     46.42    45.96   0.645    2.24    10.74      3
+    random weights, 1 step         51.89    53.73   0.055    4.38     4.39      3
+    teacher, 1 step                31.30    32.70   0.581    5.08    10.58      1
+    teacher, 2 steps               20.25    20.78   0.631    4.52    11.08      1
 
-All that must hold holds in this seed. Of seed 1, ADD and distillation alone have run, and these
-directions hold too (to real 13.45 and 1.87 in one and four steps, 45.63 alone); the other arms and
-seed 2 have not run yet. The end points themselves are 2.18 from real pictures (`ladd.py`).
+All that must hold holds in three seeds. The arms that are only reported have not run yet. The end
+points themselves are 2.18 from real pictures (`ladd.py`).
 """
 
 import argparse
