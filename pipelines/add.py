@@ -19,8 +19,8 @@ students lie in `~/.cache/pairgen/runs/add`, each student's page in its `eval-ST
 The learning rates are LADD's. A trial with them, 100 steps of 16, gave a Frechet distance to the
 end points of 27.2 in one step and 4.6 in four (256 pairs of other noises than the held-out ones).
 
-1,024 held-out pairs, 300 steps of 16, means of the seeds; two CPU cores, torch 2.13, 15 to 35 minutes a
-training beside other jobs:
+1,024 held-out pairs, 300 steps of 16, means of the seeds; two CPU cores, torch 2.13, 15 to 35
+minutes a training beside other jobs:
 
     arm                          Frechet  to real  cosine  within  between  seeds
     ADD, 1 step                    12.66    11.65   0.719    3.13    11.04      3
