@@ -15,7 +15,7 @@ one thing goes wrong:
 Then `up` and `submit` are run again, as a user would, until the command ends with 0. A round is
 whole if the shards have the SHA-256 of the serial run and `pairgen verify` finds nothing.
 
-Finished rounds are lines of `OUT/rounds.jsonl`; the same command continues.
+A finished round appends a line to `chaos.jsonl`, beside this file; the same command continues.
 """
 
 import argparse
@@ -47,6 +47,7 @@ KINDS = [(victim, name) for name in SIGNALS for victim in ("actor", "raylet", "G
 KINDS += [("disk", "full"), ("store", "fails")]
 SET = {"model": "gaussian", "cfg": 4, "steps": 250, "num_samples": 1200, "samples_per_shard": 12}
 NUM_SHARDS = 100
+RESULTS = Path(__file__).with_suffix(".jsonl")
 SECONDS_UNTIL_HUNG = 900.0
 MOST_SUBMITS = 4
 
@@ -54,9 +55,11 @@ MOST_SUBMITS = 4
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--out", type=Path, default=Path("~/.cache/pairgen/chaos").expanduser())
     options = parser.parse_args()
     desk: Path = options.out.absolute()
+    lines = options.results.absolute()
     desk.mkdir(parents=True, exist_ok=True)
     os.environ["XDG_CACHE_HOME"] = str(desk / "cache")
     os.chdir(desk)
@@ -64,7 +67,6 @@ def main() -> None:
     serial = desk / "serial"
     if not (serial.exists() and pairgen.status(serial).complete):
         pairgen.ode(**SET, out=serial, executor="serial")
-    lines = desk / "rounds.jsonl"
     done = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
     with failing_store() as store_fails:
         try:
