@@ -3,7 +3,8 @@
 PYTHON ?= python3
 TORCH ?= torch
 VENV ?= .venv
-# Tests that run at once, one thread each. Those that start a Ray cluster run one after the other.
+# Tests that run at once, one thread each. Those that start a Ray cluster are one group; xdist 3.8
+# knows no groups under pytest 9.2, where they run on both.
 TEST_PROCESSES ?= 2
 BIN := $(VENV)/bin
 # Read by tests as they lie in their archives; never installed.
