@@ -122,7 +122,7 @@ def one_round(desk: Path, number: int, store_fails: Callable[[float], None]) -> 
     return {
         "round": number,
         "victim": victim,
-        "signal": how,
+        "how": how,
         "struck": struck,
         "shards before": num_before,
         "exit codes": codes,
@@ -250,8 +250,8 @@ def table(done: list[dict[str, Any]]) -> str:
     """Return a Markdown table: what was struck, how often, and what became of the sets."""
     rows = ["| struck | rounds | whole | hung | submits, most | seconds, median |"]
     rows.append("|---|---:|---:|---:|---:|---:|")
-    for kind in sorted({(each["victim"], each["signal"]) for each in done}):
-        found = [each for each in done if (each["victim"], each["signal"]) == kind]
+    for kind in sorted({(each["victim"], each["how"]) for each in done}):
+        found = [each for each in done if (each["victim"], each["how"]) == kind]
         seconds = sorted(each["seconds"] for each in found)
         cells = [
             f"{kind[0]}, {kind[1]}",

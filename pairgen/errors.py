@@ -19,6 +19,14 @@ from collections.abc import Callable
 
 from pairgen.redaction import without_secrets
 
+# Longest part of a library's own message that is quoted.
+MAX_REASON = 300
+
+
+def short(reason: str) -> str:
+    """Return a library's message in one line, cut to a readable length, without dots at its end."""
+    return " ".join(reason.split())[:MAX_REASON].rstrip(". ")
+
 
 class PairgenError(Exception):
     """A failure with a message for the user."""

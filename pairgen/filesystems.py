@@ -3,21 +3,23 @@
 import re
 from typing import Any
 
-from pairgen.errors import ConfigError, StoreError
+from pairgen.errors import ConfigError, StoreError, short
 from pairgen.redaction import is_cut, url_without_secrets, without_secrets_of
 
+# Protocols without listings.
+WEB = ("http", "https")
 # The extra of pairgen that brings the package for a protocol.
 EXTRAS = {
     **dict.fromkeys(("s3", "s3a"), "s3"),
     **dict.fromkeys(("gs", "gcs"), "gcs"),
     **dict.fromkeys(("az", "abfs", "abfss", "adl"), "azure"),
-    **dict.fromkeys(("http", "https"), "http"),
+    **dict.fromkeys(WEB, "http"),
 }
 # Without a byte for this time, a web server is asked again; its client would wait for five minutes.
 WEB_SILENCE = 30.0
-# Longest part of a library's own message that is quoted.
-MAX_REASON = 300
 _URL = re.compile(r"(?P<protocol>[A-Za-z][A-Za-z0-9+.\-]*)://")
+# Such as `simplecache::s3://bucket/a`, which is opened by fsspec's own rules.
+_CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*::")
 _LOCAL = re.compile(r"(?:file|local):(?://(?:localhost(?=/))?)?", re.IGNORECASE)
 
 
@@ -62,6 +64,9 @@ def open_filesystem(url: str) -> tuple[Any, str]:
 
     shown = url_without_secrets(url)
     try:
+        if _CHAIN.match(url):
+            chained: tuple[Any, str] = fsspec.core.url_to_fs(url)
+            return chained
         # `url_to_fs` takes two colons in the name of an object for a chain of URLs.
         kind = fsspec.get_filesystem_class(protocol_of(url))
         options = {**kind._get_kwargs_from_urls(url), **_web_options(url)}
@@ -81,21 +86,15 @@ def open_filesystem(url: str) -> tuple[Any, str]:
     return filesystem, path
 
 
-def short(reason: str) -> str:
-    """Return a library's message in one line, cut to a readable length."""
-    return " ".join(reason.split())[:MAX_REASON].rstrip(". ")
-
-
 def _web_options(url: str) -> dict[str, Any]:
     """Return options of the client of a web server; what fsspec was configured with comes first."""
-    protocols = ("http", "https")
-    if protocol_of(url) not in protocols:
+    if protocol_of(url) not in WEB:
         return {}
     import aiohttp
     from fsspec.config import conf
 
     timeout = aiohttp.ClientTimeout(total=300, sock_connect=WEB_SILENCE, sock_read=WEB_SILENCE)
     options: dict[str, Any] = {"timeout": timeout}
-    for each in protocols:
+    for each in WEB:
         options.update(conf.get(each, {}).get("client_kwargs", {}))
     return {"client_kwargs": options}

@@ -1,20 +1,46 @@
-"""A folder with every kind of source, to be read here and behind URLs."""
+"""A folder with every kind of source, read here, from a web server and from fsspec's memory."""
 
 import csv
 import gzip
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from PIL import Image
+
+from tests.web_server import WebServer, web_server
 
 NUM_IMAGES = 4
 NUM_TARS = 3
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder."""
+    return write_sources(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture
+def web(sources: Path) -> Iterator[WebServer]:
+    """A web server of it."""
+    with web_server(sources) as running:
+        yield running
+
+
+@pytest.fixture
+def memory(sources: Path) -> Iterator[str]:
+    """Its URL in memory."""
+    files = fsspec.filesystem("memory")
+    files.put(str(sources), "/sources", recursive=True)
+    yield "memory://sources"
+    files.rm("/sources", recursive=True)
 
 
 def png(number: int, side: int = 64) -> bytes:

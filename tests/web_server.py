@@ -84,11 +84,12 @@ def web_server(folder: Path, address: str = "127.0.0.1") -> Iterator[WebServer]:
 
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Say nothing: clients hang up on what they did not ask for."""
 
     server = Server((address, 0), Handler)
-    server.daemon_threads = True
-    # Clients hang up on what they did not ask for.
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     host = f"[{address}]" if ":" in address else address

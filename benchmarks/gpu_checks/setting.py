@@ -74,7 +74,7 @@ class Setting:
 
     @property
     def dtype(self) -> str:
-        """What large networks compute in; a CPU takes twenty times as long in bfloat16."""
+        """What large networks compute in; most CPUs take many times as long in bfloat16."""
         return "bfloat16" if self.device.type == "cuda" else "float32"
 
     def prompts(self, num: int) -> Path:

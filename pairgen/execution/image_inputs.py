@@ -27,7 +27,7 @@ from pairgen.sources.image_suffixes import is_image_member
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.passed_over import PassedOver
-from pairgen.sources.paths import AnyPath, name_of
+from pairgen.sources.paths import AnyPath, local_file, name_of
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.prompts import encode_rejected
 from pairgen.sources.texts.caption_choice import ALL, CAPTION_COLUMNS, REFUSE, TAKEN, entries_of
@@ -191,7 +191,7 @@ def scan_images(
     """
     captions = None
     if options.captions:
-        captions = Captions(Path(options.captions), options.column, label, say)
+        captions = Captions(local_file(options.captions, "Captions"), options.column, label, say)
     files = captions.apply(source.files) if captions else source.files
     choice = options.caption_choice
     num_read = 0

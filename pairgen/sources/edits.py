@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from pairgen.errors import ConfigError
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import image_file
+from pairgen.sources.paths import local_file
 from pairgen.sources.texts.delimited import Note
 from pairgen.sources.texts.rules import Text, text_of
 from pairgen.sources.texts.tables import sound_rows
@@ -25,7 +25,7 @@ def find_edits(table: str, note: Note = lambda _: None) -> Iterator[ImageFile]:
     Raises:
         ConfigError: The file cannot be read, has no rows, or lacks a column.
     """
-    path = Path(table).expanduser()
+    path = local_file(table, "edit_triples")
     columns, rows = sound_rows(path, "edit_triples", COLUMNS, note)
     if lacking := [name for name in COLUMNS if name not in columns]:
         raise ConfigError(

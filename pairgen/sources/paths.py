@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pairgen.errors import ConfigError
 from pairgen.filesystems import is_url, protocol_of, without_file_scheme
+from pairgen.redaction import url_without_secrets
 from pairgen.sources.passed_over import PassedOver, hidden_kind
 from pairgen.sources.urls.braces import expanded
 from pairgen.sources.urls.path import UrlPath
@@ -71,6 +72,23 @@ def is_glob(value: str) -> bool:
 def is_remote(value: str) -> bool:
     """Whether a value is a URL of something that is no local file."""
     return is_url(value) and protocol_of(value) not in ("file", "local")
+
+
+def local_file(value: str, name: str) -> Path:
+    """Return the path of a file that must be on this machine.
+
+    Args:
+        value: The path, as typed.
+        name: What the file holds, as errors call it.
+
+    Raises:
+        ConfigError: It is a URL.
+    """
+    if is_url(value):
+        raise ConfigError(
+            f"{name} must be a file of this machine, got the URL {url_without_secrets(value)!r}."
+        )
+    return Path(value).expanduser()
 
 
 def name_of(value: str) -> str:

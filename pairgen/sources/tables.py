@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pairgen.errors import ConfigError, PairgenError
+from pairgen.errors import ConfigError, PairgenError, short
 from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.sources.paths import AnyPath
 from pairgen.sources.urls.fetched import fetched
@@ -19,8 +19,6 @@ from pairgen.sources.urls.ranges import RangeReader
 # Written next to the Arrow files of a saved dataset; lists them.
 STATE_FILE = "state.json"
 TEXT_TYPES = ("string", "large_string", "string_view", "binary", "large_binary", "null")
-# Longest part of a library's own message that is quoted.
-MAX_REASON = 300
 
 
 def saved_files(folder: AnyPath, names: Sequence[str]) -> list[str]:
@@ -172,8 +170,7 @@ def chosen_field(schema: pa.Schema, name: str, path: AnyPath) -> pa.Field:
 
 def short_reason(error: BaseException) -> str:
     """Return a library's message in one line, without its dots at the end."""
-    told = " ".join(str(error).split())[:MAX_REASON].rstrip(". ")
-    return told or type(error).__name__
+    return short(str(error)) or type(error).__name__
 
 
 def _value(cell: pa.Scalar) -> Any:

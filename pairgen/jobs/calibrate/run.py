@@ -24,7 +24,7 @@ from pairgen.kinds.ode.calibration import (
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
-from pairgen.redaction import url_without_secrets
+from pairgen.redaction import listed_without_secrets
 from pairgen.report.pictures import encode_png
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
@@ -95,7 +95,7 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
         prompts = prompt_rows(texts, 0, config.num_prompts)
     source = prompt_source(describe_values(values), summary, config.choice)
     say(
-        f"Prompts: {', '.join(map(url_without_secrets, values))}; "
+        f"Prompts: {listed_without_secrets(values)}; "
         f"{config.num_prompts:,} pairs of {len(prompts):,} prompts, "
         f"guidance {', '.join(f'{scale:g}' for scale in config.cfg)}; "
         f"{prompt_counts(summary)}"

@@ -23,6 +23,7 @@ from pairgen.sources.image_files import find_images, without_repeats
 from pairgen.sources.image_list import PlannedImages, columns_for
 from pairgen.sources.images import collect_images, header_size
 from pairgen.sources.passed_over import PassedOver
+from pairgen.sources.paths import local_file
 from pairgen.sources.photographs import ImageSize
 from pairgen.sources.texts.captions import Captions, with_captions_checked
 
@@ -92,7 +93,9 @@ def read_pictures(config: RestoreConfig, scale: int, recipe: ImageRecipe, say: S
     found = find_images(config.images, *columns, passed_over=passed_over)
     files = without_repeats(found)
     if config.captions:
-        files = Captions(Path(config.captions), config.column, "", say).apply(files)
+        files = Captions(local_file(config.captions, "Captions"), config.column, "", say).apply(
+            files
+        )
     progress = Progress(0, 0, unit="pictures scanned")
     num_read = 0
 

@@ -5,11 +5,9 @@ its reason. The columns of a jsonl file are the keys of all its rows.
 """
 
 import io
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from pairgen.errors import ConfigError, StoreError
@@ -22,8 +20,6 @@ from pairgen.sources.texts.rules import decoded, parsed
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 PARQUET_ROWS = 1_000
 MAX_LINE = 2**24
-# A URL that was made a path has lost a slash.
-_URL_AS_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -70,8 +66,6 @@ def open_table(path: AnyPath, wanted: Sequence[str], note: Note, name: str = "Ca
         ConfigError: The file is not one of `SUFFIXES`, or cannot be read.
     """
     suffix = path.suffix.lower()
-    if _URL_AS_PATH.match(str(path)) and isinstance(path, Path) and not path.exists():
-        raise ConfigError(f"{name} must be a file of this machine, got the URL {str(path)!r}.")
     if suffix not in SUFFIXES:
         raise ConfigError(f"{name} must be a {', '.join(SUFFIXES)} file, got {str(path)!r}.")
     if suffix == ".parquet":

@@ -1,6 +1,6 @@
 """Beginnings of objects behind URLs, requested several at once before they are read in order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ def head_of(address: str, start: int) -> bytes:
 
 def read_ahead(
     items: Iterator[Item], head: Callable[[Item], tuple[Key, bytes] | None]
-) -> Iterator[Item]:
+) -> Generator[Item, None, None]:
     """Yield the items in order; threads fetch the beginnings of those that follow.
 
     Args:

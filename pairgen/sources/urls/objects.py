@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pairgen.errors import ConfigError, PairgenError, StoreError
-from pairgen.filesystems import open_filesystem, protocol_of, short
+from pairgen.errors import ConfigError, PairgenError, StoreError, short
+from pairgen.filesystems import WEB, open_filesystem, protocol_of
 from pairgen.redaction import url_without_secrets, without_secrets_of
 from pairgen.retry import ask, is_denied, is_wrong_input
 
-# Protocols without listings.
-WEB = ("http", "https")
 # What file systems call a mark of the content, the best first.
 _TAGS = ("ETag", "etag", "md5Hash", "blob_id", "Content-MD5", "LastModified", "Last-Modified")
 _TIMES = ("last_modified", "updated", "modified", "mtime", "created")

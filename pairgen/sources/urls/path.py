@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
-from pairgen.filesystems import open_filesystem, protocol_of
+from pairgen.filesystems import WEB, open_filesystem, protocol_of
 from pairgen.redaction import url_without_secrets
 from pairgen.sources.urls.heads import head_of
 from pairgen.sources.urls.objects import (
-    WEB,
     Entry,
     RemoteObject,
     find_entry,

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 # Read at a time by who reads on, and most that is read ahead.
 BLOCK = 64 * 2**10
@@ -49,7 +50,7 @@ class RangeReader(io.RawIOBase):
         """Return the place."""
         return self._place
 
-    def readinto(self, buffer: "memoryview[int] | bytearray") -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         """Fill a buffer, unless the file ends before."""
         data = self._bytes(min(len(buffer), max(0, self._num_bytes - self._place)))
         buffer[: len(data)] = data

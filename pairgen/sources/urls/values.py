@@ -4,10 +4,10 @@ import re
 from pathlib import PurePosixPath
 
 from pairgen.errors import ConfigError
-from pairgen.filesystems import check_uncut, protocol_of
+from pairgen.filesystems import WEB, check_uncut, protocol_of
 from pairgen.redaction import CUT, url_without_secrets
 from pairgen.sources.urls.braces import expanded
-from pairgen.sources.urls.objects import WEB, folder_of, list_matches
+from pairgen.sources.urls.objects import folder_of, list_matches
 from pairgen.sources.urls.path import Listings, UrlPath
 from pairgen.sources.urls.threads import in_threads
 

@@ -1,7 +1,6 @@
 """Commands read URLs: same bytes as from files, no secrets kept, changes refused, clear ends."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ from pairgen.shards.format.store import open_store
 from pairgen.sources.urls import addresses
 from tests.runs import run, shas
 from tests.s3_server import bucket, quiet, server
-from tests.url_sources import NUM_IMAGES, NUM_TARS, write_sources
+from tests.url_sources import NUM_IMAGES, NUM_TARS, memory, sources, web, write_sources
 from tests.web_server import SECRET, WebServer, web_server
 
 pytestmark = [*quiet]
-__all__ = ["bucket", "server"]
+__all__ = ["bucket", "memory", "server", "sources", "web"]
 
 COLLECT: dict[str, Any] = {
     "size": 48,
@@ -35,25 +34,6 @@ COLLECT: dict[str, Any] = {
 DEGRADE: dict[str, Any] = {"scales": "4", "crop": 32, "samples_per_shard": 4, "executor": "serial"}
 ODE: dict[str, Any] = {"model": "gaussian", "cfg": "1", "steps": 2, "num_samples": 4}
 TARS = "tars/{00000..00002}.tar"
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_sources(tmp_path_factory.mktemp("sources"))
-
-
-@pytest.fixture
-def web(sources: Path) -> Iterator[WebServer]:
-    with web_server(sources) as running:
-        yield running
-
-
-@pytest.fixture
-def memory(sources: Path) -> Iterator[str]:
-    files = fsspec.filesystem("memory")
-    files.put(str(sources), "/sources", recursive=True)
-    yield "memory://sources"
-    files.rm("/sources", recursive=True)
 
 
 def tars_of(sources: Path) -> list[str]:

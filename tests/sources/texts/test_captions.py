@@ -133,10 +133,14 @@ def test_a_table_that_cannot_be_used_is_one_sentence(name, text, column, message
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["https://host/a.csv", "s3://bucket/a.parquet", "file:///a.jsonl"])
-def test_a_url_is_no_table_of_captions(url: str) -> None:
-    with pytest.raises(ConfigError, match="Captions must be a file of this machine, got the URL"):
-        Captions(Path(url), "")
+@pytest.mark.parametrize("url", ["https://host/a.csv?key=S", "s3://K:S@bucket/a.parquet"])
+@pytest.mark.parametrize("name", ["captions", "edit_triples"])
+def test_a_url_is_no_table(name: str, url: str, tmp_path: Path) -> None:
+    images = {"images": "package:photographs"} if name == "captions" else {}
+    with pytest.raises(ConfigError, match="must be a file of this machine, got the URL") as caught:
+        pairgen.collect(**{name: url}, **images, size=32, out=tmp_path / "out")
+    assert "***" in str(caught.value) and "S@" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_degrade_takes_captions_and_says_what_they_do_not_fit(tmp_path):

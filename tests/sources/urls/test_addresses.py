@@ -1,6 +1,5 @@
 """URLs with secrets: opened in full, named and recorded without, and never mixed up."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -14,21 +13,11 @@ from pairgen.sources.urls.addresses import address_of, recorded
 from pairgen.sources.urls.path import UrlPath
 from tests import web_server as web_server_module
 from tests.s3_server import quiet
-from tests.url_sources import png, write_sources
+from tests.url_sources import png, sources, web
 from tests.web_server import SECRET, WebServer, web_server
 
 pytestmark = [*quiet]
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_sources(tmp_path_factory.mktemp("sources"))
-
-
-@pytest.fixture
-def web(sources: Path) -> Iterator[WebServer]:
-    with web_server(sources) as server:
-        yield server
+__all__ = ["sources", "web"]
 
 
 def test_two_urls_that_are_recorded_alike_are_refused(web: WebServer) -> None:
@@ -55,6 +44,7 @@ def test_names_that_look_like_queries_are_not_mixed_up() -> None:
         ("ftp://user:SECRET@host/", "host"),
         ("s3://KEY:SEC/RET@bucket", "bucket"),
         ("s3://bucket/photos?token=SECRET", "photos"),
+        ("s3://bucket/photos/", "photos"),
         ("https://host/a%20b.tar?sig=SECRET", "a b.tar"),
         ("abfs://container@account/x", "x"),
     ],

@@ -23,7 +23,7 @@ def test_each_item_finds_its_beginning_and_the_order_stays() -> None:
 def test_a_reader_that_ends_early_leaves_nothing() -> None:
     reading = read_ahead(iter(range(3 * NUM_AHEAD)), head)
     assert next(reading) == 0 and heads._heads
-    reading.close()  # type: ignore[attr-defined]
+    reading.close()
     assert not heads._heads
 
 

@@ -1,10 +1,8 @@
 """Images and prompts behind URLs are those of the same files here."""
 
-from collections.abc import Iterator
 from dataclasses import astuple, replace
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,29 +20,11 @@ from pairgen.sources.tars.index import read_index
 from pairgen.sources.urls import fetched, planned
 from pairgen.sources.urls.ranges import buffered
 from tests.s3_server import quiet
-from tests.url_sources import NUM_IMAGES, NUM_TARS, write_sources
+from tests.url_sources import NUM_IMAGES, NUM_TARS, memory, sources, web, write_sources
 from tests.web_server import WebServer, web_server
 
 pytestmark = [*quiet]
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_sources(tmp_path_factory.mktemp("sources"))
-
-
-@pytest.fixture
-def web(sources: Path) -> Iterator[WebServer]:
-    with web_server(sources) as server:
-        yield server
-
-
-@pytest.fixture
-def memory(sources: Path) -> Iterator[str]:
-    files = fsspec.filesystem("memory")
-    files.put(str(sources), "/sources", recursive=True)
-    yield "memory://sources"
-    files.rm("/sources", recursive=True)
+__all__ = ["memory", "sources", "web"]
 
 
 @pytest.fixture(autouse=True)

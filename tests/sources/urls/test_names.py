@@ -12,7 +12,6 @@ from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images
 from pairgen.sources.prompt_values import find_prompts
 from pairgen.sources.urls import addresses
-from pairgen.sources.urls.values import name_of_url
 from tests.s3_server import quiet
 from tests.url_sources import png
 from tests.web_server import web_server
@@ -64,6 +63,11 @@ def test_two_colons_are_no_chain_of_urls(memory: str) -> None:
         find_prompts([f"{memory}/odd/a::file:///b.txt"])
 
 
+def test_a_store_may_be_a_chain_of_urls() -> None:
+    files, path = open_filesystem("simplecache::memory://bucket/set")
+    assert type(files).__name__ == "SimpleCacheFileSystem" and path == "/bucket/set"
+
+
 def test_an_ipv6_address_is_asked(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(1))
     with web_server(tmp_path, "::1") as web:
@@ -97,16 +101,3 @@ def test_a_list_does_not_lead_to_another_host(tmp_path: Path) -> None:
         assert isinstance(file, ImageFile)
         assert file.container == f"{web.url}/169.254.169.254/meta.png"
         assert [path for _, path, status, _ in web.answers if status == 404]
-
-
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("https://host/a%20b.tar?signature=hunter22", "a b.tar"),
-        ("sftp://me:hunter22@host", "host"),
-        ("s3://bucket/photos?token=hunter22", "photos"),
-        ("s3://bucket/photos/", "photos"),
-    ],
-)
-def test_the_name_of_a_source_has_no_secrets(url: str, name: str) -> None:
-    assert name_of_url(url) == name
