@@ -1,6 +1,7 @@
 """Prove pairgen on a GPU in eight minutes, the most important first.
 
-    python benchmarks/gpu_check.py [--minutes 8] [--only NAME,...] [--out DIR] [--small]
+    python benchmarks/gpu_check.py [--minutes 8] [--only NAME,...] [--methods NAME,...]
+        [--out DIR] [--small]
 
 Each check runs in a process of its own, with a time limit. Every row is on disk as soon as it is
 measured: `results.json` and `results.md` in DIR are replaced whole, so stop the run whenever you
@@ -30,6 +31,7 @@ from pathlib import Path
 from gpu_checks.report import JSON_FILE, Outcome, Report
 
 ROOT = Path(__file__).resolve().parent.parent
+METHODS = ROOT / "pairgen/methods"
 # A CPU may be slow, and shared.
 USUAL_MINUTES, SMALL_MINUTES = 8.0, 30.0
 # The compiler takes minutes of a CPU; threads that wait for others take its cores.
@@ -67,6 +69,7 @@ CHECKS = (
     Check("annotators", 60, "`annotate --add segmentation`, `--add caption`"),
     Check("yonos", 90, "`yonos` from stored moments, and by encoding in every step"),
     Check("codi", 90, "`codi` from stored moments, network and branch or the branch alone"),
+    Check("everyday", 60, "the other commands, by the embedded model"),
     Check("second_call", 90, "`restore`, `sample`, `eval`"),
     Check("sdxl", 150, "SDXL's widths"),
     Check("kernels", 90, "where the time of `speed` goes"),
@@ -79,26 +82,32 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, help="for all checks: 8, or 30 with --small")
     parser.add_argument("--only", default="", metavar="NAME,...", help=", ".join(_names()))
+    parser.add_argument("--methods", default="", metavar="NAME,...", help="which `training` trains")
     parser.add_argument("--out", type=Path, default=Path("gpu-check"), metavar="DIR")
     parser.add_argument("--small", action="store_true")
     # What the process of a check is told, see `_run_here`.
     parser.add_argument("--run", nargs=6, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    methods = tuple(filter(None, options.methods.split(",")))
     if options.run:
-        sys.exit(not _run_here(options.run, options.small))
+        sys.exit(not _run_here(options.run, options.small, methods))
     chosen = options.only.split(",") if options.only else _names()
     if unknown := sorted(set(chosen) - set(_names())):
         parser.error(f"no such check: {', '.join(unknown)}; known are {', '.join(_names())}")
+    if unknown := [each for each in methods if not (METHODS / f"{each}.py").is_file()]:
+        parser.error(f"no such method: {', '.join(unknown)}; known are the files in {METHODS}")
     if (options.out / JSON_FILE).exists():
         parser.error(f"{options.out} holds results already: give another --out")
     checks = [check for check in CHECKS if check.name in chosen]
     minutes = options.minutes or (SMALL_MINUTES if options.small else USUAL_MINUTES)
-    report = run_checks(checks, options.out, minutes, options.small)
+    report = run_checks(checks, options.out, minutes, options.small, methods)
     print(report.table())
     sys.exit(any(outcome.is_wrong for outcome in report.outcomes))
 
 
-def run_checks(checks: Sequence[Check], out: Path, minutes: float, small: bool) -> Report:
+def run_checks(
+    checks: Sequence[Check], out: Path, minutes: float, small: bool, methods: Sequence[str] = ()
+) -> Report:
     """Run checks one after the other; keep the files in `out` up to date.
 
     A check that ends early leaves its time to the later ones. None takes from those behind it.
@@ -106,6 +115,10 @@ def run_checks(checks: Sequence[Check], out: Path, minutes: float, small: bool) 
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     outcomes = [Outcome(check.name, check.title) for check in checks]
+    flags = [
+        *(["--small"] if small else []),
+        *(["--methods", ",".join(methods)] if methods else []),
+    ]
     report = Report(_facts(minutes, small), outcomes)
     start, scale = time.monotonic(), minutes / USUAL_MINUTES
     planned = 0.0
@@ -120,7 +133,8 @@ def run_checks(checks: Sequence[Check], out: Path, minutes: float, small: bool) 
                 outcome.state, outcome.reason = "skipped", f"only {left:.0f} s were left"
             else:
                 print(f"{check.name}: {outcome.limit:.0f} s at most", file=sys.stderr, flush=True)
-                _run_check(check, outcome, report, out, Path(work), check.seconds * scale, small)
+                seconds = check.seconds * scale
+                _run_check(check, outcome, report, out, Path(work), seconds, flags)
             shutil.rmtree(Path(work) / check.name, ignore_errors=True)
             report.write(out)
     return report
@@ -133,7 +147,7 @@ def _run_check(
     out: Path,
     work: Path,
     seconds: float,
-    small: bool,
+    flags: list[str],
 ) -> None:
     """Run a check in a process group of its own; kill the group at its limit."""
     rows, own = out / f"{check.name}.jsonl", work / check.name
@@ -143,11 +157,11 @@ def _run_check(
     start = time.monotonic()
     deadline, taken = start + outcome.limit, -1
     module = check.module or f"gpu_checks.{check.name}"
-    command = [sys.executable, __file__, *(["--small"] if small else [])]
+    command = [sys.executable, __file__, *flags]
     command += ["--run", module, str(rows), str(own), str(work / "shared"), str(seconds)]
     command += [str(deadline)]
     outcome.state = "running"
-    with _started(command, out / f"{check.name}.log", small) as process:
+    with _started(command, out / f"{check.name}.log", "--small" in flags) as process:
         while process.poll() is None and time.monotonic() < deadline:
             if rows.stat().st_size != taken:
                 taken = rows.stat().st_size
@@ -194,13 +208,14 @@ def _started(command: list[str], log: Path, small: bool) -> Iterator["subprocess
         process.wait()
 
 
-def _run_here(told: Sequence[str], small: bool) -> bool:
+def _run_here(told: Sequence[str], small: bool, methods: tuple[str, ...]) -> bool:
     """Be the process of a check."""
     from gpu_checks.child import run_check
     from gpu_checks.setting import Setting
 
     module, rows, own, shared, seconds, deadline = told
-    setting = Setting(small, Path(own), Path(shared), float(seconds), float(deadline))
+    times = float(seconds), float(deadline)
+    setting = Setting(small, Path(own), Path(shared), *times, methods)
     return run_check(module, Path(rows), setting, os.getppid())
 
 

@@ -59,6 +59,7 @@ class Setting:
         seconds: Its part of the time, to be filled by a check that may repeat itself.
         deadline: When it is killed, on the clock of `time.monotonic`; later than that if earlier
             checks left time.
+        methods: By which to train; all if there are none.
     """
 
     small: bool
@@ -66,6 +67,7 @@ class Setting:
     shared: Path
     seconds: float
     deadline: float
+    methods: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:

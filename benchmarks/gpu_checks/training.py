@@ -57,7 +57,7 @@ def check(setting: Setting) -> Iterator[Row]:
         "diffusion2gan": {"perceptual": net, "r1_every": 2},
     }
     pairs, restorable = make_pairs(setting, batch), make_restorable(setting, batch)
-    for method in plugins.members("methods"):
+    for method in setting.methods or plugins.members("methods"):
         data = restorable if method == "add" or method in restorers else pairs
         yield from method_rows(setting, method, data, batch, own.get(method, {}))
         # Of 10 to 20 GiB. The student stays: `yonos_decoder` begins with that of `yonos`.

@@ -8,10 +8,13 @@ from pairgen.errors import PairgenError
 
 # Longest extended header, such as a long name; nobody's are longer than a few kilobytes.
 MAX_HEADER = 2**20
+# Most reads for one member: each header before it takes two. The library calls itself for each, so
+# how many it bears would be up to the process.
+MAX_READS = 100
 _CHUNK = 1 << 20
-# What the library raises for sizes, times and maps of sparse files that are no numbers, for headers
-# that ask for more memory than there is, and for those that nest.
-_DAMAGES = (ValueError, ArithmeticError, LookupError, TypeError, MemoryError, RecursionError)
+# What the library raises for sizes, times and maps of sparse files that are no numbers, and for
+# headers that ask for more memory than there is.
+_DAMAGES = (ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
 
 
 def all_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
@@ -24,15 +27,16 @@ def all_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
         tarfile.TarError: The file is not a tar, is cut or damaged, or something follows its end.
     """
     # It reads no more than what the library asks for.
-    headers = cast(BinaryIO, _SmallReads(file))
+    headers = _SmallReads(file)
     try:
         # There is nothing to close: the file is the caller's.
-        tar = tarfile.TarFile(fileobj=headers)
+        tar = tarfile.TarFile(fileobj=cast(BinaryIO, headers))
         while (member := tar.next()) is not None:
             if member.size < 0:
                 raise tarfile.ReadError(f"damaged header at byte {member.offset:,}")
             # The library keeps every member that it has read.
             tar.members = []  # type: ignore[attr-defined]
+            headers.num_reads = 0
             yield member
     except PairgenError:
         # Of what the tar is read from, though a ConfigError is a ValueError.
@@ -45,19 +49,27 @@ def all_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
 class _SmallReads:
     """A tar as the library reads it when it looks for headers.
 
-    Extended headers say their own size, up to 2^60, for which the library would ask for memory.
+    Extended headers say their own size, up to 2^60, for which the library would ask for memory, and
+    any number of them may stand before a member.
+
+    Attributes:
+        num_reads: Since the last member, or since this was set to 0.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self.seek, self.tell = file.seek, file.tell
         self._read = file.read
+        self.num_reads = 0
 
     def read(self, size: int) -> bytes:
         """Return the next bytes.
 
         Raises:
-            tarfile.ReadError: They are more than a header has.
+            tarfile.ReadError: They are more than a header has, or there are too many headers.
         """
+        self.num_reads += 1
+        if self.num_reads > MAX_READS:
+            raise tarfile.ReadError(f"damaged header before byte {self.tell():,}: it never ends")
         if not 0 <= size <= MAX_HEADER:
             raise tarfile.ReadError(f"a header says that it has {size:,} bytes")
         return self._read(size)

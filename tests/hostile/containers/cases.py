@@ -150,6 +150,7 @@ NAMED = "the member that the user names is not there"
 LISTED = "what its json holds as a caption is no text; they would give none without a word"
 HIDDEN = "a name with a dot before it is no image anywhere; they are told"
 LOST = "what stands behind the damage would be lost without a word"
+NESTED = "how many headers are borne would be up to the process: each takes a call in a call"
 
 TARS = (
     Case("capital suffix", in_tar(("0.png", picture(0)), ("1.PNG", picture(1))), PLAIN),
@@ -321,8 +322,13 @@ TARS = (
                 facts(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}),
                 "damaged header",
             ),
-            ("a header in a header", facts(a="b") * 2_000, "damaged header"),
         )
+    ),
+    Case(
+        "a member behind sixty headers",
+        in_file(facts(a="b") * 60 + TWO),
+        refused="damaged header before byte 51,200: it never ends",
+        why=NESTED,
     ),
     Case(
         "a sparse file of 10 GB",
