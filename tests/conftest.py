@@ -6,6 +6,7 @@ this file and runs none.
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,15 @@ import pytest
 # Read when torch is loaded, here and in what tests start. Tests run beside each other, and threads
 # that wait would keep the cores busy that others compute on.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Every process that a test starts would compile all of pairgen anew, most of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from tests import warm
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start what runs commands for tests, once for all processes that run tests."""
+    sys.dont_write_bytecode = False
     if not hasattr(config, "workerinput"):
         warm.listen()
 
