@@ -140,15 +140,19 @@ def run(
     return subprocess.CompletedProcess(list(argv), code, *said)
 
 
-def listen() -> None:
-    """Start the server that this process and those it starts ask from now on."""
+def listen(**environment: str) -> None:
+    """Start the server that this process and those it starts ask from now on.
+
+    Args:
+        environment: What the server has in its environment beside that of this process.
+    """
     folder = tempfile.mkdtemp(prefix="warm-")
     os.environ[SOCKET] = f"{folder}/socket"
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.warm", os.environ[SOCKET]],
         cwd=ROOT,
         # Asking whether there is a GPU in any other way keeps those forked later from using it.
-        env={**os.environ, "PYTORCH_NVML_BASED_CUDA_CHECK": "1"},
+        env={**os.environ, "PYTORCH_NVML_BASED_CUDA_CHECK": "1", **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
