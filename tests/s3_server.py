@@ -102,3 +102,26 @@ def broken(server: str, fault: Fault) -> Iterator[str]:
     proxy.shutdown()
     proxy.server_close()
     thread.join()
+
+
+class Faults:
+    """What the proxy does; changed while it runs."""
+
+    def __init__(self) -> None:
+        self.now: Fault = lambda *_: None
+
+    def __call__(self, method: str, path: str) -> tuple[int, str] | None:
+        return self.now(method, path)
+
+
+@pytest.fixture
+def faults(server: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
+    """Let all requests go through the proxy."""
+    import s3fs
+
+    found = Faults()
+    with broken(server, found) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield found
+        found.now = lambda *_: None

@@ -271,6 +271,8 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
     ]
     os.environ.clear()
     os.environ.update(request["env"])
+    # It was found in another environment.
+    tempfile.tempdir = None
     sys.argv = request["argv"]
     code = 0
     try:

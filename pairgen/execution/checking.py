@@ -72,6 +72,12 @@ class _Events:
         self._on_found(result)
         self._progress.reached(self._num_checked)
 
+    def uploading(self, worker: str, task: ShardTask) -> None:
+        """Findings are not uploaded."""
+
+    def upload_ended(self, worker: str, task: ShardTask) -> None:
+        """Findings are not uploaded."""
+
     def lost(self, worker: str, reason: str) -> None:
         """A worker died; its shard goes to another worker."""
         self._progress.lost(worker, reason)

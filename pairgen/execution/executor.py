@@ -6,11 +6,15 @@ those in progress, and returns. If it came with a notice, it drops those that ca
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol
 
+from pairgen.execution.events import Events
 from pairgen.execution.stopping import Dropped, dropping
+from pairgen.execution.uploads.pending_upload import PendingUpload
 from pairgen.types import ShardTask
 
 
@@ -24,7 +28,11 @@ class TaskWorker(Protocol):
     device: str
 
     def run(self, task: ShardTask, on_samples: Callable[[int], None]) -> Any:
-        """Run a task, report slots done to `on_samples`, and return the result."""
+        """Run a task, report slots done to `on_samples`, and return the result.
+
+        A result that still has to be uploaded is a `Future`. The worker can run the next task in
+        the meantime, which then waits for it: one upload is pending at most.
+        """
 
 
 class AnyJob(Protocol):
@@ -40,54 +48,36 @@ class AnyJob(Protocol):
         ...
 
 
-class Events(Protocol):
-    """Callbacks through which an executor reports what happens."""
-
-    def started(self, worker: str, task: ShardTask) -> None:
-        """A worker took a task."""
-        ...
-
-    def advanced(self, worker: str, num_done: int) -> None:
-        """A worker has done `num_done` slots of its task."""
-        ...
-
-    def finished(self, worker: str, result: Any) -> None:
-        """A worker finished its task; the result of a job that makes shards is the receipt."""
-        ...
-
-    def lost(self, worker: str, reason: str) -> None:
-        """A worker died; its task goes to another worker."""
-        ...
-
-    def ended(self, worker: str) -> None:
-        """A worker ended its task without a result: another had it first, or it was dropped."""
-        ...
-
-    def note(self, message: str) -> None:
-        """Print a message for the user."""
-        ...
-
-
 def run_serial(
     job: AnyJob, tasks: Sequence[ShardTask], events: Events, stop: threading.Event
 ) -> None:
     """Run the tasks in this process.
 
     Raises:
-        PairgenError: The teacher cannot be loaded, or a batch does not fit.
+        PairgenError: The teacher cannot be loaded, a batch does not fit, or an upload fails.
         OSError: The disk is full or gone.
     """
     name = "worker 0"
     worker = job.open()
-    for task in tasks:
-        if stop.is_set():
-            return
-        events.started(name, task)
-        advance = dropping(stop, task.num_slots, partial(events.advanced, name))
-        try:
-            result = worker.run(task, advance)
-        except Dropped:
-            events.ended(name)
-            events.note(f"Shard {task.shard_index:05d} is dropped: it would not be done in time.")
-            return
-        events.finished(name, result)
+    left = deque(tasks)
+    with PendingUpload(name, events, stop) as upload:
+        while not stop.is_set():
+            if not left:
+                upload.wait()
+            left.extend(upload.take_contested())
+            if not left:
+                return
+            task = left.popleft()
+            events.started(name, task)
+            on_samples = upload.watched(partial(events.advanced, name))
+            try:
+                result = worker.run(task, dropping(stop, task.num_slots, on_samples))
+            except Dropped:
+                events.ended(name)
+                number = f"{task.shard_index:05d}"
+                events.note(f"Shard {number} is dropped: it would not be done in time.")
+                return
+            if isinstance(result, Future):
+                upload.begin(task, result)
+            else:
+                events.finished(name, result)

@@ -48,6 +48,8 @@ class Progress:
         self.clock = clock
         self.num_finished = num_before
         self.workers: dict[str, tuple[ShardTask, int]] = {}
+        # Made, but not published yet: the shards' slots, by worker and shard.
+        self.uploads: dict[tuple[str, int], int] = {}
         # Kept as it changes: a sum over thousands of workers at each event would be most of the
         # driver's work.
         self._num_in_work = 0
@@ -96,8 +98,20 @@ class Progress:
     def finished(self, worker: str, receipt: Receipt) -> None:
         """A worker published its shard."""
         # Do not redraw yet: the worker gets its next task in a moment.
-        self._forget(worker)
+        if not self._forget_upload(worker, receipt.shard_index):
+            self._forget(worker)
         self.num_finished += receipt.stop - receipt.start
+
+    def uploading(self, worker: str, task: ShardTask) -> None:
+        """A worker uploads its shard, whose slots count as done."""
+        self._forget(worker)
+        self.uploads[worker, task.shard_index] = task.num_slots
+        self._num_in_work += task.num_slots
+        self._tick()
+
+    def upload_ended(self, worker: str, task: ShardTask) -> None:
+        """An upload ended without a result."""
+        self._forget_upload(worker, task.shard_index)
 
     def reached(self, num_finished: int) -> None:
         """Set the number of finished items, whoever finished them."""
@@ -158,6 +172,12 @@ class Progress:
         task, num_done = self.workers.pop(worker, (None, 0))
         self._num_in_work -= num_done
         return task
+
+    def _forget_upload(self, worker: str, shard_index: int) -> bool:
+        """Take an upload off the list; return whether it was there."""
+        num_slots = self.uploads.pop((worker, shard_index), None)
+        self._num_in_work -= num_slots or 0
+        return num_slots is not None
 
     def _tick(self) -> None:
         now = self.clock()

@@ -24,7 +24,8 @@ import torch
 from ray.exceptions import RayActorError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.execution.executor import AnyJob, Events
+from pairgen.execution.events import Events
+from pairgen.execution.executor import AnyJob
 from pairgen.execution.ray_metrics import MetricEvents
 from pairgen.execution.ray_options import (
     RayOptions,
@@ -78,8 +79,8 @@ class _RayFleet:
         assert number == len(self._actors)
         actor = ray.remote(ShardActor).options(
             max_restarts=-1,
-            # One call makes shards, the other reports progress.
-            max_concurrency=2,
+            # One call makes shards, one waits for an upload, the other reports progress.
+            max_concurrency=3,
             scheduling_strategy="SPREAD",
             runtime_env={"env_vars": self._environment},
             **share_of(self.resources, self._options, num_workers),
@@ -93,6 +94,10 @@ class _RayFleet:
     def run(self, run: Run) -> None:
         """Have an actor run a task."""
         self._expect(self._actors[run.worker].run.remote(run.task), self.driver.on_ran, run)
+
+    def finish(self, run: Run) -> None:
+        """Have an actor end the upload of what it has made."""
+        self._expect(self._actors[run.worker].finish.remote(run.task), self.driver.on_ran, run)
 
     def ask(self, number: int, run: Run | None) -> None:
         """Ask an actor for its progress."""

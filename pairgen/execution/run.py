@@ -9,7 +9,8 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from pairgen.errors import ConfigError
-from pairgen.execution.executor import AnyJob, Events, run_serial
+from pairgen.execution.events import Events
+from pairgen.execution.executor import AnyJob, run_serial
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.stopping import Stop
 from pairgen.execution.worker import Job

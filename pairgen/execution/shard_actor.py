@@ -5,12 +5,15 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import Future
 from types import FrameType
+from typing import Any
 
 from pairgen.execution.executor import AnyJob, TaskWorker
 from pairgen.execution.scheduling.fleet import Answer
 from pairgen.execution.stopping import Dropped, Stop, dropping
 from pairgen.receipts import Receipt
+from pairgen.shards.format.publish import ShardContestedError
 from pairgen.types import ShardTask
 
 # For Ray to send the last result, before the process ends.
@@ -31,6 +34,7 @@ class ShardActor:
         self.worker: TaskWorker | None = None
         self.num_done = 0
         self.is_busy = False
+        self.uploads: dict[int, Future[Any]] = {}
         self.lock = threading.Lock()
         self.leaving = Stop()
         self.dropped_shard = -1
@@ -65,14 +69,30 @@ class ShardActor:
             advance = dropping(self.leaving, task.num_slots, lambda num: self._advance(task, num))
             try:
                 result = self.worker.run(task, advance)
+                if isinstance(result, Future):
+                    self.uploads[task.shard_index] = result
+                    return Answer(is_uploading=True)
             except Dropped:
                 return Answer(is_dropped=True, is_leaving=self.leaving.is_set())
             finally:
                 self.is_busy = False
-                if self.leaving.is_set():
-                    _exit_in(SECONDS_TO_ANSWER)
+                self._exit_if_leaving()
         was_made = self.num_done > 0 or not isinstance(result, Receipt)
         return Answer(result=result, was_made=was_made, is_leaving=self.leaving.is_set())
+
+    def finish(self, task: ShardTask) -> Answer:
+        """Return the result of a task whose upload was pending."""
+        if task.shard_index not in self.uploads:
+            # The process that had begun it is gone, and this one has loaded nothing yet.
+            return Answer(is_dropped=True, is_leaving=True)
+        try:
+            result = self.uploads[task.shard_index].result()
+        except ShardContestedError:
+            return Answer(is_dropped=True, is_leaving=self.leaving.is_set())
+        finally:
+            del self.uploads[task.shard_index]
+            self._exit_if_leaving()
+        return Answer(result=result, is_leaving=self.leaving.is_set())
 
     def status(self) -> int:
         """Return the number of slots done in the current shard."""
@@ -90,7 +110,11 @@ class ShardActor:
     def _on_notice(self, _signal: int, _frame: FrameType | None) -> None:
         """Let the shard in work end if it can in time; end the process in any case."""
         self.leaving.give_notice(self.grace)
-        _exit_in(self.grace if self.is_busy else SECONDS_TO_ANSWER)
+        _exit_in(self.grace if self.is_busy or self.uploads else SECONDS_TO_ANSWER)
+
+    def _exit_if_leaving(self) -> None:
+        if self.leaving.is_set() and not self.is_busy and not self.uploads:
+            _exit_in(SECONDS_TO_ANSWER)
 
     def _wait_for_the_end_if_leaving(self) -> None:
         """Let the driver load another process instead of this one."""

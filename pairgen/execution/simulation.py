@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pairgen.execution.executor import Events
+from pairgen.execution.events import Events
 from pairgen.execution.scheduling.driver import SECONDS_BETWEEN_LOOKS, Driver
 from pairgen.execution.scheduling.fleet import Answer, Died
 from pairgen.execution.scheduling.rules import Rules
@@ -141,6 +141,9 @@ class _VirtualFleet:
         seconds = self._world.run_seconds(run.worker, run.task)
         worker.is_hung = seconds == math.inf
         self._unless_over(run.worker, seconds, lambda: self._ran(run, Answer(result=run.task)))
+
+    def finish(self, run: Run) -> None:
+        """Do nothing: to upload is a part of the task's time in this simulation."""
 
     def ask(self, number: int, run: Run | None) -> None:
         """Answer nothing: tasks of this simulation tell no progress."""

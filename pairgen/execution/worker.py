@@ -14,13 +14,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from pairgen.execution.uploads.spooled_shard import SpooledShard
+from pairgen.execution.uploads.uploader import Uploader
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import ShardMaker, open_maker
 from pairgen.process_state import cpu_threads
 from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.format.index import encode_index, index_row
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt
-from pairgen.shards.format.publish import ShardContestedError, publish
+from pairgen.shards.format.publish import ShardContestedError
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.writer import ShardWriter
 from pairgen.sources.urls.addresses import known_addresses, remember
@@ -68,6 +71,8 @@ class Worker:
         self.plan = Plan.from_dict(job.plan)
         remember(job.addresses)
         self.store = open_store(job.store_url)
+        # What is on a local disk has nothing to wait for.
+        self._uploader = None if isinstance(self.store, LocalStore) else Uploader(self.store)
         self._trust = job.trust
         self._num_threads = int(self.plan.execution["cpu_threads"])
         # Thread counts change bits at small batch sizes, so every worker uses the planned number,
@@ -76,16 +81,22 @@ class Worker:
             self.maker = open_maker(self.plan, self.store)
         self.device = self.maker.device
 
-    def run(self, task: ShardTask, on_samples: Callable[[int], None] = lambda _: None) -> Receipt:
+    def run(
+        self, task: ShardTask, on_samples: Callable[[int], None] = lambda _: None
+    ) -> "Receipt | Future[Receipt]":
         """Make, write and publish one shard; return the receipt of the published shard.
 
         Args:
             task: The shard to make.
             on_samples: Called with the number of slots done so far in this shard.
 
+        Returns:
+            The receipt; if the shard has to be uploaded, once that is done.
+
         Raises:
             OutOfDeviceMemoryError: The batch does not fit in device memory.
-            OSError: The disk is full or unavailable; no partial file has a final name.
+            OSError: The disk is full or unavailable, or the shard before could not be uploaded; no
+                partial file has a final name.
         """
         # Set both again: the executor may call from another thread than the one that loaded, and
         # the user's module may import others on first use.
@@ -94,8 +105,11 @@ class Worker:
                 standing = read_receipt(self.store, task.shard_index)
                 if standing is not None and standing.fulfils(task):
                     return standing
+                made = write_shard(self.store, self.plan, self.maker, task, on_samples)
+                if self._uploader:
+                    return self._uploader.begin(made)
                 try:
-                    return make_shard(self.store, self.plan, self.maker, task, on_samples)
+                    return made.publish(self.store)
                 except ShardContestedError:
                     continue
 
@@ -113,6 +127,22 @@ def make_shard(
         ShardContestedError: Another worker published different bytes at the same moment.
         OutOfDeviceMemoryError: The batch does not fit in device memory.
         OSError: The disk is full or unavailable; no partial file has a final name.
+    """
+    return write_shard(store, plan, maker, task, on_samples).publish(store)
+
+
+def write_shard(
+    store: Store,
+    plan: Plan,
+    maker: ShardMaker,
+    task: ShardTask,
+    on_samples: Callable[[int], None] = lambda _: None,
+) -> SpooledShard:
+    """Make one shard, and write it to the spool.
+
+    Raises:
+        OutOfDeviceMemoryError: The batch does not fit in device memory.
+        OSError: The disk is full or unavailable.
     """
     start = time.perf_counter()
     spooled = store.spool(f"{task.shard_index:05d}.tar")
@@ -152,7 +182,7 @@ def make_shard(
             made=_made(plan, maker, time.perf_counter() - start),
             parent_sha256=task.parent_sha256,
         )
-        return publish(store, task, spooled, index, receipt)
+        return SpooledShard(task, spooled, index, receipt)
     except BaseException:
         store.drop(spooled)
         raise

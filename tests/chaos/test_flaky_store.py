@@ -140,8 +140,9 @@ def test_shards_finished_between_failures_stay(
         if done:
             tars = {path: data for path, data in standing.items() if path.endswith(".tar")}
             assert tars == whole, every
-        # The last call of a shard is its 21st: it must be done before a call fails, or by it.
-        assert done or every < (21 if flaky.after else 22)
+        # The last call of a shard is its 21st, or the 22nd if the next one has begun meanwhile: it
+        # must be done before a call fails, or by it.
+        assert done or every < (22 if flaky.after else 23)
 
 
 @pytest.mark.timeout(600)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pairgen.errors import PairgenError
-from pairgen.execution.executor import Events
+from pairgen.execution.events import Events
 from pairgen.execution.scheduling import notes
 from pairgen.execution.scheduling.fleet import Answer, Died, Failed, Fleet
 from pairgen.execution.scheduling.scheduler import Scheduler
@@ -158,7 +158,12 @@ class Driver:
         seat = self._seats[run.worker]
         self._heard(now)
         was_live = self.scheduler.is_live(run)
+        if self.scheduler.is_behind(run):
+            self._on_upload_behind(run, answer, now)
+            return
         if isinstance(answer, Died):
+            if run.is_made:
+                self._tell_end(run)
             if self.scheduler.died(run):
                 reason = "its process or node died; the shard goes to another worker"
                 self._events.lost(seat.name, reason)
@@ -168,14 +173,20 @@ class Driver:
             self._load(seat)
             return
         if isinstance(answer, Failed):
+            if run.is_made:
+                self._tell_end(run)
             self.scheduler.failed(run, answer.error)
             if was_live and run.ended is None:
                 self._events.lost(seat.name, f"{type(answer.error).__name__}: {answer.error}")
         elif answer.is_dropped:
             self.scheduler.dropped(run)
-            self._events.ended(seat.name)
-        else:
+            self._tell_end(run)
+        elif not answer.is_uploading:
             self._take(run, answer, now)
+        elif was_live:
+            self.scheduler.made(run, now)
+            self._events.uploading(seat.name, run.task)
+            self._fleet.finish(run)
         if was_live and not isinstance(answer, Failed) and answer.is_leaving:
             self.scheduler.leaves(run.worker)
             self._events.note(f"{seat.name} was told to end; another is started.")
@@ -196,16 +207,37 @@ class Driver:
             self.scheduler.advanced(run, answer, now)
             self._events.advanced(seat.name, answer)
 
+    def _on_upload_behind(self, run: Run, answer: Answer | Died | Failed, now: float) -> None:
+        """An upload has ended whose worker runs another task, which tells what becomes of it."""
+        if isinstance(answer, Answer) and not answer.is_dropped:
+            self._take(run, answer, now)
+            return
+        self._tell_end(run)
+        if isinstance(answer, Died):
+            self.scheduler.died(run)
+        elif isinstance(answer, Failed):
+            self._events.note(f"Shard {run.task.shard_index:05d} was not uploaded: {answer.error}")
+            self.scheduler.failed(run, answer.error)
+        else:
+            self.scheduler.dropped(run)
+
+    def _tell_end(self, run: Run) -> None:
+        name = self._seats[run.worker].name
+        if run.is_made:
+            self._events.upload_ended(name, run.task)
+        else:
+            self._events.ended(name)
+
     def _take(self, run: Run, answer: Answer, now: float) -> None:
         is_first, others = self.scheduler.finished(run, now, is_measure=answer.was_made)
         if not is_first:
-            self._events.ended(self._seats[run.worker].name)
+            self._tell_end(run)
             return
         if isinstance(answer.result, Receipt):
             self.devices[str(answer.result.made.get("device", "unknown"))] += 1
         self._events.finished(self._seats[run.worker].name, answer.result)
         for other in others:
-            self._events.ended(self._seats[other.worker].name)
+            self._tell_end(other)
             self._fleet.drop(other)
 
     def _heard(self, now: float) -> None:

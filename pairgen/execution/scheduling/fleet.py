@@ -35,6 +35,10 @@ class Fleet(Protocol):
         """Have a worker run a task: `on_ran`."""
         ...
 
+    def finish(self, run: Run) -> None:
+        """Have a worker end the upload of what it has made, while it runs others: `on_ran`."""
+        ...
+
     def ask(self, number: int, run: Run | None) -> None:
         """Ask a worker for the number of slots done in its task: `on_status`."""
         ...
@@ -57,9 +61,11 @@ class Answer:
         is_dropped: Whether the task ended without a result, as the worker was told to.
         was_made: Whether the result was made now; false for a shard that stood already.
         is_leaving: Whether the process is about to end, so that it takes no more tasks.
+        is_uploading: Whether the result is still to come, from `Fleet.finish`.
     """
 
     result: Any = None
     is_dropped: bool = False
     was_made: bool = True
     is_leaving: bool = False
+    is_uploading: bool = False

@@ -22,7 +22,8 @@ class Scheduler:
     """The state of one run: which tasks are pending, running and done.
 
     A worker is idle once it has joined or ended a run, busy from `hand_out` on, and away after
-    `died`, `leaves` and being given up until it joins again.
+    `died`, `leaves` and being given up until it joins again. While tasks are pending, a worker that
+    has made a shard takes the next; the first run goes on behind that one until the upload ends.
 
     Args:
         tasks: The tasks, each with a `shard_index` of its own.
@@ -37,6 +38,10 @@ class Scheduler:
         self._idle: deque[int] = deque()
         # In the order in which `look` comes to them.
         self._running: OrderedDict[int, Run] = OrderedDict()
+        # Those of them that are uploaded, so that their worker may take another task.
+        self._made: OrderedDict[int, Run] = OrderedDict()
+        # Uploads of workers that run another task.
+        self._behind: dict[int, list[Run]] = {}
         self._of_shard: dict[int, list[Run]] = {}
         # Runs of shards that nobody else makes, the oldest first.
         self._alone: OrderedDict[int, Run] = OrderedDict()
@@ -63,6 +68,10 @@ class Scheduler:
         """Whether the worker is still expected to end this run."""
         return self._running.get(run.worker) is run
 
+    def is_behind(self, run: Run) -> bool:
+        """Whether it is uploaded while its worker runs another task, or is away."""
+        return run in self._behind.get(run.worker, ())
+
     def joined(self, worker: int) -> None:
         """A worker has loaded what the tasks need."""
         self._warm.discard(worker)
@@ -72,10 +81,20 @@ class Scheduler:
         """Give idle workers pending tasks; near the end, second runs of those that take long."""
         begun = []
         while self._idle and (task := self._next_pending()):
-            begun.append(self._begin(task, now, is_second=False))
+            begun.append(self._begin(self._idle.popleft(), task, now, is_second=False))
+        while self._made and (task := self._next_pending()):
+            worker, _ = self._made.popitem(last=False)
+            self._put_behind(worker)
+            begun.append(self._begin(worker, task, now, is_second=False))
         while self._idle and (task := self._next_straggler(now)):
-            begun.append(self._begin(task, now, is_second=True))
+            begun.append(self._begin(self._idle.popleft(), task, now, is_second=True))
         return begun
+
+    def made(self, run: Run, now: float) -> None:
+        """A worker has made its shard and uploads it; it can take another task in the meantime."""
+        run.is_made = True
+        self.advanced(run, run.task.num_slots, now)
+        self._made[run.worker] = run
 
     def advanced(self, run: Run, num_done: int, now: float) -> None:
         """A worker has done `num_done` slots of its task."""
@@ -94,7 +113,7 @@ class Scheduler:
             Whether it is the first result, and the other runs of the task, which are to be ended.
         """
         shard = run.task.shard_index
-        if self.is_live(run) and is_measure:
+        if is_measure and (self.is_live(run) or self.is_behind(run)):
             self._warm.add(run.worker)
             self.measured.add(now - run.start)
         self._end(run, is_idle=True)
@@ -118,13 +137,17 @@ class Scheduler:
         Raises:
             PairgenError: The task has killed too many workers.
         """
-        if not self.is_live(run):
+        if not (self.is_live(run) or self.is_behind(run)):
             return False
         return self._took_its_worker(run)
 
     def leaves(self, worker: int) -> None:
-        """A worker that is idle is not to get another task."""
-        self._idle.remove(worker)
+        """A worker without a task is not to get another."""
+        if worker in self._running:
+            self._made.pop(worker, None)
+            self._put_behind(worker)
+        else:
+            self._idle.remove(worker)
 
     def failed(self, run: Run, error: Exception) -> None:
         """A worker could not run a task; another tries.
@@ -133,7 +156,7 @@ class Scheduler:
             Exception: The error, if it is an expected one, or too many came with this task.
         """
         shard = run.task.shard_index
-        was_wanted = self.is_live(run) and shard in self._undone
+        was_wanted = (self.is_live(run) or self.is_behind(run)) and shard in self._undone
         is_pending = self._end(run, is_idle=True)
         if not was_wanted:
             return
@@ -198,8 +221,8 @@ class Scheduler:
         limit = max(self.rules.second_run_floor, self.rules.second_run_factor * median)
         return oldest.task if now - oldest.start > limit else None
 
-    def _begin(self, task: ShardTask, now: float, *, is_second: bool) -> Run:
-        run = Run(self._idle.popleft(), task, now, is_second)
+    def _begin(self, worker: int, task: ShardTask, now: float, *, is_second: bool) -> Run:
+        run = Run(worker, task, now, is_second)
         self._running[run.worker] = run
         self._of_shard.setdefault(task.shard_index, []).append(run)
         if is_second:
@@ -210,11 +233,15 @@ class Scheduler:
 
     def _end(self, run: Run, *, is_idle: bool) -> bool:
         """Take a run off its worker; return whether nobody runs or has done its task any more."""
-        if not self.is_live(run):
+        if self.is_behind(run):
+            self._behind[run.worker].remove(run)
+        elif self.is_live(run):
+            self._made.pop(run.worker, None)
+            del self._running[run.worker]
+            if is_idle:
+                self._free(run.worker)
+        else:
             return False
-        del self._running[run.worker]
-        if is_idle:
-            self._idle.append(run.worker)
         shard = run.task.shard_index
         runs = self._of_shard.get(shard)
         if runs is None or run not in runs:
@@ -227,6 +254,16 @@ class Scheduler:
         del self._of_shard[shard]
         self._alone.pop(shard, None)
         return True
+
+    def _free(self, worker: int) -> None:
+        """Let a worker have another task, or turn back to its upload, which may get stuck too."""
+        if behind := self._behind.get(worker):
+            self._running[worker] = self._made[worker] = behind.pop()
+        else:
+            self._idle.append(worker)
+
+    def _put_behind(self, worker: int) -> None:
+        self._behind.setdefault(worker, []).append(self._running.pop(worker))
 
     def _took_its_worker(self, run: Run) -> bool:
         shard = run.task.shard_index

@@ -19,6 +19,7 @@ class Run:
         last_news: When `num_done` grew last, or the run began.
         ended: When the worker was told to end it without a result; None if it was not.
         is_named: Whether the user has read that it is slow.
+        is_made: Whether all is done but for the upload.
     """
 
     worker: int
@@ -29,6 +30,7 @@ class Run:
     last_news: float = field(init=False)
     ended: float | None = None
     is_named: bool = False
+    is_made: bool = False
 
     def __post_init__(self) -> None:
         self.last_news = self.start

@@ -184,6 +184,12 @@ class _Events:
         self.outcomes.append(result)
         self._progress.reached(self._num_before + len(self.outcomes))
 
+    def uploading(self, worker: str, task: ShardTask) -> None:
+        """Pictures are not uploaded."""
+
+    def upload_ended(self, worker: str, task: ShardTask) -> None:
+        """Pictures are not uploaded."""
+
     def lost(self, worker: str, reason: str) -> None:
         """A worker died; its picture goes to another worker."""
         self._progress.lost(worker, reason)

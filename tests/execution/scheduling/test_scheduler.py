@@ -243,6 +243,109 @@ def test_shards_that_stood_are_no_measure() -> None:
     assert overdue(made, 101.0) == [run]
 
 
+def test_a_worker_takes_the_next_task_while_its_shard_goes_up() -> None:
+    made = scheduler(3, 1)
+    (first,) = made.hand_out(0.0)
+    made.made(first, 10.0)
+    (second,) = made.hand_out(10.0)
+    assert who_has_what([second]) == [(0, 1, False)] and made.is_behind(first)
+    assert (made.num_left, made.num_running) == (3, 2)
+    # It tells nothing of the worker, which is busy.
+    assert finish(made, first, 12.0) == [] and made.hand_out(12.0) == []
+    assert made.measured.median == 12.0
+    made.made(second, 20.0)
+    (third,) = made.hand_out(20.0)
+    finish(made, second, 22.0)
+    made.made(third, 30.0)
+    # Nothing is left to take: the upload is what the worker runs.
+    assert made.hand_out(30.0) == [] and made.is_live(third)
+    finish(made, third, 31.0)
+    assert made.num_left == 0
+
+
+def test_idle_workers_come_before_those_that_upload() -> None:
+    made = scheduler(3, 2)
+    first, second = made.hand_out(0.0)
+    made.made(first, 5.0)
+    finish(made, second, 5.0)
+    assert who_has_what(made.hand_out(5.0)) == [(1, 2, False)]
+    assert made.is_live(first)
+
+
+def test_a_worker_that_dies_loses_its_upload_too() -> None:
+    made = scheduler(3, 1)
+    (first,) = made.hand_out(0.0)
+    made.made(first, 5.0)
+    (second,) = made.hand_out(5.0)
+    assert made.died(second) and made.died(first)
+    assert made.num_running == 0 and made.hand_out(6.0) == []
+    made.joined(0)
+    assert who_has_what(made.hand_out(7.0)) == [(0, 0, False)]
+
+
+def test_a_worker_whose_task_is_dropped_turns_back_to_its_upload() -> None:
+    """An actor that stands still then is given up, as with any other task."""
+    made = scheduler(4, 2)
+    first, other = made.hand_out(0.0)
+    made.made(first, 5.0)
+    (second,) = made.hand_out(5.0)
+    made.dropped(second)
+    assert made.is_live(first) and not made.is_behind(first)
+    assert who_has_what(made.hand_out(6.0)) == [(0, 2, False)]
+    finish(made, other, 9.0)
+    assert made.is_behind(first)
+
+
+def test_a_stuck_upload_takes_its_worker_once_nothing_else_is_left() -> None:
+    made = scheduler(1, 1)
+    (run,) = made.hand_out(0.0)
+    made.made(run, 5.0)
+    assert overdue(made, 104.0) == []
+    assert overdue(made, 106.0) == [run]
+    made.joined(0)
+    assert who_has_what(made.hand_out(107.0)) == [(0, 0, False)]
+
+
+def test_a_worker_that_leaves_while_it_uploads_gets_no_task() -> None:
+    made = scheduler(3, 1)
+    (first,) = made.hand_out(0.0)
+    made.made(first, 5.0)
+    (second,) = made.hand_out(5.0)
+    made.dropped(second)
+    made.leaves(0)
+    assert made.hand_out(6.0) == []
+    finish(made, first, 7.0)
+    assert (made.num_left, made.num_running) == (2, 0)
+
+
+def test_a_failed_upload_is_an_error_of_its_shard() -> None:
+    made = scheduler(2, 1)
+    (first,) = made.hand_out(0.0)
+    made.made(first, 5.0)
+    (second,) = made.hand_out(5.0)
+    made.failed(first, ValueError("odd"))
+    finish(made, second, 9.0)
+    (again,) = made.hand_out(9.0)
+    made.made(again, 12.0)
+    with pytest.raises(OSError, match="full"):
+        made.failed(again, OSError("full"))
+
+
+def test_a_second_run_may_overtake_an_upload() -> None:
+    made = scheduler(3, 2)
+    first, other = made.hand_out(0.0)
+    made.made(first, 1.0)
+    (second,) = made.hand_out(1.0)
+    finish(made, other, 4.0)
+    (again,) = made.hand_out(10.0)
+    assert who_has_what([again]) == [(1, 0, True)]
+    assert finish(made, again, 12.0) == [first]
+    finish(made, second, 12.0)
+    # The other upload comes to its end, and finds the receipt.
+    assert made.finished(first, 13.0, is_measure=True) == (False, [])
+    assert made.num_left == 0
+
+
 def test_measured_times_are_those_of_the_last_shards() -> None:
     measured = Measured()
     assert (measured.median, measured.longest) == (None, None)

@@ -1,7 +1,6 @@
 """A store that turns requests away: through a proxy in front of a real server."""
 
 import re
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,34 +14,11 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import standing_receipts
 from pairgen.shards.format.store import open_store
 from tests.runs import QUICK_ODE
-from tests.s3_server import Fault, broken, bucket, quiet, server
+from tests.s3_server import Faults, bucket, faults, quiet, server
 
 pytestmark = [pytest.mark.slow, *quiet]
-__all__ = ["bucket", "server"]
+__all__ = ["bucket", "faults", "server"]
 ODE: dict[str, Any] = {**QUICK_ODE, "num_samples": 12}
-
-
-class Faults:
-    """What the proxy does; changed while it runs."""
-
-    def __init__(self) -> None:
-        self.now: Fault = lambda *_: None
-
-    def __call__(self, method: str, path: str) -> tuple[int, str] | None:
-        return self.now(method, path)
-
-
-@pytest.fixture
-def faults(server: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
-    """Let all requests go through the proxy."""
-    import s3fs
-
-    found = Faults()
-    with broken(server, found) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        s3fs.S3FileSystem.clear_instance_cache()
-        yield found
-        found.now = lambda *_: None
 
 
 def test_credentials_that_expire_end_the_run_and_the_same_command_goes_on(

@@ -1,0 +1,1 @@
+"""Uploads of finished shards while workers make the next ones."""
