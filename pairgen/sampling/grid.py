@@ -4,6 +4,7 @@ A transition always goes to the next time of the grid. (diffusers' DDIM steps to
 instead, which is another time whenever n does not divide T.)
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,12 @@ class Grid:
 
 
 def make_grid(
-    schedule: Schedule, spacing: str, steps: int, end: str, insert: Sequence[float] = ()
+    schedule: Schedule,
+    spacing: str,
+    steps: int,
+    end: str,
+    insert: Sequence[float] = (),
+    steps_offset: int | None = None,
 ) -> Grid:
     """Build the grid of a run.
 
@@ -57,6 +63,8 @@ def make_grid(
         end: `t0`: the schedule's last time, as Stable Diffusion's `set_alpha_to_one=false`;
             `clean`: sigma = 0.
         insert: Times that the grid must contain; missing ones are added.
+        steps_offset: What `leading` adds to its times; None for the schedule's own. With 0 and end
+            `t0` there is one transition less, because the last time is the end itself.
 
     Raises:
         ConfigError: A name is unknown, `steps` is out of range, or an inserted time is outside.
@@ -68,7 +76,8 @@ def make_grid(
     choice("end", end, ENDS)
     integer("steps", steps, 1, schedule.num_train_steps)
     named = named_times(check_spacing(spacing))
-    times = named or _spaced_times(schedule, spacing, steps, end)
+    offset = schedule.steps_offset if steps_offset is None else steps_offset
+    times = named or _spaced_times(schedule, spacing, steps, end, offset)
     if named and (len(named) != steps or not _inside(schedule, named)):
         raise ConfigError(
             f"spacing {spacing} must name as many times as there are steps, {steps}, in "
@@ -94,12 +103,13 @@ def _inside(schedule: Schedule, times: Sequence[float]) -> bool:
     return all(schedule.last_time < time <= schedule.first_time for time in times)
 
 
-def _spaced_times(schedule: Schedule, spacing: str, steps: int, end: str) -> list[float]:
+def _spaced_times(
+    schedule: Schedule, spacing: str, steps: int, end: str, offset: int
+) -> list[float]:
     """Return the evaluation times of a grid without its end point, decreasing."""
     num = schedule.num_train_steps
     if spacing == "leading":
-        # Offset 1, as every Stable Diffusion scheduler config sets `steps_offset`.
-        times = np.arange(steps)[::-1] * (num // steps) + 1.0
+        times = np.arange(steps)[::-1] * (num // steps) + float(offset)
     elif spacing == "trailing":
         # Use arange, whose rounding decides the halves (48 steps); for some steps, such as 61, it
         # returns one number too many, which diffusers turns into the time -1.
@@ -116,6 +126,11 @@ def _spaced_times(schedule: Schedule, spacing: str, steps: int, end: str) -> lis
         ends = torch.tensor([schedule.first_time, schedule.last_time], dtype=torch.float64)
         alpha, sigma = schedule.alpha_sigma(ends)
         low, high = torch.log(alpha / sigma).tolist()
+        if math.isinf(low):
+            raise ConfigError(
+                "spacing must not be logsnr for this model, whose alpha is 0 at its first time: "
+                "log(alpha / sigma) is infinite there; take trailing or uniform."
+            )
         half_log_snrs = torch.linspace(low, high, num_points, dtype=torch.float64)
         times = schedule.time_of(half_log_snrs).numpy()
         times[0] = schedule.first_time

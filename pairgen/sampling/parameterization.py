@@ -13,11 +13,16 @@ Prediction = Literal["epsilon", "v_prediction", "sample", "flow"]
 
 
 class Schedule(Protocol):
-    """alpha(t) and sigma(t) of a teacher, t from `last_time` (data) to `first_time` (noise)."""
+    """alpha(t) and sigma(t) of a teacher, t from `last_time` (data) to `first_time` (noise).
+
+    Attributes:
+        steps_offset: What the spacing `leading` adds to its times.
+    """
 
     first_time: float
     last_time: float
     num_train_steps: int
+    steps_offset: int
 
     def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return (alpha, sigma), each float64 and shaped as `t`, on the device of `t`."""
@@ -32,27 +37,35 @@ class DiscreteSchedule:
     """A variance-preserving schedule known at the integer times 0 .. T-1.
 
     At integers, alpha and sigma are computed in float32 exactly as in diffusers, so that float32
-    sampling matches it bit for bit. Between integers, log(alpha / sigma) is linear in t.
+    sampling matches it bit for bit. Between integers, log(alpha / sigma) is linear in t; before a
+    last alpha of 0, where it has no end, alpha is.
 
     Args:
-        alphas_cumprod: alpha(t)^2 for t = 0 .. T-1, [T] float32, strictly decreasing in (0, 1).
+        alphas_cumprod: alpha(t)^2 for t = 0 .. T-1, [T] float32, strictly decreasing in (0, 1); the
+            last may be 0 (zero terminal SNR).
+        steps_offset: What the spacing `leading` adds to its times.
 
     Raises:
         ValueError: `alphas_cumprod` is not strictly decreasing or leaves (0, 1).
 
     Reference:
         Lu et al. 2022 (DPM-Solver), arXiv:2206.00927, Section 3.4: sampling from discrete-time
-        models at any time.
+        models at any time. Lin et al. 2023, arXiv:2305.08891, Algorithm 1: zero terminal SNR.
     """
 
-    def __init__(self, alphas_cumprod: Tensor) -> None:
+    def __init__(self, alphas_cumprod: Tensor, steps_offset: int = 1) -> None:
         alphas_cumprod = alphas_cumprod.detach().cpu().float()
-        inside = bool(((alphas_cumprod > 0) & (alphas_cumprod < 1)).all())
-        if not inside or not bool((alphas_cumprod.diff() < 0).all()):
-            raise ValueError("alphas_cumprod must be strictly decreasing and inside (0, 1).")
+        inside = bool(((alphas_cumprod[:-1] > 0) & (alphas_cumprod[:-1] < 1)).all())
+        if (
+            not inside
+            or not 0 <= alphas_cumprod[-1] < 1
+            or not bool((alphas_cumprod.diff() < 0).all())
+        ):
+            raise ValueError("alphas_cumprod must be strictly decreasing and in [0, 1).")
         self.num_train_steps = len(alphas_cumprod)
         self.first_time = float(self.num_train_steps - 1)
         self.last_time = 0.0
+        self.steps_offset = steps_offset
         self._alphas = (alphas_cumprod**0.5).double()
         self._sigmas = ((1 - alphas_cumprod) ** 0.5).double()
         self._half_log_snrs = torch.log(self._alphas / self._sigmas)
@@ -74,7 +87,9 @@ class DiscreteSchedule:
         sigma = torch.where(
             on_integer, self._sigmas[below], torch.sigmoid(-2 * half_log_snr).sqrt()
         )
-        return alpha, sigma
+        endless = self._half_log_snrs[above].isneginf() & ~on_integer
+        alpha = torch.where(endless, (1 - fraction) * self._alphas[below], alpha)
+        return alpha, torch.where(endless, (1 - alpha**2).sqrt(), sigma)
 
     def time_of(self, half_log_snr: Tensor) -> Tensor:
         """Return the times of the given values of log(alpha / sigma), see `Schedule`."""
@@ -83,7 +98,9 @@ class DiscreteSchedule:
         above = torch.searchsorted(rising, half_log_snr.double().contiguous())
         above = above.clamp(1, self.num_train_steps - 1)
         low, high = rising[above - 1], rising[above]
-        position = (above - 1) + (half_log_snr - low) / (high - low)
+        # Between the last two times of zero terminal SNR there is no length to divide.
+        part = torch.where(low.isneginf(), half_log_snr > low, (half_log_snr - low) / (high - low))
+        position = (above - 1) + part
         return ((self.num_train_steps - 1) - position).clamp(self.last_time, self.first_time)
 
 
@@ -101,6 +118,7 @@ class FlowSchedule:
         self.num_train_steps = num_train_steps
         self.first_time = float(num_train_steps)
         self.last_time = 0.0
+        self.steps_offset = 1
 
     def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return (alpha, sigma) at `t`, see `Schedule`."""

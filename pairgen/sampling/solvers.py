@@ -37,7 +37,8 @@ def dpmpp_2m(
 ) -> Iterator[Tensor]:
     """Extrapolate x0 linearly in log(alpha / sigma). Order 2, one evaluation per step.
 
-    The first step has no history, and a step to sigma = 0 has infinite length: both use order 1.
+    The first step has no history, and a step from alpha = 0 or to sigma = 0 has infinite length:
+    these use order 1, and so does the step behind that from alpha = 0.
 
     Reference:
         Lu et al. 2022 (DPM-Solver++), arXiv:2211.01095, Algorithm 2.
@@ -48,7 +49,7 @@ def dpmpp_2m(
         if sigmas[i + 1] == 0:
             yield alphas[i + 1] * x0
             return
-        h = math.log(alphas[i + 1] / sigmas[i + 1]) - math.log(alphas[i] / sigmas[i])
+        h = _half_log_snr(alphas[i + 1], sigmas[i + 1]) - _half_log_snr(alphas[i], sigmas[i])
         d = x0
         if i > 0:
             r = h_last / h
@@ -64,7 +65,8 @@ def heun(
     """Average the slopes at both ends of a step. Order 2, two evaluations per step.
 
     It is written for x / alpha as a function of sigma / alpha, whose slope is eps. At sigma = 0 the
-    slope is undefined, so a step that ends there is an Euler step (one evaluation).
+    slope is undefined, and at alpha = 0 both variables are infinite, so a step that ends or starts
+    there is an Euler step (one evaluation).
 
     Reference:
         Karras et al. 2022, arXiv:2206.00364, Algorithm 1.
@@ -75,10 +77,18 @@ def heun(
         if sigmas[i + 1] == 0:
             yield x_euler
             return
+        if alphas[i] == 0:
+            x = x_euler
+            yield x
+            continue
         _, d_prime = denoise(x_euler, i + 1)
         h = sigmas[i + 1] / alphas[i + 1] - sigmas[i] / alphas[i]
         x = alphas[i + 1] * (x / alphas[i] + h * (0.5 * d + 0.5 * d_prime))
         yield x
+
+
+def _half_log_snr(alpha: float, sigma: float) -> float:
+    return math.log(alpha / sigma) if alpha else -math.inf
 
 
 SOLVERS: dict[str, Solver] = dict(zip(SOLVER_NAMES, (ddim, dpmpp_2m, heun), strict=True))

@@ -25,6 +25,7 @@ HELD_BY = {
 _TARS = "tests/hostile/containers/test_containers.py::"
 _PLANS = "tests/shards/format/test_plan_file.py::"
 _URLS = "tests/sources/urls/test_images.py::"
+_SCHEDULES = "tests/teachers/test_schedules_of_models.py::"
 _STORES = "tests/chaos/test_flaky_store.py::"
 _THREADS = "tests/training/test_train.py::test_a_run_goes_on_in_the_threads_that_it_began_with"
 
@@ -119,8 +120,14 @@ PROMPTS_AND_TARS = {
     ),
     "A.I.6": later("a user's module in the working folder", PROMISES),
     "A.I.7": held("`s3://` shown as `s3:/`", _URLS + "test_what_is_not_in_a_store_is_named"),
-    "A.K.1": later("zero terminal SNR with v-prediction", PROMISES),
-    "A.K.2": later("`leading` and steps_offset", PROMISES),
+    "A.K.1": held(
+        "zero terminal SNR with v-prediction",
+        f"{_SCHEDULES}test_ddim_with_zero_terminal_snr_equals_diffusers_bit_for_bit",
+    ),
+    "A.K.2": held(
+        "`leading` and steps_offset",
+        f"{_SCHEDULES}test_leading_is_moved_by_the_offset_that_the_pipeline_takes",
+    ),
     "A.K.3": later("tensors that the config does not know", PROMISES),
     "A.K.4": held(
         "a negative prompt cut without a word",

@@ -542,7 +542,7 @@ def test_truncated_weights_are_refused(sd15_folder, tmp_path):
         (
             "scheduler/scheduler_config.json",
             {"rescale_betas_zero_snr": True},
-            "rescale_betas_zero_snr",
+            "predicts 'epsilon' and has rescale_betas_zero_snr",
         ),
         ("scheduler/scheduler_config.json", {"beta_schedule": "wavy"}, "beta_schedule 'wavy'"),
         ("scheduler/scheduler_config.json", {"prediction_type": "flow"}, "predicts 'flow'"),

@@ -79,7 +79,7 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
     description: Description = plugins.call(
         "teachers", model.teacher, "describe", **teacher_options(usual.revision, model)
     )
-    _check_not_flow(model, description)
+    _check_beginning(model, description)
     # Find wrong options before reading anything.
     one = {"sha256": "", "num_inputs": 1}
     own = model_numbers(model, description, config.cfg)["dtype"]
@@ -109,13 +109,13 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
     return Job(plans=plans, asked=frozenset(asked), prompts=prompts, store=store)
 
 
-def _check_not_flow(model: ModelConfig, description: Description) -> None:
+def _check_beginning(model: ModelConfig, description: Description) -> None:
     schedule = description.schedule
     alpha, _ = schedule.alpha_sigma(torch.tensor([schedule.first_time], dtype=torch.float64))
     if float(alpha) == 0:
         raise ConfigError(
-            f"model must not be a flow, as {model.name} is: the reference's grid is uniform in "
-            "log(alpha / sigma), which is infinite where a flow starts."
+            f"model must have an alpha above 0 at its first time, but {model.name} has 0: the grid of "
+            "the reference is uniform in log(alpha / sigma), which is infinite there."
         )
 
 

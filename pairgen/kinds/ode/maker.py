@@ -80,7 +80,13 @@ def grid_of(plan: Plan, schedule: Schedule) -> Grid:
     """Return the grid that the plan's recipe asks for."""
     recipe = plan.recipe
     return make_grid(
-        schedule, recipe["spacing"], recipe["steps"], recipe["end"], recipe["trajectory"]
+        schedule,
+        recipe["spacing"],
+        recipe["steps"],
+        recipe["end"],
+        recipe["trajectory"],
+        # Sets of before that was read had 1, whatever the scheduler's config says.
+        recipe.get("steps_offset", 1),
     )
 
 

@@ -8,6 +8,7 @@ from pairgen.kinds.ode.conditioning import check_conditioning
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.model_config import ModelConfig, defaults_for
 from pairgen.sampling.grid import make_grid
+from pairgen.sampling.parameterization import FlowSchedule, Schedule
 from pairgen.seeding import NOISE_GENERATOR
 from pairgen.sources.prompt_choice import Choice
 from pairgen.sources.prompts import PromptSummary
@@ -63,7 +64,7 @@ def make_ode_plan(
     grid = make_grid(
         description.schedule, config.spacing, config.steps, config.end, config.trajectory
     )
-    if grid.alphas[0] == 0 and config.solver != "ddim":
+    if isinstance(description.schedule, FlowSchedule) and config.solver != "ddim":
         raise ConfigError(
             f"solver must be ddim for a flow, which starts where alpha is 0, got {config.solver!r}."
         )
@@ -79,6 +80,7 @@ def make_ode_plan(
         "noise_generator": NOISE_GENERATOR,
         "stored_dtype": STORED_DTYPE,
         "store_embeddings": config.store_embeddings,
+        **_offset(config, description.schedule),
     }
     options = dict(model.options)
     if revision := description.identity.get("commit", config.revision):
@@ -120,6 +122,12 @@ def make_ode_plan(
             "options": remembered,
         },
     )
+
+
+def _offset(config: OdeConfig, schedule: Schedule) -> dict[str, int]:
+    """Return what the times of `leading` are moved by; nothing for 1, the offset of most."""
+    counts = config.spacing == "leading" and schedule.steps_offset != 1
+    return {"steps_offset": schedule.steps_offset} if counts else {}
 
 
 def model_numbers(

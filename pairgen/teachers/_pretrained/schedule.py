@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import torch
 from diffusers import DDIMScheduler
 
 from pairgen.errors import TeacherLoadError
@@ -20,12 +21,15 @@ FLOW_SCHEDULER = "FlowMatchEulerDiscreteScheduler"
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
 
 
-def read_schedule(snapshot: Snapshot, name: str = SCHEDULER_CONFIG) -> tuple[Schedule, Prediction]:
+def read_schedule(
+    snapshot: Snapshot, name: str = SCHEDULER_CONFIG, *, fixed_offset: int | None = None
+) -> tuple[Schedule, Prediction]:
     """Read alpha and sigma over time, and what the network predicts.
 
     Args:
         snapshot: The snapshot with the files.
         name: Name of the scheduler's config.
+        fixed_offset: The model's `steps_offset`, whatever the config says; None for the config's.
 
     Raises:
         TeacherLoadError: The file is missing, or its schedule or prediction is not supported.
@@ -42,21 +46,25 @@ def read_schedule(snapshot: Snapshot, name: str = SCHEDULER_CONFIG) -> tuple[Sch
         with quiet():
             # Works for any class: all schedulers of the family compute alphas in the same way.
             scheduler = DDIMScheduler.from_config(config)
-        schedule = DiscreteSchedule(scheduler.alphas_cumprod)
+        offset = scheduler.config.steps_offset if fixed_offset is None else fixed_offset
+        schedule = DiscreteSchedule(scheduler.alphas_cumprod, offset)
     except NotImplementedError:
         raise TeacherLoadError(
             f"{where} has the unknown beta_schedule {config['beta_schedule']!r}."
         ) from None
     except ValueError:
-        zero_snr = config.get("rescale_betas_zero_snr", False)
-        why = " because of rescale_betas_zero_snr" if zero_snr else ""
         raise TeacherLoadError(
-            f"{where} has a schedule whose alphas leave (0, 1){why}: at alpha = 0 the state says "
-            "nothing about the data, so an ODE cannot start there."
+            f"{where} has a schedule whose alphas leave [0, 1) or do not decrease, by {name}."
         ) from None
     prediction = scheduler.config.prediction_type
     if prediction not in PREDICTIONS:
         raise TeacherLoadError(
             f"{where} predicts {prediction!r}; known are {', '.join(PREDICTIONS)}."
+        )
+    if prediction == "epsilon" and schedule.alpha_sigma(torch.tensor(schedule.first_time))[0] == 0:
+        raise TeacherLoadError(
+            f"{where} predicts 'epsilon' and has rescale_betas_zero_snr: noise alone says nothing "
+            "about the data, so an ODE cannot start there. Take the model's version that predicts "
+            f"'v_prediction', or set it to false in {name} if the model was trained so."
         )
     return schedule, cast(Prediction, prediction)

@@ -150,7 +150,9 @@ def read_layout(location: str, revision: str) -> Layout:
             f"{location} is not a denoiser: its UNet has {unet['in_channels']} input and "
             f"{latent_channels} output channels."
         )
-    schedule, prediction = read_schedule(snapshot)
+    # diffusers' StableDiffusionPipeline sets it so, whatever the config says.
+    fixed_offset = 1 if pipeline == "StableDiffusionPipeline" else None
+    schedule, prediction = read_schedule(snapshot, fixed_offset=fixed_offset)
     size = unet["sample_size"]
     height, width = (size, size) if isinstance(size, int) else size
     vae = read_json(snapshot, "vae/config.json")
