@@ -155,7 +155,7 @@ def calibrate(
         solvers: Solvers and spacings to measure.
             [ddim/trailing,ddim/leading,dpmpp_2m/trailing,dpmpp_2m/logsnr,heun/logsnr]
         steps: Numbers of steps to measure. [10,15,20,30,50]
-        dtypes: Precisions to measure. [the model's and float32]
+        dtypes: Precisions to measure. [float32, and the model's on a GPU]
         reference_steps: Steps of the reference solution (heun, logsnr, float32). [200]
         out: Output folder or URL. [data/calibration-MODEL]
         batch_size: Samples per batch. [the model's default]
@@ -574,7 +574,8 @@ def ode(
             what was chosen when it was begun. [samples_per_shard sets it]
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
-        dtype: Precision of the network; the ODE state stays in float32. [the model's]
+        dtype: Precision of the network; the ODE state stays in float32. [the model's, float32
+            without a GPU]
         compile: Compile the network with torch.compile.
         executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
             serial. [auto]
@@ -715,7 +716,8 @@ def restore(
         out: Output folder or URL.
         format: Format of the results: png; jpg of quality 95 without chroma subsampling; lossless
             webp. Only png holds 16 bits. [png]
-        dtype: Precision of the network; the VAE computes in float32. [the model's]
+        dtype: Precision of the network; the VAE computes in float32. [the model's, float32 without
+            a GPU]
         batch_size: Tiles of a picture that the network sees at once. [1]
         cpu_threads: CPU threads of each worker. [1]
         executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
@@ -801,7 +803,8 @@ def sample(
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
-        dtype: Precision of the network; the ODE state stays in float32. [the model's]
+        dtype: Precision of the network; the ODE state stays in float32. [the model's, float32
+            without a GPU]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 

@@ -104,7 +104,7 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
             "Precisions to measure.",
             "What is measured",
             metavar="DTYPE[,DTYPE...]",
-            default="the model's and float32",
+            default="float32, and the model's on a GPU",
         ),
     ] = ()
     reference_steps: Annotated[

@@ -55,6 +55,7 @@ from pairgen.kinds.image_pairs import ImagePairs, check_members, read_image_pair
 from pairgen.kinds.image_sampling import ImageSampling, read_image_sampling
 from pairgen.kinds.image_student import ImageModel
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
+from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import defaults_for
 from pairgen.shards.loading.training_set import OpenSet
 from pairgen.teachers.base import Description, Teacher
@@ -214,7 +215,7 @@ class _Table:
         identity = {
             "model": dict(described.identity),
             "decoder": decoder_identity(judged),
-            "dtype": defaults.dtype,
+            "dtype": usual_dtype(defaults.dtype),
             "recipe": asdict(recipe_of(model)),
             **annotation_facts(self.found, [recipe_of(model).prompts]),
             "sampling": asdict(sampling),
@@ -270,7 +271,7 @@ class _Table:
             # Free its memory before the next one is loaded.
             self._loaded = None
             model = asked.judged.model
-            dtype = TORCH_DTYPES[(model.defaults or defaults_for("")).dtype]
+            dtype = TORCH_DTYPES[usual_dtype((model.defaults or defaults_for("")).dtype)]
             self._loaded = (asked.place, *load_image_model(model, dtype, self.device))
         return self._loaded[1:]
 

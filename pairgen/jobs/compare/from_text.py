@@ -51,6 +51,7 @@ from pairgen.judging.from_text.sampled import Sampling, evaluations_of
 from pairgen.judging.from_text.seen import seen_notes
 from pairgen.judging.real import find_real, real_facts
 from pairgen.kinds.ode.maker import build_teacher, check
+from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import defaults_for
 from pairgen.teachers.base import Description, Teacher
 from pairgen.training.runs.alike import encode_alike, start_of
@@ -161,7 +162,7 @@ class _Table:
         identity = {
             "model": dict(described.identity),
             "decoder": decoder_identity(judged),
-            "dtype": defaults.dtype,
+            "dtype": usual_dtype(defaults.dtype),
         }
 
         def measured(advance: Advance) -> Found:

@@ -22,7 +22,14 @@ from pairgen.kinds.ode.conditioning import (
     teacher_options,
 )
 from pairgen.kinds.ode.options import OdeConfig
-from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
+from pairgen.kinds.ode.plan import (
+    make_ode_plan,
+    model_numbers,
+    own_dtype,
+    prompt_counts,
+    prompt_source,
+)
+from pairgen.kinds.usual_dtype import say_dtype
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts
 from pairgen.options import default_of
 from pairgen.redaction import listed_without_secrets
@@ -213,7 +220,8 @@ def open_prompts(request: OdeRequest, say: Say) -> Prompts:
         values = (str(packaged_prompts(model)),)
         say(f"No prompts given: using the packaged prompts {values[0]}")
     # A plan for one prompt reveals every problem with the other options before any reading.
-    request.plan({"sha256": "", "num_inputs": 1})
+    dtype = request.plan({"sha256": "", "num_inputs": 1}).execution["dtype"]
+    say_dtype(own_dtype(model, description), dtype, say)
     passed_over = PassedOver()
     reader = PromptReader(find_prompts(values, config.column, note=say, passed_over=passed_over))
     refuse = refuse_prompts(config, model, description)

@@ -113,7 +113,7 @@ class RestorerOptions(TaggerOptions):
             "Precision of the network; the VAE computes in float32.",
             "Compute",
             "identity",
-            default="the model's",
+            default="the model's, float32 without a GPU",
         ),
     ] = ""
     batch_size: Annotated[

@@ -28,6 +28,7 @@ from pairgen.kinds.image_student import Noises, draw_latent_noises
 from pairgen.kinds.image_tiles import StudentTiles, make_in_tiles
 from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
+from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_model
 from pairgen.resolution import sources_of
 from pairgen.sampling.color_fix import COLOR_FIXES
@@ -211,7 +212,7 @@ def find_restorer(options: RestorerOptions) -> FoundRestorer:
     filled = {
         "model": place,
         "scale": options.scale or recipe.scale,
-        "dtype": options.dtype or defaults.dtype,
+        "dtype": options.dtype or usual_dtype(defaults.dtype),
         "overlap": options.tile // 3 if options.overlap is None else options.overlap,
         "vae_overlap": options.vae_tile // 3
         if options.vae_overlap is None

@@ -18,6 +18,8 @@ from pairgen.jobs.restore.options import RestoreConfig, RestorerOptions
 from pairgen.jobs.restore.restorer import find_restorer
 from pairgen.jobs.restore.worker import Outcome, PictureTask, RestoreJob
 from pairgen.kinds.image_model import recipe_of
+from pairgen.kinds.usual_dtype import say_dtype
+from pairgen.model_config import defaults_for
 from pairgen.resolution import sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
@@ -71,6 +73,8 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
             f"{found.model.name} was trained to enlarge {recipe.scale} times: it is given pictures "
             f"enlarged {scale} times."
         )
+    own = found.model.defaults or defaults_for("")
+    say_dtype(own.dtype, found.options.dtype, say)
     pictures = read_pictures(config, scale, recipe, say)
     check_no_results(pictures.files, store)
     begin(store, identity, pictures.results)

@@ -11,6 +11,7 @@ from pairgen.judging.from_text.sampled import Sampling
 from pairgen.judging.judged import Judged
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.ode.sample_options import SampleConfig
+from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import ModelConfig, defaults_for
 from pairgen.resolution import sources_of
 from pairgen.sampling.grid import make_grid
@@ -129,7 +130,7 @@ def build_judged(model: ModelConfig, plan: Plan, device: torch.device) -> Teache
         model.teacher,
         location=model.location,
         device=device,
-        dtype=TORCH_DTYPES[defaults.dtype],
+        dtype=TORCH_DTYPES[usual_dtype(defaults.dtype)],
         negative_prompt=plan.recipe["negative_prompt"],
         **model.options,
     )

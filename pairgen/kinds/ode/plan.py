@@ -6,7 +6,8 @@ from typing import Any
 from pairgen.errors import ConfigError
 from pairgen.kinds.ode.conditioning import check_conditioning
 from pairgen.kinds.ode.options import OdeConfig
-from pairgen.model_config import ModelConfig, defaults_for
+from pairgen.kinds.usual_dtype import usual_dtype
+from pairgen.model_config import ModelConfig, RunDefaults, defaults_for
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.parameterization import FlowSchedule, Schedule
 from pairgen.seeding import NOISE_GENERATOR
@@ -138,13 +139,22 @@ def model_numbers(
     The default number of samples per shard is rounded to whole groups; a number that the user gives
     is not.
     """
-    usual = model.defaults or defaults_for(str(description.identity.get("pipeline", "")))
+    usual = _defaults(model, description)
     group = len(guidance_scales)
     return {
-        "dtype": usual.dtype,
+        "dtype": usual_dtype(usual.dtype),
         "batch_size": usual.batch_size,
         "samples_per_shard": max(group, usual.samples_per_shard // group * group),
     }
+
+
+def own_dtype(model: ModelConfig, description: Description) -> str:
+    """Return the dtype that a model's file names for GPUs."""
+    return _defaults(model, description).dtype
+
+
+def _defaults(model: ModelConfig, description: Description) -> RunDefaults:
+    return model.defaults or defaults_for(str(description.identity.get("pipeline", "")))
 
 
 def prompt_source(name: str, summary: PromptSummary, choice: Choice) -> dict[str, Any]:

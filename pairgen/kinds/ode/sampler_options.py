@@ -112,7 +112,7 @@ class SettingOptions(Options):
             "Precision of the network; the ODE state stays in float32.",
             "Compute",
             "remembered",
-            default="the model's",
+            default="the model's, float32 without a GPU",
         ),
     ] = ""
 

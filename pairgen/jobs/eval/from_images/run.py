@@ -33,6 +33,7 @@ from pairgen.kinds.image_model import check_image_model, load_image_model, recip
 from pairgen.kinds.image_pairs import check_members, read_image_pairs
 from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
+from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import defaults_for
 from pairgen.process_state import cpu_threads
 from pairgen.training.runs.record import TrainRecord
@@ -85,7 +86,8 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     defaults = model.defaults or defaults_for("")
     with cpu_threads(config.cpu_threads or plan.execution["cpu_threads"]):
         batch_size = config.batch_size or defaults.batch_size
-        student, teacher = load_image_model(model, TORCH_DTYPES[defaults.dtype], device)
+        dtype = TORCH_DTYPES[usual_dtype(defaults.dtype)]
+        student, teacher = load_image_model(model, dtype, device)
         progress = Progress(len(pairs), 0, unit="images")
         try:
             made = make_pictures(student, teacher, pairs, batch_size, progress.reached)

@@ -9,6 +9,7 @@ from pairgen.kinds.image_model import check_image_model, recipe_of
 from pairgen.kinds.image_sampling import ImageSampling
 from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.sample_options import SampleConfig
+from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import ModelConfig, defaults_for
 from pairgen.resolution import Sources
 from pairgen.teachers.base import Description
@@ -67,7 +68,7 @@ def read_asked(sources: Sources[SampleConfig], model: ModelConfig) -> AskedImage
     sources = sources.below(f"model {model.name}", {"cfg": 1.0, **model.sampling})
     config, defaults = sources.resolved().options, model.defaults or defaults_for("")
     filled = {
-        "dtype": config.dtype or defaults.dtype,
+        "dtype": config.dtype or usual_dtype(defaults.dtype),
         "batch_size": config.batch_size or defaults.batch_size,
     }
     config = config.model_copy(update=filled)

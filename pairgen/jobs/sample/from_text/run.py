@@ -18,8 +18,9 @@ from pairgen.kinds.ode.conditioning import (
     teacher_options,
 )
 from pairgen.kinds.ode.pictures import Pictures, make_pictures
-from pairgen.kinds.ode.plan import make_ode_plan, prompt_counts, prompt_source
+from pairgen.kinds.ode.plan import make_ode_plan, own_dtype, prompt_counts, prompt_source
 from pairgen.kinds.ode.sample_options import SampleConfig
+from pairgen.kinds.usual_dtype import say_dtype
 from pairgen.model_config import ModelConfig, packaged_prompts
 from pairgen.report.grid import GridLayout
 from pairgen.report.sample_grid import lay_out_pictures, picture_rows
@@ -131,6 +132,7 @@ def _plan_pictures(
         check_num_pictures(target, options.num_samples)
         prompts = found.to_pylist()
     plan = make_ode_plan(options, model, description, prompt_source("", summary, config.choice))
+    say_dtype(own_dtype(model, description), plan.execution["dtype"], say)
     say(
         f"{plan.num_samples:,} images: prompts {len(prompts):,} x noises "
         f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
