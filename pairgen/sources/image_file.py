@@ -76,15 +76,14 @@ class ImageFile:
             OSError: The file no longer exists or cannot be read.
             ConfigError: It is behind a URL that may not be read, or not without its secrets.
         """
-        path = self._path()
         if self.kind in ("parquet", "arrow"):
-            return io.BytesIO(table_cell(path, self.kind, self.column, self.place))
-        if self.kind != "file":
-            path = _plain(path)
+            return io.BytesIO(table_cell(self._path(), self.kind, self.column, self.place))
+        if self.kind == "file" and not is_remote(self.container):
+            # Millions of images are opened: to make a path of each takes a tenth of the time.
+            return open(self.container, "rb")
+        path = self._plain_path()
         if isinstance(path, UrlPath):
             return path.open_part(self.place, self.num_bytes)
-        if self.kind == "file":
-            return path.open("rb")
         with path.open("rb") as file:
             file.seek(self.place)
             return io.BytesIO(file.read(self.num_bytes))
@@ -106,7 +105,7 @@ class ImageFile:
         """Fetch the beginning of an image behind a URL, for `read_ahead`; None for others."""
         if not is_remote(self.container) or self.kind in ("parquet", "arrow"):
             return None
-        path = self._path() if self.kind == "file" else _plain(self._path())
+        path = self._plain_path()
         if not isinstance(path, UrlPath):
             return None
         with path.open_part(self.place, self.num_bytes) as file:
@@ -130,11 +129,13 @@ class ImageFile:
         return path.object.num_bytes
 
     def _path(self) -> AnyPath:
-        if self.object_bytes == MISSING.num_bytes:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.container)
-        if is_remote(self.container):
-            return planned_path(self.container, self.object_bytes, self.object_tag)
-        return Path(self.container)
+        return _path_at(self.container, self.object_bytes, self.object_tag)
+
+    def _plain_path(self) -> AnyPath:
+        """Return where the bytes are: of a packed tar, the unpacked one."""
+        if self.kind == "file":
+            return self._path()
+        return _tar_at(self.container, self.object_bytes, self.object_tag)
 
 
 def located(path: AnyPath) -> tuple[str, dict[str, Any]]:
@@ -146,7 +147,15 @@ def located(path: AnyPath) -> tuple[str, dict[str, Any]]:
     return recorded(path), fields
 
 
+def _path_at(container: str, object_bytes: int, object_tag: str) -> AnyPath:
+    if object_bytes == MISSING.num_bytes:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), container)
+    if is_remote(container):
+        return planned_path(container, object_bytes, object_tag)
+    return Path(container)
+
+
 @lru_cache(maxsize=256)
-def _plain(path: AnyPath) -> AnyPath:
+def _tar_at(container: str, object_bytes: int, object_tag: str) -> AnyPath:
     """Return the unpacked tar; each process looks once."""
-    return plain_tar(path)
+    return plain_tar(_path_at(container, object_bytes, object_tag))

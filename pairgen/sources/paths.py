@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pairgen.errors import ConfigError
@@ -100,8 +101,9 @@ def relative_name(path: AnyPath, folder: AnyPath) -> str:
     """Return the path from a folder on, with `/` between its parts; all of it if not below it."""
     if isinstance(path, UrlPath):
         return path.name_below(folder) if isinstance(folder, UrlPath) else str(path)
-    if isinstance(folder, Path) and path.is_relative_to(folder):
-        path = path.relative_to(folder)
+    if isinstance(folder, Path):
+        with suppress(ValueError):
+            path = path.relative_to(folder)
     return path.as_posix()
 
 

@@ -43,11 +43,13 @@ class Text:
         Args:
             table: Path of the file that holds it; None for the image's own container.
         """
-        where = f"caption in {table}, " if table else "its caption "
+        fault = self.fault
+        if fault:
+            fault = f"caption in {table}, {fault}" if table else f"its caption {fault}"
         return {
             "caption": self.caption or "",
             "label": self.label,
-            "fault": f"{where}{self.fault}" if self.fault else "",
+            "fault": fault,
             "captions": self.several,
         }
 

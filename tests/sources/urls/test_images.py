@@ -31,7 +31,7 @@ __all__ = ["memory", "sources", "web"]
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetched, "CACHE", str(tmp_path / "fetched"))
     monkeypatch.setattr(unpacked, "CACHE", str(tmp_path / "unpacked"))
-    image_file._plain.cache_clear()
+    image_file._tar_at.cache_clear()
     monkeypatch.setattr(retry, "PAUSES", ())
     monkeypatch.setattr(retry, "PAUSES_IF_DENIED", ())
 
