@@ -67,6 +67,8 @@ def cluster() -> None:
     import ray
 
     if not ray.is_initialized():
+        # Actors of pairgen take none of the workers that Ray starts in advance.
+        os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
         ray.init(address="local", include_dashboard=False, log_to_driver=False, num_cpus=2)
 
 

@@ -143,8 +143,7 @@ def run(
 def listen(**environment: str) -> None:
     """Start the server that this process and those it starts ask from now on.
 
-    Args:
-        environment: What the server has in its environment beside that of this process.
+    The server has `environment` beside that of this process.
     """
     folder = tempfile.mkdtemp(prefix="warm-")
     os.environ[SOCKET] = f"{folder}/socket"

@@ -270,6 +270,8 @@ def _connected(address: str) -> Iterator[None]:
     # Ray itself sets variables as well.
     with own_environment():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # A process per core, none of which is used: actors have an environment of their own.
+        os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
         try:
             with _keeping_sigterm():
                 ray.init(address=address, logging_level="ERROR", log_to_driver=False, **local_only)

@@ -1,7 +1,7 @@
 """The commands and scripts of the documentation run, and print what stands under them.
 
-Each page has a folder of its own, and makes what it needs. What stands in the README runs as a
-user runs it; the commands of other pages begin with pairgen's libraries imported.
+Each page has a folder of its own, and makes what it needs. Commands begin with pairgen's libraries
+imported, and so do scripts but for the README's, which run as a user runs them.
 """
 
 import os
@@ -79,9 +79,8 @@ def pages_that_run() -> list[object]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", pages_that_run())
 def test_what_stands_on_a_page_runs_and_prints_what_is_shown(page: Path, tmp_path: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    if page != README:
-        path = f"{warm_command(tmp_path / 'bin').parent}{os.pathsep}{path}"
+    folders = (warm_command(tmp_path / "bin").parent, Path(sys.executable).parent)
+    path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path}
     desk = tmp_path / "desk"
     desk.mkdir()

@@ -17,10 +17,10 @@ from tests.small_sets import make_plan, write_set
 def test_the_report_is_equal_for_serial_and_ray(tmp_path: Path, cluster: None) -> None:
     folder = spoiled(tmp_path / "set").root
     part = {"where": "pair_index > 9", "fraction": 0.7, "seed": 1}
-    for num_workers, options in ((1, {}), (2, {}), (2, part)):
+    for options in ({}, part):
         expected = pairgen.verify(folder, executor="serial", **options)
         assert not expected.clean
-        found = pairgen.verify(folder, executor="ray", num_workers=num_workers, **options)
+        found = pairgen.verify(folder, executor="ray", num_workers=2, **options)
         assert found == expected
         assert found.table() == expected.table()
 

@@ -284,7 +284,7 @@ def test_two_ranks_train_both_networks_as_one(photographs, options, tmp_path):
 
 @pytest.mark.slow
 def test_ten_kills_change_no_bit(photographs, options, tmp_path):
-    own = {**options, "steps": 44, "checkpoint_every": 3, "cpu_threads": 1}
+    own = {**options, "steps": 32, "checkpoint_every": 3, "cpu_threads": 1}
     assert kills_that_change_no_bit(photographs, tmp_path, 10, **own) >= 8
 
 

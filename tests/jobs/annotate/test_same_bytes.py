@@ -33,10 +33,9 @@ def test_bytes_are_equal_for_serial_and_ray(name, parent, sd15_folder, tmp_path,
     pairgen.annotate(parent, out=str(tmp_path / "serial"), executor="serial", **options)
     expected = shas(tmp_path / "serial")
     assert len(expected) == 40
-    for num_workers in (1, 2):
-        out = tmp_path / f"ray{num_workers}"
-        pairgen.annotate(parent, out=str(out), executor="ray", num_workers=num_workers, **options)
-        assert shas(out) == expected
+    out = tmp_path / "ray"
+    pairgen.annotate(parent, out=str(out), executor="ray", num_workers=2, **options)
+    assert shas(out) == expected
 
 
 @pytest.mark.slow

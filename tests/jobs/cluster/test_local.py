@@ -15,12 +15,14 @@ import pytest
 
 import pairgen
 from pairgen.jobs.cluster.local.processes import end_all, living_nodes, marked
+from tests.patient_teacher import MODEL, Patience
 from tests.runs import SMALL_SET, receipts, run, shas, wait_until, words
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "hf_planted0123456789"
-# Enough that none is at the end before a node is back and the driver dead: 200 shards.
-LARGE_SET = {**SMALL_SET, "cfg": 4, "num-samples": 2400, "steps": 250, "solver": "ddim"}
+# 200 shards of one evaluation each.
+LARGE_SET = {**SMALL_SET, "model": MODEL, "cfg": 4, "num-samples": 2400, "steps": 1}
+LARGE_SET["solver"] = "ddim"
 TEACHER = (
     "teacher: tests.jobs.cluster.token_teacher\n"
     "dtype: float32\nbatch_size: 4\nsamples_per_shard: 4\n"
@@ -75,7 +77,7 @@ def process_lists(text: str) -> Iterator[set[str]]:
     ended = threading.Event()
 
     def look() -> None:
-        while not ended.wait(0.01):
+        while not ended.wait(0.05):
             for each in Path("/proc").glob("[0-9]*/cmdline"):
                 with contextlib.suppress(OSError):
                     line = each.read_bytes()
@@ -100,7 +102,10 @@ def holding(folder: Path, text: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(1500)
-def test_a_node_a_driver_and_the_cluster_die_and_the_set_is_the_serial_one(desk: Path) -> None:
+def test_a_node_a_driver_and_the_cluster_die_and_the_set_is_the_serial_one(
+    desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience = Patience(desk / "patience", monkeypatch)
     assert run("ode", **LARGE_SET, out=desk / "serial", executor="serial").returncode == 0
     up = cluster("up")
     assert up.returncode == 0, up.stderr
@@ -108,7 +113,8 @@ def test_a_node_a_driver_and_the_cluster_die_and_the_set_is_the_serial_one(desk:
     assert living_nodes(mark) == {0, 1, 2}
 
     # A token reaches the driver and the workers, and is seen nowhere.
-    gated = ["pairgen", *words("ode", model="gated.yaml", cfg=3, steps=4, num_samples=8, out="g")]
+    small = {"cfg": 3, "steps": 4, "num_samples": 8, "num_workers": 1}
+    gated = ["pairgen", *words("ode", model="gated.yaml", **small, out="g")]
     with process_lists(TOKEN) as seen:
         made = cluster("submit", "--env", "HF_TOKEN", "--", *gated, HF_TOKEN=TOKEN)
     assert made.returncode == 0, made.stdout + made.stderr
@@ -120,7 +126,9 @@ def test_a_node_a_driver_and_the_cluster_die_and_the_set_is_the_serial_one(desk:
     assert TOKEN not in made.stdout + made.stderr + cluster("status").stdout
     assert holding(desk, TOKEN) == holding(Path(state(desk)["folder"]), TOKEN) == []
 
-    # A node dies, and another takes its place; the driver dies, and the next one goes on.
+    # A node dies, and another takes its place; the driver dies, and the next one goes on. None is
+    # at the end before.
+    patience.take(2.0)
     ode = ["submit", "three.yaml", "--", "pairgen", *words("ode", **LARGE_SET, out="out")]
     with (desk / "log").open("wb") as log:
         line = [sys.executable, "-m", "pairgen", "cluster", *ode]
@@ -141,6 +149,7 @@ def test_a_node_a_driver_and_the_cluster_die_and_the_set_is_the_serial_one(desk:
     ]
     driver.kill()
     assert first.wait(timeout=120) == 137, (desk / "log").read_text()
+    patience.hurry()
     before = receipts(out)
     assert 3 <= len(before) < 200
     second = cluster(ode[0], *ode[2:])

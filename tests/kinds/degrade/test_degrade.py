@@ -411,11 +411,10 @@ def test_bytes_are_equal_for_serial_ray_and_any_order(photographs, tmp_path, clu
     random.Random(0).shuffle(tasks)
     run_serial(job, tasks, Progress(30, 0), threading.Event())
     assert shas(tmp_path / "shuffled") == expected
-    for num_workers in (1, 2, 3):
-        tasks, job = prepare(tmp_path / f"ray{num_workers}")
-        options = RayOptions(num_workers=num_workers, gpus_per_worker=0, address="")
-        run_ray(job, tasks, Progress(30, 0), threading.Event(), options)
-        assert shas(tmp_path / f"ray{num_workers}") == expected
+    tasks, job = prepare(tmp_path / "ray")
+    options = RayOptions(num_workers=2, gpus_per_worker=0, address="")
+    run_ray(job, tasks, Progress(30, 0), threading.Event(), options)
+    assert shas(tmp_path / "ray") == expected
 
 
 @pytest.mark.slow

@@ -177,7 +177,5 @@ def test_bytes_are_equal_for_serial_and_ray_with_a_real_decoder(tmp_path, cluste
     options = {"crop": 64, "samples_per_shard": 2}
     expected = shas(degrade(pairs, tmp_path / "serial", **options))
     assert len(expected) == 8
-    for num_workers in (1, 2):
-        out = tmp_path / f"ray{num_workers}"
-        degrade(pairs, out, **options, executor="ray", num_workers=num_workers)
-        assert shas(out) == expected
+    out = degrade(pairs, tmp_path / "ray", **options, executor="ray", num_workers=2)
+    assert shas(out) == expected
