@@ -11,6 +11,7 @@ from types import FrameType, ModuleType
 from pairgen.errors import ConfigError
 from pairgen.execution.events import Events
 from pairgen.execution.executor import AnyJob, run_serial
+from pairgen.execution.folding import folding
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.stopping import Stop
 from pairgen.execution.worker import Job
@@ -60,7 +61,8 @@ def run_missing(
     job = Job(plan=plan.to_dict(), store_url=store.address, trust=current_trust())
     with stop_on_signal(events, grace=options.grace) as stop:
         try:
-            run_tasks(job, missing, options, events, stop)
+            with folding(store, plan, tasks):
+                run_tasks(job, missing, options, events, stop)
         finally:
             manifest = fold_into_manifest(store, plan, tasks)
     return manifest, stop.is_set()
