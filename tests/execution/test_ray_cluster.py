@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def node(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Ray node in a process group of its own, gone at the end."""
+def node(*arguments: str, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """A Ray node in a process group of its own, gone at the end; `before` stands before `ray`."""
     if "--head" in arguments:
         # It takes half a minute to start, and nobody looks at it.
         arguments += ("--include-dashboard=false",)
     process = subprocess.Popen(
-        [str(RAY), "start", "--block", "--disable-usage-stats", *arguments],
+        [*before, str(RAY), "start", "--block", "--disable-usage-stats", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

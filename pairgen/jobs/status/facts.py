@@ -1,5 +1,6 @@
 """How far a dataset is, as plain data and as text made from it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,7 @@ def status_data(
         "num_shards_planned": num_shards,
         "num_foreign_receipts": sum(len(receipts.foreign) for receipts in found),
         "num_bytes": sum(each.num_bytes for each in done),
+        "devices": dict(Counter(each.device for each in done).most_common()),
         "num_rejected": whole.source.get("num_rejected", 0),
         "num_skipped": sum(receipts.num_skipped for receipts in found),
         "failed": sorted(num_failed.values(), key=lambda each: -each["num"]),
@@ -88,6 +90,7 @@ def status_text(data: Mapping[str, Any]) -> str:
         ("done", f"{data['num_slots']:,} of {data['num_planned']:,} slots ({share:.1f} %)"),
         ("shards", f"{data['num_shards']:,} of {data['num_shards_planned']:,}"),
         ("samples", f"{data['num_samples']:,}, {data['num_bytes'] / 1e6:,.1f} MB"),
+        *_device_rows(data),
         *_rate_rows(data),
         ("worker hours", _hours(data)),
         *_failed_rows(data),
@@ -113,6 +116,13 @@ def _rate_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [*rows, ("rate", f"no shard was finished for {ago}: is anything running?")]
     eta = format_seconds(data["eta_seconds"])
     return [*rows, ("rate", f"{data['rate']:,.2f}/s, ETA {eta}; the last shard {ago} ago")]
+
+
+def _device_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if len(data["devices"]) < 2:
+        return []
+    shares = (f"{name} {num:,}" for name, num in data["devices"].items())
+    return [("shards by device", ", ".join(shares) + " (mixed)")]
 
 
 def _hours(data: Mapping[str, Any]) -> str:
