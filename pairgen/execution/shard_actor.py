@@ -62,8 +62,8 @@ class ShardActor:
         """Run one task, unless the process is about to end."""
         # A driver that lost its connection may call twice: one GPU, one shard at a time.
         with self.lock:
-            assert self.worker is not None
-            if self.leaving.is_set():
+            # An idle process that died was started anew, and has loaded nothing yet.
+            if self.worker is None or self.leaving.is_set():
                 return Answer(is_dropped=True, is_leaving=True)
             self.num_done, self.is_busy = 0, True
             advance = dropping(self.leaving, task.num_slots, lambda num: self._advance(task, num))
