@@ -43,7 +43,8 @@ def test_a_non_finite_latent_is_tried_in_float32_and_else_leaves_its_key_unused(
 ) -> None:
     prompts = write_prompts(tmp_path, ["a", "overflow", "broken", "b", "c"])
     out = tmp_path / "out"
-    manifest = pairgen.ode(**OPTIONS, model=model, prompts=prompts, out=str(out))
+    asked = {**OPTIONS, "dtype": "float16", "model": model, "prompts": prompts}
+    manifest = pairgen.ode(**asked, out=str(out))
     assert manifest.complete
     assert (manifest.num_samples, manifest.num_failed) == (4, 1)
     [failed] = manifest.receipts[0].failed

@@ -39,7 +39,8 @@ def test_parts_made_on_two_kinds_of_machines_are_told_as_mixed(tmp_path: Path) -
     assert f"{HERE} {num_here}" in status_text(status) and "(mixed)" in status_text(status)
     assert {each["device"] for each in status["workers"]} == {HERE, THERE}
     report = pairgen.verify(out)
-    assert report.clean and report.mixes == {"device": (THERE, HERE)}
+    # This process may have imported more packages, whose versions it records.
+    assert report.clean and report.mixes["device"] == (THERE, HERE)
     assert f"Mixed device: {THERE}; {HERE}." in report.table()
     assert "device (mixed)" in run("inspect", str(out)).stdout
     # The kinds are alike in truth, so that the bytes are.

@@ -62,8 +62,6 @@ def ddim_scheduler(folder: Path, spacing: str) -> DDIMScheduler:
             folder,
             subfolder="scheduler",
             timestep_spacing=spacing,
-            # Where pairgen's leading grid starts, as Stable Diffusion's configs have it.
-            steps_offset=1,
             set_alpha_to_one=False,
             clip_sample=False,
         )

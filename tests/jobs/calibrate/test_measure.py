@@ -173,7 +173,7 @@ def test_a_reference_that_is_not_converged_is_refused(calibrate, tmp_path):
 def test_half_precision_and_latents_that_are_not_finite(tmp_path):
     model = write_model(tmp_path)
     options = {"model": model, "cfg": 3, "solvers": "heun/logsnr,ddim/trailing", "steps": [5, 20]}
-    options["reference_steps"] = 100
+    options |= {"reference_steps": 100, "dtypes": "float16,float32"}
     out = str(tmp_path / "out")
     prompts = write_prompts(tmp_path, ["a", "overflow", "b"])
     found = pairgen.calibrate(**options, prompts=prompts, num_prompts=3, out=out).calibration

@@ -18,7 +18,8 @@ from tests.jobs.restore.conftest import write_student
 FACTOR = 4
 # Restores a picture of the given size, and prints the peak of the process in bytes.
 MEASURE = """
-import resource, sys
+import sys
+from pathlib import Path
 import numpy as np
 import torch
 import pairgen
@@ -27,7 +28,7 @@ width, height = map(int, sys.argv[2:])
 restorer = pairgen.Restorer(sys.argv[1], overlap=8, vae_overlap=8, color_fix="wavelet")
 picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 assert restorer(picture).shape == (4 * height, 4 * width, 3)
-print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]))
 """
 
 

@@ -96,13 +96,14 @@ def test_a_picture_that_is_not_finite_fails_the_run_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     message = r"Image 2 \('broken'\) cannot be shown: non-finite latent, also in float32"
     with pytest.raises(PairgenError, match=message) as caught:
-        pairgen.sample(model=fragile, steps=2, prompts=["a", "b", "broken"], out=out)
+        asked = {"model": fragile, "steps": 2, "dtype": "float16"}
+        pairgen.sample(**asked, prompts=["a", "b", "broken"], out=out)
     assert caught.value.exit_code == 1
     assert [path.name for path in tmp_path.iterdir()] == ["fragile.yaml"]
 
 
 def test_an_overflow_in_half_precision_is_tried_in_float32(tmp_path: Path, fragile: str) -> None:
-    options = {"model": fragile, "steps": 2, "prompts": ["a", "overflow"]}
+    options = {"model": fragile, "steps": 2, "dtype": "float16", "prompts": ["a", "overflow"]}
     made = pairgen.sample(**options, out=tmp_path / "grid.png")
     assert [fact["float32_retry"] for fact in facts_of(made.path)["pictures"]] == [False, True]
 
