@@ -198,3 +198,17 @@ def gcs_of(group: int) -> int:
             if is_server and os.getpgid(int(folder.name)) == group:
                 return int(folder.name)
     raise AssertionError("there is no server")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_dry_run_counts_the_workers_of_a_running_cluster(tmp_path: Path) -> None:
+    port, out = free_port(), tmp_path / "out"
+    address = f"127.0.0.1:{port}"
+    options = {**SMALL_SET, "out": out, "address": address, "dry_run": 24}
+    with node("--head", f"--port={port}", "--num-gpus=0", "--num-cpus=3"):
+        wait_for_nodes(address, 1)
+        result = run("ode", **options)
+        assert result.returncode == 0, result.stderr
+        assert not out.exists()
+    assert "with 3 workers" in result.stdout
