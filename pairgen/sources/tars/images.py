@@ -18,6 +18,8 @@ from pairgen.sources.texts.rules import MARK, Text, text_of
 from pairgen.sources.texts.tables import as_text
 
 MAX_SHOWN = 12
+# Names of members that are images.
+_IMAGES = tuple(suffix[1:] for suffix in SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,10 @@ def tar_images(
                 _count_others(sample, image, passed_over)
                 if not image or image not in sample.members:
                     continue
-                yield TarImage(
-                    name=f"{sample.key}.{image}",
-                    place=sample.members[image],
-                    text=replace(
-                        _text(file, sample, texts),
-                        label=as_text(_member(file, sample, label) or b""),
-                    ),
-                )
+                text = _text(file, sample, texts)
+                if label:
+                    text = replace(text, label=as_text(_member(file, sample, label) or b""))
+                yield TarImage(f"{sample.key}.{image}", sample.members[image], text)
     except StoreError:
         raise
     except (tarfile.TarError, OSError) as error:
@@ -98,7 +96,7 @@ def _shown(names: Counter[str]) -> str:
 
 def _image_of(sample: TarSample) -> str:
     """Return the name of the member to take; empty if the sample has no image."""
-    return next((s[1:] for s in SUFFIXES if s[1:] in sample.members), "")
+    return next((name for name in _IMAGES if name in sample.members), "")
 
 
 def _count_others(sample: TarSample, image: str, passed_over: PassedOver) -> None:
