@@ -21,18 +21,12 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import encode_receipt, fold, write_manifest
 from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.store import open_store
+from tests.s3_server import ACCESS
 from tests.small_sets import make_plan, receipt_of
 
 # A client of S3 and a server with threads do not outlive a fork.
 SPAWN = get_context("spawn")
 BUCKET, URL = "pairs", "s3://pairs/set"
-ACCESS = {
-    "AWS_ACCESS_KEY_ID": "key",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_CONFIG_FILE": "/nonexistent",
-    "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-}
 
 
 def serve(asked: Connection, num: int) -> None:

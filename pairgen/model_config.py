@@ -79,7 +79,7 @@ class ModelConfig:
         teacher: Module in `pairgen/teachers/`, or a dotted module name.
         location: Folder, hub id, or empty for a teacher without weights.
         options: Options for the teacher's `describe` and `build`.
-        defaults: Default run settings; None for a bare folder or hub id, see `defaults_for`.
+        defaults: Default run settings; None for a bare folder or hub id, see `defaults_of`.
         prompts: Name of the matching packaged prompt set, without `.txt`.
         sampling: Run options that differ from the usual defaults, such as a student's one step.
         student: The guidance it has learned; None for a teacher, or a student of unguided data.
@@ -210,8 +210,15 @@ def packaged_prompts(model: ModelConfig) -> Path:
     return packaged_configs() / "prompts" / f"{model.prompts}.txt"
 
 
-def defaults_for(pipeline: str) -> RunDefaults:
-    """Return the default run settings of a bare folder or hub id, by its pipeline class."""
+def defaults_of(model: ModelConfig, pipeline: str = "") -> RunDefaults:
+    """Return the default run settings of a model.
+
+    Args:
+        model: The model.
+        pipeline: Its pipeline class, by which those of a bare folder or hub id are chosen.
+    """
+    if model.defaults is not None:
+        return model.defaults
     name = "sdxl" if "XL" in pipeline else "sd15"
     defaults = _read_model(packaged_configs() / "models" / f"{name}.yaml").defaults
     assert defaults is not None

@@ -1,10 +1,9 @@
 """The Ray executor: one actor per GPU pulls tasks. This is the only file that imports Ray.
 
-Samples never travel: an actor writes a shard and returns its receipt, or checks one and returns
-its findings. Actors receive a plain job and no object references, so Ray can restart them. Ray may
-run a task twice, which receipts make harmless. There is no other state: a new driver continues
-from the receipts. Who runs what is decided in `scheduling`. Answers come through a queue:
-`ray.wait` would look at the references of all workers for each of them.
+Samples never travel: an actor writes a shard and returns its receipt, or checks one and returns its
+findings. Actors receive a plain job and no object references, so Ray can restart them. Ray may run
+a task twice, which receipts make harmless: there is no other state. Who runs what is decided in
+`scheduling`. Answers come through a queue: `ray.wait` would look at all references for each.
 """
 
 import atexit

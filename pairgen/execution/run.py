@@ -119,6 +119,11 @@ def names_cluster(address: str) -> bool:
     return bool(address or os.environ.get("RAY_ADDRESS"))
 
 
+def is_on_cluster(executor: str, address: str) -> bool:
+    """Whether options send the work to a running Ray cluster."""
+    return executor != "serial" and names_cluster(address)
+
+
 def count_workers(options: WorkerOptions) -> int:
     """Return the number of concurrent workers of a run.
 

@@ -1,6 +1,5 @@
 """The dtype of a network where the user gives none: the model's own on GPUs, else float32."""
 
-import os
 from collections.abc import Callable
 
 import torch
@@ -9,29 +8,26 @@ import torch
 ON_CPU = "float32"
 
 
-def usual_dtype(own: str) -> str:
+def usual_dtype(own: str, on_cluster: bool = False) -> str:
     """Return the dtype that a model is run in.
 
     Args:
         own: The model's own, by its file.
+        on_cluster: Whether the work goes to a cluster, which may have GPUs.
     """
-    return own if sees_gpu() else ON_CPU
+    return own if on_cluster or torch.cuda.is_available() else ON_CPU
 
 
-def sees_gpu() -> bool:
-    """Whether this machine has a GPU, or the work may go to a cluster, which may have some."""
-    return torch.cuda.is_available() or bool(os.environ.get("RAY_ADDRESS"))
-
-
-def say_dtype(own: str, dtype: str, say: Callable[[str], None]) -> None:
+def say_dtype(own: str, dtype: str, say: Callable[[str], None], on_cluster: bool = False) -> None:
     """Tell of a dtype that is not the model's own, or takes long, because no GPU is seen.
 
     Args:
         own: The model's own.
         dtype: The one to be used.
         say: Takes the line, if there is something to tell.
+        on_cluster: Whether the work goes to a cluster, which may have GPUs.
     """
-    if sees_gpu():
+    if on_cluster or torch.cuda.is_available():
         return
     if dtype != ON_CPU:
         say(f"No GPU is seen: {dtype} takes many times as long as {ON_CPU} on most CPUs.")

@@ -79,7 +79,7 @@ class ImageFile:
         if self.kind in ("parquet", "arrow"):
             return io.BytesIO(table_cell(self._path(), self.kind, self.column, self.place))
         if self.kind == "file" and not is_remote(self.container):
-            # Millions of images are opened: to make a path of each takes a tenth of the time.
+            # Millions of images are opened: no path is made for each.
             return open(self.container, "rb")
         path = self._plain_path()
         if isinstance(path, UrlPath):

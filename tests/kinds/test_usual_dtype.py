@@ -1,5 +1,6 @@
 """Without a GPU a model computes in float32, whatever its file names, and that is told."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,19 @@ import torch
 import yaml
 
 import pairgen
+from pairgen.jobs.ode.inputs import resolve_ode
 from pairgen.jobs.ode.run import run_ode
 from pairgen.jobs.sample.run import run_sample
-from pairgen.kinds.usual_dtype import say_dtype, sees_gpu, usual_dtype
+from pairgen.kinds.usual_dtype import say_dtype, usual_dtype
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
 def told(own: str, dtype: str) -> list[str]:
@@ -22,13 +29,7 @@ def told(own: str, dtype: str) -> list[str]:
     return lines
 
 
-@pytest.fixture(autouse=True)
-def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-
-
 def test_float32_is_usual_without_a_gpu() -> None:
-    assert not sees_gpu()
     assert usual_dtype("float16") == "float32"
     assert told("float16", "float32") == [
         "No GPU is seen: computing in float32 instead of float16 (--dtype)."
@@ -39,10 +40,15 @@ def test_float32_is_usual_without_a_gpu() -> None:
     ]
 
 
-def test_a_cluster_may_have_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "auto")
-    assert usual_dtype("float16") == "float16"
-    assert told("float16", "float16") == []
+def test_a_cluster_may_have_gpus(sd15_folder: Path, tmp_path: Path) -> None:
+    asked = {"model": str(sd15_folder), "out": str(tmp_path / "out")}
+    # Before a run, something has to listen there.
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        on_it = {**asked, "address": f"127.0.0.1:{head.getsockname()[1]}"}
+        assert resolve_ode(on_it).config.dtype == "float16"
+        assert resolve_ode({**on_it, "executor": "serial"}).config.dtype == "float32"
+    assert resolve_ode(asked).config.dtype == "float32"
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_a_file_of_ours_computes_in_float32(

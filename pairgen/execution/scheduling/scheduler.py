@@ -113,7 +113,7 @@ class Scheduler:
             Whether it is the first result, and the other runs of the task, which are to be ended.
         """
         shard = run.task.shard_index
-        if is_measure and (self.is_live(run) or self.is_behind(run)):
+        if is_measure and self._is_awaited(run):
             self._warm.add(run.worker)
             self.measured.add(now - run.start)
         self._end(run, is_idle=True)
@@ -137,7 +137,7 @@ class Scheduler:
         Raises:
             PairgenError: The task has killed too many workers.
         """
-        if not (self.is_live(run) or self.is_behind(run)):
+        if not self._is_awaited(run):
             return False
         return self._took_its_worker(run)
 
@@ -156,7 +156,7 @@ class Scheduler:
             Exception: The error, if it is an expected one, or too many came with this task.
         """
         shard = run.task.shard_index
-        was_wanted = (self.is_live(run) or self.is_behind(run)) and shard in self._undone
+        was_wanted = self._is_awaited(run) and shard in self._undone
         is_pending = self._end(run, is_idle=True)
         if not was_wanted:
             return
@@ -254,6 +254,9 @@ class Scheduler:
         del self._of_shard[shard]
         self._alone.pop(shard, None)
         return True
+
+    def _is_awaited(self, run: Run) -> bool:
+        return self.is_live(run) or self.is_behind(run)
 
     def _free(self, worker: int) -> None:
         """Let a worker have another task, or turn back to its upload, which may get stuck too."""

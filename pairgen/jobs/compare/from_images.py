@@ -56,7 +56,7 @@ from pairgen.kinds.image_sampling import ImageSampling, read_image_sampling
 from pairgen.kinds.image_student import ImageModel
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.usual_dtype import usual_dtype
-from pairgen.model_config import defaults_for
+from pairgen.model_config import defaults_of
 from pairgen.shards.loading.training_set import OpenSet
 from pairgen.teachers.base import Description, Teacher
 from pairgen.types import Plan
@@ -210,7 +210,7 @@ class _Table:
     def of_model(self, asked: Asked, notes: Sequence[str], described: Description) -> Planned:
         judged, model = asked.judged, asked.judged.model
         sampling = read_image_sampling(model.sampling, model.name)
-        defaults = model.defaults or defaults_for("")
+        defaults = defaults_of(model)
         batch_size = self.config.batch_size or defaults.batch_size
         identity = {
             "model": dict(described.identity),
@@ -271,7 +271,7 @@ class _Table:
             # Free its memory before the next one is loaded.
             self._loaded = None
             model = asked.judged.model
-            dtype = TORCH_DTYPES[usual_dtype((model.defaults or defaults_for("")).dtype)]
+            dtype = TORCH_DTYPES[usual_dtype(defaults_of(model).dtype)]
             self._loaded = (asked.place, *load_image_model(model, dtype, self.device))
         return self._loaded[1:]
 

@@ -52,7 +52,7 @@ from pairgen.judging.from_text.seen import seen_notes
 from pairgen.judging.real import find_real, real_facts
 from pairgen.kinds.ode.maker import build_teacher, check
 from pairgen.kinds.usual_dtype import usual_dtype
-from pairgen.model_config import defaults_for
+from pairgen.model_config import defaults_of
 from pairgen.teachers.base import Description, Teacher
 from pairgen.training.runs.alike import encode_alike, start_of
 from pairgen.types import Plan
@@ -158,7 +158,7 @@ class _Table:
         self, asked: Asked, notes: Sequence[str], sampling: Sampling, described: Description
     ) -> Planned:
         judged = asked.judged
-        defaults = judged.model.defaults or defaults_for("")
+        defaults = defaults_of(judged.model)
         identity = {
             "model": dict(described.identity),
             "decoder": decoder_identity(judged),

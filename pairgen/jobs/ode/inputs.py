@@ -10,7 +10,7 @@ from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
 from pairgen.execution.progress import Progress
-from pairgen.execution.run import check_executor
+from pairgen.execution.run import check_executor, is_on_cluster
 from pairgen.execution.say import Say
 from pairgen.execution.shard_size import check_one_size, fit_shards
 from pairgen.kinds.ode.accuracy import check_calibrated, chosen_options, with_accuracy
@@ -140,9 +140,9 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
     )
     sources = sources.below(f"model {model.name}", model.sampling)
     # Shards hold whole groups, so their default depends on the guidance scales.
-    sources = sources.below(
-        f"model {model.name}", model_numbers(model, description, sources["cfg"])
-    )
+    on_cluster = is_on_cluster(sources["executor"], sources["address"])
+    usual = model_numbers(model, description, sources["cfg"], on_cluster)
+    sources = sources.below(f"model {model.name}", usual)
     resolved = sources.resolved()
     check_executor(resolved.options)
     if old is not None and not resolved.options.prompts:
@@ -221,7 +221,8 @@ def open_prompts(request: OdeRequest, say: Say) -> Prompts:
         say(f"No prompts given: using the packaged prompts {values[0]}")
     # A plan for one prompt reveals every problem with the other options before any reading.
     dtype = request.plan({"sha256": "", "num_inputs": 1}).execution["dtype"]
-    say_dtype(own_dtype(model, description), dtype, say)
+    on_cluster = is_on_cluster(config.executor, config.address)
+    say_dtype(own_dtype(model, description), dtype, say, on_cluster)
     passed_over = PassedOver()
     reader = PromptReader(find_prompts(values, config.column, note=say, passed_over=passed_over))
     refuse = refuse_prompts(config, model, description)

@@ -29,7 +29,7 @@ from pairgen.kinds.image_tiles import StudentTiles, make_in_tiles
 from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.usual_dtype import usual_dtype
-from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_for, find_model
+from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_of, find_model
 from pairgen.resolution import sources_of
 from pairgen.sampling.color_fix import COLOR_FIXES
 from pairgen.sampling.conditioning import Conditioning
@@ -189,8 +189,12 @@ class FoundRestorer:
     tagger: FoundTagger | None = None
 
 
-def find_restorer(options: RestorerOptions) -> FoundRestorer:
+def find_restorer(options: RestorerOptions, on_cluster: bool = False) -> FoundRestorer:
     """Find the student and the tagger that options name, without loading them.
+
+    Args:
+        options: The options.
+        on_cluster: Whether a cluster restores, which may have GPUs.
 
     Raises:
         ConfigError: The model is no restoration student, or there is no such tagger.
@@ -208,11 +212,11 @@ def find_restorer(options: RestorerOptions) -> FoundRestorer:
             f"{model.name} does not restore: what it makes of an image is another one ({recipe}): "
             "use pairgen sample --condition."
         )
-    defaults = model.defaults or defaults_for("")
+    defaults = defaults_of(model)
     filled = {
         "model": place,
         "scale": options.scale or recipe.scale,
-        "dtype": options.dtype or usual_dtype(defaults.dtype),
+        "dtype": options.dtype or usual_dtype(defaults.dtype, on_cluster),
         "overlap": options.tile // 3 if options.overlap is None else options.overlap,
         "vae_overlap": options.vae_tile // 3
         if options.vae_overlap is None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairgen.execution.progress import Progress
-from pairgen.execution.run import check_executor, run_tasks, stop_on_signal
+from pairgen.execution.run import check_executor, is_on_cluster, run_tasks, stop_on_signal
 from pairgen.execution.say import Say, log
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.user_trust import trusts_user
@@ -19,7 +19,7 @@ from pairgen.jobs.restore.restorer import find_restorer
 from pairgen.jobs.restore.worker import Outcome, PictureTask, RestoreJob
 from pairgen.kinds.image_model import recipe_of
 from pairgen.kinds.usual_dtype import say_dtype
-from pairgen.model_config import defaults_for
+from pairgen.model_config import defaults_of
 from pairgen.resolution import sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
@@ -60,7 +60,8 @@ class Restored:
 def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
     """Run `restore`, and report what it starts from."""
     config = sources_of(RestoreConfig, given).resolved().options
-    found = find_restorer(RestorerOptions(**config.restorer_options()))
+    on_cluster = is_on_cluster(config.executor, config.address)
+    found = find_restorer(RestorerOptions(**config.restorer_options()), on_cluster)
     recipe, scale = recipe_of(found.model), found.options.scale
     identity = identity_of(config, found)
     store = open_store(config.out)
@@ -73,8 +74,7 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
             f"{found.model.name} was trained to enlarge {recipe.scale} times: it is given pictures "
             f"enlarged {scale} times."
         )
-    own = found.model.defaults or defaults_for("")
-    say_dtype(own.dtype, found.options.dtype, say)
+    say_dtype(defaults_of(found.model).dtype, found.options.dtype, say, on_cluster)
     pictures = read_pictures(config, scale, recipe, say)
     check_no_results(pictures.files, store)
     begin(store, identity, pictures.results)

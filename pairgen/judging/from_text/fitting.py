@@ -12,7 +12,7 @@ from pairgen.judging.judged import Judged
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.usual_dtype import usual_dtype
-from pairgen.model_config import ModelConfig, defaults_for
+from pairgen.model_config import ModelConfig, defaults_of
 from pairgen.resolution import sources_of
 from pairgen.sampling.grid import make_grid
 from pairgen.teachers.base import Description, Teacher
@@ -124,7 +124,7 @@ def build_judged(model: ModelConfig, plan: Plan, device: torch.device) -> Teache
     Raises:
         TeacherLoadError: Its weights are missing, incomplete or broken.
     """
-    defaults = model.defaults or defaults_for("")
+    defaults = defaults_of(model)
     built: Teacher = plugins.build(
         "teachers",
         model.teacher,

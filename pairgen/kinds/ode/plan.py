@@ -7,7 +7,7 @@ from pairgen.errors import ConfigError
 from pairgen.kinds.ode.conditioning import check_conditioning
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.usual_dtype import usual_dtype
-from pairgen.model_config import ModelConfig, RunDefaults, defaults_for
+from pairgen.model_config import ModelConfig, RunDefaults, defaults_of
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.parameterization import FlowSchedule, Schedule
 from pairgen.seeding import NOISE_GENERATOR
@@ -65,7 +65,8 @@ def make_ode_plan(
     grid = make_grid(
         description.schedule, config.spacing, config.steps, config.end, config.trajectory
     )
-    if isinstance(description.schedule, FlowSchedule) and config.solver != "ddim":
+    is_flow = isinstance(description.schedule, FlowSchedule)
+    if is_flow and grid.alphas[0] == 0 and config.solver != "ddim":
         raise ConfigError(
             f"solver must be ddim for a flow, which starts where alpha is 0, got {config.solver!r}."
         )
@@ -132,17 +133,20 @@ def _offset(config: OdeConfig, schedule: Schedule) -> dict[str, int]:
 
 
 def model_numbers(
-    model: ModelConfig, description: Description, guidance_scales: Sequence[float]
+    model: ModelConfig,
+    description: Description,
+    guidance_scales: Sequence[float],
+    on_cluster: bool = False,
 ) -> dict[str, Any]:
     """Return a model's defaults of dtype, batch_size and samples_per_shard.
 
     The default number of samples per shard is rounded to whole groups; a number that the user gives
     is not.
     """
-    usual = _defaults(model, description)
+    usual = _usual(model, description)
     group = len(guidance_scales)
     return {
-        "dtype": usual_dtype(usual.dtype),
+        "dtype": usual_dtype(usual.dtype, on_cluster),
         "batch_size": usual.batch_size,
         "samples_per_shard": max(group, usual.samples_per_shard // group * group),
     }
@@ -150,11 +154,11 @@ def model_numbers(
 
 def own_dtype(model: ModelConfig, description: Description) -> str:
     """Return the dtype that a model's file names for GPUs."""
-    return _defaults(model, description).dtype
+    return _usual(model, description).dtype
 
 
-def _defaults(model: ModelConfig, description: Description) -> RunDefaults:
-    return model.defaults or defaults_for(str(description.identity.get("pipeline", "")))
+def _usual(model: ModelConfig, description: Description) -> RunDefaults:
+    return defaults_of(model, str(description.identity.get("pipeline", "")))
 
 
 def prompt_source(name: str, summary: PromptSummary, choice: Choice) -> dict[str, Any]:

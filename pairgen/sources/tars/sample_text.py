@@ -35,5 +35,7 @@ def sample_text(
 
 def json_facts(content: bytes | None) -> dict[str, Any]:
     """Return a json member as a mapping; empty if there is none, or it is something else."""
-    facts = parsed((content or b"{}").decode("utf-8", "surrogateescape"))
+    if not content:
+        return {}
+    facts = parsed(content.decode("utf-8", "surrogateescape"))
     return facts if isinstance(facts, dict) else {}

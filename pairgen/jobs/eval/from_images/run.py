@@ -34,7 +34,7 @@ from pairgen.kinds.image_pairs import check_members, read_image_pairs
 from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.usual_dtype import usual_dtype
-from pairgen.model_config import defaults_for
+from pairgen.model_config import defaults_of
 from pairgen.process_state import cpu_threads
 from pairgen.training.runs.record import TrainRecord
 from pairgen.types import Plan
@@ -83,7 +83,7 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     size = pairs.targets.shape[1:3]
     others = {each.name: read_other(each, pairs.keys, size) for each in chosen.others}
     say(f"{len(pairs):,} of {chosen.num_available:,} pairs; {judged.kind}: {recipe}.")
-    defaults = model.defaults or defaults_for("")
+    defaults = defaults_of(model)
     with cpu_threads(config.cpu_threads or plan.execution["cpu_threads"]):
         batch_size = config.batch_size or defaults.batch_size
         dtype = TORCH_DTYPES[usual_dtype(defaults.dtype)]

@@ -10,7 +10,7 @@ from pairgen.kinds.image_sampling import ImageSampling
 from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.usual_dtype import usual_dtype
-from pairgen.model_config import ModelConfig, defaults_for
+from pairgen.model_config import ModelConfig, defaults_of
 from pairgen.resolution import Sources
 from pairgen.teachers.base import Description
 
@@ -66,7 +66,7 @@ def read_asked(sources: Sources[SampleConfig], model: ModelConfig) -> AskedImage
         model = with_steps(model, sources["steps"])
     # Where its file names no guidance it has none, unlike a teacher.
     sources = sources.below(f"model {model.name}", {"cfg": 1.0, **model.sampling})
-    config, defaults = sources.resolved().options, model.defaults or defaults_for("")
+    config, defaults = sources.resolved().options, defaults_of(model)
     filled = {
         "dtype": config.dtype or usual_dtype(defaults.dtype),
         "batch_size": config.batch_size or defaults.batch_size,

@@ -19,7 +19,7 @@ from pairgen.jobs.sample.samples import Samples, samples_of
 from pairgen.kinds.image_model import recipe_of
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.usual_dtype import say_dtype
-from pairgen.model_config import ModelConfig, defaults_for
+from pairgen.model_config import ModelConfig, defaults_of
 from pairgen.process_state import cpu_threads
 from pairgen.report.samples import Target, check_num_pictures, find_target, write_samples
 from pairgen.resolution import Sources
@@ -81,7 +81,7 @@ def _read(asked: AskedImages, target: Target, say: Say) -> Conditions:
         f"{len(conditions.given):,} x noises {config.num_per_prompt:,} x guidance scales "
         f"{len(config.cfg)}; {len(conditions.refused):,} refused."
     )
-    say_dtype((model.defaults or defaults_for("")).dtype, config.dtype, say)
+    say_dtype(defaults_of(model).dtype, config.dtype, say)
     for reason in conditions.refused[:MAX_REASONS]:
         say(f"Refused: {reason}.")
     if not config.limit:
