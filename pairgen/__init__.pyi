@@ -106,6 +106,7 @@ def calibrate(
     cfg: float | str | Sequence[float] = (7.5,),
     negative_prompt: str = "",
     revision: str = "",
+    lora: str | Path = "",
     prompts: str | Path | Sequence[str | Path] = (),
     column: str = "",
     dedupe: bool = False,
@@ -140,6 +141,8 @@ def calibrate(
             own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
+        lora: LoRA to merge into the model: a .safetensors file, or a folder with
+            pytorch_lora_weights.safetensors, and perhaps its scale.
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
             pairgen dataset or a saved hub dataset, here or as URLs; - reads standard input.
             Repeatable. [those packaged for the model]
@@ -502,6 +505,7 @@ def ode(
     cfg: float | str | Sequence[float] = (7.5,),
     negative_prompt: str = "",
     revision: str = "",
+    lora: str | Path = "",
     prompts: str | Path | Sequence[str | Path] = (),
     column: str = "",
     dedupe: bool = False,
@@ -545,6 +549,8 @@ def ode(
             own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
+        lora: LoRA to merge into the model: a .safetensors file, or a folder with
+            pytorch_lora_weights.safetensors, and perhaps its scale.
         prompts: Prompts to use: txt, jsonl, csv or tsv (also .gz), Parquet, WebDataset tars, a
             pairgen dataset or a saved hub dataset, here or as URLs; - reads standard input.
             Repeatable. [those packaged for the model]
@@ -744,6 +750,7 @@ def sample(
     cfg: float | str | Sequence[float] = (7.5,),
     negative_prompt: str = "",
     revision: str = "",
+    lora: str | Path = "",
     prompts: str | Path | Sequence[str | Path] = (),
     column: str = "",
     dedupe: bool = False,
@@ -778,6 +785,8 @@ def sample(
             own, else 7.5]
         negative_prompt: Negative prompt for classifier-free guidance. ['']
         revision: Branch, tag or commit of the hub model.
+        lora: LoRA to merge into the model: a .safetensors file, or a folder with
+            pytorch_lora_weights.safetensors, and perhaps its scale.
         prompts: A prompt, or any prompt source that `pairgen ode` accepts; repeatable. [those
             packaged for the model, or of the conditions]
         column: Column of the prompts; of tars a member or a key of json. [prompt, text, caption or

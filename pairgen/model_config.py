@@ -130,7 +130,8 @@ def find_model(model: str) -> ModelConfig:
         )
     if (path / CHAIN_FILE).is_file():
         raise ConfigError(_of_chain(model, path))
-    if path.is_dir():
+    if path.exists():
+        # Of a file, the teacher says what to do with it.
         return _bare_model(path.resolve().name, str(path.resolve()))
     looks_like_path = model.startswith((".", "/", "~"))
     if model.count("/") == 1 and not looks_like_path:
@@ -140,6 +141,18 @@ def find_model(model: str) -> ModelConfig:
         f"There is no model {model!r}{did_you_mean(model, known)}: give one of {', '.join(known)}, "
         "a folder in diffusers layout, or a hub id owner/name."
     )
+
+
+def with_lora(model: ModelConfig, lora: str) -> ModelConfig:
+    """Return a model with a LoRA merged into it.
+
+    Args:
+        model: The model.
+        lora: A file or folder here, and perhaps `:scale`; empty for none.
+    """
+    # Workers may run in another folder.
+    here = str(Path(lora).expanduser().absolute()) if lora else ""
+    return replace(model, options={**model.options, "lora": here}) if lora else model
 
 
 def split_steps(model: str) -> tuple[str, tuple[str, ...]]:

@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTextModelWithProjection
+from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from pairgen.sampling.conditioning import SUM
 from pairgen.teachers._pretrained.autoencoder import Autoencoder
 from pairgen.teachers._pretrained.branch_files import BranchFiles, find_branch
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import export_pipeline
-from pairgen.teachers._pretrained.files import fetch_weights
+from pairgen.teachers._pretrained.folders.lora import find_lora
+from pairgen.teachers._pretrained.folders.tensors import check_tensors
+from pairgen.teachers._pretrained.folders.weights import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.options import LatentDiffusionOptions
 from pairgen.teachers._pretrained.stable_diffusion import (
+    TEXT_CLASSES,
     UNET_WEIGHTS,
+    VAE_WEIGHTS,
     Layout,
     load_tokenizer,
     read_layout,
@@ -51,6 +54,10 @@ def describe(*, location: str, **options: Any) -> Description:
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen.revision)
     described = layout.describe(chosen.variant)
+    if chosen.lora:
+        lora = find_lora(chosen.lora)
+        lora.check(layout.networks_on_meta())
+        described = replace(described, identity={**described.identity, **lora.identity})
     branch = _branch(chosen, layout)
     if branch is None:
         return described
@@ -75,6 +82,7 @@ def describe_decoder(*, location: str, **options: Any) -> DecoderDescription:
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen.revision)
     identity = vae_identity(layout.snapshot, chosen.variant)
+    check_tensors(layout.snapshot, VAE_WEIGHTS, chosen.variant, AutoencoderKL)
     return DecoderDescription(
         identity=identity, size_px=layout.size_px, latent_shape=layout.latent_shape
     )
@@ -92,7 +100,8 @@ def describe_text_encoder(*, location: str, **options: Any) -> Mapping[str, Any]
         ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
-    return read_layout(location, chosen.revision).text_identity(chosen.variant)
+    found = read_layout(location, chosen.revision).text_identity(chosen.variant)
+    return {**found, **find_lora(chosen.lora).identity} if chosen.lora else found
 
 
 def build_decoder(*, location: str, device: torch.device, **options: Any) -> Vae:
@@ -148,6 +157,7 @@ def build_denoiser(
         condition_channels=condition_channels,
         fusion=fusion,
         branch=_branch(chosen, layout),
+        lora=find_lora(chosen.lora) if chosen.lora else None,
     ).to(device)
 
 
@@ -251,10 +261,12 @@ def build(
     chosen = OPTIONS(**options)
     layout, variant = read_layout(location, chosen.revision), chosen.variant
     stems = [stem for stem in layout.weight_stems if with_network or stem != UNET_WEIGHTS]
-    files = fetch_weights(layout.snapshot, stems, variant)
+    weights = fetch_weights(layout.snapshot, stems, variant, whole=with_network)
+    lora = find_lora(chosen.lora) if chosen.lora else None
     unet = None
     if with_network:
-        unet = load_network(UNet2DConditionModel, files[UNET_WEIGHTS], variant, dtype)
+        merged = None if lora is None else (lora, "unet")
+        unet = load_network(UNet2DConditionModel, weights[UNET_WEIGHTS], dtype, lora=merged)
         if device.type == "cuda":
             # Enables fast kernels on GPUs; on the CPU it would only change the last bits.
             unet = unet.to(memory_format=torch.channels_last)
@@ -264,9 +276,10 @@ def build(
     def load_towers() -> list[Tower]:
         towers = []
         for ending in layout.text_encoders:
-            # Only the second encoder of SDXL has a projection: its output is the pooled embedding.
-            cls = CLIPTextModelWithProjection if ending else CLIPTextModel
-            encoder = load_network(cls, files[f"text_encoder{ending}/model"], variant, dtype)
+            cls = TEXT_CLASSES[ending]
+            part = f"text_encoder{ending}"
+            merged = None if lora is None else (lora, part)
+            encoder = load_network(cls, weights[f"{part}/model"], dtype, lora=merged)
             towers.append(Tower(load_tokenizer(layout, ending), encoder.to(device=device)))
         return towers
 

@@ -30,7 +30,8 @@ from diffusers import UNet2DModel
 from pairgen.errors import ConfigError
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import save_one_step
-from pairgen.teachers._pretrained.files import fetch_weights, read_json
+from pairgen.teachers._pretrained.files import read_json
+from pairgen.teachers._pretrained.folders.weights import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.options import PixelUnetOptions
 from pairgen.teachers._pretrained.pixel_model import (
@@ -99,8 +100,9 @@ def build(
     layout = read_layout(location, chosen)
     unet = None
     if with_network:
-        files = fetch_weights(layout.snapshot, [layout.weights], chosen.variant)
-        unet = load_network(UNet2DModel, files[layout.weights], chosen.variant, dtype)
+        stems, variant = [layout.weights], chosen.variant
+        (weights,) = fetch_weights(layout.snapshot, stems, variant, whole=True).values()
+        unet = load_network(UNet2DModel, weights, dtype)
         if device.type == "cuda":
             # Enables fast kernels on GPUs; on the CPU it would only change the last bits.
             unet = unet.to(memory_format=torch.channels_last)
@@ -154,9 +156,9 @@ def build_denoiser(
         )
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen)
-    (files,) = fetch_weights(layout.snapshot, [layout.weights], chosen.variant).values()
+    (weights,) = fetch_weights(layout.snapshot, [layout.weights], chosen.variant).values()
     return Denoiser(
-        load_network(UNet2DModel, files, chosen.variant, torch.float32),
+        load_network(UNet2DModel, weights, torch.float32),
         unet_output,
         prediction=layout.prediction,
         schedule=layout.schedule,

@@ -11,11 +11,10 @@ from pairgen.asked_model import Model
 from pairgen.errors import ConfigError
 from pairgen.teachers._pretrained.files import (
     Snapshot,
-    fetch_weights,
     find_snapshot,
     read_json,
-    weights_identity,
 )
+from pairgen.teachers._pretrained.folders.weights import fetch_weights, weights_identity
 from pairgen.teachers._pretrained.networks import load_network
 
 STEM = "model"
@@ -52,9 +51,9 @@ class VisionModel:
         Raises:
             TeacherLoadError: The weights are missing, incomplete or broken.
         """
-        (files,) = fetch_weights(self.snapshot, [STEM], "").values()
+        (weights,) = fetch_weights(self.snapshot, [STEM], "").values()
         network = getattr(transformers, self.network)
-        return load_network(network, files, "", torch.float32, **options).to(device)
+        return load_network(network, weights, torch.float32, **options).to(device)
 
 
 def find_vision_model(

@@ -26,6 +26,8 @@ _TARS = "tests/hostile/containers/test_containers.py::"
 _PLANS = "tests/shards/format/test_plan_file.py::"
 _URLS = "tests/sources/urls/test_images.py::"
 _SCHEDULES = "tests/teachers/test_schedules_of_models.py::"
+_WEIGHTS = "tests/teachers/test_weights.py::"
+_FOLDERS = "tests/teachers/test_folders_of_models.py::"
 _STORES = "tests/chaos/test_flaky_store.py::"
 _THREADS = "tests/training/test_train.py::test_a_run_goes_on_in_the_threads_that_it_began_with"
 
@@ -105,13 +107,33 @@ PROMPTS_AND_TARS = {
     ),
     "A.E.2": held("images of img2dataset refused", folders=("a folder of img2dataset",)),
     "A.E.3": held("members not side by side", tars=("samples not side by side", "texts first")),
-    "A.F": later("tracebacks for model folders that are slightly other", PROMISES),
-    "A.G": later("cut weights with a variant are not fetched", PROMISES),
+    "A.F": held(
+        "tracebacks for model folders that are slightly other",
+        f"{_FOLDERS}test_a_folder_that_does_not_is_refused_by_file_and_key",
+    ),
+    "A.G": held(
+        "cut weights with a variant are not fetched",
+        f"{_WEIGHTS}test_a_hub_gives_the_parts_that_the_index_names",
+    ),
     "A.H": later("the cause of a failed connection to Ray is cut", ATTACKS),
-    "A.I.1": later("refusals of folders with fp16 files only", PROMISES),
-    "A.I.2": later("refusals of .bin files and of cut weights", PROMISES),
-    "A.I.3": later("refusals of one-file checkpoints", PROMISES),
-    "A.I.4": later("shapes that do not fit", PROMISES),
+    "A.I.1": held(
+        "refusals of folders with fp16 files only",
+        f"{_WEIGHTS}test_a_folder_of_one_variant_alone_is_taken_and_said",
+        f"{_WEIGHTS}test_parts_without_the_variant_are_read_from_their_plain_files",
+    ),
+    "A.I.2": held(
+        "refusals of .bin files and of cut weights",
+        f"{_WEIGHTS}test_pickled_weights_are_converted_by_the_command_that_is_told",
+        f"{_WEIGHTS}test_a_missing_part_is_named",
+    ),
+    "A.I.3": held(
+        "refusals of one-file checkpoints",
+        f"{_WEIGHTS}test_what_is_no_folder_of_diffusers_is_refused_with_what_to_do",
+    ),
+    "A.I.4": held(
+        "shapes that do not fit",
+        f"{_FOLDERS}test_a_folder_that_does_not_is_refused_by_file_and_key",
+    ),
     "A.I.5": held(
         "cells with paths, UTF-16, packed tars by another name",
         cells=("text (parquet)", "a path, no bytes (parquet)", "null (parquet)"),
@@ -128,7 +150,9 @@ PROMPTS_AND_TARS = {
         "`leading` and steps_offset",
         f"{_SCHEDULES}test_leading_is_moved_by_the_offset_that_the_pipeline_takes",
     ),
-    "A.K.3": later("tensors that the config does not know", PROMISES),
+    "A.K.3": held(
+        "tensors that the config does not know", f"{_FOLDERS}test_what_is_left_out_is_told"
+    ),
     "A.K.4": held(
         "a negative prompt cut without a word",
         "tests/jobs/ode/test_negative_prompt.py::test_a_negative_prompt_that_is_cut_is_flagged",

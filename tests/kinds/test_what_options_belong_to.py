@@ -132,7 +132,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "overlay": {"from_ode": "pairs"},
 }
 # Asked for by name: what it leads to is in the identity of the teacher or of the source.
-BY_NAME = {"revision", "from_ode"}
+BY_NAME = {"revision", "lora", "from_ode"}
 
 
 def ode_plan(**options: Any) -> Plan:

@@ -490,7 +490,7 @@ def test_a_flipped_byte_of_the_weights_changes_the_identity(sdxl_folder, tmp_pat
 def test_another_schedule_or_tokenizer_changes_the_identity(sd15_folder, tmp_path):
     scheduler, tokenizer = copy(sd15_folder, tmp_path, "a"), copy(sd15_folder, tmp_path, "b")
     edit_json(scheduler / "scheduler/scheduler_config.json", beta_end=0.013)
-    (tokenizer / "tokenizer/merges.txt").write_text("#version: 0.2\na b\n")
+    edit_json(tokenizer / "tokenizer/tokenizer_config.json", model_max_length=16)
     assert identity(scheduler) != identity(sd15_folder)
     assert identity(tokenizer) != identity(sd15_folder)
 
@@ -503,8 +503,6 @@ def test_a_variant_has_files_and_an_identity_of_its_own(sd15_folder, tmp_path):
     assert described.identity != identity(sd15_folder)
     ours = run_ours(build(folder, variant="fp16"), "ddim", "trailing", 5, "t0")
     assert torch.equal(ours, run_ours(build(sd15_folder), "ddim", "trailing", 5, "t0"))
-    with pytest.raises(TeacherLoadError, match=r"there are diffusion_pytorch_model\.fp16\.safe"):
-        build(folder)
 
 
 def test_pickled_weights_are_refused(sd15_folder, tmp_path):

@@ -11,6 +11,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from pairgen.teachers._pretrained.folders.weights import Weights
 from pairgen.teachers._pretrained.networks import load_network
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
@@ -47,7 +48,7 @@ def test_weights_are_the_stored_ones_converted_once(
     keys = KEYS[part.removesuffix("_2")]
     for named in ({}, *({key: str(dtype)[6:]} for key in keys for dtype in DTYPES)):
         (folder / "config.json").write_text(json.dumps(plain | named), encoding="utf-8")
-        loaded = load_network(network, [weights], "", asked).state_dict()
+        loaded = load_network(network, Weights(file, "", None, (weights,)), asked).state_dict()
         for name, tensor in tensors.items():
             assert loaded[name].dtype == asked
             assert torch.equal(loaded[name], tensor.to(asked)), (named, name)

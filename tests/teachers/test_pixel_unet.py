@@ -227,9 +227,9 @@ def test_labels_of_an_unconditional_model_are_refused(unconditional_folder, opti
     [
         ("model_index.json", {"_class_name": "DiTPipeline"}, "is a DiTPipeline"),
         ("model_index.json", {"id2label": {"1": "cat", "2": "dog"}}, "does not map 0, 1, 2"),
-        ("unet/config.json", {"_class_name": "UNet2DConditionModel"}, "not a pixel-space teacher"),
-        ("unet/config.json", {"sample_size": None}, "not a pixel-space teacher"),
-        ("unet/config.json", {"in_channels": 4}, "and 4 channels"),
+        ("unet/config.json", {"_class_name": "UNet2DConditionModel"}, "_class_name in unet/config"),
+        ("unet/config.json", {"sample_size": None}, "sample_size in unet/config"),
+        ("unet/config.json", {"in_channels": 4}, "in_channels in unet/config"),
         ("unet/config.json", {"out_channels": 6}, "also predicts a variance"),
         ("unet/config.json", {"class_embed_type": "timestep"}, "embeds classes as 'timestep'"),
         ("scheduler/scheduler_config.json", {"prediction_type": "flow"}, "predicts 'flow'"),

@@ -23,7 +23,7 @@ from pairgen.kinds.ode.calibration import (
 )
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
-from pairgen.model_config import ModelConfig, find_model, packaged_prompts
+from pairgen.model_config import ModelConfig, find_model, packaged_prompts, with_lora
 from pairgen.redaction import listed_without_secrets
 from pairgen.report.pictures import encode_png
 from pairgen.resolution import sources_of
@@ -57,7 +57,7 @@ class Calibrated:
 def run_calibrate(given: Mapping[str, Any], say: Say = log) -> Calibrated:
     """Run `calibrate`, and report what it starts from."""
     sources = sources_of(CalibrateConfig, given)
-    model = find_model(sources["model"])
+    model = with_lora(find_model(sources["model"]), sources["lora"])
     usual = {name: value for name, value in model.sampling.items() if name in SHARED_OPTIONS}
     config = sources.below(f"model {model.name}", usual).resolved().options
     store = open_store(config.out or f"data/calibration-{model.name}")

@@ -30,7 +30,7 @@ from pairgen.kinds.ode.plan import (
     prompt_source,
 )
 from pairgen.kinds.usual_dtype import say_dtype
-from pairgen.model_config import ModelConfig, find_model, packaged_prompts
+from pairgen.model_config import ModelConfig, find_model, packaged_prompts, with_lora
 from pairgen.options import default_of
 from pairgen.redaction import listed_without_secrets
 from pairgen.resolution import Resolved, sources_of
@@ -127,13 +127,13 @@ def resolve_ode(given: Mapping[str, Any]) -> OdeRequest:
     path = sources["from_calibration"]
     calibration = read_calibration(path) if path else None
     sources = sources.below(f"calibration {path}", chosen_options(calibration))
-    model = find_model(sources["model"])
+    model = with_lora(find_model(sources["model"]), sources["lora"])
     store = open_store(sources["out"] or f"data/ode-{model.name}")
     old = find_old_plan(store, "ode", bool(sources["prompts"]))
     if old is not None:
         remembered = _remembered(old, store, sources["model"] if "model" in given else "")
         sources = sources.below(f"plan of {store.url}", remembered)
-        model = find_model(sources["model"])
+        model = with_lora(find_model(sources["model"]), sources["lora"])
     check_folder(store)
     description: Description = plugins.call(
         "teachers", model.teacher, "describe", **teacher_options(sources["revision"], model)

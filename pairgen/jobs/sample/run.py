@@ -9,7 +9,7 @@ from pairgen.jobs.sample.from_images.run import sample_from_images
 from pairgen.jobs.sample.from_text.run import sample_from_text
 from pairgen.jobs.sample.samples import Samples
 from pairgen.kinds.ode.sample_options import SampleConfig
-from pairgen.model_config import find_model
+from pairgen.model_config import find_model, with_lora
 from pairgen.resolution import sources_of
 
 
@@ -19,5 +19,5 @@ def run_sample(given: Mapping[str, Any], say: Say = log) -> Samples:
     sources = sources_of(SampleConfig, given)
     model = find_model(sources["model"])
     if model.image is None:
-        return sample_from_text(sources, model, say)
+        return sample_from_text(sources, with_lora(model, sources["lora"]), say)
     return sample_from_images(sources, model, say)

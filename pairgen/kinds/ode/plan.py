@@ -99,6 +99,7 @@ def make_ode_plan(
         **execution,
         # A model folder is remembered by its absolute path, which holds in any working directory.
         "model": config.model if model.defaults else description.location,
+        **({"lora": model.options["lora"]} if config.lora else {}),
         "num_samples": num_samples,
         "samples_per_shard": samples_per_shard,
     }

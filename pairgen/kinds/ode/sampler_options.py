@@ -49,6 +49,17 @@ class SamplerOptions(Options):
         Option("Negative prompt for classifier-free guidance.", "Model", "identity", default="''"),
     ] = ""
     revision: Revision = ""
+    lora: Annotated[
+        str,
+        Place(),
+        Option(
+            "LoRA to merge into the model: a .safetensors file, or a folder with "
+            "pytorch_lora_weights.safetensors, and perhaps its scale.",
+            "Model",
+            "identity",
+            metavar="PATH[:SCALE]",
+        ),
+    ] = ""
     end: Annotated[
         str,
         Choice(ENDS),

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from pairgen.adapters.adaptable import Adaptable
 from pairgen.adapters.chosen import checkpoint_gradients
 from pairgen.errors import ConfigError
-from pairgen.teachers._pretrained.files import Snapshot, fetch_weights
+from pairgen.teachers._pretrained.files import Snapshot
+from pairgen.teachers._pretrained.folders.weights import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS
 
@@ -90,8 +91,8 @@ class Autoencoder:
     """
 
     def __init__(self, snapshot: Snapshot, variant: str, device: torch.device) -> None:
-        (files,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
-        self.network = load_network(AutoencoderKL, files, variant, torch.float32).to(device)
+        (weights,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
+        self.network = load_network(AutoencoderKL, weights, torch.float32).to(device)
         self.factor = 2 ** (len(self.network.config.block_out_channels) - 1)
         self.encoder = Encoder(self.network, ("encoder", "quant_conv"))
         self.decoder = Decoder(self.network, ("post_quant_conv", "decoder"))

@@ -21,11 +21,10 @@ from pairgen.teachers._pretrained.branch import (
 )
 from pairgen.teachers._pretrained.files import (
     Snapshot,
-    fetch_weights,
     find_snapshot,
     read_json,
-    weights_identity,
 )
+from pairgen.teachers._pretrained.folders.weights import fetch_weights, weights_identity
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.stable_diffusion import Layout
 
@@ -67,9 +66,7 @@ class BranchFiles:
         """
         folder = self.snapshot.folder
         configs = [folder / CONFIG, *([folder / FUSION_FILE] if self.fusion == MIXTURE else [])]
-        # A commit says it all; nothing is fetched for it.
-        own = variant if self.snapshot.commit else self._own_variant(variant)
-        return {**weights_identity(self.snapshot, [WEIGHTS], own, configs)}
+        return {**weights_identity(self.snapshot, [WEIGHTS], variant, configs)}
 
     def load(self, variant: str, dtype: torch.dtype) -> Branch:
         """Load the branch, frozen.
@@ -77,18 +74,9 @@ class BranchFiles:
         Raises:
             TeacherLoadError: The weights are missing, incomplete or broken.
         """
-        variant = self._own_variant(variant)
-        (files,) = fetch_weights(self.snapshot, [WEIGHTS], variant).values()
-        network = load_network(ControlNetModel, files, variant, dtype)
+        (weights,) = fetch_weights(self.snapshot, [WEIGHTS], variant).values()
+        network = load_network(ControlNetModel, weights, dtype)
         return Branch(network, self.fusion, self.mu).requires_grad_(False).to(dtype)
-
-    def _own_variant(self, variant: str) -> str:
-        """Return the variant to load: that of the model, or none, as a trained branch has it."""
-        try:
-            fetch_weights(self.snapshot, [WEIGHTS], variant)
-        except TeacherLoadError:
-            return ""
-        return variant
 
 
 def find_branch(location: str, layout: Layout) -> BranchFiles:

@@ -9,7 +9,8 @@ from typing import Any
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 
 from pairgen.teachers._pretrained.denoiser import Denoiser
-from pairgen.teachers._pretrained.files import Snapshot, fetch_weights, read_json
+from pairgen.teachers._pretrained.files import Snapshot, read_json
+from pairgen.teachers._pretrained.folders.weights import fetch_weights
 from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.schedule import FLOW_SCHEDULER
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, Layout
@@ -38,14 +39,17 @@ def export_pipeline(
     stems = [f"text_encoder{ending}/model" for ending in layout.text_encoders]
     if vae is None:
         stems.insert(0, VAE_WEIGHTS)
-    for files in fetch_weights(layout.snapshot, stems, variant).values():
-        for file in files:
-            _copy(file, folder / file.relative_to(source))
+    for weights in fetch_weights(layout.snapshot, stems, variant).values():
+        # Under plain names: the student's other weights have no variant.
+        for name, file in weights.plain_names.items():
+            _copy(file, folder / weights.stem.rpartition("/")[0] / name)
     parts = [name for ending in layout.text_encoders for name in _tower_folders(ending)]
     for part in parts if vae is not None else (*parts, "vae"):
         for pattern in SMALL_FILES:
             for file in sorted((source / part).glob(pattern)):
-                _copy(file, folder / part / file.name)
+                # The index of cut weights was copied with them.
+                if ".index." not in file.name:
+                    _copy(file, folder / part / file.name)
     if vae is not None:
         with quiet():
             vae.save_pretrained(folder / "vae", safe_serialization=True)

@@ -1,7 +1,8 @@
 """Find the files of a pretrained model: a local folder, or a commit on the model hub.
 
-This module handles folders, file names and hashes, but no network architectures. Nothing is ever
-unpickled: weights are safetensors, everything else is JSON or text.
+This module handles folders, file names and hashes, but no network architectures; `weights` finds
+the weight files. Nothing is ever unpickled: weights are safetensors, everything else is JSON or
+text.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from typing import Any
 
 from pairgen.config import PACKAGE_PREFIX, local_path
 from pairgen.errors import ConfigError, TeacherLoadError
+from pairgen.teachers._pretrained.folders.other_layouts import of_bare_folder, of_one_file
 from pairgen.teachers._pretrained.quiet import quiet
 
 # Ids that were removed from the hub, and where the same files are now.
@@ -51,7 +53,8 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
         patterns: Glob patterns of the files to fetch from the hub.
 
     Raises:
-        TeacherLoadError: There is no such folder, or the files cannot be fetched from the hub.
+        TeacherLoadError: There is no such folder, it is a file, or the files cannot be fetched
+            from the hub.
         ConfigError: A revision is given for a local folder.
     """
     folder = local_path(location)
@@ -63,46 +66,16 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
         folder = folder.resolve()
         public = location if location.startswith(PACKAGE_PREFIX) else str(folder)
         return Snapshot(location=public, folder=folder, commit="")
+    if location and folder.is_file():
+        raise TeacherLoadError(of_one_file(folder))
     if not _HUB_ID.fullmatch(location):
         raise TeacherLoadError(
             f"There is no folder {location!r}: give a folder in diffusers layout or a hub id "
             "(owner/name), for example with --model PATH."
         )
     with quiet():
-        folder = _download(location, revision or None, patterns)
+        folder = download(location, revision or None, patterns)
     return Snapshot(location=location, folder=folder, commit=folder.name)
-
-
-def fetch_weights(snapshot: Snapshot, stems: Sequence[str], variant: str) -> dict[str, list[Path]]:
-    """Return the safetensors files of every stem; fetch missing ones from the hub.
-
-    Args:
-        snapshot: A snapshot from `find_snapshot`.
-        stems: Paths inside the folder without variant and extension, such as
-            `unet/diffusion_pytorch_model`.
-        variant: Variant of the files, such as `fp16`; empty for files without one.
-
-    Raises:
-        TeacherLoadError: There are no such files.
-    """
-    try:
-        return {stem: _weight_files(snapshot, stem, variant) for stem in stems}
-    except TeacherLoadError:
-        if not snapshot.commit:
-            raise
-    # A commit never changes, so only missing files are requested from the hub. This may take
-    # minutes, so the hub's progress bars are shown.
-    patterns = [
-        pattern
-        for stem in stems
-        for pattern in (
-            f"{_with_variant(stem, variant)}.safetensors",
-            f"{_index_name(stem, variant)}",
-            f"{stem}*-of-*{variant}*.safetensors" if variant else f"{stem}-*-of-*.safetensors",
-        )
-    ]
-    _download(snapshot.location, snapshot.commit, patterns)
-    return {stem: _weight_files(snapshot, stem, variant) for stem in stems}
 
 
 def hash_files(folder: Path, files: Sequence[Path]) -> str:
@@ -115,24 +88,6 @@ def hash_files(folder: Path, files: Sequence[Path]) -> str:
     return whole.hexdigest()
 
 
-def weights_identity(
-    snapshot: Snapshot, stems: Sequence[str], variant: str, configs: Sequence[Path]
-) -> dict[str, str]:
-    """Return what distinguishes versions of a model: the commit, or a hash of a local folder.
-
-    Args:
-        snapshot: A snapshot from `find_snapshot`.
-        stems: Stems of the weights that a sample depends on, see `fetch_weights`.
-        variant: Variant of the weight files.
-        configs: The other files that a sample depends on.
-    """
-    if snapshot.commit:
-        return {"hub_id": snapshot.location, "commit": snapshot.commit, "variant": variant}
-    weights = fetch_weights(snapshot, stems, variant)
-    files = [path for paths in weights.values() for path in paths]
-    return {"weights_sha256": hash_files(snapshot.folder, [*files, *configs])}
-
-
 def read_json(snapshot: Snapshot, name: str) -> dict[str, Any]:
     """Read a JSON object of a snapshot.
 
@@ -141,17 +96,46 @@ def read_json(snapshot: Snapshot, name: str) -> dict[str, Any]:
     """
     try:
         data = json.loads((snapshot.folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else "is not readable JSON"
+    except FileNotFoundError:
+        instead = of_bare_folder(snapshot.location, snapshot.folder)
         raise TeacherLoadError(
-            f"{snapshot.location} is not a model in diffusers layout: {name} {reason}."
+            instead or f"{snapshot.location} is not a model in diffusers layout: {name} is missing."
+        ) from None
+    # Brackets without end are a RecursionError.
+    except (OSError, ValueError, RecursionError):
+        raise TeacherLoadError(
+            f"{snapshot.location} is not a model in diffusers layout: {name} is not readable JSON."
         ) from None
     if not isinstance(data, dict):
         raise TeacherLoadError(f"{snapshot.location}: {name} does not hold a JSON object.")
     return data
 
 
-def _download(hub_id: str, revision: str | None, patterns: Sequence[str]) -> Path:
+def names_beside(snapshot: Snapshot) -> set[str]:
+    """Return the names of a snapshot's files here, by their paths inside it, two levels deep."""
+    folder = snapshot.folder
+    paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    return {path.relative_to(folder).as_posix() for path in paths if path.is_file()}
+
+
+def names_on_hub(snapshot: Snapshot) -> set[str] | None:
+    """Return the names of all files of a commit; None if the hub cannot be asked."""
+    from huggingface_hub import HfApi
+
+    try:
+        with quiet():
+            return set(HfApi().list_repo_files(snapshot.location, revision=snapshot.commit))
+    # As in `download`; what is missing is then told by what is here.
+    except Exception:
+        return None
+
+
+def download(hub_id: str, revision: str | None, patterns: Sequence[str]) -> Path:
+    """Fetch the files of a hub id that match glob patterns; return their folder.
+
+    Raises:
+        TeacherLoadError: They cannot be fetched.
+    """
     from huggingface_hub import snapshot_download
 
     try:
@@ -180,36 +164,4 @@ def _explain(hub_id: str, revision: str | None, error: Exception) -> str:
     return (
         f"The model {hub_id} cannot be fetched: {reason}; you can also use a local folder in "
         f"diffusers layout: --model PATH{mirror}."
-    )
-
-
-def _with_variant(stem: str, variant: str) -> str:
-    return f"{stem}.{variant}" if variant else stem
-
-
-def _index_name(stem: str, variant: str) -> str:
-    """Return the name of the index file of sharded weights."""
-    return f"{stem}.safetensors.index{'.' + variant if variant else ''}.json"
-
-
-def _weight_files(snapshot: Snapshot, stem: str, variant: str) -> list[Path]:
-    """Return the single file of a stem, or the index and the shards of its weights."""
-    single = snapshot.folder / f"{_with_variant(stem, variant)}.safetensors"
-    if single.is_file():
-        return [single]
-    index = snapshot.folder / _index_name(stem, variant)
-    if index.is_file():
-        weight_map = read_json(snapshot, _index_name(stem, variant))["weight_map"]
-        parts = [index.parent / name for name in sorted(set(weight_map.values()))]
-        if all(part.is_file() for part in parts):
-            return [index, *parts]
-    present = sorted(
-        path.name
-        for path in single.parent.glob("*")
-        if path.suffix in (".safetensors", ".bin", ".ckpt", ".pt")
-    )
-    there = f"there are {', '.join(present)}" if present else "there are no weights"
-    raise TeacherLoadError(
-        f"{snapshot.location} lacks {single.relative_to(snapshot.folder)}; {there} (weights must "
-        "be safetensors: pickled files are never read)."
     )

@@ -55,6 +55,11 @@ class LatentDiffusionOptions(PretrainedOptions):
             "see an image; empty for none."
         ),
     ] = ""
+    lora: Annotated[
+        str,
+        OPTIONAL_TEXT,
+        Option("LoRA that is merged: a file or folder, and perhaps `:scale`; empty for none."),
+    ] = ""
 
 
 class PixelUnetOptions(PretrainedOptions):

@@ -4,21 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from diffusers import UNet2DModel
+
 from pairgen.config import integer
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.labels import ClassLabels
 from pairgen.sampling.parameterization import Prediction, Schedule
-from pairgen.teachers._pretrained.files import (
-    Snapshot,
-    find_snapshot,
-    read_json,
-    weights_identity,
-)
+from pairgen.teachers._pretrained.files import Snapshot, find_snapshot
+from pairgen.teachers._pretrained.folders.configs import read_index, read_network, refuse
+from pairgen.teachers._pretrained.folders.fit import size_of
+from pairgen.teachers._pretrained.folders.tensors import check_tensors
+from pairgen.teachers._pretrained.folders.weights import weights_identity
 from pairgen.teachers._pretrained.options import PixelUnetOptions
 from pairgen.teachers._pretrained.schedule import read_schedule
 from pairgen.teachers.base import Description
 
 PIPELINES = ("DDPMPipeline", "DDIMPipeline")
+CLASSES = {"unet": ("UNet2DModel",), "scheduler": ()}
 CONFIG_FILES = (
     "model_index.json",
     "unet/config.json",
@@ -62,11 +64,12 @@ class Layout:
         """Describe the model for a plan; for a local folder, the weights are hashed."""
         names = (f"{self.unet}config.json", f"{self.scheduler}scheduler_config.json")
         configs = [self.snapshot.folder / name for name in names]
+        check_tensors(self.snapshot, self.weights, variant, UNet2DModel)
         identity: dict[str, Any] = {
             "prediction": self.prediction,
             "num_train_steps": self.schedule.num_train_steps,
             "conditioning": "class labels" if self.labels else "none, prompts are ignored",
-            **weights_identity(self.snapshot, [self.weights], variant, configs),
+            **weights_identity(self.snapshot, [self.weights], variant, configs, whole=True),
         }
         if self.null_label is not None:
             identity["null_label"] = self.null_label
@@ -94,7 +97,7 @@ def read_layout(location: str, options: PixelUnetOptions) -> Layout:
         ConfigError: The labels do not fit the model, or a revision is given for a local folder.
     """
     snapshot = find_snapshot(location, options.revision, CONFIG_FILES)
-    index = read_json(snapshot, "model_index.json")
+    index = read_index(snapshot, CLASSES)
     if index.get("_class_name") not in PIPELINES:
         raise TeacherLoadError(
             f"{location} is a {index.get('_class_name')}; the teacher pixel_unet runs "
@@ -103,7 +106,8 @@ def read_layout(location: str, options: PixelUnetOptions) -> Layout:
     unet_folder, scheduler_folder = (
         f"{part}/" if (snapshot.folder / part).is_dir() else "" for part in ("unet", "scheduler")
     )
-    unet = read_json(snapshot, f"{unet_folder}config.json")
+    unet_config = f"{unet_folder}config.json"
+    unet = read_network(snapshot, unet_config, UNet2DModel)
     schedule, prediction = read_schedule(snapshot, f"{scheduler_folder}scheduler_config.json")
     num_classes = _num_classes(location, unet)
     null_label = _check_null_label(location, num_classes, options.null_label)
@@ -113,27 +117,22 @@ def read_layout(location: str, options: PixelUnetOptions) -> Layout:
         scheduler=scheduler_folder,
         prediction=prediction,
         schedule=schedule,
-        image_shape=_image_shape(location, unet),
+        image_shape=_image_shape(location, unet_config, unet),
         labels=_read_labels(location, num_classes, index, options.labels, null_label),
         null_label=null_label,
     )
 
 
-def _image_shape(location: str, unet: Mapping[str, Any]) -> tuple[int, int, int]:
-    channels, size = unet["in_channels"], unet.get("sample_size")
-    if unet.get("_class_name") != "UNet2DModel" or channels not in (1, 3) or size is None:
-        raise TeacherLoadError(
-            f"{location} is not a pixel-space teacher: its UNet must be a UNet2DModel with a "
-            f"sample_size and 1 or 3 channels, got a {unet.get('_class_name')} with sample_size "
-            f"{size} and {channels} channels."
-        )
+def _image_shape(location: str, config: str, unet: Mapping[str, Any]) -> tuple[int, int, int]:
+    channels = unet["in_channels"]
+    if channels not in (1, 3):
+        refuse(location, config, "in_channels", channels, "1 or 3, for a pixel-space teacher")
     if unet["out_channels"] != channels:
         raise TeacherLoadError(
             f"{location} is not supported: its UNet has {channels} input and "
             f"{unet['out_channels']} output channels, so it also predicts a variance."
         )
-    height, width = (size, size) if isinstance(size, int) else size
-    return channels, height, width
+    return channels, *size_of(location, config, unet)
 
 
 def _num_classes(location: str, unet: Mapping[str, Any]) -> int | None:

@@ -1,7 +1,8 @@
 """Read betas and prediction from a scheduler's config. Its step rule is never used."""
 
-from typing import cast
+from typing import Any, cast
 
+import diffusers
 import torch
 from diffusers import DDIMScheduler
 
@@ -13,12 +14,15 @@ from pairgen.sampling.parameterization import (
     Schedule,
 )
 from pairgen.teachers._pretrained.files import Snapshot, read_json
+from pairgen.teachers._pretrained.folders.configs import checked, defaults, refuse
 from pairgen.teachers._pretrained.quiet import quiet
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 # Scheduler of students that predict velocities on the straight path; its shift is not used.
 FLOW_SCHEDULER = "FlowMatchEulerDiscreteScheduler"
 SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
+# A thousand times as many as any model has: of more, the schedule alone would fill the memory.
+MAX_TRAIN_STEPS = 1_000_000
 
 
 def read_schedule(
@@ -34,23 +38,28 @@ def read_schedule(
     Raises:
         TeacherLoadError: The file is missing, or its schedule or prediction is not supported.
     """
-    config = read_json(snapshot, name)
-    where = snapshot.location
+    where, config = snapshot.location, read_json(snapshot, name)
+    own = _own_defaults(config.get("_class_name"))
+    known = checked(where, name, {**own, **config}, DDIMScheduler)
+    if not 1 <= known["num_train_timesteps"] <= MAX_TRAIN_STEPS:
+        wanted = f"in 1 to {MAX_TRAIN_STEPS}"
+        refuse(where, name, "num_train_timesteps", known["num_train_timesteps"], wanted)
     if config.get("_class_name") == FLOW_SCHEDULER:
-        return FlowSchedule(config.get("num_train_timesteps", 1000)), "flow"
-    if "beta_schedule" not in config and "trained_betas" not in config:
+        return FlowSchedule(known["num_train_timesteps"]), "flow"
+    if not {"beta_schedule", "trained_betas"} & {*own, *config}:
         raise TeacherLoadError(
-            f"{where} has no discrete schedule: its {config.get('_class_name')} has no betas."
+            f"{where} has no discrete schedule: its {config.get('_class_name')} has no betas, by "
+            f"{name}."
         )
     try:
         with quiet():
             # Works for any class: all schedulers of the family compute alphas in the same way.
-            scheduler = DDIMScheduler.from_config(config)
-        offset = scheduler.config.steps_offset if fixed_offset is None else fixed_offset
+            scheduler = DDIMScheduler.from_config({**own, **config})
+        offset = known["steps_offset"] if fixed_offset is None else fixed_offset
         schedule = DiscreteSchedule(scheduler.alphas_cumprod, offset)
     except NotImplementedError:
         raise TeacherLoadError(
-            f"{where} has the unknown beta_schedule {config['beta_schedule']!r}."
+            f"{where} has the unknown beta_schedule {known['beta_schedule']!r}, by {name}."
         ) from None
     except ValueError:
         raise TeacherLoadError(
@@ -59,7 +68,8 @@ def read_schedule(
     prediction = scheduler.config.prediction_type
     if prediction not in PREDICTIONS:
         raise TeacherLoadError(
-            f"{where} predicts {prediction!r}; known are {', '.join(PREDICTIONS)}."
+            f"{where} predicts {prediction!r}, by prediction_type in {name}; known are "
+            f"{', '.join(PREDICTIONS)}."
         )
     if prediction == "epsilon" and schedule.alpha_sigma(torch.tensor(schedule.first_time))[0] == 0:
         raise TeacherLoadError(
@@ -68,3 +78,12 @@ def read_schedule(
             f"'v_prediction', or set it to false in {name} if the model was trained so."
         )
     return schedule, cast(Prediction, prediction)
+
+
+def _own_defaults(name: Any) -> dict[str, Any]:
+    """Return what a scheduler of diffusers takes for missing keys, of those that count here."""
+    cls = getattr(diffusers, name, None) if isinstance(name, str) else None
+    if not (isinstance(cls, type) and issubclass(cls, diffusers.SchedulerMixin)):
+        return {}
+    counts = defaults(DDIMScheduler).keys()
+    return {key: value for key, value in defaults(cls).items() if key in counts}

@@ -5,22 +5,47 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import CLIPTextConfig, CLIPTokenizer
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from pairgen.errors import TeacherLoadError
 from pairgen.sampling.parameterization import Prediction, Schedule
-from pairgen.teachers._pretrained.files import (
-    Snapshot,
-    find_snapshot,
-    read_json,
-    weights_identity,
+from pairgen.teachers._pretrained.files import Snapshot, find_snapshot, read_json
+from pairgen.teachers._pretrained.folders.configs import (
+    read_index,
+    read_network,
+    read_text_encoder,
+    refuse,
 )
+from pairgen.teachers._pretrained.folders.fit import (
+    UNET,
+    VAE,
+    Parts,
+    check_fit,
+    size_of,
+    text_config,
+)
+from pairgen.teachers._pretrained.folders.tensors import check_tensors, network_on_meta
+from pairgen.teachers._pretrained.folders.weights import has_weights, weights_identity
 from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.schedule import SCHEDULER_CONFIG, read_schedule
 from pairgen.teachers.base import Description
 
 # Maps the pipeline class to the suffixes of its text encoders' folders.
 TEXT_ENCODERS = {"StableDiffusionPipeline": ("",), "StableDiffusionXLPipeline": ("", "_2")}
+# Only the second encoder of SDXL has a projection: its output is the pooled embedding.
+TEXT_CLASSES = {"": CLIPTextModel, "_2": CLIPTextModelWithProjection}
+# The classes of the parts that are used, as `model_index.json` names them.
+CLASSES = {
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL",),
+    "scheduler": (),
+    "text_encoder": ("CLIPTextModel",),
+    "text_encoder_2": ("CLIPTextModelWithProjection",),
+    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+    "tokenizer_2": ("CLIPTokenizer", "CLIPTokenizerFast"),
+}
 CONFIG_FILES = (
     "model_index.json",
     SCHEDULER_CONFIG,
@@ -87,7 +112,7 @@ class Layout:
         return [f"text_encoder{ending}/model" for ending in self.text_encoders]
 
     def describe(self, variant: str) -> Description:
-        """Describe the model for a plan; for a local folder, the weights are hashed."""
+        """Describe the model for a plan; for a local folder, the weights are checked and hashed."""
         identity: dict[str, Any] = {
             "pipeline": self.pipeline,
             "prediction": self.prediction,
@@ -98,8 +123,9 @@ class Layout:
             identity["size_px"] = list(self.size_px)
             identity["force_zeros_for_empty_prompt"] = self.zero_negative
         identity |= weights_identity(
-            self.snapshot, self.weight_stems, variant, self._config_files()
+            self.snapshot, self.weight_stems, variant, self._config_files(), whole=True
         )
+        self._check(variant)
         return Description(
             identity=identity,
             location=self.snapshot.location,
@@ -108,6 +134,27 @@ class Layout:
             embedding_shapes=self.embedding_shapes,
             image_channels=self.image_channels,
         )
+
+    def _check(self, variant: str) -> None:
+        """Check that weights and tokenizers fit the configs."""
+        check_tensors(self.snapshot, UNET_WEIGHTS, variant, UNet2DConditionModel)
+        # Latents need no VAE, but its config says how large their images are.
+        if has_weights(self.snapshot, VAE_WEIGHTS):
+            check_tensors(self.snapshot, VAE_WEIGHTS, variant, AutoencoderKL)
+        for ending in self.text_encoders:
+            stem = f"text_encoder{ending}/model"
+            check_tensors(self.snapshot, stem, variant, TEXT_CLASSES[ending])
+            _check_tokenizer(self, ending)
+
+    def networks_on_meta(self) -> dict[str, Any]:
+        """Return UNet and text encoders without their weights, by the names of their folders."""
+        classes = {f"text_encoder{ending}": TEXT_CLASSES[ending] for ending in self.text_encoders}
+        folder = self.snapshot.folder
+        with quiet(), torch.device("meta"):
+            return {
+                part: network_on_meta(cls, folder / part)
+                for part, cls in {"unet": UNet2DConditionModel, **classes}.items()
+            }
 
     def _config_files(self) -> list[Path]:
         """Return the config files that a latent depends on, which exclude `model_index.json`."""
@@ -136,26 +183,29 @@ def read_layout(location: str, revision: str) -> Layout:
         ConfigError: A revision is given for a local folder.
     """
     snapshot = find_snapshot(location, revision, CONFIG_FILES)
-    index = read_json(snapshot, "model_index.json")
+    index = read_index(snapshot, CLASSES)
     pipeline = index.get("_class_name")
     if pipeline not in TEXT_ENCODERS:
         raise TeacherLoadError(
             f"{location} is a {pipeline}; the teacher latent_diffusion runs "
             f"{' and '.join(TEXT_ENCODERS)}; for another teacher, give a config: --model NAME.yaml."
         )
-    unet = read_json(snapshot, "unet/config.json")
+    unet = read_network(snapshot, UNET, UNet2DConditionModel)
     latent_channels = unet["out_channels"]
     if unet["in_channels"] < latent_channels:
         raise TeacherLoadError(
             f"{location} is not a denoiser: its UNet has {unet['in_channels']} input and "
-            f"{latent_channels} output channels."
+            f"{latent_channels} output channels, by in_channels and out_channels in {UNET}."
         )
     # diffusers' StableDiffusionPipeline sets it so, whatever the config says.
     fixed_offset = 1 if pipeline == "StableDiffusionPipeline" else None
     schedule, prediction = read_schedule(snapshot, fixed_offset=fixed_offset)
-    size = unet["sample_size"]
-    height, width = (size, size) if isinstance(size, int) else size
-    vae = read_json(snapshot, "vae/config.json")
+    vae = read_network(snapshot, VAE, AutoencoderKL)
+    endings = TEXT_ENCODERS[pipeline]
+    texts = {ending: read_text_encoder(snapshot, text_config(ending)) for ending in endings}
+    parts = Parts(snapshot, unet, vae, texts)
+    check_fit(parts)
+    height, width = size_of(location, UNET, unet)
     scale = 2 ** (len(vae["block_out_channels"]) - 1)
     return Layout(
         snapshot=snapshot,
@@ -164,24 +214,46 @@ def read_layout(location: str, revision: str) -> Layout:
         schedule=schedule,
         latent_shape=(latent_channels, height, width),
         size_px=(height * scale, width * scale),
-        guidance_dim=unet.get("time_cond_proj_dim") or 0,
+        guidance_dim=unet["time_cond_proj_dim"] or 0,
         zero_negative=bool(index.get("force_zeros_for_empty_prompt", False)),
         image_channels=unet["in_channels"] - latent_channels,
-        embedding_shapes=_embedding_shapes(snapshot, TEXT_ENCODERS[pipeline]),
+        embedding_shapes=_embedding_shapes(parts),
     )
 
 
-def _embedding_shapes(snapshot: Snapshot, endings: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    lengths, widths, shapes = [], [], {}
-    for ending in endings:
-        encoder = CLIPTextConfig(**read_json(snapshot, f"text_encoder{ending}/config.json"))
-        tokenizer = read_json(snapshot, f"tokenizer{ending}/tokenizer_config.json")
-        lengths.append(encoder.max_position_embeddings)
-        lengths.append(tokenizer.get("model_max_length", encoder.max_position_embeddings))
-        widths.append(encoder.hidden_size)
+def _embedding_shapes(parts: Parts) -> dict[str, tuple[int, ...]]:
+    lengths, shapes = [], {}
+    for ending, text in parts.texts.items():
+        lengths.append(text["max_position_embeddings"])
+        lengths.append(_max_length(parts.snapshot, ending, text["max_position_embeddings"]))
         if ending:
-            shapes["pooled_emb"] = (encoder.projection_dim,)
-    return {"txt_emb": (min(lengths), sum(widths)), **shapes}
+            shapes["pooled_emb"] = (text["projection_dim"],)
+    return {"txt_emb": (min(lengths), parts.text_width), **shapes}
+
+
+def _max_length(snapshot: Snapshot, ending: str, usual: int) -> int:
+    """Return the length at which a tokenizer truncates; that of its encoder if it names none."""
+    name = f"tokenizer{ending}/tokenizer_config.json"
+    length = read_json(snapshot, name).get("model_max_length", usual)
+    # Begin and end are two tokens. Configs without a limit hold 10^30.
+    if isinstance(length, bool) or not isinstance(length, int | float) or not length >= 2:
+        refuse(snapshot.location, name, "model_max_length", length, "a whole number from 2")
+    return int(min(length, usual))
+
+
+def _check_tokenizer(layout: Layout, ending: str) -> None:
+    """Refuse a tokenizer with more tokens than its text encoder has embeddings."""
+    name = text_config(ending)
+    known = read_text_encoder(layout.snapshot, name)["vocab_size"]
+    largest = max(load_tokenizer(layout, ending).get_vocab().values(), default=-1)
+    if largest >= known:
+        refuse(
+            layout.snapshot.location,
+            name,
+            "vocab_size",
+            known,
+            f"above {largest}, the largest token in tokenizer{ending}/",
+        )
 
 
 def load_tokenizer(layout: Layout, ending: str) -> Any:

@@ -13,7 +13,8 @@ from pairgen.sampling.guidance import guidance_embedding
 from pairgen.teachers._pretrained.branch import Branch, new_branch
 from pairgen.teachers._pretrained.branch_files import BranchFiles
 from pairgen.teachers._pretrained.denoiser import Denoiser
-from pairgen.teachers._pretrained.files import fetch_weights
+from pairgen.teachers._pretrained.folders.lora import Lora
+from pairgen.teachers._pretrained.folders.weights import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.stable_diffusion import UNET_WEIGHTS, Layout
@@ -100,6 +101,7 @@ def load_denoiser(
     condition_channels: int = 0,
     fusion: str = SUM,
     branch: BranchFiles | None = None,
+    lora: Lora | None = None,
 ) -> Denoiser:
     """Load the UNet of a folder for training.
 
@@ -113,6 +115,7 @@ def load_denoiser(
             no effect; 0 for the model's own branch, if any.
         fusion: How a new branch adds to the UNet.
         branch: The model's own branch; None for none.
+        lora: A LoRA to merge; None for none.
 
     Raises:
         TeacherLoadError: The weights are missing, incomplete or broken.
@@ -125,8 +128,9 @@ def load_denoiser(
             f"{layout.snapshot.location} takes image latents of {present} channels, not "
             f"{image_channels}."
         )
-    (files,) = fetch_weights(layout.snapshot, [UNET_WEIGHTS], variant).values()
-    network = load_network(UNet2DConditionModel, files, variant, torch.float32)
+    (weights,) = fetch_weights(layout.snapshot, [UNET_WEIGHTS], variant).values()
+    merged = None if lora is None else (lora, "unet")
+    network = load_network(UNet2DConditionModel, weights, torch.float32, lora=merged)
     dim, new_layers = layout.guidance_dim, list[str]()
     if with_guidance and not dim:
         dim = GUIDANCE_DIM

@@ -6,7 +6,8 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from pairgen.teachers._pretrained.files import Snapshot, fetch_weights, hash_files
+from pairgen.teachers._pretrained.files import Snapshot, hash_files
+from pairgen.teachers._pretrained.folders.weights import fetch_weights
 from pairgen.teachers._pretrained.networks import load_network
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS
 
@@ -25,8 +26,8 @@ class Vae:
 
     def __init__(self, snapshot: Snapshot, variant: str, device: torch.device) -> None:
         self.device = device
-        (files,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
-        self._network = load_network(AutoencoderKL, files, variant, torch.float32).to(device)
+        (weights,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
+        self._network = load_network(AutoencoderKL, weights, torch.float32).to(device)
 
     @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
@@ -76,6 +77,6 @@ def vae_identity(snapshot: Snapshot, variant: str) -> dict[str, Any]:
     """
     if snapshot.commit:
         return {"hub_id": snapshot.location, "commit": snapshot.commit, "variant": variant}
-    (files,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
+    (weights,) = fetch_weights(snapshot, [VAE_WEIGHTS], variant).values()
     folder = snapshot.folder
-    return {"vae_sha256": hash_files(folder, [*files, folder / "vae/config.json"])}
+    return {"vae_sha256": hash_files(folder, [*weights.files, folder / "vae/config.json"])}

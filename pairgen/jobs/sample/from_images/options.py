@@ -15,7 +15,7 @@ from pairgen.resolution import Sources
 from pairgen.teachers.base import Description
 
 # Options about prompts, and of teachers, that such a model does not have.
-OF_TEXT = ("dedupe", "shuffle", "revision")
+OF_TEXT = ("dedupe", "shuffle", "revision", "lora")
 
 
 @dataclass(frozen=True)

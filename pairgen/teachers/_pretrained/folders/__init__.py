@@ -1,0 +1,1 @@
+"""The files of a model folder: which weights it has, and whether its parts fit each other."""
