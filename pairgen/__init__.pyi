@@ -60,6 +60,7 @@ def annotate(
     gpus_per_worker: float = 0.0,
     grace: float = 30.0,
     shard_range: str = "1/1",
+    accept_changed_code: bool = False,
     trust_code: bool = False,
     **annotator_options: Any,
 ) -> list[Manifest]:
@@ -72,7 +73,7 @@ def annotate(
         folder: The dataset folder.
         model: Model that encodes: a packaged name, a folder or a hub id. [the dataset's teacher]
         revision: Branch, tag or commit of the hub model.
-        add: What to add: names of annotators, or the dotted names of your own modules.
+        add: What to add: names of annotators, or names or files of your own modules.
         options: Options of the annotators, by name.
         max_rejected: Exit with code 3 if more than this share of the inputs is rejected. [0.01]
         out: Output folder or URL; the default is found without being named. [DIR.annotations/NAME]
@@ -87,6 +88,8 @@ def annotate(
             another is dropped. [30]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
+        accept_changed_code: Go on although your own code has changed: what was made stands, and
+            what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         **annotator_options: Further options, by name.
@@ -210,6 +213,7 @@ def collect(
     gpus_per_worker: float = 0.0,
     grace: float = 30.0,
     shard_range: str = "1/1",
+    accept_changed_code: bool = False,
     trust_code: bool = False,
 ) -> Manifest:
     """Turn real images into shards of one size, with captions and classes; continue a run.
@@ -265,6 +269,8 @@ def collect(
             another is dropped. [30]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
+        accept_changed_code: Go on although your own code has changed: what was made stands, and
+            what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -357,6 +363,7 @@ def degrade(
     gpus_per_worker: float = 0.0,
     grace: float = 30.0,
     shard_range: str = "1/1",
+    accept_changed_code: bool = False,
     trust_code: bool = False,
 ) -> Manifest:
     """Turn photographs into (HR, LR at 1/N) shards; continue an unfinished run.
@@ -409,6 +416,8 @@ def degrade(
             another is dropped. [30]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
+        accept_changed_code: Go on although your own code has changed: what was made stands, and
+            what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -536,6 +545,7 @@ def ode(
     gpus_per_worker: float = 1.0,
     grace: float = 30.0,
     shard_range: str = "1/1",
+    accept_changed_code: bool = False,
     trust_code: bool = False,
 ) -> Manifest:
     """Turn prompts into (noise, prompt, latent) shards; continue an unfinished run.
@@ -592,6 +602,8 @@ def ode(
             another is dropped. [30]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
+        accept_changed_code: Go on although your own code has changed: what was made stands, and
+            what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -613,6 +625,7 @@ def repair(
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
     grace: float = 30.0,
+    accept_changed_code: bool = False,
     trust_code: bool = False,
 ) -> Manifest:
     """Remake damaged and missing shards; good shards keep their bytes.
@@ -628,6 +641,8 @@ def repair(
         gpus_per_worker: GPUs per Ray actor. [1]
         grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
             another is dropped. [30]
+        accept_changed_code: Go on although your own code has changed: what was made stands, and
+            what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -684,6 +699,7 @@ def restore(
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
     grace: float = 30.0,
+    accept_changed_code: bool = False,
     trust_code: bool = False,
 ) -> Restored:
     """Restore pictures of any size with a student; continue an unfinished run.
@@ -692,8 +708,8 @@ def restore(
 
     Args:
         model: Run of `pairgen train`, or the folder or YAML file of a restoration student.
-        tagger: Annotator that writes the prompt of each picture: tags or caption, or the dotted
-            name of your own module. [none]
+        tagger: Annotator that writes the prompt of each picture: tags or caption, or the name or
+            file of your own module. [none]
         tagger_model: Model of the tagger: a folder or a hub id, such as
             openai/clip-vit-large-patch14.
         tagger_revision: Branch, tag or commit of the tagger's hub model.
@@ -733,6 +749,8 @@ def restore(
         gpus_per_worker: GPUs per Ray actor. [1]
         grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
             another is dropped. [30]
+        accept_changed_code: Go on although your own code has changed: what was made stands, and
+            what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
 
@@ -888,6 +906,7 @@ def train(
     precision: Literal["float32", "bfloat16", "float16"] = "float32",
     gradient_checkpointing: bool = False,
     cpu_threads: int = 0,
+    accept_changed_code: bool = False,
     trust_code: bool = False,
     **method_options: Any,
 ) -> Trained:
@@ -954,6 +973,8 @@ def train(
         gradient_checkpointing: Recompute activations in the backward pass instead of storing them.
         cpu_threads: CPU threads of every process. [as when the run started, at first torch's own
             choice]
+        accept_changed_code: Go on although your own code has changed: what was made stands, and
+            what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
         **method_options: Further options, by name.

@@ -5,7 +5,8 @@
     |   |                       nothing was written
     |   |-- PlanMismatchError   the folder holds another dataset
     |   |-- TeacherLoadError    weights are missing, broken, or not the planned ones
-    |   `-- UntrustedCodeError  data names a module outside pairgen
+    |   |-- UntrustedCodeError  data names a module outside pairgen
+    |   `-- ChangedCodeError    a user's own module is not what a set or run was made with
     |-- CorruptShardError       a shard is truncated or altered
     |-- StoreError              a folder behind a URL cannot be accessed; also an OSError
     `-- OutOfDeviceMemoryError  the batch does not fit on the device
@@ -53,6 +54,10 @@ class TeacherLoadError(ConfigError):
 
 class UntrustedCodeError(ConfigError):
     """Data names a module outside pairgen, which the user has not named."""
+
+
+class ChangedCodeError(ConfigError):
+    """A user's own module is not the one that a dataset or run was made with."""
 
 
 class CorruptShardError(PairgenError):

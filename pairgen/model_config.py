@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pairgen import plugins
 from pairgen.config import (
     boolean,
     check_keys,
@@ -76,7 +77,7 @@ class ModelConfig:
 
     Attributes:
         name: Short name; the default output folder is `data/ode-{name}`.
-        teacher: Module in `pairgen/teachers/`, or a dotted module name.
+        teacher: Module in `pairgen/teachers/`, or the name of a user's own module.
         location: Folder, hub id, or empty for a teacher without weights.
         options: Options for the teacher's `describe` and `build`.
         defaults: Default run settings; None for a bare folder or hub id, see `defaults_of`.
@@ -269,7 +270,7 @@ def _read_model(path: Path) -> ModelConfig:
         options = {**options, "branch": _place(str(data["branch"]), path)}
     return ModelConfig(
         name=path.stem,
-        teacher=str(data["teacher"]),
+        teacher=plugins.module_name("teachers", str(data["teacher"])),
         location=location,
         options=options,
         defaults=defaults,

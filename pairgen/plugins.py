@@ -1,20 +1,25 @@
 """Find the members of a family: adding a file registers it.
 
 A family is a folder (`teachers`, `degradations`, `methods`); a member is a file in it that defines
-`build(**options)`. A dotted name loads a user's own module.
+`build(**options)`. Any other name that can be imported, or a file, is a user's own module.
 """
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeGuard
 
 from pairgen.config import did_you_mean
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, short
+from pairgen.module_files import find_source, is_file, name_of
 from pairgen.options import Options, declared
-from pairgen.trust import check_trusted
+from pairgen.trust import check_trusted, current_trust
 
 
 def members(family: str) -> list[str]:
@@ -27,35 +32,119 @@ def members(family: str) -> list[str]:
     return sorted(name for name in names if name != "base" and not name.startswith("_"))
 
 
-def load(family: str, name: str) -> ModuleType:
-    """Import the member `name` of `family`, or the user's module if the name has a dot.
+def module_name(family: str, text: str) -> str:
+    """Return the name of the module that a text names: `my_blur` for `./my_blur.py`.
 
     Raises:
-        ConfigError: There is no such member, or it does not define `build`.
+        ConfigError: The file cannot be imported by its name, or pairgen has a member of that name.
+    """
+    if not is_file(text):
+        return text
+    name = name_of(text)
+    if not name.isidentifier() or name in sys.stdlib_module_names:
+        raise ConfigError(
+            f"{text} cannot be imported by its name: rename the file, with letters, digits and "
+            "underscores, other than a module of Python."
+        )
+    if _is_packaged(family, name):
+        raise ConfigError(f"{text} has the name of pairgen's own {family[:-1]}: rename the file.")
+    return name
+
+
+def is_own(family: str, name: str) -> bool:
+    """Whether a name is that of a user's own module: dotted, or found where users keep them."""
+    if "." in name:
+        return True
+    is_free = name.isidentifier() and name not in sys.stdlib_module_names
+    if not is_free or _is_packaged(family, name):
+        return False
+    return find_source(name, current_trust().folders) is not None
+
+
+def load(family: str, name: str) -> ModuleType:
+    """Import the member `name` of `family`, or the user's own module of that name or file.
+
+    Raises:
+        ConfigError: There is no such member, importing it failed, or it does not define `build`.
         UntrustedCodeError: The module is outside pairgen, and the user has not named it.
     """
-    path = name if "." in name else f"pairgen.{family}.{name}"
-    if not all(part.isidentifier() for part in path.split(".")):
+    name = module_name(family, name)
+    if not all(part.isidentifier() for part in name.split(".")):
         raise ConfigError(f"{name!r} is not the name of a module.")
+    _check_file(name)
+    path = name if is_own(family, name) else f"pairgen.{family}.{name}"
     if path.startswith("pairgen.") and not path.startswith(f"pairgen.{family}."):
         raise ConfigError(
             f"{name!r} is not a {family[:-1]}: pairgen's own are in pairgen.{family}."
         )
     check_trusted(path)
+    before = frozenset(sys.modules)
     try:
         module = importlib.import_module(path)
     except ModuleNotFoundError as error:
         # A missing dependency of an existing module is another problem: raise its own error.
         if error.name is None or not (path == error.name or path.startswith(error.name + ".")):
-            raise
+            raise _import_failed(path, error) from error
         known = members(family)
         raise ConfigError(
             f"There is no {family[:-1]} {name!r}{did_you_mean(name, known)}; "
-            f"known are {', '.join(known)}, or the dotted name of your own module."
+            f"known are {', '.join(known)}, or the name or the file of your own module."
         ) from None
+    except Exception as error:
+        raise _import_failed(path, error) from error
+    if not path.startswith("pairgen."):
+        _loaded.setdefault(path, before)
     if not callable(getattr(module, "build", None)):
         raise ConfigError(f"The module {path!r} does not define build(**options).")
     return module
+
+
+# Users' own modules that were loaded, and the modules that were there before.
+_loaded: dict[str, frozenset[str]] = {}
+
+
+def loaded_own() -> Mapping[str, frozenset[str]]:
+    """Return the users' own modules that were loaded, each with those that were there before it."""
+    return dict(_loaded)
+
+
+def _is_packaged(family: str, name: str) -> bool:
+    return importlib.util.find_spec(f"pairgen.{family}.{name}") is not None
+
+
+def _check_file(path: str) -> None:
+    """Refuse a module that the user named by its file, if an import would find another one.
+
+    Raises:
+        ConfigError: It would, or there is no such file.
+    """
+    trust = current_trust()
+    file = dict(trust.files).get(path)
+    if file is None:
+        return
+    if not Path(file).is_file():
+        raise ConfigError(f"There is no file {file}.")
+    found = find_source(path, trust.folders)
+    if found is None or not found.samefile(file):
+        raise ConfigError(
+            f"{file} cannot be imported as {path!r}, which is the name of "
+            f"{found or 'another module'}: rename the file."
+        )
+
+
+def _import_failed(path: str, error: Exception) -> Exception:
+    """Return why a module that was found cannot be imported; of pairgen's own, the error itself."""
+    if path.startswith("pairgen."):
+        return error
+    found = find_source(path, current_trust().folders)
+    where = f" ({found})" if found else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = [each for each in frames if found and each.filename == str(found)]
+    line = f" in its line {at[-1].lineno}" if at else ""
+    return ConfigError(
+        f"The module {path!r}{where} was found, but importing it failed{line} because "
+        f"{type(error).__name__}: {short(str(error)) or 'it was raised'}."
+    )
 
 
 def build(family: str, name: str, **options: Any) -> Any:

@@ -54,6 +54,8 @@ class Receipt:
         made: How the shard was computed: batch_size, cpu_threads, compile, dtype, device, versions,
             seconds, host, process, and when it ended (seconds since 1970).
         parent_sha256: SHA-256 of the parent's shard that an overlay's was made from, if known.
+        code: The user's own modules that made it, for the plan, see `CodeWatch.told`; not stored:
+            `made` has their hash.
     """
 
     shard_index: int
@@ -67,6 +69,7 @@ class Receipt:
     failed: tuple[FailedSlot, ...] = ()
     made: Mapping[str, Any] = field(default_factory=dict)
     parent_sha256: str = ""
+    code: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def fulfils(self, task: ShardTask) -> bool:
         """Return whether this is the receipt of `task`."""
@@ -86,13 +89,15 @@ class Receipt:
     def to_dict(self) -> dict[str, Any]:
         """Return the receipt as plain data."""
         data = {**asdict(self), "failed": [slot.to_dict() for slot in self.failed]}
+        del data["code"]
         return {key: each for key, each in data.items() if each or key != "parent_sha256"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Receipt":
         """Rebuild a receipt from the data of `to_dict`."""
         failed = tuple(_known(FailedSlot, slot) for slot in data["failed"])
-        found: Receipt = _known(cls, {**data, "failed": failed})
+        stored = {name: each for name, each in data.items() if name != "code"}
+        found: Receipt = _known(cls, {**stored, "failed": failed})
         return found
 
 

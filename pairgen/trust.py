@@ -7,12 +7,15 @@ module outside pairgen is imported only by a command whose user has named it, or
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 
 from pairgen.errors import UntrustedCodeError
+from pairgen.module_files import folder_of
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,20 @@ class Trust:
         modules: Dotted names of the modules that the user has named.
         everything: Whether the user trusts all modules that data names.
         folder: Folder to search for these modules after all others; empty for none.
+        beside: Further folders, which are searched after that one.
+        files: Names of modules that the user has named by their files, and these files.
     """
 
     modules: frozenset[str] = frozenset()
     everything: bool = False
     folder: str = ""
+    beside: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders to search, in order."""
+        return list(dict.fromkeys(each for each in (self.folder, *self.beside) if each))
 
 
 # Applies outside of commands: no modules are named.
@@ -48,24 +60,40 @@ def trusting(trust: Trust) -> Iterator[None]:
         modules=before.modules | trust.modules,
         everything=before.everything or trust.everything,
         folder=trust.folder or before.folder,
+        beside=(*before.beside, *trust.beside),
+        files=(*before.files, *trust.files),
     )
     token = _current.set(both)
     try:
-        # Search the folder only then: ordinary imports must not find modules in a folder of data.
-        with _searched(both.folder if both.everything or both.modules else ""):
+        # Search the folders only then: ordinary imports must not find modules in a folder of data.
+        with _searched(both.folders if both.everything or both.modules else []):
             yield
     finally:
         _current.reset(token)
 
 
-def named_by_user(modules: Iterable[str], everything: bool) -> Trust:
+def named_by_user(
+    modules: Iterable[str],
+    everything: bool,
+    files: Mapping[str, Path] = MappingProxyType({}),
+    beside: Iterable[str] = (),
+) -> Trust:
     """Return the trust of a command that was started in the working directory.
 
     Args:
         modules: Modules that the user has named; those without a dot are pairgen's own.
         everything: Whether `--trust-code` was given.
+        files: Further modules, of any name, and the files that they lie in.
+        beside: Folders of the user's own configs, which may hold modules too.
     """
-    return Trust(frozenset(name for name in modules if "." in name), everything, os.getcwd())
+    named = frozenset(name for name in modules if "." in name)
+    return Trust(
+        modules=named | files.keys(),
+        everything=everything,
+        folder=os.getcwd(),
+        beside=tuple(dict.fromkeys([*map(folder_of, files.values()), *beside])),
+        files=tuple((name, str(file)) for name, file in files.items()),
+    )
 
 
 def check_trusted(module: str) -> None:
@@ -85,13 +113,12 @@ def check_trusted(module: str) -> None:
 
 
 @contextmanager
-def _searched(folder: str) -> Iterator[None]:
-    """Search for modules in a folder too, after all other places."""
-    if not folder or folder in sys.path:
-        yield
-        return
-    sys.path.append(folder)
+def _searched(folders: Iterable[str]) -> Iterator[None]:
+    """Search for modules in folders too, after all other places."""
+    added = [folder for folder in folders if folder not in sys.path]
+    sys.path += added
     try:
         yield
     finally:
-        sys.path.remove(folder)
+        for folder in added:
+            sys.path.remove(folder)

@@ -77,6 +77,8 @@ class Plan:
             identity; every receipt records its own.
         resolved: Derived values, for readers: the times that are actually visited. Not part of the
             identity, because their last digit may depend on the machine.
+        code: The user's own modules that make the samples, see `pairgen.own_code.record`; empty
+            for pairgen's own parts. Not part of the identity; every receipt records its own.
     """
 
     kind: str
@@ -89,6 +91,7 @@ class Plan:
     members: Mapping[str, Any]
     execution: Mapping[str, Any]
     resolved: Mapping[str, Any] = field(default_factory=dict)
+    code: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """Return the part that defines a sample, from which the fingerprint is computed."""
@@ -128,16 +131,15 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, with its fingerprint and format version."""
-        return {
-            "format_version": FORMAT_VERSION,
-            "fingerprint": self.fingerprint(),
-            **asdict(self),
-        }
+        data = {key: each for key, each in asdict(self).items() if each or key != "code"}
+        return {"format_version": FORMAT_VERSION, "fingerprint": self.fingerprint(), **data}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Plan":
         """Rebuild a plan from the data of `to_dict`."""
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+        # Plans of earlier versions, and most others, have no code.
+        names = (name for name in cls.__dataclass_fields__ if name != "code" or name in data)
+        return cls(**{name: data[name] for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ VOCABULARY = (
     "retry",
     "filesystems",
     "trust",
+    "module_files",
     "seeding",
     "config",
     "rules",
@@ -41,7 +42,7 @@ VOCABULARY = (
 )
 LAYERS = (
     VOCABULARY,
-    ("draws", "process_state", "sampling", "degradations", "sources", "adapters"),
+    ("draws", "own_code", "process_state", "sampling", "degradations", "sources", "adapters"),
     ("teachers",),
     ("vision",),
     ("annotators",),

@@ -45,11 +45,18 @@ def test_a_missing_user_module_is_a_config_error(user_folder, name):
         plugins.load("teachers", name)
 
 
-def test_a_missing_dependency_speaks_for_itself(user_folder):
-    (user_folder / "needy.py").write_text("import a_package_nobody_has\n")
-    with pytest.raises(ModuleNotFoundError, match="a_package_nobody_has") as caught:
+def test_a_module_that_is_found_and_fails_says_why(user_folder):
+    (user_folder / "needy.py").write_text("x = 1\nimport a_package_nobody_has\n")
+    needy = user_folder / "needy.py"
+    reason = (
+        rf"'own\.needy' \({needy}\) was found, but importing it failed in its line 2 because "
+        r"ModuleNotFoundError: No module named 'a_package_nobody_has'\."
+    )
+    with pytest.raises(ConfigError, match=reason):
         plugins.load("teachers", "own.needy")
-    assert not isinstance(caught.value, ConfigError)
+    (user_folder / "broken.py").write_text("def build(:\n")
+    with pytest.raises(ConfigError, match=r"'own\.broken' .* was found, but .* SyntaxError"):
+        plugins.load("teachers", "own.broken")
 
 
 def test_a_module_without_build_is_refused(user_folder):
@@ -85,7 +92,7 @@ def test_a_module_that_nobody_named_is_not_imported(user_folder):
     for named in ((), ("own.other", "gaussian")):
         with pytest.raises(UntrustedCodeError, match=r"'own\.teacher' is outside pairgen"):
             Context().run(build, *named)
-    with pytest.raises(RuntimeError, match="it ran"):
+    with pytest.raises(ConfigError, match="RuntimeError: it ran"):
         Context().run(build, "own.teacher")
 
 
@@ -114,3 +121,32 @@ def test_what_a_class_of_options_takes_is_known_before_its_first_use():
     message = r"The degradation 'jpeg' has no option 'qualty' \(did you mean 'quality'\?\)"
     with pytest.raises(ConfigError, match=message):
         plugins.build("degradations", "jpeg", qualty=3)
+
+
+@pytest.mark.parametrize("text", ["./gaussian.py", "./my-teacher.py", "random.py"])
+def test_a_file_that_cannot_be_imported_by_its_name_is_refused(text):
+    with pytest.raises(ConfigError, match="rename the file"):
+        plugins.load("teachers", text)
+
+
+def test_a_file_is_found_where_it_lies_and_nothing_else_by_its_name(tmp_path, monkeypatch):
+    (tmp_path / "one").mkdir()
+    for folder in (tmp_path, tmp_path / "one"):
+        (folder / "own_file.py").write_text(f"def build(): return {folder.name!r}\n")
+    file = tmp_path / "one/own_file.py"
+
+    def build(file) -> str:
+        with trusting(named_by_user((), False, {"own_file": file})):
+            return plugins.build("teachers", "own_file")
+
+    try:
+        with pytest.raises(ConfigError, match=rf"There is no file {tmp_path}/no\.py"):
+            Context().run(build, tmp_path / "no.py")
+        assert Context().run(build, file) == "one"
+        with pytest.raises(ConfigError, match=rf"'own_file', which is the name of {file}"):
+            Context().run(build, tmp_path / "own_file.py")
+        # Data names no code, also by a name without a dot.
+        with pytest.raises(UntrustedCodeError, match="'own_file' is outside pairgen"):
+            Context().run(plugins.build, "teachers", "own_file")
+    finally:
+        sys.modules.pop("own_file", None)

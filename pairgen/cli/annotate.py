@@ -33,7 +33,7 @@ def annotate(
 
     Each annotator makes an overlay, DIR.annotations/NAME, which training, inspect and verify find
     by themselves. Annotators: aesthetic, canny, caption, clip, depth, dino, latent, mask, moments,
-    segmentation, sharpness, sketch, tags, text_embedding, or the dotted name of your own module;
+    segmentation, sharpness, sketch, tags, text_embedding, or the name or file of your own module;
     `--set name=value` sets their options. Run the same command again to continue, and to catch up
     with a dataset that has grown or was repaired.
 

@@ -22,7 +22,7 @@ from pairgen.cli.options import trust_option
 def methods(method: str, data: tuple[str, ...], as_json: bool, trust_code: bool) -> None:
     """Show what each training method needs of a dataset, and which command adds it.
 
-    METHOD is a name or the dotted name of your own module; all of pairgen's own without it. With
+    METHOD is a name, or the name or file of your own module; all of pairgen's own without it. With
     --data, a column says who has what is needed: the set itself, or the annotation of that name.
 
     \b

@@ -22,8 +22,8 @@ from pairgen.training.chain_options import ChainConfig
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student with METHOD on datasets made by pairgen.
 
-    METHOD: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, codi, or the dotted name
-    of your own module; or latent-lpips, which trains a perceptual network on labelled latents
+    METHOD: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, codi, or the name or
+    file of your own module; or latent-lpips, which trains a perceptual network on labelled latents
     instead of a student. `--set name=value` sets any option of the run or the method;
     `--set player.name=value` sets an option of one player. `--chain` trains yonos factor by factor,
     a run each; then `--set x4.name=value` and `--set decoder.name=value` set options of one stage.

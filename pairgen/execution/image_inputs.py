@@ -9,12 +9,12 @@ from typing import Any
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
 from pairgen.execution.dataset import check_same_plan, claim, put_inputs, spooled_input
+from pairgen.execution.own_code import with_code
 from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
 from pairgen.kinds.images.decoded_samples import open_decoded_samples
 from pairgen.kinds.images.options import ImageOptions
 from pairgen.redaction import listed_without_secrets
-from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.planned_images import is_painted
@@ -277,7 +277,8 @@ def take_images(
     store: Store,
     old: Plan | None,
     read: Callable[[Path], tuple[Plan, ImageSummary]],
-    shard_range: ShardRange = ALL_SHARDS,
+    options: ImageOptions,
+    say: Say,
 ) -> Plan:
     """Read the image headers, and write the list of images once everything is checked.
 
@@ -285,13 +286,15 @@ def take_images(
         store: The dataset folder.
         old: The plan in the folder; None if the command begins a new dataset.
         read: Writes the list of images to a path; returns the plan made from them.
-        shard_range: The part of the shards that the command makes.
+        options: The part of the shards to make, and whether changed code is accepted.
+        say: Called with messages about the user's own code.
     """
     with spooled_input(store, "images.arrow") as spooled:
         plan, summary = read(spooled)
-        claim(store, old, plan, shard_range)
+        plan = with_code(store, plan, options, say)
+        claim(store, old, plan, options.part)
         if not is_painted(plan):
-            put_inputs(store, spooled, layout.IMAGES, shard_range)
+            put_inputs(store, spooled, layout.IMAGES, options.part)
     if summary.rejected:
         store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
     return plan

@@ -10,7 +10,6 @@ import atexit
 import math
 import os
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +29,10 @@ from pairgen.execution.ray_options import (
     RayOptions,
     actor_environment,
     check_reachable,
+    files_environment,
     room_for,
     share_of,
+    without_files,
 )
 from pairgen.execution.scheduling import notes
 from pairgen.execution.scheduling.driver import SECONDS_BETWEEN_LOOKS, Driver
@@ -40,7 +41,7 @@ from pairgen.execution.scheduling.scheduler import Scheduler
 from pairgen.execution.scheduling.task_run import Run
 from pairgen.execution.shard_actor import ShardActor
 from pairgen.execution.stopping import due_of
-from pairgen.process_state import own_environment
+from pairgen.process_state import keeping_sigterm, own_environment
 from pairgen.types import ShardTask
 
 SECONDS_BETWEEN_ROOM_CHECKS = 5.0
@@ -69,8 +70,7 @@ class _RayFleet:
         self.resources: dict[str, float] = {}
         # Set once it exists: it needs the fleet.
         self.driver: Driver
-        self._job, self._options = job, options
-        self._environment = actor_environment(job, os.environ)
+        self._job, self._options = without_files(job), options
         self._actors: list[Any] = []
 
     def add(self, number: int, num_workers: int) -> None:
@@ -81,7 +81,7 @@ class _RayFleet:
             # One call makes shards, one waits for an upload, the other reports progress.
             max_concurrency=3,
             scheduling_strategy="SPREAD",
-            runtime_env={"env_vars": self._environment},
+            runtime_env={"env_vars": actor_environment(self._job, os.environ)},
             **share_of(self.resources, self._options, num_workers),
         )
         self._actors.append(actor.remote(self._job, self._options.grace))
@@ -150,7 +150,8 @@ def run_ray(
         OSError: The disk is full or unavailable.
     """
     fingerprint = tasks[0].fingerprint if tasks else ""
-    with _connected(options.address), closing(MetricEvents(events, fingerprint)) as told:
+    own = _connected(options.address, **files_environment(job))
+    with own, closing(MetricEvents(events, fingerprint)) as told:
         fleet = _RayFleet(job, options)
         driver = Driver(fleet, Scheduler(tasks, options.rules), told, time.monotonic())
         fleet.driver = driver
@@ -258,13 +259,13 @@ def count_workers(address: str, gpus_per_worker: float) -> int:
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[None]:
-    """Join a running cluster, or start one on this machine for the duration of the run."""
+def _connected(address: str, **of_run: Any) -> Iterator[None]:
+    """Join a running cluster, or start one on this machine; `of_run` is what Ray is given too."""
     if ray.is_initialized():
         yield
         return
     address = address or os.environ.get("RAY_ADDRESS", "") or "local"
-    local_only = {"include_dashboard": False} if address == "local" else {}
+    more = {"include_dashboard": False, **of_run} if address == "local" else of_run
     check_reachable(address)
     # Ray itself sets variables as well.
     with own_environment():
@@ -272,8 +273,8 @@ def _connected(address: str) -> Iterator[None]:
         # A process per core, none of which is used: actors have an environment of their own.
         os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
         try:
-            with _keeping_sigterm():
-                ray.init(address=address, logging_level="ERROR", log_to_driver=False, **local_only)
+            with keeping_sigterm():
+                ray.init(address=address, logging_level="ERROR", log_to_driver=False, **more)
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"The Ray cluster {address!r} cannot be reached: {reason}") from None
@@ -287,14 +288,3 @@ def _connected(address: str) -> Iterator[None]:
             ray.shutdown()
             raise
         ray.shutdown()
-
-
-@contextmanager
-def _keeping_sigterm() -> Iterator[None]:
-    """Keep the handler of SIGTERM: Ray sets one that ends the process at once."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)

@@ -4,11 +4,13 @@ import math
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.execution.executor import AnyJob
 from pairgen.execution.scheduling.rules import Rules
+from pairgen.execution.worker import Job
 
 SECONDS_TO_CONNECT = 5.0
 
@@ -67,6 +69,22 @@ def actor_environment(job: AnyJob, environ: Mapping[str, str]) -> dict[str, str]
     if cache := environ.get("TORCHINDUCTOR_CACHE_DIR"):
         passed["TORCHINDUCTOR_CACHE_DIR"] = cache
     return passed
+
+
+def files_environment(job: AnyJob) -> dict[str, Any]:
+    """Return the runtime environment of all of a run, which carries files to other machines.
+
+    Ray takes files only for a whole run, not for an actor.
+    """
+    files = job.files if isinstance(job, Job) else ()
+    return {"runtime_env": {"py_modules": list(files)}} if files else {}
+
+
+def without_files(job: AnyJob) -> AnyJob:
+    """Return a job whose workers find own modules where the runtime environment puts them."""
+    if not isinstance(job, Job):
+        return job
+    return replace(job, trust=replace(job.trust, files=()))
 
 
 def check_reachable(address: str) -> None:

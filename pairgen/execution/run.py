@@ -12,10 +12,12 @@ from pairgen.errors import ConfigError
 from pairgen.execution.events import Events
 from pairgen.execution.executor import AnyJob, run_serial
 from pairgen.execution.folding import folding
+from pairgen.execution.own_code import CodeOfRun, parts_of
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.stopping import Stop
 from pairgen.execution.worker import Job
 from pairgen.kinds.run_options import MakingOptions, WorkerOptions
+from pairgen.own_code.modules import files_to_send
 from pairgen.process_state import own_environment
 from pairgen.receipts import Manifest
 from pairgen.shards.format.local_store import LocalStore
@@ -58,13 +60,21 @@ def run_missing(
     missing = [task for task in before.missing if shards is None or task.shard_index in shards]
     if not missing:
         return before, False
-    job = Job(plan=plan.to_dict(), store_url=store.address, trust=current_trust())
+    job = Job(
+        plan=plan.to_dict(),
+        store_url=store.address,
+        trust=current_trust(),
+        accepts_changed_code=options.accept_changed_code,
+        files=tuple(files_to_send(parts_of(plan))),
+    )
+    code = CodeOfRun(store, plan, events)
     with stop_on_signal(events, grace=options.grace) as stop:
         try:
             with folding(store, plan, tasks):
-                run_tasks(job, missing, options, events, stop)
+                run_tasks(job, missing, options, code.events, stop)
         finally:
-            manifest = fold_into_manifest(store, plan, tasks)
+            code.say_later()
+            manifest = fold_into_manifest(store, code.plan, tasks)
     return manifest, stop.is_set()
 
 

@@ -14,10 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from pairgen.execution.own_code import parts_of
 from pairgen.execution.uploads.spooled_shard import SpooledShard
 from pairgen.execution.uploads.uploader import Uploader
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import ShardMaker, open_maker
+from pairgen.own_code.watch import CodeWatch
 from pairgen.process_state import cpu_threads
 from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.format.index import encode_index, index_row
@@ -43,12 +45,16 @@ class Job:
         store_url: `Store.address` of the dataset folder; not shown, since it may hold secrets.
         trust: The modules a worker may import: the same as the sender's.
         addresses: Full URLs of sources, by their recorded form; not shown either.
+        accepts_changed_code: Whether a worker may have other own modules than the plan records.
+        files: Files of the user's own modules, which travel to workers on other machines.
     """
 
     plan: Mapping[str, Any]
     store_url: str = field(repr=False)
     trust: Trust = NO_TRUST
     addresses: Mapping[str, str] = field(default_factory=known_addresses, repr=False)
+    accepts_changed_code: bool = False
+    files: tuple[str, ...] = ()
 
     @property
     def cpu_threads(self) -> int:
@@ -79,6 +85,9 @@ class Worker:
         # also while loading.
         with cpu_threads(self._num_threads), trusting(job.trust):
             self.maker = open_maker(self.plan, self.store)
+            self._code = CodeWatch(
+                parts_of(self.plan), self.plan.code, job.accepts_changed_code, self.store.url
+            )
         self.device = self.maker.device
 
     def run(
@@ -105,7 +114,8 @@ class Worker:
                 standing = read_receipt(self.store, task.shard_index)
                 if standing is not None and standing.fulfils(task):
                     return standing
-                made = write_shard(self.store, self.plan, self.maker, task, on_samples)
+                given = (self.store, self.plan, self.maker, task, on_samples)
+                made = write_shard(*given, code=self._code)
                 if self._uploader:
                     return self._uploader.begin(made)
                 try:
@@ -137,10 +147,12 @@ def write_shard(
     maker: ShardMaker,
     task: ShardTask,
     on_samples: Callable[[int], None] = lambda _: None,
+    code: CodeWatch | None = None,
 ) -> SpooledShard:
     """Make one shard, and write it to the spool.
 
     Raises:
+        ChangedCodeError: The user's own code is not what the plan records.
         OutOfDeviceMemoryError: The batch does not fit in device memory.
         OSError: The disk is full or unavailable.
     """
@@ -165,6 +177,8 @@ def write_shard(
                     unwritten.popleft().result()
                 unwritten.append(thread.submit(write, results))
                 num_done += len(results)
+                if code is not None:
+                    code.sampled()
                 on_samples(num_done)
             for future in unwritten:
                 future.result()
@@ -179,8 +193,9 @@ def write_shard(
             index_sha256=hashlib.sha256(index).hexdigest() if rows else "",
             fingerprint=task.fingerprint,
             failed=tuple(failed),
-            made=_made(plan, maker, time.perf_counter() - start),
+            made=_made(plan, maker, time.perf_counter() - start, code.sha256 if code else ""),
             parent_sha256=task.parent_sha256,
+            code=code.told() if code else {},
         )
         return SpooledShard(task, spooled, index, receipt)
     except BaseException:
@@ -188,8 +203,8 @@ def write_shard(
         raise
 
 
-def _made(plan: Plan, maker: ShardMaker, seconds: float) -> dict[str, Any]:
-    """Return how the bits were computed: settings, device, process, time and versions."""
+def _made(plan: Plan, maker: ShardMaker, seconds: float, code: str) -> dict[str, Any]:
+    """Return how the bits were computed: settings, device, process, time, versions, own code."""
     return {
         **plan.execution,
         "device": maker.device,
@@ -199,4 +214,5 @@ def _made(plan: Plan, maker: ShardMaker, seconds: float) -> dict[str, Any]:
         # When, in seconds since 1970; `pairgen status` computes rates from it.
         "ended": round(time.time(), 3),
         "versions": versions(maker.modules),
+        **({"code": code} if code else {}),
     }

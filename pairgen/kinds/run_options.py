@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pairgen.byte_count import SCHEMA, check_bytes
 from pairgen.options import Option, Options
-from pairgen.rules import Checked, Choice, Integer, Number, Place, Text
+from pairgen.rules import Checked, Choice, Integer, Number, Place, Switch, Text
 from pairgen.shard_range import ALL_SHARDS, ShardRange, check_shard_range
 
 EXECUTORS = ("auto", "serial", "ray")
@@ -34,6 +34,17 @@ MaxRejected = Annotated[
         "Exit with code 3 if more than this share of the inputs is rejected.",
         "Output",
         metavar="SHARE",
+    ),
+]
+
+
+AcceptChangedCode = Annotated[
+    bool,
+    Switch(),
+    Option(
+        "Go on although your own code has changed: what was made stands, and what is made from now "
+        "on is recorded with the new code.",
+        "Other",
     ),
 ]
 
@@ -97,6 +108,7 @@ class MakingOptions(WorkerOptions):
     """Options of every command that makes many samples."""
 
     max_rejected: MaxRejected = MAX_REJECTED
+    accept_changed_code: AcceptChangedCode = False
 
 
 class PartOptions(MakingOptions):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from pairgen.config import mapping
-from pairgen.kinds.run_options import MAX_CPU_THREADS
+from pairgen.kinds.run_options import MAX_CPU_THREADS, AcceptChangedCode
 from pairgen.list_rules import Places
 from pairgen.options import Option, names
 from pairgen.rules import SEED, Checked, Choice, Integer, Place, Switch, Text
@@ -33,7 +33,7 @@ class TrainConfig(PlayerConfig):
         Text(),
         Option(
             "Method: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, codi, or the "
-            "dotted name of your own module.",
+            "name or file of your own module.",
             "Training",
             "identity",
             metavar="METHOD",
@@ -242,6 +242,7 @@ class TrainConfig(PlayerConfig):
             flag=False,
         ),
     ] = 0
+    accept_changed_code: AcceptChangedCode = False
     resume: Annotated[bool, Switch(), Option("Resume from the last checkpoint.", "Training")] = (
         False
     )

@@ -1,4 +1,4 @@
-"""The annotator on the page is one: the command runs it by its dotted name."""
+"""The annotator on the page is one: the command runs it by its file."""
 
 from pathlib import Path
 
@@ -11,12 +11,11 @@ def test_the_annotator_of_the_page_runs(tmp_path: Path) -> None:
     (code,) = [
         each.text
         for each in blocks(read(ROOT / "docs/annotate.md"))
-        if each.text.startswith("# mine/brightness.py")
+        if each.text.startswith("# brightness.py")
     ]
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/brightness.py").write_text(code)
+    (tmp_path / "brightness.py").write_text(code)
     write_pictures(tmp_path / "sr")
-    options = ["--add", "mine.brightness", "--set", "level=100", "--max-rejected", "1"]
+    options = ["--add", "./brightness.py", "--set", "level=100", "--max-rejected", "1"]
     said, codes = run_many(tmp_path, ["annotate", "sr", *options], ["verify", "sr"])
     assert codes == [0, 0], said
     found = samples(tmp_path / "sr.annotations/brightness")

@@ -1,6 +1,6 @@
 """A shard between its making and its publishing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pairgen.receipts import Receipt
@@ -28,7 +28,10 @@ class SpooledShard:
     def publish(self, store: Store) -> Receipt:
         """Publish the shard as `publish` does; the local tar is gone afterwards in any case."""
         try:
-            return publish(store, self.task, self.path, self.index, self.receipt)
+            published = publish(store, self.task, self.path, self.index, self.receipt)
         except BaseException:
             store.drop(self.path)
             raise
+        # It is the one that was stored, without what is for the plan.
+        is_mine = published.made == self.receipt.made
+        return replace(published, code=self.receipt.code) if is_mine else published

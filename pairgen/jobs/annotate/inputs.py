@@ -10,6 +10,7 @@ from pairgen.asked_model import Model, asked_model
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
+from pairgen.execution.own_code import with_code
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
 from pairgen.kinds.overlay.distinct_texts import DistinctTexts, find_texts
@@ -160,6 +161,7 @@ def _resolve_one(parent: Layer, name: str, sources: Sources[AnnotateConfig], say
         plan = by_value(plan, len(texts.hashes), covered(parent))
     if old is not None:
         check_same_plan(store, old, plan, say)
+    plan = with_code(store, plan, config, say)
     return Request(name, parent, replace(resolved, options=config), store, plan, texts)
 
 

@@ -15,6 +15,7 @@ from pairgen.execution.dataset import (
     make_dataset,
 )
 from pairgen.execution.image_inputs import take_images
+from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say
 from pairgen.execution.shard_size import fit_shards, with_samples_per_shard
 from pairgen.jobs.collect.inputs import CollectRequest, continued_plan, read_images
@@ -28,6 +29,7 @@ from pairgen.kinds.collect.buckets import (
 )
 from pairgen.kinds.continuing import check_continues
 from pairgen.receipts import Manifest
+from pairgen.shard_range import ALL_SHARDS
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
@@ -130,8 +132,14 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
                     plan = _fit_buckets(plan, buckets, request.config.shard_bytes, say)
                 return plan, summary
 
-            whole = take_images(store, request.old, read)
+            # Parts share the list and the plan of the whole.
+            every = request.config.model_copy(update={"shard_range": str(ALL_SHARDS)})
+            whole = take_images(store, request.old, read, every, say)
         say(bucket_counts({bucket.shape: bucket.plan.num_samples for bucket in buckets}))
+        buckets = [
+            replace(each, plan=with_code(each.store, each.plan, request.config, say))
+            for each in buckets
+        ]
         for bucket in buckets:
             spooled = bucket.store.spool("images.arrow")
             shutil.move(bucket.images, spooled)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pairgen.execution.dataset import RunResult, begin, begin_claimed, make_dataset
 from pairgen.execution.image_inputs import take_images
+from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.buckets import run_buckets
@@ -21,11 +22,11 @@ def run_collect(given: Mapping[str, Any], say: Say = log) -> RunResult:
         return run_buckets(request, say)
     part = request.config.part
     if request.continues:
-        plan = continued_plan(request, say)
+        plan = with_code(request.store, continued_plan(request, say), request.config, say)
         begin(request.store, plan, part)
     else:
         read = partial(read_images, request, say=say)
-        plan = take_images(request.store, request.old, read, part)
+        plan = take_images(request.store, request.old, read, request.config, say)
         begin_claimed(request.store, plan, part)
     result = make_dataset(request.store, plan, request.config, shard_range=part)
     if plan.recipe["layout"] == "pairs":

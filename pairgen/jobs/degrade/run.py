@@ -6,6 +6,7 @@ from typing import Any
 
 from pairgen.execution.dataset import RunResult, begin, begin_claimed, make_dataset
 from pairgen.execution.image_inputs import take_images
+from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
@@ -18,15 +19,16 @@ def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
     if is_joint(given):
         joint = resolve_joint(given, say)
         options = joint.resolved.options
-        begin(joint.store, joint.plan, options.part)
-        return make_dataset(joint.store, joint.plan, options, joint.parent, options.part)
+        plan = with_code(joint.store, joint.plan, options, say)
+        begin(joint.store, plan, options.part)
+        return make_dataset(joint.store, plan, options, joint.parent, options.part)
     request = resolve_degrade(given)
     part = request.config.part
     if request.continues:
-        plan = continued_plan(request, say)
+        plan = with_code(request.store, continued_plan(request, say), request.config, say)
         begin(request.store, plan, part)
     else:
         read = partial(read_images, request, say=say)
-        plan = take_images(request.store, request.old, read, part)
+        plan = take_images(request.store, request.old, read, request.config, say)
         begin_claimed(request.store, plan, part)
     return make_dataset(request.store, plan, request.config, shard_range=part)

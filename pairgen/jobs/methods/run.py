@@ -21,7 +21,7 @@ def run_methods(method: str, data: Sequence[str], trust_code: bool = False) -> l
     """Return what methods need, as plain data: one entry for each method.
 
     Args:
-        method: Name or dotted name of one method; empty for all of pairgen's own.
+        method: Name or file of one method; empty for all of pairgen's own.
         data: Folders or URLs of datasets to compare.
         trust_code: Whether to trust modules outside pairgen.
 

@@ -12,6 +12,7 @@ from pairgen.execution.dataset import (
     put_inputs,
     spooled_input,
 )
+from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.ode.inputs import (
@@ -42,7 +43,7 @@ def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, Ode
     """
     request = resolve_ode(given)
     if request.continues:
-        plan = continued_plan(request, say)
+        plan = with_code(request.store, continued_plan(request, say), request.config, say)
         begin(request.store, plan, request.config.part)
     else:
         plan = _take_prompts(request, say)
@@ -59,6 +60,7 @@ def _take_prompts(request: OdeRequest, say: Say) -> Plan:
         spooled_input(store, "rejected.jsonl") as rejected,
     ):
         plan, summary = read_plan_prompts(request, prompts, spooled, rejected, say)
+        plan = with_code(store, plan, request.config, say)
         claim(store, request.old, plan, part)
         put_inputs(store, spooled, layout.PROMPTS, part)
         if summary.num_rejected:

@@ -9,6 +9,7 @@ from typing import Any
 from pairgen.errors import ConfigError
 from pairgen.execution.checking import check_set, find_readers
 from pairgen.execution.dataset import RunResult, check_same_plan, make_dataset
+from pairgen.execution.own_code import with_code
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
@@ -78,6 +79,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     check_executor(options)
     check_makeable(plan)
     parent = _open_parent(plan, store)
+    plan = with_code(store, plan, options, say)
     # Read before the check, so that shards that another run finishes meanwhile are kept.
     receipts = {receipt.shard_index: receipt for receipt in read_receipts(store)}
     _check_plan_fits(store, plan, receipts.values())

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.execution.own_code import parts_of
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.replay.compare import Comparison, Distance, compare
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import MAKERS, Maker, open_maker
+from pairgen.own_code.modules import modules_of
+from pairgen.own_code.record import changes, modules_in, others_in, refuse, seen
 from pairgen.process_state import cpu_threads, each_in_cpu_threads, each_within
 from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.check.planned import UnreadableInputsError, inputs_path, open_inputs
@@ -22,6 +25,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_samples
 from pairgen.shards.format.slots import check_made, index_of_key
 from pairgen.shards.format.store import Store, open_store
+from pairgen.trust import current_trust
 from pairgen.types import Plan, Sample, ShardTask, canonical_json, sample_key
 
 
@@ -141,6 +145,7 @@ def _replay_shards(
             start = time.perf_counter()
             stored = _stored_members(store, receipt.shard_index, indices)
             maker = maker or _open_maker(receipt, store, plan)
+            _check_code(receipt, store, plan)
             task = ShardTask(
                 shard_index=receipt.shard_index,
                 start=receipt.start,
@@ -152,7 +157,7 @@ def _replay_shards(
             for made in each_in_cpu_threads(num_threads, maker.make_again(indices, task)):
                 found = _compared(made, stored.pop(made.index), receipt, store, plan)
                 # Only now is all imported that making a sample takes.
-                software = _differing_software(receipt, maker)
+                software = (*_unrecorded_code(receipt, plan), *_differing_software(receipt, maker))
                 now = time.perf_counter()
                 yield Replay(
                     key=sample_key(made.index),
@@ -163,6 +168,29 @@ def _replay_shards(
                     distances=found.distances,
                 )
                 start = time.perf_counter()
+
+
+def _check_code(receipt: Receipt, store: Store, plan: Plan) -> None:
+    """Refuse to compare a shard with what other code than its own makes.
+
+    Raises:
+        ChangedCodeError: The user's own code has changed since.
+    """
+    records = [plan.code, *others_in(plan.code)]
+    made_by = next((each for each in records if each.get("sha256") == _code_of(receipt)), {})
+    before = modules_in(made_by)
+    now = seen(before, modules_of(parts_of(plan)), current_trust().folders)
+    shard = f"shard {receipt.shard_index:05d} of {store.url}"
+    refuse(shard, changes(before, now), remedy="Put it back to make its samples again.")
+
+
+def _code_of(receipt: Receipt) -> str:
+    return str(receipt.made.get("code", "none"))
+
+
+def _unrecorded_code(receipt: Receipt, plan: Plan) -> tuple[str, ...]:
+    is_unknown = parts_of(plan) and "code" not in receipt.made
+    return ("own code: there not recorded",) if is_unknown else ()
 
 
 def _execution(receipt: Receipt, plan: Plan) -> dict[str, Any]:

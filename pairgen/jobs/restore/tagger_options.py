@@ -25,8 +25,8 @@ class TaggerOptions(MemberOptions):
         str,
         Text(),
         Option(
-            "Annotator that writes the prompt of each picture: tags or caption, or the dotted name "
-            "of your own module.",
+            "Annotator that writes the prompt of each picture: tags or caption, or the name or "
+            "file of your own module.",
             "Prompts",
             "identity",
             metavar="NAME",

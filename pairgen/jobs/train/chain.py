@@ -27,6 +27,9 @@ from pairgen.training.runs.outcome import Trained
 from pairgen.training.runs.record import read_record
 from pairgen.training.runs.same_place import is_same_place
 
+# A word for one command, which the file of the chain does not keep.
+ACCEPT = "accept_changed_code"
+
 
 def is_chain(given: Mapping[str, Any]) -> bool:
     """Whether a training is a chain: it is asked for one, or continues one."""
@@ -98,7 +101,7 @@ def _resolve(given: Mapping[str, Any]) -> tuple[Path, ChainFile, list[Stage]]:
     values = _strongest(sources)
     stages = stages_of(folder, factors, values)
     check_stages(stages)
-    kept = {given_name(name): it for name, it in values.items() if name not in OF_CHAIN}
+    kept = {given_name(name): it for name, it in values.items() if name not in (*OF_CHAIN, ACCEPT)}
     weights = before.weights if before else {}
     chain = ChainFile(chain=factors, from_run=sources["from_run"], options=kept, weights=weights)
     return folder, chain, stages

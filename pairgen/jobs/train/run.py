@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,8 @@ from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method
+from pairgen.own_code.modules import parts_in
+from pairgen.own_code.record import NOT_RECORDED
 from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.loading.loader import Loader
 from pairgen.shards.loading.whole_image import changes_of_images, check_caches
@@ -23,6 +26,7 @@ from pairgen.training.data.needs import check_needs, stated_members
 from pairgen.training.data.offered import TEXT, offer_members, open_offered
 from pairgen.training.loop.accelerator import open_accelerator
 from pairgen.training.loop.checkpoint import load_checkpoint
+from pairgen.training.loop.code import CodeOfTraining
 from pairgen.training.loop.metrics import Metrics, last_figures
 from pairgen.training.loop.player import count_weights
 from pairgen.training.loop.progress import STOPPING, TrainProgress
@@ -93,7 +97,8 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             # Loads the text encoders now, so that what is wrong with them is found before a step.
             _ = setup.teacher.negative
         loader = _loader(config, method, accelerator, state)
-        trainer = Trainer(config, method, loader, folder, accelerator, setup.files)
+        code = _code(config, start, state, folder, say)
+        trainer = Trainer(config, method, loader, folder, accelerator, setup.files, code)
         check_caches(
             method.fields,
             [plan.kind for plan in plans],
@@ -167,6 +172,8 @@ def _train(
         progress.close()
         if metrics is not None:
             metrics.close()
+    if later := trainer.code.later():
+        say(f"Imported after the first step, so not recorded: {', '.join(later)}.")
     finished = trainer.step >= config.steps
     if main and finished:
         if not config.grid_every or trainer.step % config.grid_every:
@@ -183,6 +190,24 @@ def _train(
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     trainer.accelerator.wait_for_everyone()
     return Trained(folder, trainer.step, not finished, main, kind.next_command)
+
+
+def _code(
+    config: TrainConfig, start: Mapping[str, Any], state: Mapping[str, Any], folder: Path, say: Say
+) -> CodeOfTraining:
+    """Return the user's own code of a run, compared with that of its checkpoint.
+
+    Raises:
+        ChangedCodeError: It has changed, and that is not accepted.
+    """
+    parts = parts_in(config.method, start["module"])
+    before = state.get("code", {})
+    code = CodeOfTraining(parts, before, config.accept_changed_code, str(folder))
+    if code.changes:
+        say(f"Changed code is accepted: {', '.join(code.changes)}.")
+    elif parts and state and not code.is_recorded:
+        say(f"{folder} {NOT_RECORDED}")
+    return code
 
 
 def _begun_with(state: Mapping[str, Any]) -> set[str] | None:
@@ -245,6 +270,7 @@ def _record(
         before=before,
         num_trained=trainer.players[STUDENT].num_trained,
         num_weights=count_weights(networks),
+        code=trainer.code.record,
     )
 
 

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pairgen import plugins
 from pairgen.config import check_keys, did_you_mean, packaged_configs, read_yaml
 from pairgen.degradations.base import Batch, Draw, Target, from_levels, to_levels
 from pairgen.degradations.chain import Chain
@@ -118,7 +119,7 @@ def read_preset(path: Path) -> Preset:
     recipe = read_yaml(path)
     check_keys(recipe, KEYS, str(path))
     try:
-        preset = make_preset(path.stem, recipe)
+        preset = make_preset(path.stem, _by_name(recipe))
     except ConfigError as error:
         raise type(error)(f"The preset {path} is wrong: {error}") from None
     if not preset.levels.operations:
@@ -126,6 +127,19 @@ def read_preset(path: Path) -> Preset:
     if NESTED in recipe and preset.nested is None:
         raise ConfigError(f"The preset {path} needs operations under `nested`, or no such section.")
     return preset
+
+
+def _by_name(recipe: Any) -> Any:
+    """Return operations by their names, where some are given by their files.
+
+    Raises:
+        ConfigError: Such a file cannot be imported by its name.
+    """
+    if isinstance(recipe, str):
+        return plugins.module_name("degradations", recipe)
+    if isinstance(recipe, Mapping):
+        return {_by_name(key): _by_name(value) for key, value in recipe.items()}
+    return [_by_name(each) for each in recipe] if isinstance(recipe, list) else recipe
 
 
 def make_preset(name: str, recipe: Mapping[str, Any]) -> Preset:

@@ -28,7 +28,7 @@ class AnnotateConfig(MemberOptions, PartOptions):
         tuple[str, ...],
         Each(Text()),
         Option(
-            "What to add: names of annotators, or the dotted names of your own modules.",
+            "What to add: names of annotators, or names or files of your own modules.",
             "What is added",
             "identity",
             metavar="NAME[,NAME...]",

@@ -1,10 +1,11 @@
 """Check the receipts against the plan, and the folders against the receipts; open no tar."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pairgen.receipts import Receipt
+from pairgen.shards.check.code_ranges import CodeRange, CodeRanges
 from pairgen.shards.check.report import Problem, Problems, not_read
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt, standing_receipts
@@ -33,10 +34,12 @@ class CheckedReceipts:
     Attributes:
         valid: Shards with a valid receipt for a task of the plan, in order.
         mixes: Settings that differ between these receipts, with their values.
+        code: Ranges of shards by the hash of the user's own code that made them.
     """
 
     valid: Mapping[int, Standing]
     mixes: Mapping[str, tuple[str, ...]]
+    code: Sequence[CodeRange] = ()
 
 
 def check_receipts(
@@ -58,7 +61,7 @@ def check_receipts(
     standing = set(standing_receipts(store))
     readable: dict[int, tuple[int, int]] = {}
     valid: dict[int, Standing] = {}
-    mixes = Mixes()
+    mixes, code = Mixes(), CodeRanges()
     expected = sorted(standing | tasks.keys())
     receipts = read_ahead(lambda shard: _look(store, shard), sorted(standing))
     for num, shard_index in enumerate(expected, start=1):
@@ -77,12 +80,13 @@ def check_receipts(
             problems.add([problem])
         else:
             mixes.add(receipt)
+            code.add(receipt)
             valid[shard_index] = Standing(
                 receipt.start, receipt.stop, receipt.count, len(receipt.failed), receipt.num_bytes
             )
         on_progress(num, len(expected))
     problems.add(_overlaps(readable, valid))
-    return CheckedReceipts(valid, mixes.found())
+    return CheckedReceipts(valid, mixes.found(), code.found())
 
 
 def _look(store: Store, shard_index: int) -> Receipt | OSError | None:

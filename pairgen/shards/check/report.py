@@ -116,6 +116,7 @@ class Report:
         noise_mean_z: Mean of all noise values, in standard errors; None without noise.
         noise_variance_z: Variance of all noise values minus 1, in standard errors.
         mixes: Settings that differ between receipts (device, versions ...), with their values.
+        code: Hashes of the user's own code, each with the shards that it has made.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -133,6 +134,7 @@ class Report:
     noise_mean_z: float | None = None
     noise_variance_z: float | None = None
     mixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    code: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -164,6 +166,7 @@ class Report:
                 "standard errors from 0 and 1."
             )
         lines += [f"Mixed {name}: {'; '.join(values)}." for name, values in self.mixes.items()]
+        lines += [f"Own code {told}." for told in self.code]
         lines += [f"Not checked: {unread}." for unread in self.unread]
         if self.clean:
             return [*lines, self._clean_as_far_as_read() if self.unread else "Clean."]

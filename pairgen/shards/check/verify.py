@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pairgen.errors import ConfigError
 from pairgen.shards.check.check_job import CheckJob
+from pairgen.shards.check.code_ranges import told_code
 from pairgen.shards.check.noise_audit import NoiseAudit
 from pairgen.shards.check.parent_check import check_parent
 from pairgen.shards.check.planned import check_inputs
@@ -175,6 +176,7 @@ class _Findings:
             noise_mean_z=mean_z,
             noise_variance_z=variance_z,
             mixes=receipts.mixes,
+            code=told_code(receipts.code, self._plan),
         )
 
     def _take(self, findings: ShardFindings) -> None:

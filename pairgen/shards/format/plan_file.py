@@ -169,6 +169,8 @@ def _parse(data: Any, store: Store) -> Plan:
             raise TypeError(f"{name} is {value!r}")
     if not isinstance(plan.resolved, Mapping) or not isinstance(plan.source, Mapping):
         raise TypeError("resolved or source holds no `key: value` lines")
+    if not isinstance(plan.code, Mapping):
+        raise TypeError("code holds no `key: value` lines")
     if plan.fingerprint() != data["fingerprint"]:
         raise UnusablePlanError(
             f"The plan of {store.url} was edited: its fingerprint does not match its content; "

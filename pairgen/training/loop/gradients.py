@@ -1,10 +1,14 @@
-"""Average gradients over ranks."""
+"""Average gradients and figures over ranks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 # Bytes per message: enough to saturate a link, and little compared to the weights.
 BUCKET_BYTES = 64 * 2**20
@@ -40,3 +44,14 @@ def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
         num_bytes += gradient.nbytes
     if bucket:
         yield bucket
+
+
+def average_figures(figures: Mapping[str, Tensor], accelerator: "Accelerator") -> dict[str, Tensor]:
+    """Return the means of figures over all ranks, on the device."""
+    if accelerator.num_processes == 1:
+        return dict(figures)
+    device = accelerator.device
+    values = torch.stack([value.float().to(device) for value in figures.values()])
+    dist.all_reduce(values)
+    means = values / accelerator.num_processes
+    return dict(zip(figures, means, strict=True))

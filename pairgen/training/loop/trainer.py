@@ -16,8 +16,9 @@ from pairgen.methods.base import Game
 from pairgen.shards.loading.batch import Batch
 from pairgen.training.config import TrainConfig, recipe_players
 from pairgen.training.loop.checkpoint import save_checkpoint
+from pairgen.training.loop.code import NO_CODE, CodeOfTraining
 from pairgen.training.loop.game_check import check_disjoint, check_rounds
-from pairgen.training.loop.gradients import average_gradients
+from pairgen.training.loop.gradients import average_figures, average_gradients
 from pairgen.training.loop.metrics import Metrics
 from pairgen.training.loop.optimizer import gather_state
 from pairgen.training.loop.player import make_player
@@ -54,6 +55,7 @@ class Trainer:
         folder: The run folder.
         accelerator: Device and ranks.
         files: Files read in addition to the batches: purpose to SHA-256.
+        code: The user's own code, which is recorded; None to record none.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Trainer:
         folder: Path,
         accelerator: "Accelerator",
         files: Mapping[str, str] | None = None,
+        code: CodeOfTraining | None = None,
     ) -> None:
         self.config, self.game, self.batches, self.folder = config, game, batches, folder
         self.accelerator, self.files = accelerator, dict(files or {})
@@ -81,6 +84,7 @@ class Trainer:
         self.scalers = {name: torch.amp.GradScaler(device, enabled=half) for name in modules}
         self.step = 0
         self.seconds = 0.0
+        self.code = code or NO_CODE
 
     @property
     def checkpoints(self) -> Path:
@@ -94,6 +98,7 @@ class Trainer:
             "seconds": round(self.seconds, 3),
             "files": self.files,
             "scalers": {name: scaler.state_dict() for name, scaler in self.scalers.items()},
+            **self.code.state,
         }
 
     def resumed(self, state: Mapping[str, Any]) -> None:
@@ -155,6 +160,7 @@ class Trainer:
                     batch = next(batches).to(self.accelerator.device)
                 figures |= self._train_round(self.step, number, names, batch)
             self.game.after_step(self.step)
+            self.code.stepped()
             self.step += 1
             self.seconds += watch.lap(len(rounds) * config.batch_size)
             if self.step % config.log_every == 0 or self.step == config.steps:
@@ -221,7 +227,7 @@ class Trainer:
         self._check_finite(step, batch, {k: v for k, v in figures.items() if "/loss" in k})
         for player in playing:
             figures[f"{player.name}/grad_norm"] = self._step_player(player.name, step, batch)
-        return self._averaged(figures)
+        return average_figures(figures, self.accelerator)
 
     def _step_player(self, name: str, step: int, batch: Batch) -> Tensor:
         player, scaler = self.players[name], self.scalers[name]
@@ -284,15 +290,6 @@ class Trainer:
         total = torch.tensor(float(flag), device=self.accelerator.device)
         dist.all_reduce(total)
         return bool(total > 0)
-
-    def _averaged(self, figures: dict[str, Tensor]) -> dict[str, Tensor]:
-        if self.accelerator.num_processes == 1:
-            return figures
-        device = self.accelerator.device
-        values = torch.stack([value.float().to(device) for value in figures.values()])
-        dist.all_reduce(values)
-        means = values / self.accelerator.num_processes
-        return dict(zip(figures, means, strict=True))
 
 
 def _endless(batches: Batches) -> Iterator[Batch]:

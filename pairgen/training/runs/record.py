@@ -69,6 +69,8 @@ class TrainRecord:
         num_weights: Number of weights of the student's network, frozen or not, with its branch,
             and of the halves of its VAE that were trained, without adapters; 0 in a record that
             does not tell it.
+        code: The user's own modules that it was trained with, see `pairgen.own_code.record`; empty
+            for pairgen's own parts.
     """
 
     method: str
@@ -85,6 +87,7 @@ class TrainRecord:
     before: tuple["TrainRecord", ...] = ()
     num_trained: int = 0
     num_weights: int = 0
+    code: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def all_sets(self) -> list[SetRecord]:
@@ -131,7 +134,14 @@ def record_set(url: str) -> SetRecord:
 
 def write_record(folder: Path, record: TrainRecord) -> None:
     """Write the record of a run."""
-    write_json(folder / RECORD_FILE, asdict(record))
+    write_json(folder / RECORD_FILE, _plain(asdict(record)))
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without code if it has none, as all had before."""
+    before = tuple(map(_plain, record["before"]))
+    kept = {name: each for name, each in record.items() if each or name != "code"}
+    return {**kept, "before": before}
 
 
 def read_record(folder: Path) -> TrainRecord | None:

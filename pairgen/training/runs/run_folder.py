@@ -166,7 +166,7 @@ def _check_same(before: TrainConfig, now: TrainConfig, folder: Path) -> None:
 def _places(method: str) -> list[str]:
     """Return the options of a method that name a run or a file."""
     # The training of a perceptual network is none of the methods.
-    if method not in plugins.members("methods") and "." not in method:
+    if method not in plugins.members("methods") and not plugins.is_own("methods", method):
         return []
     options = plugins.declared_options("methods", method)
     rules = {each.name: each.rule for each in declared(options)} if options else {}

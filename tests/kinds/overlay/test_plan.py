@@ -31,6 +31,7 @@ OTHER: dict[str, Any] = {
     "cpu_threads": 2,
     "out": "elsewhere",
     "max_rejected": 0.5,
+    "accept_changed_code": True,
     "shard_range": "2/3",
     "executor": "ray",
     "num_workers": 3,
