@@ -132,10 +132,11 @@ def test_changed_code_is_refused_unless_it_is_accepted(
     before = content(desk / "set")
     repair = ["repair", "set", "--trust-code", *SERIAL]
     replay = ["replay", "set", "0", "--trust-code"]
-    said, codes = run_many(desk, line, repair, replay)
-    assert codes == [2, 2, 2], said
+    dry = [*line, "--dry-run"]
+    said, codes = run_many(desk, line, repair, replay, dry)
+    assert codes == [2, 2, 2, 2], said
     was = plan.code["modules"][module][:12]
-    assert said.count(f"{module} (was {was}, is ") == 3
+    assert said.count(f"{module} (was {was}, is ") == 4
     assert content(desk / "set") == before
     said, codes = run_many(desk, [*line, "--accept-changed-code"], ["verify", "set"], repair)
     assert codes == [0, 0, 0], said

@@ -21,6 +21,7 @@ from pairgen.execution.forecast.other_way import (
 )
 from pairgen.execution.forecast.preemption import loss_rate, seconds_with_losses
 from pairgen.execution.forecast.trial import bytes_per_slot, make_runs, publish_again
+from pairgen.execution.own_code import with_code
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import count_workers
 from pairgen.execution.say import Say
@@ -138,7 +139,7 @@ def dry_run(
     num_workers = count_workers(options)
     with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
         trial = LocalStore(Path(folder))
-        plan = plan_in(trial)
+        plan = with_code(store, plan_in(trial), options, say)
         manifest = scan(store, plan, None if parent is None else planned_tasks(plan, trial, parent))
         shards = options.part.shards(plan.num_shards)
         left = tuple(task for task in manifest.missing if task.shard_index in shards)
@@ -151,7 +152,7 @@ def dry_run(
             length = run_length(plan)
             at_least = MIN_BATCHES * length if is_padded else 1
             tasks = spread_tasks(manifest.missing, max(num_samples, at_least), length)
-            measured = _measure(plan, trial, manifest.missing, tasks, is_padded)
+            measured = _measure(plan, trial, manifest.missing, tasks, options, is_padded)
             cost = price(measured, plan, manifest.missing)
             if "compile" in plan.execution:
                 other_way = _try_other_way(plan, trial, tasks, cost.wall_seconds(num_workers), say)
@@ -175,10 +176,16 @@ def _measure(
     trial: LocalStore,
     missing: tuple[ShardTask, ...],
     tasks: list[ShardTask],
+    options: PartOptions,
     is_padded: bool,
 ) -> Measured:
     start = time.perf_counter()
-    job = Job(plan=plan.to_dict(), store_url=trial.address, trust=current_trust())
+    job = Job(
+        plan=plan.to_dict(),
+        store_url=trial.address,
+        trust=current_trust(),
+        accepts_changed_code=options.accept_changed_code,
+    )
     maker = Worker(job).maker
     load_seconds = time.perf_counter() - start
     progress = Progress(sum(task.num_slots for task in tasks), 0)
