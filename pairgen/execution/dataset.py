@@ -64,7 +64,7 @@ class RunResult:
 
 @contextmanager
 def spooled_input(store: Store, name: str) -> Iterator[Path]:
-    """Yield a path for the list of inputs; on failure, remove it and the folder if it is empty."""
+    """Yield a path for the list of inputs; on failure, remove the folder if it is empty."""
     spooled = store.spool(name)
     try:
         yield spooled
@@ -73,6 +73,8 @@ def spooled_input(store: Store, name: str) -> Iterator[Path]:
         if not has_plan(store):
             store.prune()
         raise
+    # Nothing happens if it has moved to its place.
+    store.drop(spooled)
 
 
 def check_folder(store: Store) -> None:

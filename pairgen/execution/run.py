@@ -20,7 +20,6 @@ from pairgen.kinds.run_options import MakingOptions, WorkerOptions
 from pairgen.own_code.modules import files_to_send
 from pairgen.process_state import own_environment
 from pairgen.receipts import Manifest
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import fold_into_manifest, write_manifest
 from pairgen.shards.format.store import Store
 from pairgen.trust import current_trust
@@ -53,8 +52,7 @@ def run_missing(
     Raises:
         PairgenError: The run cannot continue; finished shards are kept.
     """
-    if isinstance(store, LocalStore):
-        store.remove_stale_spool()
+    store.remove_stale_spool()
     # Before the first shard, because the manifest holds a copy of the plan.
     write_manifest(store, before)
     missing = [task for task in before.missing if shards is None or task.shard_index in shards]

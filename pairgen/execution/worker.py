@@ -77,6 +77,8 @@ class Worker:
         self.plan = Plan.from_dict(job.plan)
         remember(job.addresses)
         self.store = open_store(job.store_url)
+        # Of a worker before this one on this machine, whose shards went up from here.
+        self.store.remove_stale_spool()
         # What is on a local disk has nothing to wait for.
         self._uploader = None if isinstance(self.store, LocalStore) else Uploader(self.store)
         self._trust = job.trust

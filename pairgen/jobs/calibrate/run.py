@@ -65,8 +65,7 @@ def run_calibrate(given: Mapping[str, Any], say: Say = log) -> Calibrated:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     job = _plan(config, model, store, say)
     found = _continue(job, _begin(config, job.plans[config.reference], device), say)
-    if isinstance(store, LocalStore):
-        store.remove_stale_spool()
+    store.remove_stale_spool()
     found = measure_missing(job, found, device)
     _finish(store, found)
     return Calibrated(store.url, found)

@@ -31,7 +31,6 @@ from pairgen.kinds.continuing import check_continues
 from pairgen.receipts import Manifest
 from pairgen.shard_range import ALL_SHARDS
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.store import Store
@@ -114,8 +113,7 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
             holds something else.
     """
     store = request.store
-    if isinstance(store, LocalStore):
-        store.remove_stale_spool()
+    store.remove_stale_spool()
     with TemporaryDirectory(prefix="pairgen-") as folder:
         sort = partial(_sort_images, store, Path(folder))
         buckets: list[Bucket] = []
@@ -142,7 +140,7 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
         ]
         for bucket in buckets:
             spooled = bucket.store.spool("images.arrow")
-            shutil.move(bucket.images, spooled)
+            shutil.copyfile(bucket.images, spooled)
             bucket.store.put_file(spooled, layout.IMAGES)
             write_plan(bucket.store, bucket.plan)
     names = tuple(bucket.name for bucket in buckets)

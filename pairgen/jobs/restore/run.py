@@ -78,8 +78,7 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
     pictures = read_pictures(config, scale, recipe, say)
     check_no_results(pictures.files, store)
     begin(store, identity, pictures.results)
-    if isinstance(store, LocalStore):
-        store.remove_stale_spool()
+    store.remove_stale_spool()
     tasks = _tasks(pictures, config, recipe, fingerprint_of(identity))
     pending = [task for task in tasks if not _is_done(store, task)]
     num_before = len(tasks) - len(pending)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pairgen.shards.format.layout import SPOOL
+
 # Kind of files that the store could not read: they may be sound, so `repair` leaves them alone.
 NOT_READ = "not read"
 REDO_OVERLAY = "run the command that made this overlay again"
@@ -117,6 +119,8 @@ class Report:
         noise_variance_z: Variance of all noise values minus 1, in standard errors.
         mixes: Settings that differ between receipts (device, versions ...), with their values.
         code: Hashes of the user's own code, each with the shards that it has made.
+        num_left: Number of files in the folder that ended processes were writing.
+        num_bytes_left: Bytes of these.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -135,6 +139,8 @@ class Report:
     noise_variance_z: float | None = None
     mixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     code: tuple[str, ...] = ()
+    num_left: int = 0
+    num_bytes_left: int = 0
 
     @property
     def clean(self) -> bool:
@@ -167,6 +173,11 @@ class Report:
             )
         lines += [f"Mixed {name}: {'; '.join(values)}." for name, values in self.mixes.items()]
         lines += [f"Own code {told}." for told in self.code]
+        if self.num_left:
+            lines.append(
+                f"Left over: {_counted(self.num_left, 'file')} of {self.num_bytes_left:,} bytes in "
+                f"{SPOOL}, of processes that have ended; the next run removes what is left over."
+            )
         lines += [f"Not checked: {unread}." for unread in self.unread]
         if self.clean:
             return [*lines, self._clean_as_far_as_read() if self.unread else "Clean."]

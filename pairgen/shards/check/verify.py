@@ -6,6 +6,7 @@ for 8 bytes per sample and a few hundred per shard.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from pairgen.errors import ConfigError
@@ -107,11 +108,23 @@ def verify(
         found.problems.add([input_problem])
     num_missed = len(checked) - found.num_shards
     unread = [*scope.unread(chosen, len(filled)), *not_compared]
-    report = found.report(receipts, unread, num_missed)
+    num_left, num_bytes_left = _left_over(store)
+    report = replace(
+        found.report(receipts, unread, num_missed),
+        num_left=num_left,
+        num_bytes_left=num_bytes_left,
+    )
     if scope.where is not None and report.clean and not (num_missed or report.num_checked):
         which = "" if not others else " in the chosen shards"
         raise ConfigError(f"{store.url} has no sample{which} that meets {scope.where.text!r}.")
     return report
+
+
+def _left_over(store: Store) -> tuple[int, int]:
+    """Return number and bytes of the files that ended processes have left."""
+    names = store.stale_spool()
+    sizes = store.sizes(layout.SPOOL) if names else {}
+    return len(names), sum(sizes.get(name, 0) for name in names)
 
 
 class _Findings:

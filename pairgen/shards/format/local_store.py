@@ -2,10 +2,8 @@
 
 import errno
 import hashlib
-import itertools
 import os
 import shutil
-import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +11,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format import layout
+from pairgen.shards.format import layout, spool
 
-_counter = itertools.count()
 # The path is not a file, and never will be a readable one.
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 # The file system has no hard links.
@@ -102,8 +99,7 @@ class LocalStore:
     def spool(self, name: str) -> Path:
         folder = self.root / layout.SPOOL
         folder.mkdir(parents=True, exist_ok=True)
-        # The name includes host and process, to recognize what a killed process left behind.
-        return folder / f"{socket.gethostname()}.{os.getpid()}.{next(_counter)}.{name}"
+        return spool.new_file(folder, name)
 
     def put_file(self, spooled: Path, path: str, sha256: str = "") -> None:
         del sha256
@@ -112,6 +108,7 @@ class LocalStore:
         # Data first, then the name, then the folder: after a power cut, either state is whole.
         sync(spooled)
         os.replace(spooled, target)
+        spool.let_go(spooled)
         sync(target.parent)
 
     def sha256(self, path: str) -> str:
@@ -120,6 +117,7 @@ class LocalStore:
 
     def drop(self, spooled: Path) -> None:
         spooled.unlink(missing_ok=True)
+        spool.let_go(spooled)
 
     def prune(self) -> None:
         for folder in (layout.SPOOL, "__meta__", "."):
@@ -164,17 +162,13 @@ class LocalStore:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise ConfigError(f"{self.url!r} is not writable: no permission to write in {folder}.")
 
+    def stale_spool(self) -> list[str]:
+        folder = self.root / layout.SPOOL
+        return [name for name in self.names(layout.SPOOL) if spool.is_left(folder / name)]
+
     def remove_stale_spool(self) -> int:
-        """Remove what dead processes of this host left in the spool; return the number of files."""
-        removed = 0
-        for name in self.names(layout.SPOOL):
-            # The host name may contain dots itself, so count the fields from the right.
-            prefix = socket.gethostname() + "."
-            pid = name.removeprefix(prefix).partition(".")[0]
-            if name.startswith(prefix) and pid.isdigit() and not is_alive(int(pid)):
-                self.remove(f"{layout.SPOOL}/{name}")
-                removed += 1
-        return removed
+        folder = self.root / layout.SPOOL
+        return spool.remove_left(folder / name for name in self.names(layout.SPOOL))
 
 
 def sync(path: Path) -> None:
@@ -184,19 +178,3 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this host is running; a zombie is not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        # Behind the name of the program, which may hold anything.
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return True
-    return state != "Z"

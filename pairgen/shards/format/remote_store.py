@@ -4,8 +4,6 @@ import errno
 import hashlib
 import inspect
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,6 +14,7 @@ from pairgen.errors import StoreError
 from pairgen.filesystems import open_filesystem
 from pairgen.redaction import url_without_secrets, without_secrets_of
 from pairgen.retry import ask, is_denied
+from pairgen.shards.format import spool
 
 # Name of the metadata that holds the hash of an object.
 SHA256 = "sha256"
@@ -77,7 +76,7 @@ class RemoteStore:
         return True
 
     def spool(self, name: str) -> Path:
-        return Path(tempfile.mkdtemp(prefix="pairgen-")) / name
+        return spool.new_folder() / name
 
     def put_file(self, spooled: Path, path: str, sha256: str = "") -> None:
         kept = {"Metadata": {SHA256: sha256}} if sha256 and self._keeps_metadata else {}
@@ -94,7 +93,14 @@ class RemoteStore:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def drop(self, spooled: Path) -> None:
-        shutil.rmtree(spooled.parent, ignore_errors=True)
+        spool.remove_folder(spooled.parent)
+
+    def stale_spool(self) -> list[str]:
+        # What is spooled lies on the machines that make it.
+        return []
+
+    def remove_stale_spool(self) -> int:
+        return spool.remove_left(spool.folders_of_this_machine())
 
     def prune(self) -> None:
         # Object stores have no empty folders.
@@ -130,10 +136,13 @@ class RemoteStore:
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="pairgen-") as folder:
-            target = Path(folder) / Path(path).name
+        folder = spool.new_folder()
+        try:
+            target = folder / Path(path).name
             self.fetch(path, target)
             yield target
+        finally:
+            spool.remove_folder(folder)
 
     def _ask(self, path: str, call: Callable[[str], Any]) -> Any:
         """Call the file system with a path as it names it, again if that may help.

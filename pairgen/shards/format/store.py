@@ -82,7 +82,10 @@ class Store(Protocol):
         ...
 
     def spool(self, name: str) -> Path:
-        """Return a new local path to write a large file to."""
+        """Return a local path to write a large file to, by overwriting the empty file there.
+
+        End with `put_file` or `drop`, by the same process.
+        """
         ...
 
     def put_file(self, spooled: Path, path: str, sha256: str = "") -> None:
@@ -105,6 +108,18 @@ class Store(Protocol):
 
     def drop(self, spooled: Path) -> None:
         """Delete a spooled file."""
+        ...
+
+    def stale_spool(self) -> list[str]:
+        """Return the names of spooled files in the folder whose owners have ended."""
+        ...
+
+    def remove_stale_spool(self) -> int:
+        """Remove what was spooled, here or on this machine, by owners that have ended.
+
+        Returns:
+            The number of files or folders.
+        """
         ...
 
     def prune(self) -> None:

@@ -57,7 +57,7 @@ class ShardWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "xb")  # noqa: SIM115
+        self._file = open(path, "wb")  # noqa: SIM115
         self._hash = hashlib.sha256()
         self.num_bytes = 0
         self.count = 0

@@ -6,10 +6,8 @@ file stays readable for processes that have it open.
 """
 
 import fcntl
-import itertools
 import os
 import re
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +15,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format.local_store import is_alive
+from pairgen.shards.format import spool
 from pairgen.shards.format.store import Store
 
 # Seconds to wait for room taken by other processes' downloads before checking again.
 RETRY_SECONDS = 0.05
 _LOCK = "lock"
 _SHARD = re.compile(r"[0-9a-f]{64}\.tar")
-_DOWNLOAD = re.compile(r"(?P<host>.+)\.(?P<pid>\d+)\.\d+\.(?P<num_bytes>\d+)\.part")
-_counter = itertools.count()
+_DOWNLOAD = re.compile(r".+\.(?P<num_bytes>\d+)\.part")
 
 
 class ShardCache:
@@ -75,6 +72,7 @@ class ShardCache:
                 os.replace(spooled, target)
         finally:
             spooled.unlink(missing_ok=True)
+            spool.let_go(spooled)
         return file
 
     def discard(self, sha256: str) -> None:
@@ -95,12 +93,10 @@ class ShardCache:
                 f"{self._max_bytes:,} bytes."
             )
         # The name includes the size, so the file counts before its first byte arrives.
-        name = f"{socket.gethostname()}.{os.getpid()}.{next(_counter)}.{num_bytes}.part"
         while True:
             with self._lock():
                 if self._make_room(num_bytes):
-                    (self._folder / name).touch()
-                    return self._folder / name
+                    return spool.new_file(self._folder, f"{num_bytes}.part")
             time.sleep(RETRY_SECONDS)
 
     def _make_room(self, num_bytes: int) -> bool:
@@ -117,7 +113,7 @@ class ShardCache:
                 continue
             size = status.st_size if download is None else int(download["num_bytes"])
             total += size
-            if download is None or _is_abandoned(download):
+            if download is None or spool.is_left(path):
                 removable.append((status.st_mtime_ns, path, size))
         for _, path, size in sorted(removable):
             if total + num_bytes <= self._max_bytes:
@@ -132,8 +128,3 @@ class ShardCache:
             # Released when the file closes, even if the process dies.
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def _is_abandoned(download: re.Match[str]) -> bool:
-    """Whether a download was left behind by a dead process of this host."""
-    return download["host"] == socket.gethostname() and not is_alive(int(download["pid"]))

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import socket
 import stat
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.remote_store import RemoteStore
 from pairgen.shards.format.store import Store, open_store
@@ -172,27 +170,6 @@ def test_a_local_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Monke
     assert isinstance(open_store("memory://x"), RemoteStore)
 
 
-SPOOL_AND_DIE = """
-import os, sys
-from pairgen.shards.format.local_store import LocalStore
-spooled = LocalStore(__import__("pathlib").Path(sys.argv[1])).spool("00003.tar")
-spooled.write_bytes(b"half a shard")
-os._exit(9)
-"""
-
-
-def test_the_spool_of_a_dead_process_is_removed_and_of_a_live_one_kept(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path)
-    mine = store.spool("00001.tar")
-    mine.write_bytes(b"in work")
-    foreign = tmp_path / layout.SPOOL / "another-host.1.0.00002.tar"
-    foreign.write_bytes(b"in work elsewhere")
-    subprocess.run([sys.executable, "-c", SPOOL_AND_DIE, str(tmp_path)], check=False, timeout=60)
-    assert len(store.names(layout.SPOOL)) == 3
-    assert store.remove_stale_spool() == 1
-    assert store.names(layout.SPOOL) == sorted([mine.name, foreign.name])
-
-
 def test_an_empty_folder_is_pruned_and_a_used_one_kept(tmp_path: Path) -> None:
     empty, used = LocalStore(tmp_path / "empty"), LocalStore(tmp_path / "used")
     empty.drop(empty.spool("prompts.arrow"))
@@ -240,17 +217,3 @@ def test_of_many_that_create_a_file_at_once_one_does(tmp_path: Path) -> None:
     answers = [process.communicate()[0].strip() for process in started]
     assert sorted(answers) == ["False"] * 5 + ["True"]
     assert (tmp_path / "plan.yaml").read_text() == str(answers.index("True"))
-
-
-def test_what_a_dead_process_left_is_removed_before_anyone_waits_for_it(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path)
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    # Wait for its end without reaping it: the kernel keeps its number.
-    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
-    name = f"{socket.gethostname()}.{ended.pid}.0.00000.tar"
-    store.put_bytes(f"{layout.SPOOL}/{name}", b"half")
-    mine = store.spool("00001.tar")
-    mine.write_bytes(b"half")
-    assert store.remove_stale_spool() == 1
-    assert store.names(layout.SPOOL) == [mine.name]
-    ended.wait()

@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import multiprocessing
-import os
 import threading
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import fsspec
 import pytest
 
 from pairgen.errors import ConfigError
+from pairgen.shards.format import spool
 from pairgen.shards.format.remote_store import RemoteStore
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.cache import ShardCache
@@ -112,21 +112,22 @@ def test_a_discarded_shard_is_fetched_again(store: RemoteStore, tmp_path: Path) 
 def test_room_held_by_a_living_process_is_waited_for(store: RemoteStore, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     cache = ShardCache(folder, 2 * SIZE)
-    download = folder / f"{os.uname().nodename}.{os.getpid()}.999.{2 * SIZE}.part"
-    download.touch()
+    download = spool.new_file(folder, f"{2 * SIZE}.part")
     threading.Timer(0.2, download.unlink).start()
     started = time.monotonic()
     assert read(cache, store, 0) == content(0)
     assert time.monotonic() - started > 0.1
+    spool.let_go(download)
 
 
 def test_what_a_dead_process_left_is_removed(store: RemoteStore, tmp_path: Path) -> None:
-    dead = multiprocessing.get_context("spawn").Process(target=int)
-    dead.start()
-    dead.join()
     folder = tmp_path / "cache"
     cache = ShardCache(folder, 2 * SIZE)
-    (folder / f"{os.uname().nodename}.{dead.pid}.0.{2 * SIZE}.part").touch()
+    download = (folder, f"{2 * SIZE}.part")
+    dead = multiprocessing.get_context("spawn").Process(target=spool.new_file, args=download)
+    dead.start()
+    dead.join()
+    assert len(list(folder.glob("*.part"))) == 1
     assert read(cache, store, 0) == content(0)
     assert not list(folder.glob("*.part"))
 
