@@ -18,7 +18,7 @@ from pairgen.sampling.conditioning import SUM
 from pairgen.teachers._pretrained.autoencoder import Autoencoder
 from pairgen.teachers._pretrained.branch_files import BranchFiles, find_branch
 from pairgen.teachers._pretrained.denoiser import Denoiser
-from pairgen.teachers._pretrained.export import export_pipeline
+from pairgen.teachers._pretrained.export import export_pipeline, files_to_copy
 from pairgen.teachers._pretrained.folders.lora import find_lora
 from pairgen.teachers._pretrained.folders.tensors import check_tensors
 from pairgen.teachers._pretrained.folders.weights import fetch_weights
@@ -144,11 +144,14 @@ def build_denoiser(
         **options: See `OPTIONS`.
 
     Raises:
-        TeacherLoadError: The weights are missing, incomplete or broken.
+        TeacherLoadError: The weights are missing, incomplete or broken, or a student could not be
+            saved, see `files_to_copy`.
         ConfigError: An option is invalid, or a revision is given for a local folder.
     """
     chosen = OPTIONS(**options)
     layout = read_layout(location, chosen.revision)
+    # Before a training, not when its first student is saved.
+    files_to_copy(layout, chosen.variant)
     return load_denoiser(
         layout,
         chosen.variant,

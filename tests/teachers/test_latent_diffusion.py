@@ -596,3 +596,38 @@ def test_a_tokenizer_without_its_vocabulary_is_refused(sd15_folder, tmp_path):
     (broken / "tokenizer/vocab.json").write_text("{")
     with pytest.raises(TeacherLoadError, match="cannot be loaded"):
         latent_diffusion.prompt_counter(location=str(broken))
+
+
+@pytest.mark.parametrize("name", ["tokenizer/merges.txt", "text_encoder/model.safetensors"])
+def test_what_a_link_leads_to_is_not_exported(sd15_folder, tmp_path, name):
+    folder = copy(sd15_folder, tmp_path)
+    outside = tmp_path / "of_somebody"
+    (folder / name).rename(outside)
+    (folder / name).symlink_to(outside)
+    with pytest.raises(TeacherLoadError) as caught:
+        export(folder, tmp_path)
+    assert f"{name} is a link out of the folder, to {outside}" in str(caught.value)
+    assert not (tmp_path / "student").exists()
+    # It samples from such a folder as before.
+    build(folder)
+
+
+def test_only_what_a_model_consists_of_is_exported(sd15_folder, tmp_path):
+    folder = copy(sd15_folder, tmp_path)
+    (tmp_path / "id_rsa").write_text("secret")
+    for name in ("tokenizer/leak.txt", "vae/leak.json"):
+        (folder / name).symlink_to(tmp_path / "id_rsa")
+    (folder / "text_encoder/notes.txt").write_text("notes")
+    student = export(folder, tmp_path)
+    found = {str(path.relative_to(student)) for path in student.rglob("*") if path.is_file()}
+    assert not {"tokenizer/leak.txt", "vae/leak.json", "text_encoder/notes.txt"} & found
+    assert {"tokenizer/vocab.json", "tokenizer/merges.txt", "vae/config.json"} <= found
+
+
+def test_a_link_into_the_cache_of_the_hub_is_copied(sd15_folder, tmp_path):
+    folder = copy(sd15_folder, tmp_path, "snapshots/0123")
+    blob = tmp_path / "blobs/4567"
+    blob.parent.mkdir()
+    (folder / "tokenizer/vocab.json").rename(blob)
+    (folder / "tokenizer/vocab.json").symlink_to("../../../blobs/4567")
+    assert (export(folder, tmp_path) / "tokenizer/vocab.json").read_bytes() == blob.read_bytes()

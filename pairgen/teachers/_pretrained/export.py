@@ -8,6 +8,7 @@ from typing import Any
 
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 
+from pairgen.errors import TeacherLoadError
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.files import Snapshot, read_json
 from pairgen.teachers._pretrained.folders.weights import fetch_weights
@@ -15,8 +16,64 @@ from pairgen.teachers._pretrained.quiet import quiet
 from pairgen.teachers._pretrained.schedule import FLOW_SCHEDULER
 from pairgen.teachers._pretrained.stable_diffusion import VAE_WEIGHTS, Layout
 
-# Files in a teacher's folders other than weights.
-SMALL_FILES = ("*.json", "*.txt")
+# What is copied of a teacher's folders beside weights: whatever else lies there is not the model.
+CONFIG = ("config.json",)
+TOKENIZER = (
+    "added_tokens.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+)
+
+
+def files_to_copy(layout: Layout, variant: str, *, with_vae: bool = True) -> dict[str, Path]:
+    """Return the files of a teacher that a student needs, by their paths in the student's folder.
+
+    Args:
+        layout: The teacher's folder.
+        variant: Variant of its weight files.
+        with_vae: Whether the VAE is among them.
+
+    Raises:
+        TeacherLoadError: A part is missing, or a file is a link to something that is not of the
+            model: whoever made the link may want it to be published.
+    """
+    source = layout.snapshot.folder
+    parts = [(f"text_encoder{ending}", CONFIG) for ending in layout.text_encoders]
+    parts += [(f"tokenizer{ending}", TOKENIZER) for ending in layout.text_encoders]
+    stems = [f"text_encoder{ending}/model" for ending in layout.text_encoders]
+    if with_vae:
+        parts.append(("vae", CONFIG))
+        stems.append(VAE_WEIGHTS)
+    found = {
+        f"{part}/{name}": source / part / name
+        for part, names in parts
+        for name in names
+        if (source / part / name).is_file()
+    }
+    for weights in fetch_weights(layout.snapshot, stems, variant).values():
+        # Under plain names: the student's other weights have no variant.
+        part = weights.stem.rpartition("/")[0]
+        found |= {f"{part}/{name}": file for name, file in weights.plain_names.items()}
+    for name, file in found.items():
+        _check_place(layout.snapshot, name, file)
+    return found
+
+
+def _check_place(snapshot: Snapshot, name: str, file: Path) -> None:
+    """Refuse a file that is a link out of the model's folder."""
+    places = [snapshot.folder.resolve()]
+    if snapshot.folder.parent.name == "snapshots":
+        # In the hub's cache, files are links to their contents beside.
+        places.append(snapshot.folder.resolve().parents[1] / "blobs")
+    there = file.resolve()
+    if not any(there.is_relative_to(place) for place in places):
+        raise TeacherLoadError(
+            f"{snapshot.location}: {name} is a link out of the folder, to {there}: a student would "
+            "be exported with what lies there. If it is of the model, put a copy in its place."
+        )
 
 
 def export_pipeline(
@@ -32,24 +89,12 @@ def export_pipeline(
         folder: Output folder.
 
     Raises:
-        TeacherLoadError: A part of the teacher is missing.
+        TeacherLoadError: See `files_to_copy`.
     """
-    source = layout.snapshot.folder
+    files = files_to_copy(layout, variant, with_vae=vae is None)
     folder.mkdir(parents=True)
-    stems = [f"text_encoder{ending}/model" for ending in layout.text_encoders]
-    if vae is None:
-        stems.insert(0, VAE_WEIGHTS)
-    for weights in fetch_weights(layout.snapshot, stems, variant).values():
-        # Under plain names: the student's other weights have no variant.
-        for name, file in weights.plain_names.items():
-            _copy(file, folder / weights.stem.rpartition("/")[0] / name)
-    parts = [name for ending in layout.text_encoders for name in _tower_folders(ending)]
-    for part in parts if vae is not None else (*parts, "vae"):
-        for pattern in SMALL_FILES:
-            for file in sorted((source / part).glob(pattern)):
-                # The index of cut weights was copied with them.
-                if ".index." not in file.name:
-                    _copy(file, folder / part / file.name)
+    for name, file in files.items():
+        _copy(file, folder / name)
     if vae is not None:
         with quiet():
             vae.save_pretrained(folder / "vae", safe_serialization=True)
@@ -96,10 +141,6 @@ def save_one_step(
             changes["prediction_type"] = denoiser.prediction
             config = {**read_json(snapshot, scheduler), **changes}
             DDIMScheduler.from_config(config).save_pretrained(folder / "scheduler")
-
-
-def _tower_folders(ending: str) -> tuple[str, str]:
-    return f"text_encoder{ending}", f"tokenizer{ending}"
 
 
 def _name_float32(config: Path) -> None:
