@@ -18,6 +18,7 @@ VOCABULARY = (
     "receipts",
     "errors",
     "redaction",
+    "visible",
     "retry",
     "filesystems",
     "trust",

@@ -10,7 +10,7 @@ import click
 
 import pairgen
 from pairgen.cli.help import LazyCommands
-from pairgen.cli.options import say
+from pairgen.cli.options import echo, say
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.errors import PairgenError, UntrustedCodeError
 
@@ -121,7 +121,7 @@ def main() -> None:
         say(shown.getvalue().rstrip())
         code = error.exit_code
     except click.Abort:
-        click.echo("Stopped. Finished work is kept: run the same command again.", err=True)
+        echo("Stopped. Finished work is kept: run the same command again.", err=True)
         code = EXIT_INTERRUPTED
     except UntrustedCodeError as error:
         say(f"Error: {error}\nRun: {_this_command('--trust-code')}")

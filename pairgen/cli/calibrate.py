@@ -4,11 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
+from pairgen.cli.options import config_options, echo, given, pin_threads, say, trust_option
 from pairgen.config import command_options
 from pairgen.jobs.calibrate.options import CalibrateConfig
 
@@ -39,13 +37,13 @@ def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -
 
     result = run_calibrate(merged, say)
     found = result.calibration
-    click.echo(error_table(found))
-    click.echo(f"\n{LEGEND}\n")
+    echo(error_table(found))
+    echo(f"\n{LEGEND}\n")
     for note in notes(found):
-        click.echo(note)
-    click.echo(f"Plot: {result.url}/{PLOT_FILE}")
+        echo(note)
+    echo(f"Plot: {result.url}/{PLOT_FILE}")
     if found.chosen is None:
-        click.echo(f"Error: {verdict(found)}", err=True)
+        echo(f"Error: {verdict(found)}", err=True)
         sys.exit(1)
-    click.echo(verdict(found))
-    click.echo(f"Next: pairgen ode ... --from-calibration {result.url}/{CALIBRATION_FILE}")
+    echo(verdict(found))
+    echo(f"Next: pairgen ode ... --from-calibration {result.url}/{CALIBRATION_FILE}")

@@ -8,7 +8,7 @@ import click
 
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import GroupedCommand
-from pairgen.cli.options import given
+from pairgen.cli.options import echo, given
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.jobs import cluster as calls
 from pairgen.jobs.cluster.options import SubmitConfig
@@ -59,7 +59,7 @@ def submit(config: str, command: tuple[str, ...], **options: Any) -> None:
 @config_argument
 def status(config: str) -> None:
     """Show the nodes of a cluster and its jobs."""
-    click.echo(calls.status(config))
+    echo(calls.status(config))
 
 
 @cluster.command()

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
+from pairgen.cli.options import config_options, echo, given, pin_threads, say, trust_option
 from pairgen.config import command_options
 from pairgen.jobs.compare.options import CompareConfig
 
@@ -44,7 +42,7 @@ def compare(
     from pairgen.judging.table import legend
 
     result = run_compare(merged, say)
-    click.echo(f"{best_table(result.figures)}\n\n{legend(result.figures)}\n")
+    echo(f"{best_table(result.figures)}\n\n{legend(result.figures)}\n")
     if cost := cost_table(result.figures):
-        click.echo(f"{cost}\n\n{LEGEND}\n")
-    click.echo(f"Page: {result.folder / PAGE_FILE}")
+        echo(f"{cost}\n\n{LEGEND}\n")
+    echo(f"Page: {result.folder / PAGE_FILE}")

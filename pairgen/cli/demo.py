@@ -10,7 +10,7 @@ import click
 
 import pairgen
 from pairgen.cli.help import command, option
-from pairgen.cli.options import pin_threads
+from pairgen.cli.options import echo, pin_threads
 from pairgen.jobs.doctor.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     from pairgen.report.pictures import encode_png, make_grid_image
 
     common = {"model": "tiny", "steps": steps, "cpu_threads": num_threads, "executor": "serial"}
-    click.echo(f"1/5 pairgen ode: {num_samples} pairs from the embedded teacher, {steps} steps")
+    echo(f"1/5 pairgen ode: {num_samples} pairs from the embedded teacher, {steps} steps")
     start = time.perf_counter()
     options: dict[str, Any] = {"cfg": GUIDANCE_SCALE, "num_samples": num_samples}
     options |= {"samples_per_shard": 32, "out": str(out / "pairs")}
@@ -68,11 +68,11 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     seconds = time.perf_counter() - start
     pictures, captions, _ = _pictures_of(out / "pairs", manifest, num_samples)
 
-    click.echo("2/5 pairgen verify: every byte, every number, the noise")
+    echo("2/5 pairgen verify: every byte, every number, the noise")
     report = pairgen.verify(out / "pairs")
-    click.echo(report.table())
+    echo(report.table())
 
-    click.echo(f"3/5 the effect of the noise ({NUM_NOISES} noises) and of guidance")
+    echo(f"3/5 the effect of the noise ({NUM_NOISES} noises) and of guidance")
     prompts = out / "one_prompt.txt"
     prompts.write_text(f"{ONE_PROMPT}\n", encoding="utf-8")
     options = {"prompts": str(prompts), "cfg": GUIDANCE_SCALE, "num_samples": NUM_NOISES}
@@ -84,17 +84,17 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     guided = _make({**common, **options, "out": str(out / "guidance")})
     guided_pictures, guided_captions, scales = _pictures_of(out / "guidance", guided, 8)
 
-    click.echo("4/5 pairgen degrade: the packaged photographs, three LR levels each")
+    echo("4/5 pairgen degrade: the packaged photographs, three LR levels each")
     degraded, degraded_captions = _degrade(out / "degraded", num_threads)
 
-    click.echo("5/5 metrics of the evaluation net")
+    echo("5/5 metrics of the evaluation net")
     judge = load_judge()
     measured = {
         **_measure_agreement(judge, pictures, captions),
         **_measure_diversity(judge, noise_pictures, noise_captions, pictures, captions),
     }
     for name, value in measured.items():
-        click.echo(f"{name}: {value}")
+        echo(f"{name}: {value}")
     (out / "grid.png").write_bytes(encode_png(make_grid_image(pictures[:NUM_PICTURES], 8)))
     recipe = manifest.plan.recipe
     facts = {
@@ -132,8 +132,8 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     (out / "report.html").write_text(
         page.make_page("pairgen demo", subtitle, parts), encoding="utf-8"
     )
-    click.echo(f"Grid:   {(out / 'grid.png').absolute()}")
-    click.echo(f"Report: {(out / 'report.html').absolute()}")
+    echo(f"Grid:   {(out / 'grid.png').absolute()}")
+    echo(f"Report: {(out / 'report.html').absolute()}")
     sys.exit(0 if report.clean else 1)
 
 
@@ -141,7 +141,7 @@ def _make(options: dict[str, Any]) -> Any:
     """Make a dataset; return its manifest."""
     from pairgen.jobs.ode.run import run_ode
 
-    result = run_ode(options, lambda message: click.echo(message, err=True))
+    result = run_ode(options, lambda message: echo(message, err=True))
     if result.interrupted:
         raise click.Abort
     return result.manifest
@@ -170,9 +170,7 @@ def _degrade(out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
     options = {"scales": "4,8", "crop": 256, "cpu_threads": num_threads, "executor": "serial"}
     from pairgen.jobs.degrade.run import run_degrade
 
-    result = run_degrade(
-        {**options, "out": str(out)}, lambda message: click.echo(message, err=True)
-    )
+    result = run_degrade({**options, "out": str(out)}, lambda message: echo(message, err=True))
     if result.interrupted:
         raise click.Abort
     names = {"png": "HR", "lr2.png": "1/2", "lr4.png": "1/4", "lr8.png": "1/8"}

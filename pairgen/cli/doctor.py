@@ -4,9 +4,8 @@ import dataclasses
 import json
 import sys
 
-import click
-
 from pairgen.cli.help import command, option
+from pairgen.cli.options import echo
 
 # Does not import torch, which may be what is broken.
 from pairgen.jobs.doctor.examination import examine, works
@@ -36,11 +35,11 @@ def doctor(deep: bool, as_json: bool) -> None:
     for check in examine(deep):
         found.append(check)
         if not as_json:
-            click.echo(f"{check.status:7}  {check.name:22}  {check.found}")
+            echo(f"{check.status:7}  {check.name:22}  {check.found}")
             if check.remedy:
-                click.echo(f"{'':33}-> {check.remedy}")
+                echo(f"{'':33}-> {check.remedy}")
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(check) for check in found], indent=1))
+        echo(json.dumps([dataclasses.asdict(check) for check in found], indent=1))
     if not works(found):
-        click.echo("pairgen cannot work here until you fix what is broken.", err=True)
+        echo("pairgen cannot work here until you fix what is broken.", err=True)
         sys.exit(1)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pairgen.cli.help import Command, option
-from pairgen.cli.options import say
+from pairgen.cli.options import echo, say
 from pairgen.cli.result import print_results
 from pairgen.execution.forecast.sheet import cost_sheet
 
@@ -100,7 +100,7 @@ def run_or_price(
         return
     costs = _listed(run_dry(options, dry_run, say))
     sheets = (cost_sheet(each, price_per_gpu_hour, preemptions) for each in costs)
-    click.echo("\n\n".join(sheets))
+    echo("\n\n".join(sheets))
 
 
 def _listed(found: Any) -> list[Any]:

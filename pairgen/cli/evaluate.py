@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
+from pairgen.cli.options import config_options, echo, given, pin_threads, say, trust_option
 from pairgen.config import command_options
 from pairgen.jobs.eval.options import EvalConfig
 
@@ -40,10 +38,10 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     from pairgen.judging.table import figure_table, legend
 
     result = run_evaluate(merged, say)
-    click.echo(figure_table(result.figures))
+    echo(figure_table(result.figures))
     for title, table in subset_tables(result.figures).items():
-        click.echo(f"\n{title}\n{table}")
-    click.echo(f"\n{legend(result.figures)}\n")
+        echo(f"\n{title}\n{table}")
+    echo(f"\n{legend(result.figures)}\n")
     if result.figures["ledger"]:
-        click.echo(ledger_table(result.figures) + "\n")
-    click.echo(f"Page: {result.folder / PAGE_FILE}")
+        echo(ledger_table(result.figures) + "\n")
+    echo(f"Page: {result.folder / PAGE_FILE}")

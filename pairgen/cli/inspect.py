@@ -7,7 +7,7 @@ import click
 
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command, option
-from pairgen.cli.options import given, trust_option
+from pairgen.cli.options import echo, given, trust_option
 from pairgen.jobs.inspect.options import InspectConfig
 
 
@@ -37,10 +37,10 @@ def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -
     found = run_inspect(folder, keys, **given(options))
     if as_json:
         data = list(found.samples) if keys else found.data
-        click.echo(json.dumps(data, ensure_ascii=False, indent=1))
+        echo(json.dumps(data, ensure_ascii=False, indent=1))
     elif keys:
-        click.echo("\n\n".join(map(sample_text, found.samples)))
+        echo("\n\n".join(map(sample_text, found.samples)))
     else:
-        click.echo(subsets_text(found.data) if "subsets" in found.data else set_text(found.data))
+        echo(subsets_text(found.data) if "subsets" in found.data else set_text(found.data))
     if found.grid is not None:
-        click.echo(f"Grid: {found.grid}", err=as_json)
+        echo(f"Grid: {found.grid}", err=as_json)

@@ -5,7 +5,7 @@ import json
 import click
 
 from pairgen.cli.help import command, option
-from pairgen.cli.options import trust_option
+from pairgen.cli.options import echo, trust_option
 
 
 @command()
@@ -34,4 +34,4 @@ def methods(method: str, data: tuple[str, ...], as_json: bool, trust_code: bool)
     from pairgen.jobs.methods.run import methods_text, run_methods
 
     found = run_methods(method, data, bool(trust_code))
-    click.echo(json.dumps(found, indent=1) if as_json else methods_text(found))
+    echo(json.dumps(found, indent=1) if as_json else methods_text(found))

@@ -9,13 +9,19 @@ import click
 
 from pairgen.cli.help import option
 from pairgen.redaction import without_secrets
+from pairgen.visible import visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def say(message: str) -> None:
     """Print a message about progress to standard error; results go to standard output."""
-    click.echo(without_secrets(message), err=True)
+    echo(without_secrets(message), err=True)
+
+
+def echo(message: str, err: bool = False) -> None:
+    """Print a message: what it quotes of others is shown, and never obeyed by a terminal."""
+    click.echo(visible(message), err=err)
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pairgen.cli.help import command
-from pairgen.cli.options import pin_threads, trust_option
+from pairgen.cli.options import echo, pin_threads, trust_option
 
 
 @command()
@@ -33,21 +33,21 @@ def replay(folder: str, keys: tuple[str, ...], trust_code: bool | None) -> None:
     for result in run_replays(folder, keys, bool(trust_code)):
         # All samples of a shard have the same lines: print them once.
         for line in result.software if result.software != shown else ():
-            click.echo(f"software  {line}")
+            echo(f"software  {line}")
         shown = result.software
         num_replayed += 1
         seconds += result.seconds
         if not result.differences:
             num_equal += 1
-            click.echo(f"Sample {result.key} is equal in every byte ({result.seconds:.1f} s).")
+            echo(f"Sample {result.key} is equal in every byte ({result.seconds:.1f} s).")
             continue
         for line in result.differences:
-            click.echo(f"differs   {line}")
+            echo(f"differs   {line}")
         if result.equal:
-            click.echo(f"equal     {', '.join(result.equal)}")
-        click.echo(f"Sample {result.key} differs from what its plan and source give{_why(result)}.")
+            echo(f"equal     {', '.join(result.equal)}")
+        echo(f"Sample {result.key} differs from what its plan and source give{_why(result)}.")
     if num_replayed > 1:
-        click.echo(f"{num_equal:,} of {num_replayed:,} are equal in every byte ({seconds:.1f} s).")
+        echo(f"{num_equal:,} of {num_replayed:,} are equal in every byte ({seconds:.1f} s).")
     sys.exit(0 if num_equal == num_replayed else 1)
 
 

@@ -4,11 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
+from pairgen.cli.options import config_options, echo, given, pin_threads, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED
 from pairgen.config import command_options
 from pairgen.jobs.restore.options import RestoreConfig
@@ -37,16 +35,16 @@ def restore(config: Path | None, overrides: tuple[str, ...], **options: Any) -> 
 
     done = run_restore(merged, say)
     num_standing = done.num_before + done.num_made
-    click.echo(f"{num_standing:,} of {done.num_pictures:,} pictures restored: {done.url}")
+    echo(f"{num_standing:,} of {done.num_pictures:,} pictures restored: {done.url}")
     if done.rejected:
         first = done.rejected[0]
-        click.echo(
+        echo(
             f"{len(done.rejected):,} rejected, the first {first['image']}: {first['reason']}. "
             "__meta__/rejected/ gives all reasons."
         )
     if done.interrupted:
-        click.echo("Stopped. Run the same command again to continue.")
+        echo("Stopped. Run the same command again to continue.")
         sys.exit(EXIT_INTERRUPTED)
     if done.too_many_rejected:
-        click.echo("Error: more pictures were rejected than --max-rejected allows.", err=True)
+        echo("Error: more pictures were rejected than --max-rejected allows.", err=True)
         sys.exit(EXIT_TOO_MANY_REJECTED)

@@ -4,8 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
+from pairgen.cli.options import echo
 from pairgen.types import INPUT_NAMES
 
 EXIT_TOO_MANY_REJECTED = 3
@@ -21,7 +20,7 @@ def print_results(results: Sequence[Any]) -> None:
     """Print the summary of each run and the next step; exit with the first code that is not 0."""
     codes = []
     for result in results:
-        click.echo("\n".join(_summary(result)))
+        echo("\n".join(_summary(result)))
         codes.append(_exit_code(result))
     if code := next(filter(None, codes), 0):
         sys.exit(code)
@@ -69,13 +68,13 @@ def _exit_code(result: Any) -> int:
         inputs = INPUT_NAMES.get(manifest.plan.kind)
         rejected = f"{manifest.plan.source['num_rejected']:,} {inputs} were rejected (see "
         rejected += "__meta__/rejected/) and "
-        click.echo(
+        echo(
             f"Error: {rejected if inputs else ''}{manifest.num_failed:,} slots failed, "
             "more than --max-rejected allows.",
             err=True,
         )
         return EXIT_TOO_MANY_REJECTED
     if manifest.complete and manifest.num_samples == 0:
-        click.echo("Error: no samples were made.", err=True)
+        echo("Error: no samples were made.", err=True)
         return 1
     return 0 if result.num_left == 0 else 1

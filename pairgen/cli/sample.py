@@ -4,11 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, given, pin_threads, say, trust_option
+from pairgen.cli.options import config_options, echo, given, pin_threads, say, trust_option
 from pairgen.cli.result import EXIT_TOO_MANY_REJECTED
 from pairgen.config import command_options
 from pairgen.kinds.ode.sample_options import SampleConfig
@@ -43,9 +41,9 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
 
     made = run_sample(merged, say)
     num, height, width, _ = made.pictures.shape
-    click.echo(f"{num:,} image{'s' * (num != 1)} of {width} x {height} px: {made.path}")
+    echo(f"{num:,} image{'s' * (num != 1)} of {width} x {height} px: {made.path}")
     if made.too_many_rejected:
-        click.echo(
+        echo(
             f"Error: {made.num_rejected:,} inputs were rejected, more than --max-rejected allows.",
             err=True,
         )

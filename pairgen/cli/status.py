@@ -8,7 +8,7 @@ import click
 
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command, option
-from pairgen.cli.options import given
+from pairgen.cli.options import echo, given
 from pairgen.jobs.status.options import StatusConfig
 
 
@@ -43,6 +43,6 @@ def status(folder: str, watch: int | None, as_json: bool, **options: Any) -> Non
         text = json.dumps(found.data, ensure_ascii=False) if as_json else status_text(found.data)
         if watch and not as_json and sys.stdout.isatty():
             click.clear()
-        click.echo(text if watch is None or as_json else f"{text}\n")
+        echo(text if watch is None or as_json else f"{text}\n")
         if watch is None:
             return

@@ -4,11 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, given, say, trust_option
+from pairgen.cli.options import config_options, echo, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import command_options, read_yaml
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
@@ -59,10 +57,10 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         following = result.following
     if result.first_process:
         if result.interrupted:
-            click.echo(f"Stopped after step {result.step:,}. Continue with --resume.")
+            echo(f"Stopped after step {result.step:,}. Continue with --resume.")
         else:
             steps = f"{result.step:,} step{'s' * (result.step != 1)}"
-            click.echo(f"{steps}: {result.folder}")
-            click.echo(f"Next: {following}")
+            echo(f"{steps}: {result.folder}")
+            echo(f"Next: {following}")
     if result.interrupted:
         sys.exit(EXIT_INTERRUPTED)

@@ -7,7 +7,7 @@ import click
 
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import given
+from pairgen.cli.options import echo, given
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.jobs.verify.options import VerifyConfig
 
@@ -33,7 +33,7 @@ def verify(folder: str, **options: Any) -> None:
 
     clean, interrupted = True, False
     for heading, report in verify_all(folder, given(options)):
-        click.echo(f"\n{heading}\n{report.table()}" if heading else report.table())
+        echo(f"\n{heading}\n{report.table()}" if heading else report.table())
         clean, interrupted = clean and report.clean, report.interrupted
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)

@@ -43,6 +43,9 @@ def with_code(store: Store, plan: Plan, options: MakingOptions, say: Say) -> Pla
         ChangedCodeError: The samples of the folder were made by other code.
     """
     modules = modules_of(parts_of(plan))
+    if not (modules or plan.code):
+        # Nothing of it is the user's own: the store need not be asked.
+        return plan
     if not has_plan(store) or is_untouched(store):
         return replace(plan, code=record_of(modules))
     before = read_plan(store).code

@@ -14,6 +14,7 @@ from typing import TextIO
 from pairgen.receipts import Receipt
 from pairgen.redaction import without_secrets
 from pairgen.types import ShardTask
+from pairgen.visible import visible
 
 SECONDS_BETWEEN_LINES = 60.0
 SECONDS_BETWEEN_REDRAWS = 0.5
@@ -131,7 +132,7 @@ class Progress:
     def note(self, message: str) -> None:
         """Print a line that is not redrawn."""
         self._erase()
-        print(without_secrets(message), file=self.stream, flush=True)
+        print(visible(without_secrets(message)), file=self.stream, flush=True)
         self._tick()
 
     def close(self) -> None:

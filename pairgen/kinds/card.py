@@ -16,6 +16,7 @@ from pairgen.receipts import Manifest, Receipt
 from pairgen.shards.check.receipt_check import find_mixes
 from pairgen.shards.format.overlay import added_by, is_by_value
 from pairgen.types import INPUT_NAMES, Plan, canonical_json
+from pairgen.visible import Markdown, code, literal
 
 # The hub's size categories: a dataset is in the first one whose bound it is below.
 SIZES = (
@@ -95,7 +96,7 @@ def render_card(manifest: Manifest) -> str:
     }
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
-        f"# {title}\n",
+        f"# {literal(title)}\n",
         about,
         _table(("", ""), [*describe_plan(plan), *_counts(manifest)]),
         "## Members\n",
@@ -160,7 +161,7 @@ def _members(plan: Plan) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for name, spec in sorted(plan.members.items()):
         dtype, shape = spec.get("dtype", "utf-8"), str(spec.get("shape", ""))
-        rows.append((f"`{name}`", about_member(plan.kind, name), dtype, shape))
+        rows.append((code(name), about_member(plan.kind, name), dtype, shape))
     return rows
 
 
@@ -183,7 +184,7 @@ def _made(receipts: Iterable[Receipt]) -> list[tuple[str, Any]]:
 
 
 def _json_keys(members: Mapping[str, Any]) -> str:
-    return ", ".join(f"`{key}`" for key in members["json"]["keys"])
+    return ", ".join(code(str(key)) for key in members["json"]["keys"])
 
 
 def size_category(num_samples: int) -> str:
@@ -197,10 +198,11 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as text, escaped for a table cell."""
+    """Return a value as Markdown for a table cell, which shows it literally."""
+    if isinstance(value, Markdown):
+        return value
     if isinstance(value, Mapping):
-        value = ", ".join(f"{name} {_cell(entry)}" for name, entry in value.items())
-    elif isinstance(value, list | tuple):
+        return ", ".join(f"{literal(str(name))} {_cell(entry)}" for name, entry in value.items())
+    if isinstance(value, list | tuple):
         value = ", ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in value)
-    text = value if isinstance(value, str) else canonical_json(value)
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return literal(value if isinstance(value, str) else canonical_json(value))

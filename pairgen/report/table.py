@@ -3,6 +3,8 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from pairgen.visible import one_line
+
 # What a terminal and a page of preformatted text show without scrolling.
 WIDTH = 100
 
@@ -32,12 +34,7 @@ def markdown(lines: Sequence[Sequence[str]]) -> list[str]:
 
 def left_aligned(rows: Iterable[Sequence[str]]) -> str:
     """Return rows of equal length as left-aligned columns of plain text."""
-    lines = [[_one_line(cell) for cell in row] for row in rows]
+    lines = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
     return "\n".join(padded)
-
-
-def _one_line(text: str) -> str:
-    """Return a text without line breaks and terminal control characters."""
-    return "".join(each if each.isprintable() else " " for each in text)

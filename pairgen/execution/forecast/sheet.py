@@ -8,6 +8,7 @@ from typing import Any
 from pairgen.execution.progress import format_seconds
 from pairgen.redaction import without_secrets, without_secrets_in
 from pairgen.shard_range import ALL_SHARDS
+from pairgen.visible import visible
 
 Row = tuple[str, str]
 # Longer values are cut.
@@ -48,7 +49,11 @@ def _option_lines(options: Sequence[tuple[str, Any, str]]) -> Iterator[str]:
     yield "Options that are not at their defaults, and where they come from:"
     widths = [max(len(row[column]) for row in shown) for column in (0, 1)]
     for name, value, origin in shown:
-        yield f"  {name:{widths[0]}}  {value:{widths[1]}}  {_printable(without_secrets(origin))}"
+        yield f"  {name:{widths[0]}}  {value:{widths[1]}}  {_on_one_line(without_secrets(origin))}"
+
+
+def _on_one_line(text: str) -> str:
+    return visible(text).replace("\n", "\\n")
 
 
 def _shown(value: Any) -> str:
@@ -57,13 +62,8 @@ def _shown(value: Any) -> str:
     value = without_secrets_in(list(value) if isinstance(value, tuple) else value)
     if isinstance(value, list):
         value = ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
-    text = _printable(f"{value:g}" if isinstance(value, float) else str(value))
+    text = _on_one_line(f"{value:g}" if isinstance(value, float) else str(value))
     return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 3] + "..."
-
-
-def _printable(text: str) -> str:
-    """Escape what would break the line or reach the terminal as a command."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _size_rows(run: Any) -> Iterator[Row]:

@@ -7,6 +7,7 @@ import yaml
 
 from pairgen.training.options import TrainConfig
 from pairgen.training.runs.run_folder import plain_identity
+from pairgen.visible import literal
 
 
 def next_command(data: Sequence[str], file: str) -> str:
@@ -37,13 +38,13 @@ def render_card(
         f"| {name} | {before[name]:.1%} | {value:.1%} |" for name, value in after.items()
     )
     data = "\n".join(
-        f"| {url} | `{fingerprint[:16]}` |"
+        f"| {literal(url)} | `{fingerprint[:16]}` |"
         for url, fingerprint in zip(config.data, sets, strict=True)
     )
     recipe = yaml.safe_dump(
         {**plain_identity(config), "steps": config.steps}, sort_keys=False, allow_unicode=True
     )
-    return f"""# LPIPS of {model}
+    return f"""# LPIPS of {literal(model)}
 
 `{file}` measures how different two {figures["space"]}s of {model} look: a VGG of width
 {figures["width"]:g} that was trained to classify them, and channel weights that were trained on

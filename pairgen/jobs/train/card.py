@@ -7,6 +7,7 @@ import yaml
 from pairgen.training.options import TrainConfig
 from pairgen.training.runs.record import TrainRecord
 from pairgen.training.runs.run_folder import plain_identity
+from pairgen.visible import literal
 
 
 def render_card(
@@ -28,12 +29,12 @@ def render_card(
         usage: What the student does, and how to run it, see `StudentKind.usage`.
     """
     sets = "\n".join(
-        f"| {each.url} | {each.num_samples:,} | `{each.fingerprint[:16]}` | "
+        f"| {literal(each.url)} | {each.num_samples:,} | `{each.fingerprint[:16]}` | "
         f"{each.evaluations:,} | {each.seconds:,.0f} |"
         for each in record.sets
     )
     steps = f"{record.steps:,} step{'s' * (record.steps != 1)}"
-    logged = "\n".join(f"| {name} | {value:.6g} |" for name, value in figures.items())
+    logged = "\n".join(f"| {literal(name)} | {value:.6g} |" for name, value in figures.items())
     files = "".join(
         f"\nThe file of `{k}` has the SHA-256 `{v}`.\n" for k, v in record.files.items()
     )
@@ -48,7 +49,7 @@ def render_card(
     return f"""---
 {yaml.safe_dump(front, sort_keys=False)}---
 
-# {config.method} student of {model}
+# {literal(f"{config.method} student of {model}")}
 
 {usage}
 ## Data
@@ -79,9 +80,13 @@ def render_card(
 
 def _licenses(model: str, model_license: str, record: TrainRecord) -> str:
     """Return what is known of the licenses of all that the student was made of."""
-    base = f"has the license {model_license}" if model_license else "has a license not known here"
+    base = (
+        f"has the license {literal(model_license)}"
+        if model_license
+        else "has a license not known here"
+    )
     others = ["the images and texts of the datasets", *(f"the file of `{k}`" for k in record.files)]
     return (
-        f"The model {model}, from which the weights come, {base}. Not recorded, and yours to "
-        f"check: the licenses of {' and of '.join(others)}."
+        f"The model {literal(model)}, from which the weights come, {base}. Not recorded, and yours "
+        f"to check: the licenses of {' and of '.join(others)}."
     )

@@ -6,6 +6,7 @@ import yaml
 
 from pairgen.kinds.card import size_category
 from pairgen.receipts import Manifest
+from pairgen.visible import literal
 
 TEXT = """\
 # {title}
@@ -49,7 +50,7 @@ def render_bucket_card(whole: Manifest, buckets: Mapping[str, Manifest]) -> str:
         for name, each in buckets.items()
     )
     text = TEXT.format(
-        title=title,
+        title=literal(title),
         num_samples=whole.num_samples,
         size=whole.plan.recipe["size"],
         rows=rows,

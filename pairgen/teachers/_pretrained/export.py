@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,9 @@ def files_to_copy(layout: Layout, variant: str, *, with_vae: bool = True) -> dic
             model: whoever made the link may want it to be published.
     """
     source = layout.snapshot.folder
-    parts = [(f"text_encoder{ending}", CONFIG) for ending in layout.text_encoders]
+    parts: list[tuple[str, Sequence[str]]] = [
+        (f"text_encoder{ending}", CONFIG) for ending in layout.text_encoders
+    ]
     parts += [(f"tokenizer{ending}", TOKENIZER) for ending in layout.text_encoders]
     stems = [f"text_encoder{ending}/model" for ending in layout.text_encoders]
     if with_vae:

@@ -243,7 +243,7 @@ def test_the_sheet_names_the_origin_of_every_option_that_is_no_default(tmp_path,
         "steps": "pairgen.yaml",
         **dict.fromkeys(("batch_size", "dtype", "samples_per_shard"), "model gaussian"),
     }
-    assert r"grey\nand \x1b[31mred" in rows["negative_prompt"]
+    assert r"grey\nand \u001b[31mred" in rows["negative_prompt"]
     assert "  6  " in rows["seed"]
 
 

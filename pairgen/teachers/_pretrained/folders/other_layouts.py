@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+UNET_CLASS = "UNet2DConditionModel"
 LORA_FILES = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
 # The headers of larger files are not looked into.
 MAX_HEADER = 1 << 26
@@ -44,12 +45,22 @@ def of_bare_folder(location: str, folder: Path) -> str:
         return ""
     if (folder.parent / "model_index.json").is_file():
         return f"{location} is one part of a model: give its folder, --model {folder.parent}."
+    if _class_of(folder / "config.json") != UNET_CLASS:
+        return ""
     return (
         f"{location} is one network (config.json), not a whole model, which has model_index.json: "
         "put it into the model that it belongs to, p = DiffusionPipeline.from_pretrained(MODEL, "
-        f"unet=UNet2DConditionModel.from_pretrained('{location}')); p.save_pretrained('NEW'), and "
+        f"unet={UNET_CLASS}.from_pretrained('{location}')); p.save_pretrained('NEW'), and "
         "give --model NEW."
     )
+
+
+def _class_of(config: Path) -> str:
+    """Return the class that a network's config names; empty for none."""
+    try:
+        return str(json.loads(config.read_bytes()).get("_class_name", ""))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return ""
 
 
 def header_names(path: Path) -> list[str]:
