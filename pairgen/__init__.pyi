@@ -59,6 +59,7 @@ def annotate(
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
     grace: float = 30.0,
+    stuck_after: float = 43200.0,
     shard_range: str = "1/1",
     accept_changed_code: bool = False,
     trust_code: bool = False,
@@ -86,6 +87,7 @@ def annotate(
         gpus_per_worker: GPUs per Ray actor. [0; 1 with a model]
         grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
             another is dropped. [30]
+        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
         accept_changed_code: Go on although your own code has changed: what was made stands, and
@@ -212,6 +214,7 @@ def collect(
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
     grace: float = 30.0,
+    stuck_after: float = 43200.0,
     shard_range: str = "1/1",
     accept_changed_code: bool = False,
     trust_code: bool = False,
@@ -267,6 +270,7 @@ def collect(
         gpus_per_worker: GPUs per Ray actor; --from-ode decodes on them. [0]
         grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
             another is dropped. [30]
+        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
         accept_changed_code: Go on although your own code has changed: what was made stands, and
@@ -362,6 +366,7 @@ def degrade(
     address: str | Path = "",
     gpus_per_worker: float = 0.0,
     grace: float = 30.0,
+    stuck_after: float = 43200.0,
     shard_range: str = "1/1",
     accept_changed_code: bool = False,
     trust_code: bool = False,
@@ -414,6 +419,7 @@ def degrade(
         gpus_per_worker: GPUs per Ray actor. [0; 1 with --pixel-path torch]
         grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
             another is dropped. [30]
+        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
         accept_changed_code: Go on although your own code has changed: what was made stands, and
@@ -544,6 +550,7 @@ def ode(
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
     grace: float = 30.0,
+    stuck_after: float = 43200.0,
     shard_range: str = "1/1",
     accept_changed_code: bool = False,
     trust_code: bool = False,
@@ -600,6 +607,7 @@ def ode(
         gpus_per_worker: GPUs per Ray actor. [1]
         grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
             another is dropped. [30]
+        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
         shard_range: Make part I of N of the shards, and leave the others to other commands. [all
             shards]
         accept_changed_code: Go on although your own code has changed: what was made stands, and
@@ -625,6 +633,7 @@ def repair(
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
     grace: float = 30.0,
+    stuck_after: float = 43200.0,
     accept_changed_code: bool = False,
     trust_code: bool = False,
 ) -> Manifest:
@@ -641,6 +650,7 @@ def repair(
         gpus_per_worker: GPUs per Ray actor. [1]
         grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
             another is dropped. [30]
+        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
         accept_changed_code: Go on although your own code has changed: what was made stands, and
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
@@ -699,6 +709,7 @@ def restore(
     address: str | Path = "",
     gpus_per_worker: float = 1.0,
     grace: float = 30.0,
+    stuck_after: float = 43200.0,
     accept_changed_code: bool = False,
     trust_code: bool = False,
 ) -> Restored:
@@ -749,6 +760,7 @@ def restore(
         gpus_per_worker: GPUs per Ray actor. [1]
         grace: Time from SIGTERM (a preemption) to the end. A shard that can be done is finished,
             another is dropped. [30]
+        stuck_after: End when no Ray worker has answered for so long; 0 waits for ever. [43200]
         accept_changed_code: Go on although your own code has changed: what was made stands, and
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder

@@ -7,6 +7,7 @@
     |   |-- TeacherLoadError    weights are missing, broken, or not the planned ones
     |   |-- UntrustedCodeError  data names a module outside pairgen
     |   `-- ChangedCodeError    a user's own module is not what a set or run was made with
+    |-- WorkerError             code that a worker ran raised an exception of its own
     |-- CorruptShardError       a shard is truncated or altered
     |-- StoreError              a folder behind a URL cannot be accessed; also an OSError
     `-- OutOfDeviceMemoryError  the batch does not fit on the device
@@ -58,6 +59,10 @@ class UntrustedCodeError(ConfigError):
 
 class ChangedCodeError(ConfigError):
     """A user's own module is not the one that a dataset or run was made with."""
+
+
+class WorkerError(PairgenError):
+    """Code that a worker in another process ran, such as a user's teacher, raised an exception."""
 
 
 class CorruptShardError(PairgenError):

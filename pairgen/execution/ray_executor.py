@@ -19,7 +19,7 @@ from typing import Any
 
 import ray
 import torch
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.execution.events import Events
@@ -29,6 +29,7 @@ from pairgen.execution.ray_options import (
     RayOptions,
     actor_environment,
     check_reachable,
+    explained,
     files_environment,
     room_for,
     share_of,
@@ -275,9 +276,10 @@ def _connected(address: str, **of_run: Any) -> Iterator[None]:
         try:
             with keeping_sigterm():
                 ray.init(address=address, logging_level="ERROR", log_to_driver=False, **more)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise ConfigError(f"The Ray cluster {address!r} cannot be reached: {reason}") from None
+        except (ConnectionError, ValueError, RuntimeError, RayError) as error:
+            raise ConfigError(
+                f"The Ray cluster {address!r} cannot be joined: {explained(error)}"
+            ) from None
         try:
             yield
         except _HeadLostError:

@@ -13,6 +13,9 @@ from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.worker import Job
 
 SECONDS_TO_CONNECT = 5.0
+# What a client of HTTP/2 sends first, with empty settings of its own.
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+HTTP2_FRAME_HEAD, HTTP2_SETTINGS = 9, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +91,47 @@ def without_files(job: AnyJob) -> AnyJob:
 
 
 def check_reachable(address: str) -> None:
-    """Raise ConfigError if nothing listens at HOST:PORT; Ray itself would retry for minutes."""
+    """Raise ConfigError if no gRPC server answers at HOST:PORT; Ray itself would retry for minutes.
+
+    A head is one, and so is its server for `ray://`. Each answers the beginning of a connection
+    (RFC 9113, section 3.4) by its settings.
+    """
     address = address or os.environ.get("RAY_ADDRESS", "")
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdigit():
         return
+    reason = ""
     try:
-        socket.create_connection((host, int(port)), SECONDS_TO_CONNECT).close()
+        with socket.create_connection((host, int(port)), SECONDS_TO_CONNECT) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") in ("", "0"):
+                connection.sendall(HTTP2_PREFACE)
+                reason = _unlike_grpc(connection)
+    except TimeoutError:
+        reason = f"what listens there has not answered for {SECONDS_TO_CONNECT:g} s"
     except OSError as error:
-        raise ConfigError(
-            f"The Ray cluster {address!r} cannot be reached: {error.strerror or error}."
-        ) from None
+        reason = error.strerror or str(error)
+    if reason:
+        raise ConfigError(f"The Ray cluster {address!r} cannot be reached: {reason}.")
+
+
+def _unlike_grpc(connection: socket.socket) -> str:
+    """Return in which way an answer is not that of a gRPC server; nothing if it is."""
+    head = b""
+    while len(head) < HTTP2_FRAME_HEAD and (more := connection.recv(HTTP2_FRAME_HEAD - len(head))):
+        head += more
+    if len(head) == HTTP2_FRAME_HEAD and head[3] == HTTP2_SETTINGS:
+        return ""
+    return f"another program listens there, which answers {head!r}"
+
+
+def explained(error: Exception) -> str:
+    """Return why Ray could not join a cluster: its whole message, and what it does not say."""
+    reason = " ".join(str(error).split())
+    if "Failed to connect" in reason:
+        # A server of the right kind answers there: Ray tells the cause to standard error alone.
+        reason = (
+            f"{reason.rstrip('.')}. If it is protected by a token, put that of its head into "
+            "~/.ray/auth_token or RAY_AUTH_TOKEN, and set RAY_AUTH_MODE=token if you import Ray "
+            "before pairgen."
+        )
+    return reason

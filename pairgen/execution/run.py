@@ -1,10 +1,12 @@
 """Run the missing tasks of a plan: scan the receipts, execute the rest, fold the receipts again."""
 
+import math
 import os
 import signal
 import threading
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, ModuleType
 
@@ -106,7 +108,7 @@ def run_tasks(
             gpus_per_worker=options.gpus_per_worker,
             address=options.address,
             grace=options.grace,
-            rules=rules,
+            rules=replace(rules, stuck_after=options.stuck_after or math.inf),
         )
         ray_executor.run_ray(job, tasks, events, stop, ray_options)
 

@@ -3,12 +3,17 @@
 import os
 import signal
 import socket
+import sys
 import threading
 import time
+import traceback
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from pairgen.errors import PairgenError, WorkerError, short
 from pairgen.execution.executor import AnyJob, TaskWorker
 from pairgen.execution.scheduling.fleet import Answer
 from pairgen.execution.stopping import Dropped, Stop, dropping
@@ -48,7 +53,7 @@ class ShardActor:
 
         This is not done in `__init__`, where an error would look like a dead actor.
         """
-        with self.lock:
+        with self.lock, _telling_where():
             if self.worker is None:
                 self.worker = self.job.open()
         self._wait_for_the_end_if_leaving()
@@ -68,7 +73,8 @@ class ShardActor:
             self.num_done, self.is_busy = 0, True
             advance = dropping(self.leaving, task.num_slots, lambda num: self._advance(task, num))
             try:
-                result = self.worker.run(task, advance)
+                with _telling_where():
+                    result = self.worker.run(task, advance)
                 if isinstance(result, Future):
                     self.uploads[task.shard_index] = result
                     return Answer(is_uploading=True)
@@ -120,6 +126,37 @@ class ShardActor:
         """Let the driver load another process instead of this one."""
         if self.leaving.is_set():
             time.sleep(self.grace + SECONDS_TO_ANSWER)
+
+
+@contextmanager
+def _telling_where() -> Iterator[None]:
+    """Make a sentence of an exception that is not pairgen's; its traceback goes to the log.
+
+    Raises:
+        WorkerError: There was one.
+    """
+    try:
+        yield
+    except (PairgenError, OSError, Dropped, ShardContestedError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{last.filename}:{last.lineno}"
+        process = f"pid {os.getpid()} on {socket.gethostname()}"
+        raise WorkerError(
+            f"{type(error).__name__}: {short(str(error)) or 'no message'} ({where}; {process}, "
+            f"whose log has the whole traceback: {_log()})."
+        ) from None
+
+
+def _log() -> str:
+    """Return where the process writes what it prints."""
+    sys.stderr.flush()
+    try:
+        return os.readlink("/proc/self/fd/2")
+    except OSError:
+        return "standard error"
 
 
 def _exit_in(seconds: float) -> None:

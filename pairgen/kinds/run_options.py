@@ -102,6 +102,15 @@ class WorkerOptions(CheckOptions):
             metavar="SECONDS",
         ),
     ] = 30.0
+    stuck_after: Annotated[
+        float,
+        Number(0.0, 31_536_000.0),
+        Option(
+            "End when no Ray worker has answered for so long; 0 waits for ever.",
+            "Workers",
+            metavar="SECONDS",
+        ),
+    ] = 43_200.0
 
 
 class MakingOptions(WorkerOptions):

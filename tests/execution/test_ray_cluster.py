@@ -212,3 +212,18 @@ def test_a_dry_run_counts_the_workers_of_a_running_cluster(tmp_path: Path) -> No
         assert result.returncode == 0, result.stderr
         assert not out.exists()
     assert "with 3 workers" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_cluster_without_room_ends_the_run_after_stuck_after(tmp_path: Path) -> None:
+    port, out = free_port(), tmp_path / "out"
+    address = f"127.0.0.1:{port}"
+    with node("--head", f"--port={port}", "--num-gpus=0", "--num-cpus=0"):
+        wait_for_nodes(address, 1)
+        result = run("ode", **SMALL_SET, out=out, address=address, stuck_after=8)
+    assert result.returncode == 1, result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: Still waiting for the first worker; the cluster has {")
+    assert "The run ends after --stuck-after; finished shards are kept" in last
+    assert (out / "__meta__/manifest.json").is_file()

@@ -1,8 +1,15 @@
 """What actors ask Ray for, by what the cluster has."""
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
-from pairgen.execution.ray_options import RayOptions, share_of
+from pairgen.errors import ConfigError
+from pairgen.execution import ray_options
+from pairgen.execution.ray_options import RayOptions, check_reachable, explained, share_of
 
 HEAD = {"node:__internal_head__": 1.0, "memory": 1e9}
 
@@ -24,3 +31,64 @@ def test_actors_ask_for_what_there_is_or_is_to_be(
 ) -> None:
     options = RayOptions(num_workers=0, gpus_per_worker=gpus_per_worker, address="")
     assert share_of(resources, options, num_workers) == share
+
+
+@contextmanager
+def listening(answer: bytes | None) -> Iterator[str]:
+    """Yield the address of a server that answers so; None for one that never does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                if answer is None:
+                    ended.wait(60)
+                else:
+                    connection.sendall(answer)
+
+        ended = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            ended.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", r"another program listens there, which answers b'SSH-2.0-O'"),
+        (
+            b"HTTP/1.1 400 Bad Request\r\n",
+            "another program listens there, which answers b'HTTP/1.1",
+        ),
+        (b"", "another program listens there, which answers b''"),
+        (None, r"what listens there has not answered for 0\.3 s"),
+    ],
+)
+def test_what_is_no_head_is_told_at_once(
+    answer: bytes | None, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_options, "SECONDS_TO_CONNECT", 0.3)
+    with listening(answer) as address, pytest.raises(ConfigError, match=reason) as caught:
+        check_reachable(address)
+    assert address in str(caught.value)
+
+
+def test_a_server_of_the_right_kind_is_let_through() -> None:
+    # Settings, of a length that counts after the head.
+    with listening(b"\0\0\x06\4\0\0\0\0\0" + bytes(6)) as address:
+        check_reachable(address)
+
+
+def test_the_cause_of_a_failed_connection_is_told_whole() -> None:
+    versions = RuntimeError(
+        "Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.9.1\n"
+        "This process on node 10.0.0.1 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"
+    )
+    assert "Ray: 2.9.0 Python: 3.9.1 This process" in explained(versions)
+    assert "Python: 3.11.7" in explained(versions)
+    assert "~/.ray/auth_token" in explained(ConnectionError("Failed to connect to Ray cluster"))

@@ -56,6 +56,7 @@ OTHER_ODE: dict[str, Any] = {
     "num_workers": 3,
     "gpus_per_worker": 0.5,
     "grace": 5.0,
+    "stuck_after": 60.0,
     "address": "auto",
 }
 OTHER_DEGRADE: dict[str, Any] = {
@@ -90,6 +91,7 @@ OTHER_DEGRADE: dict[str, Any] = {
     "num_workers": 3,
     "gpus_per_worker": 0.5,
     "grace": 5.0,
+    "stuck_after": 60.0,
     "address": "auto",
 }
 OTHER_COLLECT: dict[str, Any] = {
@@ -126,6 +128,7 @@ OTHER_COLLECT: dict[str, Any] = {
     "num_workers": 3,
     "gpus_per_worker": 0.5,
     "grace": 5.0,
+    "stuck_after": 60.0,
     "address": "auto",
 }
 # What must be given with an option.

@@ -23,7 +23,7 @@ SECONDS_BETWEEN_LOADS = 6.0
 SECONDS_BETWEEN_STATUS_CALLS = 2.0
 # Of all workers together: a call costs the driver up to a millisecond.
 MAX_STATUS_CALLS_PER_LOOK = 20
-SECONDS_UNTIL_SILENCE_NOTE = 60.0
+SECONDS_UNTIL_SILENCE_NOTE, SECONDS_BETWEEN_SILENCE_NOTES = 30.0, 60.0
 
 
 @dataclass(eq=False)
@@ -102,7 +102,7 @@ class Driver:
         """Do, every `SECONDS_BETWEEN_LOOKS`, what no answer brings about.
 
         Raises:
-            PairgenError: A task has taken too many workers.
+            PairgenError: A task has taken too many workers, or no worker answers any more.
         """
         overdue, slow = self.scheduler.look(now)
         for run in overdue:
@@ -115,10 +115,19 @@ class Driver:
             del self._to_load[seat]
             self._load(seat)
         self._ask_for_status(now)
-        if now - self._last_answer > self._silence_until_note:
-            self._silence_until_note *= 2
-            seconds = now - self._last_answer if len(self._loading) < len(self._seats) else None
-            self._events.note(notes.silence(seconds, self.scheduler.num_running, self._resources))
+        self._look_at_silence(now)
+
+    def _look_at_silence(self, now: float) -> None:
+        silence = now - self._last_answer
+        is_stuck = silence > self.scheduler.rules.stuck_after
+        if not is_stuck and silence <= self._silence_until_note:
+            return
+        seconds = silence if len(self._loading) < len(self._seats) else None
+        told = notes.silence(seconds, self.scheduler.num_running, self._resources)
+        if is_stuck:
+            raise PairgenError(f"{told} {notes.STUCK}")
+        self._silence_until_note += SECONDS_BETWEEN_SILENCE_NOTES
+        self._events.note(told)
 
     def drop_hopeless(self, now: float, due: float) -> None:
         """End the runs that are not expected to be done in time."""

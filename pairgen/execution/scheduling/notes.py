@@ -5,6 +5,11 @@ from collections.abc import Mapping
 from pairgen.execution.progress import format_seconds
 from pairgen.execution.scheduling.task_run import Run
 
+STUCK = (
+    "The run ends after --stuck-after; finished shards are kept: see `ray status` and the logs of "
+    "the workers, and run the same command again."
+)
+
 
 def overdue(run: Run, now: float) -> str:
     """Say that a worker is given up."""

@@ -21,6 +21,8 @@ class Rules:
         silence_floor: Seconds of silence for which no worker is given up.
         first_silence: The same until a worker has made a first shard, also before any was
             measured. A first batch may take long: it compiles, or a CPU computes it.
+        stuck_after: Seconds without an answer of any worker that end the run. A cluster may have to
+            wait for machines, so it is hours.
     """
 
     max_deaths: int = 10
@@ -32,3 +34,4 @@ class Rules:
     silence_factor: float = 5.0
     silence_floor: float = 300.0
     first_silence: float = 14_400.0
+    stuck_after: float = 43_200.0

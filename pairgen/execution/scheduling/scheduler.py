@@ -8,7 +8,7 @@ import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 
-from pairgen.errors import PairgenError
+from pairgen.errors import PairgenError, WorkerError
 from pairgen.execution.scheduling.measured import Measured
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.scheduling.task_run import Run
@@ -161,7 +161,10 @@ class Scheduler:
         if not was_wanted:
             return
         self._errors[shard] += 1
-        is_expected = isinstance(error, PairgenError | OSError)
+        # What a worker's code raises may be its machine's fault.
+        is_expected = isinstance(error, PairgenError | OSError) and not (
+            isinstance(error, WorkerError)
+        )
         if is_expected or self._errors[shard] >= self.rules.max_errors:
             raise error from None
         if is_pending:

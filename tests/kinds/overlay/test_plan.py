@@ -37,6 +37,7 @@ OTHER: dict[str, Any] = {
     "num_workers": 3,
     "gpus_per_worker": 0.5,
     "grace": 5.0,
+    "stuck_after": 60.0,
     "address": "auto",
 }
 
