@@ -86,12 +86,11 @@ def tensor_operation(x: Any, name: str, draw: dict[str, Any], level: int, side: 
         return filters.filter2D(x.contiguous(), kernel.expand(num, -1, -1).contiguous())
     if name == "unsharp_mask":
         return sharpener(x.device)(x.contiguous())
+    if name == "resize" and level == 1:
+        return F.interpolate(x, scale_factor=draw["factor"], mode=draw["mode"])
     if name.startswith("resize"):
-        size = (side, side)
-        if name == "resize":
-            start = size if level > 1 else x.shape[-2:]
-            size = tuple(int(length * draw["factor"]) for length in start)
-        return F.interpolate(x, size, mode=draw["mode"])
+        factor = draw["factor"] if name == "resize" else 1
+        return F.interpolate(x, (int(side * factor), int(side * factor)), mode=draw["mode"])
     if name == "gaussian_noise":
         gray = torch.full((num, 1, 1, 1), float(draw["gray"]), device=x.device)
         sigma = torch.full((num,), draw["sigma"], device=x.device)
@@ -149,7 +148,7 @@ def opencv_operation(x: Any, name: str, draw: dict[str, Any], level: int, side: 
         return np.clip(x + noise * draw["scale"], 0, 1).astype(np.float32)
     assert name == "jpeg", name
     levels = (x.clip(0, 1) * 255).round().astype(np.uint8)
-    data = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, draw["quality"]])[1]
+    data = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, round(draw["quality"])])[1]
     return cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.float32) / 255
 
 

@@ -116,8 +116,11 @@ def test_trust_ends_where_it_was_given_and_adds_up():
 
 
 def test_what_a_class_of_options_takes_is_known_before_its_first_use():
-    assert plugins.option_names("degradations", "jpeg") == ["quality"]
-    assert plugins.option_defaults("degradations", "jpeg") == {"quality": (30, 95)}
+    assert plugins.option_names("degradations", "jpeg") == ["quality", "whole_quality"]
+    assert plugins.option_defaults("degradations", "jpeg") == {
+        "quality": (30, 95),
+        "whole_quality": True,
+    }
     message = r"The degradation 'jpeg' has no option 'qualty' \(did you mean 'quality'\?\)"
     with pytest.raises(ConfigError, match=message):
         plugins.build("degradations", "jpeg", qualty=3)

@@ -20,16 +20,17 @@ def through_codec(image: Image, extension: str, options: list[int]) -> Image:
         extension: `.jpg` or `.webp`.
         options: Pairs of OpenCV's IMWRITE flags and values.
     """
-    return from_levels(_recoded(extension, to_levels(image), options))
+    return from_levels(recoded(extension, to_levels(image), options))
 
 
 def batch_through_codec(batch: Batch, extension: str, options: Sequence[list[int]]) -> Batch:
     """Do the same to each image of a batch, with its own options, on CPU threads."""
-    decoded = in_threads(partial(_recoded, extension), batch.levels(), options)
+    decoded = in_threads(partial(recoded, extension), batch.levels(), options)
     return Batch.from_levels(decoded, batch.pixels.device)
 
 
-def _recoded(extension: str, levels: NDArray[np.uint8], options: list[int]) -> NDArray[np.uint8]:
+def recoded(extension: str, levels: NDArray[np.uint8], options: list[int]) -> NDArray[np.uint8]:
+    """Encode 8-bit levels [H, W, 3] and decode them; arguments as of `through_codec`."""
     # OpenCV's codecs take BGR.
     encoded = cv2.imencode(extension, cv2.cvtColor(levels, cv2.COLOR_RGB2BGR), options)[1]
     decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)

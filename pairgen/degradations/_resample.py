@@ -43,6 +43,42 @@ def resample(image: Image, size: tuple[int, int], mode: str) -> Image:
     return np.ascontiguousarray(found[0].permute(1, 2, 0).numpy())
 
 
+def resample_by(image: Image, factor: float, mode: str) -> Image:
+    """Resize the image [H, W, 3] by a factor; sizes are rounded down, to at least 1 px.
+
+    New pixel i lies at (i + 0.5) / factor of the old ones, whatever the sizes round to, as in
+    torch's `F.interpolate(scale_factor=...)`. Where a size is no whole number, the new image so
+    shows less of the far edge than `resample` does, and more of the rest.
+
+    Args:
+        image: The image, float32.
+        factor: New size by old size, positive.
+        mode: `area`, `bilinear` or `bicubic`, up to float32 rounding; `area` is that of
+            `resample`, in torch too.
+    """
+    size = size_by(image.shape[:2], factor)
+    if mode == "area" or factor == 1:
+        return resample(image, size, mode)
+    if size[0] == image.shape[0] or size[1] == image.shape[1]:
+        # Where an axis keeps its length, torch copies it (bilinear) or not (bicubic), and OpenCV
+        # copies an image of which both do.
+        planes = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
+        found = F.interpolate(planes, scale_factor=factor, mode=mode)
+        return np.ascontiguousarray(found[0].permute(1, 2, 0).numpy())
+    # Repeats the far edge, as what lies beyond it is read, where less than a pixel would be left.
+    missing = [max(0, int(1 / factor) + 1 - old) for old in image.shape[:2]]
+    if any(missing):
+        image = np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), "edge")
+    # OpenCV keeps the factor only if it computes the size, which it rounds to nearest.
+    resized = cv2.resize(image, None, fx=factor, fy=factor, interpolation=_OPENCV[mode])
+    return np.ascontiguousarray(resized[: size[0], : size[1]], np.float32)
+
+
+def size_by(size: tuple[int, ...], factor: float) -> tuple[int, int]:
+    """Return (height, width) times a factor, rounded down, to at least 1 px."""
+    return max(1, int(size[0] * factor)), max(1, int(size[1] * factor))
+
+
 def _mean_of_rows(image: Image, num: int) -> Image:
     """Return [num, W, 3]: row i is the mean of the rows that the i-th part of the height touches.
 

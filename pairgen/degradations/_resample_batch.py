@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pairgen.degradations._batch import Batch, Size, largest, take, to_device
+from pairgen.degradations._resample import size_by
 
 # Source pixels of each result pixel, and their weights: both [N, K].
 Taps = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -25,16 +26,45 @@ def resample_batch(batch: Batch, sizes: Sequence[Size], modes: Sequence[str]) ->
     """
     if tuple(sizes) == batch.sizes:
         return batch
-    pixels = batch.pixels
     modes = [
         _either_way(old, new, mode)
         for old, new, mode in zip(batch.sizes, sizes, modes, strict=True)
     ]
+    steps = [
+        (old[0] / new[0], old[1] / new[1]) for old, new in zip(batch.sizes, sizes, strict=True)
+    ]
+    return _resampled(batch, sizes, modes, steps)
+
+
+def resample_batch_by(batch: Batch, factors: Sequence[float], modes: Sequence[str]) -> Batch:
+    """Resize each image by its factor, as `resample_by` does, with its mode in `modes`."""
+    sizes = [size_by(size, factor) for size, factor in zip(batch.sizes, factors, strict=True)]
+    steps = [
+        (_step(old[0], new[0], factor, mode), _step(old[1], new[1], factor, mode))
+        for old, new, factor, mode in zip(batch.sizes, sizes, factors, modes, strict=True)
+    ]
+    return _resampled(batch, sizes, modes, steps)
+
+
+def _step(length: int, new_length: int, factor: float, mode: str) -> float:
+    """Return the distance of new pixels in old ones."""
+    # What keeps its length is copied by torch's `bilinear`, not by its `bicubic`.
+    return 1.0 if mode == "bilinear" and length == new_length else 1 / factor
+
+
+def _resampled(
+    batch: Batch,
+    sizes: Sequence[Size],
+    modes: Sequence[str],
+    steps: Sequence[tuple[float, float]],
+) -> Batch:
+    """Resize each image; `steps` are the distances of new pixels in old ones, down and across."""
+    pixels = batch.pixels
     for dim, length in zip((2, 3), largest(sizes), strict=True):
         axis = dim - 2
         taps = [
-            axis_taps(old[axis], new[axis], mode)
-            for old, new, mode in zip(batch.sizes, sizes, modes, strict=True)
+            axis_taps(old[axis], new[axis], mode, step[axis])
+            for old, new, mode, step in zip(batch.sizes, sizes, modes, steps, strict=True)
         ]
         pixels = _weighted(pixels, taps, length, dim)
     return Batch(pixels, tuple(sizes))
@@ -46,8 +76,11 @@ def _either_way(old: Size, new: Size, mode: str) -> str:
     return "area-stretched" if mode == "area-weighted" and grows else mode
 
 
-def axis_taps(length: int, new_length: int, mode: str) -> Taps:
-    """Return the source positions of each of `new_length` pixels, and their weights."""
+def axis_taps(length: int, new_length: int, mode: str, step: float) -> Taps:
+    """Return the source positions of each of `new_length` pixels, and their weights.
+
+    `step` counts for `bilinear`, `bicubic` and `lanczos`; the other modes divide the whole length.
+    """
     if mode == "area":
         return _area_taps(length, new_length)
     if mode == "area-weighted":
@@ -57,7 +90,7 @@ def axis_taps(length: int, new_length: int, mode: str) -> Taps:
     if mode == "bicubic-antialias":
         return _antialiased_taps(length, new_length)
     # OpenCV rounds positions to float32.
-    centre = ((np.arange(new_length) + 0.5) * (length / new_length) - 0.5).astype(np.float32)
+    centre = ((np.arange(new_length) + 0.5) * step - 0.5).astype(np.float32)
     first = np.floor(centre)
     num_taps = {"bilinear": 2, "bicubic": 4, "lanczos": 8}[mode]
     places = first[:, None].astype(np.int64) + np.arange(1 - num_taps // 2, 1 + num_taps // 2)

@@ -24,15 +24,21 @@ def rgb_to_grayscale(image: torch.Tensor, num_output_channels: int = 1) -> torch
 
 
 @cache
-def basicsr(path: str) -> types.ModuleType:
-    """Return one file of the package as a module, such as `data/degradations`."""
+def basicsr_source(path: str) -> str:
+    """Return the text of one file of the package, such as `models/realesrgan_model`."""
     if not ARCHIVE.exists():
         pytest.skip("the archive of basicsr 1.4.2 was not fetched")
+    with tarfile.open(ARCHIVE) as archive:
+        return archive.extractfile(f"basicsr-1.4.2/basicsr/{path}.py").read().decode()
+
+
+@cache
+def basicsr(path: str) -> types.ModuleType:
+    """Return one file of the package as a module, such as `data/degradations`."""
+    source = basicsr_source(path)
     stub = types.ModuleType("torchvision.transforms.functional_tensor")
     stub.rgb_to_grayscale = rgb_to_grayscale  # type: ignore[attr-defined]
     names = ("torchvision", "torchvision.transforms", stub.__name__)
-    with tarfile.open(ARCHIVE) as archive:
-        source = archive.extractfile(f"basicsr-1.4.2/basicsr/{path}.py").read().decode()
     before = {name: sys.modules.get(name) for name in names}
     sys.modules |= {name: types.ModuleType(name) for name in names[:2]} | {stub.__name__: stub}
     module = types.ModuleType(f"basicsr_{path.replace('/', '_')}")

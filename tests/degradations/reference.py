@@ -1,64 +1,20 @@
-"""The published chain, driven by a recorded draw: basicsr's filters, torch's interpolation.
+"""Kernels, noise and codec of the published chain, from a recorded draw.
 
 Written from the published training code, apart from pairgen's own: tensors [1, 3, H, W], kernels
-padded to 21 px, `F.interpolate`, noise as basicsr forms it. Only the noise fields and the codec
-are the ones that pairgen uses, since those are what a draw cannot pin down.
+padded to 21 px, noise as basicsr forms it. Only the noise fields and the codec are the ones that
+pairgen uses, since those are what a draw cannot pin down.
 """
 
 import cv2
 import numpy as np
 import scipy.stats
 import torch
-import torch.nn.functional as F
 
+from pairgen.degradations._jpeg_tables import through_jpeg
 from pairgen.degradations.base import field_generator
 from tests.degradations.oracle import basicsr, rgb_to_grayscale
 
 KERNEL_SIZE = 21
-
-
-def render_reference(image: np.ndarray, draw: dict, level: int) -> np.ndarray:
-    """Return LR at 1 / level of an image [H, W, 3] uint8 as float32 in [0, 255]."""
-    size = image.shape[0] // level, image.shape[1] // level
-    x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
-    x = run(x, draw["shared"]["operations"], 1, tuple(image.shape[:2]))
-    x = run(x, draw["levels"]["operations"], level, size)
-    return (x * 255).round().clamp(0, 255)[0].permute(1, 2, 0).numpy()
-
-
-def run(x: torch.Tensor, operations: list, level: int, size: tuple) -> torch.Tensor:
-    for operation in operations:
-        ((name, draw),) = ((k, v) for k, v in operation.items())
-        x = apply(x, name, draw, level, size)
-    return x
-
-
-def apply(x: torch.Tensor, name: str, draw: dict, level: int, size: tuple) -> torch.Tensor:
-    if name == "one_of":
-        return run(x, [{k: v for k, v in draw.items() if k != "choice"}], level, size)
-    if name == "maybe":
-        return run(x, draw["operations"], level, size) if draw["applied"] else x
-    if name == "shuffled":
-        for i in draw["order"]:
-            x = run(x, draw["groups"][i]["operations"], level, size)
-        return x
-    if name.endswith("blur") or name == "sinc_filter":
-        kernel = torch.from_numpy(kernel_of(name, draw)).float()[None]
-        return basicsr("utils/img_process_util").filter2D(x, kernel)
-    if name == "unsharp_mask":
-        return basicsr("utils/img_process_util").USMSharp()(x)
-    if name in ("resize", "resize_to_target"):
-        if name == "resize":
-            start = size if level > 1 else x.shape[-2:]
-            size = tuple(int(length * draw["factor"]) for length in start)
-        options = {} if draw["mode"] == "area" else {"align_corners": False}
-        return F.interpolate(x, size, mode=draw["mode"], **options)
-    if name.endswith("noise"):
-        return (x + noise(x, name, draw, level)).clamp(0, 1)
-    if name == "jpeg":
-        return jpeg(x, draw["quality"])
-    assert name == "resize_back", name
-    return x
 
 
 def kernel_of(name: str, draw: dict) -> np.ndarray:
@@ -100,8 +56,11 @@ def quantiles(means: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return scipy.stats.poisson.ppf((numbers + 0.5) / 2**32, means.astype(np.float64)).clip(0)
 
 
-def jpeg(x: torch.Tensor, quality: int) -> torch.Tensor:
+def jpeg(x: torch.Tensor, quality: float) -> torch.Tensor:
     levels = (x.clamp(0, 1) * 255).round()[0].permute(1, 2, 0).numpy().astype(np.uint8)
-    encoded = cv2.imencode(".jpg", levels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1].copy()
-    return torch.from_numpy(decoded).permute(2, 0, 1)[None].float() / 255
+    if isinstance(quality, float):
+        decoded = through_jpeg(np.ascontiguousarray(levels), quality)
+    else:
+        encoded = cv2.imencode(".jpg", levels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1].copy()
+    return torch.from_numpy(decoded).permute(2, 0, 1)[None].to(x) / 255

@@ -12,8 +12,8 @@ from pairgen.degradations._convolve import convolve, separable
 from pairgen.degradations._convolve_batch import convolve_batch, separable_batch
 from pairgen.degradations._poisson import poisson_counts
 from pairgen.degradations._poisson_batch import ordered_numbers, poisson_counts_batch
-from pairgen.degradations._resample import MODES, resample
-from pairgen.degradations._resample_batch import resample_batch
+from pairgen.degradations._resample import MODES, RANDOM_MODES, resample, resample_by
+from pairgen.degradations._resample_batch import resample_batch, resample_batch_by
 from pairgen.degradations._threads import in_threads
 from pairgen.degradations.base import Batch, BatchDegradation, Target
 from pairgen.degradations.chain import Chain
@@ -135,6 +135,27 @@ def test_resampling_is_that_of_one_image(mode, factor):
     found = resample_batch(batch_of(PICTURES), sizes, [mode] * len(SIZES)).images()
     for image, picture, size in zip(found, PICTURES, sizes, strict=True):
         np.testing.assert_allclose(image, resample(picture, size, mode), atol=1e-4)
+
+
+@pytest.mark.parametrize("mode", RANDOM_MODES)
+@pytest.mark.parametrize("factor", [0.01, 0.06, 0.31, 0.77, 1.0, 1.002, 1.02, 1.37])
+def test_resampling_by_a_factor_is_that_of_one_image(mode, factor):
+    found = resample_batch_by(batch_of(PICTURES), [factor] * len(SIZES), [mode] * len(SIZES))
+    for image, picture in zip(found.images(), PICTURES, strict=True):
+        np.testing.assert_allclose(image, resample_by(picture, factor, mode), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("resize", {"positions": "scale"}), ("jpeg", {"whole_quality": False})]
+)
+def test_published_draws_in_a_batch_are_those_of_one_image(name, options):
+    operation = plugins.build("degradations", name, **options)
+    draws = draws_of(operation)
+    found = operation.apply_batch(batch_of(PICTURES), draws, TARGETS).images()
+    for image, picture, draw, target in zip(found, PICTURES, draws, TARGETS, strict=True):
+        np.testing.assert_allclose(image, operation.apply(picture, draw, target), atol=1e-4)
+        alone = operation.apply_batch(batch_of([picture]), [draw], [target]).images()[0]
+        assert alone.tobytes() == image.tobytes()
 
 
 def test_every_image_has_its_own_mode_and_size():

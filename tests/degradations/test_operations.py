@@ -11,10 +11,13 @@ import torch.nn.functional as F
 from PIL import Image
 
 from pairgen import plugins
+from pairgen.degradations._codec import recoded
 from pairgen.degradations._convolve import convolve
+from pairgen.degradations._jpeg_tables import tables_of, through_jpeg
 from pairgen.degradations._kernels import gaussian, plateau, sinc
-from pairgen.degradations._resample import resample
-from pairgen.degradations.base import Target, field_generator
+from pairgen.degradations._resample import resample, resample_by
+from pairgen.degradations.base import Target, field_generator, to_levels
+from pairgen.errors import ConfigError
 from tests.degradations.oracle import basicsr
 from tests.degradations.pictures import make_picture
 from tests.degradations.reference import quantiles
@@ -66,6 +69,44 @@ def test_resampling_is_torchs(mode, size):
     options = {} if mode == "area" else {"align_corners": False}
     expected = channels_last(F.interpolate(planes(image), size, mode=mode, **options))
     np.testing.assert_allclose(resample(image, size, mode), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("mode", ["area", "bilinear", "bicubic"])
+@pytest.mark.parametrize("factor", [0.1537, 0.3, 0.777, 1, 1.002, 1.01, 1.0001, 1.37, 1.5])
+@pytest.mark.parametrize("size", [(97, 81), (21, 200)])
+def test_resampling_by_a_factor_is_torchs(mode, factor, size):
+    image = make_picture(*size)
+    expected = channels_last(F.interpolate(planes(image), scale_factor=factor, mode=mode))
+    np.testing.assert_allclose(resample_by(image, factor, mode), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("mode", ["area", "bilinear", "bicubic"])
+def test_a_factor_that_leaves_less_than_a_pixel_gives_one(mode):
+    image = make_picture(97, 81)
+    assert resample_by(image, 0.0101, mode).shape == (1, 1, 3)
+    if mode == "bilinear":
+        # (0 + 0.5) / 0.004 lies beyond the far corner.
+        np.testing.assert_allclose(resample_by(image, 0.004, mode)[0, 0], image[-1, -1])
+
+
+@pytest.mark.parametrize(("positions", "place"), [("scale", 503.7), ("size", 508.2)])
+def test_where_the_last_pixel_of_512_lies(positions, place):
+    ramp = np.broadcast_to(np.arange(512, dtype=np.float32)[:, None], (512, 512))[..., None]
+    resize = plugins.build("degradations", "resize", positions=positions)
+    draw = {"factor": 0.1537, "mode": "bilinear"}
+    found = resize.apply(np.repeat(ramp, 3, axis=2), draw, TARGET)
+    assert found.shape == (78, 78, 3)
+    # Pixel i of the ramp has its middle at i + 0.5.
+    assert found[-1, 0, 0] + 0.5 == pytest.approx(place + 0.5, abs=0.06)
+
+
+def test_positions_by_scale_are_refused_where_they_are_not_defined():
+    with pytest.raises(ConfigError, match="positions must be size where of_target is true"):
+        plugins.build("degradations", "resize", positions="scale", of_target=True)
+    with pytest.raises(ConfigError, match="the modes area, bilinear, bicubic, got lanczos"):
+        plugins.build("degradations", "resize", positions="scale", modes=["area", "lanczos"])
+    with pytest.raises(ConfigError, match="positions must be one of size, scale, got 'factor'"):
+        plugins.build("degradations", "resize", positions="factor")
 
 
 def test_antialiased_bicubic_is_pillows():
@@ -162,6 +203,41 @@ def test_jpeg_is_the_codec_that_pillow_has(quality):
     # The two may use another inverse transform of the same libjpeg.
     assert np.abs(found - expected).max() <= 3 * LEVEL
     assert np.abs(found - expected).mean() <= 0.1 * LEVEL
+
+
+@pytest.mark.parametrize("quality", [30.3, 47.5, 49.99, 50.0, 60.45, 94.9])
+def test_the_tables_of_a_real_quality_are_the_published_ones_as_whole_numbers(quality):
+    published = basicsr("utils/diffjpeg")
+    factor = published.quality_to_factor(quality)
+    for found, table in zip(
+        tables_of(quality), (published.y_table, published.c_table), strict=True
+    ):
+        # The published tables are transposed, and stay real.
+        real = table.detach().double().numpy().T.ravel() * factor
+        assert np.abs(np.array(found) - real.clip(1, 255)).max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("quality", [25, 50, 60, 77, 95])
+def test_a_whole_quality_as_a_real_number_is_the_codecs_own(quality):
+    levels = to_levels(make_picture())
+    sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    expected = recoded(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
+    np.testing.assert_array_equal(through_jpeg(levels, float(quality)), expected)
+
+
+def test_a_quality_is_drawn_whole_or_real():
+    whole = plugins.build("degradations", "jpeg", quality=(90, 92))
+    real = plugins.build("degradations", "jpeg", quality=(90, 92), whole_quality=False)
+    drawn = [
+        [jpeg.draw(np.random.default_rng(n))["quality"] for n in range(60)]
+        for jpeg in (whole, real)
+    ]
+    assert set(drawn[0]) == {90, 91, 92}
+    assert len(set(drawn[1])) == 60
+    assert 90 <= min(drawn[1]) < max(drawn[1]) < 92
+    image = make_picture()
+    near = [real.apply(image, {"quality": each}, TARGET) for each in (60.2, 60.4)]
+    assert 0 < np.abs(near[0] - near[1]).mean() < 0.02
 
 
 def test_webp_gets_worse_with_lower_quality():

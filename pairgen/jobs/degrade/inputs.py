@@ -12,6 +12,7 @@ from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
 from pairgen.execution.shard_size import check_one_size, fit_shards
 from pairgen.kinds.degrade.crops import count_crops
+from pairgen.kinds.degrade.earlier_presets import is_earlier
 from pairgen.kinds.degrade.nested import choose_operations
 from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size
 from pairgen.kinds.degrade.plan import make_degrade_plan
@@ -96,6 +97,8 @@ def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
 def preset_of(given: Mapping[str, Any], options: DegradeConfig, old: Plan | None) -> Preset:
     """Return the preset that is asked for, or that of the folder.
 
+    A name that stood for the folder's operations in an earlier version still means them.
+
     Raises:
         ConfigError: There is no such preset, it is invalid, or it is for nested levels only.
     """
@@ -110,6 +113,8 @@ def preset_of(given: Mapping[str, Any], options: DegradeConfig, old: Plan | None
                 f"The preset {options.degradation} has operations under `nested`, which need "
                 "nested levels: add --nested, or leave the section out."
             )
+        if old is not None and is_earlier(found, old.recipe, options.nested):
+            recipe = old.recipe["operations"]
     return make_preset(name, choose_operations(recipe, options.nested))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.jobs.degrade.inputs import preset_of
 from pairgen.jobs.replay.run import run_replays
+from pairgen.kinds.degrade.earlier_presets import BEFORE
 from pairgen.kinds.degrade.nested import HALVING, choose_operations
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.degrade.plan import make_degrade_plan
@@ -182,8 +184,8 @@ def test_the_scale_of_a_nested_chain_is_2_at_every_level():
 
 @pytest.mark.parametrize("name", EARLIER)
 def test_plans_and_draws_of_other_sets_are_those_of_an_earlier_version(name):
-    config = DegradeConfig(degradation=name, scales="4,8", seed=3)
-    preset = preset_of({}, config, None)
+    config = DegradeConfig(degradation=BEFORE.get(name, name), scales="4,8", seed=3)
+    preset = replace(preset_of({}, config, None), name=name)
     source = {"sha256": "0" * 64, "num_inputs": 8, "name": "none", "num_captions": 0}
     plan = make_degrade_plan(config, preset, source, 8, {})
     draws = [preset.draw(np.random.default_rng([5, number])) for number in range(8)]

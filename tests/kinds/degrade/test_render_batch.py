@@ -70,11 +70,10 @@ def test_16_draws_are_those_of_the_cpu_path_to_one_level(name):
             differences.append(np.abs(found[level].astype(int) - expected[level]))
     largest = np.array([difference.max() for difference in differences])
     # Float32 sums in another order: a value that falls to the other of two levels before a codec
-    # or the peak of the Poisson counts takes others with it. Measured over 288 renders of each
-    # preset: 0 % (bicubic) to 3.8 % (osediff, realesrgan) differ by more than a level, by 14 at
-    # most, and 66 % to 90 % not at all; less than 1 % of the pixels differ, by 0.02 on average.
-    # Here it is 3 of 48 at most, and once by 15.
-    assert (largest > 1).sum() <= (0 if name == "bicubic" else 5)
+    # or the peak of the Poisson counts takes others with it. Over six such sets of draws, of each
+    # preset 10 to 26 of 288 renders differ by more than a level, by 16 at most (bicubic: none);
+    # the largest share has realesrgan-light, old and new, with 0 to 8 in a set.
+    assert (largest > 1).sum() <= (0 if name == "bicubic" else 10)
     assert largest.max() <= 24
     assert np.mean([difference.mean() for difference in differences]) < 0.05
 
