@@ -119,19 +119,20 @@ def draw_augmentation(draws: Draws, groups: Sequence[str] = GROUPS) -> Augmentat
     )
 
 
-def augment(x: Tensor, augmentation: Augmentation) -> Tensor:
+def augment(x: Tensor, augmentation: Augmentation, centre: str = "unbiased") -> Tensor:
     """Return latents under an augmentation: an affine function of `x`, differentiable.
 
     Args:
         x: Latents, [B, C, H, W], of any H and W.
         augmentation: Augmentation of the same samples, on the same device.
+        centre: Where the filter of the geometry has its centre, one of `resampling.CENTRES`.
 
     Returns:
         [B, C, H, W] float32 (float64 for float64), also under autocast.
     """
     with torch.autocast(x.device.type, enabled=False):
         x = x.to(torch.promote_types(x.dtype, torch.float32))
-        x = _transformed(x, augmentation.blit, augmentation.geometry)
+        x = _transformed(x, augmentation.blit, augmentation.geometry, centre)
         if augmentation.colour is not None:
             x = _coloured(x, augmentation.colour)
         return x if augmentation.cutout is None else _cut(x, augmentation.cutout)
@@ -166,15 +167,21 @@ def _draw_colour(draws: Draws) -> Colour:
     )
 
 
-def _transformed(x: Tensor, blit: Blit | None, geometry: Geometry | None) -> Tensor:
-    """Apply both in one map: resample once, or not at all without a geometry."""
+def _transformed(x: Tensor, blit: Blit | None, geometry: Geometry | None, centre: str) -> Tensor:
+    """Apply both in one map: resample once, or not at all without a geometry.
+
+    The authors' package, and so the published centre, resamples without a geometry too.
+    """
     height, width = x.shape[2:]
     if geometry is None:
-        return x if blit is None else move(x, _blit_inverse(blit, height, width))
+        if blit is None:
+            return x
+        moved = _blit_inverse(blit, height, width)
+        return warp(x, moved, centre) if centre == "published" else move(x, moved)
     inverse = _geometry_inverse(geometry, height, width)
     if blit is not None:
         inverse = _blit_inverse(blit, height, width) @ inverse
-    return warp(x, inverse)
+    return warp(x, inverse, centre)
 
 
 # The matrices below map an output position to its source, so they undo the last step first. They

@@ -12,6 +12,7 @@ from pairgen.errors import ConfigError
 from pairgen.list_rules import one_or_several
 from pairgen.losses.distances import mse, pseudo_huber
 from pairgen.losses.latent_augmentation import GROUPS, augment, draw_augmentation
+from pairgen.losses.resampling import CENTRES
 from pairgen.methods.base import Setup
 from pairgen.networks.lpips_file import load_lpips
 from pairgen.options import Option, Options
@@ -67,6 +68,14 @@ class DistanceOptions(Options):
         ),
         Option("Groups of augmentations of e_latent_lpips."),
     ] = GROUPS
+    filter_centre: Annotated[
+        str,
+        Choice(tuple(CENTRES)),
+        Option(
+            "Where the resampling filter of the geometry has its centre: at its centre of mass, or "
+            "at tap 5, and blit alone is resampled too, as in the authors' package."
+        ),
+    ] = "unbiased"
     num_augmentations: Annotated[
         int,
         Integer(1, MAX_AUGMENTATIONS),
@@ -103,7 +112,8 @@ def make_distance(setup: Setup, options: DistanceOptions) -> PairDistance:
 
     def under_one(made: Tensor, target: Tensor, draws: Draws) -> Tensor:
         augmentation = draw_augmentation(draws, options.augmentations)
-        return net(augment(made, augmentation), augment(target, augmentation)).mean()
+        augmented = [augment(each, augmentation, options.filter_centre) for each in (made, target)]
+        return net(*augmented).mean()
 
     def e_latent_lpips(made: Tensor, target: Tensor, draws: Draws) -> Tensor:
         found = [under_one(made, target, draws) for _ in range(options.num_augmentations)]

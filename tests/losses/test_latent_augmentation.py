@@ -23,7 +23,7 @@ from pairgen.losses.latent_augmentation import (
     augment,
     draw_augmentation,
 )
-from pairgen.losses.resampling import CENTRE, SYM6
+from pairgen.losses.resampling import CENTRES, SYM6
 
 CPU = torch.device("cpu")
 # Latents of the models that we know, the smallest ones, and sides that are unequal, odd, or one.
@@ -230,22 +230,26 @@ def forward_matrix(augmentation: Augmentation, sample: int, size: int) -> np.nda
     return matrix
 
 
-def test_the_map_is_that_of_a_padded_picture_in_scipy():
+@pytest.mark.parametrize("centre", CENTRES)
+def test_the_map_is_that_of_a_padded_picture_in_scipy(centre):
+    tap = {"unbiased": 5.0983, "published": 5.0}[centre]
+    assert CENTRES[centre] == pytest.approx(tap, abs=5e-5)
+    tap = CENTRES[centre]
     size, padding = 12, 60
     x = random_latents(8, 1, size, size, dtype=torch.float64)
     augmentation = drawn(8, ("blit", "geometry"))
-    found = augment(x, augmentation)
+    found = augment(x, augmentation, centre)
     h = np.array(SYM6)
     for sample in range(8):
         fine = np.pad(x[sample, 0].numpy(), padding, mode="reflect")
         for axis in (0, 1):
             fine = upfirdn(math.sqrt(2) * h, fine, up=2, axis=axis)
         # Finer samples of the output, in pixels from the middle, and what they show.
-        places = (np.arange(2 * size + 10) - CENTRE) / 2 - (size - 1) / 2
+        places = (np.arange(2 * size + 10) - tap) / 2 - (size - 1) / 2
         y, columns = np.meshgrid(places, places, indexing="ij")
         backward = np.linalg.inv(forward_matrix(augmentation, sample, size))
         sources = backward @ np.stack([columns, y, np.ones_like(y)]).reshape(3, -1)
-        indices = 2 * (sources[1::-1] + (size - 1) / 2 + padding) + CENTRE
+        indices = 2 * (sources[1::-1] + (size - 1) / 2 + padding) + tap
         assert indices.min() >= 0
         assert indices.max() <= len(fine) - 1
         shown = map_coordinates(fine, indices, order=1).reshape(y.shape)
@@ -262,6 +266,24 @@ def test_the_map_is_undone_up_to_the_filter():
     back = augment(there, Augmentation(geometry=geometry(turn=-0.7)))
     middle = slice(20, 44)
     assert relative_error(back[..., middle, middle], x[..., middle, middle]) < 0.03
+
+
+def test_a_half_turn_by_the_published_centre_shifts_by_a_tenth_of_a_pixel():
+    ramp = torch.arange(64.0, dtype=torch.float64).expand(1, 1, 64, 64)
+    turned = Augmentation(geometry=geometry(turn=math.pi))
+    middle = slice(20, 44)
+    for centre, shift in (("unbiased", 0), ("published", 2 * (5.0983 - 5) / 2)):
+        found = augment(ramp, turned, centre)[..., middle, middle]
+        away = (found - ramp.flip(3)[..., middle, middle]).mean()
+        assert abs(away) == pytest.approx(shift, abs=2e-3)
+
+
+def test_the_published_centre_resamples_moves_of_whole_pixels_too():
+    x = random_latents(1, 4, 16, 16)
+    half_turn = Augmentation(blit=blit(num_turns=2))
+    assert torch.equal(augment(x, half_turn), x.flip(2, 3))
+    exact = augment(x, Augmentation(geometry=geometry(turn=math.pi)), "published")
+    torch.testing.assert_close(augment(x, half_turn, "published"), exact, rtol=0, atol=2e-5)
 
 
 def test_noise_is_not_amplified():
