@@ -1,7 +1,7 @@
 """Read configuration: packaged files, the user's files, `key=value` overrides.
 
-YAML is read with `safe_load`; an unknown key is an error with a suggestion. A command's class of
-options (`pairgen.options`) declares its keys.
+YAML is read as plain data, within bounds; an unknown key is an error with a suggestion. A command's
+class of options (`pairgen.options`) declares its keys.
 """
 
 import dataclasses
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pairgen.errors import ConfigError
+from pairgen.untrusted.malformed import MalformedError
+from pairgen.untrusted.yaml_text import load_yaml
 
 # Read from the working directory if no --config is given.
 PROJECT_FILE = "pairgen.yaml"
@@ -60,12 +60,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not YAML, or holds something else.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = load_yaml(path.read_text(encoding="utf-8"))
+    except MalformedError as error:
+        raise ConfigError(f"The file {path} is not valid YAML: {error}.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The file {path} cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"The file {path} is not valid YAML: {reason}.") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -95,8 +94,8 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
         if not equals or not key:
             raise ConfigError(f"--set takes key=value, got {pair!r}.")
         try:
-            read = yaml.safe_load(value) if value.strip() else ""
-        except yaml.YAMLError:
+            read = load_yaml(value) if value.strip() else ""
+        except MalformedError:
             raise ConfigError(f"The value of --set {pair!r} is not valid YAML.") from None
         overrides[key.strip().replace("-", "_")] = read
     return overrides

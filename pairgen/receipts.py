@@ -3,11 +3,52 @@
 All are frozen and convert to plain JSON and back, as the records of `types` do.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from pairgen.types import FORMAT_VERSION, Plan, ShardTask
+from pairgen.untrusted.malformed import MalformedError, shown
+from pairgen.untrusted.typed import Count, Sha256, check_plain, fault_in
+
+# Largest file of a receipt: room for 100,000 failed slots with their reasons.
+MAX_BYTES = 16 * 1024**2
+# Types of what is known of how a shard was made, and the largest number.
+_TEXT, _NUMBER = (str,), (int, float)
+_MADE: Mapping[str, tuple[tuple[type, ...], float]] = {
+    "batch_size": ((int,), 2**31),
+    "cpu_threads": ((int,), 2**31),
+    "process": ((int,), 2**63),
+    "seconds": (_NUMBER, 1e12),
+    # The end of the year 9999.
+    "ended": (_NUMBER, 253402300799),
+    "dtype": (_TEXT, 0),
+    "device": (_TEXT, 0),
+    "host": (_TEXT, 0),
+    "code": (_TEXT, 0),
+    "versions": ((dict,), 0),
+}
+
+
+def _check_made(made: dict[str, Any]) -> dict[str, Any]:
+    for name, (kinds, largest) in _MADE.items():
+        value = made.get(name, made)
+        if value is made:
+            continue
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise MalformedError(f"{name} is {shown(value)}")
+        if isinstance(value, int | float) and not 0 <= value <= largest:
+            raise MalformedError(f"{name} is {shown(value)}")
+    check_plain(made)
+    return made
+
+
+Made = Annotated[dict[str, Any], AfterValidator(_check_made)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +62,7 @@ class FailedSlot:
         image: Name of the image that the slot would show a part of; empty for none.
     """
 
-    index: int
+    index: Count
     reason: str
     # Receipts of earlier versions lack these.
     skipped: bool = False
@@ -56,20 +97,22 @@ class Receipt:
         parent_sha256: SHA-256 of the parent's shard that an overlay's was made from, if known.
         code: The user's own modules that made it, for the plan, see `CodeWatch.told`; not stored:
             `made` has their hash.
+        own_sha256: SHA-256 of its own JSON, see `to_json`; empty if its file does not tell it.
     """
 
-    shard_index: int
-    start: int
-    stop: int
-    count: int
-    num_bytes: int
-    sha256: str
-    index_sha256: str
+    shard_index: Count
+    start: Count
+    stop: Count
+    count: Count
+    num_bytes: Count
+    sha256: Sha256
+    index_sha256: Sha256
     fingerprint: str
     failed: tuple[FailedSlot, ...] = ()
-    made: Mapping[str, Any] = field(default_factory=dict)
-    parent_sha256: str = ""
+    made: Made = field(default_factory=dict)
+    parent_sha256: Sha256 = ""
     code: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    own_sha256: Sha256 = field(default="", compare=False)
 
     def fulfils(self, task: ShardTask) -> bool:
         """Return whether this is the receipt of `task`."""
@@ -89,21 +132,88 @@ class Receipt:
     def to_dict(self) -> dict[str, Any]:
         """Return the receipt as plain data."""
         data = {**asdict(self), "failed": [slot.to_dict() for slot in self.failed]}
-        del data["code"]
+        del data["code"], data["own_sha256"]
         return {key: each for key, each in data.items() if each or key != "parent_sha256"}
 
+    def to_json(self, sealed: bool = True) -> bytes:
+        """Return the content of the receipt's file.
+
+        Args:
+            sealed: Whether the SHA-256 of everything before it comes last, so that a flipped byte
+                is found; receipts of earlier versions have none.
+        """
+        text = json.dumps(self.to_dict(), ensure_ascii=False).encode()
+        return text[:-1] + _seal(hashlib.sha256(text).hexdigest()) if sealed else text
+
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Receipt":
-        """Rebuild a receipt from the data of `to_dict`."""
-        failed = tuple(_known(FailedSlot, slot) for slot in data["failed"])
-        stored = {name: each for name, each in data.items() if name != "code"}
-        found: Receipt = _known(cls, {**stored, "failed": failed})
-        return found
+    def from_json(cls, text: bytes) -> "Receipt":
+        """Rebuild a receipt from the content of its file; a later version may have added fields.
+
+        Raises:
+            MalformedError: It is not a receipt, or was altered.
+        """
+        if len(text) > MAX_BYTES:
+            raise MalformedError(f"it has {len(text):,} bytes")
+        try:
+            found = _adapter().validate_json(text, strict=True)
+        except ValidationError as error:
+            raise MalformedError(fault_in(error)) from None
+        found.check()
+        if found.own_sha256:
+            seal = _seal(found.own_sha256)
+            before = hashlib.sha256(text[: -len(seal)] + b"}").hexdigest()
+            if not text.endswith(seal) or before != found.own_sha256:
+                raise MalformedError("its content is not that of its own SHA-256")
+        return replace(found, code={}) if found.code else found
+
+    def check(self) -> None:
+        """Check that its numbers can be those of one shard.
+
+        Raises:
+            MalformedError: They cannot.
+        """
+        num_slots = self.stop - self.start
+        if num_slots < 0 or len(self.failed) > num_slots:
+            raise MalformedError(
+                f"it has {len(self.failed):,} failed slots in slots {self.start} to {self.stop}"
+            )
+        if any(not self.start <= slot.index < self.stop for slot in self.failed):
+            raise MalformedError("a failed slot is none of its own")
 
 
-def _known(kind: Any, data: Mapping[str, Any]) -> Any:
-    """Build a record from the fields that this version knows: a later one may have added more."""
-    return kind(**{name: data[name] for name in kind.__dataclass_fields__ if name in data})
+def _seal(sha256: str) -> bytes:
+    """Return the end of a receipt's file."""
+    return f', "own_sha256": "{sha256}"}}'.encode()
+
+
+@cache
+def _adapter() -> TypeAdapter[Receipt]:
+    return TypeAdapter(Receipt)
+
+
+@dataclass(frozen=True)
+class _Listed:
+    receipts: tuple[Receipt, ...]
+
+
+@cache
+def _listed() -> TypeAdapter[_Listed]:
+    return TypeAdapter(_Listed)
+
+
+def receipts_in(manifest: bytes) -> tuple[Receipt, ...]:
+    """Return the receipts that the content of a manifest's file lists.
+
+    Raises:
+        MalformedError: It is not a manifest of this version.
+    """
+    try:
+        found = _listed().validate_json(manifest, strict=True).receipts
+    except ValidationError as error:
+        raise MalformedError(fault_in(error)) from None
+    for receipt in found:
+        receipt.check()
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,8 @@ VOCABULARY = (
     "own_process",
 )
 LAYERS = (
+    # How others' files are read: plain data, and one error.
+    ("untrusted",),
     VOCABULARY,
     ("draws", "own_code", "process_state", "sampling", "degradations", "sources", "adapters"),
     ("teachers",),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pairgen.sources.arrow_files import map_table
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.paths import is_remote
 from pairgen.sources.photographs import ImageSize
@@ -174,19 +175,27 @@ class ListWriter:
 
 
 class PlannedImages:
-    """The mapped Arrow file; finds images by slot.
+    """The mapped Arrow file, all of it checked; finds images by slot.
 
     Args:
         path: File written by `collect_images`.
+
+    Raises:
+        UNREADABLE: The file is damaged, or holds something else.
     """
 
     def __init__(self, path: Path) -> None:
-        with pa.memory_map(str(path)) as source:
-            self._table = pa.ipc.open_file(source).read_all()
+        self._table = map_table(path)
+        _check(self._table)
         self._first_slots = self._table.column("first_slot").to_numpy()
 
     def __len__(self) -> int:
         return len(self._table)
+
+    @property
+    def num_slots(self) -> int:
+        """Number of samples that the images give."""
+        return int(self._table.column("num_slots").to_numpy().sum())
 
     def __getitem__(self, row: int) -> PlannedImage:
         (found,) = self._table.slice(row, 1).to_pylist()
@@ -196,27 +205,6 @@ class PlannedImages:
             first_slot=found["first_slot"],
             num_slots=found["num_slots"],
         )
-
-    def validate(self) -> None:
-        """Read the whole list once: whatever is damaged is found before it is followed.
-
-        Raises:
-            ArrowInvalid: A text or an offset is damaged.
-            KeyError: A column is missing.
-            ValueError: A value is missing, or the images do not follow each other.
-        """
-        self._table.validate(full=True)
-        for name in SCHEMA.names:
-            if self._table.column(name).null_count:
-                raise ValueError(f"a {name} is missing")
-        stops = self._first_slots + self._table.column("num_slots").to_numpy()
-        if not np.array_equal(self._first_slots, [0, *stops[:-1]][: len(self)]):
-            raise ValueError("its slots do not follow each other")
-        if "captions" in self.further and self._table.column("captions").null_count:
-            raise ValueError("captions are missing")
-        if "partner" in self.further:
-            for name in PLACE:
-                self._table.schema.field("partner").type.field(name)
 
     @property
     def further(self) -> list[str]:
@@ -238,6 +226,27 @@ class PlannedImages:
     def row_of(self, slot: int) -> int:
         """Return the row of the image that a slot is cropped from."""
         return bisect.bisect_right(self._first_slots, slot) - 1
+
+
+def _check(table: pa.Table) -> None:
+    """Check a list that was read.
+
+    Raises:
+        KeyError: A column is missing.
+        ValueError: A column holds something else, a value is missing, or the images do not follow
+            each other.
+    """
+    for planned in (*SCHEMA, *(each for each in FURTHER if each.name in table.column_names)):
+        name, column = planned.name, table.column(planned.name)
+        if column.type != planned.type:
+            raise ValueError(f"its column {name!r} holds {column.type}")
+        if column.null_count and name in (*SCHEMA.names, "captions"):
+            raise ValueError(f"a {name} is missing")
+    first_slots, num_slots = (table.column(name).to_numpy() for name in ("first_slot", "num_slots"))
+    if (num_slots < 0).any() or (table.column("num_bytes").to_numpy() < 0).any():
+        raise ValueError("a number in it is negative")
+    if not np.array_equal(first_slots, np.cumsum(num_slots) - num_slots):
+        raise ValueError("its slots do not follow each other")
 
 
 def _file_of(row: Mapping[str, Any]) -> ImageFile:

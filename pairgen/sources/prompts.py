@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from pairgen.errors import ConfigError
+from pairgen.sources.arrow_files import map_table
 from pairgen.sources.prompt_choice import BATCH_BYTES, BATCH_ROWS, Choice, ChoiceCounts, choose
 from pairgen.sources.texts.rules import Found, encoded
 
@@ -112,13 +113,14 @@ def collected_prompts(
 
 
 def open_prompts(path: Path) -> pa.ChunkedArray:
-    """Map the Arrow file; entries are read from disk on access.
+    """Map the Arrow file; entries are read from disk on access, but all were checked.
 
     Raises:
-        ValueError: An entry is missing.
+        UNREADABLE: The file is damaged, or an entry is missing.
     """
-    with pa.memory_map(str(path)) as source:
-        prompts = pa.ipc.open_file(source).read_all().column("prompt")
+    prompts = map_table(path).column("prompt")
+    if prompts.type != pa.large_string():
+        raise ValueError(f"it holds {prompts.type}, not text")
     if prompts.null_count:
         raise ValueError(f"{prompts.null_count:,} entries are missing")
     return prompts

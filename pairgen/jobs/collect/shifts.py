@@ -4,9 +4,9 @@ import numpy as np
 
 from pairgen.execution.say import Say
 from pairgen.receipts import Manifest
-from pairgen.shards.format import layout
-from pairgen.shards.format.index import read_columns
+from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.store import Store
+from pairgen.shards.loading.good_shards import read_index
 
 # In LR pixels: less is what cameras and registration leave.
 MAX_SHIFT = 0.5
@@ -15,11 +15,11 @@ MAX_SHIFT = 0.5
 def say_shifts(store: Store, manifest: Manifest, say: Say) -> None:
     """Warn if LR of some samples is shifted by more than half a pixel in x or y."""
     num_shifted, largest, where = 0, 0.0, ""
+    layer = Layer(store, manifest.plan, {each.shard_index: each for each in manifest.receipts})
     for receipt in manifest.receipts:
         if not receipt.count:
             continue
-        data = store.read_bytes(layout.index_path(receipt.shard_index))
-        table = read_columns(data, ["key", "shift_x", "shift_y"])
+        table = read_index(layer, receipt.shard_index, ["key", "shift_x", "shift_y"])
         shifts = np.abs([table.column(name).to_numpy() for name in ("shift_x", "shift_y")])
         furthest = shifts.max(axis=0)
         num_shifted += int((furthest > MAX_SHIFT).sum())

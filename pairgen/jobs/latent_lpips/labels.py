@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pairgen.errors import ConfigError
 from pairgen.labels import ClassLabels
-from pairgen.shards.format.index import read_columns
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.good_shards import read_index
 from pairgen.shards.loading.mixture import columns_to_read
@@ -126,7 +125,7 @@ def _prompts_and_pairs(found: OpenSet) -> tuple[list[str], list[int]]:
     prompts: list[str] = []
     pairs: list[int] = []
     for shard, rows in zip(found.shards, found.rows, strict=True):
-        table = read_columns(read_index(found.base, shard), ["prompt", PAIR])
+        table = read_index(found.base, shard, ["prompt", PAIR])
         if rows is not None:
             table = table.take(rows)
         prompts += table["prompt"].to_pylist()

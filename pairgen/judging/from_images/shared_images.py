@@ -3,7 +3,7 @@
 import numpy as np
 
 from pairgen.errors import ConfigError, CorruptShardError
-from pairgen.shards.format.index import index_columns, read_columns
+from pairgen.shards.format.index import index_columns
 from pairgen.shards.format.overlay import Layer, open_layer
 from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.good_shards import read_index
@@ -37,7 +37,7 @@ def num_shared_images(first_url: str, second_url: str) -> int | None:
 def _checksums(layer: Layer) -> np.ndarray:
     """Return the distinct checksums of a dataset's source images, sorted."""
     parts = [
-        read_columns(read_index(layer, receipt.shard_index), [CHECKSUM]).column(0).to_numpy()
+        read_index(layer, receipt.shard_index, [CHECKSUM]).column(0).to_numpy()
         for receipt in layer.receipts.values()
         if receipt.count
     ]

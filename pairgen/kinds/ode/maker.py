@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,9 +16,10 @@ from pairgen.receipts import FailedSlot
 from pairgen.sampling.grid import Grid, make_grid
 from pairgen.sampling.parameterization import Schedule
 from pairgen.shards.format import layout
+from pairgen.shards.format.input_lists import planned_prompts, read_list
 from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import Store
-from pairgen.sources.prompts import open_prompts, prompt_rows
+from pairgen.sources.prompts import prompt_rows
 from pairgen.teachers.base import Teacher
 from pairgen.types import Plan, Sample, ShardTask
 
@@ -31,6 +33,7 @@ class OdeMaker:
     Raises:
         TeacherLoadError: The weights cannot be loaded, or do not match the plan.
         OutOfDeviceMemoryError: The weights do not fit into memory.
+        CorruptShardError: The list of prompts is missing or damaged.
     """
 
     modules = MODULES
@@ -44,8 +47,7 @@ class OdeMaker:
         if plan.execution["compile"]:
             self.teacher.compile()
         self.grid = grid_of(plan, self.teacher.schedule)
-        with store.local(layout.PROMPTS) as path:
-            self.prompts = open_prompts(path)
+        self.prompts = read_list(store, layout.PROMPTS, partial(planned_prompts, plan))
 
     def make(self, task: ShardTask) -> Iterator[list[Sample | FailedSlot]]:
         """Yield the samples of a shard in order, one batch at a time."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pairgen.errors import CorruptShardError, PairgenError
 from pairgen.shards.format import layout
-from pairgen.shards.format.index import PROMPT, read_columns
+from pairgen.shards.format.index import PROMPT
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
@@ -140,7 +140,7 @@ def _batches(texts: DistinctTexts, parent: Layer) -> Iterator[pa.Array]:
 
 
 def _texts_of(parent: Layer, shard: int) -> pa.Array:
-    column = read_columns(read_index(parent, shard), [PROMPT]).column(PROMPT)
+    column = read_index(parent, shard, [PROMPT]).column(PROMPT)
     return column.combine_chunks()
 
 

@@ -8,13 +8,18 @@ from typing import Any, Protocol
 from pairgen.errors import CorruptShardError
 from pairgen.shards.check.report import Problem, not_read
 from pairgen.shards.format import layout
+from pairgen.shards.format.input_lists import planned_prompts
 from pairgen.shards.format.overlay import is_by_value
-from pairgen.shards.format.planned_images import ImageList, is_painted, painted_images
+from pairgen.shards.format.planned_images import (
+    ImageList,
+    is_painted,
+    listed_images,
+    painted_images,
+)
 from pairgen.shards.format.slots import caption_of, crop_facts, slot_at, slot_facts, source_facts
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import VALUE_HASH, text_hash
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
-from pairgen.sources.image_list import PlannedImages
 from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
 from pairgen.types import Plan
 
@@ -50,9 +55,7 @@ class PlannedPrompts:
     """Prompts of an ODE dataset."""
 
     def __init__(self, plan: Plan, path: Path) -> None:
-        self._plan, self._prompts = plan, open_prompts(path)
-        # A damaged offset would be followed out of the mapped file, which ends the process.
-        self._prompts.validate(full=True)
+        self._plan, self._prompts = plan, planned_prompts(plan, path)
 
     def sha256(self) -> str:
         """Return the hash of the prompts."""
@@ -103,7 +106,6 @@ class PlannedTexts:
 
     def __init__(self, plan: Plan, path: Path) -> None:
         self._plan, self._texts = plan, open_prompts(path)
-        self._texts.validate(full=True)
 
     def sha256(self) -> str:
         """Return the plan's own hash: each receipt holds that of its shard's texts."""
@@ -141,9 +143,7 @@ class NoInputs:
 
 
 def _from_list(plan: Plan, path: Path) -> PlannedFromImages:
-    images = PlannedImages(path)
-    images.validate()
-    return PlannedFromImages(plan, images)
+    return PlannedFromImages(plan, listed_images(plan, path))
 
 
 # Kind of a plan to its inputs file, and the class that reads it.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pairgen.errors import CorruptShardError
+from pairgen.errors import CorruptShardError, short
 from pairgen.receipts import Receipt
 from pairgen.shards.check.fact_types import FactTypes
 from pairgen.shards.check.noise_audit import ShardNoise
@@ -27,6 +27,7 @@ from pairgen.shards.format.reader import (
 from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import Where
+from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.types import Plan, sample_key
 
 
@@ -171,9 +172,9 @@ class ShardCheck:
             detail = f"sha256 {sha256[:12]}, the receipt says {receipt.index_sha256[:12]}"
             return None, [Problem("index", path, detail, receipt.shard_index)]
         try:
-            return decode_table(data), []
-        except (pa.ArrowException, OSError) as error:
-            detail = f"cannot be read: {error}"
+            return decode_table(data, receipt.stop - receipt.start), []
+        except UNREADABLE as error:
+            detail = f"cannot be read: {short(str(error))}"
             return None, [Problem("index", path, detail, receipt.shard_index)]
 
 

@@ -15,6 +15,12 @@ from pairgen.types import Plan, Sample
 
 # Column of the texts of `txt`.
 PROMPT = "prompt"
+# Columns of every index that others follow.
+KINDS = {"key": pa.string(), "shard_index": pa.int64(), "offset": pa.int64()}
+# Keys have nine digits.
+MAX_SLOTS = 10**9
+# Most that the columns of a shard take in memory.
+MAX_BYTES, MAX_BYTES_PER_SLOT = 64 * 1024**2, 64 * 1024
 
 
 def index_row(sample: Sample, shard_index: int, offset: int) -> dict[str, Any]:
@@ -68,22 +74,23 @@ def decode_index(data: bytes) -> list[dict[str, Any]]:
     """Return the rows of one shard's Parquet file.
 
     Raises:
-        pyarrow.ArrowInvalid: The bytes are not a Parquet file.
+        pyarrow.ArrowInvalid: The bytes are not an index.
     """
     rows: list[dict[str, Any]] = decode_table(data).to_pylist()
     return rows
 
 
-def decode_table(data: bytes) -> pa.Table:
+def decode_table(data: bytes, num_slots: int = MAX_SLOTS) -> pa.Table:
     """Return one shard's Parquet file as a table, one row per sample.
 
+    Args:
+        data: The file.
+        num_slots: Number of slots of the shard: there can be no more rows.
+
     Raises:
-        pyarrow.ArrowInvalid: The bytes are not a Parquet file.
+        pyarrow.ArrowInvalid: The bytes are not an index, or hold more than one shard's.
     """
-    # Not `read_table`, and no Python file: its scanner's threads can outlive the call, request the
-    # interpreter lock while Python shuts down, and abort the process (apache/arrow#34314).
-    file = pq.ParquetFile(pa.BufferReader(data))
-    return file.read(use_threads=False)
+    return _checked(_opened(data, num_slots).read(use_threads=False), num_slots)
 
 
 def index_columns(plan: Plan) -> list[str]:
@@ -97,7 +104,48 @@ def index_columns(plan: Plan) -> list[str]:
     return list(dict.fromkeys(["key", "shard_index", "offset", *text, *facts, *checksums, *drawn]))
 
 
-def read_columns(data: bytes, columns: Sequence[str]) -> pa.Table:
-    """Return some columns of one shard's Parquet file, [N] each."""
+def read_columns(data: bytes, columns: Sequence[str], num_slots: int = MAX_SLOTS) -> pa.Table:
+    """Return some columns of one shard's Parquet file, [N] each.
+
+    Args:
+        data: The file.
+        columns: Their names.
+        num_slots: Number of slots of the shard: there can be no more rows.
+
+    Raises:
+        pyarrow.ArrowInvalid: The bytes are not an index, hold more than one shard's, or lack a
+            column.
+    """
+    file = _opened(data, num_slots)
+    if lacking := [name for name in columns if name not in file.schema_arrow.names]:
+        raise pa.ArrowInvalid(f"it has no column {lacking[0]!r}")
+    return _checked(file.read(columns=list(columns), use_threads=False), num_slots)
+
+
+def _opened(data: bytes, num_slots: int) -> pq.ParquetFile:
+    """Open an index; what it says of its sizes is checked before any of it is read."""
+    # Not `read_table`, and no Python file: its scanner's threads can outlive the call, request the
+    # interpreter lock while Python shuts down, and abort the process (apache/arrow#34314).
     file = pq.ParquetFile(pa.BufferReader(data))
-    return file.read(columns=list(columns), use_threads=False)
+    metadata = file.metadata
+    if not max(metadata.num_rows, metadata.num_row_groups) <= num_slots:
+        raise pa.ArrowInvalid(f"it has {metadata.num_rows:,} rows for {num_slots:,} slots")
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    num_bytes = sum(max(0, group.total_byte_size) for group in groups)
+    if num_bytes > MAX_BYTES + MAX_BYTES_PER_SLOT * num_slots:
+        raise pa.ArrowInvalid(f"its columns take {num_bytes:,} bytes")
+    return file
+
+
+def _checked(table: pa.Table, num_slots: int) -> pa.Table:
+    """Return what was read of an index if it can be that of a shard."""
+    table.validate(full=True)
+    if table.num_rows > num_slots:
+        raise pa.ArrowInvalid(f"it has {table.num_rows:,} rows for {num_slots:,} slots")
+    for name, kind in KINDS.items():
+        if name not in table.column_names:
+            continue
+        column = table.column(name)
+        if column.type != kind or column.null_count:
+            raise pa.ArrowInvalid(f"its column {name!r} holds {column.type}, or nothing")
+    return table

@@ -6,11 +6,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pairgen.errors import CorruptShardError
-from pairgen.receipts import Manifest, Receipt
+from pairgen.receipts import Manifest, Receipt, receipts_in
 from pairgen.shards.format import layout
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, ShardTask
+from pairgen.untrusted.malformed import MalformedError
 
 MAX_FOLDS = 3
 # Receipts from which it pays to ask for the manifest first.
@@ -28,7 +29,7 @@ def write_receipt(store: Store, receipt: Receipt) -> None:
 
 def encode_receipt(receipt: Receipt) -> bytes:
     """Return the content of a receipt's file."""
-    return json.dumps(receipt.to_dict(), ensure_ascii=False).encode("utf-8")
+    return receipt.to_json()
 
 
 def read_receipt(store: Store, shard_index: int) -> Receipt | None:
@@ -40,13 +41,13 @@ def read_receipt(store: Store, shard_index: int) -> Receipt | None:
     """
     path = layout.receipt_path(shard_index)
     try:
-        return Receipt.from_dict(json.loads(store.read_bytes(path)))
+        return Receipt.from_json(store.read_bytes(path))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except MalformedError as error:
         raise UnreadableReceiptError(
-            f"{path} of {store.url} is not a receipt of this version: run `pairgen repair` to make "
-            "its shard again."
+            f"{path} of {store.url} is not a receipt of this version: {error}; run `pairgen "
+            "repair` to make its shard again."
         ) from None
 
 
@@ -102,16 +103,20 @@ def find_receipts(store: Store, skip: Container[int] = ()) -> Iterator[tuple[int
 def _unchanged(store: Store, md5s: Mapping[str, str]) -> dict[int, Receipt]:
     """Return the receipts of the manifest whose files have the same content."""
     try:
-        listed = json.loads(store.read_bytes(layout.MANIFEST))["receipts"]
-        receipts = [Receipt.from_dict(each) for each in listed]
-    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        receipts = receipts_in(store.read_bytes(layout.MANIFEST))
+    except (FileNotFoundError, MalformedError):
         return {}
     found = {}
     for receipt in receipts:
-        md5 = hashlib.md5(encode_receipt(receipt), usedforsecurity=False).hexdigest()
-        if md5s.get(f"{receipt.shard_index:05d}.json") == md5:
+        standing = md5s.get(f"{receipt.shard_index:05d}.json")
+        # Receipts of earlier versions are not sealed.
+        if any(_md5(receipt.to_json(sealed)) == standing for sealed in (True, False)):
             found[receipt.shard_index] = receipt
     return found
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def read_receipts(store: Store) -> list[Receipt]:
@@ -175,8 +180,8 @@ def is_untouched(store: Store) -> bool:
 def _lists_receipts(store: Store) -> bool:
     """Whether the manifest lists finished shards."""
     try:
-        return bool(json.loads(store.read_bytes(layout.MANIFEST))["receipts"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return bool(receipts_in(store.read_bytes(layout.MANIFEST)))
+    except (FileNotFoundError, MalformedError):
         return False
 
 

@@ -4,7 +4,6 @@ Without the plan, finished shards have no meaning, so a folder that has lost it 
 of being taken for an empty one.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +12,12 @@ import yaml
 from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import is_untouched, read_receipts, standing_receipts
+from pairgen.shards.format.parsing.plan import parse_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import FORMAT_VERSION, INPUT_NAMES, Plan
-
-# What a damaged or edited file of a folder raises when it is parsed.
-MALFORMED = (yaml.YAMLError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
+from pairgen.untrusted.json_text import load_json
+from pairgen.untrusted.malformed import MalformedError, shown
+from pairgen.untrusted.yaml_text import load_yaml
 
 
 class UnusablePlanError(ConfigError):
@@ -55,13 +55,10 @@ def read_plan(store: Store) -> Plan:
             )
         raise ConfigError(f"{store.url} is not a dataset folder: it has no {layout.PLAN}.")
     try:
-        return _parse(yaml.safe_load(store.read_bytes(layout.PLAN)), store)
-    except ConfigError:
-        raise
-    except MALFORMED as error:
-        reason = " ".join(str(error).split())
+        return _parse(load_yaml(store.read_bytes(layout.PLAN)), store)
+    except MalformedError as error:
         raise UnusablePlanError(
-            f"The plan of {store.url} cannot be read: {reason}; {_remedy(store)}."
+            f"The plan of {store.url} cannot be read: {error}; {_remedy(store)}."
         ) from None
 
 
@@ -124,8 +121,8 @@ def _copied_plan(store: Store) -> Plan:
         ConfigError: There is no copy.
     """
     try:
-        return _parse(json.loads(store.read_bytes(layout.MANIFEST))["plan"], store)
-    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return _parse(load_json(store.read_bytes(layout.MANIFEST))["plan"], store)
+    except (FileNotFoundError, MalformedError, KeyError, TypeError):
         # Manifests of earlier versions have no copy.
         raise ConfigError(
             f"The plan of {store.url} is missing or damaged, and {layout.MANIFEST} has no copy of "
@@ -151,26 +148,20 @@ def _parse(data: Any, store: Store) -> Plan:
     """Parse a plan.
 
     Raises:
-        KeyError, TypeError, AttributeError: The data is not a plan.
+        MalformedError: The data is not a plan.
         UnusablePlanError: The plan was edited.
         ConfigError: The plan has another format version.
     """
     if not isinstance(data, Mapping):
-        raise TypeError("it holds no `key: value` lines")
+        raise MalformedError("it holds no `key: value` lines")
+    if "format_version" not in data:
+        raise MalformedError("format_version is missing")
     if data["format_version"] != FORMAT_VERSION:
         raise ConfigError(
-            f"{store.url} has format version {data['format_version']}; "
+            f"{store.url} has format version {shown(data['format_version'])}; "
             f"this pairgen reads {FORMAT_VERSION}."
         )
-    plan = Plan.from_dict(data)
-    for name in ("seed", "num_samples", "samples_per_shard"):
-        value, low = getattr(plan, name), 0 if name == "seed" else 1
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise TypeError(f"{name} is {value!r}")
-    if not isinstance(plan.resolved, Mapping) or not isinstance(plan.source, Mapping):
-        raise TypeError("resolved or source holds no `key: value` lines")
-    if not isinstance(plan.code, Mapping):
-        raise TypeError("code holds no `key: value` lines")
+    plan = parse_plan(data)
     if plan.fingerprint() != data["fingerprint"]:
         raise UnusablePlanError(
             f"The plan of {store.url} was edited: its fingerprint does not match its content; "

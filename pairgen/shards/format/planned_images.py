@@ -1,8 +1,10 @@
 """The images of a plan: those of the list in its folder, or painted ones, which need no list."""
 
+from pathlib import Path
 from typing import Protocol
 
 from pairgen.shards.format import layout
+from pairgen.shards.format.input_lists import read_list
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_list import PlannedImage, PlannedImages
 from pairgen.sources.painted.images import PaintedImages
@@ -28,11 +30,26 @@ def is_painted(plan: Plan) -> bool:
 
 
 def open_images(plan: Plan, store: Store) -> ImageList:
-    """Return the images of a plan."""
+    """Return the images of a plan.
+
+    Raises:
+        CorruptShardError: Their list is missing or damaged.
+    """
     if is_painted(plan):
         return painted_images(plan)
-    with store.local(layout.IMAGES) as path:
-        return PlannedImages(path)
+    return read_list(store, layout.IMAGES, lambda path: listed_images(plan, path))
+
+
+def listed_images(plan: Plan, path: Path) -> PlannedImages:
+    """Open the list of a plan's images.
+
+    Raises:
+        UNREADABLE: The file is damaged, or is not the list of the plan.
+    """
+    images = PlannedImages(path)
+    if images.num_slots < plan.num_samples:
+        raise ValueError(f"its images give {images.num_slots:,} of {plan.num_samples:,} samples")
+    return images
 
 
 def painted_images(plan: Plan) -> PaintedImages:

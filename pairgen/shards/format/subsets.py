@@ -5,6 +5,7 @@ each of them has its plan, and is all that makes the folder more than its sub-fo
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ import yaml
 from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import split_address
-from pairgen.shards.format.plan_file import MALFORMED
+from pairgen.shards.format.parsing.plan import parse_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.types import FORMAT_VERSION, Plan
+from pairgen.untrusted.malformed import MalformedError, shown
+from pairgen.untrusted.yaml_text import load_yaml
 
 # Key of the recipe: the buckets of a set as [width, height], one in each sub-set.
 BUCKETS = "buckets"
+MAX_SUBSETS = 10_000
 # What a sub-folder may be called: data must not lead out of the folder.
 _NAME = re.compile(r"[0-9A-Za-z_-]+")
 
@@ -49,20 +53,32 @@ def read_subsets(store: Store) -> Subsets:
         ConfigError: The file is damaged or edited.
     """
     try:
-        data: Any = yaml.safe_load(store.read_bytes(layout.SUBSETS))
-        found = Subsets(Plan.from_dict(data["plan"]), tuple(data["names"]))
-        if not found.names or not all(_NAME.fullmatch(name) for name in found.names):
-            raise ValueError("it names no sub-folders")
-        if data["plan"]["format_version"] != FORMAT_VERSION:
-            raise ValueError(f"it has format version {data['plan']['format_version']}")
-        if found.plan.fingerprint() != data["plan"]["fingerprint"]:
-            raise ValueError("its plan was edited")
-    except MALFORMED as error:
-        reason = " ".join(str(error).split())
+        return _parse(load_yaml(store.read_bytes(layout.SUBSETS)))
+    except MalformedError as error:
         raise ConfigError(
-            f"{layout.SUBSETS} of {store.url} cannot be read: {reason}; remove it and run the "
+            f"{layout.SUBSETS} of {store.url} cannot be read: {error}; remove it and run the "
             "command that made the folder again, with its --images."
         ) from None
+
+
+def _parse(data: Any) -> Subsets:
+    """Return what a file holds.
+
+    Raises:
+        MalformedError: It is no list of sub-sets, or was edited.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("plan"), Mapping):
+        raise MalformedError("plan is missing")
+    names, plan = data.get("names"), data["plan"]
+    if not isinstance(names, list) or not 0 < len(names) <= MAX_SUBSETS:
+        raise MalformedError("it names no sub-folders")
+    if not all(isinstance(each, str) and _NAME.fullmatch(each) for each in names):
+        raise MalformedError("it names no sub-folders")
+    if plan.get("format_version") != FORMAT_VERSION:
+        raise MalformedError(f"it has format version {shown(plan.get('format_version'))}")
+    found = Subsets(parse_plan(plan), tuple(names))
+    if found.plan.fingerprint() != plan["fingerprint"]:
+        raise MalformedError("its plan was edited")
     return found
 
 

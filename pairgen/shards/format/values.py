@@ -20,13 +20,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
+from pairgen.shards.format.input_lists import read_list
 from pairgen.shards.format.overlay import Layer, is_by_value
 from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.store import Store
-from pairgen.sources.arrow_files import UNREADABLE, is_damage
+from pairgen.sources.arrow_files import map_table
 from pairgen.sources.prompts import open_prompts
 from pairgen.types import Plan, ShardTask, canonical_json
 
@@ -37,6 +39,7 @@ VALUE_HASH = "value_hash"
 # Two of ten million texts have the same 128 bits with probability 1e-25.
 HASH = np.dtype("S16")
 NO_TEXT = b""
+_REMEDY = "run the command that made the overlay again, which writes it anew"
 
 
 def text_hash(text: str) -> bytes:
@@ -91,17 +94,19 @@ def read_slots(store: Store) -> ValueSlots:
         CorruptShardError: The file is missing or damaged.
         OSError: The store cannot be read.
     """
-    try:
-        with store.local(layout.SLOTS) as path, pa.memory_map(str(path)) as source:
-            batch = pa.ipc.open_file(source).get_batch(0)
-        batch.validate()
-        hashes, slots = batch.column("hash"), batch.column("slot")
-        if hashes.type != pa.binary(HASH.itemsize) or slots.type != pa.int64():
-            raise ValueError(f"it holds {batch.schema}")
-        found = ValueSlots(np.frombuffer(hashes.buffers()[1], HASH, len(hashes)), slots.to_numpy())
-    except UNREADABLE as error:
-        raise _unusable(store, layout.SLOTS, error) from None
-    return found
+    return read_list(store, layout.SLOTS, _slots_in, _REMEDY)
+
+
+def _slots_in(path: Path) -> ValueSlots:
+    (batch,) = map_table(path).to_batches()
+    hashes, slots = batch.column("hash"), batch.column("slot")
+    if hashes.type != pa.binary(HASH.itemsize) or slots.type != pa.int64():
+        raise ValueError(f"it holds {batch.schema}")
+    if hashes.null_count or slots.null_count:
+        raise ValueError("a slot is missing")
+    if len(slots) and not 0 <= pc.min(slots).as_py() <= pc.max(slots).as_py() < len(slots):
+        raise ValueError("its slots are none of its own")
+    return ValueSlots(np.frombuffer(hashes.buffers()[1], HASH, len(hashes)), slots.to_numpy())
 
 
 def read_texts(store: Store) -> pa.ChunkedArray:
@@ -111,26 +116,7 @@ def read_texts(store: Store) -> pa.ChunkedArray:
         CorruptShardError: The file is missing or damaged.
         OSError: The store cannot be read.
     """
-    try:
-        with store.local(layout.PROMPTS) as path:
-            texts = open_prompts(path)
-        # Reads them all, at gigabytes a second: a damaged text is found before anything is made.
-        texts.validate(full=True)
-    except UNREADABLE as error:
-        raise _unusable(store, layout.PROMPTS, error) from None
-    return texts
-
-
-def _unusable(store: Store, path: str, error: Exception) -> Exception:
-    """Return what to raise: an error of the disk or its permissions stays what it is."""
-    is_missing = isinstance(error, FileNotFoundError)
-    if not (is_missing or is_damage(error)):
-        return error
-    reason = "is missing" if is_missing else f"cannot be read: {str(error).rstrip('.')}"
-    return CorruptShardError(
-        f"{path} of {store.url} {reason}; run the command that made the overlay again, which "
-        "writes it anew."
-    )
+    return read_list(store, layout.PROMPTS, open_prompts, _REMEDY)
 
 
 def hash_of_texts(texts: Iterable[str]) -> str:
@@ -148,8 +134,10 @@ def value_tasks(plan: Plan, store: Store) -> list[ShardTask]:
     """
     texts = read_texts(store)
     if len(texts) < plan.num_samples:
-        short = ValueError(f"it has {len(texts):,} texts, the plan says {plan.num_samples:,}")
-        raise _unusable(store, layout.PROMPTS, short)
+        raise CorruptShardError(
+            f"{layout.PROMPTS} of {store.url} cannot be read: it has {len(texts):,} texts, the "
+            f"plan says {plan.num_samples:,}; {_REMEDY}."
+        )
     return [
         replace(task, parent_sha256=hash_of_texts(rows_of_task(texts, task)))
         for task in plan.tasks()

@@ -4,11 +4,16 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 
-from pairgen.errors import CorruptShardError
+import numpy as np
+import pyarrow as pa
+
+from pairgen.errors import CorruptShardError, short
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
+from pairgen.shards.format.index import read_columns
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.parent_shards import is_stale, slots_of
+from pairgen.sources.arrow_files import UNREADABLE
 
 log = logging.getLogger("pairgen")
 
@@ -21,20 +26,33 @@ def bad_shard(layer: Layer, path: str, reason: str) -> CorruptShardError:
     )
 
 
-def read_index(layer: Layer, shard_index: int) -> bytes:
-    """Return a shard's index file.
+def read_index(layer: Layer, shard_index: int, columns: Sequence[str]) -> pa.Table:
+    """Return columns of a shard's index, [N] each.
 
     Raises:
-        CorruptShardError: The file is missing, or does not match the receipt.
+        CorruptShardError: The file is missing, does not match the receipt, or is not its index.
     """
-    path = layout.index_path(shard_index)
+    path, receipt = layout.index_path(shard_index), layer.receipts[shard_index]
     try:
         data = layer.store.read_bytes(path)
     except FileNotFoundError:
         raise bad_shard(layer, path, "is missing") from None
-    if hashlib.sha256(data).hexdigest() != layer.receipts[shard_index].index_sha256:
+    if hashlib.sha256(data).hexdigest() != receipt.index_sha256:
         raise bad_shard(layer, path, "does not match the shard's receipt")
-    return data
+    try:
+        table = read_columns(data, columns, receipt.stop - receipt.start)
+        _check_offsets(table, receipt)
+    except UNREADABLE as error:
+        raise bad_shard(layer, path, f"cannot be read: {short(str(error))}") from None
+    return table
+
+
+def _check_offsets(table: pa.Table, receipt: Receipt) -> None:
+    """Refuse places outside of the shard, before they are followed."""
+    if "offset" in table.column_names and len(table):
+        offsets = table.column("offset").to_numpy()
+        if offsets[0] < 0 or offsets[-1] >= receipt.num_bytes or (np.diff(offsets) <= 0).any():
+            raise ValueError("its offsets lead out of the shard")
 
 
 def good_shards(layers: Sequence[Layer], skip_bad: bool) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
-from pairgen.shards.format.index import index_columns, read_columns
+from pairgen.shards.format.index import index_columns
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.parent_shards import slots_of
 from pairgen.shards.loading.good_shards import bad_shard, read_index
@@ -49,7 +49,7 @@ def read_layer(
     Raises:
         CorruptShardError: The index does not match the receipt.
     """
-    table = read_columns(read_index(layer, shard_index), list(dict.fromkeys(["key", *columns])))
+    table = read_index(layer, shard_index, list(dict.fromkeys(["key", *columns])))
     slots = table.column("key").cast(pa.int64()).to_numpy()
     if has_others and not np.array_equal(slots, slots_of(layer.receipts[shard_index])):
         path = layout.shard_path(shard_index)
@@ -82,7 +82,7 @@ def joined_table(
         CorruptShardError: An index is missing, or does not match its receipt.
     """
     if len(layers) == 1:
-        table = read_columns(read_index(layers[0], shard_index), columns)
+        table = read_index(layers[0], shard_index, columns)
         return table if rows is None else table.take(rows)
     slots = slots_of(layers[0].receipts[shard_index])
     chosen = slots if rows is None else slots[rows]

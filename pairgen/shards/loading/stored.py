@@ -10,7 +10,7 @@ import pyarrow as pa
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
-from pairgen.shards.format.index import index_columns, read_columns
+from pairgen.shards.format.index import index_columns
 from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.read_ahead import read_ahead
@@ -152,7 +152,7 @@ def _layer(store: Store, plan: Plan, shard_index: int) -> Layer:
 
 
 def _columns(layer: Layer, shard_index: int, columns: Sequence[str]) -> pa.Table:
-    return read_columns(read_index(layer, shard_index), columns)
+    return read_index(layer, shard_index, columns)
 
 
 def _read_sample(layer: Layer, shard_index: int, key: str, start: int, stop: int) -> Stored:

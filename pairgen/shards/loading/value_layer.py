@@ -8,7 +8,7 @@ import numpy as np
 
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
-from pairgen.shards.format.index import PROMPT, read_columns
+from pairgen.shards.format.index import PROMPT
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.parent_shards import slots_of
 from pairgen.shards.format.read_ahead import read_ahead
@@ -108,7 +108,7 @@ def lacking(
 
     def of_shard(shard_index: int) -> Lack | None:
         try:
-            texts = read_columns(read_index(base, shard_index), [PROMPT]).column(PROMPT)
+            texts = read_index(base, shard_index, [PROMPT]).column(PROMPT)
             if len(texts) != base.receipts[shard_index].count:
                 path = layout.index_path(shard_index)
                 raise bad_shard(base, path, "has other samples than the shard's receipt says")

@@ -13,6 +13,7 @@ from pairgen.methods.base import Student
 from pairgen.sampling.conditioning import Conditioning
 from pairgen.seeding import noise_for
 from pairgen.shards.format import layout
+from pairgen.shards.format.input_lists import read_list
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import open_store
@@ -119,8 +120,7 @@ def find_validation(
     plan = read_plan(store)
     if plan.kind != "ode" or not store.exists(layout.PROMPTS):
         return None
-    with store.local(layout.PROMPTS) as local:
-        prompts = open_prompts(local)[:num_prompts].to_pylist()
+    prompts = read_list(store, layout.PROMPTS, open_prompts)[:num_prompts].to_pylist()
     validation = prepare_validation(plan, prompts, guidance_scales, device)
     save_validation(validation, path)
     return validation

@@ -117,5 +117,5 @@ def test_a_receipt_without_a_parent_is_written_as_before() -> None:
     assert "parent_sha256" not in receipt().to_dict()
     recorded = receipt(of="a")
     assert recorded.to_dict()["parent_sha256"] == "a"
-    assert Receipt.from_dict(recorded.to_dict()) == recorded
-    assert Receipt.from_dict(receipt().to_dict()) == receipt()
+    assert Receipt.from_json(recorded.to_json()) == recorded
+    assert Receipt.from_json(receipt().to_json()) == receipt()
