@@ -16,7 +16,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from pairgen.sampling.conditioning import SUM
 from pairgen.teachers._pretrained.autoencoder import Autoencoder
-from pairgen.teachers._pretrained.branch_files import BranchFiles, find_branch
+from pairgen.teachers._pretrained.branch_files import find_branch
 from pairgen.teachers._pretrained.denoiser import Denoiser
 from pairgen.teachers._pretrained.export import export_pipeline, files_to_copy
 from pairgen.teachers._pretrained.folders.lora import find_lora
@@ -28,7 +28,6 @@ from pairgen.teachers._pretrained.stable_diffusion import (
     TEXT_CLASSES,
     UNET_WEIGHTS,
     VAE_WEIGHTS,
-    Layout,
     load_tokenizer,
     read_layout,
 )
@@ -58,7 +57,7 @@ def describe(*, location: str, **options: Any) -> Description:
         lora = find_lora(chosen.lora)
         lora.check(layout.networks_on_meta())
         described = replace(described, identity={**described.identity, **lora.identity})
-    branch = _branch(chosen, layout)
+    branch = find_branch(chosen.branch, layout)
     if branch is None:
         return described
     return replace(
@@ -159,7 +158,7 @@ def build_denoiser(
         image_channels,
         condition_channels=condition_channels,
         fusion=fusion,
-        branch=_branch(chosen, layout),
+        branch=find_branch(chosen.branch, layout),
         lora=find_lora(chosen.lora) if chosen.lora else None,
     ).to(device)
 
@@ -274,7 +273,7 @@ def build(
             # Enables fast kernels on GPUs; on the CPU it would only change the last bits.
             unet = unet.to(memory_format=torch.channels_last)
         unet = unet.to(device)
-    branch = _branch(chosen, layout) if with_network else None
+    branch = find_branch(chosen.branch, layout) if with_network else None
 
     def load_towers() -> list[Tower]:
         towers = []
@@ -300,7 +299,3 @@ def build(
         # Whoever samples encodes prompts too: memory that runs short is noticed here.
         _ = teacher.negative
     return teacher
-
-
-def _branch(chosen: LatentDiffusionOptions, layout: Layout) -> BranchFiles | None:
-    return find_branch(chosen.branch, layout) if chosen.branch else None

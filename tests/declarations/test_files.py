@@ -9,8 +9,9 @@ from pairgen.declarations import __main__ as program
 from pairgen.declarations import files
 
 ROOT = Path(__file__).parents[2]
-# Files of Ray's launcher and of Kubernetes have their schemas elsewhere.
-FOREIGN = ("aws.yaml", "gcp.yaml", "hosts.yaml", "kuberay.yaml")
+# Files of Ray's launcher and of Kubernetes have their schemas elsewhere, and what other programs are
+# given has none.
+FOREIGN = ("aws.yaml", "gcp.yaml", "hosts.yaml", "kuberay.yaml", "fastgen.yaml")
 YAML_FILES = [
     path for path in sorted(packaged_configs().glob("*/*.yaml")) if path.name not in FOREIGN
 ]

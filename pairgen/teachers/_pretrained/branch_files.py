@@ -79,8 +79,8 @@ class BranchFiles:
         return Branch(network, self.fusion, self.mu).requires_grad_(False).to(dtype)
 
 
-def find_branch(location: str, layout: Layout) -> BranchFiles:
-    """Find a branch for a model.
+def find_branch(location: str, layout: Layout) -> BranchFiles | None:
+    """Find a branch for a model; None for an empty location.
 
     Args:
         location: Folder or hub id of the branch.
@@ -89,6 +89,8 @@ def find_branch(location: str, layout: Layout) -> BranchFiles:
     Raises:
         TeacherLoadError: There is none, or it was made for another network.
     """
+    if not location:
+        return None
     snapshot = find_snapshot(location, "", (CONFIG, FUSION_FILE))
     config = {**USUAL, **read_json(snapshot, CONFIG)}
     if config.get("_class_name") != "ControlNetModel":
