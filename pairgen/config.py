@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.regular_file import read_regular
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.yaml_text import load_yaml
 
@@ -60,11 +61,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not YAML, or holds something else.
     """
     try:
-        data = load_yaml(path.read_text(encoding="utf-8"))
+        data = load_yaml(read_regular(path))
     except MalformedError as error:
         raise ConfigError(f"The file {path} is not valid YAML: {error}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The file {path} cannot be read: {error}.") from None
+    except OSError as error:
+        reason = str(error).rstrip(".")
+        raise ConfigError(f"The file {path} cannot be read: {reason}.") from None
     if data is None:
         return {}
     if not isinstance(data, dict):

@@ -10,6 +10,7 @@
     |-- WorkerError             code that a worker ran raised an exception of its own
     |-- CorruptShardError       a shard is truncated or altered
     |-- StoreError              a folder behind a URL cannot be accessed; also an OSError
+    |-- NotAFileError           a FIFO, socket or device lies where a file should; also an OSError
     `-- OutOfDeviceMemoryError  the batch does not fit on the device
 
 The message is one sentence that names the offending value and what is allowed, without secrets in
@@ -71,6 +72,10 @@ class CorruptShardError(PairgenError):
 
 class StoreError(PairgenError, OSError):
     """A folder behind a URL cannot be accessed, so its content is unknown."""
+
+
+class NotAFileError(PairgenError, OSError):
+    """A FIFO, a socket or a device lies where a file should."""
 
 
 class OutOfDeviceMemoryError(PairgenError):

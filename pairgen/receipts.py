@@ -111,8 +111,8 @@ class Receipt:
     failed: tuple[FailedSlot, ...] = ()
     made: Made = field(default_factory=dict)
     parent_sha256: Sha256 = ""
-    code: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    own_sha256: Sha256 = field(default="", compare=False)
+    code: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    own_sha256: Sha256 = field(default="", compare=False, repr=False)
 
     def fulfils(self, task: ShardTask) -> bool:
         """Return whether this is the receipt of `task`."""
@@ -191,27 +191,38 @@ def _adapter() -> TypeAdapter[Receipt]:
     return TypeAdapter(Receipt)
 
 
-@dataclass(frozen=True)
-class _Listed:
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """What the file of a manifest tells; those of earlier versions tell less."""
+
     receipts: tuple[Receipt, ...]
+    fingerprint: str = ""
+    plan: dict[str, Any] | None = None
+    num_planned: int = -1
+    num_samples: int = 0
+    num_failed: int = 0
+    num_skipped: int = 0
+    num_bytes: int = 0
+    missing: tuple[tuple[int, int], ...] = ()
 
 
 @cache
-def _listed() -> TypeAdapter[_Listed]:
-    return TypeAdapter(_Listed)
+def _listed() -> TypeAdapter[Listed]:
+    return TypeAdapter(Listed)
 
 
-def receipts_in(manifest: bytes) -> tuple[Receipt, ...]:
-    """Return the receipts that the content of a manifest's file lists.
+def listed_in(manifest: bytes) -> Listed:
+    """Return what the content of a manifest's file tells.
 
     Raises:
         MalformedError: It is not a manifest of this version.
     """
     try:
-        found = _listed().validate_json(manifest, strict=True).receipts
+        found = _listed().validate_json(manifest, strict=True)
+        check_plain(found.plan)
     except ValidationError as error:
         raise MalformedError(fault_in(error)) from None
-    for receipt in found:
+    for receipt in found.receipts:
         receipt.check()
     return found
 

@@ -21,6 +21,7 @@ VOCABULARY = (
     "visible",
     "retry",
     "filesystems",
+    "regular_file",
     "trust",
     "module_files",
     "seeding",

@@ -1,5 +1,6 @@
 """What all commands that make a dataset share: the folder checks, and the run itself."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pairgen.kinds.run_options import MakingOptions
 from pairgen.receipts import Manifest
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
+from pairgen.shards.format.input_lists import with_list
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
     is_untouched,
@@ -160,8 +162,10 @@ def begin_claimed(store: Store, plan: Plan, shard_range: ShardRange) -> None:
         begin(store, plan, shard_range)
 
 
-def put_inputs(store: Store, spooled: Path, path: str, shard_range: ShardRange) -> None:
-    """Move a list of inputs to its place; a part leaves it if it is there.
+def put_inputs(store: Store, spooled: Path, path: str, plan: Plan, shard_range: ShardRange) -> Plan:
+    """Move a list of inputs to its place; return the plan with its hash.
+
+    A part leaves a list that is there, and records no hash: whose list stands is not known.
 
     Other parts may read it on other machines, where a file system of the network would end their
     reading if another file took its place.
@@ -169,8 +173,15 @@ def put_inputs(store: Store, spooled: Path, path: str, shard_range: ShardRange) 
     is_part = shard_range != ALL_SHARDS
     if is_part and store.exists(path) and store.size(path) == spooled.stat().st_size:
         store.drop(spooled)
-    else:
-        store.put_file(spooled, path)
+        return plan
+    sha256 = "" if is_part else _sha256(spooled)
+    store.put_file(spooled, path)
+    return with_list(plan, sha256)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:

@@ -294,7 +294,7 @@ def take_images(
         plan = with_code(store, plan, options, say)
         claim(store, old, plan, options.part)
         if not is_painted(plan):
-            put_inputs(store, spooled, layout.IMAGES, options.part)
+            plan = put_inputs(store, spooled, layout.IMAGES, plan, options.part)
     if summary.rejected:
         store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
     return plan

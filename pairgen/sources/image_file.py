@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pairgen.regular_file import open_regular
 from pairgen.sources.image_tables import table_cell
 from pairgen.sources.paths import AnyPath, is_remote
 from pairgen.sources.pixels.png_chunks import SIGNATURE
@@ -80,11 +81,11 @@ class ImageFile:
             return io.BytesIO(table_cell(self._path(), self.kind, self.column, self.place))
         if self.kind == "file" and not is_remote(self.container):
             # Millions of images are opened: no path is made for each.
-            return open(self.container, "rb")
+            return open_regular(self.container)
         path = self._plain_path()
         if isinstance(path, UrlPath):
             return path.open_part(self.place, self.num_bytes)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(self.place)
             return io.BytesIO(file.read(self.num_bytes))
 

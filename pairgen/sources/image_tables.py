@@ -174,7 +174,7 @@ def _why_empty(cell: Any) -> str:
 
 def _parquet(path: AnyPath) -> pq.ParquetFile:
     """Open a Parquet file; behind a URL, its footer is read once."""
-    return pq.ParquetFile(path) if isinstance(path, Path) else _remote_parquet(path)
+    return pq.ParquetFile(parquet_source(path)) if isinstance(path, Path) else _remote_parquet(path)
 
 
 @lru_cache(maxsize=2)

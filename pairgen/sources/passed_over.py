@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path, PurePath
 
 from pairgen.errors import StoreError
+from pairgen.regular_file import open_regular
 from pairgen.sources.urls.path import UrlPath
 
 APPLE_DOUBLE = "AppleDouble file"
@@ -27,7 +28,7 @@ def is_apple_double(path: Path | UrlPath) -> bool:
     if not path.name.startswith(_APPLE_DOUBLE):
         return False
     try:
-        with path.open("rb") as file:
+        with open_regular(path) if isinstance(path, Path) else path.open("rb") as file:
             return file.read(len(_APPLE_MAGIC)) == _APPLE_MAGIC
     except StoreError:
         raise

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pairgen.errors import ConfigError
 from pairgen.filesystems import is_url
 from pairgen.redaction import url_without_secrets
-from pairgen.sources.paths import AnyPath
+from pairgen.sources.paths import AnyPath, open_path
 from pairgen.sources.texts.tables import as_text
 
 # A line of BasicSR's lists: a path, height, width and channels, and a class.
@@ -23,7 +23,7 @@ def listed_paths(path: AnyPath) -> Iterator[AnyPath]:
         ConfigError: A line is a URL: whoever wrote the list would choose what is asked for, and
             its secrets would be recorded as the name of an image.
     """
-    for number, line in enumerate(as_text(path.read_bytes()).splitlines(), start=1):
+    for number, line in enumerate(as_text(_content(path)).splitlines(), start=1):
         if line := line.strip():
             if is_url(line):
                 raise ConfigError(
@@ -32,3 +32,8 @@ def listed_paths(path: AnyPath) -> Iterator[AnyPath]:
                 )
             found = _META_INFO.fullmatch(line)
             yield path.parent / (found[1] if found else line)
+
+
+def _content(path: AnyPath) -> bytes:
+    with open_path(path) as file:
+        return file.read()

@@ -5,10 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from pairgen.errors import ConfigError
 from pairgen.filesystems import is_url, protocol_of, without_file_scheme
 from pairgen.redaction import url_without_secrets
+from pairgen.regular_file import open_regular
 from pairgen.sources.passed_over import PassedOver, hidden_kind
 from pairgen.sources.urls.braces import expanded
 from pairgen.sources.urls.path import UrlPath
@@ -105,6 +107,15 @@ def relative_name(path: AnyPath, folder: AnyPath) -> str:
         with suppress(ValueError):
             path = path.relative_to(folder)
     return path.as_posix()
+
+
+def open_path(path: AnyPath) -> BinaryIO:
+    """Open a file that must be one, or what is behind a URL.
+
+    Raises:
+        OSError: It is no file, or cannot be read.
+    """
+    return open_regular(path) if isinstance(path, Path) else path.open("rb")
 
 
 def names_in(folder: AnyPath) -> list[str]:

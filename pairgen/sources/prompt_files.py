@@ -45,7 +45,7 @@ from typing import BinaryIO, cast
 
 from pairgen.errors import ConfigError, StoreError
 from pairgen.sources.passed_over import PassedOver
-from pairgen.sources.paths import AnyPath
+from pairgen.sources.paths import AnyPath, open_path
 from pairgen.sources.tables import holds_text, reading, table_batches, table_schema, text_cells
 from pairgen.sources.tars.index import read_samples
 from pairgen.sources.tars.sample_text import FACTS_MEMBER, TEXT_MEMBERS, json_facts, sample_text
@@ -122,7 +122,7 @@ def read_prompt_file(
             yield from _read_table(path, suffix[1:], column)
             return
         if suffix == ".tar":
-            with plain_tar(path).open("rb") as tar:
+            with open_path(plain_tar(path)) as tar:
                 yield from _read_tar(tar, column, path, passed_over)
             return
         with _opened(path) as file:
@@ -157,9 +157,8 @@ def _readable(path: AnyPath) -> Iterator[None]:
 def _opened(path: AnyPath) -> io.BufferedReader:
     if path.suffix.lower() == ".gz":
         # GzipFile is a BufferedReader in all that is used here.
-        packed = path if isinstance(path, Path) else path.open("rb")
-        return cast(io.BufferedReader, gzip.open(packed))
-    return path.open("rb")
+        return cast(io.BufferedReader, gzip.open(open_path(path)))
+    return cast(io.BufferedReader, open_path(path))
 
 
 def _read_txt(file: BinaryIO, column: str, path: AnyPath, _: Note) -> Iterator[Found]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError, PairgenError, short
+from pairgen.regular_file import check_regular
 from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.sources.paths import AnyPath
 from pairgen.sources.urls.fetched import fetched
@@ -96,8 +97,11 @@ def reading(path: AnyPath, kind: str) -> Iterator[None]:
 
 def parquet_source(path: AnyPath) -> "str | RangeReader":
     """Return what a Parquet file is read from: its path, or a file of which parts are read."""
+    if isinstance(path, UrlPath):
+        return path.open_exactly()
+    check_regular(path)
     # Arrow would take `s3:/name` for a URL.
-    return path.open_exactly() if isinstance(path, UrlPath) else str(path.absolute())
+    return str(path.absolute())
 
 
 def arrow_table(path: AnyPath) -> pa.Table:
@@ -111,6 +115,7 @@ def arrow_table(path: AnyPath) -> pa.Table:
 
 @lru_cache(maxsize=2)
 def _mapped(container: str) -> pa.Table:
+    check_regular(container)
     with pa.memory_map(container) as source:
         table = pa.ipc.open_stream(source).read_all()
     # Offsets are followed without a check: a damaged one would read other memory, or crash.

@@ -54,8 +54,7 @@ def describe(*, location: str, **options: Any) -> Description:
     layout = read_layout(location, chosen.revision)
     described = layout.describe(chosen.variant)
     if chosen.lora:
-        lora = find_lora(chosen.lora)
-        lora.check(layout.networks_on_meta())
+        (lora := find_lora(chosen.lora)).check(layout.networks_on_meta())
         described = replace(described, identity={**described.identity, **lora.identity})
     branch = find_branch(chosen.branch, layout)
     if branch is None:

@@ -28,7 +28,7 @@ def load_yaml(text: str | bytes) -> Any:
     if len(text) > MAX_BYTES:
         raise MalformedError(f"it has {len(text):,} bytes, the most allowed are {MAX_BYTES:,}")
     try:
-        loader = _Loader(text)
+        loader = _Loader(text if isinstance(text, str) else text.decode())
         try:
             return loader.get_single_data()
         finally:

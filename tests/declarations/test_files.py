@@ -9,7 +9,7 @@ from pairgen.declarations import __main__ as program
 from pairgen.declarations import files
 
 ROOT = Path(__file__).parents[2]
-# Files of Ray's launcher and of Kubernetes have their schemas elsewhere, and what other programs are
+# Files of Ray's launcher and of Kubernetes have their schemas elsewhere; what other programs are
 # given has none.
 FOREIGN = ("aws.yaml", "gcp.yaml", "hosts.yaml", "kuberay.yaml", "fastgen.yaml")
 YAML_FILES = [

@@ -62,7 +62,7 @@ def _take_prompts(request: OdeRequest, say: Say) -> Plan:
         plan, summary = read_plan_prompts(request, prompts, spooled, rejected, say)
         plan = with_code(store, plan, request.config, say)
         claim(store, request.old, plan, part)
-        put_inputs(store, spooled, layout.PROMPTS, part)
+        plan = put_inputs(store, spooled, layout.PROMPTS, plan, part)
         if summary.num_rejected:
             store.put_file(rejected, layout.REJECTED)
         else:

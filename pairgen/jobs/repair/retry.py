@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from pairgen.errors import PairgenError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
-from pairgen.shards.format.planned_images import is_painted
+from pairgen.shards.format.input_lists import read_list
+from pairgen.shards.format.planned_images import is_painted, listed_images
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_list import PlannedImages
@@ -23,9 +24,8 @@ def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Ite
     failed = [receipt for receipt in receipts if any(not slot.skipped for slot in receipt.failed)]
     if plan.kind not in ("degrade", "collect") or is_painted(plan) or not failed:
         return
-    with store.local(layout.IMAGES) as path:
-        images = PlannedImages(path)
-        yield from (receipt for receipt in failed if _gains(images, receipt))
+    images = read_list(store, layout.IMAGES, lambda path: listed_images(plan, path))
+    yield from (receipt for receipt in failed if _gains(images, receipt))
 
 
 def _gains(images: PlannedImages, receipt: Receipt) -> bool:

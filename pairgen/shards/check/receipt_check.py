@@ -1,14 +1,19 @@
 """Check the receipts against the plan, and the folders against the receipts; open no tar."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pairgen.receipts import Receipt
 from pairgen.shards.check.code_ranges import CodeRange, CodeRanges
+from pairgen.shards.check.manifest_check import digest
 from pairgen.shards.check.report import Problem, Problems, not_read
 from pairgen.shards.format import layout
-from pairgen.shards.format.manifest import readable_receipt, standing_receipts
+from pairgen.shards.format.manifest import (
+    UnreadableReceiptError,
+    read_receipt,
+    standing_receipts,
+)
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, ShardTask, canonical_json
@@ -35,11 +40,13 @@ class CheckedReceipts:
         valid: Shards with a valid receipt for a task of the plan, in order.
         mixes: Settings that differ between these receipts, with their values.
         code: Ranges of shards by the hash of the user's own code that made them.
+        digests: What tells these receipts from others, by shard.
     """
 
     valid: Mapping[int, Standing]
     mixes: Mapping[str, tuple[str, ...]]
     code: Sequence[CodeRange] = ()
+    digests: Mapping[int, bytes] = field(default_factory=dict)
 
 
 def check_receipts(
@@ -61,7 +68,7 @@ def check_receipts(
     standing = set(standing_receipts(store))
     readable: dict[int, tuple[int, int]] = {}
     valid: dict[int, Standing] = {}
-    mixes, code = Mixes(), CodeRanges()
+    mixes, code, digests = Mixes(), CodeRanges(), dict[int, bytes]()
     expected = sorted(standing | tasks.keys())
     receipts = read_ahead(lambda shard: _look(store, shard), sorted(standing))
     for num, shard_index in enumerate(expected, start=1):
@@ -70,30 +77,34 @@ def check_receipts(
             problems.add([not_read(layout.receipt_path(shard_index), receipt)])
             on_progress(num, len(expected))
             continue
+        why_unreadable = ""
+        if isinstance(receipt, UnreadableReceiptError):
+            why_unreadable, receipt = receipt.reason, None
         task = tasks.get(shard_index)
         if receipt is not None:
             readable[shard_index] = (receipt.start, receipt.stop)
         if task is None or receipt is None or not receipt.fulfils(task):
-            problem = _why_not(shard_index, task, receipt, shard_index in standing)
+            problem = _why_not(shard_index, task, receipt, why_unreadable)
             if problem.kind == "incomplete" and _tar_name(shard_index) in tars:
                 problem = replace(problem, detail=problem.detail + ", although the tar exists")
             problems.add([problem])
         else:
             mixes.add(receipt)
             code.add(receipt)
+            digests[shard_index] = digest(receipt)
             valid[shard_index] = Standing(
                 receipt.start, receipt.stop, receipt.count, len(receipt.failed), receipt.num_bytes
             )
         on_progress(num, len(expected))
     problems.add(_overlaps(readable, valid))
-    return CheckedReceipts(valid, mixes.found(), code.found())
+    return CheckedReceipts(valid, mixes.found(), code.found(), digests)
 
 
-def _look(store: Store, shard_index: int) -> Receipt | OSError | None:
-    """Return a receipt, None if it is unreadable, or the error if the store failed."""
+def _look(store: Store, shard_index: int) -> Receipt | OSError | UnreadableReceiptError | None:
+    """Return a receipt, or why it cannot be read; None if there is no file."""
     try:
-        return readable_receipt(store, shard_index)
-    except OSError as error:
+        return read_receipt(store, shard_index)
+    except (OSError, UnreadableReceiptError) as error:
         return error
 
 
@@ -177,15 +188,15 @@ class Mixes:
 
 
 def _why_not(
-    shard_index: int, task: ShardTask | None, receipt: Receipt | None, stands: bool
+    shard_index: int, task: ShardTask | None, receipt: Receipt | None, why_unreadable: str
 ) -> Problem:
     """Return why a task has no valid receipt, or a receipt no task."""
     where = layout.receipt_path(shard_index)
     if task is None:
         detail = "the plan has no such shard; repair removes it"
         return Problem("beyond the plan", where, detail, shard_index)
-    if receipt is None and stands:
-        detail = "not a receipt of this version"
+    if receipt is None and why_unreadable:
+        detail = f"not a receipt of this version: {why_unreadable}"
         return Problem("receipt unreadable", where, detail, shard_index)
     if receipt is None or receipt.begins(task):
         first = task.start if receipt is None else receipt.stop

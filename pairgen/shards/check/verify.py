@@ -12,6 +12,7 @@ from typing import Protocol
 from pairgen.errors import ConfigError
 from pairgen.shards.check.check_job import CheckJob
 from pairgen.shards.check.code_ranges import told_code
+from pairgen.shards.check.manifest_check import check_manifest
 from pairgen.shards.check.noise_audit import NoiseAudit
 from pairgen.shards.check.parent_check import check_parent
 from pairgen.shards.check.planned import check_inputs
@@ -21,7 +22,7 @@ from pairgen.shards.check.receipt_check import (
     check_receipts,
     check_unread,
 )
-from pairgen.shards.check.report import Problems, Report
+from pairgen.shards.check.report import Problem, Problems, Report, not_read
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.check.shard_check import ShardFindings
 from pairgen.shards.format import layout
@@ -79,6 +80,7 @@ def verify(
     found = _Findings(plan)
     receipts = check_receipts(store, plan, found.problems, on_receipts)
     found.problems.add(check_folder(store, plan, receipts.valid))
+    found.problems.add(_check_manifest(store, plan, receipts))
     problems, not_compared = check_parent(store, plan, list(receipts.valid))
     found.problems.add(problems)
     filled = [shard for shard, receipt in receipts.valid.items() if receipt.num_samples]
@@ -125,6 +127,13 @@ def _left_over(store: Store) -> tuple[int, int]:
     names = store.stale_spool()
     sizes = store.sizes(layout.SPOOL) if names else {}
     return len(names), sum(sizes.get(name, 0) for name in names)
+
+
+def _check_manifest(store: Store, plan: Plan, receipts: CheckedReceipts) -> list[Problem]:
+    try:
+        return list(check_manifest(store, plan, receipts.digests))
+    except OSError as error:
+        return [not_read(layout.MANIFEST, error)]
 
 
 class _Findings:

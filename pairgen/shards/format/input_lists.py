@@ -1,18 +1,23 @@
 """Open the list of inputs of a set: prompts, texts or images."""
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 
 from pairgen.errors import CorruptShardError, short
+from pairgen.regular_file import open_regular
 from pairgen.shards.format.store import Store
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.prompts import open_prompts
 from pairgen.types import Plan
 
 Read = TypeVar("Read")
+# Key of a plan's source.
+LIST_SHA256 = "list_sha256"
 REMEDY = "put it back, or give the original inputs again; `pairgen verify` tells what else is wrong"
 
 
@@ -46,7 +51,32 @@ def planned_prompts(plan: Plan, path: Path) -> pa.ChunkedArray:
     Raises:
         UNREADABLE: The file is damaged, or is not the list of the plan.
     """
+    check_list(plan, path)
     prompts, planned = open_prompts(path), plan.source["num_inputs"]
     if len(prompts) != planned:
         raise ValueError(f"it has {len(prompts):,} prompts, the plan says {planned:,}")
     return prompts
+
+
+def with_list(plan: Plan, sha256: str) -> Plan:
+    """Return a plan that records the SHA-256 of its list of inputs; as it is if none is given.
+
+    `source.sha256`, a part of the identity, is that of the content: another version of Arrow, or
+    another place of the same images, makes another file.
+    """
+    return replace(plan, source={**plan.source, LIST_SHA256: sha256}) if sha256 else plan
+
+
+def check_list(plan: Plan, path: Path) -> None:
+    """Check that the file of a list is the one that the plan was written with, if it tells.
+
+    Raises:
+        ValueError: It is another.
+    """
+    planned = plan.source.get(LIST_SHA256)
+    if not planned:
+        return
+    with open_regular(path) as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != planned:
+        raise ValueError(f"its SHA-256 is {found[:12]}, the plan says {planned[:12]}")

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pairgen.errors import CorruptShardError
-from pairgen.receipts import Manifest, Receipt, receipts_in
+from pairgen.receipts import Manifest, Receipt, listed_in
 from pairgen.shards.format import layout
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
@@ -19,7 +19,18 @@ MANY = 64
 
 
 class UnreadableReceiptError(CorruptShardError):
-    """The file at a receipt's path is not a receipt of this version."""
+    """The file at a receipt's path is not a receipt of this version.
+
+    Attributes:
+        reason: Why, as the end of a sentence.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"{where} is not a receipt of this version: {reason}; run `pairgen repair` to make its "
+            "shard again."
+        )
 
 
 def write_receipt(store: Store, receipt: Receipt) -> None:
@@ -45,10 +56,7 @@ def read_receipt(store: Store, shard_index: int) -> Receipt | None:
     except FileNotFoundError:
         return None
     except MalformedError as error:
-        raise UnreadableReceiptError(
-            f"{path} of {store.url} is not a receipt of this version: {error}; run `pairgen "
-            "repair` to make its shard again."
-        ) from None
+        raise UnreadableReceiptError(f"{path} of {store.url}", str(error)) from None
 
 
 def readable_receipt(store: Store, shard_index: int) -> Receipt | None:
@@ -103,7 +111,7 @@ def find_receipts(store: Store, skip: Container[int] = ()) -> Iterator[tuple[int
 def _unchanged(store: Store, md5s: Mapping[str, str]) -> dict[int, Receipt]:
     """Return the receipts of the manifest whose files have the same content."""
     try:
-        receipts = receipts_in(store.read_bytes(layout.MANIFEST))
+        receipts = listed_in(store.read_bytes(layout.MANIFEST)).receipts
     except (FileNotFoundError, MalformedError):
         return {}
     found = {}
@@ -180,7 +188,7 @@ def is_untouched(store: Store) -> bool:
 def _lists_receipts(store: Store) -> bool:
     """Whether the manifest lists finished shards."""
     try:
-        return bool(receipts_in(store.read_bytes(layout.MANIFEST)))
+        return bool(listed_in(store.read_bytes(layout.MANIFEST)).receipts)
     except (FileNotFoundError, MalformedError):
         return False
 

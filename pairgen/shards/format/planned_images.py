@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pairgen.shards.format import layout
-from pairgen.shards.format.input_lists import read_list
+from pairgen.shards.format.input_lists import check_list, read_list
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_list import PlannedImage, PlannedImages
 from pairgen.sources.painted.images import PaintedImages
@@ -46,6 +46,7 @@ def listed_images(plan: Plan, path: Path) -> PlannedImages:
     Raises:
         UNREADABLE: The file is damaged, or is not the list of the plan.
     """
+    check_list(plan, path)
     images = PlannedImages(path)
     if images.num_slots < plan.num_samples:
         raise ValueError(f"its images give {images.num_slots:,} of {plan.num_samples:,} samples")

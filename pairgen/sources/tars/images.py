@@ -10,7 +10,7 @@ from typing import BinaryIO
 from pairgen.errors import ConfigError, StoreError
 from pairgen.sources.image_suffixes import SUFFIXES, is_image_member
 from pairgen.sources.passed_over import PassedOver
-from pairgen.sources.paths import AnyPath
+from pairgen.sources.paths import AnyPath, open_path
 from pairgen.sources.tars.index import Place, TarIndex, TarSample, read_index, read_member
 from pairgen.sources.tars.sample_text import TEXT_MEMBERS, sample_text
 from pairgen.sources.tars.unpacked import plain_tar
@@ -55,7 +55,7 @@ def tar_images(
     image_name = column.lower() if is_image_member(column) else ""
     texts = (column,) if column and not image_name else TEXT_MEMBERS
     try:
-        with plain_tar(path).open("rb") as file:
+        with open_path(plain_tar(path)) as file:
             index = read_index(file, column)
             _check_members(path, index, image_name)
             index.count(passed_over)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.sources.paths import AnyPath
+from pairgen.sources.paths import AnyPath, open_path
 from pairgen.sources.urls.path import UrlPath
 from pairgen.sources.urls.whole_file import whole_file
 
@@ -38,7 +38,7 @@ def plain_tar(path: AnyPath) -> AnyPath:
         with path.open_part(0, len(_MAGIC)) as start:
             if start.read() != _MAGIC:
                 return path
-    with path.open("rb") as file:
+    with open_path(path) as file:
         if isinstance(path, UrlPath):
             size, version = path.object.num_bytes, path.object.tag
         else:

@@ -8,10 +8,10 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from pairgen.errors import ConfigError, StoreError
-from pairgen.sources.paths import AnyPath
+from pairgen.sources.paths import AnyPath, open_path
 from pairgen.sources.tables import cell_values, reading, table_batches, table_schema
 from pairgen.sources.texts.delimited import Delimited, Note, opened_text, read_delimited
 from pairgen.sources.texts.encoding import HEAD, check_encoding
@@ -95,7 +95,7 @@ def lines_of(file: BinaryIO) -> Iterator[bytes | ValueError]:
 def _opened(path: AnyPath) -> Iterator[io.BufferedReader]:
     """Open a text file; turn errors of the disk into one sentence."""
     try:
-        with path.open("rb") as file:
+        with cast(io.BufferedReader, open_path(path)) as file:
             check_encoding(file.peek(HEAD), path)
             yield file
     except StoreError:

@@ -23,10 +23,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
+from pairgen.regular_file import check_regular, open_regular, read_regular
 from pairgen.shards.format.local_store import sync
 from pairgen.training.loop.checkpoint_version_1 import renamed
 from pairgen.training.loop.optimizer import check_state, place_state
 from pairgen.training.loop.player import Player
+from pairgen.untrusted.json_text import load_json
+from pairgen.untrusted.malformed import shown
 
 STATE_FILE = "state.json"
 CHECKPOINT_VERSION = 2
@@ -114,7 +117,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """
     path = checkpoint / STATE_FILE
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = load_json(read_regular(path))
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
     if not isinstance(state, dict):
@@ -125,15 +128,16 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         state = {**state, "version": 1, "tensors": dict.fromkeys(names, "")}
     elif state["version"] != CHECKPOINT_VERSION:
         raise ConfigError(
-            f"The checkpoint {checkpoint} has version {state['version']!r}, this pairgen reads up "
-            f"to version {CHECKPOINT_VERSION}: continue the run with the pairgen that wrote it."
+            f"The checkpoint {checkpoint} has version {shown(state['version'])}, this pairgen "
+            f"reads up to version {CHECKPOINT_VERSION}: continue the run with the pairgen that "
+            "wrote it."
         )
     if missing := [key for key in STATE_KEYS if key not in state]:
         raise _damaged(path, f"it lacks {', '.join(missing)}")
     kinds = {"step": int, "loader": dict, "seconds": int | float, "scalers": dict, "tensors": dict}
     for key, kind in kinds.items():
         if not isinstance(state[key], kind):
-            raise _damaged(path, f"its {key} is {state[key]!r}")
+            raise _damaged(path, f"its {key} is {shown(state[key])}")
     if state["step"] != int(checkpoint.name):
         raise _damaged(path, f"it is the state after {state['step']} steps")
     return state
@@ -210,13 +214,14 @@ def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _load(path: Path, sha256: str) -> dict[str, Tensor]:
     """Return the tensors of a file with this checksum; empty for a file without one."""
     try:
+        check_regular(path)
         if sha256 and _sha256(path) != sha256:
             raise _damaged(path, "its SHA-256 is not the recorded one")
         return load_file(path)

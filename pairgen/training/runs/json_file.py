@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pairgen.errors import ConfigError
+from pairgen.regular_file import read_regular
+from pairgen.untrusted.json_text import load_json
+from pairgen.untrusted.malformed import shown
 
 Content = TypeVar("Content")
 
@@ -25,11 +28,11 @@ def read_json(path: Path, make: Callable[[dict[str, Any]], Content], what: str) 
     if not path.is_file():
         return None
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = load_json(read_regular(path))
         if not isinstance(held, dict):
-            raise ValueError(f"it must hold an object, got {held!r}")
+            raise ValueError(f"it must hold an object, got {shown(held)}")
         return make(held)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ConfigError(f"{path} is not {what}: {reason.rstrip('.')}.") from None
 

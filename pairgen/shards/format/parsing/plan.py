@@ -44,6 +44,7 @@ class Source(Part):
     kept: str = ""
     parent: str = ""
     covers: str = ""
+    list_sha256: str = ""
 
 
 class Teacher(Part):
