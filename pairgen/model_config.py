@@ -20,6 +20,7 @@ from pairgen.config import (
 )
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import ImageRecipe, read_image_recipe
+from pairgen.model_files import check_hashes
 
 # The file that makes a folder a model.
 MODEL_FILE = "model.yaml"
@@ -124,6 +125,7 @@ def find_model(model: str) -> ModelConfig:
     path = Path(model).expanduser()
     if (path / MODEL_FILE).is_file():
         # A run of `pairgen train`: its student, and how to sample from it.
+        check_hashes(path)
         return replace(_read_model(path / MODEL_FILE), name=path.resolve().name.lower())
     if (path / RUN_FILE).is_file() and not (path / "model_index.json").is_file():
         raise ConfigError(
@@ -132,15 +134,13 @@ def find_model(model: str) -> ModelConfig:
     if (path / CHAIN_FILE).is_file():
         raise ConfigError(_of_chain(model, path))
     if path.exists():
-        # Of a file, the teacher says what to do with it.
         return _bare_model(path.resolve().name, str(path.resolve()))
-    looks_like_path = model.startswith((".", "/", "~"))
-    if model.count("/") == 1 and not looks_like_path:
+    if model.count("/") == 1 and not model.startswith((".", "/", "~")):
         return _bare_model(model.split("/")[1], model)
-    known = model_names()
+    known = ", ".join(model_names())
     raise ConfigError(
-        f"There is no model {model!r}{did_you_mean(model, known)}: give one of {', '.join(known)}, "
-        "a folder in diffusers layout, or a hub id owner/name."
+        f"There is no model {model!r}{did_you_mean(model, model_names())}: give one of {known}, a "
+        "folder in diffusers layout, or a hub id owner/name."
     )
 
 

@@ -3,7 +3,6 @@
 All are frozen and convert to plain JSON and back, as the records of `types` do.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -14,6 +13,8 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from pairgen.types import FORMAT_VERSION, Plan, ShardTask
 from pairgen.untrusted.malformed import MalformedError, shown
+from pairgen.untrusted.sealed import check_seal
+from pairgen.untrusted.sealed import sealed as seal
 from pairgen.untrusted.typed import Count, Sha256, check_plain, fault_in
 
 # Largest file of a receipt: room for 100,000 failed slots with their reasons.
@@ -143,7 +144,7 @@ class Receipt:
                 is found; receipts of earlier versions have none.
         """
         text = json.dumps(self.to_dict(), ensure_ascii=False).encode()
-        return text[:-1] + _seal(hashlib.sha256(text).hexdigest()) if sealed else text
+        return seal(text) if sealed else text
 
     @classmethod
     def from_json(cls, text: bytes) -> "Receipt":
@@ -160,10 +161,7 @@ class Receipt:
             raise MalformedError(fault_in(error)) from None
         found.check()
         if found.own_sha256:
-            seal = _seal(found.own_sha256)
-            before = hashlib.sha256(text[: -len(seal)] + b"}").hexdigest()
-            if not text.endswith(seal) or before != found.own_sha256:
-                raise MalformedError("its content is not that of its own SHA-256")
+            check_seal(text, found.own_sha256)
         return replace(found, code={}) if found.code else found
 
     def check(self) -> None:
@@ -179,11 +177,6 @@ class Receipt:
             )
         if any(not self.start <= slot.index < self.stop for slot in self.failed):
             raise MalformedError("a failed slot is none of its own")
-
-
-def _seal(sha256: str) -> bytes:
-    """Return the end of a receipt's file."""
-    return f', "own_sha256": "{sha256}"}}'.encode()
 
 
 @cache

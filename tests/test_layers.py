@@ -35,6 +35,7 @@ VOCABULARY = (
     "signature",
     "plugins",
     "model_config",
+    "model_files",
     "asked_model",
     "image_recipe",
     "labels",

@@ -15,6 +15,7 @@ from pairgen.training.loop.checkpoint import load_checkpoint, read_state, save_c
 from pairgen.training.loop.optimizer import gather_state
 from pairgen.training.loop.player import make_player
 from pairgen.training.player_options import PlayerConfig
+from pairgen.untrusted.sealed import OWN_SHA256, sealed
 
 STATE = {"loader": {"epoch": 0}, "seconds": 1.5, "scalers": {}}
 
@@ -114,8 +115,9 @@ def test_every_altered_byte_of_a_tensor_is_found_and_nothing_is_loaded(saved):
 
 def rewritten(checkpoint, **changes):
     path = checkpoint / "state.json"
-    state = {**json.loads(path.read_text()), **changes}
-    path.write_text(json.dumps({name: each for name, each in state.items() if each is not None}))
+    state = {**json.loads(path.read_text()), OWN_SHA256: None, **changes}
+    kept = {name: each for name, each in state.items() if each is not None}
+    path.write_bytes(sealed(json.dumps(kept).encode()))
 
 
 @pytest.mark.parametrize(
@@ -128,6 +130,9 @@ def rewritten(checkpoint, **changes):
         ({"loader": [1]}, r"its loader is \[1\]"),
         ({"version": 3}, "has version 3, this pairgen reads up to version 2: continue the run"),
         ({"version": "2"}, "has version '2', this pairgen"),
+        ({"seconds": float("nan")}, "its seconds or scalers are no numbers"),
+        ({"scalers": {"student": {"scale": "x"}}}, "its seconds or scalers are no numbers"),
+        ({"tensors": {"student.safetensors": 3}}, "its tensors have no checksums"),
     ],
 )
 def test_a_state_that_does_not_belong_is_one_sentence(saved, changes, message):
@@ -135,6 +140,25 @@ def test_a_state_that_does_not_belong_is_one_sentence(saved, changes, message):
     rewritten(checkpoint, **changes)
     with pytest.raises(ConfigError, match=message):
         read_state(checkpoint)
+
+
+def test_any_other_byte_of_a_state_is_found(saved):
+    _, checkpoint = saved
+    path = checkpoint / "state.json"
+    before = read_state(checkpoint)
+    whole = path.read_bytes()
+    name = whole.index(b"own_sha256")
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        # Under another name, it is a state of before, without a hash of itself.
+        if not name <= at < name + len("own_sha256"):
+            with pytest.raises(ConfigError, match=r"state.json cannot be read: .*; "):
+                read_state(checkpoint)
+    path.write_bytes(whole)
+    assert read_state(checkpoint) == before
+    rewritten(checkpoint)
+    path.write_text(json.dumps(before))
+    assert read_state(checkpoint) == before
 
 
 def test_the_state_of_another_step_is_found_by_the_name_of_its_folder(saved):

@@ -15,6 +15,8 @@ from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
 from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method
+from pairgen.model_config import MODEL_FILE
+from pairgen.model_files import remove_hashes, write_hashes
 from pairgen.own_code.modules import parts_in
 from pairgen.own_code.record import NOT_RECORDED
 from pairgen.process_state import cpu_threads, seeded
@@ -34,6 +36,7 @@ from pairgen.training.loop.recomputation import enable_gradient_checkpointing
 from pairgen.training.loop.trainer import Trainer
 from pairgen.training.options import TrainConfig
 from pairgen.training.runs.export import export_student, is_trained
+from pairgen.training.runs.finished_run import LAST_WEIGHTS_FILE
 from pairgen.training.runs.outcome import Trained
 from pairgen.training.runs.record import TrainRecord, record_set, records_before, write_record
 from pairgen.training.runs.run_folder import begin_run, write_config
@@ -183,7 +186,9 @@ def _train(
         write_record(folder, record)
         student = method.student()
         facts = kind.model_facts(student)
+        remove_hashes(folder)
         export_student(folder, student, trainer.players[STUDENT], start, facts)
+        write_hashes(folder, ("student", MODEL_FILE, LAST_WEIGHTS_FILE))
         figures = last_figures(folder)
         model = (start["name"], run.model_license)
         card = render_card(config, *model, record, figures, kind.usage(student))

@@ -58,8 +58,11 @@ class LoaderState:
         data = {"crop": 0, "flip": False, **data}
         counts = (data.get("epoch"), data.get("step"))
         fits = all(type(each) is int and each >= 0 for each in counts)
-        if data.get("version") != VERSION or data.keys() != {"version", *names} or not fits:
-            raise ConfigError(f"The state of the loader must be what state() gave, got {data!r}.")
+        is_whole = data.get("version") == VERSION and data.keys() == {"version", *names}
+        if not (is_whole and fits and _are_sets(data["sets"])):
+            raise ConfigError(
+                f"The state of the loader must be what state() gave, got {_short(data)}."
+            )
         mine = self.to_dict()
         free = ("epoch", "step", *(CHANGEABLE if data["step"] == 0 else ()))
         for name in names:
@@ -77,6 +80,17 @@ class LoaderState:
                 f"got {_short(mine[name])}."
             )
         return LoaderState(**{**asdict(self), "epoch": data["epoch"], "step": data["step"]})
+
+
+def _are_sets(sets: Any) -> bool:
+    """Whether a state tells of datasets what `_changed_set` compares."""
+    return isinstance(sets, list | tuple) and all(
+        isinstance(each, Mapping)
+        and {"fingerprints", "num_samples", "weight"} <= each.keys()
+        and isinstance(each["weight"], int | float)
+        and isinstance(each["num_samples"], int)
+        for each in sets
+    )
 
 
 def _changed_set(

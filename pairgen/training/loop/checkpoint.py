@@ -11,6 +11,7 @@ checkpoints/00001000/
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from pairgen.training.loop.optimizer import check_state, place_state
 from pairgen.training.loop.player import Player
 from pairgen.untrusted.json_text import load_json
 from pairgen.untrusted.malformed import shown
+from pairgen.untrusted.sealed import OWN_SHA256, check_seal, sealed
 
 STATE_FILE = "state.json"
 CHECKPOINT_VERSION = 2
@@ -72,7 +74,7 @@ def save_checkpoint(
             checksums[name] = _sha256(partial / name)
         facts = {"version": CHECKPOINT_VERSION, **state, "step": step, "tensors": checksums}
         text = json.dumps(facts, indent=2, allow_nan=False)
-        (partial / STATE_FILE).write_text(text, encoding="utf-8")
+        (partial / STATE_FILE).write_bytes(sealed(text.encode()))
         open_to_umask(partial)
         for path in (*partial.iterdir(), partial):
             sync(path)
@@ -117,7 +119,10 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """
     path = checkpoint / STATE_FILE
     try:
-        state = load_json(read_regular(path))
+        text = read_regular(path)
+        state = load_json(text)
+        if isinstance(state, dict) and OWN_SHA256 in state:
+            check_seal(text, state.pop(OWN_SHA256))
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
     if not isinstance(state, dict):
@@ -138,9 +143,22 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     for key, kind in kinds.items():
         if not isinstance(state[key], kind):
             raise _damaged(path, f"its {key} is {shown(state[key])}")
+    if not math.isfinite(state["seconds"]) or not _are_plain_scalers(state["scalers"]):
+        raise _damaged(path, "its seconds or scalers are no numbers")
+    if not all(isinstance(each, str) for each in state["tensors"].values()):
+        raise _damaged(path, "its tensors have no checksums")
     if state["step"] != int(checkpoint.name):
         raise _damaged(path, f"it is the state after {state['step']} steps")
     return state
+
+
+def _are_plain_scalers(scalers: Mapping[str, Any]) -> bool:
+    """Whether each scaler of gradients is a mapping of finite numbers."""
+    return all(
+        isinstance(each, dict)
+        and all(isinstance(it, int | float) and math.isfinite(it) for it in each.values())
+        for each in scalers.values()
+    )
 
 
 def load_checkpoint(

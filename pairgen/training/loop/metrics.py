@@ -5,6 +5,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from pairgen.regular_file import read_regular
+
+# Of a line that tells none, later than any.
+NO_STEP = 2**63
+
 
 class Metrics:
     """Appends a line every few steps; a resumed run first drops lines it will write again.
@@ -17,7 +22,7 @@ class Metrics:
 
     def __init__(self, folder: Path, first_step: int, tensorboard: bool) -> None:
         self._path = folder / "metrics.jsonl"
-        lines = self._path.read_text(encoding="utf-8").splitlines() if first_step else []
+        lines = _lines(self._path) if first_step else []
         kept = [line for line in lines if _step_of(line) <= first_step]
         self._path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         self._writer = _event_writer(folder / "tensorboard", first_step) if tensorboard else None
@@ -45,16 +50,28 @@ class Metrics:
 def last_figures(folder: Path) -> dict[str, float]:
     """Return the figures in the last line of a run, without its step."""
     path = folder / "metrics.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return {k: v for k, v in json.loads(lines[-1]).items() if k != "step"} if lines else {}
+    for line in reversed(_lines(path)):
+        # The last line of a killed run may be cut.
+        if _step_of(line) < NO_STEP:
+            return {k: v for k, v in json.loads(line).items() if k != "step" and _is_number(v)}
+    return {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file, whatever their bytes; none if there is no file."""
+    return read_regular(path).decode("utf-8", "replace").splitlines() if path.exists() else []
 
 
 def _step_of(line: str) -> int:
     """Return a line's step; a truncated line counts as later than any step."""
     try:
         return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return 2**63
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return NO_STEP
 
 
 def _event_writer(folder: Path, first_step: int) -> Any:

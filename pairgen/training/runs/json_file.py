@@ -9,6 +9,7 @@ from pairgen.errors import ConfigError
 from pairgen.regular_file import read_regular
 from pairgen.untrusted.json_text import load_json
 from pairgen.untrusted.malformed import shown
+from pairgen.untrusted.sealed import OWN_SHA256, check_seal, sealed
 
 Content = TypeVar("Content")
 
@@ -28,9 +29,12 @@ def read_json(path: Path, make: Callable[[dict[str, Any]], Content], what: str) 
     if not path.is_file():
         return None
     try:
-        held = load_json(read_regular(path))
+        text = read_regular(path)
+        held = load_json(text)
         if not isinstance(held, dict):
             raise ValueError(f"it must hold an object, got {shown(held)}")
+        if OWN_SHA256 in held:
+            check_seal(text.rstrip(), held.pop(OWN_SHA256))
         return make(held)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
@@ -41,7 +45,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file, whole or not at all."""
     text = json.dumps(content, indent=2, ensure_ascii=False)
     partial = partial_of(path)
-    partial.write_text(f"{text}\n", encoding="utf-8")
+    partial.write_bytes(sealed(text.encode()) + b"\n")
     partial.replace(path)
 
 

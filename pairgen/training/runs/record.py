@@ -1,9 +1,13 @@
 """The record of a run's data and cost, `record.json`, for evaluating the student later."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED
 from pairgen.redaction import url_without_secrets
@@ -13,6 +17,8 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.runs.json_file import read_json, write_json
 from pairgen.types import Plan
+from pairgen.untrusted.malformed import MalformedError
+from pairgen.untrusted.typed import check_plain, fault_in
 
 RECORD_FILE = "record.json"
 
@@ -154,10 +160,16 @@ def read_record(folder: Path) -> TrainRecord | None:
 
 
 def _made(data: dict[str, Any]) -> TrainRecord:
-    sets: Sequence[Mapping[str, Any]] = data["sets"]
-    records = tuple(SetRecord(**{**each, "devices": tuple(each["devices"])}) for each in sets)
-    before = tuple(map(_made, data.get("before", ())))
-    return TrainRecord(**{**data, "sets": records, "before": before})
+    try:
+        check_plain(data)
+        return _adapter().validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        raise MalformedError(fault_in(error)) from None
+
+
+@cache
+def _adapter() -> TypeAdapter[TrainRecord]:
+    return TypeAdapter(TrainRecord)
 
 
 def records_before(folders: Sequence[str], say: Callable[[str], None]) -> tuple[TrainRecord, ...]:

@@ -1,12 +1,22 @@
 """The file of what the grids of a run show, so that a resumed run shows the same."""
 
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from pairgen.regular_file import open_regular
+
+# What NumPy and zipfile raise for damaged files.
+UNREADABLE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, LookupError, TypeError, EOFError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 def save_shown_file(path: Path, prompts: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
@@ -26,8 +36,8 @@ def load_shown_file(
 ) -> tuple[tuple[str, ...], dict[str, np.ndarray]] | None:
     """Return prompts and arrays; None if there is no such file, or none that can be read."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as found:
             prompts = json.loads(found["prompts"].tobytes())
             return tuple(prompts), {name: found[name] for name in names}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except UNREADABLE:
         return None

@@ -1,0 +1,88 @@
+"""The bytes of what pairgen makes that may be others without a word, because they tell nothing.
+
+Each is a pattern of paths below a set, a run or an overlay, which bytes of these files, and why.
+"""
+
+import fnmatch
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Bytes that may be others.
+
+    Attributes:
+        path: Pattern of the files' paths.
+        why: Which bytes, and why nobody misses them.
+        is_same: Whether two contents of such a file say the same; None for any content.
+    """
+
+    path: str
+    why: str
+    is_same: Callable[[bytes, bytes], bool] | None = None
+
+
+def _same_json(before: bytes, after: bytes) -> bool:
+    try:
+        return bool(json.loads(before) == json.loads(after))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _same_yaml(before: bytes, after: bytes) -> bool:
+    from pairgen.untrusted.yaml_text import load_yaml
+
+    try:
+        return bool(load_yaml(before) == load_yaml(after))
+    except ValueError:
+        return False
+
+
+def _same_rows(before: bytes, after: bytes) -> bool:
+    try:
+        return bool(pa.ipc.open_file(before).read_all().equals(pa.ipc.open_file(after).read_all()))
+    except (pa.ArrowException, OSError):
+        return False
+
+
+def _without_seal(before: bytes, after: bytes) -> bool:
+    def facts(text: bytes) -> dict[str, Any]:
+        found = json.loads(text)
+        return {name: each for name, each in found.items() if name in known}
+
+    known = json.loads(before).keys() - {"own_sha256"}
+    try:
+        return facts(before) == facts(after) and b'"own_sha256"' not in after
+    except (ValueError, AttributeError):
+        return False
+
+
+UNREAD = (
+    Unread("*/README.md", "the card is for readers, and is written anew by the next command"),
+    Unread("run/grids/*", "pictures for readers"),
+    Unread("run/tensorboard/*", "figures for readers"),
+    Unread("run/metrics.jsonl", "figures for readers; a line that cannot be read is passed over"),
+    Unread("run/validation.npz", "made anew where it cannot be read: what it holds has checksums"),
+    Unread("run/checkpoints/00000001/*", "a checkpoint before the last, read once that is removed"),
+    Unread("*/__meta__/rejected/*", "reasons for readers"),
+    Unread("*/__meta__/shards/*.json", "the name own_sha256: without it, as before", _without_seal),
+    Unread("*/__meta__/plan.yaml", "spaces, line ends and quotes between values", _same_yaml),
+    Unread("*/__meta__/manifest.json", "spaces between values", _same_json),
+    Unread("*/__meta__/*.arrow", "bytes between values, of lists by value", _same_rows),
+    Unread("run/config.yaml", "spaces, line ends and quotes between values", _same_yaml),
+    Unread("run/files.json", "spaces between values", _same_json),
+)
+
+
+def why_unread(path: str, before: bytes, after: bytes) -> str:
+    """Return why nobody misses what was changed in a file; empty if somebody should."""
+    for each in UNREAD:
+        fits = fnmatch.fnmatch(path, each.path)
+        if fits and (each.is_same is None or each.is_same(before, after)):
+            return each.why
+    return ""
