@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pairgen.errors import ConfigError
 from pairgen.execution.checking import check_set, find_readers
 from pairgen.jobs.verify.options import VerifyConfig
 from pairgen.resolution import sources_of
@@ -21,6 +22,10 @@ def verify_all(folder: str | Path, given: Mapping[str, Any]) -> Iterator[tuple[s
     A heading is the URL, empty for the dataset that was asked for. The sub-sets of a folder come
     one after the other. With a condition there are no overlays: its columns are those of the
     dataset. A check that was interrupted is the last.
+
+    Raises:
+        ConfigError: The folder holds no dataset, an option is wrong, or an overlay's plan cannot
+            be read; the others are checked before.
     """
     options = sources_of(VerifyConfig, given).resolved().options
     asked = open_store(folder).url
@@ -28,11 +33,21 @@ def verify_all(folder: str | Path, given: Mapping[str, Any]) -> Iterator[tuple[s
         stores = [dataset]
         if not options.where and read_plan(dataset).kind != KIND:
             stores += find_annotations(dataset)
+        bad_plan: ConfigError | None = None
         for store in stores:
-            report = check_set(store, options.scope, find_readers(options))
+            try:
+                report = check_set(store, options.scope, find_readers(options))
+            except ConfigError as error:
+                if store is dataset:
+                    raise
+                # That of an overlay: the others are checked first.
+                bad_plan = bad_plan or error
+                continue
             yield store.url if store.url != asked else "", report
             if report.interrupted:
                 return
+        if bad_plan is not None:
+            raise bad_plan
 
 
 def run_verify(folder: str | Path, given: Mapping[str, Any]) -> Report:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.manifest import standing_receipts
 from pairgen.shards.format.plan_file import has_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.types import Plan
@@ -21,13 +22,15 @@ def overlay_address(parent: str, name: str) -> str:
 def find_annotations(parent: Store) -> Iterator[Store]:
     """Yield the overlays in `DIR.annotations`, by name; whatever else lies there is passed over.
 
+    One that has finished shards and has lost its plan is among them: whoever reads that is told.
+
     Raises:
         OSError: The folder cannot be read.
     """
     path, secrets = split_address(parent.address)
     for name in open_store(f"{path}{SUFFIX}{secrets}").names(""):
         overlay = open_store(overlay_address(parent.address, name))
-        if has_plan(overlay):
+        if has_plan(overlay) or standing_receipts(overlay):
             yield overlay
 
 

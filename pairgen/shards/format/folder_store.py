@@ -38,6 +38,8 @@ class FolderStore(LocalStore):
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
         check_regular(self.root / path)
+        if not self.exists(path):
+            raise _missing(path)
         with super().local(path) as local:
             yield local
 
@@ -46,6 +48,10 @@ class FolderStore(LocalStore):
             return open_regular(self.root / path)
         except OSError as error:
             if error.errno in _NO_FILE:
-                # A folder, or a link to itself, in place of a file counts as a missing file.
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+                raise _missing(path) from None
             raise
+
+
+def _missing(path: str) -> FileNotFoundError:
+    """Return the error of a file that is not there; a folder or a link to itself is none."""
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)

@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--flips", type=int, default=200)
     parser.add_argument("--others", type=int, default=40)
     parser.add_argument("--forged", type=int, default=60)
+    parser.add_argument("--every", type=int, default=2, help="cases that run a second command")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--made", type=Path, help="folder of what was made before")
     parser.add_argument("--only", default="", help="part of a path, to try a kind of file alone")
@@ -42,9 +43,9 @@ def main() -> int:
         found = [each for each in targets(made) if asked.only in each.path]
         if asked.sets:
             found = [each for each in found if each.folders[0] in (ODE, DEGRADE)]
-        _damage_all(runner, found, asked.flips, asked.others, asked.seed)
+        _damage_all(runner, found, asked)
         for number, (target, do) in enumerate(forgeries(found, asked.forged, asked.seed)):
-            runner.run(target, "forged", do, _chosen(target, number))
+            runner.run(target, "forged", do, _chosen(target, number, asked.every))
     for line in runner.table.lines():
         print(line)
     for reason, num in sorted(runner.table.unread.items()):
@@ -55,36 +56,37 @@ def main() -> int:
     return 1 if runner.table.faults else 0
 
 
-def _damage_all(
-    runner: Runner, found: list[Target], num_flips: int, num_others: int, seed: int
-) -> None:
+def _damage_all(runner: Runner, found: list[Target], asked: argparse.Namespace) -> None:
     """Flip bytes, as many in each kind of file; then damage files in other ways."""
     # Commands that read a run take ten times as long as those that read a set.
     kinds = sorted({each.kind for each in found})
-    kinds = [each for each in kinds if each.startswith("set")] * 4 + kinds
-    for number in range(num_flips):
+    kinds = [each for each in kinds if each.startswith("set")] * 7 + kinds
+    for number in range(asked.flips):
         kind = kinds[number % len(kinds)]
-        draws = seeded(seed, "flip", number)
+        draws = seeded(asked.seed, "flip", number)
         target = draws.choice([each for each in found if each.kind == kind])
         if (runner.made / target.path).stat().st_size:
-            runner.run(target, "flip", again(flip, draws), _chosen(target, number // len(kinds)))
+            runner.run(
+                target,
+                "flip",
+                again(flip, draws),
+                _chosen(target, number // len(kinds), asked.every),
+            )
     names = list(OTHERS)
-    for number in range(num_others):
+    for number in range(asked.others):
         name = names[number % len(names)]
-        draws = seeded(seed, "other", number)
+        draws = seeded(asked.seed, "other", number)
         target = draws.choice(found)
         do = again(OTHERS[name], draws)
-        runner.run(target, name, do, _chosen(target, number // len(names)))
+        runner.run(target, name, do, _chosen(target, number // len(names), 1))
 
 
-def _chosen(target: Target, number: int) -> list[Words]:
-    """Return the command that tells what is wrong, and another in turn."""
+def _chosen(target: Target, number: int, every: int) -> list[Words]:
+    """Return the command that tells what is wrong, and in every so many cases another in turn."""
     first, *others = target.commands
-    if not others:
-        return [first]
-    if not target.is_verified:
+    if not target.is_verified or not others:
         return [target.commands[number % len(target.commands)]]
-    return [first, others[number % len(others)]]
+    return [first, others[number // every % len(others)]] if number % every == 0 else [first]
 
 
 if __name__ == "__main__":

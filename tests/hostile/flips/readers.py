@@ -96,7 +96,7 @@ def _of_run(path: Path) -> Sequence[Words]:
     if "checkpoints" in path.parts or path.name in ("config.yaml", "validation.npz"):
         return (_MORE,)
     if path.name == "record.json":
-        return (("eval", RUN, "--data", PAIRS, "--out", "judged"),)
+        return (("eval", RUN, "--data", PAIRS, "--allow-training-data", "--out", "judged"),)
     return ((*_SAMPLE, "--model", RUN),)
 
 

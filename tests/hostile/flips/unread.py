@@ -27,6 +27,10 @@ class Unread:
     is_same: Callable[[bytes, bytes], bool] | None = None
 
 
+def _is_gone(before: bytes, after: bytes) -> bool:
+    return bool(before) and not after
+
+
 def _same_json(before: bytes, after: bytes) -> bool:
     try:
         return bool(json.loads(before) == json.loads(after))
@@ -64,6 +68,10 @@ def _without_seal(before: bytes, after: bytes) -> bool:
 
 UNREAD = (
     Unread("*/README.md", "the card is for readers, and is written anew by the next command"),
+    Unread("*/__meta__/manifest.json", "a missing one is written by the next command", _is_gone),
+    Unread("*/__meta__/prompts.arrow", "a missing list: inputs may be left out", _is_gone),
+    Unread("*/__meta__/images.arrow", "a missing list: inputs may be left out", _is_gone),
+    Unread("run/files.json", "without it, as before", _is_gone),
     Unread("run/grids/*", "pictures for readers"),
     Unread("run/tensorboard/*", "figures for readers"),
     Unread("run/metrics.jsonl", "figures for readers; a line that cannot be read is passed over"),
