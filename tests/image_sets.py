@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.seeding import DRAW_GENERATOR
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.local_store import LocalStore
@@ -54,7 +55,15 @@ def image_plan(
         make_plan(num_samples=num_samples, samples_per_shard=4),
         kind="degrade",
         teacher={},
-        recipe={},
+        recipe={
+            "generator": DRAW_GENERATOR,
+            "degradation": "bicubic",
+            "operations": {"levels": [{"resize_to_target": {}}]},
+            "levels": sorted(levels),
+            "crop": width,
+            "crops": "random",
+            "hr_format": "png",
+        },
         members={"json": {"keys": ["index", "seed"]}, **images, **(members or {})},
         resolved={},
     )
