@@ -13,6 +13,7 @@ from pairgen.execution.dataset import (
     count_left,
     find_old_plan,
     make_dataset,
+    put_inputs,
 )
 from pairgen.execution.image_inputs import take_images
 from pairgen.execution.own_code import with_code
@@ -138,11 +139,12 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
             replace(each, plan=with_code(each.store, each.plan, request.config, say))
             for each in buckets
         ]
-        for bucket in buckets:
+        for place, bucket in enumerate(buckets):
             spooled = bucket.store.spool("images.arrow")
             shutil.copyfile(bucket.images, spooled)
-            bucket.store.put_file(spooled, layout.IMAGES)
-            write_plan(bucket.store, bucket.plan)
+            given = (bucket.store, spooled, layout.IMAGES, bucket.plan, request.config.part)
+            buckets[place] = replace(bucket, plan=put_inputs(*given))
+            write_plan(bucket.store, buckets[place].plan)
     names = tuple(bucket.name for bucket in buckets)
     begun = read_subsets(store).names if has_subsets(store) else ()
     write_subsets(store, Subsets(whole, names))

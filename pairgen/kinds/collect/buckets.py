@@ -19,6 +19,7 @@ from typing import Any
 
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.image_member import is_image
+from pairgen.shards.format.input_lists import LIST_SHA256
 from pairgen.shards.format.subsets import BUCKETS
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.photographs import ImageSize
@@ -98,7 +99,7 @@ def bucket_plan(whole: Plan, shape: ImageSize, images: ImageSummary) -> Plan:
         seed=int(generator.integers(2**63)),
         num_samples=images.num_slots,
         source={
-            **whole.source,
+            **{name: value for name, value in whole.source.items() if name != LIST_SHA256},
             "sha256": images.sha256,
             "num_inputs": images.num_accepted,
             "num_captions": images.num_captions,
