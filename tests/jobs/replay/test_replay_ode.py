@@ -179,6 +179,14 @@ def test_an_altered_prompt_file_is_named(gaussian: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data.replace(b"photo", b"pizza"))
     assert path.read_bytes() != data
+    with pytest.raises(
+        ConfigError, match=r"cannot be read: its SHA-256 is .*; run `pairgen verify`"
+    ):
+        run_replay(gaussian, "0")
+    # A plan of an earlier version does not tell the hash of the file.
+    plan_file = gaussian / layout.PLAN
+    lines = plan_file.read_text().splitlines(keepends=True)
+    plan_file.write_text("".join(line for line in lines if "list_sha256" not in line))
     results = list(run_replays(gaussian, [str(index) for index in range(16)]))
     altered = [result for result in results if result.differences]
     assert altered
@@ -200,6 +208,7 @@ def test_other_software_is_told_and_the_way_of_the_receipt_is_taken(gaussian: Pa
     assert receipt["made"]["batch_size"] == 8
     receipt["made"]["versions"]["torch"] = "1.0"
     receipt["made"]["device"] = "an abacus"
+    del receipt["own_sha256"]
     path.write_text(json.dumps(receipt))
     results = list(run_replays(gaussian, [str(index) for index in range(24)]))
     assert [result.differences for result in results] == [()] * 24
