@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pairgen.errors import StoreError
+
 # OSError for damaged metadata, KeyError for a column of another name, ValueError for texts that are
 # not UTF-8, the others for sizes and indices that cannot be.
 UNREADABLE = (
@@ -29,6 +31,8 @@ _RECORD_BATCH = 3
 
 def is_damage(error: Exception) -> bool:
     """Whether one of `UNREADABLE` tells of the file itself, not of the disk or its permissions."""
+    if isinstance(error, StoreError):
+        return False
     # pyarrow gives errors about the content no number.
     return not isinstance(error, OSError) or error.errno is None
 
