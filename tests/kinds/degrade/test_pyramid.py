@@ -61,8 +61,9 @@ def test_draws_are_the_published_chain_to_one_level(name):
             differences.append(np.abs(picture - reference(image, draw, level)))
     largest = np.array([difference.max() for difference in differences])
     # Where float32 rounds to the other of two levels, a codec's coefficient or the peak of the
-    # Poisson counts may fall to the other side too: here in at most 4 of 60.
-    assert (largest > 1).sum() <= 5
+    # Poisson counts may fall to the other side too: here in at most 4 of 60,
+    # and in none of `realesrgan-aligned`.
+    assert (largest > 1).sum() <= {"realesrgan-aligned": 0}.get(name, 5)
     assert largest.max() <= 13
     assert np.mean([difference.mean() for difference in differences]) < 0.1
 
