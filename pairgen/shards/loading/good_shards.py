@@ -41,6 +41,8 @@ def read_index(layer: Layer, shard_index: int, columns: Sequence[str]) -> pa.Tab
         raise bad_shard(layer, path, "does not match the shard's receipt")
     try:
         table = read_columns(data, columns, receipt.stop - receipt.start)
+        if table.num_rows != receipt.count:
+            raise ValueError(f"it has {table.num_rows:,} rows, the receipt says {receipt.count:,}")
         _check_offsets(table, receipt)
     except UNREADABLE as error:
         raise bad_shard(layer, path, f"cannot be read: {short(str(error))}") from None
