@@ -22,6 +22,7 @@ from pairgen.sources.tables import (
     arrow_table,
     cell_values,
     check_captions,
+    check_unpacked,
     chosen_field,
     holds_text,
     parquet_source,
@@ -186,7 +187,9 @@ def _remote_parquet(path: UrlPath) -> pq.ParquetFile:
 @lru_cache(maxsize=2)
 def _parquet_group(container: AnyPath, column: str, group: int) -> list[Any]:
     """Return one row group; neighbouring cells are read one after the other."""
-    table = _parquet(container).read_row_group(group, columns=[column], use_threads=False)
+    file = _parquet(container)
+    check_unpacked(file, [column], container)
+    table = file.read_row_group(group, columns=[column], use_threads=False)
     cells: list[Any] = table.column(column).to_pylist()
     return cells
 

@@ -19,6 +19,8 @@ from pairgen.sources.urls.ranges import RangeReader
 
 # Written next to the Arrow files of a saved dataset; lists them.
 STATE_FILE = "state.json"
+# A column that unpacks to more is no honest one if it was packed to a thousandth.
+MAX_UNPACKED, MAX_RATIO = 64 * 1024**2, 1000
 TEXT_TYPES = ("string", "large_string", "string_view", "binary", "large_binary", "null")
 
 
@@ -71,9 +73,29 @@ def table_batches(
         if kind == "parquet":
             # Pre-buffering would hold every row group of the columns at once.
             file = pq.ParquetFile(parquet_source(path), pre_buffer=False)
+            check_unpacked(file, columns, path)
             yield from file.iter_batches(num_rows, columns=list(columns), use_threads=False)
         else:
             yield from arrow_table(path).select(list(columns)).to_batches(num_rows)
+
+
+def check_unpacked(file: pq.ParquetFile, columns: Sequence[str], path: AnyPath) -> None:
+    """Refuse columns that a few bytes unpack to gigabytes, before anything is unpacked.
+
+    Raises:
+        ConfigError: A column of a row group does.
+    """
+    metadata = file.metadata
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for chunk in map(group.column, range(group.num_columns)):
+            num_bytes, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
+            name = chunk.path_in_schema.partition(".")[0]
+            if name in columns and num_bytes > max(MAX_UNPACKED, MAX_RATIO * packed):
+                raise ConfigError(
+                    f"{path} cannot be read: {packed:,} bytes of its column {name!r} unpack to "
+                    f"{num_bytes:,}."
+                )
 
 
 @contextmanager

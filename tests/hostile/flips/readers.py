@@ -36,7 +36,7 @@ OF_SETS: dict[str, Sequence[Words]] = {
         ("verify", PAIRS),
         (
             *("train", "regression", "--data", PAIRS, "--steps", "1", "--batch-size", "2"),
-            *("--set", "num_grid_prompts=0", "--out", "new"),
+            *("--set", "num_grid_prompts=1", "--out", "new"),
         ),
     ),
 }
