@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import check_list, read_list
+from pairgen.shards.format.parsing.plan import check_whole
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_list import PlannedImage, PlannedImages
 from pairgen.sources.painted.images import PaintedImages
@@ -46,6 +47,7 @@ def listed_images(plan: Plan, path: Path) -> PlannedImages:
     Raises:
         UNREADABLE: The file is damaged, or is not the list of the plan.
     """
+    check_whole(plan)
     check_list(plan, path)
     images = PlannedImages(path)
     if images.num_slots < plan.num_samples:
@@ -55,6 +57,7 @@ def listed_images(plan: Plan, path: Path) -> PlannedImages:
 
 def painted_images(plan: Plan) -> PaintedImages:
     """Return the images of a plan whose images are painted."""
+    check_whole(plan)
     recipe = plan.recipe
     return PaintedImages(
         seed=plan.seed,

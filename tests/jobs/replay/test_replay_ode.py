@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.jobs.replay.run import run_replay, run_replays
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array, encode_field
+from pairgen.shards.format.input_lists import LIST_SHA256
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.plan_file import read_plan, write_plan
 from tests.small_sets import flip_byte, write_set
 
 SLOTS_PER_SHARD = 18
@@ -179,14 +183,13 @@ def test_an_altered_prompt_file_is_named(gaussian: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data.replace(b"photo", b"pizza"))
     assert path.read_bytes() != data
-    with pytest.raises(
-        ConfigError, match=r"cannot be read: its SHA-256 is .*; run `pairgen verify`"
-    ):
-        run_replay(gaussian, "0")
-    # A plan of an earlier version does not tell the hash of the file.
-    plan_file = gaussian / layout.PLAN
-    lines = plan_file.read_text().splitlines(keepends=True)
-    plan_file.write_text("".join(line for line in lines if "list_sha256" not in line))
+    with pytest.raises(ConfigError, match=r"cannot be read: its SHA-256 is .*; run"):
+        list(run_replays(gaussian, ["0"]))
+    # A plan of before does not tell that of the file.
+    store = LocalStore(gaussian)
+    plan = read_plan(store)
+    plan = replace(plan, source={k: v for k, v in plan.source.items() if k != LIST_SHA256})
+    write_plan(store, plan)
     results = list(run_replays(gaussian, [str(index) for index in range(16)]))
     altered = [result for result in results if result.differences]
     assert altered

@@ -19,6 +19,8 @@ from pairgen.types import Plan
 from pairgen.untrusted.malformed import MalformedError, shown
 from pairgen.untrusted.typed import MAX_INT64, Count, IntOrFloat, check_plain, fault_in
 
+# Kinds whose recipe may lack keys, as long as nothing is made by it.
+OF_IMAGES = ("degrade", "collect")
 # Keys have nine digits.
 MAX_SAMPLES = 10**9
 # The tasks of all shards are held in memory.
@@ -119,11 +121,30 @@ def parse_plan(data: Any) -> Plan:
             raise MalformedError(
                 f"kind must be one of {', '.join(RECIPES)}, got {shown(found.kind)}"
             )
-        RECIPES[found.kind].model_validate(found.recipe)
     except ValidationError as error:
         raise MalformedError(fault_in(error)) from None
+    _check_recipe(found.kind, found.recipe, may_lack=found.kind in OF_IMAGES)
     _check(found)
     return Plan.from_dict(data)
+
+
+def check_whole(plan: Plan) -> None:
+    """Check that the recipe of a set of images has all that it is made and checked by.
+
+    Sets that others have written may have less, and are loaded all the same.
+
+    Raises:
+        MalformedError: A key is missing.
+    """
+    _check_recipe(plan.kind, dict(plan.recipe), may_lack=False)
+
+
+def _check_recipe(kind: str, recipe: dict[str, Any], may_lack: bool) -> None:
+    try:
+        RECIPES[kind].model_validate(recipe)
+    except ValidationError as error:
+        if not may_lack or any(each["type"] != "missing" for each in error.errors()):
+            raise MalformedError(f"recipe.{fault_in(error)}") from None
 
 
 def _check(found: PlanFile) -> None:
