@@ -232,14 +232,28 @@ ATTACK = {
     ),
     "C.4": later("drivers of two containers with one host name", ATTACKS),
     "C.5": later("pid 1 in a container", ATTACKS),
-    "C.6": later("Arrow files are read without validation", ATTACKS),
+    "C.6": held(
+        "Arrow files are read without validation",
+        "tests/sources/test_arrow_files.py::test_any_flipped_byte_is_read_or_raises",
+    ),
     "C.7": held(
         "credentials in URLs are published",
         "tests/cli/test_secrets.py::test_the_commands_of_a_whole_project_keep_their_secrets",
     ),
     "C.8": held("a TIFF ends the run", files=("no-second-page.tif",)),
-    "C.9.1": later("bombs in plans, indices, receipts, schedules", ATTACKS),
-    "C.9.2": later("a cell of 600 MB in a small table", ATTACKS),
+    "C.9.1": held(
+        "bombs in plans, indices, receipts, schedules",
+        "tests/untrusted/test_yaml_text.py::test_what_is_endless_once_it_is_read_is_refused",
+        "tests/shards/format/test_parsing.py::"
+        "test_so_many_shards_that_no_memory_holds_them_are_refused",
+        "tests/shards/format/test_index.py::test_more_rows_than_slots_are_refused_unread",
+        "tests/test_receipts.py::test_a_value_of_another_kind_is_refused",
+        f"{_FOLDERS}test_a_folder_that_does_not_is_refused_by_file_and_key",
+    ),
+    "C.9.2": held(
+        "a cell of 600 MB in a small table",
+        "tests/sources/test_arrow_files.py::test_a_cell_that_unpacks_to_gigabytes_is_refused",
+    ),
     "C.9.3": held("sparse members of 10 GB", tars=("a sparse file of 10 GB",)),
     "C.9.4": held(
         "headers of a tar that ask for 2^60 bytes",
@@ -250,7 +264,13 @@ ATTACK = {
         ),
     ),
     "C.9.5": later("large PNGs of 16 bits take gigabytes", ATTACKS),
-    "C.10.1": later("tracebacks for receipts, plans, models, checkpoints", ATTACKS),
+    "C.10.1": held(
+        "tracebacks for receipts, plans, models, checkpoints",
+        "tests/hostile/flips/test_flips.py::test_no_file_lies_unnoticed",
+        "tests/shards/format/test_parsing.py::test_values_of_other_kinds_are_refused",
+        "tests/training/test_checkpoint.py::test_a_state_that_does_not_belong_is_one_sentence",
+        f"{_FOLDERS}test_a_folder_that_does_not_is_refused_by_file_and_key",
+    ),
     "C.10.2": held(
         "tracebacks for metadata.jsonl",
         captions=("brackets without end (metadata.jsonl)", "a surrogate (metadata.jsonl)"),
@@ -266,7 +286,11 @@ ATTACK = {
         f"{_STORES}test_tries_again_carry_a_run_over_every_failure",
     ),
     "C.13": later("what `train` copies from a stranger's teacher", ATTACKS),
-    "C.14": later("checkpoints without checksums", ATTACKS),
+    "C.14": held(
+        "checkpoints without checksums",
+        "tests/training/test_checkpoint.py::test_any_other_byte_of_a_state_is_found",
+        "tests/test_model_files.py::test_any_other_is_refused",
+    ),
     "C.15": later("raw escape sequences", ATTACKS),
     "C.17": later("minor", ATTACKS),
 }

@@ -6,6 +6,7 @@ Runs in one process that forks for each command. Exits with 1 if there is a faul
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -43,16 +44,23 @@ def main() -> int:
         found = [each for each in targets(made) if asked.only in each.path]
         if asked.sets:
             found = [each for each in found if each.folders[0] in (ODE, DEGRADE)]
+        # Whoever ends it early has the table of what was done.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(_tell(runner)))
         _damage_all(runner, found, asked)
         for number, (target, do) in enumerate(forgeries(found, asked.forged, asked.seed)):
             runner.run(target, "forged", do, _chosen(target, number, asked.every))
+        print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
+        return _tell(runner)
+
+
+def _tell(runner: Runner) -> int:
+    """Print the table; return the exit code."""
     for line in runner.table.lines():
         print(line)
     for reason, num in sorted(runner.table.unread.items()):
         print(f"unread {num}: {reason}")
     for line in runner.table.faults:
         print(line)
-    print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
     return 1 if runner.table.faults else 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from pairgen.seeding import array_crc32
 from pairgen.shards.format.index import (
     decode_index,
+    decode_table,
     encode_index,
     index_columns,
     index_row,
@@ -86,3 +87,15 @@ def test_no_reading_thread_aborts_the_end_of_the_process(tmp_path: Path) -> None
     command = [sys.executable, "-c", READ_AND_EXIT, str(tmp_path / "index.parquet")]
     codes = [subprocess.run(command, timeout=60).returncode for _ in range(6)]
     assert codes == [0] * 6
+
+
+def test_more_rows_than_slots_are_refused_unread() -> None:
+    table = pa.table({"key": ["000000000"] * 10**6})
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    data = buffer.getvalue().to_pybytes()
+    before = pa.default_memory_pool().max_memory()
+    for read in (decode_table, lambda *given: read_columns(given[0], ["key"], given[1])):
+        with pytest.raises(pa.ArrowInvalid, match="1,000,000 rows for 8 slots"):
+            read(data, 8)
+    assert pa.default_memory_pool().max_memory() == before
