@@ -154,11 +154,16 @@ def _readable(path: AnyPath) -> Iterator[None]:
         raise ConfigError(f"{path} cannot be read: {reason}.") from None
 
 
-def _opened(path: AnyPath) -> io.BufferedReader:
-    if path.suffix.lower() == ".gz":
-        # GzipFile is a BufferedReader in all that is used here.
-        return cast(io.BufferedReader, gzip.open(open_path(path)))
-    return cast(io.BufferedReader, open_path(path))
+@contextmanager
+def _opened(path: AnyPath) -> Iterator[io.BufferedReader]:
+    with open_path(path) as file:
+        if path.suffix.lower() != ".gz":
+            yield cast(io.BufferedReader, file)
+            return
+        # It closes no file that it was given.
+        with gzip.open(file) as unpacked:
+            # A BufferedReader in all that is used here.
+            yield cast(io.BufferedReader, unpacked)
 
 
 def _read_txt(file: BinaryIO, column: str, path: AnyPath, _: Note) -> Iterator[Found]:
