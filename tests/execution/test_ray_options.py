@@ -1,15 +1,11 @@
 """What actors ask Ray for, by what the cluster has."""
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from pairgen.errors import ConfigError
 from pairgen.execution import ray_options
 from pairgen.execution.ray_options import RayOptions, check_reachable, explained, share_of
+from tests.listening import SETTINGS, listening
 
 HEAD = {"node:__internal_head__": 1.0, "memory": 1e9}
 
@@ -31,30 +27,6 @@ def test_actors_ask_for_what_there_is_or_is_to_be(
 ) -> None:
     options = RayOptions(num_workers=0, gpus_per_worker=gpus_per_worker, address="")
     assert share_of(resources, options, num_workers) == share
-
-
-@contextmanager
-def listening(answer: bytes | None) -> Iterator[str]:
-    """Yield the address of a server that answers so; None for one that never does."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(100)
-                if answer is None:
-                    ended.wait(60)
-                else:
-                    connection.sendall(answer)
-
-        ended = threading.Event()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.getsockname()[1]}"
-        finally:
-            ended.set()
-            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -79,8 +51,7 @@ def test_what_is_no_head_is_told_at_once(
 
 
 def test_a_server_of_the_right_kind_is_let_through() -> None:
-    # Settings, of a length that counts after the head.
-    with listening(b"\0\0\x06\4\0\0\0\0\0" + bytes(6)) as address:
+    with listening(SETTINGS) as address:
         check_reachable(address)
 
 

@@ -1,6 +1,5 @@
 """Without a GPU a model computes in float32, whatever its file names, and that is told."""
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from pairgen.jobs.sample.run import run_sample
 from pairgen.kinds.usual_dtype import say_dtype, usual_dtype
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from tests.listening import SETTINGS, listening
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
@@ -42,9 +42,9 @@ def test_float32_is_usual_without_a_gpu() -> None:
 
 def test_a_cluster_may_have_gpus(sd15_folder: Path, tmp_path: Path) -> None:
     asked = {"model": str(sd15_folder), "out": str(tmp_path / "out")}
-    # Before a run, something has to listen there.
-    with socket.create_server(("127.0.0.1", 0)) as head:
-        on_it = {**asked, "address": f"127.0.0.1:{head.getsockname()[1]}"}
+    # Before a run, a server has to answer there as a head does.
+    with listening(SETTINGS) as address:
+        on_it = {**asked, "address": address}
         assert resolve_ode(on_it).config.dtype == "float16"
         assert resolve_ode({**on_it, "executor": "serial"}).config.dtype == "float32"
     assert resolve_ode(asked).config.dtype == "float32"

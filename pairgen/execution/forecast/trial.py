@@ -6,7 +6,7 @@ This happens in a temporary folder with the plan's inputs; the dataset's folder 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -194,6 +194,11 @@ def publish_again(plan: Plan, store: Store, maker: Maker, results: Sequence[Any]
         maker: The maker of the results.
         results: Samples and failed slots, at least one.
     """
+    # Slots of one shard now: a receipt names no others.
+    results = [
+        replace(each, index=slot) if isinstance(each, FailedSlot) else each
+        for slot, each in enumerate(results)
+    ]
     takes = {}
     shard_index = 0
     for num_slots in sorted({1, len(results)}):

@@ -3,7 +3,9 @@
 Members of a key are contiguous and sorted, mtime is 0, owner and mode are fixed.
 """
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 from types import TracebackType
 
@@ -53,10 +55,14 @@ def end_size(num_bytes: int) -> int:
 class ShardWriter:
     """Writes samples to one tar and hashes it on the way.
 
+    The path may name an empty file, such as `Store.spool` makes, and no other.
+
     Use it as a context manager; `num_bytes` and `sha256` are final after it closes.
     """
 
     def __init__(self, path: Path) -> None:
+        if path.exists() and path.stat().st_size:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         self._file = open(path, "wb")  # noqa: SIM115
         self._hash = hashlib.sha256()
         self.num_bytes = 0

@@ -98,7 +98,7 @@ def test_a_file_that_was_moved_away_is_not_removed(tmp_path: Path) -> None:
     spooled = store.spool("00000.tar")
     spooled.write_bytes(b"shard")
     store.put_file(spooled, "train/00000.tar")
-    assert not spool._held
+    assert spooled not in spool._held
     store.drop(spooled)
     assert store.read_bytes("train/00000.tar") == b"shard"
 
