@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.train.chain import is_chain, run_chain
+from pairgen.model_files import FILES
 from pairgen.training.runs.finished_run import hash_run
 from pairgen.training.runs.record import read_record
 from tests.training import forked
@@ -247,6 +248,7 @@ def test_a_chain_that_was_moved_or_is_spelled_otherwise_continues(chain, tmp_pat
         assert (done.folder.resolve(), done.step) == (moved / "x4", steps)
     # What the teacher holds is compared, wherever it lies.
     alter(moved / "x2")
+    (moved / "x2" / FILES).unlink()
     (moved / "chain.json").unlink()
     with pytest.raises(ConfigError, match=r"average weights of .*x2 names another file than"):
         chain(resume=True, **given, out="moved", **{"x4.steps": 9})
