@@ -7,6 +7,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
 from pairgen.errors import ConfigError
+from pairgen.model_files import FILES
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.training.loop.checkpoint import find_checkpoints
@@ -78,5 +79,8 @@ def test_what_is_no_finished_run_is_one_sentence(pairs, train, tmp_path):
     with pytest.raises(ConfigError, match="weights must be one of average, last"):
         load_run(str(run), "best", CPU)
     (run / "last.safetensors").write_bytes(b"half")
+    with pytest.raises(ConfigError, match=r"last.safetensors is not the file of files.json"):
+        load_run(str(run), "last", CPU)
+    (run / FILES).unlink()
     with pytest.raises(ConfigError, match=r"last.safetensors cannot be read: "):
         load_run(str(run), "last", CPU)

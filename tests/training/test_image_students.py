@@ -26,6 +26,7 @@ from pairgen.kinds.image_student import (
     model_of,
 )
 from pairgen.model_config import find_model
+from pairgen.model_files import FILES
 from pairgen.sampling.enlarge import enlarge
 from pairgen.seeding import noise_for
 from pairgen.shards.format.plan_file import read_plan
@@ -274,6 +275,9 @@ def test_the_model_file_says_what_is_done(restore):
         "spacing": "700",
         "end": "clean",
     }
+
+    # A user changes it on purpose.
+    (run / FILES).unlink()
 
     def broken(**changes) -> str:
         section = {**written["image"], **changes}
