@@ -31,7 +31,7 @@ def test_a_yaml_file_is_a_mapping(tmp_path):
         ("model: !!python/object/apply:os.getcwd []\n", "is not valid YAML"),
         ("just words\n", "must hold `key: value` lines"),
         ("- 1\n- 2\n", "must hold `key: value` lines"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"\xff\xfe\x00", "is not valid YAML: .* codec can't decode"),
     ],
 )
 def test_a_broken_file_is_named_in_one_sentence(tmp_path, content, message):

@@ -21,6 +21,7 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.train.run import run_train
 from pairgen.methods.base import STUDENT
 from pairgen.methods.yonos import YONOS
+from pairgen.model_files import FILES
 from pairgen.sampling.enlarge import enlarge
 from pairgen.sampling.parameterization import FlowSchedule, column
 from pairgen.shards.format.plan_file import read_plan
@@ -385,6 +386,8 @@ def test_a_tuned_decoder_makes_no_other_latents(train, levels, larger, options, 
     weights = load_file(tuned / "student" / VAE)
     weights["decoder.conv_out.bias"] += 1
     save_file(weights, tuned / "student" / VAE, {"format": "pt"})
+    # Changed on purpose.
+    (tuned / FILES).unlink()
     assert train(levels, steps=1, teacher=str(tuned), **options).step == 1
 
 
