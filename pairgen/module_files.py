@@ -49,7 +49,7 @@ def find_source(name: str, folders: Iterable[str] = ()) -> Path | None:
         places = spec.submodule_search_locations if spec is not None else None
         if places is None:
             return None
-        spec = PathFinder.find_spec(".".join([first, *rest][:number]), list(places))
+        spec = _find_inner(".".join([first, *rest][:number]), list(places))
     return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
@@ -57,6 +57,19 @@ def source_of(name: str) -> Path | None:
     """Return the file that a loaded module came from; None if it came from none."""
     file = getattr(sys.modules.get(name), "__file__", None)
     return Path(file) if isinstance(file, str) else None
+
+
+def _find_inner(name: str, places: list[str]) -> ModuleSpec | None:
+    """Find a module in the folders of its package, which is not loaded."""
+    try:
+        return PathFinder.find_spec(name, places)
+    except KeyError:
+        # A folder without `__init__.py`, whose path follows that of its package once it is loaded.
+        last = name.rpartition(".")[2]
+        spec = ModuleSpec(name, None, is_package=True)
+        found = (Path(place) / last for place in places)
+        spec.submodule_search_locations = [str(each) for each in found if each.is_dir()]
+        return spec
 
 
 def _find_first(name: str, folders: list[str]) -> ModuleSpec | None:
