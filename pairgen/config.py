@@ -7,7 +7,7 @@ class of options (`pairgen.options`) declares its keys.
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,19 @@ def check_keys(data: Mapping[str, Any], known: Sequence[str], where: str) -> Non
                 f"Unknown key {key!r} in {where}{did_you_mean(str(key), known)}; "
                 f"known are {', '.join(known)}."
             )
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every key and text in plain data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from texts_in(key)
+            yield from texts_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from texts_in(each)
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:

@@ -4,14 +4,13 @@
 SHA-256. Runs of earlier versions have none, and are read as they are.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from pairgen.errors import ConfigError
-from pairgen.regular_file import open_regular, read_regular
+from pairgen.regular_file import read_regular, sha256_of
 from pairgen.untrusted.json_text import load_json
 from pairgen.untrusted.malformed import MalformedError
 
@@ -20,7 +19,9 @@ FILES = "files.json"
 
 def write_hashes(folder: Path, names: tuple[str, ...]) -> None:
     """Write the hashes of some files of a run, and of all in some folders of it."""
-    hashes = {path.relative_to(folder).as_posix(): _sha256(path) for path in _files(folder, names)}
+    hashes = {
+        path.relative_to(folder).as_posix(): sha256_of(path) for path in _files(folder, names)
+    }
     partial = folder / f".{FILES}.partial"
     partial.write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
     partial.replace(folder / FILES)
@@ -75,9 +76,4 @@ def _files(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
 def _known(path: Path, num_bytes: int, changed: int) -> str:
     """Return the hash of a file that commands look up more than once."""
     del num_bytes, changed
-    return _sha256(path)
-
-
-def _sha256(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)

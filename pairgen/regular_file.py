@@ -1,6 +1,7 @@
 """Open what must be a file: a FIFO would be waited for, and a device read without end."""
 
 import errno
+import hashlib
 import os
 import stat
 from io import BufferedReader
@@ -43,6 +44,12 @@ def read_regular(path: Path | str) -> bytes:
     """Return the content of a file; raises as `open_regular`."""
     with open_regular(path) as file:
         return file.read()
+
+
+def sha256_of(path: Path | str) -> str:
+    """Return the SHA-256 of a file in hex; raises as `open_regular`."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_regular(path: Path | str) -> None:

@@ -1,6 +1,5 @@
 """What all commands that make a dataset share: the folder checks, and the run itself."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.receipts import Manifest
+from pairgen.regular_file import sha256_of
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import with_list
@@ -174,14 +174,9 @@ def put_inputs(store: Store, spooled: Path, path: str, plan: Plan, shard_range: 
     if is_part and store.exists(path) and store.size(path) == spooled.stat().st_size:
         store.drop(spooled)
         return plan
-    sha256 = "" if is_part else _sha256(spooled)
+    sha256 = "" if is_part else sha256_of(spooled)
     store.put_file(spooled, path)
     return with_list(plan, sha256)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:

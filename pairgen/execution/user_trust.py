@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pairgen import plugins
-from pairgen.config import Given, boolean, read_yaml
+from pairgen.config import Given, boolean, read_yaml, texts_in
 from pairgen.errors import ConfigError
 from pairgen.model_config import lies_in_data, module_of_model, split_steps
 from pairgen.module_files import file_named, find_source, is_file, name_of
@@ -145,18 +145,5 @@ def _modules_of_preset(preset: str) -> Iterator[_Named]:
     except ConfigError:
         # `find_preset` reports what is wrong with it.
         return
-    for text in _texts(recipe):
+    for text in texts_in(recipe):
         yield text, file.parent
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every key and text in plain data."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _texts(key)
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)

@@ -1,9 +1,8 @@
 """Which modules a user's own parts consist of, and the SHA-256 of each."""
 
-import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,8 +10,10 @@ from weakref import WeakKeyDictionary
 
 import pairgen
 from pairgen import plugins
+from pairgen.config import texts_in
 from pairgen.module_files import find_source, source_of
 from pairgen.own_code.imports import imports_of
+from pairgen.regular_file import sha256_of
 from pairgen.trust import current_trust
 
 # Folders of the standard library, of installed packages, and of pairgen.
@@ -29,7 +30,7 @@ _settled: dict[str, frozenset[str]] = {}
 
 def parts_in(*data: Any) -> frozenset[str]:
     """Return the user's own parts that plain data names, as far as they were loaded."""
-    return frozenset(text for each in data for text in _texts(each)) & plugins.loaded_own().keys()
+    return frozenset(text for each in data for text in texts_in(each)) & plugins.loaded_own().keys()
 
 
 def modules_of(parts: Iterable[str]) -> dict[str, str]:
@@ -70,10 +71,10 @@ def files_to_send(parts: Iterable[str]) -> list[str]:
     return sorted(each for each in single if Path(each).stem != "__init__")
 
 
-def sha256_of(source: Path) -> str:
+def sha256_if_readable(source: Path) -> str:
     """Return the SHA-256 of a file; empty if it cannot be read."""
     try:
-        return hashlib.sha256(source.read_bytes()).hexdigest()
+        return sha256_of(source)
     except OSError:
         return ""
 
@@ -125,18 +126,5 @@ def _sha256(name: str) -> str:
     if module is None or source is None:
         return ""
     if module not in _hashes:
-        _hashes[module] = sha256_of(source)
+        _hashes[module] = sha256_if_readable(source)
     return _hashes[module]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every key and text in plain data."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _texts(key)
-            yield from _texts(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _texts(each)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pairgen.errors import ChangedCodeError
 from pairgen.module_files import find_source
-from pairgen.own_code.modules import sha256_of
+from pairgen.own_code.modules import sha256_if_readable
 from pairgen.types import canonical_json
 
 # Digits of a hash in messages.
@@ -96,7 +96,7 @@ def seen(
     found = dict(now)
     for name in before.keys() - now.keys():
         source = find_source(name, folders)
-        if source is not None and (sha256 := sha256_of(source)):
+        if source is not None and (sha256 := sha256_if_readable(source)):
             found[name] = sha256
     return found
 

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from pairgen.untrusted.malformed import MalformedError, shown
 
@@ -64,6 +64,3 @@ def _check_leaf(value: Any) -> None:
     if isinstance(value, float) and math.isfinite(value):
         return
     raise MalformedError(f"it holds {shown(value)}")
-
-
-Plain = Annotated[Any, AfterValidator(check_plain)]

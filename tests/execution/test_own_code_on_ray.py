@@ -1,19 +1,18 @@
 """A user's own file travels to the actors of another node; other code there is refused."""
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
-from tests.execution.test_ray_cluster import free_port, wait_for_nodes
+from tests.execution.test_ray_cluster import free_port, node, wait_for_nodes
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -43,19 +42,11 @@ sys.path_hooks.insert(0, hide)
 SMALL = ("--cfg", "1", "--steps", "2", "--num-samples", "4", "--samples-per-shard", "2")
 
 
-@contextlib.contextmanager
-def node(folder: Path, *arguments: str) -> Iterator[None]:
+def node_in(folder: Path, *arguments: str) -> AbstractContextManager[Any]:
     """A Ray node that was started in a folder and imports from it, gone at the end."""
-    line = [str(BIN / "ray"), "start", "--block", "--disable-usage-stats", *arguments]
-    environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(line, cwd=folder, env=environment, start_new_session=True, **quiet)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    return node(
+        *arguments, folder=folder, environment={**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+    )
 
 
 @pytest.mark.slow
@@ -94,9 +85,9 @@ def test_own_code_on_another_node_is_the_users_or_refused(
         )
 
     head = ("--head", f"--port={port}", "--num-gpus=0", "--num-cpus=0")
-    with node(tmp_path, *head, "--include-dashboard=false"):
+    with node_in(tmp_path, *head):
         wait_for_nodes(address, 1)
-        with node(there, f"--address={address}", "--num-gpus=0", "--num-cpus=1"):
+        with node_in(there, f"--address={address}", "--num-gpus=0", "--num-cpus=1"):
             wait_for_nodes(address, 2)
             made = ode("file")
             assert made.returncode == 0, made.stderr

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def node(*arguments: str, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+def node(
+    *arguments: str,
+    before: Sequence[str] = (),
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
     """A Ray node in a process group of its own, gone at the end; `before` stands before `ray`."""
     if "--head" in arguments:
         # It takes half a minute to start, and nobody looks at it.
@@ -40,6 +45,8 @@ def node(*arguments: str, before: Sequence[str] = ()) -> Iterator[subprocess.Pop
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        cwd=folder,
+        env=environment,
     )
     try:
         yield process

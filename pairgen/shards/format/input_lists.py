@@ -1,6 +1,5 @@
 """Open the list of inputs of a set: prompts, texts or images."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from pairgen.errors import CorruptShardError, short
-from pairgen.regular_file import open_regular
+from pairgen.regular_file import sha256_of
 from pairgen.shards.format.store import Store
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.prompts import open_prompts
@@ -76,7 +75,5 @@ def check_list(plan: Plan, path: Path) -> None:
     planned = plan.source.get(LIST_SHA256)
     if not planned:
         return
-    with open_regular(path) as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != planned:
+    if (found := sha256_of(path)) != planned:
         raise ValueError(f"its SHA-256 is {found[:12]}, the plan says {planned[:12]}")

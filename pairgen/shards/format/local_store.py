@@ -11,6 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from pairgen.errors import ConfigError
+from pairgen.regular_file import check_regular, open_regular
 from pairgen.shards.format import layout, spool
 
 # The path is not a file, and never will be a readable one.
@@ -20,7 +21,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class LocalStore:
-    """A folder on a local or shared disk."""
+    """A folder on a local or shared disk. What is no file in it is neither waited for nor read."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -58,6 +59,7 @@ class LocalStore:
             return file.read(stop - start)
 
     def fetch(self, path: str, target: Path) -> None:
+        check_regular(self.root / path)
         shutil.copyfile(self.root / path, target)
 
     def put_bytes(self, path: str, data: bytes) -> None:
@@ -131,15 +133,17 @@ class LocalStore:
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
+        check_regular(self.root / path)
+        if not self.exists(path):
+            raise _missing(path)
         yield self.root / path
 
     def _open(self, path: str) -> BufferedReader:
         try:
-            return open(self.root / path, "rb")
+            return open_regular(self.root / path)
         except OSError as error:
             if error.errno in _NO_FILE:
-                # A folder, or a link to itself, in place of a file counts as a missing file.
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+                raise _missing(path) from None
             raise
 
     def _size_of_file(self, path: str) -> int | None:
@@ -169,6 +173,11 @@ class LocalStore:
     def remove_stale_spool(self) -> int:
         folder = self.root / layout.SPOOL
         return spool.remove_left(folder / name for name in self.names(layout.SPOOL))
+
+
+def _missing(path: str) -> FileNotFoundError:
+    """Return the error of a file that is not there; a folder or a link to itself is none."""
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def sync(path: Path) -> None:

@@ -1,7 +1,6 @@
 """A dataset folder behind fsspec."""
 
 import errno
-import hashlib
 import inspect
 import os
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 from pairgen.errors import StoreError
 from pairgen.filesystems import open_filesystem
 from pairgen.redaction import url_without_secrets, without_secrets_of
+from pairgen.regular_file import sha256_of
 from pairgen.retry import ask, is_denied
 from pairgen.shards.format import spool
 
@@ -89,8 +89,8 @@ class RemoteStore:
             if kept := found.get(SHA256):
                 return str(kept)
         # No hash of the store's own will do: an ETag of S3 is none of the content of large files.
-        with self.local(path) as local, open(local, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with self.local(path) as local:
+            return sha256_of(local)
 
     def drop(self, spooled: Path) -> None:
         spool.remove_folder(spooled.parent)

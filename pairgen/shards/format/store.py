@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pairgen.filesystems import check_uncut, without_file_scheme
-from pairgen.shards.format.folder_store import FolderStore
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.remote_store import RemoteStore
 
 
@@ -148,4 +148,4 @@ def open_store(url: str | Path) -> Store:
     text = without_file_scheme(text)
     if "://" in text:
         return RemoteStore(text.rstrip("/"))
-    return FolderStore(Path(text).expanduser().absolute())
+    return LocalStore(Path(text).expanduser().absolute())

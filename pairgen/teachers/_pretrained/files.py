@@ -15,6 +15,7 @@ from typing import Any
 
 from pairgen.config import PACKAGE_PREFIX, local_path
 from pairgen.errors import ConfigError, TeacherLoadError
+from pairgen.regular_file import sha256_of
 from pairgen.teachers._pretrained.folders.other_layouts import of_bare_folder, of_one_file
 from pairgen.teachers._pretrained.quiet import quiet
 
@@ -82,9 +83,7 @@ def hash_files(folder: Path, files: Sequence[Path]) -> str:
     """Return the SHA-256 over the names inside `folder` and the contents of `files`, 64 digits."""
     whole = hashlib.sha256()
     for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in files):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{name}\n{digest}\n".encode())
+        whole.update(f"{name}\n{sha256_of(path)}\n".encode())
     return whole.hexdigest()
 
 

@@ -9,7 +9,6 @@ checkpoints/00001000/
     state.json                      step, position in the data, gradient scaler, checksums
 """
 
-import hashlib
 import json
 import math
 import os
@@ -24,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
-from pairgen.regular_file import check_regular, open_regular, read_regular
+from pairgen.regular_file import check_regular, read_regular, sha256_of
 from pairgen.shards.format.local_store import sync
 from pairgen.training.loop.checkpoint_version_1 import renamed
 from pairgen.training.loop.optimizer import check_state, place_state
@@ -71,7 +70,7 @@ def save_checkpoint(
         checksums = {}
         for name, tensors in _tensors(players, optimizers, kept).items():
             _save(partial / name, tensors)
-            checksums[name] = _sha256(partial / name)
+            checksums[name] = sha256_of(partial / name)
         facts = {"version": CHECKPOINT_VERSION, **state, "step": step, "tensors": checksums}
         text = json.dumps(facts, indent=2, allow_nan=False)
         (partial / STATE_FILE).write_bytes(sealed(text.encode()))
@@ -231,16 +230,11 @@ def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     save_file({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, path)
 
 
-def _sha256(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _load(path: Path, sha256: str) -> dict[str, Tensor]:
     """Return the tensors of a file with this checksum; empty for a file without one."""
     try:
         check_regular(path)
-        if sha256 and _sha256(path) != sha256:
+        if sha256 and sha256_of(path) != sha256:
             raise _damaged(path, "its SHA-256 is not the recorded one")
         return load_file(path)
     except (OSError, SafetensorError) as error:

@@ -32,7 +32,6 @@ class CodeOfTraining:
             refuse(what, self.changes)
         self._before, self._accepts, self._what = before, accepts, what
         self.is_recorded = bool(recorded)
-        self.has_parts = bool(parts)
         self.record: dict[str, Any] = {}
         self._take()
 

@@ -10,7 +10,6 @@ References:
     Hu et al. 2021 (LoRA), arXiv:2106.09685.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from pairgen.config import local_path
 from pairgen.errors import TeacherLoadError, short
+from pairgen.regular_file import sha256_of
 from pairgen.teachers._pretrained.folders.other_layouts import LORA_FILES
 
 # Endings of the keys of A and of B, of peft, of diffusers before, and of kohya.
@@ -63,9 +63,7 @@ class Lora:
     @property
     def identity(self) -> dict[str, Any]:
         """The SHA-256 of the file, and the scale."""
-        with self.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"lora_sha256": digest, "lora_scale": self.scale}
+        return {"lora_sha256": sha256_of(self.path), "lora_scale": self.scale}
 
     def check(self, networks: Mapping[str, Any]) -> None:
         """Check that every key fits a layer, without the weights.
