@@ -24,7 +24,7 @@ ACCESS = {
     "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 }
 # Decides what becomes of a request, by its method and path: a status to answer with, and the code
-# of the error; None to pass it on.
+# of the error (0 closes the connection without an answer); None to pass it on.
 Fault = Callable[[str, str], tuple[int, str] | None]
 
 
@@ -71,6 +71,9 @@ def broken(server: str, fault: Fault) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if found := fault(self.command, self.path):
                 status, code = found
+                if not status:
+                    self.close_connection = True
+                    return
                 told = f"<Error><Code>{code}</Code><Message>{code} by the test</Message></Error>"
                 self.reply(status, {"Content-Type": "application/xml"}, told.encode())
                 return

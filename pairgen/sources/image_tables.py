@@ -188,7 +188,7 @@ def _remote_parquet(path: UrlPath) -> pq.ParquetFile:
 def _parquet_group(container: AnyPath, column: str, group: int) -> list[Any]:
     """Return one row group; neighbouring cells are read one after the other."""
     file = _parquet(container)
-    check_unpacked(file, [column], container)
+    check_unpacked(file, group, [column], container)
     table = file.read_row_group(group, columns=[column], use_threads=False)
     cells: list[Any] = table.column(column).to_pylist()
     return cells

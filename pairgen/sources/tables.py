@@ -73,29 +73,28 @@ def table_batches(
         if kind == "parquet":
             # Pre-buffering would hold every row group of the columns at once.
             file = pq.ParquetFile(parquet_source(path), pre_buffer=False)
-            check_unpacked(file, columns, path)
+            for group in range(file.metadata.num_row_groups):
+                check_unpacked(file, group, columns, path)
             yield from file.iter_batches(num_rows, columns=list(columns), use_threads=False)
         else:
             yield from arrow_table(path).select(list(columns)).to_batches(num_rows)
 
 
-def check_unpacked(file: pq.ParquetFile, columns: Sequence[str], path: AnyPath) -> None:
-    """Refuse columns that a few bytes unpack to gigabytes, before anything is unpacked.
+def check_unpacked(file: pq.ParquetFile, group: int, columns: Sequence[str], path: AnyPath) -> None:
+    """Refuse columns of a row group that a few bytes unpack to gigabytes, before they are unpacked.
 
     Raises:
-        ConfigError: A column of a row group does.
+        ConfigError: A column does.
     """
-    metadata = file.metadata
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        for chunk in map(group.column, range(group.num_columns)):
-            num_bytes, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
-            name = chunk.path_in_schema.partition(".")[0]
-            if name in columns and num_bytes > max(MAX_UNPACKED, MAX_RATIO * packed):
-                raise ConfigError(
-                    f"{path} cannot be read: {packed:,} bytes of its column {name!r} unpack to "
-                    f"{num_bytes:,}."
-                )
+    metadata = file.metadata.row_group(group)
+    for chunk in map(metadata.column, range(metadata.num_columns)):
+        num_bytes, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
+        name = chunk.path_in_schema.partition(".")[0]
+        if name in columns and num_bytes > max(MAX_UNPACKED, MAX_RATIO * packed):
+            raise ConfigError(
+                f"{path} cannot be read: {packed:,} bytes of its column {name!r} unpack to "
+                f"{num_bytes:,}."
+            )
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What `benchmarks/chaos.py` breaks, and the two ways of running that it breaks."""
