@@ -142,9 +142,11 @@ def begin(store: Store, plan: Plan, shard_range: ShardRange) -> None:
     """Write the plan; for a part, find it if another part has written it.
 
     Raises:
-        PlanMismatchError: Another part has begun another dataset.
+        PlanMismatchError: Another command has begun another dataset.
     """
     if shard_range == ALL_SHARDS:
+        if has_plan(store) and not is_untouched(store):
+            check_continues(read_plan(store), plan)
         write_plan(store, plan)
         return
     if not create_plan(store, plan):

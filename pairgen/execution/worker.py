@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from pairgen.errors import PlanMismatchError
 from pairgen.execution.own_code import parts_of
 from pairgen.execution.uploads.spooled_shard import SpooledShard
 from pairgen.execution.uploads.uploader import Uploader
@@ -25,6 +26,7 @@ from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.format.index import encode_index, index_row
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt
+from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.publish import ShardContestedError
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.writer import ShardWriter
@@ -91,6 +93,7 @@ class Worker:
                 parts_of(self.plan), self.plan.code, job.accepts_changed_code, self.store.url
             )
         self.device = self.maker.device
+        self._plan_stands = False
 
     def run(
         self, task: ShardTask, on_samples: Callable[[int], None] = lambda _: None
@@ -106,6 +109,7 @@ class Worker:
 
         Raises:
             OutOfDeviceMemoryError: The batch does not fit in device memory.
+            PlanMismatchError: Another command has begun another dataset in the folder.
             OSError: The disk is full or unavailable, or the shard before could not be uploaded; no
                 partial file has a final name.
         """
@@ -118,12 +122,26 @@ class Worker:
                     return standing
                 given = (self.store, self.plan, self.maker, task, on_samples)
                 made = write_shard(*given, code=self._code)
+                self._check_plan(made)
                 if self._uploader:
                     return self._uploader.begin(made)
                 try:
                     return made.publish(self.store)
                 except ShardContestedError:
                     continue
+
+    def _check_plan(self, made: SpooledShard) -> None:
+        """Check before its first shard that no other command has begun anew meanwhile.
+
+        Where nothing is finished yet, a command that is given other options replaces the plan.
+        """
+        if not self._plan_stands and read_plan(self.store).fingerprint() != self.plan.fingerprint():
+            self.store.drop(made.path)
+            raise PlanMismatchError(
+                f"Another command has begun another dataset in {self.store.url}: give another "
+                "--out."
+            )
+        self._plan_stands = True
 
 
 def make_shard(

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import os
 import shutil
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, PairgenError
 from pairgen.training.loop.checkpoint import load_checkpoint, read_state, save_checkpoint
 from pairgen.training.loop.optimizer import gather_state
 from pairgen.training.loop.player import make_player
@@ -201,3 +202,15 @@ def resigned(checkpoint):
             for path in checkpoint.glob("*.safetensors")
         },
     )
+
+
+def test_what_stands_is_told_only_if_it_does(saved, tmp_path):
+    found, last = saved
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(PairgenError, match=r"could not be written: [^;]*$"):
+        save(found, blocked, 4)
+    # A folder of the same name that cannot be replaced by the new one.
+    (last.parent / f".{4:08d}.{os.getpid()}.partial").write_text("")
+    with pytest.raises(PairgenError, match=f"could not be written: .*; {last.name} is intact"):
+        save(found, last.parent, 4)

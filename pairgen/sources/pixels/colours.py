@@ -12,6 +12,8 @@ from pairgen.sources.pixels.transparency import key_pixels, on_white
 _IN_GRAY = ("1", "L")
 # Colours that Pillow turns into RGB by a formula, which a profile of RGB then describes.
 _OF_RGB = ("YCbCr", "RGBX")
+# A larger image is turned in parts, of which no copies are held.
+BAND_PIXELS = 2**24
 _SPACE, _OF_COLOURS = slice(16, 20), b"RGB "
 
 
@@ -27,9 +29,25 @@ def to_rgb(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
     """
     check_samples(image)
     key, profile = key_pixels(image, data), image.info.get("icc_profile")
-    has_alpha = image.has_transparency_data
     if image.mode in DEEP_GRAY:
         image = Image.fromarray(shallow_gray(image))
+    width, height = image.size
+    num_rows = max(1, BAND_PIXELS // width)
+    if num_rows >= height:
+        return _part_to_rgb(image, key, profile)
+    found = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, num_rows):
+        rows = slice(top, min(top + num_rows, height))
+        part = image.crop((0, rows.start, width, rows.stop))
+        found[rows] = _part_to_rgb(part, None if key is None else key[rows], profile)
+    return found
+
+
+def _part_to_rgb(
+    image: Image.Image, key: NDArray[np.bool_] | None, profile: bytes | None
+) -> NDArray[np.uint8]:
+    """Return an image, or some rows of one: every pixel is turned by itself."""
+    has_alpha = image.has_transparency_data
     image = on_white(image, key)
     if image.mode in _IN_GRAY:
         # Colours with alpha are often written gray under their profile of RGB.

@@ -13,7 +13,8 @@ from pairgen.sources.pixels.kinds import FORMATS, HEAD, kind_of, load_decoder
 from pairgen.sources.pixels.png_chunks import readable_png
 from pairgen.sources.pixels.reasons import UnusableImageError, error_text, reasons
 
-# More pixels than any camera takes; decoding this many takes 0.9 GB.
+# More pixels than any camera takes; decoding this many takes up to 1.3 GB, and 2 where a
+# transparent colour of 16 bits is looked for.
 MAX_PIXELS = 2**27
 # Pixels of a JPEG for each of its bytes: every block of 8 x 8 has at least one bit.
 MAX_JPEG_PIXELS = 8 * 64

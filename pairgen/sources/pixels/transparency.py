@@ -59,8 +59,9 @@ def key_pixels(image: Image.Image, data: bytes) -> NDArray[np.bool_] | None:
     if kind != _COLOUR:
         return None
     if depth == 16:
-        return (_deep_colours(image, data) == key).all(axis=-1)
-    return (np.asarray(image) == np.array(key) % 256).all(axis=-1)
+        upper, lower = np.divmod(np.array(key), 256)
+        return _has_colour(image, upper) & _has_colour(_lower_bits(data), lower)
+    return _has_colour(image, np.array(key) % 256)
 
 
 def _gray_pixels(image: Image.Image, depth: int) -> np.ndarray:
@@ -75,13 +76,18 @@ def _gray_key(key: int, depth: int) -> int:
     return key if depth == 16 else key % 2**depth * (255 // (2**depth - 1))
 
 
-def _deep_colours(image: Image.Image, data: bytes) -> np.ndarray:
-    """Return all bits of colours of 16 bits, of which Pillow keeps the upper 8, [H, W, 3]."""
+def _has_colour(image: Image.Image, colour: np.ndarray) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (np.asarray(image) == colour.astype(np.uint8)).all(axis=-1)
+    return found
+
+
+def _lower_bits(data: bytes) -> Image.Image:
+    """Return the lower 8 bits of a PNG of 16 bits, of which Pillow keeps the upper ones."""
     with Image.open(readable_png(io.BytesIO(data)), formats=("PNG",)) as again:
         # The order of bytes of the other kind of machine: the lower ones come out.
         again.tile = [(*part[:3], "RGB;16L") for part in again.tile]  # type: ignore[misc]
-        lower = np.asarray(again, np.uint16)
-    return np.asarray(image, np.uint16) * 256 + lower
+        again.load()
+        return again
 
 
 def is_any_transparent(image: Image.Image, data: bytes) -> bool:
