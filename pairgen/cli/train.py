@@ -8,7 +8,7 @@ from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
 from pairgen.cli.options import config_options, echo, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
-from pairgen.config import command_options, read_yaml
+from pairgen.config import command_options
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.training.chain_options import ChainConfig
 
@@ -43,11 +43,11 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
     if method == LATENT_LPIPS:
         from pairgen.jobs.latent_lpips.card import next_command
         from pairgen.jobs.latent_lpips.run import LPIPS_FILE, run_latent_lpips
-        from pairgen.model_config import RUN_FILE
+        from pairgen.training.runs.run_config import read_run_config
 
         result = run_latent_lpips(merged, say)
         # Read from the run: a resumed run is not given its datasets again.
-        data = read_yaml(result.folder / RUN_FILE)["data"]
+        data = read_run_config(result.folder)["data"]
         following = next_command(data, str(result.folder / LPIPS_FILE))
     else:
         from pairgen.jobs.train.chain import is_chain, run_chain

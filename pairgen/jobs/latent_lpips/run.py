@@ -33,7 +33,8 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.teachers.base import DecoderDescription, Teacher
 from pairgen.training.loop.accelerator import open_accelerator
 from pairgen.training.runs.outcome import Trained
-from pairgen.training.runs.run_folder import begin_run, write_config
+from pairgen.training.runs.run_config import write_config
+from pairgen.training.runs.run_folder import begin_run
 from pairgen.training.runs.start import Run, make_setup, resolve_run
 from pairgen.types import Plan, canonical_json
 

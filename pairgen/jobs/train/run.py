@@ -39,7 +39,8 @@ from pairgen.training.runs.export import export_student, is_trained
 from pairgen.training.runs.finished_run import LAST_WEIGHTS_FILE
 from pairgen.training.runs.outcome import Trained
 from pairgen.training.runs.record import TrainRecord, record_set, records_before, write_record
-from pairgen.training.runs.run_folder import begin_run, write_config
+from pairgen.training.runs.run_config import write_config
+from pairgen.training.runs.run_folder import begin_run
 from pairgen.training.runs.start import (
     Run,
     check_trainable,

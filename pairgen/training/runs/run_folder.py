@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from pairgen import plugins
-from pairgen.config import read_yaml
 from pairgen.errors import ConfigError
 from pairgen.model_config import MODEL_FILE, RUN_FILE
-from pairgen.options import declared, names
+from pairgen.options import declared
 from pairgen.redaction import without_secrets_in
 from pairgen.rules import Place
 from pairgen.shards.format.local_store import LocalStore
@@ -19,6 +17,7 @@ from pairgen.training.config import make_train_config
 from pairgen.training.loop.checkpoint import find_checkpoints, read_state
 from pairgen.training.options import TrainConfig
 from pairgen.training.player_names import flattened_players, nested_players
+from pairgen.training.runs.run_config import PARTIAL, plain, read_run_config
 from pairgen.training.runs.same_place import is_same_place
 
 
@@ -33,8 +32,7 @@ def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
     Raises:
         ConfigError: The folder holds a run of another method.
     """
-    path = folder / RUN_FILE
-    before = read_yaml(path) if resume and path.is_file() else {}
+    before = read_run_config(folder) if resume and (folder / RUN_FILE).is_file() else {}
     if before and method and before.get("method") != method:
         raise ConfigError(
             f"{folder} holds a run of the method {before.get('method')!r}, got {str(method)!r}."
@@ -75,7 +73,7 @@ def begin_run(
                 " or give another --out."
             )
         config, num_threads_before = check_continues(config, folder, complete)
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif folder.is_dir() and any(each.name != PARTIAL for each in folder.iterdir()):
         raise ConfigError(f"{folder} holds other files: give another --out.")
     parts = config.data_parts or num_processes
     num_threads = config.cpu_threads or num_threads_before or torch.get_num_threads()
@@ -123,7 +121,7 @@ def check_continues(
     Raises:
         ConfigError: The folder holds another run.
     """
-    before = complete(make_train_config(read_yaml(folder / RUN_FILE)))
+    before = complete(make_train_config(read_run_config(folder)))
     config = config.model_copy(update={"data_parts": config.data_parts or before.data_parts})
     _check_same(before, config, folder)
     return config, before.cpu_threads
@@ -188,7 +186,7 @@ def _players(config: TrainConfig, *others: TrainConfig) -> dict[str, Any]:
         own = config.player(player)
         source = config.networks(player).get(network, own) if dot else own
         found[name] = getattr(source, inner or key)
-    return _plain(nested_players(found))
+    return plain(nested_players(found))
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:
@@ -207,21 +205,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str 
     return found
 
 
-def write_config(config: TrainConfig, folder: Path) -> None:
-    """Write every option of the run, before its first step."""
-    options = without_secrets_in(config.plain(without=names(TrainConfig, "run")))
-    text = yaml.safe_dump(_plain(options), sort_keys=False, allow_unicode=True)
-    (folder / RUN_FILE).write_text(text, encoding="utf-8")
-
-
 def plain_identity(config: TrainConfig) -> dict[str, Any]:
     """Return what a resumed run must have in common with its beginning, as YAML holds it."""
-    identity: dict[str, Any] = without_secrets_in(_plain(config.identity()))
+    identity: dict[str, Any] = without_secrets_in(plain(config.identity()))
     return identity
-
-
-def _plain(value: Any) -> Any:
-    """Convert tuples to lists, recursively."""
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -88,7 +88,7 @@ UNREAD = (
     Unread("*/__meta__/plan.yaml", "spaces, line ends and quotes between values", _same_yaml),
     Unread("*/__meta__/manifest.json", "spaces between values", _same_json),
     Unread("*/__meta__/*.arrow", "bytes between values, of lists by value", _same_rows),
-    Unread("run/config.yaml", "spaces, line ends and quotes between values", _same_yaml),
+    Unread("run/config.yaml", "the name own_sha256: without it, as before", _same_yaml),
     Unread("run/files.json", "spaces between values", _same_json),
 )
 
