@@ -1,5 +1,6 @@
 """A table of folders: each loads as in diffusers, or is refused and nothing is written."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
 
 import pairgen
-from pairgen.errors import TeacherLoadError
+from pairgen.config import packaged_assets
+from pairgen.errors import NotAFileError, TeacherLoadError
 from pairgen.teachers._pretrained.quiet import quiet
 from tests.teachers.model_folders import LOADS, REFUSED, Folder
 from tests.teachers.test_latent_diffusion import build, run_diffusers, run_ours
@@ -17,6 +19,8 @@ from tests.teachers.test_latent_diffusion import build, run_diffusers, run_ours
 pytestmark = pytest.mark.usefixtures("one_thread")
 # 10 of 1000 times: diffusers' DDIM keeps to its own grid where their number divides that.
 STEPS = 4
+TINY = packaged_assets() / "tiny"
+FILES = sorted(path.relative_to(TINY).as_posix() for path in TINY.rglob("*") if path.is_file())
 
 
 def make(folder: Folder, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
@@ -80,3 +84,14 @@ def test_what_is_left_out_is_told(sd15_folder, request, tmp_path, caplog):
 def test_the_table_is_as_long_as_promised():
     assert len(LOADS) >= 15
     assert len(LOADS) + len(REFUSED) >= 40
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_fifo_is_refused_not_waited_for(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(TINY, folder)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(NotAFileError, match=f"{name} is a FIFO, not a file"):
+        pairgen.ode(model=str(folder), cfg=4, num_samples=2, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -8,14 +8,14 @@ text.
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pairgen.config import PACKAGE_PREFIX, local_path
 from pairgen.errors import ConfigError, TeacherLoadError
-from pairgen.regular_file import sha256_of
+from pairgen.regular_file import check_regular, sha256_of
 from pairgen.teachers._pretrained.folders.other_layouts import of_bare_folder, of_one_file
 from pairgen.teachers._pretrained.quiet import quiet
 
@@ -57,6 +57,7 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
         TeacherLoadError: There is no such folder, it is a file, or the files cannot be fetched
             from the hub.
         ConfigError: A revision is given for a local folder.
+        NotAFileError: A FIFO, a socket or a device lies in the folder.
     """
     folder = local_path(location)
     if location and folder.is_dir():
@@ -65,6 +66,8 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
                 f"revision {revision!r} is for a hub id, but {location} is a local folder."
             )
         folder = folder.resolve()
+        for path in _beside(folder):
+            check_regular(path)
         public = location if location.startswith(PACKAGE_PREFIX) else str(folder)
         return Snapshot(location=public, folder=folder, commit="")
     if location and folder.is_file():
@@ -113,8 +116,12 @@ def read_json(snapshot: Snapshot, name: str) -> dict[str, Any]:
 def names_beside(snapshot: Snapshot) -> set[str]:
     """Return the names of a snapshot's files here, by their paths inside it, two levels deep."""
     folder = snapshot.folder
-    paths = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
-    return {path.relative_to(folder).as_posix() for path in paths if path.is_file()}
+    return {path.relative_to(folder).as_posix() for path in _beside(folder) if path.is_file()}
+
+
+def _beside(folder: Path) -> Iterator[Path]:
+    """Yield what lies in a folder, two levels deep."""
+    return (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
 
 
 def names_on_hub(snapshot: Snapshot) -> set[str] | None:
