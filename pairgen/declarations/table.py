@@ -1,8 +1,8 @@
 """The page of the documentation that lists every command and option."""
 
-import click
+from typing import Any
 
-from pairgen.declarations.command_help import about, every_command, other_flags
+from pairgen.cli.command_page import about, arguments, every_command, other_flags
 from pairgen.declarations.commands import (
     CLUSTER_KINDS,
     KEEPING,
@@ -90,14 +90,12 @@ def table_of(
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _section(name: str, command: click.Command) -> str:
-    arguments = [each for each in command.params if isinstance(each, click.Argument)]
-    names = tuple(str(each.name) for each in arguments)
+def _section(name: str, command: Any) -> str:
     options = OPTIONS_OF.get(name)
     tables: list[str] = []
     declared: set[str] = set()
     if options is not None:
-        tables = [table_of(options, arguments=names, kept=name in KEEPING)]
+        tables = [table_of(options, arguments=arguments(command), kept=name in KEEPING)]
         declared = {_name(each, False) for each in in_groups(options)}
     tables.append(other_flags(command, declared))
     parts = [f"## pairgen {name}\n", about(name, command) + "\n", *filter(None, tables)]

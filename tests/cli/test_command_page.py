@@ -3,8 +3,8 @@
 import click
 
 from pairgen.cli import cli
+from pairgen.cli.command_page import about, every_command, other_flags
 from pairgen.config import packaged_assets
-from pairgen.declarations.command_help import about, every_command, other_flags
 
 
 def test_every_command_and_verb_is_there_in_order() -> None:

@@ -33,6 +33,11 @@ def about(name: str, command: click.Command) -> str:
     return "\n\n".join(parts)
 
 
+def arguments(command: click.Command) -> tuple[str, ...]:
+    """Return the names of a command's positional arguments."""
+    return tuple(str(each.name) for each in command.params if isinstance(each, click.Argument))
+
+
 def other_flags(command: click.Command, declared: Set[str]) -> str:
     """Return a table of the flags that no class of options declares; empty if there are none.
 
