@@ -12,8 +12,12 @@ ORACLES := basicsr==1.4.2 lpips==0.1.4
 # Installed beside the environment; tests/evaluation alone import it.
 SCIKIT_IMAGE := scikit-image==0.26.0 lazy_loader==0.6
 STAMP := $(VENV)/.pairgen-env
+# The site's tools alone: neither torch nor pairgen is installed there.
+DOCS_VENV ?= .venv-docs
+DOCS_BIN := $(DOCS_VENV)/bin
+DOCS_STAMP := $(DOCS_VENV)/.pairgen-docs
 
-.PHONY: demo test test-fast lint format options env clean
+.PHONY: demo test test-fast lint format options docs env clean
 
 demo: env
 	$(BIN)/pairgen demo --out demo
@@ -39,6 +43,16 @@ format: env
 options: env
 	$(BIN)/python -m pairgen.declarations
 
+# The documentation as a site: open site/index.html.
+docs: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs build --strict --clean
+
+$(DOCS_STAMP): pyproject.toml
+	test -x $(DOCS_BIN)/python || $(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' > $(DOCS_VENV)/requirements.txt
+	$(DOCS_BIN)/python -m pip install -q -r $(DOCS_VENV)/requirements.txt
+	touch $(DOCS_STAMP)
+
 env: $(STAMP)
 
 # torch comes first and alone, so that nothing else chooses its build.
@@ -53,4 +67,4 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(DOCS_VENV) demo site build dist .pytest_cache .ruff_cache .mypy_cache

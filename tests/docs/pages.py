@@ -10,6 +10,7 @@ README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# (\w+\.(?:py|yaml))\n")
 _INLINE = re.compile(r"`([^`]+)`")
 _HEADING = re.compile(r"^#+ (.+)$", flags=re.MULTILINE)
 
@@ -25,6 +26,12 @@ class Block:
 
     language: str
     text: str
+
+    @property
+    def file(self) -> str:
+        """The name of the file that it is, by its first line; empty if it is none."""
+        named = _FILE.match(self.text)
+        return named[1] if named and self.language in ("python", "yaml") else ""
 
 
 @dataclass(frozen=True)

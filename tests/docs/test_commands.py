@@ -1,7 +1,8 @@
 """The commands and scripts of the documentation run, and print what stands under them.
 
-Each page has a folder of its own, and makes what it needs. Commands begin with pairgen's libraries
-imported, and so do scripts but for the README's, which run as a user runs them.
+A block of Python or YAML whose first line is `# NAME.py` or `# NAME.yaml` is that file. Each page
+has a folder of its own, and makes what it needs. Commands begin with pairgen's libraries imported,
+and so do scripts but for the README's, which run as a user runs them.
 """
 
 import os
@@ -88,6 +89,8 @@ def test_what_stands_on_a_page_runs_and_prints_what_is_shown(page: Path, tmp_pat
         if block.language == "console":
             for command in commands(block):
                 check_command(command, desk, environment)
+        elif block.file:
+            (desk / block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
             check_script(block.text, desk, cold=page == README)
 
