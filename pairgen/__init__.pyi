@@ -9,7 +9,7 @@ from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.compare.run import Compared
 from pairgen.jobs.eval.run import Evaluated
 from pairgen.jobs.inspect.run import Inspection
-from pairgen.jobs.replay.run import Replay
+from pairgen.jobs.replay.outcome import Replay
 from pairgen.jobs.restore.restorer import Restorer as Restorer
 from pairgen.jobs.restore.run import Restored
 from pairgen.jobs.sample.samples import Samples

@@ -19,6 +19,8 @@ VOCABULARY = (
     "errors",
     "redaction",
     "visible",
+    "shown",
+    "made",
     "retry",
     "filesystems",
     "regular_file",

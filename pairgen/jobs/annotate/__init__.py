@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.kinds.overlay.options import AnnotateConfig
-from pairgen.receipts import Manifest
+from pairgen.receipts import Manifest, Manifests
 from pairgen.signature import takes
 
 
@@ -29,4 +29,4 @@ def annotate(folder: str | Path, **options: Any) -> list[Manifest]:
     """
     from pairgen.jobs.annotate.run import run_annotate
 
-    return [result.manifest for result in run_annotate(folder, options)]
+    return Manifests(result.manifest for result in run_annotate(folder, options))
