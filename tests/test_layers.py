@@ -21,6 +21,7 @@ VOCABULARY = (
     "visible",
     "shown",
     "made",
+    "progress_style",
     "retry",
     "filesystems",
     "regular_file",

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pairgen.cli.options import echo
+from pairgen.cli.options import complain, echo
 from pairgen.types import INPUT_NAMES
 
 EXIT_TOO_MANY_REJECTED = 3
@@ -68,13 +68,12 @@ def _exit_code(result: Any) -> int:
         inputs = INPUT_NAMES.get(manifest.plan.kind)
         rejected = f"{manifest.plan.source['num_rejected']:,} {inputs} were rejected (see "
         rejected += "__meta__/rejected/) and "
-        echo(
+        complain(
             f"Error: {rejected if inputs else ''}{manifest.num_failed:,} slots failed, "
             "more than --max-rejected allows.",
-            err=True,
         )
         return EXIT_TOO_MANY_REJECTED
     if manifest.complete and manifest.num_samples == 0:
-        echo("Error: no samples were made.", err=True)
+        complain("Error: no samples were made.")
         return 1
     return 0 if result.num_left == 0 else 1

@@ -8,7 +8,7 @@ from pairgen.receipts import Manifest, Manifests
 from pairgen.signature import takes
 
 
-@takes(AnnotateConfig, trust_code=True, further="annotator_options")
+@takes(AnnotateConfig, trust_code=True, progress=True, further="annotator_options")
 def annotate(folder: str | Path, **options: Any) -> list[Manifest]:
     """Add members or columns to the samples of a dataset, as overlays; continue unfinished ones.
 

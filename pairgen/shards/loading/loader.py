@@ -27,6 +27,7 @@ from pairgen.shards.loading.mixture import (
     frame_images,
     training_sets,
 )
+from pairgen.shards.loading.only_iterated import OnlyIterated
 from pairgen.shards.loading.order import Order, Places, joined
 from pairgen.shards.loading.shapes import find_shapes, say_unread
 from pairgen.shards.loading.shard_pool import CHECKS, LoadedShard, ShardPool
@@ -38,13 +39,13 @@ DEFAULT_CACHE = "~/.cache/pairgen/shards"
 DEVICES = ("cpu", "cuda")
 
 
-class Loader(Shown):
+class Loader(OnlyIterated, Shown):
     """Batches of one or several datasets, in an order that depends on numbers alone.
 
     Iterating yields the rest of the current epoch, then the next one: a loop that was left
     continues where it stopped. `len` is the number of batches of a whole epoch, the same on every
     rank. A batch does not depend on `num_threads`, and its arrays are reused only once nothing
-    refers to them.
+    refers to them. A torch `DataLoader` around it adds nothing and is refused.
 
     Create one loader per rank, with its `rank`; all other arguments must be equal.
 
