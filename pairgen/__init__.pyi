@@ -936,6 +936,7 @@ def train(
     grid_every: int = 1000,
     num_grid_prompts: int = 8,
     log_every: int = 10,
+    tracker: Literal["auto", "tensorboard", "wandb", "mlflow", "none"] = "auto",
     tensorboard: bool = True,
     precision: Literal["float32", "bfloat16", "float16"] = "float32",
     gradient_checkpointing: bool = False,
@@ -1003,7 +1004,9 @@ def train(
         grid_every: Steps between validation grids. [1,000; 0: at the end]
         num_grid_prompts: Prompts or images in a validation grid. [8]
         log_every: Steps between lines of metrics. [10]
-        tensorboard: Write the metrics for TensorBoard too.
+        tracker: Where metrics and grids are shown too; auto is tensorboard if it is installed.
+            [auto]
+        tensorboard: Whether tracker=auto writes for TensorBoard.
         precision: Compute precision. [the method's own, else float32]
         gradient_checkpointing: Recompute activations in the backward pass instead of storing them.
         cpu_threads: CPU threads of every process. [as when the run started, at first torch's own

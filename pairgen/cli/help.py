@@ -27,7 +27,8 @@ class GroupedCommand(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += message_options()
+        # Not in place: another command may be made of the same function.
+        self.params = [*self.params, *message_options()]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group."""
