@@ -15,7 +15,7 @@ from pairgen.cli.options import (
     say,
     trust_option,
 )
-from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED
+from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED, over_limit
 from pairgen.config import command_options
 from pairgen.jobs.restore.options import RestoreConfig
 
@@ -54,5 +54,6 @@ def restore(config: Path | None, overrides: tuple[str, ...], **options: Any) -> 
         echo("Stopped. Run the same command again to continue.")
         sys.exit(EXIT_INTERRUPTED)
     if done.too_many_rejected:
-        complain("Error: more pictures were rejected than --max-rejected allows.")
+        told = over_limit(len(done.rejected) / max(done.num_pictures, 1), done.max_rejected)
+        complain(f"Error: {len(done.rejected):,} pictures were rejected {told}")
         sys.exit(EXIT_TOO_MANY_REJECTED)

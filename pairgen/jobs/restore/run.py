@@ -46,6 +46,7 @@ class Restored(Shown):
         rejected: Pictures that cannot be restored, each with name and reason.
         interrupted: Whether the user stopped the run.
         too_many_rejected: Whether they exceed `max_rejected`.
+        max_rejected: The share that may be rejected.
     """
 
     url: str
@@ -55,6 +56,7 @@ class Restored(Shown):
     rejected: Sequence[Mapping[str, Any]]
     interrupted: bool
     too_many_rejected: bool
+    max_rejected: float = 0.0
 
     def shown(self) -> ShownTable:
         """Return how many there are, and what was refused."""
@@ -127,6 +129,7 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
         rejected=rejected,
         interrupted=interrupted,
         too_many_rejected=len(rejected) > config.max_rejected * num_pictures,
+        max_rejected=config.max_rejected,
     )
 
 
