@@ -19,8 +19,9 @@ def test_the_share_and_the_limit_are_named():
 def test_an_unknown_method_is_told_first(method: str):
     with pytest.raises(ConfigError, match=f"There is no method '{method}'"):
         make_train_config({"method": method})
-    with pytest.raises(ConfigError, match="data must name at least one dataset"):
-        make_train_config({"method": "regression"})
+    for known in ("regression", "latent-lpips"):
+        with pytest.raises(ConfigError, match="data must name at least one dataset"):
+            make_train_config({"method": known})
 
 
 @pytest.mark.slow
