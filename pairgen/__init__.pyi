@@ -9,7 +9,7 @@ from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.compare.run import Compared
 from pairgen.jobs.eval.run import Evaluated
 from pairgen.jobs.inspect.run import Inspection
-from pairgen.jobs.replay.run import Replay
+from pairgen.jobs.replay.outcome import Replay
 from pairgen.jobs.restore.restorer import Restorer as Restorer
 from pairgen.jobs.restore.run import Restored
 from pairgen.jobs.sample.samples import Samples
@@ -63,6 +63,7 @@ def annotate(
     shard_range: str = "1/1",
     accept_changed_code: bool = False,
     trust_code: bool = False,
+    progress: bool = True,
     **annotator_options: Any,
 ) -> list[Manifest]:
     """Add members or columns to the samples of a dataset, as overlays; continue unfinished ones.
@@ -94,6 +95,7 @@ def annotate(
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
         **annotator_options: Further options, by name.
 
     Returns:
@@ -137,6 +139,7 @@ def calibrate(
     batch_size: int = 0,
     cpu_threads: int = 1,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Calibrated:
     """Measure how close sampler settings come to a teacher's converged ODE.
 
@@ -170,6 +173,7 @@ def calibrate(
         cpu_threads: CPU threads of each worker. [1]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
         The measurements; `calibration.chosen` is None if no setting is within the tolerance.
@@ -218,6 +222,7 @@ def collect(
     shard_range: str = "1/1",
     accept_changed_code: bool = False,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Manifest:
     """Turn real images into shards of one size, with captions and classes; continue a run.
 
@@ -277,6 +282,7 @@ def collect(
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C. With `bucket` it holds the plan of
@@ -302,6 +308,7 @@ def compare(
     batch_size: int = 0,
     cpu_threads: int = 0,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Compared:
     """Compare models on the same held-out pairs, with what each cost to train.
 
@@ -324,6 +331,7 @@ def compare(
         cpu_threads: CPU threads. [as the pairs were made]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: An option, a model or the pairs are invalid, a model does not fit the pairs or
@@ -370,6 +378,7 @@ def degrade(
     shard_range: str = "1/1",
     accept_changed_code: bool = False,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Manifest:
     """Turn photographs into (HR, LR at 1/N) shards; continue an unfinished run.
 
@@ -426,6 +435,7 @@ def degrade(
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.
@@ -453,6 +463,7 @@ def evaluate(
     batch_size: int = 0,
     cpu_threads: int = 0,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Evaluated:
     """Evaluate a student on held-out pairs, next to its teacher or to the target images.
 
@@ -478,6 +489,7 @@ def evaluate(
         cpu_threads: CPU threads. [as the pairs were made]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: An option, the run or the pairs are invalid, or the student was trained on the
@@ -495,6 +507,7 @@ def inspect(
     num: int = 16,
     trajectory: bool = False,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Inspection:
     """Describe a dataset, or samples of it, as plain data; optionally save a grid of images.
 
@@ -508,6 +521,7 @@ def inspect(
         trajectory: Show the stored trajectory of each sample, from noise to end point.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong; nothing was written.
@@ -554,6 +568,7 @@ def ode(
     shard_range: str = "1/1",
     accept_changed_code: bool = False,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Manifest:
     """Turn prompts into (noise, prompt, latent) shards; continue an unfinished run.
 
@@ -614,6 +629,7 @@ def ode(
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
         The manifest. `manifest.complete` is False after Ctrl-C.
@@ -636,6 +652,7 @@ def repair(
     stuck_after: float = 43200.0,
     accept_changed_code: bool = False,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Manifest:
     """Remake damaged and missing shards; good shards keep their bytes.
 
@@ -655,6 +672,7 @@ def repair(
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: The folder holds no dataset, or an option is wrong.
@@ -712,6 +730,7 @@ def restore(
     stuck_after: float = 43200.0,
     accept_changed_code: bool = False,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Restored:
     """Restore pictures of any size with a student; continue an unfinished run.
 
@@ -765,6 +784,7 @@ def restore(
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
         How the run ended. `interrupted` is true after Ctrl-C.
@@ -802,6 +822,7 @@ def sample(
     cpu_threads: int = 1,
     dtype: Literal["float32", "float16", "bfloat16", ""] = "",
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Samples:
     """Sample images from a teacher or a student; save a grid, or a folder of images.
 
@@ -846,6 +867,7 @@ def sample(
             without a GPU]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: An option, a file or the output is invalid; nothing was written.
@@ -914,12 +936,14 @@ def train(
     grid_every: int = 1000,
     num_grid_prompts: int = 8,
     log_every: int = 10,
+    tracker: Literal["auto", "tensorboard", "wandb", "mlflow", "none"] = "auto",
     tensorboard: bool = True,
     precision: Literal["float32", "bfloat16", "float16"] = "float32",
     gradient_checkpointing: bool = False,
     cpu_threads: int = 0,
     accept_changed_code: bool = False,
     trust_code: bool = False,
+    progress: bool = True,
     **method_options: Any,
 ) -> Trained:
     """Train a student on datasets; resume a run with `resume=True`.
@@ -980,7 +1004,9 @@ def train(
         grid_every: Steps between validation grids. [1,000; 0: at the end]
         num_grid_prompts: Prompts or images in a validation grid. [8]
         log_every: Steps between lines of metrics. [10]
-        tensorboard: Write the metrics for TensorBoard too.
+        tracker: Where metrics and grids are shown too; auto is tensorboard if it is installed.
+            [auto]
+        tensorboard: Whether tracker=auto writes for TensorBoard.
         precision: Compute precision. [the method's own, else float32]
         gradient_checkpointing: Recompute activations in the backward pass instead of storing them.
         cpu_threads: CPU threads of every process. [as when the run started, at first torch's own
@@ -989,6 +1015,7 @@ def train(
             what is made from now on is recorded with the new code.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
         **method_options: Further options, by name.
 
     Raises:
@@ -1007,6 +1034,7 @@ def verify(
     executor: Literal["auto", "serial", "ray"] = "auto",
     num_workers: int = 0,
     address: str | Path = "",
+    progress: bool = True,
 ) -> Report:
     """Check every byte and number of a dataset, or part of them, against its plan and receipts.
 
@@ -1022,6 +1050,7 @@ def verify(
             [auto]
         num_workers: Number of Ray actors. [as many as fit into the cluster]
         address: Address of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
         The report. `report.clean` covers what was read, `report.unread` lists what was not, and

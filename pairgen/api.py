@@ -8,7 +8,7 @@ _HOMES = {
     "DryRun": "pairgen.execution.forecast.dry_run",
     "Evaluated": "pairgen.jobs.eval.run",
     "Inspection": "pairgen.jobs.inspect.run",
-    "Replay": "pairgen.jobs.replay.run",
+    "Replay": "pairgen.jobs.replay.outcome",
     "RunResult": "pairgen.execution.dataset",
     "Samples": "pairgen.jobs.sample.samples",
     "Trained": "pairgen.training.runs.outcome",

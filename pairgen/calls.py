@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pairgen.training.runs.outcome import Trained
 
 
-@takes(ChainConfig, trust_code=True, further="method_options")
+@takes(ChainConfig, trust_code=True, progress=True, further="method_options")
 def train(method: str, **options: Any) -> "Trained":
     """Train a student on datasets; resume a run with `resume=True`.
 

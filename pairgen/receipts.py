@@ -7,49 +7,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from pairgen.made import Made
+from pairgen.shown import Shown, ShownTable
 from pairgen.types import FORMAT_VERSION, Plan, ShardTask
-from pairgen.untrusted.malformed import MalformedError, shown
+from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.sealed import check_seal
 from pairgen.untrusted.sealed import sealed as seal
 from pairgen.untrusted.typed import Count, Sha256, check_plain, fault_in
 
 # Largest file of a receipt: room for 100,000 failed slots with their reasons.
 MAX_BYTES = 16 * 1024**2
-# Types of what is known of how a shard was made, and the largest number.
-_TEXT, _NUMBER = (str,), (int, float)
-_MADE: Mapping[str, tuple[tuple[type, ...], float]] = {
-    "batch_size": ((int,), 2**31),
-    "cpu_threads": ((int,), 2**31),
-    "process": ((int,), 2**63),
-    "seconds": (_NUMBER, 1e12),
-    # The end of the year 9999.
-    "ended": (_NUMBER, 253402300799),
-    "dtype": (_TEXT, 0),
-    "device": (_TEXT, 0),
-    "host": (_TEXT, 0),
-    "code": (_TEXT, 0),
-    "versions": ((dict,), 0),
-}
-
-
-def _check_made(made: dict[str, Any]) -> dict[str, Any]:
-    for name, (kinds, largest) in _MADE.items():
-        value = made.get(name, made)
-        if value is made:
-            continue
-        if not isinstance(value, kinds) or isinstance(value, bool):
-            raise MalformedError(f"{name} is {shown(value)}")
-        if isinstance(value, int | float) and not 0 <= value <= largest:
-            raise MalformedError(f"{name} is {shown(value)}")
-    check_plain(made)
-    return made
-
-
-Made = Annotated[dict[str, Any], AfterValidator(_check_made)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +50,8 @@ class FailedSlot:
         return {key: each for key, each in asdict(self).items() if each or key != "image"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Receipt(Shown):
     """The record of a finished shard: what is on disk, and how it was made.
 
     Attributes:
@@ -114,6 +85,18 @@ class Receipt:
     parent_sha256: Sha256 = ""
     code: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     own_sha256: Sha256 = field(default="", compare=False, repr=False)
+
+    def shown(self) -> ShownTable:
+        """Return the shard's number, size and origin."""
+        rows = [
+            ("slots", f"{self.start:,} to {self.stop - 1:,}"),
+            ("size", f"{self.num_bytes / 1e6:,.1f} MB"),
+            ("SHA-256", self.sha256),
+            ("plan", self.fingerprint),
+            ("failed slots", f"{sum(not slot.skipped for slot in self.failed):,}"),
+            *((name, str(self.made[name])) for name in ("device", "dtype") if name in self.made),
+        ]
+        return ShownTable(f"Receipt of shard {self.shard_index:05d}: {self.count:,} samples", rows)
 
     def fulfils(self, task: ShardTask) -> bool:
         """Return whether this is the receipt of `task`."""
@@ -220,8 +203,8 @@ def listed_in(manifest: bytes) -> Listed:
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Manifest(Shown):
     """The summary of all receipts of a plan, which can be rebuilt at any time.
 
     Attributes:
@@ -259,6 +242,23 @@ class Manifest:
         """Whether every task of the plan is done."""
         return not self.missing
 
+    def shown(self) -> ShownTable:
+        """Return how much there is, and of what."""
+        num_shards = len(self.receipts)
+        rows = [
+            ("shards", f"{num_shards:,} of {num_shards + len(self.missing):,}"),
+            ("size", f"{self.num_bytes / 1e6:,.1f} MB"),
+            ("members", ", ".join(sorted(self.plan.members))),
+        ]
+        if self.num_failed:
+            rows.append(("failed slots", f"{self.num_failed:,}"))
+        if self.num_skipped:
+            rows.append(("skipped slots", f"{self.num_skipped:,}"))
+        rows += [("seed", str(self.plan.seed)), ("fingerprint", self.plan.fingerprint())]
+        made = f"{self.num_samples:,} of {self.plan.num_samples:,} samples"
+        state = "complete" if self.complete else "not complete"
+        return ShownTable(f"Manifest of {self.plan.made_by}: {made}, {state}", rows)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the manifest as plain data."""
         return {
@@ -274,3 +274,23 @@ class Manifest:
             "missing": [[task.start, task.stop] for task in self.missing],
             "receipts": [receipt.to_dict() for receipt in self.receipts],
         }
+
+
+class Manifests(Shown, list[Manifest]):
+    """Manifests of several sets, in order."""
+
+    def shown(self) -> ShownTable:
+        """Return a row for each."""
+        rows = [
+            (
+                each.plan.made_by,
+                f"{each.num_samples:,} of {each.plan.num_samples:,}",
+                f"{len(each.receipts):,} of {len(each.receipts) + len(each.missing):,}",
+                f"{each.num_bytes / 1e6:,.1f} MB",
+                ", ".join(sorted(each.plan.members)),
+            )
+            for each in self
+        ]
+        head = ("", "samples", "shards", "size", "members")
+        num = f"{len(self):,} manifest{'s' * (len(self) != 1)}"
+        return ShownTable(num, rows, head if rows else ())

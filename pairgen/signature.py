@@ -1,13 +1,16 @@
 """Build the signature of a Python call from declared options."""
 
+import functools
 import inspect
 import textwrap
 from collections.abc import Callable
 from inspect import Parameter, Signature
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from pairgen.config import boolean
 from pairgen.errors import ConfigError
 from pairgen.options import Declared, Options, in_groups
+from pairgen.progress_style import progress_shown
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 
@@ -15,11 +18,16 @@ Call = TypeVar("Call", bound=Callable[..., Any])
 WIDTH = 96
 # The placeholder in a docstring that is replaced by the list of options.
 ENTRY = "    **options: "
+PROGRESS_HELP = "Show progress on standard error, or in the notebook. [True]"
 TRUST_HELP = "Allow imports of modules outside pairgen that a dataset, run or model folder names."
 
 
 def takes(
-    options: type[Options], *, trust_code: bool = False, further: str = ""
+    options: type[Options],
+    *,
+    trust_code: bool = False,
+    progress: bool = False,
+    further: str = "",
 ) -> Callable[[Call], Call]:
     """Show the options of a function with `**options` in its signature and docstring.
 
@@ -29,6 +37,7 @@ def takes(
     Args:
         options: The class that declares the options.
         trust_code: Whether the function also takes `trust_code`.
+        progress: Whether it also takes `progress`, and shows none if that is False.
         further: Name for other keyword arguments; empty if there are none.
     """
 
@@ -45,17 +54,37 @@ def takes(
             parameters.append(
                 Parameter("trust_code", Parameter.KEYWORD_ONLY, default=False, annotation="bool")
             )
+        if progress:
+            parameters.append(
+                Parameter("progress", Parameter.KEYWORD_ONLY, default=True, annotation="bool")
+            )
         if further:
             parameters.append(Parameter(further, Parameter.VAR_KEYWORD, annotation="Any"))
         returned = inspect.signature(call).return_annotation
+        if progress:
+            call = _with_progress(call)
         vars(call)["__signature__"] = Signature(parameters, return_annotation=returned)
         rows = [(each.name, each.shown_help) for each in listed]
         rows += [("trust_code", TRUST_HELP)] if trust_code else []
+        rows += [("progress", PROGRESS_HELP)] if progress else []
         rows += [(f"**{further}", "Further options, by name.")] if further else []
         call.__doc__ = _with_options(inspect.getdoc(call) or "", rows)
         return call
 
     return decorate
+
+
+def _with_progress(call: Call) -> Call:
+    """Return the function with a keyword `progress`."""
+
+    @functools.wraps(call)
+    def run(*args: Any, progress: bool = True, **kwargs: Any) -> Any:
+        if boolean("progress", progress):
+            return call(*args, **kwargs)
+        with progress_shown("none"):
+            return call(*args, **kwargs)
+
+    return cast("Call", run)
 
 
 def _parameter(each: Declared) -> Parameter:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.shown import Shown, ShownTable
+
 FORMAT_VERSION = 1
 # Names of the inputs, by kind of dataset.
 INPUT_NAMES = {"ode": "prompts", "degrade": "images", "collect": "images"}
@@ -55,8 +57,8 @@ class ShardTask:
         return self.stop - self.start
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Plan(Shown):
     """The definition of a dataset. Equal fingerprints mean the same sample in every slot.
 
     Attributes:
@@ -110,6 +112,25 @@ class Plan:
     def fingerprint(self) -> str:
         """Return the SHA-256 of the identity, 64 hex digits."""
         return hashlib.sha256(canonical_json(self.identity()).encode()).hexdigest()
+
+    @property
+    def made_by(self) -> str:
+        """The command that makes the set, and of an overlay its annotator."""
+        if self.kind != "overlay":
+            return f"pairgen {self.kind}"
+        return f"pairgen annotate --add {self.recipe.get('annotator', '?')}"
+
+    def shown(self) -> ShownTable:
+        """Return what the set is; `to_dict` has all of it."""
+        rows = [
+            ("samples", f"{self.num_samples:,}, {self.samples_per_shard:,} per shard"),
+            ("seed", str(self.seed)),
+            *([("model", str(self.teacher.get("name", "")))] if self.teacher else []),
+            ("members", ", ".join(sorted(self.members))),
+            ("recipe", ", ".join(self.recipe)),
+            ("fingerprint", self.fingerprint()),
+        ]
+        return ShownTable(f"Plan of {self.made_by}", rows)
 
     @property
     def num_shards(self) -> int:

@@ -39,7 +39,7 @@ class ToyConfig(Options):
         ),
     ]
     rounds: Annotated[int, Integer(1), Option("Rounds to play.", "Training", "remembered")] = 3
-    quiet: Annotated[bool, Switch(), Option("Play without sound.", "What is shown")] = False
+    silent: Annotated[bool, Switch(), Option("Play without sound.", "What is shown")] = False
 
 
 class BouncingConfig(ToyConfig):
@@ -131,7 +131,7 @@ def test_it_is_a_key_of_the_json_schema() -> None:
         "description": "How high.",
         "default": 0.5,
     }
-    assert schema["quiet"]["default"] is False
+    assert schema["silent"]["default"] is False
     assert "default" not in schema["source"]
     validator = Draft202012Validator(schemas.closed(schema))
     assert validator.is_valid({"bounce": 1})
@@ -150,7 +150,7 @@ def test_it_is_a_keyword_of_the_python_call_and_in_its_help() -> None:
         "source",
         "rounds",
         "bounce",
-        "quiet",
+        "silent",
         "trust_code",
     ]
     page = pydoc.plain(pydoc.render_doc(play))
@@ -174,7 +174,7 @@ def test_it_is_in_the_stub_and_in_the_table() -> None:
     table = table_of(BouncingConfig, arguments=("source",), kept=True)
     assert "| `--bounce` | `X`, 0 to 2 | 0.5 | identity | How high. |\n" in table
     assert "| `--rounds` | `N`, 1 or more | 3 | remembered | Rounds to play. |\n" in table
-    assert "| `--quiet` | true or false | false | no | Play without sound. |\n" in table
+    assert "| `--silent` | true or false | false | no | Play without sound. |\n" in table
     assert "| `SOURCE` | `SOURCE\\|-` | must be given | no | What to play with. |\n" in table
     assert "| `bounce` |" in table_of(BouncingConfig, as_keys=True)
 
@@ -188,7 +188,7 @@ def test_what_must_be_given_has_a_sentence_of_its_own() -> None:
 
 def test_options_are_told_apart_by_what_they_belong_to() -> None:
     assert names(BouncingConfig, "identity") == {"bounce"}
-    assert names(BouncingConfig, "remembered", "run") == {"rounds", "quiet", "source"}
+    assert names(BouncingConfig, "remembered", "run") == {"rounds", "silent", "source"}
     options = BouncingConfig(source="ball")
     assert options.plain(without=names(BouncingConfig, "run")) == {"rounds": 3, "bounce": 0.5}
 

@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Each command has its own file, loaded when called."""
 
 import io
+import itertools
 import shlex
 import sys
 import traceback
@@ -10,7 +11,8 @@ import click
 
 import pairgen
 from pairgen.cli.help import LazyCommands
-from pairgen.cli.options import echo, say
+from pairgen.cli.messages import shown_messages, write_json
+from pairgen.cli.options import complain
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.errors import PairgenError, UntrustedCodeError
 
@@ -109,34 +111,44 @@ def cli() -> None:
     Exit codes: 0 success; 1 failed, or verify found problems; 2 wrong input, nothing written;
     3 finished, but too many inputs were rejected; 130 stopped by Ctrl-C, run again to continue.
     """  # noqa: D301
+    click.get_current_context().with_resource(shown_messages())
 
 
 def main() -> None:
     """Run the command line; turn an expected error into one sentence and its exit code."""
+    with shown_messages() as messages:
+        # Whoever reads lines of JSON gets them for a mistaken command line too.
+        if "--log-json" in itertools.takewhile(lambda word: word != "--", sys.argv):
+            write_json(messages)
+        code = _run()
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
-        code = cli.main(standalone_mode=False)
+        return int(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
-        say(shown.getvalue().rstrip())
-        code = error.exit_code
+        return _failed(shown.getvalue().rstrip(), error.exit_code)
     except click.Abort:
-        echo("Stopped. Finished work is kept: run the same command again.", err=True)
-        code = EXIT_INTERRUPTED
+        stopped = "Stopped. Finished work is kept: run the same command again."
+        return _failed(stopped, EXIT_INTERRUPTED)
     except UntrustedCodeError as error:
-        say(f"Error: {error}\nRun: {_this_command('--trust-code')}")
-        code = error.exit_code
+        told = f"Error: {error}\nRun: {_this_command('--trust-code')}"
+        return _failed(told, error.exit_code)
     except PairgenError as error:
-        say(f"Error: {error}")
-        code = error.exit_code
+        return _failed(f"Error: {error}", error.exit_code)
     except OSError as error:
-        say(f"Error: {error}. Finished shards are kept: run the same command again.")
-        code = 1
+        return _failed(f"Error: {error}. Finished shards are kept: run the same command again.", 1)
     except Exception:
         # A bug in pairgen: show the whole traceback, without secrets.
-        say(traceback.format_exc().rstrip())
-        code = 1
-    sys.exit(code)
+        return _failed(traceback.format_exc().rstrip(), 1)
+
+
+def _failed(message: str, code: int) -> int:
+    complain(message, exit_code=code)
+    return code
 
 
 def _this_command(added: str) -> str:

@@ -6,7 +6,15 @@ from typing import Any
 
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, echo, given, pin_threads, say, trust_option
+from pairgen.cli.options import (
+    complain,
+    config_options,
+    echo,
+    given,
+    pin_threads,
+    say,
+    trust_option,
+)
 from pairgen.config import command_options
 from pairgen.jobs.calibrate.options import CalibrateConfig
 
@@ -43,7 +51,7 @@ def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -
         echo(note)
     echo(f"Plot: {result.url}/{PLOT_FILE}")
     if found.chosen is None:
-        echo(f"Error: {verdict(found)}", err=True)
+        complain(f"Error: {verdict(found)}")
         sys.exit(1)
     echo(verdict(found))
     echo(f"Next: pairgen ode ... --from-calibration {result.url}/{CALIBRATION_FILE}")

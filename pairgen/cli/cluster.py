@@ -31,7 +31,7 @@ def cluster() -> None:
     """  # noqa: D301
 
 
-@cluster.command()
+@cluster.command(cls=GroupedCommand)
 @config_argument
 def up(config: str) -> None:
     """Start a cluster, or what is missing of it."""
@@ -55,14 +55,14 @@ def submit(config: str, command: tuple[str, ...], **options: Any) -> None:
     _exit_with(lambda: calls.submit(config, command, **given(options)))
 
 
-@cluster.command()
+@cluster.command(cls=GroupedCommand)
 @config_argument
 def status(config: str) -> None:
     """Show the nodes of a cluster and its jobs."""
     echo(calls.status(config))
 
 
-@cluster.command()
+@cluster.command(cls=GroupedCommand)
 @config_argument
 @click.argument("job", default="", metavar="[JOB]")
 @click.option("--follow", "-f", is_flag=True, help="Follow it to its end; exit with its code.")
@@ -71,7 +71,7 @@ def logs(config: str, job: str, follow: bool) -> None:
     _exit_with(lambda: calls.logs(config, job, follow=follow))
 
 
-@cluster.command()
+@cluster.command(cls=GroupedCommand)
 @config_argument
 @click.argument("job", metavar="JOB")
 def stop(config: str, job: str) -> None:
@@ -79,7 +79,7 @@ def stop(config: str, job: str) -> None:
     calls.stop(config, job)
 
 
-@cluster.command()
+@cluster.command(cls=GroupedCommand)
 @config_argument
 def down(config: str) -> None:
     """End a cluster and all that runs on it."""

@@ -10,7 +10,7 @@ import click
 
 import pairgen
 from pairgen.cli.help import command, option
-from pairgen.cli.options import echo, pin_threads
+from pairgen.cli.options import echo, pin_threads, say
 from pairgen.jobs.doctor.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _make(options: dict[str, Any]) -> Any:
     """Make a dataset; return its manifest."""
     from pairgen.jobs.ode.run import run_ode
 
-    result = run_ode(options, lambda message: echo(message, err=True))
+    result = run_ode(options, say)
     if result.interrupted:
         raise click.Abort
     return result.manifest
@@ -170,7 +170,7 @@ def _degrade(out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
     options = {"scales": "4,8", "crop": 256, "cpu_threads": num_threads, "executor": "serial"}
     from pairgen.jobs.degrade.run import run_degrade
 
-    result = run_degrade({**options, "out": str(out)}, lambda message: echo(message, err=True))
+    result = run_degrade({**options, "out": str(out)}, say)
     if result.interrupted:
         raise click.Abort
     names = {"png": "HR", "lr2.png": "1/2", "lr4.png": "1/4", "lr8.png": "1/8"}

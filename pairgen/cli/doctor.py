@@ -5,7 +5,7 @@ import json
 import sys
 
 from pairgen.cli.help import command, option
-from pairgen.cli.options import echo
+from pairgen.cli.options import complain, echo
 
 # Does not import torch, which may be what is broken.
 from pairgen.jobs.doctor.examination import examine, works
@@ -41,5 +41,5 @@ def doctor(deep: bool, as_json: bool) -> None:
     if as_json:
         echo(json.dumps([dataclasses.asdict(check) for check in found], indent=1))
     if not works(found):
-        echo("pairgen cannot work here until you fix what is broken.", err=True)
+        complain("pairgen cannot work here until you fix what is broken.")
         sys.exit(1)

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from pairgen.cli.messages import message_options
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # The section of flags without a group.
@@ -21,7 +23,12 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help page lists its options in groups."""
+    """A command whose help page lists its options in groups, with those about messages."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Not in place: another command may be made of the same function.
+        self.params = [*self.params, *message_options()]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group."""
@@ -31,7 +38,8 @@ class GroupedCommand(click.Command):
         rows: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            # Arguments stand in the usage.
+            if record is not None and isinstance(parameter, click.Option):
                 rows[getattr(parameter, "group", OTHER)].append(record)
         for group, records in rows.items():
             if records:

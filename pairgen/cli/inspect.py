@@ -7,7 +7,7 @@ import click
 
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command, option
-from pairgen.cli.options import echo, given, trust_option
+from pairgen.cli.options import echo, given, say, trust_option
 from pairgen.jobs.inspect.options import InspectConfig
 
 
@@ -43,4 +43,4 @@ def inspect(folder: str, keys: tuple[str, ...], as_json: bool, **options: Any) -
     else:
         echo(subsets_text(found.data) if "subsets" in found.data else set_text(found.data))
     if found.grid is not None:
-        echo(f"Grid: {found.grid}", err=as_json)
+        (say if as_json else echo)(f"Grid: {found.grid}")

@@ -8,20 +8,31 @@ from typing import Any, TypeVar
 import click
 
 from pairgen.cli.help import option
-from pairgen.redaction import without_secrets
+from pairgen.cli.messages import logger
+from pairgen.execution.say import log
 from pairgen.visible import visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def say(message: str) -> None:
-    """Print a message about progress to standard error; results go to standard output."""
-    echo(without_secrets(message), err=True)
+    """Tell a message about what happens; results go to standard output."""
+    log(message)
 
 
-def echo(message: str, err: bool = False) -> None:
-    """Print a message: what it quotes of others is shown, and never obeyed by a terminal."""
-    click.echo(visible(message), err=err)
+def complain(message: str, **fields: Any) -> None:
+    """Tell an error.
+
+    Args:
+        message: The error.
+        **fields: What `--log-json` tells of it too.
+    """
+    logger.error("%s", message, extra={"event": "error", "fields": fields})
+
+
+def echo(message: str) -> None:
+    """Print a result: what it quotes of others is shown, and never obeyed by a terminal."""
+    click.echo(visible(message))
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:

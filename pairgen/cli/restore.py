@@ -6,8 +6,16 @@ from typing import Any
 
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, echo, given, pin_threads, say, trust_option
-from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED
+from pairgen.cli.options import (
+    complain,
+    config_options,
+    echo,
+    given,
+    pin_threads,
+    say,
+    trust_option,
+)
+from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED, over_limit
 from pairgen.config import command_options
 from pairgen.jobs.restore.options import RestoreConfig
 
@@ -46,5 +54,6 @@ def restore(config: Path | None, overrides: tuple[str, ...], **options: Any) -> 
         echo("Stopped. Run the same command again to continue.")
         sys.exit(EXIT_INTERRUPTED)
     if done.too_many_rejected:
-        echo("Error: more pictures were rejected than --max-rejected allows.", err=True)
+        told = over_limit(len(done.rejected) / max(done.num_pictures, 1), done.max_rejected)
+        complain(f"Error: {len(done.rejected):,} pictures were rejected {told}")
         sys.exit(EXIT_TOO_MANY_REJECTED)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pairgen.cli.options import echo
+from pairgen.cli.options import complain, echo
 from pairgen.types import INPUT_NAMES
 
 EXIT_TOO_MANY_REJECTED = 3
@@ -68,13 +68,17 @@ def _exit_code(result: Any) -> int:
         inputs = INPUT_NAMES.get(manifest.plan.kind)
         rejected = f"{manifest.plan.source['num_rejected']:,} {inputs} were rejected (see "
         rejected += "__meta__/rejected/) and "
-        echo(
-            f"Error: {rejected if inputs else ''}{manifest.num_failed:,} slots failed, "
-            "more than --max-rejected allows.",
-            err=True,
+        complain(
+            f"Error: {rejected if inputs else ''}{manifest.num_failed:,} slots failed "
+            f"{over_limit(result.rejected_share, result.max_rejected)}",
         )
         return EXIT_TOO_MANY_REJECTED
     if manifest.complete and manifest.num_samples == 0:
-        echo("Error: no samples were made.", err=True)
+        complain("Error: no samples were made.")
         return 1
     return 0 if result.num_left == 0 else 1
+
+
+def over_limit(share: float, limit: float) -> str:
+    """Return the end of a sentence that says what was refused beyond the limit."""
+    return f"({100 * share:.3g} %), more than --max-rejected allows ({100 * limit:.3g} %)."

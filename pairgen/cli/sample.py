@@ -6,8 +6,16 @@ from typing import Any
 
 from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
-from pairgen.cli.options import config_options, echo, given, pin_threads, say, trust_option
-from pairgen.cli.result import EXIT_TOO_MANY_REJECTED
+from pairgen.cli.options import (
+    complain,
+    config_options,
+    echo,
+    given,
+    pin_threads,
+    say,
+    trust_option,
+)
+from pairgen.cli.result import EXIT_TOO_MANY_REJECTED, over_limit
 from pairgen.config import command_options
 from pairgen.kinds.ode.sample_options import SampleConfig
 
@@ -43,8 +51,6 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
     num, height, width, _ = made.pictures.shape
     echo(f"{num:,} image{'s' * (num != 1)} of {width} x {height} px: {made.path}")
     if made.too_many_rejected:
-        echo(
-            f"Error: {made.num_rejected:,} inputs were rejected, more than --max-rejected allows.",
-            err=True,
-        )
+        told = over_limit(made.rejected_share, made.max_rejected)
+        complain(f"Error: {made.num_rejected:,} inputs were rejected {told}")
         sys.exit(EXIT_TOO_MANY_REJECTED)

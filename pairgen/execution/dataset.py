@@ -8,7 +8,7 @@ from pathlib import Path
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import run_missing
-from pairgen.execution.say import Say
+from pairgen.execution.say import Say, log
 from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
 from pairgen.kinds.run_options import MakingOptions
@@ -48,6 +48,8 @@ class RunResult:
         stopped: Whether the user asked for a stop, even if the run was about to end.
         too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
         shard_range: The part of the shards that the run was to make.
+        rejected_share: Share of the inputs that were refused or failed.
+        max_rejected: The share that may be.
         num_left: Number of its shards that are missing.
     """
 
@@ -57,6 +59,8 @@ class RunResult:
     too_many_rejected: bool
     shard_range: ShardRange
     num_left: int
+    rejected_share: float = 0.0
+    max_rejected: float = 0.0
 
     @property
     def interrupted(self) -> bool:
@@ -253,6 +257,9 @@ def make_dataset(
         each.stop - each.start for each in before.receipts if each.shard_index in shards
     )
     num_missing = sum(each.num_slots for each in before.missing if each.shard_index in shards)
+    if num_before:
+        num_slots = num_before + num_missing
+        log(f"{num_before:,} of {num_slots:,} samples ({num_before / num_slots:.0%}) are there.")
     progress = Progress(num_before + num_missing, num_before)
     try:
         manifest, stopped = run_missing(store, plan, before, options, progress, tasks, shards)
@@ -268,6 +275,8 @@ def make_dataset(
         too_many_rejected=num_refused > options.max_rejected * num_tried,
         shard_range=shard_range,
         num_left=count_left(manifest, shard_range),
+        rejected_share=num_refused / max(num_tried, 1),
+        max_rejected=options.max_rejected,
     )
 
 

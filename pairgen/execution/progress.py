@@ -1,9 +1,10 @@
 """Show progress: items done, current and average rate, ETA, and one line per worker.
 
-On a terminal, the lines are redrawn in place; elsewhere, one line is printed per minute.
+On a terminal and in a notebook, they are redrawn in place; elsewhere, one line is printed per
+minute. What happens to workers is logged.
 """
 
-import sys
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -11,26 +12,27 @@ from heapq import nsmallest
 from operator import itemgetter
 from typing import TextIO
 
+from pairgen.execution.display import State, find_display
 from pairgen.receipts import Receipt
 from pairgen.redaction import without_secrets
 from pairgen.types import ShardTask
 from pairgen.visible import visible
 
-SECONDS_BETWEEN_LINES = 60.0
-SECONDS_BETWEEN_REDRAWS = 0.5
 # Span of the current rate: a few shards of a slow teacher, a moment of a fast one.
 SECONDS_OF_NOW = 30.0
 MAX_WORKER_LINES = 8
 
+log = logging.getLogger("pairgen")
+
 
 class Progress:
-    """Counts what executors report and prints it.
+    """Counts what executors report and shows it.
 
     Args:
         num_planned: Number of items in total; 0 if unknown.
         num_before: Number of items done before this run.
         unit: What the items are called.
-        stream: Where to print; None for stderr.
+        stream: Where to print; None for stderr, or the notebook.
         clock: Monotonic clock, in seconds.
     """
 
@@ -45,7 +47,7 @@ class Progress:
         self.num_planned = num_planned
         self.num_before = num_before
         self.unit = unit
-        self.stream = stream or sys.stderr
+        self.display = find_display(stream)
         self.clock = clock
         self.num_finished = num_before
         self.workers: dict[str, tuple[ShardTask, int]] = {}
@@ -56,12 +58,10 @@ class Progress:
         self._num_in_work = 0
         self._start = self._last_print = clock()
         self._history = deque([(self._start, num_before)])
-        self._num_drawn_lines = 0
-        self._redraws = self.stream.isatty()
 
     def turn_to(self, num_planned: int, unit: str) -> None:
         """Start counting other items, from 0."""
-        self._erase()
+        self.display.clear()
         self.num_planned, self.unit = num_planned, unit
         self.num_before = self.num_finished = 0
         self._start = self._last_print = self.clock()
@@ -102,6 +102,8 @@ class Progress:
         if not self._forget_upload(worker, receipt.shard_index):
             self._forget(worker)
         self.num_finished += receipt.stop - receipt.start
+        if log.isEnabledFor(logging.DEBUG):
+            _log_shard(worker, receipt)
 
     def uploading(self, worker: str, task: ShardTask) -> None:
         """A worker uploads its shard, whose slots count as done."""
@@ -129,18 +131,37 @@ class Progress:
         """A worker ended its task without a result."""
         self._forget(worker)
 
-    def note(self, message: str) -> None:
-        """Print a line that is not redrawn."""
-        self._erase()
-        print(visible(without_secrets(message)), file=self.stream, flush=True)
+    def note(self, message: str, level: int = logging.WARNING) -> None:
+        """Log what the user must know, or with another level what they may want to."""
+        self.display.clear()
+        log.log(level, "%s", visible(without_secrets(message)))
         self._tick()
 
     def close(self) -> None:
-        """Erase the live lines; on other streams, print a last line."""
-        if self._redraws:
-            self._erase()
-        elif self.num_done > self.num_before:
-            print(self.line(), file=self.stream, flush=True)
+        """Erase the live lines; elsewhere, show a last line."""
+        self.display.close(self.state() if self.num_done > self.num_before else None)
+
+    def state(self) -> State:
+        """Return what is shown."""
+        num_done, mean_rate = self.num_done, self.mean_rate
+        left = (self.num_planned - num_done) / mean_rate if mean_rate > 0 else None
+        is_known = self.num_planned > 0 and left is not None
+        fields = {
+            "done": num_done,
+            "planned": self.num_planned or None,
+            "unit": self.unit,
+            "rate": round(self.rate, 4),
+            "mean_rate": round(mean_rate, 4),
+            "eta_seconds": round(left, 1) if is_known and left is not None else None,
+            "workers_busy": len(self.workers),
+        }
+        return State(
+            line=self.line(),
+            workers=self.worker_lines(),
+            num_done=num_done,
+            num_planned=self.num_planned,
+            fields=fields,
+        )
 
     def line(self) -> str:
         """Return the progress as one line."""
@@ -185,23 +206,24 @@ class Progress:
         self._history.append((now, self.num_done))
         while len(self._history) > 2 and now - self._history[1][0] >= SECONDS_OF_NOW:
             self._history.popleft()
-        pause = SECONDS_BETWEEN_REDRAWS if self._redraws else SECONDS_BETWEEN_LINES
-        if now - self._last_print < pause:
-            return
-        self._last_print = now
-        if not self._redraws:
-            print(self.line(), file=self.stream, flush=True)
-            return
-        self._erase()
-        lines = [self.line(), *self.worker_lines()]
-        print("\n".join(lines), file=self.stream, flush=True)
-        self._num_drawn_lines = len(lines)
+        if now - self._last_print >= self.display.pause:
+            self._last_print = now
+            self.display.show(self.state())
 
-    def _erase(self) -> None:
-        if self._num_drawn_lines:
-            # Move up n lines, then clear to the end of the screen.
-            print(f"\x1b[{self._num_drawn_lines}F\x1b[J", end="", file=self.stream, flush=True)
-            self._num_drawn_lines = 0
+
+def _log_shard(worker: str, receipt: Receipt) -> None:
+    seconds = receipt.made.get("seconds")
+    fields = {
+        "shard": receipt.shard_index,
+        "samples": receipt.count,
+        "failed": len(receipt.failed),
+        "bytes": receipt.num_bytes,
+        "seconds": seconds,
+        "worker": worker,
+    }
+    took = "" if seconds is None else f" in {seconds:.1f} s"
+    text = f"shard {receipt.shard_index:05d}: {receipt.count:,} samples{took} by {worker}"
+    log.debug("%s", text, extra={"event": "shard", "fields": fields})
 
 
 def format_seconds(seconds: float) -> str:

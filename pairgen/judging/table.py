@@ -44,18 +44,9 @@ def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] =
     """
     _check_one_protocol(found)
     words = presentation_of(found)
-    columns = [column for column in words.columns if column[1] in found["rows"][0]]
-    head = ["", *(title for title, _, _ in columns)]
+    columns = _columns(found)
     doubtful = found["not_meaningful"]
-    lines = [head]
-    for row in found["rows"]:
-        cells = [
-            NO_FIGURE
-            if row[name] is None and name in found["missing"]
-            else _cell(row, name, shown, name in doubtful)
-            for _, name, shown in columns
-        ]
-        lines.append([row["name"], *cells])
+    lines = figure_lines(found)
     for number, (_, name, _) in enumerate(columns, 1):
         marks = [MARK if (line[0], name) in marked else " " for line in lines]
         if MARK in marks:
@@ -74,6 +65,25 @@ def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] =
         names = [name for name, each in found["missing"].items() if each == reason]
         notes.append(f"No {', '.join(titles.get(name, name) for name in names)}: {reason}")
     return "\n".join([*aligned(lines), *notes])
+
+
+def figure_lines(found: Mapping[str, Any]) -> list[list[str]]:
+    """Return the cells of the table of figures, line by line; the first are the titles."""
+    columns, doubtful = _columns(found), found["not_meaningful"]
+    lines = [["", *(title for title, _, _ in columns)]]
+    for row in found["rows"]:
+        cells = [
+            NO_FIGURE
+            if row[name] is None and name in found["missing"]
+            else _cell(row, name, shown, name in doubtful)
+            for _, name, shown in columns
+        ]
+        lines.append([row["name"], *cells])
+    return lines
+
+
+def _columns(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    return [each for each in presentation_of(found).columns if each[1] in found["rows"][0]]
 
 
 def _check_one_protocol(found: Mapping[str, Any]) -> None:

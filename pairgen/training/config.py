@@ -5,6 +5,7 @@ from typing import Any
 
 from pairgen.config import did_you_mean, packaged_configs, read_yaml
 from pairgen.errors import ConfigError
+from pairgen.plugins import is_own, load, members
 from pairgen.resolution import Sources, sources_of
 from pairgen.training.options import TrainConfig
 
@@ -28,7 +29,12 @@ def with_recipe(sources: Sources[TrainConfig]) -> TrainConfig:
         ConfigError: An option is missing or unknown, or a value is not allowed.
     """
     method = str(sources["method"] or "")
-    return sources.below(f"recipe {method}", _recipe(method)).resolved().options
+    recipe = _recipe(method)
+    # What has a recipe may be no method, such as latent-lpips.
+    if method and not recipe and not is_own("methods", method) and method not in members("methods"):
+        # What else is missing does not matter yet: this names the methods there are.
+        load("methods", method)
+    return sources.below(f"recipe {method}", recipe).resolved().options
 
 
 def check_method_options(owner: str, given: Iterable[str], known: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from pairgen.training.player_names import (
     player_config,
 )
 from pairgen.training.player_options import METHODS_ELSE, NetworkConfig, PlayerConfig
+from pairgen.training.tracker_options import AUTO, TensorBoard, Tracker
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -216,11 +217,8 @@ class TrainConfig(PlayerConfig):
         Integer(1),
         Option("Steps between lines of metrics.", "Output", "remembered", flag=False),
     ] = 10
-    tensorboard: Annotated[
-        bool,
-        Switch(),
-        Option("Write the metrics for TensorBoard too.", "Output", "remembered", flag=False),
-    ] = True
+    tracker: Tracker = AUTO
+    tensorboard: TensorBoard = True
     gradient_checkpointing: Annotated[
         bool,
         Switch(),

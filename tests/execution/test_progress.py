@@ -1,10 +1,13 @@
 """Progress with a clock of our own."""
 
 import io
+import logging
 
 import pytest
+from tqdm import tqdm
 
 from pairgen.execution.progress import Progress, format_seconds
+from pairgen.progress_style import Style, progress_shown
 from pairgen.receipts import Receipt
 from pairgen.types import ShardTask
 
@@ -75,17 +78,63 @@ def test_without_a_terminal_there_is_one_line_a_minute() -> None:
     assert len(stream.getvalue().splitlines()) == 3
 
 
-def test_a_terminal_shows_a_line_for_each_worker_and_redraws_in_place() -> None:
+def test_a_terminal_shows_a_bar_and_a_line_for_each_worker_in_place() -> None:
     clock, stream = Clock(), Terminal()
     progress = Progress(1000, 0, stream=stream, clock=clock)
     progress.started("worker 0", task(0))
     clock.now = 1.0
     progress.started("worker 1", task(1))
+    assert "0 of 1,000 samples (0.0 %)" in stream.getvalue()
     assert "worker 1: shard 00001, 0 of 100" in stream.getvalue()
     clock.now = 2.0
-    progress.advanced("worker 1", 7)
-    assert "\x1b[3F\x1b[J" in stream.getvalue()
-    assert "worker 1: shard 00001, 7 of 100" in stream.getvalue()
+    progress.advanced("worker 1", 50)
+    last = stream.getvalue()
+    # In the same place: back to the start of the line, and up again from those of the workers.
+    assert last.count("\x1b[A") > 0 and "\r" in last
+    assert "#" in last and "50 of 1,000 samples (5.0 %)" in last
+    assert "worker 1: shard 00001, 50 of 100" in last
+    progress.close()
+    assert stream.getvalue().endswith("\r")
+    assert tqdm.monitor is None
+
+
+def test_what_changes_its_unit_begins_a_new_bar() -> None:
+    clock, stream = Clock(), Terminal()
+    progress = Progress(0, 0, unit="receipts read", stream=stream, clock=clock)
+    clock.now = 1.0
+    progress.reached(7)
+    assert "7 receipts read" in stream.getvalue()
+    progress.turn_to(10, "shards checked")
+    clock.now = 2.0
+    progress.reached(5)
+    assert "5 of 10 shards checked (50.0 %)" in stream.getvalue()
+    progress.close()
+
+
+@pytest.mark.parametrize("style", ["none", "events"])
+def test_a_call_chooses_no_progress_or_events(style: Style, caplog) -> None:
+    clock, stream = Clock(), io.StringIO()
+    with progress_shown(style), caplog.at_level(logging.INFO, logger="pairgen"):
+        progress = Progress(1000, 0, stream=stream, clock=clock)
+        progress.started("worker 0", task(0))
+        for second in range(1, 31):
+            clock.now = float(second)
+            progress.advanced("worker 0", second)
+        progress.finished("worker 0", receipt(0))
+        progress.close()
+    assert stream.getvalue() == ""
+    events = [vars(record).get("fields", {}).get("done") for record in caplog.records]
+    assert events == ([] if style == "none" else [10, 20, 30, 100])
+
+
+def test_each_shard_is_a_detail_for_the_log(caplog) -> None:
+    progress = Progress(1000, 0, stream=io.StringIO(), clock=Clock())
+    progress.started("worker 0", task(3))
+    with caplog.at_level(logging.DEBUG, logger="pairgen"):
+        progress.finished("worker 0", receipt(3))
+    (record,) = caplog.records
+    assert record.getMessage() == "shard 00003: 100 samples by worker 0"
+    assert vars(record)["fields"]["shard"] == 3
 
 
 def test_many_workers_are_summed_up() -> None:
@@ -95,13 +144,12 @@ def test_many_workers_are_summed_up() -> None:
     assert progress.worker_lines()[-1] == "  and 12 more workers"
 
 
-def test_a_lost_worker_is_named_with_its_shard_and_its_slots_do_not_count() -> None:
-    stream = io.StringIO()
-    progress = Progress(1000, 0, stream=stream, clock=Clock())
+def test_a_lost_worker_is_named_with_its_shard_and_its_slots_do_not_count(caplog) -> None:
+    progress = Progress(1000, 0, stream=io.StringIO(), clock=Clock())
     progress.started("worker 0", task(3))
     progress.advanced("worker 0", 60)
     progress.lost("worker 0", "its node died")
-    assert "worker 0 was lost while making shard 00003: its node died" in stream.getvalue()
+    assert "worker 0 was lost while making shard 00003: its node died" in caplog.text
     assert progress.num_done == 0
 
 

@@ -104,7 +104,7 @@ def test_a_wrong_option_is_one_sentence(options, message):
 
 
 def test_a_figure_that_is_not_finite_leaves_its_line_readable(tmp_path):
-    metrics = Metrics(tmp_path, 0, tensorboard=False)
+    metrics = Metrics(tmp_path, 0)
     metrics.write(1, {"student/loss": 0.5, "student/grad_norm": float("inf")})
     metrics.close()
     assert last_figures(tmp_path) == {"student/loss": 0.5}

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.kinds.overlay.options import AnnotateConfig
-from pairgen.receipts import Manifest
+from pairgen.receipts import Manifest, Manifests
 from pairgen.signature import takes
 
 
-@takes(AnnotateConfig, trust_code=True, further="annotator_options")
+@takes(AnnotateConfig, trust_code=True, progress=True, further="annotator_options")
 def annotate(folder: str | Path, **options: Any) -> list[Manifest]:
     """Add members or columns to the samples of a dataset, as overlays; continue unfinished ones.
 
@@ -29,4 +29,4 @@ def annotate(folder: str | Path, **options: Any) -> list[Manifest]:
     """
     from pairgen.jobs.annotate.run import run_annotate
 
-    return [result.manifest for result in run_annotate(folder, options)]
+    return Manifests(result.manifest for result in run_annotate(folder, options))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.calibrate.run import Calibrated
 
 
-@takes(CalibrateConfig, trust_code=True)
+@takes(CalibrateConfig, trust_code=True, progress=True)
 def calibrate(**options: Any) -> "Calibrated":
     """Measure how close sampler settings come to a teacher's converged ODE.
 

@@ -29,7 +29,7 @@ samples/s    network and solver on this machine, median of full batches; without
 
 def error_table(found: Calibration) -> str:
     """Return the measurements as a table for the terminal, the smallest error first."""
-    return "\n".join(aligned(_lines(found)))
+    return "\n".join(aligned(error_lines(found)))
 
 
 def notes(found: Calibration) -> list[str]:
@@ -83,7 +83,7 @@ def markdown_page(found: Calibration, plot_file: str) -> str:
     below = "\n".join(f"- {line}" for line in notes(found))
     return (
         f"# Calibration of {found.teacher['name']}\n\n{facts}\n**{verdict(found)}**\n\n"
-        + "\n".join(markdown(_lines(found)))
+        + "\n".join(markdown(error_lines(found)))
         + f"\n\n```\n{LEGEND}\n```\n\n{below}\n\n![Error over evaluations]({plot_file})\n"
     )
 
@@ -116,7 +116,8 @@ def error_plot(found: Calibration) -> Image.Image:
     )
 
 
-def _lines(found: Calibration) -> list[Sequence[str]]:
+def error_lines(found: Calibration) -> list[Sequence[str]]:
+    """Return the measurements as lines of a table; the first are the titles."""
     return [HEAD, *(_line(row, found) for row in ranked(found.rows))]
 
 

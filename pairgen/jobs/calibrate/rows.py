@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -72,7 +73,7 @@ def measure_missing(job: Job, found: Calibration, device: torch.device) -> Calib
                 rows = (*(each for each in found.rows if each.setting != setting), row)
                 found = replace(found, rows=rows)
                 job.store.put_bytes(CALIBRATION_FILE, encode_calibration(found))
-                progress.note(_summary(row))
+                progress.note(_summary(row), logging.INFO)
                 _check_converged(found)
             # Free the memory before the next one is loaded.
             del bench

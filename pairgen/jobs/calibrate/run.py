@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from pairgen.errors import ConfigError
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.calibrate.options import SHARED_OPTIONS, CalibrateConfig
-from pairgen.jobs.calibrate.page import error_plot, markdown_page
+from pairgen.jobs.calibrate.page import error_lines, error_plot, markdown_page, verdict
 from pairgen.jobs.calibrate.rows import Job, measure_missing
 from pairgen.kinds.continuing import differences
 from pairgen.kinds.machine import device_name, versions
@@ -30,6 +31,7 @@ from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
 from pairgen.shards.format.store import Store, open_store
+from pairgen.shown import Picture, Shown, ShownTable, picture_in
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.prompt_values import PromptReader, describe_values, find_prompts
 from pairgen.sources.prompts import collected_prompts, prompt_rows
@@ -39,8 +41,8 @@ from pairgen.types import Plan
 PAGE_FILE, PLOT_FILE = "calibration.md", "calibration.png"
 
 
-@dataclass(frozen=True)
-class Calibrated:
+@dataclass(frozen=True, repr=False)
+class Calibrated(Shown):
     """The result of `pairgen calibrate`.
 
     Attributes:
@@ -51,6 +53,15 @@ class Calibrated:
 
     url: str
     calibration: Calibration
+
+    def shown(self) -> ShownTable:
+        """Return the choice and the measurements."""
+        head, *rows = error_lines(self.calibration)
+        return ShownTable(f"Calibrated: {self.url}. {verdict(self.calibration)}", rows, head)
+
+    def shown_pictures(self) -> list[Picture]:
+        """Return the plot."""
+        return picture_in(Path(self.url) / PLOT_FILE)
 
 
 @trusts_user

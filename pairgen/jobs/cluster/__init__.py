@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pairgen.execution.say import log
 from pairgen.jobs.cluster.options import SubmitConfig
 from pairgen.signature import takes
 
@@ -21,7 +22,7 @@ def up(config: str | Path) -> None:
         ConfigError: There is no such config, or this kind of cluster is not started by itself.
         PairgenError: It did not start.
     """
-    _read(config).up(_say)
+    _read(config).up(log)
 
 
 @takes(SubmitConfig)
@@ -48,7 +49,7 @@ def submit(config: str | Path, command: Sequence[str], **options: Any) -> int:
     if asked.show:
         _write(cluster.show(job).rstrip() + "\n")
         return 0
-    return cluster.submit(job, _write, _say)
+    return cluster.submit(job, _write, log)
 
 
 def status(config: str | Path) -> str:
@@ -71,7 +72,7 @@ def logs(config: str | Path, job: str = "", *, follow: bool = False) -> int:
         ConfigError: There is no such config or job.
         PairgenError: The cluster does not answer.
     """
-    return _read(config).logs(job, follow, _write, _say)
+    return _read(config).logs(job, follow, _write, log)
 
 
 def stop(config: str | Path, job: str) -> None:
@@ -81,7 +82,7 @@ def stop(config: str | Path, job: str) -> None:
         ConfigError: There is no such config or job.
         PairgenError: The cluster does not answer.
     """
-    _read(config).stop(job, _say)
+    _read(config).stop(job, log)
 
 
 def down(config: str | Path) -> None:
@@ -91,18 +92,13 @@ def down(config: str | Path) -> None:
         ConfigError: There is no such config.
         PairgenError: Something of it cannot be ended.
     """
-    _read(config).down(_say)
+    _read(config).down(log)
 
 
 def _read(config: str | Path) -> Any:
     from pairgen.jobs.cluster.config_file import read_cluster
 
     return read_cluster(config)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
 
 
 def _write(text: str) -> None:

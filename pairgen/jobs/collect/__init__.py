@@ -7,7 +7,7 @@ from pairgen.receipts import Manifest
 from pairgen.signature import takes
 
 
-@takes(CollectConfig, trust_code=True)
+@takes(CollectConfig, trust_code=True, progress=True)
 def collect(**options: Any) -> Manifest:
     """Turn real images into shards of one size, with captions and classes; continue a run.
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.compare.run import Compared
 
 
-@takes(CompareConfig, trust_code=True)
+@takes(CompareConfig, trust_code=True, progress=True)
 def compare(runs: str | Path | Sequence[str | Path], **options: Any) -> "Compared":
     """Compare models on the same held-out pairs, with what each cost to train.
 

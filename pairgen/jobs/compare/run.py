@@ -22,6 +22,7 @@ from pairgen.jobs.compare.page import compare_page
 from pairgen.jobs.compare.planned import Comparison, Planned
 from pairgen.jobs.compare.rows import ROWS, Row, read_rows, write_row
 from pairgen.judging.real import find_real
+from pairgen.judging.table import figure_lines
 from pairgen.process_state import cpu_threads
 from pairgen.redaction import url_without_secrets, without_secrets_in
 from pairgen.resolution import sources_of
@@ -29,14 +30,15 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.shown import Shown, ShownTable
 from pairgen.types import canonical_json
 
 FIGURES_FILE, PAGE_FILE = "compare.json", "index.html"
 OURS = (FIGURES_FILE, PAGE_FILE, ROWS, layout.SPOOL.partition("/")[0])
 
 
-@dataclass(frozen=True)
-class Compared:
+@dataclass(frozen=True, repr=False)
+class Compared(Shown):
     """The result of `pairgen compare`.
 
     Attributes:
@@ -46,6 +48,11 @@ class Compared:
 
     folder: Path
     figures: dict[str, Any]
+
+    def shown(self) -> ShownTable:
+        """Return the rows of figures."""
+        head, *rows = figure_lines(self.figures)
+        return ShownTable(f"{type(self).__name__}: {self.folder}", rows, head)
 
 
 @trusts_user

@@ -7,7 +7,7 @@ from pairgen.receipts import Manifest
 from pairgen.signature import takes
 
 
-@takes(DegradeConfig, trust_code=True)
+@takes(DegradeConfig, trust_code=True, progress=True)
 def degrade(**options: Any) -> Manifest:
     """Turn photographs into (HR, LR at 1/N) shards; continue an unfinished run.
 

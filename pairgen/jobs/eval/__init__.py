@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.eval.run import Evaluated
 
 
-@takes(EvalConfig, trust_code=True)
+@takes(EvalConfig, trust_code=True, progress=True)
 def evaluate(run: str | Path, **options: Any) -> "Evaluated":
     """Evaluate a student on held-out pairs, next to its teacher or to the target images.
 

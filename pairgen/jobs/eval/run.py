@@ -8,19 +8,21 @@ from typing import Any
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.eval.evaluation import Asked
-from pairgen.jobs.eval.folder import find_folder, write_folder
+from pairgen.jobs.eval.folder import GRID_FILE, find_folder, write_folder
 from pairgen.jobs.eval.from_images.run import evaluate_from_images
 from pairgen.jobs.eval.from_text.run import evaluate_from_text
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.judging.judged import find_judged
+from pairgen.judging.table import figure_lines
 from pairgen.redaction import without_secrets_in
 from pairgen.resolution import sources_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
+from pairgen.shown import Picture, Shown, ShownTable, picture_in
 
 
-@dataclass(frozen=True)
-class Evaluated:
+@dataclass(frozen=True, repr=False)
+class Evaluated(Shown):
     """The result of `pairgen eval`.
 
     Attributes:
@@ -30,6 +32,15 @@ class Evaluated:
 
     folder: Path
     figures: dict[str, Any]
+
+    def shown(self) -> ShownTable:
+        """Return the rows of figures."""
+        head, *rows = figure_lines(self.figures)
+        return ShownTable(f"{type(self).__name__}: {self.folder}", rows, head)
+
+    def shown_pictures(self) -> list[Picture]:
+        """Return the grid."""
+        return picture_in(self.folder / GRID_FILE)
 
 
 @trusts_user

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.inspect.run import Inspection
 
 
-@takes(InspectConfig, trust_code=True)
+@takes(InspectConfig, trust_code=True, progress=True)
 def inspect(folder: str | Path, *keys: str, **options: Any) -> "Inspection":
     """Describe a dataset, or samples of it, as plain data; optionally save a grid of images.
 

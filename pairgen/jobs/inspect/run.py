@@ -25,8 +25,8 @@ from pairgen.jobs.inspect.sample_sheet import (
     level_cells,
     trajectory_cells,
 )
-from pairgen.jobs.inspect.set_facts import set_data
-from pairgen.jobs.inspect.subsets import check_asked, subsets_data
+from pairgen.jobs.inspect.set_facts import set_data, set_rows
+from pairgen.jobs.inspect.subsets import check_asked, subsets_data, subsets_rows
 from pairgen.jobs.inspect.summary import Summary, summarize
 from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
@@ -47,6 +47,7 @@ from pairgen.shards.loading.stored import (
     rows_where,
     spread_rows,
 )
+from pairgen.shown import Picture, Shown, ShownTable, picture_in
 from pairgen.training.runs.record import read_record
 from pairgen.types import Plan
 
@@ -57,8 +58,8 @@ Found = TypeVar("Found")
 log = logging.getLogger("pairgen").warning
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, repr=False)
+class Inspection(Shown):
     """The result of an inspection.
 
     Attributes:
@@ -70,6 +71,25 @@ class Inspection:
     data: dict[str, Any]
     samples: tuple[dict[str, Any], ...]
     grid: Path | None
+
+    def shown(self) -> ShownTable:
+        """Return the lines that `pairgen inspect` prints first; `data` and `samples` have all."""
+        if self.samples:
+            rows = [
+                (each["key"], str(each["text"] or ""), ", ".join(each["members"]))
+                for each in self.samples
+            ]
+            title = f"Inspection of {len(rows):,} samples"
+            return ShownTable(title, rows, ("key", "text", "members"))
+        if "subsets" in self.data:
+            head, *sets = subsets_rows(self.data)
+            return ShownTable(f"Inspection of {self.data['folder']}", sets, head)
+        (_, folder), *facts = set_rows(self.data)
+        return ShownTable(f"Inspection of {folder}", facts)
+
+    def shown_pictures(self) -> list[Picture]:
+        """Return the grid."""
+        return [] if self.grid is None else picture_in(self.grid)
 
 
 def run_inspect(

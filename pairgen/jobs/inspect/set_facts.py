@@ -64,6 +64,18 @@ def set_data(url: str, plan: Plan, summary: Summary, sizes: Mapping[str, float])
 
 def set_text(data: Mapping[str, Any]) -> str:
     """Format `set_data` as text."""
+    members = [("member", "dtype", "shape", "mean bytes", "content")]
+    for name, spec in data["members"].items():
+        size = "" if spec["mean_bytes"] is None else f"{spec['mean_bytes']:,.0f}"
+        members.append((name, spec["dtype"], shape_text(spec["shape"]), size, spec["about"]))
+    tables: list[list[tuple[str, ...]]] = [[*set_rows(data)], [*members]]
+    if found := data.get("annotations"):
+        tables.append([("annotation", "adds", "samples", "state"), *map(_annotation, found)])
+    return "\n\n".join(left_aligned(table) for table in tables)
+
+
+def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return `set_data` as rows of a name and a value, the folder first; without the members."""
     state = "complete according to its receipts" if data["complete"] else "incomplete"
     inputs = next(name for name in (*INPUT_NAMES.values(), "inputs") if name in data)
     rows: list[tuple[str, str]] = [
@@ -95,14 +107,7 @@ def set_text(data: Mapping[str, Any]) -> str:
     if "where" in data:
         matching = f"{data['where']['num_samples']:,} samples: {data['where']['condition']}"
         rows.append(("where", matching))
-    members = [("member", "dtype", "shape", "mean bytes", "content")]
-    for name, spec in data["members"].items():
-        size = "" if spec["mean_bytes"] is None else f"{spec['mean_bytes']:,.0f}"
-        members.append((name, spec["dtype"], shape_text(spec["shape"]), size, spec["about"]))
-    tables: list[list[tuple[str, ...]]] = [[*rows], [*members]]
-    if found := data.get("annotations"):
-        tables.append([("annotation", "adds", "samples", "state"), *map(_annotation, found)])
-    return "\n\n".join(left_aligned(table) for table in tables)
+    return rows
 
 
 def _annotation(data: Mapping[str, Any]) -> tuple[str, ...]:

@@ -43,16 +43,20 @@ def subsets_data(store: Store, subsets: Subsets, sets: Sequence[dict[str, Any]])
 
 def subsets_text(data: Mapping[str, Any]) -> str:
     """Format `subsets_data` as text."""
+    head = [("folder", data["folder"]), ("kind", f"{data['kind']}, in sub-sets of one shape each")]
+    first = next(iter(data["subsets"]))
+    more = f"More of one: pairgen inspect {data['folder']}/{first}"
+    return "\n\n".join([left_aligned(head), left_aligned(subsets_rows(data)), more])
+
+
+def subsets_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return a line for each sub-set; the first are the titles."""
     rows: list[tuple[str, ...]] = [("sub-set", "samples", "shards", "bytes", "annotations")]
     for name, each in data["subsets"].items():
         adds = ", ".join(found["name"] for found in each["annotations"])
         where = f" ({each['where']['num_samples']:,} meet it)" if "where" in each else ""
         rows.append((name, *_counts(each, where), adds))
-    rows.append(("all", *_counts(data), ""))
-    head = [("folder", data["folder"]), ("kind", f"{data['kind']}, in sub-sets of one shape each")]
-    first = next(iter(data["subsets"]))
-    more = f"More of one: pairgen inspect {data['folder']}/{first}"
-    return "\n\n".join([left_aligned(head), left_aligned(rows), more])
+    return [*rows, ("all", *_counts(data), "")]
 
 
 def _counts(data: Mapping[str, Any], where: str = "") -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """`pairgen train latent-lpips`: run two trainings and write a file of LPIPS."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ from pairgen.process_state import cpu_threads, seeded
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.teachers.base import DecoderDescription, Teacher
 from pairgen.training.loop.accelerator import open_accelerator
+from pairgen.training.loop.launched import check_launched
+from pairgen.training.loop.tracking import tracker_of
 from pairgen.training.runs.outcome import Trained
 from pairgen.training.runs.run_config import write_config
 from pairgen.training.runs.run_folder import begin_run
@@ -62,6 +65,8 @@ def run_latent_lpips(given: Mapping[str, Any], say: Say = log) -> Trained:
         CorruptShardError: A shard is bad.
     """
     run = resolve_run(given if "method" in given else {**given, "method": METHOD})
+    check_launched(os.environ, run.config)
+    tracker_of(run.config)
     with open_accelerator() as accelerator:
         return _run(run, accelerator, say)
 

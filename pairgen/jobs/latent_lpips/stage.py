@@ -9,6 +9,7 @@ from pairgen.methods.base import Game
 from pairgen.training.loop.checkpoint import find_checkpoints, load_checkpoint, read_state
 from pairgen.training.loop.metrics import Metrics
 from pairgen.training.loop.progress import STOPPING, TrainProgress
+from pairgen.training.loop.tracking import Tracking
 from pairgen.training.loop.trainer import Batches, Trainer
 from pairgen.training.options import TrainConfig
 
@@ -61,7 +62,8 @@ def run_stage(trainer: Trainer) -> int:
     config = trainer.config
     trainer.folder.mkdir(parents=True, exist_ok=True)
     progress = TrainProgress(config.steps, trainer.step, quiet=False)
-    metrics = Metrics(trainer.folder, trainer.step, config.tensorboard)
+    tracking = Tracking(config, trainer.folder, trainer.step)
+    metrics = Metrics(trainer.folder, trainer.step, tracking)
     try:
         with stop_on_signal(progress, STOPPING) as stop:
             trainer.train(stop.is_set, lambda _: None, progress, metrics)

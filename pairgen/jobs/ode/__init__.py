@@ -7,7 +7,7 @@ from pairgen.receipts import Manifest
 from pairgen.signature import takes
 
 
-@takes(OdeConfig, trust_code=True)
+@takes(OdeConfig, trust_code=True, progress=True)
 def ode(**options: Any) -> Manifest:
     """Turn prompts into (noise, prompt, latent) shards; continue an unfinished run.
 

@@ -8,7 +8,7 @@ from pairgen.receipts import Manifest
 from pairgen.signature import takes
 
 
-@takes(RepairConfig, trust_code=True)
+@takes(RepairConfig, trust_code=True, progress=True)
 def repair(folder: str | Path, **options: Any) -> Manifest:
     """Remake damaged and missing shards; good shards keep their bytes.
 

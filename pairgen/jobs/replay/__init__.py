@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pairgen.jobs.replay.run import Replay
+    from pairgen.jobs.replay.outcome import Replay
 
 
 def replay(folder: str | Path, key: str, *, trust_code: bool = False) -> "Replay":

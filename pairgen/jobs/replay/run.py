@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.own_code import parts_of
 from pairgen.execution.user_trust import trusted_by_user
-from pairgen.jobs.replay.compare import Comparison, Distance, compare
+from pairgen.jobs.replay.compare import Comparison, compare
+from pairgen.jobs.replay.outcome import Replay
 from pairgen.kinds.machine import versions
 from pairgen.kinds.maker import MAKERS, Maker, open_maker
 from pairgen.own_code.modules import modules_of
@@ -27,28 +27,6 @@ from pairgen.shards.format.slots import check_made, index_of_key
 from pairgen.shards.format.store import Store, open_store
 from pairgen.trust import current_trust
 from pairgen.types import Plan, Sample, ShardTask, canonical_json, sample_key
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The result of a replay.
-
-    Attributes:
-        key: Key of the sample.
-        differences: Differences, in words; empty if every byte is equal.
-        software: `name: there a, here b` for versions, and for the device, that differ from those
-            of the receipt.
-        seconds: Elapsed seconds, including waiting.
-        equal: Members that are equal in every byte.
-        distances: Distances of arrays that differ, by member.
-    """
-
-    key: str
-    differences: tuple[str, ...]
-    software: tuple[str, ...]
-    seconds: float
-    equal: tuple[str, ...] = ()
-    distances: Mapping[str, Distance] = field(default_factory=dict)
 
 
 def run_replay(folder: str | Path, key: str, trust_code: bool = False) -> Replay:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.restore.run import Restored
 
 
-@takes(RestoreConfig, trust_code=True)
+@takes(RestoreConfig, trust_code=True, progress=True)
 def restore(**options: Any) -> "Restored":
     """Restore pictures of any size with a student; continue an unfinished run.
 

@@ -30,14 +30,16 @@ from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import MODEL_FILE, ModelConfig, defaults_of, find_model
+from pairgen.redaction import url_without_secrets
 from pairgen.resolution import sources_of
 from pairgen.sampling.color_fix import COLOR_FIXES
 from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.tiles import Tiling
+from pairgen.shown import Picture, Shown, ShownTable
 
 
-@dataclass(frozen=True)
-class RestoredPicture:
+@dataclass(frozen=True, repr=False)
+class RestoredPicture(Shown):
     """A result.
 
     Attributes:
@@ -48,8 +50,20 @@ class RestoredPicture:
     pixels: np.ndarray
     prompts: Prompts
 
+    def shown(self) -> ShownTable:
+        """Return size and prompts."""
+        height, width = self.pixels.shape[:2]
+        rows = [("prompt", text) for text in self.prompts.texts]
+        return ShownTable(f"RestoredPicture of {width} x {height} px, {self.pixels.dtype}", rows)
 
-class Restorer:
+    def shown_pictures(self) -> list[Picture]:
+        """Return the picture, without its alpha."""
+        planes = self.pixels if self.pixels.ndim == 3 else self.pixels[..., None]
+        color = planes[..., : 3 if planes.shape[2] > 2 else 1]
+        return [("restored", lambda: color)]
+
+
+class Restorer(Shown):
     """Restores pictures of any size: `restored = Restorer("runs/restorer")(picture)`.
 
     Attributes:
@@ -83,6 +97,14 @@ class Restorer:
             at_once=chosen.batch_size,
         )
         self._encoded: dict[str, Conditioning] = {}
+
+    def shown(self) -> ShownTable:
+        """Return what it does, and how."""
+        chosen = self.options
+        names = ("scale", "dtype", "steps", "tile", "vae_tile", "color_fix", "batch_size", "tagger")
+        rows = [("does", str(self.recipe)), ("device", str(self.device))]
+        rows += [(name, str(getattr(chosen, name))) for name in names if getattr(chosen, name)]
+        return ShownTable(f"Restorer: {url_without_secrets(str(chosen.model))}", rows)
 
     def __call__(self, picture: np.ndarray, prompt: str | None = None) -> np.ndarray:
         """Restore a picture.

@@ -24,6 +24,7 @@ from pairgen.resolution import sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.store import Store, open_store
+from pairgen.shown import Shown, ShownTable
 from pairgen.sources.prompts import encode_rejected
 from pairgen.trust import current_trust
 from pairgen.types import ShardTask
@@ -33,8 +34,8 @@ STOPPING = "Stopping after the pictures in progress; press Ctrl-C again to stop 
 UNEQUAL_TASKS = Rules(silence_floor=Rules.first_silence)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Restored:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Restored(Shown):
     """How a run ended.
 
     Attributes:
@@ -45,6 +46,7 @@ class Restored:
         rejected: Pictures that cannot be restored, each with name and reason.
         interrupted: Whether the user stopped the run.
         too_many_rejected: Whether they exceed `max_rejected`.
+        max_rejected: The share that may be rejected.
     """
 
     url: str
@@ -54,6 +56,18 @@ class Restored:
     rejected: Sequence[Mapping[str, Any]]
     interrupted: bool
     too_many_rejected: bool
+    max_rejected: float = 0.0
+
+    def shown(self) -> ShownTable:
+        """Return how many there are, and what was refused."""
+        rows = [
+            ("folder", self.url),
+            ("made now", f"{self.num_made:,}"),
+            ("made before", f"{self.num_before:,}"),
+            *((f"refused {each['name']}", str(each["reason"])) for each in self.rejected),
+        ]
+        stopped = ", stopped" if self.interrupted else ""
+        return ShownTable(f"Restored: {self.num_pictures:,} pictures given{stopped}", rows)
 
 
 @trusts_user
@@ -115,6 +129,7 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
         rejected=rejected,
         interrupted=interrupted,
         too_many_rejected=len(rejected) > config.max_rejected * num_pictures,
+        max_rejected=config.max_rejected,
     )
 
 

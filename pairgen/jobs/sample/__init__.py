@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.sample.samples import Samples
 
 
-@takes(SampleConfig, trust_code=True)
+@takes(SampleConfig, trust_code=True, progress=True)
 def sample(**options: Any) -> "Samples":
     """Sample images from a teacher or a student; save a grid, or a folder of images.
 

@@ -1,15 +1,17 @@
 """What `pairgen.sample` returns."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pairgen.kinds.ode.pictures import Pictures
+from pairgen.shown import Picture, Shown, ShownTable
 
 
-@dataclass(frozen=True)
-class Samples:
+@dataclass(frozen=True, repr=False)
+class Samples(Shown):
     """The images of `pairgen.sample`.
 
     Attributes:
@@ -20,6 +22,8 @@ class Samples:
         path: Path of the grid or the folder.
         num_rejected: Number of prompts or conditions that were refused.
         too_many_rejected: Whether they exceed `max_rejected`.
+        rejected_share: Their share of all.
+        max_rejected: The share that may be refused.
     """
 
     prompts: tuple[str, ...]
@@ -28,6 +32,22 @@ class Samples:
     path: Path
     num_rejected: int
     too_many_rejected: bool
+    rejected_share: float = 0.0
+    max_rejected: float = 0.0
+
+    def shown(self) -> ShownTable:
+        """Return the prompts."""
+        num, height, width, _ = self.pictures.shape
+        rows = [("path", str(self.path))]
+        rows += [("refused", f"{self.num_rejected:,}")] if self.num_rejected else []
+        given = zip(self.prompts, self.guidance_scales, strict=True)
+        rows += [(f"guidance {scale:g}", text) for text, scale in given]
+        return ShownTable(f"Samples: {num:,} images of {width} x {height} px", rows)
+
+    def shown_pictures(self) -> list[Picture]:
+        """Return the images."""
+        pictures = zip(self.prompts, self.pictures, strict=True)
+        return [(text, partial(np.asarray, picture)) for text, picture in pictures]
 
 
 def samples_of(
@@ -49,4 +69,6 @@ def samples_of(
         path=path,
         num_rejected=num_rejected,
         too_many_rejected=num_rejected > max_rejected * (num_rejected + num_used),
+        rejected_share=num_rejected / max(num_rejected + num_used, 1),
+        max_rejected=max_rejected,
     )

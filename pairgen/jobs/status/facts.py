@@ -84,6 +84,11 @@ def status_data(
 
 def status_text(data: Mapping[str, Any]) -> str:
     """Format `status_data` as text."""
+    return "\n\n".join([left_aligned(status_rows(data)), *_worker_table(data)])
+
+
+def status_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return `status_data` as rows of a name and a value, without the workers."""
     share = 100 * data["num_slots"] / max(data["num_planned"], 1)
     rows = [
         ("folder", data["folder"]),
@@ -98,7 +103,7 @@ def status_text(data: Mapping[str, Any]) -> str:
     if data["num_foreign_receipts"]:
         foreign = f"{data['num_foreign_receipts']:,} unreadable or of another plan"
         rows.append(("receipts", f"{foreign}: run pairgen verify"))
-    return "\n\n".join([left_aligned(rows), *_worker_table(data)])
+    return rows
 
 
 def _rate_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.jobs.status.done import Receipts
-from pairgen.jobs.status.facts import status_data
+from pairgen.jobs.status.facts import status_data, status_rows
 from pairgen.jobs.status.options import StatusConfig
 from pairgen.resolution import sources_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import has_subsets, open_sets, read_subsets
+from pairgen.shown import Shown, ShownTable
 
 
-@dataclass(frozen=True)
-class Status:
+@dataclass(frozen=True, repr=False)
+class Status(Shown):
     """How far a dataset is.
 
     Attributes:
@@ -24,6 +25,10 @@ class Status:
     """
 
     data: dict[str, Any]
+
+    def shown(self) -> ShownTable:
+        """Return the lines that `pairgen status` prints first."""
+        return ShownTable(f"Status of {self.data['folder']}", status_rows(self.data))
 
     @property
     def complete(self) -> bool:

@@ -1,5 +1,6 @@
 """`pairgen train`: from options to a method, from a method to a student."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +30,12 @@ from pairgen.training.data.offered import TEXT, offer_members, open_offered
 from pairgen.training.loop.accelerator import open_accelerator
 from pairgen.training.loop.checkpoint import load_checkpoint
 from pairgen.training.loop.code import CodeOfTraining
+from pairgen.training.loop.launched import check_launched
 from pairgen.training.loop.metrics import Metrics, last_figures
 from pairgen.training.loop.player import count_weights
 from pairgen.training.loop.progress import STOPPING, TrainProgress
 from pairgen.training.loop.recomputation import enable_gradient_checkpointing
+from pairgen.training.loop.tracking import Tracking, tracker_of
 from pairgen.training.loop.trainer import Trainer
 from pairgen.training.options import TrainConfig
 from pairgen.training.runs.export import export_student, is_trained
@@ -63,6 +66,8 @@ def run_train(given: Mapping[str, Any], say: Say = log) -> Trained:
     """Run `train`; report its inputs and return its result."""
     run = resolve_run(given)
     check_trainable(run.start)
+    check_launched(os.environ, run.config)
+    tracker_of(run.config)
     with open_accelerator() as accelerator:
         return _run(run, accelerator, say if accelerator.is_main_process else _silent)
 
@@ -162,26 +167,31 @@ def _train(
         try:
             with trainer.players[STUDENT].averaged():
                 rows = kind.grid_rows(method.student(), shown)
-            write_grid(rows, folder / f"grids/{step:08d}.png")
+            grid = folder / f"grids/{step:08d}.png"
+            write_grid(rows, grid)
+            if metrics is not None:
+                metrics.picture(step, grid)
         except (PairgenError, torch.OutOfMemoryError) as error:
             # A grid must not cost the run.
             say(f"No grid after step {step:,}: {error}")
 
     progress = TrainProgress(config.steps, trainer.step, quiet=not main)
-    metrics = Metrics(folder, trainer.step, config.tensorboard) if main else None
+    metrics = None
+    if main:
+        metrics = Metrics(folder, trainer.step, Tracking(config, folder, trainer.step))
     try:
         with stop_on_signal(progress, STOPPING) as stop:
             trainer.train(stop.is_set, on_grid, progress, metrics)
+        finished = trainer.step >= config.steps
+        if main and finished and (not config.grid_every or trainer.step % config.grid_every):
+            on_grid(trainer.step)
     finally:
         progress.close()
         if metrics is not None:
             metrics.close()
     if later := trainer.code.later():
         say(f"Imported after the first step, so not recorded: {', '.join(later)}.")
-    finished = trainer.step >= config.steps
     if main and finished:
-        if not config.grid_every or trainer.step % config.grid_every:
-            on_grid(trainer.step)
         # Written before the file that makes the run a model, so that every model has its record.
         record = _record(config, method, trainer, before)
         write_record(folder, record)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pairgen.shards.check.report import Report
 
 
-@takes(VerifyConfig)
+@takes(VerifyConfig, progress=True)
 def verify(folder: str | Path, **options: Any) -> "Report":
     """Check every byte and number of a dataset, or part of them, against its plan and receipts.
 

@@ -9,6 +9,7 @@ import pairgen
 from pairgen.errors import ConfigError
 from pairgen.kinds.ode.settings import Measured, Setting, cheapest
 from pairgen.shards.format.store import open_store
+from pairgen.shown import Shown, ShownTable
 
 CALIBRATION_FILE = "calibration.json"
 FORMAT_VERSION = 1
@@ -16,8 +17,8 @@ FORMAT_VERSION = 1
 CONVERGED_SHARE = 0.1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Calibration(Shown):
     """Errors and speeds of settings of one teacher.
 
     Attributes:
@@ -42,6 +43,20 @@ class Calibration:
     reference_sha256: str = ""
     rows: tuple[Measured, ...] = ()
     complete: bool = False
+
+    def shown(self) -> ShownTable:
+        """Return the measurements."""
+        rows = [
+            (
+                str(row.setting),
+                "not finite" if row.error is None else f"{100 * row.error.median:.3g} %",
+                f"{row.samples_per_second:.3g}",
+            )
+            for row in self.rows
+        ]
+        head = ("setting", "median error", "samples/s")
+        name = self.teacher.get("name", "")
+        return ShownTable(f"Calibration of {name}: {len(rows):,} settings", rows, head)
 
     @property
     def halved(self) -> Measured | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pairgen.shards.format.layout import SPOOL
+from pairgen.shown import Shown, ShownTable
 
 # Kind of files that the store could not read: they may be sound, so `repair` leaves them alone.
 NOT_READ = "not read"
@@ -98,8 +99,8 @@ class Problems:
         return tuple(sorted(self._bad_shards))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Report(Shown):
     """The outcome of `verify`.
 
     Attributes:
@@ -146,6 +147,15 @@ class Report:
     def clean(self) -> bool:
         """Whether nothing is wrong with what was checked."""
         return not self.problems
+
+    def shown(self) -> ShownTable:
+        """Return the verdict and the first problems; `table()` has all of them."""
+        *facts, verdict = self._facts()
+        title = f"Report: {verdict}"
+        if self.clean:
+            return ShownTable(title, [(fact,) for fact in facts])
+        rows = [*self._rows(), *(("", "", fact) for fact in facts)]
+        return ShownTable(title, rows, ("kind", "where", "what"))
 
     def table(self) -> str:
         """Return the report as plain text: a table of kind, where and what, then the facts."""

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,18 @@ from pairgen.shards.loading.order import Places
 from pairgen.shards.loading.pixels import UnplannedImageError, read_image
 from pairgen.shards.loading.shard_pool import LoadedShard
 from pairgen.shards.loading.value_shards import ScatteredMember
+from pairgen.shown import Picture, Shown, ShownTable
 from pairgen.types import sample_key
 
 GUIDANCE_SCALE = "guidance_scale"
+# Texts and numbers of the first samples that a batch prints.
+NUM_SHOWN = 4
 # Index columns needed to draw a noise again.
 NOISE_COLUMNS = ("seed", "pair_index", "noise_crc32")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batch:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Batch(Shown):
     """A batch for one training step.
 
     Attributes:
@@ -53,6 +57,29 @@ class Batch:
     def __getitem__(self, field: str) -> Tensor:
         """Return the tensor of a field."""
         return self.tensors[field]
+
+    def shown(self) -> ShownTable:
+        """Return dtype and shape of each field, and the first texts."""
+        rows = [(name, _tensor_words(value)) for name, value in self.tensors.items()]
+        rows += [(name, _first_words(values)) for name, values in self.texts.items()]
+        if self.guidance_scale is not None:
+            scales = [f"{scale:g}" for scale in self.guidance_scale.tolist()]
+            rows.append((GUIDANCE_SCALE, _first_words(scales)))
+        rows += [
+            (name, _first_words(values.tolist() if isinstance(values, Tensor) else values))
+            for name, values in self.facts.items()
+        ]
+        rows.append(("keys", _first_words(self.keys)))
+        return ShownTable(f"Batch of {len(self):,} samples", rows)
+
+    def shown_pictures(self) -> list[Picture]:
+        """Return the images, sample by sample."""
+        fields = [name for name in self.tensors if is_image(name)]
+        return [
+            (f"{name} of {key}", partial(_picture, self.tensors[name], place))
+            for place, key in enumerate(self.keys if fields else ())
+            for name in fields
+        ]
 
     def image(self, field: str) -> Tensor:
         """Return the images of a field for a network, [B, C, H, W] float32 in [-1, 1].
@@ -246,3 +273,16 @@ def _column(name: str) -> Callable[[LoadedShard], np.ndarray]:
 
 def _fact(values: np.ndarray) -> Tensor | tuple[Any, ...]:
     return tuple(values.tolist()) if values.dtype == object else torch.from_numpy(values)
+
+
+def _tensor_words(value: Tensor) -> str:
+    return f"{str(value.dtype).removeprefix('torch.')} {list(value.shape)} on {value.device}"
+
+
+def _first_words(values: Sequence[Any]) -> str:
+    shown = ", ".join(map(str, values[:NUM_SHOWN]))
+    return shown if len(values) <= NUM_SHOWN else f"{shown}, ..."
+
+
+def _picture(images: Tensor, place: int) -> np.ndarray:
+    return images[place].cpu().numpy()

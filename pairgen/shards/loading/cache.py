@@ -9,15 +9,19 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
 from pairgen.shards.format import spool
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.store import Store
+from pairgen.shards.loading.training_set import OpenSet
 
+# Windows whose shards are open at the same time: the current one and the next.
+OPEN_WINDOWS = 2
 # Seconds to wait for room taken by other processes' downloads before checking again.
 RETRY_SECONDS = 0.05
 _LOCK = "lock"
@@ -128,3 +132,27 @@ class ShardCache:
             # Released when the file closes, even if the process dies.
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def open_cache(
+    sets: Sequence[OpenSet], folder: Path, max_bytes: int, window: int
+) -> ShardCache | None:
+    """Return the cache for datasets behind URLs; None if all are local.
+
+    Raises:
+        ConfigError: The shards that are open at the same time do not fit.
+    """
+    layers = [layer for found in sets for layer in found.all_layers]
+    remote = [layer for layer in layers if not isinstance(layer.store, LocalStore)]
+    if not remote:
+        return None
+    needed = 0
+    for layer in remote:
+        sizes = sorted(receipt.num_bytes for receipt in layer.receipts.values())
+        needed += sum(sizes[-OPEN_WINDOWS * window :])
+    if needed > max_bytes:
+        raise ConfigError(
+            f"cache_bytes must hold {OPEN_WINDOWS} windows of {window} shards, here "
+            f"{needed:,} bytes, got {max_bytes:,}."
+        )
+    return ShardCache(folder.expanduser(), max_bytes)

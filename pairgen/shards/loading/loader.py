@@ -12,11 +12,10 @@ import torch
 
 from pairgen.config import boolean, choice, integer
 from pairgen.errors import ConfigError
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.batch import GUIDANCE_SCALE, Batch, fill_batch
 from pairgen.shards.loading.buffers import Buffers
-from pairgen.shards.loading.cache import ShardCache
+from pairgen.shards.loading.cache import open_cache
 from pairgen.shards.loading.device import on_device
 from pairgen.shards.loading.left_out import LeftOut, say_left_out
 from pairgen.shards.loading.loader_state import LoaderState
@@ -28,25 +27,25 @@ from pairgen.shards.loading.mixture import (
     frame_images,
     training_sets,
 )
+from pairgen.shards.loading.only_iterated import OnlyIterated
 from pairgen.shards.loading.order import Order, Places, joined
 from pairgen.shards.loading.shapes import find_shapes, say_unread
 from pairgen.shards.loading.shard_pool import CHECKS, LoadedShard, ShardPool
-from pairgen.shards.loading.training_set import OpenSet, guidance_scales, open_set
+from pairgen.shards.loading.training_set import guidance_scales, open_set
+from pairgen.shown import Shown, ShownTable
 from pairgen.types import Plan
 
 DEFAULT_CACHE = "~/.cache/pairgen/shards"
 DEVICES = ("cpu", "cuda")
-# Windows whose shards are open at the same time: the current one and the next.
-OPEN_WINDOWS = 2
 
 
-class Loader:
+class Loader(OnlyIterated, Shown):
     """Batches of one or several datasets, in an order that depends on numbers alone.
 
     Iterating yields the rest of the current epoch, then the next one: a loop that was left
     continues where it stopped. `len` is the number of batches of a whole epoch, the same on every
     rank. A batch does not depend on `num_threads`, and its arrays are reused only once nothing
-    refers to them.
+    refers to them. A torch `DataLoader` around it adds nothing and is refused.
 
     Create one loader per rank, with its `rank`; all other arguments must be equal.
 
@@ -164,10 +163,10 @@ class Loader:
         say_unread(self._order, self._sets)
         if self._rank == 0:
             say_left_out(*self.left_out)
-        opened = _open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
+        opened = open_cache(self._sets, Path(cache), cache_bytes, self._order.window)
         self._pool = ShardPool(self._sets, tuple(shapes.specs[0]), columns, check, skip_bad, opened)
         self._texts = shapes.texts
-        self._facts = tuple(facts)
+        self._fields, self._facts = tuple(fields), tuple(facts)
         self._with_guidance = all(GUIDANCE_SCALE in names for names in columns)
         pinned = self._device.type == "cuda"
         buffers = [Buffers(arrays, batch_size, pinned) for arrays in shapes.arrays()]
@@ -221,6 +220,21 @@ class Loader:
         """Number of samples per epoch over all ranks."""
         return len(self) * self._order.batch_size * self._order.num_parts
 
+    def shown(self) -> ShownTable:
+        """Return what is read, in what batches, and which comes next."""
+        each = self._order.batch_size * len(self._parts)
+        rows = [("set", found.url) for found in self._sets]
+        rows += [("fields", ", ".join(self._fields)), ("facts", ", ".join(self._facts))]
+        rows += [("guidance scales", ", ".join(f"{scale:g}" for scale in self.guidance_scales))]
+        rows += [("next", f"batch {self._state.step:,} of epoch {self._state.epoch:,}")]
+        rows += [("device", str(self._device))]
+        if each != self._order.batch_size * self._order.num_parts:
+            rows.append(("rank", f"{self._rank}"))
+        return ShownTable(
+            f"Loader: {self.num_samples:,} samples an epoch, {len(self):,} batches of {each:,}",
+            [row for row in rows if row[1]],
+        )
+
     def state(self) -> dict[str, Any]:
         """Return the position of the loader, as plain JSON: the batch that comes next."""
         return self._state.to_dict()
@@ -272,27 +286,3 @@ class Loader:
             self._framing,
             epoch,
         )
-
-
-def _open_cache(
-    sets: Sequence[OpenSet], folder: Path, max_bytes: int, window: int
-) -> ShardCache | None:
-    """Return the cache for datasets behind URLs; None if all are local.
-
-    Raises:
-        ConfigError: The shards that are open at the same time do not fit.
-    """
-    layers = [layer for found in sets for layer in found.all_layers]
-    remote = [layer for layer in layers if not isinstance(layer.store, LocalStore)]
-    if not remote:
-        return None
-    needed = 0
-    for layer in remote:
-        sizes = sorted(receipt.num_bytes for receipt in layer.receipts.values())
-        needed += sum(sizes[-OPEN_WINDOWS * window :])
-    if needed > max_bytes:
-        raise ConfigError(
-            f"cache_bytes must hold {OPEN_WINDOWS} windows of {window} shards, here "
-            f"{needed:,} bytes, got {max_bytes:,}."
-        )
-    return ShardCache(folder.expanduser(), max_bytes)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
+from pairgen.redaction import url_without_secrets
 from pairgen.seeding import NOISE_GENERATOR
 from pairgen.shards.format.adding import adding_command, encoder_of, making_command
 from pairgen.shards.format.image_member import PICTURES
@@ -31,6 +32,7 @@ from pairgen.shards.loading.good_shards import good_shards
 from pairgen.shards.loading.layer_columns import column_owners, joined_table
 from pairgen.shards.loading.left_out import LeftOut, common_rows
 from pairgen.shards.loading.value_layer import ValueLayer, lacking, open_values
+from pairgen.shown import Shown, ShownTable
 from pairgen.types import canonical_json
 
 NOISE = "noise.npy"
@@ -39,8 +41,8 @@ INDEX_THREADS = 8
 log = logging.getLogger("pairgen")
 
 
-@dataclass(frozen=True)
-class TrainingSet:
+@dataclass(frozen=True, repr=False)
+class TrainingSet(Shown):
     """A dataset to train on.
 
     Attributes:
@@ -55,6 +57,12 @@ class TrainingSet:
     url: str | Path
     weight: float = 1.0
     overlays: Sequence[str | Path] = ()
+
+    def shown(self) -> ShownTable:
+        """Return the dataset, its weight and its overlays."""
+        rows = [("weight", f"{self.weight:g}")]
+        rows += [("overlay", url_without_secrets(str(each))) for each in self.overlays]
+        return ShownTable(f"TrainingSet of {url_without_secrets(str(self.url))}", rows)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Metrics of a training: JSON lines, and tensorboard if it is installed."""
+"""Metrics of a training: JSON lines, and a tracker."""
 
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 from pairgen.regular_file import read_regular
+from pairgen.training.loop.tracking import Tracking
 
 # Of a line that tells none, later than any.
 NO_STEP = 2**63
@@ -17,15 +17,15 @@ class Metrics:
     Args:
         folder: The run folder.
         first_step: Number of steps already trained.
-        tensorboard: Whether to write events too; skipped if the package is not installed.
+        tracking: Where they are shown too; None for nowhere.
     """
 
-    def __init__(self, folder: Path, first_step: int, tensorboard: bool) -> None:
+    def __init__(self, folder: Path, first_step: int, tracking: Tracking | None = None) -> None:
         self._path = folder / "metrics.jsonl"
         lines = _lines(self._path) if first_step else []
         kept = [line for line in lines if _step_of(line) <= first_step]
         self._path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        self._writer = _event_writer(folder / "tensorboard", first_step) if tensorboard else None
+        self._tracking = tracking
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         """Write the figures after `step` steps.
@@ -37,14 +37,18 @@ class Metrics:
         line = json.dumps({"step": step, **finite}, allow_nan=False)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        if self._writer is not None:
-            for name, value in finite.items():
-                self._writer.add_scalar(name, value, step)
+        if self._tracking is not None:
+            self._tracking.write(step, finite)
+
+    def picture(self, step: int, path: Path) -> None:
+        """Show the grid after `step` steps where the figures are shown too."""
+        if self._tracking is not None:
+            self._tracking.picture(step, path)
 
     def close(self) -> None:
         """Flush pending output."""
-        if self._writer is not None:
-            self._writer.close()
+        if self._tracking is not None:
+            self._tracking.close()
 
 
 def last_figures(folder: Path) -> dict[str, float]:
@@ -72,11 +76,3 @@ def _step_of(line: str) -> int:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return NO_STEP
-
-
-def _event_writer(folder: Path, first_step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ModuleNotFoundError:
-        return None
-    return SummaryWriter(str(folder), purge_step=first_step + 1 if first_step else None)

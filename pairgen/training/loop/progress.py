@@ -1,8 +1,9 @@
 """Progress of a training."""
 
-import io
+import logging
 from collections.abc import Mapping
 
+from pairgen.execution.display import Nothing
 from pairgen.execution.progress import Progress
 
 # Printed on the first Ctrl-C.
@@ -19,14 +20,20 @@ class TrainProgress(Progress):
     """
 
     def __init__(self, num_steps: int, num_before: int, quiet: bool) -> None:
-        super().__init__(
-            num_steps, num_before, unit="steps", stream=io.StringIO() if quiet else None
-        )
+        super().__init__(num_steps, num_before, unit="steps")
+        self.quiet = quiet
+        if quiet:
+            self.display = Nothing()
         self.losses = ""
 
     def line(self) -> str:
         """Return the progress as one line."""
         return super().line() + self.losses
+
+    def note(self, message: str, level: int = logging.WARNING) -> None:
+        """Log what the user must know, on the first rank."""
+        if not self.quiet:
+            super().note(message, level)
 
     def show(self, figures: Mapping[str, float]) -> None:
         """Show the latest figures: `PLAYER/loss` of each player, `data_wait`."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pairgen.shown import Picture, Shown, ShownTable, picture_in
 
-@dataclass(frozen=True)
-class Trained:
+
+@dataclass(frozen=True, repr=False)
+class Trained(Shown):
     """The result of a training.
 
     Attributes:
@@ -21,3 +23,14 @@ class Trained:
     interrupted: bool
     first_process: bool = True
     following: str = ""
+
+    def shown(self) -> ShownTable:
+        """Return how far it is, and what to do next."""
+        state = "stopped; continue with resume=True" if self.interrupted else "finished"
+        rows = [("folder", str(self.folder)), ("state", state), ("next", self.following)]
+        return ShownTable(f"Trained: {self.step:,} steps", [row for row in rows if row[1]])
+
+    def shown_pictures(self) -> list[Picture]:
+        """Return the last grid."""
+        grids = sorted(self.folder.glob("grids/*.png"))
+        return picture_in(grids[-1]) if grids else []

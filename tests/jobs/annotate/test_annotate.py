@@ -124,7 +124,7 @@ def test_the_command_exits_with_3_when_too_many_fail(parent: Path) -> None:
     result = run("annotate", str(parent), add=OWN)
     assert result.returncode == 3, result.stderr
     assert "3 slots failed, the first because: it is a third one." in result.stdout
-    assert "Error: 3 slots failed, more than --max-rejected allows." in result.stderr
+    assert "Error: 3 slots failed (" in result.stderr
     assert run("annotate", str(parent), add=OWN, max_rejected="0.5").returncode == 0
     assert run("annotate", str(parent), add="cany").returncode == 2
 

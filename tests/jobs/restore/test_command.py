@@ -198,7 +198,7 @@ def test_too_many_rejected_end_with_code_3(call, tmp_path):
     transparent = Image.new("RGBA", (4, 4), (1, 2, 3, 4))
     transparent.save(tmp_path / "in/b.png")
     code, out, err = call("--images=in", "--out=out", "--format=jpg")
-    assert code == 3 and "more pictures were rejected than --max-rejected allows" in err
+    assert code == 3 and "more than --max-rejected allows (" in err
     assert "1 rejected, the first b.png: transparent, which jpg does not hold" in out
     wide = Image.new("L", (17_000, 1))
     wide.save(tmp_path / "in/wide.png")
