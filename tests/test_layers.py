@@ -60,6 +60,8 @@ LAYERS = (
     ("training", "report"),
     # What every command that judges models shares.
     ("judging",),
+    # What every command that makes something to look at shares.
+    ("pages",),
     ("jobs",),
     ("calls",),
     ("cli",),
