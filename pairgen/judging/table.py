@@ -46,22 +46,45 @@ def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] =
     words = presentation_of(found)
     columns = [column for column in words.columns if column[1] in found["rows"][0]]
     head = ["", *(title for title, _, _ in columns)]
-    doubtful = found["not_meaningful"]
     lines = [head]
     for row in found["rows"]:
-        cells = [
-            NO_FIGURE
-            if row[name] is None and name in found["missing"]
-            else _cell(row, name, shown, name in doubtful)
-            for _, name, shown in columns
-        ]
-        lines.append([row["name"], *cells])
+        lines.append([row["name"], *(_shown(found, row, column) for column in columns)])
     for number, (_, name, _) in enumerate(columns, 1):
         marks = [MARK if (line[0], name) in marked else " " for line in lines]
         if MARK in marks:
             for line, mark in zip(lines, marks, strict=True):
                 line[number] += mark
+    return "\n".join([*aligned(lines), *figure_notes(found)])
+
+
+def figure_cells(
+    found: Mapping[str, Any],
+) -> tuple[list[tuple[str, str, str]], list[list[tuple[Any, str]]]]:
+    """Return the same table in parts: title, figure and meaning of each column; value and text.
+
+    Args:
+        found: Content of eval.json or compare.json.
+
+    Raises:
+        ConfigError: Some of its figures are of another protocol.
+    """
+    _check_one_protocol(found)
+    words = presentation_of(found)
+    meanings = {figure: " ".join(meaning.split()) for _, figure, meaning in words.legend}
+    columns = [column for column in words.columns if column[1] in found["rows"][0]]
+    heads = [(title, name, meanings.get(name, "")) for title, name, _ in columns]
+    rows = [
+        [(row[column[1]], _shown(found, row, column)) for column in columns]
+        for row in found["rows"]
+    ]
+    return heads, rows
+
+
+def figure_notes(found: Mapping[str, Any]) -> list[str]:
+    """Return what must be known of the figures of a table."""
+    words = presentation_of(found)
     notes = [words.note] if words.note else []
+    doubtful = found["not_meaningful"]
     notes += [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
     if found["real"] and found["real"]["floor"] is not None:
         notes.append(
@@ -73,7 +96,7 @@ def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] =
     for reason in reasons:
         names = [name for name, each in found["missing"].items() if each == reason]
         notes.append(f"No {', '.join(titles.get(name, name) for name in names)}: {reason}")
-    return "\n".join([*aligned(lines), *notes])
+    return notes
 
 
 def _check_one_protocol(found: Mapping[str, Any]) -> None:
@@ -85,6 +108,13 @@ def _check_one_protocol(found: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"Figures of different protocols are not comparable: {', '.join(sorted(labels))}."
         )
+
+
+def _shown(found: Mapping[str, Any], row: Mapping[str, Any], column: tuple[str, str, str]) -> str:
+    _, name, shown = column
+    if row[name] is None and name in found["missing"]:
+        return NO_FIGURE
+    return _cell(row, name, shown, name in found["not_meaningful"])
 
 
 def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:
