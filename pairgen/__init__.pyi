@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from pairgen import report as report
 from pairgen.jobs import cluster as cluster
 from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.compare.run import Compared
@@ -36,6 +37,7 @@ __all__ = [
     "ode",
     "repair",
     "replay",
+    "report",
     "restore",
     "sample",
     "status",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 MAX_BINS, MAX_WORDS, MAX_POINTS = 24, 12, 400
 
@@ -34,10 +35,10 @@ def column_chart(name: str, column: pa.ChunkedArray) -> dict[str, Any] | None:
 
 
 def spread_chart(
-    title: str, values: Mapping[str, Sequence[float]], about: str = ""
+    title: str, values: Mapping[str, Sequence[float] | NDArray[np.float64]], about: str = ""
 ) -> dict[str, Any]:
     """Return a histogram for each of several names, one below the other, with equal bins."""
-    numbers = {name: [x for x in each if math.isfinite(x)] for name, each in values.items()}
+    numbers = {name: [float(x) for x in each if math.isfinite(x)] for name, each in values.items()}
     every = [x for each in numbers.values() for x in each]
     edges = np.histogram_bin_edges(every, MAX_BINS) if every else np.zeros(2)
     bins = [

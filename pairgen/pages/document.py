@@ -22,7 +22,15 @@ from pairgen.visible import visible
 ASSETS = Path(pairgen.__file__).parent / "assets/pages"
 # d3 and Observable Plot, in this order; only in pages with charts.
 CHART_SCRIPTS = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
-SCRIPTS = ("where.js", "visible.js", "charts.js", "gallery.js", "viewer.js", "page.js")
+SCRIPTS = (
+    "where_parser.js",
+    "where.js",
+    "visible.js",
+    "charts.js",
+    "gallery.js",
+    "viewer.js",
+    "page.js",
+)
 
 
 def render(template: str, title: str, data: Mapping[str, Any], **parts: Any) -> str:

@@ -74,7 +74,9 @@ def sections_page(
         facts: Names and values above all parts.
         notes: What must be known first.
     """
-    placed, charts, cards = [], [], []
+    placed = []
+    charts: list[Mapping[str, Any]] = []
+    cards: list[Card] = []
     for number, each in enumerate(sections):
         placed.append((f"{each.name}-{number + 1}", each, len(cards), len(charts)))
         cards += each.cards

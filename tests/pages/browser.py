@@ -92,9 +92,7 @@ class Tab:
         """Click on an element with the mouse, at a share of its width."""
         x, y = self.point(selector, share)
         for kind in ("mousePressed", "mouseReleased"):
-            self.call(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def drag(self, selector: str, start: float, stop: float) -> None:
         """Drag with the mouse from a share of an element's width to another."""

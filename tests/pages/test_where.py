@@ -14,7 +14,7 @@ from pairgen.errors import ConfigError
 from pairgen.pages.columns import column_data
 from pairgen.shards.format.where import parse_where
 
-SCRIPT = Path(__file__).parents[2] / "pairgen/assets/pages/where.js"
+SCRIPTS = Path(__file__).parents[2] / "pairgen/assets/pages"
 RUNNER = Path(__file__).parent / "where_runner.js"
 
 TABLE = pa.table(
@@ -223,7 +223,7 @@ def by_page(texts: list[str]) -> list[list[bool] | None]:
     columns = [column_data(name, TABLE.column(name)) for name in TABLE.column_names]
     given = {"columns": columns, "num": TABLE.num_rows, "conditions": texts}
     result = subprocess.run(
-        [node, str(RUNNER), str(SCRIPT)], input=json.dumps(given), capture_output=True, text=True
+        [node, str(RUNNER), str(SCRIPTS)], input=json.dumps(given), capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
