@@ -35,7 +35,7 @@ def run_page(folder: Path) -> str:
     """
     config, record = read_yaml(folder / RUN_FILE), read_record(folder)
     lines = all_figures(folder)
-    charts = _charts(lines)
+    charts, single = _charts(lines)
     cards, shown = _cards(folder)
     method = str(config.get("method", "a method"))
     return render(
@@ -49,19 +49,30 @@ def run_page(folder: Path) -> str:
         shown=shown,
         cards=cards,
         num_charts=len(charts),
+        single=single,
         made=_made(config, record),
         command=train_command(config, str(folder)),
         sets=[] if record is None else _sets(record),
     )
 
 
-def _charts(lines: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+def _charts(
+    lines: Sequence[Mapping[str, float]],
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Return a line for each metric; those written once as names and values."""
     names = dict.fromkeys(name for line in lines for name in line if name != "step")
     points = {
         name: [(line["step"], line[name]) for line in lines if name in line and "step" in line]
         for name in names
     }
-    return [line_chart(name, each, "step") for name, each in points.items()]
+    charts = [line_chart(name, each, "step") for name, each in points.items() if len(each) > 1]
+    single = [
+        (name, f"{value:.6g} after step {step:,.0f}")
+        for name, each in points.items()
+        if len(each) == 1
+        for step, value in each
+    ]
+    return charts, single
 
 
 def _cards(folder: Path) -> tuple[list[Card], str]:

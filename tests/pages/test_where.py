@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pyarrow as pa
-import pytest
 
 from pairgen.errors import ConfigError
 from pairgen.pages.columns import column_data
 from pairgen.shards.format.where import parse_where
+from tests.pages.conftest import missing
 
 SCRIPTS = Path(__file__).parents[2] / "pairgen/assets/pages"
 RUNNER = Path(__file__).parent / "where_runner.js"
@@ -219,7 +219,7 @@ def by_arrow(text: str) -> list[bool] | None:
 def by_page(texts: list[str]) -> list[list[bool] | None]:
     node = shutil.which("node")
     if node is None:
-        pytest.skip("node is not installed")
+        missing("node")
     columns = [column_data(name, TABLE.column(name)) for name in TABLE.column_names]
     given = {"columns": columns, "num": TABLE.num_rows, "conditions": texts}
     result = subprocess.run(

@@ -6,19 +6,19 @@
   function marks(chart, Plot) {
     const ink = { fill: "var(--bar)" };
     const axes = { x: { label: chart.x ?? null, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: plain },
-      y: { label: null, grid: true, nice: true, ticks: 4, tickFormat: plain } };
+      y: { label: null, grid: true, nice: true, ticks: 4, tickFormat: counts(chart) ? whole : plain } };
     switch (chart.kind) {
       case "histogram":
         return { ...axes, marks: [
           Plot.rectY(chart.bins, { x1: "x1", x2: "x2", y: "y", inset: 0.5, ...ink }), Plot.ruleY([0])] };
       case "bars":
-        return { marginLeft: 110, x: { label: null, grid: true }, y: { label: null, tickFormat: short },
+        return { marginLeft: 132, x: { label: null, grid: true, ticks: 4, tickFormat: whole }, y: { label: null, tickFormat: short },
           height: Math.max(90, 34 + 22 * chart.bars.length), marks: [
             Plot.barX(chart.bars, { x: "count", y: "name", inset: 0.5, ...ink }), Plot.ruleX([0])] };
       case "spread": {
         const names = [...new Set(chart.bins.map((each) => each.name))];
-        return { ...axes, marginRight: 130, height: 40 + 64 * names.length, y: { axis: null },
-          fy: { label: null, domain: names, tickFormat: short }, marks: [
+        return { ...axes, marginRight: 132, height: 40 + 64 * names.length, y: { axis: null },
+          fy: { axis: "right", label: null, domain: names, tickFormat: short }, marks: [
             Plot.rectY(chart.bins, { x1: "x1", x2: "x2", y: "y", fy: "name", inset: 0.5, ...ink }),
             Plot.ruleY([0])] };
       }
@@ -29,10 +29,14 @@
     }
   }
 
-  const plain = (value) => Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
+  const plain = (value) => (value !== 0 && Math.abs(value) < 1e-3
+    ? value.toExponential() : value.toLocaleString("en", { maximumSignificantDigits: 4 }));
+  // There is no half of a sample.
+  const counts = (chart) => chart.kind !== "line" && chart.bins?.every((each) => Number.isInteger(each.y));
+  const whole = (value) => (Number.isInteger(value) ? plain(value) : "");
   const short = (name) => {
     const shown = globalThis.pairgen.visible(String(name));
-    return shown.length > 18 ? `${shown.slice(0, 17)}…` : shown;
+    return shown.length > 17 ? `${shown.slice(0, 16)}…` : shown;
   };
 
   function describe(chart) {
@@ -52,7 +56,7 @@
       title.append(" ", about);
     }
     const plot = Plot.plot({
-      width: Math.max(220, figure.clientWidth), height: HEIGHT, marginLeft: 52, marginBottom: chart.x ? 42 : 28,
+      width: Math.max(220, figure.clientWidth), height: HEIGHT, marginLeft: 60, marginBottom: chart.x ? 42 : 28,
       ariaLabel: chart.title, ariaDescription: describe(chart),
       style: { background: "transparent", color: "inherit", fontSize: "12px" }, ...marks(chart, Plot),
     });

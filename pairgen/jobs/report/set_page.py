@@ -33,7 +33,7 @@ from pairgen.shards.format.store import Store
 from pairgen.types import Plan
 
 # Columns that tell where a sample lies or what it hashes to: nothing to draw a chart of.
-NOT_CHARTED = ("key", "shard_index", "offset", "index", "seed", "pair_index")
+NOT_CHARTED = ("key", "shard_index", "offset", "index", "seed", "pair_index", "group")
 MAX_CHARTS, MAX_WORKERS = 48, 32
 # Facts that stand below an image, if a set has them.
 CHIPS = ("guidance_scale", "image", "label", "caption_number", "draw_applied")
