@@ -56,10 +56,10 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     """Run the whole pipeline on the embedded teacher and show the result on a page."""
     num_threads = usable_cores()
     pin_threads(num_threads)
+    from pairgen.drawing.pictures import encode_png, make_grid_image
     from pairgen.evaluation.judge import load_judge
     from pairgen.pages.command import set_command
     from pairgen.pages.sections import Section, sections_page
-    from pairgen.report.pictures import encode_png, make_grid_image
 
     common = {"model": "tiny", "steps": steps, "cpu_threads": num_threads, "executor": "serial"}
     echo(f"1/5 pairgen ode: {num_samples} pairs from the embedded teacher, {steps} steps")
@@ -196,7 +196,7 @@ def _pictures_of(
     folder: Path, manifest: Any, num: int
 ) -> tuple["np.ndarray", list[str], list[float]]:
     """Return the images [N, H, W, 3] uint8, prompts and guidance scales of the first samples."""
-    from pairgen.report.pictures import decode_latents, first_latents
+    from pairgen.drawing.pictures import decode_latents, first_latents
     from pairgen.shards.format.store import open_store
 
     prompts, scales, latents = first_latents(open_store(folder), manifest, num)

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from pairgen.drawing.table import aligned
 from pairgen.errors import ConfigError
 from pairgen.evaluation.protocols import label
 from pairgen.judging.from_images.presentation import image_words
 from pairgen.judging.from_text.presentation import FROM_TEXT
 from pairgen.judging.presentation import Presentation
-from pairgen.report.table import aligned
 
 NO_FIGURE = "-"
 MARK = "*"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pairgen.drawing.cells import Cell
 from pairgen.pages.pictures import picture_data
-from pairgen.report.cells import Cell
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pairgen.config import read_yaml
+from pairgen.drawing.value_text import value_text
 from pairgen.execution.progress import format_seconds
 from pairgen.model_config import RUN_FILE
 from pairgen.pages.cards import Card
@@ -15,14 +16,13 @@ from pairgen.pages.command import train_command
 from pairgen.pages.document import render
 from pairgen.pages.pictures import picture_data
 from pairgen.regular_file import read_regular
-from pairgen.report.value_text import value_text
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.training.loop.metrics import all_figures
 from pairgen.training.runs.record import TrainRecord, read_record
 from pairgen.training.students.grid_file import MARGIN
 from pairgen.training.students.shown_file import load_shown_file
 
-VALIDATION_FILE = "validation.npz"
+PAGE_FILE, VALIDATION_FILE = "report.html", "validation.npz"
 # Grids of a run that are shown beside the teacher or the target, the last among them.
 MAX_STEPS = 8
 

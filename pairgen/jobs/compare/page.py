@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.drawing.table import wrapped
 from pairgen.evaluation.resampling import CONFIDENCE, NUM_RESAMPLES
 from pairgen.jobs.compare.content import is_own_reference
 from pairgen.jobs.compare.cost import LEGEND, cost_table
@@ -18,7 +19,6 @@ from pairgen.judging.table import MARK, figure_table, presentation_of
 from pairgen.pages.cards import Card
 from pairgen.pages.judged import Errors, errors_section, figures_section, side_by_side
 from pairgen.pages.sections import Section, sections_page
-from pairgen.report.table import wrapped
 
 
 def best_table(found: Mapping[str, Any]) -> str:

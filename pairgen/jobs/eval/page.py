@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pairgen.drawing.grid import draw_grid, lay_out_grid
+from pairgen.drawing.table import aligned, wrapped
 from pairgen.jobs.eval.evaluation import Band, Cases, Evaluation
 from pairgen.judging.table import figure_table, presentation_of
 from pairgen.pages.cards import Card
 from pairgen.pages.judged import Errors, errors_section, figures_section, side_by_side
 from pairgen.pages.sections import Section, sections_page
-from pairgen.report.grid import draw_grid, lay_out_grid
-from pairgen.report.table import aligned, wrapped
 
 
 def subset_tables(found: Mapping[str, Any]) -> dict[str, str]:

@@ -10,6 +10,14 @@ from typing import Any, TypeVar
 import torch
 
 import pairgen
+from pairgen.drawing.cells import (
+    Cell,
+    is_latent,
+    latent_cells,
+    level_cells,
+    trajectory_cells,
+)
+from pairgen.drawing.samples import Target, find_grid_file, write_grid
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.progress import Progress
 from pairgen.execution.user_trust import trusted_by_user
@@ -22,14 +30,6 @@ from pairgen.jobs.inspect.subsets import check_asked, subsets_data
 from pairgen.jobs.inspect.summary import Summary, summarize
 from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
-from pairgen.report.cells import (
-    Cell,
-    is_latent,
-    latent_cells,
-    level_cells,
-    trajectory_cells,
-)
-from pairgen.report.samples import Target, find_grid_file, write_grid
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.overlay import KIND

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.drawing.cells import NOISE, planned_noise
+from pairgen.drawing.table import left_aligned
+from pairgen.drawing.value_text import shape_text, value_text
 from pairgen.errors import ConfigError
-from pairgen.report.cells import NOISE, planned_noise
-from pairgen.report.table import left_aligned
-from pairgen.report.value_text import shape_text, value_text
 from pairgen.seeding import array_crc32
 from pairgen.shards.format.codec import decode_member
 from pairgen.shards.format.draw_columns import draw_columns

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from PIL import Image
 
+from pairgen.drawing.cells import PATH, Cell, is_latent, picture_members
+from pairgen.drawing.grid import MAX_GRID_PIXELS, draw_grid, lay_out_grid
+from pairgen.drawing.sample_grid import USUAL_COLUMNS
 from pairgen.errors import ConfigError
-from pairgen.report.cells import PATH, Cell, is_latent, picture_members
-from pairgen.report.grid import MAX_GRID_PIXELS, draw_grid, lay_out_grid
-from pairgen.report.sample_grid import USUAL_COLUMNS
 from pairgen.shards.loading.stored import Stored
 from pairgen.types import Plan
 

@@ -8,9 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from pairgen.errors import ConfigError
-from pairgen.kinds.decode import load_decoder
-from pairgen.report.cells import (
+from pairgen.drawing.cells import (
     PATH,
     Cell,
     is_latent,
@@ -19,6 +17,8 @@ from pairgen.report.cells import (
     state_cells,
     stored_cells,
 )
+from pairgen.errors import ConfigError
+from pairgen.kinds.decode import load_decoder
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.annotations import find_annotations
 from pairgen.shards.format.overlay import (

@@ -11,14 +11,13 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.report.options import ReportConfig
 from pairgen.jobs.report.set_page import set_page
 from pairgen.model_config import RUN_FILE
-from pairgen.pages.run_page import run_page
+from pairgen.pages.run_page import PAGE_FILE, run_page
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import has_subsets, read_subsets
 
-PAGE_FILE = "report.html"
 # What says that a page was made by pairgen, and may be replaced.
 MARK = b'<meta name="generator" content="pairgen '
 # The figures of an evaluation and of a comparison, which write their page themselves.

@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from pairgen.drawing.cells import PATH, Cell
+from pairgen.drawing.value_text import shape_text, value_text
 from pairgen.execution.history.done import Receipts
 from pairgen.execution.history.rates import begin_of, intervals, workers
 from pairgen.execution.progress import Progress, format_seconds
@@ -25,8 +27,6 @@ from pairgen.pages.charts import column_chart, rate_chart
 from pairgen.pages.columns import column_data
 from pairgen.pages.command import set_command
 from pairgen.pages.document import render
-from pairgen.report.cells import PATH, Cell
-from pairgen.report.value_text import shape_text, value_text
 from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
