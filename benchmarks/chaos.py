@@ -37,8 +37,8 @@ from _chaos.breaking import FailingStore, s3_store, small_disk
 from _chaos.ways import WAYS, Way
 
 import pairgen
+from pairgen.drawing.table import markdown
 from pairgen.errors import StoreError
-from pairgen.report.table import markdown
 from pairgen.shards.format import layout
 from pairgen.shards.format.store import Store, open_store
 

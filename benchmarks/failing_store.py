@@ -21,7 +21,7 @@ from _chaos.breaking import FailingStore, s3_store
 from chaos import set_of, shas
 
 import pairgen
-from pairgen.report.table import markdown
+from pairgen.drawing.table import markdown
 from pairgen.shards.format.store import open_store
 
 SHARES = (0.0, 0.05, 0.1, 0.2)

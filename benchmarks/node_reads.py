@@ -20,7 +20,7 @@ from pathlib import Path
 from memory import GB
 from random_models import write_sd15
 
-from pairgen.report.table import markdown
+from pairgen.drawing.table import markdown
 
 # Unit of the counters in /sys/dev/block/*/stat, whatever the sector size of the disk is.
 SECTOR_BYTES = 512

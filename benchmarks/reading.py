@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from prompts import write_file
 
-from pairgen.report.table import markdown
+from pairgen.drawing.table import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPTS = ("txt", "jsonl", "csv", "parquet", "tar", "saved hub dataset")

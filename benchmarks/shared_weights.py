@@ -20,7 +20,7 @@ from memory import GB
 from published_shapes import UNETS
 from torch import Tensor
 
-from pairgen.report.table import markdown
+from pairgen.drawing.table import markdown
 from pairgen.sampling.conditioning import Conditioning
 from pairgen.teachers._mixture import stable_diffusion_schedule
 from pairgen.teachers._pretrained.denoiser import Denoiser

@@ -2,11 +2,12 @@
 
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.collect(...)`,
 `pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.compare(...)`, `pairgen.restore(...)`,
-`pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and
-`pairgen.replay(...)` are the commands of the same names, and `pairgen.evaluate(...)` is `pairgen
-eval`. `pairgen.cluster` has a call for each verb of `pairgen cluster`. `pairgen.Loader(...)` reads
-what they made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays; a
-`pairgen.Restorer` restores arrays. Importing the package loads no torch, ray, diffusers or click.
+`pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.report(...)`, `pairgen.verify(...)`,
+`pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same names, and
+`pairgen.evaluate(...)` is `pairgen eval`. `pairgen.cluster` has a call for each verb of `pairgen
+cluster`. `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
+dataset with a weight or overlays; a `pairgen.Restorer` restores arrays. Importing the package loads
+no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
@@ -29,6 +30,7 @@ __all__ = [
     "ode",
     "repair",
     "replay",
+    "report",
     "restore",
     "sample",
     "status",
@@ -52,6 +54,7 @@ _HOMES = {
     "ode": "pairgen.jobs.ode",
     "repair": "pairgen.jobs.repair",
     "replay": "pairgen.jobs.replay",
+    "report": "pairgen.jobs.report",
     "restore": "pairgen.jobs.restore",
     "sample": "pairgen.jobs.sample",
     "status": "pairgen.jobs.status",

@@ -10,6 +10,7 @@ from pairgen.jobs.compare.run import Compared
 from pairgen.jobs.eval.run import Evaluated
 from pairgen.jobs.inspect.run import Inspection
 from pairgen.jobs.replay.outcome import Replay
+from pairgen.jobs.report.run import Reported
 from pairgen.jobs.restore.restorer import Restorer as Restorer
 from pairgen.jobs.restore.run import Restored
 from pairgen.jobs.sample.samples import Samples
@@ -36,6 +37,7 @@ __all__ = [
     "ode",
     "repair",
     "replay",
+    "report",
     "restore",
     "sample",
     "status",
@@ -694,6 +696,31 @@ def replay(
     Raises:
         ConfigError: The folder holds no dataset that can be replayed, or no such sample.
         CorruptShardError: The sample's shard is damaged.
+    """
+
+def report(
+    folder: str | Path,
+    *,
+    num: int = 48,
+    where: str = ...,
+    seed: int = 0,
+    out: str | Path = "",
+    trust_code: bool = False,
+) -> Reported:
+    """Write a page about a dataset or a training run: one HTML file, which opens offline.
+
+    Args:
+        folder: The dataset or the run, finished or not.
+        num: Number of samples of a dataset to show, evenly drawn. [48]
+        where: Draw from these samples of a dataset alone, such as 'guidance_scale == 8'.
+        seed: Seed of the draw of samples: another one shows others. [0]
+        out: Output file. [report.html in the folder]
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+
+    Raises:
+        ConfigError: The folder holds neither, or an option is wrong; nothing was written.
+        CorruptShardError: A shard that is needed is damaged.
     """
 
 def restore(

@@ -49,6 +49,8 @@ class Stream(IntEnum):
     PICTURE = 15
     # Of a sample whose image has several captions.
     CAPTION = 16
+    # Of a page: which samples of a dataset are shown.
+    REPORT = 17
 
 
 def generator_for(seed: int, index: int, stream: Stream, part: int = 0) -> np.random.Generator:

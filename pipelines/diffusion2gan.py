@@ -50,7 +50,9 @@ import pairgen
 from pairgen.errors import run_script
 from pairgen.jobs.eval.page import ledger_table
 from pairgen.judging.table import figure_table, legend
-from pairgen.report import page
+from pairgen.pages.cards import Card
+from pairgen.pages.pictures import picture_data
+from pairgen.pages.sections import Section, sections_page
 
 # Of real pictures of the packaged prompts, made by pipelines/tiny_teacher/real_statistics.py.
 REAL_STATISTICS = "package:assets/judge/tiny_prompts.safetensors"
@@ -181,16 +183,21 @@ def merge(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def write_page(out: Path, found: Mapping[str, Mapping[str, Any]], table: str) -> None:
     """Write the merged figures, and a page with the pictures of all."""
-    parts = [
-        page.heading("Figures", "Students and teacher on the same held-out pairs."),
-        page.preformatted(f"{table}\n\n{legend(merge(found))}"),
+    sections = [
+        Section(
+            title="Figures",
+            text=["Students and teacher on the same held-out pairs."],
+            plain=f"{table}\n\n{legend(merge(found))}",
+        )
     ]
     for name, figures in found.items():
         grid = np.asarray(Image.open(out / name / "eval/grid.png").convert("RGB"))
-        parts += [page.heading(name), page.picture(grid, name)]
-        if figures["ledger"]["teacher_steps"]:
-            parts.append(page.preformatted(ledger_table(figures)))
-    text = page.make_page("Diffusion2GAN", "beside regression and its teacher", parts)
+        cost = ledger_table(figures) if figures["ledger"]["teacher_steps"] else ""
+        card = Card(key=name, pictures=(picture_data(grid, name),), strip=True)
+        sections.append(Section(title=name, cards=[card], plain=cost))
+    text = sections_page(
+        "Diffusion2GAN", "training", "Beside regression and its teacher.", sections
+    )
     (out / "index.html").write_text(text, encoding="utf-8")
     (out / "figures.json").write_text(json.dumps(merge(found), indent=1), encoding="utf-8")
 

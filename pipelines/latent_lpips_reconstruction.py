@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 
 from pairgen import plugins
+from pairgen.drawing.grid import draw_grid, lay_out_grid
 from pairgen.draws import Draws
 from pairgen.losses.latent_augmentation import augment, draw_augmentation
 from pairgen.model_config import find_model, packaged_prompts
 from pairgen.networks.lpips_file import load_lpips, packaged_lpips
-from pairgen.report.grid import draw_grid, lay_out_grid
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS

@@ -60,9 +60,11 @@ LAYERS = (
     ("methods", "evaluation"),
     ("kinds",),
     ("execution",),
-    ("training", "report"),
+    ("training", "drawing"),
     # What every command that judges models shares.
     ("judging",),
+    # What every command that makes something to look at shares.
+    ("pages",),
     ("jobs",),
     ("calls",),
     ("cli",),

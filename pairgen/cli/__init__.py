@@ -67,6 +67,10 @@ COMMANDS = {
         "pairgen.cli.inspect",
         "Show what a dataset contains and how it was made, or show single samples.",
     ),
+    "report": (
+        "pairgen.cli.report",
+        "Write a page about a dataset or a training run: one HTML file, which opens offline.",
+    ),
     "status": (
         "pairgen.cli.status",
         "Show how far a dataset is: done, rate, ETA, workers, failures and cost.",

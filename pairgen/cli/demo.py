@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pairgen.evaluation.judge import Judge
+    from pairgen.pages.cards import Card
 
 NUM_NOISES = 16
 NUM_PICTURES = 64
@@ -55,9 +56,10 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
     """Run the whole pipeline on the embedded teacher and show the result on a page."""
     num_threads = usable_cores()
     pin_threads(num_threads)
+    from pairgen.drawing.pictures import encode_png, make_grid_image
     from pairgen.evaluation.judge import load_judge
-    from pairgen.report import page
-    from pairgen.report.pictures import encode_png, make_grid_image
+    from pairgen.pages.command import set_command
+    from pairgen.pages.sections import Section, sections_page
 
     common = {"model": "tiny", "steps": steps, "cpu_threads": num_threads, "executor": "serial"}
     echo(f"1/5 pairgen ode: {num_samples} pairs from the embedded teacher, {steps} steps")
@@ -107,31 +109,47 @@ def demo(out: Path, num_samples: int, steps: int) -> None:
         "loading included",
         "fingerprint": manifest.plan.fingerprint()[:16],
     }
-    parts = [
-        page.heading("1. The pairs", "Samples are (noise, prompt, latent); these are decoded."),
-        page.facts_table(facts),
-        page.picture_grid(pictures[:NUM_PICTURES], captions[:NUM_PICTURES]),
-        page.heading(f"2. verify: {'clean' if report.clean else 'NOT clean'}"),
-        page.preformatted(report.table()),
-        page.heading("3. One prompt, several noises", f"{ONE_PROMPT}: only the noise differs."),
-        page.picture_grid(noise_pictures, [f"noise {i}" for i in range(NUM_NOISES)]),
-        page.heading("One noise, several scales", "Same noise and prompt, different guidance."),
-        page.picture_grid(
-            guided_pictures,
-            [
-                f"guidance {scale:g}: {caption}"
-                for scale, caption in zip(scales, guided_captions, strict=True)
-            ],
-        ),
-        page.heading("4. Degraded photographs", "HR and its LR levels, resized to the same size."),
-        page.picture_grid(degraded, degraded_captions),
-        page.heading("5. Measured", "By the evaluation net, which no training loss uses."),
-        page.facts_table(measured),
-    ]
-    subtitle = "from prompts to verified (noise, prompt, latent) shards, on this machine"
-    (out / "report.html").write_text(
-        page.make_page("pairgen demo", subtitle, parts), encoding="utf-8"
+    text = sections_page(
+        "pairgen demo",
+        "demo",
+        "From prompts to verified (noise, prompt, latent) shards, on this machine.",
+        [
+            Section(
+                title="1. The pairs",
+                text=["Samples are (noise, prompt, latent); these are decoded."],
+                facts=list(facts.items()),
+                command=set_command(manifest.plan, str(out / "pairs")),
+                cards=_cards(pictures[:NUM_PICTURES], captions[:NUM_PICTURES]),
+            ),
+            Section(
+                title=f"2. verify: {'clean' if report.clean else 'NOT clean'}",
+                plain=report.table(),
+            ),
+            Section(
+                title="3. One prompt, several noises",
+                text=[f"{ONE_PROMPT}: only the noise differs."],
+                cards=_cards(noise_pictures, [f"noise {i}" for i in range(NUM_NOISES)]),
+            ),
+            Section(
+                title="One noise, several scales",
+                text=["Same noise and prompt, different guidance: a line for each prompt."],
+                cards=_lines(
+                    guided_pictures, [f"guidance {scale:g}" for scale in scales], guided_captions
+                ),
+            ),
+            Section(
+                title="4. Degraded photographs",
+                text=["HR and its LR levels, in one size; enlarge a line to compare two of them."],
+                cards=_lines(degraded, degraded_captions, []),
+            ),
+            Section(
+                title="5. Measured",
+                text=["By the evaluation net, which no training loss uses."],
+                facts=list(measured.items()),
+            ),
+        ],
     )
+    (out / "report.html").write_text(text, encoding="utf-8")
     echo(f"Grid:   {(out / 'grid.png').absolute()}")
     echo(f"Report: {(out / 'report.html').absolute()}")
     sys.exit(0 if report.clean else 1)
@@ -147,11 +165,38 @@ def _make(options: dict[str, Any]) -> Any:
     return result.manifest
 
 
+def _cards(pictures: "np.ndarray", captions: Sequence[str]) -> list["Card"]:
+    """Return a card for each image [N, H, W, 3] uint8."""
+    from pairgen.pages.cards import Card
+    from pairgen.pages.pictures import picture_data
+
+    return [
+        Card(key=caption, pictures=(picture_data(picture, "end point"),))
+        for picture, caption in zip(pictures, captions, strict=True)
+    ]
+
+
+def _lines(pictures: "np.ndarray", labels: Sequence[str], captions: Sequence[str]) -> list["Card"]:
+    """Return a card for each line of images, [N, H, W, 3] uint8, whose labels begin again."""
+    from pairgen.pages.judged import side_by_side
+
+    num = len(dict.fromkeys(labels))
+    lines = [range(first, first + num) for first in range(0, len(pictures), num)]
+    return [
+        side_by_side(
+            captions[line[0]] if captions else f"photograph {number}",
+            "",
+            [(labels[place], pictures[place], "") for place in line],
+        )
+        for number, line in enumerate(lines, start=1)
+    ]
+
+
 def _pictures_of(
     folder: Path, manifest: Any, num: int
 ) -> tuple["np.ndarray", list[str], list[float]]:
     """Return the images [N, H, W, 3] uint8, prompts and guidance scales of the first samples."""
-    from pairgen.report.pictures import decode_latents, first_latents
+    from pairgen.drawing.pictures import decode_latents, first_latents
     from pairgen.shards.format.store import open_store
 
     prompts, scales, latents = first_latents(open_store(folder), manifest, num)

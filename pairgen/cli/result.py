@@ -51,6 +51,8 @@ def _summary(result: Any) -> list[str]:
         lines.append("Stopped. Run the same command again to continue.")
     elif manifest.complete or result.num_left:
         lines.append(f"Next: pairgen verify {result.store_url}")
+        if "://" not in result.store_url:
+            lines.append(f"Look: pairgen report {result.store_url}")
     else:
         lines.append(
             f"Part {result.shard_range} is done. Missing shards of other parts: "

@@ -61,6 +61,8 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         else:
             steps = f"{result.step:,} step{'s' * (result.step != 1)}"
             echo(f"{steps}: {result.folder}")
+            if (result.folder / "report.html").is_file():
+                echo(f"Page: {result.folder / 'report.html'}")
             echo(f"Next: {following}")
     if result.interrupted:
         sys.exit(EXIT_INTERRUPTED)

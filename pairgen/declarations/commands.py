@@ -11,6 +11,7 @@ from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
 from pairgen.jobs.repair.options import RepairConfig
+from pairgen.jobs.report.options import ReportConfig
 from pairgen.jobs.restore.options import RestoreConfig
 from pairgen.jobs.status.options import StatusConfig
 from pairgen.jobs.verify.options import VerifyConfig
@@ -35,6 +36,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "restore": RestoreConfig,
     "sample": SampleConfig,
     "inspect": InspectConfig,
+    "report": ReportConfig,
     "status": StatusConfig,
     "verify": VerifyConfig,
     "repair": RepairConfig,

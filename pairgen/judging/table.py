@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from pairgen.drawing.table import aligned
 from pairgen.errors import ConfigError
 from pairgen.evaluation.protocols import label
 from pairgen.judging.from_images.presentation import image_words
 from pairgen.judging.from_text.presentation import FROM_TEXT
 from pairgen.judging.presentation import Presentation
-from pairgen.report.table import aligned
 
 NO_FIGURE = "-"
 MARK = "*"
@@ -43,16 +43,44 @@ def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] =
         ConfigError: Some of its figures are of another protocol.
     """
     _check_one_protocol(found)
-    words = presentation_of(found)
     columns = _columns(found)
-    doubtful = found["not_meaningful"]
     lines = figure_lines(found)
     for number, (_, name, _) in enumerate(columns, 1):
         marks = [MARK if (line[0], name) in marked else " " for line in lines]
         if MARK in marks:
             for line, mark in zip(lines, marks, strict=True):
                 line[number] += mark
+    return "\n".join([*aligned(lines), *figure_notes(found)])
+
+
+def figure_cells(
+    found: Mapping[str, Any],
+) -> tuple[list[tuple[str, str, str]], list[list[tuple[Any, str]]]]:
+    """Return the same table in parts: title, figure and meaning of each column; value and text.
+
+    Args:
+        found: Content of eval.json or compare.json.
+
+    Raises:
+        ConfigError: Some of its figures are of another protocol.
+    """
+    _check_one_protocol(found)
+    words = presentation_of(found)
+    meanings = {figure: " ".join(meaning.split()) for _, figure, meaning in words.legend}
+    columns = _columns(found)
+    heads = [(title, name, meanings.get(name, "")) for title, name, _ in columns]
+    rows = [
+        [(row[column[1]], _shown(found, row, column)) for column in columns]
+        for row in found["rows"]
+    ]
+    return heads, rows
+
+
+def figure_notes(found: Mapping[str, Any]) -> list[str]:
+    """Return what must be known of the figures of a table."""
+    words = presentation_of(found)
     notes = [words.note] if words.note else []
+    doubtful = found["not_meaningful"]
     notes += [f"( ) not meaningful: {reason}." for reason in dict.fromkeys(doubtful.values())]
     if found["real"] and found["real"]["floor"] is not None:
         notes.append(
@@ -64,21 +92,15 @@ def figure_table(found: Mapping[str, Any], marked: Collection[tuple[str, str]] =
     for reason in reasons:
         names = [name for name, each in found["missing"].items() if each == reason]
         notes.append(f"No {', '.join(titles.get(name, name) for name in names)}: {reason}")
-    return "\n".join([*aligned(lines), *notes])
+    return notes
 
 
 def figure_lines(found: Mapping[str, Any]) -> list[list[str]]:
     """Return the cells of the table of figures, line by line; the first are the titles."""
-    columns, doubtful = _columns(found), found["not_meaningful"]
+    columns = _columns(found)
     lines = [["", *(title for title, _, _ in columns)]]
     for row in found["rows"]:
-        cells = [
-            NO_FIGURE
-            if row[name] is None and name in found["missing"]
-            else _cell(row, name, shown, name in doubtful)
-            for _, name, shown in columns
-        ]
-        lines.append([row["name"], *cells])
+        lines.append([row["name"], *(_shown(found, row, column) for column in columns)])
     return lines
 
 
@@ -95,6 +117,13 @@ def _check_one_protocol(found: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"Figures of different protocols are not comparable: {', '.join(sorted(labels))}."
         )
+
+
+def _shown(found: Mapping[str, Any], row: Mapping[str, Any], column: tuple[str, str, str]) -> str:
+    _, name, shown = column
+    if row[name] is None and name in found["missing"]:
+        return NO_FIGURE
+    return _cell(row, name, shown, name in found["not_meaningful"])
 
 
 def _cell(row: Mapping[str, Any], name: str, shown: str, doubtful: bool) -> str:

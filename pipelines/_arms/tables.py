@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from _arms.lines import Line
 from _arms.study import Comparison, Run, Study
-from pairgen.report.table import markdown
+from pairgen.drawing.table import markdown
 
 Done = Mapping[Run, Line]
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import pairgen
+from pairgen.drawing.pictures import decode_latents, first_latents
 from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
 from pairgen.evaluation.judge import Judge, load_judge
 from pairgen.model_config import find_model
-from pairgen.report.pictures import decode_latents, first_latents
 from pairgen.shards.format.store import open_store
 from pairgen.sources.painted.compositions import Composition, all_compositions, draw_where
 from pairgen.teachers import latent_diffusion

@@ -21,10 +21,10 @@ from bench import Bench, draw_many, to_bytes
 from PIL import Image
 from torch import Tensor
 
+from pairgen.drawing.pictures import make_grid_image
 from pairgen.evaluation.diversity import diversity
 from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.model_config import find_model
-from pairgen.report.pictures import make_grid_image
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.sampler import sample
 from pairgen.sampling.solvers import SOLVERS

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
+from pairgen.drawing.plot import Line, Plot, draw_plot
+from pairgen.drawing.table import aligned, markdown
 from pairgen.kinds.ode.calibration import CONVERGED_SHARE, Calibration
 from pairgen.kinds.ode.settings import Measured, ranked
-from pairgen.report.plot import Line, Plot, draw_plot
-from pairgen.report.table import aligned, markdown
 
 HEAD = (
     "solver, grid",

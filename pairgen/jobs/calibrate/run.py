@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from pairgen import plugins
+from pairgen.drawing.pictures import encode_png
 from pairgen.errors import ConfigError
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
@@ -26,7 +27,6 @@ from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts, with_lora
 from pairgen.redaction import listed_without_secrets
-from pairgen.report.pictures import encode_png
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan

@@ -17,11 +17,11 @@ import aiohttp
 import requests
 from ray.job_submission import JobSubmissionClient
 
+from pairgen.drawing.table import left_aligned
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.jobs.cluster.base import EXIT_STOPPED, Job, Say, Write, only_following
 from pairgen.jobs.cluster.handed_over import KEY, hand_over, hook, wrapped
 from pairgen.redaction import without_secrets
-from pairgen.report.table import left_aligned
 
 # It tells of every connection that ends well.
 logging.getLogger(JobSubmissionClient.__module__).setLevel(logging.WARNING)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pairgen.drawing.table import aligned, wrapped
 from pairgen.jobs.compare.content import short_names
 from pairgen.jobs.compare.planned import MODEL
 from pairgen.judging.ledger import CONVENTION
 from pairgen.judging.table import NO_FIGURE
-from pairgen.report.table import aligned, wrapped
 
 HEAD = ("", "method", "steps", "batch", "evaluations", "in all", "seconds", "trained", "of weights")
 LEGEND = """\

@@ -198,6 +198,7 @@ class _Table:
             "real": real_facts(config.real_statistics, self.real, num),
             "captions": list(captions_of(self.pairs)),
             "keys": list(self.pairs.keys[:NUM_SHOWN]),
+            "places": list(range(min(len(self.pairs), NUM_SHOWN))),
         }
 
     def target(self) -> Planned:

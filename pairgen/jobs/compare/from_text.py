@@ -143,6 +143,7 @@ class _Table:
             "real": real_facts(config.real_statistics, self.real, len(pairs)),
             "captions": [pairs.prompts[place] for place in self.places],
             "keys": [pairs.keys[place] for place in self.places],
+            "places": self.places,
         }
 
     def end_points(self) -> Planned:

@@ -23,10 +23,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 import pairgen
+from pairgen.drawing.pictures import encode_png
 from pairgen.execution.say import Say
 from pairgen.jobs.compare.planned import Comparison, Found, Planned
 from pairgen.redaction import without_secrets_in
-from pairgen.report.pictures import encode_png
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import canonical_json
 

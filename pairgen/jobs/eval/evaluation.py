@@ -14,6 +14,7 @@ from pairgen.jobs.eval.options import EvalConfig
 from pairgen.judging.judged import Judged
 from pairgen.kinds.machine import device_name, versions
 from pairgen.kinds.ode.maker import MODULES
+from pairgen.pages.judged import Errors
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,16 @@ class Evaluation:
         bands: Images to show.
         captions: Captions of the P images of each band.
         cases: Pairs to show side by side.
+        errors: How far each row is from its reference, pair by pair; None if nothing tells it.
+        places: Which of the pairs the P images of a band are of; empty if that is not known.
     """
 
     figures: dict[str, Any]
     bands: tuple[Band, ...]
     captions: tuple[str, ...]
     cases: tuple[Cases, ...] = ()
+    errors: Errors | None = None
+    places: tuple[int, ...] = ()
 
 
 def common_facts(

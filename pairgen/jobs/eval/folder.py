@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pairgen.drawing.pictures import encode_png
 from pairgen.errors import ConfigError
 from pairgen.jobs.eval.evaluation import Evaluation
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.eval.page import eval_page, grid_image
-from pairgen.report.pictures import encode_png
 from pairgen.shards.format.local_store import LocalStore
 
 FIGURES_FILE, GRID_FILE, PAGE_FILE = "eval.json", "grid.png", "index.html"

@@ -9,22 +9,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pairgen.jobs.eval.evaluation import Band, Evaluation
-from pairgen.judging.table import figure_table, legend, presentation_of
-from pairgen.report import page
-from pairgen.report.grid import draw_grid, lay_out_grid
-from pairgen.report.table import aligned, wrapped
+from pairgen.drawing.grid import draw_grid, lay_out_grid
+from pairgen.drawing.table import aligned, wrapped
+from pairgen.jobs.eval.evaluation import Band, Cases, Evaluation
+from pairgen.judging.table import figure_table, presentation_of
+from pairgen.pages.cards import Card
+from pairgen.pages.judged import Errors, errors_section, figures_section, side_by_side
+from pairgen.pages.sections import Section, sections_page
 
 
 def subset_tables(found: Mapping[str, Any]) -> dict[str, str]:
     """Return the titles and tables of the named parts of the pairs."""
-    return {
-        f"{each['name']}: {each['num_samples']:,} pairs, {each['where']}": figure_table(
-            # How far other real images are is known for all pairs only.
-            {**found, **each, "real": None}
-        )
-        for each in found.get("subsets", ())
-    }
+    return {title: figure_table(part) for title, part in _subsets(found).items()}
 
 
 def ledger_table(found: Mapping[str, Any]) -> str:
@@ -55,25 +51,72 @@ def grid_image(bands: Sequence[Band], captions: Sequence[str]) -> Image.Image:
 
 
 def eval_page(found: Mapping[str, Any], shown: Evaluation) -> str:
-    """Return the page: figures, cost, images band by band, and cases line by line."""
+    """Return the page: figures, cost, images side by side, the worst and the best, every error."""
     words = presentation_of(found)
-    parts = [
-        page.facts_table(words.facts(found)),
-        *map(page.paragraph, found["notes"]),
-        page.heading("Figures", words.rows),
-        page.preformatted(f"{figure_table(found)}\n\n{legend(found)}"),
-    ]
-    for title, table in subset_tables(found).items():
-        parts += [page.heading(title), page.preformatted(table)]
-    if found["ledger"]:
-        parts += [page.heading("Cost"), page.preformatted(ledger_table(found))]
-    for band in shown.bands:
-        parts += [page.heading(band.name), page.picture_grid(band.pictures, shown.captions)]
+    sections = [figures_section("Figures", found, words.rows)]
+    for title, part in _subsets(found).items():
+        sections.append(figures_section(title, part, ""))
+    sections.append(
+        Section(
+            title="Images",
+            text=["Every line shows the images of one pair; enlarge it to compare two of them."],
+            cards=_lines(shown),
+        )
+    )
     for cases in shown.cases:
-        parts.append(page.heading(cases.title))
-        for caption, pictures in zip(cases.captions, cases.pictures, strict=True):
-            parts += [page.paragraph(caption), page.picture_grid(pictures, cases.names)]
-    return page.make_page(f"pairgen eval: {found['model']['name']}", words.subtitle, parts)
+        sections.append(Section(title=cases.title, cards=_case_lines(cases)))
+    if shown.errors is not None:
+        sections.append(errors_section(shown.errors))
+    if found["ledger"]:
+        sections.append(Section(title="Cost", plain=ledger_table(found)))
+    return sections_page(
+        f"pairgen eval: {found['model']['name']}",
+        "evaluation",
+        words.subtitle,
+        sections,
+        facts=list(words.facts(found).items()),
+        notes=found["notes"],
+    )
+
+
+def _subsets(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{each['name']}: {each['num_samples']:,} pairs, {each['where']}": {
+            # How far other real images are is known for all pairs only.
+            **found,
+            **each,
+            "real": None,
+        }
+        for each in found.get("subsets", ())
+    }
+
+
+def _lines(shown: Evaluation) -> list[Card]:
+    """Return a line for each pair: the images of all bands."""
+    lines = []
+    for line, caption in enumerate(shown.captions):
+        place = shown.places[line] if shown.places else -1
+        images = [
+            (band.name, band.pictures[line], _note(shown.errors, band.name, place))
+            for band in shown.bands
+        ]
+        key = shown.errors.keys[place] if shown.errors and place >= 0 else f"pair {line + 1}"
+        lines.append(side_by_side(key, caption, images))
+    return lines
+
+
+def _case_lines(cases: Cases) -> list[Card]:
+    return [
+        side_by_side(caption.partition(",")[0], caption, [(*pair, "") for pair in named])
+        for caption, named in (
+            (caption, list(zip(cases.names, pictures, strict=True)))
+            for caption, pictures in zip(cases.captions, cases.pictures, strict=True)
+        )
+    ]
+
+
+def _note(errors: Errors | None, row: str, place: int) -> str:
+    return errors.note(row, place) if errors is not None and place >= 0 else ""
 
 
 def _break_even(ledger: Mapping[str, Any]) -> list[str]:

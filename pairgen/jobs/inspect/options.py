@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import model_validator
 
+from pairgen.drawing.limits import MAX_GRID_PICTURES
 from pairgen.errors import ConfigError
 from pairgen.options import Option, Options
-from pairgen.report.limits import MAX_GRID_PICTURES
 from pairgen.rules import Integer, Place, Switch, Text
 
 

@@ -10,27 +10,26 @@ from typing import Any, TypeVar
 import torch
 
 import pairgen
+from pairgen.drawing.cells import (
+    Cell,
+    is_latent,
+    latent_cells,
+    level_cells,
+    trajectory_cells,
+)
+from pairgen.drawing.samples import Target, find_grid_file, write_grid
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.progress import Progress
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.inspect.annotations import annotations_data
 from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.inspect.sample_facts import sample_data
-from pairgen.jobs.inspect.sample_sheet import (
-    Cell,
-    check_sheet,
-    draw_sheet,
-    is_latent,
-    latent_cells,
-    level_cells,
-    trajectory_cells,
-)
+from pairgen.jobs.inspect.sample_sheet import check_sheet, draw_sheet
 from pairgen.jobs.inspect.set_facts import set_data, set_rows
 from pairgen.jobs.inspect.subsets import check_asked, subsets_data, subsets_rows
 from pairgen.jobs.inspect.summary import Summary, summarize
 from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
-from pairgen.report.samples import Target, find_grid_file, write_grid
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.overlay import KIND

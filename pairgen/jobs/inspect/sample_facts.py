@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from pairgen.drawing.cells import NOISE, planned_noise
+from pairgen.drawing.table import left_aligned
+from pairgen.drawing.value_text import shape_text, value_text
 from pairgen.errors import ConfigError
-from pairgen.jobs.inspect.value_text import shape_text, value_text
-from pairgen.report.table import left_aligned
-from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
+from pairgen.seeding import array_crc32
 from pairgen.shards.format.codec import decode_member
 from pairgen.shards.format.draw_columns import draw_columns
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.loading.stored import Stored
 from pairgen.sources.photographs import UnusableImageError, decode_as_stored
 from pairgen.types import Plan
-
-NOISE = "noise.npy"
 
 
 def sample_data(plan: Plan, stored: Stored, made: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,18 +92,6 @@ def array_data(array: np.ndarray) -> dict[str, Any]:
         for name in ("min", "mean", "std", "max"):
             data[name] = float(getattr(finite, name)())
     return data
-
-
-def planned_noise(plan: Plan, facts: Mapping[str, Any]) -> np.ndarray:
-    """Return the noise of a sample, drawn again as its json says.
-
-    Raises:
-        ConfigError: This version does not know how it was drawn.
-    """
-    if facts.get("noise_generator") != NOISE_GENERATOR:
-        raise ConfigError(f"it is drawn by {facts.get('noise_generator')!r}, which is unknown here")
-    shape = tuple(plan.members["latent.npy"]["shape"])
-    return noise_for(facts["seed"], facts["pair_index"], shape, plan.recipe["stored_dtype"])
 
 
 def _drawn_noise(plan: Plan, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pairgen.drawing.table import left_aligned
+from pairgen.drawing.value_text import MAX_SHOWN, shape_text, value_text
 from pairgen.jobs.inspect.summary import Summary
-from pairgen.jobs.inspect.value_text import MAX_SHOWN, shape_text, value_text
 from pairgen.kinds.about import about_member
 from pairgen.kinds.plan_description import describe_plan
 from pairgen.receipts import FailedSlot
-from pairgen.report.table import left_aligned
 from pairgen.types import INPUT_NAMES, Plan, sample_key
 
 # Maximum length of a value; operations are long, and are complete in the plan and the JSON.

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pairgen.drawing.table import left_aligned
 from pairgen.errors import ConfigError
 from pairgen.jobs.inspect.options import InspectConfig
-from pairgen.report.table import left_aligned
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.subsets import Subsets
 

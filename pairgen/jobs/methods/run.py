@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pairgen import plugins
+from pairgen.drawing.table import left_aligned
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.methods.base import Needs
-from pairgen.report.table import left_aligned
 from pairgen.shards.format.adding import MODEL, encoder_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pairgen.drawing.table import left_aligned
+from pairgen.execution.history.done import Receipts
+from pairgen.execution.history.rates import begin_of, intervals, rate_now, workers
 from pairgen.execution.progress import format_seconds
-from pairgen.jobs.status.done import Receipts
-from pairgen.jobs.status.rates import begin_of, intervals, rate_now, workers
-from pairgen.report.table import left_aligned
 from pairgen.types import INPUT_NAMES, Plan
 
 MAX_WORKERS, MAX_REASONS, MAX_LENGTH = 8, 5, 110

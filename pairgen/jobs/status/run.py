@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pairgen.jobs.status.done import Receipts
+from pairgen.execution.history.done import Receipts
 from pairgen.jobs.status.facts import status_data, status_rows
 from pairgen.jobs.status.options import StatusConfig
 from pairgen.resolution import sources_of

@@ -61,6 +61,13 @@ def last_figures(folder: Path) -> dict[str, float]:
     return {}
 
 
+def all_figures(folder: Path) -> list[dict[str, float]]:
+    """Return the figures of every whole line of a run, with its step, in the order written."""
+    lines = _lines(folder / "metrics.jsonl")
+    found = [json.loads(line) for line in lines if _step_of(line) < NO_STEP]
+    return [{name: each for name, each in line.items() if _is_number(each)} for line in found]
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import pairgen
+from pairgen.drawing.pictures import first_latents
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PairgenError
 from pairgen.kinds.ode.calibration import Calibration, encode_calibration, read_calibration
-from pairgen.report.pictures import first_latents
 from pairgen.sampling.grid import make_grid
 from pairgen.seeding import noise_for
 from pairgen.shards.format.store import open_store

@@ -14,6 +14,7 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.eval.page import ledger_table
 from pairgen.jobs.train.run import run_train
 from pairgen.judging.table import figure_table
+from tests.pages.offline import check_offline
 
 PAIRS = {
     "model": "tiny",
@@ -100,8 +101,9 @@ def test_table_json_page_and_grid_tell_the_same(call, folder):
     assert "Paid for after 24 images in evaluations" in out
 
     page = (folder / "run/eval/index.html").read_text(encoding="utf-8")
-    assert page.count("<img") == 4 * 8
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert page.count('<img src="data:') == 4 * 8 + 4 * 8
+    assert "Worst pairs, by the student" in page and "Errors of single pairs" in page
+    check_offline(page)
     with Image.open(folder / "run/eval/grid.png") as grid:
         assert grid.size[0] == 10 + 4 * (128 + 10)
     left = sorted(path.name for path in (folder / "run/eval").iterdir())

@@ -13,13 +13,13 @@ from PIL import Image
 
 import pairgen
 from pairgen.cli import cli
+from pairgen.drawing.cells import latent_cells, level_cells, trajectory_cells
+from pairgen.drawing.pictures import FACTS_CHUNK
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.jobs.inspect.run import run_inspect
 from pairgen.jobs.inspect.sample_facts import sample_text
-from pairgen.jobs.inspect.sample_sheet import latent_cells, level_cells, trajectory_cells
 from pairgen.jobs.inspect.set_facts import set_text
 from pairgen.kinds.decode import decode_picture, load_decoder
-from pairgen.report.pictures import FACTS_CHUNK
 from pairgen.seeding import noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 import pairgen
+from pairgen.drawing.pictures import decode_latents, first_latents
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PairgenError
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sample_options import SAMPLER_OPTIONS, SampleConfig
-from pairgen.report.pictures import decode_latents, first_latents
 from pairgen.shards.format.store import open_store
 
 PROMPTS = ["a red apple on a white background", "a 3d tiger", "a flat green house"]

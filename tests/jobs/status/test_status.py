@@ -10,9 +10,9 @@ from PIL import Image
 
 import pairgen
 from pairgen.errors import ConfigError
-from pairgen.jobs.status.done import Done, Receipts
+from pairgen.execution.history.done import Done, Receipts
+from pairgen.execution.history.rates import intervals, rate_now, workers
 from pairgen.jobs.status.facts import status_data, status_text
-from pairgen.jobs.status.rates import intervals, rate_now, workers
 from pairgen.jobs.status.run import watch_status
 from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout

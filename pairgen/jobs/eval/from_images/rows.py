@@ -12,6 +12,7 @@ from pairgen.jobs.eval.from_images.cases import find_cases
 from pairgen.jobs.eval.from_images.chosen import Subset
 from pairgen.judging.from_images.made import Made
 from pairgen.judging.from_images.measured import (
+    DISTANCE,
     TARGET,
     Bench,
     Measured,
@@ -23,6 +24,7 @@ from pairgen.judging.from_images.measured import (
 from pairgen.judging.from_images.shown import given_pictures
 from pairgen.judging.row import NUM_SHOWN
 from pairgen.kinds.image_pairs import ImagePairs
+from pairgen.pages.judged import Errors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class Rows:
         bands: Images to show, in the order of the student's work.
         case_facts: The worst and the best cases, as in eval.json.
         cases: Their images.
+        errors: How far each row is from the targets, pair by pair.
+        num_shown: Number of pairs whose images are shown, the first ones.
     """
 
     table: dict[str, Any]
@@ -43,6 +47,8 @@ class Rows:
     bands: tuple[Band, ...]
     case_facts: dict[str, Any]
     cases: tuple[Cases, ...]
+    errors: Errors
+    num_shown: int
 
 
 def make_rows(
@@ -101,6 +107,12 @@ def make_rows(
         bands=tuple(shown(np.arange(len(pairs))[:NUM_SHOWN])),
         case_facts=case_facts,
         cases=cases,
+        errors=Errors(
+            name="perceptual distance",
+            keys=pairs.keys,
+            rows={row.name: row.scores[DISTANCE] for row in rows[1:]},
+        ),
+        num_shown=min(len(pairs), NUM_SHOWN),
     )
 
 

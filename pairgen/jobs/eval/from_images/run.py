@@ -121,7 +121,8 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             "cases": rows.case_facts,
             "ledger": None if judged.record is None else _ledger(judged.record, made),
         }
-    return Evaluation(figures, rows.bands, captions_of(pairs), rows.cases)
+    places = tuple(range(rows.num_shown))
+    return Evaluation(figures, rows.bands, captions_of(pairs), rows.cases, rows.errors, places)
 
 
 def _ledger(record: TrainRecord, made: Made) -> dict[str, Any]:

@@ -106,4 +106,6 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
             ),
         }
     bands = tuple(Band(row.figures["name"], row.pictures) for row in found.rows)
-    return Evaluation(figures, bands, found.shown_prompts)
+    return Evaluation(
+        figures, bands, found.shown_prompts, found.cases, found.errors, found.shown_places
+    )

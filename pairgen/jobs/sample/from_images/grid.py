@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.drawing.grid import GridLayout
+from pairgen.drawing.sample_grid import lay_out_pictures, rows_with_conditions
+from pairgen.drawing.samples import Target
 from pairgen.jobs.sample.from_images.conditions import Condition, Conditions
 from pairgen.kinds.image_pictures import enlarged_pictures
 from pairgen.kinds.ode.sample_options import SampleConfig
-from pairgen.report.grid import GridLayout
-from pairgen.report.sample_grid import lay_out_pictures, rows_with_conditions
-from pairgen.report.samples import Target
 
 
 def lay_out(config: SampleConfig, conditions: Conditions, scale: int, target: Target) -> GridLayout:

@@ -3,6 +3,7 @@
 import torch
 
 from pairgen import plugins
+from pairgen.drawing.samples import Target, check_num_pictures, find_target, write_samples
 from pairgen.execution.say import Say
 from pairgen.jobs.sample.from_images.conditions import (
     Conditions,
@@ -21,7 +22,6 @@ from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.usual_dtype import say_dtype
 from pairgen.model_config import ModelConfig, defaults_of
 from pairgen.process_state import cpu_threads
-from pairgen.report.samples import Target, check_num_pictures, find_target, write_samples
 from pairgen.resolution import Sources
 from pairgen.teachers.base import DecoderDescription
 

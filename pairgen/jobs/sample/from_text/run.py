@@ -7,6 +7,14 @@ import numpy as np
 import torch
 
 from pairgen import plugins
+from pairgen.drawing.grid import GridLayout
+from pairgen.drawing.sample_grid import lay_out_pictures, picture_rows
+from pairgen.drawing.samples import (
+    Target,
+    check_num_pictures,
+    find_target,
+    write_samples,
+)
 from pairgen.errors import ConfigError
 from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
@@ -22,14 +30,6 @@ from pairgen.kinds.ode.plan import make_ode_plan, own_dtype, prompt_counts, prom
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.usual_dtype import say_dtype
 from pairgen.model_config import ModelConfig, packaged_prompts
-from pairgen.report.grid import GridLayout
-from pairgen.report.sample_grid import lay_out_pictures, picture_rows
-from pairgen.report.samples import (
-    Target,
-    check_num_pictures,
-    find_target,
-    write_samples,
-)
 from pairgen.resolution import Sources
 from pairgen.shards.format.slots import slot_at
 from pairgen.sources.passed_over import PassedOver

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 import pairgen
+from pairgen.drawing.sample_grid import rows_with_conditions
 from pairgen.errors import ConfigError
 from pairgen.jobs.sample.run import run_sample
 from pairgen.kinds.image_model import load_image_model, recipe_of
 from pairgen.kinds.image_pairs import read_image_pairs
 from pairgen.kinds.image_pictures import student_pictures
 from pairgen.model_config import find_model
-from pairgen.report.sample_grid import rows_with_conditions
 from pairgen.shards.loading.training_set import TrainingSet, open_set
 from tests.jobs.sample.test_sample import facts_of
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from pairgen.jobs.status.done import Done
+from pairgen.execution.history.done import Done
 
 # The rate of now is that of the last ten minutes, or of three shards if they take longer.
 SECONDS_OF_NOW = 600.0

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pairgen.drawing.grid import GridLayout, draw_grid
+from pairgen.drawing.limits import MAX_GRID_PICTURES
+from pairgen.drawing.pictures import FACTS_CHUNK, encode_png
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.kinds.ode.pictures import Pictures
-from pairgen.report.grid import GridLayout, draw_grid
-from pairgen.report.limits import MAX_GRID_PICTURES
-from pairgen.report.pictures import FACTS_CHUNK, encode_png
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import sample_key
 

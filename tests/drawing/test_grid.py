@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pairgen.report.grid import (
+from pairgen.drawing.grid import (
     CAPTION_LINE_PX,
     GAP_PX,
     MAX_GRID_PIXELS,

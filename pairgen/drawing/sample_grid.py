@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pairgen.drawing.grid import MAX_GRID_PIXELS, GridLayout, lay_out_grid
+from pairgen.drawing.samples import Target
 from pairgen.errors import ConfigError
-from pairgen.report.grid import MAX_GRID_PIXELS, GridLayout, lay_out_grid
-from pairgen.report.samples import Target
 
 USUAL_COLUMNS = 8
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 import pairgen
+from pairgen.drawing.pictures import encode_png
+from pairgen.drawing.sample_grid import picture_rows
+from pairgen.drawing.samples import check_num_pictures, find_target
 from pairgen.errors import ConfigError
-from pairgen.report.pictures import encode_png
-from pairgen.report.sample_grid import picture_rows
-from pairgen.report.samples import check_num_pictures, find_target
 
 OPTIONS = {"model": "gaussian", "steps": 3, "batch_size": 4}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pairgen.report.plot import COLOURS, LINE_INK, SIZE_PX, Line, Plot, draw_plot, ticks
+from pairgen.drawing.plot import COLOURS, LINE_INK, SIZE_PX, Line, Plot, draw_plot, ticks
 
 
 def pixels_of(picture: np.ndarray, ink: tuple[int, int, int]) -> np.ndarray:

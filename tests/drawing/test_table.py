@@ -1,6 +1,6 @@
 """Text tables, and the notes below them."""
 
-from pairgen.report.table import WIDTH, wrapped
+from pairgen.drawing.table import WIDTH, wrapped
 
 
 def test_a_long_note_is_wrapped_between_words() -> None:

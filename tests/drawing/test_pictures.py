@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pairgen.report.pictures import make_grid_image
+from pairgen.drawing.pictures import make_grid_image
 
 
 def test_pictures_stand_row_by_row_with_a_gap_on_white() -> None:

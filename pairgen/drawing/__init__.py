@@ -1,0 +1,1 @@
+"""Images and text tables, as files and terminals show them."""

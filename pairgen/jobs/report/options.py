@@ -1,0 +1,40 @@
+"""The options of `pairgen report`."""
+
+from typing import Annotated
+
+from pairgen.options import Option, Options
+from pairgen.rules import Integer, Place, Text
+
+# A page with more is too large to open on a phone.
+MAX_SAMPLES = 400
+
+
+class ReportConfig(Options):
+    """Every option of `pairgen report`, checked."""
+
+    command = "pairgen report"
+
+    num: Annotated[
+        int,
+        Integer(1, MAX_SAMPLES),
+        Option("Number of samples of a dataset to show, evenly drawn.", "What is shown"),
+    ] = 48
+    where: Annotated[
+        str,
+        Text("leave it out for all samples"),
+        Option(
+            "Draw from these samples of a dataset alone, such as 'guidance_scale == 8'.",
+            "What is shown",
+            metavar="EXPR",
+        ),
+    ] = ""
+    seed: Annotated[
+        int,
+        Integer(0, 2**63 - 1),
+        Option("Seed of the draw of samples: another one shows others.", "What is shown"),
+    ] = 0
+    out: Annotated[
+        str,
+        Place(),
+        Option("Output file.", "Output", metavar="FILE.html", default="report.html in the folder"),
+    ] = ""

@@ -1,0 +1,127 @@
+"""`pairgen report`: find out what a folder is, and write its page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pairgen.errors import ConfigError, PairgenError
+from pairgen.execution.say import Say, log
+from pairgen.execution.user_trust import trusted_by_user
+from pairgen.jobs.report.options import ReportConfig
+from pairgen.jobs.report.set_page import set_page
+from pairgen.model_config import RUN_FILE
+from pairgen.pages.run_page import PAGE_FILE, run_page
+from pairgen.resolution import sources_of
+from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.plan_file import has_plan
+from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.format.subsets import has_subsets, read_subsets
+
+# What says that a page was made by pairgen, and may be replaced.
+MARK = b'<meta name="generator" content="pairgen '
+# The figures of an evaluation and of a comparison, which write their page themselves.
+JUDGED = {"eval.json": "pairgen eval", "compare.json": "pairgen compare"}
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The result of `pairgen report`.
+
+    Attributes:
+        page: The HTML file.
+    """
+
+    page: Path
+
+
+def run_report(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> Reported:
+    """Write the page of a folder.
+
+    Raises:
+        ConfigError: The folder holds neither a dataset nor a run, or an option is wrong; nothing
+            was written.
+        CorruptShardError: A shard that is needed is damaged.
+        PairgenError: The page cannot be written.
+    """
+    with trusted_by_user(given) as asked:
+        resolved = sources_of(ReportConfig, asked).resolved()
+        options, store = resolved.options, open_store(folder)
+        if has_subsets(store):
+            name = read_subsets(store).names[0]
+            raise ConfigError(
+                f"{store.url} holds sub-sets, and a page shows one: name one of them, such as "
+                f"{store.url}/{name}."
+            )
+        is_set = has_plan(store)
+        if not is_set and (page := _judged_page(store, resolved.origins)):
+            say(f"{page.name} is written by the command that measured; it is not made again.")
+            return Reported(page)
+        target = _target(store, options.out)
+        if is_set:
+            text = set_page(store, options, say)
+        elif isinstance(store, LocalStore) and store.exists(RUN_FILE):
+            for name in resolved.origins:
+                if name != "out":
+                    raise ConfigError(f"{name} must be left out: {store.url} is a training run.")
+            text = run_page(store.root)
+        else:
+            raise ConfigError(
+                f"{store.url} holds neither a dataset, a training run, an evaluation nor a "
+                "comparison."
+            )
+        write_page(target, text)
+        return Reported(target)
+
+
+def write_page(target: Path, text: str) -> None:
+    """Write a page atomically.
+
+    Raises:
+        PairgenError: The disk is full or unavailable.
+    """
+    store = LocalStore(target.parent)
+    try:
+        store.put_bytes(target.name, text.encode())
+    except OSError as error:
+        raise PairgenError(f"{target} cannot be written: {error}.") from None
+    finally:
+        # Remove the spool, unless it holds something else.
+        store.prune()
+
+
+def _judged_page(store: Store, given: Mapping[str, Any]) -> Path | None:
+    """Return the page of an evaluation or a comparison; None if the folder is neither."""
+    if not isinstance(store, LocalStore):
+        return None
+    for figures, command in JUDGED.items():
+        if not store.exists(figures):
+            continue
+        if given:
+            raise ConfigError(
+                f"{next(iter(given))} must be left out: the page of {store.url} is made by "
+                f"{command}."
+            )
+        if not store.exists("index.html"):
+            raise ConfigError(f"{store.url} has lost its index.html: run {command} again.")
+        return store.root / "index.html"
+    return None
+
+
+def _target(store: Store, out: str) -> Path:
+    """Return the file to write.
+
+    Raises:
+        ConfigError: It must be given, is not an HTML file, is not writable, or holds what pairgen
+            did not make.
+    """
+    if not out and not isinstance(store, LocalStore):
+        raise ConfigError(f"out must be given, such as report.html, because {store.url} is a URL.")
+    local = store.root / PAGE_FILE if isinstance(store, LocalStore) else Path(PAGE_FILE)
+    path = Path(out).expanduser().absolute() if out else local
+    if "://" in out or path.suffix.lower() not in (".html", ".htm") or path.is_dir():
+        raise ConfigError(f"out must be an .html file on this machine, got {out!r}.")
+    LocalStore(path.parent).check_writable()
+    if path.exists() and MARK not in path.read_bytes()[:4096]:
+        raise ConfigError(f"{path} is a file that pairgen did not make: give another --out.")
+    return path

@@ -1,0 +1,263 @@
+"""The page of a dataset: its samples, what was drawn, how far it is, and how it was made."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pairgen.drawing.cells import PATH, Cell
+from pairgen.drawing.value_text import shape_text, value_text
+from pairgen.execution.history.done import Receipts
+from pairgen.execution.history.rates import begin_of, intervals, workers
+from pairgen.execution.progress import Progress, format_seconds
+from pairgen.execution.say import Say
+from pairgen.jobs.report.drawn import (
+    Drawn,
+    charted_columns,
+    draw_samples,
+    read_cells,
+)
+from pairgen.jobs.report.options import ReportConfig
+from pairgen.kinds.about import about_member
+from pairgen.kinds.plan_description import describe_plan
+from pairgen.pages.cards import Card, cell_pictures
+from pairgen.pages.cells import cell
+from pairgen.pages.charts import column_chart, rate_chart
+from pairgen.pages.columns import column_data
+from pairgen.pages.command import set_command
+from pairgen.pages.document import render
+from pairgen.shards.format.overlay import Layer, added_by
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.store import Store
+from pairgen.types import Plan
+
+# Columns that tell where a sample lies or what it hashes to: nothing to draw a chart of.
+NOT_CHARTED = ("key", "shard_index", "offset", "index", "seed", "pair_index", "group")
+MAX_CHARTS, MAX_WORKERS = 48, 32
+# Facts that stand below an image, if a set has them.
+CHIPS = ("guidance_scale", "image", "label", "caption_number", "draw_applied")
+# What a set of each kind holds, below its name.
+HOLDS = {
+    "ode": "Prompts, noises, and the latents that a teacher reached from them.",
+    "degrade": "Crops of photographs, and what one draw of a degradation made of each.",
+    "collect": "Images cut to one size, with their captions and classes.",
+    "overlay": "Members added to the samples of another set.",
+}
+INPUT_HINT = (
+    "Rebuilt from the plan, with the options that are not the default. A plan keeps the name and "
+    "the hash of its inputs, not where they lie."
+)
+
+
+def set_page(store: Store, options: ReportConfig, say: Say) -> str:
+    """Return the page of a dataset, finished or not.
+
+    Raises:
+        ConfigError: The condition cannot be used, or no sample meets it.
+        CorruptShardError: A shard or an index is missing or damaged.
+        TeacherLoadError: The decoder of the teacher cannot be loaded.
+    """
+    plan = read_plan(store)
+    drawn = draw_samples(store, options.num, options.where, options.seed)
+    say(f"Showing {len(drawn.places):,} of {drawn.num_available:,} samples of {store.url}.")
+    progress = Progress(len(drawn.places), 0, unit="samples drawn")
+    try:
+        cells = read_cells(store, plan, drawn, progress.reached)
+    finally:
+        progress.close()
+    receipts = Receipts()
+    receipts.read_new(store, plan)
+    done = list(receipts.done.values())
+    cards = make_cards(plan, drawn.table, cells)
+    whole = charted_columns(drawn.layers)
+    every = _charts(whole)
+    charts = every[:MAX_CHARTS]
+    spans = [{"start": e.start, "stop": e.stop, "rate": e.rate} for e in intervals(done)]
+    rate = [rate_chart(spans)] if spans else []
+    names = [name for name in drawn.table.column_names if name not in ("shard_index", "offset")]
+    columns = [column_data(name, drawn.table.column(name)) for name in names]
+    sortable = [each for each in columns if each["type"] != "other"]
+    num_samples = sum(each.num_samples for each in done)
+    return render(
+        "set.html.j2",
+        store.url.rstrip("/").rpartition("/")[2] or store.url,
+        {
+            "charts": [*charts, *rate],
+            "columns": columns,
+            "cards": [card.data() for card in cards],
+        },
+        kind=f"{plan.kind} set",
+        subtitle=HOLDS.get(plan.kind, ""),
+        numbers=_numbers(plan, receipts, num_samples),
+        problem=_problem(receipts, len(done), plan),
+        shown=_shown(drawn, options),
+        cards=cards,
+        sorts=[each["name"] for each in sortable],
+        filters=[each["name"] for each in sortable],
+        example=_example(names),
+        num_charts=len(charts),
+        charted=_charted(whole, num_samples, len(every)),
+        has_rate=bool(rate),
+        progress=_progress(receipts),
+        failures=[
+            [cell(receipts.examples[kind]), cell(num)]
+            for kind, num in receipts.failed.most_common()
+        ],
+        workers=_workers(receipts),
+        made=[(name, value_text(value)) for name, value in describe_plan(plan)],
+        command=set_command(plan, store.url) or f"pairgen inspect {store.url}",
+        about_command=INPUT_HINT if set_command(plan, store.url) else "What it holds.",
+        members=_members(plan),
+        annotations=[_annotation(layer) for layer in drawn.layers[1:]],
+    )
+
+
+def make_cards(plan: Plan, table: pa.Table, cells: Sequence[Sequence[Cell]]) -> list[Card]:
+    """Return a card for each sample."""
+    cards = []
+    for row, shown in zip(table.to_pylist(), cells, strict=True):
+        facts = {name: value for name, value in row.items() if value is not None}
+        cards.append(
+            Card(
+                key=row["key"],
+                text=str(row.get("prompt") or ""),
+                chips=tuple(_chip(name, facts[name]) for name in CHIPS if name in facts),
+                facts={
+                    name: value_text(value)
+                    for name, value in facts.items()
+                    if name not in ("key", "prompt", "offset")
+                },
+                pictures=cell_pictures(shown),
+                strip=PATH in plan.members,
+            )
+        )
+    return cards
+
+
+def _chip(name: str, value: Any) -> str:
+    return f"guidance {value:g}" if name == "guidance_scale" else value_text(value)
+
+
+def _charts(table: pa.Table) -> list[dict[str, Any]]:
+    names = [
+        name
+        for name in table.column_names
+        if name not in NOT_CHARTED and not name.endswith(("_crc32", "_seed", "_row"))
+    ]
+    found = [column_chart(name, table.column(name)) for name in names]
+    return [each for each in found if each]
+
+
+def _charted(table: pa.Table, num_samples: int, num: int) -> str:
+    of = f"{table.num_rows:,} of {num_samples:,} samples" if table.num_rows < num_samples else ""
+    shown = f"The first {MAX_CHARTS} of {num:,} columns" if num > MAX_CHARTS else "Every column"
+    return (
+        f"{shown} of the index with more than one value, over "
+        f"{of or f'all {num_samples:,} samples'}."
+    )
+
+
+def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str, str]]:
+    done = receipts.done.values()
+    num_bytes = sum(each.num_bytes for each in done)
+    size = f"{num_bytes / 1e9:,.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:,.1f} MB"
+    rows = [
+        (f"of {plan.num_samples:,} samples", f"{num_samples:,}"),
+        (f"of {plan.num_shards:,} shards", f"{len(done):,}"),
+        ("in tars", size),
+    ]
+    begin = begin_of(list(done))
+    if begin is not None:
+        took = max(each.ended for each in done if each.ended is not None) - begin
+        rate = sum(each.num_slots for each in done) / max(took, 1e-9)
+        rows.append(("samples/s on average", f"{rate:,.2f}"))
+    rows.append(("failed", f"{receipts.failed.total():,}"))
+    if receipts.num_skipped:
+        rows.append(("left out by a threshold", f"{receipts.num_skipped:,}"))
+    if num_rejected := plan.source.get("num_rejected", 0):
+        rows.append(("inputs rejected", f"{num_rejected:,}"))
+    return rows
+
+
+def _problem(receipts: Receipts, num_done: int, plan: Plan) -> str:
+    if receipts.foreign:
+        return (
+            f"{len(receipts.foreign):,} receipts cannot be read or belong to another plan: run "
+            "pairgen verify."
+        )
+    if num_done < plan.num_shards:
+        left = plan.num_shards - num_done
+        return f"Not finished: {left:,} of {plan.num_shards:,} shards are missing."
+    return ""
+
+
+def _shown(drawn: Drawn, options: ReportConfig) -> str:
+    num, total = len(drawn.places), drawn.num_available
+    met = f" that meet {options.where!r}" if options.where else ""
+    if not num:
+        return "There are no samples yet."
+    if num == total:
+        return f"All {total:,} samples{met}."
+    return (
+        f"{num:,} of {total:,} samples{met} are shown: one drawn at random from each of {num:,} "
+        f"equal parts, with seed {options.seed}."
+    )
+
+
+def _example(names: Sequence[str]) -> str:
+    if "guidance_scale" in names:
+        return "guidance_scale == 8 and len(prompt) < 60"
+    return "sharpness > 300" if "sharpness" in names else "seed == 0"
+
+
+def _progress(receipts: Receipts) -> list[tuple[str, str]]:
+    done = list(receipts.done.values())
+    begin = begin_of(done)
+    rows = [("worker time", format_seconds(sum(each.seconds for each in done)))]
+    if begin is not None:
+        end = max(each.ended for each in done if each.ended is not None)
+        rows = [
+            ("begun", _clock(begin)),
+            ("last shard done", _clock(end)),
+            ("took", format_seconds(end - begin)),
+            *rows,
+        ]
+    devices = sorted({each.device for each in done})
+    return [*rows, ("devices", ", ".join(devices))] if devices else rows
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def _workers(receipts: Receipts) -> list[list[Mapping[str, Any]]]:
+    found = workers(list(receipts.done.values()), time.time())
+    if len(found) < 2:
+        return []
+    return [
+        [
+            cell(each.name),
+            cell(each.device),
+            cell(each.num_shards),
+            cell(each.rate, f"{each.rate:,.2f}"),
+        ]
+        for each in found[:MAX_WORKERS]
+    ]
+
+
+def _members(plan: Plan) -> list[list[Mapping[str, Any]]]:
+    return [
+        [
+            cell(name),
+            cell(spec.get("dtype", "utf-8")),
+            cell(shape_text(spec.get("shape", []))),
+            cell(about_member(plan.kind, name)),
+        ]
+        for name, spec in sorted(plan.members.items())
+    ]
+
+
+def _annotation(layer: Layer) -> tuple[str, str]:
+    name = layer.store.url.rpartition("/")[2]
+    return name, f"{', '.join(added_by(layer.plan))}; {layer.store.url}"

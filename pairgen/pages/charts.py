@@ -1,0 +1,118 @@
+"""Charts as plain data, which a page draws: counts of a column, and lines over time or steps."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+MAX_BINS, MAX_WORDS, MAX_POINTS = 24, 12, 400
+
+
+def column_chart(name: str, column: pa.ChunkedArray) -> dict[str, Any] | None:
+    """Return the counts of a column's values: a histogram of numbers, or bars of words.
+
+    None if the column holds neither, no value at all, the same value everywhere, or too many
+    different words for bars.
+    """
+    values = [each for each in column.to_pylist() if each is not None]
+    about = f"{len(values):,} of {len(column):,} have one" if len(values) < len(column) else ""
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        bins = _bins([float(each) for each in values if math.isfinite(each)])
+        if not bins:
+            return None
+        return {"kind": "histogram", "title": name, "about": about, "bins": bins}
+    if pa.types.is_boolean(column.type) or pa.types.is_string(column.type):
+        words = [str(each).lower() if isinstance(each, bool) else each for each in values]
+        counts = {word: words.count(word) for word in dict.fromkeys(words)}
+        if not 1 < len(counts) <= MAX_WORDS:
+            return None
+        bars = [{"name": word, "count": num} for word, num in sorted(counts.items())]
+        return {"kind": "bars", "title": name, "about": about, "bars": bars}
+    return None
+
+
+def spread_chart(
+    title: str, values: Mapping[str, Sequence[float] | NDArray[np.float64]], about: str = ""
+) -> dict[str, Any]:
+    """Return a histogram for each of several names, one below the other, with equal bins."""
+    numbers = {name: [float(x) for x in each if math.isfinite(x)] for name, each in values.items()}
+    every = [x for each in numbers.values() for x in each]
+    edges = np.histogram_bin_edges(every, MAX_BINS) if every else np.zeros(2)
+    bins = [
+        {"name": name, **each} for name, found in numbers.items() for each in _counted(found, edges)
+    ]
+    return {"kind": "spread", "title": title, "about": about, "bins": bins}
+
+
+def line_chart(
+    title: str, points: Sequence[tuple[float, float]], x_label: str, about: str = ""
+) -> dict[str, Any]:
+    """Return a line of finite points, evenly thinned to `MAX_POINTS`; the last one stays."""
+    kept = [points[at] for at in _evenly(len(points))]
+    if len(kept) < len(points):
+        about = ", ".join(filter(None, [about, f"{len(kept):,} of {len(points):,} points shown"]))
+    return {
+        "kind": "line",
+        "title": title,
+        "about": about,
+        "x": x_label,
+        "points": [[float(x), float(y)] for x, y in kept],
+    }
+
+
+def rate_chart(intervals: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Return samples per second over the hours or minutes since the first shard was begun.
+
+    Args:
+        intervals: `rate_over_time` of `pairgen.execution.history`: start, stop (seconds), rate.
+    """
+    begin, end = intervals[0]["start"], intervals[-1]["stop"]
+    unit, length = next(
+        (name, size)
+        for name, size in (("hours", 3600), ("minutes", 60), ("seconds", 1))
+        if end - begin > 2 * size or size == 1
+    )
+    bins = [
+        {
+            "x1": (each["start"] - begin) / length,
+            "x2": (each["stop"] - begin) / length,
+            "y": each["rate"],
+        }
+        for each in intervals
+    ]
+    return {
+        "kind": "histogram",
+        "title": "samples per second",
+        "about": "",
+        "x": f"{unit} since the first shard was begun",
+        "bins": bins,
+    }
+
+
+def _bins(values: Sequence[float]) -> list[dict[str, float]]:
+    """Return bins of equal width; of whole numbers, an edge never parts one."""
+    if not values or min(values) == max(values):
+        return []
+    low, high = min(values), max(values)
+    if all(value == round(value) for value in values) and high - low < 2**53:
+        step = max(1, -(-int(high - low + 1) // MAX_BINS))
+        edges = np.arange(low - 0.5, high + step, step)
+    else:
+        edges = np.linspace(low, high, min(MAX_BINS, max(6, math.isqrt(len(values)))) + 1)
+    return _counted(values, edges)
+
+
+def _counted(values: Sequence[float], edges: np.ndarray) -> list[dict[str, float]]:
+    counts, _ = np.histogram(values, edges)
+    return [
+        {"x1": float(low), "x2": float(high), "y": int(num)}
+        for low, high, num in zip(edges[:-1], edges[1:], counts, strict=True)
+    ]
+
+
+def _evenly(num: int) -> list[int]:
+    places = np.linspace(0, num - 1, min(num, MAX_POINTS)).round().astype(int)
+    return np.unique(places).tolist() if num else []

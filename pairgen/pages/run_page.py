@@ -1,0 +1,187 @@
+"""The page of a training run: its metrics, its grids image by image, and how it was made."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pairgen.config import read_yaml
+from pairgen.drawing.value_text import value_text
+from pairgen.execution.progress import format_seconds
+from pairgen.model_config import RUN_FILE
+from pairgen.pages.cards import Card
+from pairgen.pages.charts import line_chart
+from pairgen.pages.command import train_command
+from pairgen.pages.document import render
+from pairgen.pages.pictures import picture_data
+from pairgen.regular_file import read_regular
+from pairgen.sources.photographs import UnusableImageError, decode_rgb
+from pairgen.training.loop.metrics import all_figures
+from pairgen.training.runs.record import TrainRecord, read_record
+from pairgen.training.students.grid_file import MARGIN
+from pairgen.training.students.shown_file import load_shown_file
+
+PAGE_FILE, VALIDATION_FILE = "report.html", "validation.npz"
+# Grids of a run that are shown beside the teacher or the target, the last among them.
+MAX_STEPS = 8
+
+
+def run_page(folder: Path) -> str:
+    """Return the page of a run, finished or not.
+
+    Raises:
+        ConfigError: Its config or its record cannot be read.
+    """
+    config, record = read_yaml(folder / RUN_FILE), read_record(folder)
+    lines = all_figures(folder)
+    charts, single = _charts(lines)
+    cards, shown = _cards(folder)
+    method = str(config.get("method", "a method"))
+    return render(
+        "run.html.j2",
+        folder.absolute().name,
+        {"charts": charts, "cards": [card.data() for card in cards]},
+        kind="training run",
+        subtitle=f"A student trained by {method}.",
+        numbers=_numbers(config, record, lines),
+        problem="" if record else "Not finished: the run has no record.json yet.",
+        shown=shown,
+        cards=cards,
+        num_charts=len(charts),
+        single=single,
+        made=_made(config, record),
+        command=train_command(config, str(folder)),
+        sets=[] if record is None else _sets(record),
+    )
+
+
+def _charts(
+    lines: Sequence[Mapping[str, float]],
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Return a line for each metric; those written once as names and values."""
+    names = dict.fromkeys(name for line in lines for name in line if name != "step")
+    points = {
+        name: [(line["step"], line[name]) for line in lines if name in line and "step" in line]
+        for name in names
+    }
+    charts = [line_chart(name, each, "step") for name, each in points.items() if len(each) > 1]
+    single = [
+        (name, f"{value:.6g} after step {step:,.0f}")
+        for name, each in points.items()
+        if len(each) == 1
+        for step, value in each
+    ]
+    return charts, single
+
+
+def _cards(folder: Path) -> tuple[list[Card], str]:
+    """Return a card for each validation prompt or image, and a sentence on what is shown."""
+    paths = sorted((folder / "grids").glob("*.png"))
+    if not paths:
+        return [], "The run has drawn no grid."
+    chosen = [paths[at] for at in _last_of(len(paths), MAX_STEPS)]
+    read = {path.stem.lstrip("0") or "0": _grid(path) for path in chosen}
+    grids = {step: grid for step, grid in read.items() if grid is not None}
+    of = f"{len(grids)} of {len(paths)} grids" if len(grids) < len(paths) else "every grid"
+    cells = {step: _cells(folder, grid) for step, grid in grids.items()}
+    if not grids or any(each is None for each in cells.values()):
+        # Without what the grids show, no image can be told from its neighbours.
+        whole = tuple(picture_data(grid, f"step {step}") for step, grid in grids.items())
+        card = Card(key="grids", pictures=whole, strip=True)
+        return [card] if whole else [], f"Grids as they were drawn: {of}."
+    prompts, first, last = _labels(folder)
+    cards = []
+    for place, prompt in enumerate(prompts):
+        rows = [(step, found[place]) for step, found in cells.items() if found is not None]
+        # The student's image is the second of a column or of a row.
+        strip = [picture_data(rows[0][1][0], first)]
+        strip += [picture_data(images[1], "student", f"step {step}") for step, images in rows]
+        strip += [picture_data(rows[-1][1][-1], last)] if last else []
+        key = f"validation {place + 1}"
+        cards.append(Card(key=key, text=prompt, pictures=tuple(strip), strip=True))
+    return cards, f"A line for each validation sample; {of}, with the last one."
+
+
+def _labels(folder: Path) -> tuple[tuple[str, ...], str, str]:
+    """Return the prompts, and what stands first and last in a line; last is empty for nothing."""
+    if found := load_shown_file(folder / VALIDATION_FILE, ("targets",)):
+        return found[0], "given", "target"
+    found = load_shown_file(folder / VALIDATION_FILE, ("pictures",))
+    return (found[0] if found else ()), "teacher", ""
+
+
+def _cells(folder: Path, grid: np.ndarray) -> list[list[np.ndarray]] | None:
+    """Return the images of each validation sample in a grid; None if its shape is another.
+
+    A grid of a student from text has a row of the teacher's images and one of the student's; that
+    of a student from images has a row for each sample: given, student, target.
+    """
+    prompts, _, last = _labels(folder)
+    num_rows, num_columns = (len(prompts), 3) if last else (2, len(prompts))
+    height, width, _ = grid.shape
+    if not prompts or height % num_rows or width % num_columns:
+        return None
+    high, wide = height // num_rows, width // num_columns
+
+    def image(row: int, column: int) -> np.ndarray:
+        part = grid[row * high : (row + 1) * high, column * wide : (column + 1) * wide]
+        return part[MARGIN : high - MARGIN, MARGIN : wide - MARGIN]
+
+    if last:
+        return [[image(place, column) for column in range(3)] for place in range(num_rows)]
+    return [[image(row, place) for row in range(2)] for place in range(num_columns)]
+
+
+def _grid(path: Path) -> np.ndarray | None:
+    """Return a grid, [H, W, 3] uint8; None if it cannot be read."""
+    try:
+        return decode_rgb(bytes(read_regular(path)))
+    except (OSError, UnusableImageError):
+        return None
+
+
+def _last_of(num: int, num_kept: int) -> list[int]:
+    """Return evenly chosen places, the first and the last among them."""
+    return np.unique(np.linspace(0, num - 1, min(num, num_kept)).round().astype(int)).tolist()
+
+
+def _numbers(
+    config: Mapping[str, Any], record: TrainRecord | None, lines: Sequence[Mapping[str, float]]
+) -> list[tuple[str, str]]:
+    step = record.steps if record else int(lines[-1].get("step", 0)) if lines else 0
+    rows = [(f"of {config.get('steps', '?')} steps", f"{step:,}")]
+    if batch_size := config.get("batch_size"):
+        rows.append(("samples a step", f"{batch_size}"))
+    if record:
+        rows += [
+            ("of training", format_seconds(record.seconds)),
+            ("weights trained", f"{record.num_trained:,}"),
+            (f"x {record.device}", f"{record.num_processes}"),
+        ]
+    return rows
+
+
+def _made(config: Mapping[str, Any], record: TrainRecord | None) -> list[tuple[str, str]]:
+    given = config.get("options")
+    every = {**config, **(given if isinstance(given, Mapping) else {})}
+    rows = [
+        (name, value_text(value))
+        for name, value in every.items()
+        if value not in ("", [], {}) and name != "options"
+    ]
+    if record:
+        rows += [(f"SHA-256 of {name}", value) for name, value in record.files.items()]
+        rows += [("after the run", each.name) for each in record.before]
+    return rows
+
+
+def _sets(record: TrainRecord) -> list[tuple[str, str]]:
+    return [
+        (
+            each.url,
+            f"{each.num_samples:,} samples, fingerprint {each.fingerprint[:16]}, "
+            f"{each.evaluations:,} evaluations in {format_seconds(each.seconds)}",
+        )
+        for each in record.all_sets
+    ]
