@@ -146,11 +146,9 @@ def begin(store: Store, plan: Plan, shard_range: ShardRange) -> None:
     """Write the plan; for a part, find it if another part has written it.
 
     Raises:
-        PlanMismatchError: Another command has begun another dataset.
+        PlanMismatchError: Another part has begun another dataset.
     """
     if shard_range == ALL_SHARDS:
-        if has_plan(store) and not is_untouched(store):
-            check_continues(read_plan(store), plan)
         write_plan(store, plan)
         return
     if not create_plan(store, plan):
@@ -162,10 +160,19 @@ def begin(store: Store, plan: Plan, shard_range: ShardRange) -> None:
         store.put_bytes(layout.PARTS, b"")
 
 
-def begin_claimed(store: Store, plan: Plan, shard_range: ShardRange) -> None:
-    """Write the plan of a folder that was claimed; a part has written it when it claimed it."""
-    if shard_range == ALL_SHARDS:
-        begin(store, plan, shard_range)
+def begin_claimed(store: Store, old: Plan | None, plan: Plan, shard_range: ShardRange) -> None:
+    """Write the plan of a folder that was claimed; a part has written it when it claimed it.
+
+    Raises:
+        PlanMismatchError: Another dataset was begun since, and has finished a shard.
+    """
+    if shard_range != ALL_SHARDS:
+        return
+    if old is None and create_plan(store, plan):
+        return
+    if old is None and not is_untouched(store):
+        check_continues(read_plan(store), plan)
+    write_plan(store, plan)
 
 
 def put_inputs(store: Store, spooled: Path, path: str, plan: Plan, shard_range: ShardRange) -> Plan:

@@ -27,7 +27,7 @@ def run_collect(given: Mapping[str, Any], say: Say = log) -> RunResult:
     else:
         read = partial(read_images, request, say=say)
         plan = take_images(request.store, request.old, read, request.config, say)
-        begin_claimed(request.store, plan, part)
+        begin_claimed(request.store, request.old, plan, part)
     result = make_dataset(request.store, plan, request.config, shard_range=part)
     if plan.recipe["layout"] == "pairs":
         say_shifts(request.store, result.manifest, say)

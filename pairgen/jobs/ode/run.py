@@ -47,7 +47,7 @@ def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, Ode
         begin(request.store, plan, request.config.part)
     else:
         plan = _take_prompts(request, say)
-        begin_claimed(request.store, plan, request.config.part)
+        begin_claimed(request.store, request.old, plan, request.config.part)
     return request.store, plan, request.config
 
 
