@@ -2,12 +2,12 @@
 
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.collect(...)`,
 `pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.compare(...)`, `pairgen.restore(...)`,
-`pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.report(...)`, `pairgen.verify(...)`,
-`pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same names, and
-`pairgen.evaluate(...)` is `pairgen eval`. `pairgen.cluster` has a call for each verb of `pairgen
-cluster`. `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
-dataset with a weight or overlays; a `pairgen.Restorer` restores arrays. Importing the package loads
-no torch, ray, diffusers or click.
+`pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.report(...)`, `pairgen.push(...)`,
+`pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same
+names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.cluster` has a call for each verb of
+`pairgen cluster`. `pairgen.Loader(...)` reads what they made, batch by batch; a
+`pairgen.TrainingSet` is a dataset with a weight or overlays; a `pairgen.Restorer` restores arrays.
+Importing the package loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
@@ -28,6 +28,7 @@ __all__ = [
     "evaluate",
     "inspect",
     "ode",
+    "push",
     "repair",
     "replay",
     "report",
@@ -52,6 +53,7 @@ _HOMES = {
     "evaluate": "pairgen.jobs.eval",
     "inspect": "pairgen.jobs.inspect",
     "ode": "pairgen.jobs.ode",
+    "push": "pairgen.jobs.push",
     "repair": "pairgen.jobs.repair",
     "replay": "pairgen.jobs.replay",
     "report": "pairgen.jobs.report",

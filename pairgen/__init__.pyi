@@ -9,6 +9,7 @@ from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.compare.run import Compared
 from pairgen.jobs.eval.run import Evaluated
 from pairgen.jobs.inspect.run import Inspection
+from pairgen.jobs.push.run import Pushed
 from pairgen.jobs.replay.outcome import Replay
 from pairgen.jobs.report.run import Reported
 from pairgen.jobs.restore.restorer import Restorer as Restorer
@@ -35,6 +36,7 @@ __all__ = [
     "evaluate",
     "inspect",
     "ode",
+    "push",
     "repair",
     "replay",
     "report",
@@ -639,6 +641,37 @@ def ode(
     Raises:
         ConfigError: An option, a file or the folder is invalid; nothing was written.
         PairgenError: The run cannot continue; finished shards are kept.
+    """
+
+def push(
+    folder: str | Path,
+    to: str,
+    *,
+    quick: bool = False,
+    public: bool = False,
+    license: str = ...,
+    unfinished: bool = False,
+    dry_run: bool = False,
+    trust_code: bool = False,
+    progress: bool = True,
+) -> Pushed:
+    """Upload a dataset or the student of a run to the hub; only what is new or changed is sent.
+
+    Args:
+        folder: The dataset or the run, on this machine.
+        to: `hf://datasets/OWNER/NAME` for a dataset, `hf://OWNER/NAME` for a run.
+        quick: Check only receipts, names and sizes first, as `pairgen verify --quick` does.
+        public: Make a new repository public. One that exists stays as it is. [private]
+        license: License of what is pushed, as the hub names it, such as cc-by-4.0, for its card.
+        unfinished: Push the finished shards of a dataset that lacks others.
+        dry_run: List what would be sent and removed, and send nothing.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+        progress: Show progress on standard error, or in the notebook. [True]
+
+    Raises:
+        ConfigError: The folder cannot be pushed, the address is wrong, or the hub gives no access.
+        PairgenError: The hub cannot be reached.
     """
 
 def repair(

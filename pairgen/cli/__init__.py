@@ -71,6 +71,10 @@ COMMANDS = {
         "pairgen.cli.report",
         "Write a page about a dataset or a training run: one HTML file, which opens offline.",
     ),
+    "push": (
+        "pairgen.cli.push",
+        "Upload a dataset or a student to the hub; only what is new or changed is sent.",
+    ),
     "status": (
         "pairgen.cli.status",
         "Show how far a dataset is: done, rate, ETA, workers, failures and cost.",

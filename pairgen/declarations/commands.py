@@ -10,6 +10,7 @@ from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
+from pairgen.jobs.push.options import PushConfig
 from pairgen.jobs.repair.options import RepairConfig
 from pairgen.jobs.report.options import ReportConfig
 from pairgen.jobs.restore.options import RestoreConfig
@@ -37,6 +38,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "sample": SampleConfig,
     "inspect": InspectConfig,
     "report": ReportConfig,
+    "push": PushConfig,
     "status": StatusConfig,
     "verify": VerifyConfig,
     "repair": RepairConfig,
