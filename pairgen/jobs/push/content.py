@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pairgen.regular_file import sha256_of
+from pairgen.types import Plan
 
 
 @dataclass(frozen=True)
@@ -56,21 +57,24 @@ class Content:
     Attributes:
         files: The files, in the order in which they are sent: an interrupted push leaves what the
             next one continues.
-        folders: Folders that hold nothing else: other files in them are removed.
-        identity: Path of the file that says which dataset it is; empty for a run.
-        fingerprint: What that file says; empty for a run.
+        folders: Folders that hold nothing else.
+        plan: The plan of a dataset, of all sub-sets together; None for a run.
+        plan_path: Path of the file that holds the plan; empty for a run.
+        whole: Whether other files in the folders are left over, and removed. Those beside a part
+            of a dataset may be the other parts.
     """
 
     files: tuple[PushedFile, ...]
     folders: tuple[str, ...]
-    identity: str = ""
-    fingerprint: str = ""
+    plan: Plan | None = None
+    plan_path: str = ""
+    whole: bool = True
 
     def changed(self, standing: Mapping[str, Standing]) -> list[PushedFile]:
         """Return the files that a repository lacks, or has with another content."""
         return [each for each in self.files if not _is_there(each, standing.get(each.path))]
 
-    def stale(self, standing: Iterable[str]) -> list[str]:
+    def others(self, standing: Iterable[str]) -> list[str]:
         """Return the files of a repository that stand where only those pushed may, sorted."""
         kept = {each.path for each in self.files}
         inside = tuple(f"{folder}/" for folder in self.folders)

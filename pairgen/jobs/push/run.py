@@ -99,7 +99,8 @@ def _push(content: Content, repository: Repository, options: PushConfig, say: Sa
     url, private = repository.address.url, repository.is_private()
     standing = {} if private is None else repository.standing()
     _check_same(content, repository, standing)
-    changed, removed = content.changed(standing), content.stale(standing)
+    changed = content.changed(standing)
+    removed = content.others(standing) if content.whole else []
     if options.public and private:
         say(f"{url} stays private: --public is for a new repository.")
     result = Pushed(
@@ -155,27 +156,42 @@ def _parts(files: Sequence[PushedFile]) -> Iterator[list[PushedFile]]:
 
 
 def _check_same(content: Content, repository: Repository, standing: Mapping[str, Standing]) -> None:
-    """Raise ConfigError if a repository holds another dataset, which would be mixed with this."""
-    if not content.identity:
+    """Raise ConfigError if a repository holds another dataset, or more of this one.
+
+    Datasets would be mixed, and samples that are not here removed.
+    """
+    if content.plan is None:
         return
     url = repository.address.url
-    if content.identity not in standing:
-        if foreign := content.stale(standing):
+    if content.plan_path not in standing:
+        if foreign := content.others(standing):
             raise ConfigError(
                 f"{url} holds {foreign[0]}, which pairgen did not push: give another repository."
             )
         return
-    try:
-        found = load_yaml(repository.read(content.identity))
-    except MalformedError:
-        found = None
-    plan = found.get("plan", found) if isinstance(found, dict) else None
-    fingerprint = plan.get("fingerprint") if isinstance(plan, dict) else None
-    if fingerprint != content.fingerprint:
+    plan = _plan_in(repository.read(content.plan_path))
+    fingerprint, here = str(plan.get("fingerprint")), content.plan.fingerprint()
+    if fingerprint != here:
         raise ConfigError(
-            f"{url} holds another dataset (fingerprint {str(fingerprint)[:12]}, not "
-            f"{content.fingerprint[:12]}): give another repository."
+            f"{url} holds another dataset (fingerprint {fingerprint[:12]}, not {here[:12]}): give "
+            "another repository."
         )
+    num_samples = plan.get("num_samples")
+    if isinstance(num_samples, int) and num_samples > content.plan.num_samples:
+        raise ConfigError(
+            f"{url} holds {num_samples:,} samples of this dataset, and here are "
+            f"{content.plan.num_samples:,}: push the larger one."
+        )
+
+
+def _plan_in(data: bytes) -> Mapping[str, Any]:
+    """Return the plan in a file of a repository; an empty one if it cannot be read."""
+    try:
+        found = load_yaml(data)
+    except MalformedError:
+        return {}
+    plan = found.get("plan", found) if isinstance(found, dict) else {}
+    return plan if isinstance(plan, dict) else {}
 
 
 def _local(folder: str | Path) -> LocalStore:

@@ -23,6 +23,7 @@ from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.subsets import has_subsets, read_subsets
 from pairgen.types import INPUT_NAMES, Plan
+from pairgen.visible import literal
 
 # Kind of the problem of a shard that was not made yet.
 UNFINISHED = "incomplete"
@@ -61,8 +62,9 @@ def set_content(store: LocalStore, options: PushConfig, say: Say) -> Content:
     return Content(
         files,
         tuple(f"{name}{folder}" for name in names for folder in folders),
+        read_subsets(store).plan if names[0] else plan,
         layout.SUBSETS if names[0] else layout.PLAN,
-        read_subsets(store).plan.fingerprint() if names[0] else plan.fingerprint(),
+        all(each.complete for each in manifests.values()),
     )
 
 
@@ -129,11 +131,11 @@ def _card(
 
 def _licenses(plan: Plan, license_id: str) -> str:
     """Return what is known of the licenses of all that a dataset was made of."""
-    said = [f"This dataset has the license {license_id}."] if license_id else []
+    said = [f"This dataset has the license {literal(license_id)}."] if license_id else []
     if plan.teacher:
         name = without_secrets(str(plan.teacher.get("name") or plan.teacher["module"]))
         known = license_of(str(plan.teacher.get("location") or ""))
         what = f"has the license {known}" if known else "has a license not known here"
-        said.append(f"The model {name} {what}.")
+        said.append(f"The model {literal(name)} {what}.")
     inputs = INPUT_NAMES.get(plan.kind, "samples that it was made from")
     return " ".join([*said, f"The license of the {inputs} is not recorded, and yours to check."])

@@ -90,6 +90,8 @@ def test_a_second_push_sends_what_changed(hub: Hub, pairs: Path, tmp_path: Path)
     # The new tar, its index, the preview and the list of prompts.
     assert len(hub.sent) <= 4
     assert pairgen.verify(fetched(dataset(hub), tmp_path / "copy")).clean
+    with pytest.raises(ConfigError, match="holds 16 samples of this dataset, and here are 12"):
+        pairgen.push(pairs, "hf://datasets/me/pairs")
 
 
 def test_what_is_gone_here_is_removed_there_but_for_files_of_others(hub: Hub, pairs: Path) -> None:
@@ -142,6 +144,14 @@ def test_an_unfinished_dataset_is_pushed_only_if_asked(hub: Hub, tmp_path: Path)
     pairgen.push(out, "hf://datasets/me/half", unfinished=True)
     files = dataset(hub, "me/half").files
     assert [path for path in files if path.endswith(".tar")] == ["train/00000.tar"]
+    # Another machine has made and pushed the others.
+    pairgen.ode(**SET, out=str(tmp_path / "rest"), shard_range="2/3")
+    pushed = pairgen.push(tmp_path / "rest", "hf://datasets/me/half", unfinished=True)
+    assert pushed.removed == ()
+    assert [path for path in files if path.endswith(".tar")] == [
+        "train/00000.tar",
+        "train/00001.tar",
+    ]
 
 
 def test_a_damaged_dataset_is_refused_but_for_what_quick_does_not_read(
@@ -287,9 +297,7 @@ def test_addresses(text: str, expected: Address | None) -> None:
 
 
 def test_paths_of_the_machine_are_cut() -> None:
-    text = (
-        "| /home/me/my pairs | at /mnt/x/y.txt, 'file:///a/b c', https://a.b/c/d and train/0.tar |"
-    )
+    text = "| /home/me/my pairs | at /mnt/x/y.txt, 'file:///a/b', https://a.b/c/d, train/0.tar |"
     local: list[Any] = ["/home/me/my pairs", "pairs", "/"]
     assert without_paths(text, local) == (
         "| my pairs | at y.txt, 'b', https://a.b/c/d, train/0.tar |"
