@@ -8,6 +8,7 @@ from pairgen.jobs import cluster as cluster
 from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.compare.run import Compared
 from pairgen.jobs.eval.run import Evaluated
+from pairgen.jobs.export.run import Exported
 from pairgen.jobs.inspect.run import Inspection
 from pairgen.jobs.push.run import Pushed
 from pairgen.jobs.replay.outcome import Replay
@@ -34,6 +35,7 @@ __all__ = [
     "compare",
     "degrade",
     "evaluate",
+    "export",
     "inspect",
     "ode",
     "push",
@@ -501,6 +503,26 @@ def evaluate(
         PairgenError: An image is not finite, or a batch does not fit into memory; nothing was
             written.
         CorruptShardError: A shard of the pairs is damaged.
+    """
+
+def export(
+    run: str | Path,
+    *,
+    onnx: str | Path,
+    trust_code: bool = False,
+) -> Exported:
+    """Write a one-step student and its decoder as ONNX files.
+
+    Args:
+        run: The run of `pairgen train`, or any one-step model.
+        onnx: Folder for the ONNX files, which must not exist yet.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+
+    Raises:
+        ConfigError: The model is no one-step student from text, an option is wrong, or a package is
+            missing; nothing was written.
+        PairgenError: The files cannot be written, or give another image.
     """
 
 def inspect(

@@ -63,6 +63,10 @@ COMMANDS = {
         "pairgen.cli.sample",
         "Sample images from a teacher or a student.",
     ),
+    "export": (
+        "pairgen.cli.export",
+        "Write a one-step student and its decoder as ONNX files.",
+    ),
     "inspect": (
         "pairgen.cli.inspect",
         "Show what a dataset contains and how it was made, or show single samples.",
