@@ -64,13 +64,21 @@ def write_onnx(
 
 
 def run_onnx(path: Path, given: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the output of a file on the CPU."""
+    """Return the output of a file on the CPU.
+
+    Raises:
+        PairgenError: ONNX Runtime cannot load or run it.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    found: np.ndarray = session.run(None, given)[0]
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        found: np.ndarray = session.run(None, given)[0]
+    # Its errors have no base of their own.
+    except Exception as error:
+        raise PairgenError(f"ONNX Runtime cannot run {path.name}: {short(str(error))}.") from None
     return found
 
 
