@@ -3,6 +3,7 @@
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.export.onnx_files import PACKAGES, run_onnx
 from pairgen.seeding import noise_for
 from pairgen.teachers import latent_diffusion
+from tests.docs.pages import ROOT, blocks, read
 from tests.runs import run_many
 
 CPU = torch.device("cpu")
@@ -41,7 +43,7 @@ def write_student(folder: Path, steps: int = 1, spacing: str = "999", cfg: float
 
 @needs_onnx
 @pytest.mark.slow
-def test_the_files_give_the_image_of_torch(tmp_path: Path) -> None:
+def test_the_files_give_the_image_of_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = write_student(tmp_path / "run")
     exported = pairgen.export(run, onnx=tmp_path / "onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["onnx", "run"]
@@ -75,6 +77,19 @@ def test_the_files_give_the_image_of_torch(tmp_path: Path) -> None:
     whole = torch.from_numpy(run_onnx(exported.folder / "decoder.onnx", {"latent": found.numpy()}))
     difference = (whole - image).abs()
     # torch's own images differ as much when its batch is another.
+    assert float(difference.mean()) < 1e-5 and float(difference.max()) < 1e-4
+
+    # The script of the page, in a folder where its paths lead to the same student.
+    (tmp_path / "runs/student").mkdir(parents=True)
+    (tmp_path / "runs/student/student").symlink_to(packaged_assets() / "tiny")
+    (tmp_path / "student-onnx").symlink_to(exported.folder)
+    monkeypatch.chdir(tmp_path)
+    (script,) = [each for each in blocks(read(ROOT / "docs/export.md")) if each.file]
+    names: dict[str, Any] = {}
+    exec(script.text, names)
+    noise = torch.from_numpy(names["noise"])
+    cat = teacher.predict(noise, time[:1], teacher.encode_prompts(["a cat"]), None)[0]
+    difference = (torch.from_numpy(names["image"]) - teacher.decode(cat)).abs()
     assert float(difference.mean()) < 1e-5 and float(difference.max()) < 1e-4
 
 
