@@ -22,7 +22,7 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.shown import Shown, ShownTable
 
 STUDENT_FILE, DECODER_FILE, ABOUT_FILE = "student.onnx", "decoder.onnx", "onnx.json"
-# Images are in [-1, 1]: half a level of 8 bits. Two runs of torch differ by 1e-5 and more.
+# Images are in [-1, 1]: half a level of 8 bits. torch's own differ by 1e-5 with another batch.
 MAX_DIFFERENCE = 1 / 255
 
 

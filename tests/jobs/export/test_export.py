@@ -76,7 +76,7 @@ def test_the_files_give_the_image_of_torch(tmp_path: Path, monkeypatch: pytest.M
     assert float((torch.from_numpy(decoded) - image).abs().max()) < 1e-5
     whole = torch.from_numpy(run_onnx(exported.folder / "decoder.onnx", {"latent": found.numpy()}))
     difference = (whole - image).abs()
-    # torch's own images differ as much when its batch is another.
+    # torch's own latents differ as much when its batch is another.
     assert float(difference.mean()) < 1e-5 and float(difference.max()) < 1e-4
 
     # The script of the page, in a folder where its paths lead to the same student.
