@@ -2,12 +2,12 @@
 
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.collect(...)`,
 `pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.compare(...)`, `pairgen.restore(...)`,
-`pairgen.sample(...)`, `pairgen.inspect(...)`, `pairgen.report(...)`, `pairgen.verify(...)`,
-`pairgen.repair(...)` and `pairgen.replay(...)` are the commands of the same names, and
-`pairgen.evaluate(...)` is `pairgen eval`. `pairgen.cluster` has a call for each verb of `pairgen
-cluster`. `pairgen.Loader(...)` reads what they made, batch by batch; a `pairgen.TrainingSet` is a
-dataset with a weight or overlays; a `pairgen.Restorer` restores arrays. Importing the package loads
-no torch, ray, diffusers or click.
+`pairgen.sample(...)`, `pairgen.export(...)`, `pairgen.inspect(...)`, `pairgen.report(...)`,
+`pairgen.push(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are the
+commands of the same names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.cluster` has a
+call for each verb of `pairgen cluster`. `pairgen.Loader(...)` reads what they made, batch by batch;
+a `pairgen.TrainingSet` is a dataset with a weight or overlays; a `pairgen.Restorer` restores
+arrays. Importing the package loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module
@@ -26,8 +26,10 @@ __all__ = [
     "compare",
     "degrade",
     "evaluate",
+    "export",
     "inspect",
     "ode",
+    "push",
     "repair",
     "replay",
     "report",
@@ -50,8 +52,10 @@ _HOMES = {
     "compare": "pairgen.jobs.compare",
     "degrade": "pairgen.jobs.degrade",
     "evaluate": "pairgen.jobs.eval",
+    "export": "pairgen.jobs.export",
     "inspect": "pairgen.jobs.inspect",
     "ode": "pairgen.jobs.ode",
+    "push": "pairgen.jobs.push",
     "repair": "pairgen.jobs.repair",
     "replay": "pairgen.jobs.replay",
     "report": "pairgen.jobs.report",

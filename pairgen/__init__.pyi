@@ -8,7 +8,9 @@ from pairgen.jobs import cluster as cluster
 from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.compare.run import Compared
 from pairgen.jobs.eval.run import Evaluated
+from pairgen.jobs.export.run import Exported
 from pairgen.jobs.inspect.run import Inspection
+from pairgen.jobs.push.run import Pushed
 from pairgen.jobs.replay.outcome import Replay
 from pairgen.jobs.report.run import Reported
 from pairgen.jobs.restore.restorer import Restorer as Restorer
@@ -33,8 +35,10 @@ __all__ = [
     "compare",
     "degrade",
     "evaluate",
+    "export",
     "inspect",
     "ode",
+    "push",
     "repair",
     "replay",
     "report",
@@ -501,6 +505,26 @@ def evaluate(
         CorruptShardError: A shard of the pairs is damaged.
     """
 
+def export(
+    run: str | Path,
+    *,
+    onnx: str | Path,
+    trust_code: bool = False,
+) -> Exported:
+    """Write a one-step student and its decoder as ONNX files.
+
+    Args:
+        run: The run of `pairgen train`, or any one-step model.
+        onnx: Folder for the ONNX files, which must not exist yet.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+
+    Raises:
+        ConfigError: The model is no one-step student from text, an option is wrong, or a package is
+            missing; nothing was written.
+        PairgenError: The files cannot be written, or give another image.
+    """
+
 def inspect(
     folder: str | Path,
     *keys: str,
@@ -639,6 +663,37 @@ def ode(
     Raises:
         ConfigError: An option, a file or the folder is invalid; nothing was written.
         PairgenError: The run cannot continue; finished shards are kept.
+    """
+
+def push(
+    folder: str | Path,
+    to: str,
+    *,
+    quick: bool = False,
+    public: bool = False,
+    license: str = ...,
+    unfinished: bool = False,
+    dry_run: bool = False,
+    trust_code: bool = False,
+    progress: bool = True,
+) -> Pushed:
+    """Upload a dataset or the student of a run to the hub; only what is new or changed is sent.
+
+    Args:
+        folder: The dataset or the run, on this machine.
+        to: `hf://datasets/OWNER/NAME` for a dataset, `hf://OWNER/NAME` for a run.
+        quick: Check only receipts, names and sizes first, as `pairgen verify --quick` does.
+        public: Make a new repository public. One that exists stays as it is. [private]
+        license: License of what is pushed, as the hub names it, such as cc-by-4.0, for its card.
+        unfinished: Push the finished shards of a dataset that lacks others.
+        dry_run: List what would be sent and removed, and send nothing.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+        progress: Show progress on standard error, or in the notebook. [True]
+
+    Raises:
+        ConfigError: The folder cannot be pushed, the address is wrong, or the hub gives no access.
+        PairgenError: The hub cannot be reached.
     """
 
 def repair(

@@ -63,6 +63,10 @@ COMMANDS = {
         "pairgen.cli.sample",
         "Sample images from a teacher or a student.",
     ),
+    "export": (
+        "pairgen.cli.export",
+        "Write a one-step student and its decoder as ONNX files.",
+    ),
     "inspect": (
         "pairgen.cli.inspect",
         "Show what a dataset contains and how it was made, or show single samples.",
@@ -70,6 +74,10 @@ COMMANDS = {
     "report": (
         "pairgen.cli.report",
         "Write a page about a dataset or a training run: one HTML file, which opens offline.",
+    ),
+    "push": (
+        "pairgen.cli.push",
+        "Upload a dataset or a student to the hub; only what is new or changed is sent.",
     ),
     "status": (
         "pairgen.cli.status",

@@ -7,9 +7,11 @@ from pairgen.jobs.calibrate.options import CalibrateConfig
 from pairgen.jobs.cluster.options import LocalOptions, SlurmOptions, SubmitConfig
 from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.eval.options import EvalConfig
+from pairgen.jobs.export.options import ExportConfig
 from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
+from pairgen.jobs.push.options import PushConfig
 from pairgen.jobs.repair.options import RepairConfig
 from pairgen.jobs.report.options import ReportConfig
 from pairgen.jobs.restore.options import RestoreConfig
@@ -35,8 +37,10 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "compare": CompareConfig,
     "restore": RestoreConfig,
     "sample": SampleConfig,
+    "export": ExportConfig,
     "inspect": InspectConfig,
     "report": ReportConfig,
+    "push": PushConfig,
     "status": StatusConfig,
     "verify": VerifyConfig,
     "repair": RepairConfig,

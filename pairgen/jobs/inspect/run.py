@@ -17,6 +17,7 @@ from pairgen.drawing.cells import (
     level_cells,
     trajectory_cells,
 )
+from pairgen.drawing.sample_sheet import check_sheet, draw_sheet
 from pairgen.drawing.samples import Target, find_grid_file, write_grid
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.execution.progress import Progress
@@ -24,7 +25,6 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.inspect.annotations import annotations_data
 from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.jobs.inspect.sample_facts import sample_data
-from pairgen.jobs.inspect.sample_sheet import check_sheet, draw_sheet
 from pairgen.jobs.inspect.set_facts import set_data, set_rows
 from pairgen.jobs.inspect.subsets import check_asked, subsets_data, subsets_rows
 from pairgen.jobs.inspect.summary import Summary, summarize

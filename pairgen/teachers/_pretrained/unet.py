@@ -59,12 +59,13 @@ def unet_output(
     tensors = conditioning.tensors
     added = condition = None
     if "pooled_emb" in tensors:
+        # `len` would fix the number of rows in an exported network.
         added = {
             "text_embeds": tensors["pooled_emb"],
-            "time_ids": time_ids.to(x.device).expand(len(x), -1),
+            "time_ids": time_ids.to(x.device).expand(x.shape[0], -1),
         }
     if guidance_dim:
-        scale = x.new_ones(len(x)) if guidance_scale is None else guidance_scale
+        scale = x.new_ones(x.shape[0]) if guidance_scale is None else guidance_scale
         condition = guidance_embedding(scale, guidance_dim).to(time_ids.dtype)
     image = tensors.get(IMAGE_LATENT)
     taken = unet.config.in_channels - unet.config.out_channels

@@ -1,0 +1,49 @@
+"""`pairgen push`."""
+
+from typing import Any
+
+import click
+
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import echo, given, pin_threads, say, trust_option
+from pairgen.jobs.push.options import PushConfig
+
+
+@command()
+@click.argument("folder", metavar="DIR|RUN")
+@click.argument("to", metavar="hf://...")
+@options_of(PushConfig)
+@trust_option
+def push(folder: str, to: str, **options: Any) -> None:
+    """Upload a dataset or a student to the hub; only what is new or changed is sent.
+
+    A dataset goes to hf://datasets/OWNER/NAME, and is verified before; a run to hf://OWNER/NAME,
+    with its student, not its checkpoints. A new repository is private. The token is that of
+    HF_TOKEN or `hf auth login`.
+
+    \b
+    Examples:
+        pairgen push data/pairs hf://datasets/me/pairs --dry-run
+        pairgen push data/pairs hf://datasets/me/pairs --license cc-by-4.0
+        pairgen push runs/student hf://me/student --public
+    """  # noqa: D301
+    pin_threads(1)
+    from pairgen.jobs.push.run import run_push
+
+    pushed = run_push(folder, to, given(options), say)
+    if not pushed.sent:
+        for path, num_bytes in pushed.files.items():
+            echo(f"send    {num_bytes:>14,}  {path}")
+        for path in pushed.removed:
+            echo(f"remove  {'':>14}  {path}")
+    done = "sent" if pushed.sent else "to send"
+    removed = f", {len(pushed.removed):,} removed" if pushed.removed else ""
+    echo(
+        f"{len(pushed.files):,} files {done} ({pushed.num_bytes / 1e6:,.1f} MB){removed}, "
+        f"{pushed.num_unchanged:,} unchanged."
+    )
+    if pushed.sent:
+        echo(f"{'Private' if pushed.private else 'Public'}: {pushed.page}")
+    else:
+        echo("Nothing was sent.")

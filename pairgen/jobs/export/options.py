@@ -1,0 +1,32 @@
+"""The options of `pairgen export`."""
+
+from typing import Annotated
+
+from pairgen.options import Option, Options
+from pairgen.rules import Place
+
+
+class ExportConfig(Options):
+    """Every option of `pairgen export`, checked."""
+
+    command = "pairgen export"
+
+    run: Annotated[
+        str,
+        Place(),
+        Option(
+            "Run of `pairgen train`, or any one-step model.",
+            metavar="RUN",
+            missing="run must be given, such as runs/student.",
+        ),
+    ]
+    onnx: Annotated[
+        str,
+        Place(),
+        Option(
+            "Folder for the ONNX files, which must not exist yet.",
+            "Output",
+            metavar="DIR",
+            missing="onnx must be given: the folder for the ONNX files, such as student-onnx.",
+        ),
+    ]
