@@ -93,6 +93,7 @@ class Case:
         refused: What it says if it refuses the source.
         column: What `--column` is given.
         why: Why it is refused though other readers take pictures of it.
+        for_others: Writes what other readers are given instead: they hold all that it unpacks to.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Case:
     refused: str = ""
     column: str = ""
     why: str = ""
+    for_others: Callable[[Path], str] | None = None
 
 
 def in_tar(*members: tuple[str, bytes], name: str = "a.tar") -> Callable[[Path], str]:
@@ -151,6 +153,12 @@ LISTED = "what its json holds as a caption is no text; they would give none with
 HIDDEN = "a name with a dot before it is no image anywhere; they are told"
 LOST = "what stands behind the damage would be lost without a word"
 NESTED = "how many headers are borne would be up to the process: each takes a call in a call"
+
+
+def sparse(size: int) -> bytes:
+    """Return a tar whose first picture says it has so many bytes, all but three of them zero."""
+    return facts(**{"GNU.sparse.map": "0,3", "GNU.sparse.size": str(size)}) + TWO
+
 
 TARS = (
     Case("capital suffix", in_tar(("0.png", picture(0)), ("1.PNG", picture(1))), PLAIN),
@@ -332,9 +340,10 @@ TARS = (
     ),
     Case(
         "a sparse file of 10 GB",
-        in_file(facts(**{"GNU.sparse.map": "0,3", "GNU.sparse.size": "10000000000"}) + TWO),
+        in_file(sparse(10**10)),
         {1: ""},
         "1 sparse file in tars",
+        for_others=in_file(sparse(10**9)),
     ),
     Case(
         "hidden files",
