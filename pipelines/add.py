@@ -32,6 +32,7 @@ minutes a training beside other jobs:
     random features, 1 step        42.93    41.85   0.605    2.92    10.19      1
     no condition, 1 step           12.05    10.23   0.712    3.13    11.01      1
     text, 1 step                   11.94    10.73   0.719    3.26    10.87      1
+    image, 1 step                  14.39    13.34   0.702    3.03    10.95      1
     teacher, 1 step                31.30    32.70   0.581    5.08    10.58      1
     teacher, 2 steps               20.25    20.78   0.631    4.52    11.08      1
 
