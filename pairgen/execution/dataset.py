@@ -168,10 +168,11 @@ def begin_claimed(store: Store, old: Plan | None, plan: Plan, shard_range: Shard
     """
     if shard_range != ALL_SHARDS:
         return
-    if old is None and create_plan(store, plan):
-        return
-    if old is None and not is_untouched(store):
-        check_continues(read_plan(store), plan)
+    if old is None:
+        if create_plan(store, plan):
+            return
+        if not is_untouched(store):
+            check_continues(read_plan(store), plan)
     write_plan(store, plan)
 
 

@@ -51,7 +51,7 @@ def line_chart(
     title: str, points: Sequence[tuple[float, float]], x_label: str, about: str = ""
 ) -> dict[str, Any]:
     """Return a line of finite points, evenly thinned to `MAX_POINTS`; the last one stays."""
-    kept = [points[at] for at in _evenly(len(points))]
+    kept = [points[at] for at in evenly_spread(len(points), MAX_POINTS)]
     if len(kept) < len(points):
         about = ", ".join(filter(None, [about, f"{len(kept):,} of {len(points):,} points shown"]))
     return {
@@ -113,6 +113,7 @@ def _counted(values: Sequence[float], edges: np.ndarray) -> list[dict[str, float
     ]
 
 
-def _evenly(num: int) -> list[int]:
-    places = np.linspace(0, num - 1, min(num, MAX_POINTS)).round().astype(int)
+def evenly_spread(num: int, num_kept: int) -> list[int]:
+    """Return at most `num_kept` of `num` places, the first and the last among them."""
+    places = np.linspace(0, num - 1, min(num, num_kept)).round().astype(int)
     return np.unique(places).tolist() if num else []

@@ -17,6 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import pairgen
+from pairgen.errors import PairgenError
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.visible import visible
 
 ASSETS = Path(pairgen.__file__).parent / "assets/pages"
@@ -59,6 +61,22 @@ def render(template: str, title: str, data: Mapping[str, Any], **parts: Any) -> 
         )
     )
     return text
+
+
+def write_page(target: Path, text: str) -> None:
+    """Write a page atomically.
+
+    Raises:
+        PairgenError: The disk is full or unavailable.
+    """
+    store = LocalStore(target.parent)
+    try:
+        store.put_bytes(target.name, text.encode())
+    except OSError as error:
+        raise PairgenError(f"{target} cannot be written: {error}.") from None
+    finally:
+        # Remove the spool, unless it holds something else.
+        store.prune()
 
 
 def data_script(data: Mapping[str, Any]) -> Markup:

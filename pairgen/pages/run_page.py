@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pairgen.config import read_yaml
 from pairgen.drawing.value_text import value_text
 from pairgen.execution.progress import format_seconds
-from pairgen.model_config import RUN_FILE
 from pairgen.pages.cards import Card
-from pairgen.pages.charts import line_chart
+from pairgen.pages.charts import evenly_spread, line_chart
 from pairgen.pages.command import train_command
 from pairgen.pages.document import render
 from pairgen.pages.pictures import picture_data
@@ -19,10 +17,11 @@ from pairgen.regular_file import read_regular
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.training.loop.metrics import all_figures
 from pairgen.training.runs.record import TrainRecord, read_record
+from pairgen.training.runs.run_config import read_run_config
 from pairgen.training.students.grid_file import MARGIN
-from pairgen.training.students.shown_file import load_shown_file
+from pairgen.training.students.shown_file import VALIDATION_FILE, load_shown_file
 
-PAGE_FILE, VALIDATION_FILE = "report.html", "validation.npz"
+PAGE_FILE = "report.html"
 # Grids of a run that are shown beside the teacher or the target, the last among them.
 MAX_STEPS = 8
 
@@ -33,7 +32,7 @@ def run_page(folder: Path) -> str:
     Raises:
         ConfigError: Its config or its record cannot be read.
     """
-    config, record = read_yaml(folder / RUN_FILE), read_record(folder)
+    config, record = read_run_config(folder), read_record(folder)
     lines = all_figures(folder)
     charts, single = _charts(lines)
     cards, shown = _cards(folder)
@@ -80,7 +79,7 @@ def _cards(folder: Path) -> tuple[list[Card], str]:
     paths = sorted((folder / "grids").glob("*.png"))
     if not paths:
         return [], "The run has drawn no grid."
-    chosen = [paths[at] for at in _last_of(len(paths), MAX_STEPS)]
+    chosen = [paths[at] for at in evenly_spread(len(paths), MAX_STEPS)]
     read = {path.stem.lstrip("0") or "0": _grid(path) for path in chosen}
     grids = {step: grid for step, grid in read.items() if grid is not None}
     of = f"{len(grids)} of {len(paths)} grids" if len(grids) < len(paths) else "every grid"
@@ -139,11 +138,6 @@ def _grid(path: Path) -> np.ndarray | None:
         return decode_rgb(bytes(read_regular(path)))
     except (OSError, UnusableImageError):
         return None
-
-
-def _last_of(num: int, num_kept: int) -> list[int]:
-    """Return evenly chosen places, the first and the last among them."""
-    return np.unique(np.linspace(0, num - 1, min(num, num_kept)).round().astype(int)).tolist()
 
 
 def _numbers(

@@ -252,7 +252,6 @@ class _Table:
     def _made(
         self, asked: Asked, sampling: ImageSampling, batch_size: int, advance: Advance
     ) -> Found:
-        bench = self.bench
         model, teacher = self._load(asked)
         model = replace(model, sampling=sampling)
         num_done = 0
@@ -264,7 +263,7 @@ class _Table:
 
         pairs = self._pairs_of(recipe_of(asked.judged.model))
         made = make_pictures(model, teacher, pairs, batch_size, reached)
-        return self._found(measure(bench, asked.judged.kind, made.pictures, made), batch_size)
+        return self._found(measure(self.bench, asked.judged.kind, made.pictures, made), batch_size)
 
     def _load(self, asked: Asked) -> tuple[ImageModel, Teacher]:
         """Load a model; the one loaded last stays, for rows of other steps."""

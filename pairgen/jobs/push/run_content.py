@@ -15,9 +15,8 @@ from pairgen.regular_file import read_regular
 from pairgen.shards.format.layout import CARD
 from pairgen.training.runs.export import LORA_FOLDER, STUDENT_FOLDER
 from pairgen.training.runs.record import read_record
-from pairgen.training.students.shown_file import load_shown_file
-
-VALIDATION_FILE = "validation.npz"
+from pairgen.training.runs.run_config import read_run_config
+from pairgen.training.students.shown_file import VALIDATION_FILE, load_shown_file
 
 
 def run_content(folder: Path, options: PushConfig) -> Content:
@@ -83,7 +82,7 @@ def _preview(folder: Path) -> tuple[bytes, str]:
 
 
 def _card(folder: Path, options: PushConfig, preview: str) -> str:
-    local = list(texts_in(read_yaml(folder / RUN_FILE))) if (folder / RUN_FILE).is_file() else []
+    local = list(texts_in(read_run_config(folder))) if (folder / RUN_FILE).is_file() else []
     if record := read_record(folder):
         local += [each.url for each in record.sets]
     try:

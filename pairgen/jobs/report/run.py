@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pairgen.errors import ConfigError, PairgenError
+from pairgen.errors import ConfigError
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.report.options import ReportConfig
 from pairgen.jobs.report.set_page import set_page
 from pairgen.model_config import RUN_FILE
+from pairgen.pages.document import write_page
 from pairgen.pages.run_page import PAGE_FILE, run_page
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
@@ -72,22 +73,6 @@ def run_report(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
             )
         write_page(target, text)
         return Reported(target)
-
-
-def write_page(target: Path, text: str) -> None:
-    """Write a page atomically.
-
-    Raises:
-        PairgenError: The disk is full or unavailable.
-    """
-    store = LocalStore(target.parent)
-    try:
-        store.put_bytes(target.name, text.encode())
-    except OSError as error:
-        raise PairgenError(f"{target} cannot be written: {error}.") from None
-    finally:
-        # Remove the spool, unless it holds something else.
-        store.prune()
 
 
 def _judged_page(store: Store, given: Mapping[str, Any]) -> Path | None:

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from pairgen.errors import PairgenError
 from pairgen.execution.say import Say
+from pairgen.pages.document import write_page
 from pairgen.pages.run_page import PAGE_FILE, run_page
 
 
-def write_page(folder: Path, say: Say) -> None:
+def write_run_page(folder: Path, say: Say) -> None:
     """Write the page of a run; without it the run is whole, so a failure is only told."""
     try:
-        (folder / PAGE_FILE).write_text(run_page(folder), encoding="utf-8")
-    except (OSError, PairgenError) as error:
+        write_page(folder / PAGE_FILE, run_page(folder))
+    except PairgenError as error:
         say(f"No page of the run: {str(error).rstrip('.')}.")

@@ -14,7 +14,7 @@ from pairgen.execution.run import stop_on_signal
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.train.card import render_card
-from pairgen.jobs.train.page import write_page
+from pairgen.jobs.train.page import write_run_page
 from pairgen.kinds.machine import device_name
 from pairgen.methods.base import STUDENT, Method
 from pairgen.model_config import MODEL_FILE
@@ -205,7 +205,7 @@ def _train(
         model = (start["name"], run.model_license)
         card = render_card(config, *model, record, figures, kind.usage(student))
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
-        write_page(folder, say)
+        write_run_page(folder, say)
     trainer.accelerator.wait_for_everyone()
     return Trained(folder, trainer.step, not finished, main, kind.next_command)
 

@@ -16,9 +16,12 @@ from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.training_set import TrainingSet, open_set
 from pairgen.training.students.image_usage import usage_text
 from pairgen.training.students.kind import StudentRun
-from pairgen.training.students.shown_file import load_shown_file, save_shown_file
+from pairgen.training.students.shown_file import (
+    VALIDATION_FILE,
+    load_shown_file,
+    save_shown_file,
+)
 
-VALIDATION_FILE = "validation.npz"
 BATCH_SIZE = 16
 # Of `Shown`, in the file.
 ARRAYS = ("indices", "given", "targets")

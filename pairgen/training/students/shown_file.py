@@ -12,6 +12,7 @@ import numpy as np
 
 from pairgen.regular_file import open_regular
 
+VALIDATION_FILE = "validation.npz"
 # What NumPy and zipfile raise for damaged files.
 UNREADABLE: tuple[type[Exception], ...] = (
     *(OSError, ValueError, LookupError, TypeError, EOFError, MemoryError, RuntimeError),

@@ -9,14 +9,13 @@ import numpy as np
 from pairgen.methods.base import Student
 from pairgen.sampling.conditioning import Conditioning
 from pairgen.training.students.kind import StudentRun
+from pairgen.training.students.shown_file import VALIDATION_FILE
 from pairgen.training.students.teacher_pictures import (
     Validation,
     encode_shown,
     find_validation,
     student_pictures,
 )
-
-VALIDATION_FILE = "validation.npz"
 
 
 @dataclass(frozen=True)

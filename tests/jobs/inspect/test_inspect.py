@@ -33,23 +33,6 @@ from tests.image_sets import image_plan, pixels, write_images
 from tests.small_sets import flip_byte, make_plan, make_sample, write_set
 
 
-@pytest.fixture(scope="module")
-def gaussian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 samples at two guidance scales, in shards of 10, 10 and 4."""
-    out = tmp_path_factory.mktemp("inspect") / "out"
-    pairgen.ode(
-        model="gaussian",
-        cfg="3,8",
-        num_samples=24,
-        samples_per_shard=10,
-        steps=2,
-        batch_size=4,
-        out=str(out),
-        executor="serial",
-    )
-    return out
-
-
 def remade(store: LocalStore, shard_index: int, **made: object) -> None:
     """Let a receipt say that its shard was made in another way."""
     receipt = read_receipt(store, shard_index)

@@ -21,23 +21,6 @@ from pairgen.training.students.shown_file import save_shown_file
 from tests.pages.offline import check_offline
 
 
-@pytest.fixture(scope="module")
-def gaussian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 samples at two guidance scales with their trajectories, in shards of 10, 10 and 4."""
-    out = tmp_path_factory.mktemp("report") / "out"
-    pairgen.ode(
-        model="gaussian",
-        cfg="3,8",
-        num_samples=24,
-        samples_per_shard=10,
-        steps=2,
-        batch_size=4,
-        out=str(out),
-        executor="serial",
-    )
-    return out
-
-
 def held(page: Path) -> dict[str, Any]:
     """Return the data of a page."""
     found = re.search(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"))
