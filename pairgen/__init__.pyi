@@ -404,7 +404,7 @@ def degrade(
             or those that it never saw. [train]
         crop: Side of the HR crop in pixels. [512]
         crops: Random crops, or every tile of a grid. [random]
-        samples_per_image: Random crops per image. [1]
+        samples_per_image: Random crops per image; may grow later. [1]
         min_sharpness: Lowest variance of a crop's Laplacian: below 10 is flat or out of focus,
             texture has hundreds. Random crops try ten places. [0]
         max_aspect: Skip images with a larger aspect ratio. [no limit]

@@ -62,7 +62,7 @@ class Receipt(Shown):
         num_bytes: Size of the tar.
         sha256: SHA-256 of the tar; empty if there is none.
         index_sha256: SHA-256 of the shard's index file.
-        fingerprint: Fingerprint of the plan.
+        fingerprint: Fingerprint of the plan, as it was when it had `stop` samples.
         failed: Slots without a sample, including those skipped on request.
         made: How the shard was computed: batch_size, cpu_threads, compile, dtype, device, versions,
             seconds, host, process, and when it ended (seconds since 1970).
@@ -110,7 +110,7 @@ class Receipt(Shown):
 
     def begins(self, task: ShardTask) -> bool:
         """Return whether this is the receipt of a shorter `task`, before the dataset grew."""
-        shorter = replace(task, stop=self.stop, parent_sha256="")
+        shorter = replace(task.shortened(self.stop), parent_sha256="")
         return self.stop < task.stop and self.fulfils(shorter)
 
     def to_dict(self) -> dict[str, Any]:

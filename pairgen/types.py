@@ -5,8 +5,9 @@ All are frozen and convert to plain JSON and back. Nothing here reads a file or 
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,11 @@ class ShardTask:
         shard_index: Number of the shard; its file is `train/{shard_index:05d}.tar`.
         start: First slot.
         stop: One past the last slot.
-        fingerprint: Fingerprint of the plan that the task belongs to.
+        fingerprint: Fingerprint of the plan that the task belongs to, as it was when it had `stop`
+            samples.
         parent_sha256: SHA-256 of the parent's shard, for an overlay.
+        earlier: (number of samples, fingerprint) of the plan before each addition that begins
+            within the shard.
     """
 
     shard_index: int
@@ -50,11 +54,60 @@ class ShardTask:
     stop: int
     fingerprint: str
     parent_sha256: str = ""
+    earlier: tuple[tuple[int, str], ...] = ()
 
     @property
     def num_slots(self) -> int:
         """Number of slots in the task."""
         return self.stop - self.start
+
+    def shortened(self, stop: int) -> "ShardTask":
+        """Return the task of this shard when the set had `stop` samples, fewer than now."""
+        known = [fingerprint for num, fingerprint in self.earlier if stop <= num]
+        fingerprint = known[0] if known else self.fingerprint
+        return replace(self, stop=stop, fingerprint=fingerprint, earlier=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addition:
+    """What a set of images has gained: more images, or more samples of those that it had.
+
+    Attributes:
+        first_slot: Its first slot; its slots go on to the next addition, or to the end of the set.
+        first_row: Row of its first image, among all images of the set.
+        num_inputs: Number of its images.
+        samples_per_image: Number of samples of each; 0 for as many as it has tiles.
+        first_number: Number of its first sample of each image, among all samples of the image.
+        sha256: Hash of its images, as that of `Plan.source`; empty if the set had them.
+        name: Where they come from; empty if the set had them. Not part of the identity.
+        list_sha256: SHA-256 of the file of their list, if known. Not part of the identity.
+    """
+
+    first_slot: int
+    first_row: int
+    num_inputs: int
+    samples_per_image: int
+    first_number: int = 0
+    sha256: str = ""
+    name: str = ""
+    list_sha256: str = ""
+
+    @property
+    def has_list(self) -> bool:
+        """Whether its images have a list of their own."""
+        return bool(self.sha256)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what defines its samples."""
+        return {name: each for name, each in asdict(self).items() if name not in _TOLD}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, without texts that are empty."""
+        return {name: each for name, each in asdict(self).items() if each != ""}
+
+
+# What is known of an addition and does not define it.
+_TOLD = ("name", "list_sha256")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -67,8 +120,8 @@ class Plan(Shown):
         seed: Seed of the dataset, in [0, 2^63).
         num_samples: Number of slots; can grow later, so it is not part of the identity.
         samples_per_shard: Slots per shard; fixed by the folder.
-        source: The source of the inputs. Only its `sha256` and `num_inputs` are part of the
-            identity.
+        source: The source of the inputs. Only its `sha256`, `num_inputs` and `additions` are part
+            of the identity; the last are what the set has gained, see `Addition`.
         teacher: The model that makes the samples, or decodes the images of a degraded dataset (else
             empty): `module` and `identity` are part of the identity; `name`, `location` and
             `options` say how this machine finds it.
@@ -95,23 +148,54 @@ class Plan(Shown):
     resolved: Mapping[str, Any] = field(default_factory=dict)
     code: Mapping[str, Any] = field(default_factory=dict)
 
-    def identity(self) -> dict[str, Any]:
-        """Return the part that defines a sample, from which the fingerprint is computed."""
+    @property
+    def additions(self) -> tuple[Addition, ...]:
+        """What the set has gained, in order; empty for most."""
+        return tuple(Addition(**each) for each in self.source.get("additions", ()))
+
+    def identity(self, num_samples: int | None = None) -> dict[str, Any]:
+        """Return what defines a sample, from which the fingerprint is computed.
+
+        Args:
+            num_samples: Without the additions behind so many samples; None for all.
+        """
         local = ("name", "location", "options")
         teacher = {key: value for key, value in self.teacher.items() if key not in local}
+        additions = [
+            each.identity()
+            for each in self.additions
+            if num_samples is None or each.first_slot < num_samples
+        ]
         return {
             "format_version": FORMAT_VERSION,
             "kind": self.kind,
             "seed": self.seed,
-            "source": {key: self.source[key] for key in ("sha256", "num_inputs")},
+            "source": {
+                **{key: self.source[key] for key in ("sha256", "num_inputs")},
+                **({"additions": additions} if additions else {}),
+            },
             "teacher": teacher,
             "recipe": dict(self.recipe),
             "members": dict(self.members),
         }
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the identity, 64 hex digits."""
-        return hashlib.sha256(canonical_json(self.identity()).encode()).hexdigest()
+    def fingerprint(self, num_samples: int | None = None) -> str:
+        """Return the SHA-256 of the identity, 64 hex digits.
+
+        Args:
+            num_samples: As it was when the set had so many samples; None for all.
+        """
+        return hashlib.sha256(canonical_json(self.identity(num_samples)).encode()).hexdigest()
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Return the fingerprint as it was before each addition, and the present one."""
+        before = (self.fingerprint(each.first_slot) for each in self.additions)
+        return (*before, self.fingerprint())
+
+    @property
+    def origin(self) -> str:
+        """The fingerprint that the set began with, whatever it has gained."""
+        return self.fingerprints()[0]
 
     @property
     def made_by(self) -> str:
@@ -139,16 +223,27 @@ class Plan(Shown):
 
     def tasks(self) -> list[ShardTask]:
         """Return the tasks whose shards make up the dataset, in order."""
-        fingerprint = self.fingerprint()
-        return [
-            ShardTask(
-                shard_index=shard_index,
-                start=shard_index * self.samples_per_shard,
-                stop=min((shard_index + 1) * self.samples_per_shard, self.num_samples),
-                fingerprint=fingerprint,
+        begun = [each.first_slot for each in self.additions]
+        fingerprints = self.fingerprints()
+        size, tasks = self.samples_per_shard, []
+        for shard_index in range(self.num_shards):
+            start = shard_index * size
+            stop = min(start + size, self.num_samples)
+            tasks.append(
+                ShardTask(
+                    shard_index=shard_index,
+                    start=start,
+                    stop=stop,
+                    # An addition behind a shard does not change it.
+                    fingerprint=fingerprints[bisect_left(begun, stop)],
+                    earlier=tuple(
+                        (first, fingerprint)
+                        for first, fingerprint in zip(begun, fingerprints, strict=False)
+                        if start < first < stop
+                    ),
+                )
             )
-            for shard_index in range(self.num_shards)
-        ]
+        return tasks
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, with its fingerprint and format version."""

@@ -114,6 +114,43 @@ def test_a_larger_plan_keeps_its_full_tasks():
     assert large.tasks()[2] != small.tasks()[2]
 
 
+def with_more(plan: Plan, *first_slots: int) -> Plan:
+    """Return a plan that has gained something from each of these slots on."""
+    more = {"first_row": 0, "num_inputs": 1, "samples_per_image": 1, "first_number": 1}
+    additions = [{"first_slot": first, **more} for first in first_slots]
+    return dataclasses.replace(plan, source={**plan.source, "additions": additions})
+
+
+def test_what_a_plan_gains_changes_the_shards_that_it_lies_in_and_no_others():
+    small = make_plan(num_samples=10, samples_per_shard=4)
+    large = with_more(dataclasses.replace(small, num_samples=30), 10, 16, 18)
+    first, second, third, whole = large.fingerprints()
+    assert (first, large.origin) == (small.fingerprint(), small.fingerprint())
+    assert whole == large.fingerprint()
+    assert len({first, second, third, whole}) == 4
+    tasks = large.tasks()
+    assert tasks[:2] == small.tasks()[:2]
+    # Slots 8 to 12, 12 to 16, and 16 to 20 with two additions in it.
+    assert [task.fingerprint for task in tasks[2:6]] == [second, second, whole, whole]
+    assert tasks[2].earlier == ((10, first),)
+    assert tasks[4].earlier == ((18, third),)
+    assert not tasks[3].earlier
+    assert tasks[2].shortened(10) == small.tasks()[2]
+    assert tasks[4].shortened(18).fingerprint == third
+    assert tasks[4].shortened(19).fingerprint == whole
+    assert large.fingerprint(10) == first
+    assert large.fingerprint(11) == second
+
+
+def test_names_of_what_a_plan_gains_are_no_part_of_it():
+    plan = with_more(make_plan(), 3)
+    (addition,) = plan.source["additions"]
+    named = {**addition, "name": "photos", "list_sha256": "ab"}
+    told = dataclasses.replace(plan, source={**plan.source, "additions": [named]})
+    assert told.fingerprint() == plan.fingerprint()
+    assert Plan.from_dict(json.loads(canonical_json(told.to_dict()))) == told
+
+
 def test_keys_have_nine_digits_and_no_dots():
     assert sample_key(42) == "000000042"
     assert sample_key(10**9 - 1) == "999999999"

@@ -1,9 +1,6 @@
 """What all commands that make a dataset share: the folder checks, and the run itself."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.progress import Progress
@@ -13,10 +10,8 @@ from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.receipts import Manifest
-from pairgen.regular_file import sha256_of
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
-from pairgen.shards.format.input_lists import with_list
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
     is_untouched,
@@ -66,21 +61,6 @@ class RunResult:
     def interrupted(self) -> bool:
         """Whether the user stopped the run before its end; one that was about to end has ended."""
         return self.stopped and self.num_left > 0
-
-
-@contextmanager
-def spooled_input(store: Store, name: str) -> Iterator[Path]:
-    """Yield a path for the list of inputs; on failure, remove the folder if it is empty."""
-    spooled = store.spool(name)
-    try:
-        yield spooled
-    except BaseException:
-        store.drop(spooled)
-        if not has_plan(store):
-            store.prune()
-        raise
-    # Nothing happens if it has moved to its place.
-    store.drop(spooled)
 
 
 def check_folder(store: Store) -> None:
@@ -174,23 +154,6 @@ def begin_claimed(store: Store, old: Plan | None, plan: Plan, shard_range: Shard
         if not is_untouched(store):
             check_continues(read_plan(store), plan)
     write_plan(store, plan)
-
-
-def put_inputs(store: Store, spooled: Path, path: str, plan: Plan, shard_range: ShardRange) -> Plan:
-    """Move a list of inputs to its place; return the plan with its hash.
-
-    A part leaves a list that is there, and records no hash: whose list stands is not known.
-
-    Other parts may read it on other machines, where a file system of the network would end their
-    reading if another file took its place.
-    """
-    is_part = shard_range != ALL_SHARDS
-    if is_part and store.exists(path) and store.size(path) == spooled.stat().st_size:
-        store.drop(spooled)
-        return plan
-    sha256 = "" if is_part else sha256_of(spooled)
-    store.put_file(spooled, path)
-    return with_list(plan, sha256)
 
 
 def check_same_plan(store: Store, old: Plan, plan: Plan, say: Say) -> None:

@@ -8,18 +8,11 @@ from typing import Any
 
 from pairgen.config import packaged_assets
 from pairgen.errors import ConfigError
-from pairgen.execution.dataset import check_same_plan, claim, put_inputs, spooled_input
-from pairgen.execution.own_code import with_code
 from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
 from pairgen.kinds.images.decoded_samples import open_decoded_samples
 from pairgen.kinds.images.options import ImageOptions
 from pairgen.redaction import listed_without_secrets
-from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.planned_images import is_painted
-from pairgen.shards.format.slots import CAPTION_CHOICE
-from pairgen.shards.format.store import Store
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images, without_repeats
 from pairgen.sources.image_list import ImageSummary, columns_for
@@ -29,12 +22,10 @@ from pairgen.sources.painted.names import PHOTOGRAPHS
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.paths import AnyPath, local_file, name_of
 from pairgen.sources.photographs import ImageSize
-from pairgen.sources.prompts import encode_rejected
-from pairgen.sources.texts.caption_choice import ALL, CAPTION_COLUMNS, REFUSE, TAKEN, entries_of
+from pairgen.sources.texts.caption_choice import CAPTION_COLUMNS, REFUSE, TAKEN, entries_of
 from pairgen.sources.texts.captions import Captions, with_captions_checked
 from pairgen.sources.texts.metadata import FolderMetadata, MetadataFile
 from pairgen.sources.texts.named import NamedTexts, first_names
-from pairgen.types import Plan
 
 # Number of names without an image that are told.
 MAX_NAMES = 3
@@ -229,72 +220,3 @@ def scan_images(
     for path, texts in tables:
         summary.rejected += [{"image": str(path), "reason": each} for each in texts.faults()]
     return ScannedImages(summary, captions, source.passed_over, metadata, choice)
-
-
-def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:
-    """Check that a folder continues with its own images, and report it.
-
-    Raises:
-        PlanMismatchError: The options are those of another dataset.
-        ConfigError: The folder's list of images is missing.
-    """
-    check_same_plan(store, old, plan, say)
-    if not store.exists(layout.IMAGES):
-        raise ConfigError(
-            f"{layout.IMAGES} of {store.url} is missing: give the original --images again."
-        )
-    is_by_caption = old.recipe.get(CAPTION_CHOICE) == ALL
-    entries = "images, counted once for each caption" if is_by_caption else "images"
-    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} {entries}.")
-
-
-def plan_in(
-    trial: LocalStore,
-    store: Store,
-    continued: Callable[[], Plan] | None,
-    read: Callable[[Path], tuple[Plan, ImageSummary]],
-) -> Plan:
-    """Plan a trial run, with the list of images in a folder of its own.
-
-    Args:
-        trial: The folder of the trial.
-        store: The dataset folder, to which nothing is written.
-        continued: Returns the plan that continues with the folder's own images; None to read them.
-        read: Writes the list of images to a path; returns the plan made from them.
-    """
-    images = trial.root / layout.IMAGES
-    images.parent.mkdir()
-    if continued is None:
-        plan, _ = read(images)
-        return plan
-    plan = continued()
-    if not is_painted(plan):
-        store.fetch(layout.IMAGES, images)
-    return plan
-
-
-def take_images(
-    store: Store,
-    old: Plan | None,
-    read: Callable[[Path], tuple[Plan, ImageSummary]],
-    options: ImageOptions,
-    say: Say,
-) -> Plan:
-    """Read the image headers, and write the list of images once everything is checked.
-
-    Args:
-        store: The dataset folder.
-        old: The plan in the folder; None if the command begins a new dataset.
-        read: Writes the list of images to a path; returns the plan made from them.
-        options: The part of the shards to make, and whether changed code is accepted.
-        say: Called with messages about the user's own code.
-    """
-    with spooled_input(store, "images.arrow") as spooled:
-        plan, summary = read(spooled)
-        plan = with_code(store, plan, options, say)
-        claim(store, old, plan, options.part)
-        if not is_painted(plan):
-            plan = put_inputs(store, spooled, layout.IMAGES, plan, options.part)
-    if summary.rejected:
-        store.put_bytes(layout.REJECTED, encode_rejected(summary.rejected))
-    return plan

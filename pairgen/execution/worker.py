@@ -138,7 +138,7 @@ class Worker:
         """
         if self._plan_stands or not isinstance(self.store, LocalStore):
             return
-        if read_plan(self.store).fingerprint() != self.plan.fingerprint():
+        if read_plan(self.store).fingerprint(self.plan.num_samples) != self.plan.fingerprint():
             self.store.drop(made.path)
             raise PlanMismatchError(
                 f"Another command has begun another dataset in {self.store.url}: give another "

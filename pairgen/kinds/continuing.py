@@ -51,7 +51,8 @@ def check_continues(old: Plan, new: Plan) -> None:
 
 def _differing_fields(old: Plan, new: Plan) -> list[str]:
     """Return the differences as a user would name them: model, prompts, or recipe fields."""
-    before, now = old.identity(), new.identity()
+    before, now = old.identity(), new.identity(old.num_samples)
+    gained = [each["source"].pop("additions", []) for each in (before, now)]
     different = []
     if before["source"] != now["source"]:
         inputs = INPUT_NAMES[new.kind]
@@ -66,6 +67,8 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
         different += differences(before["teacher"], now["teacher"], "teacher")
     for field in ("format_version", "kind", "seed", "recipe"):
         different += differences(before[field], now[field], field)
+    if gained[0] != gained[1]:
+        different.append(f"what it has gained (was {_short(gained[0])}, got {_short(gained[1])})")
     # Members follow from the teacher and the recipe: report them only if those are equal.
     return different or differences(before["members"], now["members"], "members")
 

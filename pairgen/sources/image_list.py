@@ -149,7 +149,7 @@ class ListWriter:
         """Write an image: every column but `first_slot`, which follows from those before it."""
         row = {**row, "first_slot": self.summary.num_slots}
         self._rows.append(row)
-        _update(self._digest, row, self._further)
+        self._digest.update(_identity(row, self._further))
         self.summary.num_accepted += 1
         self.summary.num_slots += row["num_slots"]
         self.summary.num_captions += bool(row["caption"] or row.get("captions"))
@@ -211,16 +211,26 @@ class PlannedImages:
         """Names of the columns of `FURTHER` that the list has."""
         return [name for name in FURTHER.names if name in self._table.column_names]
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield every row, in order."""
-        for first in range(0, len(self), BATCH_ROWS):
-            yield from self._table.slice(first, BATCH_ROWS).to_pylist()
+    def rows(self, chosen: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the chosen rows in their order; None for all."""
+        numbers = range(len(self)) if chosen is None else chosen
+        for first in range(0, len(numbers), BATCH_ROWS):
+            some = numbers[first : first + BATCH_ROWS]
+            whole = isinstance(some, range)
+            found = self._table.slice(some[0], len(some)) if whole else self._table.take(some)
+            yield from found.to_pylist()
+
+    def identities(self) -> Iterator[bytes]:
+        """Yield what identifies each image, wherever it lies, in order."""
+        further = self.further
+        for row in self.rows():
+            yield _identity(row, further)
 
     def sha256(self) -> str:
         """Return the `ImageSummary.sha256` of these images."""
-        digest, further = hashlib.sha256(), self.further
-        for row in self.rows():
-            _update(digest, row, further)
+        digest = hashlib.sha256()
+        for identity in self.identities():
+            digest.update(identity)
         return digest.hexdigest()
 
     def row_of(self, slot: int) -> int:
@@ -259,12 +269,12 @@ def _file_of(row: Mapping[str, Any]) -> ImageFile:
     return ImageFile(**values)
 
 
-def _update(digest: "hashlib._Hash", row: Mapping[str, Any], further: Sequence[str]) -> None:
-    """Add what identifies an image, without its location."""
+def _identity(row: Mapping[str, Any], further: Sequence[str]) -> bytes:
+    """Return what identifies an image, without its location."""
     identity = [row[name] for name in ("name", "num_bytes", "width", "height", "caption")]
     for name in further:
         if name in OBJECT:
             continue
         value = row[name]
         identity += [value["name"], value["num_bytes"]] if name == "partner" else [value]
-    digest.update(json.dumps(identity, ensure_ascii=False).encode() + b"\n")
+    return json.dumps(identity, ensure_ascii=False).encode() + b"\n"

@@ -30,14 +30,14 @@ from pairgen.kinds.run_options import PartOptions
 from pairgen.receipts import Manifest
 from pairgen.resolution import Resolved
 from pairgen.shard_range import ShardRange
-from pairgen.shards.check.planned import INPUTS, inputs_path, open_inputs
+from pairgen.shards.check.planned import inputs_paths, open_inputs
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import planned_tasks
 from pairgen.trust import current_trust
-from pairgen.types import Plan, ShardTask
+from pairgen.types import INPUT_NAMES, Plan, ShardTask
 
 # Minimum number of timed batches, for kinds whose cost is per batch: their median is used.
 MIN_BATCHES = 3
@@ -162,7 +162,7 @@ def dry_run(
             part=options.part,
             measured=measured,
             cost=cost,
-            input_bytes=trial.size(path) if (path := inputs_path(plan)) else 0,
+            input_bytes=sum(trial.size(path) for path in inputs_paths(plan)),
             other_way=other_way,
             num_workers=num_workers,
             asked_workers=options.num_workers,
@@ -196,7 +196,7 @@ def _measure(
     published = publish_again(plan, trial, maker, runs.results)
     making_time = runs.batch_time(plan.execution["batch_size"]) if is_padded else runs.slot_time()
     per_shard, per_slot = published.seconds
-    inputs = open_inputs(trial, plan) if plan.kind in INPUTS else None
+    inputs = open_inputs(trial, plan) if plan.kind in INPUT_NAMES else None
     return Measured(
         num_slots=runs.num_slots,
         num_samples=runs.num_samples,

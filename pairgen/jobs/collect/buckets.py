@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,10 @@ from pairgen.execution.dataset import (
     count_left,
     find_old_plan,
     make_dataset,
-    put_inputs,
 )
-from pairgen.execution.image_inputs import take_images
+from pairgen.execution.inputs.growing import ListPaths
+from pairgen.execution.inputs.spooled import put_inputs
+from pairgen.execution.inputs.taken import take_images
 from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say
 from pairgen.execution.shard_size import fit_shards, with_samples_per_shard
@@ -30,10 +32,11 @@ from pairgen.kinds.collect.buckets import (
 )
 from pairgen.kinds.continuing import check_continues
 from pairgen.receipts import Manifest
-from pairgen.shard_range import ALL_SHARDS
+from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import scan
-from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.format.plan_file import has_plan, read_plan, write_plan
+from pairgen.shards.format.planned_images import image_lists
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.subsets import (
     Subsets,
@@ -56,13 +59,13 @@ class Bucket:
         shape: Its shape.
         store: Its folder.
         plan: Its plan.
-        images: Its list of images, not yet in the folder.
+        lists: Its lists of images, not yet in the folder.
     """
 
     shape: ImageSize
     store: Store
     plan: Plan
-    images: Path
+    lists: tuple[Path, ...]
 
     @property
     def name(self) -> str:
@@ -122,13 +125,15 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
         buckets: list[Bucket] = []
         if request.continues:
             whole = continued_plan(request, say)
-            with store.local(layout.IMAGES) as path:
-                buckets += sort(whole, path)
+            with ExitStack() as stack:
+                paths = [stack.enter_context(store.local(path)) for path in image_lists(whole)]
+                buckets += sort(whole, paths)
         else:
 
-            def read(target: Path) -> tuple[Plan, ImageSummary]:
-                plan, summary = read_images(request, target, say)
-                buckets.extend(sort(plan, target))
+            def read(path_of: ListPaths) -> tuple[Plan, ImageSummary]:
+                plan, summary = read_images(request, path_of, say)
+                paths = [path_of(number) for number in range(1, len(image_lists(plan)) + 1)]
+                buckets.extend(sort(plan, paths))
                 if request.old is None and request.config.shard_bytes:
                     plan = _fit_buckets(plan, buckets, request.config.shard_bytes, say)
                 return plan, summary
@@ -142,10 +147,7 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
             for each in buckets
         ]
         for place, bucket in enumerate(buckets):
-            spooled = bucket.store.spool("images.arrow")
-            shutil.copyfile(bucket.images, spooled)
-            given = (bucket.store, spooled, layout.IMAGES, bucket.plan, request.config.part)
-            buckets[place] = replace(bucket, plan=put_inputs(*given))
+            buckets[place] = replace(bucket, plan=_put_lists(bucket, request.config.part))
             write_plan(bucket.store, buckets[place].plan)
     names = tuple(bucket.name for bucket in buckets)
     begun = read_subsets(store).names if has_subsets(store) else ()
@@ -154,23 +156,39 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
     return whole, buckets
 
 
-def _sort_images(store: Store, folder: Path, whole: Plan, images: Path) -> list[Bucket]:
+def _put_lists(bucket: Bucket, part: ShardRange) -> Plan:
+    """Copy the lists of a bucket into its folder; return the plan with their hashes."""
+    plan = bucket.plan
+    for number, (images, path) in enumerate(zip(bucket.lists, image_lists(plan), strict=True), 1):
+        spooled = bucket.store.spool(Path(path).name)
+        shutil.copyfile(images, spooled)
+        plan = put_inputs(bucket.store, spooled, path, plan, part, number)
+    return plan
+
+
+def _sort_images(store: Store, folder: Path, whole: Plan, lists: Sequence[Path]) -> list[Bucket]:
     """Sort the images into buckets, the narrowest first; check the folder of each.
 
     Raises:
         PlanMismatchError: A sub-folder holds another dataset.
         ConfigError: A sub-folder holds something else.
     """
-    found = split_images(images, folder, lambda size: shape_in(whole.recipe, size))
+    names = [str(whole.source["name"]), *(each.name for each in whole.additions)]
+    found: dict[ImageSize, list[tuple[str, Path, ImageSummary]]] = {}
+    for number, (name, images) in enumerate(zip(names, lists, strict=True)):
+        into = folder / str(number)
+        into.mkdir()
+        split = split_images(images, into, lambda size: shape_in(whole.recipe, size))
+        for shape, (path, summary) in split.items():
+            found.setdefault(shape, []).append((name, path, summary))
     buckets = []
     for shape in sorted(found, key=aspect_ratio):
-        path, summary = found[shape]
         subset = open_subset(store, bucket_name(shape))
-        plan = bucket_plan(whole, shape, summary)
+        plan = bucket_plan(whole, shape, [(name, each) for name, _, each in found[shape]])
         check_folder(subset)
         if old := find_old_plan(subset, whole.kind, has_inputs=True):
             check_continues(old, plan)
-        buckets.append(Bucket(shape, subset, plan, path))
+        buckets.append(Bucket(shape, subset, plan, tuple(path for _, path, _ in found[shape])))
     return buckets
 
 
@@ -181,7 +199,7 @@ def _fit_buckets(whole: Plan, buckets: list[Bucket], shard_bytes: int, say: Say)
     number for all.
     """
     fullest = max(buckets, key=lambda bucket: bucket.plan.num_samples)
-    number = fit_shards(fullest.plan, shard_bytes, fullest.images, say).samples_per_shard
+    number = fit_shards(fullest.plan, shard_bytes, fullest.lists[0], say).samples_per_shard
     buckets[:] = [
         replace(bucket, plan=with_samples_per_shard(bucket.plan, number)) for bucket in buckets
     ]
@@ -192,6 +210,7 @@ def _remove_plans(store: Store, names: Sequence[str]) -> None:
     """Remove what a mistaken first try has planned and not made."""
     for name in names:
         subset = open_subset(store, name)
-        for path in (layout.PLAN, layout.IMAGES, layout.MANIFEST, layout.CARD):
+        lists = image_lists(read_plan(subset)) if has_plan(subset) else [layout.IMAGES]
+        for path in (layout.PLAN, *lists, layout.MANIFEST, layout.CARD):
             subset.remove(path)
         subset.prune()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairgen.execution.forecast.dry_run import DryRun, dry_run
-from pairgen.execution.image_inputs import plan_in
+from pairgen.execution.inputs.taken import plan_in
 from pairgen.execution.say import Say, log
 from pairgen.execution.shard_size import fit_shards
 from pairgen.execution.user_trust import trusts_user

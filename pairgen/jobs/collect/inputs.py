@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
@@ -12,7 +11,9 @@ from pairgen.execution.dataset import (
     check_same_plan,
     find_old_plan,
 )
-from pairgen.execution.image_inputs import check_continued, scan_images
+from pairgen.execution.image_inputs import scan_images
+from pairgen.execution.inputs.growing import ListPaths, with_given_images
+from pairgen.execution.inputs.taken import check_continued
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
 from pairgen.execution.shard_size import check_one_size, fit_shards
@@ -20,6 +21,7 @@ from pairgen.jobs.collect.sources import open_collected
 from pairgen.kinds.collect.acceptance import OneFormat
 from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.collect.plan import make_collect_plan
+from pairgen.kinds.images.additions import with_rejected
 from pairgen.kinds.images.painted import check_painted
 from pairgen.kinds.images.painted_plan import painted_source
 from pairgen.kinds.images.source import image_source
@@ -153,8 +155,8 @@ def continued_plan(request: CollectRequest, say: Say) -> Plan:
     return plan
 
 
-def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, ImageSummary]:
-    """Read the image headers, write the accepted images to `target`, and make the plan.
+def read_images(request: CollectRequest, path_of: ListPaths, say: Say) -> tuple[Plan, ImageSummary]:
+    """Read the image headers, write the lists of the accepted images, and make the plan.
 
     Raises:
         PlanMismatchError: The folder holds another dataset.
@@ -163,7 +165,8 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
     config = request.config
     if request.is_painted:
         return _painted_plan(request, say), ImageSummary()
-    formats = OneFormat()
+    old, target = request.old, path_of(1)
+    formats = OneFormat(str(old.source.get("kept", "")) if old else "")
     source = open_collected(config, formats, say)
     read = scan_images(config, source, target, lambda _: 1, config.label_column, say)
     summary = read.summary
@@ -173,11 +176,18 @@ def read_images(request: CollectRequest, target: Path, say: Say) -> tuple[Plan, 
         "num_tags": summary.num_tags,
         **({"kept": formats.extension} if config.format == "keep" else {}),
     }
-    plan = make_collect_plan(config, request.layout, described, summary.num_slots, source.teacher)
-    _check_same(request, plan, say)
-    # Buckets are measured when the images are sorted into them.
-    if request.old is None and not config.bucket:
-        plan = fit_shards(plan, config.shard_bytes, target, say)
+    if old is None:
+        num = summary.num_slots
+        plan = make_collect_plan(config, request.layout, described, num, source.teacher)
+        # Buckets are measured when the images are sorted into them.
+        if not config.bucket:
+            plan = fit_shards(plan, config.shard_bytes, target, say)
+    else:
+        given = dict(old.source), old.num_samples, source.teacher
+        plan = make_collect_plan(config, request.layout, *given)
+        _check_same(request, plan, say)
+        plan = with_given_images(request.store, plan, source.name, path_of, say)
+        plan = with_rejected(plan, described)
     say(_counts(config, summary))
     read.say_passed_over(say)
     read.say_captions(say)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from pairgen.execution.dataset import RunResult, begin, begin_claimed, make_dataset
-from pairgen.execution.image_inputs import take_images
+from pairgen.execution.inputs.taken import take_images
 from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairgen.execution.forecast.dry_run import DryRun, dry_run
-from pairgen.execution.image_inputs import plan_in
+from pairgen.execution.inputs.taken import plan_in
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade

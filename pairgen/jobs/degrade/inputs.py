@@ -1,13 +1,15 @@
 """The inputs of `pairgen degrade`: options, images, and the plan made from them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
-from pairgen.execution.image_inputs import check_continued, open_source, scan_images
+from pairgen.execution.image_inputs import open_source, scan_images
+from pairgen.execution.inputs.growing import ListPaths, with_given_images
+from pairgen.execution.inputs.taken import check_continued
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say
 from pairgen.execution.shard_size import check_one_size, fit_shards
@@ -17,6 +19,14 @@ from pairgen.kinds.degrade.nested import choose_operations
 from pairgen.kinds.degrade.options import DegradeConfig, check_batch_size
 from pairgen.kinds.degrade.plan import make_degrade_plan
 from pairgen.kinds.degrade.pyramid import Preset, check_preset, find_preset, make_preset
+from pairgen.kinds.images.additions import (
+    gained,
+    num_images,
+    samples_per_image,
+    with_pictures,
+    with_rejected,
+    with_samples_per_image,
+)
 from pairgen.kinds.images.options import INPUT_OPTIONS
 from pairgen.kinds.images.painted import check_painted
 from pairgen.kinds.images.painted_plan import painted_source
@@ -129,15 +139,44 @@ def continued_plan(request: DegradeRequest, say: Say) -> Plan:
     assert old is not None
     if request.is_painted:
         return _painted_plan(request, say)
-    plan = make_degrade_plan(
-        request.config, request.preset, dict(old.source), old.num_samples, old.teacher
-    )
+    plan = _same_plan(request, old, old.source, old.teacher)
     check_continued(request.store, old, plan, say)
-    return plan
+    return _with_samples(request, plan, say)
 
 
-def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, ImageSummary]:
-    """Read the image headers, write the accepted images to `target`, and make the plan.
+def _same_plan(
+    request: DegradeRequest, old: Plan, source: Mapping[str, Any], teacher: Mapping[str, Any]
+) -> Plan:
+    """Return the plan of a folder by the options of the command, before it grows."""
+    config = request.config
+    if config.crops == "random":
+        # How many samples an image had at first is part of what the set is.
+        first = {"samples_per_image": old.recipe["samples_per_image"]}
+        config = config.model_copy(update=first)
+    described = {**source, **gained(old)}
+    return make_degrade_plan(config, request.preset, described, old.num_samples, teacher)
+
+
+def _with_samples(request: DegradeRequest, plan: Plan, say: Say) -> Plan:
+    """Return a plan with as many samples of each image as are asked for.
+
+    Raises:
+        PlanMismatchError: It has more.
+    """
+    config = request.config
+    if config.crops == "random":
+        before = samples_per_image(plan)
+        plan = with_samples_per_image(plan, config.samples_per_image)
+        if more := config.samples_per_image - before:
+            say(
+                f"{more:,} more of each of {num_images(plan):,} images: "
+                f"{plan.num_samples:,} samples in all."
+            )
+    return replace(plan, resolved={**plan.resolved, "options": config.remembered()})
+
+
+def read_images(request: DegradeRequest, path_of: ListPaths, say: Say) -> tuple[Plan, ImageSummary]:
+    """Read the image headers, write the lists of the accepted images, and make the plan.
 
     Raises:
         PlanMismatchError: The folder holds another dataset.
@@ -152,14 +191,19 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         tiled = config.crops == "tiled"
         return count_crops(size, config.crop, config.samples_per_image, tiled, config.max_aspect)
 
+    target = path_of(1)
     read = scan_images(config, source, target, count_slots, say=say)
     summary = read.summary
     described = image_source(source.name, summary)
-    plan = make_degrade_plan(config, request.preset, described, summary.num_slots, source.teacher)
     if request.old is None:
+        num = summary.num_slots
+        plan = make_degrade_plan(config, request.preset, described, num, source.teacher)
         plan = fit_shards(plan, config.shard_bytes, target, say)
     else:
+        plan = _same_plan(request, request.old, request.old.source, source.teacher)
         check_same_plan(request.store, request.old, plan, say)
+        plan = with_given_images(request.store, plan, source.name, path_of, say)
+        plan = with_rejected(_with_samples(request, plan, say), described)
     skipped = f", {summary.num_skipped:,} skipped by --max-aspect" if summary.num_skipped else ""
     say(
         f"{summary.num_images:,} images, {summary.num_slots:,} crops of {config.crop} px; "
@@ -181,11 +225,14 @@ def _painted_plan(request: DegradeRequest, say: Say) -> Plan:
     source = painted_source(config, PaintedImages(config.seed, config.split, config.crop))
     # A picture is one tile.
     num_crops = config.samples_per_image if config.crops == "random" else 1
-    plan = make_degrade_plan(config, request.preset, source, config.num_images * num_crops, {})
+    num = config.num_images * num_crops
     if request.old is None:
+        plan = make_degrade_plan(config, request.preset, source, num, {})
         plan = fit_shards(plan, config.shard_bytes, None, say)
     else:
+        plan = _same_plan(request, request.old, source, {})
         check_same_plan(request.store, request.old, plan, say)
+        plan = _with_samples(request, with_pictures(plan, config.num_images), say)
     say(
         f"{config.num_images:,} painted images, {plan.num_samples:,} samples of {config.crop} px; "
         f"{config.levels_text()}; "

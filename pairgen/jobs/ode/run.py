@@ -9,9 +9,8 @@ from pairgen.execution.dataset import (
     begin_claimed,
     claim,
     make_dataset,
-    put_inputs,
-    spooled_input,
 )
+from pairgen.execution.inputs.spooled import put_inputs, spooled_input
 from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user

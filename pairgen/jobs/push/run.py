@@ -171,7 +171,7 @@ def _check_same(content: Content, repository: Repository, standing: Mapping[str,
         return
     plan = _plan_in(repository.read(content.plan_path))
     fingerprint, here = str(plan.get("fingerprint")), content.plan.fingerprint()
-    if fingerprint != here:
+    if fingerprint not in content.plan.fingerprints():
         raise ConfigError(
             f"{url} holds another dataset (fingerprint {fingerprint[:12]}, not {here[:12]}): give "
             "another repository."

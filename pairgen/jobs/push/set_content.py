@@ -15,6 +15,7 @@ from pairgen.kinds.run_options import WorkerOptions
 from pairgen.model_config import license_of
 from pairgen.receipts import Manifest
 from pairgen.redaction import without_secrets
+from pairgen.shards.check.planned import inputs_paths
 from pairgen.shards.check.report import Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.format import layout
@@ -51,7 +52,7 @@ def set_content(store: LocalStore, options: PushConfig, say: Say) -> Content:
     preview = [PushedFile(PREVIEW_FILE, shown.png)] if shown.png else []
     # Shards come before their receipts, and what says which dataset it is before all.
     files = (
-        *(each for name in names for each in _plans(store, name)),
+        *(each for name in names for each in _plans(store, name, manifests[name].plan)),
         *_existing(store, (layout.SUBSETS,)),
         *(each for name in names for each in _shards(store, name, manifests[name])),
         *(each for name in names for each in _receipts(store, name, manifests[name])),
@@ -92,8 +93,8 @@ def _not_clean(store: LocalStore, report: Report) -> str:
     )
 
 
-def _plans(store: LocalStore, name: str) -> Iterator[PushedFile]:
-    lists = (layout.PROMPTS, layout.IMAGES, layout.SLOTS, layout.REJECTED, layout.PARTS)
+def _plans(store: LocalStore, name: str, plan: Plan) -> Iterator[PushedFile]:
+    lists = (*inputs_paths(plan), layout.SLOTS, layout.REJECTED, layout.PARTS)
     return _existing(store, tuple(f"{name}{each}" for each in (layout.PLAN, *lists)))
 
 

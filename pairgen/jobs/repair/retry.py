@@ -4,12 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from pairgen.errors import PairgenError
 from pairgen.receipts import Receipt
-from pairgen.shards.format import layout
-from pairgen.shards.format.input_lists import read_list
-from pairgen.shards.format.planned_images import is_painted, listed_images
+from pairgen.shards.format.planned_images import ImageList, is_painted, open_images
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_file import ImageFile
-from pairgen.sources.image_list import PlannedImages
 from pairgen.types import Plan
 
 
@@ -17,27 +14,28 @@ def worth_retrying(store: Store, plan: Plan, receipts: Iterable[Receipt]) -> Ite
     """Yield the receipts of shards that would gain a sample and lose none.
 
     Args:
-        store: The dataset folder, with a sound list of images.
+        store: The dataset folder, with sound lists of images.
         plan: The dataset's plan.
         receipts: Receipts of sound shards.
     """
     failed = [receipt for receipt in receipts if any(not slot.skipped for slot in receipt.failed)]
     if plan.kind not in ("degrade", "collect") or is_painted(plan) or not failed:
         return
-    images = read_list(store, layout.IMAGES, lambda path: listed_images(plan, path))
+    images = open_images(plan, store)
     yield from (receipt for receipt in failed if _gains(images, receipt))
 
 
-def _gains(images: PlannedImages, receipt: Receipt) -> bool:
+def _gains(images: ImageList, receipt: Receipt) -> bool:
     """Return whether an image that failed, and all others of the shard, can be read now."""
     missing = {slot.index for slot in receipt.failed if not slot.skipped}
     skipped = {slot.index for slot in receipt.failed if slot.skipped}
     readable: dict[int, bool] = {}
     gains = False
     for index in range(receipt.start, receipt.stop):
-        row = images.row_of(index)
+        found = images.of_slot(index)
+        row = found.row
         if row not in readable:
-            readable[row] = _is_there(images[row].file)
+            readable[row] = _is_there(found.image.file)
         if index in missing:
             gains |= readable[row]
         elif index not in skipped and not readable[row]:

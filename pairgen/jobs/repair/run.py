@@ -27,7 +27,7 @@ from pairgen.kinds.parent_shard import planned_parent
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.receipts import Receipt
 from pairgen.resolution import sources_of
-from pairgen.shards.check.planned import inputs_path
+from pairgen.shards.check.planned import inputs_paths
 from pairgen.shards.check.report import NOT_READ, Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.format import layout
@@ -123,12 +123,12 @@ def _check_inputs(store: Store, plan: Plan) -> None:
     Raises:
         ConfigError: The list is missing.
     """
-    path = inputs_path(plan)
+    missing = [path for path in inputs_paths(plan) if not store.exists(path)]
     # The texts of an overlay are told by its tasks.
-    if path and plan.kind != OVERLAY and not store.exists(path):
+    if missing and plan.kind != OVERLAY:
         raise ConfigError(
-            f"{path} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with the "
-            f"original --{INPUT_NAMES[plan.kind]} again, then repair."
+            f"{missing[0]} of {store.url} is missing: run `pairgen {plan.kind}` on the folder with "
+            f"the original --{INPUT_NAMES[plan.kind]} again, then repair."
         )
 
 
@@ -198,8 +198,8 @@ def _check_plan_fits(store: Store, plan: Plan, receipts: Collection[Receipt]) ->
         ConfigError: All receipts belong to another dataset, or one belongs to this dataset under a
             plan that divided or extended it differently.
     """
-    fingerprint, tasks = plan.fingerprint(), plan.tasks()
-    own = [receipt for receipt in receipts if receipt.fingerprint == fingerprint]
+    known, tasks = plan.fingerprints(), plan.tasks()
+    own = [receipt for receipt in receipts if receipt.fingerprint in known]
     what = ""
     if receipts and not own:
         what = f"is not the plan of its {len(receipts):,} finished shards"
@@ -207,6 +207,9 @@ def _check_plan_fits(store: Store, plan: Plan, receipts: Collection[Receipt]) ->
         task = tasks[receipt.shard_index] if receipt.shard_index < len(tasks) else None
         if task is None or not (receipt.fulfils(task) or receipt.begins(task)):
             what = f"is older than {layout.shard_path(receipt.shard_index)}, or was edited"
+    later = [each for each in receipts if each not in own and each.stop > plan.num_samples]
+    if own and later:
+        what = f"is older than {layout.shard_path(later[0].shard_index)}"
     if what:
         raise ConfigError(
             f"{layout.PLAN} of {store.url} {what}: put the right one back, or remove it and run "

@@ -18,10 +18,11 @@ from pairgen.own_code.modules import modules_of
 from pairgen.own_code.record import changes, modules_in, others_in, refuse, seen
 from pairgen.process_state import cpu_threads, each_in_cpu_threads, each_within
 from pairgen.receipts import FailedSlot, Receipt
-from pairgen.shards.check.planned import UnreadableInputsError, inputs_path, open_inputs
+from pairgen.shards.check.planned import UnreadableInputsError, inputs_paths, open_inputs
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.format.planned_images import planned_sha256s
 from pairgen.shards.format.reader import map_file, read_samples
 from pairgen.shards.format.slots import check_made, index_of_key
 from pairgen.shards.format.store import Store, open_store
@@ -97,8 +98,7 @@ def _checked_receipt(store: Store, plan: Plan, shard_index: int, indices: Sequen
         for index in indices:
             check_made(receipt, index)
     needed = [layout.receipt_path(shard_index), layout.shard_path(shard_index)]
-    if path := inputs_path(plan):
-        needed.append(path)
+    needed += inputs_paths(plan)
     missing = [path for path in needed if not store.exists(path)]
     if receipt is None or missing:
         raise CorruptShardError(
@@ -187,8 +187,8 @@ def _open_maker(receipt: Receipt, store: Store, plan: Plan) -> Maker:
         open_inputs(store, plan)
     except UnreadableInputsError as error:
         raise ConfigError(
-            f"{inputs_path(plan)} of {store.url} cannot be read: {str(error).rstrip('.')}; run "
-            "`pairgen verify`."
+            f"{', '.join(inputs_paths(plan))} of {store.url} cannot be read: "
+            f"{str(error).rstrip('.')}; run `pairgen verify`."
         ) from None
     # As in a worker: thread counts change bits.
     with cpu_threads(plan.execution["cpu_threads"]):
@@ -245,20 +245,21 @@ def _compared(
         return Comparison((why,), (), {})
     found = compare(made, stored)
     altered = []
-    if receipt.fingerprint != plan.fingerprint():
+    planned = plan.fingerprint(receipt.stop)
+    if receipt.fingerprint != planned:
         altered.append(
-            f"fingerprint: of the receipt {receipt.fingerprint[:12]}, of the plan "
-            f"{plan.fingerprint()[:12]}"
+            f"fingerprint: of the receipt {receipt.fingerprint[:12]}, of the plan {planned[:12]}"
         )
     text_differs = any(line.startswith("txt: ") for line in found.differences)
     if text_differs and not _has_planned_inputs(store, plan):
-        altered.append(f"{inputs_path(plan) or 'the painter'} does not match the plan")
+        what = ", ".join(inputs_paths(plan)) or "the painter"
+        altered.append(f"{what} does not match the plan")
     return dataclasses.replace(found, differences=(*altered, *found.differences))
 
 
 def _has_planned_inputs(store: Store, plan: Plan) -> bool:
-    """Whether the list of inputs is the one that the plan was made from."""
-    return open_inputs(store, plan).sha256() == plan.source["sha256"]
+    """Whether the lists of inputs are those that the plan was made from."""
+    return open_inputs(store, plan).sha256s() == planned_sha256s(plan)
 
 
 def _differing_software(receipt: Receipt, maker: Maker) -> tuple[str, ...]:

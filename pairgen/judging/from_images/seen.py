@@ -3,6 +3,7 @@
 from pairgen.judging.from_images.shared_images import num_shared_images
 from pairgen.judging.judged import Judged
 from pairgen.judging.seen import check_unseen
+from pairgen.shards.format.planned_images import planned_sha256s
 from pairgen.training.runs.record import RECORD_FILE
 from pairgen.types import Plan
 
@@ -36,9 +37,9 @@ def _problem(judged: Judged, plan: Plan, url: str) -> tuple[str, list[str]]:
     if record is None:
         return f"{run} has no {RECORD_FILE} that says what it was trained on", []
     for each in record.all_sets:
-        if each.fingerprint == plan.fingerprint():
+        if each.fingerprint in plan.fingerprints():
             return f"{run} was trained on {url} (fingerprint {each.fingerprint[:12]})", []
-        if each.source_sha256 == plan.source["sha256"]:
+        if each.source_sha256 in planned_sha256s(plan):
             return f"{run} was trained on {each.url}, which has the source images of {url}", []
     unknown = []
     for each in record.all_sets:

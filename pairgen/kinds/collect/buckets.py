@@ -17,6 +17,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from pairgen.kinds.images.additions import with_images
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.input_lists import LIST_SHA256
@@ -26,6 +27,8 @@ from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
 
 STEP = 64
+# What the source of the whole says of its own lists.
+OF_LISTS = (LIST_SHA256, "additions")
 
 
 def aspect_ratio(shape: ImageSize) -> float:
@@ -82,7 +85,7 @@ def bucket_counts(counts: Mapping[ImageSize, int]) -> str:
     return f"Images in each bucket: {', '.join(each)}."
 
 
-def bucket_plan(whole: Plan, shape: ImageSize, images: ImageSummary) -> Plan:
+def bucket_plan(whole: Plan, shape: ImageSize, lists: Sequence[tuple[str, ImageSummary]]) -> Plan:
     """Return the plan of the sub-set of one bucket.
 
     Its seed is drawn from the whole's and the shape: equal slots of two sub-sets share no draw,
@@ -91,15 +94,16 @@ def bucket_plan(whole: Plan, shape: ImageSize, images: ImageSummary) -> Plan:
     Args:
         whole: The plan of all images.
         shape: The bucket.
-        images: Its images.
+        lists: The lists of its images, with where they come from: the first, and what it gained.
     """
+    (_, images), *gained = lists
     generator = generator_for(whole.seed, shape.width, Stream.BUCKET, part=shape.height)
-    return replace(
+    plan = replace(
         whole,
         seed=int(generator.integers(2**63)),
         num_samples=images.num_slots,
         source={
-            **{name: value for name, value in whole.source.items() if name != LIST_SHA256},
+            **{name: value for name, value in whole.source.items() if name not in OF_LISTS},
             "sha256": images.sha256,
             "num_inputs": images.num_accepted,
             "num_captions": images.num_captions,
@@ -115,3 +119,6 @@ def bucket_plan(whole: Plan, shape: ImageSize, images: ImageSummary) -> Plan:
             for name, spec in whole.members.items()
         },
     )
+    for name, summary in gained:
+        plan = with_images(plan, name, summary)
+    return plan

@@ -80,7 +80,7 @@ class CollectMaker:
             return list(threads.map(make, indices))
 
     def _name_of(self, index: int) -> str:
-        return self.images[index].file.name
+        return self.images.of_slot(index).image.file.name
 
     def _sample(self, index: int) -> Sample:
         """Make one sample.
@@ -89,8 +89,8 @@ class CollectMaker:
             UnusableImageError: The image cannot be used.
             OSError: It cannot be read.
         """
-        # An image gives one sample, so slots are rows.
-        planned, recipe = self.images[index], self.plan.recipe
+        found, recipe = self.images.of_slot(index), self.plan.recipe
+        planned = found.image
         data = read_planned(planned.file)
         decode = self.latents.decode if self.latents else decode_rgb
         image = decode_planned(data, planned.size, decode)
@@ -101,7 +101,7 @@ class CollectMaker:
         framing = draw_framing(generator, image, shape, recipe, recipe.get("scale", 1))
         fields = self._image_field(data, framing.cut(image))
         facts = {
-            **source_facts(self.plan, planned, index),
+            **source_facts(self.plan, found, index),
             "image_crc32": zlib.crc32(data),
             "resized_width": image.shape[1],
             "resized_height": image.shape[0],

@@ -103,7 +103,7 @@ class DegradeConfig(ImageOptions):
     samples_per_image: Annotated[
         int,
         Integer(1, 10**9),
-        Option("Random crops per image.", "Images", "identity", metavar="K"),
+        Option("Random crops per image; may grow later.", "Images", "identity", metavar="K"),
     ] = 1
     min_sharpness: MinSharpness = 0.0
     max_aspect: MaxAspect = 1000.0

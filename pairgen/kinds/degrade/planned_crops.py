@@ -43,19 +43,19 @@ class PlannedCrops:
 
     def name_of(self, index: int) -> str:
         """Return the name of a slot's image."""
-        return self._images[self._images.row_of(index)].file.name
+        return self._images.of_slot(index).image.file.name
 
     def _crop(self, index: int) -> HighResolution:
-        row = self._images.row_of(index)
-        planned = self._images[row]
-        image, crc32 = self._decoded_image(row, planned)
-        facts: dict[str, Any] = crop_facts(self._plan, planned, row, index)
-        place, found = self._place(image, index, facts["crop_number"])
+        found = self._images.of_slot(index)
+        planned = found.image
+        image, crc32 = self._decoded_image(found.row, planned)
+        facts: dict[str, Any] = crop_facts(self._plan, found, index)
+        place, sharpness = self._place(image, index, found.number)
         return HighResolution(
             index=index,
             pixels=cut(image, place, _square(self._plan.recipe["crop"])),
             facts=facts
-            | {"image_crc32": crc32, "top": place[0], "left": place[1], "sharpness": found},
+            | {"image_crc32": crc32, "top": place[0], "left": place[1], "sharpness": sharpness},
             texts={
                 "txt": caption_of(self._plan, planned, index),
                 "tag.txt": planned.file.tag,

@@ -5,7 +5,7 @@ from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.kinds.images.options import ImageOptions
-from pairgen.shards.format.planned_images import is_painted, painted_images
+from pairgen.shards.format.planned_images import is_painted, painted_images, planned_sha256s
 from pairgen.sources.painted.images import PaintedImages, num_compositions
 from pairgen.sources.painted.names import PAINTED
 from pairgen.types import Plan
@@ -36,7 +36,7 @@ def check_painter(plan: Plan) -> None:
     Raises:
         ConfigError: It paints other ones.
     """
-    if is_painted(plan) and painted_images(plan).sha256() != plan.source["sha256"]:
+    if is_painted(plan) and painted_images(plan).sha256s() != planned_sha256s(plan):
         raise ConfigError(
             f"This version of pairgen paints other pictures for {PAINTED} than the one that began "
             "the set: use that version, or give another --out."

@@ -1,6 +1,7 @@
 """What the plan and its inputs say about each sample, for every kind of dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,9 +13,11 @@ from pairgen.shards.format.input_lists import planned_prompts
 from pairgen.shards.format.overlay import is_by_value
 from pairgen.shards.format.planned_images import (
     ImageList,
+    image_lists,
     is_painted,
     listed_images,
     painted_images,
+    planned_sha256s,
 )
 from pairgen.shards.format.slots import caption_of, crop_facts, slot_at, slot_facts, source_facts
 from pairgen.shards.format.store import Store
@@ -44,8 +47,8 @@ class Planned:
 class PlannedInputs(Protocol):
     """The list of inputs of a dataset."""
 
-    def sha256(self) -> str:
-        """Return the hash that the plan's `source.sha256` must equal."""
+    def sha256s(self) -> list[str]:
+        """Return the hash of each list, which the plan's must equal."""
 
     def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
         """Return a function that gives the planned sample of a slot from `start` to `stop`."""
@@ -57,9 +60,9 @@ class PlannedPrompts:
     def __init__(self, plan: Plan, path: Path) -> None:
         self._plan, self._prompts = plan, planned_prompts(plan, path)
 
-    def sha256(self) -> str:
+    def sha256s(self) -> list[str]:
         """Return the hash of the prompts."""
-        return prompts_sha256(self._prompts)
+        return [prompts_sha256(self._prompts)]
 
     def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
         """Read only the prompts of a range."""
@@ -81,22 +84,21 @@ class PlannedFromImages:
     def __init__(self, plan: Plan, images: ImageList) -> None:
         self._plan, self._images = plan, images
 
-    def sha256(self) -> str:
-        """Return the hash of the images."""
-        return self._images.sha256()
+    def sha256s(self) -> list[str]:
+        """Return the hash of each list of images."""
+        return self._images.sha256s()
 
     def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
         """Return a lookup by slot."""
         del start, stop
 
         def planned(index: int) -> Planned:
-            row = self._images.row_of(index)
-            image = self._images[row]
-            caption = caption_of(self._plan, image, index)
+            found = self._images.of_slot(index)
+            caption = caption_of(self._plan, found.image, index)
             if self._plan.kind == "collect":
-                facts = source_facts(self._plan, image, row)
-                return Planned(index, facts, caption, image.file.label)
-            return Planned(index, crop_facts(self._plan, image, row, index), caption)
+                facts = source_facts(self._plan, found, index)
+                return Planned(index, facts, caption, found.image.file.label)
+            return Planned(index, crop_facts(self._plan, found, index), caption)
 
         return planned
 
@@ -107,9 +109,9 @@ class PlannedTexts:
     def __init__(self, plan: Plan, path: Path) -> None:
         self._plan, self._texts = plan, open_prompts(path)
 
-    def sha256(self) -> str:
+    def sha256s(self) -> list[str]:
         """Return the plan's own hash: each receipt holds that of its shard's texts."""
-        return str(self._plan.source["sha256"])
+        return planned_sha256s(self._plan)
 
     def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
         """Read only the texts of a range."""
@@ -130,9 +132,9 @@ class NoInputs:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def sha256(self) -> str:
-        """Return the plan's own hash: there is nothing to compare."""
-        return str(self._plan.source["sha256"])
+    def sha256s(self) -> list[str]:
+        """Return the plan's own hashes: there is nothing to compare."""
+        return planned_sha256s(self._plan)
 
     def samples(self, start: int, stop: int) -> Callable[[int], Planned]:
         """Return what follows from the plan alone."""
@@ -142,51 +144,49 @@ class NoInputs:
         return lambda i: Planned(i, {"index": i, "seed": self._plan.seed}, None)
 
 
-def _from_list(plan: Plan, path: Path) -> PlannedFromImages:
-    return PlannedFromImages(plan, listed_images(plan, path))
+def _from_prompts(plan: Plan, paths: Sequence[Path]) -> PlannedInputs:
+    (path,) = paths
+    return PlannedTexts(plan, path) if is_by_value(plan) else PlannedPrompts(plan, path)
 
 
-# Kind of a plan to its inputs file, and the class that reads it.
-INPUTS: dict[str, tuple[str, Callable[[Plan, Path], PlannedInputs]]] = {
-    "ode": (layout.PROMPTS, PlannedPrompts),
-    "degrade": (layout.IMAGES, _from_list),
-    "collect": (layout.IMAGES, _from_list),
-}
+def _from_images(plan: Plan, paths: Sequence[Path]) -> PlannedInputs:
+    return PlannedFromImages(plan, listed_images(plan, paths))
 
 
-def _inputs_of(plan: Plan) -> tuple[str, Callable[[Plan, Path], PlannedInputs]]:
-    """Return the path of a plan's inputs file, empty for none, and the class that reads it."""
-    if is_by_value(plan):
-        return layout.PROMPTS, PlannedTexts
-    if plan.kind not in INPUTS or is_painted(plan):
-        # Any other overlay adds members to samples whose inputs its parent holds.
-        return "", lambda plan, _: NoInputs(plan)
-    return INPUTS[plan.kind]
+def _inputs_of(plan: Plan) -> tuple[list[str], Callable[[Plan, Sequence[Path]], PlannedInputs]]:
+    """Return the paths of a plan's lists of inputs, none for an overlay, and what reads them."""
+    if is_by_value(plan) or plan.kind == "ode":
+        return [layout.PROMPTS], _from_prompts
+    if plan.kind in ("degrade", "collect"):
+        return image_lists(plan), _from_images
+    # Any other overlay adds members to samples whose inputs its parent holds.
+    return [], lambda plan, _: NoInputs(plan)
 
 
-def inputs_path(plan: Plan) -> str:
-    """Return the path of the list of inputs; empty for a dataset without one."""
+def inputs_paths(plan: Plan) -> list[str]:
+    """Return the paths of the lists of inputs; none for a dataset without one."""
     return _inputs_of(plan)[0]
 
 
 class UnreadableInputsError(CorruptShardError):
-    """The list of inputs is damaged."""
+    """A list of inputs is damaged."""
 
 
 def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
-    """Open the list of inputs of a dataset; without one, only the plan is known.
+    """Open the lists of inputs of a dataset; without one, only the plan is known.
 
     Raises:
-        UnreadableInputsError: The list is damaged.
+        UnreadableInputsError: A list is damaged.
         OSError: The store cannot be read.
     """
     if is_painted(plan):
         return PlannedFromImages(plan, painted_images(plan))
-    path, read = _inputs_of(plan)
+    paths, read = _inputs_of(plan)
     # Inputs are optional.
-    if not path or not store.exists(path):
+    if not paths or not all(store.exists(path) for path in paths):
         return NoInputs(plan)
-    with store.local(path) as local:
+    with ExitStack() as stack:
+        local = [stack.enter_context(store.local(path)) for path in paths]
         try:
             return read(plan, local)
         except UNREADABLE as error:
@@ -196,21 +196,31 @@ def open_inputs(store: Store, plan: Plan) -> PlannedInputs:
 
 
 def check_inputs(store: Store, plan: Plan) -> Problem | None:
-    """Return why the list of inputs does not match the plan; None if it does, or is absent."""
-    path = inputs_path(plan)
+    """Return why a list of inputs does not match the plan; None if all do, or are absent."""
+    paths = inputs_paths(plan)
+    named, kind = ", ".join(paths), _kind_of_problem(plan)
     try:
         inputs = open_inputs(store, plan)
     except UnreadableInputsError as error:
-        return Problem(Path(path).stem, path, f"cannot be read: {error}")
+        return Problem(kind, named, f"cannot be read: {error}")
     except OSError as error:
-        return not_read(path, error)
+        return not_read(named, error)
     try:
-        sha256 = inputs.sha256()
+        found = inputs.sha256s()
     except UNREADABLE as error:
-        return Problem(Path(path).stem, path, f"cannot be read: {error}")
-    if sha256 == plan.source["sha256"]:
-        return None
-    detail = f"sha256 {sha256[:12]}, the plan says {str(plan.source['sha256'])[:12]}"
+        return Problem(kind, named, f"cannot be read: {error}")
+    for number, (sha256, planned) in enumerate(zip(found, planned_sha256s(plan), strict=True)):
+        if sha256 == planned:
+            continue
+        detail = f"sha256 {sha256[:12]}, the plan says {planned[:12]}"
+        if is_painted(plan):
+            detail = f"this version paints other pictures: {detail}"
+        return Problem(kind, paths[number] if paths else layout.PLAN, detail)
+    return None
+
+
+def _kind_of_problem(plan: Plan) -> str:
+    """Return the kind of a problem with the inputs of a plan."""
     if is_painted(plan):
-        return Problem("painter", layout.PLAN, f"this version paints other pictures: {detail}")
-    return Problem(Path(path).stem, path, detail)
+        return "painter"
+    return "images" if plan.kind in ("degrade", "collect") else "prompts"

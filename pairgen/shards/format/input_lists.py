@@ -12,7 +12,7 @@ from pairgen.regular_file import sha256_of
 from pairgen.shards.format.store import Store
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.prompts import open_prompts
-from pairgen.types import Plan
+from pairgen.types import Addition, Plan
 
 Read = TypeVar("Read")
 # Key of a plan's source.
@@ -57,22 +57,41 @@ def planned_prompts(plan: Plan, path: Path) -> pa.ChunkedArray:
     return prompts
 
 
-def with_list(plan: Plan, sha256: str) -> Plan:
-    """Return a plan that records the SHA-256 of its list of inputs; as it is if none is given.
+def with_list(plan: Plan, sha256: str, number: int = 1) -> Plan:
+    """Return a plan that records the SHA-256 of a list of inputs; as it is if none is given.
+
+    Args:
+        plan: The plan.
+        sha256: The hash of the file.
+        number: Which of the lists: 1 for what the set began with, others for what it has gained.
 
     `source.sha256`, a part of the identity, is that of the content: another version of Arrow, or
     another place of the same images, makes another file.
     """
-    return replace(plan, source={**plan.source, LIST_SHA256: sha256}) if sha256 else plan
+    if not sha256:
+        return plan
+    if number == 1:
+        return replace(plan, source={**plan.source, LIST_SHA256: sha256})
+    own = [each for each in plan.additions if each.has_list][number - 2]
+    additions = [
+        (replace(each, list_sha256=sha256) if each == own else each).to_dict()
+        for each in plan.additions
+    ]
+    return replace(plan, source={**plan.source, "additions": additions})
 
 
-def check_list(plan: Plan, path: Path) -> None:
+def check_list(plan: Plan, path: Path, addition: Addition | None = None) -> None:
     """Check that the file of a list is the one that the plan was written with, if it tells.
+
+    Args:
+        plan: The plan.
+        path: The file.
+        addition: The addition whose list it is; None for that of what the set began with.
 
     Raises:
         ValueError: It is another.
     """
-    planned = plan.source.get(LIST_SHA256)
+    planned = addition.list_sha256 if addition else plan.source.get(LIST_SHA256)
     if not planned:
         return
     if (found := sha256_of(path)) != planned:

@@ -20,6 +20,11 @@ INDEX = "__meta__/index"
 SPOOL = "__meta__/tmp"
 
 
+def images_path(number: int) -> str:
+    """Return the path of a list of images: 1 for those that the set began with."""
+    return IMAGES if number == 1 else IMAGES.replace(".arrow", f"-{number}.arrow")
+
+
 def shard_path(shard_index: int) -> str:
     """Return the path of a shard."""
     return f"{TRAIN}/{shard_index:05d}.tar"

@@ -5,7 +5,7 @@ An overlay has the layout of any dataset, with this plan (`overlay_plan`):
     kind: overlay
     seed, samples_per_shard            the parent's
     source                             the parent's inputs; `parent` says where the parent lies
-    recipe.parent                      the parent's fingerprint
+    recipe.parent                      the fingerprint that the parent began with
     members                            the added members, and `json`
 
 Shard i holds keys of the parent's shard i, in the same order. A key may be missing: its slot is
@@ -82,7 +82,7 @@ def check_overlay(parent: Layer, overlay: Layer) -> None:
     url, plan = overlay.store.url, overlay.plan
     if plan.kind != KIND:
         raise ConfigError(f"{url} is a dataset of kind {plan.kind!r}, not an overlay.")
-    fingerprint = parent.plan.fingerprint()
+    fingerprint = parent.plan.origin
     parent_named = str(plan.recipe.get("parent", ""))
     if parent_named != fingerprint:
         raise ConfigError(
@@ -152,7 +152,7 @@ def overlay_plan(
         samples_per_shard=parent.samples_per_shard,
         source={**inputs, "num_rejected": 0, "parent": url_without_secrets(parent_url)},
         teacher=teacher or {},
-        recipe={**recipe, "parent": parent.fingerprint()},
+        recipe={**recipe, "parent": parent.origin},
         members=members,
         execution=execution or {},
         resolved=resolved or {},

@@ -96,8 +96,8 @@ def recover_plan(store: Store) -> bool:
         return False
     except UnusablePlanError:
         plan = _copied_plan(store)
-    fingerprints = [receipt.fingerprint for receipt in read_receipts(store)]
-    num_fitting = fingerprints.count(plan.fingerprint())
+    known, fingerprints = plan.fingerprints(), [each.fingerprint for each in read_receipts(store)]
+    num_fitting = sum(each in known for each in fingerprints)
     if 2 * num_fitting < len(fingerprints):
         raise ConfigError(
             f"The plan of {store.url} cannot be restored: {layout.MANIFEST} holds another "

@@ -1,5 +1,10 @@
-"""The images of a plan: those of the list in its folder, or painted ones, which need no list."""
+"""The images of a plan: those of the lists in its folder, or painted ones, which need no list."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
@@ -9,20 +14,32 @@ from pairgen.shards.format.parsing.plan import check_whole
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_list import PlannedImage, PlannedImages
 from pairgen.sources.painted.images import PaintedImages
-from pairgen.types import Plan
+from pairgen.types import Addition, Plan
+
+
+@dataclass(frozen=True)
+class ImageOfSlot:
+    """The image that a slot is made from.
+
+    Attributes:
+        row: Its row, among all images of the set.
+        image: The image.
+        number: Number of the slot's sample, among all samples of the image.
+    """
+
+    row: int
+    image: PlannedImage
+    number: int
 
 
 class ImageList(Protocol):
-    """The images of a plan, by row."""
+    """The images of a plan."""
 
-    def __getitem__(self, row: int) -> PlannedImage:
-        """Return the image of a row."""
+    def of_slot(self, slot: int) -> ImageOfSlot:
+        """Return the image that a slot is made from."""
 
-    def row_of(self, slot: int) -> int:
-        """Return the row of the image that a slot is made from."""
-
-    def sha256(self) -> str:
-        """Return the hash that the plan's `source.sha256` must equal."""
+    def sha256s(self) -> list[str]:
+        """Return the hashes that the plan says, as `planned_sha256s` returns them."""
 
 
 def is_painted(plan: Plan) -> bool:
@@ -30,36 +47,76 @@ def is_painted(plan: Plan) -> bool:
     return "painted" in plan.recipe
 
 
+def image_lists(plan: Plan) -> list[str]:
+    """Return the paths of the lists of a plan's images; none for painted ones."""
+    if is_painted(plan):
+        return []
+    num = 1 + sum(each.has_list for each in plan.additions)
+    return [layout.images_path(number) for number in range(1, num + 1)]
+
+
+def planned_sha256s(plan: Plan) -> list[str]:
+    """Return the hash of each list of inputs of a plan, as the plan says."""
+    return [str(plan.source["sha256"]), *(each.sha256 for each in plan.additions if each.has_list)]
+
+
 def open_images(plan: Plan, store: Store) -> ImageList:
     """Return the images of a plan.
 
     Raises:
-        CorruptShardError: Their list is missing or damaged.
+        CorruptShardError: A list is missing or damaged.
     """
     if is_painted(plan):
         return painted_images(plan)
-    return read_list(store, layout.IMAGES, lambda path: listed_images(plan, path))
+    opened = [
+        read_list(store, path, partial(_listed, plan, number))
+        for number, path in enumerate(image_lists(plan))
+    ]
+    return ListedImages(plan, opened)
 
 
-def listed_images(plan: Plan, path: Path) -> PlannedImages:
-    """Open the list of a plan's images.
+def listed_images(plan: Plan, paths: Sequence[Path]) -> "ListedImages":
+    """Open the lists of a plan's images.
+
+    Raises:
+        UNREADABLE: A file is damaged, or is not the list of the plan.
+    """
+    return ListedImages(plan, [_listed(plan, *each) for each in enumerate(paths)])
+
+
+def _listed(plan: Plan, number: int, path: Path) -> PlannedImages:
+    """Open one list, of those in the order of `image_lists`.
 
     Raises:
         UNREADABLE: The file is damaged, or is not the list of the plan.
     """
     check_whole(plan)
-    check_list(plan, path)
+    lists = [None, *(each for each in plan.additions if each.has_list)]
+    check_list(plan, path, lists[number])
     images = PlannedImages(path)
-    if images.num_slots < plan.num_samples:
-        raise ValueError(f"its images give {images.num_slots:,} of {plan.num_samples:,} samples")
+    addition = lists[number]
+    planned = plan.source["num_inputs"] if addition is None else addition.num_inputs
+    if len(images) != planned:
+        raise ValueError(f"it has {len(images):,} images, the plan says {planned:,}")
+    first, stop = slots_of(plan, addition)
+    if images.num_slots < stop - first:
+        raise ValueError(f"its images give {images.num_slots:,} of {stop - first:,} samples")
     return images
 
 
-def painted_images(plan: Plan) -> PaintedImages:
+def slots_of(plan: Plan, addition: Addition | None) -> tuple[int, int]:
+    """Return the slots of an addition, or, for None, of what a set began with."""
+    known = (None, *plan.additions)
+    begun = [0, *(each.first_slot for each in plan.additions), plan.num_samples]
+    number = known.index(addition)
+    return begun[number], begun[number + 1]
+
+
+def painted_images(plan: Plan) -> "PictureList":
     """Return the images of a plan whose images are painted."""
     check_whole(plan)
     recipe = plan.recipe
-    return PaintedImages(
+    images = PaintedImages(
         seed=plan.seed,
         split=recipe["painted"]["split"],
         side=recipe["size"] if plan.kind == "collect" else recipe["crop"],
@@ -67,3 +124,79 @@ def painted_images(plan: Plan) -> PaintedImages:
         # A picture is one tile; plans of tiles, and of collected images, have no other number.
         num_slots=recipe.get("samples_per_image") or 1,
     )
+    return PictureList(plan, images)
+
+
+class ListedImages:
+    """The images of several lists, one behind the other.
+
+    Args:
+        plan: The plan.
+        lists: The lists, at least one.
+
+    Attributes:
+        lists: The lists.
+    """
+
+    def __init__(self, plan: Plan, lists: Sequence[PlannedImages]) -> None:
+        self.lists = lists
+        self._first_rows = [0, *accumulate(len(each) for each in lists)][:-1]
+        self._first_slots = [0, *(each.first_slot for each in plan.additions)]
+        self._additions = (None, *plan.additions)
+
+    def __len__(self) -> int:
+        return sum(len(each) for each in self.lists)
+
+    def __getitem__(self, row: int) -> PlannedImage:
+        number = bisect_right(self._first_rows, row) - 1
+        return self.lists[number][row - self._first_rows[number]]
+
+    def of_slot(self, slot: int) -> ImageOfSlot:
+        """Return the image that a slot is cropped from."""
+        at = bisect_right(self._first_slots, slot) - 1
+        addition, inner = self._additions[at], slot - self._first_slots[at]
+        if addition is not None and not addition.has_list:
+            return _more_of(addition, inner, self)
+        number = sum(each is not None and each.has_list for each in self._additions[: at + 1])
+        images = self.lists[number]
+        row = images.row_of(inner)
+        image = images[row]
+        return ImageOfSlot(self._first_rows[number] + row, image, inner - image.first_slot)
+
+    def sha256s(self) -> list[str]:
+        """Return the hash of each list."""
+        return [each.sha256() for each in self.lists]
+
+
+class PictureList:
+    """Painted pictures, as many as a plan asks for.
+
+    Args:
+        plan: The plan.
+        pictures: All pictures of its seed.
+    """
+
+    def __init__(self, plan: Plan, pictures: PaintedImages) -> None:
+        self._pictures, self._additions = pictures, plan.additions
+
+    def __getitem__(self, row: int) -> PlannedImage:
+        return self._pictures[row]
+
+    def of_slot(self, slot: int) -> ImageOfSlot:
+        """Return the picture that a slot shows."""
+        begun = [each for each in self._additions if each.first_slot <= slot]
+        if begun:
+            return _more_of(begun[-1], slot - begun[-1].first_slot, self._pictures)
+        row, number = divmod(slot, self._pictures.num_slots)
+        return ImageOfSlot(row, self._pictures[row], number)
+
+    def sha256s(self) -> list[str]:
+        """Return the hash of what paints them."""
+        return [self._pictures.sha256()]
+
+
+def _more_of(addition: Addition, inner: int, images: "ListedImages | PaintedImages") -> ImageOfSlot:
+    """Return the image of a slot of an addition that has no list of its own."""
+    row, number = divmod(inner, addition.samples_per_image)
+    row += addition.first_row
+    return ImageOfSlot(row, images[row], addition.first_number + number)

@@ -9,6 +9,7 @@ from typing import Any
 from pairgen.errors import ConfigError
 from pairgen.receipts import Receipt
 from pairgen.seeding import Stream, generator_for
+from pairgen.shards.format.planned_images import ImageOfSlot
 from pairgen.sources.image_list import PlannedImage
 from pairgen.types import Plan, ShardTask, sample_key
 
@@ -75,15 +76,15 @@ def slot_facts(plan: Plan, slot: Slot) -> dict[str, Any]:
     }
 
 
-def image_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[str, Any]:
+def image_facts(plan: Plan, found: ImageOfSlot, index: int) -> dict[str, Any]:
     """Return what every sample made from an image says about its slot and image."""
     return {
         "index": index,
         "seed": plan.seed,
         "generator": plan.recipe["generator"],
-        "image": image.file.name,
-        "image_row": row,
-        **caption_facts(plan, image, index),
+        "image": found.image.file.name,
+        "image_row": found.row,
+        **caption_facts(plan, found.image, index),
     }
 
 
@@ -104,12 +105,9 @@ def caption_of(plan: Plan, image: PlannedImage, index: int) -> str:
     return image.file.caption
 
 
-def source_facts(plan: Plan, image: PlannedImage, row: int) -> dict[str, Any]:
-    """Return the facts of a collected sample that follow from the plan and its image alone.
-
-    An image gives one sample, so its row is the slot.
-    """
-    facts = image_facts(plan, image, row, row)
+def source_facts(plan: Plan, found: ImageOfSlot, index: int) -> dict[str, Any]:
+    """Return the facts of a collected sample that follow from the plan and its image alone."""
+    image, facts = found.image, image_facts(plan, found, index)
     facts |= {"source_width": image.size.width, "source_height": image.size.height}
     if image.file.partner is not None:
         facts["partner_image"] = image.file.partner.name
@@ -118,10 +116,9 @@ def source_facts(plan: Plan, image: PlannedImage, row: int) -> dict[str, Any]:
     return facts
 
 
-def crop_facts(plan: Plan, image: PlannedImage, row: int, index: int) -> dict[str, Any]:
+def crop_facts(plan: Plan, found: ImageOfSlot, index: int) -> dict[str, Any]:
     """Return the facts of a degraded sample that follow from the plan and its image alone."""
-    number = {"crop_number": index - image.first_slot}
-    return {**image_facts(plan, image, row, index), **number}
+    return {**image_facts(plan, found, index), "crop_number": found.number}
 
 
 def index_of_key(key: str, plan: Plan) -> int:

@@ -31,10 +31,16 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *("--checkpoint-every", "1", "--set", "num_grid_prompts=1", "--out", RUN),
     ),
 }
+# What grows a set that the command above it has made.
+MORE: Mapping[str, Sequence[str]] = {
+    DEGRADE: ("degrade", "--samples-per-image", "2", *SERIAL, "--out", DEGRADE),
+}
 
 
 def make_all(root: Path, names: Sequence[str]) -> None:
     """Make what has these names in a folder."""
     for name in names:
-        outcome = run(COMMANDS[name], root, timeout=600)
-        assert outcome.code == 0, f"{' '.join(COMMANDS[name])}: {outcome.text}"
+        for command in (COMMANDS[name], MORE.get(name, ())):
+            if command:
+                outcome = run(command, root, timeout=600)
+                assert outcome.code == 0, f"{' '.join(command)}: {outcome.text}"

@@ -75,7 +75,7 @@ def whole_plan(**options: object):
 
 def test_a_sub_set_has_the_members_of_the_whole_in_its_own_shape():
     whole = whole_plan()
-    images = ImageSummary(sha256="cd", num_accepted=4, num_slots=4)
+    images = [("a", ImageSummary(sha256="cd", num_accepted=4, num_slots=4))]
     plan = bucket_plan(whole, ImageSize(80, 48), images)
     assert plan.members.keys() == whole.members.keys() >= {"txt", "cls", "png"}
     assert plan.members["png"] == {"dtype": "uint8", "shape": [48, 80, 3]}
@@ -85,7 +85,7 @@ def test_a_sub_set_has_the_members_of_the_whole_in_its_own_shape():
 
 
 def test_every_bucket_draws_from_its_own_seed():
-    images = ImageSummary(sha256="cd", num_accepted=4, num_slots=4)
+    images = [("a", ImageSummary(sha256="cd", num_accepted=4, num_slots=4))]
     whole = whole_plan()
     seeds = [bucket_plan(whole, shape, images).seed for shape in bucket_shapes(1024)]
     assert len({*seeds, whole.seed}) == len(seeds) + 1

@@ -1,12 +1,14 @@
 """Plans of strangers: each value is of its kind and in its range, or the plan is refused."""
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pairgen.shards.format.parsing.plan import parse_plan
 from pairgen.untrusted.malformed import MalformedError
+from tests.image_sets import image_plan
 from tests.small_sets import make_plan
 
 DEEP: list[Any] = []
@@ -63,6 +65,59 @@ def test_values_of_other_kinds_are_refused(place: str, values: tuple[Any, ...]) 
         holder[name] = value
         with pytest.raises(MalformedError):
             parse_plan(data)
+
+
+LISTED = {"sha256": "ab", "num_inputs": 3, "name": "photos"}
+MORE = {"first_row": 0, "num_inputs": 3, "samples_per_image": 1, "first_number": 1}
+
+
+def grown_plan(*additions: dict[str, Any], num_samples: int = 9, **recipe: Any) -> dict[str, Any]:
+    plan = image_plan(num_samples=num_samples)
+    source = {**LISTED, "additions": list(additions)}
+    return replace(plan, source=source, recipe={**plan.recipe, **recipe}).to_dict()
+
+
+def test_what_a_set_has_gained_is_what_it_was() -> None:
+    new = {"first_slot": 6, "first_row": 3, "num_inputs": 3, "samples_per_image": 1}
+    new |= {"first_number": 0, "sha256": "cd", "name": "more", "list_sha256": "ef"}
+    plan = parse_plan(grown_plan({"first_slot": 3, **MORE}, new))
+    assert [each.first_slot for each in plan.additions] == [3, 6]
+    assert [each.has_list for each in plan.additions] == [False, True]
+    assert len({*plan.fingerprints()}) == 3
+
+
+@pytest.mark.parametrize(
+    "additions",
+    [
+        "x",
+        [3],
+        [{}],
+        [{"first_slot": 3, **MORE, "other": 1}],
+        [{"first_slot": 0, **MORE}],
+        [{"first_slot": 9, **MORE}],
+        [{"first_slot": 3, **MORE, "num_inputs": 2}],
+        [{"first_slot": 6, **MORE, "samples_per_image": 0}],
+        [{"first_slot": 6, **MORE, "first_row": 1}],
+        [{"first_slot": 6, **MORE, "first_row": -1}],
+        [{"first_slot": 6, **MORE, "first_row": 10**30}],
+        [{"first_slot": 6, **MORE, "sha256": "cd"}],
+        [{"first_slot": 6, **MORE}, {"first_slot": 3, **MORE}],
+        [{"first_slot": 6, **MORE}, {"first_slot": 6, **MORE}],
+        [{"first_slot": 6, **MORE}] * 2000,
+    ],
+)
+def test_what_no_set_can_have_gained_is_refused(additions: Any) -> None:
+    data = grown_plan()
+    data["source"]["additions"] = additions
+    with pytest.raises(MalformedError):
+        parse_plan(data)
+
+
+def test_only_sets_of_images_gain_any() -> None:
+    data = make_plan(num_samples=9).to_dict()
+    data["source"] = {**data["source"], "additions": [{"first_slot": 6, **MORE}]}
+    with pytest.raises(MalformedError, match="additions begin at"):
+        parse_plan(data)
 
 
 def test_so_many_shards_that_no_memory_holds_them_are_refused() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from pairgen.labels import ClassLabels
 from pairgen.shards.format.image_member import is_image
@@ -33,6 +33,22 @@ Dimension = Annotated[int, Field(ge=0, le=MAX_VALUES)]
 Several = Annotated[int, Field(ge=1, le=2**20)]
 
 
+class AdditionFile(Part):
+    """What a set of images has gained."""
+
+    # `Addition` has no other keys.
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    first_slot: Annotated[int, Field(ge=1, le=MAX_SAMPLES)]
+    first_row: Count
+    num_inputs: Annotated[int, Field(ge=1, le=MAX_SAMPLES)]
+    samples_per_image: Annotated[int, Field(ge=0, le=MAX_SAMPLES)]
+    first_number: Count
+    sha256: str = ""
+    name: str = ""
+    list_sha256: str = ""
+
+
 class Source(Part):
     """Where the inputs come from."""
 
@@ -47,6 +63,7 @@ class Source(Part):
     parent: str = ""
     covers: str = ""
     list_sha256: str = ""
+    additions: Annotated[list[AdditionFile], Field(max_length=1000)] = Field(default_factory=list)
 
 
 class Teacher(Part):
@@ -157,8 +174,31 @@ def _check(found: PlanFile) -> None:
         raise MalformedError("source.num_inputs is 0")
     if "json" not in found.members:
         raise MalformedError("members.json is missing")
+    _check_additions(found)
     for name, member in found.members.items():
         _check_member(name, member)
+
+
+def _check_additions(found: PlanFile) -> None:
+    """Check that each addition has slots, and images that are there."""
+    begun = [each.first_slot for each in found.source.additions]
+    if begun and (found.kind not in OF_IMAGES or begun != sorted({*begun})):
+        raise MalformedError(f"source.additions begin at {shown(begun)}")
+    ends = [*begun[1:], found.num_samples]
+    is_painted, num_images = "painted" in found.recipe, found.source.num_inputs
+    for each, end in zip(found.source.additions, ends, strict=False):
+        num = each.num_inputs * each.samples_per_image
+        # Of tiles, the list alone says how many there are.
+        if each.first_slot >= end or (num and num != end - each.first_slot):
+            raise MalformedError(f"source.additions give {num:,} samples from {each.first_slot:,}")
+        if not each.sha256 and not each.samples_per_image:
+            raise MalformedError("source.additions have neither images nor samples")
+        if is_painted and not each.sha256:
+            continue
+        stop = each.first_row + (0 if each.sha256 else each.num_inputs)
+        if is_painted or stop > num_images or (each.sha256 and stop != num_images):
+            raise MalformedError(f"source.additions have images from {each.first_row:,}")
+        num_images += each.num_inputs if each.sha256 else 0
 
 
 def _check_member(name: str, member: Member) -> None:

@@ -1,0 +1,112 @@
+"""Continue a set with images that are given: those that it has, and new ones behind them."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.execution.say import Say
+from pairgen.kinds.images.additions import (
+    images_in_lists,
+    num_images,
+    samples_in_lists,
+    samples_per_image,
+    with_images,
+)
+from pairgen.shards.format.planned_images import (
+    image_lists,
+    is_painted,
+    listed_images,
+    planned_sha256s,
+)
+from pairgen.shards.format.store import Store
+from pairgen.sources.arrow_files import UNREADABLE, is_damage
+from pairgen.sources.image_list import ImageSummary, PlannedImages
+from pairgen.sources.known_images import KnownImages, find_known, first_known, write_rows
+from pairgen.types import Plan
+
+# Returns where to write a list of images: 1 for those that the set began with.
+ListPaths = Callable[[int], Path]
+
+
+def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, say: Say) -> Plan:
+    """Return the plan with the given images that are new to a set, behind those that it has.
+
+    Args:
+        store: The dataset folder.
+        plan: The plan of the set.
+        name: Where the given images come from.
+        path_of: The list of what was given is at 1; every list of the set is written to its path.
+        say: Called with what is new.
+
+    Raises:
+        PlanMismatchError: Images of the set are not among those given.
+        ConfigError: A new image is of a class that the set does not have.
+    """
+    if is_painted(plan):
+        raise PlanMismatchError(
+            f"{store.url} holds painted pictures, and other images cannot come behind them: give "
+            "another --out."
+        )
+    given, planned = PlannedImages(path_of(1)), planned_sha256s(plan)
+    if [given.sha256()] == planned:
+        return plan
+    known = _find(store, plan, given)
+    # The list at 1 is being read.
+    first = path_of(1).with_name(f"{path_of(1).name}.1")
+    targets = [first, *(path_of(number) for number in range(2, len(planned) + 1))]
+    found = [
+        write_rows(target, given, rows, each).sha256
+        for target, rows, each in zip(targets, known.rows, samples_in_lists(plan), strict=True)
+    ]
+    if known.missing or found != planned:
+        first.unlink()
+        raise PlanMismatchError(_told_missing(plan, known))
+    if known.new:
+        target = path_of(len(planned) + 1)
+        summary = write_rows(target, given, known.new, samples_per_image(plan))
+        _check_classes(plan, summary)
+        say(
+            f"{summary.num_accepted:,} images are new: they come behind the "
+            f"{num_images(plan):,} that {store.url} has."
+        )
+        plan = with_images(plan, name, summary)
+    first.replace(path_of(1))
+    return plan
+
+
+def _find(store: Store, plan: Plan, given: PlannedImages) -> KnownImages:
+    """Find the images of a set among those given; where its lists are lost, the first of them."""
+    try:
+        with ExitStack() as stack:
+            paths = [stack.enter_context(store.local(path)) for path in image_lists(plan)]
+            return find_known(given, listed_images(plan, paths).lists)
+    except UNREADABLE as error:
+        if not (is_damage(error) or isinstance(error, FileNotFoundError)):
+            raise
+    return first_known(given, images_in_lists(plan))
+
+
+def _told_missing(plan: Plan, known: KnownImages) -> str:
+    lacks = "whose list is lost"
+    if known.missing:
+        lacks = f"of which {len(known.missing):,} are not among those given: {known.missing[0]!r}"
+        lacks += " and others" if len(known.missing) > 1 else ""
+    return (
+        f"The folder holds a dataset of {num_images(plan):,} other images, {lacks}. To add images, "
+        "give all that it has, and the new ones; or give another --out."
+    )
+
+
+def _check_classes(plan: Plan, summary: ImageSummary) -> None:
+    """Check that new images are of the classes that a set has.
+
+    Raises:
+        ConfigError: They are not.
+    """
+    num_classes = plan.source.get("num_classes", 0)
+    if summary.num_classes > num_classes > 0:
+        raise ConfigError(
+            f"A new image is of class {summary.num_classes - 1}, but the set has the classes 0 to "
+            f"{num_classes - 1}: give another --out, or leave such images out."
+        )
