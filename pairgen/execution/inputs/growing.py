@@ -16,7 +16,6 @@ from pairgen.kinds.images.additions import (
 from pairgen.shards.format.planned_images import (
     image_lists,
     is_painted,
-    listed_images,
     planned_sha256s,
 )
 from pairgen.shards.format.store import Store
@@ -25,7 +24,8 @@ from pairgen.sources.image_list import ImageSummary, PlannedImages
 from pairgen.sources.known_images import KnownImages, find_known, first_known, write_rows
 from pairgen.types import Plan
 
-# Returns where to write a list of images: 1 for those that the set began with.
+# Returns where to write a list of images: 1 for those that the set began with, 0 for one that is
+# not kept.
 ListPaths = Callable[[int], Path]
 
 
@@ -53,14 +53,12 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
         return plan
     known = _find(store, plan, given)
     # The list at 1 is being read.
-    first = path_of(1).with_name(f"{path_of(1).name}.1")
-    targets = [first, *(path_of(number) for number in range(2, len(planned) + 1))]
+    targets = [path_of(0), *(path_of(number) for number in range(2, len(planned) + 1))]
     found = [
         write_rows(target, given, rows, each).sha256
         for target, rows, each in zip(targets, known.rows, samples_in_lists(plan), strict=True)
     ]
     if known.missing or found != planned:
-        first.unlink()
         raise PlanMismatchError(_told_missing(plan, known))
     if known.new:
         target = path_of(len(planned) + 1)
@@ -71,7 +69,7 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
             f"{num_images(plan):,} that {store.url} has."
         )
         plan = with_images(plan, name, summary)
-    first.replace(path_of(1))
+    path_of(0).replace(path_of(1))
     return plan
 
 
@@ -80,7 +78,8 @@ def _find(store: Store, plan: Plan, given: PlannedImages) -> KnownImages:
     try:
         with ExitStack() as stack:
             paths = [stack.enter_context(store.local(path)) for path in image_lists(plan)]
-            return find_known(given, listed_images(plan, paths).lists)
+            # Of another place of the same images, the plan may not know the file yet.
+            return find_known(given, [PlannedImages(path) for path in paths])
     except UNREADABLE as error:
         if not (is_damage(error) or isinstance(error, FileNotFoundError)):
             raise
