@@ -11,8 +11,9 @@
    the others from LR that is made from HR at once; all are given nested LR here, from which that
    differs by half a grey level.
 
-Every stage continues where it was stopped: students by their checkpoints, tables row by row. Writes
-`OUT/text` and `OUT/restoration` as `pairgen compare` does, each with a page.
+Every stage continues where it was stopped: students by their checkpoints, tables row by row.
+`--entries` makes the rows of some students; those that stand in OUT stay, on whatever machine they
+were made. Writes `OUT/text` and `OUT/restoration` as `pairgen compare` does, each with a page.
 
 The tables have not been made yet.
 """
@@ -30,6 +31,7 @@ import ladd
 import osediff
 import yonos
 from _arms.command import runs_folder
+from _arms.study import require_known
 
 import pairgen
 from pairgen.errors import run_script
@@ -92,10 +94,17 @@ def main() -> None:
     parser.add_argument("--cpu-threads", type=int, default=1)
     parser.add_argument("--steps", type=int, metavar="N", help="of every training [the study's]")
     parser.add_argument("--num-held-out", type=int, metavar="N", help="[the study's]")
+    known = [entry.name for table in TABLES.values() for entry in table.entries]
+    parser.add_argument("--entries", default=",".join(known), metavar="NAME[,NAME]")
     options = parser.parse_args()
+    asked = [name.strip() for name in options.entries.split(",")]
+    for name in asked:
+        require_known("entry", name, known)
     made = {}
     for name, table in TABLES.items():
-        runs = [find(entry, options) for entry in table.entries]
+        runs = [find(entry, options) for entry in table.entries if entry.name in asked]
+        if not runs:
+            continue
         data, num_samples = table.held_out(options)
         made[name] = pairgen.compare(
             runs,
@@ -113,7 +122,7 @@ def main() -> None:
 def find(entry: Entry, options: argparse.Namespace) -> str:
     """Train a student, or find it where its study left it; return it as `pairgen compare` takes it.
 
-    A link in OUT gives it its name in the table.
+    A link beside the runs of the studies gives it its name in the table.
 
     Raises:
         KeyboardInterrupt: It was stopped.
@@ -122,7 +131,7 @@ def find(entry: Entry, options: argparse.Namespace) -> str:
     entry.study.make_data(chosen, root)
     (steps,) = chosen.steps
     run = entry.study.trained(chosen, entry.trained, 0, steps, root)
-    link = options.out / "students" / entry.name
+    link = root.parent / Path(__file__).stem / entry.name
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(run.resolve())

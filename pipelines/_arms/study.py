@@ -92,7 +92,7 @@ class Study:
         return Run(arm, 0, 0) if arm in self.untrained else Run(arm, seed, steps)
 
 
-def require_known(what: str, name: str, known: Mapping[str, Any]) -> None:
+def require_known(what: str, name: str, known: Collection[str]) -> None:
     """Raise a ConfigError if a study does not have an arm or figure."""
     if name not in known:
         raise ConfigError(
