@@ -1,6 +1,6 @@
 """What a study is: arms, seeds, step counts, and which arm should be better than which."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
