@@ -79,6 +79,7 @@ UNREAD = (
     Unread("*/__meta__/images.arrow", "a missing list: inputs may be left out", _is_gone),
     Unread("run/files.json", "without it, as before", _is_gone),
     Unread("run/grids/*", "pictures for readers"),
+    Unread("run/report.html", "a page for readers, which the next command writes anew"),
     Unread("run/tensorboard/*", "figures for readers"),
     Unread("run/metrics.jsonl", "figures for readers; a line that cannot be read is passed over"),
     Unread("run/validation.npz", "made anew where it cannot be read: what it holds has checksums"),
