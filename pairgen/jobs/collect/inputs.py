@@ -34,6 +34,7 @@ from pairgen.shards.format.subsets import BUCKETS, has_subsets, open_subset, rea
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 OUT = "data/collect"
 
@@ -216,7 +217,7 @@ def _painted_plan(request: CollectRequest, say: Say) -> Plan:
         check_same_plan(request.store, request.old, plan, say)
     say(
         f"{config.num_images:,} painted {request.layout}, {config.size} px, of "
-        f"{source['num_inputs']:,} compositions of the split {config.split}."
+        f"{counted(source['num_inputs'], 'composition')} of the split {config.split}."
     )
     return plan
 
@@ -228,6 +229,6 @@ def _counts(config: CollectConfig, summary: ImageSummary) -> str:
     thresholds = f", {skipped:,} skipped by --min-size and --max-aspect" if skipped else ""
     return (
         f"{summary.num_images:,} {config.layout}{classes}, {config.size} px; "
-        f"{len(summary.rejected) - skipped:,} images rejected{thresholds}"
+        f"{counted(len(summary.rejected) - skipped, 'image')} rejected{thresholds}"
         f"{summary.frames_text()}."
     )

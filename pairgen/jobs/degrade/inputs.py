@@ -29,6 +29,7 @@ from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,10 @@ def read_images(request: DegradeRequest, target: Path, say: Say) -> tuple[Plan, 
         check_same_plan(request.store, request.old, plan, say)
     skipped = f", {summary.num_skipped:,} skipped by --max-aspect" if summary.num_skipped else ""
     say(
-        f"{summary.num_images:,} images, {summary.num_slots:,} crops of {config.crop} px; "
+        f"{counted(summary.num_images, 'image')}, {counted(summary.num_slots, 'crop')} of "
+        f"{config.crop} px; "
         f"{config.levels_text()}; "
-        f"{described['num_rejected']:,} images rejected{skipped}{summary.frames_text()}."
+        f"{counted(described['num_rejected'], 'image')} rejected{skipped}{summary.frames_text()}."
     )
     read.say_passed_over(say)
     read.say_captions(say)
@@ -187,8 +189,9 @@ def _painted_plan(request: DegradeRequest, say: Say) -> Plan:
     else:
         check_same_plan(request.store, request.old, plan, say)
     say(
-        f"{config.num_images:,} painted images, {plan.num_samples:,} samples of {config.crop} px; "
+        f"{counted(config.num_images, 'painted image')}, {counted(plan.num_samples, 'sample')} "
+        f"of {config.crop} px; "
         f"{config.levels_text()}; "
-        f"{source['num_inputs']:,} compositions of the split {config.split}."
+        f"{counted(source['num_inputs'], 'composition')} of the split {config.split}."
     )
     return plan

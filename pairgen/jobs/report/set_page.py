@@ -31,6 +31,7 @@ from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 # Columns that tell where a sample lies or what it hashes to: nothing to draw a chart of.
 NOT_CHARTED = ("key", "shard_index", "offset", "index", "seed", "pair_index", "group")
@@ -151,11 +152,9 @@ def _charts(table: pa.Table) -> list[dict[str, Any]]:
 
 def _charted(table: pa.Table, num_samples: int, num: int) -> str:
     of = f"{table.num_rows:,} of {num_samples:,} samples" if table.num_rows < num_samples else ""
+    all_of = f"all {counted(num_samples, 'sample')}"
     shown = f"The first {MAX_CHARTS} of {num:,} columns" if num > MAX_CHARTS else "Every column"
-    return (
-        f"{shown} of the index with more than one value, over "
-        f"{of or f'all {num_samples:,} samples'}."
-    )
+    return f"{shown} of the index with more than one value, over {of or all_of}."
 
 
 def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str, str]]:
@@ -183,7 +182,8 @@ def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str
 def _problem(receipts: Receipts, num_done: int, plan: Plan) -> str:
     if receipts.foreign:
         return (
-            f"{len(receipts.foreign):,} receipts cannot be read or belong to another plan: run "
+            f"{counted(len(receipts.foreign), 'receipt')} cannot be read or belong to another "
+            "plan: run "
             "pairgen verify."
         )
     if num_done < plan.num_shards:
@@ -198,7 +198,7 @@ def _shown(drawn: Drawn, options: ReportConfig) -> str:
     if not num:
         return "There are no samples yet."
     if num == total:
-        return f"All {total:,} samples{met}."
+        return f"All {counted(total, 'sample')}{met}."
     return (
         f"{num:,} of {total:,} samples{met} are shown: one drawn at random from each of {num:,} "
         f"equal parts, with seed {options.seed}."

@@ -170,8 +170,8 @@ def test_too_many_refused_images_are_exit_code_3(photographs, tmp_path):
     options = {"images": folder, "size": 64, "executor": "serial"}
     result = run("collect", **options, out=tmp_path / "out")
     assert result.returncode == 3
-    assert "1 images, 64 px; 1 images rejected." in result.stderr
-    assert "1 images were rejected" in result.stderr
+    assert "1 image, 64 px; 1 image rejected." in result.stderr
+    assert "1 image was rejected" in result.stderr
     result = run("collect", **options, **{"max-rejected": 0.5}, out=tmp_path / "two")
     assert result.returncode == 0, result.stderr
 
@@ -336,7 +336,7 @@ def test_captions_from_a_table(photographs, tmp_path):
     given = {**OPTIONS, "images": str(photographs), "captions": str(tmp_path / "c.csv")}
     run_collect({**given, "out": str(tmp_path / "out")}, said.append)
     assert [sample["txt"] for sample in samples(tmp_path / "out")][1:4] == [b"", b"a boat", b""]
-    assert "1 images have a caption" in said[-1]
+    assert "1 image has a caption" in said[-1]
     assert "names without an image: 1" in said[-1]
     bare = tmp_path / "bare"
     bare.mkdir()

@@ -1,0 +1,24 @@
+"""How numbers and names stand in what a user reads."""
+
+# Names in files whose words, taken apart, say less than these.
+_LABELS = {
+    "num_train_steps": "training steps",
+    "weights_sha256": "SHA-256 of the weights",
+    "cpu_threads": "CPU threads",
+}
+
+
+def counted(num: int, thing: str, things: str = "") -> str:
+    """Return a number and what it counts: `1 shard`, `1,024 shards`.
+
+    Args:
+        num: The number.
+        thing: Its singular.
+        things: Its plural; the singular with an s if it is left out.
+    """
+    return f"{num:,} {thing if num == 1 else things or f'{thing}s'}"
+
+
+def label_text(name: str) -> str:
+    """Return the name of a field as words: `batch size` for `batch_size`."""
+    return _LABELS.get(name, name.removeprefix("num_").replace("_", " "))
