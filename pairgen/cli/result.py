@@ -6,7 +6,7 @@ from typing import Any
 
 from pairgen.cli.options import complain, echo
 from pairgen.types import INPUT_NAMES
-from pairgen.wording import counted
+from pairgen.wording import command_text, counted
 
 EXIT_TOO_MANY_REJECTED = 3
 EXIT_INTERRUPTED = 130
@@ -52,9 +52,9 @@ def _summary(result: Any) -> list[str]:
     if result.interrupted:
         lines.append("Stopped. Run the same command again to continue.")
     elif manifest.complete or result.num_left:
-        lines.append(f"Next: pairgen verify {result.store_url}")
+        lines.append(f"Next: {command_text('pairgen', 'verify', result.store_url)}")
         if "://" not in result.store_url:
-            lines.append(f"Look: pairgen report {result.store_url}")
+            lines.append(f"Look: {command_text('pairgen', 'report', result.store_url)}")
     else:
         lines.append(
             f"Part {result.shard_range} is done. Missing shards of other parts: "

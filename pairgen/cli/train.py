@@ -11,7 +11,7 @@ from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import command_options
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.training.chain_options import ChainConfig
-from pairgen.wording import counted
+from pairgen.wording import HELD_OUT, counted
 
 
 @command()
@@ -63,6 +63,7 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
             echo(f"{counted(result.step, 'step')}: {result.folder}")
             if (result.folder / "report.html").is_file():
                 echo(f"Page: {result.folder / 'report.html'}")
-            echo(f"Next: {following}")
+            new = ", on pairs that it has not seen" * (HELD_OUT in following.split())
+            echo(f"Next{new}: {following}")
     if result.interrupted:
         sys.exit(EXIT_INTERRUPTED)

@@ -31,7 +31,7 @@ from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
-from pairgen.wording import counted
+from pairgen.wording import command_text, counted
 
 # Columns that tell where a sample lies or what it hashes to: nothing to draw a chart of.
 NOT_CHARTED = ("key", "shard_index", "offset", "index", "seed", "pair_index", "group")
@@ -107,7 +107,7 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
         ],
         workers=_workers(receipts),
         made=[(name, value_text(value)) for name, value in describe_plan(plan)],
-        command=set_command(plan, store.url) or f"pairgen inspect {store.url}",
+        command=set_command(plan, store.url) or command_text("pairgen", "inspect", store.url),
         about_command=INPUT_HINT if set_command(plan, store.url) else "What it holds.",
         members=_members(plan),
         annotations=[_annotation(layer) for layer in drawn.layers[1:]],
