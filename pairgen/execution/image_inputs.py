@@ -249,8 +249,10 @@ def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:
             f"{layout.IMAGES} of {store.url} is missing: give the original --images again."
         )
     is_by_caption = old.recipe.get(CAPTION_CHOICE) == ALL
-    entries = "images, counted once for each caption" if is_by_caption else "images"
-    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} {entries}.")
+    by_caption = ", counted once for each caption" * is_by_caption
+    say(
+        f"Continuing {store.url} with its {counted(old.source['num_inputs'], 'image')}{by_caption}."
+    )
 
 
 def plan_in(

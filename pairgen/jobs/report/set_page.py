@@ -6,12 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from pairgen.drawing.cells import PATH, Cell
+from pairgen.drawing.cells import PATH, Cell, picture_members
 from pairgen.drawing.value_text import shape_text, value_text
 from pairgen.execution.history.done import Receipts
 from pairgen.execution.history.rates import begin_of, intervals, workers
 from pairgen.execution.progress import Progress, format_seconds
 from pairgen.execution.say import Say
+from pairgen.jobs.report.annotated import with_annotations
 from pairgen.jobs.report.drawn import (
     Drawn,
     charted_columns,
@@ -65,12 +66,16 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     progress = Progress(len(drawn.places), 0, unit="samples drawn")
     try:
         cells = read_cells(store, plan, drawn, progress.reached)
+        keys = drawn.table.column("key").to_pylist() if drawn.places else []
+        cells = with_annotations(cells, keys, drawn.places, drawn.layers[1:])
     finally:
         progress.close()
     receipts = Receipts()
     receipts.read_new(store, plan)
     done = list(receipts.done.values())
-    cards = make_cards(plan, drawn.table, cells)
+    # All of a trajectory stand in the gallery, and what annotations add beside the sample's own.
+    adds_images = any(picture_members(layer.plan) for layer in drawn.layers[1:])
+    cards = make_cards(drawn.table, cells, strip=PATH in plan.members or adds_images)
     whole = charted_columns(drawn.layers)
     every = _charts(whole)
     charts = every[:MAX_CHARTS]
@@ -114,8 +119,8 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     )
 
 
-def make_cards(plan: Plan, table: pa.Table, cells: Sequence[Sequence[Cell]]) -> list[Card]:
-    """Return a card for each sample."""
+def make_cards(table: pa.Table, cells: Sequence[Sequence[Cell]], strip: bool) -> list[Card]:
+    """Return a card for each sample; `strip` shows all its images in the gallery."""
     cards = []
     for row, shown in zip(table.to_pylist(), cells, strict=True):
         facts = {name: value for name, value in row.items() if value is not None}
@@ -130,7 +135,7 @@ def make_cards(plan: Plan, table: pa.Table, cells: Sequence[Sequence[Cell]]) -> 
                     if name not in ("key", "prompt", "offset")
                 },
                 pictures=cell_pictures(shown),
-                strip=PATH in plan.members,
+                strip=strip,
             )
         )
     return cards
