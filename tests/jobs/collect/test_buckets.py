@@ -157,7 +157,7 @@ def test_a_changed_source_and_changed_options_are_refused(
     Image.new("RGB", (150, 90)).save(source / "99.png")
     changed = (
         ({"images": str(source)}, r"images \(was 12 from photos, got 13 from photos with other"),
-        ({"size": 128}, r"recipe\.size \(was 64, got 128\)"),
+        ({"size": 128}, r"size \(was 64, got 128\)"),
         ({"images": str(photos), "seed": 4}, r"seed \(was 3, got 4\)"),
         ({"samples_per_shard": 4}, r"samples_per_shard \(was 3, got 4\)"),
     )
