@@ -8,7 +8,7 @@ HELD_OUT = "HELD_OUT"
 # Names in files whose words, taken apart, say less than these.
 _LABELS = {
     "num_train_steps": "training steps",
-    "weights_sha256": "SHA-256 of the weights",
+    "weights_sha256": "weights SHA-256",
     "cpu_threads": "CPU threads",
 }
 
