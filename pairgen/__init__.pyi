@@ -541,7 +541,7 @@ def inspect(
         folder: The dataset folder.
         *keys: Keys of samples.
         where: Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the
-            columns are those of the index.
+            columns are those of the index, and those that annotations add.
         grid: Save a grid of the given samples, or of samples spread evenly over the dataset.
         num: Number of samples in the grid, without KEY. [16]
         trajectory: Show the stored trajectory of each sample, from noise to end point.

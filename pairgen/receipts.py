@@ -18,6 +18,7 @@ from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.sealed import check_seal
 from pairgen.untrusted.sealed import sealed as seal
 from pairgen.untrusted.typed import Count, Sha256, check_plain, fault_in
+from pairgen.wording import counted
 
 # Largest file of a receipt: room for 100,000 failed slots with their reasons.
 MAX_BYTES = 16 * 1024**2
@@ -96,7 +97,9 @@ class Receipt(Shown):
             ("failed slots", f"{sum(not slot.skipped for slot in self.failed):,}"),
             *((name, str(self.made[name])) for name in ("device", "dtype") if name in self.made),
         ]
-        return ShownTable(f"Receipt of shard {self.shard_index:05d}: {self.count:,} samples", rows)
+        return ShownTable(
+            f"Receipt of shard {self.shard_index:05d}: {counted(self.count, 'sample')}", rows
+        )
 
     def fulfils(self, task: ShardTask) -> bool:
         """Return whether this is the receipt of `task`."""
@@ -292,5 +295,5 @@ class Manifests(Shown, list[Manifest]):
             for each in self
         ]
         head = ("", "samples", "shards", "size", "members")
-        num = f"{len(self):,} manifest{'s' * (len(self) != 1)}"
+        num = f"{counted(len(self), 'manifest')}"
         return ShownTable(num, rows, head if rows else ())

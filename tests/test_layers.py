@@ -45,6 +45,7 @@ VOCABULARY = (
     "shard_range",
     "basicsr_shim",
     "own_process",
+    "wording",
 )
 LAYERS = (
     # How others' files are read: plain data, and one error.

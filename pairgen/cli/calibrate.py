@@ -1,6 +1,7 @@
 """`pairgen calibrate`."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from pairgen.cli.options import (
 )
 from pairgen.config import command_options
 from pairgen.jobs.calibrate.options import CalibrateConfig
+from pairgen.wording import command_text
+
+# What says which teacher and prompts a calibration is of; it settles the rest.
+OF_TEACHER = ("model", "revision", "lora", "cfg", "prompts", "negative_prompt")
 
 
 @command()
@@ -54,4 +59,18 @@ def calibrate(config: Path | None, overrides: tuple[str, ...], **options: Any) -
         complain(f"Error: {verdict(found)}")
         sys.exit(1)
     echo(verdict(found))
-    echo(f"Next: pairgen ode ... --from-calibration {result.url}/{CALIBRATION_FILE}")
+    words = ["pairgen", "ode", *_of_teacher(merged)]
+    words += ["--from-calibration", f"{result.url}/{CALIBRATION_FILE}"]
+    echo(f"Next: {command_text(*words)}")
+
+
+def _of_teacher(given: Mapping[str, Any]) -> list[str]:
+    """Return the flags of `pairgen ode` for the teacher and prompts that were calibrated."""
+    words = []
+    for name in OF_TEACHER:
+        value, flag = given.get(name, ""), f"--{name.replace('_', '-')}"
+        several = value if isinstance(value, list | tuple) else [value]
+        if name == "cfg" and several != [""]:
+            several = [",".join(map(str, several))]
+        words += [word for each in several if each != "" for word in (flag, str(each))]
+    return words

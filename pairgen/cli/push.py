@@ -8,6 +8,7 @@ from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
 from pairgen.cli.options import echo, given, pin_threads, say, trust_option
 from pairgen.jobs.push.options import PushConfig
+from pairgen.wording import counted
 
 
 @command()
@@ -40,7 +41,7 @@ def push(folder: str, to: str, **options: Any) -> None:
     done = "sent" if pushed.sent else "to send"
     removed = f", {len(pushed.removed):,} removed" if pushed.removed else ""
     echo(
-        f"{len(pushed.files):,} files {done} ({pushed.num_bytes / 1e6:,.1f} MB){removed}, "
+        f"{counted(len(pushed.files), 'file')} {done} ({pushed.num_bytes / 1e6:,.1f} MB){removed}, "
         f"{pushed.num_unchanged:,} unchanged."
     )
     if pushed.sent:

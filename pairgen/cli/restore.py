@@ -18,6 +18,7 @@ from pairgen.cli.options import (
 from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED, over_limit
 from pairgen.config import command_options
 from pairgen.jobs.restore.options import RestoreConfig
+from pairgen.wording import counted
 
 
 @command()
@@ -55,5 +56,7 @@ def restore(config: Path | None, overrides: tuple[str, ...], **options: Any) -> 
         sys.exit(EXIT_INTERRUPTED)
     if done.too_many_rejected:
         told = over_limit(len(done.rejected) / max(done.num_pictures, 1), done.max_rejected)
-        complain(f"Error: {len(done.rejected):,} pictures were rejected {told}")
+        complain(
+            f"Error: {counted(len(done.rejected), 'picture was', 'pictures were')} rejected {told}"
+        )
         sys.exit(EXIT_TOO_MANY_REJECTED)

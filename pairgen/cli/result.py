@@ -6,6 +6,7 @@ from typing import Any
 
 from pairgen.cli.options import complain, echo
 from pairgen.types import INPUT_NAMES
+from pairgen.wording import command_text, counted
 
 EXIT_TOO_MANY_REJECTED = 3
 EXIT_INTERRUPTED = 130
@@ -38,7 +39,8 @@ def _summary(result: Any) -> list[str]:
         reason = next(s.told for r in manifest.receipts for s in r.failed if not s.skipped)
         retried = "; pairgen repair retries failed images" if has_inputs else ""
         lines.append(
-            f"{manifest.num_failed:,} slots failed, the first because: {reason}. The receipts "
+            f"{counted(manifest.num_failed, 'slot')} failed, the first because: {reason}. The "
+            "receipts "
             f"under __meta__/shards/ give all reasons{retried}."
         )
     if manifest.num_skipped:
@@ -46,13 +48,13 @@ def _summary(result: Any) -> list[str]:
         if not has_inputs:
             also = " or they are flat" if manifest.plan.recipe.get("min_sharpness") else ""
             skipped = f"left out, because the dataset has no such samples{also}"
-        lines.append(f"{manifest.num_skipped:,} slots {skipped}.")
+        lines.append(f"{counted(manifest.num_skipped, 'slot')} {skipped}.")
     if result.interrupted:
         lines.append("Stopped. Run the same command again to continue.")
     elif manifest.complete or result.num_left:
-        lines.append(f"Next: pairgen verify {result.store_url}")
+        lines.append(f"Next: {command_text('pairgen', 'verify', result.store_url)}")
         if "://" not in result.store_url:
-            lines.append(f"Look: pairgen report {result.store_url}")
+            lines.append(f"Look: {command_text('pairgen', 'report', result.store_url)}")
     else:
         lines.append(
             f"Part {result.shard_range} is done. Missing shards of other parts: "
@@ -68,10 +70,11 @@ def _exit_code(result: Any) -> int:
         return EXIT_INTERRUPTED
     if result.too_many_rejected:
         inputs = INPUT_NAMES.get(manifest.plan.kind)
-        rejected = f"{manifest.plan.source['num_rejected']:,} {inputs} were rejected (see "
+        num, one = manifest.plan.source["num_rejected"], str(inputs).removesuffix("s")
+        rejected = f"{counted(num, f'{one} was', f'{one}s were')} rejected (see "
         rejected += "__meta__/rejected/) and "
         complain(
-            f"Error: {rejected if inputs else ''}{manifest.num_failed:,} slots failed "
+            f"Error: {rejected if inputs else ''}{counted(manifest.num_failed, 'slot')} failed "
             f"{over_limit(result.rejected_share, result.max_rejected)}",
         )
         return EXIT_TOO_MANY_REJECTED

@@ -18,6 +18,7 @@ from pairgen.cli.options import (
 from pairgen.cli.result import EXIT_TOO_MANY_REJECTED, over_limit
 from pairgen.config import command_options
 from pairgen.kinds.ode.sample_options import SampleConfig
+from pairgen.wording import counted
 
 
 @command()
@@ -49,8 +50,8 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
 
     made = run_sample(merged, say)
     num, height, width, _ = made.pictures.shape
-    echo(f"{num:,} image{'s' * (num != 1)} of {width} x {height} px: {made.path}")
+    echo(f"{counted(num, 'image')} of {width} x {height} px: {made.path}")
     if made.too_many_rejected:
         told = over_limit(made.rejected_share, made.max_rejected)
-        complain(f"Error: {made.num_rejected:,} inputs were rejected {told}")
+        complain(f"Error: {counted(made.num_rejected, 'input was', 'inputs were')} rejected {told}")
         sys.exit(EXIT_TOO_MANY_REJECTED)

@@ -11,6 +11,7 @@ from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import command_options
 from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.training.chain_options import ChainConfig
+from pairgen.wording import HELD_OUT, counted
 
 
 @command()
@@ -59,10 +60,10 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         if result.interrupted:
             echo(f"Stopped after step {result.step:,}. Continue with --resume.")
         else:
-            steps = f"{result.step:,} step{'s' * (result.step != 1)}"
-            echo(f"{steps}: {result.folder}")
+            echo(f"{counted(result.step, 'step')}: {result.folder}")
             if (result.folder / "report.html").is_file():
                 echo(f"Page: {result.folder / 'report.html'}")
-            echo(f"Next: {following}")
+            new = ", on pairs that it has not seen" * (HELD_OUT in following.split())
+            echo(f"Next{new}: {following}")
     if result.interrupted:
         sys.exit(EXIT_INTERRUPTED)

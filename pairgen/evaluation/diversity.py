@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from pairgen.errors import ConfigError
+from pairgen.wording import counted
 
 # Images compared to all others at a time.
 CHUNK = 256
@@ -46,7 +47,7 @@ def diversity(features: ArrayLike, prompts: Sequence[str]) -> Diversity:
     if x.ndim != 2 or len(x) != len(prompts):
         raise ConfigError(
             f"features must be [N, D] with one prompt each, got {list(x.shape)} and "
-            f"{len(prompts)} prompts."
+            f"{counted(len(prompts), 'prompt')}."
         )
     if not x.isfinite().all():
         raise ConfigError("features must be finite, got NaN or infinity.")
@@ -67,6 +68,6 @@ def diversity(features: ArrayLike, prompts: Sequence[str]) -> Diversity:
     if not counts[True] or not counts[False]:
         raise ConfigError(
             "Diversity takes two prompts or more, one of them with two images or more, got "
-            f"{len(x)} images of {len(numbers)} prompts."
+            f"{counted(len(x), 'image')} of {counted(len(numbers), 'prompt')}."
         )
     return Diversity(within=sums[True] / counts[True], between=sums[False] / counts[False])

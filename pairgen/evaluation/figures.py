@@ -13,6 +13,7 @@ from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.evaluation.halves import halves_distance
 from pairgen.evaluation.judge import Judge
 from pairgen.evaluation.real_pictures import RealPictures
+from pairgen.wording import counted
 
 FRECHET_REAL = ("frechet_distance_real",)
 FRECHET = ("frechet_distance", "frechet_distance_halves")
@@ -123,7 +124,7 @@ def not_meaningful(
     if not all(known):
         reason = (
             f"the evaluation net does not know the words of {known.count(False):,} of "
-            f"{len(known):,} prompts, such as {prompts[known.index(False)]!r}"
+            f"{counted(len(known), 'prompt')}, such as {prompts[known.index(False)]!r}"
         )
         # The content of such images is unknown to it, too.
         found |= dict.fromkeys(OF_CONTENT, reason)
@@ -158,7 +159,7 @@ def _ranks(
     if len(candidates) < 2:
         raise ConfigError(
             f"Caption agreement takes two prompts or more, got {len(candidates)} of "
-            f"{len(prompts)} images."
+            f"{counted(len(prompts), 'image')}."
         )
     embedded = judge.embed_captions(candidates)
     places = {prompt: place for place, prompt in enumerate(candidates)}

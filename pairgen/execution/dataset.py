@@ -31,6 +31,7 @@ from pairgen.shards.format.plan_file import (
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import planned_tasks
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,8 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
     if beyond := [shard for shard in standing if shard >= manifest.plan.num_shards]:
         raise PlanMismatchError(
             f"{store.url} has {len(beyond):,} more finished shards than its plan of "
-            f"{manifest.plan.num_samples:,} samples allows: is its {layout.PLAN} edited or "
+            f"{counted(manifest.plan.num_samples, 'sample')} allows: is its {layout.PLAN} edited "
+            "or "
             "outdated? Put the original back, or remove it and let `pairgen repair` restore it "
             f"from {layout.MANIFEST}."
         )

@@ -26,6 +26,7 @@ from pairgen.sources.texts.caption_choice import CAPTION_COLUMNS, REFUSE, TAKEN,
 from pairgen.sources.texts.captions import Captions, with_captions_checked
 from pairgen.sources.texts.metadata import FolderMetadata, MetadataFile
 from pairgen.sources.texts.named import NamedTexts, first_names
+from pairgen.wording import counted
 
 # Number of names without an image that are told.
 MAX_NAMES = 3
@@ -86,10 +87,13 @@ class ScannedImages:
             path = self.captions.path if self.captions else self.metadata[0].path
             others = f" and {len(texts) - 1:,} more" if len(texts) > 1 else ""
             source = f" from {path}{others}" if self.captions else f"; {path}{others}"
-            say(f"{num:,} images have a caption{source}; {told_texts(texts)}.")
+            say(
+                f"{counted(num, 'image has', 'images have')} a caption{source}; "
+                f"{told_texts(texts)}."
+            )
         if summary.num_several:
             say(
-                f"{summary.num_several:,} images have several captions, "
+                f"{counted(summary.num_several, 'image has', 'images have')} several captions, "
                 f"{summary.num_of_several:,} in all: {TAKEN[self.choice]}."
             )
 
@@ -153,7 +157,8 @@ def _open_ode_set(folder: str, name: str, side: int, say: Say) -> ImageSource:
             f"{samples.teacher['name']} decodes to, got {side}."
         )
     say(
-        f"Images: {samples.manifest.num_samples:,} samples of {samples.store.url}, decoded by "
+        f"Images: {counted(samples.manifest.num_samples, 'sample')} of {samples.store.url}, "
+        "decoded by "
         f"{samples.teacher['name']}"
     )
     return ImageSource(samples.name, samples.files(), lambda _: samples.size, samples.teacher)

@@ -3,12 +3,16 @@
 from dataclasses import replace
 from typing import Any, cast
 
+from pairgen.config import texts_in
+from pairgen.errors import ConfigError
 from pairgen.execution.events import Events
 from pairgen.execution.say import Say
 from pairgen.kinds.run_options import MakingOptions
+from pairgen.module_files import find_source
 from pairgen.own_code.modules import modules_of, parts_in
 from pairgen.own_code.record import (
     NOT_RECORDED,
+    SHORT,
     changes,
     modules_in,
     record_of,
@@ -28,6 +32,26 @@ from pairgen.types import Plan
 def parts_of(plan: Plan) -> frozenset[str]:
     """Return the user's own parts that make the samples of a plan, as far as they are loaded."""
     return parts_in(plan.recipe, plan.teacher.get("module", ""))
+
+
+def check_found(store: Store, plan: Plan) -> None:
+    """Refuse to make samples again with own code that is not here; nothing is imported.
+
+    Raises:
+        ConfigError: A module that the plan records is not found.
+    """
+    folders = current_trust().folders
+    named = {*texts_in(plan.recipe), plan.teacher.get("module", "")}
+    for name, sha256 in modules_in(plan.code).items():
+        # What they import may have changed, and is found or missed when it is imported.
+        if name in named and find_source(name, folders) is None:
+            first, dot, _ = name.partition(".")
+            lies = f"the package {first}" if dot else f"{name}.py"
+            raise ConfigError(
+                f"{store.url} was made with your own module {name!r} (SHA-256 {sha256[:SHORT]}), "
+                f"which is not found here: run the command in the folder that holds {lies}, or add "
+                "that folder to PYTHONPATH."
+            )
 
 
 def with_code(store: Store, plan: Plan, options: MakingOptions, say: Say) -> Plan:

@@ -17,6 +17,7 @@ from pairgen.receipts import Receipt
 from pairgen.redaction import without_secrets
 from pairgen.types import ShardTask
 from pairgen.visible import visible
+from pairgen.wording import counted
 
 # Span of the current rate: a few shards of a slow teacher, a moment of a fast one.
 SECONDS_OF_NOW = 30.0
@@ -173,7 +174,7 @@ class Progress:
         if self.num_planned == 0:
             return f"{num_done:,} {self.unit}, {rates}"
         num_busy = len(self.workers)
-        busy = f", {num_busy} worker{'s' * (num_busy > 1)} busy" if num_busy else ""
+        busy = f", {counted(num_busy, 'worker')} busy" if num_busy else ""
         return (
             f"{num_done:,} of {self.num_planned:,} {self.unit} ({percent:.1f} %), "
             f"{rates}, ETA {eta}{busy}"
@@ -222,7 +223,7 @@ def _log_shard(worker: str, receipt: Receipt) -> None:
         "worker": worker,
     }
     took = "" if seconds is None else f" in {seconds:.1f} s"
-    text = f"shard {receipt.shard_index:05d}: {receipt.count:,} samples{took} by {worker}"
+    text = f"shard {receipt.shard_index:05d}: {counted(receipt.count, 'sample')}{took} by {worker}"
     log.debug("%s", text, extra={"event": "shard", "fields": fields})
 
 

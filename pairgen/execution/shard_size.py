@@ -21,6 +21,7 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.writer import BLOCK, member_size
 from pairgen.trust import current_trust
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 # Samples to make where their size is not known.
 NUM_MEASURED = 16
@@ -57,7 +58,7 @@ def fit_shards(plan: Plan, shard_bytes: int, images: Path | None, say: Say) -> P
         return plan
     each = known_bytes(plan) or _measured_bytes(plan, images)
     number = samples_for(plan, shard_bytes / each)
-    say(f"{number:,} samples per shard, each of about {each / 1000:,.1f} kB.")
+    say(f"{counted(number, 'sample')} per shard, each of about {each / 1000:,.1f} kB.")
     return with_samples_per_shard(plan, number)
 
 

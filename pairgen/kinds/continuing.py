@@ -65,12 +65,21 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
         different.append(f"model (was {names[0]}, got {names[1]})")
     else:
         different += differences(before["teacher"], now["teacher"], "teacher")
-    for field in ("format_version", "kind", "seed", "recipe"):
+    for field in ("format_version", "kind", "seed"):
         different += differences(before[field], now[field], field)
+    different += map(_as_asked, differences(before["recipe"], now["recipe"]))
     if gained[0] != gained[1]:
         different.append(f"what it has gained (was {_short(gained[0])}, got {_short(gained[1])})")
     # Members follow from the teacher and the recipe: report them only if those are equal.
     return different or differences(before["members"], now["members"], "members")
+
+
+def _as_asked(difference: str) -> str:
+    """Return a difference of recipes under the name of the option that it came from."""
+    name, was, values = difference.partition(" (was ")
+    # Those of an annotator stand among the others on the command line.
+    name = name.removeprefix("options.")
+    return ("cfg" if name == "guidance_scales" else name) + was + values
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:

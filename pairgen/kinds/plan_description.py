@@ -7,6 +7,7 @@ from typing import Any
 from pairgen.kinds.maker import maker_name
 from pairgen.shards.format.slots import CAPTION_CHOICE
 from pairgen.types import Addition, Plan, canonical_json
+from pairgen.wording import counted, label_text
 
 
 def describe_plan(plan: Plan) -> list[tuple[str, Any]]:
@@ -22,7 +23,7 @@ def _what_else(plan: Plan) -> list[tuple[str, Any]]:
         recipe["options"] = {name: value for name, value in options.items() if value != ""}
     model = plan.teacher.get("name") or _public_name(plan.teacher.get("location", ""))
     return [
-        *recipe.items(),
+        *((label_text(name), value) for name, value in recipe.items()),
         ("model", model),
         ("seed", plan.seed),
         ("fingerprint", plan.fingerprint()),
@@ -69,7 +70,11 @@ def _what_size(recipe: Mapping[str, Any]) -> str:
     shapes = [f"{width} x {height}" for width, height in recipe.get("buckets", ())]
     if len(shapes) == 1:
         return f"{shapes[0]} px, a bucket of {recipe['size']} px"
-    return f"{len(shapes)} buckets of {recipe['size']} px" if shapes else f"{recipe['size']} px"
+    return (
+        f"{counted(len(shapes), 'bucket')} of {recipe['size']} px"
+        if shapes
+        else f"{recipe['size']} px"
+    )
 
 
 def _what_images(plan: Plan) -> list[tuple[str, Any]]:
@@ -81,7 +86,7 @@ def _what_images(plan: Plan) -> list[tuple[str, Any]]:
         ("images", "" if plan.kind == "overlay" else _which_images(plan)),
         ("captions of images with several", plan.recipe.get(CAPTION_CHOICE)),
         ("images decoded by", plan.teacher.get("name", "")),
-        *((f"images {name}", value) for name, value in plan.teacher.get("identity", {}).items()),
+        *_identity("images", plan),
         ("parent", plan.recipe.get("parent")),
         ("fingerprint", plan.fingerprint()),
     ]
@@ -109,9 +114,9 @@ def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:
     return [
         ("teacher", plan.teacher.get("name") or plan.teacher["module"]),
         ("weights", _public_name(plan.teacher.get("location", ""))),
-        *((f"teacher {name}", value) for name, value in plan.teacher["identity"].items()),
+        *_identity("teacher", plan),
         ("solver", recipe["solver"]),
-        ("grid", f"{recipe['spacing']}, {recipe['steps']} steps, end {recipe['end']}"),
+        ("grid", f"{recipe['spacing']}, {counted(recipe['steps'], 'step')}, end {recipe['end']}"),
         ("end points", plan.resolved.get("end_points")),
         ("times visited", plan.resolved.get("times", ())),
         ("guidance scales", recipe["guidance_scales"]),
@@ -122,6 +127,12 @@ def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:
         ("prompts", f"{plan.source['num_inputs']:,} from {plan.source.get('name', 'a file')}"),
         ("fingerprint", plan.fingerprint()),
     ]
+
+
+def _identity(what: str, plan: Plan) -> list[tuple[str, Any]]:
+    """Return what says which model a plan's teacher is."""
+    found = plan.teacher.get("identity", {})
+    return [(f"{what} {label_text(name)}", value) for name, value in found.items()]
 
 
 def _public_name(location: str) -> str:

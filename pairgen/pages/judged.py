@@ -13,6 +13,7 @@ from pairgen.pages.cells import cell
 from pairgen.pages.charts import spread_chart
 from pairgen.pages.pictures import picture_data
 from pairgen.pages.sections import Section, Table
+from pairgen.wording import counted
 
 # Pairs whose errors stand in a table: the first, and all in the chart.
 MAX_ERRORS = 500
@@ -90,7 +91,7 @@ def errors_section(errors: Errors) -> Section:
             for place in range(min(num, MAX_ERRORS))
         ],
     )
-    chart = spread_chart(f"{errors.name} over {num:,} pairs", errors.rows)
+    chart = spread_chart(f"{errors.name} over {counted(num, 'pair')}", errors.rows)
     text = ["How far each row is from its reference, pair by pair: less is better."]
     return Section(title="Errors of single pairs", text=text, charts=[chart], table=table)
 

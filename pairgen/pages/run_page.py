@@ -20,6 +20,7 @@ from pairgen.training.runs.record import TrainRecord, read_record
 from pairgen.training.runs.run_config import read_run_config
 from pairgen.training.students.grid_file import MARGIN
 from pairgen.training.students.shown_file import VALIDATION_FILE, load_shown_file
+from pairgen.wording import counted
 
 PAGE_FILE = "report.html"
 # Grids of a run that are shown beside the teacher or the target, the last among them.
@@ -174,8 +175,8 @@ def _sets(record: TrainRecord) -> list[tuple[str, str]]:
     return [
         (
             each.url,
-            f"{each.num_samples:,} samples, fingerprint {each.fingerprint[:16]}, "
-            f"{each.evaluations:,} evaluations in {format_seconds(each.seconds)}",
+            f"{counted(each.num_samples, 'sample')}, fingerprint {each.fingerprint[:16]}, "
+            f"{counted(each.evaluations, 'evaluation')} in {format_seconds(each.seconds)}",
         )
         for each in record.all_sets
     ]

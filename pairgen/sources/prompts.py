@@ -19,6 +19,7 @@ from pairgen.errors import ConfigError
 from pairgen.sources.arrow_files import map_table
 from pairgen.sources.prompt_choice import BATCH_BYTES, BATCH_ROWS, Choice, ChoiceCounts, choose
 from pairgen.sources.texts.rules import Found, encoded
+from pairgen.wording import counted
 
 Refuse = Callable[[Sequence[str]], Sequence[str | None]]
 OnRejected = Callable[[int, str, str], object]
@@ -87,7 +88,8 @@ def collect_prompts(
     if summary.num_accepted == 0:
         why = f"; the first reason is: {summary.first_reason}" if summary.num_rejected else ""
         raise ConfigError(
-            f"The prompt source holds no usable prompt: {summary.num_blank:,} blank lines, "
+            "The prompt source holds no usable prompt: "
+            f"{counted(summary.num_blank, 'blank line')}, "
             f"{summary.num_rejected:,} rejected{why}."
         )
     summary.sha256 = digest.hexdigest()
@@ -122,7 +124,7 @@ def open_prompts(path: Path) -> pa.ChunkedArray:
     if prompts.type != pa.large_string():
         raise ValueError(f"it holds {prompts.type}, not text")
     if prompts.null_count:
-        raise ValueError(f"{prompts.null_count:,} entries are missing")
+        raise ValueError(f"{counted(prompts.null_count, 'entry is', 'entries are')} missing")
     return prompts
 
 

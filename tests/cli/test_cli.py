@@ -79,8 +79,8 @@ def test_another_plan_in_the_folder_names_the_fields_and_touches_nothing(tmp_pat
     files = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     result = run("ode", **{**SMALL, "cfg": "3,7.5", "steps": 21}, out=tmp_path)
     assert result.returncode == 2
-    assert "recipe.guidance_scales (was [3.0, 8.0], got [3.0, 7.5])" in result.stderr
-    assert "recipe.steps (was 20, got 21)" in result.stderr
+    assert "cfg (was [3.0, 8.0], got [3.0, 7.5])" in result.stderr
+    assert "steps (was 20, got 21)" in result.stderr
     shrunk = run("ode", **{**SMALL, "num-samples": 12}, out=tmp_path)
     assert shrunk.returncode == 2
     assert "can grow but not shrink" in shrunk.stderr

@@ -28,6 +28,7 @@ def build(*, setup):
     return Annotator(reads=(picture,), adds={"own.npy": spec}, open=lambda _: annotate)
 """
 SMALL = ("--steps", "1", "--num-samples", "2", "--batch-size", "2")
+TRUST = ["--trust-code"]
 DEGRADE = ("degrade", "--scales", "2", "--crop", "64", "--executor", "serial")
 
 
@@ -125,3 +126,21 @@ def test_data_names_no_single_file(desk: Path) -> None:
     )
     assert codes == [2, 2, 0], said
     assert said.count("The module 'blur_here' is outside pairgen") == 2
+
+
+def test_elsewhere_the_module_that_is_missing_is_named_with_its_file(desk: Path) -> None:
+    preset = ("--degradation", "here-preset.yaml")
+    said, codes = run_many(desk, [*DEGRADE, *preset, "--out", "set"])
+    assert codes == [0], said
+    elsewhere = desk.parent / "elsewhere"
+    elsewhere.mkdir()
+    lines = [["replay", str(desk / "set"), "0"], ["repair", str(desk / "set")]]
+    said, codes = run_many(elsewhere, *(line + more for line in lines for more in ([], TRUST)))
+    assert codes == [2] * 4, said
+    found = f"{desk}/set was made with your own module 'blur_here' (SHA-256 "
+    assert said.count(found) == 4
+    assert said.count("run the command in the folder that holds blur_here.py, or add") == 4
+    # Without the file, nothing says that it was refused for a lack of trust.
+    assert "There is no degradation" not in said and "--trust-code" not in said
+    said, codes = run_many(desk, ["replay", "set", "0", *TRUST])
+    assert codes == [0], said

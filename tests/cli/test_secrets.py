@@ -81,7 +81,7 @@ def test_the_commands_of_a_whole_project_keep_their_secrets(desk: Path) -> None:
         (*resume, "--data", url("pairs")),
     )
     assert codes == [0] * 10 + [2, 0, 0, 2, 0], said
-    assert "Next: pairgen verify vault://***@pairs?***" in said
+    assert "Next: pairgen verify 'vault://***@pairs?***'" in said
     assert "vault://***@pairs?***" in (desk / "run/README.md").read_text()
     assert "was recorded without its secrets" in said
     assert_nothing_leaked(desk, said)

@@ -39,7 +39,7 @@ def test_the_card_says_what_the_set_is(tmp_path: Path) -> None:
     card = render_card(manifest)
     for line in (
         "| teacher | gaussian |",
-        "| teacher num_modes | 24 |",
+        "| teacher modes | 24 |",
         "| solver | ddim |",
         "| grid | trailing, 4 steps, end t0 |",
         "| times visited | 999, 749, 499, 249, 0 |",

@@ -77,7 +77,7 @@ def test_what_is_left_out_is_told(sd15_folder, request, tmp_path, caplog):
     place = make(LOADS["a tensor too many"], request, tmp_path)
     build(place)
     (line,) = [line for line in caplog.messages if str(place) in line]
-    assert "1 tensors are not of the network in its config.json, and are left out" in line
+    assert "1 tensor is not of the network in its config.json, and are left out" in line
     assert "time_embedding.cond_proj.weight" in line
 
 

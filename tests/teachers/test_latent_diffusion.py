@@ -521,7 +521,7 @@ def test_incomplete_weights_are_refused(sd15_folder, tmp_path):
         tensors = load_file(path)
         tensors.pop(sorted(tensors)[0])
         save_file(tensors, path, metadata={"format": "pt"})
-        with pytest.raises(TeacherLoadError, match="1 tensors are missing"):
+        with pytest.raises(TeacherLoadError, match="1 tensor is missing"):
             build(folder)
 
 

@@ -200,7 +200,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels": ["a"]}, "labels must name the 3 classes of .*, got 1 names"),
+        ({"labels": ["a"]}, "labels must name the 3 classes of .*, got 1 name"),
         ({"labels": ["a", "b"]}, "labels must name the 3 classes"),
         ({"labels": "cat"}, "labels must be a list of names, got 'cat'"),
         ({"labels": [0, 1, 2]}, "labels must be text, got 0"),

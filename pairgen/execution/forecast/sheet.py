@@ -9,6 +9,7 @@ from pairgen.execution.progress import format_seconds
 from pairgen.redaction import without_secrets, without_secrets_in
 from pairgen.shard_range import ALL_SHARDS
 from pairgen.visible import visible
+from pairgen.wording import counted
 
 Row = tuple[str, str]
 # Longer values are cut.
@@ -28,7 +29,10 @@ def cost_sheet(
     """
     told = [*_option_lines(run.options), ""] if run.options else []
     if run.cost is None:
-        told.append(f"Nothing is missing: all {run.manifest.num_samples:,} samples are there.")
+        told.append(
+            "Nothing is missing: "
+            f"{counted(run.manifest.num_samples, 'sample is', 'samples are')} there."
+        )
         return "\n".join(told)
     rows = [*_size_rows(run), *_time_rows(run)]
     hours = _device_hours(run, run.cost.worker_seconds)
@@ -70,9 +74,16 @@ def _size_rows(run: Any) -> Iterator[Row]:
     """Yield what is missing and how large it will be."""
     manifest, cost, measured = run.manifest, run.cost, run.measured
     if manifest.receipts:
-        yield "done", f"{manifest.num_samples:,} samples in {len(manifest.receipts):,} shards"
+        yield (
+            "done",
+            f"{counted(manifest.num_samples, 'sample')} in "
+            f"{counted(len(manifest.receipts), 'shard')}",
+        )
     of_part = "" if run.part == ALL_SHARDS else f" of part {run.part}"
-    yield "missing", f"{cost.num_samples:,} samples in {cost.num_shards:,} shards{of_part}"
+    yield (
+        "missing",
+        f"{counted(cost.num_samples, 'sample')} in {counted(cost.num_shards, 'shard')}{of_part}",
+    )
     num_failed = measured.num_slots - measured.num_samples - measured.num_skipped
     tried = f"{measured.num_samples:,} of {measured.num_slots:,} slots, made in memory"
     if measured.num_skipped:
@@ -164,7 +175,7 @@ def _few(number: float) -> str:
 
 def _wall(cost: Any, num_workers: int) -> str:
     wall = format_seconds(cost.wall_seconds(num_workers))
-    return f"{wall} with {num_workers:,} worker{'s' * (num_workers > 1)}"
+    return f"{wall} with {counted(num_workers, 'worker')}"
 
 
 def format_bytes(num_bytes: int) -> str:

@@ -23,6 +23,7 @@ from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.image_list import ImageSummary, PlannedImages
 from pairgen.sources.known_images import KnownImages, find_known, first_known, write_rows
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 # Returns where to write a list of images: 1 for those that the set began with, 0 for one that is
 # not kept.
@@ -65,8 +66,8 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
         summary = write_rows(target, given, known.new, samples_per_image(plan))
         _check_classes(plan, summary)
         say(
-            f"{summary.num_accepted:,} images are new: they come behind the "
-            f"{num_images(plan):,} that {store.url} has."
+            f"{counted(summary.num_accepted, 'new image')} behind the {num_images(plan):,} that "
+            f"{store.url} has."
         )
         plan = with_images(plan, name, summary)
     path_of(0).replace(path_of(1))

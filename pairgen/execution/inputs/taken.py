@@ -20,6 +20,7 @@ from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.prompts import encode_rejected
 from pairgen.sources.texts.caption_choice import ALL
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:
@@ -36,8 +37,8 @@ def check_continued(store: Store, old: Plan, plan: Plan, say: Say) -> None:
             f"{missing[0]} of {store.url} is missing: give the original --images again."
         )
     is_by_caption = old.recipe.get(CAPTION_CHOICE) == ALL
-    entries = "images, counted once for each caption" if is_by_caption else "images"
-    say(f"Continuing {store.url} with its {num_images(old):,} {entries}.")
+    by_caption = ", counted once for each caption" * is_by_caption
+    say(f"Continuing {store.url} with its {counted(num_images(old), 'image')}{by_caption}.")
 
 
 def plan_in(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pairgen.execution.progress import format_seconds
 from pairgen.execution.scheduling.task_run import Run
+from pairgen.wording import counted
 
 STUCK = (
     "The run ends after --stuck-after; finished shards are kept: see `ray status` and the logs of "
@@ -32,7 +33,8 @@ def silence(seconds: float | None, num_running: int, resources: Mapping[str, flo
     if seconds is None:
         return f"Still waiting for the first worker; the cluster has {dict(resources)}."
     return (
-        f"No worker has answered for {format_seconds(seconds)}; {num_running} shards are in work; "
+        f"No worker has answered for {format_seconds(seconds)}; "
+        f"{counted(num_running, 'shard is', 'shards are')} in work; "
         f"the cluster has {dict(resources)}."
     )
 

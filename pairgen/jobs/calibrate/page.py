@@ -8,6 +8,7 @@ from pairgen.drawing.plot import Line, Plot, draw_plot
 from pairgen.drawing.table import aligned, markdown
 from pairgen.kinds.ode.calibration import CONVERGED_SHARE, Calibration
 from pairgen.kinds.ode.settings import Measured, ranked
+from pairgen.wording import counted
 
 HEAD = (
     "solver, grid",
@@ -59,7 +60,7 @@ def verdict(found: Calibration) -> str:
     if chosen is not None and chosen.error is not None:
         return (
             f"Cheapest within {tolerance}: {chosen.setting}: {_percent(chosen.error.median)} % "
-            f"with {chosen.evaluations:,} evaluations per sample, "
+            f"with {counted(chosen.evaluations, 'evaluation')} per sample, "
             f"{chosen.samples_per_second:.3g} samples/s."
         )
     best = next((row for row in ranked(found.rows) if row.asked and row.error), None)
@@ -74,8 +75,9 @@ def markdown_page(found: Calibration, plot_file: str) -> str:
     question = found.question
     scales = ", ".join(f"{scale:g}" for scale in question["guidance_scales"])
     facts = (
-        f"- guidance scales {scales}; {question['num_prompts']:,} pairs of "
-        f"{found.source['num_inputs']:,} prompts and the noises of seed {question['seed']}; all "
+        f"- guidance scales {scales}; {counted(question['num_prompts'], 'pair')} of "
+        f"{counted(found.source['num_inputs'], 'prompt')} and the noises of seed "
+        f"{question['seed']}; all "
         f"end at {question['end']}\n"
         f"- {found.made['device']}, batches of {found.made['batch_size']}, "
         f"{found.made['cpu_threads']} threads; {_versions(found.made['versions'])}\n"

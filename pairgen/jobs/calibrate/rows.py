@@ -26,6 +26,7 @@ from pairgen.kinds.ode.settings import Measured, Setting, Spread
 from pairgen.shards.format.slots import slot_at
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _row(setting: Setting, plan: Plan, made: Made, reference: np.ndarray, asked:
 
 
 def _summary(row: Measured) -> str:
-    error = f"{row.num_not_finite:,} samples are not finite"
+    error = f"{counted(row.num_not_finite, 'sample is', 'samples are')} not finite"
     if row.error is not None:
         error = f"error {100 * row.error.median:.3g} %"
     return f"{row.setting}: {error}, {row.samples_per_second:.3g} samples/s"
@@ -185,7 +186,8 @@ def _check_converged(found: Calibration) -> None:
     limit = 100 * CONVERGED_SHARE * found.tolerance
     raise PairgenError(
         f"The reference is not converged: with {halved.setting.steps} instead of "
-        f"{found.reference.steps} steps it is {far} (90th percentile), but must be within "
+        f"{counted(found.reference.steps, 'step')} it is {far} (90th percentile), but must be "
+        "within "
         f"{limit:.3g} %, a tenth of the tolerance: give --reference-steps "
         f"{2 * found.reference.steps}, or a larger --tolerance."
     )

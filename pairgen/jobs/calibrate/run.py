@@ -37,6 +37,7 @@ from pairgen.sources.prompt_values import PromptReader, describe_values, find_pr
 from pairgen.sources.prompts import collected_prompts, prompt_rows
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 PAGE_FILE, PLOT_FILE = "calibration.md", "calibration.png"
 
@@ -106,7 +107,7 @@ def _plan(config: CalibrateConfig, model: ModelConfig, store: Store, say: Say) -
     source = prompt_source(describe_values(values), summary, config.choice)
     say(
         f"Prompts: {listed_without_secrets(values)}; "
-        f"{config.num_prompts:,} pairs of {len(prompts):,} prompts, "
+        f"{counted(config.num_prompts, 'pair')} of {counted(len(prompts), 'prompt')}, "
         f"guidance {', '.join(f'{scale:g}' for scale in config.cfg)}; "
         f"{prompt_counts(summary)}"
     )
@@ -182,7 +183,10 @@ def _continue(job: Job, begun: Calibration, say: Say) -> Calibration:
     if there.reference != begun.reference:
         say(f"Starting over: the existing rows were compared to {there.reference}.")
         return begun
-    say(f"Continuing {store.url}: {len(there.rows):,} settings are measured.")
+    say(
+        f"Continuing {store.url}: {counted(len(there.rows), 'setting is', 'settings are')} "
+        "measured."
+    )
     rows = (replace(row, asked=row.asked or row.setting in job.asked) for row in there.rows)
     return replace(begun, rows=tuple(rows), reference_sha256=there.reference_sha256)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pairgen.errors import ConfigError
 from pairgen.redaction import without_secrets_in
+from pairgen.wording import command_text
 
 # Takes text that a user reads; the second kind writes it as it is, without a line break.
 Say = Callable[[str], None]
@@ -115,8 +116,9 @@ def only_following(name: str, job_id: str, say: Say) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         say(
-            f"\nThe job goes on. See it: pairgen cluster logs {name} {job_id} --follow; "
-            f"end it: pairgen cluster stop {name} {job_id}"
+            f"\nThe job goes on. See it: "
+            f"{command_text('pairgen', 'cluster', 'logs', name, job_id, '--follow')}; end it: "
+            f"{command_text('pairgen', 'cluster', 'stop', name, job_id)}"
         )
         raise
 

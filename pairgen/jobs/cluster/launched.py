@@ -15,6 +15,7 @@ from pairgen.jobs.cluster.base import Job, Say, Write, follow_or_leave
 from pairgen.jobs.cluster.local.state import free_ports
 from pairgen.jobs.cluster.programs import RAY, run
 from pairgen.jobs.cluster.ray_jobs import Jobs
+from pairgen.wording import command_text
 
 SECONDS_TO_OPEN = 60.0
 
@@ -35,7 +36,8 @@ class LaunchedCluster:
     def up(self, say: Say) -> None:
         """Run `ray up`, which starts what is missing."""
         run([*RAY, "up", "--yes", str(self.path)])
-        say(f"Next: pairgen cluster submit {self.name} -- pairgen ode ...")
+        submit = command_text("pairgen", "cluster", "submit", self.name, "--")
+        say(f"Run commands there: {submit} pairgen ...")
 
     def show(self, job: Job) -> str:
         """Return the command."""

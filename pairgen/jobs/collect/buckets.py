@@ -49,6 +49,7 @@ from pairgen.sources.image_groups import split_images
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def run_buckets(request: CollectRequest, say: Say) -> RunResult:
     whole, buckets = _take_buckets(request, say)
     stopped = False
     for bucket in buckets:
-        say(f"Bucket {bucket.name}: {bucket.plan.num_samples:,} images.")
+        say(f"Bucket {bucket.name}: {counted(bucket.plan.num_samples, 'image')}.")
         made = make_dataset(bucket.store, bucket.plan, config, shard_range=config.part)
         stopped = made.stopped
         if stopped:

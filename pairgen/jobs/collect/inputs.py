@@ -36,6 +36,7 @@ from pairgen.shards.format.subsets import BUCKETS, has_subsets, open_subset, rea
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 OUT = "data/collect"
 
@@ -224,9 +225,10 @@ def _painted_plan(request: CollectRequest, say: Say) -> Plan:
         plan = fit_shards(plan, config.shard_bytes, None, say)
     else:
         check_same_plan(request.store, request.old, plan, say)
+    one = request.layout.removesuffix("s")
     say(
-        f"{config.num_images:,} painted {request.layout}, {config.size} px, of "
-        f"{source['num_inputs']:,} compositions of the split {config.split}."
+        f"{counted(config.num_images, f'painted {one}')}, {config.size} px, of "
+        f"{counted(source['num_inputs'], 'composition')} of the split {config.split}."
     )
     return plan
 
@@ -236,8 +238,9 @@ def _counts(config: CollectConfig, summary: ImageSummary) -> str:
     classes = f" of {summary.num_classes:,} classes" if summary.num_classes else ""
     skipped = summary.num_skipped
     thresholds = f", {skipped:,} skipped by --min-size and --max-aspect" if skipped else ""
+    taken = counted(summary.num_images, config.layout.removesuffix("s"))
     return (
-        f"{summary.num_images:,} {config.layout}{classes}, {config.size} px; "
-        f"{len(summary.rejected) - skipped:,} images rejected{thresholds}"
+        f"{taken}{classes}, {config.size} px; "
+        f"{counted(len(summary.rejected) - skipped, 'image')} rejected{thresholds}"
         f"{summary.frames_text()}."
     )

@@ -13,6 +13,7 @@ from pairgen.jobs.compare.rows import Row
 from pairgen.judging.from_images.measured import TARGET
 from pairgen.judging.from_text.measured import END_POINTS
 from pairgen.kinds.continuing import differences
+from pairgen.wording import counted
 
 SECONDS = "seconds_per_picture"
 
@@ -126,7 +127,7 @@ def row_names(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         name, steps = row.facts["name"], row.facts["steps"]
         if row.facts["role"] == MODEL:
-            name = f"{short[row.facts['model']['place']]}, {steps} step{'s' * (steps != 1)}"
+            name = f"{short[row.facts['model']['place']]}, {counted(steps, 'step')}"
         names.append(name)
     return names
 
@@ -148,8 +149,9 @@ def short_names(places: set[str]) -> dict[str, str]:
 def _doubt_of_seconds(rows: Sequence[Row]) -> str:
     """Return why the seconds of the rows are not comparable; empty if they are."""
     told = dict.fromkeys(
-        "{device} with {cpu_threads} thread(s)".format(**row.facts["machine"])
-        for row in rows
-        if row.facts["figures"][SECONDS] is not None
+        f"{machine['device']} with {counted(machine['cpu_threads'], 'thread')}"
+        for machine in (
+            row.facts["machine"] for row in rows if row.facts["figures"][SECONDS] is not None
+        )
     )
     return f"seconds of different machines: {', '.join(told)}" if len(told) > 1 else ""

@@ -8,6 +8,7 @@ from pairgen.jobs.compare.content import short_names
 from pairgen.jobs.compare.planned import MODEL
 from pairgen.judging.ledger import CONVENTION
 from pairgen.judging.table import NO_FIGURE
+from pairgen.wording import counted
 
 HEAD = ("", "method", "steps", "batch", "evaluations", "in all", "seconds", "trained", "of weights")
 LEGEND = """\
@@ -70,4 +71,4 @@ def _data(training: Mapping[str, Any]) -> str:
 
 
 def _samples(each: Mapping[str, Any]) -> str:
-    return f"{each['num_samples']:,} samples"
+    return f"{counted(each['num_samples'], 'sample')}"

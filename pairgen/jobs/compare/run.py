@@ -32,6 +32,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
 from pairgen.shown import Shown, ShownTable
 from pairgen.types import canonical_json
+from pairgen.wording import counted
 
 FIGURES_FILE, PAGE_FILE = "compare.json", "index.html"
 OURS = (FIGURES_FILE, PAGE_FILE, ROWS, layout.SPOOL.partition("/")[0])
@@ -140,7 +141,7 @@ def _check(comparison: Comparison, with_bicubic: bool) -> None:
         identity = canonical_json([row.role, row.identity])
         if identity in seen:
             raise ConfigError(
-                f"{row.name} is given twice in {row.steps} step{'s' * (row.steps != 1)}: it is "
+                f"{row.name} is given twice in {counted(row.steps, 'step')}: it is "
                 f"the same model as {seen[identity]}."
             )
         seen[identity] = row.name

@@ -39,6 +39,7 @@ from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,8 @@ def _with_samples(request: DegradeRequest, plan: Plan, say: Say) -> Plan:
         plan = with_samples_per_image(plan, config.samples_per_image)
         if more := config.samples_per_image - before:
             say(
-                f"{more:,} more of each of {num_images(plan):,} images: "
-                f"{plan.num_samples:,} samples in all."
+                f"{more:,} more of each of {counted(num_images(plan), 'image')}: "
+                f"{counted(plan.num_samples, 'sample')} in all."
             )
     return replace(plan, resolved={**plan.resolved, "options": config.remembered()})
 
@@ -206,9 +207,10 @@ def read_images(request: DegradeRequest, path_of: ListPaths, say: Say) -> tuple[
         plan = with_rejected(_with_samples(request, plan, say), described)
     skipped = f", {summary.num_skipped:,} skipped by --max-aspect" if summary.num_skipped else ""
     say(
-        f"{summary.num_images:,} images, {summary.num_slots:,} crops of {config.crop} px; "
+        f"{counted(summary.num_images, 'image')}, {counted(summary.num_slots, 'crop')} of "
+        f"{config.crop} px; "
         f"{config.levels_text()}; "
-        f"{described['num_rejected']:,} images rejected{skipped}{summary.frames_text()}."
+        f"{counted(described['num_rejected'], 'image')} rejected{skipped}{summary.frames_text()}."
     )
     read.say_passed_over(say)
     read.say_captions(say)
@@ -234,8 +236,9 @@ def _painted_plan(request: DegradeRequest, say: Say) -> Plan:
         check_same_plan(request.store, request.old, plan, say)
         plan = _with_samples(request, with_pictures(plan, config.num_images), say)
     say(
-        f"{config.num_images:,} painted images, {plan.num_samples:,} samples of {config.crop} px; "
+        f"{counted(config.num_images, 'painted image')}, {counted(plan.num_samples, 'sample')} "
+        f"of {config.crop} px; "
         f"{config.levels_text()}; "
-        f"{source['num_inputs']:,} compositions of the split {config.split}."
+        f"{counted(source['num_inputs'], 'composition')} of the split {config.split}."
     )
     return plan

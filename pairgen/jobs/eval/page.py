@@ -16,6 +16,7 @@ from pairgen.judging.table import figure_table, presentation_of
 from pairgen.pages.cards import Card
 from pairgen.pages.judged import Errors, errors_section, figures_section, side_by_side
 from pairgen.pages.sections import Section, sections_page
+from pairgen.wording import counted
 
 
 def subset_tables(found: Mapping[str, Any]) -> dict[str, str]:
@@ -81,7 +82,7 @@ def eval_page(found: Mapping[str, Any], shown: Evaluation) -> str:
 
 def _subsets(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {
-        f"{each['name']}: {each['num_samples']:,} pairs, {each['where']}": {
+        f"{each['name']}: {counted(each['num_samples'], 'pair')}, {each['where']}": {
             # How far other real images are is known for all pairs only.
             **found,
             **each,
@@ -130,8 +131,9 @@ def _break_even(ledger: Mapping[str, Any]) -> list[str]:
             lines.append(f"No break-even in {unit}: {found['reason']}.")
         else:
             lines.append(
-                f"Paid for after {found['pictures']:,} images in {unit}, against the teacher's "
-                f"{steps} steps."
+                f"Paid for after {counted(found['pictures'], 'image')} in {unit}, against the "
+                "teacher's "
+                f"{counted(steps, 'step')}."
             )
     lines.append(wrapped(ledger["convention"]))
     return lines

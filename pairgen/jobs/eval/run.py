@@ -7,7 +7,7 @@ from typing import Any
 
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
-from pairgen.jobs.eval.evaluation import Asked
+from pairgen.jobs.eval.evaluation import Asked, Evaluation
 from pairgen.jobs.eval.folder import GRID_FILE, find_folder, write_folder
 from pairgen.jobs.eval.from_images.run import evaluate_from_images
 from pairgen.jobs.eval.from_text.run import evaluate_from_text
@@ -43,9 +43,14 @@ class Evaluated(Shown):
         return picture_in(self.folder / GRID_FILE)
 
 
-@trusts_user
 def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     """Run `eval`, and report what it starts from."""
+    return evaluate_folder(given, say)[0]
+
+
+@trusts_user
+def evaluate_folder(given: Mapping[str, Any], say: Say = log) -> tuple[Evaluated, Evaluation]:
+    """Run `eval`; return its result, and the images that its page shows."""
     resolved = sources_of(EvalConfig, given).resolved()
     config = resolved.options
     judged = find_judged(config.run)
@@ -55,4 +60,4 @@ def run_evaluate(given: Mapping[str, Any], say: Say = log) -> Evaluated:
     found = evaluate(Asked(config, frozenset(resolved.origins), judged), plan, say)
     figures = without_secrets_in(found.figures)
     write_folder(folder, figures, found)
-    return Evaluated(folder, figures)
+    return Evaluated(folder, figures), found

@@ -14,6 +14,7 @@ from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.grid import Grid, make_grid
 from pairgen.sampling.parameterization import to_x0_eps
 from pairgen.teachers.base import Decoder, Denoiser, Description
+from pairgen.wording import counted
 
 CPU = torch.device("cpu")
 GUIDANCE = "guidance_scale"
@@ -142,7 +143,9 @@ def _grid(model: ModelConfig, described: Description) -> Grid:
     sampling = model.sampling
     steps, solver = sampling.get("steps"), sampling.get("solver")
     if steps != 1 or solver != "ddim":
-        told = f"{steps} steps of {solver}" if steps else "as many steps as are asked for"
+        told = (
+            f"{counted(steps, 'step')} of {solver}" if steps else "as many steps as are asked for"
+        )
         raise ConfigError(
             f"{model.name} takes {told}: pairgen export takes a student of one step of ddim."
         )

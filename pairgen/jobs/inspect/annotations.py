@@ -16,6 +16,7 @@ from pairgen.shards.format.parent_shards import is_behind, is_stale
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import covered
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 def annotations_data(store: Store, plan: Plan) -> list[dict[str, Any]]:
@@ -51,8 +52,8 @@ def _state(parent: Layer, overlay: Layer) -> str:
     pairs = [(each, overlay.receipts.get(i)) for i, each in parent.receipts.items()]
     num_stale = sum(is_stale(*pair) for pair in pairs)
     num_behind = sum(is_behind(*pair) for pair in pairs)
-    found = [f"{num_behind:,} shards to make"] * bool(num_behind)
-    found += [f"{num_stale:,} shards stale"] * bool(num_stale)
+    found = [f"{counted(num_behind, 'shard')} to make"] * bool(num_behind)
+    found += [f"{counted(num_stale, 'shard')} stale"] * bool(num_stale)
     return ", ".join(found) or "up to date"
 
 
@@ -63,7 +64,7 @@ def _state_of_texts(parent: Layer, overlay: Layer) -> str:
         receipt is None or receipt.stop < task.stop
         for task, receipt in zip(tasks, receipts, strict=True)
     )
-    found = [f"{num_behind:,} shards to make"] * bool(num_behind)
+    found = [f"{counted(num_behind, 'shard')} to make"] * bool(num_behind)
     if overlay.plan.source.get("covers") != covered(parent):
         found.append("the set has changed")
     return ", ".join(found) or "up to date"

@@ -20,7 +20,7 @@ class InspectConfig(Options):
         Text("leave it out for all samples"),
         Option(
             "Count and show only these, such as 'guidance_scale == 8 and len(prompt) < 200': the "
-            "columns are those of the index.",
+            "columns are those of the index, and those that annotations add.",
             "What is shown",
             metavar="EXPR",
         ),

@@ -38,17 +38,18 @@ from pairgen.shards.format.slots import index_of_key
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import has_subsets, read_subsets, set_addresses
 from pairgen.shards.format.where import parse_where
+from pairgen.shards.loading.left_out import say_left_out
+from pairgen.shards.loading.matching import open_matching
 from pairgen.shards.loading.stored import (
     Stored,
-    count_where,
     find_sample,
     read_rows,
-    rows_where,
     spread_rows,
 )
 from pairgen.shown import Picture, Shown, ShownTable, picture_in
 from pairgen.training.runs.record import read_record
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 # Samples whose members are measured: texts and images vary in size.
 NUM_MEASURED = 16
@@ -78,7 +79,7 @@ class Inspection(Shown):
                 (each["key"], str(each["text"] or ""), ", ".join(each["members"]))
                 for each in self.samples
             ]
-            title = f"Inspection of {len(rows):,} samples"
+            title = f"Inspection of {counted(len(rows), 'sample')}"
             return ShownTable(title, rows, ("key", "text", "members"))
         if "subsets" in self.data:
             head, *sets = subsets_rows(self.data)
@@ -135,22 +136,27 @@ def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) ->
         if target is not None:
             _write_sheet(target, plan, [stored for stored, _ in found], len(found), trajectory)
         return Inspection({}, samples, path)
-    condition = parse_where(where) if where else None
+    condition, matching = parse_where(where) if where else None, None
     summary = _with_progress(plan, "receipts", partial(summarize, store, plan))
     data = set_data(store.url, plan, summary, _mean_sizes(store, plan, summary))
     data["annotations"] = [] if plan.kind == KIND else annotations_data(store, plan)
     counts = summary.counts
     if condition is not None:
-        count = partial(count_where, store, plan, counts, condition)
-        counts = _with_progress(plan, "indices", count)
-        data["where"] = {"condition": where, "num_samples": int(counts.sum())}
+        matching = open_matching(store, plan, condition)
+        say_left_out(matching.left_out)
+        counts = _with_progress(plan, "indices", partial(matching.count, counts))
+        data["where"] = {
+            "condition": where,
+            "num_samples": int(counts.sum()),
+            "num_left_out": matching.left_out.num_samples if matching.left_out else 0,
+        }
     if target is not None:
         places = spread_rows(counts, options.num)
         if not places:
             suffix = f" that meets {where!r}" if where else ""
             raise ConfigError(f"{store.url} has no sample{suffix} to show.")
-        if condition is not None:
-            places = rows_where(store, plan, places, condition)
+        if matching is not None:
+            places = matching.rows(places)
         _write_sheet(target, plan, read_rows(store, plan, places), len(places), trajectory)
     return Inspection(data, (), path)
 
@@ -161,7 +167,7 @@ def _check_is_set(store: Store) -> None:
         return
     if store.exists(RUN_FILE) and store.root.joinpath("checkpoints").is_dir():
         record = read_record(store.root)
-        how = f" by {record.method}, {record.steps:,} steps," if record else ""
+        how = f" by {record.method}, {counted(record.steps, 'step')}," if record else ""
         of = f" on {', '.join(each.url for each in record.sets)}" if record else ""
         raise ConfigError(
             f"{store.url} is a training run{how}{of}, not a dataset: see its README.md, or run "

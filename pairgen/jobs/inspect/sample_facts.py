@@ -17,6 +17,7 @@ from pairgen.shards.format.image_member import is_image
 from pairgen.shards.loading.stored import Stored
 from pairgen.sources.photographs import UnusableImageError, decode_as_stored
 from pairgen.types import Plan
+from pairgen.wording import counted, label_text
 
 
 def sample_data(plan: Plan, stored: Stored, made: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +68,8 @@ def sample_text(data: Mapping[str, Any]) -> str:
             rows += [(column, value_text(drawn)) for column, drawn in _drawn(value).items()]
         else:
             rows.append((name, value_text(value)))
-    rows += [(f"made: {name}", value_text(value)) for name, value in data["made"].items()]
+    made = data["made"].items()
+    rows += [(f"made: {label_text(name)}", value_text(value)) for name, value in made]
     head = ("member", "dtype", "shape", "bytes", "min", "mean", "std", "max", "")
     lines = [head]
     for name, spec in data["members"].items():
@@ -75,7 +77,7 @@ def sample_text(data: Mapping[str, Any]) -> str:
         size = f"{spec['num_bytes']:,}" if "num_bytes" in spec else ""
         note = spec.get("unreadable") or spec.get("note", "")
         if spec.get("num_not_finite"):
-            note = f"{spec['num_not_finite']:,} values are not finite"
+            note = f"{counted(spec['num_not_finite'], 'value is', 'values are')} not finite"
         lines.append(
             (name, spec.get("dtype", ""), shape_text(spec.get("shape", [])), size, *numbers, note)
         )

@@ -5,11 +5,13 @@ from typing import Any
 
 from pairgen.drawing.table import left_aligned
 from pairgen.drawing.value_text import MAX_SHOWN, shape_text, value_text
+from pairgen.jobs.inspect.inputs_text import inputs_text
 from pairgen.jobs.inspect.summary import Summary
 from pairgen.kinds.about import about_member
 from pairgen.kinds.plan_description import describe_plan
 from pairgen.receipts import FailedSlot
 from pairgen.types import INPUT_NAMES, Plan, sample_key
+from pairgen.wording import counted, label_text
 
 # Maximum length of a value; operations are long, and are complete in the plan and the JSON.
 MAX_CHARACTERS = 160
@@ -85,10 +87,10 @@ def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "shards",
             f"{data['num_shards']:,} of {data['num_shards_planned']:,} planned, "
-            f"{data['samples_per_shard']:,} slots each",
+            f"{counted(data['samples_per_shard'], 'slot')} each",
         ),
         ("bytes", f"{data['num_bytes']:,}"),
-        (inputs, value_text(data[inputs])),
+        (inputs, inputs_text(data[inputs])),
     ]
     if data["num_failed"] or data["num_skipped"]:
         counts = f"{data['num_failed']:,} failed, {data['num_skipped']:,} excluded by a threshold"
@@ -101,11 +103,13 @@ def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         (name, _clip(value_text(each))) for name, each in data["plan"].items() if name != inputs
     ]
     for name, values in data["made"].items():
-        label = f"{name} (mixed)" if name in data["mixed"] else name
+        label = label_text(name) + " (mixed)" * (name in data["mixed"])
         rows += zip([label, *[""] * (len(values) - 1)], map(_share, values), strict=True)
     rows.append(("worker seconds", f"{data['worker_seconds']:,.1f}"))
     if "where" in data:
-        matching = f"{data['where']['num_samples']:,} samples: {data['where']['condition']}"
+        matching = (
+            f"{counted(data['where']['num_samples'], 'sample')}: {data['where']['condition']}"
+        )
         rows.append(("where", matching))
     return rows
 
@@ -126,7 +130,10 @@ def _told(slot: Mapping[str, Any]) -> str:
 
 
 def _share(made: Mapping[str, Any]) -> str:
-    return f"{made['value']}: {made['num_shards']:,} shards, {made['num_samples']:,} samples"
+    return (
+        f"{made['value']}: {counted(made['num_shards'], 'shard')}, "
+        f"{counted(made['num_samples'], 'sample')}"
+    )
 
 
 def _clip(text: str) -> str:

@@ -8,6 +8,7 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.inspect.options import InspectConfig
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.subsets import Subsets
+from pairgen.wording import command_text
 
 COUNTS = ("num_samples", "num_planned", "num_shards", "num_shards_planned", "num_bytes")
 
@@ -44,8 +45,8 @@ def subsets_data(store: Store, subsets: Subsets, sets: Sequence[dict[str, Any]])
 def subsets_text(data: Mapping[str, Any]) -> str:
     """Format `subsets_data` as text."""
     head = [("folder", data["folder"]), ("kind", f"{data['kind']}, in sub-sets of one shape each")]
-    first = next(iter(data["subsets"]))
-    more = f"More of one: pairgen inspect {data['folder']}/{first}"
+    folder, first = data["folder"], next(iter(data["subsets"]))
+    more = f"More of one: {command_text('pairgen', 'inspect', f'{folder}/{first}')}"
     return "\n\n".join([left_aligned(head), left_aligned(subsets_rows(data)), more])
 
 

@@ -8,6 +8,7 @@ import yaml
 from pairgen.training.options import TrainConfig
 from pairgen.training.runs.run_folder import plain_identity
 from pairgen.visible import literal
+from pairgen.wording import command_text
 
 
 def next_command(data: Sequence[str], file: str) -> str:
@@ -17,8 +18,8 @@ def next_command(data: Sequence[str], file: str) -> str:
         data: Datasets of the run.
         file: Path of the weights.
     """
-    sets = " ".join(f"--data {url}" for url in data)
-    return f"pairgen train diffusion2gan {sets} --set perceptual={file}"
+    sets = [word for url in data for word in ("--data", url)]
+    return command_text("pairgen", "train", "diffusion2gan", *sets, "--set", f"perceptual={file}")
 
 
 def render_card(

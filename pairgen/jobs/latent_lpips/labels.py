@@ -14,6 +14,7 @@ from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.good_shards import read_index
 from pairgen.shards.loading.mixture import columns_to_read
 from pairgen.shards.loading.training_set import OpenSet, TrainingSet, open_set
+from pairgen.wording import counted
 
 PAIR = "pair_index"
 # If most classes have a single sample, they are not classes.
@@ -78,7 +79,8 @@ def read_classes(urls: Sequence[str], where: str, skip_bad: bool, share: float) 
     if num < 2 or num_samples < MIN_SAMPLES_PER_CLASS * num:
         raise ConfigError(
             f"{', '.join(urls)} must have two classes or more and {MIN_SAMPLES_PER_CLASS} samples "
-            f"per class on average, got {num:,} distinct label(s) in {num_samples:,} samples."
+            f"per class on average, got {counted(num, 'distinct label')} in "
+            f"{counted(num_samples, 'sample')}."
         )
     if num_held_out in (0, num_samples):
         raise ConfigError(

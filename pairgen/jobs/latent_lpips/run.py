@@ -40,6 +40,7 @@ from pairgen.training.runs.run_config import write_config
 from pairgen.training.runs.run_folder import begin_run
 from pairgen.training.runs.start import Run, make_setup, resolve_run
 from pairgen.types import Plan, canonical_json
+from pairgen.wording import counted
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -108,7 +109,8 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             accelerator,
         )
         say(
-            f"{METHOD}: {classes.num_samples:,} samples of {classes.num:,} classes; "
+            f"{METHOD}: {counted(classes.num_samples, 'sample')} of "
+            f"{counted(classes.num, 'class', 'classes')}; "
             f"{sum(each.numel() for each in net.parameters()):,} weights; 1 process on "
             f"{accelerator.device}."
         )

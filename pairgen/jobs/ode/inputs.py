@@ -47,6 +47,7 @@ from pairgen.sources.prompt_values import (
 from pairgen.sources.prompts import PromptSummary, collect_prompts, encode_rejected
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 # Options that choose among prompts; a plan stores them next to the chosen prompts.
 CHOICE = ("dedupe", "shuffle", "limit")
@@ -201,7 +202,7 @@ def continued_plan(request: OdeRequest, say: Say) -> Plan:
         raise ConfigError(
             f"{layout.PROMPTS} of {store.url} is missing: give the original --prompts again."
         )
-    say(f"Continuing {store.url} with its {old.source['num_inputs']:,} prompts.")
+    say(f"Continuing {store.url} with its {counted(old.source['num_inputs'], 'prompt')}.")
     _say_end_points(request, plan, say)
     return plan
 
@@ -247,10 +248,8 @@ def read_plan_prompts(
         check_same_plan(store, old, plan, say)
     num_pairs = plan.num_samples // len(config.cfg)
     reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with different noise"
-    say(
-        f"{summary.num_accepted:,} prompts{reuse if num_pairs > summary.num_accepted else ''}; "
-        f"{prompt_counts(summary)}"
-    )
+    used = reuse * (num_pairs > summary.num_accepted)
+    say(f"{counted(summary.num_accepted, 'prompt')}{used}; {prompt_counts(summary)}")
     if text := str(prompts.passed_over):
         say(f"Passed over: {text}.")
     _say_end_points(request, plan, say)

@@ -25,6 +25,7 @@ from pairgen.shards.format.subsets import has_subsets
 from pairgen.shown import Shown, ShownTable
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.yaml_text import load_yaml
+from pairgen.wording import counted
 
 # Of one commit: the hub takes longer for more, and what was committed need not be sent again.
 MAX_FILES, MAX_BYTES = 256, 20 * 1024**3
@@ -179,7 +180,7 @@ def _check_same(content: Content, repository: Repository, standing: Mapping[str,
     num_samples = plan.get("num_samples")
     if isinstance(num_samples, int) and num_samples > content.plan.num_samples:
         raise ConfigError(
-            f"{url} holds {num_samples:,} samples of this dataset, and here are "
+            f"{url} holds {counted(num_samples, 'sample')} of this dataset, and here are "
             f"{content.plan.num_samples:,}: push the larger one."
         )
 

@@ -17,6 +17,7 @@ from pairgen.training.runs.export import LORA_FOLDER, STUDENT_FOLDER
 from pairgen.training.runs.record import read_record
 from pairgen.training.runs.run_config import read_run_config
 from pairgen.training.students.shown_file import VALIDATION_FILE, load_shown_file
+from pairgen.wording import counted
 
 
 def run_content(folder: Path, options: PushConfig) -> Content:
@@ -78,7 +79,7 @@ def _preview(folder: Path) -> tuple[bytes, str]:
     else:
         shown = "Above: the teacher's images; below: the student's"
     step = int(grids[-1].stem) if grids[-1].stem.isdecimal() else 0
-    return read_regular(grids[-1]), f"{shown} after {step:,} steps"
+    return read_regular(grids[-1]), f"{shown} after {counted(step, 'step')}"
 
 
 def _card(folder: Path, options: PushConfig, preview: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from pairgen.errors import ConfigError
 from pairgen.execution.checking import check_set, find_readers
 from pairgen.execution.dataset import RunResult, check_same_plan, make_dataset
-from pairgen.execution.own_code import with_code
+from pairgen.execution.own_code import check_found, with_code
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
@@ -77,6 +77,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     # Checked first: a command that cannot run must not withdraw anything.
     _check_inputs(store, plan)
     check_executor(options)
+    check_found(store, plan)
     check_makeable(plan)
     parent = _open_parent(plan, store)
     plan = with_code(store, plan, options, say)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pairgen.shards.format.codec import decode_array, encode_facts, encode_field
 from pairgen.types import Sample
+from pairgen.wording import counted
 
 # A smaller relative difference is rounding, and is reported as equal.
 ROUNDING = 1e-3
@@ -100,7 +101,7 @@ def _array_difference(data: bytes, made: np.ndarray) -> Distance | str:
     if (stored.dtype, stored.shape) != (made.dtype, made.shape):
         return f"{stored.dtype} {list(stored.shape)}, made again {made.dtype} {list(made.shape)}"
     if not np.isfinite(stored).all():
-        return f"not finite: {np.count_nonzero(~np.isfinite(stored)):,} values"
+        return f"not finite: {counted(int((~np.isfinite(stored)).sum()), 'value')}"
     difference = stored.astype(np.float64) - made.astype(np.float64)
     norm, size = np.linalg.norm(made.astype(np.float64)), np.linalg.norm(difference)
     return Distance(

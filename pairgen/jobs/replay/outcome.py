@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pairgen.jobs.replay.compare import Distance
 from pairgen.shown import Shown, ShownTable
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,5 +34,5 @@ class Replay(Shown):
         rows = [("differs", each) for each in self.differences]
         rows += [("equal", ", ".join(self.equal))] if self.equal else []
         rows += [("software", each) for each in self.software]
-        differs = f"{len(self.differences):,} differences" if self.differences else "equal"
+        differs = counted(len(self.differences), "difference") if self.differences else "equal"
         return ShownTable(f"Replay of sample {self.key}: {differs} ({self.seconds:.1f} s)", rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError, CorruptShardError
-from pairgen.execution.own_code import parts_of
+from pairgen.execution.own_code import check_found, parts_of
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.replay.compare import Comparison, compare
 from pairgen.jobs.replay.outcome import Replay
@@ -113,6 +113,7 @@ def _replay_shards(
     store: Store, plan: Plan, shards: Sequence[tuple[Receipt, set[int]]]
 ) -> Iterator[Replay]:
     """Replay shard by shard; shards made with the same settings follow each other."""
+    check_found(store, plan)
 
     def made_by(shard: tuple[Receipt, set[int]]) -> str:
         return canonical_json(_execution(shard[0], plan))

@@ -32,7 +32,9 @@ from pairgen.shards.format.parent_shards import is_behind, is_stale
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.layer_columns import column_owners, joined_table
-from pairgen.shards.loading.stored import Stored, count_where, read_rows, rows_where
+from pairgen.shards.loading.left_out import say_left_out
+from pairgen.shards.loading.matching import open_matching
+from pairgen.shards.loading.stored import Stored, read_rows
 from pairgen.types import Plan
 
 # Rows of which the charts are made; reading the indices of a large set would take minutes.
@@ -69,13 +71,14 @@ def draw_samples(store: Store, num: int, where: str, seed: int) -> Drawn:
         counts[shard_index] = receipt.count
     layers = (base, *_annotations(base))
     if where:
-        condition = parse_where(where)
-        counts = count_where(store, base.plan, counts, condition, lambda _: None)
+        matching = open_matching(store, base.plan, parse_where(where))
+        say_left_out(matching.left_out)
+        counts = matching.count(counts, lambda _: None)
         if not counts.any():
             raise ConfigError(f"{store.url} has no sample that meets {where!r} to show.")
     places = even_places(counts, num, seed)
     if where:
-        places = rows_where(store, base.plan, places, condition)
+        places = matching.rows(places)
     return Drawn(layers, int(counts.sum()), tuple(places), read_columns(layers, places))
 
 

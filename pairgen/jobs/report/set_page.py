@@ -6,12 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from pairgen.drawing.cells import PATH, Cell
+from pairgen.drawing.cells import PATH, Cell, picture_members
 from pairgen.drawing.value_text import shape_text, value_text
 from pairgen.execution.history.done import Receipts
 from pairgen.execution.history.rates import begin_of, intervals, workers
 from pairgen.execution.progress import Progress, format_seconds
 from pairgen.execution.say import Say
+from pairgen.jobs.report.annotated import with_annotations
 from pairgen.jobs.report.drawn import (
     Drawn,
     charted_columns,
@@ -31,6 +32,7 @@ from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
+from pairgen.wording import command_text, counted
 
 # Columns that tell where a sample lies or what it hashes to: nothing to draw a chart of.
 NOT_CHARTED = ("key", "shard_index", "offset", "index", "seed", "pair_index", "group")
@@ -64,12 +66,16 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     progress = Progress(len(drawn.places), 0, unit="samples drawn")
     try:
         cells = read_cells(store, plan, drawn, progress.reached)
+        keys = drawn.table.column("key").to_pylist() if drawn.places else []
+        cells = with_annotations(cells, keys, drawn.places, drawn.layers[1:])
     finally:
         progress.close()
     receipts = Receipts()
     receipts.read_new(store, plan)
     done = list(receipts.done.values())
-    cards = make_cards(plan, drawn.table, cells)
+    # All of a trajectory stand in the gallery, and what annotations add beside the sample's own.
+    adds_images = any(picture_members(layer.plan) for layer in drawn.layers[1:])
+    cards = make_cards(drawn.table, cells, strip=PATH in plan.members or adds_images)
     whole = charted_columns(drawn.layers)
     every = _charts(whole)
     charts = every[:MAX_CHARTS]
@@ -106,15 +112,15 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
         ],
         workers=_workers(receipts),
         made=[(name, value_text(value)) for name, value in describe_plan(plan)],
-        command=set_command(plan, store.url) or f"pairgen inspect {store.url}",
+        command=set_command(plan, store.url) or command_text("pairgen", "inspect", store.url),
         about_command=INPUT_HINT if set_command(plan, store.url) else "What it holds.",
         members=_members(plan),
         annotations=[_annotation(layer) for layer in drawn.layers[1:]],
     )
 
 
-def make_cards(plan: Plan, table: pa.Table, cells: Sequence[Sequence[Cell]]) -> list[Card]:
-    """Return a card for each sample."""
+def make_cards(table: pa.Table, cells: Sequence[Sequence[Cell]], strip: bool) -> list[Card]:
+    """Return a card for each sample; `strip` shows all its images in the gallery."""
     cards = []
     for row, shown in zip(table.to_pylist(), cells, strict=True):
         facts = {name: value for name, value in row.items() if value is not None}
@@ -129,7 +135,7 @@ def make_cards(plan: Plan, table: pa.Table, cells: Sequence[Sequence[Cell]]) -> 
                     if name not in ("key", "prompt", "offset")
                 },
                 pictures=cell_pictures(shown),
-                strip=PATH in plan.members,
+                strip=strip,
             )
         )
     return cards
@@ -151,11 +157,9 @@ def _charts(table: pa.Table) -> list[dict[str, Any]]:
 
 def _charted(table: pa.Table, num_samples: int, num: int) -> str:
     of = f"{table.num_rows:,} of {num_samples:,} samples" if table.num_rows < num_samples else ""
+    all_of = f"all {counted(num_samples, 'sample')}"
     shown = f"The first {MAX_CHARTS} of {num:,} columns" if num > MAX_CHARTS else "Every column"
-    return (
-        f"{shown} of the index with more than one value, over "
-        f"{of or f'all {num_samples:,} samples'}."
-    )
+    return f"{shown} of the index with more than one value, over {of or all_of}."
 
 
 def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str, str]]:
@@ -183,7 +187,8 @@ def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str
 def _problem(receipts: Receipts, num_done: int, plan: Plan) -> str:
     if receipts.foreign:
         return (
-            f"{len(receipts.foreign):,} receipts cannot be read or belong to another plan: run "
+            f"{counted(len(receipts.foreign), 'receipt')} cannot be read or belong to another "
+            "plan: run "
             "pairgen verify."
         )
     if num_done < plan.num_shards:
@@ -198,7 +203,7 @@ def _shown(drawn: Drawn, options: ReportConfig) -> str:
     if not num:
         return "There are no samples yet."
     if num == total:
-        return f"All {total:,} samples{met}."
+        return f"All {counted(total, 'sample')}{met}."
     return (
         f"{num:,} of {total:,} samples{met} are shown: one drawn at random from each of {num:,} "
         f"equal parts, with seed {options.seed}."

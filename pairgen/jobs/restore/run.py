@@ -28,6 +28,7 @@ from pairgen.shown import Shown, ShownTable
 from pairgen.sources.prompts import encode_rejected
 from pairgen.trust import current_trust
 from pairgen.types import ShardTask
+from pairgen.wording import counted
 
 STOPPING = "Stopping after the pictures in progress; press Ctrl-C again to stop now."
 # Workers tell nothing while they restore a picture, and a large one takes much longer than usual.
@@ -67,7 +68,7 @@ class Restored(Shown):
             *((f"refused {each['name']}", str(each["reason"])) for each in self.rejected),
         ]
         stopped = ", stopped" if self.interrupted else ""
-        return ShownTable(f"Restored: {self.num_pictures:,} pictures given{stopped}", rows)
+        return ShownTable(f"Restored: {counted(self.num_pictures, 'picture')} given{stopped}", rows)
 
 
 @trusts_user
@@ -97,7 +98,8 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
     pending = [task for task in tasks if not _is_done(store, task)]
     num_before = len(tasks) - len(pending)
     say(
-        f"{len(pending):,} pictures to restore to {scale} times their size; {num_before:,} stand "
+        f"{counted(len(pending), 'picture')} to restore to {scale} times their size; "
+        f"{num_before:,} stand "
         f"already, {len(pictures.rejected):,} rejected{pictures.frames_text}."
     )
     job = RestoreJob(
@@ -111,7 +113,8 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
     untagged = [each for each in outcomes if each.untagged]
     if untagged:
         say(
-            f"No tags for {len(untagged):,} pictures or tiles of them, which have the student's "
+            f"No tags for {counted(len(untagged), 'picture')} or tiles of them, which have the "
+            "student's "
             f"prompt; the first {untagged[0].image}: {untagged[0].untagged}."
         )
     failed = [{"image": each.image, "reason": each.reason} for each in outcomes if each.reason]

@@ -8,6 +8,7 @@ import numpy as np
 
 from pairgen.kinds.ode.pictures import Pictures
 from pairgen.shown import Picture, Shown, ShownTable
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,7 +43,7 @@ class Samples(Shown):
         rows += [("refused", f"{self.num_rejected:,}")] if self.num_rejected else []
         given = zip(self.prompts, self.guidance_scales, strict=True)
         rows += [(f"guidance {scale:g}", text) for text, scale in given]
-        return ShownTable(f"Samples: {num:,} images of {width} x {height} px", rows)
+        return ShownTable(f"Samples: {counted(num, 'image')} of {width} x {height} px", rows)
 
     def shown_pictures(self) -> list[Picture]:
         """Return the images."""

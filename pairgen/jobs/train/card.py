@@ -8,6 +8,7 @@ from pairgen.training.options import TrainConfig
 from pairgen.training.runs.record import TrainRecord
 from pairgen.training.runs.run_folder import plain_identity
 from pairgen.visible import literal
+from pairgen.wording import counted
 
 
 def render_card(
@@ -33,7 +34,7 @@ def render_card(
         f"{each.evaluations:,} | {each.seconds:,.0f} |"
         for each in record.sets
     )
-    steps = f"{record.steps:,} step{'s' * (record.steps != 1)}"
+    steps = counted(record.steps, "step")
     logged = "\n".join(f"| {literal(name)} | {value:.6g} |" for name, value in figures.items())
     files = "".join(
         f"\nThe file of `{k}` has the SHA-256 `{v}`.\n" for k, v in record.files.items()

@@ -26,6 +26,7 @@ from pairgen.training.loop.accelerator import open_accelerator
 from pairgen.training.runs.outcome import Trained
 from pairgen.training.runs.record import read_record
 from pairgen.training.runs.same_place import is_same_place
+from pairgen.wording import HELD_OUT, command_text
 
 # A word for one command, which the file of the chain does not keep.
 ACCEPT = "accept_changed_code"
@@ -82,7 +83,7 @@ def run_chain(given: Mapping[str, Any], say: Say = log) -> Trained:
 def _finished(stage: Stage, first_process: bool) -> Trained:
     record = read_record(stage.folder)
     assert record is not None
-    following = f"pairgen eval {stage.folder} --data HELD_OUT"
+    following = command_text("pairgen", "eval", stage.folder, "--data", HELD_OUT)
     return Trained(stage.folder, record.steps, False, first_process, following)
 
 

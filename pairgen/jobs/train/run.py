@@ -55,6 +55,7 @@ from pairgen.training.runs.start import (
 from pairgen.training.students.chosen import kind_of
 from pairgen.training.students.grid_file import write_grid
 from pairgen.training.students.kind import StudentKind, StudentRun
+from pairgen.wording import counted
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -123,9 +124,11 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             trainer.resumed(state)
             say(f"Continuing {folder} after step {trainer.step:,}.")
         say(
-            f"{config.method}: {loader.num_samples:,} samples, {len(loader):,} batches per epoch; "
-            f"{_num_parameters(trainer):,} trainable parameters; {accelerator.num_processes} "
-            f"process(es) on {accelerator.device}."
+            f"{config.method}: {counted(loader.num_samples, 'sample')}, "
+            f"{counted(len(loader), 'batch', 'batches')} per epoch; "
+            f"{counted(_num_parameters(trainer), 'trainable parameter')}; "
+            f"{counted(accelerator.num_processes, 'process', 'processes')} "
+            f"on {accelerator.device}."
         )
         student_run = StudentRun(
             config=config,

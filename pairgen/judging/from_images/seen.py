@@ -6,6 +6,7 @@ from pairgen.judging.seen import check_unseen
 from pairgen.shards.format.planned_images import planned_sha256s
 from pairgen.training.runs.record import RECORD_FILE
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 DEMAND = "evaluate it on other images"
 
@@ -45,7 +46,7 @@ def _problem(judged: Judged, plan: Plan, url: str) -> tuple[str, list[str]]:
     for each in record.all_sets:
         num = num_shared_images(each.url, url)
         if num:
-            shared = f"{num:,} source image{'s' * (num > 1)}"
+            shared = f"{counted(num, 'source image')}"
             return f"{run} was trained on {each.url}, which shares {shared} with {url}", []
         if num is None:
             unknown.append(

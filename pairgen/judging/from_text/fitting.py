@@ -17,6 +17,7 @@ from pairgen.resolution import sources_of
 from pairgen.sampling.grid import make_grid
 from pairgen.teachers.base import Description, Teacher
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 def sampling_of(judged: Judged, plan: Plan) -> Sampling:
@@ -49,7 +50,7 @@ def teacher_sampling(plan: Plan, steps: int) -> Sampling:
     """Return how to sample from the pairs' teacher in another number of steps."""
     recipe = plan.recipe
     return Sampling(
-        name=f"teacher, {steps} step{'s' * (steps != 1)}",
+        name=f"teacher, {counted(steps, 'step')}",
         steps=steps,
         solver=recipe["solver"],
         spacing=recipe["spacing"],

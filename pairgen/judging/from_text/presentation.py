@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairgen.judging.presentation import EVALUATIONS, TO_REAL, Presentation, pair_count
+from pairgen.wording import counted
 
 COLUMNS = (
     ("evaluations", "evaluations_per_picture", "{:,.0f}"),
@@ -66,7 +67,10 @@ def _facts(found: Mapping[str, Any]) -> dict[str, str]:
     return {
         "judged": f"{model['path']} ({model['kind']})",
         "pairs": pair_count(found),
-        "made by": f"{data['solver']}, {data['steps']} steps, {data['spacing']}, end {data['end']}",
+        "made by": (
+            f"{data['solver']}, {counted(data['steps'], 'step')}, {data['spacing']}, end "
+            f"{data['end']}"
+        ),
         "fingerprint": data["fingerprint"][:16],
         "device": found["device"],
     }

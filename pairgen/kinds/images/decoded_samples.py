@@ -32,6 +32,7 @@ from pairgen.sources.image_file import ImageFile
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 from pairgen.teachers.base import DecoderDescription
 from pairgen.types import Plan
+from pairgen.wording import command_text
 
 LATENT = "latent.npy"
 
@@ -99,7 +100,7 @@ class DecodedSamples(Decoded):
             reason = getattr(error, "strerror", None) or str(error)
             raise ConfigError(
                 f"{name} of {self.store.url} cannot be used: {reason}; repair the dataset with "
-                f"`pairgen repair {self.store.url}`."
+                f"`{command_text('pairgen', 'repair', self.store.url)}`."
             ) from None
         return files
 
@@ -120,7 +121,8 @@ def open_decoded_samples(folder: str) -> DecodedSamples:
     if not manifest.complete:
         raise ConfigError(
             f"{store.url} has {len(manifest.receipts):,} of {plan.num_shards:,} shards: finish it "
-            f"with `pairgen ode --out {store.url}` before you use its samples."
+            f"with `{command_text('pairgen', 'ode', '--out', store.url)}` before you use its "
+            "samples."
         )
     decoded = describe_decoded(plan)
     return DecodedSamples(decoded.teacher, decoded.size, store, manifest)

@@ -15,6 +15,7 @@ from pairgen.sources.prompt_choice import Choice
 from pairgen.sources.prompts import PromptSummary
 from pairgen.teachers.base import Description
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 # Latents of latent-diffusion teachers are of order 1, so half precision keeps 3 digits of them; for
 # pixels in [-1, 1] it has 16 or more steps per 8-bit level.
@@ -181,8 +182,8 @@ def prompt_source(name: str, summary: PromptSummary, choice: Choice) -> dict[str
 def prompt_counts(summary: PromptSummary) -> str:
     """Return a sentence about the entries that are not in the dataset."""
     return (
-        f"{summary.num_blank:,} blank lines skipped, {summary.num_rejected:,} rejected"
-        + f", {summary.num_duplicates:,} duplicates" * bool(summary.num_duplicates)
+        f"{counted(summary.num_blank, 'blank line')} skipped, {summary.num_rejected:,} rejected"
+        + f", {counted(summary.num_duplicates, 'duplicate')}" * bool(summary.num_duplicates)
         + f", {summary.num_left_out:,} beyond the limit" * bool(summary.num_left_out)
         + "."
     )

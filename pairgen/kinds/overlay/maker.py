@@ -22,6 +22,7 @@ from pairgen.shards.format.overlay import SHARED_FACTS, Layer, is_by_value
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import TEXT, VALUE_HASH, text_hash
 from pairgen.types import Plan, Sample, ShardTask, sample_key
+from pairgen.wording import counted
 
 MODULES = ("torch", "numpy", "cv2", "PIL", "diffusers", "transformers")
 FORMATS = {"png": "png", "jpg": "jpg", "webp": "webp-lossless"}
@@ -127,7 +128,9 @@ class OverlayMaker:
         except torch.OutOfMemoryError:
             raise batch_does_not_fit(self._batch_size, self._device) from None
         if len(added) != len(samples):
-            raise self._wrong(f"returned {len(added)} results for {len(samples)} samples")
+            raise self._wrong(
+                f"returned {len(added)} results for {counted(len(samples), 'sample')}"
+            )
         return {sample.index: each for sample, each in zip(samples, added, strict=True)}
 
     def _finish(

@@ -12,6 +12,7 @@ from pairgen.shards.format.overlay import KIND
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, canonical_json
 from pairgen.untrusted.malformed import MalformedError
+from pairgen.wording import counted
 
 # Largest manifest that is read, and how much more it may be for each shard.
 MAX_BYTES, MAX_BYTES_PER_SHARD = 16 * 1024**2, 64 * 1024
@@ -66,7 +67,10 @@ def _differences(plan: Plan, standing: Mapping[int, bytes], listed: Listed) -> I
         and (is_complete or receipt.stop == _stop(plan, receipt.shard_index))
     ]
     if others:
-        yield f"its receipts of {len(others):,} shards, first {others[0]:05d}, differ; {_REMEDY}"
+        yield (
+            f"its receipts of {counted(len(others), 'shard')}, first {others[0]:05d}, differ; "
+            f"{_REMEDY}"
+        )
     lacking = sorted(standing.keys() - {receipt.shard_index for receipt in listed.receipts})
     if lacking and is_complete:
         yield f"it lacks {len(lacking):,} finished shards, first {lacking[0]:05d}; {_REMEDY}"

@@ -12,6 +12,7 @@ import numpy as np
 from pairgen.seeding import NOISE_GENERATOR
 from pairgen.shards.check.report import Problem
 from pairgen.types import Plan, sample_key
+from pairgen.wording import counted
 
 WHOLE_SET = "whole set"
 # A standard normal deviates this far by chance in one of two million datasets.
@@ -102,7 +103,10 @@ class NoiseAudit:
             again = np.flatnonzero(slots != firsts[noises])[: MAX_EXAMPLES - len(examples)]
             pairs = zip(slots[again], firsts[noises[again]], strict=True)
             examples += [f"{self._key(slot)} = {self._key(first)}" for slot, first in pairs]
-        detail = f"{num_slots:,} pairs share {repeated.size:,} noises: {', '.join(examples)}"
+        detail = (
+            f"{counted(num_slots, 'pair shares', 'pairs share')} "
+            f"{counted(repeated.size, 'noise')}: {', '.join(examples)}"
+        )
         detail += " ..." if num_slots - repeated.size > MAX_EXAMPLES else ""
         return [Problem("equal noise", WHOLE_SET, detail)]
 

@@ -17,6 +17,7 @@ from pairgen.shards.format.manifest import (
 from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, ShardTask, canonical_json
+from pairgen.wording import counted
 
 # Recorded settings that may change the bits of a sample.
 MADE = ("device", "batch_size", "dtype", "cpu_threads", "compile", "versions")
@@ -119,7 +120,9 @@ def check_unread(store: Store, shards: Mapping[int, Standing]) -> Iterator[Probl
     for shard_index, receipt in shards.items():
         num_slots = receipt.stop - receipt.start
         if receipt.num_samples + receipt.num_failed != num_slots:
-            detail = f"{receipt.num_samples} samples and {receipt.num_failed} failed slots"
+            detail = (
+                f"{counted(receipt.num_samples, 'sample')} and {receipt.num_failed} failed slots"
+            )
             detail += f", of {num_slots} slots"
             yield Problem("count", layout.receipt_path(shard_index), detail, shard_index)
         if receipt.num_samples == 0:
@@ -136,7 +139,7 @@ def check_unread(store: Store, shards: Mapping[int, Standing]) -> Iterator[Probl
 
 def missing_shard(shard_index: int, count: int) -> Problem:
     """Return the problem of a shard that does not exist."""
-    detail = f"its receipt counts {count} samples"
+    detail = f"its receipt counts {counted(count, 'sample')}"
     return Problem("missing shard", layout.shard_path(shard_index), detail, shard_index)
 
 

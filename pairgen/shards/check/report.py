@@ -7,6 +7,7 @@ from typing import Any
 
 from pairgen.shards.format.layout import SPOOL
 from pairgen.shown import Shown, ShownTable
+from pairgen.wording import counted
 
 # Kind of files that the store could not read: they may be sound, so `repair` leaves them alone.
 NOT_READ = "not read"
@@ -185,15 +186,15 @@ class Report(Shown):
         lines += [f"Own code {told}." for told in self.code]
         if self.num_left:
             lines.append(
-                f"Left over: {_counted(self.num_left, 'file')} of {self.num_bytes_left:,} bytes in "
+                f"Left over: {counted(self.num_left, 'file')} of {self.num_bytes_left:,} bytes in "
                 f"{SPOOL}, of processes that have ended; the next run removes what is left over."
             )
         lines += [f"Not checked: {unread}." for unread in self.unread]
         if self.clean:
             return [*lines, self._clean_as_far_as_read() if self.unread else "Clean."]
-        verdict = f"Not clean: {_counted(sum(self.num_by_kind.values()), 'problem')}"
+        verdict = f"Not clean: {counted(sum(self.num_by_kind.values()), 'problem')}"
         if self.bad_shards:
-            bad = _counted(len(self.bad_shards), "shard")
+            bad = counted(len(self.bad_shards), "shard")
             verdict += f", {bad} for `pairgen repair` to make again"
         if num_not_read := self.num_by_kind.get(NOT_READ):
             verdict += f"; {num_not_read:,} could not be read and may be sound: verify again"
@@ -203,20 +204,19 @@ class Report(Shown):
         checked = ""
         if self.num_checked != self.num_samples:
             checked = f" ({self.num_checked:,} of them checked one by one)"
-        read = f"{self.num_samples:,} samples{checked}, {self.num_bytes:,} bytes."
+        read = f"{counted(self.num_samples, 'sample')}{checked}, {self.num_bytes:,} bytes."
         if not self.unread:
-            return f"{self.num_shards:,} shards, {read}"
+            return f"{counted(self.num_shards, 'shard')}, {read}"
         return (
-            f"{self.num_shards:,} shards; by their receipts {self.num_recorded_samples:,} samples, "
-            f"{self.num_recorded_bytes:,} bytes. Read: {_counted(self.num_read, 'shard')}, {read}"
+            f"{counted(self.num_shards, 'shard')}; by their receipts "
+            f"{counted(self.num_recorded_samples, 'sample')}, "
+            f"{self.num_recorded_bytes:,} bytes. Read: {counted(self.num_read, 'shard')}, {read}"
         )
 
     def _clean_as_far_as_read(self) -> str:
         read = "receipts, names and sizes"
         if self.num_read:
-            read += (
-                f"; {_counted(self.num_checked, 'sample')} of {_counted(self.num_read, 'shard')}"
-            )
+            read += f"; {counted(self.num_checked, 'sample')} of {counted(self.num_read, 'shard')}"
         return f"Clean as far as read: {read}."
 
 
@@ -228,10 +228,6 @@ def short(value: Any) -> str:
         # It was read with a few calls less on the stack.
         text = f"a deep {type(value).__name__}"
     return text if len(text) <= 40 else text[:37] + "..."
-
-
-def _counted(num: int, noun: str) -> str:
-    return f"{num:,} {noun}{'' if num == 1 else 's'}"
 
 
 def counted_detail(subject: str, count: int, first: str, example: str) -> str:

@@ -29,6 +29,7 @@ from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import Where
 from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.types import Plan, sample_key
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +250,7 @@ def _check_slots(keys: list[str], receipt: Receipt) -> list[Problem]:
             tally.add("gap", "a sample that failed according to the receipt", key)
     problems = tally.problems(path, shard_index)
     if len(keys) != receipt.count:
-        detail = f"{len(keys)} samples, the receipt says {receipt.count}"
+        detail = f"{counted(len(keys), 'sample')}, the receipt says {receipt.count}"
         problems.append(Problem("count", path, detail, shard_index))
     return problems
 

@@ -17,6 +17,7 @@ from pairgen.shards.format.values import (
     text_hashes,
 )
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 def check_texts(store: Store, plan: Plan, shards: Sequence[int]) -> Iterator[Problem]:
@@ -38,7 +39,9 @@ def check_texts(store: Store, plan: Plan, shards: Sequence[int]) -> Iterator[Pro
             yield Problem("texts", layout.PROMPTS, str(error).rstrip("."))
         return
     if len(texts) < plan.num_samples:
-        detail = f"{len(texts):,} texts, the plan says {plan.num_samples:,}: {REDO_OVERLAY}"
+        detail = (
+            f"{counted(len(texts), 'text')}, the plan says {plan.num_samples:,}: {REDO_OVERLAY}"
+        )
         yield Problem("texts", layout.PROMPTS, detail)
         return
     try:
@@ -56,5 +59,8 @@ def check_texts(store: Store, plan: Plan, shards: Sequence[int]) -> Iterator[Pro
             detail = f"made from other texts than {layout.PROMPTS} has for it: {REDO_OVERLAY}"
             yield Problem("stale", layout.shard_path(task.shard_index), detail)
     if wrong:
-        detail = f"{wrong:,} texts have another slot than in {layout.PROMPTS}: {REDO_OVERLAY}"
+        detail = (
+            f"{counted(wrong, 'text has', 'texts have')} another slot than in "
+            f"{layout.PROMPTS}: {REDO_OVERLAY}"
+        )
         yield Problem("texts", layout.SLOTS, detail)

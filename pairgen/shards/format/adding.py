@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pairgen.shards.format.annotations import overlay_address
 from pairgen.types import Plan
+from pairgen.wording import command_text
 
 DIR, MODEL = "DIR", "MODEL"
 # In the place of the model that encodes, which most sets of `pairgen ode` need not be told.
@@ -90,14 +91,17 @@ def continuing_command(parent: str, overlay: str, plan: Plan) -> str:
         plan: The overlay's plan.
     """
     if annotator := plan.recipe.get("annotator"):
-        command = f"pairgen annotate {parent} --add {annotator}"
+        command = command_text("pairgen", "annotate", parent, "--add", annotator)
         name = annotator.rpartition(".")[2]
     elif plan.recipe.get("maker") == "degrade":
-        command, name = f"pairgen degrade --from-ode {parent} --overlay", "degraded"
+        command, name = (
+            command_text("pairgen", "degrade", "--from-ode", parent, "--overlay"),
+            "degraded",
+        )
     else:
         return ""
     is_found = overlay == overlay_address(parent, name)
-    return command if is_found else f"{command} --out {overlay}"
+    return command if is_found else f"{command} {command_text('--out', overlay)}"
 
 
 def _first(name: str, table: tuple[tuple[str, str], ...]) -> str:

@@ -28,6 +28,7 @@ from pairgen.shards.format.manifest import find_receipts, scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 KIND = "overlay"
 # Facts that every sample of a set and its overlays has, alike.
@@ -91,7 +92,7 @@ def check_overlay(parent: Layer, overlay: Layer) -> None:
         )
     if plan.samples_per_shard != parent.plan.samples_per_shard:
         raise ConfigError(
-            f"{url} has {plan.samples_per_shard} samples per shard, "
+            f"{url} has {counted(plan.samples_per_shard, 'sample')} per shard, "
             f"but {parent.store.url} has {parent.plan.samples_per_shard}."
         )
 

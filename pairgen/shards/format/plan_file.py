@@ -18,6 +18,7 @@ from pairgen.types import FORMAT_VERSION, INPUT_NAMES, Plan
 from pairgen.untrusted.json_text import load_json
 from pairgen.untrusted.malformed import MalformedError, shown
 from pairgen.untrusted.yaml_text import load_yaml
+from pairgen.wording import command_text
 
 
 class UnusablePlanError(ConfigError):
@@ -176,4 +177,5 @@ def _encoded(plan: Plan) -> bytes:
 
 
 def _remedy(store: Store) -> str:
-    return f"put it back, or let `pairgen repair {store.url}` restore it from {layout.MANIFEST}"
+    repair = command_text("pairgen", "repair", store.url)
+    return f"put it back, or let `{repair}` restore it from {layout.MANIFEST}"

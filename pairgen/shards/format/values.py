@@ -31,6 +31,7 @@ from pairgen.shards.format.store import Store
 from pairgen.sources.arrow_files import map_table
 from pairgen.sources.prompts import open_prompts
 from pairgen.types import Plan, ShardTask, canonical_json
+from pairgen.wording import counted
 
 # The only member whose values the index of every set holds.
 TEXT = "txt"
@@ -135,7 +136,8 @@ def value_tasks(plan: Plan, store: Store) -> list[ShardTask]:
     texts = read_texts(store)
     if len(texts) < plan.num_samples:
         raise CorruptShardError(
-            f"{layout.PROMPTS} of {store.url} cannot be read: it has {len(texts):,} texts, the "
+            f"{layout.PROMPTS} of {store.url} cannot be read: it has "
+            f"{counted(len(texts), 'text')}, the "
             f"plan says {plan.num_samples:,}; {_REMEDY}."
         )
     return [

@@ -29,6 +29,7 @@ import pyarrow.compute as pc
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+from pairgen.wording import counted
 
 # Far more than a person writes, and still parsed in a moment.
 MAX_CHARACTERS = 10_000
@@ -247,7 +248,9 @@ def _check(node: ast.AST, text: str) -> None:
         case ast.Call(ast.Name(name), arguments, []) if name in _FUNCTIONS:
             num_arguments, _ = _FUNCTIONS[name]
             if len(arguments) != num_arguments:
-                raise _error(text, f"{name} takes {num_arguments} values, not {len(arguments)}")
+                raise _error(
+                    text, f"{name} takes {counted(num_arguments, 'value')}, not {len(arguments)}"
+                )
             children = arguments
         case ast.Call(ast.Name(name)) if name not in _FUNCTIONS:
             raise _error(text, f"there is no function {name!r}{did_you_mean(name, _FUNCTIONS)}")

@@ -21,6 +21,7 @@ from pairgen.shards.loading.shard_pool import LoadedShard
 from pairgen.shards.loading.value_shards import ScatteredMember
 from pairgen.shown import Picture, Shown, ShownTable
 from pairgen.types import sample_key
+from pairgen.wording import counted
 
 GUIDANCE_SCALE = "guidance_scale"
 # Texts and numbers of the first samples that a batch prints.
@@ -70,7 +71,7 @@ class Batch(Shown):
             for name, values in self.facts.items()
         ]
         rows.append(("keys", _first_words(self.keys)))
-        return ShownTable(f"Batch of {len(self):,} samples", rows)
+        return ShownTable(f"Batch of {counted(len(self), 'sample')}", rows)
 
     def shown_pictures(self) -> list[Picture]:
         """Return the images, sample by sample."""

@@ -14,6 +14,7 @@ from pairgen.shards.format.index import read_columns
 from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.parent_shards import is_stale, slots_of
 from pairgen.sources.arrow_files import UNREADABLE
+from pairgen.wording import counted
 
 log = logging.getLogger("pairgen")
 
@@ -139,7 +140,10 @@ def _contradiction(receipt: Receipt) -> str | None:
     num_slots = len(slots_of(receipt))
     if num_slots == receipt.count:
         return None
-    return f"has a receipt of {receipt.count} samples that leaves {num_slots} slots for them"
+    return (
+        f"has a receipt of {receipt.count} samples that leaves {counted(num_slots, 'slot')} "
+        "for them"
+    )
 
 
 def _why_bad(receipt: Receipt, sizes: Mapping[str, int]) -> str | None:

@@ -69,7 +69,7 @@ def joined_table(
     columns: Sequence[str],
     rows: np.ndarray | None,
 ) -> pa.Table:
-    """Return columns of all layers for a shard's samples.
+    """Return columns of all layers for a shard's samples: null where an overlay lacks a sample.
 
     Args:
         layers: The dataset, then its overlays.
@@ -91,7 +91,12 @@ def joined_table(
         names = [name for name in columns if owners[name] is layer]
         if names:
             table, slots = read_layer(layer, shard_index, names, has_others=True)
-            at = rows_of(slots, chosen)
-            table = table if at is None else table.take(at)
+            table = table if np.array_equal(slots, chosen) else table.take(_places(slots, chosen))
             found |= {name: table.column(name) for name in names}
     return pa.table({name: found[name] for name in columns})
+
+
+def _places(slots: np.ndarray, chosen: np.ndarray) -> pa.Array:
+    """Return the places of `chosen` among ascending `slots`, [N]; null for those not there."""
+    lacks = ~np.isin(chosen, slots, assume_unique=True)
+    return pa.array(np.searchsorted(slots, chosen), mask=lacks)

@@ -34,6 +34,7 @@ from pairgen.shards.loading.shard_pool import CHECKS, LoadedShard, ShardPool
 from pairgen.shards.loading.training_set import guidance_scales, open_set
 from pairgen.shown import Shown, ShownTable
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 DEFAULT_CACHE = "~/.cache/pairgen/shards"
 DEVICES = ("cpu", "cuda")
@@ -231,7 +232,8 @@ class Loader(OnlyIterated, Shown):
         if each != self._order.batch_size * self._order.num_parts:
             rows.append(("rank", f"{self._rank}"))
         return ShownTable(
-            f"Loader: {self.num_samples:,} samples an epoch, {len(self):,} batches of {each:,}",
+            f"Loader: {counted(self.num_samples, 'sample')} an epoch, "
+            f"{counted(len(self), 'batch', 'batches')} of {each:,}",
             [row for row in rows if row[1]],
         )
 

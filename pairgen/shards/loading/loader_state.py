@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.wording import counted
 
 VERSION = 1
 # These may change between epochs; within an epoch they fix the order.
@@ -99,7 +100,10 @@ def _changed_set(
     """Describe the first dataset that has changed; the datasets fix the order of the samples."""
     remedy = "start a new training"
     if len(before) != len(now):
-        return f"The state comes from a loader of {len(before)} set(s), got {len(now)}: {remedy}."
+        return (
+            f"The state comes from a loader of {counted(len(before), 'set')}, got {len(now)}: "
+            f"{remedy}."
+        )
     old, new, url = next(each for each in zip(before, now, urls, strict=True) if each[0] != each[1])
     if old["fingerprints"] != new["fingerprints"]:
         return (
@@ -117,7 +121,8 @@ def _changed_set(
         )
     if old["num_samples"] != new["num_samples"]:
         return (
-            f"{url} gave {old['num_samples']:,} samples when the state was saved, and gives "
+            f"{url} gave {counted(old['num_samples'], 'sample')} when the state was saved, and "
+            "gives "
             f"{new['num_samples']:,} now, which changes the order of all: {remedy}."
         )
     return f"{url} gives other samples than when the state was saved: {remedy}."

@@ -22,6 +22,7 @@ import numpy as np
 
 from pairgen.errors import ConfigError
 from pairgen.seeding import Stream, generator_for
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class Order:
         for number, (size, count) in enumerate(zip(sizes, self.counts, strict=True)):
             if size == 0 and not self.shapes:
                 raise ConfigError(
-                    f"An epoch takes no samples from set {number}: {sum(count):,} samples at "
+                    f"An epoch takes no samples from set {number}: "
+                    f"{counted(sum(count), 'sample')} at "
                     f"weight {self.weights[number]} for {self.num_parts} parts are fewer than one "
                     "each."
                 )

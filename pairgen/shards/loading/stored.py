@@ -1,6 +1,6 @@
 """Read single samples of a dataset through its index, without reading the rest."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,14 +10,11 @@ import pyarrow as pa
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
-from pairgen.shards.format.index import index_columns
 from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.read_ahead import read_ahead
 from pairgen.shards.format.reader import read_samples
 from pairgen.shards.format.slots import check_made
 from pairgen.shards.format.store import Store
-from pairgen.shards.format.where import Where
 from pairgen.shards.format.writer import BLOCK
 from pairgen.shards.loading.good_shards import bad_shard, read_index
 from pairgen.types import Plan, sample_key
@@ -92,54 +89,6 @@ def find_sample(store: Store, plan: Plan, index: int) -> tuple[Stored, Receipt]:
         raise bad_shard(layer, layout.index_path(shard_index), f"has no row for {key}")
     (found,) = read_rows(store, plan, [(shard_index, row)])
     return found, receipt
-
-
-def count_where(
-    store: Store,
-    plan: Plan,
-    counts: np.ndarray,
-    where: Where,
-    on_progress: Callable[[int], None],
-) -> np.ndarray:
-    """Return how many samples of each shard meet a condition, [num_shards].
-
-    Args:
-        store: The dataset folder.
-        plan: The dataset's plan.
-        counts: Number of samples in each shard.
-        where: The condition.
-        on_progress: Called with the number of shards read so far.
-
-    Raises:
-        ConfigError: The index lacks a column, or values cannot be compared like this.
-        CorruptShardError: An index file is missing or damaged.
-    """
-    where.check_columns(index_columns(plan), f"The index of {store.url}")
-    found = np.zeros_like(counts)
-    shards = np.flatnonzero(counts).tolist()
-    nums = read_ahead(lambda shard: len(_rows_where(store, plan, shard, where)), shards)
-    for num_read, (shard, num) in enumerate(zip(shards, nums, strict=True), start=1):
-        found[shard] = num
-        on_progress(num_read)
-    return found
-
-
-def rows_where(
-    store: Store, plan: Plan, places: Sequence[tuple[int, int]], where: Where
-) -> list[tuple[int, int]]:
-    """Convert positions among the samples that meet a condition to rows of the index."""
-    found = []
-    for shard_index, group in groupby(places, lambda place: place[0]):
-        rows = _rows_where(store, plan, shard_index, where)
-        found += [(shard_index, int(rows[rank])) for _, rank in group]
-    return found
-
-
-def _rows_where(store: Store, plan: Plan, shard_index: int, where: Where) -> np.ndarray:
-    # A condition may read no column at all, and a table without columns has no rows.
-    columns = where.columns or ("key",)
-    table = _columns(_layer(store, plan, shard_index), shard_index, columns)
-    return np.flatnonzero(where.mask(table))
 
 
 def _layer(store: Store, plan: Plan, shard_index: int) -> Layer:

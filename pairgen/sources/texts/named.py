@@ -13,6 +13,7 @@ from pairgen.sources.texts.delimited import Note, no_header
 from pairgen.sources.texts.rows import Row, Table, open_table
 from pairgen.sources.texts.rules import CAPTION_COLUMNS, Text, decoded, first_held, text_of
 from pairgen.sources.texts.tables import choose_column, label_text
+from pairgen.wording import counted
 
 NAME_COLUMNS = ("file_name", "image", "path", "key")
 
@@ -106,7 +107,8 @@ def _usable(found: NamedTexts, path: AnyPath) -> NamedTexts:
     """
     if found.refused and not len(found):
         raise ConfigError(
-            f"{path} has {len(found.refused):,} rows, and none that can be used; the first reason "
+            f"{path} has {counted(len(found.refused), 'row')}, and none that can be used; the "
+            "first reason "
             f"is: {found.refused[0]}."
         )
     return found

@@ -18,6 +18,7 @@ from pairgen.teachers._pretrained.folders.weights import weights_identity
 from pairgen.teachers._pretrained.options import PixelUnetOptions
 from pairgen.teachers._pretrained.schedule import read_schedule
 from pairgen.teachers.base import Description
+from pairgen.wording import counted
 
 PIPELINES = ("DDPMPipeline", "DDIMPipeline")
 CLASSES = {"unet": ("UNet2DModel",), "scheduler": ()}
@@ -170,7 +171,7 @@ def _read_labels(
     if len(names) not in allowed:
         raise ConfigError(
             f"labels must name the {num_classes} classes of {location} (the null_label may be left "
-            f"out if it is the last), got {len(names)} names."
+            f"out if it is the last), got {counted(len(names), 'name')}."
         )
     return ClassLabels(num_classes=num_classes, names=tuple(names))
 

@@ -31,6 +31,7 @@ from pairgen.training.loop.player import Player
 from pairgen.untrusted.json_text import load_json
 from pairgen.untrusted.malformed import shown
 from pairgen.untrusted.sealed import OWN_SHA256, check_seal, sealed
+from pairgen.wording import counted
 
 STATE_FILE = "state.json"
 CHECKPOINT_VERSION = 2
@@ -147,7 +148,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     if not all(isinstance(each, str) for each in state["tensors"].values()):
         raise _damaged(path, "its tensors have no checksums")
     if state["step"] != int(checkpoint.name):
-        raise _damaged(path, f"it is the state after {state['step']} steps")
+        raise _damaged(path, f"it is the state after {counted(state['step'], 'step')}")
     return state
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pairgen.shown import Picture, Shown, ShownTable, picture_in
+from pairgen.wording import counted
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,7 +29,7 @@ class Trained(Shown):
         """Return how far it is, and what to do next."""
         state = "stopped; continue with resume=True" if self.interrupted else "finished"
         rows = [("folder", str(self.folder)), ("state", state), ("next", self.following)]
-        return ShownTable(f"Trained: {self.step:,} steps", [row for row in rows if row[1]])
+        return ShownTable(f"Trained: {counted(self.step, 'step')}", [row for row in rows if row[1]])
 
     def shown_pictures(self) -> list[Picture]:
         """Return the last grid."""

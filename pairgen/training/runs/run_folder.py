@@ -19,6 +19,7 @@ from pairgen.training.options import TrainConfig
 from pairgen.training.player_names import flattened_players, nested_players
 from pairgen.training.runs.run_config import PARTIAL, plain, read_run_config
 from pairgen.training.runs.same_place import is_same_place
+from pairgen.wording import counted
 
 
 def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
@@ -69,7 +70,8 @@ def begin_run(
     if path.is_file():
         if not config.resume:
             raise ConfigError(
-                f"{folder} holds a run after {len(found)} checkpoint(s): continue it with --resume,"
+                f"{folder} holds a run after {counted(len(found), 'checkpoint')}: continue it "
+                "with --resume,"
                 " or give another --out."
             )
         config, num_threads_before = check_continues(config, folder, complete)
@@ -86,7 +88,8 @@ def begin_run(
         if value % divisor:
             raise ConfigError(
                 f"{name} must be a multiple of {divisor} here "
-                f"({num_processes} process(es), accumulate {config.accumulate}, data_parts "
+                f"({counted(num_processes, 'process', 'processes')}, accumulate "
+                f"{config.accumulate}, data_parts "
                 f"{parts}), got {value}."
             )
     if not found and (folder / MODEL_FILE).is_file():

@@ -21,6 +21,7 @@ from pairgen.training.students.shown_file import (
     load_shown_file,
     save_shown_file,
 )
+from pairgen.wording import HELD_OUT, command_text
 
 BATCH_SIZE = 16
 # Of `Shown`, in the file.
@@ -68,7 +69,7 @@ class ImageToImage:
     @property
     def next_command(self) -> str:
         """The command that judges the student."""
-        return f"pairgen eval {self.run.folder} --data HELD_OUT"
+        return command_text("pairgen", "eval", self.run.folder, "--data", HELD_OUT)
 
     def find_shown(self) -> tuple[Shown, Encoded]:
         """Return the samples and their prompts, which are encoded: no grid needs text encoders.

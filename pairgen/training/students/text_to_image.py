@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pairgen.methods.base import Student
+from pairgen.model_config import model_names
 from pairgen.sampling.conditioning import Conditioning
 from pairgen.training.students.kind import StudentRun
 from pairgen.training.students.shown_file import VALIDATION_FILE
@@ -16,6 +17,7 @@ from pairgen.training.students.teacher_pictures import (
     find_validation,
     student_pictures,
 )
+from pairgen.wording import command_text
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,10 @@ class TextToImage:
     @property
     def next_command(self) -> str:
         """The command that samples the student."""
-        return f"pairgen sample --model {self.run.folder}"
+        folder = str(self.run.folder)
+        # Of two equal names, a packaged model comes before a folder.
+        place = f"./{folder}" if folder in model_names() else folder
+        return command_text("pairgen", "sample", "--model", place)
 
     def find_shown(self) -> Shown | None:
         """Return what the grids show; None for data without prompts."""

@@ -159,7 +159,7 @@ def test_a_changed_source_and_changed_options_are_refused(
     Image.new("RGB", (150, 90)).save(source / "99.png")
     changed = (
         ({"images": str(source)}, rf"12 other images, of which 1 .*: '{lost.name}'\."),
-        ({"size": 128}, r"recipe\.size \(was 64, got 128\)"),
+        ({"size": 128}, r"size \(was 64, got 128\)"),
         ({"images": str(photos), "seed": 4}, r"seed \(was 3, got 4\)"),
         ({"samples_per_shard": 4}, r"samples_per_shard \(was 3, got 4\)"),
     )

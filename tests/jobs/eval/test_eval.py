@@ -74,7 +74,7 @@ def without_seconds(found: dict) -> dict:
 def test_table_json_page_and_grid_tell_the_same(call, folder):
     code, out, err = call("run", "--data=held", "--teacher-steps=1,3")
     assert code == 0, err
-    assert "8 of 8 pairs; student: 1 step(s); teacher: 1, 3 steps." in err
+    assert "8 of 8 pairs; student: 1 step; teacher: 1, 3 steps." in err
     assert "72 of 72 evaluations (100.0 %)" in err
     found = json.loads((folder / "run/eval/eval.json").read_text())
     assert figure_table(found) in out and ledger_table(found) in out
@@ -128,7 +128,7 @@ def test_a_model_can_be_judged_in_other_steps_than_its_own(call, folder):
     options = ["--data=held", "--teacher-steps=2", "--out=two", "--steps=2"]
     code, _, err = call("few", *options)
     assert code == 0, err
-    assert "student: 2 step(s); teacher: 2 steps." in err
+    assert "student: 2 steps; teacher: 2 steps." in err
     student, teacher = json.loads((folder / "two/eval.json").read_text())["rows"][1:]
     assert (student["steps"], student["evaluations_per_picture"]) == (2, 2)
     # A teacher takes as many as the pairs, or as many as are asked for.

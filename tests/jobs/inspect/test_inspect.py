@@ -64,7 +64,7 @@ def test_what_stands_is_counted_and_ways_of_making_are_counted_apart(tmp_path: P
     assert data["plan"]["guidance scales"] == [7.5]
     text = set_text(data)
     assert "device (mixed)" in text
-    assert "NVIDIA H200: 1 shards, 7 samples" in text
+    assert "NVIDIA H200: 1 shard, 7 samples" in text
     assert "000000017: too dark" in text
 
 

@@ -281,7 +281,7 @@ def test_sets_and_options_that_do_not_fit_are_one_sentence(
     pairgen.degrade(out=str(photographs), crop=64, executor="serial")
     with pytest.raises(ConfigError, match=r"trains on latents .latent.npy., but .*photographs"):
         learn(photographs, model=str(sd15_folder))
-    with pytest.raises(ConfigError, match=r"two classes or more .* got 1 distinct label.s. in"):
+    with pytest.raises(ConfigError, match=r"two classes or more .* got 1 distinct label in"):
         learn(pairs, where="prompt == 'a cat'")
     with pytest.raises(ConfigError, match=r"no option 'widht' \(did you mean 'width'\?\)"):
         learn(pairs, widht=0.5)

@@ -76,7 +76,7 @@ def test_standard_input_is_read_once_and_the_folder_continues_without_it(tmp_pat
     run = warm.run(warm.AS_MODULE + line, stdin="one\n\ntwo\n")
     assert run.returncode == 0, run.stderr
     assert run.stderr.startswith(f"Prompts: standard input, {tmp_path / 'more.txt'}\n")
-    assert "3 prompts; 1 blank lines skipped, 0 rejected." in run.stderr
+    assert "3 prompts; 1 blank line skipped, 0 rejected." in run.stderr
     assert open_prompts(out / layout.PROMPTS).to_pylist() == ["one", "two", "three"]
     assert pairgen.ode(out=out, num_samples=6).complete
     assert [sample["txt"] for sample in samples(out)] == [b"one", b"two", b"three"] * 2

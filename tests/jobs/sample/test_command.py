@@ -64,7 +64,7 @@ def test_options_come_from_file_set_and_flag_in_that_order(sample, tmp_path: Pat
     code, out, err = sample("--set", "steps=6", "--set", "seed=2", "--seed=3")
     assert code == 0, err
     assert out == f"3 images of 16 x 16 px: {tmp_path / 'pictures'}\n"
-    assert "prompts 3 x noises 1 x guidance scales 1; 1 blank lines skipped, 0 rejected." in err
+    assert "prompts 3 x noises 1 x guidance scales 1; 1 blank line skipped, 0 rejected." in err
     options = json.loads((tmp_path / "pictures/samples.json").read_text())["options"]
     assert options["prompts"] == ["one", "two", "three"]
     assert (options["steps"], options["seed"]) == (6, 3)

@@ -142,7 +142,7 @@ def test_a_set_of_pairs_continues_and_fails_where_lr_is_gone(tmp_path):
     (root / "away.png").rename(root / "lr/1.png")
     assert pairgen.repair(out, executor="serial").num_failed == 0
     assert shas(out) == before
-    with pytest.raises(PlanMismatchError, match=r"recipe\.scale \(was 4, got 2\)"):
+    with pytest.raises(PlanMismatchError, match=r"scale \(was 4, got 2\)"):
         pairgen.collect(out=str(out), scale=2)
 
 

@@ -158,7 +158,7 @@ def test_what_a_threshold_leaves_out_is_told_and_is_no_failure(photographs, tmp_
     result = run("degrade", **options, min_sharpness=1, out=tmp_path / "out", executor="serial")
     assert result.returncode == 0, result.stderr
     assert "0 images rejected, 1 skipped by --max-aspect." in result.stderr
-    assert "1 slots skipped by --min-sharpness; their receipts say why." in result.stdout
+    assert "1 slot skipped by --min-sharpness; their receipts say why." in result.stdout
     assert "failed" not in result.stdout
     (rejected,) = (tmp_path / "out/__meta__/rejected/00000.jsonl").read_text().splitlines()
     assert json.loads(rejected)["reason"] == "aspect above 2: 400 x 64 is 6.25"
@@ -166,7 +166,7 @@ def test_what_a_threshold_leaves_out_is_told_and_is_no_failure(photographs, tmp_
     (folder / "broken.png").write_bytes(b"no image")
     result = run("degrade", **options, min_sharpness=1, out=tmp_path / "two", executor="serial")
     assert result.returncode == 3, result.stderr
-    assert "1 images were rejected" in result.stderr
+    assert "1 image was rejected" in result.stderr
 
 
 def test_pairgens_own_shards_are_a_source(photographs, tmp_path):
@@ -185,9 +185,9 @@ def test_a_folder_continues_with_its_own_options_and_refuses_others(photographs,
     (out / "__meta__/shards/00001.json").unlink()
     assert pairgen.degrade(out=str(out), executor="serial").complete
     assert shas(out) == before
-    with pytest.raises(PlanMismatchError, match=r"recipe\.crop \(was 64, got 32\)"):
+    with pytest.raises(PlanMismatchError, match=r"crop \(was 64, got 32\)"):
         pairgen.degrade(out=str(out), crop=32)
-    with pytest.raises(PlanMismatchError, match=r"recipe\.degradation"):
+    with pytest.raises(PlanMismatchError, match=r"degradation"):
         pairgen.degrade(out=str(out), degradation="bicubic")
     fewer = tmp_path / "fewer"
     fewer.mkdir()
@@ -344,7 +344,7 @@ def test_a_set_of_the_torch_path_continues_and_replays(photographs, tmp_path):
     (out / "__meta__/shards/00001.json").unlink()
     assert pairgen.degrade(out=str(out), executor="serial").complete
     assert shas(out) == before
-    with pytest.raises(PlanMismatchError, match=r"recipe\.pixel_path \(was torch, got cpu\)"):
+    with pytest.raises(PlanMismatchError, match=r"pixel_path \(was torch, got cpu\)"):
         pairgen.degrade(out=str(out), pixel_path="cpu")
     # The shard that is made again is replayed in its own batches, those of two.
     (out / "train/00001.tar").unlink()

@@ -214,11 +214,11 @@ def test_a_set_replays_is_repaired_continues_and_says_what_it_is(noisy, tmp_path
     assert "| operations, for level 1/2 |" in card
     assert '| operations, from level to level | [{"resize_to_target"' in card
     for options in ({"nested": False}, {"degradation": "bicubic"}):
-        with pytest.raises(PlanMismatchError, match=r"recipe\.operations\.nested"):
+        with pytest.raises(PlanMismatchError, match=r"operations\.nested"):
             pairgen.degrade(out=str(out), **options)
     apart = degrade(tmp_path / "apart", degradation="bicubic", nested=False)
     assert "levels made from" not in (apart / "README.md").read_text()
-    with pytest.raises(PlanMismatchError, match=r"recipe\.operations\.nested \(was None, got "):
+    with pytest.raises(PlanMismatchError, match=r"operations\.nested \(was None, got "):
         pairgen.degrade(out=str(apart), nested=True)
 
 

@@ -203,7 +203,7 @@ def test_a_refused_image_is_refused_once(tmp_path: Path) -> None:
         "collect", tmp_path / "t.parquet", out, caption_choice="all", max_rejected=1
     )  # fmt: skip
     assert [each[1:] for each in told(out)] == [("a", 0, 2), ("b", 1, 2)]
-    assert any(line.startswith("1 images, 64 px; 1 images rejected") for line in said)
+    assert any(line.startswith("1 image, 64 px; 1 image rejected") for line in said)
     assert len((out / "__meta__/rejected/00000.jsonl").read_text().splitlines()) == 1
 
 

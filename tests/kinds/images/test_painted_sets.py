@@ -225,9 +225,9 @@ def test_a_crop_that_cannot_be_painted_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ({"split": "train"}, r"recipe\.painted\.split \(was held-out, got train\)"),
+        ({"split": "train"}, r"painted\.split \(was held-out, got train\)"),
         ({"seed": 2}, r"seed \(was 1, got 2\)"),
-        ({"size": 32}, r"recipe\.size \(was 64, got 32\)"),
+        ({"size": 32}, r"size \(was 64, got 32\)"),
         ({"images": "package:photographs", "size": 64}, "images "),
     ],
 )

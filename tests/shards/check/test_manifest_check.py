@@ -95,7 +95,7 @@ def test_a_receipt_whose_facts_were_changed_is_named(store: LocalStore) -> None:
     assert receipt is not None
     write_receipt(store, replace(receipt, made={**receipt.made, "seconds": 2.5}))
     assert details(store) == [
-        "its receipts of 1 shards, first 00001, differ; `pairgen repair` writes it anew"
+        "its receipts of 1 shard, first 00001, differ; `pairgen repair` writes it anew"
     ]
 
 

@@ -541,7 +541,7 @@ def test_one_noise_for_all_prompts_is_found(tmp_path: Path) -> None:
 
     report = verify(write_set(tmp_path / "set", noise_of=one_noise))
     assert kinds(report, "whole set") >= {"equal noise"}
-    assert "24 pairs share 1 noises: 000000001 = 000000000" in detail(report, "equal noise")
+    assert "24 pairs share 1 noise: 000000001 = 000000000" in detail(report, "equal noise")
     # Pair 0 has the noise of its seed, the others of its shard do not.
     assert {p.kind for p in report.problems} <= {"equal noise", "foreign noise"} | {
         "noise mean",

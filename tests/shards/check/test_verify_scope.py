@@ -330,7 +330,7 @@ def test_equal_noises_are_found_among_many_wherever_their_bits_lie(
     assert detail.startswith("33 pairs share 16 noises: 000004000 = 000000000, 000004001 = 0000000")
     assert detail.endswith(" ...")
     [all_equal] = equal_noise(np.full(5000, 2**64 - 1, dtype=np.uint64))
-    assert all_equal.startswith("5,000 pairs share 1 noises: 000000001 = 000000000, 000000002 = ")
+    assert all_equal.startswith("5,000 pairs share 1 noise: 000000001 = 000000000, 000000002 = ")
 
 
 def test_the_audit_of_two_million_samples_keeps_little_more_than_their_hashes() -> None:

@@ -100,7 +100,7 @@ def test_an_unknown_column_is_named_with_a_suggestion() -> None:
         ("seed == 8; seed", "invalid syntax"),
         ("__import__('os')", "no function '__import__'"),
         ("lenn(prompt)", "did you mean 'len'"),
-        ("len(prompt, 2) == 1", "len takes 1 values, not 2"),
+        ("len(prompt, 2) == 1", "len takes 1 value, not 2"),
         ("prompt.lower() == 'a'", "'prompt.lower\\(\\)' is not allowed"),
         ("prompt.__class__", "'prompt.__class__' is not allowed"),
         ("prompt[0] == 'a'", "is not allowed"),

@@ -323,7 +323,7 @@ def test_a_text_that_is_no_text_is_damage(parent: Path) -> None:
         batch = pa.record_batch([missing], names=["prompt"])
         with pa.ipc.new_file(sink, batch.schema) as writer:
             writer.write_batch(batch)
-    with pytest.raises(CorruptShardError, match=r"cannot be read: 1 entries are missing"):
+    with pytest.raises(CorruptShardError, match=r"cannot be read: 1 entry is missing"):
         read_texts(LocalStore(overlay))
     # The list is made anew.
     annotate(parent)

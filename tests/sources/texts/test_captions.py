@@ -119,7 +119,7 @@ def test_a_column_of_metadata_and_of_parquet_can_be_chosen(tmp_path):
         ),
         ("t.csv", "name,caption\na.png,x\n", "", r"must have one of the columns file_name, image"),
         ("t.csv", "file_name,caption\n", "", "has no rows"),
-        ("t.jsonl", "{no json", "", "t.jsonl has 1 rows, .*line 1: not valid JSON"),
+        ("t.jsonl", "{no json", "", "t.jsonl has 1 row, .*line 1: not valid JSON"),
         ("t.parquet", "no parquet", "", "is not a Parquet file"),
         ("t.json", "[]", "", r"Captions must be a .csv, .tsv, .jsonl, .parquet"),
         ("gone.csv", None, "", "cannot be read: No such file"),
@@ -151,7 +151,7 @@ def test_degrade_takes_captions_and_says_what_they_do_not_fit(tmp_path):
     options = {"crop": 64, "degradation": "bicubic", "executor": "serial", "column": "fr"}
     said: list[str] = []
     run_degrade({**options, "captions": str(table), "out": str(tmp_path / "out")}, said.append)
-    line = f"1 images have a caption from {table}; names without an image: 1 (gone.png);"
+    line = f"1 image has a caption from {table}; names without an image: 1 (gone.png);"
     assert line in said[-1]
     texts = [sample["txt"].decode() for sample in samples(tmp_path / "out")]
     assert texts == ["un", "", "", ""]

@@ -20,6 +20,7 @@ from pairgen.jobs.cluster.local.state import (
 from pairgen.jobs.cluster.options import LocalOptions
 from pairgen.jobs.cluster.programs import RAY
 from pairgen.jobs.cluster.ray_jobs import Jobs
+from pairgen.wording import command_text, counted
 
 HEAD = 0
 # Samples do not travel through the object store; Ray takes no less than 75 MiB.
@@ -56,8 +57,9 @@ class LocalCluster:
                 self._start(state, node)
             self._jobs(state).wait_until_ready()
         started = f", {len(missing)} of them started now" if missing else ""
-        say(f"{self.options.nodes} nodes run on this machine{started}.")
-        say(f"Next: pairgen cluster submit {self.name} -- pairgen ode ...")
+        say(f"{counted(self.options.nodes, 'node runs', 'nodes run')} on this machine{started}.")
+        submit = command_text("pairgen", "cluster", "submit", self.name, "--")
+        say(f"Run commands there: {submit} pairgen ...")
 
     def show(self, job: Job) -> str:
         """Return the command."""

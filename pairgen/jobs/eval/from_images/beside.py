@@ -11,6 +11,7 @@ from pairgen.errors import ConfigError
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
+from pairgen.wording import counted
 
 NUM_NAMED = 5
 # Names of rows that an evaluation has anyway.
@@ -58,7 +59,7 @@ class Other:
             )
         if self.unmatched:
             num = len(self.unmatched)
-            what = f"{num:,} image{'s' * (num > 1)} of none of the pairs"
+            what = f"{counted(num, 'image')} of none of the pairs"
             names = _some(self.unmatched)
             found.append(f"{self.name} ({self.path}) has {what}, left aside: {names}.")
         return found

@@ -1,5 +1,6 @@
 """Compare a student with its teacher, on pairs that it was not trained on."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -35,6 +36,7 @@ from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.maker import build_teacher
 from pairgen.process_state import cpu_threads
 from pairgen.types import Plan
+from pairgen.wording import counted
 
 
 def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
@@ -72,8 +74,9 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         say(note)
     real = find_real(config.real_statistics)
     say(
-        f"{len(pairs):,} of {pairs.num_available:,} pairs; {judged.kind}: {sampling.steps} "
-        f"step(s); teacher: {', '.join(map(str, config.teacher_steps)) or 'not run'} steps."
+        f"{len(pairs):,} of {pairs.num_available:,} pairs; {judged.kind}: "
+        f"{counted(sampling.steps, 'step')}; teacher: "
+        f"{_told_steps(config.teacher_steps)}."
     )
     with cpu_threads(config.cpu_threads or plan.execution["cpu_threads"]):
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -109,3 +112,10 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     return Evaluation(
         figures, bands, found.shown_prompts, found.cases, found.errors, found.shown_places
     )
+
+
+def _told_steps(steps: Sequence[int]) -> str:
+    """Return the numbers of steps that the teacher is run in."""
+    if not steps:
+        return "not run"
+    return f"{', '.join(map(str, steps))} {'step' if list(steps) == [1] else 'steps'}"

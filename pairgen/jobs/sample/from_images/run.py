@@ -24,6 +24,7 @@ from pairgen.model_config import ModelConfig, defaults_of
 from pairgen.process_state import cpu_threads
 from pairgen.resolution import Sources
 from pairgen.teachers.base import DecoderDescription
+from pairgen.wording import counted
 
 # Maximum number of refused conditions to report.
 MAX_REASONS = 5
@@ -77,7 +78,7 @@ def _read(asked: AskedImages, target: Target, say: Say) -> Conditions:
         config.condition, recipe, prompts, masks, config.limit, decoder.factor
     )
     say(
-        f"{each * len(conditions.given):,} images ({recipe}): conditions "
+        f"{counted(each * len(conditions.given), 'image')} ({recipe}): conditions "
         f"{len(conditions.given):,} x noises {config.num_per_prompt:,} x guidance scales "
         f"{len(config.cfg)}; {len(conditions.refused):,} refused."
     )
@@ -93,6 +94,9 @@ def _say_unused(prompts: Prompts, conditions: Conditions, say: Say) -> None:
     """Report rows of a table and masks that belong to no condition."""
     table, left = prompts.table, conditions.masks_left
     if table is not None and table.num_unmatched:
-        say(f"{table.num_unmatched:,} rows of {table.path} name no condition.")
+        say(f"{counted(table.num_unmatched, 'row')} of {table.path} without a condition.")
     if left:
-        say(f"{len(left):,} masks belong to no condition, the first {left[0]}.")
+        say(
+            f"{counted(len(left), 'mask belongs', 'masks belong')} to no condition, the first "
+            f"{left[0]}."
+        )

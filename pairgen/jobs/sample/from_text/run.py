@@ -37,6 +37,7 @@ from pairgen.sources.prompt_values import PromptReader, find_prompts
 from pairgen.sources.prompts import collected_prompts
 from pairgen.teachers.base import Description
 from pairgen.types import Facts, Plan
+from pairgen.wording import counted
 
 # Maximum number of refused prompts to report; a dataset would list them all.
 MAX_REASONS = 5
@@ -134,7 +135,7 @@ def _plan_pictures(
     plan = make_ode_plan(options, model, description, prompt_source("", summary, config.choice))
     say_dtype(own_dtype(model, description), plan.execution["dtype"], say)
     say(
-        f"{plan.num_samples:,} images: prompts {len(prompts):,} x noises "
+        f"{counted(plan.num_samples, 'image')}: prompts {len(prompts):,} x noises "
         f"{config.num_per_prompt:,} x guidance scales {len(config.cfg)}; "
         f"{prompt_counts(summary)}"
     )

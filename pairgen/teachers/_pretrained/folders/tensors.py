@@ -16,6 +16,7 @@ from pairgen.errors import TeacherLoadError, short
 from pairgen.teachers._pretrained.files import Snapshot
 from pairgen.teachers._pretrained.folders.weights import Weights, fetch_weights, tell
 from pairgen.teachers._pretrained.quiet import quiet
+from pairgen.wording import counted
 
 Shapes = Mapping[str, tuple[int, ...]]
 # Numbers of places, which older versions of transformers stored and newer ones count.
@@ -95,7 +96,8 @@ def refuse_unfit(location: str, weights: Weights, cls: Any) -> tuple[Shapes, Sha
 def incomplete(weights: Weights, missing: list[str]) -> str:
     """Return a sentence on tensors that the files lack."""
     return (
-        f"The weights in {weights.folder} are incomplete: {len(missing)} tensors are missing, "
+        f"The weights in {weights.folder} are incomplete: "
+        f"{counted(len(missing), 'tensor is', 'tensors are')} missing, "
         f"including {missing[0]}."
     )
 
@@ -109,7 +111,8 @@ def tell_unknown(weights: Weights, names: Iterable[str]) -> None:
     if unknown:
         more = ", ..." if len(unknown) > MAX_NAMED else ""
         tell(
-            f"{weights.folder}: {len(unknown)} tensors are not of the network in its config.json, "
+            f"{weights.folder}: {counted(len(unknown), 'tensor is', 'tensors are')} not of the "
+            "network in its config.json, "
             f"and are left out: {', '.join(unknown[:MAX_NAMED])}{more}."
         )
 

@@ -96,7 +96,7 @@ def test_a_refused_picture_ends_in_exit_code_3_unless_it_is_allowed(sample, file
     command = ("--model={m}/edges", "--condition={t}/mixed", "--steps=1", "--out={t}/made.png")
     code, err = sample(*command)
     assert code == 3 and "Refused: broken.png: " in err, err
-    assert "Error: 1 inputs were rejected (" in err and "more than --max-rejected allows (" in err
+    assert "Error: 1 input was rejected (" in err and "more than --max-rejected allows (" in err
     assert (tmp_path / "made.png").is_file()
     (tmp_path / "made.png").unlink()
     code, err = sample(*command, "--max-rejected=0.1")

@@ -114,7 +114,7 @@ def test_known_pixels_keep_their_bytes(models, files, tmp_path):
     given = {"model": str(models / "painter"), "condition": str(few), "masks": str(blank)}
     untouched = run_sample({**given, "out": str(tmp_path / "x.png")}, said.append)
     assert np.array_equal(untouched.pictures[0], pictures[1])
-    assert "1 masks belong to no condition, the first 07.png." in said
+    assert "1 mask belongs to no condition, the first 07.png." in said
     # What is hidden has no effect.
     other = tmp_path / "other"
     other.mkdir()
@@ -208,7 +208,7 @@ def test_prompts_are_one_text_a_tables_the_pictures_own_or_the_models(models, fi
     assert prompts() == ("a cat", "a blue book", "a cat")
     assert prompts(prompts="a dog") == ("a dog",) * 3
     assert prompts(prompts=str(table)) == ("a cat", "a cat", "a red heart")
-    assert f"1 rows of {table} name no condition." in said
+    assert f"1 row of {table} without a condition." in said
     assert prompts(prompts="word " * 40) == ("word " * 40,) * 3
     assert "1 of 1 prompts cut to the model's token limit." in said
 

@@ -1,0 +1,34 @@
+"""How numbers and names stand in what a user reads."""
+
+import shlex
+
+# Stands in a command for pairs that only the user can name.
+HELD_OUT = "HELD_OUT"
+
+# Names in files whose words, taken apart, say less than these.
+_LABELS = {
+    "num_train_steps": "training steps",
+    "weights_sha256": "weights SHA-256",
+    "cpu_threads": "CPU threads",
+}
+
+
+def counted(num: int, thing: str, things: str = "") -> str:
+    """Return a number and what it counts: `1 shard`, `1,024 shards`.
+
+    Args:
+        num: The number.
+        thing: Its singular.
+        things: Its plural; the singular with an s if it is left out.
+    """
+    return f"{num:,} {thing if num == 1 else things or f'{thing}s'}"
+
+
+def command_text(*words: object) -> str:
+    """Return a command line as the next process takes it: words are quoted where they must be."""
+    return shlex.join(str(word) for word in words)
+
+
+def label_text(name: str) -> str:
+    """Return the name of a field as words: `batch size` for `batch_size`."""
+    return _LABELS.get(name, name.removeprefix("num_").replace("_", " "))
