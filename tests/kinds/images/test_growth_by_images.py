@@ -1,18 +1,30 @@
 """Sets of images that grow: all images given again, a killed growth, a lost list, limits."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 import pairgen
 from pairgen.errors import ConfigError
+from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.kinds.images.additions import with_pictures
 from pairgen.shards.format.parsing.plan import MAX_ADDITIONS, check_limits, parse_plan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
-from tests.kinds.degrade.test_degrade import assert_clean
-from tests.kinds.images.test_growth import DEGRADE, degrade, images, numbers, paint, replays
+from tests.degradations.pictures import make_picture
+from tests.kinds.degrade.test_degrade import assert_clean, encoded
+from tests.kinds.images.test_growth import (
+    DEGRADE,
+    collect,
+    degrade,
+    images,
+    numbers,
+    paint,
+    replays,
+)
 from tests.runs import samples, shas
 
 __all__ = ["images"]
@@ -96,3 +108,43 @@ def test_a_set_grows_as_often_as_its_plan_can_say(tmp_path):
     assert plan.tasks()[0].earlier == tuple(enumerate(fingerprints[:3], 1))
     with pytest.raises(ConfigError, match="at most 1,000 times"):
         check_limits(with_pictures(plan, MAX_ADDITIONS + 2))
+
+
+def test_a_dry_run_takes_images_that_moved(images, tmp_path):
+    out = degrade(images, tmp_path / "out")
+    moved = paint(images.rename(tmp_path / "moved"), "a")
+    given = {"images": str(moved), "out": str(out), "samples_per_image": 2, **DEGRADE}
+    assert run_degrade_dry(given).measured is not None
+
+
+# Dies, as if it was killed, before it puts a file in place.
+KILLED = """
+import os, sys, pairgen
+def hook(event, args):
+    if event == "os.rename" and str(args[1]).endswith(sys.argv[3]):
+        os._exit(137)
+sys.addaudithook(hook)
+pairgen.collect(images=sys.argv[1], out=sys.argv[2], executor="serial")
+"""
+
+
+@pytest.mark.parametrize("killed_at", ["64x64/__meta__/plan.yaml", "__meta__/subsets.yaml"])
+def test_buckets_go_on_after_a_growth_was_killed_between_two_plans(tmp_path, killed_at):
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+
+    def draw(name: str, width: int, height: int) -> None:
+        (images / name).write_bytes(encoded(make_picture(height, width, seed=len(name))))
+
+    draw("a.png", 96, 160)
+    draw("bb.png", 128, 128)
+    collect(images, out, bucket=True, size=64)
+    draw("ccc.png", 96, 160)
+    draw("dddd.png", 128, 128)
+    command = [sys.executable, "-c", KILLED, str(images), str(out), killed_at]
+    assert subprocess.run(command, check=False).returncode == 137
+    for given in ({}, {"images": str(images)}):
+        assert pairgen.collect(out=str(out), executor="serial", **given).complete
+    for bucket in ("48x80", "64x64"):
+        assert len(samples(out / bucket)) == 2
+        assert_clean(out / bucket)
