@@ -5,9 +5,10 @@ All are frozen and convert to plain JSON and back. Nothing here reads a file or 
 
 import hashlib
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -159,13 +160,16 @@ class Plan(Shown):
         Args:
             num_samples: Without the additions behind so many samples; None for all.
         """
-        local = ("name", "location", "options")
-        teacher = {key: value for key, value in self.teacher.items() if key not in local}
         additions = [
             each.identity()
             for each in self.additions
             if num_samples is None or each.first_slot < num_samples
         ]
+        return self._identity_with(additions)
+
+    def _identity_with(self, additions: list[dict[str, Any]]) -> dict[str, Any]:
+        local = ("name", "location", "options")
+        teacher = {key: value for key, value in self.teacher.items() if key not in local}
         return {
             "format_version": FORMAT_VERSION,
             "kind": self.kind,
@@ -185,17 +189,23 @@ class Plan(Shown):
         Args:
             num_samples: As it was when the set had so many samples; None for all.
         """
-        return hashlib.sha256(canonical_json(self.identity(num_samples)).encode()).hexdigest()
+        return _fingerprint_of(self.identity(num_samples))
 
     def fingerprints(self) -> tuple[str, ...]:
         """Return the fingerprint as it was before each addition, and the present one."""
-        before = (self.fingerprint(each.first_slot) for each in self.additions)
-        return (*before, self.fingerprint())
+        return self._fingerprints
+
+    @cached_property
+    def _fingerprints(self) -> tuple[str, ...]:
+        # The time grows with the square of the number of additions.
+        additions = [each.identity() for each in self.additions]
+        each_begun = (additions[:number] for number in range(len(additions) + 1))
+        return tuple(_fingerprint_of(self._identity_with(each)) for each in each_begun)
 
     @property
     def origin(self) -> str:
         """The fingerprint that the set began with, whatever it has gained."""
-        return self.fingerprints()[0]
+        return self.fingerprint(0)
 
     @property
     def made_by(self) -> str:
@@ -237,9 +247,8 @@ class Plan(Shown):
                     # An addition behind a shard does not change it.
                     fingerprint=fingerprints[bisect_left(begun, stop)],
                     earlier=tuple(
-                        (first, fingerprint)
-                        for first, fingerprint in zip(begun, fingerprints, strict=False)
-                        if start < first < stop
+                        (begun[number], fingerprints[number])
+                        for number in range(bisect_right(begun, start), bisect_left(begun, stop))
                     ),
                 )
             )
@@ -256,6 +265,10 @@ class Plan(Shown):
         # Plans of earlier versions, and most others, have no code.
         names = (name for name in cls.__dataclass_fields__ if name != "code" or name in data)
         return cls(**{name: data[name] for name in names})
+
+
+def _fingerprint_of(identity: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from pairgen.shards.format.manifest import (
     standing_receipts,
 )
 from pairgen.shards.format.overlay import Layer
+from pairgen.shards.format.parsing.plan import check_limits
 from pairgen.shards.format.plan_file import (
     check_not_lost,
     create_plan,
@@ -115,7 +116,9 @@ def claim(store: Store, old: Plan | None, plan: Plan, shard_range: ShardRange) -
 
     Raises:
         PlanMismatchError: Another dataset was begun after this command checked the folder.
+        ConfigError: The plan has too many samples, shards or additions.
     """
+    check_limits(plan)
     if shard_range != ALL_SHARDS:
         begin(store, plan, shard_range)
     elif old is None and not is_untouched(store):
@@ -128,7 +131,9 @@ def begin(store: Store, plan: Plan, shard_range: ShardRange) -> None:
 
     Raises:
         PlanMismatchError: Another part has begun another dataset.
+        ConfigError: The plan has too many samples, shards or additions.
     """
+    check_limits(plan)
     if shard_range == ALL_SHARDS:
         write_plan(store, plan)
         return

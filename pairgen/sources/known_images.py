@@ -4,7 +4,6 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from pathlib import Path
 
 from pairgen.sources.image_list import ImageSummary, ListWriter, PlannedImages
@@ -25,37 +24,37 @@ class KnownImages:
     missing: Sequence[str]
 
 
-def find_known(found: PlannedImages, known: Sequence[PlannedImages]) -> KnownImages:
+def find_known(found: PlannedImages, known: Sequence[PlannedImages | int]) -> KnownImages:
     """Find the images of the lists of a set in a new list, wherever they lie now.
 
     Images are told apart by name, bytes, size and texts. Memory: about 100 bytes an image.
+
+    Args:
+        found: The new list.
+        known: The lists of the set; for one that is lost, its number of images. They are taken to
+            be the first that no other list has.
     """
     waiting: dict[bytes, deque[int]] = {}
     for row, identity in enumerate(found.identities()):
         waiting.setdefault(_short(identity), deque()).append(row)
-    rows, missing = [], []
+    rows: list[list[int]] = []
+    missing = []
     for images in known:
-        chosen = []
+        chosen: list[int] = []
+        rows.append(chosen)
+        if isinstance(images, int):
+            continue
         for place, identity in enumerate(images.identities()):
             if at := waiting.get(_short(identity)):
                 chosen.append(at.popleft())
             else:
                 missing.append(images[place].file.name)
-        rows.append(chosen)
     new = sorted(row for each in waiting.values() for row in each)
+    for chosen, images in zip(rows, known, strict=True):
+        if isinstance(images, int):
+            chosen += new[:images]
+            del new[:images]
     return KnownImages(tuple(rows), new, missing)
-
-
-def first_known(found: PlannedImages, sizes: Sequence[int]) -> KnownImages:
-    """Return the first images of a new list as those of a set whose lists are lost.
-
-    Args:
-        found: The new list.
-        sizes: Number of images of each list of the set.
-    """
-    bounds = [0, *accumulate(sizes)]
-    rows = tuple(range(start, min(stop, len(found))) for start, stop in pairwise(bounds))
-    return KnownImages(rows, range(min(bounds[-1], len(found)), len(found)), ())
 
 
 def write_rows(

@@ -17,11 +17,12 @@ from pairgen.shards.format.planned_images import (
     image_lists,
     is_painted,
     planned_sha256s,
+    slots_of,
 )
 from pairgen.shards.format.store import Store
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.image_list import ImageSummary, PlannedImages
-from pairgen.sources.known_images import KnownImages, find_known, first_known, write_rows
+from pairgen.sources.known_images import KnownImages, find_known, write_rows
 from pairgen.types import Plan
 from pairgen.wording import counted
 
@@ -50,7 +51,8 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
             "another --out."
         )
     given, planned = PlannedImages(path_of(1)), planned_sha256s(plan)
-    if [given.sha256()] == planned:
+    # The hash says nothing of the number of samples of each image, which the options may raise.
+    if [given.sha256()] == planned and given.num_slots == slots_of(plan, None)[1]:
         return plan
     known = _find(store, plan, given)
     # The list at 1 is being read.
@@ -75,16 +77,27 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
 
 
 def _find(store: Store, plan: Plan, given: PlannedImages) -> KnownImages:
-    """Find the images of a set among those given; where its lists are lost, the first of them."""
+    """Find the images of a set among those given."""
+    lists = zip(image_lists(plan), planned_sha256s(plan), images_in_lists(plan), strict=True)
+    with ExitStack() as stack:
+        return find_known(given, [_standing(store, stack, *each) for each in lists])
+
+
+def _standing(
+    store: Store, stack: ExitStack, path: str, sha256: str, num_images: int
+) -> PlannedImages | int:
+    """Return a list of a set; if it is lost, its number of images.
+
+    It is told by what it holds: a command that was killed may have put it in place with other
+    paths to the same images, and not its hash in the plan.
+    """
     try:
-        with ExitStack() as stack:
-            paths = [stack.enter_context(store.local(path)) for path in image_lists(plan)]
-            # Of another place of the same images, the plan may not know the file yet.
-            return find_known(given, [PlannedImages(path) for path in paths])
+        images = PlannedImages(stack.enter_context(store.local(path)))
+        return images if images.sha256() == sha256 else num_images
     except UNREADABLE as error:
         if not (is_damage(error) or isinstance(error, FileNotFoundError)):
             raise
-    return first_known(given, images_in_lists(plan))
+        return num_images
 
 
 def _told_missing(plan: Plan, known: KnownImages) -> str:

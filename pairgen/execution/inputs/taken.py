@@ -11,7 +11,9 @@ from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say
 from pairgen.kinds.images.additions import num_images
 from pairgen.kinds.images.options import ImageOptions
+from pairgen.regular_file import sha256_of
 from pairgen.shards.format import layout
+from pairgen.shards.format.input_lists import with_list
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.planned_images import image_lists
 from pairgen.shards.format.slots import CAPTION_CHOICE
@@ -62,6 +64,9 @@ def plan_in(
     path_of(1).parent.mkdir()
     if continued is None:
         plan, _ = read(path_of)
+        # The folder's lists may name other paths to the same images.
+        for number in range(1, len(image_lists(plan)) + 1):
+            plan = with_list(plan, sha256_of(path_of(number)), number)
         return plan
     plan = continued()
     for number, path in enumerate(image_lists(plan), 1):

@@ -147,11 +147,14 @@ def _take_buckets(request: CollectRequest, say: Say) -> tuple[Plan, list[Bucket]
             replace(each, plan=with_code(each.store, each.plan, request.config, say))
             for each in buckets
         ]
+        begun = read_subsets(store).names if has_subsets(store) else ()
+        if begun:
+            # If the command is killed between the plans of two buckets, it can go on.
+            write_subsets(store, Subsets(whole, begun))
         for place, bucket in enumerate(buckets):
             buckets[place] = replace(bucket, plan=_put_lists(bucket, request.config.part))
             write_plan(bucket.store, buckets[place].plan)
     names = tuple(bucket.name for bucket in buckets)
-    begun = read_subsets(store).names if has_subsets(store) else ()
     write_subsets(store, Subsets(whole, names))
     _remove_plans(store, [name for name in begun if name not in names])
     return whole, buckets

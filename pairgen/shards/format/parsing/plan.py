@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import ConfigDict, Field, ValidationError
 
+from pairgen.errors import ConfigError
 from pairgen.labels import ClassLabels
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.parsing.recipes import RECIPES, Part
@@ -25,6 +26,8 @@ OF_IMAGES = ("degrade", "collect")
 MAX_SAMPLES = 10**9
 # The tasks of all shards are held in memory.
 MAX_SHARDS = 10**6
+# The fingerprint is computed as it was before each.
+MAX_ADDITIONS = 1000
 # Values in an array or picture of one sample.
 MAX_VALUES = 2**31
 
@@ -63,7 +66,9 @@ class Source(Part):
     parent: str = ""
     covers: str = ""
     list_sha256: str = ""
-    additions: Annotated[list[AdditionFile], Field(max_length=1000)] = Field(default_factory=list)
+    additions: Annotated[list[AdditionFile], Field(max_length=MAX_ADDITIONS)] = Field(
+        default_factory=list
+    )
 
 
 class Teacher(Part):
@@ -143,6 +148,23 @@ def parse_plan(data: Any) -> Plan:
     _check_recipe(found.kind, found.recipe, may_lack=found.kind in OF_IMAGES)
     _check(found)
     return Plan.from_dict(data)
+
+
+def check_limits(plan: Plan) -> None:
+    """Check that a plan could be read again, before it is written.
+
+    Raises:
+        ConfigError: It has too many samples, shards or additions.
+    """
+    if plan.num_samples > MAX_SAMPLES:
+        raise ConfigError(f"A set has at most {MAX_SAMPLES:,} samples, got {plan.num_samples:,}.")
+    if plan.num_shards > MAX_SHARDS:
+        raise ConfigError(
+            f"A set has at most {MAX_SHARDS:,} shards, got {plan.num_shards:,}: give larger ones, "
+            "or fewer samples."
+        )
+    if len(plan.additions) > MAX_ADDITIONS:
+        raise ConfigError(f"A set grows at most {MAX_ADDITIONS:,} times: give another --out.")
 
 
 def check_whole(plan: Plan) -> None:
