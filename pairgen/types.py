@@ -98,6 +98,14 @@ class Addition:
         """Whether its images have a list of their own."""
         return bool(self.sha256)
 
+    @property
+    def told(self) -> str:
+        """What was gained, in words."""
+        num, each = f"{self.num_inputs:,}", f"{self.samples_per_image:,}"
+        if self.first_number:
+            return f"{each} more of each of {num}"
+        return f"then {num} from {self.name}" if self.name else f"then {num}"
+
     def identity(self) -> dict[str, Any]:
         """Return what defines its samples."""
         return {name: each for name, each in asdict(self).items() if name not in _TOLD}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pairgen.kinds.maker import maker_name
 from pairgen.shards.format.slots import CAPTION_CHOICE
-from pairgen.types import Addition, Plan, canonical_json
+from pairgen.types import Plan, canonical_json
 from pairgen.wording import counted, label_text
 
 
@@ -98,15 +98,7 @@ def _which_images(plan: Plan) -> str:
         first = f"painted by {name}: {num} compositions of the split {painted['split']}"
     else:
         first = f"{num} from {name}"
-    return "; ".join([first, *map(_what_gained, plan.additions)])
-
-
-def _what_gained(addition: Addition) -> str:
-    """Return what a set has gained, in words."""
-    num, each = f"{addition.num_inputs:,}", f"{addition.samples_per_image:,}"
-    if addition.first_number:
-        return f"{each} more of each of {num}"
-    return f"then {num} from {addition.name}" if addition.name else f"then {num}"
+    return "; ".join([first, *(each.told for each in plan.additions)])
 
 
 def _what_sampled(plan: Plan) -> list[tuple[str, Any]]:

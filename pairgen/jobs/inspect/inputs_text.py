@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairgen.drawing.value_text import value_text
+from pairgen.types import Addition
 from pairgen.wording import label_text
 
 # What a plan counts beside its inputs, as the words behind the number.
@@ -30,7 +31,9 @@ def inputs_text(source: Mapping[str, Any]) -> str:
     for name, value in source.items():
         if name in ELSEWHERE or not value:
             continue
-        if name in COUNTED:
+        if name == "additions":
+            told += [Addition(**each).told for each in value]
+        elif name in COUNTED:
             told.append(f"{value:,} {COUNTED[name]}")
         elif value is True:
             told.append({"dedupe": "without duplicates", "shuffle": "shuffled"}.get(name, name))
