@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "pairgen"
 # `pairgen` itself count as one folder.
 VOCABULARY = (
     "__init__",
+    "additions",
     "types",
     "receipts",
     "errors",

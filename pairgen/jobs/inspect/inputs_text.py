@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pairgen.additions import Addition
 from pairgen.drawing.value_text import value_text
-from pairgen.types import Addition
 from pairgen.wording import label_text
 
 # What a plan counts beside its inputs, as the words behind the number.

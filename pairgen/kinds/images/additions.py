@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pairgen.additions import Addition
 from pairgen.errors import PlanMismatchError
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.sources.image_list import ImageSummary
-from pairgen.types import Addition, Plan
+from pairgen.types import Plan
 
 
 def num_images(plan: Plan) -> int:

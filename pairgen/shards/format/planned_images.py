@@ -8,13 +8,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
+from pairgen.additions import Addition
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import check_list, read_list
 from pairgen.shards.format.parsing.plan import check_whole
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_list import PlannedImage, PlannedImages
 from pairgen.sources.painted.images import PaintedImages
-from pairgen.types import Addition, Plan
+from pairgen.types import Plan
 
 
 @dataclass(frozen=True)
