@@ -87,10 +87,8 @@ class ScannedImages:
             path = self.captions.path if self.captions else self.metadata[0].path
             others = f" and {len(texts) - 1:,} more" if len(texts) > 1 else ""
             source = f" from {path}{others}" if self.captions else f"; {path}{others}"
-            say(
-                f"{counted(num, 'image has', 'images have')} a caption{source}; "
-                f"{told_texts(texts)}."
-            )
+            have = counted(num, "image has", "images have")
+            say(f"{have} a caption{source}; {told_texts(texts)}.")
         if summary.num_several:
             say(
                 f"{counted(summary.num_several, 'image has', 'images have')} several captions, "
@@ -156,11 +154,8 @@ def _open_ode_set(folder: str, name: str, side: int, say: Say) -> ImageSource:
             f"{name} must be at most {smallest}, the side of the images that "
             f"{samples.teacher['name']} decodes to, got {side}."
         )
-    say(
-        f"Images: {counted(samples.manifest.num_samples, 'sample')} of {samples.store.url}, "
-        "decoded by "
-        f"{samples.teacher['name']}"
-    )
+    taken = f"{counted(samples.manifest.num_samples, 'sample')} of {samples.store.url}"
+    say(f"Images: {taken}, decoded by {samples.teacher['name']}")
     return ImageSource(samples.name, samples.files(), lambda _: samples.size, samples.teacher)
 
 

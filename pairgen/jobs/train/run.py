@@ -123,12 +123,12 @@ def _run(run: Run, accelerator: "Accelerator", say: Say) -> Trained:
             load_checkpoint(checkpoint, trainer.players, method.kept(), state)
             trainer.resumed(state)
             say(f"Continuing {folder} after step {trainer.step:,}.")
+        num_trained = sum(player.num_trained for player in trainer.players.values())
+        processes = counted(accelerator.num_processes, "process", "processes")
         say(
             f"{config.method}: {counted(loader.num_samples, 'sample')}, "
             f"{counted(len(loader), 'batch', 'batches')} per epoch; "
-            f"{counted(_num_parameters(trainer), 'trainable parameter')}; "
-            f"{counted(accelerator.num_processes, 'process', 'processes')} "
-            f"on {accelerator.device}."
+            f"{counted(num_trained, 'trainable parameter')}; {processes} on {accelerator.device}."
         )
         student_run = StudentRun(
             config=config,
@@ -293,10 +293,6 @@ def _record(
         num_weights=count_weights(networks),
         code=trainer.code.record,
     )
-
-
-def _num_parameters(trainer: Trainer) -> int:
-    return sum(player.num_trained for player in trainer.players.values())
 
 
 def _silent(_: str) -> None:

@@ -246,11 +246,9 @@ def _check(node: ast.AST, text: str) -> None:
         case ast.Compare(left, operators, rights):
             children = (left, *_compared(operators, rights, text))
         case ast.Call(ast.Name(name), arguments, []) if name in _FUNCTIONS:
-            num_arguments, _ = _FUNCTIONS[name]
-            if len(arguments) != num_arguments:
-                raise _error(
-                    text, f"{name} takes {counted(num_arguments, 'value')}, not {len(arguments)}"
-                )
+            num, _ = _FUNCTIONS[name]
+            if len(arguments) != num:
+                raise _error(text, f"{name} takes {counted(num, 'value')}, not {len(arguments)}")
             children = arguments
         case ast.Call(ast.Name(name)) if name not in _FUNCTIONS:
             raise _error(text, f"there is no function {name!r}{did_you_mean(name, _FUNCTIONS)}")

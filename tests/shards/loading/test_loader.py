@@ -234,7 +234,7 @@ def test_a_state_of_another_set_is_refused(folder: Path, tmp_path: Path) -> None
         load(folder, state=load(other.url).state())
     with pytest.raises(ConfigError, match="must be what state"):
         load(folder, state={"epoch": 1})
-    with pytest.raises(ConfigError, match=r"a loader of 2 set.s., got 1: start a new training"):
+    with pytest.raises(ConfigError, match=r"a loader of 2 sets, got 1: start a new training"):
         load(folder, state=load([folder, other.url], allow_shared_noise=True).state())
     with pytest.raises(ConfigError, match="stored is another dataset than the one in the state"):
         load(folder, state=load(other_seed(tmp_path, "second")).state())
