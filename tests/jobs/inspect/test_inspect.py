@@ -116,7 +116,11 @@ def test_a_condition_is_counted_and_chooses_the_samples_of_the_grid(
 ) -> None:
     grid = tmp_path / "grid.png"
     found = run_inspect(gaussian, where="guidance_scale == 8", grid=str(grid), num=5)
-    assert found.data["where"] == {"condition": "guidance_scale == 8", "num_samples": 12}
+    assert found.data["where"] == {
+        "condition": "guidance_scale == 8",
+        "num_samples": 12,
+        "num_left_out": 0,
+    }
     with Image.open(grid) as image:
         facts = json.loads(image.info[FACTS_CHUNK])
     assert facts["keys"] == [f"{i:09d}" for i in (1, 7, 13, 17, 23)]
