@@ -15,6 +15,7 @@ from pairgen.regular_file import sha256_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import with_list
 from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.format.parsing.plan import check_limits
 from pairgen.shards.format.planned_images import image_lists
 from pairgen.shards.format.slots import CAPTION_CHOICE
 from pairgen.shards.format.store import Store
@@ -56,6 +57,9 @@ def plan_in(
         store: The dataset folder, to which nothing is written.
         continued: Returns the plan that continues with the folder's own images; None to read them.
         read: Writes the lists of images to their paths; returns the plan made from them.
+
+    Raises:
+        ConfigError: The plan has too many samples, shards or additions.
     """
 
     def path_of(number: int) -> Path:
@@ -64,11 +68,13 @@ def plan_in(
     path_of(1).parent.mkdir()
     if continued is None:
         plan, _ = read(path_of)
+        check_limits(plan)
         # The folder's lists may name other paths to the same images.
         for number in range(1, len(image_lists(plan)) + 1):
             plan = with_list(plan, sha256_of(path_of(number)), number)
         return plan
     plan = continued()
+    check_limits(plan)
     for number, path in enumerate(image_lists(plan), 1):
         store.fetch(path, path_of(number))
     return plan

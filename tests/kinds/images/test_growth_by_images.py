@@ -83,6 +83,8 @@ def test_a_set_that_could_not_be_read_again_is_refused_and_nothing_changes(image
     given = {"out": str(out), "executor": "serial"}
     with pytest.raises(ConfigError, match=r"at most 1,000,000,000 samples, got 3,000,000,000"):
         pairgen.degrade(samples_per_image=10**9, **given)
+    with pytest.raises(ConfigError, match=r"at most 1,000,000,000 samples"):
+        run_degrade_dry({"samples_per_image": 10**9, **given})
     with pytest.raises(ConfigError, match=r"at most 1,000,000 shards, got 2,250,000"):
         pairgen.degrade(images=str(images), samples_per_image=3 * 10**6, **(DEGRADE | given))
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == whole
