@@ -69,7 +69,8 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
         different += differences(before[field], now[field], field)
     different += map(_as_asked, differences(before["recipe"], now["recipe"]))
     if gained[0] != gained[1]:
-        different.append(f"what it has gained (was {_short(gained[0])}, got {_short(gained[1])})")
+        was, got = (len(each) or "nothing" for each in gained)
+        different.append(f"how often it has grown, or by what (was {was}, got {got})")
     # Members follow from the teacher and the recipe: report them only if those are equal.
     return different or differences(before["members"], now["members"], "members")
 

@@ -71,6 +71,8 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
             f"{counted(summary.num_accepted, 'new image')} behind the {num_images(plan):,} that "
             f"{store.url} has."
         )
+        if summary.num_captions and "txt" not in plan.members:
+            say("The set has no captions: those of new images are left out.")
         plan = with_images(plan, name, summary)
     path_of(0).replace(path_of(1))
     return plan

@@ -7,7 +7,7 @@ from pathlib import Path
 from pairgen.regular_file import sha256_of
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format.input_lists import with_list
-from pairgen.shards.format.plan_file import has_plan
+from pairgen.shards.format.plan_file import has_plan, write_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
 
@@ -51,15 +51,19 @@ def put_inputs(
 ) -> Plan:
     """Move a list of inputs, by its number, to its place; return the plan with its hash.
 
-    A part leaves a list that is there, and records no hash: whose list stands is not known.
+    A part leaves a list that is there, and records no hash of another: whose list stands in the
+    end is not known.
 
     Other parts may read it on other machines, where a file system of the network would end their
     reading if another file took its place.
     """
-    is_part = shard_range != ALL_SHARDS
-    if is_part and store.exists(path) and store.size(path) == spooled.stat().st_size:
+    is_part, sha256 = shard_range != ALL_SHARDS, sha256_of(spooled)
+    if is_part and store.exists(path) and store.sha256(path) == sha256:
         store.drop(spooled)
         return plan
-    sha256 = "" if is_part else sha256_of(spooled)
     store.put_file(spooled, path)
-    return with_list(plan, sha256, number)
+    put = with_list(plan, "" if is_part else sha256, number)
+    if is_part and put != plan:
+        # Images have moved: the plan, which stands already, must not tell the list before.
+        write_plan(store, put)
+    return put

@@ -17,11 +17,11 @@ def shards_to_redo(report: Report, kind: str) -> list[int]:
         ConfigError: The dataset's list of prompts or images does not match the plan, so new shards
             would be wrong.
     """
-    for inputs, path in (("prompts", layout.PROMPTS), ("images", layout.IMAGES)):
-        if any(problem.kind == inputs for problem in report.problems):
+    for problem in report.problems:
+        if problem.kind in ("prompts", "images"):
             raise ConfigError(
-                f"{path} is damaged or does not match the plan: run `pairgen {kind}` on the "
-                f"folder with the original --{inputs} again, then repair."
+                f"{problem.where} is damaged or does not match the plan: run `pairgen {kind}` on "
+                f"the folder with the original --{problem.kind} again, then repair."
             )
     return list(report.bad_shards)
 

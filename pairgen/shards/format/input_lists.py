@@ -59,7 +59,7 @@ def planned_prompts(plan: Plan, path: Path) -> pa.ChunkedArray:
 
 
 def with_list(plan: Plan, sha256: str, number: int = 1) -> Plan:
-    """Return a plan that records the SHA-256 of a list of inputs; as it is if none is given.
+    """Return a plan that records the SHA-256 of a list of inputs; none if it is empty.
 
     Args:
         plan: The plan.
@@ -69,10 +69,9 @@ def with_list(plan: Plan, sha256: str, number: int = 1) -> Plan:
     `source.sha256`, a part of the identity, is that of the content: another version of Arrow, or
     another place of the same images, makes another file.
     """
-    if not sha256:
-        return plan
     if number == 1:
-        return replace(plan, source={**plan.source, LIST_SHA256: sha256})
+        others = {name: each for name, each in plan.source.items() if name != LIST_SHA256}
+        return replace(plan, source={**others, **({LIST_SHA256: sha256} if sha256 else {})})
     own = [each for each in plan.additions if each.has_list][number - 2]
     additions = [
         (replace(each, list_sha256=sha256) if each == own else each).to_dict()

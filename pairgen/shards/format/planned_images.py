@@ -13,6 +13,7 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import check_list, read_list
 from pairgen.shards.format.parsing.plan import check_whole
 from pairgen.shards.format.store import Store
+from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.image_list import PlannedImage, PlannedImages
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.types import Plan
@@ -82,7 +83,16 @@ def listed_images(plan: Plan, paths: Sequence[Path]) -> "ListedImages":
     Raises:
         UNREADABLE: A file is damaged, or is not the list of the plan.
     """
-    return ListedImages(plan, [_listed(plan, *each) for each in enumerate(paths)])
+    opened = []
+    for number, path in enumerate(paths):
+        try:
+            opened.append(_listed(plan, number, path))
+        except UNREADABLE as error:
+            if len(paths) == 1 or not is_damage(error):
+                raise
+            name = Path(layout.images_path(number + 1)).name
+            raise ValueError(f"{name}: {error}") from None
+    return ListedImages(plan, opened)
 
 
 def _listed(plan: Plan, number: int, path: Path) -> PlannedImages:

@@ -6,6 +6,7 @@ from pathlib import Path
 from pairgen.errors import PlanMismatchError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
+from pairgen.shards.format.growing_shard import check_keeps
 from pairgen.shards.format.manifest import may_replace, read_receipt, write_receipt
 from pairgen.shards.format.store import Store
 from pairgen.types import ShardTask
@@ -32,6 +33,7 @@ def publish(
     Raises:
         ShardContestedError: Another worker published different bytes at the same moment.
         PlanMismatchError: The folder has this shard of another dataset.
+        LostSampleError: The shard has grown, and lacks or alters a sample that it had.
         UnreadableReceiptError: The file at the receipt's path cannot be read.
         OSError: The folder cannot be read or written.
     """
@@ -45,6 +47,12 @@ def publish(
                 f"{layout.shard_path(task.shard_index)} of {store.url} is finished and belongs to "
                 "another dataset: give another --out."
             )
+        if standing.begins(task):
+            try:
+                check_keeps(store, standing, receipt, index)
+            except BaseException:
+                store.drop(spooled)
+                raise
     tar_path = layout.shard_path(task.shard_index)
     index_path = layout.index_path(task.shard_index)
     if receipt.count == 0:

@@ -4,13 +4,17 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.kinds.images.additions import with_pictures
+from pairgen.shards.format import layout
+from pairgen.shards.format.growing_shard import LostSampleError
 from pairgen.shards.format.parsing.plan import MAX_ADDITIONS, check_limits, parse_plan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store
@@ -20,12 +24,13 @@ from tests.kinds.images.test_growth import (
     DEGRADE,
     collect,
     degrade,
+    facts,
     images,
     numbers,
     paint,
     replays,
 )
-from tests.runs import samples, shas
+from tests.runs import run, samples, shas
 
 __all__ = ["images"]
 
@@ -150,3 +155,83 @@ def test_buckets_go_on_after_a_growth_was_killed_between_two_plans(tmp_path, kil
     for bucket in ("48x80", "64x64"):
         assert len(samples(out / bucket)) == 2
         assert_clean(out / bucket)
+
+
+def test_a_short_shard_that_would_lose_a_sample_stays_as_it_is(tmp_path):
+    images = paint(tmp_path / "images", "b", "d", "f")
+    out = degrade(images, tmp_path / "out", samples_per_image=2)
+    before = shas(out)
+    (images / "f.png").write_bytes(b"no image")
+    with pytest.raises(LostSampleError, match=r"its sample 000000004 is lost: f\.png: .* remove"):
+        pairgen.degrade(out=str(out), samples_per_image=3, executor="serial")
+    tar = Path(layout.shard_path(1)).name
+    assert shas(out)[tar] == before[tar]
+    refused = run("degrade", out=out, executor="serial")
+    assert (refused.returncode, "cannot grow" in refused.stderr) == (1, True)
+    # Whoever wants to do without it says so.
+    (out / layout.receipt_path(1)).unlink()
+    grown = pairgen.degrade(out=str(out), executor="serial", max_rejected=1)
+    assert grown.complete
+    assert len(samples(out)) == 9 - 3
+
+
+def test_a_short_shard_whose_image_is_another_now_stays_as_it_is(tmp_path):
+    sources = []
+    for name, level in (("a", 10), ("b", 200)):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (48, 48), (level,) * 3).save(tmp_path / name / "x.bmp")
+        sources.append(str(tmp_path / name))
+    out = tmp_path / "out"
+    pairgen.degrade(images=sources[0], out=str(out), **DEGRADE)
+    before = samples(out)
+    with pytest.raises(LostSampleError, match="000000000 shows another image now"):
+        pairgen.degrade(images=sources[::-1], out=str(out), **DEGRADE)
+    assert samples(out) == before
+
+
+def test_parts_go_on_with_images_that_moved(tmp_path):
+    images = paint(tmp_path / "images", "b", "d", "f", "h")
+    out = degrade(images, tmp_path / "out", samples_per_image=2)
+    whole = shas(out)
+    moved = tmp_path / "moved"
+    images.rename(moved)
+    for number in (0, 1):
+        (out / layout.receipt_path(number)).unlink()
+    for number in (2, 1):
+        options = {**DEGRADE, "samples_per_image": 2, "shard_range": f"{number}/2"}
+        pairgen.degrade(images=str(moved), out=str(out), **options)
+    assert shas(out) == whole
+    assert_clean(out)
+
+
+def test_a_list_that_a_killed_growth_left_is_not_taken_for_that_of_a_part(tmp_path):
+    images = paint(tmp_path / "images", "b", "d")
+    out = degrade(images, tmp_path / "out")
+    other = degrade(paint(tmp_path / "other", "x"), tmp_path / "of another")
+    (out / layout.images_path(2)).write_bytes((other / layout.IMAGES).read_bytes())
+    paint(images, "c")
+    pairgen.degrade(images=str(images), out=str(out), shard_range="1/1", **DEGRADE)
+    assert_clean(out)
+    assert [each["image"] for each in facts(out)] == ["b.png", "d.png", "c.png"]
+
+
+def test_repair_names_the_list_that_is_damaged(tmp_path):
+    images = paint(tmp_path / "images", "b", "d")
+    out = degrade(images, tmp_path / "out")
+    paint(images, "c")
+    degrade(images, out)
+    second = out / layout.images_path(2)
+    second.write_bytes(second.read_bytes()[:-9] + bytes(9))
+    with pytest.raises(ConfigError, match=r"images-2\.arrow"):
+        pairgen.repair(out, executor="serial")
+
+
+def test_captions_of_new_images_are_left_out_where_none_had_one(tmp_path, caplog):
+    caplog.set_level("INFO")
+    images = paint(tmp_path / "images", "b", "d")
+    out = degrade(images, tmp_path / "out")
+    paint(images, "c")
+    (images / "c.txt").write_text("a caption")
+    degrade(images, out)
+    assert "The set has no captions: those of new images are left out." in caplog.text
+    assert_clean(out)
