@@ -11,7 +11,7 @@ from tests.runs import shas, start
 from tests.s3_server import bucket, quiet, server
 
 __all__ = ["bucket", "server"]
-pytestmark = quiet
+pytestmark = [*quiet]
 
 
 def test_a_set_in_a_bucket_grows_as_one_in_a_folder(bucket: str, tmp_path: Path) -> None:
