@@ -45,7 +45,8 @@ def _taken(folder: str, a: str, b: str, more: dict[str, Any]) -> dict[str, str]:
 
 
 def told(num: int, unmatched: str, repeated: int = 0) -> tuple[str, ...]:
-    return (f"{num} images have a caption", f"names without an image: {unmatched}; repeated "
+    have = "image has" if num == 1 else "images have"
+    return (f"{num} {have} a caption", f"names without an image: {unmatched}; repeated "
             f"names: {repeated}")  # fmt: skip
 
 
