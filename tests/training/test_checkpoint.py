@@ -125,7 +125,7 @@ def rewritten(checkpoint, **changes):
     ("changes", "message"),
     [
         ({"step": 4}, "it is the state after 4 steps"),
-        ({"step": True}, "it is the state after True steps"),
+        ({"step": True}, "it is the state after 1 step"),
         ({"loader": None}, "it lacks loader"),
         ({"tensors": None, "seconds": None}, "it lacks seconds, tensors"),
         ({"loader": [1]}, r"its loader is \[1\]"),

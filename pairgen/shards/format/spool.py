@@ -58,7 +58,12 @@ def new_folder() -> Path:
     """Make a folder among the temporary ones for this process alone; call `remove_folder` later."""
     while True:
         path = Path(tempfile.mkdtemp(prefix=f"{_ROOT}.{machine()}."))
-        if _hold(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            # Nobody held it yet, and another process has removed it as left.
+            continue
+        if _hold(path, descriptor):
             return path
 
 

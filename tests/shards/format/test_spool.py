@@ -214,6 +214,26 @@ def test_what_a_killed_worker_left_among_temporary_files_is_removed(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_is_removed_before_anyone_holds_it_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    make, made = tempfile.mkdtemp, []
+
+    def make_and_lose(**options: str) -> str:
+        made.append(make(**options))
+        if len(made) == 1:
+            # What another process does to a folder that nobody holds.
+            assert spool.remove_left([Path(made[0])]) == 1
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_lose)
+    folder = spool.new_folder()
+    assert [str(folder)] == made[1:]
+    assert folder.is_dir() and not spool.is_left(folder)
+    spool.remove_folder(folder)
+
+
 def test_verify_tells_what_ended_processes_left(tmp_path: Path) -> None:
     store = write_set(tmp_path / "set")
     with spooling(tmp_path / "set"):
