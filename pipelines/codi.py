@@ -38,8 +38,8 @@ and 4.59 and 4.50 in one, where theory says that consistency changes nothing; af
 was behind there in all seeds. The study itself has not run with 1,200 steps.
 
 The conditional model is better in 20 steps than in four, so that there is something to gain; with
-masks of a third of a picture it was not (0.60 and 0.64), so they are larger now. The other arms have
-not run.
+masks of a third of a picture it was not (0.60 and 0.64), so they are larger now. The other arms
+have not run.
 """
 
 import argparse
