@@ -108,10 +108,15 @@ class Plan(Shown):
     resolved: Mapping[str, Any] = field(default_factory=dict)
     code: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def additions(self) -> tuple[Addition, ...]:
         """What the set has gained, in order; empty for most."""
         return tuple(Addition(**each) for each in self.source.get("additions", ()))
+
+    @cached_property
+    def listed_additions(self) -> tuple[Addition, ...]:
+        """The additions whose images have a list of their own, in order."""
+        return tuple(each for each in self.additions if each.has_list)
 
     def identity(self, num_samples: int | None = None) -> dict[str, Any]:
         """Return what defines a sample, from which the fingerprint is computed.

@@ -27,10 +27,10 @@ sys.exit(code if code >= 0 else 128 - code)
 """
 
 
-def check_command(command: Command, folder: Path, environment: dict[str, str]) -> None:
-    """Run a command in the shell; its output must hold the shown lines, in their order."""
+def follow(line: str, folder: Path, environment: dict[str, str]) -> str:
+    """Run a line in a shell, and return what it prints."""
     result = subprocess.run(
-        command.line,
+        line,
         shell=True,
         cwd=folder,
         env=environment,
@@ -38,14 +38,20 @@ def check_command(command: Command, folder: Path, environment: dict[str, str]) -
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert result.returncode == 0, f"{command.line}\n{result.stdout}"
+    assert result.returncode == 0, f"{line}\n{result.stdout}"
+    return result.stdout
+
+
+def check_command(command: Command, folder: Path, environment: dict[str, str]) -> None:
+    """Run a command; its output must hold the shown lines, in their order."""
+    said = follow(command.line, folder, environment)
     start = 0
     for line in command.shown:
         if line == "...":
             continue
         pattern = ".*".join(re.escape(part) for part in line.split("..."))
-        found = re.compile(f"^{pattern}$", flags=re.MULTILINE).search(result.stdout, start)
-        assert found, f"{command.line}\ndoes not print, or not here:\n{line}\n\n{result.stdout}"
+        found = re.compile(f"^{pattern}$", flags=re.MULTILINE).search(said, start)
+        assert found, f"{command.line}\ndoes not print, or not here:\n{line}\n\n{said}"
         start = found.end()
 
 

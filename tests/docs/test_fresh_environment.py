@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import README, ROOT, blocks, commands, read
-from tests.docs.test_commands import check_command
+from tests.docs.test_commands import check_command, follow
 
 INSTALL = "pip install -e ."
 # What a user's shell has too: the programs of the system, and where pip finds packages.
@@ -50,21 +50,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
         if name in KEPT or name.startswith("PIP_") or name.lower().endswith("_proxy")
     }
     return {**kept, "HOME": str(tmp_path / "home"), "PATH": "/usr/local/bin:/usr/bin:/bin"}
-
-
-def follow(line: str, folder: Path, environment: dict[str, str]) -> str:
-    """Run a line in a shell, and return what it prints."""
-    done = subprocess.run(
-        line,
-        shell=True,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, f"{line}\n{done.stdout[-5000:]}"
-    return done.stdout
 
 
 def follow_readme(folder: Path, environment: dict[str, str]) -> None:

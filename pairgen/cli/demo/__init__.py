@@ -107,7 +107,7 @@ def demo(out: Path, num_samples: int, steps: int, train_steps: int) -> None:
     for name, value in measured.items():
         echo(f"{name}: {value}")
 
-    echo(f"6/6 pairgen train: a student that takes one step, trained in {train_steps}")
+    echo(f"6/6 pairgen train: {counted(train_steps, 'step')} for a student that samples in one")
     shown = train_and_show(out, out / "pairs", common, GUIDANCE_SCALE, train_steps)
     for name, value in shown.facts:
         echo(f"{name}: {value}")

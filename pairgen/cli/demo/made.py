@@ -37,13 +37,12 @@ def degrade(out: Path, num_threads: int) -> tuple["np.ndarray", list[str]]:
     import cv2
     import numpy as np
 
+    from pairgen.jobs.degrade.run import run_degrade
     from pairgen.shards.format import layout
     from pairgen.shards.format.reader import map_file, read_samples
     from pairgen.sources.photographs import decode_rgb
 
     options = {"scales": "4,8", "crop": 256, "cpu_threads": num_threads, "executor": "serial"}
-    from pairgen.jobs.degrade.run import run_degrade
-
     result = run_degrade({**options, "out": str(out)}, say)
     if result.interrupted:
         raise click.Abort

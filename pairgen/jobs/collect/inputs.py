@@ -11,8 +11,8 @@ from pairgen.execution.dataset import (
     check_same_plan,
     find_old_plan,
 )
-from pairgen.execution.image_inputs import scan_images
 from pairgen.execution.inputs.growing import ListPaths, with_given_images
+from pairgen.execution.inputs.images import scan_images
 from pairgen.execution.inputs.taken import check_continued
 from pairgen.execution.run import check_executor
 from pairgen.execution.say import Say

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pairgen.execution.image_inputs import ImageSource, open_source
+from pairgen.execution.inputs.images import ImageSource, open_source
 from pairgen.execution.say import Say
 from pairgen.kinds.collect.acceptance import (
     OneFormat,

@@ -3,12 +3,11 @@
 import numpy as np
 
 from pairgen.errors import ConfigError, CorruptShardError
-from pairgen.shards.format.index import index_columns
+from pairgen.shards.format.index import IMAGE_CHECKSUM, index_columns
 from pairgen.shards.format.overlay import Layer, open_layer
 from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.good_shards import read_index
 
-CHECKSUM = "image_crc32"
 NUM_CHECKSUMS = 2**32
 # Standard deviations by which a number exceeds what chance gives.
 CLEARLY = 4
@@ -23,7 +22,7 @@ def num_shared_images(first_url: str, second_url: str) -> int | None:
     for url in (first_url, second_url):
         try:
             layer = open_layer(open_store(url))
-            if CHECKSUM not in index_columns(layer.plan):
+            if IMAGE_CHECKSUM not in index_columns(layer.plan):
                 return None
             found.append(_checksums(layer))
         except (ConfigError, CorruptShardError, OSError):
@@ -37,7 +36,7 @@ def num_shared_images(first_url: str, second_url: str) -> int | None:
 def _checksums(layer: Layer) -> np.ndarray:
     """Return the distinct checksums of a dataset's source images, sorted."""
     parts = [
-        read_index(layer, receipt.shard_index, [CHECKSUM]).column(0).to_numpy()
+        read_index(layer, receipt.shard_index, [IMAGE_CHECKSUM]).column(0).to_numpy()
         for receipt in layer.receipts.values()
         if receipt.count
     ]

@@ -30,15 +30,12 @@ def samples_per_image(plan: Plan) -> int:
 def samples_in_lists(plan: Plan) -> list[int]:
     """Return the number of samples of each image by each list; 0 if that depends on its size."""
     first = 0 if _is_tiled(plan) else _first_samples(plan)
-    return [first, *(each.samples_per_image for each in plan.additions if each.has_list)]
+    return [first, *(each.samples_per_image for each in plan.listed_additions)]
 
 
 def images_in_lists(plan: Plan) -> list[int]:
     """Return the number of images of each list."""
-    return [
-        int(plan.source["num_inputs"]),
-        *(each.num_inputs for each in plan.additions if each.has_list),
-    ]
+    return [int(plan.source["num_inputs"]), *(each.num_inputs for each in plan.listed_additions)]
 
 
 def with_samples_per_image(plan: Plan, number: int) -> Plan:

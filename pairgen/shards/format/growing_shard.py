@@ -5,13 +5,10 @@ from typing import Any
 from pairgen.errors import PairgenError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
-from pairgen.shards.format.index import decode_table
+from pairgen.shards.format.index import IMAGE_CHECKSUM, decode_table
 from pairgen.shards.format.store import Store
 from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.types import sample_key
-
-# Column with the checksum of the file that a sample shows.
-IMAGE_CHECKSUM = "image_crc32"
 
 
 class LostSampleError(PairgenError):
@@ -36,7 +33,11 @@ def check_keeps(store: Store, before: Receipt, now: Receipt, index: bytes) -> No
             raise LostSampleError(_told(store, before, slot.index, f"is lost: {slot.told}"))
     if not before.count or not now.count:
         return
-    there = _checksums(store.read_bytes(layout.index_path(before.shard_index)))
+    try:
+        there = _checksums(store.read_bytes(layout.index_path(before.shard_index)))
+    except FileNotFoundError:
+        # As for a damaged one: nothing is known of what the images were.
+        return
     for key, checksum in _checksums(index).items():
         if there.get(key, checksum) != checksum:
             raise LostSampleError(_told(store, before, int(key), "shows another image now"))

@@ -15,6 +15,8 @@ from pairgen.types import Plan, Sample
 
 # Column of the texts of `txt`.
 PROMPT = "prompt"
+# Column with the checksum of the file that a sample of images shows.
+IMAGE_CHECKSUM = "image_crc32"
 # Columns of every index that others follow.
 KINDS = {"key": pa.string(), "shard_index": pa.int64(), "offset": pa.int64()}
 # Keys have nine digits.

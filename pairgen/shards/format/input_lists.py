@@ -72,7 +72,7 @@ def with_list(plan: Plan, sha256: str, number: int = 1) -> Plan:
     if number == 1:
         others = {name: each for name, each in plan.source.items() if name != LIST_SHA256}
         return replace(plan, source={**others, **({LIST_SHA256: sha256} if sha256 else {})})
-    own = [each for each in plan.additions if each.has_list][number - 2]
+    own = plan.listed_additions[number - 2]
     additions = [
         (replace(each, list_sha256=sha256) if each == own else each).to_dict()
         for each in plan.additions

@@ -53,13 +53,12 @@ def image_lists(plan: Plan) -> list[str]:
     """Return the paths of the lists of a plan's images; none for painted ones."""
     if is_painted(plan):
         return []
-    num = 1 + sum(each.has_list for each in plan.additions)
-    return [layout.images_path(number) for number in range(1, num + 1)]
+    return [layout.images_path(number) for number in range(1, len(plan.listed_additions) + 2)]
 
 
 def planned_sha256s(plan: Plan) -> list[str]:
     """Return the hash of each list of inputs of a plan, as the plan says."""
-    return [str(plan.source["sha256"]), *(each.sha256 for each in plan.additions if each.has_list)]
+    return [str(plan.source["sha256"]), *(each.sha256 for each in plan.listed_additions)]
 
 
 def open_images(plan: Plan, store: Store) -> ImageList:
@@ -102,10 +101,9 @@ def _listed(plan: Plan, number: int, path: Path) -> PlannedImages:
         UNREADABLE: The file is damaged, or is not the list of the plan.
     """
     check_whole(plan)
-    lists = [None, *(each for each in plan.additions if each.has_list)]
-    check_list(plan, path, lists[number])
+    addition = plan.listed_additions[number - 1] if number else None
+    check_list(plan, path, addition)
     images = PlannedImages(path)
-    addition = lists[number]
     planned = plan.source["num_inputs"] if addition is None else addition.num_inputs
     if len(images) != planned:
         raise ValueError(f"it has {len(images):,} images, the plan says {planned:,}")
@@ -144,39 +142,34 @@ class ListedImages:
     Args:
         plan: The plan.
         lists: The lists, at least one.
-
-    Attributes:
-        lists: The lists.
     """
 
     def __init__(self, plan: Plan, lists: Sequence[PlannedImages]) -> None:
-        self.lists = lists
+        self._lists, self._additions = lists, plan.additions
         self._first_rows = [0, *accumulate(len(each) for each in lists)][:-1]
-        self._first_slots = [0, *(each.first_slot for each in plan.additions)]
-        self._additions = (None, *plan.additions)
-
-    def __len__(self) -> int:
-        return sum(len(each) for each in self.lists)
+        # The list of what a set began with, and of each addition; that of others is not read.
+        self._numbers = [0, *accumulate(each.has_list for each in plan.additions)]
 
     def __getitem__(self, row: int) -> PlannedImage:
         number = bisect_right(self._first_rows, row) - 1
-        return self.lists[number][row - self._first_rows[number]]
+        return self._lists[number][row - self._first_rows[number]]
 
     def of_slot(self, slot: int) -> ImageOfSlot:
         """Return the image that a slot is cropped from."""
-        at = bisect_right(self._first_slots, slot) - 1
-        addition, inner = self._additions[at], slot - self._first_slots[at]
+        num_begun = _num_begun(self._additions, slot)
+        addition = self._additions[num_begun - 1] if num_begun else None
         if addition is not None and not addition.has_list:
-            return _more_of(addition, inner, self)
-        number = sum(each is not None and each.has_list for each in self._additions[: at + 1])
-        images = self.lists[number]
+            return _more_of(addition, slot, self)
+        number = self._numbers[num_begun]
+        inner = slot - (addition.first_slot if addition else 0)
+        images = self._lists[number]
         row = images.row_of(inner)
         image = images[row]
         return ImageOfSlot(self._first_rows[number] + row, image, inner - image.first_slot)
 
     def sha256s(self) -> list[str]:
         """Return the hash of each list."""
-        return [each.sha256() for each in self.lists]
+        return [each.sha256() for each in self._lists]
 
 
 class PictureList:
@@ -195,9 +188,8 @@ class PictureList:
 
     def of_slot(self, slot: int) -> ImageOfSlot:
         """Return the picture that a slot shows."""
-        begun = [each for each in self._additions if each.first_slot <= slot]
-        if begun:
-            return _more_of(begun[-1], slot - begun[-1].first_slot, self._pictures)
+        if num_begun := _num_begun(self._additions, slot):
+            return _more_of(self._additions[num_begun - 1], slot, self._pictures)
         row, number = divmod(slot, self._pictures.num_slots)
         return ImageOfSlot(row, self._pictures[row], number)
 
@@ -206,8 +198,13 @@ class PictureList:
         return [self._pictures.sha256()]
 
 
-def _more_of(addition: Addition, inner: int, images: "ListedImages | PaintedImages") -> ImageOfSlot:
+def _num_begun(additions: Sequence[Addition], slot: int) -> int:
+    """Return the number of additions that begin at a slot or before it."""
+    return bisect_right(additions, slot, key=lambda each: each.first_slot)
+
+
+def _more_of(addition: Addition, slot: int, images: "ListedImages | PaintedImages") -> ImageOfSlot:
     """Return the image of a slot of an addition that has no list of its own."""
-    row, number = divmod(inner, addition.samples_per_image)
+    row, number = divmod(slot - addition.first_slot, addition.samples_per_image)
     row += addition.first_row
     return ImageOfSlot(row, images[row], addition.first_number + number)

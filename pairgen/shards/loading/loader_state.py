@@ -106,9 +106,7 @@ def _changed_set(
         )
     old, new, url = next(each for each in zip(before, now, urls, strict=True) if each[0] != each[1])
     if old["fingerprints"] != new["fingerprints"]:
-        return (
-            f"{url} is another dataset than the one in the state, or has gained images: {remedy}."
-        )
+        return f"{url} is another dataset than the one in the state, or has grown: {remedy}."
     if old["weight"] != new["weight"]:
         return (
             f"The weight of {url} was {old['weight']:g} when the state was saved, "

@@ -135,6 +135,7 @@ def test_bytes_do_not_depend_on_how_it_is_made(
     assert first == shas(tmp_path / "b") == shas(tmp_path / "c")
 
 
+@pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.parametrize("choice", ["random", "all"])
 def test_workers_and_batches_give_the_same_bytes(choice: str, folder: Path, tmp_path: Path) -> None:

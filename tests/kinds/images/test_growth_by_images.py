@@ -189,6 +189,14 @@ def test_a_short_shard_whose_image_is_another_now_stays_as_it_is(tmp_path):
     assert samples(out) == before
 
 
+def test_a_short_shard_without_its_index_grows(tmp_path):
+    images = paint(tmp_path / "images", "b", "d")
+    out = degrade(images, tmp_path / "out")
+    (out / layout.index_path(0)).unlink()
+    assert pairgen.degrade(out=str(out), samples_per_image=2, executor="serial").complete
+    assert_clean(out)
+
+
 def test_parts_go_on_with_images_that_moved(tmp_path):
     images = paint(tmp_path / "images", "b", "d", "f", "h")
     out = degrade(images, tmp_path / "out", samples_per_image=2)
