@@ -3,7 +3,8 @@
     python pipelines/five_methods.py --out five-methods
 
 1. the students of the five studies (`ladd.py`, `add.py`, `osediff.py`, `yonos.py`, `codi.py`), with
-   their options and seed 0: those that stand in `~/.cache/pairgen/runs` are taken, others trained;
+   their options, seed 0 and most steps: those that stand in `~/.cache/pairgen/runs` are taken,
+   others trained;
 2. text to image: `regression`, Diffusion2GAN, LADD and ADD, and the teacher in 1, 2, 4 and 50
    steps, on pairs of the teacher with other noises than any student has seen;
 3. super-resolution of painted pictures from 8 px to 64: bicubic interpolation, OSEDiff, YONOS-SR
@@ -129,8 +130,7 @@ def find(entry: Entry, options: argparse.Namespace) -> str:
     """
     chosen, root = study_of(entry.study, options)
     entry.study.make_data(chosen, root)
-    (steps,) = chosen.steps
-    run = entry.study.trained(chosen, entry.trained, 0, steps, root)
+    run = entry.study.trained(chosen, entry.trained, 0, max(chosen.steps), root)
     link = root.parent / Path(__file__).stem / entry.name
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
