@@ -8,8 +8,9 @@ alone. A path is never followed: the file of a stranger would choose what is rea
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +23,6 @@ from pairgen.sources.tables import (
     arrow_table,
     cell_values,
     check_captions,
-    check_unpacked,
     chosen_field,
     holds_text,
     parquet_source,
@@ -33,7 +33,8 @@ from pairgen.sources.tables import (
 )
 from pairgen.sources.texts.rules import Text, text_of
 from pairgen.sources.texts.tables import choose_column, label_text
-from pairgen.sources.urls.path import UrlPath
+from pairgen.untrusted.malformed import MalformedError
+from pairgen.untrusted.parquet_batches import Source, allowed_rows
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
 BATCH_ROWS = 64
@@ -85,14 +86,18 @@ def table_cell(container: AnyPath, kind: str, column: str, row: int) -> bytes:
             if row < len(cells):
                 return _cell_bytes(cells.slice(row, 1).to_pylist()[0])
         else:
-            metadata = _parquet(container).metadata
+            metadata = _parquet(container).file.metadata
             for group in range(metadata.num_row_groups):
                 num_rows = metadata.row_group(group).num_rows
                 if row < num_rows:
-                    return _cell_bytes(_parquet_group(container, column, group)[row])
+                    num = _rows_at_once(container, column, group)
+                    cells = _parquet_cells(container, column, group, num, row // num)
+                    return _cell_bytes(cells[row % num])
                 row -= num_rows
     except (OSError, ConfigError):
         raise
+    except MalformedError as error:
+        raise ConfigError(f"The file {container} {error}.") from None
     except UNREADABLE as error:
         raise OSError(f"{container} cannot be read: {short_reason(error)}") from None
     raise OSError(f"{container} has no such row any more")
@@ -173,24 +178,43 @@ def _why_empty(cell: Any) -> str:
     return "the cell is null" if cell is None else "the cell holds no bytes"
 
 
-def _parquet(path: AnyPath) -> pq.ParquetFile:
+class _Opened(NamedTuple):
+    file: pq.ParquetFile
+    source: Source
+
+
+def _parquet(path: AnyPath) -> _Opened:
     """Open a Parquet file; behind a URL, its footer is read once."""
-    return pq.ParquetFile(parquet_source(path)) if isinstance(path, Path) else _remote_parquet(path)
+    return _opened(path) if isinstance(path, Path) else _remote_parquet(path)
 
 
-@lru_cache(maxsize=2)
-def _remote_parquet(path: UrlPath) -> pq.ParquetFile:
+def _opened(path: AnyPath) -> _Opened:
+    source = parquet_source(path)
     # Otherwise columns that are not asked for might be read on the way.
-    return pq.ParquetFile(parquet_source(path), pre_buffer=False)
+    return _Opened(pq.ParquetFile(source, pre_buffer=False), source)
+
+
+_remote_parquet = lru_cache(maxsize=2)(_opened)
+
+
+@lru_cache(maxsize=64)
+def _rows_at_once(container: AnyPath, column: str, group: int) -> int:
+    """Return how many rows of a row group may be unpacked at once; all if they are honest ones."""
+    file, source = _parquet(container)
+    num_rows = max(1, file.metadata.row_group(group).num_rows)
+    return allowed_rows(file, source, group, [column], num_rows).num_rows
 
 
 @lru_cache(maxsize=2)
-def _parquet_group(container: AnyPath, column: str, group: int) -> list[Any]:
-    """Return one row group; neighbouring cells are read one after the other."""
-    file = _parquet(container)
-    check_unpacked(file, group, [column], container)
-    table = file.read_row_group(group, columns=[column], use_threads=False)
-    cells: list[Any] = table.column(column).to_pylist()
+def _parquet_cells(
+    container: AnyPath, column: str, group: int, num_rows: int, at: int
+) -> list[Any]:
+    """Return so many rows of a row group; neighbouring cells are read one after the other."""
+    batches = _parquet(container).file.iter_batches(
+        num_rows, row_groups=[group], columns=[column], use_threads=False
+    )
+    batch = next(islice(batches, at, None))
+    cells: list[Any] = batch.column(column).to_pylist()
     return cells
 
 

@@ -16,11 +16,11 @@ from pairgen.sources.paths import AnyPath
 from pairgen.sources.urls.fetched import fetched
 from pairgen.sources.urls.path import UrlPath
 from pairgen.sources.urls.ranges import RangeReader
+from pairgen.untrusted.malformed import MalformedError
+from pairgen.untrusted.parquet_batches import read_batches
 
 # Written next to the Arrow files of a saved dataset; lists them.
 STATE_FILE = "state.json"
-# A column that unpacks to more is no honest one if it was packed to a thousandth.
-MAX_UNPACKED, MAX_RATIO = 64 * 1024**2, 1000
 TEXT_TYPES = ("string", "large_string", "string_view", "binary", "large_binary", "null")
 
 
@@ -72,29 +72,12 @@ def table_batches(
     with reading(path, kind):
         if kind == "parquet":
             # Pre-buffering would hold every row group of the columns at once.
-            file = pq.ParquetFile(parquet_source(path), pre_buffer=False)
+            source = parquet_source(path)
+            file = pq.ParquetFile(source, pre_buffer=False)
             for group in range(file.metadata.num_row_groups):
-                check_unpacked(file, group, columns, path)
-            yield from file.iter_batches(num_rows, columns=list(columns), use_threads=False)
+                yield from read_batches(file, source, group, columns, num_rows)
         else:
             yield from arrow_table(path).select(list(columns)).to_batches(num_rows)
-
-
-def check_unpacked(file: pq.ParquetFile, group: int, columns: Sequence[str], path: AnyPath) -> None:
-    """Refuse columns of a row group that a few bytes unpack to gigabytes, before they are unpacked.
-
-    Raises:
-        ConfigError: A column does.
-    """
-    metadata = file.metadata.row_group(group)
-    for chunk in map(metadata.column, range(metadata.num_columns)):
-        num_bytes, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
-        name = chunk.path_in_schema.partition(".")[0]
-        if name in columns and num_bytes > max(MAX_UNPACKED, MAX_RATIO * packed):
-            raise ConfigError(
-                f"{path} cannot be read: {packed:,} bytes of its column {name!r} unpack to "
-                f"{num_bytes:,}."
-            )
 
 
 @contextmanager
@@ -108,6 +91,8 @@ def reading(path: AnyPath, kind: str) -> Iterator[None]:
         yield
     except PairgenError:
         raise
+    except MalformedError as error:
+        raise ConfigError(f"The file {path} {error}.") from None
     except UNREADABLE as error:
         name = "a Parquet file" if kind == "parquet" else "an Arrow stream"
         reason = f"is not {name}, or is damaged: {short_reason(error)}"

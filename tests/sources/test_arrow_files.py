@@ -64,5 +64,5 @@ def test_any_flipped_byte_is_read_or_raises(tmp_path: Path) -> None:
 def test_a_cell_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "images.parquet"
     pq.write_table(pa.table({"image": [bytes(2 * 10**8)]}), path, compression="zstd")
-    with pytest.raises(ConfigError, match=r"bytes of its column 'image' unpack to 2\d\d,"):
+    with pytest.raises(ConfigError, match=r"bytes of its column 'image' that unpack to 2\d\d,"):
         list(table_batches(path, "parquet", ["image"], 64))

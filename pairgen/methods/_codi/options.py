@@ -115,7 +115,7 @@ class CoDiOptions(EncodedPairOptions):
         float,
         Number(0.0, 1.0),
         Option("Decay of the averaged weights that the noise is consistent with, below 1."),
-    ] = 0.999
+    ] = 0.99
     start_from: Annotated[
         str,
         Place(),

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from pairgen.seeding import array_crc32
 from pairgen.shards.format.draw_columns import draw_columns
 from pairgen.types import Plan, Sample
+from pairgen.untrusted.malformed import MalformedError
+from pairgen.untrusted.parquet_batches import read_batches
 
 # Column of the texts of `txt`.
 PROMPT = "prompt"
@@ -92,7 +94,8 @@ def decode_table(data: bytes, num_slots: int = MAX_SLOTS) -> pa.Table:
     Raises:
         pyarrow.ArrowInvalid: The bytes are not an index, or hold more than one shard's.
     """
-    return _checked(_opened(data, num_slots).read(use_threads=False), num_slots)
+    file = _opened(data, num_slots)
+    return _read(file, data, file.schema_arrow.names, num_slots)
 
 
 def index_columns(plan: Plan) -> list[str]:
@@ -121,7 +124,7 @@ def read_columns(data: bytes, columns: Sequence[str], num_slots: int = MAX_SLOTS
     file = _opened(data, num_slots)
     if lacking := [name for name in columns if name not in file.schema_arrow.names]:
         raise pa.ArrowInvalid(f"it has no column {lacking[0]!r}")
-    return _checked(file.read(columns=list(columns), use_threads=False), num_slots)
+    return _read(file, data, columns, num_slots)
 
 
 def _opened(data: bytes, num_slots: int) -> pq.ParquetFile:
@@ -133,10 +136,32 @@ def _opened(data: bytes, num_slots: int) -> pq.ParquetFile:
     if not max(metadata.num_rows, metadata.num_row_groups) <= num_slots:
         raise pa.ArrowInvalid(f"it has {metadata.num_rows:,} rows for {num_slots:,} slots")
     groups = map(metadata.row_group, range(metadata.num_row_groups))
-    num_bytes = sum(max(0, group.total_byte_size) for group in groups)
+    _check_size(sum(max(0, group.total_byte_size) for group in groups), num_slots)
+    return file
+
+
+def _read(file: pq.ParquetFile, data: bytes, columns: Sequence[str], num_slots: int) -> pa.Table:
+    """Read columns of an index; what they take is counted, whatever the file says of it."""
+    names = list(dict.fromkeys(columns))
+    most = max(1, file.metadata.num_rows)
+    batches = list[pa.RecordBatch]()
+    num_bytes = 0
+    try:
+        for group in range(file.metadata.num_row_groups):
+            for batch in read_batches(file, io.BytesIO(data), group, names, most):
+                num_bytes += batch.nbytes
+                _check_size(num_bytes, num_slots)
+                batches.append(batch)
+    except MalformedError as error:
+        raise pa.ArrowInvalid(f"it {error}") from None
+    schema = pa.schema([field for field in file.schema_arrow if field.name in names])
+    table = pa.Table.from_batches(batches, batches[0].schema if batches else schema)
+    return _checked(table, num_slots)
+
+
+def _check_size(num_bytes: int, num_slots: int) -> None:
     if num_bytes > MAX_BYTES + MAX_BYTES_PER_SLOT * num_slots:
         raise pa.ArrowInvalid(f"its columns take {num_bytes:,} bytes")
-    return file
 
 
 def _checked(table: pa.Table, num_slots: int) -> pa.Table:

@@ -1,0 +1,244 @@
+"""Parquet files of which a few bytes unpack to gigabytes, and honest ones that look like them."""
+
+import io
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pairgen.errors import ConfigError
+from pairgen.shards.format.index import decode_table, read_columns
+from pairgen.sources.image_tables import table_cell, table_images
+from pairgen.sources.tables import table_batches
+from pairgen.untrusted.malformed import MalformedError
+from pairgen.untrusted.parquet_batches import MAX_UNPACKED, read_batches
+from pairgen.untrusted.parquet_pages import DATA_PAGE, DICTIONARY_PAGE, read_pages
+
+BIG = 50_000_000
+CODE = """
+import sys
+from pathlib import Path
+from tests.untrusted import test_parquet
+def peak():
+    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+before = peak()
+getattr(test_parquet, sys.argv[1])(Path(sys.argv[2]), *sys.argv[3:])
+print(peak() - before)
+"""
+ROOT = Path(__file__).parents[2]
+
+
+def most_bytes_of(call: Callable, path: Path, *words: str) -> int:
+    """Return the memory that a call of this module takes at most, in a process of its own."""
+    command = [sys.executable, "-c", CODE, call.__name__, str(path), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+def varint(value: int, num_bytes: int = 0) -> bytes:
+    """Return a number as Thrift writes it; longer than it need be, so that it takes a place."""
+    value, coded = value << 1, b""
+    while value > 127 or len(coded) + 1 < num_bytes:
+        coded, value = coded + bytes([value & 127 | 128]), value >> 7
+    return coded + bytes([value])
+
+
+def with_small_sizes(path: Path) -> None:
+    """Let the footer say that every column unpacks to 1,000 bytes."""
+    data = path.read_bytes()
+    (num_bytes,) = struct.unpack("<I", data[-8:-4])
+    start = len(data) - 8 - num_bytes
+    pages, footer = data[:start], data[start:]
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    sizes = {group.column(at).total_uncompressed_size for at in range(group.num_columns)}
+    for size in sizes | {group.total_byte_size}:
+        assert varint(size) in footer
+        footer = footer.replace(varint(size), varint(1000, len(varint(size))))
+    path.write_bytes(pages + footer)
+    assert pq.ParquetFile(path).metadata.row_group(0).total_byte_size == 1000
+
+
+def dictionary(num_rows: int, value: bytes | str) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * num_rows, pa.int32()), pa.array([value]))
+
+
+def write(path: Path, **columns: pa.Array) -> Path:
+    # Without the schema of Arrow, which would keep dictionaries as such.
+    pq.write_table(
+        pa.table(columns),
+        path,
+        compression="zstd",
+        write_statistics=False,
+        store_schema=False,
+        dictionary_pagesize_limit=2 * BIG,
+    )
+    return path
+
+
+def test_pages_are_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    texts = [f"{number % 7} apples" for number in range(20_000)]
+    pq.write_table(pa.table({"text": texts, "number": range(20_000)}), path, data_page_size=4096)
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    with path.open("rb") as file:
+        for at in range(2):
+            chunk = group.column(at)
+            start = chunk.dictionary_page_offset
+            stop = start + chunk.total_compressed_size
+            pages = list(read_pages(file, start, stop, chunk.num_values))
+            assert [page.kind for page in pages].count(DICTIONARY_PAGE) == 1
+            data = [page for page in pages if page.kind == DATA_PAGE]
+            assert sum(page.num_values for page in data) == 20_000
+            # The sum of a footer has the headers in it.
+            unpacked = sum(page.num_bytes for page in pages)
+            assert 0 <= chunk.total_uncompressed_size - unpacked <= 100 * len(pages)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "brotli", "lz4", "zstd"])
+@pytest.mark.parametrize("encoding", [None, "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_whatever_is_honest_is_read(tmp_path, version, codec, encoding) -> None:
+    path = tmp_path / "table.parquet"
+    texts = pa.array([None if number % 5 == 0 else f"text {number}" for number in range(3000)])
+    lists = pa.array([[f"a {number % 9}", None] * (number % 3) for number in range(3000)])
+    images = pa.array([{"bytes": bytes([number % 256]) * 40, "path": ""} for number in range(3000)])
+    table = pa.table({"text": texts, "captions": lists, "image": images})
+    chosen = {} if encoding is None else {"column_encoding": {"text": encoding}}
+    pq.write_table(
+        table,
+        path,
+        compression=codec,
+        data_page_version=version,
+        row_group_size=1100,
+        data_page_size=2000,
+        use_dictionary=["captions.list.element", "image.bytes"] if chosen else True,
+        **chosen,
+    )
+    found = pa.Table.from_batches(table_batches(path, "parquet", table.column_names, 64))
+    assert found.to_pylist() == table.to_pylist()
+    for row in (0, 63, 64, 1099, 1100, 2999):
+        assert table_cell(path, "parquet", "image", row) == images[row].as_py()["bytes"]
+
+
+@pytest.mark.parametrize("name", ["image", "captions"])
+def test_a_page_that_unpacks_to_gigabytes_is_refused_whatever_the_footer_says(tmp_path, name):
+    value = ["a" * 10 * BIG] if name == "captions" else b"a" * 10 * BIG
+    path = write(tmp_path / "table.parquet", **{name: pa.array([value])})
+    del value
+    assert path.stat().st_size < 20_000
+    with_small_sizes(path)
+    with pytest.raises(ConfigError, match=r"has \d\d,\d+ bytes of its column .* unpack to 50\d,"):
+        list(table_batches(path, "parquet", [name], 64))
+    if name == "image":
+        with pytest.raises(ConfigError, match=r"that unpack to 50\d,"):
+            table_cell(path, "parquet", "image", 0)
+    assert most_bytes_of(refused, path, name) < MAX_UNPACKED
+
+
+@pytest.mark.parametrize("is_struct", [True, False])
+def test_images_that_share_their_bytes_are_unpacked_a_few_at_a_time(tmp_path, is_struct):
+    cells = dictionary(64, b"a" * BIG)
+    if is_struct:
+        cells = pa.StructArray.from_arrays([cells, pa.array(["x"] * 64)], ["bytes", "path"])
+    path = write(tmp_path / "images.parquet", image=cells)
+    assert path.stat().st_size < 5_000
+    assert [size for size, _ in table_images(path, "parquet", "")[1]] == [BIG] * 64
+    assert len(table_cell(path, "parquet", "image", 63)) == BIG
+    # All 64 are 3.2 GB.
+    assert most_bytes_of(sizes, path) < 400 * 2**20
+
+
+def test_texts_that_share_their_beginnings_are_unpacked_a_few_at_a_time(tmp_path):
+    path = tmp_path / "captions.parquet"
+    pq.write_table(
+        pa.table({"text": ["a" * (BIG // 2)] * 64}),
+        path,
+        compression="zstd",
+        use_dictionary=False,
+        column_encoding={"text": "DELTA_BYTE_ARRAY"},
+        write_statistics=False,
+    )
+    assert path.stat().st_size < 10_000
+    assert most_bytes_of(read_all, path, "text") < 400 * 2**20
+
+
+def test_lists_that_share_their_texts_are_refused_if_they_take_gigabytes(tmp_path):
+    lists = pa.ListArray.from_arrays(pa.array([0, 32, 64], pa.int32()), dictionary(64, "a" * BIG))
+    path = write(tmp_path / "captions.parquet", captions=lists)
+    with pytest.raises(ConfigError, match="has 2 rows of its column 'captions' that unpack to 3,"):
+        read_all(path, "captions")
+    assert most_bytes_of(refused, path, "captions") < 400 * 2**20
+
+
+def test_a_row_with_millions_of_elements_is_refused(tmp_path):
+    num = 20_000_000
+    lists = pa.ListArray.from_arrays(pa.array([0, num], pa.int32()), pa.nulls(num, pa.string()))
+    path = write(tmp_path / "captions.parquet", captions=lists)
+    assert path.stat().st_size < 5_000
+    with pytest.raises(ConfigError, match="that unpack to 3"):
+        read_all(path, "captions")
+
+
+def test_an_index_whose_texts_share_gigabytes_is_refused(tmp_path):
+    path = write(tmp_path / "index.parquet", prompt=dictionary(64, "a" * BIG))
+    for read in (decode_table, lambda *given: read_columns(given[0], ["prompt"], given[1])):
+        with pytest.raises(pa.ArrowInvalid, match="its columns take"):
+            read(path.read_bytes(), 64)
+
+
+def test_every_flipped_byte_of_a_header_is_read_or_refused(tmp_path):
+    path = write(
+        tmp_path / "table.parquet", text=dictionary(3, "apple"), number=pa.array([1, 2, 3])
+    )
+    data = path.read_bytes()
+    file = pq.ParquetFile(path)
+    refused = 0
+    for at in range(4, len(data) - 8):
+        for bit in range(8):
+            flipped = data[:at] + bytes([data[at] ^ (1 << bit)]) + data[at + 1 :]
+            try:
+                list(read_batches(file, io.BytesIO(flipped), 0, ["text", "number"], 2))
+            except MalformedError:
+                refused += 1
+    assert refused > 100
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "ends within the header"),
+        (b"\x15\x00", "ends within the header"),
+        (b"\x15" + b"\xff" * 11, "a number that does not end"),
+        (b"\x1c" * 20, "nested too deeply"),
+        (b"\x1d", "a field of unknown type 13"),
+        (b"\x15\x00\x00", "a page without its sizes"),
+        (b"\x15\x00\x15\x01\x15\x00\x00", "a page without its sizes"),
+        (b"\x15\x00\x15\x00\x15\x00\x00", "a page without its number of values"),
+        (b"\x18\xff\xff\xff\xff\x0f", "ends within the header"),
+        (b"\x19\xf5\xff\xff\xff\xff\x0f", "ends within the header"),
+        (b"\x1b\xff\xff\xff\xff\x0f\x55", "ends within the header"),
+    ],
+)
+def test_damaged_headers_are_told(data: bytes, said: str) -> None:
+    with pytest.raises(MalformedError, match=said):
+        list(read_pages(io.BytesIO(data), 0, max(1, len(data)), 1))
+
+
+def read_all(path: Path, name: str) -> None:
+    for batch in table_batches(path, "parquet", [name], 64):
+        assert batch.num_rows
+
+
+def refused(path: Path, name: str) -> None:
+    with pytest.raises(ConfigError):
+        read_all(path, name)
+
+
+def sizes(path: Path) -> None:
+    assert sum(size for size, _ in table_images(path, "parquet", "")[1]) == 64 * BIG
+    table_cell(path, "parquet", "image", 63)
