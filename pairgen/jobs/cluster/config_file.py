@@ -69,7 +69,7 @@ def read_cluster(config: str | Path) -> Cluster:
         from pairgen.jobs.cluster.launched import LaunchedCluster
 
         _check_against_ray(path, data)
-        return LaunchedCluster(str(config), path)
+        return LaunchedCluster(str(config), path, data)
     got = f"kind {kind!r}" if kind is not None else "none of them"
     raise ConfigError(f"The file {path} must be {KINDS}, got {got}.")
 

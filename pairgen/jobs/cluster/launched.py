@@ -2,22 +2,37 @@
 
 `ray up` and `ray down` do the work. The job server of the head is reached through the ssh tunnel
 that `ray dashboard` opens, made again when it breaks.
+
+A cluster is protected by the user's own token if the file copies it (`file_mounts`) and sets
+`RAY_AUTH_MODE=token` ahead of `ray start`; the packaged ones do.
 """
 
 import atexit
+import os
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pairgen.jobs.cluster.base import Job, Say, Write, follow_or_leave
 from pairgen.jobs.cluster.local.state import free_ports
-from pairgen.jobs.cluster.programs import RAY, run
+from pairgen.jobs.cluster.programs import RAY, found, output_of, run
 from pairgen.jobs.cluster.ray_jobs import Jobs
 from pairgen.wording import command_text
 
 SECONDS_TO_OPEN = 60.0
+# Where Ray looks for a user's token.
+TOKEN_FILE = "~/.ray/auth_token"  # noqa: S105
+# `ray start` is protected wherever there is a token, but other commands must be told.
+STATUS = f"if [ -e {TOKEN_FILE} ]; then export RAY_AUTH_MODE=token; fi; ray status"
+# What `ray up` needs beside Ray.
+PROGRAMS = ("ssh", "rsync")
+# Ray 2.60 by default scales machines given by ssh in a way that takes its own head for lost, and
+# never starts a worker.
+OLD_SCALING = {"RAY_UP_enable_autoscaler_v2": "0"}
 
 
 class LaunchedCluster:
@@ -26,16 +41,31 @@ class LaunchedCluster:
     Args:
         name: CONFIG as given.
         path: Its file, in the format of Ray's launcher.
+        data: What the file holds.
     """
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, data: Mapping[str, Any]) -> None:
         self.name = name
         self.path = path
+        self.data = data
         self.tunnel = _Tunnel(path)
 
     def up(self, say: Say) -> None:
-        """Run `ray up`, which starts what is missing."""
-        run([*RAY, "up", "--yes", str(self.path)])
+        """Run `ray up`, which starts what is missing.
+
+        Raises:
+            ConfigError: A program that it needs is not installed.
+            PairgenError: It failed.
+        """
+        for program in PROGRAMS:
+            found(program)
+        if TOKEN_FILE in (self.data.get("file_mounts") or {}).values():
+            _make_token()
+        by_ssh = self.data["provider"].get("type") == "local"
+        run(
+            [*RAY, "up", "--yes", str(self.path)],
+            env={**(OLD_SCALING if by_ssh else {}), **os.environ},
+        )
         submit = command_text("pairgen", "cluster", "submit", self.name, "--")
         say(f"Run commands there: {submit} pairgen ...")
 
@@ -50,7 +80,7 @@ class LaunchedCluster:
 
     def status(self) -> str:
         """Run `ray status` on the head, and return the jobs."""
-        run([*RAY, "exec", str(self.path), "ray status"])
+        run([*RAY, "exec", str(self.path), STATUS])
         return self._jobs().table()
 
     def logs(self, job_id: str, follow: bool, write: Write, say: Say) -> int:
@@ -67,7 +97,21 @@ class LaunchedCluster:
         say(f"The cluster {self.name!r} has ended.")
 
     def _jobs(self) -> Jobs:
-        return Jobs(self.name, self.tunnel.address)
+        return Jobs(self.name, self.tunnel.address, token=_token())
+
+
+def _make_token() -> None:
+    """Make the user's token if there is none; Ray keeps it in `TOKEN_FILE`."""
+    output_of([*RAY, "get-auth-token", "--generate"])
+
+
+def _token() -> str:
+    """Return the user's token as Ray finds it; empty if there is none."""
+    given = os.environ.get("RAY_AUTH_TOKEN", "")
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or TOKEN_FILE).expanduser()
+    if not given and file.is_file():
+        given = file.read_text(encoding="utf-8")
+    return given.strip()
 
 
 class _Tunnel:

@@ -48,7 +48,7 @@ def output_of(line: Sequence[str], *, stdin: str = "", env: Mapping[str, str] | 
     )
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["it said nothing"]
-        raise PairgenError(f"`{' '.join(line[:2])}` failed with {done.returncode}: {said[-1]}")
+        raise PairgenError(f"`{_name(line)}` failed with {done.returncode}: {said[-1]}")
     return done.stdout
 
 
@@ -61,12 +61,18 @@ def json_of(line: Sequence[str]) -> Any:
     return json.loads(output_of(line))
 
 
-def run(line: Sequence[str]) -> None:
+def run(line: Sequence[str], env: Mapping[str, str] | None = None) -> None:
     """Run a program in the user's own terminal.
 
     Raises:
         PairgenError: It failed.
     """
-    code = subprocess.run([found(line[0]), *line[1:]]).returncode  # noqa: S603
+    code = subprocess.run([found(line[0]), *line[1:]], env=env).returncode  # noqa: S603
     if code:
-        raise PairgenError(f"`{' '.join(line[:2])}` failed with exit code {code}.")
+        raise PairgenError(f"`{_name(line)}` failed with exit code {code}.")
+
+
+def _name(line: Sequence[str]) -> str:
+    """Return the program and what it was asked to do, as a user would type it."""
+    words = ["ray", *line[len(RAY) :]] if tuple(line[: len(RAY)]) == RAY else line
+    return " ".join(words[:2])
