@@ -74,6 +74,7 @@ def test_the_rayjob_has_the_parts_of_one() -> None:
     assert manifest["metadata"]["labels"] == {"pairgen-cluster": "pairgen"}
     assert manifest["metadata"]["name"].startswith("pairgen-")
     cluster = manifest["spec"]["rayClusterSpec"]
+    assert cluster["authOptions"] == {"mode": "token"}
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         (container,) = group["template"]["spec"]["containers"]
         assert container["envFrom"] == [{"secretRef": {"name": "pairgen-env", "optional": True}}]
