@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pairgen.errors import ConfigError
 from pairgen.jobs.cluster.base import Job, Say, Write, follow_or_leave
 from pairgen.jobs.cluster.local.state import free_ports
 from pairgen.jobs.cluster.programs import RAY, found, output_of, run
@@ -54,13 +55,13 @@ class LaunchedCluster:
         """Run `ray up`, which starts what is missing.
 
         Raises:
-            ConfigError: A program that it needs is not installed.
+            ConfigError: A program that it needs is not installed, or the token is elsewhere.
             PairgenError: It failed.
         """
         for program in PROGRAMS:
             found(program)
         if TOKEN_FILE in (self.data.get("file_mounts") or {}).values():
-            _make_token()
+            _make_token(self.path)
         by_ssh = self.data["provider"].get("type") == "local"
         run(
             [*RAY, "up", "--yes", str(self.path)],
@@ -100,9 +101,20 @@ class LaunchedCluster:
         return Jobs(self.name, self.tunnel.address, token=_token())
 
 
-def _make_token() -> None:
-    """Make the user's token if there is none; Ray keeps it in `TOKEN_FILE`."""
-    output_of([*RAY, "get-auth-token", "--generate"])
+def _make_token(config: Path) -> None:
+    """Make the user's token if there is none.
+
+    Raises:
+        ConfigError: There is one, but elsewhere.
+    """
+    file = Path(TOKEN_FILE).expanduser()
+    if not file.is_file():
+        output_of([*RAY, "get-auth-token", "--generate"])
+    if not file.is_file():
+        raise ConfigError(
+            f"The file {config} copies the token {TOKEN_FILE} to its machines, but yours is in "
+            "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH: put it into that file, too."
+        )
 
 
 def _token() -> str:

@@ -168,10 +168,15 @@ def test_two_machines_by_ssh_make_the_set_and_nothing_stays(hosts, tmp_path, mon
     wait_until(lambda: seen(tmp_path, "raylet", ADDRESSES["worker"]) == 0, seconds=180)
 
 
-def test_a_missing_program_is_named_before_anything_starts(tmp_path, monkeypatch):
-    (tmp_path / "ssh").symlink_to("/bin/true")
+def test_what_is_missing_is_named_before_anything_starts(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "ab" * 32)
+    (tmp_path / "ssh").symlink_to("/bin/true")
     with pytest.raises(ConfigError, match="There is no program 'rsync' on the PATH"):
+        read_cluster("hosts").up(print)
+    (tmp_path / "rsync").symlink_to("/bin/true")
+    with pytest.raises(ConfigError, match=r"copies the token ~/\.ray/auth_token to its machines"):
         read_cluster("hosts").up(print)
 
 
