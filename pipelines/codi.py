@@ -18,8 +18,8 @@ Appends one JSON line a finished run to `codi.jsonl`, beside this file, and goes
 stopped. `--minutes 0` prints the tables of what is there; `--check` tests what must hold. Data and
 students lie in `~/.cache/pairgen/runs/codi`, each student's page in its `eval-STEPS/index.html`.
 
-512 held-out pictures, batches of 16, means of the seeds; two CPU cores, torch 2.13, 14 to 70 minutes
-an arm beside other jobs, pauses included (`codi.png`: x8 after 1,200 steps, seed 2):
+512 held-out pictures, batches of 16, means of the seeds; two CPU cores, torch 2.13, 14 to 70
+minutes an arm beside other jobs, pauses included (`codi.png`: x8 after 1,200 steps, seed 2):
 
     Frechet in steps of                        1      2     4    20   seeds
     x8, CoDi, 1,200 steps                   3.81   1.66  0.72  0.91       3 (one in 20 steps)
@@ -31,12 +31,12 @@ an arm beside other jobs, pauses included (`codi.png`: x8 after 1,200 steps, see
     inpainting, without, 400 steps          7.45   2.22  1.04  0.89       3 (one in 20 steps)
     inpainting, conditional, 400 steps      6.68   1.79  0.93  0.74       1
 
-What must hold does: in four steps CoDi is ahead of itself without consistency in every seed, at x8 by
-0.16, 0.15 and 0.24 after 1,200 steps, in inpainting by 0.12, 0.12 and 0.11 after 400. **At x8 400 steps
-were too few**: there CoDi was ahead in two of three seeds (by 0.42 and 0.20, and 0.04 behind in seed
-1) and behind in one step, where theory says that consistency changes nothing. The number of steps
-was chosen by the two students of seed 1, trained on to 1,200 steps, on 1,024 pictures other than
-the held-out ones. Inpainting has not run with 1,200.
+What must hold does: in four steps CoDi is ahead of itself without consistency in every seed, at x8
+by 0.16, 0.15 and 0.24 after 1,200 steps, in inpainting by 0.12, 0.12 and 0.11 after 400. **At x8,
+400 steps were too few**: there CoDi was ahead in two of three seeds (by 0.42 and 0.20, and 0.04
+behind in seed 1) and behind in one step, where theory says that consistency changes nothing. The
+number of steps was chosen by the two students of seed 1, trained on to 1,200 steps, on 1,024
+pictures other than the held-out ones. Inpainting has not run with 1,200.
 
 The conditional model is better in 20 steps than in four, so that there is something to gain; with
 masks of a third of a picture it was not (0.60 and 0.64), so they are larger now. The other arms
