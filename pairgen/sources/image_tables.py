@@ -8,7 +8,6 @@ alone. A path is never followed: the file of a stranger would choose what is rea
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +33,7 @@ from pairgen.sources.tables import (
 from pairgen.sources.texts.rules import Text, text_of
 from pairgen.sources.texts.tables import choose_column, label_text
 from pairgen.untrusted.malformed import MalformedError
-from pairgen.untrusted.parquet_batches import Source, allowed_rows
+from pairgen.untrusted.parquet_batches import Allowed, Source, allowed_rows, shared_batches
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
 BATCH_ROWS = 64
@@ -90,9 +89,9 @@ def table_cell(container: AnyPath, kind: str, column: str, row: int) -> bytes:
             for group in range(metadata.num_row_groups):
                 num_rows = metadata.row_group(group).num_rows
                 if row < num_rows:
-                    num = _rows_at_once(container, column, group)
-                    cells = _parquet_cells(container, column, group, num, row // num)
-                    return _cell_bytes(cells[row % num])
+                    num = _allowed(container, column, group).num_rows
+                    cells = _parquet_cells(container, column, group, row // num)
+                    return _cell_bytes(_parts(cells[row % num]))
                 row -= num_rows
     except (OSError, ConfigError):
         raise
@@ -198,24 +197,37 @@ _remote_parquet = lru_cache(maxsize=2)(_opened)
 
 
 @lru_cache(maxsize=64)
-def _rows_at_once(container: AnyPath, column: str, group: int) -> int:
+def _allowed(container: AnyPath, column: str, group: int) -> Allowed:
     """Return how many rows of a row group may be unpacked at once; all if they are honest ones."""
     file, source = _parquet(container)
     num_rows = max(1, file.metadata.row_group(group).num_rows)
-    return allowed_rows(file, source, group, [column], num_rows).num_rows
+    return allowed_rows(file, source, group, [column], num_rows, shares=True)
 
 
 @lru_cache(maxsize=2)
-def _parquet_cells(
-    container: AnyPath, column: str, group: int, num_rows: int, at: int
-) -> list[Any]:
-    """Return so many rows of a row group; neighbouring cells are read one after the other."""
-    batches = _parquet(container).file.iter_batches(
-        num_rows, row_groups=[group], columns=[column], use_threads=False
-    )
-    batch = next(islice(batches, at, None))
-    cells: list[Any] = batch.column(column).to_pylist()
-    return cells
+def _parquet_cells(container: AnyPath, column: str, group: int, at: int) -> pa.ChunkedArray:
+    """Return some rows of a row group; neighbouring cells are read one after the other."""
+    allowed = _allowed(container, column, group)
+    start = at * allowed.num_rows
+    found, num_found = [], 0
+    # Copies of the entries of a dictionary are made of the cells alone that are asked for.
+    for batch in shared_batches(*_parquet(container), group, [column], allowed):
+        # Arrow parts a batch at every two gigabytes.
+        cells = batch.column(column).slice(start, allowed.num_rows - num_found)
+        start = max(0, start - len(batch))
+        found.append(cells)
+        num_found += len(cells)
+        if num_found == allowed.num_rows:
+            break
+    return pa.chunked_array(found)
+
+
+def _parts(cell: pa.Scalar) -> Any:
+    """Return what counts of a cell: whatever else a struct has beside may be large."""
+    if not (isinstance(cell, pa.StructScalar) and cell.is_valid):
+        return cell.as_py()
+    plain = [each.name for each in cell.type if not pa.types.is_nested(each.type)]
+    return {name: cell[name].as_py() for name in ("bytes", "path") if name in plain}
 
 
 def _cell_bytes(cell: Any) -> bytes:

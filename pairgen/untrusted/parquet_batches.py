@@ -15,15 +15,16 @@ import pyarrow.parquet as pq
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.parquet_pages import DELTA_BYTE_ARRAY, Page, read_pages
 
-# A column that unpacks to more is no honest one if it was packed to a thousandth.
+# Columns that unpack to more are no honest ones if they were packed to a thousandth.
 MAX_UNPACKED, MAX_RATIO = 64 * 1024**2, 1000
-# What is unpacked at once of values that share bytes.
-AT_ONCE = 64 * 1024**2
+# What is unpacked at once of values that share bytes, and of a row group in all.
+AT_ONCE, IN_ALL = 64 * 1024**2, 32 * 1024**3
 # A column of a stream whose pages are looked at: of a larger one as much would be taken anyway.
 MAX_STREAMED = 1024**2
-# What an element of a list takes at least, with its place in the list.
+# What a value, an element of a list or an entry of a dictionary takes at least, with its place.
 ELEMENT_BYTES = 16
-TEXTS = ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
+# What elements that share bytes may take at worst if they were packed to so little.
+AT_WORST, LITTLE = 1024**3, 16 * 1024
 
 # A path, a stream of which parts are read, or the whole file in memory.
 Source = str | io.RawIOBase | io.BytesIO
@@ -34,11 +35,14 @@ class Allowed(NamedTuple):
 
     Attributes:
         num_rows: Number of rows that are unpacked at once.
-        as_dictionaries: Columns to read as dictionaries, whose values would be too many copies.
+        dictionaries: Numbers of the leaves to read as dictionaries: their values may be too many
+            copies.
+        num_bytes: Size of all their entries.
     """
 
     num_rows: int
-    as_dictionaries: tuple[str, ...] = ()
+    dictionaries: tuple[int, ...] = ()
+    num_bytes: int = 0
 
 
 def read_batches(
@@ -58,50 +62,104 @@ def read_batches(
         pyarrow.ArrowException: The file is damaged otherwise.
     """
     allowed = allowed_rows(file, source, group, columns, num_rows)
-    if allowed.as_dictionaries:
-        leaves = list(allowed.as_dictionaries)
+    schema = file.read_row_groups([], columns=list(columns), use_threads=False).schema
+    in_all = 0
+    for batch in shared_batches(file, source, group, columns, allowed):
+        if not allowed.dictionaries:
+            yield batch
+            continue
+        for piece, num_bytes in _pieces(batch, max(AT_ONCE, allowed.num_bytes)):
+            in_all += num_bytes
+            if in_all > IN_ALL:
+                raise MalformedError(f"has rows of {', '.join(columns)} that unpack to {in_all:,}")
+            arrays = map(_cast, piece.columns, schema.types)
+            yield pa.RecordBatch.from_arrays(list(arrays), schema=schema)
+
+
+def shared_batches(
+    file: pq.ParquetFile, source: Source, group: int, columns: Sequence[str], allowed: Allowed
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a row group as they may be read; some columns as dictionaries."""
+    if allowed.dictionaries:
+        leaves = list(allowed.dictionaries)
         file = pq.ParquetFile(
             source, metadata=file.metadata, pre_buffer=False, read_dictionary=leaves
         )
-    batches = file.iter_batches(
+    yield from file.iter_batches(
         allowed.num_rows, row_groups=[group], columns=list(columns), use_threads=False
     )
-    for batch in batches:
-        yield _without_dictionaries(batch) if allowed.as_dictionaries else batch
 
 
 def allowed_rows(
-    file: pq.ParquetFile, source: Source, group: int, columns: Collection[str], num_rows: int
+    file: pq.ParquetFile,
+    source: Source,
+    group: int,
+    columns: Collection[str],
+    num_rows: int,
+    shares: bool = False,
 ) -> Allowed:
     """Return how a row group may be read, at most so many rows at a time.
+
+    Args:
+        file: The file.
+        source: What it was opened from.
+        group: Number of the row group.
+        columns: Names of the columns.
+        num_rows: Number of rows.
+        shares: Whether to read whatever has a dictionary as such, not only lists: that takes more
+            memory than a few rows do, but allows any number of rows.
 
     Raises:
         MalformedError: A few bytes unpack to gigabytes, or pages are damaged.
     """
     metadata = file.metadata.row_group(group)
-    as_dictionaries = []
+    names = set(columns)
+    held = [field.type for field in file.schema_arrow if field.name in names]
+    # Arrow casts none of them.
+    has_list_views = any("list_view" in str(each) for each in held)
+    dictionaries = []
+    packed = unpacked = row_bytes = shared_bytes = 0
     for index in range(metadata.num_columns):
-        chunk, column = metadata.column(index), file.schema.column(index)
-        if chunk.path_in_schema.partition(".")[0] not in columns:
+        # Arrow goes by the schema; what a chunk says of its own path may be anything.
+        column = file.schema.column(index)
+        if not _is_of(column.path, names):
             continue
+        chunk = metadata.column(index)
         pages = _pages(chunk, source)
-        _check_unpacked(chunk, column, pages)
-        sharing = [each for each in pages if each.is_dictionary or _continues(each)]
-        largest = max((page.num_bytes for page in sharing), default=0)
-        if column.physical_type not in TEXTS or not largest:
-            continue
+        packed += chunk.total_compressed_size
+        unpacked += _unpacked(chunk, column, pages)
         if not column.max_repetition_level:
-            num_rows = min(num_rows, max(1, AT_ONCE // largest))
-        elif not any(map(_continues, pages)):
-            as_dictionaries.append(chunk.path_in_schema)
-    return Allowed(num_rows, tuple(as_dictionaries))
+            row_bytes += _element_bytes(column)
+        shared = max((each.num_bytes for each in pages if _shares(each)), default=0)
+        if column.physical_type != "BYTE_ARRAY" or not shared:
+            continue
+        is_list = bool(column.max_repetition_level)
+        # Arrow has no dictionaries of JSON.
+        can_share = not any(map(_continues, pages)) and column.logical_type.type != "JSON"
+        if can_share and not has_list_views and (shares or is_list):
+            dictionaries.append(index)
+            shared_bytes += shared
+        elif not is_list:
+            row_bytes += shared
+        elif chunk.total_compressed_size <= LITTLE:
+            num_bytes = shared * sum(each.num_values for each in pages)
+            _check(num_bytes <= AT_WORST, columns, packed, num_bytes)
+    _check(unpacked <= max(MAX_UNPACKED, MAX_RATIO * packed), columns, packed, unpacked)
+    num_rows = min(num_rows, max(1, AT_ONCE // max(1, row_bytes)))
+    return Allowed(num_rows, tuple(dictionaries), shared_bytes)
+
+
+def _is_of(path: str, names: Collection[str]) -> bool:
+    """Whether a leaf is read with one of the columns, whose names may have dots themselves."""
+    parts = path.split(".")
+    return any(".".join(parts[:num]) in names for num in range(1, len(parts) + 1))
 
 
 def _pages(chunk: pq.ColumnChunkMetaData, source: Source) -> list[Page]:
     """Return the pages of a column; none if it is a large one of a stream."""
     start, num_bytes = chunk.data_page_offset, chunk.total_compressed_size
-    if chunk.dictionary_page_offset:
-        start = min(start, chunk.dictionary_page_offset)
+    if 0 < (chunk.dictionary_page_offset or 0) < start:
+        start = chunk.dictionary_page_offset
     if start < 0 or num_bytes < 0:
         raise MalformedError(f"has a column of {num_bytes:,} bytes at {start:,}")
     if isinstance(source, str):
@@ -116,17 +174,27 @@ def _pages(chunk: pq.ColumnChunkMetaData, source: Source) -> list[Page]:
     return list(read_pages(io.BytesIO(data), 0, len(data), chunk.num_values))
 
 
-def _check_unpacked(
-    chunk: pq.ColumnChunkMetaData, column: pq.ColumnSchema, pages: Sequence[Page]
-) -> None:
-    num_bytes = max(chunk.total_uncompressed_size, sum(page.num_bytes for page in pages))
-    if column.max_repetition_level:
-        num_bytes += ELEMENT_BYTES * sum(page.num_values for page in pages)
-    packed = chunk.total_compressed_size
-    if num_bytes > max(MAX_UNPACKED, MAX_RATIO * packed):
-        name = chunk.path_in_schema.partition(".")[0]
+def _unpacked(chunk: pq.ColumnChunkMetaData, column: pq.ColumnSchema, pages: Sequence[Page]) -> int:
+    """Return what a column takes at most if nothing of it is shared."""
+    num_bytes: int = max(chunk.total_uncompressed_size, sum(page.num_bytes for page in pages))
+    num_bytes += ELEMENT_BYTES * sum(page.num_values for page in pages if page.is_dictionary)
+    num_values = sum(page.num_values for page in pages if not page.is_dictionary)
+    # A flat one is read a few rows at a time; but even a single null may be a large one.
+    num_values = num_values if column.max_repetition_level else min(1, num_values)
+    return num_bytes + _element_bytes(column) * num_values
+
+
+def _element_bytes(column: pq.ColumnSchema) -> int:
+    """Return what a value takes at least, even a null."""
+    length: int = column.length if column.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
+    return max(length, ELEMENT_BYTES * max(1, column.max_repetition_level))
+
+
+def _check(is_honest: bool, columns: Collection[str], packed: int, num_bytes: int) -> None:
+    if not is_honest:
+        named = ", ".join(map(repr, list(columns)[:3]))
         raise MalformedError(
-            f"has {packed:,} bytes of its column {name!r} that unpack to {num_bytes:,}"
+            f"has {packed:,} bytes of its column {named} that unpack to {num_bytes:,}"
         )
 
 
@@ -135,40 +203,64 @@ def _continues(page: Page) -> bool:
     return page.encoding == DELTA_BYTE_ARRAY
 
 
-def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch with its values in place of the numbers of entries in a dictionary.
+def _shares(page: Page) -> bool:
+    return page.is_dictionary or _continues(page)
+
+
+def _pieces(batch: pa.RecordBatch, most: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield a batch in pieces with the sizes of their values, few enough to be unpacked at once.
 
     Raises:
-        MalformedError: These would take gigabytes.
+        MalformedError: A single row takes more than all entries of the dictionaries.
     """
-    columns = []
-    for name, cells in zip(batch.schema.names, batch.columns, strict=True):
-        if (num_bytes := _num_bytes(cells)) > AT_ONCE:
-            raise MalformedError(
-                f"has {len(cells):,} rows of its column {name!r} that unpack to {num_bytes:,} bytes"
-            )
-        columns.append(cells.cast(_plain(cells.type)))
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    num_bytes = sum(map(_num_bytes, batch.columns))
+    if num_bytes <= AT_ONCE or (len(batch) == 1 and num_bytes <= most):
+        yield batch, num_bytes
+        return
+    half = len(batch) // 2
+    if not half:
+        names = ", ".join(map(repr, batch.schema.names[:3]))
+        raise MalformedError(f"has a row of its column {names} that unpacks to {num_bytes:,} bytes")
+    yield from _pieces(batch.slice(0, half), most)
+    yield from _pieces(batch.slice(half), most)
 
 
 def _num_bytes(cells: pa.Array) -> int:
     """Return the size of the values that are numbers of entries in a dictionary."""
-    if pa.types.is_dictionary(cells.type):
+    held = cells.type
+    if pa.types.is_dictionary(held):
+        if not (pa.types.is_string(held.value_type) or pa.types.is_binary(held.value_type)):
+            return 0
         return pc.sum(pc.binary_length(cells.dictionary).take(cells.indices)).as_py() or 0
-    if pa.types.is_list(cells.type):
-        return _num_bytes(cells.flatten())
-    if pa.types.is_struct(cells.type):
+    if pa.types.is_struct(held):
         return sum(map(_num_bytes, cells.flatten()))
+    if pa.types.is_map(held):
+        # Flattening one is not implemented.
+        pairs = pa.StructArray.from_arrays([cells.keys, cells.items], ["key", "value"])
+        cells = pa.ListArray.from_arrays(cells.offsets, pairs)
+    if pa.types.is_nested(held):
+        return _num_bytes(cells.flatten())
     return 0
 
 
+def _cast(cells: pa.Array, held: pa.DataType) -> pa.Array:
+    """Return cells as they would have been read without dictionaries."""
+    if cells.type == held:
+        return cells
+    try:
+        return cells.cast(held)
+    except pa.ArrowNotImplementedError:
+        # A view.
+        return cells.cast(_plain(cells.type)).cast(held)
+
+
 def _plain(held: pa.DataType) -> pa.DataType:
-    """Return a type without dictionaries."""
+    """Return a type without dictionaries and views."""
     if pa.types.is_dictionary(held):
         return held.value_type
-    if pa.types.is_list(held):
-        return pa.list_(held.value_field.with_type(_plain(held.value_type)))
     if pa.types.is_struct(held):
         fields = map(held.field, range(held.num_fields))
         return pa.struct([each.with_type(_plain(each.type)) for each in fields])
+    if pa.types.is_nested(held) and not pa.types.is_map(held):
+        return pa.list_(held.value_field.with_type(_plain(held.value_type)))
     return held

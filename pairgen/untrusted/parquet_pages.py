@@ -19,7 +19,7 @@ _NUM_VALUES, _ENCODING = 1, {DATA_PAGE: 2, DICTIONARY_PAGE: 2, DATA_PAGE_V2: 4}
 # Statistics lie three structs deep.
 _MAX_DEPTH = 8
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
-_INTEGERS = (4, 5, 6)
+_I32, _INTEGERS = 5, (4, 6)
 
 
 class Page(NamedTuple):
@@ -76,7 +76,11 @@ def read_pages(file: BinaryIO, start: int, stop: int, num_values: int) -> Iterat
 
 
 class _Compact:
-    """Reads structs; numbers and structs are kept, everything else is passed over."""
+    """Reads structs; numbers of 32 bits and structs are kept, everything else is passed over.
+
+    As Arrow reads them: it cuts numbers to their bits, and a field of another type than it should
+    have alters nothing.
+    """
 
     def __init__(self, file: BinaryIO, stop: int) -> None:
         self._file, self._stop = file, stop
@@ -88,15 +92,20 @@ class _Compact:
         number = 0
         while byte := self._byte():
             number = number + (byte >> 4) if byte >> 4 else self._integer()
-            fields[number] = self._value(byte & 15, depth)
+            number = (number + 2**15) % 2**16 - 2**15
+            value = self._value(byte & 15, depth)
+            if value is not None:
+                fields[number] = value
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
-        if kind in (_TRUE, _FALSE):
-            return kind == _TRUE
-        if kind in _INTEGERS:
+        if kind == _I32:
             return self._integer()
-        if kind == _BYTE:
+        if kind in (_TRUE, _FALSE):
+            pass
+        elif kind in _INTEGERS:
+            self._varint()
+        elif kind == _BYTE:
             self._pass(1)
         elif kind == _DOUBLE:
             self._pass(8)
@@ -130,7 +139,7 @@ class _Compact:
         self._value(_BYTE if kind in (_TRUE, _FALSE) else kind, depth)
 
     def _integer(self) -> int:
-        coded = self._varint()
+        coded = self._varint() % 2**32
         return (coded >> 1) ^ -(coded & 1)
 
     def _varint(self) -> int:

@@ -15,9 +15,7 @@ from pairgen.errors import ConfigError
 from pairgen.shards.format.index import decode_table, read_columns
 from pairgen.sources.image_tables import table_cell, table_images
 from pairgen.sources.tables import table_batches
-from pairgen.untrusted.malformed import MalformedError
-from pairgen.untrusted.parquet_batches import MAX_UNPACKED, read_batches
-from pairgen.untrusted.parquet_pages import DATA_PAGE, DICTIONARY_PAGE, read_pages
+from pairgen.untrusted.parquet_batches import MAX_UNPACKED, allowed_rows
 
 BIG = 50_000_000
 CODE = """
@@ -78,25 +76,6 @@ def write(path: Path, **columns: pa.Array) -> Path:
         dictionary_pagesize_limit=2 * BIG,
     )
     return path
-
-
-def test_pages_are_what_was_written(tmp_path: Path) -> None:
-    path = tmp_path / "table.parquet"
-    texts = [f"{number % 7} apples" for number in range(20_000)]
-    pq.write_table(pa.table({"text": texts, "number": range(20_000)}), path, data_page_size=4096)
-    group = pq.ParquetFile(path).metadata.row_group(0)
-    with path.open("rb") as file:
-        for at in range(2):
-            chunk = group.column(at)
-            start = chunk.dictionary_page_offset
-            stop = start + chunk.total_compressed_size
-            pages = list(read_pages(file, start, stop, chunk.num_values))
-            assert [page.kind for page in pages].count(DICTIONARY_PAGE) == 1
-            data = [page for page in pages if page.kind == DATA_PAGE]
-            assert sum(page.num_values for page in data) == 20_000
-            # The sum of a footer has the headers in it.
-            unpacked = sum(page.num_bytes for page in pages)
-            assert 0 <= chunk.total_uncompressed_size - unpacked <= 100 * len(pages)
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -170,7 +149,7 @@ def test_texts_that_share_their_beginnings_are_unpacked_a_few_at_a_time(tmp_path
 def test_lists_that_share_their_texts_are_refused_if_they_take_gigabytes(tmp_path):
     lists = pa.ListArray.from_arrays(pa.array([0, 32, 64], pa.int32()), dictionary(64, "a" * BIG))
     path = write(tmp_path / "captions.parquet", captions=lists)
-    with pytest.raises(ConfigError, match="has 2 rows of its column 'captions' that unpack to 3,"):
+    with pytest.raises(ConfigError, match="a row of its column 'captions' that unpacks to 1,6"):
         read_all(path, "captions")
     assert most_bytes_of(refused, path, "captions") < 400 * 2**20
 
@@ -191,42 +170,78 @@ def test_an_index_whose_texts_share_gigabytes_is_refused(tmp_path):
             read(path.read_bytes(), 64)
 
 
-def test_every_flipped_byte_of_a_header_is_read_or_refused(tmp_path):
-    path = write(
-        tmp_path / "table.parquet", text=dictionary(3, "apple"), number=pa.array([1, 2, 3])
-    )
+@pytest.mark.parametrize("name", ["text", "a.b"])
+def test_the_name_of_a_column_hides_nothing(tmp_path, name):
+    path = write(tmp_path / "table.parquet", **{name: dictionary(64, "a" * BIG)})
     data = path.read_bytes()
+    # The footer tells the name in its schema and once more of the column of each row group.
+    at = data.rindex(name.encode()) if name == "text" else len(data)
+    path.write_bytes(data[:at] + b"else"[: len(data) - at] + data[at + 4 :])
+    assert most_bytes_of(read_all, path, name) < 400 * 2**20
+
+
+def test_fields_of_a_struct_are_unpacked_at_once(tmp_path):
+    cells = pa.StructArray.from_arrays([dictionary(1, b"a" * (BIG // 5))] * 8, list("abcdefgh"))
+    path = write(tmp_path / "images.parquet", image=cells)
+    with pytest.raises(ConfigError, match="that unpack to 80,"):
+        read_all(path, "image")
+
+
+def test_what_lies_beside_an_image_is_not_unpacked(tmp_path):
+    lists = pa.ListArray.from_arrays(pa.array([0, 64], pa.int32()), dictionary(64, "a" * BIG))
+    cells = pa.StructArray.from_arrays([pa.array([b"x"]), lists], ["bytes", "more"])
+    path = write(tmp_path / "images.parquet", image=cells)
+    assert most_bytes_of(first_cell, path) < 400 * 2**20
+
+
+def test_a_cell_among_millions_without_bytes_takes_no_memory_for_them(tmp_path):
+    image, num = pa.array([b"x"]), 10_000_000
+    images = pa.concat_arrays([image, pa.nulls(num, image.type)])
+    cells = pa.StructArray.from_arrays([images], ["bytes"])
+    path = tmp_path / "images.parquet"
+    pq.write_table(pa.table({"image": cells}), path, row_group_size=2 * num)
+    assert most_bytes_of(first_cell, path) < 400 * 2**20
+
+
+def test_how_many_rows_are_allowed(tmp_path):
+    path = str(tmp_path / "table.parquet")
+    images = [bytes([number]) * 3_000_000 for number in range(30)]
+    pq.write_table(pa.table({"image": images, "nulls": pa.nulls(30, pa.binary(4_000_000))}), path)
     file = pq.ParquetFile(path)
-    refused = 0
-    for at in range(4, len(data) - 8):
-        for bit in range(8):
-            flipped = data[:at] + bytes([data[at] ^ (1 << bit)]) + data[at + 1 :]
-            try:
-                list(read_batches(file, io.BytesIO(flipped), 0, ["text", "number"], 2))
-            except MalformedError:
-                refused += 1
-    assert refused > 100
+    # A null takes as much as a value.
+    assert allowed_rows(file, path, 0, ["nulls"], 30).num_rows == 16
+    # Cells that are read one by one share a dictionary, however large.
+    assert allowed_rows(file, path, 0, ["image"], 30).num_rows < 30
+    assert allowed_rows(file, path, 0, ["image"], 30, shares=True).num_rows == 30
+    assert table_cell(Path(path), "parquet", "image", 29) == images[29]
 
 
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        (b"", "ends within the header"),
-        (b"\x15\x00", "ends within the header"),
-        (b"\x15" + b"\xff" * 11, "a number that does not end"),
-        (b"\x1c" * 20, "nested too deeply"),
-        (b"\x1d", "a field of unknown type 13"),
-        (b"\x15\x00\x00", "a page without its sizes"),
-        (b"\x15\x00\x15\x01\x15\x00\x00", "a page without its sizes"),
-        (b"\x15\x00\x15\x00\x15\x00\x00", "a page without its number of values"),
-        (b"\x18\xff\xff\xff\xff\x0f", "ends within the header"),
-        (b"\x19\xf5\xff\xff\xff\xff\x0f", "ends within the header"),
-        (b"\x1b\xff\xff\xff\xff\x0f\x55", "ends within the header"),
-    ],
-)
-def test_damaged_headers_are_told(data: bytes, said: str) -> None:
-    with pytest.raises(MalformedError, match=said):
-        list(read_pages(io.BytesIO(data), 0, max(1, len(data)), 1))
+def test_elements_that_may_share_gigabytes_are_refused(tmp_path):
+    table = pa.table({"captions": pa.array([["a" * (BIG // 2)] + [""] * 63])})
+    path, encoding = tmp_path / "table.parquet", {"captions.list.element": "DELTA_BYTE_ARRAY"}
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, column_encoding=encoding)
+    with pytest.raises(ConfigError, match="that unpack to 1,600,"):
+        read_all(path, "captions")
+
+
+@pytest.mark.parametrize("store_schema", [True, False])
+def test_types_and_metadata_are_those_of_the_file(store_schema: bool) -> None:
+    pairs = [[("a", "b")], None, [("c", None)]]
+    texts = [["a", None], None, ["c", "d"]]
+    kinds = {
+        **{"map": pa.map_(pa.string(), pa.string()), "large": pa.large_list(pa.large_string())},
+        **{"views": pa.list_(pa.string_view()), "list_view": pa.list_view(pa.string())},
+        **{"fixed": pa.list_(pa.string(), 2), "text": pa.list_(pa.string()), "a.b": pa.string()},
+    }
+    cells = {"map": pairs, "fixed": [["a", "b"]] * 3, "a.b": ["a", None, "c"]}
+    arrays = [pa.array(cells.get(name, texts), kind) for name, kind in kinds.items()]
+    fields = [pa.field(name, kind, metadata={"of": name}) for name, kind in kinds.items()]
+    buffer = io.BytesIO()
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    pq.write_table(table, buffer, row_group_size=2, store_schema=store_schema)
+    found, expected = decode_table(buffer.getvalue()), pq.read_table(buffer)
+    assert found.schema.equals(expected.schema, check_metadata=True)
+    assert found.to_pylist() == expected.to_pylist()
 
 
 def read_all(path: Path, name: str) -> None:
@@ -237,6 +252,10 @@ def read_all(path: Path, name: str) -> None:
 def refused(path: Path, name: str) -> None:
     with pytest.raises(ConfigError):
         read_all(path, name)
+
+
+def first_cell(path: Path) -> None:
+    assert table_cell(path, "parquet", "image", 0) == b"x"
 
 
 def sizes(path: Path) -> None:

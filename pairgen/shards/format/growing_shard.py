@@ -34,19 +34,19 @@ def check_keeps(store: Store, before: Receipt, now: Receipt, index: bytes) -> No
     if not before.count or not now.count:
         return
     try:
-        there = _checksums(store.read_bytes(layout.index_path(before.shard_index)))
+        there = _checksums(store.read_bytes(layout.index_path(before.shard_index)), before)
     except FileNotFoundError:
         # As for a damaged one: nothing is known of what the images were.
         return
-    for key, checksum in _checksums(index).items():
+    for key, checksum in _checksums(index, now).items():
         if there.get(key, checksum) != checksum:
             raise LostSampleError(_told(store, before, int(key), "shows another image now"))
 
 
-def _checksums(index: bytes) -> dict[str, Any]:
+def _checksums(index: bytes, receipt: Receipt) -> dict[str, Any]:
     """Return the checksum of each sample's image by its key; nothing where the index has none."""
     try:
-        table = decode_table(index)
+        table = decode_table(index, receipt.stop - receipt.start)
     except UNREADABLE:
         # `verify` finds it.
         return {}
