@@ -251,7 +251,7 @@ def _read_table(path: AnyPath, kind: str, column: str) -> Iterator[Found]:
         raise ConfigError(f"The column {name!r} of {path} holds {held}, not text.")
     with reading(path, kind):
         for batch in table_batches(path, kind, [name], TABLE_ROWS):
-            for raw in text_cells(batch.column(0)):
+            for raw in text_cells(batch.column(name)):
                 yield ValueError(f"no text under {name!r}") if raw is None else decoded(raw)
 
 

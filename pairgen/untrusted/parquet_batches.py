@@ -4,7 +4,6 @@ Four ways lead there: pages that unpack to a thousand times their size, values t
 of a dictionary or of the value before them, and lists that are long in one row.
 """
 
-import io
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,21 +12,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pairgen.untrusted.malformed import MalformedError
-from pairgen.untrusted.parquet_pages import DELTA_BYTE_ARRAY, Page, read_pages
+from pairgen.untrusted.parquet_columns import (
+    MAX_RATIO,
+    MAX_UNPACKED,
+    Source,
+    column_pages,
+    has_lengths,
+)
+from pairgen.untrusted.parquet_pages import DELTA_BYTE_ARRAY, Page
 
-# Columns that unpack to more are no honest ones if they were packed to a thousandth.
-MAX_UNPACKED, MAX_RATIO = 64 * 1024**2, 1000
 # What is unpacked at once of values that share bytes, and of a row group in all.
 AT_ONCE, IN_ALL = 64 * 1024**2, 32 * 1024**3
-# A column of a stream whose pages are looked at: of a larger one as much would be taken anyway.
-MAX_STREAMED = 1024**2
 # What a value, an element of a list or an entry of a dictionary takes at least, with its place.
 ELEMENT_BYTES = 16
 # What elements that share bytes may take at worst if they were packed to so little.
 AT_WORST, LITTLE = 1024**3, 16 * 1024
 
-# A path, a stream of which parts are read, or the whole file in memory.
-Source = str | io.RawIOBase | io.BytesIO
+# What the length of a text takes.
+LENGTH_BYTES = 8
 
 
 class Allowed(NamedTuple):
@@ -38,11 +40,13 @@ class Allowed(NamedTuple):
         dictionaries: Numbers of the leaves to read as dictionaries: their values may be too many
             copies.
         num_bytes: Size of all their entries.
+        in_all: What all rows together may take.
     """
 
     num_rows: int
     dictionaries: tuple[int, ...] = ()
     num_bytes: int = 0
+    in_all: int = IN_ALL
 
 
 def read_batches(
@@ -65,15 +69,11 @@ def read_batches(
     schema = file.read_row_groups([], columns=list(columns), use_threads=False).schema
     in_all = 0
     for batch in shared_batches(file, source, group, columns, allowed):
-        if not allowed.dictionaries:
-            yield batch
-            continue
         for piece, num_bytes in _pieces(batch, max(AT_ONCE, allowed.num_bytes)):
-            in_all += num_bytes
-            if in_all > IN_ALL:
+            in_all += max(num_bytes, piece.nbytes)
+            if in_all > allowed.in_all:
                 raise MalformedError(f"has rows of {', '.join(columns)} that unpack to {in_all:,}")
-            arrays = map(_cast, piece.columns, schema.types)
-            yield pa.RecordBatch.from_arrays(list(arrays), schema=schema)
+            yield _plain_batch(piece, schema) if allowed.dictionaries else piece
 
 
 def shared_batches(
@@ -125,7 +125,7 @@ def allowed_rows(
         if not _is_of(column.path, names):
             continue
         chunk = metadata.column(index)
-        pages = _pages(chunk, source)
+        pages = column_pages(chunk, column, source)
         packed += chunk.total_compressed_size
         unpacked += _unpacked(chunk, column, pages)
         if not column.max_repetition_level:
@@ -146,7 +146,8 @@ def allowed_rows(
             _check(num_bytes <= AT_WORST, columns, packed, num_bytes)
     _check(unpacked <= max(MAX_UNPACKED, MAX_RATIO * packed), columns, packed, unpacked)
     num_rows = min(num_rows, max(1, AT_ONCE // max(1, row_bytes)))
-    return Allowed(num_rows, tuple(dictionaries), shared_bytes)
+    in_all = max(IN_ALL, MAX_RATIO * packed)
+    return Allowed(num_rows, tuple(dictionaries), shared_bytes, in_all)
 
 
 def _is_of(path: str, names: Collection[str]) -> bool:
@@ -155,29 +156,11 @@ def _is_of(path: str, names: Collection[str]) -> bool:
     return any(".".join(parts[:num]) in names for num in range(1, len(parts) + 1))
 
 
-def _pages(chunk: pq.ColumnChunkMetaData, source: Source) -> list[Page]:
-    """Return the pages of a column; none if it is a large one of a stream."""
-    start, num_bytes = chunk.data_page_offset, chunk.total_compressed_size
-    if 0 < (chunk.dictionary_page_offset or 0) < start:
-        start = chunk.dictionary_page_offset
-    if start < 0 or num_bytes < 0:
-        raise MalformedError(f"has a column of {num_bytes:,} bytes at {start:,}")
-    if isinstance(source, str):
-        with open(source, "rb") as file:
-            return list(read_pages(file, start, start + num_bytes, chunk.num_values))
-    if isinstance(source, io.BytesIO):
-        return list(read_pages(source, start, start + num_bytes, chunk.num_values))
-    if num_bytes > MAX_STREAMED:
-        return []
-    source.seek(start)
-    data = source.read(num_bytes) or b""
-    return list(read_pages(io.BytesIO(data), 0, len(data), chunk.num_values))
-
-
 def _unpacked(chunk: pq.ColumnChunkMetaData, column: pq.ColumnSchema, pages: Sequence[Page]) -> int:
     """Return what a column takes at most if nothing of it is shared."""
     num_bytes: int = max(chunk.total_uncompressed_size, sum(page.num_bytes for page in pages))
     num_bytes += ELEMENT_BYTES * sum(page.num_values for page in pages if page.is_dictionary)
+    num_bytes += LENGTH_BYTES * max(map(_num_lengths, pages), default=0)
     num_values = sum(page.num_values for page in pages if not page.is_dictionary)
     # A flat one is read a few rows at a time; but even a single null may be a large one.
     num_values = num_values if column.max_repetition_level else min(1, num_values)
@@ -196,6 +179,10 @@ def _check(is_honest: bool, columns: Collection[str], packed: int, num_bytes: in
         raise MalformedError(
             f"has {packed:,} bytes of its column {named} that unpack to {num_bytes:,}"
         )
+
+
+def _num_lengths(page: Page) -> int:
+    return page.num_values if has_lengths(page) else 0
 
 
 def _continues(page: Page) -> bool:
@@ -223,6 +210,11 @@ def _pieces(batch: pa.RecordBatch, most: int) -> Iterator[tuple[pa.RecordBatch, 
         raise MalformedError(f"has a row of its column {names} that unpacks to {num_bytes:,} bytes")
     yield from _pieces(batch.slice(0, half), most)
     yield from _pieces(batch.slice(half), most)
+
+
+def _plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    arrays = map(_cast, batch.columns, schema.types)
+    return pa.RecordBatch.from_arrays(list(arrays), schema=schema)
 
 
 def _num_bytes(cells: pa.Array) -> int:

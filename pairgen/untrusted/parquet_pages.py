@@ -11,11 +11,15 @@ from typing import Any, BinaryIO, NamedTuple
 from pairgen.untrusted.malformed import MalformedError
 
 DATA_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2 = 0, 2, 3
-DELTA_BYTE_ARRAY = 7
+DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = 6, 7
 # A field of `PageHeader`, and of the header of each kind of page, by its number there.
 _KIND, _UNPACKED, _PACKED = 1, 2, 3
 _OF_KIND = {DATA_PAGE: 5, DICTIONARY_PAGE: 7, DATA_PAGE_V2: 8}
 _NUM_VALUES, _ENCODING = 1, {DATA_PAGE: 2, DICTIONARY_PAGE: 2, DATA_PAGE_V2: 4}
+# Of the first kind of data page: encodings of its levels. Of the second: their sizes, and whether
+# its values are packed.
+_LEVEL_ENCODINGS, _LEVEL_BYTES, _IS_PACKED = (3, 4), (5, 6), 7
+_RLE = 3
 # Statistics lie three structs deep.
 _MAX_DEPTH = 8
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
@@ -30,12 +34,22 @@ class Page(NamedTuple):
         num_bytes: Its size once it is unpacked.
         num_values: Number of its values.
         encoding: Encoding of its values.
+        place: Where its bytes begin behind the header.
+        num_packed: Their number.
+        level_bytes: How many of them are levels that are never packed.
+        is_packed: Whether the others are.
+        has_old_levels: Whether levels are in another encoding than that of today.
     """
 
     kind: int
     num_bytes: int
     num_values: int
     encoding: int
+    place: int = 0
+    num_packed: int = 0
+    level_bytes: int = 0
+    is_packed: bool = True
+    has_old_levels: bool = False
 
     @property
     def is_dictionary(self) -> bool:
@@ -62,8 +76,9 @@ def read_pages(file: BinaryIO, start: int, stop: int, num_values: int) -> Iterat
         kind, unpacked, packed = (header.get(field) for field in (_KIND, _UNPACKED, _PACKED))
         if not (type(unpacked) is type(packed) is int and unpacked >= 0 and packed >= 0):
             raise MalformedError(f"has a page without its sizes at byte {place:,}")
-        place = file.tell() + packed
-        if kind not in _OF_KIND:
+        start = file.tell()
+        place = start + packed
+        if type(kind) is not int or kind not in _OF_KIND:
             continue
         own = header.get(_OF_KIND[kind])
         own = own if isinstance(own, dict) else {}
@@ -72,11 +87,17 @@ def read_pages(file: BinaryIO, start: int, stop: int, num_values: int) -> Iterat
             raise MalformedError(f"has a page without its number of values at byte {place:,}")
         if kind != DICTIONARY_PAGE:
             num_values -= found
-        yield Page(kind, unpacked, found, encoding)
+        levels, is_old = 0, False
+        if kind == DATA_PAGE_V2:
+            levels = sum(max(0, own.get(field) or 0) for field in _LEVEL_BYTES)
+        elif kind == DATA_PAGE:
+            is_old = any(own.get(field) != _RLE for field in _LEVEL_ENCODINGS)
+        is_packed = own.get(_IS_PACKED) is not False
+        yield Page(kind, unpacked, found, encoding, start, packed, levels, is_packed, is_old)
 
 
 class _Compact:
-    """Reads structs; numbers of 32 bits and structs are kept, everything else is passed over.
+    """Reads structs; keeps numbers of 32 bits, truth values and structs, and passes over the rest.
 
     As Arrow reads them: it cuts numbers to their bits, and a field of another type than it should
     have alters nothing.
@@ -102,8 +123,8 @@ class _Compact:
         if kind == _I32:
             return self._integer()
         if kind in (_TRUE, _FALSE):
-            pass
-        elif kind in _INTEGERS:
+            return kind == _TRUE
+        if kind in _INTEGERS:
             self._varint()
         elif kind == _BYTE:
             self._pass(1)

@@ -270,6 +270,10 @@ ATTACK = {
     "C.9.2": held(
         "a cell of 600 MB in a small table",
         "tests/sources/test_arrow_files.py::test_a_cell_that_unpacks_to_gigabytes_is_refused",
+        "tests/untrusted/test_parquet.py::"
+        "test_a_page_that_unpacks_to_gigabytes_is_refused_whatever_the_footer_says",
+        "tests/untrusted/test_parquet_delta.py::"
+        "test_more_lengths_than_values_are_refused_in_either_sequence",
     ),
     "C.9.3": held("sparse members of 10 GB", tars=("a sparse file of 10 GB",)),
     "C.9.4": held(
