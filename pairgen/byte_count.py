@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from pairgen.config import quoted
 from pairgen.errors import ConfigError
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -26,4 +27,6 @@ def check_bytes(name: str, value: Any) -> int:
     if isinstance(value, str) and (found := _WRITTEN.fullmatch(value.strip().lower())):
         number, unit = found.groups()
         return round(float(number) * UNITS[unit])
-    raise ConfigError(f"{name} must be a number of bytes, such as 500MB or 2GiB, got {value!r}.")
+    raise ConfigError(
+        f"{name} must be a number of bytes, such as 500MB or 2GiB, got {quoted(value)}."
+    )

@@ -13,11 +13,13 @@ from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.regular_file import read_regular
-from pairgen.untrusted.malformed import MalformedError
+from pairgen.untrusted.malformed import MalformedError, shown
 from pairgen.untrusted.yaml_text import load_yaml
 
 # Read from the working directory if no --config is given.
 PROJECT_FILE = "pairgen.yaml"
+# Longest value that a message quotes.
+MAX_QUOTED = 200
 # Prefix of locations inside the package, see `local_path`.
 PACKAGE_PREFIX = "package:"
 COMMANDS = (
@@ -107,7 +109,7 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise ConfigError(f"--set takes key=value, got {pair!r}.")
+            raise ConfigError(f"--set takes key=value, got {quoted(pair)}.")
         try:
             read = load_yaml(value) if value.strip() else ""
         except MalformedError:
@@ -191,13 +193,13 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """
     allowed = f"an integer >= {low}" if high is None else f"an integer in {low}..{high}"
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ConfigError(f"{name} must be {allowed}, got {value!r}.")
+        raise ConfigError(f"{name} must be {allowed}, got {quoted(value)}.")
     try:
         number = int(value)
     except ValueError:
-        raise ConfigError(f"{name} must be {allowed}, got {value!r}.") from None
+        raise ConfigError(f"{name} must be {allowed}, got {quoted(value)}.") from None
     if number < low or (high is not None and number > high):
-        raise ConfigError(f"{name} must be {allowed}, got {value!r}.")
+        raise ConfigError(f"{name} must be {allowed}, got {quoted(value)}.")
     return number
 
 
@@ -212,7 +214,7 @@ def number(name: str, value: Any, low: float, high: float) -> float:
     except (TypeError, ValueError):
         result = math.nan
     if isinstance(value, bool) or not low <= result <= high:
-        raise ConfigError(f"{name} must be a number in [{low:g}, {high:g}], got {value!r}.")
+        raise ConfigError(f"{name} must be a number in [{low:g}, {high:g}], got {quoted(value)}.")
     return result
 
 
@@ -231,6 +233,11 @@ def numbers(name: str, value: Any, low: float, high: float) -> tuple[float, ...]
     return result
 
 
+def quoted(value: object) -> str:
+    """Return a value for a message, cut to a readable length."""
+    return shown(value, MAX_QUOTED)
+
+
 def choice(name: str, value: Any, known: Sequence[str]) -> str:
     """Return `value` if it is one of `known`.
 
@@ -239,7 +246,7 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str:
     """
     if not isinstance(value, str) or value not in known:
         hint = did_you_mean(str(value), known)
-        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}{hint}.")
+        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {quoted(value)}{hint}.")
     return str(value)
 
 
@@ -250,7 +257,7 @@ def boolean(name: str, value: Any) -> bool:
         ConfigError: `value` is not allowed.
     """
     if not isinstance(value, bool):
-        raise ConfigError(f"{name} must be true or false, got {value!r}.")
+        raise ConfigError(f"{name} must be true or false, got {quoted(value)}.")
     return value
 
 
@@ -263,7 +270,7 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{name} must hold `key: value` lines, got {value!r}.")
+        raise ConfigError(f"{name} must hold `key: value` lines, got {quoted(value)}.")
     return dict(value)
 
 
@@ -274,7 +281,7 @@ def text(name: str, value: Any) -> str:
         ConfigError: `value` is not text.
     """
     if not isinstance(value, str | Path):
-        raise ConfigError(f"{name} must be text, got {value!r}.")
+        raise ConfigError(f"{name} must be text, got {quoted(value)}.")
     return str(value)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pairgen.config import did_you_mean
+from pairgen.config import did_you_mean, quoted
 from pairgen.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ class ClassLabels:
     def __post_init__(self) -> None:
         for index, name in enumerate(self.names):
             if not name or name != name.strip():
-                raise ConfigError(f"The name of class {index} must be a word, got {name!r}.")
+                raise ConfigError(f"The name of class {index} must be a word, got {quoted(name)}.")
             if _is_number(name) and name != str(index):
                 raise ConfigError(f"The name of class {index} is the number of another: {name!r}.")
 

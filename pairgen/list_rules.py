@@ -31,7 +31,7 @@ class Places(Rule):
         if self.if_empty and "" in values:
             raise ConfigError(f"{name} must not be empty: {self.if_empty}.")
         if any(not isinstance(each, str | Path) for each in values) and self.what:
-            raise ConfigError(f"{name} must be {self.what}, got {value!r}.")
+            raise ConfigError(f"{name} must be {self.what}, got {config.quoted(value)}.")
         return tuple(config.text(name, each) for each in values)
 
     def schema(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Named(Places):
         for entry in entries:
             key, is_named, rest = entry.partition("=")
             if not (key.strip() and is_named and rest.strip()):
-                raise ConfigError(f"{name} must be NAME=VALUE, got {entry!r}.")
+                raise ConfigError(f"{name} must be NAME=VALUE, got {config.quoted(entry)}.")
             if key in seen:
                 raise ConfigError(f"{name} holds the name {key!r} twice.")
             seen.add(key)
@@ -165,12 +165,16 @@ class Span(Rule):
         """Return the value as (start, stop)."""
         values = value.split(",") if isinstance(value, str) else value
         if not isinstance(values, list | tuple) or len(values) != 2:
-            raise ConfigError(f"{name} must be two integers [start, stop], got {value!r}.")
+            raise ConfigError(
+                f"{name} must be two integers [start, stop], got {config.quoted(value)}."
+            )
         start, stop = (
             config.integer(f"Each of {name}", each, self.lowest, self.highest) for each in values
         )
         if start >= stop:
-            raise ConfigError(f"{name} must be [start, stop] with start < stop, got {value!r}.")
+            raise ConfigError(
+                f"{name} must be [start, stop] with start < stop, got {config.quoted(value)}."
+            )
         return start, stop
 
     def schema(self) -> dict[str, Any]:

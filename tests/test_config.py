@@ -170,3 +170,9 @@ def test_a_location_is_a_path_of_the_user_or_one_in_the_package(monkeypatch, tmp
 
 def test_the_packaged_configs_are_found():
     assert (config.packaged_configs() / "models" / "gaussian.yaml").is_file()
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    with pytest.raises(ConfigError, match=r"got \[0, 0.*\.\.\.\.$") as raised:
+        config.choice("tracker", [0] * 10_000, ["auto", "none"])
+    assert len(str(raised.value)) < 300

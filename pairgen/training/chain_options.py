@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pairgen.config import mapping, numbers
+from pairgen.config import mapping, numbers, quoted
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import MAX_SCALE
 from pairgen.list_rules import one_or_several
@@ -30,7 +30,7 @@ def _factors(name: str, value: Any) -> tuple[int, ...]:
     if not found or found != tuple(given) or not doubling:
         raise ConfigError(
             f"{name} must be factors from 2 to {MAX_SCALE}, each twice the one before, such as "
-            f"2,4,8, got {value!r}."
+            f"2,4,8, got {quoted(value)}."
         )
     return found
 

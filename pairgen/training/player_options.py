@@ -18,7 +18,7 @@ LAYERS = Each(Text(if_empty="name a layer, such as to_q"), at_least_one=False)
 def _betas(name: str, value: Any) -> tuple[float, ...]:
     betas = tuple(value) if isinstance(value, list | tuple) else ()
     if len(betas) != 2:
-        raise ConfigError(f"{name} must be two numbers in [0, 1), got {value!r}.")
+        raise ConfigError(f"{name} must be two numbers in [0, 1), got {config.quoted(value)}.")
     return tuple(config.number(f"Each of {name}", each, 0.0, 0.999999) for each in betas)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from pairgen.config import quoted
 from pairgen.errors import PairgenError
 from pairgen.methods.base import STUDENT
 from pairgen.training.loop.player import Player
@@ -37,5 +38,5 @@ def check_rounds(rounds: Sequence[Sequence[str]], players: Mapping[str, Player],
     if twice or not alone or not set(names) <= players.keys():
         raise PairgenError(
             f"The rounds of step {step} must name players ({', '.join(players)}), each once in a "
-            f"round, and the student in one round, got {rounds!r}."
+            f"round, and the student in one round, got {quoted(rounds)}."
         )

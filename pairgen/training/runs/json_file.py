@@ -26,10 +26,11 @@ def read_json(path: Path, make: Callable[[dict[str, Any]], Content], what: str) 
     Raises:
         ConfigError: The file cannot be read, or holds something else.
     """
-    if not path.is_file():
-        return None
     try:
-        text = read_regular(path)
+        try:
+            text = read_regular(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         held = load_json(text)
         if not isinstance(held, dict):
             raise ValueError(f"it must hold an object, got {shown(held)}")
