@@ -78,6 +78,8 @@ UNREAD = (
     Unread("*/__meta__/prompts.arrow", "a missing list: inputs may be left out", _is_gone),
     Unread("*/__meta__/images.arrow", "a missing list: inputs may be left out", _is_gone),
     Unread("run/files.json", "without it, as before", _is_gone),
+    Unread("run/record.json", "without it, as before", _is_gone),
+    Unread("run/record.json", "spaces at its end", _same_json),
     Unread("run/grids/*", "pictures for readers"),
     Unread("run/report.html", "a page for readers, which the next command writes anew"),
     Unread("run/tensorboard/*", "figures for readers"),
