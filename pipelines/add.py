@@ -36,6 +36,7 @@ minutes a training beside other jobs:
     SDS, 1 step                    12.01    10.83   0.714    3.16    10.88      1
     norm in groups, 1 step         20.62    17.85   0.607    3.38    10.13      1
     guidance 4, 1 step              9.79     9.26   0.731    3.08    10.90      1
+    in latents, 1 step             20.24    19.23   0.700    2.91    10.97      1
     teacher, 1 step                31.30    32.70   0.581    5.08    10.58      1
     teacher, 2 steps               20.25    20.78   0.631    4.52    11.08      1
 
