@@ -35,6 +35,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
+def quoted(value: object) -> str:
+    """Return a value for a message, cut to a readable length."""
+    return shown(value, MAX_QUOTED)
+
+
 def packaged_configs() -> Path:
     """Return the folder of packaged configs: inside the wheel, or next to a checkout's package."""
     inside = Path(__file__).parent / "configs"
@@ -231,11 +236,6 @@ def numbers(name: str, value: Any, low: float, high: float) -> tuple[float, ...]
     if len(set(result)) < len(result):
         raise ConfigError(f"{name} holds a value twice: {', '.join(f'{v:g}' for v in result)}.")
     return result
-
-
-def quoted(value: object) -> str:
-    """Return a value for a message, cut to a readable length."""
-    return shown(value, MAX_QUOTED)
 
 
 def choice(name: str, value: Any, known: Sequence[str]) -> str:

@@ -17,7 +17,8 @@ Every stage continues where it was stopped: students by their checkpoints, table
 were made. Writes `OUT/text` and `OUT/restoration` as `pairgen compare` does, each with a page.
 
 Both tables stand in `docs/five-methods.md`, with pictures (`five_methods_text.png` and
-`five_methods_restoration.png`): one seed, two CPU cores, some three hours beside other work.
+`five_methods_restoration.png`): one seed; the trainings took 100 minutes, one CPU core each, beside
+other work.
 """
 
 import argparse

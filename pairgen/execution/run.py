@@ -7,7 +7,6 @@ import threading
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType, ModuleType
 
 from pairgen.errors import ConfigError
@@ -15,6 +14,7 @@ from pairgen.execution.events import Events
 from pairgen.execution.executor import AnyJob, run_serial
 from pairgen.execution.folding import folding
 from pairgen.execution.own_code import CodeOfRun, parts_of
+from pairgen.execution.ray_token import has_token
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.stopping import Stop
 from pairgen.execution.worker import Job
@@ -214,10 +214,5 @@ def _offer_ray_token() -> None:
     Since 2.60, `ray start` protects a cluster with a token if the machine has one, and a driver
     that joins by HOST:PORT sends it only in this mode. An open cluster accepts it as well.
     """
-    has_token = (
-        "RAY_AUTH_TOKEN" in os.environ
-        or "RAY_AUTH_TOKEN_PATH" in os.environ
-        or (Path.home() / ".ray" / "auth_token").is_file()
-    )
-    if has_token:
+    if has_token():
         os.environ.setdefault("RAY_AUTH_MODE", "token")

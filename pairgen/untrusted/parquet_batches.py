@@ -1,7 +1,7 @@
 """Read rows of Parquet files of which a few bytes could unpack to gigabytes.
 
-Four ways lead there: pages that unpack to a thousand times their size, values that share the bytes
-of a dictionary or of the value before them, and lists that are long in one row.
+Several ways lead there: pages that unpack to a thousand times their size, values that share the
+bytes of a dictionary or of the value before them, lists that are long in one row.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -12,14 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pairgen.untrusted.malformed import MalformedError
-from pairgen.untrusted.parquet_columns import (
-    MAX_RATIO,
-    MAX_UNPACKED,
-    Source,
-    column_pages,
-    has_lengths,
-)
-from pairgen.untrusted.parquet_pages import DELTA_BYTE_ARRAY, Page
+from pairgen.untrusted.parquet_columns import MAX_RATIO, MAX_UNPACKED, Source, column_pages
+from pairgen.untrusted.parquet_pages import Page
 
 # What is unpacked at once of values that share bytes, and of a row group in all.
 AT_ONCE, IN_ALL = 64 * 1024**2, 32 * 1024**3
@@ -27,7 +21,6 @@ AT_ONCE, IN_ALL = 64 * 1024**2, 32 * 1024**3
 ELEMENT_BYTES = 16
 # What elements that share bytes may take at worst if they were packed to so little.
 AT_WORST, LITTLE = 1024**3, 16 * 1024
-
 # What the length of a text takes.
 LENGTH_BYTES = 8
 
@@ -66,14 +59,16 @@ def read_batches(
         pyarrow.ArrowException: The file is damaged otherwise.
     """
     allowed = allowed_rows(file, source, group, columns, num_rows)
-    schema = file.read_row_groups([], columns=list(columns), use_threads=False).schema
+    schema = _schema(file, columns) if allowed.dictionaries else None
     in_all = 0
     for batch in shared_batches(file, source, group, columns, allowed):
-        for piece, num_bytes in _pieces(batch, max(AT_ONCE, allowed.num_bytes)):
+        for piece, num_bytes in _pieces(batch, allowed):
             in_all += max(num_bytes, piece.nbytes)
             if in_all > allowed.in_all:
-                raise MalformedError(f"has rows of {', '.join(columns)} that unpack to {in_all:,}")
-            yield _plain_batch(piece, schema) if allowed.dictionaries else piece
+                raise MalformedError(
+                    f"has rows of its column {_named(columns)} that unpack to {in_all:,}"
+                )
+            yield piece if schema is None else _plain_batch(piece, schema)
 
 
 def shared_batches(
@@ -130,12 +125,16 @@ def allowed_rows(
         unpacked += _unpacked(chunk, column, pages)
         if not column.max_repetition_level:
             row_bytes += _element_bytes(column)
-        shared = max((each.num_bytes for each in pages if _shares(each)), default=0)
+        shared = max(
+            (each.num_bytes for each in pages if each.is_dictionary or each.has_prefixes), default=0
+        )
         if column.physical_type != "BYTE_ARRAY" or not shared:
             continue
         is_list = bool(column.max_repetition_level)
         # Arrow has no dictionaries of JSON.
-        can_share = not any(map(_continues, pages)) and column.logical_type.type != "JSON"
+        can_share = (
+            not any(each.has_prefixes for each in pages) and column.logical_type.type != "JSON"
+        )
         if can_share and not has_list_views and (shares or is_list):
             dictionaries.append(index)
             shared_bytes += shared
@@ -160,7 +159,9 @@ def _unpacked(chunk: pq.ColumnChunkMetaData, column: pq.ColumnSchema, pages: Seq
     """Return what a column takes at most if nothing of it is shared."""
     num_bytes: int = max(chunk.total_uncompressed_size, sum(page.num_bytes for page in pages))
     num_bytes += ELEMENT_BYTES * sum(page.num_values for page in pages if page.is_dictionary)
-    num_bytes += LENGTH_BYTES * max(map(_num_lengths, pages), default=0)
+    num_bytes += LENGTH_BYTES * max(
+        (page.num_values for page in pages if page.has_lengths), default=0
+    )
     num_values = sum(page.num_values for page in pages if not page.is_dictionary)
     # A flat one is read a few rows at a time; but even a single null may be a large one.
     num_values = num_values if column.max_repetition_level else min(1, num_values)
@@ -175,41 +176,38 @@ def _element_bytes(column: pq.ColumnSchema) -> int:
 
 def _check(is_honest: bool, columns: Collection[str], packed: int, num_bytes: int) -> None:
     if not is_honest:
-        named = ", ".join(map(repr, list(columns)[:3]))
         raise MalformedError(
-            f"has {packed:,} bytes of its column {named} that unpack to {num_bytes:,}"
+            f"has {packed:,} bytes of its column {_named(columns)} that unpack to {num_bytes:,}"
         )
 
 
-def _num_lengths(page: Page) -> int:
-    return page.num_values if has_lengths(page) else 0
+def _named(columns: Collection[str]) -> str:
+    """Return the names of the first columns for a message."""
+    return ", ".join(map(repr, list(columns)[:3]))
 
 
-def _continues(page: Page) -> bool:
-    """Whether a value of a page begins with bytes of the value before it."""
-    return page.encoding == DELTA_BYTE_ARRAY
-
-
-def _shares(page: Page) -> bool:
-    return page.is_dictionary or _continues(page)
-
-
-def _pieces(batch: pa.RecordBatch, most: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+def _pieces(batch: pa.RecordBatch, allowed: Allowed) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield a batch in pieces with the sizes of their values, few enough to be unpacked at once.
 
     Raises:
         MalformedError: A single row takes more than all entries of the dictionaries.
     """
-    num_bytes = sum(map(_num_bytes, batch.columns))
-    if num_bytes <= AT_ONCE or (len(batch) == 1 and num_bytes <= most):
+    # Nothing is shared where nothing is read as dictionaries.
+    num_bytes = sum(map(_num_bytes, batch.columns)) if allowed.dictionaries else 0
+    if num_bytes <= AT_ONCE or (len(batch) == 1 and num_bytes <= allowed.num_bytes):
         yield batch, num_bytes
         return
     half = len(batch) // 2
     if not half:
-        names = ", ".join(map(repr, batch.schema.names[:3]))
-        raise MalformedError(f"has a row of its column {names} that unpacks to {num_bytes:,} bytes")
-    yield from _pieces(batch.slice(0, half), most)
-    yield from _pieces(batch.slice(half), most)
+        named = _named(batch.schema.names)
+        raise MalformedError(f"has a row of its column {named} that unpacks to {num_bytes:,} bytes")
+    yield from _pieces(batch.slice(0, half), allowed)
+    yield from _pieces(batch.slice(half), allowed)
+
+
+def _schema(file: pq.ParquetFile, columns: Sequence[str]) -> pa.Schema:
+    """Return the schema of columns as they are read without dictionaries."""
+    return file.read_row_groups([], columns=list(columns), use_threads=False).schema
 
 
 def _plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

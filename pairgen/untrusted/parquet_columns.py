@@ -7,12 +7,7 @@ import pyarrow.parquet as pq
 
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.parquet_delta import check_lengths
-from pairgen.untrusted.parquet_pages import (
-    DELTA_BYTE_ARRAY,
-    DELTA_LENGTH_BYTE_ARRAY,
-    Page,
-    read_pages,
-)
+from pairgen.untrusted.parquet_pages import Page, read_pages
 
 # What unpacks to more is not honest if it was packed to a thousandth.
 MAX_UNPACKED, MAX_RATIO = 64 * 1024**2, 1000
@@ -59,13 +54,8 @@ def _pages_of(
     """Return the pages of a column; their lengths of texts are checked."""
     pages = list(read_pages(file, start, stop, chunk.num_values))
     for page in pages:
-        if has_lengths(page) and page.num_bytes <= max(MAX_UNPACKED, MAX_RATIO * page.num_packed):
+        if page.has_lengths and page.num_bytes <= max(MAX_UNPACKED, MAX_RATIO * page.num_packed):
             file.seek(page.place)
             packed = file.read(page.num_packed)
             check_lengths(page, packed, chunk.compression, column)
     return pages
-
-
-def has_lengths(page: Page) -> bool:
-    """Whether a page holds the lengths of its texts apart from them."""
-    return page.encoding in (DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY)

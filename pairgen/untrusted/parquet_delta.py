@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairgen.untrusted.malformed import MalformedError
-from pairgen.untrusted.parquet_pages import DATA_PAGE_V2, DELTA_BYTE_ARRAY, Page
+from pairgen.untrusted.parquet_pages import DATA_PAGE_V2, Page
 
 CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "BROTLI": "brotli", "ZSTD": "zstd", "LZ4": "lz4_raw"}
 
@@ -30,12 +30,12 @@ def check_lengths(page: Page, packed: bytes, codec: str, column: pq.ColumnSchema
     try:
         values = _values(page, packed, codec, column)
         place = _check_count(values, 0, page)
-        if page.encoding == DELTA_BYTE_ARRAY:
+        if page.has_prefixes:
             # The lengths of what each text shares with the one before it come first.
             _check_count(values, place, page)
-    except (IndexError, struct.error, OSError, ValueError, KeyError) as error:
-        if isinstance(error, MalformedError):
-            raise
+    except MalformedError:
+        raise
+    except (IndexError, struct.error, OSError, ValueError, KeyError):
         raise MalformedError("has a page that cannot be unpacked") from None
 
 

@@ -56,6 +56,16 @@ class Page(NamedTuple):
         """Whether it holds a dictionary."""
         return self.kind == DICTIONARY_PAGE
 
+    @property
+    def has_lengths(self) -> bool:
+        """Whether it holds the lengths of its texts apart from them."""
+        return self.encoding in (DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY)
+
+    @property
+    def has_prefixes(self) -> bool:
+        """Whether a text may begin with bytes of the one before it."""
+        return self.encoding == DELTA_BYTE_ARRAY
+
 
 def read_pages(file: BinaryIO, start: int, stop: int, num_values: int) -> Iterator[Page]:
     """Yield the pages of one column of a row group, as far as Arrow would read them.

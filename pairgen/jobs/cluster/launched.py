@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.execution.ray_token import AUTH_FILE, read_token
 from pairgen.jobs.cluster.base import Job, Say, Write, follow_or_leave
 from pairgen.jobs.cluster.local.state import free_ports
 from pairgen.jobs.cluster.programs import RAY, found, output_of, run
@@ -25,10 +26,8 @@ from pairgen.jobs.cluster.ray_jobs import Jobs
 from pairgen.wording import command_text
 
 SECONDS_TO_OPEN = 60.0
-# Where Ray looks for a user's token.
-USERS_FILE = "~/.ray/auth_token"
 # `ray start` is protected wherever there is a token, but other commands must be told.
-STATUS = f"if [ -e {USERS_FILE} ]; then export RAY_AUTH_MODE=token; fi; ray status"
+STATUS = f"if [ -e {AUTH_FILE} ]; then export RAY_AUTH_MODE=token; fi; ray status"
 # What `ray up` needs beside Ray.
 PROGRAMS = ("ssh", "rsync")
 # Ray 2.60 by default scales machines given by ssh in a way that takes its own head for lost, and
@@ -60,7 +59,7 @@ class LaunchedCluster:
         """
         for program in PROGRAMS:
             found(program)
-        if USERS_FILE in (self.data.get("file_mounts") or {}).values():
+        if AUTH_FILE in (self.data.get("file_mounts") or {}).values():
             _make_token(self.path)
         by_ssh = self.data["provider"].get("type") == "local"
         run(
@@ -98,7 +97,7 @@ class LaunchedCluster:
         say(f"The cluster {self.name!r} has ended.")
 
     def _jobs(self) -> Jobs:
-        return Jobs(self.name, self.tunnel.address, token=_token())
+        return Jobs(self.name, self.tunnel.address, token=read_token())
 
 
 def _make_token(config: Path) -> None:
@@ -107,23 +106,14 @@ def _make_token(config: Path) -> None:
     Raises:
         ConfigError: There is one, but elsewhere.
     """
-    file = Path(USERS_FILE).expanduser()
+    file = Path(AUTH_FILE).expanduser()
     if not file.is_file():
         output_of([*RAY, "get-auth-token", "--generate"])
     if not file.is_file():
         raise ConfigError(
-            f"The file {config} copies the token {USERS_FILE} to its machines, but yours is in "
+            f"The file {config} copies the token {AUTH_FILE} to its machines, but yours is in "
             "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH: put it into that file, too."
         )
-
-
-def _token() -> str:
-    """Return the user's token as Ray finds it; empty if there is none."""
-    given = os.environ.get("RAY_AUTH_TOKEN", "")
-    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or USERS_FILE).expanduser()
-    if not given and file.is_file():
-        given = file.read_text(encoding="utf-8")
-    return given.strip()
 
 
 class _Tunnel:

@@ -27,16 +27,15 @@ def read_json(path: Path, make: Callable[[dict[str, Any]], Content], what: str) 
         ConfigError: The file cannot be read, or holds something else.
     """
     try:
-        try:
-            text = read_regular(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        text = read_regular(path)
         held = load_json(text)
         if not isinstance(held, dict):
             raise ValueError(f"it must hold an object, got {shown(held)}")
         if OWN_SHA256 in held:
             check_seal(text.rstrip(), held.pop(OWN_SHA256))
         return make(held)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ConfigError(f"{path} is not {what}: {reason.rstrip('.')}.") from None
