@@ -121,7 +121,8 @@ COMPARISONS = (
 )
 # The share of the first steps, at the two less noisy times; published are 500 of a longer training.
 FIRST_STEPS = 0.05
-FROM_PAIRS, WITHOUT_GAME = ("regression", "diffusion2gan"), ("regression", "distillation alone")
+FROM_PAIRS = ("regression", "diffusion2gan")
+WITHOUT_GAME = ("regression", "_few_steps.ladd_distillation_alone")
 
 
 def main() -> None:
@@ -158,7 +159,7 @@ def given_to(options: argparse.Namespace, what: str, steps: int) -> dict[str, An
         given["lr"] = options.pairs_lr
     else:
         given |= {"lr": options.lr, "first_steps": round(FIRST_STEPS * steps)}
-    if what in WITHOUT_GAME:
+    if given["method"] in WITHOUT_GAME:
         return given
     if given["method"] in FROM_PAIRS:
         return {**given, "discriminator.lr": options.pairs_lr}
