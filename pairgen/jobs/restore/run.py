@@ -98,9 +98,8 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
     pending = [task for task in tasks if not _is_done(store, task)]
     num_before = len(tasks) - len(pending)
     say(
-        f"{counted(len(pending), 'picture')} to restore to {scale} times their size; "
-        f"{num_before:,} stand "
-        f"already, {len(pictures.rejected):,} rejected{pictures.frames_text}."
+        f"{counted(len(pending), 'picture')} to enlarge {scale} times; {num_before:,} already "
+        f"restored, {len(pictures.rejected):,} rejected{pictures.frames_text}."
     )
     job = RestoreJob(
         options=found.options.plain(),

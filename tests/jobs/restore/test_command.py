@@ -85,7 +85,7 @@ def test_results_mirror_the_names_and_what_stands_is_not_made_again(call, tmp_pa
     (tmp_path / "in/broken.png").unlink()
     times = (tmp_path / "out/a.png").stat().st_mtime_ns
     code, _, err = call("--images=in", "--out=out")
-    assert code == 0 and "2 pictures to restore to 4 times their size; 1 stand already" in err
+    assert code == 0 and "2 pictures to enlarge 4 times; 1 already restored" in err
     assert (tmp_path / "out/a.png").stat().st_mtime_ns == times
     assert not (tmp_path / "out/__meta__/rejected/00000.jsonl").exists()
     again = files_of(tmp_path / "out")
