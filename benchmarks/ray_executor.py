@@ -19,7 +19,7 @@ from typing import Any
 import ray
 from ray._private.internal_api import node_stats
 
-from pairgen.execution.ray_executor import RayOptions, run_ray
+from pairgen.execution.ray.executor import RayOptions, run_ray
 from pairgen.types import ShardTask
 
 

@@ -191,7 +191,7 @@ def test_only_what_runs_on_ray_imports_it_and_only_one_folder_click():
             if any(name.split(".")[0] == package for name in imports_of(module))
         }
 
-    executor = {"execution/ray_executor.py", "execution/ray_metrics.py"}
+    executor = {"execution/ray/executor.py", "execution/ray/metrics.py"}
     clusters = {"jobs/cluster/ray_jobs.py", "jobs/cluster/handed_over.py"}
     assert importers("ray") <= executor | clusters
     assert {Path(module).parts[0] for module in importers("click")} <= {"cli"}

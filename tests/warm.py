@@ -32,8 +32,8 @@ SOCKET = "PAIRGEN_TESTS_WARM"
 # Beside all of pairgen: what its libraries import in passing, and late.
 IMPORTED = ("pandas", "dateutil.parser", "torch.utils.tensorboard")
 # They import Ray, which reads the environment then; or stand in for a module.
-NOT_IMPORTED = ("pairgen.execution.ray_executor", "pairgen.execution.ray_metrics")
-NOT_IMPORTED += ("pairgen.execution.shard_actor", "pairgen.jobs.cluster.ray_jobs")
+NOT_IMPORTED = ("pairgen.execution.ray.executor", "pairgen.execution.ray.metrics")
+NOT_IMPORTED += ("pairgen.execution.ray.shard_actor", "pairgen.jobs.cluster.ray_jobs")
 NOT_IMPORTED += ("pairgen.jobs.cluster.launched", "pairgen.jobs.cluster.local.cluster")
 NOT_IMPORTED += ("pairgen.__main__", "pairgen.basicsr_shim")
 # What `sys.argv` begins with in `python -m pairgen`.

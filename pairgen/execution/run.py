@@ -14,7 +14,7 @@ from pairgen.execution.events import Events
 from pairgen.execution.executor import AnyJob, run_serial
 from pairgen.execution.folding import folding
 from pairgen.execution.own_code import CodeOfRun, parts_of
-from pairgen.execution.ray_token import has_token
+from pairgen.execution.ray.token import has_token
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.stopping import Stop
 from pairgen.execution.worker import Job
@@ -102,15 +102,15 @@ def run_tasks(
     if choose_executor(options) == "serial":
         run_serial(job, tasks, events, stop)
         return
-    with _ray_executor() as ray_executor:
-        ray_options = ray_executor.RayOptions(
+    with _ray_executor() as executor:
+        ray_options = executor.RayOptions(
             num_workers=options.num_workers,
             gpus_per_worker=options.gpus_per_worker,
             address=options.address,
             grace=options.grace,
             rules=replace(rules, stuck_after=options.stuck_after or math.inf),
         )
-        ray_executor.run_ray(job, tasks, events, stop, ray_options)
+        executor.run_ray(job, tasks, events, stop, ray_options)
 
 
 def choose_executor(options: WorkerOptions) -> str:
@@ -144,8 +144,8 @@ def count_workers(options: WorkerOptions) -> int:
         return 1
     if options.num_workers:
         return options.num_workers
-    with _ray_executor() as ray_executor:
-        num_workers: int = ray_executor.count_workers(options.address, options.gpus_per_worker)
+    with _ray_executor() as executor:
+        num_workers: int = executor.count_workers(options.address, options.gpus_per_worker)
     return num_workers
 
 
@@ -188,8 +188,8 @@ def stop_on_signal(
 def check_executor(options: WorkerOptions) -> None:
     """Raise ConfigError if the executor is not available; call this before writing anything."""
     if choose_executor(options) == "ray":
-        with _ray_executor() as ray_executor:
-            ray_executor.check_reachable(options.address)
+        with _ray_executor() as executor:
+            executor.check_reachable(options.address)
 
 
 @contextmanager
@@ -198,14 +198,14 @@ def _ray_executor() -> Iterator[ModuleType]:
     with own_environment():
         _offer_ray_token()
         try:
-            from pairgen.execution import ray_executor
+            from pairgen.execution.ray import executor
         except ModuleNotFoundError as error:
             if error.name != "ray":
                 raise
             raise ConfigError(
                 "The ray executor needs Ray: pip install 'pairgen[ray]', or use --executor serial."
             ) from None
-        yield ray_executor
+        yield executor
 
 
 def _offer_ray_token() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import pairgen
 from pairgen.jobs.status.facts import status_text
-from tests.execution.test_ray_cluster import free_port, node, open_clusters, wait_for_nodes
+from tests.execution.ray.test_cluster import free_port, node, open_clusters, wait_for_nodes
 from tests.runs import QUICK_ODE, SMALL_SET, command, run, shas
 
 pytestmark = pytest.mark.slow

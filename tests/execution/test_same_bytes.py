@@ -9,7 +9,7 @@ import pytest
 import pairgen
 from pairgen.execution.executor import run_serial
 from pairgen.execution.progress import Progress
-from pairgen.execution.ray_executor import RayOptions, run_ray
+from pairgen.execution.ray.executor import RayOptions, run_ray
 from pairgen.execution.worker import Job
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import open_store

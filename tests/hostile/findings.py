@@ -26,7 +26,7 @@ _SCHEDULES = "tests/teachers/test_schedules_of_models.py::"
 _WEIGHTS = "tests/teachers/test_weights.py::"
 _FOLDERS = "tests/teachers/test_folders_of_models.py::"
 _SPOOL = "tests/shards/format/test_spool.py::"
-_CLUSTER = "tests/execution/test_ray_cluster.py::"
+_CLUSTER = "tests/execution/ray/test_cluster.py::"
 _SD = "tests/teachers/test_latent_diffusion.py::"
 _TWO = "tests/execution/test_two_commands.py::"
 _STORES = "tests/chaos/test_flaky_store.py::"
@@ -121,7 +121,7 @@ PROMPTS_AND_TARS = {
     ),
     "A.H": held(
         "the cause of a failed connection to Ray is cut",
-        "tests/execution/test_ray_options.py::test_the_cause_of_a_failed_connection_is_told_whole",
+        "tests/execution/ray/test_options.py::test_the_cause_of_a_failed_connection_is_told_whole",
     ),
     "A.I.1": held(
         "refusals of folders with fp16 files only",
@@ -306,10 +306,10 @@ ATTACK = {
     ),
     "C.11": held(
         "Ray waits without a word",
-        "tests/execution/test_ray_options.py::test_what_is_no_head_is_told_at_once",
+        "tests/execution/ray/test_options.py::test_what_is_no_head_is_told_at_once",
         f"{_CLUSTER}test_a_cluster_without_room_ends_the_run_after_stuck_after",
         f"{_CLUSTER}test_a_lost_head_ends_the_run_with_what_to_do",
-        "tests/execution/test_shard_actor.py::"
+        "tests/execution/ray/test_shard_actor.py::"
         "test_an_exception_of_the_users_code_is_a_sentence_with_the_log",
     ),
     "C.12": held(

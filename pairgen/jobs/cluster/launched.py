@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
-from pairgen.execution.ray_token import AUTH_FILE, read_token
+from pairgen.execution.ray.token import AUTH_FILE, read_token
 from pairgen.jobs.cluster.base import Job, Say, Write, follow_or_leave
 from pairgen.jobs.cluster.local.state import free_ports
 from pairgen.jobs.cluster.programs import RAY, found, output_of, run

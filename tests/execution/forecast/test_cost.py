@@ -11,9 +11,9 @@ import ray
 
 import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
-from pairgen.execution import ray_executor, ray_options
 from pairgen.execution.forecast.cost import Measured, ShardTime, makespan, price, spread_tasks
 from pairgen.execution.forecast.trial import Runs, bytes_per_slot, make_runs, publish_again
+from pairgen.execution.ray import executor, options
 from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.receipts import FailedSlot
 from pairgen.shards.check.planned import NoInputs
@@ -198,7 +198,7 @@ def test_the_command_prints_a_sheet_and_leaves_no_folder(tmp_path):
 
 def test_workers_are_counted_without_starting_any():
     num_cores = os.cpu_count() or 1
-    assert ray_executor.count_workers("", 0.0) == num_cores
+    assert executor.count_workers("", 0.0) == num_cores
     assert not ray.is_initialized()
     for resources, gpus_per_worker, room in (
         ({"CPU": 16.0, "GPU": 4.0}, 1.0, 4),
@@ -206,4 +206,4 @@ def test_workers_are_counted_without_starting_any():
         ({"CPU": 16.0, "GPU": 4.0}, 0.0, 16),
         ({"CPU": 0.5}, 1.0, 1),
     ):
-        assert ray_options.room_for(resources, gpus_per_worker) == room
+        assert options.room_for(resources, gpus_per_worker) == room

@@ -18,7 +18,7 @@ import pytest
 import pairgen
 from pairgen.jobs.cluster.base import Job
 from pairgen.jobs.cluster.config_file import read_cluster
-from tests.execution.test_ray_cluster import free_port
+from tests.execution.ray.test_cluster import free_port
 from tests.runs import QUICK_ODE, shas, wait_until, words
 
 ROOT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ import pytest
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.execution.progress import Progress
-from pairgen.execution.ray_executor import RayOptions, run_ray
+from pairgen.execution.ray.executor import RayOptions, run_ray
 from pairgen.execution.worker import Job
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import read_plan

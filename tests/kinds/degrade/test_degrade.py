@@ -16,7 +16,7 @@ import pairgen
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PlanMismatchError
 from pairgen.execution.executor import run_serial
 from pairgen.execution.progress import Progress
-from pairgen.execution.ray_executor import RayOptions, run_ray
+from pairgen.execution.ray.executor import RayOptions, run_ray
 from pairgen.execution.worker import Job
 from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.jobs.degrade.run import run_degrade

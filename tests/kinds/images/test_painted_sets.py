@@ -13,7 +13,7 @@ import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.execution.executor import run_serial
 from pairgen.execution.progress import Progress
-from pairgen.execution.ray_executor import RayOptions, run_ray
+from pairgen.execution.ray.executor import RayOptions, run_ray
 from pairgen.execution.worker import Job
 from pairgen.jobs.collect.dry_run import run_collect_dry
 from pairgen.jobs.collect.run import run_collect

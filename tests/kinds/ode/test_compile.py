@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pairgen.execution.ray_options import actor_environment
+from pairgen.execution.ray.options import actor_environment
 from pairgen.execution.worker import Job
 from pairgen.shards.format.codec import decode_array
 from tests import warm

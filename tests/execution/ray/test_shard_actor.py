@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pairgen.errors import ConfigError, WorkerError
-from pairgen.execution.shard_actor import ShardActor
+from pairgen.execution.ray.shard_actor import ShardActor
 from pairgen.types import ShardTask
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.execution.test_ray_cluster import free_port, node, open_clusters, wait_for_nodes
+from tests.execution.ray.test_cluster import free_port, node, open_clusters, wait_for_nodes
 from tests.runs import SMALL_SET, kill_group, start, wait_until
 from tests.s3_server import Faults, bucket, faults, server
 
@@ -62,7 +62,7 @@ def test_a_run_is_seen_by_prometheus(faults: Faults, bucket: str, tmp_path: Path
 
 def test_the_dashboard_shows_what_is_reported() -> None:
     pytest.importorskip("ray")
-    from pairgen.execution import ray_metrics as told
+    from pairgen.execution.ray import metrics as told
 
     counters = {told.SHARDS, told.SAMPLES, told.FAILED, told.LOST}
     reported = {f"ray_{name}_total" for name in counters} | {

@@ -24,8 +24,8 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.execution.events import Events
 from pairgen.execution.executor import AnyJob
-from pairgen.execution.ray_metrics import MetricEvents
-from pairgen.execution.ray_options import (
+from pairgen.execution.ray.metrics import MetricEvents
+from pairgen.execution.ray.options import (
     RayOptions,
     actor_environment,
     check_reachable,
@@ -35,12 +35,12 @@ from pairgen.execution.ray_options import (
     share_of,
     without_files,
 )
+from pairgen.execution.ray.shard_actor import ShardActor
 from pairgen.execution.scheduling import notes
 from pairgen.execution.scheduling.driver import SECONDS_BETWEEN_LOOKS, Driver
 from pairgen.execution.scheduling.fleet import Died, Failed
 from pairgen.execution.scheduling.scheduler import Scheduler
 from pairgen.execution.scheduling.task_run import Run
-from pairgen.execution.shard_actor import ShardActor
 from pairgen.execution.stopping import due_of
 from pairgen.process_state import keeping_sigterm, own_environment
 from pairgen.types import ShardTask

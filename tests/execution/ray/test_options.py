@@ -3,8 +3,8 @@
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.execution import ray_options
-from pairgen.execution.ray_options import RayOptions, check_reachable, explained, share_of
+from pairgen.execution.ray import options
+from pairgen.execution.ray.options import RayOptions, check_reachable, explained, share_of
 from tests.listening import SETTINGS, listening
 
 HEAD = {"node:__internal_head__": 1.0, "memory": 1e9}
@@ -44,7 +44,7 @@ def test_actors_ask_for_what_there_is_or_is_to_be(
 def test_what_is_no_head_is_told_at_once(
     answer: bytes | None, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_options, "SECONDS_TO_CONNECT", 0.3)
+    monkeypatch.setattr(options, "SECONDS_TO_CONNECT", 0.3)
     with listening(answer) as address, pytest.raises(ConfigError, match=reason) as caught:
         check_reachable(address)
     assert address in str(caught.value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pairgen.execution.ray_executor import RayOptions, run_ray
+from pairgen.execution.ray.executor import RayOptions, run_ray
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.types import ShardTask
 from tests.sleep_job import SleepJob, sleep_tasks

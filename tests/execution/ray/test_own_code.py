@@ -12,7 +12,7 @@ import yaml
 
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
-from tests.execution.test_ray_cluster import free_port, node, wait_for_nodes
+from tests.execution.ray.test_cluster import free_port, node, wait_for_nodes
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

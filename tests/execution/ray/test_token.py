@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pairgen.execution.ray_token import has_token, read_token
+from pairgen.execution.ray.token import has_token, read_token
 
 
 @pytest.fixture(autouse=True)
