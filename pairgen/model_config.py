@@ -16,6 +16,7 @@ from pairgen.config import (
     integer,
     numbers,
     packaged_configs,
+    quoted,
     read_yaml,
 )
 from pairgen.errors import ConfigError
@@ -257,7 +258,7 @@ def _read_model(path: Path) -> ModelConfig:
     for section in sections:
         if not isinstance(data.get(section) or {}, dict):
             raise ConfigError(
-                f"{section} in {path} must hold `key: value` lines, got {data[section]!r}."
+                f"{section} in {path} must hold `key: value` lines, got {quoted(data[section])}."
             )
     defaults = RunDefaults(
         dtype=choice(f"dtype in {path}", data["dtype"], DTYPES),

@@ -34,7 +34,9 @@ def _template(name: str, value: Any) -> str:
     """Return a text with one place for a word."""
     text = config.text(name, value)
     if text.count("{}") != 1:
-        raise ConfigError(f"{name} must hold {{}} once, where the word goes, got {text!r}.")
+        raise ConfigError(
+            f"{name} must hold {{}} once, where the word goes, got {config.quoted(text)}."
+        )
     return text
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pairgen.config import quoted
 from pairgen.errors import ConfigError
 from pairgen.rules import Rule
 
@@ -36,7 +37,8 @@ class Choices(Items):
         for choice in choices:
             if not isinstance(choice, Mapping) or "probability" not in choice:
                 raise ConfigError(
-                    f"A choice must be {{probability: p, name: {{option: value}}}}, got {choice!r}."
+                    "A choice must be {probability: p, name: {option: value}}, "
+                    f"got {quoted(choice)}."
                 )
         return choices
 
@@ -62,5 +64,5 @@ class Groups(Items):
 
 def _listed(prefix: str, value: Any) -> Sequence[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ConfigError(f"{prefix} a list, got {value!r}.")
+        raise ConfigError(f"{prefix} a list, got {quoted(value)}.")
     return value

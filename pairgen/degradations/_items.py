@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pairgen import plugins
+from pairgen.config import quoted
 from pairgen.degradations._batch import Batch
 from pairgen.degradations.base import (
     BatchDegradation,
@@ -57,10 +58,12 @@ def read_operation(item: Any) -> Named:
     if isinstance(item, str):
         return Named(item, {})
     if not isinstance(item, Mapping) or len(item) != 1:
-        raise ConfigError(f"An operation must be name: {{option: value}}, got {item!r}.")
+        raise ConfigError(f"An operation must be name: {{option: value}}, got {quoted(item)}.")
     ((name, options),) = item.items()
     if not isinstance(options, Mapping | None) or not isinstance(name, str):
-        raise ConfigError(f"The options of {name!r} must be {{option: value}}, got {options!r}.")
+        raise ConfigError(
+            f"The options of {name!r} must be {{option: value}}, got {quoted(options)}."
+        )
     return Named(name, options or {})
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pairgen.config import quoted
 from pairgen.degradations.base import check_choices, check_probability, check_range
 from pairgen.errors import ConfigError
 from pairgen.rules import Number, Rule
@@ -37,7 +38,7 @@ class RangeAroundOne(Range):
         """Return the value as (low, high)."""
         low, high = super().read(name, value)
         if not low <= 1 <= high:
-            raise ConfigError(f"{name} must be a range around 1, got {value!r}.")
+            raise ConfigError(f"{name} must be a range around 1, got {quoted(value)}.")
         return low, high
 
 
@@ -51,7 +52,9 @@ class Line(Rule):
         """Return the value as (constant, slope)."""
         fine = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
         if not fine or any(not isinstance(v, int | float) or not 0 <= v < math.inf for v in value):
-            raise ConfigError(f"{name} must be [constant, slope], two numbers >= 0, got {value!r}.")
+            raise ConfigError(
+                f"{name} must be [constant, slope], two numbers >= 0, got {quoted(value)}."
+            )
         return float(value[0]), float(value[1])
 
     def schema(self) -> dict[str, Any]:
@@ -97,7 +100,8 @@ class Whole(Rule):
         """Return the value."""
         if not is_whole(value) or not self.low <= value <= self.high:
             raise ConfigError(
-                f"{name} must be a whole number from {self.low} to {self.high}, got {value!r}."
+                f"{name} must be a whole number from {self.low} to {self.high}, "
+                f"got {quoted(value)}."
             )
         return int(value)
 
@@ -116,7 +120,9 @@ class Sizes(Rule):
         """Return the sizes."""
         fine = isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0
         if not fine or any(not is_whole(k) or k % 2 == 0 or not 1 <= k < 100 for k in value):
-            raise ConfigError(f"{name} must be odd whole numbers from 1 to 99, got {value!r}.")
+            raise ConfigError(
+                f"{name} must be odd whole numbers from 1 to 99, got {quoted(value)}."
+            )
         return tuple(value)
 
     def schema(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pairgen.config import quoted
 from pairgen.degradations._batch import Batch as Batch
 from pairgen.errors import ConfigError
 from pairgen.options import Options
@@ -153,7 +154,7 @@ def check_range(
         limit = f" and at most {highest:g}" if math.isfinite(highest) else ""
         raise ConfigError(
             f"{name} must be [low, high], low <= high, two numbers of at least {lowest:g}{limit}, "
-            f"got {bounds!r}."
+            f"got {quoted(bounds)}."
         )
     return float(bounds[0]), float(bounds[1])
 
@@ -165,7 +166,7 @@ def check_probability(name: str, value: float) -> float:
         ConfigError: It is not a number in [0, 1].
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(f"{name} must be a probability in [0, 1], got {value!r}.")
+        raise ConfigError(f"{name} must be a probability in [0, 1], got {quoted(value)}.")
     return float(value)
 
 
@@ -177,7 +178,7 @@ def check_choices(name: str, values: Sequence[str], known: Sequence[str]) -> tup
     """
     several = isinstance(values, Sequence) and not isinstance(values, str)
     if not several or not values or any(value not in known for value in values):
-        raise ConfigError(f"{name} must be some of {', '.join(known)}, got {values!r}.")
+        raise ConfigError(f"{name} must be some of {', '.join(known)}, got {quoted(values)}.")
     return tuple(values)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pairgen.config import quoted
 from pairgen.degradations._batch import Batch, in_groups
 from pairgen.degradations._convolve import separable
 from pairgen.degradations._convolve_batch import separable_batch
@@ -18,7 +19,7 @@ from pairgen.rules import Checked
 
 def _odd(name: str, value: Any) -> int:
     if not is_whole(value) or value % 2 == 0 or not 1 <= value < 100:
-        raise ConfigError(f"{name} must be an odd number from 1 to 99, got {value!r}.")
+        raise ConfigError(f"{name} must be an odd number from 1 to 99, got {quoted(value)}.")
     return int(value)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import PrivateAttr
 
+from pairgen.config import quoted
 from pairgen.degradations._batch import Batch, in_groups
 from pairgen.degradations._item_rules import Items
 from pairgen.degradations._resample import MODES, resample
@@ -25,7 +26,7 @@ def _levels(name: str, value: Any) -> tuple[int, ...]:
     several = isinstance(value, Sequence) and not isinstance(value, str)
     if not several or any(level not in LEVELS for level in value):
         known = ", ".join(map(str, LEVELS))
-        raise ConfigError(f"{name} must be some of {known}, got {value!r}.")
+        raise ConfigError(f"{name} must be some of {known}, got {quoted(value)}.")
     return tuple(int(level) for level in value)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import PrivateAttr, model_validator
 
+from pairgen.config import quoted
 from pairgen.degradations._batch import Batch, in_groups
 from pairgen.degradations._item_rules import Groups
 from pairgen.degradations.base import Draw, Image, Operation, Target
@@ -17,7 +18,7 @@ from pairgen.rules import Checked
 
 def _numbers(name: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ConfigError(f"{name} must be a list of numbers, got {value!r}.")
+        raise ConfigError(f"{name} must be a list of numbers, got {quoted(value)}.")
     return tuple(value)
 
 
@@ -56,7 +57,7 @@ class Shuffled(Operation):
         num = len(self.groups)
         if any(not isinstance(i, int) or not 0 <= i < num for i in self.in_order):
             raise ConfigError(
-                f"in_order must name groups from 0 to {num - 1}, got {list(self.in_order)!r}."
+                f"in_order must name groups from 0 to {num - 1}, got {quoted(list(self.in_order))}."
             )
         return self
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from pairgen.config import quoted
 from pairgen.degradations._batch import Batch
 from pairgen.degradations._blur import KERNEL_SIZES, draw_size
 from pairgen.degradations._convolve import convolve
@@ -23,7 +24,7 @@ LARGE_SIZE = 13
 
 def _cutoff(_: str, value: Any) -> float:
     if not isinstance(value, int | float) or not 0 < value <= math.pi:
-        raise ConfigError(f"A lowest cutoff must be in (0, pi], got {value!r}.")
+        raise ConfigError(f"A lowest cutoff must be in (0, pi], got {quoted(value)}.")
     return float(value)
 
 

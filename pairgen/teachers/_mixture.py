@@ -9,7 +9,7 @@ import torch
 from pydantic import ConfigDict, ValidationInfo, field_validator
 from torch import Tensor
 
-from pairgen.config import integer
+from pairgen.config import integer, quoted
 from pairgen.errors import ConfigError
 from pairgen.options import Option, Options
 from pairgen.rules import Checked, Integer, Number
@@ -22,7 +22,7 @@ MEANS_KEY = 2**63
 
 def _shape(name: str, value: Any) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or len(value) != 3:
-        raise ConfigError(f"{name} must be three integers, got {value!r}.")
+        raise ConfigError(f"{name} must be three integers, got {quoted(value)}.")
     return tuple(integer(name, size, 1) for size in value)
 
 

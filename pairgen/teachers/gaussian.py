@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pairgen.config import quoted
 from pairgen.errors import ConfigError
 from pairgen.sampling.conditioning import Conditioning
 from pairgen.sampling.guidance import guided
@@ -216,5 +217,5 @@ def build(
 def _refuse_location(location: str) -> None:
     if location:
         raise ConfigError(
-            f"The gaussian teacher has no weights: location must be empty, got {location!r}."
+            f"The gaussian teacher has no weights: location must be empty, got {quoted(location)}."
         )

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pairgen.config import quoted
 from pairgen.errors import ConfigError
 from pairgen.sources.tensor_file import load_tensor_file
 
@@ -68,7 +69,7 @@ def _layers(width: int) -> tuple[nn.Module, list[str]]:
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     if path.suffix not in SUFFIXES:
-        raise ConfigError(f"head must be a {', '.join(SUFFIXES)} file, got {str(path)!r}.")
+        raise ConfigError(f"head must be a {', '.join(SUFFIXES)} file, got {quoted(str(path))}.")
     if not path.is_file():
         raise ConfigError(f"There is no file {path}: head must name the weights of a predictor.")
     try:

@@ -15,7 +15,7 @@ def _text(name: str, value: Any) -> str:
 
 def _names(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
-        raise ConfigError(f"{name} must be a list of names, got {value!r}.")
+        raise ConfigError(f"{name} must be a list of names, got {config.quoted(value)}.")
     return tuple(config.text(name, each) for each in value)
 
 

@@ -21,7 +21,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from pairgen.config import local_path
+from pairgen.config import local_path, quoted
 from pairgen.errors import TeacherLoadError, short
 from pairgen.regular_file import sha256_of
 from pairgen.teachers._pretrained.folders.other_layouts import LORA_FILES
@@ -156,14 +156,14 @@ def find_lora(given: str) -> Lora:
         place, scale = given, 1.0
     place, scale = (place, scale) if place else (given, 1.0)
     if not math.isfinite(scale):
-        raise TeacherLoadError(f"The scale of a LoRA must be a finite number, got {given!r}.")
+        raise TeacherLoadError(f"The scale of a LoRA must be a finite number, got {quoted(given)}.")
     path = local_path(place)
     if path.is_dir():
         path = next((path / name for name in LORA_FILES if (path / name).is_file()), path)
     if path.suffix != ".safetensors" or not path.is_file():
         raise TeacherLoadError(
             f"lora must be a .safetensors file, or a folder with {LORA_FILES[0]}, and perhaps "
-            f":SCALE, got {given!r}."
+            f":SCALE, got {quoted(given)}."
         )
     _, metadata = _read(path)
     for key, value in metadata.items():

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pairgen.config import quoted
 from pairgen.errors import TeacherLoadError
 from pairgen.teachers._pretrained.files import (
     Snapshot,
@@ -227,7 +228,8 @@ def _parts(snapshot: Snapshot, names: Collection[str], index: str) -> list[str]:
     for part in parts:
         if Path(part).name != part or "\\" in part or not part.endswith(".safetensors"):
             raise TeacherLoadError(
-                f"{where} must name safetensors files beside itself in weight_map, got {part!r}."
+                f"{where} must name safetensors files beside itself in weight_map, "
+                f"got {quoted(part)}."
             )
     folder = index.rpartition("/")[0]
     paths = [f"{folder}/{part}".lstrip("/") for part in parts]
