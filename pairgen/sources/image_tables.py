@@ -34,6 +34,7 @@ from pairgen.sources.texts.rules import Text, text_of
 from pairgen.sources.texts.tables import choose_column, label_text
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.parquet_batches import Allowed, Source, allowed_rows, shared_batches
+from pairgen.untrusted.parquet_file import open_parquet
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "png", "bytes")
 BATCH_ROWS = 64
@@ -189,8 +190,7 @@ def _parquet(path: AnyPath) -> _Opened:
 
 def _opened(path: AnyPath) -> _Opened:
     source = parquet_source(path)
-    # Otherwise columns that are not asked for might be read on the way.
-    return _Opened(pq.ParquetFile(source, pre_buffer=False), source)
+    return _Opened(open_parquet(source), source)
 
 
 _remote_parquet = lru_cache(maxsize=2)(_opened)
@@ -215,11 +215,13 @@ def _parquet_cells(container: AnyPath, column: str, group: int, at: int) -> pa.C
         # Arrow parts a batch at every two gigabytes.
         cells = batch.column(column).slice(start, allowed.num_rows - num_found)
         start = max(0, start - len(batch))
-        found.append(cells)
+        # Even an empty part would keep all rows of its batch.
+        if len(cells):
+            found.append(cells)
         num_found += len(cells)
         if num_found == allowed.num_rows:
             break
-    return pa.chunked_array(found)
+    return pa.chunked_array(found or [pa.nulls(0)])
 
 
 def _parts(cell: pa.Scalar) -> Any:

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pairgen.errors import ConfigError, PairgenError, short
 from pairgen.regular_file import check_regular
@@ -18,6 +17,7 @@ from pairgen.sources.urls.path import UrlPath
 from pairgen.sources.urls.ranges import RangeReader
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.parquet_batches import read_batches
+from pairgen.untrusted.parquet_file import open_parquet
 
 # Written next to the Arrow files of a saved dataset; lists them.
 STATE_FILE = "state.json"
@@ -57,7 +57,8 @@ def table_schema(path: AnyPath, kind: str) -> pa.Schema:
     """
     with reading(path, kind):
         if kind == "parquet":
-            return pq.read_schema(parquet_source(path))
+            with open_parquet(parquet_source(path)) as file:
+                return file.schema_arrow
         return arrow_table(path).schema
 
 
@@ -71,9 +72,8 @@ def table_batches(
     """
     with reading(path, kind):
         if kind == "parquet":
-            # Pre-buffering would hold every row group of the columns at once.
             source = parquet_source(path)
-            file = pq.ParquetFile(source, pre_buffer=False)
+            file = open_parquet(source)
             for group in range(file.metadata.num_row_groups):
                 yield from read_batches(file, source, group, columns, num_rows)
         else:

@@ -1,16 +1,19 @@
 """The pages of one column in a row group of a Parquet file, wherever that lies."""
 
 import io
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import pyarrow.parquet as pq
 
-from pairgen.untrusted.malformed import MalformedError
+from pairgen.untrusted.malformed import MalformedError, shown
 from pairgen.untrusted.parquet_delta import check_lengths
 from pairgen.untrusted.parquet_pages import Page, read_pages
 
 # What unpacks to more is not honest if it was packed to a thousandth.
 MAX_UNPACKED, MAX_RATIO = 64 * 1024**2, 1000
+# Rows of a row group that may be packed to nothing, as nulls are: each takes time to read.
+MAX_ROWS = 2**24
 # A column of a stream whose pages are looked at: of a larger one as much would be taken anyway.
 MAX_STREAMED = 1024**2
 
@@ -29,7 +32,8 @@ def column_pages(
         source: What the file was opened from.
 
     Raises:
-        MalformedError: Pages are damaged, or have more lengths of texts than values.
+        MalformedError: Pages are damaged, have more lengths of texts than values, or a few bytes
+            hold billions of rows.
     """
     start, num_bytes = chunk.data_page_offset, chunk.total_compressed_size
     if 0 < (chunk.dictionary_page_offset or 0) < start:
@@ -51,11 +55,22 @@ def column_pages(
 def _pages_of(
     file: BinaryIO, start: int, stop: int, chunk: pq.ColumnChunkMetaData, column: pq.ColumnSchema
 ) -> list[Page]:
-    """Return the pages of a column; their lengths of texts are checked."""
+    """Return the pages of a column; their rows and lengths of texts are checked."""
     pages = list(read_pages(file, start, stop, chunk.num_values))
+    if not column.max_repetition_level:
+        _check_rows(pages, chunk.total_compressed_size, column)
     for page in pages:
         if page.has_lengths and page.num_bytes <= max(MAX_UNPACKED, MAX_RATIO * page.num_packed):
             file.seek(page.place)
             packed = file.read(page.num_packed)
             check_lengths(page, packed, chunk.compression, column)
     return pages
+
+
+def _check_rows(pages: Sequence[Page], packed: int, column: pq.ColumnSchema) -> None:
+    num_rows = sum(page.num_values for page in pages if not page.is_dictionary)
+    if num_rows > max(MAX_ROWS, MAX_RATIO * packed):
+        named = shown(column.path)
+        raise MalformedError(
+            f"has {packed:,} bytes of its column {named} that hold {num_rows:,} rows"
+        )

@@ -2,9 +2,6 @@
 
 import io
 import struct
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,26 +13,9 @@ from pairgen.shards.format.index import decode_table, read_columns
 from pairgen.sources.image_tables import table_cell, table_images
 from pairgen.sources.tables import table_batches
 from pairgen.untrusted.parquet_batches import MAX_UNPACKED, allowed_rows
+from tests.untrusted.memory import most_bytes_of
 
 BIG = 50_000_000
-CODE = """
-import sys
-from pathlib import Path
-from tests.untrusted import test_parquet
-def peak():
-    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
-before = peak()
-getattr(test_parquet, sys.argv[1])(Path(sys.argv[2]), *sys.argv[3:])
-print(peak() - before)
-"""
-ROOT = Path(__file__).parents[2]
-
-
-def most_bytes_of(call: Callable, path: Path, *words: str) -> int:
-    """Return the memory that a call of this module takes at most, in a process of its own."""
-    command = [sys.executable, "-c", CODE, call.__name__, str(path), *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return int(done.stdout)
 
 
 def varint(value: int, num_bytes: int = 0) -> bytes:

@@ -50,7 +50,7 @@ def _checksums(index: bytes, receipt: Receipt) -> dict[str, Any]:
     except UNREADABLE:
         # `verify` finds it.
         return {}
-    if IMAGE_CHECKSUM not in table.column_names:
+    if not {"key", IMAGE_CHECKSUM} <= set(table.column_names):
         return {}
     keys, checksums = (table.column(name).to_pylist() for name in ("key", IMAGE_CHECKSUM))
     return dict(zip(keys, checksums, strict=True))

@@ -14,6 +14,7 @@ from pairgen.shards.format.draw_columns import draw_columns
 from pairgen.types import Plan, Sample
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.parquet_batches import read_batches
+from pairgen.untrusted.parquet_file import open_parquet
 
 # Column of the texts of `txt`.
 PROMPT = "prompt"
@@ -131,10 +132,12 @@ def _opened(data: bytes, num_slots: int) -> pq.ParquetFile:
     """Open an index; what it says of its sizes is checked before any of it is read."""
     # Not `read_table`, and no Python file: its scanner's threads can outlive the call, request the
     # interpreter lock while Python shuts down, and abort the process (apache/arrow#34314).
-    file = pq.ParquetFile(pa.BufferReader(data))
+    try:
+        file = open_parquet(pa.BufferReader(data))
+    except MalformedError as error:
+        raise pa.ArrowInvalid(f"it {error}") from None
     metadata = file.metadata
-    if not max(metadata.num_rows, metadata.num_row_groups) <= num_slots:
-        raise pa.ArrowInvalid(f"it has {metadata.num_rows:,} rows for {num_slots:,} slots")
+    _check_rows(max(metadata.num_rows, metadata.num_row_groups), num_slots)
     groups = map(metadata.row_group, range(metadata.num_row_groups))
     _check_size(sum(max(0, group.total_byte_size) for group in groups), num_slots)
     return file
@@ -145,18 +148,24 @@ def _read(file: pq.ParquetFile, data: bytes, columns: Sequence[str], num_slots: 
     names = list(dict.fromkeys(columns))
     most = max(1, file.metadata.num_rows)
     batches = list[pa.RecordBatch]()
-    num_bytes = 0
+    num_rows = num_bytes = 0
     try:
         for group in range(file.metadata.num_row_groups):
             for batch in read_batches(file, io.BytesIO(data), group, names, most):
-                num_bytes += batch.nbytes
+                num_rows, num_bytes = num_rows + len(batch), num_bytes + batch.nbytes
+                _check_rows(num_rows, num_slots)
                 _check_size(num_bytes, num_slots)
                 batches.append(batch)
     except MalformedError as error:
         raise pa.ArrowInvalid(f"it {error}") from None
     schema = pa.schema([field for field in file.schema_arrow if field.name in names])
     table = pa.Table.from_batches(batches, batches[0].schema if batches else schema)
-    return _checked(table, num_slots)
+    return _checked(table)
+
+
+def _check_rows(num_rows: int, num_slots: int) -> None:
+    if num_rows > num_slots:
+        raise pa.ArrowInvalid(f"it has {num_rows:,} rows for {num_slots:,} slots")
 
 
 def _check_size(num_bytes: int, num_slots: int) -> None:
@@ -164,11 +173,9 @@ def _check_size(num_bytes: int, num_slots: int) -> None:
         raise pa.ArrowInvalid(f"its columns take {num_bytes:,} bytes")
 
 
-def _checked(table: pa.Table, num_slots: int) -> pa.Table:
+def _checked(table: pa.Table) -> pa.Table:
     """Return what was read of an index if it can be that of a shard."""
     table.validate(full=True)
-    if table.num_rows > num_slots:
-        raise pa.ArrowInvalid(f"it has {table.num_rows:,} rows for {num_slots:,} slots")
     for name, kind in KINDS.items():
         if name not in table.column_names:
             continue
