@@ -26,9 +26,13 @@ minutes an arm beside other jobs, pauses included (`codi.png`: x8 after 1,200 st
     x8, without consistency, 1,200 steps    3.65   1.57  0.90  0.63       3 (one in 20 steps)
     x8, CoDi, 400 steps                    13.13   3.82  1.48  1.17       3 (one in 20 steps)
     x8, without consistency, 400 steps     10.77   3.48  1.68  1.09       3 (one in 20 steps)
+    x8, own times, 400 steps                8.95   2.96  1.17  0.93       1
+    x8, no average, 400 steps              12.91   4.01  1.63  1.55       1
     x8, conditional, 400 steps             19.49   5.58  2.29  1.14       1
+    x8, conditional, 533 steps             14.55   4.45  2.06  1.12       1
     x8, two stages, 200 steps each         13.77   4.49  3.18  3.39       1
     x8, PE-CoDi, 400 steps                 16.24   4.04  1.74  0.93       1
+    x8, ControlNet, 400 steps              21.07   5.01  2.08  1.08       1
     inpainting, CoDi, 400 steps             7.50   1.98  0.93  1.15       3 (one in 20 steps)
     inpainting, without, 400 steps          7.45   2.22  1.04  0.89       3 (one in 20 steps)
     inpainting, conditional, 400 steps      6.68   1.79  0.93  0.74       1
