@@ -510,6 +510,7 @@ def export(
     *,
     onnx: str | Path,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Exported:
     """Write a one-step student and its decoder as ONNX files.
 
@@ -518,6 +519,7 @@ def export(
         onnx: Folder for the ONNX files, which must not exist yet.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: The model is no one-step student from text, an option is wrong, or a package is
@@ -740,16 +742,20 @@ def replay(
     key: str,
     *,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Replay:
     """Remake one sample of a dataset and compare it with the stored one.
 
     Args:
         folder: The dataset folder.
         key: Key of the sample.
-        trust_code: Whether to allow imports of modules outside pairgen that the dataset names.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
-        ConfigError: The folder holds no dataset that can be replayed, or no such sample.
+        ConfigError: The folder holds no dataset that can be replayed, no such sample, or an option
+            is wrong.
         CorruptShardError: The sample's shard is damaged.
     """
 
@@ -761,6 +767,7 @@ def report(
     seed: int = 0,
     out: str | Path = "",
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Reported:
     """Write a page about a dataset or a training run: one HTML file, which opens offline.
 
@@ -772,6 +779,7 @@ def report(
         out: Output file. [report.html in the folder]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: The folder holds neither, or an option is wrong; nothing was written.
@@ -961,12 +969,14 @@ def status(
     folder: str | Path,
     *,
     price_per_gpu_hour: float | None = None,
+    progress: bool = True,
 ) -> Status:
     """Tell how far a dataset is, from its receipts alone.
 
     Args:
         folder: The dataset, finished or not.
         price_per_gpu_hour: Price per hour of the device that a worker runs on. [no price]
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
         The status: `status.data` is what `pairgen status --json` prints.
