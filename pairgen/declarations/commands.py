@@ -9,7 +9,6 @@ from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.export.options import ExportConfig
 from pairgen.jobs.inspect.options import InspectConfig
-from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
 from pairgen.jobs.push.options import PushConfig
 from pairgen.jobs.repair.options import RepairConfig
@@ -22,6 +21,7 @@ from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.overlay.options import AnnotateConfig
+from pairgen.methods import LATENT_LPIPS
 from pairgen.options import Options
 from pairgen.training.chain_options import ChainConfig
 

@@ -33,8 +33,8 @@ class TrainConfig(PlayerConfig):
         str,
         Text(),
         Option(
-            "Method: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, codi, or the "
-            "name or file of your own module.",
+            "Method: add, codi, diffusion2gan, ladd, latent-lpips, osediff, reflow, regression, "
+            "yonos, yonos-decoder, or the name or file of your own module.",
             "Training",
             "identity",
             metavar="METHOD",

@@ -226,11 +226,15 @@ def test_help_and_version_need_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
 
 
-def test_help_of_train_names_every_method() -> None:
+def test_help_and_errors_name_every_method_alike() -> None:
+    listed = ", ".join(plugins.shown_names("methods"))
+    assert "latent-lpips" in listed and "yonos-decoder" in listed
     text = " ".join(run("train", "--help").stdout.split())
-    # The decoder of yonos is trained by its chain.
-    for name in set(plugins.members("methods")) - {"yonos_decoder"}:
-        assert f"{name}, " in text.partition("METHOD:")[2].partition("dotted name")[0], name
+    assert f"METHOD: {listed}, or the name or file of your own module." in text
+    for words in (["train", "NOPE", "--data", "pairs"], ["methods", "NOPE"]):
+        told = run(*words)
+        assert told.returncode == 2
+        assert told.stderr.startswith(f"Error: There is no method 'NOPE'; known are {listed}, or ")
 
 
 def test_sd15_as_typed_runs_on_a_local_folder_of_its_classes(
