@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import GroupedCommand
+from pairgen.cli.help import GroupedCommand, argument
 from pairgen.cli.options import echo, given
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.jobs import cluster as calls
 from pairgen.jobs.cluster.options import SubmitConfig
 
-config_argument = click.argument("config", metavar="CONFIG")
+config_argument = argument("config", metavar="CONFIG")
 
 
 @click.group()
@@ -40,7 +40,7 @@ def up(config: str) -> None:
 
 @cluster.command(cls=GroupedCommand)
 @config_argument
-@click.argument("command", nargs=-1, required=True, metavar="-- pairgen COMMAND ...")
+@argument("command", nargs=-1, required=True, metavar="-- pairgen COMMAND ...")
 @options_of(SubmitConfig)
 def submit(config: str, command: tuple[str, ...], **options: Any) -> None:
     """Run a command on a cluster, follow its log, and exit with its code.
@@ -64,7 +64,7 @@ def status(config: str) -> None:
 
 @cluster.command(cls=GroupedCommand)
 @config_argument
-@click.argument("job", default="", metavar="[JOB]")
+@argument("job", default="", metavar="[JOB]")
 @click.option("--follow", "-f", is_flag=True, help="Follow it to its end; exit with its code.")
 def logs(config: str, job: str, follow: bool) -> None:
     """Print the log of a job, of the last one by default."""
@@ -73,7 +73,7 @@ def logs(config: str, job: str, follow: bool) -> None:
 
 @cluster.command(cls=GroupedCommand)
 @config_argument
-@click.argument("job", metavar="JOB")
+@argument("job", metavar="JOB")
 def stop(config: str, job: str) -> None:
     """End a job; the cluster goes on."""
     calls.stop(config, job)

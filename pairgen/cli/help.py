@@ -1,11 +1,12 @@
 """The layout of `--help`: grouped options, full command summaries; and lazy loading."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
 import click
 
+from pairgen.cli.completion import completer
 from pairgen.cli.messages import message_options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -91,7 +92,24 @@ def option(*names: str, group: str = OTHER, **settings: Any) -> Callable[[Comman
         group: Group of the help page, one of `pairgen.options.GROUPS`.
         **settings: Other arguments of `click.option`.
     """
+    if "metavar" in settings and "type" not in settings:
+        settings["shell_complete"] = completer(settings["metavar"])
     return click.option(*names, cls=GroupedOption, group=group, **settings)
+
+
+def argument(
+    name: str, *, metavar: str, closed: Sequence[str] = (), **settings: Any
+) -> Callable[[Command], Command]:
+    """Add a positional argument, which a shell completes.
+
+    Args:
+        name: Its name.
+        metavar: Its placeholder on the help page.
+        closed: All its values; () where others are allowed too.
+        **settings: Other arguments of `click.argument`.
+    """
+    settings["shell_complete"] = completer(metavar, closed)
+    return click.argument(name, metavar=metavar, **settings)
 
 
 def command(name: str | None = None) -> Callable[[Callable[..., Any]], GroupedCommand]:

@@ -2,14 +2,12 @@
 
 import json
 
-import click
-
-from pairgen.cli.help import command, option
+from pairgen.cli.help import argument, command, option
 from pairgen.cli.options import echo, trust_option
 
 
 @command()
-@click.argument("method", metavar="[METHOD]", default="")
+@argument("method", metavar="[METHOD]", default="")
 @option(
     "--data",
     group="What is shown",

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command
+from pairgen.cli.help import argument, command
 from pairgen.cli.options import echo, given, pin_threads, say, trust_option
 from pairgen.jobs.push.options import PushConfig
 from pairgen.wording import counted
 
 
 @command()
-@click.argument("folder", metavar="DIR|RUN")
-@click.argument("to", metavar="hf://...")
+@argument("folder", metavar="DIR|RUN")
+@argument("to", metavar="hf://...")
 @options_of(PushConfig)
 @trust_option
 def push(folder: str, to: str, **options: Any) -> None:

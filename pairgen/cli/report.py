@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command
+from pairgen.cli.help import argument, command
 from pairgen.cli.options import echo, given, say, trust_option
 from pairgen.jobs.report.options import ReportConfig
 
 
 @command()
-@click.argument("folder", metavar="DIR|URL|RUN")
+@argument("folder", metavar="DIR|URL|RUN")
 @options_of(ReportConfig)
 @trust_option
 def report(folder: str, **options: Any) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command, option
+from pairgen.cli.help import argument, command, option
 from pairgen.cli.options import echo, given
 from pairgen.jobs.status.options import StatusConfig
 
 
 @command()
-@click.argument("folder", metavar="DIR|URL")
+@argument("folder", metavar="DIR|URL")
 @options_of(StatusConfig)
 @option(
     "--watch",
