@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import GroupedCommand, argument
+from pairgen.cli.help import Commands, GroupedCommand, argument, option
 from pairgen.cli.options import echo, given
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.jobs import cluster as calls
@@ -16,7 +16,7 @@ from pairgen.jobs.cluster.options import SubmitConfig
 config_argument = argument("config", metavar="CONFIG")
 
 
-@click.group()
+@click.group(cls=Commands)
 def cluster() -> None:
     """Start clusters and run commands on them: up, submit, status, logs, stop, down.
 
@@ -45,7 +45,8 @@ def up(config: str) -> None:
 def submit(config: str, command: tuple[str, ...], **options: Any) -> None:
     """Run a command on a cluster, follow its log, and exit with its code.
 
-    The command runs on the head and finds the cluster by itself. Ctrl-C ends only the following.
+    The command runs on the head and finds the cluster by itself. Ctrl-C stops following the log:
+    the command goes on, and `pairgen cluster logs --follow` follows it again.
 
     \b
     Examples:
@@ -65,7 +66,13 @@ def status(config: str) -> None:
 @cluster.command(cls=GroupedCommand)
 @config_argument
 @argument("job", default="", metavar="[JOB]")
-@click.option("--follow", "-f", is_flag=True, help="Follow it to its end; exit with its code.")
+@option(
+    "--follow",
+    "-f",
+    group="Job",
+    is_flag=True,
+    help="Follow the job to its end, and exit with its code.",
+)
 def logs(config: str, job: str, follow: bool) -> None:
     """Print the log of a job, of the last one by default."""
     _exit_with(lambda: calls.logs(config, job, follow=follow))

@@ -36,8 +36,8 @@ def options_of(
                 command = flag(each)(command)
         for each in reversed(arguments_first):
             nargs = -1 if isinstance(each.rule, Places) else 1
-            given = {"metavar": each.metavar, "closed": _closed(each.rule)}
-            command = argument(each.name, nargs=nargs, **given)(command)
+            closed = _closed(each.rule)
+            command = argument(each.name, metavar=each.metavar, closed=closed, nargs=nargs)(command)
         return command
 
     return decorate

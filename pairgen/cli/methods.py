@@ -10,7 +10,7 @@ from pairgen.cli.options import echo, trust_option
 @argument("method", metavar="[METHOD]", default="")
 @option(
     "--data",
-    group="What is shown",
+    group="Data",
     multiple=True,
     metavar="DIR|URL",
     help="Dataset to compare; repeatable.",

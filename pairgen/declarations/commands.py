@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pairgen import plugins
+from pairgen.cli.demo.options import DemoConfig
 from pairgen.jobs.calibrate.options import CalibrateConfig
 from pairgen.jobs.cluster.options import LocalOptions, SlurmOptions, SubmitConfig
 from pairgen.jobs.compare.options import CompareConfig
@@ -45,6 +46,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "verify": VerifyConfig,
     "repair": RepairConfig,
     "cluster submit": SubmitConfig,
+    "demo": DemoConfig,
 }
 # The config files of `pairgen cluster` that are in pairgen's own format, by their kind.
 CLUSTER_KINDS: Mapping[str, type[Options]] = {"local": LocalOptions, "slurm": SlurmOptions}

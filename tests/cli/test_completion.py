@@ -86,7 +86,8 @@ def test_values_are_completed(line: str, values: list[str]):
 
 def test_nothing_heavy_is_imported_to_complete_a_value():
     script = (
-        "import sys; from click.shell_completion import ShellComplete; from pairgen.cli import cli\n"
+        "import sys; from click.shell_completion import ShellComplete\n"
+        "from pairgen.cli import cli\n"
         "shell = ShellComplete(cli, {}, 'pairgen', '_PAIRGEN_COMPLETE')\n"
         "for words, typed in [(['ode', '--model'], 's'), (['train'], 'r'), (['annotate', 'd',"
         " '--add'], 'c'), (['degrade', '--degradation'], 'b'), (['cluster', 'up'], 'l')]:\n"
