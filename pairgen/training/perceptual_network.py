@@ -6,7 +6,7 @@ ABOUT = "E-LatentLPIPS: a perceptual network for latents, instead of a student"
 NEEDS = Needs(
     kinds=("ode",),
     members=(
-        need("latent.npy", note="samples of a class are told from those of others"),
+        need("latent.npy", note="what the network learns to classify"),
         need("txt", note="each text is a class, unless the dataset has classes (cls)"),
     ),
 )
