@@ -3,11 +3,11 @@
 `pairgen.ode(...)`, `pairgen.calibrate(...)`, `pairgen.degrade(...)`, `pairgen.collect(...)`,
 `pairgen.annotate(...)`, `pairgen.train(...)`, `pairgen.compare(...)`, `pairgen.restore(...)`,
 `pairgen.sample(...)`, `pairgen.export(...)`, `pairgen.inspect(...)`, `pairgen.report(...)`,
-`pairgen.push(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and `pairgen.replay(...)` are the
-commands of the same names, and `pairgen.evaluate(...)` is `pairgen eval`. `pairgen.cluster` has a
-call for each verb of `pairgen cluster`. `pairgen.Loader(...)` reads what they made, batch by batch;
-a `pairgen.TrainingSet` is a dataset with a weight or overlays; a `pairgen.Restorer` restores
-arrays. Importing the package loads no torch, ray, diffusers or click.
+`pairgen.push(...)`, `pairgen.status(...)`, `pairgen.verify(...)`, `pairgen.repair(...)` and
+`pairgen.replay(...)` are the commands of the same names, and `pairgen.evaluate(...)` is `pairgen
+eval`. `pairgen.cluster` has a call for each verb of `pairgen cluster`. `pairgen.Loader(...)` reads
+what they made, batch by batch; a `pairgen.TrainingSet` is a dataset with a weight or overlays; a
+`pairgen.Restorer` restores arrays. Importing the package loads no torch, ray, diffusers or click.
 """
 
 from importlib import import_module

@@ -169,8 +169,8 @@ def calibrate(
         end: End of the ODE: the last timestep, or sigma 0. [the model's own, else t0]
         seed: Random seed of the noise. [0]
         tolerance: Largest median error to accept, as 2% or 0.02. [2%]
-        solvers: Solvers and spacings to measure.
-            [ddim/trailing,ddim/leading,dpmpp_2m/trailing,dpmpp_2m/logsnr,heun/logsnr]
+        solvers: Solvers and spacings to measure. [ddim/trailing, ddim/leading, dpmpp_2m/trailing,
+            dpmpp_2m/logsnr, heun/logsnr]
         steps: Numbers of steps to measure. [10,15,20,30,50]
         dtypes: Precisions to measure. [float32, and the model's on a GPU]
         reference_steps: Steps of the reference solution (heun, logsnr, float32). [200]
@@ -271,8 +271,8 @@ def collect(
             stores the bytes of files of one format that have --size already. [png]
         out: Output folder or URL. [data/collect]
         samples_per_shard: Samples per shard. [256]
-        shard_bytes: Bytes of a shard, such as 1GB, instead of samples_per_shard; a folder keeps
-            what was chosen when it was begun. [samples_per_shard sets it]
+        shard_bytes: Bytes of a shard, such as 1GB, instead of --samples-per-shard; a folder keeps
+            what was chosen when it was begun. [--samples-per-shard sets it]
         cpu_threads: CPU threads of each worker. [1]
         executor: Where to run. auto: ray if RAY_ADDRESS is set or several GPUs are seen, else
             serial. [auto]
@@ -304,12 +304,12 @@ def compare(
     *,
     data: str | Path,
     num_samples: int = ...,
+    where: str = "",
+    allow_training_data: bool = False,
     teacher_steps: int | str | Sequence[int] = (1, 2, 4, 50),
     protocol: Literal["real-isr", "classic-sr", "rgb"] = "real-isr",
     iqa: str | Sequence[str] = (),
     real_statistics: str | Path = "",
-    where: str = "",
-    allow_training_data: bool = False,
     out: str | Path = "",
     batch_size: int = 0,
     cpu_threads: int = 0,
@@ -324,14 +324,14 @@ def compare(
         runs: Run folders of `pairgen train`, or any models; `RUN@1,4` for other steps than its own.
         data: Held-out pairs: a dataset that no judged student was trained on.
         num_samples: Number of pairs to use. [512, or all if there are fewer]
+        where: Use only pairs that match, such as 'guidance_scale == 8'.
+        allow_training_data: Allow evaluation on training data.
         teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
             images. [1,2,4,50]
         protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
         iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for students
             from images.
         real_statistics: Statistics of real images; adds the Frechet distance to them.
-        where: Use only pairs that match, such as 'guidance_scale == 8'.
-        allow_training_data: Allow evaluation on training data.
         out: Output folder. [comparisons/NAME_OF_DATA]
         batch_size: Samples per batch. [as the pairs were made; the model's for images]
         cpu_threads: CPU threads. [as the pairs were made]
@@ -421,8 +421,8 @@ def degrade(
         out: Output folder or URL. [data/degrade-DEGRADATION; SET.annotations/degraded with
             --overlay]
         samples_per_shard: Samples per shard. [256]
-        shard_bytes: Bytes of a shard, such as 1GB, instead of samples_per_shard; a folder keeps
-            what was chosen when it was begun. [samples_per_shard sets it]
+        shard_bytes: Bytes of a shard, such as 1GB, instead of --samples-per-shard; a folder keeps
+            what was chosen when it was begun. [--samples-per-shard sets it]
         cpu_threads: CPU threads of each worker. [1]
         pixel_path: Degrade one image at a time on the CPU, or batches with torch, on a GPU if there
             is one; a dataset keeps its path. [cpu]
@@ -456,12 +456,12 @@ def evaluate(
     *,
     data: str | Path,
     num_samples: int = ...,
+    where: str = "",
+    allow_training_data: bool = False,
     teacher_steps: int | str | Sequence[int] = (1, 2, 4, 50),
     protocol: Literal["real-isr", "classic-sr", "rgb"] = "real-isr",
     iqa: str | Sequence[str] = (),
     real_statistics: str | Path = "",
-    where: str = "",
-    allow_training_data: bool = False,
     steps: int = 0,
     beside: str | Sequence[str] = (),
     subset: str | Sequence[str] = (),
@@ -477,14 +477,14 @@ def evaluate(
         run: Run folder of `pairgen train`, or any model.
         data: Held-out pairs: a dataset that no judged student was trained on.
         num_samples: Number of pairs to use. [512, or all if there are fewer]
+        where: Use only pairs that match, such as 'guidance_scale == 8'.
+        allow_training_data: Allow evaluation on training data.
         teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
             images. [1,2,4,50]
         protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
         iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for students
             from images.
         real_statistics: Statistics of real images; adds the Frechet distance to them.
-        where: Use only pairs that match, such as 'guidance_scale == 8'.
-        allow_training_data: Allow evaluation on training data.
         steps: Steps of the model; not for students that start from an image. [as many as it was
             trained for; those of the pairs for a teacher]
         beside: Folder of another system's images of the same pairs; adds a row. May be repeated.
@@ -510,6 +510,7 @@ def export(
     *,
     onnx: str | Path,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Exported:
     """Write a one-step student and its decoder as ONNX files.
 
@@ -518,6 +519,7 @@ def export(
         onnx: Folder for the ONNX files, which must not exist yet.
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: The model is no one-step student from text, an option is wrong, or a package is
@@ -634,8 +636,8 @@ def ode(
         store_embeddings: Store prompt embeddings: txt_emb.npy, and pooled_emb.npy where the model
             has it.
         samples_per_shard: Samples per shard. [the model's default]
-        shard_bytes: Bytes of a shard, such as 1GB, instead of samples_per_shard; a folder keeps
-            what was chosen when it was begun. [samples_per_shard sets it]
+        shard_bytes: Bytes of a shard, such as 1GB, instead of --samples-per-shard; a folder keeps
+            what was chosen when it was begun. [--samples-per-shard sets it]
         batch_size: Samples per batch. [the model's default]
         cpu_threads: CPU threads of each worker. [1]
         dtype: Precision of the network; the ODE state stays in float32. [the model's, float32
@@ -740,16 +742,20 @@ def replay(
     key: str,
     *,
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Replay:
     """Remake one sample of a dataset and compare it with the stored one.
 
     Args:
         folder: The dataset folder.
         key: Key of the sample.
-        trust_code: Whether to allow imports of modules outside pairgen that the dataset names.
+        trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
+            names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
-        ConfigError: The folder holds no dataset that can be replayed, or no such sample.
+        ConfigError: The folder holds no dataset that can be replayed, no such sample, or an option
+            is wrong.
         CorruptShardError: The sample's shard is damaged.
     """
 
@@ -761,6 +767,7 @@ def report(
     seed: int = 0,
     out: str | Path = "",
     trust_code: bool = False,
+    progress: bool = True,
 ) -> Reported:
     """Write a page about a dataset or a training run: one HTML file, which opens offline.
 
@@ -768,10 +775,11 @@ def report(
         folder: The dataset or the run, finished or not.
         num: Number of samples of a dataset to show, evenly drawn. [48]
         where: Draw from these samples of a dataset alone, such as 'guidance_scale == 8'.
-        seed: Seed of the draw of samples: another one shows others. [0]
+        seed: Random seed of the draw of samples: another one shows others. [0]
         out: Output file. [report.html in the folder]
         trust_code: Allow imports of modules outside pairgen that a dataset, run or model folder
             names.
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Raises:
         ConfigError: The folder holds neither, or an option is wrong; nothing was written.
@@ -938,7 +946,7 @@ def sample(
         solver: ODE solver. [the model's own, else ddim]
         spacing: Timestep spacing: leading, trailing, linspace, logsnr or uniform; or the timesteps
             themselves. [the model's own, else trailing]
-        columns: Images per row of the grid. [see above]
+        columns: Images per row of the grid. [the scales, or noises, of a prompt, else 8 or more]
         captions: Print the prompt below each image. [captions]
         out: Output: a .png grid, or a folder for single images, the grid and samples.json.
             [samples.png]
@@ -961,12 +969,14 @@ def status(
     folder: str | Path,
     *,
     price_per_gpu_hour: float | None = None,
+    progress: bool = True,
 ) -> Status:
     """Tell how far a dataset is, from its receipts alone.
 
     Args:
         folder: The dataset, finished or not.
         price_per_gpu_hour: Price per hour of the device that a worker runs on. [no price]
+        progress: Show progress on standard error, or in the notebook. [True]
 
     Returns:
         The status: `status.data` is what `pairgen status --json` prints.
@@ -980,6 +990,11 @@ def train(
     method: str,
     *,
     model: str | Path = "",
+    data: str | Path | Sequence[str | Path] = ...,
+    where: str = "",
+    window: int = 8,
+    allow_shared_noise: bool = False,
+    skip_bad: bool = False,
     lora_rank: int = 0,
     lora_alpha: float = 0.0,
     lora_targets: str | Sequence[str] = (),
@@ -992,7 +1007,6 @@ def train(
     weight_decay: float = 0.01,
     clip: float = 1.0,
     ema_decay: float = 0.0,
-    data: str | Path | Sequence[str | Path] = ...,
     steps: int = 10000,
     batch_size: int = 64,
     accumulate: int = 1,
@@ -1000,13 +1014,9 @@ def train(
     options: Mapping[str, Any] = {},
     players: Mapping[str, Mapping[str, Any]] = {},
     guidance_embedding: bool = False,
-    where: str = "",
-    window: int = 8,
     crop: int = 0,
     flip: bool = False,
     data_parts: int = 0,
-    allow_shared_noise: bool = False,
-    skip_bad: bool = False,
     resume: bool = False,
     chain: int | str | Sequence[int] = ...,
     to: int = ...,
@@ -1037,6 +1047,11 @@ def train(
         method: Name of a method in `pairgen/methods/`, or the dotted name of your own module; or
             `latent-lpips`, which trains a perceptual network instead of a student.
         model: Model to initialize the student from. [the dataset's teacher]
+        data: Dataset to train on; repeatable.
+        where: Train only on samples that match, such as 'guidance_scale == 8'.
+        window: Shards of a dataset that are shuffled together. [8]
+        allow_shared_noise: Allow datasets that share their noise.
+        skip_bad: Skip damaged shards and log each one.
         lora_rank: Train LoRA adapters of this rank instead of all weights. [the method's own, else
             0: off]
         lora_alpha: Scale of the adapters, divided by their rank. [the method's own, else the rank:
@@ -1056,7 +1071,6 @@ def train(
         clip: Largest norm of the gradient; 0 for no limit. [the method's own, else 1]
         ema_decay: Decay of the weights' exponential moving average, which is what is exported then;
             0 for none. [the method's own, else 0]
-        data: Dataset to train on; repeatable.
         steps: Training steps: updates of the student. [10,000]
         batch_size: Samples per batch of a step, over all processes and micro-batches. [the method's
             default]
@@ -1065,15 +1079,11 @@ def train(
         options: Options of the method, by name.
         players: Options of single players and their networks, by name.
         guidance_embedding: Condition the student on the guidance scale of each sample.
-        where: Train only on samples that match, such as 'guidance_scale == 8'.
-        window: Shards of a dataset that are shuffled together. [8]
         crop: Side of random crops, in pixels of the largest image that is read; smaller ones show
             the same part. [0: whole images]
         flip: Flip half of the samples left to right, all images of a sample alike.
         data_parts: Parts that the order of samples is divided into. The number of processes must
             divide it, now and whenever the run is resumed. [the number of processes]
-        allow_shared_noise: Allow datasets that share their noise.
-        skip_bad: Skip damaged shards and log each one.
         resume: Resume from the last checkpoint.
         chain: Train the method yonos in stages, one for each of these factors, and then the
             decoder. [one run]

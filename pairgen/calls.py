@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
+from pairgen.methods import LATENT_LPIPS
 from pairgen.signature import takes
 from pairgen.training.chain_options import ChainConfig
 

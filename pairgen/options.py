@@ -25,6 +25,7 @@ from pairgen.rules import Rule
 # Sections of a help page, in order.
 Group = Literal[
     "Model",
+    "Data",
     "Training",
     "Prompts",
     "Images",
@@ -32,12 +33,14 @@ Group = Literal[
     "Restoration",
     "Degradation",
     "What is added",
+    "What is checked",
     "What is measured",
     "What is shown",
     "Output",
     "Compute",
     "Workers",
     "Estimate",
+    "Job",
     "Other",
 ]
 GROUPS: tuple[Group, ...] = get_args(Group)
@@ -222,6 +225,9 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, tuple):
         # As it is typed: a comma inside a number would be one between two.
+        if all(isinstance(each, str) for each in value):
+            # Words: a line breaks between them.
+            return ", ".join(value)
         return ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
     if isinstance(value, int):
         return f"{value:,}"

@@ -32,14 +32,27 @@ def members(family: str) -> list[str]:
     return sorted(name for name in names if name != "base" and not name.startswith("_"))
 
 
+def shown_names(family: str) -> list[str]:
+    """Return what a user may name of a family, as messages list it.
+
+    A family may define `shown_names`, which makes it from the names of its members.
+    """
+    package = importlib.import_module(f"pairgen.{family}")
+    return list(getattr(package, "shown_names", sorted)(members(family)))
+
+
 def module_name(family: str, text: str) -> str:
     """Return the name of the module that a text names: `my_blur` for `./my_blur.py`.
+
+    `yonos-decoder` is `yonos_decoder`, as its family shows it with hyphens.
 
     Raises:
         ConfigError: The file cannot be imported by its name, or pairgen has a member of that name.
     """
     if not is_file(text):
-        return text
+        underscored = text.replace("-", "_")
+        is_shown = underscored != text and text in shown_names(family)
+        return underscored if is_shown and underscored in members(family) else text
     name = name_of(text)
     if not name.isidentifier() or name in sys.stdlib_module_names:
         raise ConfigError(
@@ -85,7 +98,7 @@ def load(family: str, name: str) -> ModuleType:
         # A missing dependency of an existing module is another problem: raise its own error.
         if error.name is None or not (path == error.name or path.startswith(error.name + ".")):
             raise _import_failed(path, error) from error
-        known = members(family)
+        known = shown_names(family)
         raise ConfigError(
             f"There is no {family[:-1]} {name!r}{did_you_mean(name, known)}; "
             f"known are {', '.join(known)}, or the name or the file of your own module."

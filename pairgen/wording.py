@@ -1,6 +1,7 @@
 """How numbers and names stand in what a user reads."""
 
 import shlex
+from collections.abc import Sequence
 
 # Stands in a command for pairs that only the user can name.
 HELD_OUT = "HELD_OUT"
@@ -27,6 +28,12 @@ def counted(num: int, thing: str, things: str = "") -> str:
 def command_text(*words: object) -> str:
     """Return a command line as the next process takes it: words are quoted where they must be."""
     return shlex.join(str(word) for word in words)
+
+
+def either(names: Sequence[str]) -> str:
+    """Return names of which one will do: `png, jpg or webp`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def label_text(name: str) -> str:

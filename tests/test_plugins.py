@@ -153,3 +153,12 @@ def test_a_file_is_found_where_it_lies_and_nothing_else_by_its_name(tmp_path, mo
             Context().run(plugins.build, "teachers", "own_file")
     finally:
         sys.modules.pop("own_file", None)
+
+
+def test_a_method_of_two_words_may_be_named_with_a_hyphen():
+    assert plugins.load("methods", "yonos-decoder") is plugins.load("methods", "yonos_decoder")
+    assert plugins.module_name("methods", "yonos-decoder") == "yonos_decoder"
+    # Only where the family shows it so: a preset of this name is none of the operations.
+    assert plugins.module_name("degradations", "gaussian-noise") == "gaussian-noise"
+    with pytest.raises(ConfigError, match=r"'latent_lpips' \(did you mean 'latent-lpips'\?\)"):
+        plugins.load("methods", "latent_lpips")

@@ -1,6 +1,5 @@
 """The command line: parse, call, print. Each command has its own file, loaded when called."""
 
-import io
 import itertools
 import shlex
 import sys
@@ -11,9 +10,10 @@ import click
 
 import pairgen
 from pairgen.cli.help import LazyCommands
-from pairgen.cli.messages import shown_messages, write_json
+from pairgen.cli.messages import Messages, shown_messages, write_json
 from pairgen.cli.options import complain
 from pairgen.cli.result import EXIT_INTERRUPTED
+from pairgen.cli.usage import usage_text
 from pairgen.errors import PairgenError, UntrustedCodeError
 
 # Maps each command to its module and the first sentence of its help. The sentence is repeated here
@@ -132,17 +132,16 @@ def main() -> None:
         # Whoever reads lines of JSON gets them for a mistaken command line too.
         if "--log-json" in itertools.takewhile(lambda word: word != "--", sys.argv):
             write_json(messages)
-        code = _run()
+        code = _run(messages)
     sys.exit(code)
 
 
-def _run() -> int:
+def _run(messages: Messages) -> int:
     try:
         return int(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
-        shown = io.StringIO()
-        error.show(shown)
-        return _failed(shown.getvalue().rstrip(), error.exit_code)
+        # A line of JSON holds the sentence alone.
+        return _failed(usage_text(error, hint=not messages.as_json), error.exit_code)
     except click.Abort:
         stopped = "Stopped. Finished work is kept: run the same command again."
         return _failed(stopped, EXIT_INTERRUPTED)

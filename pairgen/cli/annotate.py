@@ -4,18 +4,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pairgen.cli.dry_run_options import dry_run_options, run_or_price
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command
+from pairgen.cli.help import argument, command
 from pairgen.cli.options import config_options, given, pin_threads, trust_option
 from pairgen.config import command_options
 from pairgen.kinds.overlay.options import AnnotateConfig
 
 
 @command()
-@click.argument("folder", metavar="DIR|URL")
+@argument("folder", metavar="DIR|URL")
 @options_of(AnnotateConfig)
 @dry_run_options
 @trust_option

@@ -7,16 +7,16 @@ from typing import Any
 import click
 
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import GroupedCommand
+from pairgen.cli.help import Commands, GroupedCommand, argument, option
 from pairgen.cli.options import echo, given
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.jobs import cluster as calls
 from pairgen.jobs.cluster.options import SubmitConfig
 
-config_argument = click.argument("config", metavar="CONFIG")
+config_argument = argument("config", metavar="CONFIG")
 
 
-@click.group()
+@click.group(cls=Commands)
 def cluster() -> None:
     """Start clusters and run commands on them: up, submit, status, logs, stop, down.
 
@@ -40,12 +40,13 @@ def up(config: str) -> None:
 
 @cluster.command(cls=GroupedCommand)
 @config_argument
-@click.argument("command", nargs=-1, required=True, metavar="-- pairgen COMMAND ...")
+@argument("command", nargs=-1, required=True, metavar="-- pairgen COMMAND ...")
 @options_of(SubmitConfig)
 def submit(config: str, command: tuple[str, ...], **options: Any) -> None:
     """Run a command on a cluster, follow its log, and exit with its code.
 
-    The command runs on the head and finds the cluster by itself. Ctrl-C ends only the following.
+    The command runs on the head and finds the cluster by itself. Ctrl-C stops following the log:
+    the command goes on, and `pairgen cluster logs --follow` follows it again.
 
     \b
     Examples:
@@ -64,8 +65,14 @@ def status(config: str) -> None:
 
 @cluster.command(cls=GroupedCommand)
 @config_argument
-@click.argument("job", default="", metavar="[JOB]")
-@click.option("--follow", "-f", is_flag=True, help="Follow it to its end; exit with its code.")
+@argument("job", default="", metavar="[JOB]")
+@option(
+    "--follow",
+    "-f",
+    group="Job",
+    is_flag=True,
+    help="Follow the job to its end, and exit with its code.",
+)
 def logs(config: str, job: str, follow: bool) -> None:
     """Print the log of a job, of the last one by default."""
     _exit_with(lambda: calls.logs(config, job, follow=follow))
@@ -73,7 +80,7 @@ def logs(config: str, job: str, follow: bool) -> None:
 
 @cluster.command(cls=GroupedCommand)
 @config_argument
-@click.argument("job", metavar="JOB")
+@argument("job", metavar="JOB")
 def stop(config: str, job: str) -> None:
     """End a job; the cluster goes on."""
     calls.stop(config, job)

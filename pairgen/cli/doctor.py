@@ -14,7 +14,7 @@ from pairgen.jobs.doctor.examination import examine, works
 @command()
 @option(
     "--deep",
-    group="What is measured",
+    group="What is checked",
     is_flag=True,
     help="Also start Ray, and make and verify two pairs.",
 )

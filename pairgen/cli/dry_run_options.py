@@ -33,8 +33,8 @@ class Percentage(click.ParamType):
 def _only_in_dry_run(context: click.Context, option: click.Parameter, value: Any) -> Any:
     if value is not None and context.params.get("dry_run") is None:
         raise click.UsageError(f"{option.opts[0]} works only with --dry-run: add --dry-run.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise click.UsageError(f"{option.opts[0]} must be a finite number, got {value}.")
+    if isinstance(value, float) and not (math.isfinite(value) and value >= 0):
+        raise click.UsageError(f"{option.opts[0]} must be 0 or more, got {value}.")
     return value
 
 
@@ -57,7 +57,7 @@ def dry_run_options(command: Command) -> Command:
             option(
                 "--price-per-gpu-hour",
                 group="Estimate",
-                type=click.FloatRange(min=0),
+                type=float,
                 metavar="P",
                 callback=_only_in_dry_run,
                 help="With --dry-run: price per hour of the device that a worker runs on.",

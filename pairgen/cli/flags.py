@@ -5,10 +5,11 @@ from typing import Any, TypeVar
 
 import click
 
-from pairgen.cli.help import GroupedOption
-from pairgen.list_rules import Places
+from pairgen.cli.completion import completer
+from pairgen.cli.help import GroupedOption, argument
+from pairgen.list_rules import Each, Places
 from pairgen.options import Declared, Options, declared
-from pairgen.rules import Integer, Number, Switch
+from pairgen.rules import Choice, Integer, Number, OrNone, Rule, Switch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,7 +36,8 @@ def options_of(
                 command = flag(each)(command)
         for each in reversed(arguments_first):
             nargs = -1 if isinstance(each.rule, Places) else 1
-            command = click.argument(each.name, metavar=each.metavar, nargs=nargs)(command)
+            closed = _closed(each.rule)
+            command = argument(each.name, metavar=each.metavar, closed=closed, nargs=nargs)(command)
         return command
 
     return decorate
@@ -57,4 +59,12 @@ def flag(each: Declared) -> Callable[[Command], Command]:
     if isinstance(each.rule, Integer | Number):
         settings["type"] = int if isinstance(each.rule, Integer) else float
     multiple = isinstance(each.rule, Places)
+    settings["shell_complete"] = completer(each.metavar, _closed(each.rule))
     return click.option(name, metavar=each.metavar, multiple=multiple, **settings)
+
+
+def _closed(rule: Rule) -> Sequence[str]:
+    """Return all values of a rule; () if there are others."""
+    if isinstance(rule, Each | OrNone):
+        return _closed(rule.rule)
+    return rule.known if isinstance(rule, Choice) else ()

@@ -1,17 +1,50 @@
 """The layout of `--help`: grouped options, full command summaries; and lazy loading."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
 import click
 
+from pairgen.cli.completion import completer
 from pairgen.cli.messages import message_options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # The section of flags without a group.
 OTHER = "Other"
+
+
+# Stands for a hyphen inside a word while lines are wrapped, which break at hyphens.
+_KEPT = "\ue000"
+_IN_WORD = re.compile(r"(?<=\S)-|-(?=\S)")
+
+
+class Formatter(click.HelpFormatter):
+    """Wraps lines between words alone, so that `--from-calibration` stays whole."""
+
+    def write_text(self, text: str) -> None:
+        """Write a paragraph."""
+        super().write_text(_whole(text))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], *args: Any, **kwargs: Any) -> None:
+        """Write a list of names and what they mean."""
+        super().write_dl([(name, _whole(text)) for name, text in rows], *args, **kwargs)
+
+    def getvalue(self) -> str:
+        """Return what was written."""
+        return super().getvalue().replace(_KEPT, "-")
+
+
+class Context(click.Context):
+    """A context whose help pages are written by `Formatter`."""
+
+    formatter_class = Formatter
+
+
+def _whole(text: str) -> str:
+    return _IN_WORD.sub(_KEPT, text)
 
 
 class GroupedOption(click.Option):
@@ -24,6 +57,8 @@ class GroupedOption(click.Option):
 
 class GroupedCommand(click.Command):
     """A command whose help page lists its options in groups, with those about messages."""
+
+    context_class = Context
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,8 +82,27 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(records)
 
 
-class LazyCommands(click.Group):
-    """A group that loads commands when they are called and shows their full summaries.
+class Commands(click.Group):
+    """A group that shows the summaries of its commands in full."""
+
+    context_class = Context
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its full summary."""
+        with formatter.section("Commands"):
+            formatter.write_dl(self.summaries(ctx))
+
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return the name and the summary of each command, in the order they were added."""
+        del ctx
+        return [
+            (name, (each.help or "").partition("\n\n")[0].replace("\n", " "))
+            for name, each in self.commands.items()
+        ]
+
+
+class LazyCommands(Commands):
+    """A group that loads commands when they are called.
 
     Args:
         *args: Positional arguments of `click.Group`.
@@ -76,11 +130,10 @@ class LazyCommands(click.Group):
         found = vars(module).values()
         return next(c for c in found if isinstance(c, click.Command) and c.name == cmd_name)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each command with its full summary."""
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return the name and the summary of each command, in the order of the table."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in self.by_name.items()])
+        return [(name, summary) for name, (_, summary) in self.by_name.items()]
 
 
 def option(*names: str, group: str = OTHER, **settings: Any) -> Callable[[Command], Command]:
@@ -91,7 +144,24 @@ def option(*names: str, group: str = OTHER, **settings: Any) -> Callable[[Comman
         group: Group of the help page, one of `pairgen.options.GROUPS`.
         **settings: Other arguments of `click.option`.
     """
+    if "metavar" in settings and "type" not in settings:
+        settings["shell_complete"] = completer(settings["metavar"])
     return click.option(*names, cls=GroupedOption, group=group, **settings)
+
+
+def argument(
+    name: str, *, metavar: str, closed: Sequence[str] = (), **settings: Any
+) -> Callable[[Command], Command]:
+    """Add a positional argument, which a shell completes.
+
+    Args:
+        name: Its name.
+        metavar: Its placeholder on the help page.
+        closed: All its values; () where others are allowed too.
+        **settings: Other arguments of `click.argument`.
+    """
+    settings["shell_complete"] = completer(metavar, closed)
+    return click.argument(name, metavar=metavar, **settings)
 
 
 def command(name: str | None = None) -> Callable[[Callable[..., Any]], GroupedCommand]:

@@ -3,17 +3,15 @@
 import json
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command, option
+from pairgen.cli.help import argument, command, option
 from pairgen.cli.options import echo, given, say, trust_option
 from pairgen.jobs.inspect.options import InspectConfig
 
 
 @command()
-@click.argument("folder", metavar="DIR|URL")
-@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@argument("folder", metavar="DIR|URL")
+@argument("keys", metavar="[KEY]...", nargs=-1)
 @options_of(InspectConfig)
 @trust_option
 @option("--json", "as_json", group="What is shown", is_flag=True, help="Print JSON.")

@@ -2,17 +2,15 @@
 
 import json
 
-import click
-
-from pairgen.cli.help import command, option
+from pairgen.cli.help import argument, command, option
 from pairgen.cli.options import echo, trust_option
 
 
 @command()
-@click.argument("method", metavar="[METHOD]", default="")
+@argument("method", metavar="[METHOD]", default="")
 @option(
     "--data",
-    group="Training",
+    group="Data",
     multiple=True,
     metavar="DIR|URL",
     help="Dataset to compare; repeatable.",
@@ -23,7 +21,8 @@ def methods(method: str, data: tuple[str, ...], as_json: bool, trust_code: bool)
     """Show what each training method needs of a dataset, and which command adds it.
 
     METHOD is a name, or the name or file of your own module; all of pairgen's own without it. With
-    --data, a column says who has what is needed: the set itself, or the annotation of that name.
+    --data, you see whether each dataset has what is needed, itself or in an annotation, and which
+    command gives it what it lacks.
 
     \b
     Examples:
@@ -31,7 +30,9 @@ def methods(method: str, data: tuple[str, ...], as_json: bool, trust_code: bool)
         pairgen methods --data data/pairs --data data/photos
         pairgen methods diffusion2gan --json
     """  # noqa: D301
-    from pairgen.jobs.methods.run import methods_text, run_methods
+    from pairgen.jobs.methods.run import run_methods
+    from pairgen.jobs.methods.text import methods_text
 
     found = run_methods(method, data, bool(trust_code))
-    echo(json.dumps(found, indent=1) if as_json else methods_text(found))
+    data_of_all = [each.data for each in found]
+    echo(json.dumps(data_of_all, indent=1) if as_json else methods_text(found))

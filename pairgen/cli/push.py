@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command
+from pairgen.cli.help import argument, command
 from pairgen.cli.options import echo, given, pin_threads, say, trust_option
 from pairgen.jobs.push.options import PushConfig
 from pairgen.wording import counted
 
 
 @command()
-@click.argument("folder", metavar="DIR|RUN")
-@click.argument("to", metavar="hf://...")
+@argument("folder", metavar="DIR|RUN")
+@argument("to", metavar="hf://...")
 @options_of(PushConfig)
 @trust_option
 def push(folder: str, to: str, **options: Any) -> None:
@@ -40,10 +38,16 @@ def push(folder: str, to: str, **options: Any) -> None:
             echo(f"remove  {'':>14}  {path}")
     done = "sent" if pushed.sent else "to send"
     removed = f", {len(pushed.removed):,} removed" if pushed.removed else ""
+    unchanged = "" if pushed.unasked else f", {pushed.num_unchanged:,} unchanged"
     echo(
-        f"{counted(len(pushed.files), 'file')} {done} ({pushed.num_bytes / 1e6:,.1f} MB){removed}, "
-        f"{pushed.num_unchanged:,} unchanged."
+        f"{counted(len(pushed.files), 'file')} {done} ({pushed.num_bytes / 1e6:,.1f} MB){removed}"
+        f"{unchanged}."
     )
+    if pushed.unasked:
+        echo(
+            f"The hub could not be asked what it holds ({pushed.unasked}): these are all files "
+            "here, and a push sends only those that it lacks."
+        )
     if pushed.sent:
         echo(f"{'Private' if pushed.private else 'Public'}: {pushed.page}")
     else:

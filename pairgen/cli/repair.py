@@ -2,17 +2,15 @@
 
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command
+from pairgen.cli.help import argument, command
 from pairgen.cli.options import given, pin_threads, say, trust_option
 from pairgen.cli.result import print_results
 from pairgen.jobs.repair.options import RepairConfig
 
 
 @command()
-@click.argument("folder", metavar="DIR|URL")
+@argument("folder", metavar="DIR|URL")
 @options_of(RepairConfig)
 @trust_option
 def repair(folder: str, **options: Any) -> None:

@@ -3,15 +3,13 @@
 import sys
 from typing import Any
 
-import click
-
-from pairgen.cli.help import command
+from pairgen.cli.help import argument, command
 from pairgen.cli.options import echo, pin_threads, trust_option
 
 
 @command()
-@click.argument("folder", metavar="DIR|URL")
-@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@argument("folder", metavar="DIR|URL")
+@argument("keys", metavar="KEY...", nargs=-1, required=True)
 @trust_option
 def replay(folder: str, keys: tuple[str, ...], trust_code: bool | None) -> None:
     """Remake samples and compare them with the stored ones.

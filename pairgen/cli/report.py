@@ -2,29 +2,29 @@
 
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command
+from pairgen.cli.help import argument, command
 from pairgen.cli.options import echo, given, say, trust_option
 from pairgen.jobs.report.options import ReportConfig
 
 
 @command()
-@click.argument("folder", metavar="DIR|URL|RUN")
+@argument("folder", metavar="DIR|URL|RUN")
 @options_of(ReportConfig)
 @trust_option
 def report(folder: str, **options: Any) -> None:
     """Write a page about a dataset or a training run: one HTML file, which opens offline.
 
     Of a dataset, it shows samples to filter, sort and enlarge, what was drawn, how far it is and
-    how it was made; of a run, its metrics and grids. Changes nothing but the page.
+    how it was made; of a run, its metrics and grids. Changes nothing but the page. The folder of an
+    evaluation or a comparison has its page already: you get its place.
 
     \b
     Examples:
         pairgen report data/pairs
         pairgen report data/pairs --num 200 --where "guidance_scale == 8" --out eight.html
         pairgen report runs/student
+        pairgen report runs/student/eval
     """  # noqa: D301
     from pairgen.jobs.report.run import run_report
 

@@ -7,21 +7,28 @@ from typing import Any
 import click
 
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command, option
+from pairgen.cli.help import argument, command, option
 from pairgen.cli.options import echo, given
 from pairgen.jobs.status.options import StatusConfig
 
 
+def _checked(_: click.Context, option: click.Parameter, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise click.UsageError(f"{option.opts[0]} must be 1 or more, got {value}.")
+    return value
+
+
 @command()
-@click.argument("folder", metavar="DIR|URL")
+@argument("folder", metavar="DIR|URL")
 @options_of(StatusConfig)
 @option(
     "--watch",
     group="What is shown",
     is_flag=False,
     flag_value=10,
-    type=click.IntRange(min=1),
+    type=int,
     metavar="[SECONDS]",
+    callback=_checked,
     help="Show it again every few seconds, until the dataset is complete. [10]",
 )
 @option("--json", "as_json", group="What is shown", is_flag=True, help="Print JSON.")

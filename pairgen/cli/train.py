@@ -9,7 +9,7 @@ from pairgen.cli.help import command
 from pairgen.cli.options import config_options, echo, given, say, trust_option
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.config import command_options
-from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
+from pairgen.methods import LATENT_LPIPS
 from pairgen.training.chain_options import ChainConfig
 from pairgen.wording import HELD_OUT, counted
 
@@ -21,12 +21,12 @@ from pairgen.wording import HELD_OUT, counted
 def train(method: str, config: Path | None, overrides: tuple[str, ...], **options: Any) -> None:
     """Train a student with METHOD on datasets made by pairgen.
 
-    METHOD: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, codi, or the name or
-    file of your own module; or latent-lpips, which trains a perceptual network on labelled latents
-    instead of a student. `--set name=value` sets any option of the run or the method;
-    `--set player.name=value` sets an option of one player. `--chain` trains yonos factor by factor,
-    a run each; then `--set x4.name=value` and `--set decoder.name=value` set options of one stage.
-    Under `torchrun` or `accelerate launch`, each process takes its share of every step.
+    METHOD: add, codi, diffusion2gan, ladd, latent-lpips, osediff, reflow, regression, yonos,
+    yonos-decoder, or the name or file of your own module. latent-lpips trains a perceptual network
+    on labelled latents instead of a student. `--set name=value` sets any option of the run or the
+    method; `--set player.name=value` sets an option of one player. `--chain` trains yonos factor by
+    factor, a run each; then `--set x4.name=value` and `--set decoder.name=value` set options of one
+    stage. Under `torchrun` or `accelerate launch`, each process takes its share of every step.
 
     \b
     Examples:

@@ -3,10 +3,8 @@
 import sys
 from typing import Any
 
-import click
-
 from pairgen.cli.flags import options_of
-from pairgen.cli.help import command
+from pairgen.cli.help import argument, command
 from pairgen.cli.options import echo, given
 from pairgen.cli.result import EXIT_INTERRUPTED
 from pairgen.jobs.verify.options import VerifyConfig
@@ -15,7 +13,7 @@ EXIT_NOT_CLEAN = 1
 
 
 @command()
-@click.argument("folder", metavar="DIR|URL")
+@argument("folder", metavar="DIR|URL")
 @options_of(VerifyConfig)
 def verify(folder: str, **options: Any) -> None:
     """Check a dataset: shards, samples, index and noise; then its annotations.

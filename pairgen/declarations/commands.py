@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from pairgen import plugins
+from pairgen.cli.demo.options import DemoConfig
 from pairgen.jobs.calibrate.options import CalibrateConfig
 from pairgen.jobs.cluster.options import LocalOptions, SlurmOptions, SubmitConfig
 from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.export.options import ExportConfig
 from pairgen.jobs.inspect.options import InspectConfig
-from pairgen.jobs.latent_lpips.options import METHOD as LATENT_LPIPS
 from pairgen.jobs.latent_lpips.options import LatentLpipsOptions
 from pairgen.jobs.push.options import PushConfig
 from pairgen.jobs.repair.options import RepairConfig
@@ -22,6 +22,7 @@ from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.overlay.options import AnnotateConfig
+from pairgen.methods import LATENT_LPIPS
 from pairgen.options import Options
 from pairgen.training.chain_options import ChainConfig
 
@@ -45,6 +46,7 @@ OPTIONS_OF: Mapping[str, type[Options]] = {
     "verify": VerifyConfig,
     "repair": RepairConfig,
     "cluster submit": SubmitConfig,
+    "demo": DemoConfig,
 }
 # The config files of `pairgen cluster` that are in pairgen's own format, by their kind.
 CLUSTER_KINDS: Mapping[str, type[Options]] = {"local": LocalOptions, "slurm": SlurmOptions}

@@ -10,6 +10,7 @@ from pairgen.declarations.commands import (
     annotator_options,
     method_options,
 )
+from pairgen.methods import shown_name
 from pairgen.options import Declared, Options, in_groups
 from pairgen.rules import Switch
 
@@ -50,7 +51,7 @@ def options_page() -> str:
     """Return the text of `docs/options.md`."""
     commands = [_section(name, command) for name, command in every_command().items()]
     methods = [
-        f"### {name}\n\n{table_of(options, as_keys=True)}"
+        f"### {shown_name(name)}\n\n{table_of(options, as_keys=True)}"
         for name, options in method_options().items()
     ]
     annotators = [

@@ -19,7 +19,7 @@ class JudgeOptions(Options):
         Place(),
         Option(
             "Held-out pairs: a dataset that no judged student was trained on.",
-            "What is measured",
+            "Data",
             missing="data must be given, such as held-out.",
         ),
     ]
@@ -28,7 +28,7 @@ class JudgeOptions(Options):
         Integer(1),
         Option(
             "Number of pairs to use.",
-            "What is measured",
+            "Data",
             default=f"{USUAL_NUM_SAMPLES}, or all if there are fewer",
         ),
     ] = 0
@@ -70,12 +70,12 @@ class JudgeOptions(Options):
         Text(),
         Option(
             "Use only pairs that match, such as 'guidance_scale == 8'.",
-            "What is measured",
+            "Data",
             metavar="EXPR",
         ),
     ] = ""
     allow_training_data: Annotated[
-        bool, Switch(), Option("Allow evaluation on training data.", "What is measured")
+        bool, Switch(), Option("Allow evaluation on training data.", "Data")
     ] = False
     batch_size: Annotated[
         int,

@@ -144,10 +144,10 @@ ShardBytes = Annotated[
     int,
     Checked(check_bytes, SCHEMA, "int | str"),
     Option(
-        "Bytes of a shard, such as 1GB, instead of samples_per_shard; a folder keeps what was "
+        "Bytes of a shard, such as 1GB, instead of --samples-per-shard; a folder keeps what was "
         "chosen when it was begun.",
         "Output",
         metavar="BYTES",
-        default="samples_per_shard sets it",
+        default="--samples-per-shard sets it",
     ),
 ]

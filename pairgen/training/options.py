@@ -33,8 +33,8 @@ class TrainConfig(PlayerConfig):
         str,
         Text(),
         Option(
-            "Method: regression, reflow, diffusion2gan, add, ladd, osediff, yonos, codi, or the "
-            "name or file of your own module.",
+            "Method: add, codi, diffusion2gan, ladd, latent-lpips, osediff, reflow, regression, "
+            "yonos, yonos-decoder, or the name or file of your own module.",
             "Training",
             "identity",
             metavar="METHOD",
@@ -46,7 +46,7 @@ class TrainConfig(PlayerConfig):
         Places("folders or URLs"),
         Option(
             "Dataset to train on; repeatable.",
-            "Training",
+            "Data",
             "identity",
             missing="data must name at least one dataset.",
         ),
@@ -127,7 +127,7 @@ class TrainConfig(PlayerConfig):
         Text(),
         Option(
             "Train only on samples that match, such as 'guidance_scale == 8'.",
-            "Training",
+            "Data",
             "identity",
             metavar="EXPR",
         ),
@@ -135,9 +135,7 @@ class TrainConfig(PlayerConfig):
     window: Annotated[
         int,
         Integer(1),
-        Option(
-            "Shards of a dataset that are shuffled together.", "Training", "identity", flag=False
-        ),
+        Option("Shards of a dataset that are shuffled together.", "Data", "identity", flag=False),
     ] = 8
     crop: Annotated[
         int,
@@ -176,12 +174,12 @@ class TrainConfig(PlayerConfig):
     allow_shared_noise: Annotated[
         bool,
         Switch(),
-        Option("Allow datasets that share their noise.", "Training", "identity", flag=False),
+        Option("Allow datasets that share their noise.", "Data", "identity", flag=False),
     ] = False
     skip_bad: Annotated[
         bool,
         Switch(),
-        Option("Skip damaged shards and log each one.", "Training", "remembered"),
+        Option("Skip damaged shards and log each one.", "Data", "remembered"),
     ] = False
     checkpoint_every: Annotated[
         int,

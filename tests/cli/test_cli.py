@@ -1,5 +1,6 @@
 """The command line: exit codes, sentences, and that nothing is written when input is wrong."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -49,9 +50,59 @@ def test_wrong_input_is_one_sentence_with_exit_code_2_and_nothing_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_flag_value_is_a_usage_error(tmp_path: Path) -> None:
-    assert run_in(tmp_path, "ode", "--steps", "many").returncode == 2
-    assert run_in(tmp_path, "ode", "--nonsense").returncode == 2
+@pytest.mark.parametrize(
+    ("words", "told", "command"),
+    [
+        (
+            ["ode", "--steps", "many"],
+            "Invalid value for '--steps': 'many' is not a valid integer.",
+            " ode",
+        ),
+        # click does not say of which command.
+        (["ode", "--steps"], "Option '--steps' requires an argument.", None),
+        (["verify"], "Missing argument 'DIR|URL'.", " verify"),
+        (["verify", "a", "b"], "Got unexpected extra argument (b).", " verify"),
+        (["ode", "--nope"], "There is no option '--nope'.", " ode"),
+        (
+            ["ode", "--sovler", "ddim"],
+            "There is no option '--sovler' (did you mean '--solver'?).",
+            " ode",
+        ),
+        (["ode", "-x"], "There is no option '-x'.", " ode"),
+        (["calibrat"], "There is no command 'calibrat' (did you mean 'calibrate'?).", ""),
+        (["cluster", "xyz"], "There is no command 'xyz'.", " cluster"),
+        (
+            ["ode", "--quiet", "-v"],
+            "--quiet and --verbose exclude each other: give one of them.",
+            " ode",
+        ),
+    ],
+)
+def test_a_mistaken_command_line_is_one_sentence(
+    words: list[str], told: str, command: str | None, tmp_path: Path
+) -> None:
+    result = run_in(tmp_path, *words)
+    assert result.returncode == 2 and result.stdout == ""
+    sentence, *hint = result.stderr.splitlines()
+    assert sentence == f"Error: {told}"
+    if command is None:
+        assert hint == []
+    else:
+        assert hint[0].startswith("Try '") and hint[0].endswith(f"{command} --help'.")
+
+
+def test_a_mistaken_command_line_is_one_sentence_in_json(tmp_path: Path) -> None:
+    result = run_in(tmp_path, "ode", "--steps", "x", "--log-json")
+    (line,) = result.stderr.splitlines()
+    found = json.loads(line)
+    assert found["message"] == "Error: Invalid value for '--steps': 'x' is not a valid integer."
+    assert (found["event"], found["exit_code"]) == ("error", 2)
+
+
+def test_without_a_command_there_is_help(tmp_path: Path) -> None:
+    shown = run_in(tmp_path, "cluster")
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("Usage: ") and "Commands:\n" in shown.stderr
 
 
 def test_ode_verify_damage_repair_verify(tmp_path: Path) -> None:
@@ -226,11 +277,15 @@ def test_help_and_version_need_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
 
 
-def test_help_of_train_names_every_method() -> None:
+def test_help_and_errors_name_every_method_alike() -> None:
+    listed = ", ".join(plugins.shown_names("methods"))
+    assert "latent-lpips" in listed and "yonos-decoder" in listed
     text = " ".join(run("train", "--help").stdout.split())
-    # The decoder of yonos is trained by its chain.
-    for name in set(plugins.members("methods")) - {"yonos_decoder"}:
-        assert f"{name}, " in text.partition("METHOD:")[2].partition("dotted name")[0], name
+    assert f"METHOD: {listed}, or the name or file of your own module." in text
+    for words in (["train", "NOPE", "--data", "pairs"], ["methods", "NOPE"]):
+        told = run(*words)
+        assert told.returncode == 2
+        assert told.stderr.startswith(f"Error: There is no method 'NOPE'; known are {listed}, or ")
 
 
 def test_sd15_as_typed_runs_on_a_local_folder_of_its_classes(

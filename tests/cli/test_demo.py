@@ -60,5 +60,5 @@ def test_the_demo_makes_verifies_measures_and_shows_pictures(tmp_path: Path) -> 
 def test_one_sample_is_too_few_and_nothing_is_written(tmp_path: Path) -> None:
     result = run("demo", out=tmp_path / "demo", num_samples=1)
     assert result.returncode == 2
-    assert "1 is not in the range x>=2" in result.stderr
+    assert "num_samples must be an integer >= 2, got 1" in result.stderr
     assert not (tmp_path / "demo").exists()

@@ -1,5 +1,6 @@
 """What commands say: `--quiet`, `-v`, `--log-json`, and the logger behind all of them."""
 
+import inspect
 import json
 import logging
 from pathlib import Path
@@ -117,9 +118,27 @@ def test_python_calls_log_and_show_progress_unless_told(tmp_path: Path, capsys, 
         pairgen.verify(tmp_path / "second", progress="no")
 
 
-def test_a_call_shows_its_options_with_progress():
-    assert "progress: Show progress" in pairgen.ode.__doc__
-    assert "progress" not in pairgen.status.__doc__
+CALLS = [name for name in pairgen.__all__ if inspect.isfunction(getattr(pairgen, name))]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_takes_progress_and_says_so(name: str):
+    call = getattr(pairgen, name)
+    assert "progress: Show progress" in call.__doc__
+    assert inspect.signature(call).parameters["progress"].default is True
+    with pytest.raises(ConfigError, match="progress must be"):
+        call(progress="no")
+
+
+def test_calls_on_a_folder_show_no_progress_unless_wanted(tmp_path: Path, capsys):
+    out = tmp_path / "set"
+    pairgen.ode(**ODE, out=out, progress=False)
+    assert pairgen.status(out, progress=False).complete
+    assert not pairgen.replay(out, "0", progress=False).differences
+    with pytest.raises(ConfigError, match="Unknown key 'prgress' in the options of pairgen replay"):
+        pairgen.replay(out, "0", prgress=False)
+    pairgen.report(out, progress=False, out=tmp_path / "page.html")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_names_of_others_reach_no_line_as_a_command(tmp_path: Path):

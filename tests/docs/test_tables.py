@@ -2,6 +2,7 @@
 
 import re
 
+from pairgen import plugins
 from tests.docs.pages import ROOT, read
 
 
@@ -25,4 +26,5 @@ def test_every_method_of_the_table_has_a_recipe() -> None:
     section = read(ROOT / "docs/train-a-student.md").partition("## Choose a method\n")[2]
     named = re.findall(r"^\| `([\w-]+)`", section.partition("\n## ")[0], flags=re.MULTILINE)
     recipes = {p.stem for p in (ROOT / "configs/train").glob("*.yaml")}
-    assert sorted(named) == sorted(recipes - {"latent-lpips"})
+    assert sorted(named) == plugins.shown_names("methods")
+    assert recipes == {*plugins.members("methods"), "latent-lpips"}

@@ -11,7 +11,7 @@ from pairgen.errors import PairgenError
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.simulation import Simulated, simulate
 from pairgen.types import ShardTask
-from tests.execution.test_ray_scheduling import Seen, run_sleepers
+from tests.execution.ray.test_scheduling import Seen, run_sleepers
 from tests.sleep_job import sleep_tasks
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from pairgen.config import packaged_configs
 from pairgen.errors import ConfigError
+from pairgen.execution.user_trust import trusted_by_user
 from pairgen.training.config import make_train_config
 from pairgen.training.runs.start import resolve_method_options
 from pairgen.trust import Trust, trusting
@@ -80,3 +81,11 @@ def test_a_method_of_your_own_that_declares_its_options_has_them_checked(tmp_pat
         for wrong, message in (({"g": 2}, r"g must be a number in \[0, 1\]"), ({"k": 0}, "'k'")):
             with pytest.raises(ConfigError, match=message):
                 resolved(**wrong)
+
+
+def test_a_method_named_with_a_hyphen_is_recorded_by_its_file():
+    given = {"method": "yonos-decoder", "data": "set", "network": "run"}
+    with trusted_by_user(given) as options:
+        config = make_train_config(options)
+    assert config.method == "yonos_decoder"
+    assert config == make_train_config({**given, "method": "yonos_decoder"})

@@ -5,15 +5,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import click
-
 import pairgen
 from pairgen.cli.demo.lines import cards, lines
 from pairgen.cli.demo.made import degrade, make, pictures_of
 from pairgen.cli.demo.measured import measure_agreement, measure_diversity
+from pairgen.cli.demo.options import DemoConfig
 from pairgen.cli.demo.student import train_and_show
-from pairgen.cli.help import command, option
-from pairgen.cli.options import echo, pin_threads
+from pairgen.cli.flags import options_of
+from pairgen.cli.help import command
+from pairgen.cli.options import echo, given, pin_threads
 from pairgen.jobs.doctor.machine import usable_cores
 from pairgen.wording import counted
 
@@ -26,40 +26,21 @@ TWO_PROMPTS = (ONE_PROMPT, "a 3d tiger on a green background")
 
 
 @command()
-@option(
-    "--out",
-    group="Output",
-    type=click.Path(path_type=Path),
-    default=Path("demo"),
-    show_default=True,
-    help="Output folder; an unfinished demo is continued.",
-)
-@option(
-    "--num-samples",
-    group="Output",
-    type=click.IntRange(min=2),
-    default=96,
-    show_default=True,
-    help="Number of pairs to make.",
-)
-@option(
-    "--steps",
-    group="Sampling",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="Number of solver steps.",
-)
-@option(
-    "--train-steps",
-    group="Training",
-    type=click.IntRange(min=1),
-    default=150,
-    show_default=True,
-    help="Number of training steps of the student.",
-)
-def demo(out: Path, num_samples: int, steps: int, train_steps: int) -> None:
-    """Run the whole pipeline on the embedded teacher and show the result on a page."""
+@options_of(DemoConfig)
+def demo(**asked: Any) -> None:
+    """Run the whole pipeline on the embedded teacher and show the result on a page.
+
+    Makes and verifies pairs, degrades photographs, trains a student for a few steps and judges it.
+    Writes report.html and grid.png. Run the same command again to continue an unfinished demo.
+
+    \b
+    Examples:
+        pairgen demo
+        pairgen demo --out small --num-samples 16 --steps 10 --train-steps 20
+    """  # noqa: D301
+    config = DemoConfig(**given(asked))
+    out, num_samples, steps = Path(config.out).expanduser(), config.num_samples, config.steps
+    train_steps = config.train_steps
     num_threads = usable_cores()
     pin_threads(num_threads)
     from pairgen.drawing.pictures import encode_png, make_grid_image

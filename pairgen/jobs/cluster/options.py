@@ -17,21 +17,26 @@ class SubmitConfig(Options):
         Places("names of environment variables"),
         Option(
             "Environment variable to pass on with its value, such as HF_TOKEN. Repeatable.",
+            "Job",
             metavar="NAME",
         ),
     ] = ()
     working_dir: Annotated[
         str,
         Text(),
-        Option("Folder to copy to the cluster, where the command then runs.", metavar="DIR"),
+        Option("Folder to copy to the cluster, where the command then runs.", "Job", metavar="DIR"),
     ] = ""
     detach: Annotated[
-        bool, Switch(), Option("Print the id of the job and return without following its log.")
+        bool,
+        Switch(),
+        Option("Print the id of the job and return without following its log.", "Job"),
     ] = False
     show: Annotated[
         bool,
         Switch(),
-        Option("Print what would be submitted, such as the sbatch script, and submit nothing."),
+        Option(
+            "Print what would be submitted, such as the sbatch script, and submit nothing.", "Job"
+        ),
     ] = False
 
 

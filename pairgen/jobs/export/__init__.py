@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.export.run import Exported
 
 
-@takes(ExportConfig, trust_code=True)
+@takes(ExportConfig, trust_code=True, progress=True)
 def export(run: str | Path, **options: Any) -> "Exported":
     """Write a one-step student and its decoder as ONNX files.
 

@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from pairgen.errors import ConfigError
+from pairgen.methods import LATENT_LPIPS
 from pairgen.options import Option, Options, default_of
 from pairgen.rules import Choice, Integer, Number, Place
 from pairgen.training.config import check_method_options
 from pairgen.training.options import TrainConfig
 
-METHOD = "latent-lpips"
+METHOD = LATENT_LPIPS
 SPACES = ("latent", "pixel")
 WEIGHT_DTYPES = ("float16", "float32")
 # Options of a training without a meaning here: there is no student, and one process trains.

@@ -37,11 +37,11 @@ class PushConfig(Options):
         Switch(),
         Option(
             "Check only receipts, names and sizes first, as `pairgen verify --quick` does.",
-            "What is measured",
+            "What is checked",
         ),
     ] = False
     dry_run: Annotated[
         bool,
         Switch(),
-        Option("List what would be sent and removed, and send nothing.", "Estimate"),
+        Option("List what would be sent and removed, and send nothing.", "Output"),
     ] = False

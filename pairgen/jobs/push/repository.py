@@ -10,6 +10,7 @@ from typing import Any
 from pairgen.errors import ConfigError, PairgenError, short
 from pairgen.jobs.push.address import Address
 from pairgen.jobs.push.content import PushedFile, Standing
+from pairgen.redaction import without_secrets
 
 
 def find_token() -> str:
@@ -19,11 +20,27 @@ def find_token() -> str:
     return get_token() or ""
 
 
+class UnaskedError(PairgenError):
+    """The hub was not asked: it cannot be reached, or is not to be.
+
+    Attributes:
+        why: The reason, as part of a sentence.
+    """
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = without_secrets(why)
+
+
+class OfflineError(UnaskedError, ConfigError):
+    """The user forbids requests to the hub."""
+
+
 class Repository:
     """A repository on the hub.
 
     Every method raises ConfigError if the hub gives no access or refuses what it is given, and
-    PairgenError if it cannot be reached.
+    UnaskedError if it cannot be reached.
 
     Args:
         address: The repository.
@@ -117,7 +134,8 @@ class Repository:
         said = short(getattr(error, "server_message", None) or str(error))
         said = said.replace(self._token, "***") if self._token else said
         if isinstance(error, errors.OfflineModeIsEnabled):
-            return ConfigError(f"HF_HUB_OFFLINE is set, so nothing is pushed to {url}: unset it.")
+            why = "HF_HUB_OFFLINE is set"
+            return OfflineError(f"{why}, so nothing is pushed to {url}: unset it.", why)
         if status == 401:
             return ConfigError(
                 f"The hub does not accept the token for {url}: set HF_TOKEN to one that may write, "
@@ -129,10 +147,11 @@ class Repository:
             return ConfigError(f"There is no {url} that the token may see.")
         if isinstance(error, ValueError) or (400 <= status < 500 and status not in (408, 429)):
             return ConfigError(f"The hub refuses what is pushed to {url}: {said}.")
-        what = f"status {status}" if status else type(error).__name__
-        return PairgenError(
-            f"{url} cannot be reached ({what}: {said}). Run the same command again: what is there "
-            "is not sent again."
+        why = f"{f'status {status}' if status else type(error).__name__}: {said}"
+        return UnaskedError(
+            f"{url} cannot be reached ({why}). Run the same command again: what is there is not "
+            "sent again.",
+            why,
         )
 
 

@@ -12,7 +12,7 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.push.address import DATASET, MODEL, Address, parse_address
 from pairgen.jobs.push.content import Content, PushedFile, Standing
 from pairgen.jobs.push.options import PushConfig
-from pairgen.jobs.push.repository import Repository, find_token
+from pairgen.jobs.push.repository import Repository, UnaskedError, find_token
 from pairgen.jobs.push.run_content import run_content
 from pairgen.jobs.push.secrets import check_no_secrets
 from pairgen.jobs.push.set_content import set_content
@@ -43,6 +43,8 @@ class Pushed(Shown):
         removed: Files that were removed, or would be.
         num_unchanged: Number of files that the repository held already.
         sent: Whether anything was done: not in a dry run.
+        unasked: Of a dry run, why the hub could not be asked what it holds, so that `files` are all
+            there are; empty if it was asked.
     """
 
     url: str
@@ -52,6 +54,7 @@ class Pushed(Shown):
     removed: tuple[str, ...] = ()
     num_unchanged: int = 0
     sent: bool = True
+    unasked: str = ""
 
     @property
     def num_bytes(self) -> int:
@@ -67,7 +70,7 @@ class Pushed(Shown):
             ("files" if self.sent else "files to send", f"{len(self.files):,}"),
             ("size", f"{self.num_bytes / 1e6:,.1f} MB"),
             ("removed", f"{len(self.removed):,}"),
-            ("unchanged", f"{self.num_unchanged:,}"),
+            ("unchanged", "unknown" if self.unasked else f"{self.num_unchanged:,}"),
         ]
         return ShownTable(title, rows)
 
@@ -78,7 +81,7 @@ def run_push(folder: str | Path, to: str, given: Mapping[str, Any], say: Say = l
     Raises:
         ConfigError: The folder cannot be pushed, the address is wrong, or the hub gives no access;
             what was committed before stands.
-        PairgenError: The hub cannot be reached.
+        PairgenError: The hub cannot be reached; a dry run lists all files then.
     """
     with trusted_by_user(given) as asked:
         options: PushConfig = sources_of(PushConfig, asked).resolved().options
@@ -97,9 +100,16 @@ def run_push(folder: str | Path, to: str, given: Mapping[str, Any], say: Say = l
 
 
 def _push(content: Content, repository: Repository, options: PushConfig, say: Say) -> Pushed:
-    url, private = repository.address.url, repository.is_private()
-    standing = {} if private is None else repository.standing()
-    _check_same(content, repository, standing)
+    url, unasked = repository.address.url, ""
+    try:
+        private = repository.is_private()
+        standing = {} if private is None else repository.standing()
+        _check_same(content, repository, standing)
+    except UnaskedError as error:
+        if not options.dry_run:
+            raise
+        # What is here can be told without the hub.
+        private, standing, unasked = None, {}, error.why
     changed = content.changed(standing)
     removed = content.others(standing) if content.whole else []
     if options.public and private:
@@ -112,6 +122,7 @@ def _push(content: Content, repository: Repository, options: PushConfig, say: Sa
         removed=tuple(removed),
         num_unchanged=len(content.files) - len(changed),
         sent=not options.dry_run,
+        unasked=unasked,
     )
     if options.dry_run:
         return result

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.report.run import Reported
 
 
-@takes(ReportConfig, trust_code=True)
+@takes(ReportConfig, trust_code=True, progress=True)
 def report(folder: str | Path, **options: Any) -> "Reported":
     """Write a page about a dataset or a training run: one HTML file, which opens offline.
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from pairgen.options import Option, Options
-from pairgen.rules import Integer, Place, Text
+from pairgen.rules import SEED, Integer, Place, Text
 
 # A page with more is too large to open on a phone.
 MAX_SAMPLES = 400
@@ -30,8 +30,12 @@ class ReportConfig(Options):
     ] = ""
     seed: Annotated[
         int,
-        Integer(0, 2**63 - 1),
-        Option("Seed of the draw of samples: another one shows others.", "What is shown"),
+        SEED,
+        Option(
+            "Random seed of the draw of samples: another one shows others.",
+            "What is shown",
+            metavar="S",
+        ),
     ] = 0
     out: Annotated[
         str,

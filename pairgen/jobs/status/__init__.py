@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pairgen.jobs.status.run import Status
 
 
-@takes(StatusConfig)
+@takes(StatusConfig, progress=True)
 def status(folder: str | Path, **options: Any) -> "Status":
     """Tell how far a dataset is, from its receipts alone.
 

@@ -27,24 +27,24 @@ class VerifyConfig(CheckOptions):
     command = "pairgen verify"
 
     quick: Annotated[
-        bool, Switch(), Option("Check only receipts, names and sizes.", "What is measured")
+        bool, Switch(), Option("Check only receipts, names and sizes.", "What is checked")
     ] = False
     fraction: Annotated[
         float,
         Checked(_fraction, {"type": "number", "exclusiveMinimum": 0, "maximum": 1}, "float"),
-        Option("Share of the shards to read.", "What is measured", metavar="F"),
+        Option("Share of the shards to read.", "What is checked", metavar="F"),
     ] = 1.0
     seed: Annotated[
         int,
         SEED,
-        Option("Random seed of the shards that --fraction picks.", "What is measured", metavar="S"),
+        Option("Random seed of the shards that --fraction picks.", "What is checked", metavar="S"),
     ] = 0
     where: Annotated[
         str,
         Text("leave it out for all samples"),
         Option(
             "Check only samples that match, such as 'guidance_scale == 8'.",
-            "What is measured",
+            "What is checked",
             metavar="EXPR",
         ),
     ] = ""

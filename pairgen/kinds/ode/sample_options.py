@@ -72,7 +72,11 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
     columns: Annotated[
         int,
         Integer(0),
-        Option("Images per row of the grid.", "What is shown", default="see above"),
+        Option(
+            "Images per row of the grid.",
+            "What is shown",
+            default="the scales, or noises, of a prompt, else 8 or more",
+        ),
     ] = 0
     captions: Annotated[
         bool,

@@ -11,7 +11,9 @@ from pairgen.shards.format.adding import DIR, MODEL, adding_command, encoder_of,
 from pairgen.shards.format.overlay import offered_by
 from pairgen.training.data.offered import OfferedSet
 
-NOISE = "noise.npy"
+NOISE, TEXT = "noise.npy", "txt"
+# Members that are computed from texts.
+OF_TEXTS = ("txt_emb.npy", "pooled_emb.npy", "clip_text.npy")
 
 
 def stated_needs(method: str, options: Mapping[str, Any] | None = None) -> Needs | None:
@@ -96,13 +98,15 @@ def compare(
         found.append(Met((f"kind {' or '.join(needs.kinds)}",), "set" * has, making=making))
     for need in (*needs.members, *(Need((fact,)) for fact in needs.facts)):
         holders = (_holder(name, offered) for name in need.any_of) if offered else ()
+        by = next(filter(None, holders), "")
         making = _known(making_command(name, needs.kinds) for name in need.any_of)
         adding = _known(
             adding_command(name, folder, model)
             for name in need.any_of
             if making_command(name, needs.kinds) not in {f"pairgen {kind}" for kind in needs.kinds}
+            # Without a text, there is nothing to compute them from.
+            and not (offered and not by and TEXT in need.any_of and name in OF_TEXTS)
         )
-        by = next(filter(None, holders), "")
         if offered and not by and not all(map(adding_command, need.any_of)):
             # What can be added is computed from what cannot, which is not there.
             adding = ()

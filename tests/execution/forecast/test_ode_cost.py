@@ -216,9 +216,9 @@ def test_the_command_prints_a_sheet_and_leaves_no_folder(tmp_path):
         (["--dry-run", "--preemptions=5"], "'5' is not a percentage"),
         (["--dry-run", "--preemptions=100%"], "'100%' is not a percentage"),
         (["--dry-run", "--preemptions=nan%"], "'nan%' is not a percentage"),
-        (["--dry-run", "--price-per-gpu-hour=-1"], "price-per-gpu-hour"),
-        (["--dry-run", "--price-per-gpu-hour=nan"], "must be a finite number, got nan"),
-        (["--dry-run", "--price-per-gpu-hour=inf"], "must be a finite number, got inf"),
+        (["--dry-run", "--price-per-gpu-hour=-1"], "price-per-gpu-hour must be 0 or more"),
+        (["--dry-run", "--price-per-gpu-hour=nan"], "must be 0 or more, got nan"),
+        (["--dry-run", "--price-per-gpu-hour=inf"], "must be 0 or more, got inf"),
     ],
 )
 def test_wrong_questions_are_refused(flags, message, tmp_path):

@@ -10,7 +10,8 @@ import pytest
 import pairgen
 from pairgen import plugins
 from pairgen.errors import ConfigError
-from pairgen.jobs.methods.run import methods_text, run_methods
+from pairgen.jobs.methods.run import MethodNeeds, run_methods
+from pairgen.jobs.methods.text import methods_text
 from pairgen.jobs.train.run import run_train
 from pairgen.methods.base import Needs
 from pairgen.shards.format.adding import adding_command, making_command
@@ -19,7 +20,7 @@ from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
 from pairgen.training.data.needs import check_needs
 from pairgen.training.data.offered import open_offered
-from tests.annotated_sets import write_pictures
+from tests.annotated_sets import picture_plan, write_pictures
 from tests.runs import run
 from tests.small_sets import make_plan, overlay_plan, write_overlay, write_set
 
@@ -32,33 +33,57 @@ def photos(tmp_path: Path) -> Path:
     return write_pictures(tmp_path / "photos")
 
 
-def has(found: list[dict], data: Path | str) -> dict[str, str]:
-    return {need["need"]: need["has"][str(data)] for need in found[0]["needs"]}
+def has(found: list[MethodNeeds], data: Path | str) -> dict[str, str]:
+    return {need["need"]: need["has"][str(data)] for need in found[0].data["needs"]}
+
+
+def one_line(found: list[MethodNeeds]) -> str:
+    """Return the text of methods in one line: rows are wrapped."""
+    return " ".join(methods_text(found).split())
 
 
 def test_every_method_states_its_needs_and_how_a_set_gets_them() -> None:
     found = run_methods("", ())
-    assert [each["method"] for each in found] == plugins.members("methods")
-    for each in found:
-        module = plugins.load("methods", each["method"])
+    names = [each.data["method"] for each in found]
+    assert sorted(names) == sorted([*plugins.members("methods"), "latent-lpips"])
+    for name in plugins.members("methods"):
+        module = plugins.load("methods", name)
         needs = module.NEEDS(module.OPTIONS()) if callable(module.NEEDS) else module.NEEDS
-        assert isinstance(needs, Needs) and each["about"]
-        assert all(need["commands"] for need in each["needs"]), each
-    # Columns are as wide as the longest need.
-    text = " ".join(methods_text(found).split())
-    assert "txt_emb.npy or txt pairgen annotate DIR --add text_embedding or pairgen ode" in text
+        assert isinstance(needs, Needs)
+    for each in found:
+        assert each.about
+        assert all(need["commands"] for need in each.data["needs"]), each
+
+
+def test_the_text_is_a_block_for_each_method_of_a_hundred_columns() -> None:
+    text = methods_text(run_methods("", ()))
+    assert all(len(line) <= 100 for line in text.splitlines())
+    _, *blocks = text.split("\n\n")
+    assert [block.partition("\n")[0] for block in blocks] == plugins.shown_names("methods")
+    assert (
+        "  txt                         The prompt.\n"
+        "                              pairgen annotate DIR --add caption --model MODEL\n"
+        "                              pairgen collect --captions FILE\n"
+    ) in text
+
+
+def test_a_method_is_named_with_hyphens_and_by_its_file() -> None:
+    (hyphens,) = run_methods("yonos-decoder", ())
+    (underscores,) = run_methods("yonos_decoder", ())
+    assert hyphens.data == underscores.data and hyphens.data["method"] == "yonos_decoder"
+    assert methods_text([underscores]).splitlines()[2] == "yonos-decoder"
 
 
 def test_codi_tells_what_its_other_tasks_are_given() -> None:
-    text = methods_text(run_methods("codi", ()))
-    assert "lr4.png: what task=super-resolution is given; others: inpainting mask.png," in text
+    text = one_line(run_methods("codi", ()))
+    assert "lr4.png What task=super-resolution is given; others: inpainting mask.png, canny" in text
 
 
 def test_a_method_of_a_user_need_not_state_any() -> None:
     (found,) = run_methods("tests.training.two_players", ())
-    assert json.loads(json.dumps(found))["needs"] is None
-    line = methods_text([found]).splitlines()[1]
-    assert line.split() == ["tests.training.two_players", "not", "stated"]
+    assert json.loads(json.dumps(found.data))["needs"] is None
+    first, *_, last = methods_text([found]).splitlines()
+    assert (first, last) == ("tests.training.two_players", "  It does not state what it needs.")
 
 
 def test_each_sub_set_of_a_folder_has_a_column(tmp_path: Path) -> None:
@@ -69,7 +94,7 @@ def test_each_sub_set_of_a_folder_has_a_column(tmp_path: Path) -> None:
     assert folder not in urls
     for url in urls:
         assert has(found, url)["lr4.png"] == ""
-    assert all(url in methods_text(found).splitlines()[0] for url in urls)
+    assert all(f"{url}: no. Make another dataset:" in one_line(found) for url in urls)
 
 
 def test_a_set_has_what_it_or_an_annotation_has(photos: Path, tmp_path: Path) -> None:
@@ -136,6 +161,22 @@ def test_a_training_is_told_every_way_out(photos: Path) -> None:
         check_needs("codi", {}, [blank])
 
 
+def test_what_a_set_cannot_have_is_not_said_to_be_added(photos: Path, tmp_path: Path) -> None:
+    text = one_line(run_methods("regression", [str(photos)]))
+    assert (
+        f"a dataset of pairgen ode {photos}: no. `pairgen degrade` made it, and regression cannot "
+        "learn from it. Make another dataset: pairgen ode noise.npy latent.npy txt_emb.npy" in text
+    )
+    # Without a text, nothing encodes one.
+    plan = picture_plan()
+    members = {name: each for name, each in plan.members.items() if name != "txt"}
+    bare = write_pictures(tmp_path / "bare", replace(plan, members=members))
+    caption = f"pairgen annotate {bare} --add caption --model MODEL"
+    assert f"txt_emb.npy or txt The prompt. {bare}: no. Add it: {caption}" in one_line(
+        run_methods("ladd", [str(bare)])
+    )
+
+
 def test_a_loader_is_told_the_command(photos: Path) -> None:
     command = f"pairgen annotate {photos} --add latent --set levels=lr4 --model MODEL"
     with pytest.raises(ConfigError, match=f"has no member 'lr4_latent.npy'.*; `{command}` adds it"):
@@ -189,8 +230,11 @@ def test_the_command(photos: Path) -> None:
     result = run("methods", NEEDY, "--data", str(photos))
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["method", "needs", str(photos), "given", "by"]
-    assert lines[1].split()[:6] == [NEEDY, "latent.npy", "or", "png", "set", "pairgen"]
-    assert lines[-1] == "latent.npy or png: png is encoded by the student's VAE."
+    assert lines[0] == NEEDY
+    note = "png is encoded by the student's VAE."
+    assert lines[2].split() == ["latent.npy", "or", "png", *note.split()]
+    assert lines[3].split() == [f"{photos}:", "yes."]
+    assert lines[5].split()[1:] == [f"{photos}:", "no.", "Add", "it:"]
+    assert lines[6].split() == ["pairgen", "annotate", str(photos), "--add", "canny"]
     result = run("methods", "--data", str(photos.parent))
     assert result.returncode == 2 and "is not a dataset folder" in result.stderr

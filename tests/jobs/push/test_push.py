@@ -8,8 +8,10 @@ from typing import Any
 
 import huggingface_hub
 import pytest
+from click.testing import CliRunner
 
 import pairgen
+from pairgen.cli import cli
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.jobs.push import run as push_run
 from pairgen.jobs.push.address import Address, parse_address
@@ -216,6 +218,26 @@ def test_a_hub_out_of_reach_ends_with_one(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ConfigError, match="HF_HUB_OFFLINE is set"):
         pairgen.push(pairs, "hf://datasets/me/pairs", quick=True)
+
+
+def test_a_dry_run_out_of_reach_lists_what_is_here(
+    hub: Hub, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    constants, reachable = huggingface_hub.constants, hub.url
+    listed = pairgen.push(pairs, "hf://datasets/me/pairs", dry_run=True)
+    assert listed.unasked == ""
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    unreached = pairgen.push(pairs, "hf://datasets/me/pairs", dry_run=True)
+    assert unreached.files == listed.files and not unreached.sent
+    assert "Connect" in unreached.unasked and "Run the same command" not in unreached.unasked
+    shown = CliRunner().invoke(cli, ["push", str(pairs), "hf://datasets/me/pairs", "--dry-run"])
+    assert shown.exit_code == 0 and "  train/00002.tar\n" in shown.stdout
+    assert "The hub could not be asked what it holds (Connect" in shown.stdout
+    assert "unchanged" not in shown.stdout and "Nothing was sent." in shown.stdout
+    monkeypatch.setattr(constants, "ENDPOINT", reachable)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    offline = pairgen.push(pairs, "hf://datasets/me/pairs", dry_run=True)
+    assert (offline.files, offline.unasked) == (listed.files, "HF_HUB_OFFLINE is set")
 
 
 @pytest.mark.parametrize("secret", ["s3://KEY:SECRET@bucket/prompts.txt", TOKEN])
