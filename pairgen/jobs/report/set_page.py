@@ -9,8 +9,14 @@ import pyarrow as pa
 from pairgen.drawing.cells import PATH, Cell, picture_members
 from pairgen.drawing.value_text import shape_text, value_text
 from pairgen.execution.history.done import Receipts
-from pairgen.execution.history.rates import begin_of, intervals, workers
-from pairgen.execution.progress import Progress, format_seconds
+from pairgen.execution.history.rates import (
+    begin_of,
+    intervals,
+    rate_at_work,
+    seconds_at_work,
+    workers,
+)
+from pairgen.execution.progress import Progress, format_seconds, took_text
 from pairgen.execution.say import Say
 from pairgen.jobs.report.annotated import with_annotations
 from pairgen.jobs.report.drawn import (
@@ -171,11 +177,8 @@ def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str
         (f"of {plan.num_shards:,} shards", f"{len(done):,}"),
         ("in tars", size),
     ]
-    begin = begin_of(list(done))
-    if begin is not None:
-        took = max(each.ended for each in done if each.ended is not None) - begin
-        rate = sum(each.num_slots for each in done) / max(took, 1e-9)
-        rows.append(("samples/s on average", f"{rate:,.2f}"))
+    if rate := rate_at_work(list(done)):
+        rows.append(("samples/s while it was made", f"{rate:,.2f}"))
     rows.append(("failed", f"{receipts.failed.total():,}"))
     if receipts.num_skipped:
         rows.append(("left out by a threshold", f"{receipts.num_skipped:,}"))
@@ -225,7 +228,7 @@ def _progress(receipts: Receipts) -> list[tuple[str, str]]:
         rows = [
             ("begun", _clock(begin)),
             ("last shard done", _clock(end)),
-            ("took", format_seconds(end - begin)),
+            ("took", took_text(end - begin, seconds_at_work(done))),
             *rows,
         ]
     devices = sorted({each.device for each in done})
