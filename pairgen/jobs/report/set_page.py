@@ -19,6 +19,7 @@ from pairgen.execution.history.rates import (
 from pairgen.execution.progress import Progress, format_seconds, took_text
 from pairgen.execution.say import Say
 from pairgen.jobs.report.annotated import with_annotations
+from pairgen.jobs.report.charted import ChartGroup, chart_groups, charted_text
 from pairgen.jobs.report.drawn import (
     Drawn,
     charted_columns,
@@ -30,7 +31,7 @@ from pairgen.kinds.about import about_member
 from pairgen.kinds.plan_description import describe_plan
 from pairgen.pages.cards import Card, cell_pictures
 from pairgen.pages.cells import cell
-from pairgen.pages.charts import column_chart, rate_chart
+from pairgen.pages.charts import rate_chart
 from pairgen.pages.columns import column_data
 from pairgen.pages.command import set_command
 from pairgen.pages.document import render
@@ -40,9 +41,7 @@ from pairgen.shards.format.store import Store
 from pairgen.types import Plan
 from pairgen.wording import command_text, counted
 
-# Columns that tell where a sample lies or what it hashes to: nothing to draw a chart of.
-NOT_CHARTED = ("key", "shard_index", "offset", "index", "seed", "pair_index", "group")
-MAX_CHARTS, MAX_WORKERS = 48, 32
+MAX_WORKERS = 32
 # Facts that stand below an image, if a set has them.
 CHIPS = ("guidance_scale", "image", "label", "caption_number", "draw_applied")
 # What a set of each kind holds, below its name.
@@ -83,8 +82,8 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     adds_images = any(picture_members(layer.plan) for layer in drawn.layers[1:])
     cards = make_cards(drawn.table, cells, strip=PATH in plan.members or adds_images)
     whole = charted_columns(drawn.layers)
-    every = _charts(whole)
-    charts = every[:MAX_CHARTS]
+    groups = chart_groups(whole, [layer.plan for layer in drawn.layers])
+    charts = [chart for group in groups for chart in group.charts]
     spans = [{"start": e.start, "stop": e.stop, "rate": e.rate} for e in intervals(done)]
     rate = [rate_chart(spans)] if spans else []
     names = [name for name in drawn.table.column_names if name not in ("shard_index", "offset")]
@@ -109,7 +108,8 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
         filters=[each["name"] for each in sortable],
         example=_example(names),
         num_charts=len(charts),
-        charted=_charted(whole, num_samples, len(every)),
+        groups=_placed(groups),
+        charted=charted_text(whole, num_samples, len(charts)),
         has_rate=bool(rate),
         progress=_progress(receipts),
         failures=[
@@ -151,21 +151,16 @@ def _chip(name: str, value: Any) -> str:
     return f"guidance {value:g}" if name == "guidance_scale" else value_text(value)
 
 
-def _charts(table: pa.Table) -> list[dict[str, Any]]:
-    names = [
-        name
-        for name in table.column_names
-        if name not in NOT_CHARTED and not name.endswith(("_crc32", "_seed", "_row"))
-    ]
-    found = [column_chart(name, table.column(name)) for name in names]
-    return [each for each in found if each]
+def _placed(groups: Sequence[ChartGroup]) -> list[tuple[str, int, int]]:
+    """Return the summary, the first chart and the number of charts of each group.
 
-
-def _charted(table: pa.Table, num_samples: int, num: int) -> str:
-    of = f"{table.num_rows:,} of {num_samples:,} samples" if table.num_rows < num_samples else ""
-    all_of = f"all {counted(num_samples, 'sample')}"
-    shown = f"The first {MAX_CHARTS} of {num:,} columns" if num > MAX_CHARTS else "Every column"
-    return f"{shown} of the index with more than one value, over {of or all_of}."
+    The summary is empty for a group that stands open.
+    """
+    found, first = [], 0
+    for group in groups:
+        found.append((group.summary if group.title else "", first, len(group.charts)))
+        first += len(group.charts)
+    return found
 
 
 def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str, str]]:

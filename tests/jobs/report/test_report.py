@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -40,9 +41,10 @@ def test_the_page_of_a_set_shows_its_samples_and_says_how_many(gaussian: Path) -
     assert columns["guidance_scale"]["values"] == [3.0, 8.0] * 12
     assert len(columns["prompt"]["values"]) == 24
     titles = [chart["title"] for chart in data["charts"]]
-    assert "guidance_scale" in titles and titles[-1] == "samples per second"
-    (guidance,) = (each for each in data["charts"] if each["title"] == "guidance_scale")
-    assert sum(each["y"] for each in guidance["bins"]) == 24
+    assert titles[-1] == "Samples per second" and "Prompt index" not in titles
+    (guidance,) = (each for each in data["charts"] if each.get("column") == "guidance_scale")
+    assert guidance["title"] == "Guidance scale"
+    assert guidance["bars"] == [{"name": "3", "count": 12}, {"name": "8", "count": 12}]
     command = "pairgen ode --model gaussian --cfg 3,8 --end t0 --steps 2"
     assert command in text and "fingerprint" in text
     # A page lies beside the shards, where nothing reads it.
@@ -89,8 +91,9 @@ def test_photographs_stand_beside_their_levels(tmp_path: Path) -> None:
     assert "2 of 4 samples are shown" in text and text.count('<img src="data:') == 2 * 3
     labels = re.findall(r'data-label="([^"]+)"', text)
     assert labels == ["png", "lr2.png", "lr4.png"] * 2
-    charts = [chart["title"] for chart in held(page)["charts"]]
-    assert "draw_shared_2_resize_factor" in charts and "seed" not in charts
+    charts = {chart.get("column"): chart["title"] for chart in held(page)["charts"]}
+    assert charts["draw_shared_2_resize_factor"] == "First order: resize, factor"
+    assert "seed" not in charts and "First order: resize (2 charts)" in text
     # What is no number, text or truth can be read, not filtered by.
     assert {each["type"] for each in held(page)["columns"]} <= {
         "int", "float", "text", "bool", "other"
@@ -183,19 +186,30 @@ def test_long_lines_are_thinned_and_keep_their_ends() -> None:
 
 
 def test_columns_without_a_choice_have_no_chart() -> None:
-    import pyarrow as pa
-
     def chart(*values: Any) -> Any:
         return column_chart("x", pa.chunked_array([list(values)]))
 
     assert chart(1, 1, None) is None and chart(None, None) is None
     assert chart(*map(str, range(20))) is None and chart([1], [2]) is None
-    assert [each["y"] for each in chart(1, 2, 2, None)["bins"]] == [1, 2]
+    assert [each["y"] for each in chart(1, 2, 4, None)["bins"]] == [1, 1, 0, 1]
     assert chart(1, 2, 2, None)["about"] == "3 of 4 have one"
     assert chart(True, False, True)["bars"] == [
         {"name": "false", "count": 1}, {"name": "true", "count": 2}
     ]  # fmt: skip
     assert sum(each["y"] for each in chart(0.5, float("nan"), 2.5)["bins"]) == 2
+
+
+def test_few_numbers_that_repeat_are_bars_at_these_numbers() -> None:
+    column = pa.chunked_array([[7.5, 3.0, 7.5, 3.0, 7.5]])
+    bars = [{"name": "3", "count": 2}, {"name": "7.5", "count": 3}]
+    assert column_chart("x", column)["bars"] == bars
+
+
+def test_numbers_of_choices_are_the_names_of_what_was_chosen() -> None:
+    column = pa.chunked_array([[1, 1, -1, 0, None]])
+    found = column_chart("draw_0_choice", column, "Which one", ("blur", "noise"))
+    assert [each["name"] for each in found["bars"]] == ["nothing", "blur", "noise"]
+    assert (found["title"], found["column"]) == ("Which one", "draw_0_choice")
 
 
 def test_the_command_of_a_page_makes_the_same_set(gaussian: Path, tmp_path: Path) -> None:
