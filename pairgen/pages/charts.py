@@ -92,17 +92,24 @@ def spread_chart(
 
 
 def line_chart(
-    title: str, points: Sequence[tuple[float, float]], x_label: str, about: str = ""
+    title: str, points: Sequence[tuple[float, float]], x: str, name: str = ""
 ) -> dict[str, Any]:
-    """Return a line of finite points, evenly thinned to `MAX_POINTS`; the last one stays."""
+    """Return a line of finite points, evenly thinned to `MAX_POINTS`; the last one stays.
+
+    Args:
+        title: What the line is of.
+        points: Pairs of a place and a value.
+        x: What the places are.
+        name: The name of the values in a file, in small print.
+    """
     kept = [points[at] for at in evenly_spread(len(points), MAX_POINTS)]
-    if len(kept) < len(points):
-        about = ", ".join(filter(None, [about, f"{len(kept):,} of {len(points):,} points shown"]))
+    thinned = len(kept) < len(points)
     return {
         "kind": "line",
         "title": title,
-        "about": about,
-        "x": x_label,
+        "about": f"{len(kept):,} of {len(points):,} points shown" if thinned else "",
+        "column": name,
+        "x": x,
         "points": [[float(x), float(y)] for x, y in kept],
     }
 

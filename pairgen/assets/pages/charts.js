@@ -37,7 +37,8 @@
   }
 
   const plain = (value) => (value !== 0 && Math.abs(value) < 1e-3
-    ? value.toExponential() : value.toLocaleString("en", { maximumSignificantDigits: 4 }));
+    ? value.toExponential() : value.toLocaleString("en", { maximumSignificantDigits: 4,
+      notation: Math.abs(value) < 1e6 ? "standard" : "compact" }));
   const short = (name, most = 31) => {
     const shown = globalThis.pairgen.visible(String(name));
     return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
@@ -81,7 +82,7 @@
       title.append(column);
     }
     const plot = Plot.plot({
-      width: Math.max(220, figure.clientWidth), height: HEIGHT, marginLeft: 60, marginTop: 26,
+      width: Math.max(220, figure.clientWidth), height: HEIGHT, marginLeft: 60, marginTop: chart.y ? 26 : 14,
       marginBottom: chart.x || chart.kind === "bars" ? 42 : 28,
       ariaLabel: chart.title, ariaDescription: describe(chart),
       style: { background: "transparent", color: "inherit", fontSize: "12px" }, ...marks(chart, Plot),

@@ -164,10 +164,26 @@ def test_the_page_of_a_run_labels_its_grids(tmp_path: Path) -> None:
     student = [("student", f"step {step}") for step in (1, 2, 3)]
     assert labels == [("teacher", ""), *student] * 2
     (chart,) = held(run / "report.html")["charts"]
-    assert chart["title"] == "student/loss" and len(chart["points"]) == 3
+    assert chart["title"] == "Loss (student)" and chart["column"] == "student/loss"
+    assert len(chart["points"]) == 3
     assert "pairgen train regression --data pairs --batch-size 4 --lr 0.5 --steps 3" in text or (
         "--lr 0.5" in text and "--steps 3" in text
     )
+
+
+def test_the_options_of_a_run_are_told_as_they_are_read(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", num_steps=1)
+    config = (
+        "method: regression\ndata: [pairs, b]\nsteps: 25000\nseed: 1234567\n"
+        "options: {student_time: null}\n"
+    )
+    (run / "config.yaml").write_text(config)
+    (run / "metrics.jsonl").write_text('{"step": 1, "data_wait": 0.23}\n')
+    text = pairgen.report(run).page.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert rows["student_<wbr>time"] == "not set" and rows["data"] == "pairs, b"
+    assert (rows["steps"], rows["seed"]) == ("25,000", "1234567")
+    assert rows["Waiting for data"] == "23 % after step 1"
 
 
 def test_a_grid_without_what_it_shows_is_shown_whole(tmp_path: Path) -> None:
