@@ -102,8 +102,8 @@
       const found = document.documentElement.clientWidth;
       if (found === width) return;
       width = found;
-      // What is folded up has no width: it is drawn when it is opened.
-      figures.filter((figure) => figure.clientWidth).forEach(drawOne);
+      // What is folded up is drawn when it is opened.
+      figures.filter((figure) => !figure.closest("details:not([open])")).forEach(drawOne);
     };
     const drawOne = (figure) => draw(figure, charts[Number(figure.dataset.chart)]);
     again();

@@ -1,7 +1,7 @@
 """The page of a dataset: its samples, what was drawn, how far it is, and how it was made."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -80,7 +80,8 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     done = list(receipts.done.values())
     # All of a trajectory stand in the gallery, and what annotations add beside the sample's own.
     adds_images = any(picture_members(layer.plan) for layer in drawn.layers[1:])
-    cards = make_cards(drawn.table, cells, strip=PATH in plan.members or adds_images)
+    members = {name for layer in drawn.layers for name in layer.plan.members}
+    cards = make_cards(drawn.table, cells, members, strip=PATH in plan.members or adds_images)
     whole = charted_columns(drawn.layers)
     groups = chart_groups(whole, [layer.plan for layer in drawn.layers])
     charts = [chart for group in groups for chart in group.charts]
@@ -125,7 +126,9 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     )
 
 
-def make_cards(table: pa.Table, cells: Sequence[Sequence[Cell]], strip: bool) -> list[Card]:
+def make_cards(
+    table: pa.Table, cells: Sequence[Sequence[Cell]], members: Collection[str], strip: bool
+) -> list[Card]:
     """Return a card for each sample; `strip` shows all its images in the gallery."""
     cards = []
     for row, shown in zip(table.to_pylist(), cells, strict=True):
@@ -140,7 +143,7 @@ def make_cards(table: pa.Table, cells: Sequence[Sequence[Cell]], strip: bool) ->
                     for name, value in facts.items()
                     if name not in ("key", "prompt", "offset")
                 },
-                pictures=cell_pictures(shown),
+                pictures=cell_pictures(shown, members),
                 strip=strip,
             )
         )

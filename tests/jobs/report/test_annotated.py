@@ -51,10 +51,10 @@ def test_edges_and_masks_stand_beside_their_own_sample(tmp_path: Path) -> None:
     keys = re.findall(r"Enlarge (\d{9})", text)
     plan = read_plan(overlay)
     for key, pictures in zip(keys, found, strict=True):
-        assert list(pictures) == ["png", "lr2.png", "canny.png", "mask.png"]
+        assert list(pictures) == ["HR", "LR 1/2", "edges (canny)", "mask"]
         stored, _ = find_sample(overlay, plan, int(key))
         edges = decode_rgb(bytes(stored.members["canny.png"]))
-        np.testing.assert_array_equal(pictures["canny.png"], edges)
+        np.testing.assert_array_equal(pictures["edges (canny)"], edges)
 
 
 def test_a_sample_that_an_annotation_refused_has_no_value_there(tmp_path: Path) -> None:

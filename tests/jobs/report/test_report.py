@@ -90,7 +90,8 @@ def test_photographs_stand_beside_their_levels(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "2 of 4 samples are shown" in text and text.count('<img src="data:') == 2 * 3
     labels = re.findall(r'data-label="([^"]+)"', text)
-    assert labels == ["png", "lr2.png", "lr4.png"] * 2
+    assert labels == ["HR", "LR 1/2", "LR 1/4"] * 2
+    assert re.findall(r'data-member="([^"]+)"', text) == ["png", "lr2.png", "lr4.png"] * 2
     charts = {chart.get("column"): chart["title"] for chart in held(page)["charts"]}
     assert charts["draw_shared_2_resize_factor"] == "First order: resize, factor"
     assert "seed" not in charts and "First order: resize (2 charts)" in text
