@@ -25,7 +25,7 @@
       case "spread": {
         const names = [...new Set(chart.bins.map((each) => each.name))];
         return { ...axes, marginRight: 132, height: 54 + 64 * names.length, y: { ...y, ticks: 2, labelAnchor: "center" },
-          fy: { axis: "right", label: null, domain: names, tickFormat: (name) => short(name, 17) }, marks: [
+          fy: { axis: "right", label: null, domain: names, padding: 0.25, tickFormat: (name) => short(name, 17) }, marks: [
             Plot.rectY(chart.bins, { x1: "x1", x2: "x2", y: "y", fy: "name", inset: 0.5, ...ink }),
             Plot.ruleY([0])] };
       }

@@ -71,7 +71,7 @@
         image.src = each.src;
         image.alt = "";
         const label = document.createElement("span");
-        label.textContent = visible([each.label, each.note].filter(Boolean).join(" "));
+        label.textContent = visible([each.label, each.note].filter(Boolean).join(", "));
         button.append(image, label);
         button.addEventListener("click", () => { right.value = i; slider.value = 0; place(); });
         entry.append(button);
