@@ -38,7 +38,7 @@ class Errors:
         return np.argsort(-self.rows[row], kind="stable")
 
     def note(self, row: str, place: int) -> str:
-        """Return the figure of a row's pair, named, as it stands below its image; empty for none."""
+        """Return the named figure of a row's pair, as it stands below its image; empty for none."""
         return f"{self.name} {self.rows[row][place]:.3f}" if row in self.rows else ""
 
 

@@ -26,6 +26,7 @@ from pairgen.wording import counted
 PAGE_FILE = "report.html"
 # Grids of a run that are shown beside the teacher or the target, the last among them.
 MAX_STEPS = 8
+ABOUT_COMMAND = "Rebuilt from config.yaml, with the options that are not the default."
 # Options that count things, beside those whose names say so; from where digits are in groups.
 COUNTS, GROUPED = ("steps", "batch_size", "accumulate", "window"), 10_000
 
@@ -41,6 +42,7 @@ def run_page(folder: Path) -> str:
     charts, single = _charts(lines)
     cards, shown = _cards(folder)
     method = str(config.get("method", "a method"))
+    out, about_paths = _out(config, folder.absolute())
     return render(
         "run.html.j2",
         folder.absolute().name,
@@ -54,9 +56,29 @@ def run_page(folder: Path) -> str:
         num_charts=len(charts),
         single=single,
         made=_made(config, record),
-        command=train_command(config, str(folder)),
+        command=train_command(config, out),
+        about_command=f"{ABOUT_COMMAND} {about_paths}".strip(),
         sets=[] if record is None else _sets(record),
     )
+
+
+def _out(config: Mapping[str, Any], folder: Path) -> tuple[str, str]:
+    """Return the folder of a run beside the paths of its data, and from where both are seen.
+
+    Data are recorded as they were given: where relative, from a folder that holds the run.
+    """
+    data = config.get("data")
+    paths = [str(each) for each in data] if isinstance(data, list) else []
+    if not paths or not all(_is_relative(each) for each in paths):
+        return str(folder), ""
+    for base in folder.parents:
+        if all((base / each).exists() for each in paths):
+            return str(folder.relative_to(base)), f"Its paths are relative to {base}."
+    return str(folder), "The paths of its data are as they were given."
+
+
+def _is_relative(path: str) -> bool:
+    return "://" not in path and not Path(path).expanduser().is_absolute()
 
 
 def _charts(

@@ -53,7 +53,10 @@ HOLDS = {
 }
 INPUT_HINT = (
     "Rebuilt from the plan, with the options that are not the default. A plan keeps the name and "
-    "the hash of its inputs, not where they lie."
+    "the hash of its inputs, not where they lie: put their folder in place of PATH."
+)
+GROWN_HINT = (
+    "It has grown since this command began it: more images, or more samples of each, stand above."
 )
 
 
@@ -91,6 +94,7 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     columns = [column_data(name, drawn.table.column(name)) for name in names]
     sortable = [each for each in columns if each["type"] != "other"]
     num_samples = sum(each.num_samples for each in done)
+    command = set_command(plan, store.url)
     return render(
         "set.html.j2",
         store.url.rstrip("/").rpartition("/")[2] or store.url,
@@ -119,11 +123,17 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
         ],
         workers=_workers(receipts),
         made=[(name, value_text(value)) for name, value in describe_plan(plan)],
-        command=set_command(plan, store.url) or command_text("pairgen", "inspect", store.url),
-        about_command=INPUT_HINT if set_command(plan, store.url) else "What it holds.",
+        command=command or command_text("pairgen", "inspect", store.url),
+        about_command=_about_command(plan, command),
         members=_members(plan),
         annotations=[_annotation(layer) for layer in drawn.layers[1:]],
     )
+
+
+def _about_command(plan: Plan, command: str) -> str:
+    if not command:
+        return "What it holds."
+    return f"{INPUT_HINT} {GROWN_HINT}" if plan.additions else INPUT_HINT
 
 
 def make_cards(

@@ -240,6 +240,43 @@ def test_the_command_of_a_page_makes_the_same_set(gaussian: Path, tmp_path: Path
     assert plans[0] == plans[1]
 
 
+def test_the_command_of_a_set_holds_a_place_for_inputs_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "my prompts.txt").write_text("a fox\n")
+    given = {"steps": 2, "num_samples": 2, "limit": 1, "executor": "serial"}
+    pairgen.ode(prompts=str(tmp_path / "my prompts.txt"), **given, out=tmp_path / "pairs")
+    command = set_command(read_plan(open_store(tmp_path / "pairs")), "out")
+    assert "--prompts 'PATH/my prompts.txt' --limit 1" in command and "--model" not in command
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    Image.new("RGB", (64, 64)).save(folder / "one.png")
+    pairgen.degrade(images=folder, scales="2", crop=64, executor="serial", out=tmp_path / "own")
+    pairgen.degrade(scales="2", crop=64, executor="serial", out=tmp_path / "packaged")
+    pairgen.collect(from_ode=tmp_path / "pairs", size=64, executor="serial", out=tmp_path / "ode")
+    painted = {"images": "package:painted", "num_images": 2, "split": "held-out"}
+    pairgen.collect(**painted, size=64, executor="serial", out=tmp_path / "painted")
+    inputs = {
+        "own": "--images PATH/photographs",
+        "ode": "--from-ode PATH/pairs",
+        "painted": "--images package:painted --num-images 2 --split held-out",
+    }
+    for name, flags in inputs.items():
+        assert flags in set_command(read_plan(open_store(tmp_path / name)), "out"), name
+    assert "--images" not in set_command(read_plan(open_store(tmp_path / "packaged")), "out")
+    # A set that has grown is told to have.
+    assert "It has grown" not in pairgen.report(tmp_path / "own").page.read_text()
+    more = {"scales": "2", "crop": 64, "samples_per_image": 2, "executor": "serial"}
+    pairgen.degrade(images=folder, **more, out=tmp_path / "own")
+    assert "It has grown" in pairgen.report(tmp_path / "own").page.read_text()
+
+
+def test_the_paths_of_a_run_are_seen_from_one_folder(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    assert f"--out {run}" in pairgen.report(run).page.read_text()
+    (tmp_path / "pairs").mkdir()
+    text = pairgen.report(run).page.read_text()
+    assert "--out run<" in text and f"Its paths are relative to {tmp_path}." in text
+
+
 def test_the_command_of_a_run_names_what_is_not_the_default() -> None:
     config = {"method": "regression", "data": ["a b", "c"], "flip": True, "options": {}}
     assert train_command(config, "out") == (
