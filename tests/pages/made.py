@@ -67,6 +67,7 @@ def set_page(num: int = 8) -> str:
         subtitle=HOSTILE,
         numbers=[("of 100 samples", f"{num}"), (HOSTILE, HOSTILE)],
         problem=HOSTILE,
+        left_out=[(HOSTILE, f"pairgen annotate '{HOSTILE}'"), (HOSTILE, "")],
         shown=f"{num} of 100 samples are shown.",
         cards=cards,
         sorts=names,

@@ -80,3 +80,18 @@ def test_an_unfinished_annotation_is_left_out(tmp_path: Path) -> None:
         overlay.remove(path)
     text = pairgen.report(root).page.read_text(encoding="utf-8")
     assert "canny.png" not in text and text.count('class="card"') == 12
+    assert "The annotation canny is left out, because it is not up to date: 1 shard to make" in text
+    command = f"pairgen annotate {root} --add canny"
+    assert command in text
+    # Which completes it.
+    pairgen.annotate(root, add="canny", executor="serial")
+    assert "is left out" not in pairgen.report(root).page.read_text(encoding="utf-8")
+
+
+def test_an_annotation_of_a_set_that_has_grown_is_told_to_lack_samples(tmp_path: Path) -> None:
+    root = degraded(tmp_path / "set")
+    pairgen.annotate(root, add="canny", executor="serial")
+    shards = {"samples_per_image": 4, "samples_per_shard": 4, "executor": "serial"}
+    pairgen.degrade(scales="2", crop=64, out=str(root), **shards)
+    text = pairgen.report(root).page.read_text(encoding="utf-8")
+    assert "The annotation canny is left out" in text and "canny.png" not in text
