@@ -64,9 +64,18 @@ class Shown:
 
 
 def as_text(table: ShownTable) -> str:
-    """Return a table as at most `MAX_LINES` lines of `MAX_CHARACTERS` characters."""
-    lines = [_clean(table.title), *_aligned(_first_rows(table, MAX_LINES - 1))]
-    return "\n".join(_cut(line, MAX_CHARACTERS) for line in lines)
+    """Return a table as at most `MAX_LINES` lines of `MAX_CHARACTERS` characters.
+
+    Columns with a title that do not fit are left out whole, and named in the last line.
+    """
+    rows = _first_rows(table, MAX_LINES - 1)
+    num = _num_fitting(rows) if table.head else None
+    lines = _aligned([row[:num] for row in rows])
+    if num is not None and num < len(table.head):
+        left_out = ", ".join(map(_clean, table.head[num:]))
+        lines = _aligned([row[:num] for row in _first_rows(table, MAX_LINES - 2)])
+        lines.append(f"  columns left out here: {left_out}")
+    return "\n".join(_cut(line, MAX_CHARACTERS) for line in (_clean(table.title), *lines))
 
 
 def as_html(table: ShownTable, pictures: Sequence[Picture] = ()) -> str:
@@ -104,6 +113,17 @@ def _first_rows(table: ShownTable, limit: int) -> list[tuple[str, ...]]:
         return rows
     more = (f"and {len(rows) - limit + 1:,} more", *[""] * (len(rows[0]) - 1))
     return [*rows[: limit - 1], more]
+
+
+def _num_fitting(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many columns fit into a line; one of long texts is cut instead of left out."""
+    end = 0
+    for number, column in enumerate(zip(*rows, strict=True)):
+        width = max(map(len, column))
+        end += 2 + min(width, MAX_COLUMN_CHARACTERS)
+        if end > MAX_CHARACTERS and width <= MAX_COLUMN_CHARACTERS:
+            return max(1, number)
+    return len(rows[0])
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -11,6 +11,10 @@ _LABELS = {
     "num_train_steps": "training steps",
     "weights_sha256": "weights SHA-256",
     "cpu_threads": "CPU threads",
+    "jpeg": "JPEG",
+    "webp": "WebP",
+    "gaussian_noise": "Gaussian noise",
+    "poisson_noise": "Poisson noise",
 }
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 import pairgen
 from pairgen.jobs.calibrate.run import Calibrated
 from pairgen.jobs.replay.outcome import Replay
+from pairgen.jobs.report.run import Reported
 from pairgen.jobs.restore.restorer import RestoredPicture, Restorer
 from pairgen.jobs.restore.run import Restored
 from pairgen.jobs.restore.tagger import Prompts
@@ -92,6 +93,34 @@ def test_what_others_wrote_is_shown_and_never_obeyed():
     assert "SECRET" not in text + Hostile()._repr_html_()
     assert text.endswith("and 91 more") and len(text.splitlines()) == 12
     assert 'alt="&quot;&lt;script' in Hostile()._repr_html_()
+
+
+def test_columns_that_do_not_fit_are_left_out_whole_and_named():
+    class Wide(Shown):
+        def shown(self) -> ShownTable:
+            head = ("", *(f"figure {i}" for i in range(12)))
+            return ShownTable("Wide", [(f"row {j}", *["0.1234"] * 12) for j in range(20)], head)
+
+    text = check(Wide())
+    head, *rows, more, last = text.splitlines()[1:]
+    assert head.split("  ")[-1] == "figure 7" and rows[0].endswith("0.1234")
+    assert (
+        "and 12 more" in more
+        and last == "  columns left out here: figure 8, figure 9, figure 10, figure 11"
+    )
+    assert "figure 11" in Wide()._repr_html_()
+
+
+def test_a_page_tells_where_it_is(tmp_path: Path):
+    (tmp_path / "a page.html").write_bytes(b"x" * 1_200_000)
+    text = check(Reported(tmp_path / "a page.html"))
+    assert text.startswith(f"Page: {tmp_path}") and "/a%20page.html" in text and "1.2 MB" in text
+
+
+def test_an_inspection_shows_no_json(tmp_path: Path):
+    pairgen.degrade(scales="2", crop=64, executor="serial", out=tmp_path)
+    text = check(pairgen.inspect(tmp_path))
+    assert "realesrgan" in text and "operations" not in text and "{" not in text
 
 
 def a_receipt(count: int = 8) -> Receipt:

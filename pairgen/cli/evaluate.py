@@ -32,8 +32,9 @@ def evaluate(run: str, config: Path | None, overrides: tuple[str, ...], **option
     merged = command_options("eval", config, overrides, given(options) | {"run": run})
     if merged.get("cpu_threads"):
         pin_threads(EvalConfig.check("cpu_threads", merged["cpu_threads"]))
+    from pairgen.jobs.eval.cost import ledger_table
     from pairgen.jobs.eval.folder import PAGE_FILE
-    from pairgen.jobs.eval.page import ledger_table, subset_tables
+    from pairgen.jobs.eval.page import subset_tables
     from pairgen.jobs.eval.run import run_evaluate
     from pairgen.judging.table import figure_table, legend
 

@@ -1,7 +1,7 @@
 """Base of the blurs with an exponent beta, which differ only in the kernel."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,12 @@ BETA_OPTION = Option("Lowest and highest exponent; half of the draws are below 1
 class BetaBlur(Operation):
     """Blur with a kernel of a size, sigmas, an angle and beta."""
 
+    units: ClassVar[Mapping[str, str]] = {
+        "kernel_size": "px",
+        "sigma_x": "px",
+        "sigma_y": "px",
+        "angle": "rad",
+    }
     kernel_sizes: Annotated[
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
     ] = KERNEL_SIZES

@@ -8,6 +8,8 @@ import numpy as np
 from pairgen.degradations.base import Draw, uniform
 
 KERNEL_SIZES = (7, 9, 11, 13, 15, 17, 19, 21)
+# What `draw_size` and `draw_shape` draw.
+SHAPE_UNITS = {"kernel_size": "px", "sigma_x": "px", "sigma_y": "px", "angle": "rad"}
 
 
 def draw_size(generator: np.random.Generator, sizes: Sequence[int]) -> int:

@@ -22,7 +22,7 @@ The contract tests find new operations automatically.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -68,6 +68,8 @@ class Operation(Options):
     """
 
     command = "a degradation"
+    # The units of what it draws, such as `{"sigma": "px"}`; a page says them.
+    units: ClassVar[Mapping[str, str]] = {}
 
 
 class Degradation(Protocol):

@@ -1,7 +1,7 @@
 """Additive Gaussian noise, in color or gray."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class GaussianNoise(Operation):
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
     """
 
+    units: ClassVar[Mapping[str, str]] = {"sigma": "8-bit levels"}
     sigma: Annotated[
         tuple[float, float],
         Range(0, 255),

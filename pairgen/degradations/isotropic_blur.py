@@ -1,7 +1,7 @@
 """Blur with an isotropic Gaussian."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ class IsotropicBlur(Operation):
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
     """
 
+    units: ClassVar[Mapping[str, str]] = {"kernel_size": "px", "sigma": "px"}
     kernel_sizes: Annotated[
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
     ] = KERNEL_SIZES

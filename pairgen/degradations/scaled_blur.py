@@ -1,8 +1,8 @@
 """Blur with a Gaussian whose width grows with the scale, as in BSRGAN."""
 
 import math
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class ScaledBlur(Operation):
         (utils_blindsr.py, add_blur).
     """
 
+    units: ClassVar[Mapping[str, str]] = {"kernel_size": "px", "angle": "rad"}
     kernel_sizes: Annotated[
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
     ] = (7, 9, 11, 13, 15, 17, 19, 21, 23, 25)

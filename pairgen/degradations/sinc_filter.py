@@ -1,8 +1,8 @@
 """The sinc filter: remove high frequencies, which causes ringing at edges."""
 
 import math
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class SincFilter(Operation):
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.3, Equation 7.
     """
 
+    units: ClassVar[Mapping[str, str]] = {"kernel_size": "px", "cutoff": "rad/px"}
     kernel_sizes: Annotated[
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
     ] = KERNEL_SIZES

@@ -1,7 +1,7 @@
 """Unsharp masking of pixels that clearly differ from their blurred value."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ class UnsharpMask(Operation):
         values as in its published code (BasicSR 1.4.2, USMSharp, whose radius 50 makes 51 taps).
     """
 
+    units: ClassVar[Mapping[str, str]] = {"threshold": "8-bit levels"}
     radius: Annotated[
         int,
         Whole(1, 100),

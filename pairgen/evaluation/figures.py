@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pairgen.errors import ConfigError
 from pairgen.evaluation.agreement import caption_ranks, cosines, top_k_agreement
 from pairgen.evaluation.diversity import Diversity, diversity
-from pairgen.evaluation.frechet import frechet_distance, statistics
+from pairgen.evaluation.frechet import TooFewError, frechet_distance, statistics
 from pairgen.evaluation.halves import halves_distance
 from pairgen.evaluation.judge import Judge
 from pairgen.evaluation.real_pictures import RealPictures
@@ -105,8 +105,11 @@ def _add(found: Figures, names: Sequence[str], compute: Callable[[], Sequence[fl
     try:
         found.values.update(zip(names, compute(), strict=True))
     except ConfigError as error:
+        reason = str(error)
+        if isinstance(error, TooFewError):
+            reason = f"needs at least {error.needed:,} pairs, has {error.count:,}."
         found.values.update(dict.fromkeys(names))
-        found.missing.update(dict.fromkeys(names, str(error)))
+        found.missing.update(dict.fromkeys(names, reason))
 
 
 def not_meaningful(

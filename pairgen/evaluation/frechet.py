@@ -16,6 +16,19 @@ from pairgen.errors import ConfigError
 MAX_ASYMMETRY = 1e-6
 
 
+class TooFewError(ConfigError):
+    """There are fewer images than statistics of their features need.
+
+    Attributes:
+        needed: The least number.
+        count: The number there is.
+    """
+
+    def __init__(self, what: str, needed: int, count: int) -> None:
+        super().__init__(f"{what} need at least {needed:,} images, got {count:,}.")
+        self.needed, self.count = needed, count
+
+
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
     """Statistics of a set of features, for a Frechet distance.
@@ -35,18 +48,16 @@ def statistics(features: ArrayLike) -> Statistics:
     """Return mean and covariance of features [N, D], in float64.
 
     Raises:
-        ConfigError: `features` is not a finite matrix, or N < D + 1: the covariance of fewer
-            samples is singular, whatever they are samples of.
+        ConfigError: `features` is not a finite matrix.
+        TooFewError: N < D + 1: the covariance of fewer samples is singular, whatever they are
+            samples of.
     """
     x = np.asarray(features, np.float64)
     if x.ndim != 2:
         raise ConfigError(f"features must be [N, D], got {list(x.shape)}.")
     count, dimension = x.shape
     if count < dimension + 1:
-        raise ConfigError(
-            f"Statistics in {dimension} dimensions take {dimension + 1} images or more, "
-            f"got {count}."
-        )
+        raise TooFewError(f"Statistics in {dimension} dimensions", dimension + 1, count)
     if not np.isfinite(x).all():
         raise ConfigError("features must be finite, got NaN or infinity.")
     mean = x.mean(axis=0)

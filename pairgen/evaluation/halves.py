@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pairgen.errors import ConfigError
-from pairgen.evaluation.frechet import frechet_distance, statistics
+from pairgen.evaluation.frechet import TooFewError, frechet_distance, statistics
 from pairgen.seeding import Stream, generator_for
 
 NUM_SPLITS = 8
@@ -27,7 +27,8 @@ def halves_distance(features: ArrayLike, references: ArrayLike, seed: int = 0) -
         seed: Seed of the splits.
 
     Raises:
-        ConfigError: The shapes differ, or N < 2 (D + 1).
+        ConfigError: The shapes differ.
+        TooFewError: N < 2 (D + 1).
     """
     x, reference = (np.asarray(each, np.float64) for each in (features, references))
     if x.shape != reference.shape or x.ndim != 2:
@@ -37,10 +38,7 @@ def halves_distance(features: ArrayLike, references: ArrayLike, seed: int = 0) -
         )
     size, dimension = len(x) // 2, x.shape[1]
     if size < dimension + 1:
-        raise ConfigError(
-            f"Halves in {dimension} dimensions take {2 * (dimension + 1)} images or more, got "
-            f"{len(x)}."
-        )
+        raise TooFewError(f"Halves in {dimension} dimensions", 2 * (dimension + 1), len(x))
     found = []
     for split in range(NUM_SPLITS):
         order = generator_for(seed, split, Stream.EVALUATION).permutation(len(x))

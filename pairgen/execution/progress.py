@@ -239,3 +239,14 @@ def format_seconds(seconds: float) -> str:
         return f"{hours} h {minutes} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
+
+
+def took_text(seconds: float, at_work: float) -> str:
+    """Return how long a dataset took, and what of it was work: `3 min, 2 s of it at work`.
+
+    Args:
+        seconds: From the begin of its first shard to the end of its last.
+        at_work: The part of it in which shards were made.
+    """
+    found, busy = format_seconds(seconds), format_seconds(at_work)
+    return found if busy == found else f"{found}, {busy} of it at work"

@@ -42,3 +42,11 @@ def pair_count(found: Mapping[str, Any]) -> str:
     """Return how many pairs were used, of how many, from where."""
     data = found["data"]
     return f"{data['num_samples']:,} of {data['num_available']:,} of {data['url']}"
+
+
+def judged_text(found: Mapping[str, Any]) -> str:
+    """Return which model was judged, and what it is."""
+    model = found["model"]
+    if model["method"]:
+        return f"{model['path']}, trained by {model['method']}"
+    return f"{model['path']} ({model['kind']})"

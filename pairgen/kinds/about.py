@@ -1,5 +1,8 @@
 """What datasets and their members hold, in words."""
 
+import re
+from collections.abc import Collection
+
 ABOUT = {
     "txt": "the prompt",
     "json": "facts, the same keys in every sample",
@@ -53,6 +56,20 @@ ABOUT_IN = {
     },
 }
 
+# Image members below an image, where `ABOUT` is too long.
+LABELS = {
+    "canny.png": "edges (canny)",
+    "mask.png": "mask",
+    "depth.png": "depth",
+    "seg.png": "segmentation",
+    "sketch.png": "sketch",
+    "cond.png": "condition",
+    "src.png": "source",
+    **{f"lr{level}.png": f"LR 1/{level}" for level in (2, 3, 4, 8, 16)},
+    "lr1.png": "LR, enlarged",
+}
+IMAGES = ("png", "webp", "jpg")
+
 # Maps the kind of a dataset to the start of its title and the description of a sample.
 KINDS = {
     "ode": (
@@ -89,3 +106,16 @@ KINDS = {
 def about_member(kind: str, name: str) -> str:
     """Return what a member holds in datasets of some kind; empty if it is not known."""
     return {**ABOUT, **ABOUT_IN.get(kind, {})}.get(name, "")
+
+
+def image_label(name: str, members: Collection[str]) -> str:
+    """Return an image member of a dataset in a word or two; its name if it is unknown.
+
+    Args:
+        name: The member, such as `lr2.png`.
+        members: All members of the dataset: beside LR levels, the image is HR.
+    """
+    if name in IMAGES:
+        is_high = any(re.fullmatch(r"lr\d+\.png", each) for each in members)
+        return "HR" if is_high else "image"
+    return LABELS.get(name, name)

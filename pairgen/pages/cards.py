@@ -1,10 +1,11 @@
 """A card: what a page shows of one sample, pair or line of a grid."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pairgen.drawing.cells import Cell
+from pairgen.kinds.about import image_label
 from pairgen.pages.pictures import picture_data
 
 
@@ -33,6 +34,16 @@ class Card:
         return {"key": self.key, "text": self.text, "facts": dict(self.facts)}
 
 
-def cell_pictures(cells: Sequence[Cell]) -> tuple[Mapping[str, Any], ...]:
-    """Return the images of cells, labelled by their captions."""
-    return tuple(picture_data(cell.picture, cell.caption) for cell in cells)
+def cell_pictures(
+    cells: Sequence[Cell], members: Collection[str] = ()
+) -> tuple[Mapping[str, Any], ...]:
+    """Return the images of cells, each labelled in words.
+
+    Args:
+        cells: The images; the caption of a stored one is the name of its member.
+        members: All members of the dataset.
+    """
+    return tuple(
+        picture_data(each.picture, image_label(each.caption, members), member=each.caption)
+        for each in cells
+    )

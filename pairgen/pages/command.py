@@ -11,6 +11,7 @@ from pairgen.kinds.collect.options import CollectConfig
 from pairgen.kinds.degrade.options import DegradeConfig
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.options import Options, declared
+from pairgen.pages.input_flags import input_values
 from pairgen.training.options import TrainConfig
 from pairgen.types import Plan
 
@@ -21,7 +22,7 @@ OPTIONS: Mapping[str, type[Options]] = {
     "collect": CollectConfig,
 }
 # What a model may set itself, so that no default of the option says it.
-OF_THE_MODEL = ("model", "cfg", "steps", "solver", "spacing", "end")
+OF_THE_MODEL = ("cfg", "steps", "solver", "spacing", "end")
 
 # What is no option of a training's own: told otherwise, or by what it runs on.
 NOT_FLAGS = ("method", "out", "options", "players", "cpu_threads", "data_parts")
@@ -30,7 +31,8 @@ NOT_FLAGS = ("method", "out", "options", "players", "cpu_threads", "data_parts")
 def set_command(plan: Plan, folder: str) -> str:
     """Return the command that makes a dataset; empty for a kind that has none of its own.
 
-    The places of its inputs are not kept: only their name is.
+    The places of its inputs are not kept: only their name is, behind `PATH`. A set of images that
+    has grown since it was begun is made by this command alone up to there.
     """
     options = OPTIONS.get(plan.kind)
     if options is None:
@@ -38,6 +40,7 @@ def set_command(plan: Plan, folder: str) -> str:
     recipe = {name: each for name, each in plan.recipe.items() if name != "num_images"}
     values = {
         **recipe,
+        **input_values(plan),
         "seed": plan.seed,
         "num_samples": plan.num_samples,
         "samples_per_shard": plan.samples_per_shard,

@@ -112,8 +112,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["count"] = lambda number: f"{number:,}"
+    found.filters["breakable"] = _breakable
     return found
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that a line may break behind its underscores, and nowhere else."""
+    return Markup("_<wbr>").join(map(visible, name.split("_")))
 
 
 def _shown(value: Any) -> Any:

@@ -38,8 +38,8 @@ class Errors:
         return np.argsort(-self.rows[row], kind="stable")
 
     def note(self, row: str, place: int) -> str:
-        """Return the figure of a row's pair as it stands below its image; empty for none."""
-        return f"{self.rows[row][place]:.3f}" if row in self.rows else ""
+        """Return the named figure of a row's pair, as it stands below its image; empty for none."""
+        return f"{self.name} {self.rows[row][place]:.3f}" if row in self.rows else ""
 
 
 def figures_section(
@@ -91,7 +91,8 @@ def errors_section(errors: Errors) -> Section:
             for place in range(min(num, MAX_ERRORS))
         ],
     )
-    chart = spread_chart(f"{errors.name} over {counted(num, 'pair')}", errors.rows)
+    title = f"{errors.name[:1].upper()}{errors.name[1:]} over {counted(num, 'pair')}"
+    chart = spread_chart(title, errors.rows, errors.name, "pairs")
     text = ["How far each row is from its reference, pair by pair: less is better."]
     return Section(title="Errors of single pairs", text=text, charts=[chart], table=table)
 

@@ -11,7 +11,9 @@ from PIL import Image
 MAX_EXACT_PX, MAX_PX, QUALITY = 128, 1024, 90
 
 
-def picture_data(pixels: np.ndarray, label: str, note: str = "") -> dict[str, Any]:
+def picture_data(
+    pixels: np.ndarray, label: str, note: str = "", member: str = ""
+) -> dict[str, Any]:
     """Return an image [H, W, 3] uint8 as a page holds it, with its label.
 
     Up to `MAX_EXACT_PX` it is a PNG with the same pixels, above it a WebP of quality `QUALITY`; its
@@ -19,8 +21,9 @@ def picture_data(pixels: np.ndarray, label: str, note: str = "") -> dict[str, An
 
     Args:
         pixels: The image.
-        label: What it is, such as `student` or `lr4.png`.
+        label: What it is, such as `student` or `LR 1/4`.
         note: What is known of it, such as its error.
+        member: Its name in the dataset, if the label is another.
     """
     height, width, _ = pixels.shape
     image = Image.fromarray(pixels)
@@ -35,4 +38,11 @@ def picture_data(pixels: np.ndarray, label: str, note: str = "") -> dict[str, An
         image.save(buffer, "WEBP", quality=QUALITY)
     kind = "png" if longest <= MAX_EXACT_PX else "webp"
     source = f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
-    return {"label": label, "note": note, "width": width, "height": height, "src": source}
+    return {
+        "label": label,
+        "note": note,
+        "member": member if member != label else "",
+        "width": width,
+        "height": height,
+        "src": source,
+    }

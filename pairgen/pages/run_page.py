@@ -12,6 +12,7 @@ from pairgen.pages.cards import Card
 from pairgen.pages.charts import evenly_spread, line_chart
 from pairgen.pages.command import train_command
 from pairgen.pages.document import render
+from pairgen.pages.metric_words import metric_of
 from pairgen.pages.pictures import picture_data
 from pairgen.regular_file import read_regular
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
@@ -25,6 +26,9 @@ from pairgen.wording import counted
 PAGE_FILE = "report.html"
 # Grids of a run that are shown beside the teacher or the target, the last among them.
 MAX_STEPS = 8
+ABOUT_COMMAND = "Rebuilt from config.yaml, with the options that are not the default."
+# Options that count things, beside those whose names say so; from where digits are in groups.
+COUNTS, GROUPED = ("steps", "batch_size", "accumulate", "window"), 10_000
 
 
 def run_page(folder: Path) -> str:
@@ -38,6 +42,7 @@ def run_page(folder: Path) -> str:
     charts, single = _charts(lines)
     cards, shown = _cards(folder)
     method = str(config.get("method", "a method"))
+    out, about_paths = _out(config, folder.absolute())
     return render(
         "run.html.j2",
         folder.absolute().name,
@@ -51,9 +56,29 @@ def run_page(folder: Path) -> str:
         num_charts=len(charts),
         single=single,
         made=_made(config, record),
-        command=train_command(config, str(folder)),
+        command=train_command(config, out),
+        about_command=f"{ABOUT_COMMAND} {about_paths}".strip(),
         sets=[] if record is None else _sets(record),
     )
+
+
+def _out(config: Mapping[str, Any], folder: Path) -> tuple[str, str]:
+    """Return the folder of a run beside the paths of its data, and from where both are seen.
+
+    Data are recorded as they were given: where relative, from a folder that holds the run.
+    """
+    data = config.get("data")
+    paths = [str(each) for each in data] if isinstance(data, list) else []
+    if not paths or not all(_is_relative(each) for each in paths):
+        return str(folder), ""
+    for base in folder.parents:
+        if all((base / each).exists() for each in paths):
+            return str(folder.relative_to(base)), f"Its paths are relative to {base}."
+    return str(folder), "The paths of its data are as they were given."
+
+
+def _is_relative(path: str) -> bool:
+    return "://" not in path and not Path(path).expanduser().is_absolute()
 
 
 def _charts(
@@ -65,13 +90,16 @@ def _charts(
         name: [(line["step"], line[name]) for line in lines if name in line and "step" in line]
         for name in names
     }
-    charts = [line_chart(name, each, "step") for name, each in points.items() if len(each) > 1]
-    single = [
-        (name, f"{value:.6g} after step {step:,.0f}")
-        for name, each in points.items()
-        if len(each) == 1
-        for step, value in each
-    ]
+    charts, single = [], []
+    for name, found in points.items():
+        metric = metric_of(name)
+        scaled = [(step, metric.factor * value) for step, value in found]
+        unit = f" {metric.unit}" if metric.unit else ""
+        if len(scaled) > 1:
+            title = metric.words + (f" ({metric.unit})" if metric.unit else "")
+            charts.append(line_chart(title, scaled, "step", name))
+        for step, value in scaled if len(scaled) == 1 else ():
+            single.append((metric.words, f"{value:.6g}{unit} after step {step:,.0f}"))
     return charts, single
 
 
@@ -145,14 +173,17 @@ def _numbers(
     config: Mapping[str, Any], record: TrainRecord | None, lines: Sequence[Mapping[str, float]]
 ) -> list[tuple[str, str]]:
     step = record.steps if record else int(lines[-1].get("step", 0)) if lines else 0
-    rows = [(f"of {config.get('steps', '?')} steps", f"{step:,}")]
+    rows = [(f"of {_option_text('steps', config.get('steps', '?'))} steps", f"{step:,}")]
     if batch_size := config.get("batch_size"):
-        rows.append(("samples a step", f"{batch_size}"))
+        rows.append(("samples a step", _option_text("batch_size", batch_size)))
     if record:
         rows += [
             ("of training", format_seconds(record.seconds)),
             ("weights trained", f"{record.num_trained:,}"),
-            (f"x {record.device}", f"{record.num_processes}"),
+            (
+                f"{'process' if record.num_processes == 1 else 'processes'} on {record.device}",
+                f"{record.num_processes:,}",
+            ),
         ]
     return rows
 
@@ -161,7 +192,7 @@ def _made(config: Mapping[str, Any], record: TrainRecord | None) -> list[tuple[s
     given = config.get("options")
     every = {**config, **(given if isinstance(given, Mapping) else {})}
     rows = [
-        (name, value_text(value))
+        (name, _option_text(name, value))
         for name, value in every.items()
         if value not in ("", [], {}) and name != "options"
     ]
@@ -169,6 +200,16 @@ def _made(config: Mapping[str, Any], record: TrainRecord | None) -> list[tuple[s
         rows += [(f"SHA-256 of {name}", value) for name, value in record.files.items()]
         rows += [("after the run", each.name) for each in record.before]
     return rows
+
+
+def _option_text(name: str, value: Any) -> str:
+    """Return an option's value; a large number has its digits in groups if it counts things."""
+    if value is None:
+        return "not set"
+    counts = name.startswith("num_") or name in COUNTS or name.endswith(("_steps", "_every"))
+    if counts and type(value) is int and value >= GROUPED:
+        return f"{value:,}"
+    return value_text(value)
 
 
 def _sets(record: TrainRecord) -> list[tuple[str, str]]:

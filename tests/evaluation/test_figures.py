@@ -62,7 +62,7 @@ def test_what_too_few_pictures_cannot_tell_is_none_with_a_reason(judge):
     features = features_of(judge, 64)
     found = judge_figures(judge, features, features, TINY * 2, [4.0] * 64)
     assert [name for name, value in found.values.items() if value is None] == list(FRECHET)
-    assert "take 65 images or more, got 64" in found.missing["frechet_distance"]
+    assert found.missing["frechet_distance"] == "needs at least 65 pairs, has 64."
     found = judge_figures(judge, features[:32], features[:32], TINY, [4.0] * 32)
     assert set(found.missing) == {*FRECHET, *DIVERSITY}
     found = judge_figures(judge, features[:4], features[:4], TINY[:1] * 4, [4.0] * 4)

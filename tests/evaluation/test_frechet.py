@@ -73,7 +73,7 @@ def test_many_samples_of_two_gaussians_come_near_their_distance():
 def test_the_covariance_of_too_few_pictures_is_refused():
     features = np.random.default_rng(0).normal(size=(7, 6))
     assert statistics(features).count == 7
-    with pytest.raises(ConfigError, match="take 7 images or more, got 6"):
+    with pytest.raises(ConfigError, match="need at least 7 images, got 6"):
         statistics(features[:6])
 
 

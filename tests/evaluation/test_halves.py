@@ -40,7 +40,7 @@ def test_the_splits_follow_from_the_seed():
 
 
 def test_too_few_pictures_are_told_with_the_number_that_it_takes():
-    with pytest.raises(ConfigError, match="take 10 images or more, got 9"):
+    with pytest.raises(ConfigError, match="need at least 10 images, got 9"):
         halves_distance(gaussian(0, 9), gaussian(0, 9))
     assert halves_distance(gaussian(0, 10), gaussian(0, 10)) > 0
     with pytest.raises(ConfigError, match=r"\[9, 4\] and \[10, 4\]"):

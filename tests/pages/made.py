@@ -51,7 +51,7 @@ def set_page(num: int = 8) -> str:
         )
         for i, row in enumerate(table.to_pylist())
     ]
-    charts = [column_chart(name, table.column(name)) for name in ("guidance_scale", "score")]
+    charts = [column_chart(name, table.column(name), "A") for name in ("guidance_scale", "score")]
     charts += [column_chart(HOSTILE, pa.chunked_array([[HOSTILE, "b"] * (num // 2)]))]
     spans = [{"start": 10.0 * i, "stop": 10.0 * i + 10, "rate": i / 3} for i in range(12)]
     names = table.column_names
@@ -67,12 +67,14 @@ def set_page(num: int = 8) -> str:
         subtitle=HOSTILE,
         numbers=[("of 100 samples", f"{num}"), (HOSTILE, HOSTILE)],
         problem=HOSTILE,
+        left_out=[(HOSTILE, f"pairgen annotate '{HOSTILE}'"), (HOSTILE, "")],
         shown=f"{num} of 100 samples are shown.",
         cards=cards,
         sorts=names,
         filters=names,
         example="guidance_scale == 8",
         num_charts=len(charts),
+        groups=[("", 0, 2), (f"{HOSTILE} (1 chart)", 2, 1)],
         charted="Every column.",
         has_rate=True,
         progress=[("took", "9 s")],
@@ -116,7 +118,7 @@ def judged_page() -> str:
             title="Metrics",
             charts=[
                 line_chart("loss", [(float(i), 1 / (i + 1)) for i in range(50)], "step"),
-                spread_chart(HOSTILE, values),
+                spread_chart(HOSTILE, values, HOSTILE, "pairs"),
             ],
             plain=HOSTILE,
             command="pairgen eval student",

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from pairgen.pages.cells import cell
+from pairgen.pages.judged import side_by_side
+from pairgen.pages.sections import Section, Table, sections_page
 from tests.pages.browser import Tab
 from tests.pages.conftest import missing
-from tests.pages.made import judged_page, set_page
+from tests.pages.made import judged_page, pixels, set_page
 
 WIDTHS, SCHEMES = (360, 768, 1440), ("light", "dark")
 # Where `.ci/run` installs the npm package axe-core, or where the variable says.
@@ -71,6 +74,35 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_nothing_serious(
     assert tab.run("document.getElementById('viewer').open")
     assert tab.run(audit.format(where="'#viewer'")) == []
     assert tab.run("document.getElementById('viewer').scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_image_of_a_line_and_every_column_can_be_reached(opened, width) -> None:
+    images = [(f"step {i}", pixels(i), "") for i in range(9)]
+    head = [(f"a long column {i}", "") for i in range(12)]
+    table = Table(caption="Wide", head=head, rows=[[cell("student"), *[cell(0.5)] * 11]])
+    card = side_by_side("pair", "a fox", images)
+    page = sections_page("x", "x", "", [Section(title="A", cards=[card], table=table)])
+    tab = opened(page, width)
+    # No image lies beside what is shown of its line.
+    assert tab.run("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('.open'))")
+    right = "[...document.querySelectorAll('.frame')].map(e => e.getBoundingClientRect().right)"
+    assert max(tab.run(right)) <= width
+    # The names of the rows stay where a wide table is scrolled.
+    tab.run("document.querySelector('.scroll').scrollLeft = 10000")
+    name = "document.querySelector('tbody th').getBoundingClientRect().left"
+    last = "document.querySelector('tbody td:last-child').getBoundingClientRect().right"
+    assert 0 <= tab.run(name) < 200 and tab.run(last) <= width
+
+
+def test_charts_that_are_folded_up_are_drawn_when_opened(opened) -> None:
+    tab = opened(set_page(), 360)
+    folded = "document.querySelector('details.group figure.chart').children.length"
+    assert tab.run(folded) == 0
+    tab.click("details.group summary")
+    tab.run("new Promise(done => setTimeout(done, 50))")
+    assert tab.run(folded) == 2
+    assert tab.run("document.querySelector('details.group svg').clientWidth") > 200
 
 
 def test_the_filter_takes_the_language_of_the_command_line(opened) -> None:

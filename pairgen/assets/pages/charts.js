@@ -5,20 +5,27 @@
 
   function marks(chart, Plot) {
     const ink = { fill: "var(--bar)" };
-    const axes = { x: { label: chart.x ?? null, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: plain },
-      y: { label: null, grid: true, nice: true, ticks: 4, tickFormat: counts(chart) ? whole : plain } };
+    const named = { labelArrow: "none" };
+    const y = { ...named, label: chart.y ?? null, labelAnchor: "top", grid: true, nice: true, ...numbered(heights(chart)) };
+    const axes = { y, x: { ...named, label: chart.x ?? null, labelAnchor: "center", ...numbered(widths(chart)) } };
     switch (chart.kind) {
       case "histogram":
         return { ...axes, marks: [
           Plot.rectY(chart.bins, { x1: "x1", x2: "x2", y: "y", inset: 0.5, ...ink }), Plot.ruleY([0])] };
-      case "bars":
-        return { marginLeft: 132, x: { label: null, grid: true, ticks: 4, tickFormat: whole }, y: { label: null, tickFormat: short },
-          height: Math.max(90, 34 + 22 * chart.bars.length), marks: [
+      case "values":
+        return { y, x: { label: null, domain: chart.bars.map((each) => each.name) }, marks: [
+          Plot.barY(chart.bars, { x: "name", y: "count", inset: 0.5, ...ink }), Plot.ruleY([0])] };
+      case "bars": {
+        const longest = Math.max(...chart.bars.map((each) => short(each.name).length));
+        return { marginLeft: Math.max(60, 16 + 6.6 * longest), marginTop: 8, height: 52 + 22 * chart.bars.length,
+          x: { ...named, label: chart.y ?? null, labelAnchor: "right", grid: true, ...numbered(heights(chart)) },
+          y: { label: null, domain: chart.bars.map((each) => each.name), tickFormat: (name) => short(name) }, marks: [
             Plot.barX(chart.bars, { x: "count", y: "name", inset: 0.5, ...ink }), Plot.ruleX([0])] };
+      }
       case "spread": {
         const names = [...new Set(chart.bins.map((each) => each.name))];
-        return { ...axes, marginRight: 132, height: 40 + 64 * names.length, y: { axis: null },
-          fy: { axis: "right", label: null, domain: names, tickFormat: short }, marks: [
+        return { ...axes, marginRight: 132, height: 54 + 64 * names.length, y: { ...y, ticks: 2, labelAnchor: "center" },
+          fy: { axis: "right", label: null, domain: names, padding: 0.25, tickFormat: (name) => short(name, 17) }, marks: [
             Plot.rectY(chart.bins, { x1: "x1", x2: "x2", y: "y", fy: "name", inset: 0.5, ...ink }),
             Plot.ruleY([0])] };
       }
@@ -30,18 +37,32 @@
   }
 
   const plain = (value) => (value !== 0 && Math.abs(value) < 1e-3
-    ? value.toExponential() : value.toLocaleString("en", { maximumSignificantDigits: 4 }));
-  // There is no half of a sample.
-  const counts = (chart) => chart.kind !== "line" && chart.bins?.every((each) => Number.isInteger(each.y));
-  const whole = (value) => (Number.isInteger(value) ? plain(value) : "");
-  const short = (name) => {
+    ? value.toExponential() : value.toLocaleString("en", { maximumSignificantDigits: 4,
+      notation: Math.abs(value) < 1e6 ? "standard" : "compact" }));
+  const short = (name, most = 31) => {
     const shown = globalThis.pairgen.visible(String(name));
-    return shown.length > 17 ? `${shown.slice(0, 16)}…` : shown;
+    return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
   };
+
+  // The numbers along an axis, and whether they are whole: there is no half of a sample or a step.
+  function heights(chart) {
+    const values = (chart.bars ?? chart.bins ?? []).map((each) => each.count ?? each.y);
+    const whole = chart.kind !== "line" && values.every(Number.isInteger);
+    return { whole, low: 0, high: Math.max(0, ...values) };
+  }
+  function widths(chart) {
+    const values = chart.points?.map(([x]) => x) ?? (chart.bins ?? []).flatMap((each) => [each.x1, each.x2]);
+    const whole = chart.whole ?? (chart.kind === "line" && values.every(Number.isInteger));
+    return { whole, low: Math.min(...values), high: Math.max(...values) };
+  }
+  function numbered({ whole, low, high }, num = 4) {
+    if (!whole) return { ticks: num, tickFormat: plain };
+    return { ticks: globalThis.d3.ticks(low, high, num).filter(Number.isInteger), tickFormat: plain };
+  }
 
   function describe(chart) {
     const rows = chart.bins ?? chart.bars ?? chart.points;
-    if (chart.kind === "bars") return rows.map((each) => `${each.name} ${each.count}`).join(", ");
+    if (chart.bars) return rows.map((each) => `${each.name} ${each.count}`).join(", ");
     if (chart.kind === "line") return `from ${rows[0]?.[1]} to ${rows.at(-1)?.[1]}`;
     return `between ${rows[0]?.x1} and ${rows.at(-1)?.x2}`;
   }
@@ -55,8 +76,14 @@
       about.textContent = visible(chart.about);
       title.append(" ", about);
     }
+    if (chart.column) {
+      const column = document.createElement("code");
+      column.textContent = visible(chart.column);
+      title.append(column);
+    }
     const plot = Plot.plot({
-      width: Math.max(220, figure.clientWidth), height: HEIGHT, marginLeft: 60, marginBottom: chart.x ? 42 : 28,
+      width: Math.max(220, figure.clientWidth), height: HEIGHT, marginLeft: 60, marginTop: chart.y ? 26 : 14,
+      marginBottom: chart.x || chart.kind === "bars" ? 42 : 28,
       ariaLabel: chart.title, ariaDescription: describe(chart),
       style: { background: "transparent", color: "inherit", fontSize: "12px" }, ...marks(chart, Plot),
     });
@@ -75,9 +102,14 @@
       const found = document.documentElement.clientWidth;
       if (found === width) return;
       width = found;
-      figures.forEach((figure) => draw(figure, charts[Number(figure.dataset.chart)]));
+      // What is folded up is drawn when it is opened.
+      figures.filter((figure) => !figure.closest("details:not([open])")).forEach(drawOne);
     };
+    const drawOne = (figure) => draw(figure, charts[Number(figure.dataset.chart)]);
     again();
+    document.querySelectorAll("details").forEach((group) => group.addEventListener("toggle", () => {
+      if (group.open) group.querySelectorAll("figure.chart").forEach(drawOne);
+    }));
     globalThis.addEventListener("resize", again);
   }
   globalThis.pairgen = { ...globalThis.pairgen, drawCharts: drawAll };

@@ -48,6 +48,7 @@
       const card = cards[Number(item.dataset.card)];
       pictures = [...item.querySelectorAll("img")].map((each) => ({
         src: each.src, label: each.dataset.label, note: each.dataset.note ?? "",
+        member: each.dataset.member ?? "",
         width: Number(each.getAttribute("width")), height: Number(each.getAttribute("height")) }));
       get("#viewer-title").textContent = visible(card.key);
       get(":scope > .text").textContent = visible(card.text);
@@ -66,10 +67,11 @@
       get(".film").replaceChildren(...pictures.map((each, i) => {
         const [entry, button, image] = ["li", "button", "img"].map((tag) => document.createElement(tag));
         button.type = "button";
+        button.title = visible(each.member);
         image.src = each.src;
         image.alt = "";
         const label = document.createElement("span");
-        label.textContent = visible([each.label, each.note].filter(Boolean).join(" "));
+        label.textContent = visible([each.label, each.note].filter(Boolean).join(", "));
         button.append(image, label);
         button.addEventListener("click", () => { right.value = i; slider.value = 0; place(); });
         entry.append(button);

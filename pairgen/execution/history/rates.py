@@ -1,5 +1,6 @@
 """How fast shards have come, and by whom; pure functions of finished shards and a clock."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -56,6 +57,24 @@ class Worker:
 def begin_of(done: Sequence[Done]) -> float | None:
     """Return when the first shard was begun; None if no receipt tells the time."""
     return min((each.ended - each.seconds for each in done if each.ended is not None), default=None)
+
+
+def seconds_at_work(done: Sequence[Done]) -> float:
+    """Return the seconds in which at least one shard was being made: pauses are left out."""
+    spans = sorted(
+        (each.ended - each.seconds, each.ended) for each in done if each.ended is not None
+    )
+    total, reached = 0.0, -math.inf
+    for start, stop in spans:
+        total += max(0.0, stop - max(start, reached))
+        reached = max(reached, stop)
+    return total
+
+
+def rate_at_work(done: Sequence[Done]) -> float:
+    """Return the slots per second while the dataset was made; 0 if no receipt tells the time."""
+    num_slots = sum(each.num_slots for each in done if each.ended is not None)
+    return num_slots / max(seconds_at_work(done), 1e-9) if num_slots else 0.0
 
 
 def rate_now(done: Sequence[Done], now: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from pairgen.drawing.table import wrapped
 from pairgen.evaluation.resampling import CONFIDENCE, NUM_RESAMPLES
 from pairgen.jobs.compare.content import is_own_reference
-from pairgen.jobs.compare.cost import LEGEND, cost_table
+from pairgen.jobs.compare.cost import cost_section
 from pairgen.jobs.compare.planned import GIVEN, PICTURES, TEACHER
 from pairgen.jobs.compare.rows import Row
 from pairgen.judging.from_images.measured import DISTANCE, TARGET
@@ -61,12 +61,12 @@ def compare_page(found: Mapping[str, Any], rows: Sequence[Row]) -> str:
     )
     if errors.rows:
         sections.append(errors_section(errors))
-    if cost := cost_table(found):
-        sections.append(Section(title="Cost", plain=f"{cost}\n\n{LEGEND}"))
+    if cost := cost_section(found):
+        sections.append(cost)
     url = found["data"]["url"]
     facts = [("pairs", pair_count(found)), ("fingerprint", found["data"]["fingerprint"][:16])]
     return sections_page(
-        f"pairgen compare: {PurePath(url).name or url}",
+        PurePath(url).name or url,
         "comparison",
         words.subtitle,
         sections,

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pairgen.drawing.grid import draw_grid, lay_out_grid
-from pairgen.drawing.table import aligned, wrapped
+from pairgen.jobs.eval.cost import ledger_section
 from pairgen.jobs.eval.evaluation import Band, Cases, Evaluation
 from pairgen.judging.table import figure_table, presentation_of
 from pairgen.pages.cards import Card
@@ -22,19 +22,6 @@ from pairgen.wording import counted
 def subset_tables(found: Mapping[str, Any]) -> dict[str, str]:
     """Return the titles and tables of the named parts of the pairs."""
     return {title: figure_table(part) for title, part in _subsets(found).items()}
-
-
-def ledger_table(found: Mapping[str, Any]) -> str:
-    """Format the cost of data and training, and the break-even point of the student."""
-    ledger = found["ledger"]
-    runs = ledger["before"]["runs"]
-    lines = [["", "evaluations", "seconds"]]
-    for name in ("data", *(["before"] if runs else []), "training", "together"):
-        cost = ledger[name]
-        title = "runs before it" if name == "before" else name
-        lines.append([title, f"{cost['evaluations']:,}", f"{cost['seconds']:,.0f}"])
-    told = [f"Runs before it made its teacher or its start: {', '.join(runs)}."] if runs else []
-    return "\n".join([*aligned(lines), *told, *_break_even(ledger)])
 
 
 def grid_image(bands: Sequence[Band], captions: Sequence[str]) -> Image.Image:
@@ -64,14 +51,15 @@ def eval_page(found: Mapping[str, Any], shown: Evaluation) -> str:
             cards=_lines(shown),
         )
     )
-    for cases in shown.cases:
+    # Where all pairs are shown, their worst and best stand there already.
+    for cases in () if _shows_all(shown) else shown.cases:
         sections.append(Section(title=cases.title, cards=_case_lines(cases)))
     if shown.errors is not None:
         sections.append(errors_section(shown.errors))
     if found["ledger"]:
-        sections.append(Section(title="Cost", plain=ledger_table(found)))
+        sections.append(ledger_section(found))
     return sections_page(
-        f"pairgen eval: {found['model']['name']}",
+        found["model"]["name"],
         "evaluation",
         words.subtitle,
         sections,
@@ -107,33 +95,18 @@ def _lines(shown: Evaluation) -> list[Card]:
 
 
 def _case_lines(cases: Cases) -> list[Card]:
-    return [
-        side_by_side(caption.partition(",")[0], caption, [(*pair, "") for pair in named])
-        for caption, named in (
-            (caption, list(zip(cases.names, pictures, strict=True)))
-            for caption, pictures in zip(cases.captions, cases.pictures, strict=True)
-        )
-    ]
+    lines = []
+    for caption, pictures in zip(cases.captions, cases.pictures, strict=True):
+        key, _, told = caption.partition(", ")
+        named = zip(cases.names, pictures, strict=True)
+        lines.append(side_by_side(key, told, [(*pair, "") for pair in named]))
+    return lines
+
+
+def _shows_all(shown: Evaluation) -> bool:
+    """Whether every pair of an evaluation is among the images."""
+    return shown.errors is not None and len(set(shown.places)) == len(shown.errors.keys)
 
 
 def _note(errors: Errors | None, row: str, place: int) -> str:
     return errors.note(row, place) if errors is not None and place >= 0 else ""
-
-
-def _break_even(ledger: Mapping[str, Any]) -> list[str]:
-    if ledger["break_even"] is None:
-        return [f"No break-even: {ledger['reason']}.", wrapped(ledger["convention"])]
-    lines = []
-    for unit in ("evaluations", "seconds"):
-        found = ledger["break_even"][unit]
-        steps = ledger["teacher_steps"]
-        if found["pictures"] is None:
-            lines.append(f"No break-even in {unit}: {found['reason']}.")
-        else:
-            lines.append(
-                f"Paid for after {counted(found['pictures'], 'image')} in {unit}, against the "
-                "teacher's "
-                f"{counted(steps, 'step')}."
-            )
-    lines.append(wrapped(ledger["convention"]))
-    return lines

@@ -2,21 +2,11 @@
 
 from typing import Any
 
-from pairgen.errors import ConfigError
 from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.overlay import (
-    Layer,
-    added_by,
-    check_overlay,
-    is_by_value,
-    open_layer,
-    open_overlay,
-)
-from pairgen.shards.format.parent_shards import is_behind, is_stale
+from pairgen.shards.format.overlay import Layer, added_by, is_by_value, open_layer, open_overlay
+from pairgen.shards.format.overlay_state import overlay_state
 from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import covered
 from pairgen.types import Plan
-from pairgen.wording import counted
 
 
 def annotations_data(store: Store, plan: Plan) -> list[dict[str, Any]]:
@@ -36,35 +26,7 @@ def annotations_data(store: Store, plan: Plan) -> list[dict[str, Any]]:
             if is_by_value(overlay.plan)
             else sum(receipt.count for receipt in parent.receipts.values()),
             "distinct": overlay.plan.recipe.get("distinct", ""),
-            "state": _state(parent, overlay),
+            "state": overlay_state(parent, overlay),
         }
         for overlay in overlays
     ]
-
-
-def _state(parent: Layer, overlay: Layer) -> str:
-    try:
-        check_overlay(parent, overlay)
-    except ConfigError:
-        return "of another set"
-    if is_by_value(overlay.plan):
-        return _state_of_texts(parent, overlay)
-    pairs = [(each, overlay.receipts.get(i)) for i, each in parent.receipts.items()]
-    num_stale = sum(is_stale(*pair) for pair in pairs)
-    num_behind = sum(is_behind(*pair) for pair in pairs)
-    found = [f"{counted(num_behind, 'shard')} to make"] * bool(num_behind)
-    found += [f"{counted(num_stale, 'shard')} stale"] * bool(num_stale)
-    return ", ".join(found) or "up to date"
-
-
-def _state_of_texts(parent: Layer, overlay: Layer) -> str:
-    tasks = overlay.plan.tasks()
-    receipts = [overlay.receipts.get(task.shard_index) for task in tasks]
-    num_behind = sum(
-        receipt is None or receipt.stop < task.stop
-        for task, receipt in zip(tasks, receipts, strict=True)
-    )
-    found = [f"{counted(num_behind, 'shard')} to make"] * bool(num_behind)
-    if overlay.plan.source.get("covers") != covered(parent):
-        found.append("the set has changed")
-    return ", ".join(found) or "up to date"

@@ -85,7 +85,9 @@ class Inspection(Shown):
             head, *sets = subsets_rows(self.data)
             return ShownTable(f"Inspection of {self.data['folder']}", sets, head)
         (_, folder), *facts = set_rows(self.data)
-        return ShownTable(f"Inspection of {folder}", facts)
+        # Operations are JSON, of which a line would show the beginning alone.
+        words = [(name, told) for name, told in facts if not told.startswith(("{", "["))]
+        return ShownTable(f"Inspection of {folder}", words)
 
     def shown_pictures(self) -> list[Picture]:
         """Return the grid."""

@@ -21,14 +21,8 @@ from pairgen.errors import ConfigError
 from pairgen.kinds.decode import load_decoder
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.overlay import (
-    Layer,
-    check_overlay,
-    is_by_value,
-    open_layer,
-    open_overlay,
-)
-from pairgen.shards.format.parent_shards import is_behind, is_stale
+from pairgen.shards.format.overlay import Layer, is_by_value, open_layer, open_overlay
+from pairgen.shards.format.overlay_state import UP_TO_DATE, overlay_state
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.layer_columns import column_owners, joined_table
@@ -50,12 +44,14 @@ class Drawn:
         num_available: Number of samples that were drawn from.
         places: (shard, row) of each sample, ascending.
         table: The columns of all layers for these samples.
+        left_out: Annotations that are not up to date, and what they lack.
     """
 
     layers: tuple[Layer, ...]
     num_available: int
     places: tuple[tuple[int, int], ...]
     table: pa.Table
+    left_out: tuple[tuple[Layer, str], ...] = ()
 
 
 def draw_samples(store: Store, num: int, where: str, seed: int) -> Drawn:
@@ -69,7 +65,8 @@ def draw_samples(store: Store, num: int, where: str, seed: int) -> Drawn:
     counts = np.zeros(base.plan.num_shards, np.int64)
     for shard_index, receipt in base.receipts.items():
         counts[shard_index] = receipt.count
-    layers = (base, *_annotations(base))
+    found, left_out = _annotations(base)
+    layers = (base, *found)
     if where:
         matching = open_matching(store, base.plan, parse_where(where))
         say_left_out(matching.left_out)
@@ -79,7 +76,8 @@ def draw_samples(store: Store, num: int, where: str, seed: int) -> Drawn:
     places = even_places(counts, num, seed)
     if where:
         places = matching.rows(places)
-    return Drawn(layers, int(counts.sum()), tuple(places), read_columns(layers, places))
+    table = read_columns(layers, places)
+    return Drawn(layers, int(counts.sum()), tuple(places), table, tuple(left_out))
 
 
 def even_places(counts: np.ndarray, num: int, seed: int) -> list[tuple[int, int]]:
@@ -161,20 +159,24 @@ def _cells_of(plan: Plan) -> Callable[[Stored], list[Cell]] | None:
     return None
 
 
-def _annotations(base: Layer) -> list[Layer]:
-    """Return the annotations that have a column for every sample: whole, and up to date."""
+def _annotations(base: Layer) -> tuple[list[Layer], list[tuple[Layer, str]]]:
+    """Return the annotations that have a column for every sample, and those not up to date."""
     found: list[Layer] = []
+    left_out: list[tuple[Layer, str]] = []
     for store in find_annotations(base.store):
         overlay = open_overlay(store)
-        try:
-            check_overlay(base, overlay)
-            column_owners([base, *found, overlay])
-        except ConfigError:
-            # Of another dataset, or with a column that another one has.
-            continue
-        pairs = [(each, overlay.receipts.get(index)) for index, each in base.receipts.items()]
-        if not is_by_value(overlay.plan) and not any(
-            is_stale(*pair) or is_behind(*pair) for pair in pairs
-        ):
+        state = overlay_state(base, overlay)
+        if state != UP_TO_DATE:
+            left_out.append((overlay, state))
+        elif not is_by_value(overlay.plan) and _has_own_columns([base, *found], overlay):
             found.append(overlay)
-    return found
+    return found, left_out
+
+
+def _has_own_columns(layers: Sequence[Layer], overlay: Layer) -> bool:
+    try:
+        column_owners([*layers, overlay])
+    except ConfigError:
+        # With a column that another one has.
+        return False
+    return True

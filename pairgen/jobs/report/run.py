@@ -18,6 +18,7 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import has_subsets, read_subsets
+from pairgen.shown import Shown, ShownTable
 
 # What says that a page was made by pairgen, and may be replaced.
 MARK = b'<meta name="generator" content="pairgen '
@@ -25,8 +26,8 @@ MARK = b'<meta name="generator" content="pairgen '
 JUDGED = {"eval.json": "pairgen eval", "compare.json": "pairgen compare"}
 
 
-@dataclass(frozen=True)
-class Reported:
+@dataclass(frozen=True, repr=False)
+class Reported(Shown):
     """The result of `pairgen report`.
 
     Attributes:
@@ -34,6 +35,13 @@ class Reported:
     """
 
     page: Path
+
+    def shown(self) -> ShownTable:
+        """Return where the page is, as a path and as an address that a browser takes."""
+        rows = [("open", self.page.absolute().as_uri())]
+        if self.page.is_file():
+            rows.append(("size", f"{self.page.stat().st_size / 1e6:.1f} MB"))
+        return ShownTable(f"Page: {self.page}", rows)
 
 
 def run_report(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> Reported:

@@ -1,7 +1,7 @@
 """The page of a dataset: its samples, what was drawn, how far it is, and how it was made."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,10 +9,17 @@ import pyarrow as pa
 from pairgen.drawing.cells import PATH, Cell, picture_members
 from pairgen.drawing.value_text import shape_text, value_text
 from pairgen.execution.history.done import Receipts
-from pairgen.execution.history.rates import begin_of, intervals, workers
-from pairgen.execution.progress import Progress, format_seconds
+from pairgen.execution.history.rates import (
+    begin_of,
+    intervals,
+    rate_at_work,
+    seconds_at_work,
+    workers,
+)
+from pairgen.execution.progress import Progress, format_seconds, took_text
 from pairgen.execution.say import Say
 from pairgen.jobs.report.annotated import with_annotations
+from pairgen.jobs.report.charted import ChartGroup, chart_groups, charted_text
 from pairgen.jobs.report.drawn import (
     Drawn,
     charted_columns,
@@ -24,19 +31,18 @@ from pairgen.kinds.about import about_member
 from pairgen.kinds.plan_description import describe_plan
 from pairgen.pages.cards import Card, cell_pictures
 from pairgen.pages.cells import cell
-from pairgen.pages.charts import column_chart, rate_chart
+from pairgen.pages.charts import rate_chart
 from pairgen.pages.columns import column_data
 from pairgen.pages.command import set_command
 from pairgen.pages.document import render
 from pairgen.shards.format.overlay import Layer, added_by
+from pairgen.shards.format.overlay_state import OF_ANOTHER
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
 from pairgen.wording import command_text, counted
 
-# Columns that tell where a sample lies or what it hashes to: nothing to draw a chart of.
-NOT_CHARTED = ("key", "shard_index", "offset", "index", "seed", "pair_index", "group")
-MAX_CHARTS, MAX_WORKERS = 48, 32
+MAX_WORKERS = 32
 # Facts that stand below an image, if a set has them.
 CHIPS = ("guidance_scale", "image", "label", "caption_number", "draw_applied")
 # What a set of each kind holds, below its name.
@@ -48,7 +54,10 @@ HOLDS = {
 }
 INPUT_HINT = (
     "Rebuilt from the plan, with the options that are not the default. A plan keeps the name and "
-    "the hash of its inputs, not where they lie."
+    "the hash of its inputs, not where they lie: put their folder in place of PATH."
+)
+GROWN_HINT = (
+    "It has grown since this command began it: more images, or more samples of each, stand above."
 )
 
 
@@ -75,16 +84,18 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     done = list(receipts.done.values())
     # All of a trajectory stand in the gallery, and what annotations add beside the sample's own.
     adds_images = any(picture_members(layer.plan) for layer in drawn.layers[1:])
-    cards = make_cards(drawn.table, cells, strip=PATH in plan.members or adds_images)
+    members = {name for layer in drawn.layers for name in layer.plan.members}
+    cards = make_cards(drawn.table, cells, members, strip=PATH in plan.members or adds_images)
     whole = charted_columns(drawn.layers)
-    every = _charts(whole)
-    charts = every[:MAX_CHARTS]
+    groups = chart_groups(whole, [layer.plan for layer in drawn.layers])
+    charts = [chart for group in groups for chart in group.charts]
     spans = [{"start": e.start, "stop": e.stop, "rate": e.rate} for e in intervals(done)]
     rate = [rate_chart(spans)] if spans else []
     names = [name for name in drawn.table.column_names if name not in ("shard_index", "offset")]
     columns = [column_data(name, drawn.table.column(name)) for name in names]
     sortable = [each for each in columns if each["type"] != "other"]
     num_samples = sum(each.num_samples for each in done)
+    command = set_command(plan, store.url)
     return render(
         "set.html.j2",
         store.url.rstrip("/").rpartition("/")[2] or store.url,
@@ -97,13 +108,15 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
         subtitle=HOLDS.get(plan.kind, ""),
         numbers=_numbers(plan, receipts, num_samples),
         problem=_problem(receipts, len(done), plan),
+        left_out=[_left_out(store, *each) for each in drawn.left_out],
         shown=_shown(drawn, options),
         cards=cards,
         sorts=[each["name"] for each in sortable],
         filters=[each["name"] for each in sortable],
         example=_example(names),
         num_charts=len(charts),
-        charted=_charted(whole, num_samples, len(every)),
+        groups=_placed(groups),
+        charted=charted_text(whole, num_samples, len(charts)),
         has_rate=bool(rate),
         progress=_progress(receipts),
         failures=[
@@ -112,14 +125,22 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
         ],
         workers=_workers(receipts),
         made=[(name, value_text(value)) for name, value in describe_plan(plan)],
-        command=set_command(plan, store.url) or command_text("pairgen", "inspect", store.url),
-        about_command=INPUT_HINT if set_command(plan, store.url) else "What it holds.",
+        command=command or command_text("pairgen", "inspect", store.url),
+        about_command=_about_command(plan, command),
         members=_members(plan),
         annotations=[_annotation(layer) for layer in drawn.layers[1:]],
     )
 
 
-def make_cards(table: pa.Table, cells: Sequence[Sequence[Cell]], strip: bool) -> list[Card]:
+def _about_command(plan: Plan, command: str) -> str:
+    if not command:
+        return "What it holds."
+    return f"{INPUT_HINT} {GROWN_HINT}" if plan.additions else INPUT_HINT
+
+
+def make_cards(
+    table: pa.Table, cells: Sequence[Sequence[Cell]], members: Collection[str], strip: bool
+) -> list[Card]:
     """Return a card for each sample; `strip` shows all its images in the gallery."""
     cards = []
     for row, shown in zip(table.to_pylist(), cells, strict=True):
@@ -134,7 +155,7 @@ def make_cards(table: pa.Table, cells: Sequence[Sequence[Cell]], strip: bool) ->
                     for name, value in facts.items()
                     if name not in ("key", "prompt", "offset")
                 },
-                pictures=cell_pictures(shown),
+                pictures=cell_pictures(shown, members),
                 strip=strip,
             )
         )
@@ -145,21 +166,16 @@ def _chip(name: str, value: Any) -> str:
     return f"guidance {value:g}" if name == "guidance_scale" else value_text(value)
 
 
-def _charts(table: pa.Table) -> list[dict[str, Any]]:
-    names = [
-        name
-        for name in table.column_names
-        if name not in NOT_CHARTED and not name.endswith(("_crc32", "_seed", "_row"))
-    ]
-    found = [column_chart(name, table.column(name)) for name in names]
-    return [each for each in found if each]
+def _placed(groups: Sequence[ChartGroup]) -> list[tuple[str, int, int]]:
+    """Return the summary, the first chart and the number of charts of each group.
 
-
-def _charted(table: pa.Table, num_samples: int, num: int) -> str:
-    of = f"{table.num_rows:,} of {num_samples:,} samples" if table.num_rows < num_samples else ""
-    all_of = f"all {counted(num_samples, 'sample')}"
-    shown = f"The first {MAX_CHARTS} of {num:,} columns" if num > MAX_CHARTS else "Every column"
-    return f"{shown} of the index with more than one value, over {of or all_of}."
+    The summary is empty for a group that stands open.
+    """
+    found, first = [], 0
+    for group in groups:
+        found.append((group.summary if group.title else "", first, len(group.charts)))
+        first += len(group.charts)
+    return found
 
 
 def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str, str]]:
@@ -171,11 +187,8 @@ def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str
         (f"of {plan.num_shards:,} shards", f"{len(done):,}"),
         ("in tars", size),
     ]
-    begin = begin_of(list(done))
-    if begin is not None:
-        took = max(each.ended for each in done if each.ended is not None) - begin
-        rate = sum(each.num_slots for each in done) / max(took, 1e-9)
-        rows.append(("samples/s on average", f"{rate:,.2f}"))
+    if rate := rate_at_work(list(done)):
+        rows.append(("samples/s while it was made", f"{rate:,.2f}"))
     rows.append(("failed", f"{receipts.failed.total():,}"))
     if receipts.num_skipped:
         rows.append(("left out by a threshold", f"{receipts.num_skipped:,}"))
@@ -225,7 +238,7 @@ def _progress(receipts: Receipts) -> list[tuple[str, str]]:
         rows = [
             ("begun", _clock(begin)),
             ("last shard done", _clock(end)),
-            ("took", format_seconds(end - begin)),
+            ("took", took_text(end - begin, seconds_at_work(done))),
             *rows,
         ]
     devices = sorted({each.device for each in done})
@@ -266,3 +279,13 @@ def _members(plan: Plan) -> list[list[Mapping[str, Any]]]:
 def _annotation(layer: Layer) -> tuple[str, str]:
     name = layer.store.url.rpartition("/")[2]
     return name, f"{', '.join(added_by(layer.plan))}; {layer.store.url}"
+
+
+def _left_out(store: Store, layer: Layer, state: str) -> tuple[str, str]:
+    """Return why an annotation is not shown, and the command that completes it, if there is one."""
+    name = layer.store.url.rpartition("/")[2]
+    if state == OF_ANOTHER:
+        return f"The annotation {name} belongs to another dataset, and is left out.", ""
+    told = f"The annotation {name} is left out, because it is not up to date: {state}. Complete it:"
+    annotator = layer.plan.recipe.get("annotator", name)
+    return told, command_text("pairgen", "annotate", store.url, "--add", annotator)

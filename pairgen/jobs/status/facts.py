@@ -6,8 +6,15 @@ from typing import Any
 
 from pairgen.drawing.table import left_aligned
 from pairgen.execution.history.done import Receipts
-from pairgen.execution.history.rates import begin_of, intervals, rate_now, workers
-from pairgen.execution.progress import format_seconds
+from pairgen.execution.history.rates import (
+    begin_of,
+    intervals,
+    rate_at_work,
+    rate_now,
+    seconds_at_work,
+    workers,
+)
+from pairgen.execution.progress import format_seconds, took_text
 from pairgen.types import INPUT_NAMES, Plan
 
 MAX_WORKERS, MAX_REASONS, MAX_LENGTH = 8, 5, 110
@@ -62,6 +69,8 @@ def status_data(
         "begun": begin,
         "ended": max(ended, default=None),
         "rate": 0.0 if complete else rate,
+        "mean_rate": rate_at_work(done),
+        "seconds_at_work": seconds_at_work(done),
         "eta_seconds": None if complete or rate == 0 else (num_planned - num_slots) / rate,
         "rate_over_time": [
             {"start": each.start, "stop": each.stop, "rate": each.rate} for each in intervals(done)
@@ -109,11 +118,11 @@ def status_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _rate_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     if data["begun"] is None:
         return [] if data["num_shards"] else [("rate", "no shard is done yet")]
-    took = data["ended"] - data["begun"]
-    mean = data["num_slots"] / max(took, 1e-9)
+    took, at_work = data["ended"] - data["begun"], data["seconds_at_work"]
     rates = [each["rate"] for each in data["rate_over_time"]]
     bars = "".join(BARS[round(7 * each / max(*rates, 1e-9))] for each in rates)
-    rows = [("rate over time", f"{bars} {mean:,.2f}/s on average, in {format_seconds(took)}")]
+    told = f"{data['mean_rate']:,.2f}/s while it was made ({took_text(took, at_work)})"
+    rows = [("rate over time", f"{bars} {told}")]
     ago = format_seconds(data["now"] - data["ended"])
     if data["complete"]:
         return [*rows, ("ended", f"{ago} ago")]

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairgen.evaluation.protocols import label, summary
-from pairgen.judging.presentation import EVALUATIONS, TO_REAL, Presentation, pair_count
+from pairgen.judging.presentation import (
+    EVALUATIONS,
+    TO_REAL,
+    Presentation,
+    judged_text,
+    pair_count,
+)
 
 NET = (
     ("perceptual", "feature_distance", "{:.3f}"),
@@ -98,9 +104,9 @@ def image_words(found: Mapping[str, Any]) -> Presentation:
 
 
 def _facts(found: Mapping[str, Any]) -> dict[str, str]:
-    data, model, recipe = found["data"], found["model"], found["recipe"]
+    data, recipe = found["data"], found["recipe"]
     return {
-        "judged": f"{model['path']} ({model['kind']})",
+        "judged": judged_text(found),
         "does": f"{recipe['kind']}: {recipe['source']} to {recipe['target']}",
         "pairs": pair_count(found),
         "fingerprint": data["fingerprint"][:16],

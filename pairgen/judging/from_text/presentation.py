@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.judging.presentation import EVALUATIONS, TO_REAL, Presentation, pair_count
+from pairgen.judging.presentation import (
+    EVALUATIONS,
+    TO_REAL,
+    Presentation,
+    judged_text,
+    pair_count,
+)
 from pairgen.wording import counted
 
 COLUMNS = (
@@ -61,15 +67,21 @@ LEGEND = (
     ),
 )
 
+# Where the ODE of the pairs ended, as `--end` of `pairgen ode` has it.
+ENDS = {
+    "t0": "to the last timestep (end t0)",
+    "clean": "to sigma 0 (end clean)",
+}
+
 
 def _facts(found: Mapping[str, Any]) -> dict[str, str]:
-    data, model = found["data"], found["model"]
+    data = found["data"]
     return {
-        "judged": f"{model['path']} ({model['kind']})",
+        "judged": judged_text(found),
         "pairs": pair_count(found),
-        "made by": (
-            f"{data['solver']}, {counted(data['steps'], 'step')}, {data['spacing']}, end "
-            f"{data['end']}"
+        "end points by": (
+            f"{data['solver']}, {counted(data['steps'], 'step')} on the {data['spacing']} grid, "
+            f"{ENDS.get(data['end'], data['end'])}"
         ),
         "fingerprint": data["fingerprint"][:16],
         "device": found["device"],

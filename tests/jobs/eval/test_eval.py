@@ -11,7 +11,7 @@ from PIL import Image
 import pairgen
 from pairgen.cli import main
 from pairgen.errors import ConfigError
-from pairgen.jobs.eval.page import ledger_table
+from pairgen.jobs.eval.cost import ledger_table
 from pairgen.jobs.train.run import run_train
 from pairgen.judging.table import figure_table
 from tests.pages.offline import check_offline
@@ -92,7 +92,14 @@ def test_table_json_page_and_grid_tell_the_same(call, folder):
     # Eight pictures are too few, and that is said.
     assert set(found["missing"]) == {"frechet_distance", "frechet_distance_halves"}
     assert found["not_meaningful"] == {}
-    assert "No Frechet: Statistics in 64 dimensions take 65 images" in out
+    assert "No Frechet: needs at least 65 pairs, has 8." in out
+
+    page = (folder / "run/eval/index.html").read_text(encoding="utf-8")
+    assert "<title>run</title>" in page and "run, trained by regression" in page
+    assert "to the last timestep (end t0)" in page
+    # All pairs are shown, so their worst and best are not shown again; each figure is named.
+    assert "Worst pairs" not in page and page.count('<span class="note">latent error ') == 3 * 8
+    assert "Cost of data and training" in page and "<pre" not in page
 
     # 16 samples of 3 guided steps; 2 steps of 4 samples.
     assert found["ledger"]["data"]["evaluations"] == 16 * 6
@@ -100,9 +107,7 @@ def test_table_json_page_and_grid_tell_the_same(call, folder):
     assert found["ledger"]["break_even"]["evaluations"]["pictures"] == 24
     assert "Paid for after 24 images in evaluations" in out
 
-    page = (folder / "run/eval/index.html").read_text(encoding="utf-8")
-    assert page.count('<img src="data:') == 4 * 8 + 4 * 8
-    assert "Worst pairs, by the student" in page and "Errors of single pairs" in page
+    assert page.count('<img src="data:') == 4 * 8 and "Errors of single pairs" in page
     check_offline(page)
     with Image.open(folder / "run/eval/grid.png") as grid:
         assert grid.size[0] == 10 + 4 * (128 + 10)

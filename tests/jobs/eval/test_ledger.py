@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pairgen.jobs.eval.cost import ledger_table
 from pairgen.jobs.eval.from_text.ledger import make_ledger
-from pairgen.jobs.eval.page import ledger_table
 from pairgen.judging.from_text.held_out import HeldOut, read_held_out
 from pairgen.judging.from_text.sampled import Sampled, Sampling
 from pairgen.judging.ledger import spent

@@ -51,10 +51,10 @@ def test_edges_and_masks_stand_beside_their_own_sample(tmp_path: Path) -> None:
     keys = re.findall(r"Enlarge (\d{9})", text)
     plan = read_plan(overlay)
     for key, pictures in zip(keys, found, strict=True):
-        assert list(pictures) == ["png", "lr2.png", "canny.png", "mask.png"]
+        assert list(pictures) == ["HR", "LR 1/2", "edges (canny)", "mask"]
         stored, _ = find_sample(overlay, plan, int(key))
         edges = decode_rgb(bytes(stored.members["canny.png"]))
-        np.testing.assert_array_equal(pictures["canny.png"], edges)
+        np.testing.assert_array_equal(pictures["edges (canny)"], edges)
 
 
 def test_a_sample_that_an_annotation_refused_has_no_value_there(tmp_path: Path) -> None:
@@ -80,3 +80,18 @@ def test_an_unfinished_annotation_is_left_out(tmp_path: Path) -> None:
         overlay.remove(path)
     text = pairgen.report(root).page.read_text(encoding="utf-8")
     assert "canny.png" not in text and text.count('class="card"') == 12
+    assert "The annotation canny is left out, because it is not up to date: 1 shard to make" in text
+    command = f"pairgen annotate {root} --add canny"
+    assert command in text
+    # Which completes it.
+    pairgen.annotate(root, add="canny", executor="serial")
+    assert "is left out" not in pairgen.report(root).page.read_text(encoding="utf-8")
+
+
+def test_an_annotation_of_a_set_that_has_grown_is_told_to_lack_samples(tmp_path: Path) -> None:
+    root = degraded(tmp_path / "set")
+    pairgen.annotate(root, add="canny", executor="serial")
+    shards = {"samples_per_image": 4, "samples_per_shard": 4, "executor": "serial"}
+    pairgen.degrade(scales="2", crop=64, out=str(root), **shards)
+    text = pairgen.report(root).page.read_text(encoding="utf-8")
+    assert "The annotation canny is left out" in text and "canny.png" not in text

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -40,9 +41,10 @@ def test_the_page_of_a_set_shows_its_samples_and_says_how_many(gaussian: Path) -
     assert columns["guidance_scale"]["values"] == [3.0, 8.0] * 12
     assert len(columns["prompt"]["values"]) == 24
     titles = [chart["title"] for chart in data["charts"]]
-    assert "guidance_scale" in titles and titles[-1] == "samples per second"
-    (guidance,) = (each for each in data["charts"] if each["title"] == "guidance_scale")
-    assert sum(each["y"] for each in guidance["bins"]) == 24
+    assert titles[-1] == "Samples per second" and "Prompt index" not in titles
+    (guidance,) = (each for each in data["charts"] if each.get("column") == "guidance_scale")
+    assert guidance["title"] == "Guidance scale"
+    assert guidance["bars"] == [{"name": "3", "count": 12}, {"name": "8", "count": 12}]
     command = "pairgen ode --model gaussian --cfg 3,8 --end t0 --steps 2"
     assert command in text and "fingerprint" in text
     # A page lies beside the shards, where nothing reads it.
@@ -88,9 +90,11 @@ def test_photographs_stand_beside_their_levels(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "2 of 4 samples are shown" in text and text.count('<img src="data:') == 2 * 3
     labels = re.findall(r'data-label="([^"]+)"', text)
-    assert labels == ["png", "lr2.png", "lr4.png"] * 2
-    charts = [chart["title"] for chart in held(page)["charts"]]
-    assert "draw_shared_2_resize_factor" in charts and "seed" not in charts
+    assert labels == ["HR", "LR 1/2", "LR 1/4"] * 2
+    assert re.findall(r'data-member="([^"]+)"', text) == ["png", "lr2.png", "lr4.png"] * 2
+    charts = {chart.get("column"): chart["title"] for chart in held(page)["charts"]}
+    assert charts["draw_shared_2_resize_factor"] == "First order: resize, factor"
+    assert "seed" not in charts and "First order: resize (2 charts)" in text
     # What is no number, text or truth can be read, not filtered by.
     assert {each["type"] for each in held(page)["columns"]} <= {
         "int", "float", "text", "bool", "other"
@@ -161,10 +165,26 @@ def test_the_page_of_a_run_labels_its_grids(tmp_path: Path) -> None:
     student = [("student", f"step {step}") for step in (1, 2, 3)]
     assert labels == [("teacher", ""), *student] * 2
     (chart,) = held(run / "report.html")["charts"]
-    assert chart["title"] == "student/loss" and len(chart["points"]) == 3
+    assert chart["title"] == "Loss (student)" and chart["column"] == "student/loss"
+    assert len(chart["points"]) == 3
     assert "pairgen train regression --data pairs --batch-size 4 --lr 0.5 --steps 3" in text or (
         "--lr 0.5" in text and "--steps 3" in text
     )
+
+
+def test_the_options_of_a_run_are_told_as_they_are_read(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", num_steps=1)
+    config = (
+        "method: regression\ndata: [pairs, b]\nsteps: 25000\nseed: 1234567\n"
+        "options: {student_time: null}\n"
+    )
+    (run / "config.yaml").write_text(config)
+    (run / "metrics.jsonl").write_text('{"step": 1, "data_wait": 0.23}\n')
+    text = pairgen.report(run).page.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert rows["student_<wbr>time"] == "not set" and rows["data"] == "pairs, b"
+    assert (rows["steps"], rows["seed"]) == ("25,000", "1234567")
+    assert rows["Waiting for data"] == "23 % after step 1"
 
 
 def test_a_grid_without_what_it_shows_is_shown_whole(tmp_path: Path) -> None:
@@ -183,19 +203,30 @@ def test_long_lines_are_thinned_and_keep_their_ends() -> None:
 
 
 def test_columns_without_a_choice_have_no_chart() -> None:
-    import pyarrow as pa
-
     def chart(*values: Any) -> Any:
         return column_chart("x", pa.chunked_array([list(values)]))
 
     assert chart(1, 1, None) is None and chart(None, None) is None
     assert chart(*map(str, range(20))) is None and chart([1], [2]) is None
-    assert [each["y"] for each in chart(1, 2, 2, None)["bins"]] == [1, 2]
+    assert [each["y"] for each in chart(1, 2, 4, None)["bins"]] == [1, 1, 0, 1]
     assert chart(1, 2, 2, None)["about"] == "3 of 4 have one"
     assert chart(True, False, True)["bars"] == [
         {"name": "false", "count": 1}, {"name": "true", "count": 2}
     ]  # fmt: skip
     assert sum(each["y"] for each in chart(0.5, float("nan"), 2.5)["bins"]) == 2
+
+
+def test_few_numbers_that_repeat_are_bars_at_these_numbers() -> None:
+    column = pa.chunked_array([[7.5, 3.0, 7.5, 3.0, 7.5]])
+    bars = [{"name": "3", "count": 2}, {"name": "7.5", "count": 3}]
+    assert column_chart("x", column)["bars"] == bars
+
+
+def test_numbers_of_choices_are_the_names_of_what_was_chosen() -> None:
+    column = pa.chunked_array([[1, 1, -1, 0, None]])
+    found = column_chart("draw_0_choice", column, "Which one", ("blur", "noise"))
+    assert [each["name"] for each in found["bars"]] == ["nothing", "blur", "noise"]
+    assert (found["title"], found["column"]) == ("Which one", "draw_0_choice")
 
 
 def test_the_command_of_a_page_makes_the_same_set(gaussian: Path, tmp_path: Path) -> None:
@@ -207,6 +238,43 @@ def test_the_command_of_a_page_makes_the_same_set(gaussian: Path, tmp_path: Path
     pairgen.ode(**given, executor="serial")
     plans = [read_plan(open_store(each)).fingerprint() for each in (gaussian, tmp_path / "again")]
     assert plans[0] == plans[1]
+
+
+def test_the_command_of_a_set_holds_a_place_for_inputs_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "my prompts.txt").write_text("a fox\n")
+    given = {"steps": 2, "num_samples": 2, "limit": 1, "executor": "serial"}
+    pairgen.ode(prompts=str(tmp_path / "my prompts.txt"), **given, out=tmp_path / "pairs")
+    command = set_command(read_plan(open_store(tmp_path / "pairs")), "out")
+    assert "--prompts 'PATH/my prompts.txt' --limit 1" in command and "--model" not in command
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    Image.new("RGB", (64, 64)).save(folder / "one.png")
+    pairgen.degrade(images=folder, scales="2", crop=64, executor="serial", out=tmp_path / "own")
+    pairgen.degrade(scales="2", crop=64, executor="serial", out=tmp_path / "packaged")
+    pairgen.collect(from_ode=tmp_path / "pairs", size=64, executor="serial", out=tmp_path / "ode")
+    painted = {"images": "package:painted", "num_images": 2, "split": "held-out"}
+    pairgen.collect(**painted, size=64, executor="serial", out=tmp_path / "painted")
+    inputs = {
+        "own": "--images PATH/photographs",
+        "ode": "--from-ode PATH/pairs",
+        "painted": "--images package:painted --num-images 2 --split held-out",
+    }
+    for name, flags in inputs.items():
+        assert flags in set_command(read_plan(open_store(tmp_path / name)), "out"), name
+    assert "--images" not in set_command(read_plan(open_store(tmp_path / "packaged")), "out")
+    # A set that has grown is told to have.
+    assert "It has grown" not in pairgen.report(tmp_path / "own").page.read_text()
+    more = {"scales": "2", "crop": 64, "samples_per_image": 2, "executor": "serial"}
+    pairgen.degrade(images=folder, **more, out=tmp_path / "own")
+    assert "It has grown" in pairgen.report(tmp_path / "own").page.read_text()
+
+
+def test_the_paths_of_a_run_are_seen_from_one_folder(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    assert f"--out {run}" in pairgen.report(run).page.read_text()
+    (tmp_path / "pairs").mkdir()
+    text = pairgen.report(run).page.read_text()
+    assert "--out run<" in text and f"Its paths are relative to {tmp_path}." in text
 
 
 def test_the_command_of_a_run_names_what_is_not_the_default() -> None:

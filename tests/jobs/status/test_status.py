@@ -11,7 +11,14 @@ from PIL import Image
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.execution.history.done import Done, Receipts
-from pairgen.execution.history.rates import intervals, rate_now, workers
+from pairgen.execution.history.rates import (
+    intervals,
+    rate_at_work,
+    rate_now,
+    seconds_at_work,
+    workers,
+)
+from pairgen.execution.progress import took_text
 from pairgen.jobs.status.facts import status_data, status_text
 from pairgen.jobs.status.run import watch_status
 from pairgen.receipts import FailedSlot
@@ -51,6 +58,16 @@ def test_the_rate_of_a_young_run_counts_from_its_begin() -> None:
 def test_the_rate_of_long_shards_looks_back_three_of_them() -> None:
     hours = [done(3600.0 * (i + 1), seconds=3600.0) for i in range(10)]
     assert rate_now(hours, 36000.0) == pytest.approx(8 / 3600)
+
+
+def test_the_mean_rate_leaves_pauses_out() -> None:
+    # Two workers at once for 15 s, nothing for an hour, and one for 5 s.
+    shards = [done(10.0), done(15.0, worker="b:2"), done(3620.0, seconds=5.0)]
+    assert seconds_at_work(shards) == 20.0
+    assert rate_at_work(shards) == pytest.approx(24 / 20)
+    assert took_text(3620.0, 20.0) == "60 min, 20 s of it at work"
+    assert took_text(20.0, 19.9) == "20 s"
+    assert rate_at_work([done(None)]) == 0.0 and rate_at_work([]) == 0.0
 
 
 def test_intervals_hold_every_slot_once() -> None:

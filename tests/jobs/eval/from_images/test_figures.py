@@ -18,7 +18,7 @@ from pairgen.evaluation.frechet import frechet_distance, statistics
 from pairgen.evaluation.judge import load_judge
 from pairgen.evaluation.protocols import REAL_ISR, RGB
 from pairgen.evaluation.sharpness import band_energies
-from pairgen.jobs.eval.page import ledger_table
+from pairgen.jobs.eval.cost import ledger_table
 from pairgen.judging.table import figure_table
 
 NUM = 140
@@ -101,7 +101,8 @@ def test_figures_are_those_computed_by_hand(call, folder):
     assert [int(each["key"]) for each in worst] == ranked[:4].tolist()
     assert {int(each["key"]) for each in best} == {*ranked[-4:].tolist()}
     assert best[0]["feature_distance"] == pytest.approx(distances.min(), rel=1e-3)
-    assert f">{worst[0]['key']}, distance {worst[0]['feature_distance']:.3f}</p>" in page
+    assert f">distance {worst[0]['feature_distance']:.3f}</p>" in page
+    assert f"<li>{worst[0]['key']}</li>" in page and "Worst cases" in page
     assert "restoration: lr4.png to png" in page
 
     assert found["missing"] == {}
@@ -176,7 +177,7 @@ def test_other_systems_and_subsets_have_rows_of_the_same_pairs(call, folder):
     bee = np.arange(NUM)[used] < NUM // 2
     assert bees["num_samples"] == bee.sum() == 60
     assert bees["rows"][1]["psnr_db"] == pytest.approx(expected[bee].mean())
-    assert "Statistics in 64 dimensions take 65 images" in bees["missing"]["frechet_distance"]
+    assert "needs at least 65 pairs, has" in bees["missing"]["frechet_distance"]
     assert "frechet_distance" not in found["missing"]
     with Image.open(folder / "others/grid.png") as grid:
         # Given, bicubic, two others, student, target.
@@ -205,7 +206,7 @@ def test_a_conditional_student_has_no_psnr_and_its_condition_is_shown(call, fold
     assert "PSNR" not in figure_table(found)
     # What is explained is what the table has.
     assert "PSNR" not in out and "to real" not in out and "\nfinest band  log" in out
-    assert "No Frechet: Statistics in 64 dimensions take 65 images" in out
+    assert "No Frechet: needs at least 65 pairs, has" in out
     with Image.open(folder / "conditional/eval/grid.png") as grid:
         # Condition, student, target.
         assert grid.size[0] == 10 + 3 * (128 + 10)
