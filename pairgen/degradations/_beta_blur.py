@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from pairgen.degradations._batch import Batch
-from pairgen.degradations._blur import KERNEL_SIZES, draw_beta, draw_shape, draw_size
+from pairgen.degradations._blur import KERNEL_SIZES, SHAPE_UNITS, draw_beta, draw_shape, draw_size
 from pairgen.degradations._convolve import convolve
 from pairgen.degradations._convolve_batch import convolve_batch
 from pairgen.degradations._kernels import Kernel
@@ -22,12 +22,7 @@ BETA_OPTION = Option("Lowest and highest exponent; half of the draws are below 1
 class BetaBlur(Operation):
     """Blur with a kernel of a size, sigmas, an angle and beta."""
 
-    units: ClassVar[Mapping[str, str]] = {
-        "kernel_size": "px",
-        "sigma_x": "px",
-        "sigma_y": "px",
-        "angle": "rad",
-    }
+    units: ClassVar[Mapping[str, str]] = SHAPE_UNITS
     kernel_sizes: Annotated[
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
     ] = KERNEL_SIZES

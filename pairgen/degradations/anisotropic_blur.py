@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from pairgen.degradations._batch import Batch
-from pairgen.degradations._blur import KERNEL_SIZES, draw_shape, draw_size
+from pairgen.degradations._blur import KERNEL_SIZES, SHAPE_UNITS, draw_shape, draw_size
 from pairgen.degradations._convolve import convolve
 from pairgen.degradations._convolve_batch import convolve_batch
 from pairgen.degradations._kernels import Kernel, gaussian
@@ -22,12 +22,7 @@ class AnisotropicBlur(Operation):
         Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, Section 3.1.
     """
 
-    units: ClassVar[Mapping[str, str]] = {
-        "kernel_size": "px",
-        "sigma_x": "px",
-        "sigma_y": "px",
-        "angle": "rad",
-    }
+    units: ClassVar[Mapping[str, str]] = SHAPE_UNITS
     kernel_sizes: Annotated[
         tuple[int, ...], Sizes(), Option("Odd sizes of the kernel in px, equally likely.")
     ] = KERNEL_SIZES
