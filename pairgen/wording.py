@@ -29,6 +29,13 @@ def command_text(*words: object) -> str:
     return shlex.join(str(word) for word in words)
 
 
+def typed_text(value: object) -> str:
+    """Return a value of an option as it is typed: `4` for 4.0, `3,8` for a list of both."""
+    if isinstance(value, list | tuple) and not any(isinstance(v, list | dict) for v in value):
+        return ",".join(map(typed_text, value)) or "''"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "''"
+
+
 def label_text(name: str) -> str:
     """Return the name of a field as words: `batch size` for `batch_size`."""
     return _LABELS.get(name, name.removeprefix("num_").replace("_", " "))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.execution.test_ray_scheduling import Seen, run_sleepers
 
 from pairgen.errors import PairgenError
 from pairgen.execution.scheduling.rules import Rules
 from pairgen.execution.simulation import Simulated, simulate
 from pairgen.types import ShardTask
-from tests.execution.test_ray_scheduling import Seen, run_sleepers
 from tests.sleep_job import sleep_tasks
 
 

@@ -70,9 +70,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
         say(f"Restored {layout.PLAN} of {store.url} from {layout.MANIFEST}.")
     old = read_plan(store)
     sources = sources_of(RepairConfig, given)
-    # A batch size of 0 is that of the dataset, as if none were given.
-    asked = {name: sources[name] for name in given if sources[name] or name != "batch_size"}
-    options = _check_options(old, asked, store)
+    options = _check_options(old, {name: sources[name] for name in given}, store)
     plan = _with_batch_size(old, sources["batch_size"])
     # Checked first: a command that cannot run must not withdraw anything.
     _check_inputs(store, plan)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pairgen.additions import Addition
 from pairgen.errors import PlanMismatchError
+from pairgen.option_names import option_text
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.sources.image_list import ImageSummary
 from pairgen.types import Plan
@@ -47,7 +48,8 @@ def with_samples_per_image(plan: Plan, number: int) -> Plan:
     before, images = samples_per_image(plan), num_images(plan)
     if number < before:
         raise PlanMismatchError(
-            f"samples_per_image can grow but not shrink (was {before}, got {number}): give another "
+            f"{option_text('samples_per_image')} "
+            f"can grow but not shrink (was {before}, got {number}): give another "
             "--out for fewer samples of each image."
         )
     if number == before:
@@ -93,7 +95,8 @@ def with_pictures(plan: Plan, number: int) -> Plan:
     more = number - before
     if more < 0:
         raise PlanMismatchError(
-            f"num_images can grow but not shrink (was {before}, got {number}): give another --out "
+            f"{option_text('num_images')} "
+            f"can grow but not shrink (was {before}, got {number}): give another --out "
             "for fewer pictures."
         )
     if not more:

@@ -167,9 +167,9 @@ def test_the_published_default_is_named(call, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cfg=8"], r"guidance_scales (was [7.5], got [8.0])"),
-        (["--cfg=7.5,8"], r"guidance_scales (was [7.5], got [7.5, 8.0])"),
-        (["--negative-prompt=ugly"], "negative_prompt (was , got ugly)"),
+        (["--cfg=8"], r"--cfg (was 7.5, got 8)"),
+        (["--cfg=7.5,8"], r"--cfg (was 7.5, got 7.5,8)"),
+        (["--negative-prompt=ugly"], "--negative-prompt (was '', got ugly)"),
         (["--model=tiny"], "model (was gaussian, got tiny)"),
         (["--model=mine.yaml"], "model.num_modes (was 24, got 3)"),
         (["--from-calibration=absent"], "There is no calibration 'absent'"),

@@ -279,7 +279,7 @@ def test_another_way_to_cut_is_another_dataset(photographs, tmp_path):
         pairgen.degrade(out=str(out), crops="tiled", executor="serial")
     with pytest.raises(ConfigError, match="batch_size must be left out with pixel_path 'cpu'"):
         pairgen.degrade(out=str(out), batch_size=4)
-    assert pairgen.repair(str(out), batch_size=0).complete
+    assert pairgen.repair(str(out)).complete
 
 
 def test_an_image_that_two_values_name_is_used_once(photographs, tmp_path):
