@@ -12,6 +12,7 @@ from pairgen.kinds.run_options import MakingOptions
 from pairgen.receipts import Manifest
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
+from pairgen.shards.format.catching_up import lags
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
     is_untouched,
@@ -244,6 +245,9 @@ def make_dataset(
     finally:
         progress.close()
     store.put_bytes(layout.CARD, render_card(manifest).encode("utf-8"))
+    # An overlay catches up with a finished set only.
+    for text in lags(store) if parent is None and manifest.complete else ():
+        log(text)
     num_refused = plan.source["num_rejected"] + manifest.num_failed
     num_tried = plan.source["num_rejected"] + plan.num_samples
     return RunResult(

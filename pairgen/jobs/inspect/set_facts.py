@@ -117,7 +117,8 @@ def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _annotation(data: Mapping[str, Any]) -> tuple[str, ...]:
     samples = f"{data['num_samples']:,} of {data['num_planned']:,}"
     samples += f" distinct {data['distinct']}" * bool(data["distinct"])
-    return (data["name"], ", ".join(data["adds"]), samples, data["state"])
+    state = data["state"] + f": run `{data['command']}`" * bool(data["command"])
+    return (data["name"], ", ".join(data["adds"]), samples, state)
 
 
 def _failed_data(slot: FailedSlot) -> dict[str, Any]:
