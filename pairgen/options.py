@@ -11,7 +11,7 @@ config files and `--set`, the JSON Schema, the signature of the Python call, the
 table in the documentation are all made from that line.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -169,7 +169,7 @@ class Options(BaseModel):
         """Build the options from values returned by `flattened`."""
         return cls(**values)
 
-    def plain(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    def plain(self, without: Set[str] = frozenset()) -> dict[str, Any]:
         """Return the options as plain data, with tuples as lists, except those of `without`."""
         return {
             name: list(value) if isinstance(value, tuple) else value

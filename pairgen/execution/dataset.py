@@ -46,7 +46,7 @@ class RunResult:
         stopped: Whether the user asked for a stop, even if the run was about to end.
         too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
         shard_range: The part of the shards that the run was to make.
-        rejected_share: Share of the inputs that were refused or failed.
+        num_tried: Number of samples and of refused inputs.
         max_rejected: The share that may be.
         num_left: Number of its shards that are missing.
     """
@@ -57,7 +57,7 @@ class RunResult:
     too_many_rejected: bool
     shard_range: ShardRange
     num_left: int
-    rejected_share: float = 0.0
+    num_tried: int = 0
     max_rejected: float = 0.0
 
     @property
@@ -257,7 +257,7 @@ def make_dataset(
         too_many_rejected=num_refused > options.max_rejected * num_tried,
         shard_range=shard_range,
         num_left=count_left(manifest, shard_range),
-        rejected_share=num_refused / max(num_tried, 1),
+        num_tried=num_tried,
         max_rejected=options.max_rejected,
     )
 

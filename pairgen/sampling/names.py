@@ -17,7 +17,7 @@ def check_spacing(spacing: str) -> str:
     """
     times = named_times(spacing)
     if not times or any(not a > b for a, b in pairwise(times)):
-        choice("spacing", spacing, SPACINGS)
+        choice(option_text("spacing"), spacing, SPACINGS)
     return spacing
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from tests.runs import run_many
 
 
-
 def test_the_command_that_catches_up_is_named(tmp_path: Path) -> None:
     paint = ("collect", "--images", "package:painted", "--size", "32", "--samples-per-shard", "4")
     grow = (*paint, "--executor", "serial", "--out", "set", "--num-images")

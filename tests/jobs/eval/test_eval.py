@@ -183,7 +183,7 @@ def test_a_teacher_can_be_judged_and_foreign_pictures_are_marked(call, folder):
         (["run", "--data=held", "--num-samples=9"], "at most the 8 samples"),
         (["run", "--data=held", "--teacher-steps=2,two"], "teacher_steps must be"),
         (["run", "--data=held", "--teacher-steps=2,2"], "holds a value twice: 2, 2"),
-        (["run", "--data=held", "--teacher-steps=1001"], "steps must be an integer in 1..1000"),
+        (["run", "--data=held", "--teacher-steps=1001"], "steps must be an integer in 1..1,000"),
         (["run", "--data=held", "--where=prompt == 'none'"], "no sample that meets"),
         (["run", "--data=held", "--real-statistics=x"], "no statistics of real images 'x'"),
         (["run", "--data=held", "--set", "stepz=2"], "Unknown key 'stepz'"),
