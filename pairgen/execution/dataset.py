@@ -1,8 +1,8 @@
 """What all commands that make a dataset share: the folder checks, and the run itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.errors import ConfigError, FewerAskedError, PlanMismatchError
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import run_missing
 from pairgen.execution.say import Say, log
@@ -248,6 +248,37 @@ def make_dataset(
     # An overlay catches up with a finished set only.
     for text in lags(store) if parent is None and manifest.complete else ():
         log(text)
+    return _result(store, manifest, stopped, options, shard_range)
+
+
+def nothing_to_do(
+    store: Store, options: MakingOptions, fewer: FewerAskedError, shard_range: ShardRange
+) -> RunResult:
+    """Return the result of a command that asks for fewer samples than a set has, and leave it.
+
+    Scripts and Makefiles run a command again, whatever was added to its set since then.
+
+    Raises:
+        FewerAskedError: Some of the samples that are asked for have not been made.
+    """
+    plan = read_plan(store)
+    manifest = scan(store, plan)
+    asked = plan.num_samples if fewer.num_slots is None else fewer.num_slots
+    if any(task.start < asked for task in manifest.missing):
+        raise fewer
+    log(f"{store.url} {fewer.told}: nothing to do.")
+    # What others are still to make was not asked for.
+    return replace(_result(store, manifest, False, options, shard_range), num_left=0)
+
+
+def _result(
+    store: Store,
+    manifest: Manifest,
+    stopped: bool,
+    options: MakingOptions,
+    shard_range: ShardRange,
+) -> RunResult:
+    plan = manifest.plan
     num_refused = plan.source["num_rejected"] + manifest.num_failed
     num_tried = plan.source["num_rejected"] + plan.num_samples
     return RunResult(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.errors import PlanMismatchError
+from pairgen.errors import FewerAskedError, PlanMismatchError
 from pairgen.option_names import option_text
 from pairgen.resolution import AnyOptions, sources_of
 from pairgen.types import INPUT_NAMES, Plan
@@ -46,11 +46,30 @@ def check_continues(old: Plan, new: Plan) -> None:
             "Give another --out, or leave these options out to keep the folder's."
         )
     if new.num_samples < old.num_samples:
-        raise PlanMismatchError(
-            f"{option_text('num_samples')} "
-            f"can grow but not shrink (was {old.num_samples}, got {new.num_samples}): "
-            "give another --out for a smaller dataset."
-        )
+        # Prompts give any number of samples, pictures that are painted one each.
+        name, what = ("num_samples", "samples") if new.kind == "ode" else ("num_images", "pictures")
+        raise fewer_asked(name, what, old.num_samples, new.num_samples, new.num_samples)
+
+
+def fewer_asked(
+    name: str, what: str, has: int, asked: int, num_slots: int | None = None
+) -> FewerAskedError:
+    """Return the error of a number that is smaller than a set's, and may grow only.
+
+    Args:
+        name: The option's name.
+        what: What it counts.
+        has: The number of the set.
+        asked: The number that was asked for.
+        num_slots: Number of the first slots that make up what was asked for; None if they lie
+            anywhere in the set.
+    """
+    return FewerAskedError(
+        f"{option_text(name)} can grow but not shrink (was {has:,}, got {asked:,}): give another "
+        f"--out for fewer {what}.",
+        f"has {has:,} {what} already, {asked:,} {'was' if asked == 1 else 'were'} asked for",
+        num_slots,
+    )
 
 
 def _differing_fields(old: Plan, new: Plan) -> list[str]:

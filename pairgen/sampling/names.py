@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from pairgen.config import choice
+from pairgen.option_names import option_text
 
 SOLVER_NAMES = ("ddim", "dpmpp_2m", "heun")
 SPACINGS = ("leading", "trailing", "linspace", "logsnr", "uniform")
