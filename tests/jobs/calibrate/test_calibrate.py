@@ -199,7 +199,7 @@ def test_a_calibration_of_something_else_is_refused_by_field(call, folder, argum
         (["--prompts=absent.txt"], "There is no prompt file 'absent.txt'"),
         (["--steps=1001"], "steps must be an integer in 1..1,000, got 1001"),
         (["--model=tinny"], "did you mean 'tiny'"),
-        (["--out=out", "--cfg=3"], "holds another calibration; these differ: guidance_scales"),
+        (["--out=out", "--cfg=3"], "holds another calibration; these differ: --cfg (was"),
         (["--out=files"], "files holds other files: give another --out"),
         (["--set", "step=3"], "Unknown key 'step'"),
     ],

@@ -261,7 +261,7 @@ def test_ctrl_c_keeps_finished_rows_and_the_same_command_goes_on(desk, call):
         (["runs/one", "--data=held", "--protocol=rgb"], "protocol must be left out"),
         (["runs/one", "--data=held", "--out=held"], "holds other files: give another --out"),
         (["runs/one", "--data=held", "--out=s3://a/b"], "must be a local folder"),
-        (["runs/one", "--data=held", "--teacher-steps=1001"], r"steps must be .* 1\.\.1000"),
+        (["runs/one", "--data=held", "--teacher-steps=1001"], r"steps must be .* 1\.\.1,000"),
         (
             ["runs/one", "--data=held", "--num-samples=4", "--out=compared"],
             r"such as .*; these differ: num_samples \(was 8, got 4\), samples \(.*\): give another",
