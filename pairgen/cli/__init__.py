@@ -144,7 +144,7 @@ def _run() -> int:
         error.show(shown)
         return _failed(shown.getvalue().rstrip(), error.exit_code)
     except click.Abort:
-        stopped = "Stopped. Finished work is kept: run the same command again."
+        stopped = "Stopped. Run the same command again: whatever is finished is kept."
         return _failed(stopped, EXIT_INTERRUPTED)
     except UntrustedCodeError as error:
         told = f"Error: {error}\nRun: {_this_command('--trust-code')}"

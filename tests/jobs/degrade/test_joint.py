@@ -235,7 +235,7 @@ def test_what_is_no_whole_pair_set_is_refused(pairs: Path, tmp_path: Path) -> No
         pairgen.degrade(overlay=True)
     with pytest.raises(ConfigError, match=r"kind 'ode', but .* is of kind 'overlay'"):
         pairgen.degrade(from_ode=str(overlay), overlay=True)
-    with pytest.raises(ConfigError, match="is not a dataset folder"):
+    with pytest.raises(ConfigError, match="There is no folder"):
         pairgen.degrade(from_ode=str(tmp_path / "none"), overlay=True)
     with pytest.raises(ConfigError, match="holds a dataset of kind 'ode', not 'overlay'"):
         pairgen.degrade(from_ode=str(pairs), overlay=True, out=str(pairs))
