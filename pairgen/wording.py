@@ -24,6 +24,23 @@ def counted(num: int, thing: str, things: str = "") -> str:
     return f"{num:,} {thing if num == 1 else things or f'{thing}s'}"
 
 
+def part_text(num: int, total: int, thing: str) -> str:
+    """Return a part and the whole that it is of: `3 of 8 shards`, `1 of 1 shard`."""
+    return f"{num:,} of {counted(total, thing)}"
+
+
+def percent_text(share: float) -> str:
+    """Return a share as a percentage of three digits: `37.5 %`."""
+    return f"{100 * share:.3g} %"
+
+
+def size_text(num_bytes: int) -> str:
+    """Return a size in megabytes, or in kilobytes where that would be 0.0: `12.3 MB`, `4.2 kB`."""
+    if num_bytes < 50_000:
+        return f"{num_bytes / 1e3:,.1f} kB"
+    return f"{num_bytes / 1e6:,.1f} MB"
+
+
 def command_text(*words: object) -> str:
     """Return a command line as the next process takes it: words are quoted where they must be."""
     return shlex.join(str(word) for word in words)

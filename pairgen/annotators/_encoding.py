@@ -65,7 +65,9 @@ def encoding_annotator(
     model = check_model(setup.model)
     described = plugins.call("teachers", model.module, "describe_decoder", **model.where)
     if described.latent_shape is None:
-        raise ConfigError(f"{option_text('model')} must have a VAE; {model.name} has none.")
+        raise ConfigError(
+            f"{option_text('model', 'pairgen annotate')} must have a VAE; {model.name} has none."
+        )
     hr = picture_member(setup.members, options.image)
     size = setup.members[hr]["shape"]
     pictures = {
@@ -94,7 +96,8 @@ def check_model(model: Model | None) -> Model:
     """
     if model is None:
         raise ConfigError(
-            f"{option_text('model')} must be given: the set was made without one, so add --model."
+            f"{option_text('model', 'pairgen annotate')} must be given: the set was made without "
+            "one, so add --model."
         )
     return model
 

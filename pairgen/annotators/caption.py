@@ -75,7 +75,7 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     found = find_vision_model(setup.model, NETWORKS, "Salesforce/blip-image-captioning-base")
     if found.config.get("num_image_with_embedding"):
         raise ConfigError(
-            f"{option_text('model')} "
+            f"{option_text('model', 'pairgen annotate')} "
             f"must caption images, got {found.model.name}, which takes videos."
         )
     tokenizer = load_tokenizer(BertTokenizer, found.snapshot, "vocab.txt")

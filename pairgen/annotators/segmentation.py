@@ -62,7 +62,7 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     backbone = found.config.get("backbone_config") or {}
     if found.config.get("use_timm_backbone") or backbone.get("model_type") == "timm_backbone":
         raise ConfigError(
-            f"{option_text('model')} "
+            f"{option_text('model', 'pairgen annotate')} "
             f"must have a backbone of transformers, got {found.model.name}, whose backbone "
             "is one of timm."
         )

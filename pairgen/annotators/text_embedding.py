@@ -45,7 +45,10 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     model = check_model(setup.model)
     described = plugins.call("teachers", model.module, "describe", **model.where)
     if not described.embedding_shapes:
-        raise ConfigError(f"{option_text('model')} must have text encoders; {model.name} has none.")
+        raise ConfigError(
+            f"{option_text('model', 'pairgen annotate')} must have text encoders; {model.name} has "
+            "none."
+        )
     return Annotator(
         reads=(TEXT,),
         adds={

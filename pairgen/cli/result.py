@@ -7,7 +7,7 @@ from typing import Any
 from pairgen.cli.options import complain, echo
 from pairgen.shards.format import layout
 from pairgen.types import INPUT_NAMES
-from pairgen.wording import command_text, counted
+from pairgen.wording import command_text, counted, part_text, percent_text, size_text
 
 EXIT_TOO_MANY_REJECTED = 3
 EXIT_INTERRUPTED = 130
@@ -31,11 +31,11 @@ def print_results(results: Sequence[Any]) -> None:
 
 def _summary(result: Any, code: int) -> list[str]:
     manifest = result.manifest
-    has_inputs = manifest.plan.kind in INPUT_NAMES
+    has_inputs, num_done = manifest.plan.kind in INPUT_NAMES, len(manifest.receipts)
     lines = [
-        f"{manifest.num_samples:,} of {manifest.plan.num_samples:,} samples in "
-        f"{len(manifest.receipts):,} of {len(manifest.receipts) + len(manifest.missing):,} shards, "
-        f"{manifest.num_bytes / 1e6:,.1f} MB: {result.store_url}"
+        f"{part_text(manifest.num_samples, manifest.plan.num_samples, 'sample')} in "
+        f"{part_text(num_done, num_done + len(manifest.missing), 'shard')}, "
+        f"{size_text(manifest.num_bytes)}: {result.store_url}"
     ]
     if manifest.num_failed:
         reason = next(s.told for r in manifest.receipts for s in r.failed if not s.skipped)
@@ -97,14 +97,14 @@ def _told_rejected(result: Any) -> str:
     if not num_rejected:
         what = rejected_share(num_failed, plan.num_samples, "sample", "failed", "failed")
     elif num_failed:
-        share = f"{100 * (num_rejected + num_failed) / result.num_tried:.3g} % together"
+        share = f"{percent_text((num_rejected + num_failed) / result.num_tried)} together"
         rejected = counted(num_rejected, f"{inputs[:-1]} was", f"{inputs} were")
         samples = counted(plan.num_samples, "sample")
         what = f"{rejected} rejected and {num_failed:,} of {samples} failed ({share})"
     elif plan.num_samples == plan.source["num_inputs"]:
         what = rejected_share(num_rejected, result.num_tried, inputs[:-1])
     else:
-        share = f"{100 * num_rejected / result.num_tried:.3g} %"
+        share = percent_text(num_rejected / result.num_tried)
         rejected = counted(num_rejected, f"{inputs[:-1]} was", f"{inputs} were")
         what = f"{rejected} rejected beside {counted(plan.num_samples, 'sample')} ({share})"
     return over_limit(what, result.max_rejected, reasons)
@@ -114,8 +114,8 @@ def rejected_share(
     num: int, total: int, thing: str, was: str = "was rejected", were: str = "were rejected"
 ) -> str:
     """Return what was rejected as a part of all: `1 of 5 images (20 %) was rejected`."""
-    share = f"{100 * num / max(total, 1):.3g} %"
-    return f"{num:,} of {counted(total, thing)} ({share}) {was if num == 1 else were}"
+    part = f"{part_text(num, total, thing)} ({percent_text(num / max(total, 1))})"
+    return f"{part} {was if num == 1 else were}"
 
 
 def over_limit(what: str, limit: float, reasons: str = "") -> str:
@@ -127,4 +127,4 @@ def over_limit(what: str, limit: float, reasons: str = "") -> str:
         reasons: Where the reasons are; empty to leave that out.
     """
     where = f"; reasons: {reasons}" if reasons else ""
-    return f"{what}, more than --max-rejected allows ({100 * limit:.3g} %){where}."
+    return f"{what}, more than --max-rejected allows ({percent_text(limit)}){where}."

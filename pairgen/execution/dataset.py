@@ -33,7 +33,7 @@ from pairgen.shards.format.plan_file import (
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import planned_tasks
 from pairgen.types import Plan
-from pairgen.wording import counted
+from pairgen.wording import counted, part_text, percent_text
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,20 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
             )
 
 
+def _say_replaced(store: Store, manifest: Manifest) -> None:
+    """Say that a finished, short shard is made again, longer: nothing else replaces one unasked."""
+    standing = set(standing_receipts(store))
+    for task in manifest.missing:
+        receipt = (
+            readable_receipt(store, task.shard_index) if task.shard_index in standing else None
+        )
+        if receipt is not None and receipt.begins(task):
+            log(
+                f"Shard {task.shard_index:05d} is made again, longer: it had "
+                f"{counted(receipt.stop - receipt.start, 'sample')} before the set grew."
+            )
+
+
 def make_dataset(
     store: Store,
     plan: Plan,
@@ -232,13 +246,17 @@ def make_dataset(
     tasks = None if parent is None else planned_tasks(plan, store, parent)
     before = scan(store, plan, tasks)
     _check_receipts(store, before)
+    _say_replaced(store, before)
     num_before = sum(
         each.stop - each.start for each in before.receipts if each.shard_index in shards
     )
     num_missing = sum(each.num_slots for each in before.missing if each.shard_index in shards)
     if num_before:
         num_slots = num_before + num_missing
-        log(f"{num_before:,} of {num_slots:,} samples ({num_before / num_slots:.0%}) are there.")
+        part = (
+            f"{part_text(num_before, num_slots, 'sample')} ({percent_text(num_before / num_slots)})"
+        )
+        log(f"{part} are there.")
     progress = Progress(num_before + num_missing, num_before)
     try:
         manifest, stopped = run_missing(store, plan, before, options, progress, tasks, shards)

@@ -246,7 +246,7 @@ def test_sd15_as_typed_runs_on_a_local_folder_of_its_classes(
     )
     result = run_in(tmp_path, "ode", "--model", "sd15", "--cfg", "8")
     assert result.returncode == 0, result.stderr
-    assert "32 of 32 samples in 1 of 1 shards" in result.stdout
+    assert "32 of 32 samples in 1 of 1 shard" in result.stdout
     # One sample a prompt, 50 trailing DDIM steps, in the folder named after the model.
     plan = (tmp_path / "data/ode-sd15/__meta__/plan.yaml").read_text()
     assert "pipeline: StableDiffusionPipeline" in plan and "num_transitions: 50" in plan

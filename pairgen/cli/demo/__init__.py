@@ -15,7 +15,7 @@ from pairgen.cli.demo.student import train_and_show
 from pairgen.cli.help import command, option
 from pairgen.cli.options import echo, pin_threads
 from pairgen.jobs.doctor.machine import usable_cores
-from pairgen.wording import counted
+from pairgen.wording import counted, size_text
 
 NUM_NOISES = 16
 NUM_PICTURES = 64
@@ -118,7 +118,7 @@ def demo(out: Path, num_samples: int, steps: int, train_steps: int) -> None:
         "solver": f"{recipe['solver']}, {counted(recipe['steps'], 'step')}, {recipe['spacing']}",
         "guidance": f"{GUIDANCE_SCALE}",
         "samples": f"{manifest.num_samples:,} in {counted(len(manifest.receipts), 'shard')}, "
-        f"{manifest.num_bytes / 1e6:.1f} MB",
+        f"{size_text(manifest.num_bytes)}",
         "rate": f"{manifest.num_samples / seconds:.1f} samples/s on {num_threads} CPU threads, "
         "loading included",
         "fingerprint": manifest.plan.fingerprint()[:16],

@@ -249,7 +249,9 @@ def read_plan_prompts(
     else:
         check_same_plan(store, old, plan, say)
     num_pairs = plan.num_samples // len(config.cfg)
-    reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with different noise"
+    reuse = (
+        f", each used up to {-(-num_pairs // summary.num_accepted):,} times with different noise"
+    )
     used = reuse * (num_pairs > summary.num_accepted)
     say(f"{counted(summary.num_accepted, 'prompt')}{used}; {prompt_counts(summary)}")
     if text := str(prompts.passed_over):

@@ -63,7 +63,7 @@ def make_ode_plan(
         if count % num_guidances:
             raise ConfigError(
                 f"{option_text(name)} "
-                f"must be a multiple of the {num_guidances} guidance scales, got {count}."
+                f"must be a multiple of the {num_guidances} guidance scales, got {count:,}."
             )
     grid = make_grid(
         description.schedule, config.spacing, config.steps, config.end, config.trajectory

@@ -143,7 +143,10 @@ def test_a_set_grows_again_and_again_and_each_shard_can_be_lost(images, tmp_path
             (out / path).unlink()
         assert pairgen.degrade(out=str(out), executor="serial").complete
         assert shas(out) == whole
-    described = "3 from images; then 1 from images; 1 more of each of 4; then 1 from images"
+    described = (
+        "3 from images; then 1 new image from images; then 1 more sample of each of 4 images; "
+        "then 1 new image from images"
+    )
     assert described in (out / layout.CARD).read_text()
 
 
