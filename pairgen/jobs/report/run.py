@@ -11,7 +11,6 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.report.options import ReportConfig
 from pairgen.jobs.report.set_page import set_page
 from pairgen.model_config import RUN_FILE
-from pairgen.option_names import option_text
 from pairgen.pages.document import write_page
 from pairgen.pages.run_page import PAGE_FILE, run_page
 from pairgen.resolution import sources_of
@@ -65,9 +64,7 @@ def run_report(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
         elif isinstance(store, LocalStore) and store.exists(RUN_FILE):
             for name in resolved.origins:
                 if name != "out":
-                    raise ConfigError(
-                        f"{option_text(name)} must be left out: {store.url} is a training run."
-                    )
+                    raise ConfigError(f"{name} must be left out: {store.url} is a training run.")
             text = run_page(store.root)
         else:
             raise ConfigError(
