@@ -53,7 +53,7 @@ def _summary(result: Any, code: int) -> list[str]:
         lines.append(f"{counted(manifest.num_skipped, 'sample')} {skipped}.")
     if result.interrupted:
         lines.append("Stopped. Run the same command again to continue.")
-    elif code == EXIT_TOO_MANY_REJECTED or not manifest.num_samples:
+    elif code == EXIT_TOO_MANY_REJECTED or (manifest.complete and not manifest.num_samples):
         # The error says what to look at.
         pass
     elif manifest.complete or result.num_left:

@@ -35,7 +35,7 @@ def run_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ({"samples-per-shard": 0}, "must be an integer in 1..1,000,000,000, got 0."),
         ({"batch-size": 0}, "must be an integer >= 1, got 0."),
         ({"limit": 0}, "must be an integer in 1..1,000,000,000, got 0."),
-        ({"num-samples": 25}, "num_samples must be a multiple of the 2 guidance scales, got 25"),
+        ({"num-samples": 25}, "--num-samples must be a multiple of the 2 guidance scales, got 25"),
         ({"trajectory": "1500"}, "trajectory time 1500 must lie in (0, 999]"),
         ({"spacing": "leading", "trajectory": "999"}, "the leading grid starts at"),
         ({"set": "stpes=4"}, "Unknown key 'stpes'"),
