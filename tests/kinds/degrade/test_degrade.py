@@ -158,7 +158,7 @@ def test_what_a_threshold_leaves_out_is_told_and_is_no_failure(photographs, tmp_
     result = run("degrade", **options, min_sharpness=1, out=tmp_path / "out", executor="serial")
     assert result.returncode == 0, result.stderr
     assert "0 images rejected, 1 skipped by --max-aspect." in result.stderr
-    assert "1 slot skipped by --min-sharpness; their receipts say why." in result.stdout
+    assert "1 sample skipped by --min-sharpness; their receipts say why." in result.stdout
     assert "failed" not in result.stdout
     (rejected,) = (tmp_path / "out/__meta__/rejected/00000.jsonl").read_text().splitlines()
     assert json.loads(rejected)["reason"] == "aspect above 2: 400 x 64 is 6.25"
