@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pairgen.wording import counted
+
 
 @dataclass(frozen=True, kw_only=True)
 class Addition:
@@ -36,10 +38,11 @@ class Addition:
     @property
     def told(self) -> str:
         """What was gained, in words."""
-        num, each = f"{self.num_inputs:,}", f"{self.samples_per_image:,}"
         if self.first_number:
-            return f"{each} more of each of {num}"
-        return f"then {num} from {self.name}" if self.name else f"then {num}"
+            more = counted(self.samples_per_image, "more sample")
+            return f"then {more} of each of {counted(self.num_inputs, 'image')}"
+        new = counted(self.num_inputs, "new image")
+        return f"then {new} from {self.name}" if self.name else f"then {new}"
 
     def identity(self) -> dict[str, Any]:
         """Return what defines its samples."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.option_names import name_as_written
 from pairgen.regular_file import read_regular
 from pairgen.untrusted.malformed import MalformedError, shown
 from pairgen.untrusted.yaml_text import load_yaml
@@ -169,6 +170,7 @@ def command_options(
     by_set = _without_trust(parse_overrides(overrides))
     path = config or Path(PROJECT_FILE)
     by_file = _without_trust(_of_file(command, path)) if config or path.is_file() else {}
+    name_as_written({*by_set, *by_file} - {*typed})
     sources = [("command line", typed), ("--set", by_set), (str(path), by_file)]
     return Given(sources, {*typed, *by_set})
 
@@ -196,7 +198,7 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     Raises:
         ConfigError: `value` is not allowed.
     """
-    allowed = f"an integer >= {low}" if high is None else f"an integer in {low}..{high}"
+    allowed = f"an integer >= {low:,}" if high is None else f"an integer in {low:,}..{high:,}"
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ConfigError(f"{name} must be {allowed}, got {quoted(value)}.")
     try:

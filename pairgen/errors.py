@@ -4,6 +4,7 @@
     |-- ConfigError             exit code 2: a flag, key, prompt file or folder is invalid;
     |   |                       nothing was written
     |   |-- PlanMismatchError   the folder holds another dataset
+    |   |   `-- FewerAskedError the folder holds more samples
     |   |-- TeacherLoadError    weights are missing, broken, or not the planned ones
     |   |-- UntrustedCodeError  data names a module outside pairgen
     |   `-- ChangedCodeError    a user's own module is not what a set or run was made with
@@ -48,6 +49,19 @@ class ConfigError(PairgenError, ValueError):
 
 class PlanMismatchError(ConfigError):
     """The output folder holds a dataset with another plan."""
+
+
+class FewerAskedError(PlanMismatchError):
+    """Fewer samples are asked for than a set has; nothing else differs.
+
+    Attributes:
+        told: What the set has, and what was asked for.
+        num_slots: Number of the first slots that were asked for; None if they lie anywhere.
+    """
+
+    def __init__(self, message: str, told: str, num_slots: int | None = None) -> None:
+        super().__init__(message)
+        self.told, self.num_slots = told, num_slots
 
 
 class TeacherLoadError(ConfigError):

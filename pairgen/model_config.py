@@ -22,6 +22,7 @@ from pairgen.config import (
 from pairgen.errors import ConfigError
 from pairgen.image_recipe import ImageRecipe, read_image_recipe
 from pairgen.model_files import check_hashes
+from pairgen.option_names import option_text
 
 # The file that makes a folder a model.
 MODEL_FILE = "model.yaml"
@@ -120,7 +121,9 @@ def find_model(model: str) -> ModelConfig:
         ConfigError: It is none of these, or its config has a wrong key.
     """
     if not model:
-        raise ConfigError(f"model must not be empty: give one of {', '.join(model_names())}.")
+        raise ConfigError(
+            f"{option_text('model')} must not be empty: give one of {', '.join(model_names())}."
+        )
     if (file := _config_file(model)) is not None:
         return _read_model(file)
     path = Path(model).expanduser()

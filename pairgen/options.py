@@ -11,7 +11,7 @@ config files and `--set`, the JSON Schema, the signature of the Python call, the
 table in the documentation are all made from that line.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -20,7 +20,9 @@ from pydantic.fields import FieldInfo
 
 from pairgen.config import check_keys
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.rules import Rule
+from pairgen.wording import typed_text
 
 # Sections of a help page, in order.
 Group = Literal[
@@ -59,7 +61,7 @@ class Option:
         belongs: Whether a folder keeps the value.
         default: Description of the default on the help page; empty to show the value itself.
         metavar: Placeholder of the value on the help page; empty for that of the rule.
-        missing: Error message if a required option is missing.
+        missing: What the error message says behind the name of a required option that is missing.
         flag: Whether the option has a flag; else it is set by `--set` and config files.
     """
 
@@ -68,7 +70,7 @@ class Option:
     belongs: Belongs = "run"
     default: str = ""
     metavar: str = ""
-    missing: str = ""
+    missing: str = "must be given."
     flag: bool = True
 
 
@@ -97,7 +99,7 @@ class Declared:
             ConfigError: It is missing or empty.
         """
         if self.required and value in (None, "", [], (), [""], ("",)):
-            raise ConfigError(self.option.missing or f"{self.name} must be given.")
+            raise ConfigError(f"{option_text(self.name)} {self.option.missing}")
 
     @property
     def metavar(self) -> str:
@@ -158,7 +160,7 @@ class Options(BaseModel):
         check_keys({name: value}, list(cls.model_fields), f"the options of {cls.command}")
         option = _declared(name, cls.model_fields[name])
         option.require(value)
-        return option.rule.read(called or name, value)
+        return option.rule.read(called or option_text(name, cls.command), value)
 
     @classmethod
     def flattened(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -170,7 +172,7 @@ class Options(BaseModel):
         """Build the options from values returned by `flattened`."""
         return cls(**values)
 
-    def plain(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    def plain(self, without: Set[str] = frozenset()) -> dict[str, Any]:
         """Return the options as plain data, with tuples as lists, except those of `without`."""
         return {
             name: list(value) if isinstance(value, tuple) else value
@@ -223,12 +225,8 @@ def _refusal(error: ValidationError) -> ConfigError:
 def _shown(value: Any) -> str:
     if isinstance(value, bool) or value in (None, "", ()) or isinstance(value, Mapping):
         return ""
-    if isinstance(value, tuple):
-        # As it is typed: a comma inside a number would be one between two.
-        if all(isinstance(each, str) for each in value):
-            # Words: a line breaks between them.
-            return ", ".join(value)
-        return ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
+        # Words: a line breaks between them.
+        return ", ".join(value)
+    # A comma inside one of several numbers would be one between two.
+    return f"{value:,}" if isinstance(value, int) else typed_text(value)

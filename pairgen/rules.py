@@ -51,10 +51,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Integer(Rule):
-    """An integer in [low, high]."""
+    """An integer in [low, high].
+
+    Attributes:
+        low: Smallest value.
+        high: Largest value; None for no limit.
+        unset: Value of an option that was not given. Options hold it, but a user cannot give it:
+            a script that computed 0 does not ask for the default.
+    """
 
     low: int
     high: int | None = None
+    unset: int | None = None
 
     metavar = "N"
     accepts = "int"
@@ -62,6 +70,11 @@ class Integer(Rule):
     def read(self, name: str, value: Any) -> int:
         """Return the value as an integer."""
         return config.integer(name, value, self.low, self.high)
+
+    def _validate(self, value: Any, info: ValidationInfo) -> Any:
+        # Options that are made of others pass on what nobody gave.
+        is_unset = type(value) is int and value == self.unset
+        return value if is_unset else super()._validate(value, info)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values."""

@@ -29,6 +29,23 @@ def counted(num: int, thing: str, things: str = "") -> str:
     return f"{num:,} {thing if num == 1 else things or f'{thing}s'}"
 
 
+def part_text(num: int, total: int, thing: str) -> str:
+    """Return a part and the whole that it is of: `3 of 8 shards`, `1 of 1 shard`."""
+    return f"{num:,} of {counted(total, thing)}"
+
+
+def percent_text(share: float) -> str:
+    """Return a share as a percentage of three digits: `37.5 %`."""
+    return f"{100 * share:.3g} %"
+
+
+def size_text(num_bytes: int) -> str:
+    """Return a size in megabytes, or in kilobytes where that would be 0.0: `12.3 MB`, `4.2 kB`."""
+    if num_bytes < 50_000:
+        return f"{num_bytes / 1e3:,.1f} kB"
+    return f"{num_bytes / 1e6:,.1f} MB"
+
+
 def command_text(*words: object) -> str:
     """Return a command line as the next process takes it: words are quoted where they must be."""
     return shlex.join(str(word) for word in words)
@@ -38,6 +55,16 @@ def either(names: Sequence[str]) -> str:
     """Return names of which one will do: `png, jpg or webp`."""
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def typed_text(value: object) -> str:
+    """Return a value of an option as it is typed: `4` for 4.0, `3,8` for a list of both."""
+    if isinstance(value, list | tuple) and not any(isinstance(v, list | dict) for v in value):
+        return ",".join(map(typed_text, value)) or "''"
+    if isinstance(value, float):
+        # Not rounded: what differs must look so.
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(value) or "''"
 
 
 def label_text(name: str) -> str:

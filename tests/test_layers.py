@@ -47,6 +47,7 @@ VOCABULARY = (
     "basicsr_shim",
     "own_process",
     "wording",
+    "option_names",
 )
 LAYERS = (
     # How others' files are read: plain data, and one error.

@@ -35,7 +35,7 @@ class ToyConfig(Options):
         Option(
             "What to play with.",
             metavar="SOURCE|-",
-            missing="source must be given, such as a ball.",
+            missing="must be given, such as a ball.",
         ),
     ]
     rounds: Annotated[int, Integer(1), Option("Rounds to play.", "Training", "remembered")] = 3

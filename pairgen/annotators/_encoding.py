@@ -21,6 +21,7 @@ from pairgen.annotators.base import (
 from pairgen.asked_model import Model
 from pairgen.errors import ConfigError
 from pairgen.list_rules import Each
+from pairgen.option_names import option_text
 from pairgen.options import Option
 from pairgen.rules import Text
 from pairgen.sampling.enlarge import enlarge
@@ -64,7 +65,9 @@ def encoding_annotator(
     model = check_model(setup.model)
     described = plugins.call("teachers", model.module, "describe_decoder", **model.where)
     if described.latent_shape is None:
-        raise ConfigError(f"model must have a VAE; {model.name} has none.")
+        raise ConfigError(
+            f"{option_text('model', 'pairgen annotate')} must have a VAE; {model.name} has none."
+        )
     hr = picture_member(setup.members, options.image)
     size = setup.members[hr]["shape"]
     pictures = {
@@ -92,7 +95,10 @@ def check_model(model: Model | None) -> Model:
         ConfigError: There is none.
     """
     if model is None:
-        raise ConfigError("model must be given: the set was made without one, so add --model.")
+        raise ConfigError(
+            f"{option_text('model', 'pairgen annotate')} must be given: the set was made without "
+            "one, so add --model."
+        )
     return model
 
 

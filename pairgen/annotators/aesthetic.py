@@ -51,7 +51,7 @@ class AestheticOptions(PictureOptions):
             "Weights of the predictor, safetensors or .pth.",
             metavar="FILE",
             missing=(
-                "head must name the weights of a predictor, such as "
+                "must name the weights of a predictor, such as "
                 "--set head=sac+logos+ava1-l14-linearMSE.pth."
             ),
         ),

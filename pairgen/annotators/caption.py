@@ -28,6 +28,7 @@ from pairgen.annotators.base import (
     picture_member,
 )
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.options import Option
 from pairgen.rules import Choice, Integer, Text
 from pairgen.signature import takes
@@ -73,7 +74,10 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     picture = picture_member(setup.members, chosen.image)
     found = find_vision_model(setup.model, NETWORKS, "Salesforce/blip-image-captioning-base")
     if found.config.get("num_image_with_embedding"):
-        raise ConfigError(f"model must caption images, got {found.model.name}, which takes videos.")
+        raise ConfigError(
+            f"{option_text('model', 'pairgen annotate')} "
+            f"must caption images, got {found.model.name}, which takes videos."
+        )
     tokenizer = load_tokenizer(BertTokenizer, found.snapshot, "vocab.txt")
     prompt = tokenizer(chosen.prompt).input_ids
     longest = _longest_text(found)

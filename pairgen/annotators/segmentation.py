@@ -28,6 +28,7 @@ from pairgen.annotators.base import (
     picture_member,
 )
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.signature import takes
 from pairgen.vision.model import VisionModel, find_vision_model
 from pairgen.vision.preparation import read_preparation
@@ -61,7 +62,8 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     backbone = found.config.get("backbone_config") or {}
     if found.config.get("use_timm_backbone") or backbone.get("model_type") == "timm_backbone":
         raise ConfigError(
-            f"model must have a backbone of transformers, got {found.model.name}, whose backbone "
+            f"{option_text('model', 'pairgen annotate')} "
+            f"must have a backbone of transformers, got {found.model.name}, whose backbone "
             "is one of timm."
         )
     classes = _classes(found.config)

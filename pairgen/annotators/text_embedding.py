@@ -14,6 +14,7 @@ from pairgen.annotators._encoding import check_model, padded
 from pairgen.annotators.base import Added, Annotate, Annotator, ParentSample, Setup
 from pairgen.asked_model import Model
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.options import Options
 from pairgen.signature import takes
 from pairgen.teachers.base import Teacher
@@ -44,7 +45,10 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     model = check_model(setup.model)
     described = plugins.call("teachers", model.module, "describe", **model.where)
     if not described.embedding_shapes:
-        raise ConfigError(f"model must have text encoders; {model.name} has none.")
+        raise ConfigError(
+            f"{option_text('model', 'pairgen annotate')} must have text encoders; {model.name} has "
+            "none."
+        )
     return Annotator(
         reads=(TEXT,),
         adds={

@@ -143,7 +143,7 @@ def _run(messages: Messages) -> int:
         # A line of JSON holds the sentence alone.
         return _failed(usage_text(error, hint=not messages.as_json), error.exit_code)
     except click.Abort:
-        stopped = "Stopped. Finished work is kept: run the same command again."
+        stopped = "Stopped. Run the same command again: whatever is finished is kept."
         return _failed(stopped, EXIT_INTERRUPTED)
     except UntrustedCodeError as error:
         told = f"Error: {error}\nRun: {_this_command('--trust-code')}"

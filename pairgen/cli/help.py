@@ -9,6 +9,7 @@ import click
 
 from pairgen.cli.completion import completer
 from pairgen.cli.messages import message_options
+from pairgen.option_names import named_by_flags
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,6 +65,17 @@ class GroupedCommand(click.Command):
         super().__init__(*args, **kwargs)
         # Not in place: another command may be made of the same function.
         self.params = [*self.params, *message_options()]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; its errors name the flags, as they were typed."""
+        names, above = [str(self.name)], ctx.parent
+        while above is not None and above.parent is not None:
+            names, above = [str(above.info_name), *names], above.parent
+        flags = {
+            str(each.name): each.opts[0] for each in self.params if isinstance(each, click.Option)
+        }
+        with named_by_flags(" ".join(["pairgen", *names]), flags):
+            return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group."""

@@ -15,10 +15,9 @@ from pairgen.cli.options import (
     say,
     trust_option,
 )
-from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED, over_limit
+from pairgen.cli.result import EXIT_INTERRUPTED, EXIT_TOO_MANY_REJECTED, over_limit, rejected_share
 from pairgen.config import command_options
 from pairgen.jobs.restore.options import RestoreConfig
-from pairgen.wording import counted
 
 
 @command()
@@ -55,8 +54,6 @@ def restore(config: Path | None, overrides: tuple[str, ...], **options: Any) -> 
         echo("Stopped. Run the same command again to continue.")
         sys.exit(EXIT_INTERRUPTED)
     if done.too_many_rejected:
-        told = over_limit(len(done.rejected) / max(done.num_pictures, 1), done.max_rejected)
-        complain(
-            f"Error: {counted(len(done.rejected), 'picture was', 'pictures were')} rejected {told}"
-        )
+        what = rejected_share(len(done.rejected), done.num_pictures, "picture")
+        complain(f"Error: {over_limit(what, done.max_rejected, f'{done.url}/__meta__/rejected/')}")
         sys.exit(EXIT_TOO_MANY_REJECTED)

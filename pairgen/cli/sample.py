@@ -15,7 +15,7 @@ from pairgen.cli.options import (
     say,
     trust_option,
 )
-from pairgen.cli.result import EXIT_TOO_MANY_REJECTED, over_limit
+from pairgen.cli.result import EXIT_TOO_MANY_REJECTED, over_limit, rejected_share
 from pairgen.config import command_options
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.wording import counted
@@ -52,6 +52,6 @@ def sample(config: Path | None, overrides: tuple[str, ...], **options: Any) -> N
     num, height, width, _ = made.pictures.shape
     echo(f"{counted(num, 'image')} of {width} x {height} px: {made.path}")
     if made.too_many_rejected:
-        told = over_limit(made.rejected_share, made.max_rejected)
-        complain(f"Error: {counted(made.num_rejected, 'input was', 'inputs were')} rejected {told}")
+        what = rejected_share(made.num_rejected, made.num_tried, "input")
+        complain(f"Error: {over_limit(what, made.max_rejected)}")
         sys.exit(EXIT_TOO_MANY_REJECTED)

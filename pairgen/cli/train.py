@@ -60,9 +60,10 @@ def train(method: str, config: Path | None, overrides: tuple[str, ...], **option
         if result.interrupted:
             echo(f"Stopped after step {result.step:,}. Continue with --resume.")
         else:
-            echo(f"{counted(result.step, 'step')}: {result.folder}")
-            if (result.folder / "report.html").is_file():
-                echo(f"Page: {result.folder / 'report.html'}")
+            folder = result.folder.absolute()
+            echo(f"{counted(result.step, 'step')}: {folder}")
+            if (folder / "report.html").is_file():
+                echo(f"Page: {folder / 'report.html'}")
             new = ", on pairs that it has not seen" * (HELD_OUT in following.split())
             echo(f"Next{new}: {following}")
     if result.interrupted:

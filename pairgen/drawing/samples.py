@@ -19,6 +19,7 @@ from pairgen.drawing.limits import MAX_GRID_PICTURES
 from pairgen.drawing.pictures import FACTS_CHUNK, encode_png
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.kinds.ode.pictures import Pictures
+from pairgen.option_names import option_text
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.types import sample_key
 
@@ -64,7 +65,8 @@ def find_target(out: str) -> Target:
         target = Target(path.parent, path.name, False)
     else:
         raise ConfigError(
-            f"out must be a .png file, or a folder that exists or ends in /, got {out!r}."
+            f"{option_text('out')} "
+            f"must be a .png file, or a folder that exists or ends in /, got {out!r}."
         )
     LocalStore(target.folder).check_writable()
     foreign = [name for name in _names_taken(target) if not _is_ours(target.folder / name)]

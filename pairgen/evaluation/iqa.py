@@ -21,6 +21,7 @@ from PIL import Image
 
 from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 
 FULL_REFERENCE = "FR"
 
@@ -89,7 +90,8 @@ def load_iqa(names: Sequence[str], device: torch.device) -> tuple[str, tuple[Iqa
         import pyiqa
     except ImportError as error:
         raise ConfigError(
-            f"iqa needs pyiqa: pip install 'pairgen[iqa]' ({' '.join(str(error).split())})."
+            f"{option_text('iqa')} "
+            f"needs pyiqa: pip install 'pairgen[iqa]' ({' '.join(str(error).split())})."
         ) from None
     known = pyiqa.list_models()
     for name in names:

@@ -1,8 +1,8 @@
 """What all commands that make a dataset share: the folder checks, and the run itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.errors import ConfigError, FewerAskedError, PlanMismatchError
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import run_missing
 from pairgen.execution.say import Say, log
@@ -12,6 +12,7 @@ from pairgen.kinds.run_options import MakingOptions
 from pairgen.receipts import Manifest
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
+from pairgen.shards.format.catching_up import lags
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
     is_untouched,
@@ -32,7 +33,7 @@ from pairgen.shards.format.plan_file import (
 from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import planned_tasks
 from pairgen.types import Plan
-from pairgen.wording import counted
+from pairgen.wording import counted, part_text, percent_text
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class RunResult:
         stopped: Whether the user asked for a stop, even if the run was about to end.
         too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
         shard_range: The part of the shards that the run was to make.
-        rejected_share: Share of the inputs that were refused or failed.
+        num_tried: Number of samples and of refused inputs.
         max_rejected: The share that may be.
         num_left: Number of its shards that are missing.
     """
@@ -56,7 +57,7 @@ class RunResult:
     too_many_rejected: bool
     shard_range: ShardRange
     num_left: int
-    rejected_share: float = 0.0
+    num_tried: int = 0
     max_rejected: float = 0.0
 
     @property
@@ -208,6 +209,20 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
             )
 
 
+def _say_replaced(store: Store, manifest: Manifest) -> None:
+    """Say that a finished, short shard is made again, longer: nothing else replaces one unasked."""
+    standing = set(standing_receipts(store))
+    for task in manifest.missing:
+        receipt = (
+            readable_receipt(store, task.shard_index) if task.shard_index in standing else None
+        )
+        if receipt is not None and receipt.begins(task):
+            log(
+                f"Shard {task.shard_index:05d} is made again, longer: it had "
+                f"{counted(receipt.stop - receipt.start, 'sample')} before the set grew."
+            )
+
+
 def make_dataset(
     store: Store,
     plan: Plan,
@@ -231,19 +246,57 @@ def make_dataset(
     tasks = None if parent is None else planned_tasks(plan, store, parent)
     before = scan(store, plan, tasks)
     _check_receipts(store, before)
+    _say_replaced(store, before)
     num_before = sum(
         each.stop - each.start for each in before.receipts if each.shard_index in shards
     )
     num_missing = sum(each.num_slots for each in before.missing if each.shard_index in shards)
     if num_before:
         num_slots = num_before + num_missing
-        log(f"{num_before:,} of {num_slots:,} samples ({num_before / num_slots:.0%}) are there.")
+        part = (
+            f"{part_text(num_before, num_slots, 'sample')} ({percent_text(num_before / num_slots)})"
+        )
+        log(f"{part} are there.")
     progress = Progress(num_before + num_missing, num_before)
     try:
         manifest, stopped = run_missing(store, plan, before, options, progress, tasks, shards)
     finally:
         progress.close()
     store.put_bytes(layout.CARD, render_card(manifest).encode("utf-8"))
+    # An overlay catches up with a finished set only.
+    for text in lags(store) if parent is None and manifest.complete else ():
+        log(text)
+    return _result(store, manifest, stopped, options, shard_range)
+
+
+def nothing_to_do(
+    store: Store, options: MakingOptions, fewer: FewerAskedError, shard_range: ShardRange
+) -> RunResult:
+    """Return the result of a command that asks for fewer samples than a set has, and leave it.
+
+    Scripts and Makefiles run a command again, whatever was added to its set since then.
+
+    Raises:
+        FewerAskedError: Some of the samples that are asked for have not been made.
+    """
+    plan = read_plan(store)
+    manifest = scan(store, plan)
+    asked = plan.num_samples if fewer.num_slots is None else fewer.num_slots
+    if any(task.start < asked for task in manifest.missing):
+        raise fewer
+    log(f"{store.url} {fewer.told}: nothing to do.")
+    # What others are still to make was not asked for.
+    return replace(_result(store, manifest, False, options, shard_range), num_left=0)
+
+
+def _result(
+    store: Store,
+    manifest: Manifest,
+    stopped: bool,
+    options: MakingOptions,
+    shard_range: ShardRange,
+) -> RunResult:
+    plan = manifest.plan
     num_refused = plan.source["num_rejected"] + manifest.num_failed
     num_tried = plan.source["num_rejected"] + plan.num_samples
     return RunResult(
@@ -253,7 +306,7 @@ def make_dataset(
         too_many_rejected=num_refused > options.max_rejected * num_tried,
         shard_range=shard_range,
         num_left=count_left(manifest, shard_range),
-        rejected_share=num_refused / max(num_tried, 1),
+        num_tried=num_tried,
         max_rejected=options.max_rejected,
     )
 

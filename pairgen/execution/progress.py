@@ -172,11 +172,12 @@ class Progress:
         eta = "?" if left is None else format_seconds(left)
         rates = f"{self.rate:.2f}/s (average {self.mean_rate:.2f}/s)"
         if self.num_planned == 0:
-            return f"{num_done:,} {self.unit}, {rates}"
+            return f"{num_done:,} {_unit(self.unit, num_done)}, {rates}"
         num_busy = len(self.workers)
         busy = f", {counted(num_busy, 'worker')} busy" if num_busy else ""
         return (
-            f"{num_done:,} of {self.num_planned:,} {self.unit} ({percent:.1f} %), "
+            f"{num_done:,} of {self.num_planned:,} {_unit(self.unit, self.num_planned)} "
+            f"({percent:.1f} %), "
             f"{rates}, ETA {eta}{busy}"
         )
 
@@ -210,6 +211,12 @@ class Progress:
         if now - self._last_print >= self.display.pause:
             self._last_print = now
             self.display.show(self.state())
+
+
+def _unit(unit: str, num: int) -> str:
+    """Return what is counted, for a number of it: `image scanned` for one of `images scanned`."""
+    things, space, what = unit.partition(" ")
+    return things.removesuffix("s") + space + what if num == 1 else unit
 
 
 def _log_shard(worker: str, receipt: Receipt) -> None:

@@ -15,6 +15,7 @@ from pairgen.execution.forecast.cost import spread_tasks
 from pairgen.execution.forecast.trial import make_runs
 from pairgen.execution.say import Say
 from pairgen.execution.worker import Job, Worker
+from pairgen.option_names import option_text
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import encode_field
 from pairgen.shards.format.local_store import LocalStore
@@ -37,7 +38,8 @@ def check_one_size(given: Mapping[str, Any]) -> None:
     """
     if given.get("shard_bytes") and given.get("samples_per_shard"):
         raise ConfigError(
-            "samples_per_shard and shard_bytes both set the size of shards: give one of them, got "
+            f"{option_text('samples_per_shard')} and {option_text('shard_bytes')} both set the "
+            "size of shards: give one of them, got "
             f"{given['samples_per_shard']} and {given['shard_bytes']}."
         )
 
@@ -108,7 +110,7 @@ def _measured_bytes(plan: Plan, images: Path | None) -> float:
     if not runs.num_samples:
         raise ConfigError(
             f"None of {runs.num_slots} samples could be made to measure their size: give "
-            "samples_per_shard instead of shard_bytes."
+            f"{option_text('samples_per_shard')} instead of {option_text('shard_bytes')}."
         )
     # Of all slots: those that fail or are skipped take nothing.
     return sum(runs.member_bytes.values()) / runs.num_slots

@@ -20,7 +20,7 @@ class JudgeOptions(Options):
         Option(
             "Held-out pairs: a dataset that no judged student was trained on.",
             "Data",
-            missing="data must be given, such as held-out.",
+            missing="must be given, such as held-out.",
         ),
     ]
     num_samples: Annotated[
@@ -79,7 +79,7 @@ class JudgeOptions(Options):
     ] = False
     batch_size: Annotated[
         int,
-        Integer(0),
+        Integer(1, unset=0),
         Option(
             "Samples per batch.",
             "Compute",
@@ -89,6 +89,6 @@ class JudgeOptions(Options):
     ] = 0
     cpu_threads: Annotated[
         int,
-        Integer(0, MAX_CPU_THREADS),
+        Integer(1, MAX_CPU_THREADS, unset=0),
         Option("CPU threads.", "Compute", default="as the pairs were made"),
     ] = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pairgen.errors import ConfigError
 from pairgen.judging.options import USUAL_NUM_SAMPLES
+from pairgen.option_names import option_text
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.left_out import say_left_out
 from pairgen.shards.loading.training_set import OpenSet, TrainingSet, open_set
@@ -47,7 +48,8 @@ def open_held_out(
     available = sum(found.counts)
     if num_samples > available:
         raise ConfigError(
-            f"num_samples must be at most the {available:,} samples that {url} gives, got "
+            f"{option_text('num_samples')} "
+            f"must be at most the {available:,} samples that {url} gives, got "
             f"{num_samples:,}."
         )
     num = num_samples or min(USUAL_NUM_SAMPLES, available)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pairgen.errors import PlanMismatchError
+from pairgen.errors import FewerAskedError, PlanMismatchError
+from pairgen.option_names import option_text
 from pairgen.resolution import AnyOptions, sources_of
 from pairgen.types import INPUT_NAMES, Plan
+from pairgen.wording import typed_text
 
 
 def planned_options(
@@ -35,7 +37,8 @@ def check_continues(old: Plan, new: Plan) -> None:
     different = _differing_fields(old, new)
     if old.samples_per_shard != new.samples_per_shard:
         different.append(
-            f"samples_per_shard (was {old.samples_per_shard}, got {new.samples_per_shard})"
+            f"{option_text('samples_per_shard')} (was {old.samples_per_shard:,}, "
+            f"got {new.samples_per_shard:,})"
         )
     if different:
         raise PlanMismatchError(
@@ -43,10 +46,30 @@ def check_continues(old: Plan, new: Plan) -> None:
             "Give another --out, or leave these options out to keep the folder's."
         )
     if new.num_samples < old.num_samples:
-        raise PlanMismatchError(
-            f"num_samples can grow but not shrink (was {old.num_samples}, got {new.num_samples}): "
-            "give another --out for a smaller dataset."
-        )
+        # Prompts give any number of samples, pictures that are painted one each.
+        name, what = ("num_samples", "samples") if new.kind == "ode" else ("num_images", "pictures")
+        raise fewer_asked(name, what, old.num_samples, new.num_samples, new.num_samples)
+
+
+def fewer_asked(
+    name: str, what: str, has: int, asked: int, num_slots: int | None = None
+) -> FewerAskedError:
+    """Return the error of a number that is smaller than a set's, and may grow only.
+
+    Args:
+        name: The option's name.
+        what: What it counts.
+        has: The number of the set.
+        asked: The number that was asked for.
+        num_slots: Number of the first slots that make up what was asked for; None if they lie
+            anywhere in the set.
+    """
+    return FewerAskedError(
+        f"{option_text(name)} can grow but not shrink (was {has:,}, got {asked:,}): give another "
+        f"--out for fewer {what}.",
+        f"has {has:,} {what} already, {asked:,} {'was' if asked == 1 else 'were'} asked for",
+        num_slots,
+    )
 
 
 def _differing_fields(old: Plan, new: Plan) -> list[str]:
@@ -57,17 +80,17 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
     if before["source"] != now["source"]:
         inputs = INPUT_NAMES[new.kind]
         different.append(
-            f"{inputs} (was {old.source['num_inputs']:,} from {old.source['name']}, "
+            f"{option_text(inputs)} (was {old.source['num_inputs']:,} from {old.source['name']}, "
             f"got {new.source['num_inputs']:,} from {new.source['name']} with other content)"
         )
     if before["teacher"] != now["teacher"] and old.teacher.get("name") != new.teacher.get("name"):
         names = [plan.teacher.get("name", "none") for plan in (old, new)]
-        different.append(f"model (was {names[0]}, got {names[1]})")
+        different.append(f"{option_text('model')} (was {names[0]}, got {names[1]})")
     else:
         different += differences(before["teacher"], now["teacher"], "teacher")
     for field in ("format_version", "kind", "seed"):
-        different += differences(before[field], now[field], field)
-    different += map(_as_asked, differences(before["recipe"], now["recipe"]))
+        different += differences(before[field], now[field], option_text(field))
+    different += map(as_asked, differences(before["recipe"], now["recipe"]))
     if gained[0] != gained[1]:
         was, got = (len(each) or "nothing" for each in gained)
         different.append(f"how often it has grown, or by what (was {was}, got {got})")
@@ -75,12 +98,12 @@ def _differing_fields(old: Plan, new: Plan) -> list[str]:
     return different or differences(before["members"], now["members"], "members")
 
 
-def _as_asked(difference: str) -> str:
+def as_asked(difference: str) -> str:
     """Return a difference of recipes under the name of the option that it came from."""
     name, was, values = difference.partition(" (was ")
     # Those of an annotator stand among the others on the command line.
     name = name.removeprefix("options.")
-    return ("cfg" if name == "guidance_scales" else name) + was + values
+    return option_text("cfg" if name == "guidance_scales" else name) + was + values
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:
@@ -95,5 +118,5 @@ def differences(old: Any, new: Any, name: str = "") -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = typed_text(value)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -62,7 +62,7 @@ class CheckOptions(Options):
     ] = "auto"
     num_workers: Annotated[
         int,
-        Integer(0),
+        Integer(1, unset=0),
         Option("Number of Ray actors.", "Workers", default="as many as fit into the cluster"),
     ] = 0
     address: Annotated[

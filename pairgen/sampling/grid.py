@@ -13,6 +13,7 @@ import torch
 
 from pairgen.config import choice, integer
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.sampling.names import ENDS, check_spacing, named_times
 from pairgen.sampling.parameterization import Schedule
 
@@ -80,7 +81,8 @@ def make_grid(
     times = named or _spaced_times(schedule, spacing, steps, end, offset)
     if named and (len(named) != steps or not _inside(schedule, named)):
         raise ConfigError(
-            f"spacing {spacing} must name as many times as there are steps, {steps}, in "
+            f"{option_text('spacing')} "
+            f"{spacing} must name as many times as there are steps, {steps}, in "
             f"({schedule.last_time:g}, {schedule.first_time:g}]."
         )
     for time in insert:
@@ -128,7 +130,8 @@ def _spaced_times(
         low, high = torch.log(alpha / sigma).tolist()
         if math.isinf(low):
             raise ConfigError(
-                "spacing must not be logsnr for this model, whose alpha is 0 at its first time: "
+                f"{option_text('spacing')} "
+                "must not be logsnr for this model, whose alpha is 0 at its first time: "
                 "log(alpha / sigma) is infinite there; take trailing or uniform."
             )
         half_log_snrs = torch.linspace(low, high, num_points, dtype=torch.float64)

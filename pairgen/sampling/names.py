@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from pairgen.config import choice
+from pairgen.option_names import option_text
 
 SOLVER_NAMES = ("ddim", "dpmpp_2m", "heun")
 SPACINGS = ("leading", "trailing", "linspace", "logsnr", "uniform")
@@ -17,7 +18,7 @@ def check_spacing(spacing: str) -> str:
     """
     times = named_times(spacing)
     if not times or any(not a > b for a, b in pairwise(times)):
-        choice("spacing", spacing, SPACINGS)
+        choice(option_text("spacing"), spacing, SPACINGS)
     return spacing
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pairgen.errors import ConfigError
 from pairgen.filesystems import is_url
+from pairgen.option_names import option_text
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.paths import AnyPath, matching_paths, name_of, visible_folders
 from pairgen.sources.prompt_files import (
@@ -90,7 +91,9 @@ def find_prompts(
         ConfigError: A value matches nothing or is not supported, or `-` is given twice.
     """
     if list(values).count(STANDARD_INPUT) > 1:
-        raise ConfigError("prompts can be read from standard input once, but - is given twice.")
+        raise ConfigError(
+            f"{option_text('prompts')} can be read from standard input once, but - is given twice."
+        )
     counted = PassedOver() if passed_over is None else passed_over
     sources = []
     for value in values:

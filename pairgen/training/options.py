@@ -38,7 +38,7 @@ class TrainConfig(PlayerConfig):
             "Training",
             "identity",
             metavar="METHOD",
-            missing="method must be given, such as regression.",
+            missing="must be given, such as regression.",
         ),
     ]
     data: Annotated[
@@ -48,7 +48,7 @@ class TrainConfig(PlayerConfig):
             "Dataset to train on; repeatable.",
             "Data",
             "identity",
-            missing="data must name at least one dataset.",
+            missing="must name at least one dataset.",
         ),
     ]
     out: Annotated[

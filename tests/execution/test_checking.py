@@ -36,7 +36,7 @@ def test_the_report_is_equal_for_serial_and_ray(tmp_path: Path, cluster: None) -
         ({"seed": 3}, "seed chooses the shards of --fraction"),
         ({"seed": -1, "fraction": 0.1}, "seed must be an integer in"),
         ({"executor": "dask"}, "executor must be one of auto, serial, ray"),
-        ({"num_workers": -1}, "num_workers must be an integer >= 0"),
+        ({"num_workers": -1}, "num_workers must be an integer >= 1"),
         ({"where": "index =="}, "invalid syntax"),
         ({"wheer": "index == 0"}, "Unknown key 'wheer'"),
         ({"executor": "ray", "address": "127.0.0.1:9"}, "cannot be reached"),

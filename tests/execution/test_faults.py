@@ -84,7 +84,7 @@ def test_too_many_failed_slots_exit_with_3(tmp_path: Path, model: str) -> None:
     prompts = write_prompts(tmp_path, ["broken", "fine"])
     result = run("ode", model=model, prompts=prompts, out=tmp_path / "out", cfg=4, steps=5)
     assert result.returncode == 3, result.stderr
-    assert "1 slot failed" in result.stdout
+    assert "1 sample failed" in result.stdout
 
 
 def test_full_memory_names_a_smaller_batch_and_the_same_command_continues(

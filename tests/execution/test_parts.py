@@ -77,7 +77,7 @@ def test_parts_end_with_0_and_say_what_others_have_to_do(tmp_path: Path) -> None
     assert "Part 2/2 is done. Missing shards of other parts: 4." in said
     assert f"Next: pairgen verify {tmp_path / 'set'}" in said
     assert "Part 1/20 is done. Missing shards of other parts: 8." in said
-    assert "shard_range must be I/N with I from 1 to N, such as 3/8, got '3/2'" in said
+    assert "--shard-range must be I/N with I from 1 to N, such as 3/8, got '3/2'" in said
 
 
 @pytest.mark.slow

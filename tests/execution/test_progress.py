@@ -159,3 +159,14 @@ def test_a_lost_worker_is_named_with_its_shard_and_its_slots_do_not_count(caplog
 )
 def test_durations_read_as_a_person_says_them(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+def test_one_item_is_told_as_one() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = Progress(0, 0, unit="images scanned", stream=stream, clock=clock)
+    progress.reached(1)
+    assert progress.line().startswith("1 image scanned, ")
+    progress.turn_to(1, "shards checked")
+    assert progress.line().startswith("0 of 1 shard checked (")
+    progress.turn_to(2, "shards checked")
+    assert progress.line().startswith("0 of 2 shards checked (")

@@ -36,7 +36,7 @@ def test_bytes_are_read_as_people_write_them(given: int | str, number: int) -> N
     assert check_bytes("shard_bytes", given) == number
 
 
-@pytest.mark.parametrize("given", ["", "MB", "1 EB", "-1", -1, True, "1,5MB", "nan", 1.5])
+@pytest.mark.parametrize("given", ["", 0, "0MB", "MB", "1 EB", "-1", -1, True, "1,5MB", "nan", 1.5])
 def test_what_is_no_number_of_bytes_is_refused(given: object) -> None:
     with pytest.raises(ConfigError, match="shard_bytes must be a number of bytes"):
         check_bytes("shard_bytes", given)

@@ -258,7 +258,7 @@ def test_a_run_holds_every_option_and_a_difference_is_named(pairs, train, latent
     train(pairs, steps=2, resume=True, **given)
     for name, value, there in (("gan_weight", 0.2, 0.0), ("discriminator.lr", 0.5, 0.0001)):
         asked = {**options, name: value}
-        wanted = rf"these differ: {name} \(was {there}, got {value}\)\."
+        wanted = rf"these differ: {name} \(was {there:g}, got {value:g}\)\."
         with pytest.raises(ConfigError, match=wanted):
             train(pairs, steps=3, resume=True, **asked)
     with pytest.raises(ConfigError, match="holds a run of the method 'diffusion2gan', got"):

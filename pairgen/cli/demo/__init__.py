@@ -15,7 +15,7 @@ from pairgen.cli.flags import options_of
 from pairgen.cli.help import command
 from pairgen.cli.options import echo, given, pin_threads
 from pairgen.jobs.doctor.machine import usable_cores
-from pairgen.wording import counted
+from pairgen.wording import counted, size_text
 
 NUM_NOISES = 16
 NUM_PICTURES = 64
@@ -99,7 +99,7 @@ def demo(**asked: Any) -> None:
         "solver": f"{recipe['solver']}, {counted(recipe['steps'], 'step')}, {recipe['spacing']}",
         "guidance": f"{GUIDANCE_SCALE}",
         "samples": f"{manifest.num_samples:,} in {counted(len(manifest.receipts), 'shard')}, "
-        f"{manifest.num_bytes / 1e6:.1f} MB",
+        f"{size_text(manifest.num_bytes)}",
         "rate": f"{manifest.num_samples / seconds:.1f} samples/s on {num_threads} CPU threads, "
         "loading included",
         "fingerprint": manifest.plan.fingerprint()[:16],

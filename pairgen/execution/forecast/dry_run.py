@@ -43,6 +43,10 @@ from pairgen.types import INPUT_NAMES, Plan, ShardTask
 MIN_BATCHES = 3
 
 
+# Begin the names of sources that no user gave, see `pairgen.resolution`.
+OWN_DEFAULTS = ("model ", "annotator ")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Losses:
     """The expected losses when workers are preempted.
@@ -157,7 +161,10 @@ def dry_run(
             if "compile" in plan.execution:
                 other_way = _try_other_way(plan, trial, tasks, cost.wall_seconds(num_workers), say)
         return DryRun(
-            options=tuple(resolved.differing()),
+            # What a model or an annotator sets of its own is a default to whoever uses it.
+            options=tuple(
+                each for each in resolved.differing() if not each[2].startswith(OWN_DEFAULTS)
+            ),
             manifest=manifest,
             part=options.part,
             measured=measured,

@@ -9,7 +9,7 @@ from pairgen.execution.progress import format_seconds
 from pairgen.redaction import without_secrets, without_secrets_in
 from pairgen.shard_range import ALL_SHARDS
 from pairgen.visible import visible
-from pairgen.wording import counted
+from pairgen.wording import counted, part_text
 
 Row = tuple[str, str]
 # Longer values are cut.
@@ -40,7 +40,7 @@ def cost_sheet(
         text, hours = _losses(run, chance_of_loss)
         rows.append(("preemptions", text))
     if price_per_hour is not None:
-        price = f"{hours * price_per_hour:,.2f} for {_hours(hours)}"
+        price = f"{hours * price_per_hour:,.2f} (your currency) for {_hours(hours)}"
         rows.append(("price", f"{price}, including the startup of each worker"))
     width = max(len(name) for name, _ in rows)
     lines = (f"{name:{width}}  {text}" for name, text in rows)
@@ -85,7 +85,7 @@ def _size_rows(run: Any) -> Iterator[Row]:
         f"{counted(cost.num_samples, 'sample')} in {counted(cost.num_shards, 'shard')}{of_part}",
     )
     num_failed = measured.num_slots - measured.num_samples - measured.num_skipped
-    tried = f"{measured.num_samples:,} of {measured.num_slots:,} slots, made in memory"
+    tried = f"{part_text(measured.num_samples, measured.num_slots, 'sample')}, made in memory"
     if measured.num_skipped:
         # What an overlay leaves out may be what its parent lacks.
         is_overlay = manifest.plan.kind == "overlay"

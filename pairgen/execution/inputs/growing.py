@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from pairgen.errors import ConfigError, PlanMismatchError
+from pairgen.errors import ConfigError, FewerAskedError, PlanMismatchError
 from pairgen.execution.say import Say
 from pairgen.kinds.images.additions import (
     images_in_lists,
@@ -62,7 +62,12 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
         for target, rows, each in zip(targets, known.rows, samples_in_lists(plan), strict=True)
     ]
     if known.missing or found != planned:
-        raise PlanMismatchError(_told_missing(plan, known))
+        message = _told_missing(plan, known)
+        if known.new or not all(map(store.exists, image_lists(plan))):
+            raise PlanMismatchError(message)
+        given_text = counted(len(given), "was", "were")
+        has = counted(num_images(plan), "image")
+        raise FewerAskedError(message, f"has {has} already, {given_text} asked for")
     if known.new:
         target = path_of(len(planned) + 1)
         summary = write_rows(target, given, known.new, samples_per_image(plan))

@@ -12,6 +12,7 @@ from pairgen.execution.progress import Progress
 from pairgen.execution.say import Say
 from pairgen.kinds.images.decoded_samples import open_decoded_samples
 from pairgen.kinds.images.options import ImageOptions
+from pairgen.option_names import option_text
 from pairgen.redaction import listed_without_secrets
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images, without_repeats
@@ -151,7 +152,7 @@ def _open_ode_set(folder: str, name: str, side: int, say: Say) -> ImageSource:
     smallest = min(samples.size.width, samples.size.height)
     if side > smallest:
         raise ConfigError(
-            f"{name} must be at most {smallest}, the side of the images that "
+            f"{option_text(name)} must be at most {smallest}, the side of the images that "
             f"{samples.teacher['name']} decodes to, got {side}."
         )
     taken = f"{counted(samples.manifest.num_samples, 'sample')} of {samples.store.url}"

@@ -23,6 +23,7 @@ from pairgen.kinds.overlay.plan import (
     planned_model,
     read_options,
 )
+from pairgen.option_names import option_text
 from pairgen.resolution import Resolved, Sources, sources_of
 from pairgen.shards.format.annotations import overlay_address
 from pairgen.shards.format.overlay import KIND, Layer, check_overlay, is_by_value, open_layer
@@ -72,7 +73,8 @@ def resolve_annotate(folder: str | Path, given: Mapping[str, Any], say: Say) -> 
     parents = [_open_annotated(address) for address in set_addresses(folder)]
     if len(parents) > 1 and sources_of(AnnotateConfig, given)["out"]:
         raise ConfigError(
-            f"out names one folder, but {folder} holds {len(parents)} sub-sets: leave it out."
+            f"{option_text('out')} "
+            f"names one folder, but {folder} holds {len(parents)} sub-sets: leave it out."
         )
     return [request for parent in parents for request in _resolve(parent, given, say)]
 
@@ -97,7 +99,8 @@ def _resolve(parent: Layer, given: Mapping[str, Any], say: Say) -> list[Request]
         sources.resolved()
     if sources["out"] and len(names) > 1:
         raise ConfigError(
-            f"out names one folder, but {len(names)} annotators are asked for: leave it out, or "
+            f"{option_text('out')} "
+            f"names one folder, but {len(names)} annotators are asked for: leave it out, or "
             "give one of them in --add."
         )
     asked = {

@@ -11,6 +11,7 @@ from pairgen.kinds.ode.sampler_options import PromptOptions, SamplerOptions, pro
 from pairgen.kinds.ode.settings import Setting
 from pairgen.list_rules import Each
 from pairgen.model_config import DTYPES
+from pairgen.option_names import option_text
 from pairgen.options import Option
 from pairgen.rules import Checked, Choice, Integer, Place
 from pairgen.sampling.names import SOLVER_NAMES, SPACINGS
@@ -121,7 +122,8 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
     def _check_reference(self) -> "CalibrateConfig":
         if self.reference in self.settings(REFERENCE_DTYPE):
             raise ConfigError(
-                f"steps of {REFERENCE_SOLVER}/{REFERENCE_SPACING} must not be those of the "
+                f"{option_text('steps')} "
+                f"of {REFERENCE_SOLVER}/{REFERENCE_SPACING} must not be those of the "
                 f"reference, {self.reference_steps}: give more --reference-steps."
             )
         return self

@@ -15,7 +15,7 @@ from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.calibrate.options import SHARED_OPTIONS, CalibrateConfig
 from pairgen.jobs.calibrate.page import error_lines, error_plot, markdown_page, verdict
 from pairgen.jobs.calibrate.rows import Job, measure_missing
-from pairgen.kinds.continuing import differences
+from pairgen.kinds.continuing import as_asked, differences
 from pairgen.kinds.machine import device_name, versions
 from pairgen.kinds.ode.calibration import (
     CALIBRATION_FILE,
@@ -26,6 +26,7 @@ from pairgen.kinds.ode.calibration import (
 from pairgen.kinds.ode.conditioning import refuse_prompts, teacher_options
 from pairgen.kinds.ode.plan import make_ode_plan, model_numbers, prompt_counts, prompt_source
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts, with_lora
+from pairgen.option_names import option_text
 from pairgen.redaction import listed_without_secrets
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
@@ -125,7 +126,8 @@ def _check_beginning(model: ModelConfig, description: Description) -> None:
     alpha, _ = schedule.alpha_sigma(torch.tensor([schedule.first_time], dtype=torch.float64))
     if float(alpha) == 0:
         raise ConfigError(
-            f"model must have an alpha above 0 at its first time, but {model.name} has 0: the grid "
+            f"{option_text('model')} "
+            f"must have an alpha above 0 at its first time, but {model.name} has 0: the grid "
             "of the reference is uniform in log(alpha / sigma), which is infinite there."
         )
 
@@ -178,7 +180,7 @@ def _continue(job: Job, begun: Calibration, say: Say) -> Calibration:
     if different := differences(there.identity(), begun.identity()):
         raise ConfigError(
             f"The folder {store.url} holds another calibration; these differ: "
-            f"{', '.join(different)}. Give another --out."
+            f"{', '.join(map(as_asked, different))}. Give another --out."
         )
     if there.reference != begun.reference:
         say(f"Starting over: the existing rows were compared to {there.reference}.")

@@ -106,7 +106,7 @@ def run_buckets(request: CollectRequest, say: Say) -> RunResult:
         too_many_rejected=num_rejected + manifest.num_failed > config.max_rejected * num_tried,
         shard_range=config.part,
         num_left=sum(count_left(each, config.part) for each in manifests.values()),
-        rejected_share=(num_rejected + manifest.num_failed) / max(num_tried, 1),
+        num_tried=num_tried,
         max_rejected=config.max_rejected,
     )
 

@@ -25,6 +25,7 @@ from pairgen.kinds.images.additions import with_rejected
 from pairgen.kinds.images.painted import check_painted
 from pairgen.kinds.images.painted_plan import painted_source
 from pairgen.kinds.images.source import image_source
+from pairgen.option_names import option_text
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.local_store import LocalStore
@@ -100,7 +101,9 @@ def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
     request = CollectRequest(resolved, store, old)
     if "scale" in given and request.layout != "pairs":
         raise ConfigError(
-            f"scale is for pairs, given by hr and lr or by pairs: leave it out, got "
+            f"{option_text('scale')} "
+            f"is for pairs, given by {option_text('hr')} and {option_text('lr')} or by "
+            f"{option_text('pairs')}: leave it out, got "
             f"{given['scale']!r}."
         )
     check_painted(given, resolved.options, request.is_painted)

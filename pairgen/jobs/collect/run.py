@@ -4,14 +4,22 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, begin, begin_claimed, make_dataset
+from pairgen.errors import FewerAskedError
+from pairgen.execution.dataset import (
+    RunResult,
+    begin,
+    begin_claimed,
+    make_dataset,
+    nothing_to_do,
+)
 from pairgen.execution.inputs.taken import take_images
 from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.buckets import run_buckets
-from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
+from pairgen.jobs.collect.inputs import CollectRequest, continued_plan, read_images, resolve_collect
 from pairgen.jobs.collect.shifts import say_shifts
+from pairgen.types import Plan
 
 
 @trusts_user
@@ -21,6 +29,19 @@ def run_collect(given: Mapping[str, Any], say: Say = log) -> RunResult:
     if request.config.bucket:
         return run_buckets(request, say)
     part = request.config.part
+    try:
+        plan = _planned(request, say)
+    except FewerAskedError as fewer:
+        return nothing_to_do(request.store, request.config, fewer, part)
+    result = make_dataset(request.store, plan, request.config, shard_range=part)
+    if plan.recipe["layout"] == "pairs":
+        say_shifts(request.store, result.manifest, say)
+    return result
+
+
+def _planned(request: CollectRequest, say: Say) -> Plan:
+    """Read the images and write the plan, or continue the folder's plan."""
+    part = request.config.part
     if request.continues:
         plan = with_code(request.store, continued_plan(request, say), request.config, say)
         begin(request.store, plan, part)
@@ -28,7 +49,4 @@ def run_collect(given: Mapping[str, Any], say: Say = log) -> RunResult:
         read = partial(read_images, request, say=say)
         plan = take_images(request.store, request.old, read, request.config, say)
         begin_claimed(request.store, request.old, plan, part)
-    result = make_dataset(request.store, plan, request.config, shard_range=part)
-    if plan.recipe["layout"] == "pairs":
-        say_shifts(request.store, result.manifest, say)
-    return result
+    return plan

@@ -16,6 +16,7 @@ from pairgen.errors import ConfigError, PairgenError
 from pairgen.judging.judged import Judged, find_judged
 from pairgen.kinds.model_steps import with_steps
 from pairgen.model_config import split_steps
+from pairgen.option_names import option_text
 from pairgen.rules import Integer
 
 # What enlarges the given images of a restoration; always in its table.
@@ -54,7 +55,8 @@ def find_asked(runs: Sequence[str]) -> tuple[list[Asked], bool]:
                 found.append(Asked(replace(judged, model=model), _place(path)))
     if not found:
         raise ConfigError(
-            f"runs must hold a model beside {BICUBIC}: it says what is made of which images."
+            f"{option_text('runs')} "
+            f"must hold a model beside {BICUBIC}: it says what is made of which images."
         )
     return found, BICUBIC in runs
 
@@ -86,7 +88,7 @@ def _steps_of(steps: Sequence[str]) -> list[int]:
     """Return numbers of steps; 0 for a model's own."""
     found = [Integer(1).read("steps", each) for each in steps] or [0]
     if len(set(found)) < len(found):
-        raise ConfigError(f"steps are given twice: {', '.join(steps)}.")
+        raise ConfigError(f"{option_text('steps')} are given twice: {', '.join(steps)}.")
     return found
 
 

@@ -57,6 +57,7 @@ from pairgen.kinds.image_student import ImageModel
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import defaults_of
+from pairgen.option_names import option_text
 from pairgen.shards.loading.training_set import OpenSet
 from pairgen.teachers.base import Description, Teacher
 from pairgen.types import Plan
@@ -77,7 +78,8 @@ def compare_from_images(
     url = config.data
     if "teacher_steps" in given and config.teacher_steps:
         raise ConfigError(
-            f"teacher_steps must be left out: {url} holds images, which no teacher makes."
+            f"{option_text('teacher_steps')} "
+            f"must be left out: {url} holds images, which no teacher makes."
         )
     checked = []
     for each in asked:
@@ -92,7 +94,8 @@ def compare_from_images(
     task = _one_task(asked)
     if task["kind"] != RESTORATION and "protocol" in given:
         raise ConfigError(
-            f"protocol must be left out: the targets of a {task['kind']} model are some of many "
+            f"{option_text('protocol')} "
+            f"must be left out: the targets of a {task['kind']} model are some of many "
             "images that fit their conditions, so it has no PSNR."
         )
     # Also what only annotations have.

@@ -53,6 +53,7 @@ from pairgen.judging.real import find_real, real_facts
 from pairgen.kinds.ode.maker import build_teacher, check
 from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import defaults_of
+from pairgen.option_names import option_text
 from pairgen.teachers.base import Description, Teacher
 from pairgen.training.runs.alike import encode_alike, start_of
 from pairgen.types import Plan
@@ -71,7 +72,8 @@ def compare_from_text(
     for name in ("protocol", "iqa"):
         if name in given:
             raise ConfigError(
-                f"{name} must be left out: {url} holds prompts and noises, and only models from "
+                f"{option_text(name)} "
+                f"must be left out: {url} holds prompts and noises, and only models from "
                 "images are judged by it."
             )
     checked = []

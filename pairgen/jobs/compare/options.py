@@ -19,7 +19,7 @@ class CompareConfig(JudgeOptions):
         Option(
             "Runs of `pairgen train`, or any models; RUN@1,4 for other steps than its own.",
             metavar="RUN...",
-            missing="runs must be given, such as runs/student.",
+            missing="must be given, such as runs/student.",
         ),
     ]
     out: Annotated[

@@ -23,6 +23,7 @@ from pairgen.jobs.compare.planned import Comparison, Planned
 from pairgen.jobs.compare.rows import ROWS, Row, read_rows, write_row
 from pairgen.judging.real import find_real
 from pairgen.judging.table import figure_lines
+from pairgen.option_names import option_text
 from pairgen.process_state import cpu_threads
 from pairgen.redaction import url_without_secrets, without_secrets_in
 from pairgen.resolution import sources_of
@@ -101,7 +102,7 @@ def _find_folder(config: CompareConfig) -> LocalStore:
         ConfigError: It holds something else.
     """
     if "://" in config.out:
-        raise ConfigError(f"out must be a local folder, got {config.out!r}.")
+        raise ConfigError(f"{option_text('out')} must be a local folder, got {config.out!r}.")
     folder = Path(config.out or Path("comparisons") / _name_of(config.data)).expanduser().absolute()
     store = LocalStore(folder)
     store.check_writable()
@@ -120,7 +121,9 @@ def _name_of(data: str) -> str:
     path = url_without_secrets(data).partition("?")[0] if "://" in data else Path(data).absolute()
     name = re.sub(r"[^\w.-]+", "-", PurePath(path).name)
     if not name.strip(".-"):
-        raise ConfigError(f"out must be given, because {data!r} has no name to call it by.")
+        raise ConfigError(
+            f"{option_text('out')} must be given, because {data!r} has no name to call it by."
+        )
     return name
 
 

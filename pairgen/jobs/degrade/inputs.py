@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pairgen.errors import ConfigError
+from pairgen.errors import ConfigError, FewerAskedError, PlanMismatchError
 from pairgen.execution.dataset import check_folder, check_same_plan, find_old_plan
 from pairgen.execution.inputs.growing import ListPaths, with_given_images
 from pairgen.execution.inputs.images import open_source, scan_images
@@ -74,6 +74,13 @@ class DegradeRequest:
         if self.old is not None and self.continues:
             return is_painted(self.old)
         return self.config.paints
+
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether more samples of each image are asked for than the folder's set has."""
+        if self.old is None or self.config.crops != "random":
+            return False
+        return self.config.samples_per_image > samples_per_image(self.old)
 
 
 def resolve_degrade(given: Mapping[str, Any]) -> DegradeRequest:
@@ -167,7 +174,13 @@ def _with_samples(request: DegradeRequest, plan: Plan, say: Say) -> Plan:
     config = request.config
     if config.crops == "random":
         before = samples_per_image(plan)
-        plan = with_samples_per_image(plan, config.samples_per_image)
+        try:
+            plan = with_samples_per_image(plan, config.samples_per_image)
+        except FewerAskedError as fewer:
+            if request.old is not None and plan.num_samples > request.old.num_samples:
+                # Of more images: that is no set of which all is there.
+                raise PlanMismatchError(str(fewer)) from None
+            raise
         if more := config.samples_per_image - before:
             say(
                 f"{more:,} more of each of {counted(num_images(plan), 'image')}: "

@@ -17,14 +17,12 @@ from pairgen.kinds.images.decoded_samples import check_ode, describe_decoded
 from pairgen.kinds.maker import maker_name
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format.annotations import overlay_address
+from pairgen.shards.format.catching_up import DEGRADED
 from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer
 from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.store import Store, open_store
 from pairgen.types import Plan
-
-# Name of the overlay beside its parent.
-NAME = "degraded"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def resolve_joint(given: Mapping[str, Any], say: Say) -> JointRequest:
         sources.resolved()
     parent = open_layer(open_store(sources["from_ode"]))
     check_ode(parent.plan, parent.store)
-    store = open_store(sources["out"] or overlay_address(parent.store.address, NAME))
+    store = open_store(sources["out"] or overlay_address(parent.store.address, DEGRADED))
     old = find_old_plan(store, KIND, has_inputs=True)
     if old is not None:
         check_overlay(parent, Layer(store, old, {}))

@@ -4,13 +4,21 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, begin, begin_claimed, make_dataset
+from pairgen.errors import FewerAskedError
+from pairgen.execution.dataset import (
+    RunResult,
+    begin,
+    begin_claimed,
+    make_dataset,
+    nothing_to_do,
+)
 from pairgen.execution.inputs.taken import take_images
 from pairgen.execution.own_code import with_code
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
-from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
+from pairgen.jobs.degrade.inputs import DegradeRequest, continued_plan, read_images, resolve_degrade
 from pairgen.jobs.degrade.joint import is_joint, resolve_joint
+from pairgen.types import Plan
 
 
 @trusts_user
@@ -24,6 +32,18 @@ def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
         return make_dataset(joint.store, plan, options, joint.parent, options.part)
     request = resolve_degrade(given)
     part = request.config.part
+    try:
+        plan = _planned(request, say)
+    except FewerAskedError as fewer:
+        if request.asks_for_more:
+            raise
+        return nothing_to_do(request.store, request.config, fewer, part)
+    return make_dataset(request.store, plan, request.config, shard_range=part)
+
+
+def _planned(request: DegradeRequest, say: Say) -> Plan:
+    """Read the images and write the plan, or continue the folder's plan."""
+    part = request.config.part
     if request.continues:
         plan = with_code(request.store, continued_plan(request, say), request.config, say)
         begin(request.store, plan, part)
@@ -31,4 +51,4 @@ def run_degrade(given: Mapping[str, Any], say: Say = log) -> RunResult:
         read = partial(read_images, request, say=say)
         plan = take_images(request.store, request.old, read, request.config, say)
         begin_claimed(request.store, request.old, plan, part)
-    return make_dataset(request.store, plan, request.config, shard_range=part)
+    return plan

@@ -10,6 +10,7 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.eval.evaluation import Evaluation
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.eval.page import eval_page, grid_image
+from pairgen.option_names import option_text
 from pairgen.shards.format.local_store import LocalStore
 
 FIGURES_FILE, GRID_FILE, PAGE_FILE = "eval.json", "grid.png", "index.html"
@@ -22,10 +23,12 @@ def find_folder(config: EvalConfig, is_run: bool) -> Path:
         ConfigError: It holds something else, or must be given.
     """
     if not config.out and not is_run:
-        raise ConfigError(f"out must be given, because {config.run} is not a run folder.")
+        raise ConfigError(
+            f"{option_text('out')} must be given, because {config.run} is not a run folder."
+        )
     folder = Path(config.out or Path(config.run) / "eval").expanduser().absolute()
     if "://" in config.out:
-        raise ConfigError(f"out must be a local folder, got {config.out!r}.")
+        raise ConfigError(f"{option_text('out')} must be a local folder, got {config.out!r}.")
     store = LocalStore(folder)
     store.check_writable()
     if folder.is_dir() and any(folder.iterdir()) and not _is_ours(store):

@@ -22,12 +22,12 @@ class EvalConfig(JudgeOptions):
         Option(
             "Run of `pairgen train`, or any model.",
             metavar="RUN",
-            missing="run must be given, such as runs/student.",
+            missing="must be given, such as runs/student.",
         ),
     ]
     steps: Annotated[
         int,
-        Integer(0),
+        Integer(1, unset=0),
         Option(
             "Steps of the model; not for students that start from an image.",
             "What is measured",

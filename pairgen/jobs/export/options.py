@@ -17,7 +17,7 @@ class ExportConfig(Options):
         Option(
             "Run of `pairgen train`, or any one-step model.",
             metavar="RUN",
-            missing="run must be given, such as runs/student.",
+            missing="must be given, such as runs/student.",
         ),
     ]
     onnx: Annotated[
@@ -27,6 +27,6 @@ class ExportConfig(Options):
             "Folder for the ONNX files, which must not exist yet.",
             "Output",
             metavar="DIR",
-            missing="onnx must be given: the folder for the ONNX files, such as student-onnx.",
+            missing="must be given: the folder for the ONNX files, such as student-onnx.",
         ),
     ]

@@ -17,6 +17,7 @@ from pairgen.jobs.export.one_step import Parts, load_parts
 from pairgen.jobs.export.onnx_files import check_packages, run_onnx, write_onnx
 from pairgen.jobs.export.options import ExportConfig
 from pairgen.model_config import find_model
+from pairgen.option_names import option_text
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shown import Shown, ShownTable
@@ -128,6 +129,8 @@ def _target(onnx: str) -> Path:
     """
     folder = Path(onnx).expanduser().absolute()
     if "://" in onnx or folder.exists():
-        raise ConfigError(f"onnx must be a folder that does not exist yet, got {onnx!r}.")
+        raise ConfigError(
+            f"{option_text('onnx')} must be a folder that does not exist yet, got {onnx!r}."
+        )
     LocalStore(folder.parent).check_writable()
     return folder

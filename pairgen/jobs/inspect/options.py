@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from pairgen.drawing.limits import MAX_GRID_PICTURES
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.options import Option, Options
 from pairgen.rules import Integer, Place, Switch, Text
 
@@ -50,5 +51,5 @@ class InspectConfig(Options):
     @model_validator(mode="after")
     def _check_together(self) -> "InspectConfig":
         if self.trajectory and not self.grid:
-            raise ConfigError("trajectory needs a grid: add --grid FILE.png.")
+            raise ConfigError(f"{option_text('trajectory')} needs a grid: add --grid FILE.png.")
         return self

@@ -30,6 +30,7 @@ from pairgen.jobs.inspect.subsets import check_asked, subsets_data, subsets_rows
 from pairgen.jobs.inspect.summary import Summary, summarize
 from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
+from pairgen.option_names import option_text
 from pairgen.resolution import sources_of
 from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.overlay import KIND
@@ -126,7 +127,9 @@ def _inspect(folder: str | Path, keys: Sequence[str], options: InspectConfig) ->
     _check_is_set(store)
     plan = read_plan(store)
     if keys and where:
-        raise ConfigError("where applies to all samples: give either keys or where.")
+        raise ConfigError(
+            f"{option_text('where')} applies to all samples: give either keys or where."
+        )
     target = find_grid_file(options.grid, "--grid") if options.grid else None
     path = None if target is None else target.path
     if target is not None:

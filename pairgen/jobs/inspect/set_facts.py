@@ -1,5 +1,6 @@
 """Describe a dataset, as plain data and as text made from it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from pairgen.wording import counted, label_text
 
 # Maximum length of a value; operations are long, and are complete in the plan and the JSON.
 MAX_CHARACTERS = 160
+# Begins the names of chains of operations, which a plan tells as JSON.
+OPERATIONS = "operations, "
 
 
 def set_data(url: str, plan: Plan, summary: Summary, sizes: Mapping[str, float]) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "shards",
             f"{data['num_shards']:,} of {data['num_shards_planned']:,} planned, "
-            f"{counted(data['samples_per_shard'], 'slot')} each",
+            f"{counted(data['samples_per_shard'], 'sample')} each",
         ),
         ("bytes", f"{data['num_bytes']:,}"),
         (inputs, inputs_text(data[inputs])),
@@ -100,7 +103,9 @@ def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         foreign = f"{data['num_foreign_receipts']:,} of another plan: see pairgen verify"
         rows.append(("receipts", foreign))
     rows += [
-        (name, _clip(value_text(each))) for name, each in data["plan"].items() if name != inputs
+        (name, _operations(each) if name.startswith(OPERATIONS) else _clip(value_text(each)))
+        for name, each in data["plan"].items()
+        if name != inputs
     ]
     for name, values in data["made"].items():
         label = label_text(name) + " (mixed)" * (name in data["mixed"])
@@ -114,10 +119,22 @@ def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def _operations(told: str) -> str:
+    """Return the names of operations, in order; all that they are is more than a line."""
+    names = [
+        name
+        for each in json.loads(told)
+        for name in each
+        if name not in ("probability", "operations")
+    ]
+    return ", ".join(names) + " (--json: all)"
+
+
 def _annotation(data: Mapping[str, Any]) -> tuple[str, ...]:
     samples = f"{data['num_samples']:,} of {data['num_planned']:,}"
     samples += f" distinct {data['distinct']}" * bool(data["distinct"])
-    return (data["name"], ", ".join(data["adds"]), samples, data["state"])
+    state = data["state"] + f": run `{data['command']}`" * bool(data["command"])
+    return (data["name"], ", ".join(data["adds"]), samples, state)
 
 
 def _failed_data(slot: FailedSlot) -> dict[str, Any]:

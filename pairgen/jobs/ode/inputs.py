@@ -31,6 +31,7 @@ from pairgen.kinds.ode.plan import (
 )
 from pairgen.kinds.usual_dtype import say_dtype
 from pairgen.model_config import ModelConfig, find_model, packaged_prompts, with_lora
+from pairgen.option_names import option_text
 from pairgen.options import default_of
 from pairgen.redaction import listed_without_secrets
 from pairgen.resolution import Resolved, sources_of
@@ -182,7 +183,8 @@ def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> Non
         new, before = getattr(config, name), old.source.get(name, default_of(OdeConfig, name))
         if name in given and new != before:
             raise ConfigError(
-                f"{name} must be {before} as for the prompts of the folder, or left out, got "
+                f"{option_text(name)} "
+                f"must be {before} as for the prompts of the folder, or left out, got "
                 f"{new}: to choose other prompts, give --prompts and another --out."
             )
 
@@ -247,7 +249,9 @@ def read_plan_prompts(
     else:
         check_same_plan(store, old, plan, say)
     num_pairs = plan.num_samples // len(config.cfg)
-    reuse = f", each used up to {-(-num_pairs // summary.num_accepted)} times with different noise"
+    reuse = (
+        f", each used up to {-(-num_pairs // summary.num_accepted):,} times with different noise"
+    )
     used = reuse * (num_pairs > summary.num_accepted)
     say(f"{counted(summary.num_accepted, 'prompt')}{used}; {prompt_counts(summary)}")
     if text := str(prompts.passed_over):

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pairgen.errors import FewerAskedError
 from pairgen.execution.dataset import (
     RunResult,
     begin,
     begin_claimed,
     claim,
     make_dataset,
+    nothing_to_do,
 )
 from pairgen.execution.inputs.spooled import put_inputs, spooled_input
 from pairgen.execution.own_code import with_code
@@ -30,7 +32,12 @@ from pairgen.types import Plan
 @trusts_user
 def run_ode(given: Mapping[str, Any], say: Say = log) -> RunResult:
     """Run `ode`; report its inputs and return its result."""
-    store, plan, config = plan_ode(given, say)
+    request = resolve_ode(given)
+    store, config = request.store, request.config
+    try:
+        plan = _planned(request, say)
+    except FewerAskedError as fewer:
+        return nothing_to_do(store, config, fewer, config.part)
     return make_dataset(store, plan, config, shard_range=config.part)
 
 
@@ -41,13 +48,17 @@ def plan_ode(given: Mapping[str, Any], say: Say = log) -> tuple[Store, Plan, Ode
         The folder, its plan, and the resolved options.
     """
     request = resolve_ode(given)
+    return request.store, _planned(request, say), request.config
+
+
+def _planned(request: OdeRequest, say: Say) -> Plan:
     if request.continues:
         plan = with_code(request.store, continued_plan(request, say), request.config, say)
         begin(request.store, plan, request.config.part)
     else:
         plan = _take_prompts(request, say)
         begin_claimed(request.store, request.old, plan, request.config.part)
-    return request.store, plan, request.config
+    return plan
 
 
 def _take_prompts(request: OdeRequest, say: Say) -> Plan:

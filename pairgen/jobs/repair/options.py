@@ -14,6 +14,6 @@ class RepairConfig(MakingOptions):
 
     batch_size: Annotated[
         int,
-        Integer(0),
+        Integer(1, unset=0),
         Option("Samples per batch.", "Compute", metavar="B", default="as the dataset was made"),
     ] = 0

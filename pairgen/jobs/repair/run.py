@@ -39,6 +39,7 @@ from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import set_addresses
 from pairgen.shards.format.values import planned_tasks
 from pairgen.types import INPUT_NAMES, Plan
+from pairgen.wording import counted, part_text
 
 # Maps the `maker_name` of a dataset to the function that checks its options.
 CONTINUED: dict[str, Callable[..., MakingOptions]] = {
@@ -70,9 +71,7 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
         say(f"Restored {layout.PLAN} of {store.url} from {layout.MANIFEST}.")
     old = read_plan(store)
     sources = sources_of(RepairConfig, given)
-    # A batch size of 0 is that of the dataset, as if none were given.
-    asked = {name: sources[name] for name in given if sources[name] or name != "batch_size"}
-    options = _check_options(old, asked, store)
+    options = _check_options(old, {name: sources[name] for name in given}, store)
     plan = _with_batch_size(old, sources["batch_size"])
     # Checked first: a command that cannot run must not withdraw anything.
     _check_inputs(store, plan)
@@ -89,11 +88,16 @@ def _repair(store: Store, given: Mapping[str, Any], say: Say) -> RunResult:
     if report.interrupted:
         raise KeyboardInterrupt
     bad = shards_to_redo(report, plan.kind)
-    say(f"Remaking {len(bad)} of {report.num_shards} shards.")
+    if bad:
+        say(f"Remaking {part_text(len(bad), report.num_shards, 'shard')}.")
     sound = (receipt for shard, receipt in receipts.items() if shard not in bad)
     tried_again = [receipt.shard_index for receipt in worth_retrying(store, plan, sound)]
     if tried_again:
-        say(f"Remaking {len(tried_again)} more because some of their slots failed.")
+        more = " more" * bool(bad)
+        shards = counted(len(tried_again), "shard")
+        say(f"Remaking {shards}{more} because some of their samples failed.")
+    if not (bad or tried_again):
+        say(f"Nothing to remake in {counted(report.num_shards, 'shard')}.")
     _say_left_alone(report, say)
     withdraw(store, [*bad, *tried_again], receipts)
     check_same_plan(store, old, plan, say)

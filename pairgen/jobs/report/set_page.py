@@ -35,6 +35,7 @@ from pairgen.pages.charts import rate_chart
 from pairgen.pages.columns import column_data
 from pairgen.pages.command import set_command
 from pairgen.pages.document import render
+from pairgen.shards.format.catching_up import catch_up_command
 from pairgen.shards.format.overlay import Layer, added_by
 from pairgen.shards.format.overlay_state import OF_ANOTHER
 from pairgen.shards.format.plan_file import read_plan
@@ -108,7 +109,7 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
         subtitle=HOLDS.get(plan.kind, ""),
         numbers=_numbers(plan, receipts, num_samples),
         problem=_problem(receipts, len(done), plan),
-        left_out=[_left_out(store, *each) for each in drawn.left_out],
+        left_out=[_left_out(drawn.layers[0], *each) for each in drawn.left_out],
         shown=_shown(drawn, options),
         cards=cards,
         sorts=[each["name"] for each in sortable],
@@ -281,11 +282,12 @@ def _annotation(layer: Layer) -> tuple[str, str]:
     return name, f"{', '.join(added_by(layer.plan))}; {layer.store.url}"
 
 
-def _left_out(store: Store, layer: Layer, state: str) -> tuple[str, str]:
+def _left_out(parent: Layer, layer: Layer, state: str) -> tuple[str, str]:
     """Return why an annotation is not shown, and the command that completes it, if there is one."""
     name = layer.store.url.rpartition("/")[2]
     if state == OF_ANOTHER:
         return f"The annotation {name} belongs to another dataset, and is left out.", ""
-    told = f"The annotation {name} is left out, because it is not up to date: {state}. Complete it:"
-    annotator = layer.plan.recipe.get("annotator", name)
-    return told, command_text("pairgen", "annotate", store.url, "--add", annotator)
+    told = f"The annotation {name} is left out, because it is not up to date: {state}."
+    command = catch_up_command(parent, layer)
+    how = "Complete it:" if command else "Run the command that made it again."
+    return f"{told} {how}", command

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.shards.format.store import Store
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_suffixes import SUFFIXES
@@ -63,7 +64,8 @@ def check_apart(values: Iterable[str], out: Store) -> None:
         given = Path(value).expanduser().absolute()
         if given.is_dir() and folder.is_relative_to(given):
             raise ConfigError(
-                f"out must lie outside the folder of pictures {value}, else its results would be "
+                f"{option_text('out')} "
+                f"must lie outside the folder of pictures {value}, else its results would be "
                 f"restored too, got {out.url}."
             )
 

@@ -10,6 +10,7 @@ from pairgen.jobs.restore.tagger_options import EACH_TILE, TaggerOptions
 from pairgen.kinds.run_options import MAX_CPU_THREADS, MakingOptions
 from pairgen.list_rules import Places
 from pairgen.model_config import DTYPES
+from pairgen.option_names import option_text
 from pairgen.options import Option
 from pairgen.rules import SEED, Choice, Integer, OrNone, Place, Text
 
@@ -33,12 +34,12 @@ class RestorerOptions(TaggerOptions):
             "Model",
             "identity",
             metavar="RUN|FOLDER",
-            missing="model must be given, such as runs/restorer.",
+            missing="must be given, such as runs/restorer.",
         ),
     ]
     scale: Annotated[
         int,
-        Integer(0, MAX_SCALE),
+        Integer(1, MAX_SCALE, unset=0),
         Option(
             "Size of the result, in times of the input.",
             "Restoration",
@@ -48,7 +49,7 @@ class RestorerOptions(TaggerOptions):
     ] = 0
     steps: Annotated[
         int,
-        Integer(0),
+        Integer(1, unset=0),
         Option(
             "Steps of a student that starts from noise.",
             "Restoration",
@@ -127,10 +128,14 @@ class RestorerOptions(TaggerOptions):
         for tile, overlap in (("tile", "overlap"), ("vae_tile", "vae_overlap")):
             side, shared = getattr(self, tile), getattr(self, overlap)
             if side and shared is not None and shared >= side:
-                raise ConfigError(f"{overlap} must be below {tile}, {side}, got {shared}.")
+                raise ConfigError(
+                    f"{option_text(overlap)} must be below {option_text(tile)}, {side}, got "
+                    f"{shared}."
+                )
         if self.tag_each == EACH_TILE and not self.tile:
             raise ConfigError(
-                "tag_each=tile needs tiles, but tile is 0: give another tile, or tag_each=picture."
+                f"{option_text('tag_each')}=tile needs tiles, but {option_text('tile')} is 0: give "
+                f"another number, or {option_text('tag_each')}=picture."
             )
         return self
 
@@ -148,7 +153,7 @@ class RestoreConfig(MakingOptions, RestorerOptions):
             "or as URLs; repeatable.",
             "Images",
             metavar="DIR|GLOB|FILE|URL",
-            missing="images must be given, such as photographs/.",
+            missing="must be given, such as photographs/.",
         ),
     ]
     captions: Annotated[
@@ -182,7 +187,7 @@ class RestoreConfig(MakingOptions, RestorerOptions):
         Option(
             "Output folder or URL.",
             "Output",
-            missing="out must be given, such as restored.",
+            missing="must be given, such as restored.",
         ),
     ]
     format: Annotated[

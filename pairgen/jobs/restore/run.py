@@ -102,7 +102,8 @@ def run_restore(given: Mapping[str, Any], say: Say = log) -> Restored:
         f"restored, {len(pictures.rejected):,} rejected{pictures.frames_text}."
     )
     job = RestoreJob(
-        options=found.options.plain(),
+        # A 0 that stands for what was not given is none of those that a call takes.
+        options=found.options.plain(without=frozenset() if found.options.steps else {"steps"}),
         format=config.format,
         cpu_threads=config.cpu_threads,
         store_url=store.address,

@@ -19,6 +19,7 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.restore.pixels import as_rgb
 from pairgen.jobs.restore.tagger_options import TaggerOptions
 from pairgen.kinds.overlay.plan import read_options
+from pairgen.option_names import option_text
 
 # What a tagger is told of the pictures: RGB, with a name. No size is that of all.
 PICTURE = "png"
@@ -86,7 +87,8 @@ def find_tagger(options: TaggerOptions, seed: int) -> FoundTagger:
     texts = [member for member, spec in annotator.adds.items() if not spec]
     if tuple(annotator.reads) != (PICTURE,) or len(texts) != 1 or len(annotator.adds) > 1:
         raise ConfigError(
-            f"tagger must look at a picture and write one text, but {name} with its tagger_options "
+            f"{option_text('tagger')} "
+            f"must look at a picture and write one text, but {name} with its tagger_options "
             f"reads {_listed(annotator.reads)} and adds {_listed(annotator.adds)}: give texts that "
             "you have by captions."
         )

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pairgen.config import mapping
 from pairgen.errors import ConfigError
 from pairgen.member_options import MemberOptions
+from pairgen.option_names import option_text
 from pairgen.options import Option, default_of
 from pairgen.rules import Checked, Choice, Place, Text
 from pairgen.sources.texts.tables import TABLES
@@ -81,7 +82,9 @@ class TaggerOptions(MemberOptions):
             )
         if Path(self.tagger).suffix in TABLES:
             raise ConfigError(
-                f"tagger must be an annotator that looks at a picture, got {self.tagger!r}: give a "
-                "table as captions, and the name of its column as column."
+                f"{option_text('tagger')} "
+                f"must be an annotator that looks at a picture, got {self.tagger!r}: give a "
+                f"table as {option_text('captions')}, and the name of its column as "
+                f"{option_text('column')}."
             )
         return self

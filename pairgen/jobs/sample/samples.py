@@ -23,7 +23,7 @@ class Samples(Shown):
         path: Path of the grid or the folder.
         num_rejected: Number of prompts or conditions that were refused.
         too_many_rejected: Whether they exceed `max_rejected`.
-        rejected_share: Their share of all.
+        num_tried: Number of all prompts or conditions.
         max_rejected: The share that may be refused.
     """
 
@@ -33,7 +33,7 @@ class Samples(Shown):
     path: Path
     num_rejected: int
     too_many_rejected: bool
-    rejected_share: float = 0.0
+    num_tried: int = 0
     max_rejected: float = 0.0
 
     def shown(self) -> ShownTable:
@@ -70,6 +70,6 @@ def samples_of(
         path=path,
         num_rejected=num_rejected,
         too_many_rejected=num_rejected > max_rejected * (num_rejected + num_used),
-        rejected_share=num_rejected / max(num_rejected + num_used, 1),
+        num_tried=num_rejected + num_used,
         max_rejected=max_rejected,
     )

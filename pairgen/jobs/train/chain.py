@@ -20,6 +20,7 @@ from pairgen.jobs.train.chain_stages import METHOD, OF_CHAIN, Stage, given_name,
 from pairgen.jobs.train.chain_weights import checked_weights, weights_of
 from pairgen.jobs.train.run import run_train
 from pairgen.model_config import CHAIN_FILE, RUN_FILE
+from pairgen.option_names import option_text
 from pairgen.resolution import Sources, sources_of
 from pairgen.training.chain_options import ChainConfig
 from pairgen.training.loop.accelerator import open_accelerator
@@ -96,9 +97,14 @@ def _resolve(given: Mapping[str, Any]) -> tuple[Path, ChainFile, list[Stage]]:
     if before is not None:
         factors, sources = _continued(folder, before, sources)
     if sources["method"] != METHOD:
-        raise ConfigError(f"chain is for the method {METHOD}, got {sources['method']!r}.")
+        raise ConfigError(
+            f"{option_text('chain')} is for the method {METHOD}, got {sources['method']!r}."
+        )
     if not factors:
-        raise ConfigError("to and from_run are of a chain: give its factors, such as --chain 2,4.")
+        raise ConfigError(
+            f"{option_text('to')} and {option_text('from_run')} are of a chain: give its factors, "
+            "such as --chain 2,4."
+        )
     values = _strongest(sources)
     stages = stages_of(folder, factors, values)
     check_stages(stages)

@@ -8,6 +8,7 @@ from typing import Any
 from pairgen.errors import ConfigError
 from pairgen.methods._yonos.stage import scale_of
 from pairgen.model_config import RUN_FILE
+from pairgen.option_names import option_text
 from pairgen.training.chain_options import DECODER_STAGE, FINAL_STAGE, STAGES
 from pairgen.training.player_options import NetworkConfig
 
@@ -54,7 +55,9 @@ def stages_of(folder: Path, factors: Sequence[int], values: Mapping[str, Any]) -
     """
     last = values.get("to") or factors[-1]
     if last not in factors:
-        raise ConfigError(f"to must be one of the factors {told(factors)}, got {last}.")
+        raise ConfigError(
+            f"{option_text('to')} must be one of the factors {told(factors)}, got {last}."
+        )
     reached, network = _reached(factors, last, values.get("from_run", ""))
     trained = [factor for factor in factors if reached < factor <= last]
     own = _by_stage(values, [f"x{factor}" for factor in factors if factor > reached])

@@ -7,6 +7,7 @@ from pydantic import model_validator
 from pairgen import config
 from pairgen.errors import ConfigError
 from pairgen.kinds.run_options import CheckOptions
+from pairgen.option_names import option_text
 from pairgen.options import Option
 from pairgen.rules import SEED, Checked, Switch, Text
 
@@ -56,7 +57,10 @@ class VerifyConfig(CheckOptions):
         if self.quick and others:
             raise ConfigError(f"--quick reads no sample: it cannot go with {' and '.join(others)}.")
         if "seed" in given and "fraction" not in given:
-            raise ConfigError("seed chooses the shards of --fraction: give that too, such as 0.01.")
+            raise ConfigError(
+                f"{option_text('seed')} "
+                "chooses the shards of --fraction: give that too, such as 0.01."
+            )
         return self
 
     @property

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pairgen.errors import ConfigError
 from pairgen.kinds.images.painted import check_side
+from pairgen.option_names import option_text
 from pairgen.sources.painted.names import PAINTED
 from pairgen.sources.texts.caption_choice import REFUSE
 
@@ -27,17 +28,25 @@ def check_together(options: "CollectConfig") -> None:
     """
     given = [name for name in ("images", "from_ode", *SOURCES) if getattr(options, name)]
     if bool(options.hr) != bool(options.lr):
-        raise ConfigError("hr and lr must be given together: the two folders of the pairs.")
+        raise ConfigError(
+            f"{option_text('hr')} and {option_text('lr')} must be given together: the two "
+            "folders of the pairs."
+        )
     if len(given) > 1 and given != ["hr", "lr"]:
-        raise ConfigError(f"Give one source of images, got {' and '.join(given)}.")
+        raise ConfigError(
+            f"Give one source of images, got {' and '.join(map(option_text, given))}."
+        )
     texts = [name for name in ("captions", "column", "label_column") if getattr(options, name)]
     if texts and (options.from_ode or options.edit_triples):
         raise ConfigError(
-            f"{texts[0]} is for images, not for {given[0]}, got {getattr(options, texts[0])!r}."
+            f"{option_text(texts[0])} is for images, not for {option_text(given[0])}, got "
+            f"{getattr(options, texts[0])!r}."
         )
     if options.edit_triples and options.caption_choice != REFUSE:
         raise ConfigError(
-            "caption_choice is for images, not for edit_triples, which have one instruction each: "
+            f"{option_text('caption_choice')} "
+            f"is for images, not for {option_text('edit_triples')}, which have one instruction "
+            "each: "
             f"leave it out, got {options.caption_choice!r}."
         )
     if options.layout == "pairs":
@@ -52,8 +61,9 @@ def check_together(options: "CollectConfig") -> None:
         ]
         if changing:
             raise ConfigError(
-                f"format keep stores the bytes of single files as they are: leave out "
-                f"{changing[0]}, or give another format."
+                f"{option_text('format')} "
+                "keep stores the bytes of single files as they are: leave out "
+                f"{option_text(changing[0])}, or give another format."
             )
 
 
@@ -65,7 +75,8 @@ def _check_bucket(options: "CollectConfig") -> None:
     """
     if options.size % BUCKET_STEP:
         raise ConfigError(
-            f"size must be a multiple of {BUCKET_STEP} with bucket, got {options.size}."
+            f"{option_text('size')} "
+            f"must be a multiple of {BUCKET_STEP} with {option_text('bucket')}, got {options.size}."
         )
     square = {
         "pairs": options.layout == "pairs",
@@ -75,7 +86,9 @@ def _check_bucket(options: "CollectConfig") -> None:
     }
     what = next((name for name, applies in square.items() if applies), "")
     if what:
-        raise ConfigError(f"bucket is for images that are resized, not for {what}: leave it out.")
+        raise ConfigError(
+            f"{option_text('bucket')} is for images that are resized, not for {what}: leave it out."
+        )
 
 
 def _check_painted(options: "CollectConfig") -> None:
@@ -87,12 +100,14 @@ def _check_painted(options: "CollectConfig") -> None:
     check_side("size", options.size)
     if options.min_size > options.size:
         raise ConfigError(
-            f"min_size must be at most the size of the painted pictures, {options.size}, got "
+            f"{option_text('min_size')} "
+            f"must be at most the size of the painted pictures, {options.size}, got "
             f"{options.min_size}."
         )
     if options.format == "keep":
         raise ConfigError(
-            f"format keep stores the bytes of files, and {PAINTED} has none: give another format."
+            f"{option_text('format')} "
+            f"keep stores the bytes of files, and {PAINTED} has none: give another format."
         )
 
 
@@ -104,13 +119,16 @@ def _check_pairs(options: "CollectConfig", texts: Sequence[str]) -> None:
     """
     if texts and not options.captions:
         raise ConfigError(
-            f"{texts[0]} of pairs is a column of a table: give it with --captions, got "
+            f"{option_text(texts[0])} of pairs is a column of a table: give it with --captions, "
+            "got "
             f"{getattr(options, texts[0])!r}."
         )
     if options.enlarge:
-        raise ConfigError("enlarge is not for pairs, which are never resized: leave it out.")
+        raise ConfigError(
+            f"{option_text('enlarge')} is not for pairs, which are never resized: leave it out."
+        )
     if options.size % options.scale or options.size < MIN_LR_SIDE * options.scale:
         raise ConfigError(
-            f"size must be a multiple of the scale, {options.scale}, and at least "
+            f"{option_text('size')} must be a multiple of the scale, {options.scale}, and at least "
             f"{MIN_LR_SIDE * options.scale}, got {options.size}."
         )

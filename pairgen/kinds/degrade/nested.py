@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 
 # The chain of a preset, and the section of a recipe, that makes a level from the one before it.
 NESTED = "nested"
@@ -21,8 +22,10 @@ def check_doubling(levels: Sequence[int]) -> None:
     doubled = [ordered[0] * 2**number for number in range(len(ordered))]
     if len(ordered) < 2 or ordered != doubled:
         raise ConfigError(
-            "nested needs two or more levels that double without a gap, such as 2,4,8 or 8,16; "
-            f"scales and levels give {','.join(map(str, ordered))}."
+            f"{option_text('nested')} "
+            "needs two or more levels that double without a gap, such as 2,4,8 or 8,16; "
+            f"{option_text('scales')} and {option_text('levels')} give "
+            f"{','.join(map(str, ordered))}."
         )
 
 

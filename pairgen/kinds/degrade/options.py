@@ -13,6 +13,7 @@ from pairgen.kinds.images.options import LEAVE_OUT, ImageOptions, MaxAspect, Min
 from pairgen.kinds.images.painted import check_side
 from pairgen.kinds.run_options import CpuThreads, ShardBytes
 from pairgen.list_rules import one_or_several
+from pairgen.option_names import option_text
 from pairgen.options import Option, names
 from pairgen.rules import SEED, Checked, Choice, Integer, Number, Place, Switch
 from pairgen.types import Plan
@@ -177,18 +178,24 @@ class DegradeConfig(ImageOptions):
     def _check_together(self) -> "DegradeConfig":
         if self.crops == "tiled" and "samples_per_image" in self.model_fields_set:
             raise ConfigError(
-                "samples_per_image is for random crops; tiled ones are as many as fit, got "
+                f"{option_text('samples_per_image')} "
+                "is for random crops; tiled ones are as many as fit, got "
                 f"{self.samples_per_image}."
             )
         if self.crop % max(self.stored_levels):
             raise ConfigError(
-                f"crop must be a multiple of the largest level, {max(self.stored_levels)}, "
+                f"{option_text('crop')} "
+                f"must be a multiple of the largest level, {max(self.stored_levels)}, "
                 f"got {self.crop}."
             )
         if self.nested:
             check_doubling(self.stored_levels)
         if self.overlay and not self.from_ode:
-            raise ConfigError("overlay needs from_ode: the dataset whose samples get HR and LR.")
+            raise ConfigError(
+                f"{option_text('overlay')} needs {option_text('from_ode')}: the dataset whose "
+                "samples get HR and "
+                "LR."
+            )
         self.check_inputs()
         if self.paints:
             check_side("crop", self.crop)
@@ -235,6 +242,8 @@ def check_batch_size(given: Mapping[str, Any], options: DegradeConfig) -> None:
     """
     if "batch_size" in given and options.pixel_path != "torch":
         raise ConfigError(
-            f"batch_size must be left out with pixel_path {options.pixel_path!r}, which takes one "
+            f"{option_text('batch_size')} "
+            f"must be left out with {option_text('pixel_path')} {options.pixel_path!r}, which "
+            "takes one "
             f"image at a time, got {options.batch_size}."
         )

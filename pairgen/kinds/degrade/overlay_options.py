@@ -2,6 +2,7 @@
 
 from pairgen.errors import ConfigError
 from pairgen.kinds.degrade.options import DegradeConfig
+from pairgen.option_names import option_text
 from pairgen.options import default_of
 from pairgen.resolution import Resolved
 from pairgen.sources.photographs import ImageSize
@@ -26,7 +27,9 @@ def check_fixed(resolved: Resolved[DegradeConfig], parent: Plan, size: ImageSize
     """
     if resolved.options.shard_bytes:
         raise ConfigError(
-            "shard_bytes must be left out with overlay: shards are those of the samples that it "
+            f"{option_text('shard_bytes')} "
+            f"must be left out with {option_text('overlay')}: shards are those of the samples that "
+            "it "
             f"adds to, got {resolved.options.shard_bytes}."
         )
     whole = f"HR is the whole decoded latent, {size.width} x {size.height} px"
@@ -40,4 +43,7 @@ def check_fixed(resolved: Resolved[DegradeConfig], parent: Plan, size: ImageSize
                 only = size.width if size.width == size.height else None
         asked = getattr(resolved.options, name)
         if name in resolved.origins and asked != only:
-            raise ConfigError(f"{name} must be left out with overlay: {why}, got {asked}.")
+            raise ConfigError(
+                f"{option_text(name)} must be left out with {option_text('overlay')}: {why}, got "
+                f"{asked}."
+            )

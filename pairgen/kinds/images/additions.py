@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pairgen.additions import Addition
-from pairgen.errors import PlanMismatchError
+from pairgen.kinds.continuing import fewer_asked
 from pairgen.shards.format.planned_images import is_painted
 from pairgen.sources.image_list import ImageSummary
 from pairgen.types import Plan
@@ -42,14 +42,11 @@ def with_samples_per_image(plan: Plan, number: int) -> Plan:
     """Return a plan with so many samples of each of its images, the further ones behind the others.
 
     Raises:
-        PlanMismatchError: It has more already.
+        FewerAskedError: It has more already.
     """
     before, images = samples_per_image(plan), num_images(plan)
     if number < before:
-        raise PlanMismatchError(
-            f"samples_per_image can grow but not shrink (was {before}, got {number}): give another "
-            "--out for fewer samples of each image."
-        )
+        raise fewer_asked("samples_per_image", "samples of each image", before, number)
     if number == before:
         return plan
     more = Addition(
@@ -87,15 +84,12 @@ def with_pictures(plan: Plan, number: int) -> Plan:
     The number of those that a set began with is no part of what it is: without additions it grows.
 
     Raises:
-        PlanMismatchError: It has more already.
+        FewerAskedError: It has more already.
     """
     before, each = num_images(plan), samples_per_image(plan) or 1
     more = number - before
     if more < 0:
-        raise PlanMismatchError(
-            f"num_images can grow but not shrink (was {before}, got {number}): give another --out "
-            "for fewer pictures."
-        )
+        raise fewer_asked("num_images", "pictures", before, number)
     if not more:
         return plan
     if not plan.additions:

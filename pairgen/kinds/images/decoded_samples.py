@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pairgen import plugins
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
 from pairgen.kinds.decode import ROUNDING, NotFinitePictureError, decode_picture, load_decoder
+from pairgen.option_names import option_text
 from pairgen.process_state import cpu_threads
 from pairgen.receipts import Manifest, Receipt
 from pairgen.shards.format import layout
@@ -114,7 +115,7 @@ def open_decoded_samples(folder: str) -> DecodedSamples:
     """
     store = open_store(folder)
     if not isinstance(store, LocalStore):
-        raise ConfigError(f"from_ode must be a local folder, got {folder!r}.")
+        raise ConfigError(f"{option_text('from_ode')} must be a local folder, got {folder!r}.")
     plan = read_plan(store)
     check_ode(plan, store)
     manifest = scan(store, plan)
@@ -136,7 +137,8 @@ def check_ode(plan: Plan, store: Store) -> None:
     """
     if plan.kind != "ode":
         raise ConfigError(
-            f"from_ode must be a dataset of kind 'ode', but {store.url} is of kind {plan.kind!r}."
+            f"{option_text('from_ode')} "
+            f"must be a dataset of kind 'ode', but {store.url} is of kind {plan.kind!r}."
         )
 
 

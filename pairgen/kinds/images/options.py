@@ -6,6 +6,7 @@ from pairgen.errors import ConfigError
 from pairgen.kinds.images.painted import check_packaged
 from pairgen.kinds.run_options import PartOptions
 from pairgen.list_rules import Places
+from pairgen.option_names import option_text
 from pairgen.options import Option
 from pairgen.redaction import listed_without_secrets
 from pairgen.rules import Choice, Integer, Number, Place, Text
@@ -140,17 +141,20 @@ class ImageOptions(PartOptions):
         """
         if self.images and self.from_ode:
             raise ConfigError(
-                f"Give images or from_ode, not both: got {listed_without_secrets(self.images)} and "
-                f"{self.from_ode}."
+                f"Give {option_text('images')} or {option_text('from_ode')}, not both: got "
+                f"{listed_without_secrets(self.images)} and {self.from_ode}."
             )
         if self.from_ode and (self.captions or self.column):
             raise ConfigError(
-                "captions and column are for images: the captions of from_ode are its prompts, "
+                f"{option_text('captions')} and {option_text('column')} are for images: the "
+                "captions of "
+                f"{option_text('from_ode')} are its prompts, "
                 f"got {self.captions or self.column!r}."
             )
         if self.caption_choice != REFUSE and (self.from_ode or self.paints):
             raise ConfigError(
-                "caption_choice is for images of your own, whose captions may be lists: leave it "
+                f"{option_text('caption_choice')} "
+                "is for images of your own, whose captions may be lists: leave it "
                 f"out, got {self.caption_choice!r}."
             )
         check_packaged(self)

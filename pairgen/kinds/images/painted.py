@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.redaction import listed_without_secrets
 from pairgen.sources.painted.names import MAX_SIDE, MIN_SIDE, PAINTED, PHOTOGRAPHS
 
@@ -33,7 +34,7 @@ def check_packaged(options: "ImageOptions") -> None:
     texts = [name for name in TEXTS if getattr(options, name, "")]
     if options.paints and texts:
         raise ConfigError(
-            f"{texts[0]} is for images of your own, not for {PAINTED}, got "
+            f"{option_text(texts[0])} is for images of your own, not for {PAINTED}, got "
             f"{getattr(options, texts[0])!r}."
         )
 
@@ -50,7 +51,7 @@ def check_side(name: str, side: int) -> None:
     """
     if not MIN_SIDE <= side <= MAX_SIDE:
         raise ConfigError(
-            f"{name} must be from {MIN_SIDE} to {MAX_SIDE} for {PAINTED}, got {side}."
+            f"{option_text(name)} must be from {MIN_SIDE} to {MAX_SIDE} for {PAINTED}, got {side}."
         )
 
 
@@ -66,9 +67,12 @@ def check_painted(given: Mapping[str, Any], options: "ImageOptions", is_painted:
         ConfigError: They are given for other images, or the number is missing.
     """
     if is_painted and not options.num_images:
-        raise ConfigError(f"num_images must say how many pictures of {PAINTED} to paint.")
+        raise ConfigError(
+            f"{option_text('num_images')} must say how many pictures of {PAINTED} to paint."
+        )
     for name in PAINTED_OPTIONS:
         if name in given and not is_painted:
             raise ConfigError(
-                f"{name} is for pictures of {PAINTED}: leave it out, got {given[name]!r}."
+                f"{option_text(name)} "
+                f"is for pictures of {PAINTED}: leave it out, got {given[name]!r}."
             )

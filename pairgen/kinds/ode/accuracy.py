@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pairgen.errors import ConfigError
-from pairgen.kinds.continuing import differences
+from pairgen.kinds.continuing import as_asked, differences
 from pairgen.kinds.ode.calibration import Calibration
 from pairgen.kinds.ode.settings import Setting
 from pairgen.types import Plan
@@ -33,7 +33,8 @@ def check_calibrated(calibration: Calibration, plan: Plan) -> None:
         found += differences(of(question[name]), of(recipe[name]), name)
     if found:
         raise ConfigError(
-            f"The calibration is for other options; these differ: {', '.join(found)}."
+            "The calibration is for other options; these differ: "
+            f"{', '.join(map(as_asked, found))}."
         )
 
 

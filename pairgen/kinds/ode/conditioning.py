@@ -7,6 +7,7 @@ from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.model_config import ModelConfig
+from pairgen.option_names import option_text
 from pairgen.teachers.base import Description
 
 # Returns, for each prompt, the reason to reject it, or None.
@@ -33,16 +34,20 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
     if not description.guidable and set(config.cfg) != {1.0}:
         why = "is unconditional" if labels is None else "has no null_label in its options"
         raise ConfigError(
-            f"cfg must be 1, because {model.name} {why} and so cannot be guided, got "
+            f"{option_text('cfg')} "
+            f"must be 1, because {model.name} {why} and so cannot be guided, got "
             f"{', '.join(f'{scale:g}' for scale in config.cfg)}."
         )
     if labels is not None and config.negative_prompt:
         try:
             labels.class_of(config.negative_prompt)
         except ConfigError as error:
-            raise ConfigError(f"negative_prompt is wrong: {error}") from None
+            raise ConfigError(f"{option_text('negative_prompt')} is wrong: {error}") from None
     if config.store_embeddings and not description.embedding_shapes:
-        raise ConfigError(f"store_embeddings must be false: {model.name} has no prompt embeddings.")
+        raise ConfigError(
+            f"{option_text('store_embeddings')} "
+            f"must be false: {model.name} has no prompt embeddings."
+        )
 
 
 def _check_from_text(model: ModelConfig, description: Description) -> None:
@@ -56,7 +61,7 @@ def _check_from_text(model: ModelConfig, description: Description) -> None:
         )
     else:
         return
-    raise ConfigError(f"model must make images from text alone, but {does}.")
+    raise ConfigError(f"{option_text('model')} must make images from text alone, but {does}.")
 
 
 def _check_learned(config: OdeConfig, model: ModelConfig) -> None:
@@ -67,13 +72,14 @@ def _check_learned(config: OdeConfig, model: ModelConfig) -> None:
     asked = ", ".join(f"{scale:g}" for scale in config.cfg)
     if not learned.told and set(config.cfg) != {1.0}:
         raise ConfigError(
-            f"cfg must be left out (1): {model.name} is a student with guidance "
+            f"{option_text('cfg')} must be left out (1): {model.name} is a student with guidance "
             f"{learned.scales_told} built into its weights, got {asked}."
         )
     if learned.told and not all(map(learned.covers, config.cfg)):
         low, high = learned.guidance_scales[0], learned.guidance_scales[-1]
         raise ConfigError(
-            f"cfg must be in [{low:g}, {high:g}]: {model.name} is a student that was trained on "
+            f"{option_text('cfg')} "
+            f"must be in [{low:g}, {high:g}]: {model.name} is a student that was trained on "
             f"guidance {learned.scales_told}, got {asked}."
         )
 
@@ -103,7 +109,7 @@ def cut_negative_prompt(config: OdeConfig, model: ModelConfig, description: Desc
     if reason is None:
         return ""
     if config.long_prompts == "reject":
-        raise ConfigError(f"negative_prompt has {reason}: shorten it.")
+        raise ConfigError(f"{option_text('negative_prompt')} has {reason}: shorten it.")
     return reason
 
 

@@ -28,7 +28,7 @@ class OdeConfig(PartOptions, PromptOptions, SettingOptions, SamplerOptions):
     num_samples: Annotated[
         int,
         # Keys have nine digits.
-        Integer(0, 10**9),
+        Integer(1, 10**9, unset=0),
         Option(
             "Number of samples.",
             "Output",
@@ -74,7 +74,7 @@ class OdeConfig(PartOptions, PromptOptions, SettingOptions, SamplerOptions):
     ] = False
     samples_per_shard: Annotated[
         int,
-        Integer(0),
+        Integer(1, 10**9, unset=0),
         Option("Samples per shard.", "Output", "remembered", default="the model's default"),
     ] = 0
     shard_bytes: ShardBytes = 0

@@ -8,6 +8,7 @@ from pairgen.kinds.ode.conditioning import check_conditioning
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import ModelConfig, RunDefaults, defaults_of
+from pairgen.option_names import option_text
 from pairgen.sampling.grid import make_grid
 from pairgen.sampling.parameterization import FlowSchedule, Schedule
 from pairgen.seeding import NOISE_GENERATOR
@@ -61,7 +62,8 @@ def make_ode_plan(
     for name, count in (("num_samples", num_samples), ("samples_per_shard", samples_per_shard)):
         if count % num_guidances:
             raise ConfigError(
-                f"{name} must be a multiple of the {num_guidances} guidance scales, got {count}."
+                f"{option_text(name)} "
+                f"must be a multiple of the {num_guidances} guidance scales, got {count:,}."
             )
     grid = make_grid(
         description.schedule, config.spacing, config.steps, config.end, config.trajectory
@@ -69,7 +71,8 @@ def make_ode_plan(
     is_flow = isinstance(description.schedule, FlowSchedule)
     if is_flow and grid.alphas[0] == 0 and config.solver != "ddim":
         raise ConfigError(
-            f"solver must be ddim for a flow, which starts where alpha is 0, got {config.solver!r}."
+            f"{option_text('solver')} "
+            f"must be ddim for a flow, which starts where alpha is 0, got {config.solver!r}."
         )
     recipe = {
         "solver": config.solver,

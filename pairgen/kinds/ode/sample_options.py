@@ -71,7 +71,7 @@ class SampleConfig(PromptOptions, SettingOptions, SamplerOptions):
     max_rejected: MaxRejected = MAX_REJECTED
     columns: Annotated[
         int,
-        Integer(0),
+        Integer(1, unset=0),
         Option(
             "Images per row of the grid.",
             "What is shown",

@@ -77,7 +77,7 @@ class SamplerOptions(Options):
     ] = 0
     batch_size: Annotated[
         int,
-        Integer(0),
+        Integer(1, unset=0),
         Option(
             "Samples per batch.",
             "Compute",

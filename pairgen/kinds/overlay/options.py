@@ -32,7 +32,7 @@ class AnnotateConfig(MemberOptions, PartOptions):
             "What is added",
             "identity",
             metavar="NAME[,NAME...]",
-            missing="add must name at least one annotator, such as canny.",
+            missing="must name at least one annotator, such as canny.",
         ),
     ]
     options: Annotated[

@@ -1,6 +1,7 @@
 """Check an overlay against its parent: whose it is, stale shards, and keys of no sample."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,17 +11,38 @@ from pairgen.shards.check.report import REDO_OVERLAY, Problem, counted_detail
 from pairgen.shards.check.text_check import check_texts
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import find_parent
+from pairgen.shards.format.catching_up import lag_text
 from pairgen.shards.format.manifest import iterate_receipts
-from pairgen.shards.format.overlay import KIND, Layer, check_overlay, is_by_value
+from pairgen.shards.format.overlay import (
+    KIND,
+    Layer,
+    check_overlay,
+    is_by_value,
+    open_layer,
+    open_overlay,
+)
 from pairgen.shards.format.parent_shards import is_stale, slots_of
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan, sample_key
 
 
-def check_parent(
-    store: Store, plan: Plan, shards: Sequence[int]
-) -> tuple[Sequence[Problem], Sequence[str]]:
+@dataclass(frozen=True)
+class Compared:
+    """An overlay beside its parent.
+
+    Attributes:
+        problems: What is wrong.
+        not_checked: What could not be checked, in words.
+        lag: What the overlay does not cover yet, and what to run; empty for nothing.
+    """
+
+    problems: Sequence[Problem] = ()
+    not_checked: Sequence[str] = ()
+    lag: str = ""
+
+
+def check_parent(store: Store, plan: Plan, shards: Sequence[int]) -> Compared:
     """Compare the receipts of an overlay to those of its parent, or to its texts; open no tar.
 
     Args:
@@ -28,27 +50,29 @@ def check_parent(
         plan: Its plan. Only that of an overlay which says where its parent lies is compared.
         shards: Shards with a valid receipt.
 
-    Returns:
-        What is wrong, and what could not be checked, in words.
     """
     if plan.kind != KIND or "parent" not in plan.source:
-        return (), ()
+        return Compared()
     url = str(plan.source["parent"])
     try:
         parent = find_parent(store, plan)
         parent_plan = read_plan(parent)
     except (ConfigError, OSError) as error:
-        return (), (f"against the parent {url}, which cannot be opened: {error}".rstrip("."),)
+        told = f"against the parent {url}, which cannot be opened: {error}".rstrip(".")
+        return Compared(not_checked=(told,))
     try:
         check_overlay(Layer(parent, parent_plan, {}), Layer(store, plan, {}))
     except ConfigError as error:
-        return (Problem("other parent", layout.PLAN, str(error).rstrip(".")),), ()
+        return Compared([Problem("other parent", layout.PLAN, str(error).rstrip("."))])
     try:
         if is_by_value(plan):
-            return list(check_texts(store, plan, shards)), ()
-        return list(_check_shards(store, parent, shards)), ()
+            problems = list(check_texts(store, plan, shards))
+        else:
+            problems = list(_check_shards(store, parent, shards))
+        return Compared(problems, lag=lag_text(open_layer(parent), open_overlay(store)))
     except OSError as error:
-        return (), (f"against the parent {url}, which could not be read: {error}".rstrip("."),)
+        told = f"against the parent {url}, which could not be read: {error}".rstrip(".")
+        return Compared(not_checked=(told,))
 
 
 def _check_shards(store: Store, parent: Store, shards: Sequence[int]) -> Iterator[Problem]:

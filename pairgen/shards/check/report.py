@@ -121,6 +121,7 @@ class Report(Shown):
         noise_variance_z: Variance of all noise values minus 1, in standard errors.
         mixes: Settings that differ between receipts (device, versions ...), with their values.
         code: Hashes of the user's own code, each with the shards that it has made.
+        lag: What an overlay does not cover yet of its parent, and what to run; empty for nothing.
         num_left: Number of files in the folder that ended processes were writing.
         num_bytes_left: Bytes of these.
     """
@@ -141,6 +142,7 @@ class Report(Shown):
     noise_variance_z: float | None = None
     mixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     code: tuple[str, ...] = ()
+    lag: str = ""
     num_left: int = 0
     num_bytes_left: int = 0
 
@@ -176,7 +178,7 @@ class Report(Shown):
         return rows
 
     def _facts(self) -> list[str]:
-        lines = [self._counts()]
+        lines = [self._counts(), *([self.lag] if self.lag else [])]
         if self.noise_mean_z is not None and self.noise_variance_z is not None:
             lines.append(
                 f"Noise: mean {self.noise_mean_z:+.2f}, variance {self.noise_variance_z:+.2f} "

@@ -81,8 +81,8 @@ def verify(
     receipts = check_receipts(store, plan, found.problems, on_receipts)
     found.problems.add(check_folder(store, plan, receipts.valid))
     found.problems.add(_check_manifest(store, plan, receipts))
-    problems, not_compared = check_parent(store, plan, list(receipts.valid))
-    found.problems.add(problems)
+    compared = check_parent(store, plan, list(receipts.valid))
+    found.problems.add(compared.problems)
     filled = [shard for shard, receipt in receipts.valid.items() if receipt.num_samples]
     chosen = scope.choose(filled)
     # A shard without samples costs nothing to check; a fraction must not consist of only those.
@@ -109,10 +109,11 @@ def verify(
     if input_problem is not None:
         found.problems.add([input_problem])
     num_missed = len(checked) - found.num_shards
-    unread = [*scope.unread(chosen, len(filled)), *not_compared]
+    unread = [*scope.unread(chosen, len(filled)), *compared.not_checked]
     num_left, num_bytes_left = _left_over(store)
     report = replace(
         found.report(receipts, unread, num_missed),
+        lag=compared.lag,
         num_left=num_left,
         num_bytes_left=num_bytes_left,
     )

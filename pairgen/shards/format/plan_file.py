@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 
 from pairgen.errors import ConfigError
+from pairgen.model_config import MODEL_FILE
 from pairgen.shards.format import layout
+from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import is_untouched, read_receipts, standing_receipts
 from pairgen.shards.format.parsing.plan import parse_plan
 from pairgen.shards.format.store import Store
@@ -19,6 +21,9 @@ from pairgen.untrusted.json_text import load_json
 from pairgen.untrusted.malformed import MalformedError, shown
 from pairgen.untrusted.yaml_text import load_yaml
 from pairgen.wording import command_text
+
+# What every folder of a student has, or a run from its start.
+OF_A_RUN = (MODEL_FILE, "record.json")
 
 
 class UnusablePlanError(ConfigError):
@@ -54,13 +59,26 @@ def read_plan(store: Store) -> Plan:
                 f"{store.url} holds sub-sets, each a dataset of one shape: name one of the folders "
                 "in it."
             )
-        raise ConfigError(f"{store.url} is not a dataset folder: it has no {layout.PLAN}.")
+        raise _no_dataset(store)
     try:
         return _parse(load_yaml(store.read_bytes(layout.PLAN)), store)
     except MalformedError as error:
         raise UnusablePlanError(
             f"The plan of {store.url} cannot be read: {error}; {_remedy(store)}."
         ) from None
+
+
+def _no_dataset(store: Store) -> ConfigError:
+    """Return the error about a folder that holds no dataset, which says what it is instead."""
+    is_there = isinstance(store, LocalStore) and store.root.exists()
+    if not is_there and not store.names(""):
+        return ConfigError(f"There is no folder {store.url}.")
+    if any(map(store.exists, OF_A_RUN)):
+        return ConfigError(
+            f"{store.url} is a training run or a student, not a dataset: `pairgen eval`, "
+            "`compare`, `sample`, `restore`, `export`, `report` and `push` take one."
+        )
+    return ConfigError(f"{store.url} is not a dataset folder: it has no {layout.PLAN}.")
 
 
 def check_not_lost(store: Store) -> None:

@@ -128,7 +128,9 @@ def index_of_key(key: str, plan: Plan) -> int:
         ConfigError: The plan has no such slot.
     """
     if not key.isdecimal() or int(key) >= plan.num_samples:
-        raise ConfigError(f"KEY must be a number from 0 to {plan.num_samples - 1}, got {key!r}.")
+        raise ConfigError(
+            f"A key must be the number of a sample, 0 to {plan.num_samples - 1:,}, got {key!r}."
+        )
     return int(key)
 
 

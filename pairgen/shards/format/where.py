@@ -182,6 +182,17 @@ def parse_where(text: str) -> Where:
     return Where(text=text, columns=tuple(sorted(names - functions)), _tree=tree)
 
 
+def _place(error: SyntaxError, text: str) -> int:
+    """Return the character of a condition, counted from 1, that its parser does not expect.
+
+    Of a condition that ends too early, Python tells no place: that is the last character.
+    """
+    stripped = text.strip()
+    above = stripped.split("\n")[: (error.lineno or 1) - 1]
+    at = sum(len(line) + 1 for line in above) + (error.offset or len(stripped))
+    return len(text) - len(text.lstrip()) + min(at, len(stripped))
+
+
 def _parse(text: str) -> ast.expr:
     """Return the syntax tree of a condition; refuse whatever is too much for Python's parser.
 
@@ -202,7 +213,7 @@ def _parse(text: str) -> ast.expr:
             warnings.simplefilter("ignore")
             tree = ast.parse(stripped, mode="eval").body
     except SyntaxError as error:
-        raise _error(text, f"{error.msg} at character {error.offset}") from None
+        raise _error(text, f"{error.msg} at character {_place(error, text)}") from None
     except (RecursionError, MemoryError):
         raise _error(text, "it is nested too deeply") from None
     level: list[ast.AST] = [tree]

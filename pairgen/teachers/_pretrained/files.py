@@ -15,6 +15,7 @@ from typing import Any
 
 from pairgen.config import PACKAGE_PREFIX, local_path
 from pairgen.errors import ConfigError, TeacherLoadError
+from pairgen.option_names import option_text
 from pairgen.regular_file import check_regular, sha256_of
 from pairgen.teachers._pretrained.folders.other_layouts import of_bare_folder, of_one_file
 from pairgen.teachers._pretrained.quiet import quiet
@@ -63,7 +64,8 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
     if location and folder.is_dir():
         if revision:
             raise ConfigError(
-                f"revision {revision!r} is for a hub id, but {location} is a local folder."
+                f"{option_text('revision')} "
+                f"{revision!r} is for a hub id, but {location} is a local folder."
             )
         folder = folder.resolve()
         for path in _beside(folder):

@@ -9,6 +9,7 @@ import torch
 from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.model_config import MODEL_FILE, RUN_FILE
+from pairgen.option_names import option_text
 from pairgen.options import declared
 from pairgen.redaction import without_secrets_in
 from pairgen.rules import Place
@@ -19,7 +20,7 @@ from pairgen.training.options import TrainConfig
 from pairgen.training.player_names import flattened_players, nested_players
 from pairgen.training.runs.run_config import PARTIAL, plain, read_run_config
 from pairgen.training.runs.same_place import is_same_place
-from pairgen.wording import counted
+from pairgen.wording import counted, typed_text
 
 
 def remembered(folder: Path, method: Any, resume: Any) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def begin_run(
             continued, or one that cannot be.
     """
     if "://" in config.out:
-        raise ConfigError(f"out must be a local folder, got {config.out!r}.")
+        raise ConfigError(f"{option_text('out')} must be a local folder, got {config.out!r}.")
     LocalStore(folder.absolute()).check_writable()
     found = find_checkpoints(folder / "checkpoints")
     num_threads_before = 0
@@ -87,7 +88,7 @@ def begin_run(
     ):
         if value % divisor:
             raise ConfigError(
-                f"{name} must be a multiple of {divisor} here "
+                f"{option_text(name)} must be a multiple of {divisor} here "
                 f"({counted(num_processes, 'process', 'processes')}, accumulate "
                 f"{config.accumulate}, data_parts "
                 f"{parts}), got {value}."
@@ -104,7 +105,8 @@ def begin_run(
     state = read_state(found[-1])
     if config.steps < state["step"]:
         raise ConfigError(
-            f"steps must be at least the {state['step']:,} that {folder} has done, "
+            f"{option_text('steps')} "
+            f"must be at least the {state['step']:,} that {folder} has done, "
             f"got {config.steps:,}."
         )
     if notice := _thread_notice(num_threads_before, num_threads):
@@ -204,7 +206,8 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str 
             prefix = "" if name in ("options", "players") else f"{within}{name}."
             found += _differences(old, inner, prefix)
         elif old != new:
-            found.append(f"{within}{name} (was {old!r}, got {new!r})")
+            told = option_text(f"{within}{name}")
+            found.append(f"{told} (was {typed_text(old)}, got {typed_text(new)})")
     return found
 
 

@@ -17,6 +17,7 @@ from pairgen.methods.base import Setup
 from pairgen.model_config import find_model, license_of
 from pairgen.networks.image_features import NETWORKS
 from pairgen.networks.lpips_file import hash_lpips, packaged_lpips, vae_of
+from pairgen.option_names import option_text
 from pairgen.resolution import Sources, sources_of
 from pairgen.sampling.conditioning import SUM
 from pairgen.shards.format.plan_file import read_plan
@@ -97,7 +98,8 @@ def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
     if not config.model:
         if not plan.teacher:
             raise ConfigError(
-                f"model must be given: the dataset {config.data[0]}, of kind {plan.kind!r}, has no "
+                f"{option_text('model')} "
+                f"must be given: the dataset {config.data[0]}, of kind {plan.kind!r}, has no "
                 "teacher."
             )
         return {key: plan.teacher[key] for key in ("name", "module", "location", "options")}
@@ -115,7 +117,8 @@ def check_trainable(start: Mapping[str, Any]) -> None:
     """
     if not hasattr(plugins.load("teachers", start["module"]), "build_denoiser"):
         raise ConfigError(
-            f"model must have a trainable network, got {start['name']!r}: its teacher "
+            f"{option_text('model')} "
+            f"must have a trainable network, got {start['name']!r}: its teacher "
             f"{start['module']!r} defines no build_denoiser."
         )
 

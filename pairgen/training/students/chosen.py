@@ -3,6 +3,7 @@
 from pairgen.errors import ConfigError
 from pairgen.kinds.image_student import model_of
 from pairgen.methods.base import ImageStudent, Student
+from pairgen.option_names import option_text
 from pairgen.training.students.image_to_image import ImageToImage
 from pairgen.training.students.kind import StudentKind, StudentRun
 from pairgen.training.students.text_to_image import TextToImage
@@ -19,13 +20,15 @@ def kind_of(student: Student | ImageStudent, run: StudentRun) -> StudentKind:
     if isinstance(student, ImageStudent):
         if told and not student.denoiser.guidance_dim:
             raise ConfigError(
-                f"guidance_embedding must be false: the network of {run.config.method} takes no "
+                f"{option_text('guidance_embedding')} "
+                f"must be false: the network of {run.config.method} takes no "
                 "guidance scale."
             )
         model_of(student, run.teacher.negative)
         return ImageToImage(run, student)
     if told and not run.guidance_scales:
         raise ConfigError(
-            "guidance_embedding must be false: the samples of the datasets have no guidance scale."
+            f"{option_text('guidance_embedding')} "
+            "must be false: the samples of the datasets have no guidance scale."
         )
     return TextToImage(run)

@@ -187,7 +187,7 @@ def test_the_command_prints_a_sheet_and_leaves_no_folder(tmp_path):
     assert result.returncode == 0, result.stderr
     facts = dict(line.split("  ", 1) for line in result.stdout.splitlines() if "  " in line)
     assert facts["missing"].strip() == "4 samples in 1 shard"
-    assert facts["measured on"].strip() == "4 of 4 slots, made in memory"
+    assert facts["measured on"].strip() == "4 of 4 samples, made in memory"
     assert {"json", "png", "lr2.png", "total", "free at --out", "one worker"} <= facts.keys()
     assert facts["this command"].strip().endswith("with 1 worker")
     assert result.stdout.endswith("Nothing was written.\n")

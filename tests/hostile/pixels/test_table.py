@@ -75,7 +75,7 @@ def test_a_failed_slot_names_its_image_wherever_it_is_told(made):
     out, said = made
     slot = _failed(out)[0]
     told = f"{slot['image']}: {slot['reason']}"
-    assert f"slots failed, the first because: {told}. The receipts" in said
+    assert f"samples failed, the first because: {told}. The receipts" in said
     key = f"{slot['index']:09d}"
     for command, arguments in (("inspect", (str(out),)), ("repair", (str(out),))):
         result = run(command, *arguments)

@@ -167,9 +167,9 @@ def test_the_published_default_is_named(call, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cfg=8"], r"guidance_scales (was [7.5], got [8.0])"),
-        (["--cfg=7.5,8"], r"guidance_scales (was [7.5], got [7.5, 8.0])"),
-        (["--negative-prompt=ugly"], "negative_prompt (was , got ugly)"),
+        (["--cfg=8"], r"--cfg (was 7.5, got 8)"),
+        (["--cfg=7.5,8"], r"--cfg (was 7.5, got 7.5,8)"),
+        (["--negative-prompt=ugly"], "--negative-prompt (was '', got ugly)"),
         (["--model=tiny"], "model (was gaussian, got tiny)"),
         (["--model=mine.yaml"], "model.num_modes (was 24, got 3)"),
         (["--from-calibration=absent"], "There is no calibration 'absent'"),
@@ -197,9 +197,9 @@ def test_a_calibration_of_something_else_is_refused_by_field(call, folder, argum
     [
         (["--tolerance=2"], "tolerance must be a share"),
         (["--prompts=absent.txt"], "There is no prompt file 'absent.txt'"),
-        (["--steps=1001"], "steps must be an integer in 1..1000, got 1001"),
+        (["--steps=1001"], "steps must be an integer in 1..1,000, got 1001"),
         (["--model=tinny"], "did you mean 'tiny'"),
-        (["--out=out", "--cfg=3"], "holds another calibration; these differ: guidance_scales"),
+        (["--out=out", "--cfg=3"], "holds another calibration; these differ: --cfg (was"),
         (["--out=files"], "files holds other files: give another --out"),
         (["--set", "step=3"], "Unknown key 'step'"),
     ],

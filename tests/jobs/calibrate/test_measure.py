@@ -210,7 +210,7 @@ def test_another_calibration_in_the_folder_is_refused_by_name(calibrate, tmp_pat
     calibrate(**options)
     before = (tmp_path / "out/calibration.json").read_bytes()
     for change, named in (
-        ({"cfg": 4}, r"guidance_scales \(was \[3.0\], got \[4.0\]\)"),
+        ({"cfg": 4}, r"cfg \(was 3, got 4\)"),
         ({"seed": 1}, "seed"),
         ({"negative_prompt": "ugly"}, "negative_prompt"),
         ({"num_prompts": 7}, "num_prompts"),

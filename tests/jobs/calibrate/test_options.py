@@ -30,7 +30,7 @@ from pairgen.kinds.ode.options import OdeConfig
         ({"reference_steps": 101}, r"reference_steps must be even"),
         ({"reference_steps": 0}, r"reference_steps must be an integer >= 2"),
         ({"steps": 200}, r"must not be those of the reference, 200"),
-        ({"num_prompts": 0}, r"num_prompts must be an integer in 1\.\.1000000"),
+        ({"num_prompts": 0}, r"num_prompts must be an integer in 1\.\.1,000,000"),
         ({"cfg": ""}, r"at least one guidance scale"),
         ({"end": "zero"}, r"end must be one of t0, clean"),
     ],

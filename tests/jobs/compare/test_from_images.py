@@ -86,7 +86,7 @@ def test_edges_that_were_found_anew_are_another_set(sd15_folder, tmp_path, call)
             r"'restoration', its source is 'lr2\.png', not 'lr4\.png', its scale is 2, not 4\.",
         ),
         (["first@2"], "first@2: @2 must be left out: first takes 1 at times that it was trained"),
-        (["first", "--teacher-steps=1"], "teacher_steps must be left out"),
+        (["first", "--teacher-steps=1"], "--teacher-steps must be left out"),
         (["conditional", "--protocol=rgb"], "protocol must be left out"),
         (["first", "--data=seen"], "first was trained on seen"),
         (["first", "--data=half"], r"first: .*half.*lr4\.png|first: .*lr4\.png"),

@@ -47,8 +47,9 @@ def test_figures_are_those_of_eval_to_the_last_digit(text, compared, monkeypatch
     assert [row["name"] for row in found["rows"]] == list(NAMES)
     end_points, one, _, two, teacher = found["rows"]
     varying = ("name", "seconds_per_picture")
-    for run, steps, row in (("runs/one", 0, one), ("runs/few", 2, two)):
-        judged = pairgen.evaluate(run, data="held", teacher_steps=1, steps=steps, out=f"e{steps}")
+    for run, steps, row in (("runs/one", {}, one), ("runs/few", {"steps": 2}, two)):
+        folder = f"e{Path(run).name}"
+        judged = pairgen.evaluate(run, data="held", teacher_steps=1, out=folder, **steps)
         for theirs, ours in zip(judged.figures["rows"], (end_points, row, teacher), strict=True):
             assert without(ours, *varying) == without(theirs, *varying)
         for shared in ("missing", "not_meaningful", "data", "real", "judge_version"):
@@ -231,7 +232,9 @@ def test_ctrl_c_keeps_finished_rows_and_the_same_command_goes_on(desk, call):
         watcher.join()
         if code:
             break
-    assert code == 130 and "Finished work is kept: run the same command again." in err, err
+    assert (
+        code == 130 and "Stopped. Run the same command again: whatever is finished is kept." in err
+    ), err
     kept = times_of(desk / "out")
     assert 0 < len(kept) < 4
     found = json.loads((desk / "out/compare.json").read_text())
@@ -261,7 +264,7 @@ def test_ctrl_c_keeps_finished_rows_and_the_same_command_goes_on(desk, call):
         (["runs/one", "--data=held", "--protocol=rgb"], "protocol must be left out"),
         (["runs/one", "--data=held", "--out=held"], "holds other files: give another --out"),
         (["runs/one", "--data=held", "--out=s3://a/b"], "must be a local folder"),
-        (["runs/one", "--data=held", "--teacher-steps=1001"], r"steps must be .* 1\.\.1000"),
+        (["runs/one", "--data=held", "--teacher-steps=1001"], r"steps must be .* 1\.\.1,000"),
         (
             ["runs/one", "--data=held", "--num-samples=4", "--out=compared"],
             r"such as .*; these differ: num_samples \(was 8, got 4\), samples \(.*\): give another",

@@ -117,7 +117,7 @@ def test_the_same_command_makes_nothing_twice_and_keeps_its_options(pairs: Path)
     manifest = pairgen.degrade(from_ode=str(pairs), overlay=True, executor="serial")
     assert manifest.complete and receipts(overlay) == before
     assert manifest.plan.recipe["degradation"] == "realesrgan-light"
-    with pytest.raises(PlanMismatchError, match=r"levels .was \[2, 4\], got \[2\]"):
+    with pytest.raises(PlanMismatchError, match=r"levels .was 2,4, got 2"):
         pairgen.degrade(from_ode=str(pairs), overlay=True, scales="2")
     assert state_of(pairs) == "up to date"
     assert "pairgen degrade --from-ode pairs --overlay" in (overlay / "README.md").read_text()
@@ -235,7 +235,7 @@ def test_what_is_no_whole_pair_set_is_refused(pairs: Path, tmp_path: Path) -> No
         pairgen.degrade(overlay=True)
     with pytest.raises(ConfigError, match=r"kind 'ode', but .* is of kind 'overlay'"):
         pairgen.degrade(from_ode=str(overlay), overlay=True)
-    with pytest.raises(ConfigError, match="is not a dataset folder"):
+    with pytest.raises(ConfigError, match="There is no folder"):
         pairgen.degrade(from_ode=str(tmp_path / "none"), overlay=True)
     with pytest.raises(ConfigError, match="holds a dataset of kind 'ode', not 'overlay'"):
         pairgen.degrade(from_ode=str(pairs), overlay=True, out=str(pairs))

@@ -120,7 +120,7 @@ def test_a_folder_that_exists_and_missing_packages_are_refused(
         pairgen.export(run)
     said, codes = run_many(tmp_path, ["export", "run", "--onnx", "run"])
     assert (
-        codes == [2] and said.startswith("Error: onnx must be a folder") and said.count("\n") == 1
+        codes == [2] and said.startswith("Error: --onnx must be a folder") and said.count("\n") == 1
     )
     monkeypatch.setattr("pairgen.jobs.export.onnx_files.PACKAGES", ("onnx_that_is_not",))
     with pytest.raises(ConfigError, match=r"needs onnx_that_is_not: pip install 'pairgen\[onnx\]'"):

@@ -22,4 +22,6 @@ def test_what_a_set_has_gained_stands_behind_the_others():
     more = {"first_slot": 6, "first_row": 0, "num_inputs": 3, "samples_per_image": 2}
     new = {**more, "first_slot": 12, "first_row": 3, "sha256": "ab", "name": "photos"}
     source = {"num_inputs": 3, "name": "images", "additions": [{**more, "first_number": 2}, new]}
-    assert inputs_text(source) == "3 from images, 2 more of each of 3, then 3 from photos"
+    assert inputs_text(source) == (
+        "3 from images, then 2 more samples of each of 3 images, then 3 new images from photos"
+    )

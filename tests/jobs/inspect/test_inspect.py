@@ -145,8 +145,8 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
         ({"trajectory": True}, "add --grid FILE.png"),
         ({"keys": ["3"], "where": "seed == 0"}, "give either keys or where"),
         ({"where": ""}, "where must not be empty"),
-        ({"keys": ["24"]}, "KEY must be a number from 0 to 23, got '24'"),
-        ({"keys": ["x"]}, "KEY must be a number"),
+        ({"keys": ["24"]}, "A key must be the number of a sample, 0 to 23, got '24'"),
+        ({"keys": ["x"]}, "A key must be the number of a sample"),
     ):
         with pytest.raises(ConfigError, match=message.replace(".", r"\.").replace("(", r"\(")):
             run_inspect(gaussian, **options)

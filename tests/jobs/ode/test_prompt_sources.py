@@ -137,7 +137,7 @@ def cut_tar(path: Path) -> None:
         ("p.txt", b"\xff\n", {}, "1 rejected; the first reason is: not valid UTF-8 at byte 0"),
         ("p.txt.gz", gzip.compress(b"one\n" * 99_999)[:-9], {}, "p.txt.gz cannot be read: "),
         ("p.tar", None, {}, "p.tar cannot be read: "),
-        ("p.txt", b"one\n", {"limit": -1}, "limit must be an integer in 1..1000000000, got -1"),
+        ("p.txt", b"one\n", {"limit": -1}, "limit must be an integer in 1..1,000,000,000, got -1"),
         ("p.txt", b"one\n", {"shuffle": "yes"}, "shuffle must be true or false, got 'yes'"),
         ("p.txt", b"one\n", {"prompts": ""}, "prompts must not be empty"),
     ],

@@ -117,5 +117,5 @@ def test_a_changed_source_is_named(made, tmp_path):
 
 @pytest.mark.parametrize("key", ["200", "-1", "x", "1.5", ""])
 def test_a_key_that_is_not_there_is_one_sentence(made, key):
-    with pytest.raises(ConfigError, match="KEY must be a number from 0 to 199"):
+    with pytest.raises(ConfigError, match="A key must be the number of a sample, 0 to 199"):
         run_replay(made[1], key)

@@ -224,7 +224,9 @@ def test_other_software_is_told_and_the_way_of_the_receipt_is_taken(gaussian: Pa
 
 
 def test_what_is_not_there_is_one_sentence(gaussian: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="KEY must be a number from 0 to 15, got '16'"):
+    with pytest.raises(
+        ConfigError, match="A key must be the number of a sample, 0 to 15, got '16'"
+    ):
         run_replays(gaussian, ["0", "16"])
     store = write_set(tmp_path / "failed", failed={3: "non-finite latent"})
     with pytest.raises(ConfigError, match="Sample 000000003 was not made: non-finite latent"):

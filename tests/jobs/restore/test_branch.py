@@ -89,7 +89,8 @@ def test_size_channels_and_bits_are_those_of_every_student(branch_student, shape
 
 def test_it_takes_other_numbers_of_steps(branch_student):
     picture = noise_picture(3, 4, 3)
-    made = [Restorer(branch_student, steps=steps)(picture) for steps in (0, 2, 1, 4)]
+    asked = ({}, {"steps": 2}, {"steps": 1}, {"steps": 4})
+    made = [Restorer(branch_student, **each)(picture) for each in asked]
     assert np.array_equal(made[0], made[1])
     assert len({each.tobytes() for each in made}) == 3
 

@@ -139,7 +139,7 @@ def test_what_would_be_overwritten_or_mixed_up_is_refused(call, tmp_path):
         (["--images=one"], "out must be given"),
         (["--out=out"], "images must be given"),
         (["--images=one", "--out=out", "--prompt=x", "--captions=y"], "Give prompt or captions"),
-        (["--images=one", "--out=out", "--overlap=8"], "overlap must be below tile, 8, got 8"),
+        (["--images=one", "--out=out", "--overlap=8"], "--overlap must be below --tile, 8, got 8"),
     ):
         code, out, err = call(*arguments)
         assert code == 2 and out == "" and words in err, err

@@ -104,7 +104,7 @@ def test_the_same_command_replaces_its_own_picture(sample, tmp_path: Path) -> No
         (["--prompts=a", "--num-per-prompt=5000"], "at most 4,096 images, not 5,000"),
         (["--prompts=a", "--model=tinny"], "(did you mean 'tiny'?)"),
         (["--prompts=a", "--cfg=x"], "cfg must be a number"),
-        (["--prompts=a", "--steps=1001"], "steps must be an integer in 1..1000, got 1001"),
+        (["--prompts=a", "--steps=1001"], "steps must be an integer in 1..1,000, got 1001"),
         (["--prompts=a", "--set", "num_samples=3"], "Unknown key 'num_samples'"),
         (["--prompts=a", "--steps=many"], "Invalid value for '--steps'"),
     ],

@@ -128,7 +128,7 @@ def test_the_options_that_decide_a_sample_are_those_of_ode() -> None:
         ({"prompts": 7}, "prompts must be text, got 7"),
         ({"prompts": ["a", None]}, "prompts must be text, got None"),
         ({"num_per_prompt": 0}, "num_per_prompt must be an integer >= 1, got 0"),
-        ({"columns": -1}, "columns must be an integer >= 0, got -1"),
+        ({"columns": -1}, "columns must be an integer >= 1, got -1"),
         ({"captions": "no"}, "captions must be true or false, got 'no'"),
         ({"solver": "dimm"}, r"solver must be one of .*did you mean 'ddim'"),
         ({"cfg": ""}, "at least one guidance scale"),

@@ -193,13 +193,13 @@ def test_the_command_prints_text_and_json_and_refuses_what_is_no_set(tmp_path: P
     )
     assert codes == [0, 0, 0, 2, 2]
     assert said.count("30 of 30 slots") == 2 and '"num_slots": 30' in said
-    assert "is not a dataset folder" in said and "price_per_gpu_hour must be" in said
+    assert "There is no folder" in said and "--price-per-gpu-hour must be" in said
 
 
 def test_no_shard_yet_is_said(tmp_path: Path) -> None:
     pairgen.ode(**QUICK_ODE, out=tmp_path, shard_range="1/20")
     assert "no shard is done yet" in status_text(pairgen.status(tmp_path).data)
-    with pytest.raises(ConfigError, match="not a dataset folder"):
+    with pytest.raises(ConfigError, match="There is no folder"):
         pairgen.status(tmp_path / "train")
 
 

@@ -171,7 +171,7 @@ def test_too_many_refused_images_are_exit_code_3(photographs, tmp_path):
     result = run("collect", **options, out=tmp_path / "out")
     assert result.returncode == 3
     assert "1 image, 64 px; 1 image rejected." in result.stderr
-    assert "1 image was rejected" in result.stderr
+    assert "1 of 2 images (50 %) was rejected" in result.stderr
     result = run("collect", **options, **{"max-rejected": 0.5}, out=tmp_path / "two")
     assert result.returncode == 0, result.stderr
 

@@ -50,7 +50,7 @@ def test_a_worker_asks_for_a_gpu_where_it_can_use_one(options, gpus):
         ({"min_sharpness": "nan"}, "min_sharpness must be a number"),
         ({"images": 3}, "images must be paths"),
         ({"pixel_path": "gpu"}, "pixel_path must be one of cpu, torch, got 'gpu'"),
-        ({"batch_size": 0}, "batch_size must be an integer in 1..4096, got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer in 1..4,096, got 0"),
         ({"scale": "4"}, r"Unknown key 'scale' .*did you mean 'scales'"),
     ],
 )

@@ -13,7 +13,7 @@ from pairgen.kinds.ode.options import OdeConfig
         ({"steps": 0}, r"steps must be an integer >= 1, got 0"),
         ({"steps": "many"}, r"steps must be an integer >= 1, got 'many'"),
         ({"steps": True}, r"steps must be an integer"),
-        ({"cpu_threads": 999_999}, r"cpu_threads must be an integer in 1..1024, got 999999"),
+        ({"cpu_threads": 999_999}, r"cpu_threads must be an integer in 1..1,024, got 999999"),
         ({"solver": "dimm"}, r"solver must be one of ddim, dpmpp_2m, heun.*'dimm'.*'ddim'"),
         ({"spacing": "karras"}, r"spacing must be one of"),
         ({"cfg": "3,x"}, r"cfg must be a number in \[0, 100\], got 'x'"),

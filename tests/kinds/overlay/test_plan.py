@@ -101,7 +101,7 @@ def test_a_parent_that_is_gone_or_another_one_is_refused(tmp_path: Path) -> None
     assert open_parent(plan, store)[0].store.url == str(parent)
     OverlayMaker(plan, store)
     parent.rename(tmp_path / "gone")
-    with pytest.raises(ConfigError, match="is not a dataset folder"):
+    with pytest.raises(ConfigError, match="There is no folder"):
         OverlayMaker(plan, store)
     write_pictures(parent, replace(picture_plan(), seed=6))
     with pytest.raises(ConfigError, match="is an overlay of the dataset"):

@@ -21,6 +21,7 @@ from pairgen.shards.format.plan_file import (
     recover_plan,
     write_plan,
 )
+from pairgen.shards.format.store import open_store
 from pairgen.types import Plan
 from tests.runs import run
 from tests.small_sets import make_plan
@@ -332,3 +333,15 @@ def test_receipts_of_a_later_version_are_receipts(folder: Path) -> None:
     for path, sha256 in hashes(folder).items():
         # The manifest holds what this version knows of them.
         assert sha256 == before[path] or path == layout.MANIFEST
+
+
+def test_a_folder_that_holds_no_dataset_is_told_by_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"^There is no folder {tmp_path}/nosuch\.$"):
+        read_plan(open_store(tmp_path / "nosuch"))
+    with pytest.raises(ConfigError, match=r"^There is no folder memory://nosuch\.$"):
+        read_plan(open_store("memory://nosuch"))
+    with pytest.raises(ConfigError, match=r"not a dataset folder: it has no __meta__/plan\.yaml"):
+        read_plan(open_store(tmp_path))
+    (tmp_path / "record.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError, match="is a training run or a student, not a dataset: `pair"):
+        read_plan(open_store(tmp_path))

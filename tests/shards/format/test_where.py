@@ -141,3 +141,12 @@ def test_what_is_not_allowed_is_refused_in_one_sentence(text: str, reason: str) 
 def test_values_that_do_not_go_together_are_named(text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         mask(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("foo ==", 6), ("  foo ==  ", 8), ("foo = 3", 5), ("a == 1 and\nb ==", 11), ("a == )", 6)],
+)
+def test_what_is_not_expected_is_told_by_its_place(text: str, place: int) -> None:
+    with pytest.raises(ConfigError, match=f" at character {place}"):
+        parse_where(text)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
@@ -81,7 +82,9 @@ def find_other(
             name means several pairs or images.
     """
     if name in TAKEN:
-        raise ConfigError(f"beside cannot call a row {name!r}: there is one, take another name.")
+        raise ConfigError(
+            f"{option_text('beside')} cannot call a row {name!r}: there is one, take another name."
+        )
     by_source: dict[str, list[str]] = {}
     for key, names in zip(keys, sources, strict=True):
         for stem in dict.fromkeys(map(_stem, names)):

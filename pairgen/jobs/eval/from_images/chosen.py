@@ -10,6 +10,7 @@ from pairgen.jobs.eval.from_images.beside import Other, find_other
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.judging.samples import open_held_out
 from pairgen.list_rules import named_values
+from pairgen.option_names import option_text
 from pairgen.shards.format.where import Where, parse_where
 from pairgen.shards.loading.first_rows import first_columns, only
 from pairgen.shards.loading.layer_columns import column_owners
@@ -108,6 +109,8 @@ def _subsets(
     for name, mask in masks.items():
         text = conditions[name].text
         if not mask.any():
-            raise ConfigError(f"subset {name}: none of the {len(mask):,} pairs meets {text!r}.")
+            raise ConfigError(
+                f"{option_text('subset')} {name}: none of the {len(mask):,} pairs meets {text!r}."
+            )
         found.append(Subset(name=name, where=text, places=np.flatnonzero(mask)))
     return tuple(found)

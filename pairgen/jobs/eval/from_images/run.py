@@ -35,6 +35,7 @@ from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.pairs import TORCH_DTYPES
 from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import defaults_of
+from pairgen.option_names import option_text
 from pairgen.process_state import cpu_threads
 from pairgen.training.runs.record import TrainRecord
 from pairgen.types import Plan
@@ -59,13 +60,15 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     recipe = recipe_of(model)
     if config.teacher_steps and "teacher_steps" in asked.given:
         raise ConfigError(
-            f"teacher_steps must be left out: {model.name} makes images from images ({recipe}), "
+            f"{option_text('teacher_steps')} "
+            f"must be left out: {model.name} makes images from images ({recipe}), "
             "which no teacher makes."
         )
     restores = recipe.kind == RESTORATION
     if not restores and "protocol" in asked.given:
         raise ConfigError(
-            f"protocol must be left out: the targets of {model.name} ({recipe}) are some of many "
+            f"{option_text('protocol')} "
+            f"must be left out: the targets of {model.name} ({recipe}) are some of many "
             "images that fit their conditions, so it has no PSNR."
         )
     notes = seen_notes(judged, plan, config.data, config.allow_training_data)

@@ -34,6 +34,7 @@ from pairgen.judging.real import find_real, real_facts
 from pairgen.kinds.machine import device_name
 from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.maker import build_teacher
+from pairgen.option_names import option_text
 from pairgen.process_state import cpu_threads
 from pairgen.types import Plan
 from pairgen.wording import counted
@@ -57,11 +58,15 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     for name in FOR_IMAGES:
         if name in asked.given:
             raise ConfigError(
-                f"{name} must be left out: {judged.model.name} makes images from text, and only "
+                f"{option_text(name)} "
+                f"must be left out: {judged.model.name} makes images from text, and only "
                 "students from images are judged by it."
             )
     if plan.kind != "ode":
-        raise ConfigError(f"data must be a dataset of kind 'ode', {config.data} is {plan.kind!r}.")
+        raise ConfigError(
+            f"{option_text('data')} "
+            f"must be a dataset of kind 'ode', {config.data} is {plan.kind!r}."
+        )
     notes = seen_notes(judged, plan, config.data, config.allow_training_data)
     if not judged.is_run:
         notes.insert(0, f"{config.run} is not a run of pairgen train: evaluating it as a teacher.")

@@ -16,6 +16,7 @@ from pairgen.image_recipe import ImageRecipe
 from pairgen.jobs.sample.from_images.masks import Masks
 from pairgen.jobs.sample.from_images.prompts import Prompts
 from pairgen.kinds.image_pairs import check_given, given_members, read_given, without_painted
+from pairgen.option_names import option_text
 from pairgen.shards.format import layout
 from pairgen.shards.loading.first_samples import first_samples
 from pairgen.shards.loading.training_set import TrainingSet, open_set
@@ -145,7 +146,8 @@ def _of_set(url: str, recipe: ImageRecipe, prompts: Prompts) -> Iterator[Conditi
     """Yield what the samples of a dataset or its annotations hold for the model."""
     if prompts.table is not None:
         raise ConfigError(
-            f"prompts must be one text for the conditions of a dataset, {url}, got the table "
+            f"{option_text('prompts')} "
+            f"must be one text for the conditions of a dataset, {url}, got the table "
             f"{prompts.table.path}."
         )
     texts = (recipe.prompts,) if recipe.prompts and prompts.text is None else ()

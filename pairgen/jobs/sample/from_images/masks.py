@@ -7,6 +7,7 @@ import numpy as np
 
 from pairgen.errors import ConfigError, StoreError
 from pairgen.kinds.image_pairs import HALF
+from pairgen.option_names import option_text
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_files import find_images, without_repeats
 from pairgen.sources.photographs import UnusableImageError, decode_as_stored, has_transparent_pixels
@@ -31,7 +32,9 @@ class Masks:
         for file in without_repeats(find_images(values)):
             name = _stem(file)
             if name in self._files:
-                raise ConfigError(f"masks holds two of the name {name}: rename one.")
+                raise ConfigError(
+                    f"{option_text('masks')} holds two of the name {name}: rename one."
+                )
             self._files[name] = file
 
     def of(self, picture: ImageFile, size: tuple[int, int]) -> np.ndarray:

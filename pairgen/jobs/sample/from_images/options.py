@@ -11,6 +11,7 @@ from pairgen.kinds.model_steps import with_steps
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.usual_dtype import usual_dtype
 from pairgen.model_config import ModelConfig, defaults_of
+from pairgen.option_names import option_text
 from pairgen.resolution import Sources
 from pairgen.teachers.base import Description
 
@@ -50,17 +51,20 @@ def read_asked(sources: Sources[SampleConfig], model: ModelConfig) -> AskedImage
     recipe, given = recipe_of(model), {name for layer in sources.layers for name in layer.values}
     if not sources["condition"]:
         raise ConfigError(
-            f"condition must be given, such as pictures/: {model.name} makes images from pictures "
+            f"{option_text('condition')} "
+            f"must be given, such as pictures/: {model.name} makes images from pictures "
             f"({recipe})."
         )
     for name in OF_TEXT:
         if sources[name]:
             raise ConfigError(
-                f"{name} must be left out: {model.name} makes images from pictures ({recipe})."
+                f"{option_text(name)} "
+                f"must be left out: {model.name} makes images from pictures ({recipe})."
             )
     if sources["masks"] and not recipe.mask:
         raise ConfigError(
-            f"masks must be left out: {model.name} paints no part of a picture ({recipe})."
+            f"{option_text('masks')} "
+            f"must be left out: {model.name} paints no part of a picture ({recipe})."
         )
     if "steps" in given and "spacing" not in given:
         model = with_steps(model, sources["steps"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from pairgen.errors import ConfigError
 from pairgen.filesystems import is_url
 from pairgen.image_recipe import ImageRecipe
+from pairgen.option_names import option_text
 from pairgen.redaction import url_without_secrets
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.texts.captions import Captions
@@ -33,22 +34,27 @@ class Prompts:
     def __init__(self, values: Sequence[str], column: str, recipe: ImageRecipe) -> None:
         if len(values) > 1:
             raise ConfigError(
-                f"prompts must be one text for all conditions, or a table, got {len(values)} "
+                f"{option_text('prompts')} "
+                f"must be one text for all conditions, or a table, got {len(values)} "
                 "values."
             )
         (value,) = values or ("",)
         if is_url(value):
             raise ConfigError(
-                "prompts must be one text for all conditions, or a table of this machine, got "
+                f"{option_text('prompts')} "
+                "must be one text for all conditions, or a table of this machine, got "
                 f"{url_without_secrets(value)!r}, which is a URL."
             )
         is_table = Path(value).suffix.lower() in TABLES
         if column and not is_table:
-            raise ConfigError(f"column is for a table of prompts, got {column!r} without one.")
+            raise ConfigError(
+                f"{option_text('column')} is for a table of prompts, got {column!r} without one."
+            )
         # Unlike `Path`, it says no to what can be no name of a file.
         if value and not is_table and os.path.exists(os.path.expanduser(value)):
             raise ConfigError(
-                f"prompts must be one text for all conditions, or a table ({', '.join(TABLES)}) "
+                f"{option_text('prompts')} "
+                f"must be one text for all conditions, or a table ({', '.join(TABLES)}) "
                 f"with a row for each, got {value!r}, which is a file or folder."
             )
         self.text = value if values and not is_table else None

@@ -30,6 +30,7 @@ from pairgen.kinds.ode.plan import make_ode_plan, own_dtype, prompt_counts, prom
 from pairgen.kinds.ode.sample_options import SampleConfig
 from pairgen.kinds.usual_dtype import say_dtype
 from pairgen.model_config import ModelConfig, packaged_prompts
+from pairgen.option_names import option_text
 from pairgen.resolution import Sources
 from pairgen.shards.format.slots import slot_at
 from pairgen.sources.passed_over import PassedOver
@@ -61,7 +62,7 @@ def sample_from_text(sources: Sources[SampleConfig], model: ModelConfig, say: Sa
     for name in ("condition", "masks"):
         if sources[name]:
             raise ConfigError(
-                f"{name} must be left out: {model.name} makes images from text alone."
+                f"{option_text(name)} must be left out: {model.name} makes images from text alone."
             )
     config = sources.below(f"model {model.name}", model.sampling).resolved().options
     target = find_target(config.out)

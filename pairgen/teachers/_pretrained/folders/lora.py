@@ -23,6 +23,7 @@ from torch import Tensor
 
 from pairgen.config import local_path, quoted
 from pairgen.errors import TeacherLoadError, short
+from pairgen.option_names import option_text
 from pairgen.regular_file import sha256_of
 from pairgen.teachers._pretrained.folders.other_layouts import LORA_FILES
 
@@ -162,7 +163,8 @@ def find_lora(given: str) -> Lora:
         path = next((path / name for name in LORA_FILES if (path / name).is_file()), path)
     if path.suffix != ".safetensors" or not path.is_file():
         raise TeacherLoadError(
-            f"lora must be a .safetensors file, or a folder with {LORA_FILES[0]}, and perhaps "
+            f"{option_text('lora')} "
+            f"must be a .safetensors file, or a folder with {LORA_FILES[0]}, and perhaps "
             f":SCALE, got {quoted(given)}."
         )
     _, metadata = _read(path)

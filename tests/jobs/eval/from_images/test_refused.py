@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_one_sentence_and_nothing_is_written(call, folder, 
         (["text", "--data=held"], "data must be a dataset of kind 'ode', held is 'degrade'"),
         (
             ["run", "--data=held", "--teacher-steps=1,2"],
-            r"teacher_steps must be left out: run makes images from images \(restoration of lr4",
+            r"--teacher-steps must be left out: run makes images from images \(restoration of lr4",
         ),
         (
             ["text", "--data=pairs", "--protocol=rgb"],

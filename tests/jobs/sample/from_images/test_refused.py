@@ -61,7 +61,7 @@ PAINTER = ("--model={m}/painter", "--condition={f}/pictures")
         ([*EDGES, "--prompts=absent.csv"], "absent.csv"),
         ([*EDGES, "--out=grid.jpg"], "out must be a .png file, or a folder"),
         ([*EDGES, "--num-per-prompt=999"], "at most 4,096 images, not 9,990"),
-        ([*EDGES, "--steps=1001"], "steps must be an integer in 1..1000, got 1001"),
+        ([*EDGES, "--steps=1001"], "steps must be an integer in 1..1,000, got 1001"),
         ([*EDGES, "--spacing=1,2,3"], "spacing"),
         (["--model={m}/edges", "--condition=absent/"], "absent"),
         (["--model={m}/edges", "--condition={t}/sizes"], "0.png has 32 x 32 px, 1.png 16 x 16"),
@@ -96,7 +96,7 @@ def test_a_refused_picture_ends_in_exit_code_3_unless_it_is_allowed(sample, file
     command = ("--model={m}/edges", "--condition={t}/mixed", "--steps=1", "--out={t}/made.png")
     code, err = sample(*command)
     assert code == 3 and "Refused: broken.png: " in err, err
-    assert "Error: 1 input was rejected (" in err and "more than --max-rejected allows (" in err
+    assert "Error: 1 of " in err and "was rejected, more than --max-rejected allows (" in err
     assert (tmp_path / "made.png").is_file()
     (tmp_path / "made.png").unlink()
     code, err = sample(*command, "--max-rejected=0.1")
