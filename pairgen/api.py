@@ -9,7 +9,7 @@ _HOMES = {
     "Evaluated": "pairgen.jobs.eval.run",
     "Inspection": "pairgen.jobs.inspect.run",
     "Replay": "pairgen.jobs.replay.outcome",
-    "RunResult": "pairgen.execution.dataset",
+    "RunResult": "pairgen.execution.run_result",
     "Samples": "pairgen.jobs.sample.samples",
     "Trained": "pairgen.training.runs.outcome",
     "run_annotate": "pairgen.jobs.annotate.run",

@@ -1,10 +1,11 @@
 """What all commands that make a dataset share: the folder checks, and the run itself."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pairgen.errors import ConfigError, FewerAskedError, PlanMismatchError
 from pairgen.execution.progress import Progress
 from pairgen.execution.run import run_missing
+from pairgen.execution.run_result import RunResult, result_of
 from pairgen.execution.say import Say, log
 from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
@@ -34,36 +35,6 @@ from pairgen.shards.format.store import Store
 from pairgen.shards.format.values import planned_tasks
 from pairgen.types import Plan
 from pairgen.wording import counted, part_text, percent_text
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """How a run ended.
-
-    Attributes:
-        manifest: The manifest after the run.
-        store_url: URL of the dataset folder.
-        stopped: Whether the user asked for a stop, even if the run was about to end.
-        too_many_rejected: Whether refused inputs and failed slots exceed `max_rejected`.
-        shard_range: The part of the shards that the run was to make.
-        num_tried: Number of samples and of refused inputs.
-        max_rejected: The share that may be.
-        num_left: Number of its shards that are missing.
-    """
-
-    manifest: Manifest
-    store_url: str
-    stopped: bool
-    too_many_rejected: bool
-    shard_range: ShardRange
-    num_left: int
-    num_tried: int = 0
-    max_rejected: float = 0.0
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the user stopped the run before its end; one that was about to end has ended."""
-        return self.stopped and self.num_left > 0
 
 
 def check_folder(store: Store) -> None:
@@ -266,7 +237,7 @@ def make_dataset(
     # An overlay catches up with a finished set only.
     for text in lags(store) if parent is None and manifest.complete else ():
         log(text)
-    return _result(store, manifest, stopped, options, shard_range)
+    return result_of(store, manifest, stopped, options, shard_range)
 
 
 def nothing_to_do(
@@ -286,32 +257,4 @@ def nothing_to_do(
         raise fewer
     log(f"{store.url} {fewer.told}: nothing to do.")
     # What others are still to make was not asked for.
-    return replace(_result(store, manifest, False, options, shard_range), num_left=0)
-
-
-def _result(
-    store: Store,
-    manifest: Manifest,
-    stopped: bool,
-    options: MakingOptions,
-    shard_range: ShardRange,
-) -> RunResult:
-    plan = manifest.plan
-    num_refused = plan.source["num_rejected"] + manifest.num_failed
-    num_tried = plan.source["num_rejected"] + plan.num_samples
-    return RunResult(
-        manifest=manifest,
-        store_url=store.url,
-        stopped=stopped,
-        too_many_rejected=num_refused > options.max_rejected * num_tried,
-        shard_range=shard_range,
-        num_left=count_left(manifest, shard_range),
-        num_tried=num_tried,
-        max_rejected=options.max_rejected,
-    )
-
-
-def count_left(manifest: Manifest, shard_range: ShardRange) -> int:
-    """Return the number of shards of a part that are missing."""
-    shards = shard_range.shards(manifest.plan.num_shards)
-    return sum(task.shard_index in shards for task in manifest.missing)
+    return replace(result_of(store, manifest, False, options, shard_range), num_left=0)

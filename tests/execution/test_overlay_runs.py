@@ -8,7 +8,8 @@ import pytest
 
 import pairgen
 from pairgen.errors import ConfigError, CorruptShardError, PlanMismatchError
-from pairgen.execution.dataset import RunResult, make_dataset
+from pairgen.execution.dataset import make_dataset
+from pairgen.execution.run_result import RunResult
 from pairgen.jobs.repair.withdraw import withdraw
 from pairgen.kinds.maker import MAKERS
 from pairgen.kinds.run_options import MakingOptions

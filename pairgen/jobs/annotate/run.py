@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pairgen.execution.dataset import RunResult, begin, make_dataset
+from pairgen.execution.dataset import begin, make_dataset
+from pairgen.execution.run_result import RunResult
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.annotate.inputs import resolve_annotate

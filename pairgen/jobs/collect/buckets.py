@@ -9,9 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pairgen.execution.dataset import (
-    RunResult,
     check_folder,
-    count_left,
     find_old_plan,
     make_dataset,
 )
@@ -19,6 +17,7 @@ from pairgen.execution.inputs.growing import ListPaths
 from pairgen.execution.inputs.spooled import put_inputs
 from pairgen.execution.inputs.taken import take_images
 from pairgen.execution.own_code import with_code
+from pairgen.execution.run_result import RunResult, count_left
 from pairgen.execution.say import Say
 from pairgen.execution.shard_size import fit_shards, with_samples_per_shard
 from pairgen.jobs.collect.inputs import CollectRequest, continued_plan, read_images

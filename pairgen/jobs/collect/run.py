@@ -6,7 +6,6 @@ from typing import Any
 
 from pairgen.errors import FewerAskedError
 from pairgen.execution.dataset import (
-    RunResult,
     begin,
     begin_claimed,
     make_dataset,
@@ -14,6 +13,7 @@ from pairgen.execution.dataset import (
 )
 from pairgen.execution.inputs.taken import take_images
 from pairgen.execution.own_code import with_code
+from pairgen.execution.run_result import RunResult
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.buckets import run_buckets

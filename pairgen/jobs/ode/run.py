@@ -5,7 +5,6 @@ from typing import Any
 
 from pairgen.errors import FewerAskedError
 from pairgen.execution.dataset import (
-    RunResult,
     begin,
     begin_claimed,
     claim,
@@ -14,6 +13,7 @@ from pairgen.execution.dataset import (
 )
 from pairgen.execution.inputs.spooled import put_inputs, spooled_input
 from pairgen.execution.own_code import with_code
+from pairgen.execution.run_result import RunResult
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.ode.inputs import (

@@ -8,9 +8,10 @@ from typing import Any
 
 from pairgen.errors import ConfigError
 from pairgen.execution.checking import check_set, find_readers
-from pairgen.execution.dataset import RunResult, check_same_plan, make_dataset
+from pairgen.execution.dataset import check_same_plan, make_dataset
 from pairgen.execution.own_code import check_found, with_code
 from pairgen.execution.run import check_executor
+from pairgen.execution.run_result import RunResult
 from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.repair.options import RepairConfig
