@@ -10,7 +10,7 @@ from pairgen.execution.say import Say, log
 from pairgen.kinds.card import render_card
 from pairgen.kinds.continuing import check_continues
 from pairgen.kinds.run_options import MakingOptions
-from pairgen.receipts import Manifest
+from pairgen.receipts import Manifest, Receipt
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
 from pairgen.shards.format.catching_up import lags
@@ -152,8 +152,11 @@ def check_same(old: Plan, plan: Plan, say: Say) -> None:
         say(f"The dataset will mix execution settings: from now on {', '.join(changed)}.")
 
 
-def _check_receipts(store: Store, manifest: Manifest) -> None:
+def _check_receipts(store: Store, manifest: Manifest) -> list[Receipt]:
     """Refuse to make a shard that has a receipt, unless `may_replace` allows it.
+
+    Returns:
+        The receipts of short shards that are made again, longer, because the set has grown.
 
     Raises:
         PlanMismatchError: A receipt belongs to another dataset, cannot be read, or belongs to a
@@ -168,6 +171,7 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
             "outdated? Put the original back, or remove it and let `pairgen repair` restore it "
             f"from {layout.MANIFEST}."
         )
+    short = []
     for task in manifest.missing:
         if task.shard_index not in standing:
             continue
@@ -178,20 +182,9 @@ def _check_receipts(store: Store, manifest: Manifest) -> None:
                 f"{layout.receipt_path(task.shard_index)} of {store.url} {what}: run "
                 "`pairgen verify` for details, and `pairgen repair` to make the shard again."
             )
-
-
-def _say_replaced(store: Store, manifest: Manifest) -> None:
-    """Say that a finished, short shard is made again, longer: nothing else replaces one unasked."""
-    standing = set(standing_receipts(store))
-    for task in manifest.missing:
-        receipt = (
-            readable_receipt(store, task.shard_index) if task.shard_index in standing else None
-        )
-        if receipt is not None and receipt.begins(task):
-            log(
-                f"Shard {task.shard_index:05d} is made again, longer: it had "
-                f"{counted(receipt.stop - receipt.start, 'sample')} before the set grew."
-            )
+        if receipt.begins(task):
+            short.append(receipt)
+    return short
 
 
 def make_dataset(
@@ -216,8 +209,11 @@ def make_dataset(
     shards = shard_range.shards(plan.num_shards)
     tasks = None if parent is None else planned_tasks(plan, store, parent)
     before = scan(store, plan, tasks)
-    _check_receipts(store, before)
-    _say_replaced(store, before)
+    for receipt in _check_receipts(store, before):
+        log(
+            f"Shard {receipt.shard_index:05d} is made again, longer: it had "
+            f"{counted(receipt.stop - receipt.start, 'sample')} before the set grew."
+        )
     num_before = sum(
         each.stop - each.start for each in before.receipts if each.shard_index in shards
     )

@@ -256,7 +256,7 @@ def test_another_model_or_prompt_file_is_named_as_the_user_knows_it(tmp_path: Pa
     )
     result = run("ode", out=tmp_path / "out", model=other)
     assert result.returncode == 2
-    assert "these differ: model (was gaussian, got mixture)." in result.stderr
+    assert "these differ: --model (was gaussian, got mixture)." in result.stderr
 
 
 def test_an_unknown_section_of_a_config_file_is_named(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_an_unknown_end_is_refused():
 
 @pytest.mark.parametrize("steps", [0, -1, 1001])
 def test_a_number_of_steps_out_of_range_is_refused(steps):
-    with pytest.raises(ConfigError, match=rf"steps must be an integer in 1\.\.1000, got {steps}"):
+    with pytest.raises(ConfigError, match=rf"steps must be an integer in 1\.\.1,000, got {steps}"):
         make_grid(SCHEDULE, "trailing", steps, "t0")
 
 

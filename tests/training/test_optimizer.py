@@ -26,7 +26,7 @@ def test_on_one_rank_a_sharded_optimizer_is_the_plain_one(pairs, train):
 
 def test_a_run_keeps_the_optimizer_it_began_with(pairs, train):
     train(pairs, steps=1, optimizer="sharded")
-    with pytest.raises(ConfigError, match=r"optimizer .was 'sharded', got 'adamw'"):
+    with pytest.raises(ConfigError, match=r"optimizer .was sharded, got adamw"):
         train(pairs, steps=2, optimizer="adamw", resume=True)
     with pytest.raises(ConfigError, match=r"optimizer must be one of adamw, adamw8bit, sharded"):
         train(pairs, "other", optimizer="adam")

@@ -13,7 +13,7 @@ from tests.runs import SMALL_SET, kill_group, start, wait_until
 from tests.s3_server import Faults, bucket, faults, server
 
 __all__ = ["bucket", "faults", "open_clusters", "server"]
-DASHBOARD = Path(__file__).parents[2] / "configs/cluster/grafana.json"
+DASHBOARD = Path(__file__).parents[3] / "configs/cluster/grafana.json"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
 from tests.execution.ray.test_cluster import free_port, node, wait_for_nodes
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
 GAUSSIAN = yaml.safe_load((ROOT / "configs/models/gaussian.yaml").read_text())
 # It tells where it was loaded from.

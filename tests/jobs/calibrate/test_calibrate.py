@@ -224,7 +224,7 @@ def test_ctrl_c_keeps_what_is_measured_and_the_same_command_continues(tmp_path):
     wait_until(lambda: record.is_file() and len(json.loads(record.read_text())["rows"]) >= 3)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
-    assert "run the same command again" in log.read_text()
+    assert "Run the same command again" in log.read_text()
     kept = json.loads(record.read_text())
     assert 3 <= len(kept["rows"]) < 10 and not kept["complete"]
     assert not (out / "calibration.md").exists()

@@ -189,11 +189,14 @@ def test_a_folder_continues_with_its_own_options_and_refuses_others(photographs,
         pairgen.degrade(out=str(out), crop=32)
     with pytest.raises(PlanMismatchError, match=r"degradation"):
         pairgen.degrade(out=str(out), degradation="bicubic")
-    fewer = tmp_path / "fewer"
-    fewer.mkdir()
-    (fewer / "0.png").write_bytes((photographs / "0.png").read_bytes())
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "0.png").write_bytes((photographs / "0.png").read_bytes())
+    # All that is asked for is there.
+    assert pairgen.degrade(out=str(out), images=str(others)).complete
+    Image.fromarray(np.full((80, 80, 3), 90, np.uint8)).save(others / "new.png")
     with pytest.raises(PlanMismatchError, match=r"5 other images, of which 4 are not"):
-        pairgen.degrade(out=str(out), images=str(fewer))
+        pairgen.degrade(out=str(out), images=str(others))
     with pytest.raises(ConfigError, match="kind 'degrade', not 'ode'"):
         pairgen.ode(out=str(out))
     assert shas(out) == before
