@@ -36,11 +36,14 @@ minutes an arm beside other jobs, pauses included (`codi.png`: x8 after 1,200 st
     inpainting, CoDi, 400 steps             7.50   1.98  0.93  1.15       3 (one in 20 steps)
     inpainting, without, 400 steps          7.45   2.22  1.04  0.89       3 (one in 20 steps)
     inpainting, own times, 400 steps        8.31   2.37  0.99  1.15       1
+    inpainting, no average, 400 steps       6.47   1.95  1.54  2.94       1
     inpainting, conditional, 400 steps      6.68   1.79  0.93  0.74       1
     inpainting, conditional, 533 steps      7.53   1.91  0.98  0.77       1
     inpainting, two stages, 200 steps each  5.62   2.48  2.37  2.82       1
     inpainting, PE-CoDi, 400 steps          7.71   1.81  0.77  0.69       1
     inpainting, ControlNet, 400 steps       6.37   1.56  0.75  0.60       1
+    edit, CoDi, 400 steps                  17.48  15.43 12.28 10.35       1
+    edit, without consistency, 400 steps   14.45  13.73  8.70  5.58       1
 
 What must hold does: in four steps CoDi is ahead of itself without consistency in every seed, at x8
 by 0.16, 0.15 and 0.24 after 1,200 steps, in inpainting by 0.12, 0.12 and 0.11 after 400. **At x8,
