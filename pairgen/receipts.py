@@ -18,7 +18,7 @@ from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.sealed import check_seal
 from pairgen.untrusted.sealed import sealed as seal
 from pairgen.untrusted.typed import Count, Sha256, check_plain, fault_in
-from pairgen.wording import counted
+from pairgen.wording import counted, size_text
 
 # Largest file of a receipt: room for 100,000 failed slots with their reasons.
 MAX_BYTES = 16 * 1024**2
@@ -91,7 +91,7 @@ class Receipt(Shown):
         """Return the shard's number, size and origin."""
         rows = [
             ("slots", f"{self.start:,} to {self.stop - 1:,}"),
-            ("size", f"{self.num_bytes / 1e6:,.1f} MB"),
+            ("size", size_text(self.num_bytes)),
             ("SHA-256", self.sha256),
             ("plan", self.fingerprint),
             ("failed slots", f"{sum(not slot.skipped for slot in self.failed):,}"),
@@ -250,7 +250,7 @@ class Manifest(Shown):
         num_shards = len(self.receipts)
         rows = [
             ("shards", f"{num_shards:,} of {num_shards + len(self.missing):,}"),
-            ("size", f"{self.num_bytes / 1e6:,.1f} MB"),
+            ("size", size_text(self.num_bytes)),
             ("members", ", ".join(sorted(self.plan.members))),
         ]
         if self.num_failed:
@@ -289,7 +289,7 @@ class Manifests(Shown, list[Manifest]):
                 each.plan.made_by,
                 f"{each.num_samples:,} of {each.plan.num_samples:,}",
                 f"{len(each.receipts):,} of {len(each.receipts) + len(each.missing):,}",
-                f"{each.num_bytes / 1e6:,.1f} MB",
+                size_text(each.num_bytes),
                 ", ".join(sorted(each.plan.members)),
             )
             for each in self

@@ -40,10 +40,11 @@ def percent_text(share: float) -> str:
 
 
 def size_text(num_bytes: int) -> str:
-    """Return a size in megabytes, or in kilobytes where that would be 0.0: `12.3 MB`, `4.2 kB`."""
-    if num_bytes < 50_000:
-        return f"{num_bytes / 1e3:,.1f} kB"
-    return f"{num_bytes / 1e6:,.1f} MB"
+    """Return a size in kB, where megabytes would be 0.0, in MB or, from a gigabyte on, in GB."""
+    for unit, size, least in (("GB", 1e9, 1e9), ("MB", 1e6, 5e4)):
+        if num_bytes >= least:
+            return f"{num_bytes / size:,.1f} {unit}"
+    return f"{num_bytes / 1e3:,.1f} kB"
 
 
 def command_text(*words: object) -> str:

@@ -47,6 +47,7 @@ def test_no_message_leaves_the_plural_to_the_reader() -> None:
 def test_sizes_shares_and_parts_are_told_as_people_read_them() -> None:
     assert [size_text(num) for num in (0, 4_200, 49_999)] == ["0.0 kB", "4.2 kB", "50.0 kB"]
     assert [size_text(num) for num in (50_000, 12_345_678)] == ["0.1 MB", "12.3 MB"]
+    assert [size_text(num) for num in (999_900_000, 2_340_000_000)] == ["999.9 MB", "2.3 GB"]
     assert [percent_text(share) for share in (0, 0.375, 1 / 3, 1)] == [
         "0 %",
         "37.5 %",

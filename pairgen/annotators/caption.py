@@ -75,8 +75,8 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     found = find_vision_model(setup.model, NETWORKS, "Salesforce/blip-image-captioning-base")
     if found.config.get("num_image_with_embedding"):
         raise ConfigError(
-            f"{option_text('model', 'pairgen annotate')} "
-            f"must caption images, got {found.model.name}, which takes videos."
+            f"{option_text('model', 'pairgen annotate')} must caption images, got "
+            f"{found.model.name}, which takes videos."
         )
     tokenizer = load_tokenizer(BertTokenizer, found.snapshot, "vocab.txt")
     prompt = tokenizer(chosen.prompt).input_ids

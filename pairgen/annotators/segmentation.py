@@ -62,9 +62,8 @@ def build(*, setup: Setup, **options: Any) -> Annotator:
     backbone = found.config.get("backbone_config") or {}
     if found.config.get("use_timm_backbone") or backbone.get("model_type") == "timm_backbone":
         raise ConfigError(
-            f"{option_text('model', 'pairgen annotate')} "
-            f"must have a backbone of transformers, got {found.model.name}, whose backbone "
-            "is one of timm."
+            f"{option_text('model', 'pairgen annotate')} must have a backbone of transformers, "
+            f"got {found.model.name}, whose backbone is one of timm."
         )
     classes = _classes(found.config)
     dtype = np.dtype(np.uint8 if len(classes) <= 256 else np.uint16)

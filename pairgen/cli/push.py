@@ -6,7 +6,7 @@ from pairgen.cli.flags import options_of
 from pairgen.cli.help import argument, command
 from pairgen.cli.options import echo, given, pin_threads, say, trust_option
 from pairgen.jobs.push.options import PushConfig
-from pairgen.wording import counted
+from pairgen.wording import counted, size_text
 
 
 @command()
@@ -40,7 +40,7 @@ def push(folder: str, to: str, **options: Any) -> None:
     removed = f", {len(pushed.removed):,} removed" if pushed.removed else ""
     unchanged = "" if pushed.unasked else f", {pushed.num_unchanged:,} unchanged"
     echo(
-        f"{counted(len(pushed.files), 'file')} {done} ({pushed.num_bytes / 1e6:,.1f} MB){removed}"
+        f"{counted(len(pushed.files), 'file')} {done} ({size_text(pushed.num_bytes)}){removed}"
         f"{unchanged}."
     )
     if pushed.unasked:

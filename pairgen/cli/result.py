@@ -53,10 +53,11 @@ def _summary(result: Any, code: int) -> list[str]:
         lines.append(f"{counted(manifest.num_skipped, 'sample')} {skipped}.")
     if result.interrupted:
         lines.append("Stopped. Run the same command again to continue.")
-    elif code == EXIT_TOO_MANY_REJECTED or (manifest.complete and not manifest.num_samples):
+        return lines
+    if code == EXIT_TOO_MANY_REJECTED or (manifest.complete and not manifest.num_samples):
         # The error says what to look at.
-        pass
-    elif manifest.complete or result.num_left:
+        return lines
+    if manifest.complete or result.num_left:
         lines.append(f"Next: {command_text('pairgen', 'verify', result.store_url)}")
         if "://" not in result.store_url:
             lines.append(f"Look: {command_text('pairgen', 'report', result.store_url)}")
@@ -93,20 +94,19 @@ def _told_rejected(result: Any) -> str:
     plan, num_failed = result.manifest.plan, result.manifest.num_failed
     inputs = INPUT_NAMES.get(plan.kind, "")
     num_rejected = plan.source["num_rejected"] if inputs else 0
-    reasons = f"{result.store_url}/{layout.REJECTED.rpartition('/')[0]}/" if num_rejected else ""
     if not num_rejected:
         what = rejected_share(num_failed, plan.num_samples, "sample", "failed", "failed")
-    elif num_failed:
-        share = f"{percent_text((num_rejected + num_failed) / result.num_tried)} together"
-        rejected = counted(num_rejected, f"{inputs[:-1]} was", f"{inputs} were")
-        samples = counted(plan.num_samples, "sample")
-        what = f"{rejected} rejected and {num_failed:,} of {samples} failed ({share})"
+        return over_limit(what, result.max_rejected)
+    rejected = counted(num_rejected, f"{inputs[:-1]} was", f"{inputs} were")
+    share = percent_text((num_rejected + num_failed) / result.num_tried)
+    samples = counted(plan.num_samples, "sample")
+    if num_failed:
+        what = f"{rejected} rejected and {num_failed:,} of {samples} failed ({share} together)"
     elif plan.num_samples == plan.source["num_inputs"]:
         what = rejected_share(num_rejected, result.num_tried, inputs[:-1])
     else:
-        share = percent_text(num_rejected / result.num_tried)
-        rejected = counted(num_rejected, f"{inputs[:-1]} was", f"{inputs} were")
-        what = f"{rejected} rejected beside {counted(plan.num_samples, 'sample')} ({share})"
+        what = f"{rejected} rejected beside {samples} ({share})"
+    reasons = f"{result.store_url}/{layout.REJECTED.rpartition('/')[0]}/"
     return over_limit(what, result.max_rejected, reasons)
 
 

@@ -65,8 +65,8 @@ def find_target(out: str) -> Target:
         target = Target(path.parent, path.name, False)
     else:
         raise ConfigError(
-            f"{option_text('out')} "
-            f"must be a .png file, or a folder that exists or ends in /, got {out!r}."
+            f"{option_text('out')} must be a .png file, or a folder that exists or ends in /, got "
+            f"{out!r}."
         )
     LocalStore(target.folder).check_writable()
     foreign = [name for name in _names_taken(target) if not _is_ours(target.folder / name)]

@@ -90,8 +90,8 @@ def load_iqa(names: Sequence[str], device: torch.device) -> tuple[str, tuple[Iqa
         import pyiqa
     except ImportError as error:
         raise ConfigError(
-            f"{option_text('iqa')} "
-            f"needs pyiqa: pip install 'pairgen[iqa]' ({' '.join(str(error).split())})."
+            f"{option_text('iqa')} needs pyiqa: pip install 'pairgen[iqa]' "
+            f"({' '.join(str(error).split())})."
         ) from None
     known = pyiqa.list_models()
     for name in names:

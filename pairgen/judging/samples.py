@@ -48,9 +48,8 @@ def open_held_out(
     available = sum(found.counts)
     if num_samples > available:
         raise ConfigError(
-            f"{option_text('num_samples')} "
-            f"must be at most the {available:,} samples that {url} gives, got "
-            f"{num_samples:,}."
+            f"{option_text('num_samples')} must be at most the {available:,} samples that {url} "
+            f"gives, got {num_samples:,}."
         )
     num = num_samples or min(USUAL_NUM_SAMPLES, available)
     return HeldOutSet(found, num, available)

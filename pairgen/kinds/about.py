@@ -65,10 +65,10 @@ LABELS = {
     "sketch.png": "sketch",
     "cond.png": "condition",
     "src.png": "source",
-    **{f"lr{level}.png": f"LR 1/{level}" for level in (2, 3, 4, 8, 16)},
     "lr1.png": "LR, enlarged",
 }
 IMAGES = ("png", "webp", "jpg")
+LEVEL = re.compile(r"lr(\d+)\.png")
 
 # Maps the kind of a dataset to the start of its title and the description of a sample.
 KINDS = {
@@ -116,6 +116,6 @@ def image_label(name: str, members: Collection[str]) -> str:
         members: All members of the dataset: beside LR levels, the image is HR.
     """
     if name in IMAGES:
-        is_high = any(re.fullmatch(r"lr\d+\.png", each) for each in members)
-        return "HR" if is_high else "image"
-    return LABELS.get(name, name)
+        return "HR" if any(map(LEVEL.fullmatch, members)) else "image"
+    level = LEVEL.fullmatch(name)
+    return LABELS.get(name, f"LR 1/{level[1]}" if level else name)

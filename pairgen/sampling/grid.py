@@ -81,9 +81,8 @@ def make_grid(
     times = named or _spaced_times(schedule, spacing, steps, end, offset)
     if named and (len(named) != steps or not _inside(schedule, named)):
         raise ConfigError(
-            f"{option_text('spacing')} "
-            f"{spacing} must name as many times as there are steps, {steps}, in "
-            f"({schedule.last_time:g}, {schedule.first_time:g}]."
+            f"{option_text('spacing')} {spacing} must name as many times as there are steps, "
+            f"{steps}, in ({schedule.last_time:g}, {schedule.first_time:g}]."
         )
     for time in insert:
         if not schedule.last_time < time <= times[0]:
@@ -130,9 +129,8 @@ def _spaced_times(
         low, high = torch.log(alpha / sigma).tolist()
         if math.isinf(low):
             raise ConfigError(
-                f"{option_text('spacing')} "
-                "must not be logsnr for this model, whose alpha is 0 at its first time: "
-                "log(alpha / sigma) is infinite there; take trailing or uniform."
+                f"{option_text('spacing')} must not be logsnr for this model, whose alpha is 0 at "
+                "its first time: log(alpha / sigma) is infinite there; take trailing or uniform."
             )
         half_log_snrs = torch.linspace(low, high, num_points, dtype=torch.float64)
         times = schedule.time_of(half_log_snrs).numpy()

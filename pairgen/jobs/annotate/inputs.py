@@ -73,8 +73,8 @@ def resolve_annotate(folder: str | Path, given: Mapping[str, Any], say: Say) -> 
     parents = [_open_annotated(address) for address in set_addresses(folder)]
     if len(parents) > 1 and sources_of(AnnotateConfig, given)["out"]:
         raise ConfigError(
-            f"{option_text('out')} "
-            f"names one folder, but {folder} holds {len(parents)} sub-sets: leave it out."
+            f"{option_text('out')} names one folder, but {folder} holds {len(parents)} sub-sets: "
+            "leave it out."
         )
     return [request for parent in parents for request in _resolve(parent, given, say)]
 
@@ -99,9 +99,8 @@ def _resolve(parent: Layer, given: Mapping[str, Any], say: Say) -> list[Request]
         sources.resolved()
     if sources["out"] and len(names) > 1:
         raise ConfigError(
-            f"{option_text('out')} "
-            f"names one folder, but {len(names)} annotators are asked for: leave it out, or "
-            "give one of them in --add."
+            f"{option_text('out')} names one folder, but {len(names)} annotators are asked for: "
+            "leave it out, or give one of them in --add."
         )
     asked = {
         name.removeprefix(OWN)

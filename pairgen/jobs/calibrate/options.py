@@ -122,9 +122,8 @@ class CalibrateConfig(PromptOptions, SamplerOptions):
     def _check_reference(self) -> "CalibrateConfig":
         if self.reference in self.settings(REFERENCE_DTYPE):
             raise ConfigError(
-                f"{option_text('steps')} "
-                f"of {REFERENCE_SOLVER}/{REFERENCE_SPACING} must not be those of the "
-                f"reference, {self.reference_steps}: give more --reference-steps."
+                f"{option_text('steps')} of {REFERENCE_SOLVER}/{REFERENCE_SPACING} must not be "
+                f"those of the reference, {self.reference_steps}: give more --reference-steps."
             )
         return self
 

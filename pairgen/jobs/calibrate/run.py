@@ -126,9 +126,9 @@ def _check_beginning(model: ModelConfig, description: Description) -> None:
     alpha, _ = schedule.alpha_sigma(torch.tensor([schedule.first_time], dtype=torch.float64))
     if float(alpha) == 0:
         raise ConfigError(
-            f"{option_text('model')} "
-            f"must have an alpha above 0 at its first time, but {model.name} has 0: the grid "
-            "of the reference is uniform in log(alpha / sigma), which is infinite there."
+            f"{option_text('model')} must have an alpha above 0 at its first time, but "
+            f"{model.name} has 0: the grid of the reference is uniform in log(alpha / sigma), "
+            "which is infinite there."
         )
 
 

@@ -101,9 +101,8 @@ def resolve_collect(given: Mapping[str, Any]) -> CollectRequest:
     request = CollectRequest(resolved, store, old)
     if "scale" in given and request.layout != "pairs":
         raise ConfigError(
-            f"{option_text('scale')} "
-            f"is for pairs, given by {option_text('hr')} and {option_text('lr')} or by "
-            f"{option_text('pairs')}: leave it out, got "
+            f"{option_text('scale')} is for pairs, given by {option_text('hr')} and "
+            f"{option_text('lr')} or by {option_text('pairs')}: leave it out, got "
             f"{given['scale']!r}."
         )
     check_painted(given, resolved.options, request.is_painted)

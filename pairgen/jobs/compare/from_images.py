@@ -78,8 +78,8 @@ def compare_from_images(
     url = config.data
     if "teacher_steps" in given and config.teacher_steps:
         raise ConfigError(
-            f"{option_text('teacher_steps')} "
-            f"must be left out: {url} holds images, which no teacher makes."
+            f"{option_text('teacher_steps')} must be left out: {url} holds images, which no "
+            "teacher makes."
         )
     checked = []
     for each in asked:
@@ -94,9 +94,8 @@ def compare_from_images(
     task = _one_task(asked)
     if task["kind"] != RESTORATION and "protocol" in given:
         raise ConfigError(
-            f"{option_text('protocol')} "
-            f"must be left out: the targets of a {task['kind']} model are some of many "
-            "images that fit their conditions, so it has no PSNR."
+            f"{option_text('protocol')} must be left out: the targets of a {task['kind']} model "
+            "are some of many images that fit their conditions, so it has no PSNR."
         )
     # Also what only annotations have.
     wanted = {name for each in asked for name in recipe_of(each.judged.model).members}

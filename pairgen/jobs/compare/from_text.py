@@ -72,9 +72,8 @@ def compare_from_text(
     for name in ("protocol", "iqa"):
         if name in given:
             raise ConfigError(
-                f"{option_text(name)} "
-                f"must be left out: {url} holds prompts and noises, and only models from "
-                "images are judged by it."
+                f"{option_text(name)} must be left out: {url} holds prompts and noises, and only "
+                "models from images are judged by it."
             )
     checked = []
     for each in asked:

@@ -86,9 +86,7 @@ class Inspection(Shown):
             head, *sets = subsets_rows(self.data)
             return ShownTable(f"Inspection of {self.data['folder']}", sets, head)
         (_, folder), *facts = set_rows(self.data)
-        # Operations are JSON, of which a line would show the beginning alone.
-        words = [(name, told) for name, told in facts if not told.startswith(("{", "["))]
-        return ShownTable(f"Inspection of {folder}", words)
+        return ShownTable(f"Inspection of {folder}", facts)
 
     def shown_pictures(self) -> list[Picture]:
         """Return the grid."""

@@ -9,6 +9,7 @@ from pairgen.drawing.value_text import MAX_SHOWN, shape_text, value_text
 from pairgen.jobs.inspect.inputs_text import inputs_text
 from pairgen.jobs.inspect.summary import Summary
 from pairgen.kinds.about import about_member
+from pairgen.kinds.degrade.drawn_words import operation_named
 from pairgen.kinds.plan_description import describe_plan
 from pairgen.receipts import FailedSlot
 from pairgen.types import INPUT_NAMES, Plan, sample_key
@@ -103,9 +104,10 @@ def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         foreign = f"{data['num_foreign_receipts']:,} of another plan: see pairgen verify"
         rows.append(("receipts", foreign))
     rows += [
-        (name, _operations(each) if name.startswith(OPERATIONS) else _clip(value_text(each)))
+        (name, told)
         for name, each in data["plan"].items()
         if name != inputs
+        and (told := _operations(each) if name.startswith(OPERATIONS) else _clip(value_text(each)))
     ]
     for name, values in data["made"].items():
         label = label_text(name) + " (mixed)" * (name in data["mixed"])
@@ -120,14 +122,11 @@ def set_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _operations(told: str) -> str:
-    """Return the names of operations, in order; all that they are is more than a line."""
-    names = [
-        name
-        for each in json.loads(told)
-        for name in each
-        if name not in ("probability", "operations")
-    ]
-    return ", ".join(names) + " (--json: all)"
+    """Return the names of operations, in order, as all of them is more than a line; "" for none."""
+    items = json.loads(told)
+    named = map(operation_named, items if isinstance(items, list) else ())
+    names = ", ".join(each[0] for each in named if each)
+    return f"{_clip(names)} (--json: all)" if names else ""
 
 
 def _annotation(data: Mapping[str, Any]) -> tuple[str, ...]:

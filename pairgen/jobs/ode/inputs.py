@@ -183,9 +183,8 @@ def _check_choice(given: Mapping[str, Any], config: OdeConfig, old: Plan) -> Non
         new, before = getattr(config, name), old.source.get(name, default_of(OdeConfig, name))
         if name in given and new != before:
             raise ConfigError(
-                f"{option_text(name)} "
-                f"must be {before} as for the prompts of the folder, or left out, got "
-                f"{new}: to choose other prompts, give --prompts and another --out."
+                f"{option_text(name)} must be {before} as for the prompts of the folder, or left "
+                f"out, got {new}: to choose other prompts, give --prompts and another --out."
             )
 
 

@@ -25,7 +25,7 @@ from pairgen.shards.format.subsets import has_subsets
 from pairgen.shown import Shown, ShownTable
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.yaml_text import load_yaml
-from pairgen.wording import counted
+from pairgen.wording import counted, size_text
 
 # Of one commit: the hub takes longer for more, and what was committed need not be sent again.
 MAX_FILES, MAX_BYTES = 256, 20 * 1024**3
@@ -68,7 +68,7 @@ class Pushed(Shown):
             ("page", self.page),
             ("private", "yes" if self.private else "no"),
             ("files" if self.sent else "files to send", f"{len(self.files):,}"),
-            ("size", f"{self.num_bytes / 1e6:,.1f} MB"),
+            ("size", size_text(self.num_bytes)),
             ("removed", f"{len(self.removed):,}"),
             ("unchanged", "unknown" if self.unasked else f"{self.num_unchanged:,}"),
         ]

@@ -19,6 +19,7 @@ from pairgen.shards.format.plan_file import has_plan
 from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import has_subsets, read_subsets
 from pairgen.shown import Shown, ShownTable
+from pairgen.wording import size_text
 
 # What says that a page was made by pairgen, and may be replaced.
 MARK = b'<meta name="generator" content="pairgen '
@@ -40,7 +41,7 @@ class Reported(Shown):
         """Return where the page is, as a path and as an address that a browser takes."""
         rows = [("open", self.page.absolute().as_uri())]
         if self.page.is_file():
-            rows.append(("size", f"{self.page.stat().st_size / 1e6:.1f} MB"))
+            rows.append(("size", size_text(self.page.stat().st_size)))
         return ShownTable(f"Page: {self.page}", rows)
 
 

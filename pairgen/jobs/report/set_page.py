@@ -41,7 +41,7 @@ from pairgen.shards.format.overlay_state import OF_ANOTHER
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.store import Store
 from pairgen.types import Plan
-from pairgen.wording import command_text, counted
+from pairgen.wording import command_text, counted, size_text
 
 MAX_WORKERS = 32
 # Facts that stand below an image, if a set has them.
@@ -182,11 +182,10 @@ def _placed(groups: Sequence[ChartGroup]) -> list[tuple[str, int, int]]:
 def _numbers(plan: Plan, receipts: Receipts, num_samples: int) -> list[tuple[str, str]]:
     done = receipts.done.values()
     num_bytes = sum(each.num_bytes for each in done)
-    size = f"{num_bytes / 1e9:,.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:,.1f} MB"
     rows = [
         (f"of {plan.num_samples:,} samples", f"{num_samples:,}"),
         (f"of {plan.num_shards:,} shards", f"{len(done):,}"),
-        ("in tars", size),
+        ("in tars", size_text(num_bytes)),
     ]
     if rate := rate_at_work(list(done)):
         rows.append(("samples/s while it was made", f"{rate:,.2f}"))

@@ -64,9 +64,8 @@ def check_apart(values: Iterable[str], out: Store) -> None:
         given = Path(value).expanduser().absolute()
         if given.is_dir() and folder.is_relative_to(given):
             raise ConfigError(
-                f"{option_text('out')} "
-                f"must lie outside the folder of pictures {value}, else its results would be "
-                f"restored too, got {out.url}."
+                f"{option_text('out')} must lie outside the folder of pictures {value}, else its "
+                f"results would be restored too, got {out.url}."
             )
 
 

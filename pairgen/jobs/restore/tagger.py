@@ -87,10 +87,9 @@ def find_tagger(options: TaggerOptions, seed: int) -> FoundTagger:
     texts = [member for member, spec in annotator.adds.items() if not spec]
     if tuple(annotator.reads) != (PICTURE,) or len(texts) != 1 or len(annotator.adds) > 1:
         raise ConfigError(
-            f"{option_text('tagger')} "
-            f"must look at a picture and write one text, but {name} with its tagger_options "
-            f"reads {_listed(annotator.reads)} and adds {_listed(annotator.adds)}: give texts that "
-            "you have by captions."
+            f"{option_text('tagger')} must look at a picture and write one text, but {name} with "
+            f"its tagger_options reads {_listed(annotator.reads)} and adds "
+            f"{_listed(annotator.adds)}: give texts that you have by captions."
         )
     identity, found = dict(annotator.identity), annotator.model
     # Working directories differ, and branches move: every worker must load the same files.

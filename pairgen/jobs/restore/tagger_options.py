@@ -82,9 +82,8 @@ class TaggerOptions(MemberOptions):
             )
         if Path(self.tagger).suffix in TABLES:
             raise ConfigError(
-                f"{option_text('tagger')} "
-                f"must be an annotator that looks at a picture, got {self.tagger!r}: give a "
-                f"table as {option_text('captions')}, and the name of its column as "
-                f"{option_text('column')}."
+                f"{option_text('tagger')} must be an annotator that looks at a picture, got "
+                f"{self.tagger!r}: give a table as {option_text('captions')}, and the name of its "
+                f"column as {option_text('column')}."
             )
         return self

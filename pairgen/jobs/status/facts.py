@@ -16,6 +16,7 @@ from pairgen.execution.history.rates import (
 )
 from pairgen.execution.progress import format_seconds, took_text
 from pairgen.types import INPUT_NAMES, Plan
+from pairgen.wording import size_text
 
 MAX_WORKERS, MAX_REASONS, MAX_LENGTH = 8, 5, 110
 BARS = "▁▂▃▄▅▆▇█"
@@ -103,7 +104,7 @@ def status_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("folder", data["folder"]),
         ("done", f"{data['num_slots']:,} of {data['num_planned']:,} slots ({share:.1f} %)"),
         ("shards", f"{data['num_shards']:,} of {data['num_shards_planned']:,}"),
-        ("samples", f"{data['num_samples']:,}, {data['num_bytes'] / 1e6:,.1f} MB"),
+        ("samples", f"{data['num_samples']:,}, {size_text(data['num_bytes'])}"),
         *_device_rows(data),
         *_rate_rows(data),
         ("worker hours", _hours(data)),

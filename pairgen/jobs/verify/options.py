@@ -58,8 +58,8 @@ class VerifyConfig(CheckOptions):
             raise ConfigError(f"--quick reads no sample: it cannot go with {' and '.join(others)}.")
         if "seed" in given and "fraction" not in given:
             raise ConfigError(
-                f"{option_text('seed')} "
-                "chooses the shards of --fraction: give that too, such as 0.01."
+                f"{option_text('seed')} chooses the shards of --fraction: give that too, such as "
+                "0.01."
             )
         return self
 

@@ -44,10 +44,9 @@ def check_together(options: "CollectConfig") -> None:
         )
     if options.edit_triples and options.caption_choice != REFUSE:
         raise ConfigError(
-            f"{option_text('caption_choice')} "
-            f"is for images, not for {option_text('edit_triples')}, which have one instruction "
-            "each: "
-            f"leave it out, got {options.caption_choice!r}."
+            f"{option_text('caption_choice')} is for images, not for "
+            f"{option_text('edit_triples')}, which have one instruction each: leave it out, got "
+            f"{options.caption_choice!r}."
         )
     if options.layout == "pairs":
         _check_pairs(options, texts)
@@ -61,9 +60,8 @@ def check_together(options: "CollectConfig") -> None:
         ]
         if changing:
             raise ConfigError(
-                f"{option_text('format')} "
-                "keep stores the bytes of single files as they are: leave out "
-                f"{option_text(changing[0])}, or give another format."
+                f"{option_text('format')} keep stores the bytes of single files as they are: "
+                f"leave out {option_text(changing[0])}, or give another format."
             )
 
 
@@ -75,8 +73,8 @@ def _check_bucket(options: "CollectConfig") -> None:
     """
     if options.size % BUCKET_STEP:
         raise ConfigError(
-            f"{option_text('size')} "
-            f"must be a multiple of {BUCKET_STEP} with {option_text('bucket')}, got {options.size}."
+            f"{option_text('size')} must be a multiple of {BUCKET_STEP} with "
+            f"{option_text('bucket')}, got {options.size}."
         )
     square = {
         "pairs": options.layout == "pairs",
@@ -100,14 +98,13 @@ def _check_painted(options: "CollectConfig") -> None:
     check_side("size", options.size)
     if options.min_size > options.size:
         raise ConfigError(
-            f"{option_text('min_size')} "
-            f"must be at most the size of the painted pictures, {options.size}, got "
-            f"{options.min_size}."
+            f"{option_text('min_size')} must be at most the size of the painted pictures, "
+            f"{options.size}, got {options.min_size}."
         )
     if options.format == "keep":
         raise ConfigError(
-            f"{option_text('format')} "
-            f"keep stores the bytes of files, and {PAINTED} has none: give another format."
+            f"{option_text('format')} keep stores the bytes of files, and {PAINTED} has none: "
+            "give another format."
         )
 
 

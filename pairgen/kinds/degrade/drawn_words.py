@@ -93,11 +93,8 @@ def _walk(items: Any, path: tuple[str, ...]) -> Iterator[_Drawer]:
 
 
 def _walk_item(item: Any, here: tuple[str, ...]) -> Iterator[_Drawer]:
-    """Yield an operation, or a composition and what it holds.
-
-    What is neither is left out: a plan may be a stranger's.
-    """
-    if (named := _named(item)) is None:
+    """Yield an operation, or a composition and what it holds; nothing for what is neither."""
+    if (named := operation_named(item)) is None:
         return
     name, options = named
     if name == "one_of":
@@ -123,7 +120,7 @@ def _walk_parts(name: str, options: Mapping[str, Any], here: tuple[str, ...]) ->
 def _walk_choices(choices: Any, here: tuple[str, ...]) -> Iterator[_Drawer]:
     """Yield the choice itself, and the operations to choose from, each once."""
     items = [_without_probability(each) for each in choices] if isinstance(choices, list) else []
-    named = [_named(each) for each in items]
+    named = [operation_named(each) for each in items]
     values = _choice_words([each or ("?", {}) for each in named])
     kinds = list(dict.fromkeys(label_text(each[0]) for each in named if each))
     group = words = " or ".join(kinds)
@@ -189,8 +186,11 @@ def _units(name: str) -> Mapping[str, str]:
     return build.units if isinstance(build, type) and issubclass(build, Operation) else {}
 
 
-def _named(item: Any) -> tuple[str, Mapping[str, Any]] | None:
-    """Return name and options of an operation; None if it is none."""
+def operation_named(item: Any) -> tuple[str, Mapping[str, Any]] | None:
+    """Return name and options of an operation of a recipe; None if it is none.
+
+    A recipe may be a stranger's.
+    """
     if isinstance(item, str):
         return item, {}
     if not isinstance(item, Mapping) or len(item) != 1:

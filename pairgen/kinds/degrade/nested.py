@@ -22,9 +22,8 @@ def check_doubling(levels: Sequence[int]) -> None:
     doubled = [ordered[0] * 2**number for number in range(len(ordered))]
     if len(ordered) < 2 or ordered != doubled:
         raise ConfigError(
-            f"{option_text('nested')} "
-            "needs two or more levels that double without a gap, such as 2,4,8 or 8,16; "
-            f"{option_text('scales')} and {option_text('levels')} give "
+            f"{option_text('nested')} needs two or more levels that double without a gap, such as "
+            f"2,4,8 or 8,16; {option_text('scales')} and {option_text('levels')} give "
             f"{','.join(map(str, ordered))}."
         )
 

@@ -178,15 +178,13 @@ class DegradeConfig(ImageOptions):
     def _check_together(self) -> "DegradeConfig":
         if self.crops == "tiled" and "samples_per_image" in self.model_fields_set:
             raise ConfigError(
-                f"{option_text('samples_per_image')} "
-                "is for random crops; tiled ones are as many as fit, got "
-                f"{self.samples_per_image}."
+                f"{option_text('samples_per_image')} is for random crops; tiled ones are as many "
+                f"as fit, got {self.samples_per_image}."
             )
         if self.crop % max(self.stored_levels):
             raise ConfigError(
-                f"{option_text('crop')} "
-                f"must be a multiple of the largest level, {max(self.stored_levels)}, "
-                f"got {self.crop}."
+                f"{option_text('crop')} must be a multiple of the largest level, "
+                f"{max(self.stored_levels)}, got {self.crop}."
             )
         if self.nested:
             check_doubling(self.stored_levels)
@@ -242,8 +240,6 @@ def check_batch_size(given: Mapping[str, Any], options: DegradeConfig) -> None:
     """
     if "batch_size" in given and options.pixel_path != "torch":
         raise ConfigError(
-            f"{option_text('batch_size')} "
-            f"must be left out with {option_text('pixel_path')} {options.pixel_path!r}, which "
-            "takes one "
-            f"image at a time, got {options.batch_size}."
+            f"{option_text('batch_size')} must be left out with {option_text('pixel_path')} "
+            f"{options.pixel_path!r}, which takes one image at a time, got {options.batch_size}."
         )

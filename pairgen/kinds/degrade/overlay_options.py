@@ -27,10 +27,8 @@ def check_fixed(resolved: Resolved[DegradeConfig], parent: Plan, size: ImageSize
     """
     if resolved.options.shard_bytes:
         raise ConfigError(
-            f"{option_text('shard_bytes')} "
-            f"must be left out with {option_text('overlay')}: shards are those of the samples that "
-            "it "
-            f"adds to, got {resolved.options.shard_bytes}."
+            f"{option_text('shard_bytes')} must be left out with {option_text('overlay')}: shards "
+            f"are those of the samples that it adds to, got {resolved.options.shard_bytes}."
         )
     whole = f"HR is the whole decoded latent, {size.width} x {size.height} px"
     for name in FIXED:

@@ -137,8 +137,8 @@ def check_ode(plan: Plan, store: Store) -> None:
     """
     if plan.kind != "ode":
         raise ConfigError(
-            f"{option_text('from_ode')} "
-            f"must be a dataset of kind 'ode', but {store.url} is of kind {plan.kind!r}."
+            f"{option_text('from_ode')} must be a dataset of kind 'ode', but {store.url} is of "
+            f"kind {plan.kind!r}."
         )
 
 

@@ -153,8 +153,7 @@ class ImageOptions(PartOptions):
             )
         if self.caption_choice != REFUSE and (self.from_ode or self.paints):
             raise ConfigError(
-                f"{option_text('caption_choice')} "
-                "is for images of your own, whose captions may be lists: leave it "
-                f"out, got {self.caption_choice!r}."
+                f"{option_text('caption_choice')} is for images of your own, whose captions may "
+                f"be lists: leave it out, got {self.caption_choice!r}."
             )
         check_packaged(self)

@@ -73,6 +73,6 @@ def check_painted(given: Mapping[str, Any], options: "ImageOptions", is_painted:
     for name in PAINTED_OPTIONS:
         if name in given and not is_painted:
             raise ConfigError(
-                f"{option_text(name)} "
-                f"is for pictures of {PAINTED}: leave it out, got {given[name]!r}."
+                f"{option_text(name)} is for pictures of {PAINTED}: leave it out, got "
+                f"{given[name]!r}."
             )

@@ -34,9 +34,8 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
     if not description.guidable and set(config.cfg) != {1.0}:
         why = "is unconditional" if labels is None else "has no null_label in its options"
         raise ConfigError(
-            f"{option_text('cfg')} "
-            f"must be 1, because {model.name} {why} and so cannot be guided, got "
-            f"{', '.join(f'{scale:g}' for scale in config.cfg)}."
+            f"{option_text('cfg')} must be 1, because {model.name} {why} and so cannot be guided, "
+            f"got {', '.join(f'{scale:g}' for scale in config.cfg)}."
         )
     if labels is not None and config.negative_prompt:
         try:
@@ -45,8 +44,8 @@ def check_conditioning(config: OdeConfig, model: ModelConfig, description: Descr
             raise ConfigError(f"{option_text('negative_prompt')} is wrong: {error}") from None
     if config.store_embeddings and not description.embedding_shapes:
         raise ConfigError(
-            f"{option_text('store_embeddings')} "
-            f"must be false: {model.name} has no prompt embeddings."
+            f"{option_text('store_embeddings')} must be false: {model.name} has no prompt "
+            "embeddings."
         )
 
 
@@ -78,9 +77,8 @@ def _check_learned(config: OdeConfig, model: ModelConfig) -> None:
     if learned.told and not all(map(learned.covers, config.cfg)):
         low, high = learned.guidance_scales[0], learned.guidance_scales[-1]
         raise ConfigError(
-            f"{option_text('cfg')} "
-            f"must be in [{low:g}, {high:g}]: {model.name} is a student that was trained on "
-            f"guidance {learned.scales_told}, got {asked}."
+            f"{option_text('cfg')} must be in [{low:g}, {high:g}]: {model.name} is a student that "
+            f"was trained on guidance {learned.scales_told}, got {asked}."
         )
 
 

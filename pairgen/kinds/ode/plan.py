@@ -62,8 +62,8 @@ def make_ode_plan(
     for name, count in (("num_samples", num_samples), ("samples_per_shard", samples_per_shard)):
         if count % num_guidances:
             raise ConfigError(
-                f"{option_text(name)} "
-                f"must be a multiple of the {num_guidances} guidance scales, got {count:,}."
+                f"{option_text(name)} must be a multiple of the {num_guidances} guidance scales, "
+                f"got {count:,}."
             )
     grid = make_grid(
         description.schedule, config.spacing, config.steps, config.end, config.trajectory
@@ -71,8 +71,8 @@ def make_ode_plan(
     is_flow = isinstance(description.schedule, FlowSchedule)
     if is_flow and grid.alphas[0] == 0 and config.solver != "ddim":
         raise ConfigError(
-            f"{option_text('solver')} "
-            f"must be ddim for a flow, which starts where alpha is 0, got {config.solver!r}."
+            f"{option_text('solver')} must be ddim for a flow, which starts where alpha is 0, got "
+            f"{config.solver!r}."
         )
     recipe = {
         "solver": config.solver,

@@ -12,7 +12,7 @@ from pairgen.shards.check.text_check import check_texts
 from pairgen.shards.format import layout
 from pairgen.shards.format.annotations import find_parent
 from pairgen.shards.format.catching_up import lag_text
-from pairgen.shards.format.manifest import iterate_receipts
+from pairgen.shards.format.manifest import find_receipts
 from pairgen.shards.format.overlay import (
     KIND,
     Layer,
@@ -49,7 +49,6 @@ def check_parent(store: Store, plan: Plan, shards: Sequence[int]) -> Compared:
         store: The folder.
         plan: Its plan. Only that of an overlay which says where its parent lies is compared.
         shards: Shards with a valid receipt.
-
     """
     if plan.kind != KIND or "parent" not in plan.source:
         return Compared()
@@ -66,20 +65,24 @@ def check_parent(store: Store, plan: Plan, shards: Sequence[int]) -> Compared:
         return Compared([Problem("other parent", layout.PLAN, str(error).rstrip("."))])
     try:
         if is_by_value(plan):
+            texts = Layer(store, plan, {})
             problems = list(check_texts(store, plan, shards))
-        else:
-            problems = list(_check_shards(store, parent, shards))
-        return Compared(problems, lag=lag_text(open_layer(parent), open_overlay(store)))
+            return Compared(problems, lag=lag_text(open_layer(parent), texts))
+        overlay = open_overlay(store)
+        # All that can be read: whether they fit the parent's plan, `verify` of the parent tells.
+        readable = {i: receipt for i, receipt in find_receipts(parent) if receipt is not None}
+        whole = Layer(parent, parent_plan, readable)
+        return Compared(list(_check_shards(whole, overlay, shards)), lag=lag_text(whole, overlay))
     except OSError as error:
         told = f"against the parent {url}, which could not be read: {error}".rstrip(".")
         return Compared(not_checked=(told,))
 
 
-def _check_shards(store: Store, parent: Store, shards: Sequence[int]) -> Iterator[Problem]:
-    pairs = zip(iterate_receipts(store, shards), iterate_receipts(parent, shards), strict=True)
-    for shard_index, (receipt, of_parent) in zip(shards, pairs, strict=True):
-        if receipt is not None:
-            yield from _check_shard(shard_index, receipt, of_parent, parent)
+def _check_shards(parent: Layer, overlay: Layer, shards: Sequence[int]) -> Iterator[Problem]:
+    for shard_index in shards:
+        if receipt := overlay.receipts.get(shard_index):
+            of_parent = parent.receipts.get(shard_index)
+            yield from _check_shard(shard_index, receipt, of_parent, parent.store)
 
 
 def _check_shard(

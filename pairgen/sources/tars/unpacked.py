@@ -13,6 +13,7 @@ from pairgen.errors import ConfigError
 from pairgen.sources.paths import AnyPath, open_path
 from pairgen.sources.urls.path import UrlPath
 from pairgen.sources.urls.whole_file import whole_file
+from pairgen.wording import size_text
 
 CACHE = "~/.cache/pairgen/unpacked"
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -57,7 +58,7 @@ def plain_tar(path: AnyPath) -> AnyPath:
 
 def _unpack(path: AnyPath, file: BinaryIO, size: int, target: Path) -> None:
     """Unpack a file into the cache."""
-    log("Unpacking %s (%.1f MB) into %s", path, size / 1e6, target)
+    log("Unpacking %s (%s) into %s", path, size_text(size), target)
     due = time.monotonic() + _SECONDS_BETWEEN_LINES
     try:
         with whole_file(target) as out, gzip.open(file) as packed:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pairgen.sources.urls.path import UrlPath
 from pairgen.sources.urls.whole_file import whole_file
+from pairgen.wording import size_text
 
 CACHE = "~/.cache/pairgen/fetched"
 _CHUNK = 8 * 2**20
@@ -28,7 +29,7 @@ def fetched(path: UrlPath) -> Path:
     name = hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     target = Path(CACHE).expanduser() / f"{name}{path.suffix}"
     if not target.exists():
-        log("Fetching %s (%.1f MB) into %s", path, found.num_bytes / 1e6, target)
+        log("Fetching %s (%s) into %s", path, size_text(found.num_bytes), target)
         with whole_file(target) as out, path.open() as file:
             shutil.copyfileobj(file, out, _CHUNK)
     return target

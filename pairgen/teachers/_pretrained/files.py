@@ -64,8 +64,8 @@ def find_snapshot(location: str, revision: str, patterns: Sequence[str]) -> Snap
     if location and folder.is_dir():
         if revision:
             raise ConfigError(
-                f"{option_text('revision')} "
-                f"{revision!r} is for a hub id, but {location} is a local folder."
+                f"{option_text('revision')} {revision!r} is for a hub id, but {location} is a "
+                "local folder."
             )
         folder = folder.resolve()
         for path in _beside(folder):

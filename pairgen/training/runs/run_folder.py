@@ -105,9 +105,8 @@ def begin_run(
     state = read_state(found[-1])
     if config.steps < state["step"]:
         raise ConfigError(
-            f"{option_text('steps')} "
-            f"must be at least the {state['step']:,} that {folder} has done, "
-            f"got {config.steps:,}."
+            f"{option_text('steps')} must be at least the {state['step']:,} that {folder} has "
+            f"done, got {config.steps:,}."
         )
     if notice := _thread_notice(num_threads_before, num_threads):
         say(notice)

@@ -98,9 +98,8 @@ def find_start(config: TrainConfig, plan: Plan) -> dict[str, Any]:
     if not config.model:
         if not plan.teacher:
             raise ConfigError(
-                f"{option_text('model')} "
-                f"must be given: the dataset {config.data[0]}, of kind {plan.kind!r}, has no "
-                "teacher."
+                f"{option_text('model')} must be given: the dataset {config.data[0]}, of kind "
+                f"{plan.kind!r}, has no teacher."
             )
         return {key: plan.teacher[key] for key in ("name", "module", "location", "options")}
     return start_of(find_model(config.model))
@@ -117,9 +116,8 @@ def check_trainable(start: Mapping[str, Any]) -> None:
     """
     if not hasattr(plugins.load("teachers", start["module"]), "build_denoiser"):
         raise ConfigError(
-            f"{option_text('model')} "
-            f"must have a trainable network, got {start['name']!r}: its teacher "
-            f"{start['module']!r} defines no build_denoiser."
+            f"{option_text('model')} must have a trainable network, got {start['name']!r}: its "
+            f"teacher {start['module']!r} defines no build_denoiser."
         )
 
 

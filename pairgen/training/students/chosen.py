@@ -20,15 +20,14 @@ def kind_of(student: Student | ImageStudent, run: StudentRun) -> StudentKind:
     if isinstance(student, ImageStudent):
         if told and not student.denoiser.guidance_dim:
             raise ConfigError(
-                f"{option_text('guidance_embedding')} "
-                f"must be false: the network of {run.config.method} takes no "
-                "guidance scale."
+                f"{option_text('guidance_embedding')} must be false: the network of "
+                f"{run.config.method} takes no guidance scale."
             )
         model_of(student, run.teacher.negative)
         return ImageToImage(run, student)
     if told and not run.guidance_scales:
         raise ConfigError(
-            f"{option_text('guidance_embedding')} "
-            "must be false: the samples of the datasets have no guidance scale."
+            f"{option_text('guidance_embedding')} must be false: the samples of the datasets have "
+            "no guidance scale."
         )
     return TextToImage(run)

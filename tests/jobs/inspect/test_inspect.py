@@ -1,6 +1,7 @@
 """`pairgen inspect`: counts, samples, pictures; of sets that are unfinished, remote or damaged."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -282,3 +283,18 @@ def test_the_command_prints_text_or_json(gaussian: Path, tmp_path: Path) -> None
 )
 def test_samples_are_evenly_spread(counts, num: int, places) -> None:
     assert spread_rows(np.array(counts, np.int64), num) == places
+
+
+def test_operations_are_told_by_name(tmp_path: Path) -> None:
+    chain = tmp_path / "chain.yaml"
+    chain.write_text("levels:\n  - jpeg: {}\n  - resize_to_target: {modes: [area]}\n")
+    out = tmp_path / "out"
+    pairgen.degrade(scales="2", crop=64, degradation=str(chain), out=str(out), executor="serial")
+    data = pairgen.inspect(out).data
+    told = "jpeg, resize_to_target (--json: all)"
+    assert re.search(rf"^operations, once a level +{re.escape(told)}$", set_text(data), re.M)
+    # A chain may have no operations once a sample, and a plan may be a stranger's.
+    assert "once a sample" not in set_text(data)
+    for told in ("null", "5", '"jpeg"', "[5, null, [], {}]"):
+        data["plan"]["operations, once a level"] = told
+        assert "once a level" not in set_text(data)

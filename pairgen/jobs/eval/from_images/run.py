@@ -60,16 +60,14 @@ def evaluate_from_images(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     recipe = recipe_of(model)
     if config.teacher_steps and "teacher_steps" in asked.given:
         raise ConfigError(
-            f"{option_text('teacher_steps')} "
-            f"must be left out: {model.name} makes images from images ({recipe}), "
-            "which no teacher makes."
+            f"{option_text('teacher_steps')} must be left out: {model.name} makes images from "
+            f"images ({recipe}), which no teacher makes."
         )
     restores = recipe.kind == RESTORATION
     if not restores and "protocol" in asked.given:
         raise ConfigError(
-            f"{option_text('protocol')} "
-            f"must be left out: the targets of {model.name} ({recipe}) are some of many "
-            "images that fit their conditions, so it has no PSNR."
+            f"{option_text('protocol')} must be left out: the targets of {model.name} ({recipe}) "
+            "are some of many images that fit their conditions, so it has no PSNR."
         )
     notes = seen_notes(judged, plan, config.data, config.allow_training_data)
     model = with_steps(model, config.steps)

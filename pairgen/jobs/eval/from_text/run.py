@@ -58,14 +58,13 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
     for name in FOR_IMAGES:
         if name in asked.given:
             raise ConfigError(
-                f"{option_text(name)} "
-                f"must be left out: {judged.model.name} makes images from text, and only "
-                "students from images are judged by it."
+                f"{option_text(name)} must be left out: {judged.model.name} makes images from "
+                "text, and only students from images are judged by it."
             )
     if plan.kind != "ode":
         raise ConfigError(
-            f"{option_text('data')} "
-            f"must be a dataset of kind 'ode', {config.data} is {plan.kind!r}."
+            f"{option_text('data')} must be a dataset of kind 'ode', {config.data} is "
+            f"{plan.kind!r}."
         )
     notes = seen_notes(judged, plan, config.data, config.allow_training_data)
     if not judged.is_run:

@@ -146,9 +146,8 @@ def _of_set(url: str, recipe: ImageRecipe, prompts: Prompts) -> Iterator[Conditi
     """Yield what the samples of a dataset or its annotations hold for the model."""
     if prompts.table is not None:
         raise ConfigError(
-            f"{option_text('prompts')} "
-            f"must be one text for the conditions of a dataset, {url}, got the table "
-            f"{prompts.table.path}."
+            f"{option_text('prompts')} must be one text for the conditions of a dataset, {url}, "
+            f"got the table {prompts.table.path}."
         )
     texts = (recipe.prompts,) if recipe.prompts and prompts.text is None else ()
     members = (*given_members(recipe), *texts)

@@ -51,20 +51,19 @@ def read_asked(sources: Sources[SampleConfig], model: ModelConfig) -> AskedImage
     recipe, given = recipe_of(model), {name for layer in sources.layers for name in layer.values}
     if not sources["condition"]:
         raise ConfigError(
-            f"{option_text('condition')} "
-            f"must be given, such as pictures/: {model.name} makes images from pictures "
-            f"({recipe})."
+            f"{option_text('condition')} must be given, such as pictures/: {model.name} makes "
+            f"images from pictures ({recipe})."
         )
     for name in OF_TEXT:
         if sources[name]:
             raise ConfigError(
-                f"{option_text(name)} "
-                f"must be left out: {model.name} makes images from pictures ({recipe})."
+                f"{option_text(name)} must be left out: {model.name} makes images from pictures "
+                f"({recipe})."
             )
     if sources["masks"] and not recipe.mask:
         raise ConfigError(
-            f"{option_text('masks')} "
-            f"must be left out: {model.name} paints no part of a picture ({recipe})."
+            f"{option_text('masks')} must be left out: {model.name} paints no part of a picture "
+            f"({recipe})."
         )
     if "steps" in given and "spacing" not in given:
         model = with_steps(model, sources["steps"])

@@ -34,16 +34,14 @@ class Prompts:
     def __init__(self, values: Sequence[str], column: str, recipe: ImageRecipe) -> None:
         if len(values) > 1:
             raise ConfigError(
-                f"{option_text('prompts')} "
-                f"must be one text for all conditions, or a table, got {len(values)} "
-                "values."
+                f"{option_text('prompts')} must be one text for all conditions, or a table, got "
+                f"{len(values)} values."
             )
         (value,) = values or ("",)
         if is_url(value):
             raise ConfigError(
-                f"{option_text('prompts')} "
-                "must be one text for all conditions, or a table of this machine, got "
-                f"{url_without_secrets(value)!r}, which is a URL."
+                f"{option_text('prompts')} must be one text for all conditions, or a table of "
+                f"this machine, got {url_without_secrets(value)!r}, which is a URL."
             )
         is_table = Path(value).suffix.lower() in TABLES
         if column and not is_table:
@@ -53,9 +51,9 @@ class Prompts:
         # Unlike `Path`, it says no to what can be no name of a file.
         if value and not is_table and os.path.exists(os.path.expanduser(value)):
             raise ConfigError(
-                f"{option_text('prompts')} "
-                f"must be one text for all conditions, or a table ({', '.join(TABLES)}) "
-                f"with a row for each, got {value!r}, which is a file or folder."
+                f"{option_text('prompts')} must be one text for all conditions, or a table "
+                f"({', '.join(TABLES)}) with a row for each, got {value!r}, which is a file or "
+                "folder."
             )
         self.text = value if values and not is_table else None
         self.usual = recipe.prompt if self.text is None else self.text

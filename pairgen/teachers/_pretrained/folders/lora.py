@@ -163,9 +163,8 @@ def find_lora(given: str) -> Lora:
         path = next((path / name for name in LORA_FILES if (path / name).is_file()), path)
     if path.suffix != ".safetensors" or not path.is_file():
         raise TeacherLoadError(
-            f"{option_text('lora')} "
-            f"must be a .safetensors file, or a folder with {LORA_FILES[0]}, and perhaps "
-            f":SCALE, got {quoted(given)}."
+            f"{option_text('lora')} must be a .safetensors file, or a folder with "
+            f"{LORA_FILES[0]}, and perhaps :SCALE, got {quoted(given)}."
         )
     _, metadata = _read(path)
     for key, value in metadata.items():
