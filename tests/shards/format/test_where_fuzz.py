@@ -17,7 +17,8 @@ import pyarrow as pa
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format.where import MAX_CHARACTERS, MAX_DEPTH, parse_where
+from pairgen.shards.format.where import parse_where
+from pairgen.shards.format.where_syntax import MAX_CHARACTERS, MAX_DEPTH
 
 Row = dict[str, Any]
 # A condition as text, and what computes it for one row: None stands for a missing value.
