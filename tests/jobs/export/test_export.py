@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 
 import pairgen
 from pairgen.config import packaged_assets
@@ -39,6 +40,17 @@ def write_student(folder: Path, steps: int = 1, spacing: str = "999", cfg: float
     text = MODEL.format(location=tiny, steps=steps, spacing=spacing, cfg=cfg)
     (folder / "model.yaml").write_text(text)
     return folder
+
+
+def image_in_float64(noise: np.ndarray, txt_emb: np.ndarray, alpha: float) -> torch.Tensor:
+    """Return the image of the packaged teacher in one step, by diffusers and in float64."""
+    folder, state = packaged_assets() / "tiny", torch.from_numpy(noise).double()
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet").double()
+    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae").double()
+    with torch.no_grad():
+        eps = unet(state, 999, torch.from_numpy(txt_emb).double()).sample
+        latent = (state - (1 - alpha**2) ** 0.5 * eps) / alpha
+        return vae.decode(latent / vae.config.scaling_factor).sample.clamp(-1, 1)
 
 
 @needs_onnx
@@ -78,6 +90,11 @@ def test_the_files_give_the_image_of_torch(tmp_path: Path, monkeypatch: pytest.M
     difference = (whole - image).abs()
     # torch's own latents differ as much when its batch is another.
     assert float(difference.mean()) < 1e-5 and float(difference.max()) < 1e-4
+    # What is left is float32 itself: from the image in float64, torch's is as far away.
+    exact = image_in_float64(noise, given["txt_emb"], alpha[0].item())
+    by_onnx, by_torch = (whole - exact).abs(), (image - exact).abs()
+    assert float(by_onnx.max()) < 2 * float(by_torch.max()) < 1e-4
+    assert float(by_onnx.mean()) < 1.5 * float(by_torch.mean()) < 1e-5
 
     # The script of the page, in a folder where its paths lead to the same student.
     (tmp_path / "runs/student").mkdir(parents=True)
