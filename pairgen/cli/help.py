@@ -66,6 +66,14 @@ class GroupedCommand(click.Command):
         # Not in place: another command may be made of the same function.
         self.params = [*self.params, *message_options()]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the flags; an error knows its command, which click forgets for some."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; its errors name the flags, as they were typed."""
         names, above = [str(self.name)], ctx.parent

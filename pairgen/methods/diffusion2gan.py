@@ -28,6 +28,7 @@ from pairgen.methods._pairs import (
 from pairgen.methods.base import EVALUATIONS_IF_TRAINED, STUDENT, Setup, Student
 from pairgen.methods.regression import Regression
 from pairgen.networks.unet_discriminator import UnetDiscriminator
+from pairgen.option_names import option_text
 from pairgen.options import Option
 from pairgen.rules import Integer, Number, Switch
 from pairgen.sampling.conditioning import Conditioning
@@ -133,8 +134,8 @@ class Diffusion2GAN:
         if self.gan_weight and self.mix_share and setup.micro_batch_size < 2:
             raise ConfigError(
                 "mix_share needs two samples or more in each micro-batch of each process, got "
-                f"{setup.micro_batch_size}: increase batch_size, decrease accumulate, or set "
-                "mix_share=0."
+                f"{setup.micro_batch_size}: increase {option_text('batch_size')}, decrease "
+                f"{option_text('accumulate')}, or set mix_share=0."
             )
         # A distance without weight is not loaded.
         self._distance = make_distance(setup, checked) if self.distance_weight else None

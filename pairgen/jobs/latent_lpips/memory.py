@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.loading.batch import Batch
 
@@ -37,8 +38,8 @@ class MemoryBatches:
         self._num = len(next(iter(tensors.values())))
         if batch_size > self._num:
             raise ConfigError(
-                f"batch_size must be at most the {self._num:,} available samples, got "
-                f"{batch_size:,}."
+                f"{option_text('batch_size')} must be at most the {self._num:,} available "
+                f"samples, got {batch_size:,}."
             )
         self._batch_size, self._seed = batch_size, seed
         self._epoch: int = state["epoch"] if state else 0

@@ -11,6 +11,7 @@ from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.report.options import ReportConfig
 from pairgen.jobs.report.set_page import set_page
 from pairgen.model_config import RUN_FILE
+from pairgen.option_names import option_text
 from pairgen.pages.document import write_page
 from pairgen.pages.run_page import PAGE_FILE, run_page
 from pairgen.resolution import sources_of
@@ -73,7 +74,8 @@ def run_report(folder: str | Path, given: Mapping[str, Any], say: Say = log) -> 
         elif isinstance(store, LocalStore) and store.exists(RUN_FILE):
             for name in resolved.origins:
                 if name != "out":
-                    raise ConfigError(f"{name} must be left out: {store.url} is a training run.")
+                    told = f"{option_text(name)} must be left out"
+                    raise ConfigError(f"{told}: {store.url} is a training run.")
             text = run_page(store.root)
         else:
             raise ConfigError(
@@ -93,8 +95,8 @@ def _judged_page(store: Store, given: Mapping[str, Any]) -> Path | None:
             continue
         if given:
             raise ConfigError(
-                f"{next(iter(given))} must be left out: the page of {store.url} is made by "
-                f"{command}."
+                f"{option_text(next(iter(given)))} must be left out: the page of {store.url} is "
+                f"made by {command}."
             )
         if not store.exists("index.html"):
             raise ConfigError(f"{store.url} has lost its index.html: run {command} again.")
@@ -110,12 +112,16 @@ def _target(store: Store, out: str) -> Path:
             did not make.
     """
     if not out and not isinstance(store, LocalStore):
-        raise ConfigError(f"out must be given, such as report.html, because {store.url} is a URL.")
+        told = f"{option_text('out')} must be given, such as report.html"
+        raise ConfigError(f"{told}, because {store.url} is a URL.")
     local = store.root / PAGE_FILE if isinstance(store, LocalStore) else Path(PAGE_FILE)
     path = Path(out).expanduser().absolute() if out else local
     if "://" in out or path.suffix.lower() not in (".html", ".htm") or path.is_dir():
-        raise ConfigError(f"out must be an .html file on this machine, got {out!r}.")
+        told = f"{option_text('out')} must be an .html file on this machine"
+        raise ConfigError(f"{told}, got {out!r}.")
     LocalStore(path.parent).check_writable()
     if path.exists() and MARK not in path.read_bytes()[:4096]:
-        raise ConfigError(f"{path} is a file that pairgen did not make: give another --out.")
+        raise ConfigError(
+            f"{path} is a file that pairgen did not make: give another {option_text('out')}."
+        )
     return path

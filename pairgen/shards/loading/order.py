@@ -21,6 +21,7 @@ from fractions import Fraction
 import numpy as np
 
 from pairgen.errors import ConfigError
+from pairgen.option_names import option_text
 from pairgen.seeding import Stream, generator_for
 from pairgen.wording import counted
 
@@ -129,7 +130,7 @@ class Order:
             of = "one shape in an epoch" if self.shapes else "an epoch"
             raise ConfigError(
                 f"The batch of a step must be at most the {most:,} samples of {of} here, got "
-                f"{self.batch_size * self.num_parts:,}: give a smaller batch_size."
+                f"{self.batch_size * self.num_parts:,}: give a smaller {option_text('batch_size')}."
             )
 
     def batches(self, epoch: int, part: int, start: int = 0) -> Iterator[Places]:
