@@ -846,7 +846,7 @@ def restore(
         scale: Size of the result, in times of the input. [the scale that the student was trained
             for]
         steps: Steps of a student that starts from noise. [as many as it was trained for]
-        color_fix: Give the result the colours of the input: mean and deviation of each channel
+        color_fix: Give the result the colors of the input: mean and deviation of each channel
             (adain), its low frequencies (wavelet), the mean of both (blend), or none. [adain]
         tile: Side of the network's tiles in latents (96: 768 px for Stable Diffusion); 0 for none.
             [96]

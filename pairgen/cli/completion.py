@@ -1,7 +1,7 @@
 """What a shell completes in the place of a value: closed lists, packaged names, and files.
 
-The placeholder on the help page tells which: `NAME|PATH|HUB_ID` stands for a model. Nothing heavy
-is imported, as a shell waits for the answer.
+The placeholder on the help page tells which: `NAME|PATH|HUB_ID` stands for a model, and words in
+lower case are values themselves. Nothing heavy is imported, as a shell waits for the answer.
 """
 
 import re
@@ -68,7 +68,8 @@ def completer(metavar: str, closed: Sequence[str] = ()) -> Complete:
     """
 
     def complete(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-        names = closed or sorted(NAMES.get(metavar, tuple)())
+        words = [word for word in metavar.split("|") if word.islower()]
+        names = closed or words or sorted(NAMES.get(metavar, tuple)())
         listed = bool(LISTED.search(metavar))
         before, comma, begun = typed.rpartition(",") if listed else ("", "", typed)
         taken = before.split(",") if listed else []

@@ -95,11 +95,11 @@ def needs_conversion(file: BinaryIO) -> str:
         if image.has_transparency_data:
             return "transparency"
         if image.mode == "CMYK":
-            return "CMYK colours"
+            return "CMYK colors"
         if image.mode in DEEP_GRAY:
             return "16 bits"
         profile = image.info.get("icc_profile")
-        return "a colour profile other than sRGB" if profile and not is_srgb(profile) else ""
+        return "a color profile other than sRGB" if profile and not is_srgb(profile) else ""
 
 
 def decode_rgb(data: bytes) -> NDArray[np.uint8]:

@@ -57,6 +57,8 @@ def completed(line: str) -> list[str]:
         ("pairgen ode --solver d", ["ddim", "dpmpp_2m"]),
         ("pairgen ode --solver=h", ["heun"]),
         ("pairgen ode --model s", ["sd15", "sd21", "sd21-base", "sdxl"]),
+        ("pairgen restore --tagger ", ["tags", "caption"]),
+        ("pairgen restore --tagger my/own", ["<file>"]),
         # No packaged name: a folder or file of the user's.
         ("pairgen ode --model ./", ["<file>"]),
         ("pairgen ode --spacing l", ["leading", "linspace", "logsnr"]),

@@ -62,7 +62,7 @@ class RestorerOptions(TaggerOptions):
         str,
         Choice(COLOR_FIXES),
         Option(
-            "Give the result the colours of the input: mean and deviation of each channel (adain), "
+            "Give the result the colors of the input: mean and deviation of each channel (adain), "
             "its low frequencies (wavelet), the mean of both (blend), or none.",
             "Restoration",
             "identity",

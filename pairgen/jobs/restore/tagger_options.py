@@ -30,7 +30,7 @@ class TaggerOptions(MemberOptions):
             "file of your own module.",
             "Prompts",
             "identity",
-            metavar="NAME",
+            metavar="tags|caption|NAME|FILE",
             default="none",
         ),
     ] = ""

@@ -111,7 +111,7 @@ def described(file: BinaryIO) -> str:
     num = tags.get(_CHANNELS, len(bits))
     sizes = "/".join(str(each) for each in dict.fromkeys(bits))
     kind = _FORMATS.get(max(tags.get(_FORMAT, (1,))), "")
-    colours = _PHOTOMETRICS.get(tags.get(_PHOTOMETRIC, 0), "unknown colours")
+    colours = _PHOTOMETRICS.get(tags.get(_PHOTOMETRIC, 0), "unknown colors")
     return f"{num} x {sizes}-bit {kind}{colours}"
 
 

@@ -270,7 +270,7 @@ def test_kept_files_are_loaded_as_they_look_and_what_needs_a_conversion_is_refus
     out = collect(folder, tmp_path / "out", format="keep")
     lines = (out / "__meta__/rejected/00000.jsonl").read_text().splitlines()
     assert {row["image"]: row["reason"] for row in map(json.loads, lines)} == {
-        "3.png": "a colour profile other than sRGB, which keep cannot convert",
+        "3.png": "a color profile other than sRGB, which keep cannot convert",
         "4.png": "transparency, which keep cannot convert",
         "5.png": "transparency, which keep cannot convert",
         "6.png": "16 bits, which keep cannot convert",
