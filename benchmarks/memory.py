@@ -36,11 +36,11 @@ CODI = {"CoDi": ALL, "PE-CoDi": BRANCH}
 PUBLISHED_ALL, PUBLISHED_BRANCH = 1.22e9, 364e6
 
 NOT_IN_IT = """\
-Not in it: activations; autocast's copies of weights in half precision, 2 bytes a weight at most;
-what AdamW's step holds on CUDA for a moment, 4 bytes for each weight that it steps; one more copy
-of the trained weights while a grid is made with their average; gradients on their way between
-ranks, 64 MiB or a tensor at a time; the teacher's network, where a method asks it, but that of
-YONOS-SR; networks of a loss; what CUDA takes for itself."""
+The tables leave out: activations; autocast's half-precision copies of weights, at most 2 bytes per
+weight; temporary memory of AdamW's step on CUDA, 4 bytes per updated weight; a second copy of the
+trained weights while the run makes a grid with their average; gradients in transit between ranks,
+64 MiB or one tensor at a time; a teacher's network, except in the YONOS-SR table; the networks of
+a loss, except LPIPS in the OSEDiff table; CUDA's own memory."""
 
 
 def parts_of_osediff() -> tuple[int, int, int]:
@@ -112,15 +112,15 @@ def training_rows(
 def print_codi(kinds: Mapping[str, int], ranks: int, cards: Sequence[str]) -> None:
     """Print what CoDi and PE-CoDi train on Stable Diffusion 1.5, and the bytes of it."""
     trainings = {name: codi("SD1.5", trains) for name, trains in CODI.items()}
-    print("\nCoDi on SD1.5, network and branch:\n")
+    print("\nCoDi on SD1.5, parameters of network and branch:\n")
     print(head(["training", "parameters", "trained", "share"]))
     for name, (network, _) in trainings.items():
         whole, trained = network.elements, sum(network.trained)
         print(row([name, f"{whole:,}", f"{trained:,}", share(trained, whole)]))
     published = share(PUBLISHED_BRANCH, PUBLISHED_ALL)
     print(row(["PE-CoDi as published", "1.22 billion", "364 million", published]))
-    print("\nThe last row is by a note about the paper, arXiv:2310.01407: it was not verified.")
-    print("\nCoDi, GB: text encoder and VAE, network and branch, the average, and theta^-:\n")
+    print("\nThe last row comes from an unverified note about the paper, arXiv:2310.01407.")
+    print("\nCoDi, GB: text encoder, VAE, network, branch, the average and theta^-:\n")
     print(head(["training", "optimizer", "in all", *cards]))
     adapters = {f"CoDi {kind}": codi("SD1.5", ALL, rank) for kind, rank in kinds.items() if rank}
     for name, (network, beside) in {**trainings, **adapters}.items():
@@ -163,7 +163,7 @@ def main() -> None:
     networks = {
         (model, kind): make_unet(model, rank) for model in models for kind, rank in kinds.items()
     }
-    print("Computed, not measured. GB are 10^9 bytes, on one card. ACTIVATIONS ARE NOT IN IT.\n")
+    print("Computed, not measured: GB (10^9 bytes) on one card, WITHOUT ACTIVATIONS.\n")
     print("One network, GB:\n")
     optimizers = [told(name, ranks) for name in OPTIMIZERS]
     print(head(["UNet", "trained parameters", "weights", "gradients", *optimizers, "average"]))
@@ -171,7 +171,7 @@ def main() -> None:
         states = [moments(name, network.trained, ranks) for name in OPTIMIZERS]
         parts = [network.weights, network.gradients, *states, network.average]
         print(row([f"{model} {kind}", f"{sum(network.trained):,}", *map(cell, parts)]))
-    print("\nA training, GB: text encoders and VAE, players, the average of the student:\n")
+    print("\nA training run, GB: text encoders, VAE, players and the student's average:\n")
     cards = [f"left of {card}" for card in CARDS]
     print(head(["training", "optimizer", "in all", *cards]))
     for (model, kind), network in networks.items():
@@ -180,7 +180,7 @@ def main() -> None:
             for line in training_rows(f"{model} {kind}, {who}", network, players, ranks, beside):
                 print(line)
     print(
-        "\nYONOS-SR, GB: text encoder and VAE, what is trained, its average, and a frozen UNet:\n"
+        "\nYONOS-SR, GB: text encoder, VAE, the trained network, its average and a frozen UNet:\n"
     )
     print(head(["training", "optimizer", "in all", *cards]))
     for model in ("SD1.5", RESTORER):
@@ -189,7 +189,7 @@ def main() -> None:
             for line in training_rows(f"{model} {stage}", network, 1, ranks, beside):
                 print(line)
     print_codi(kinds, ranks, cards)
-    print(f"\nOSEDiff on {RESTORER} by its recipe, GB: also text encoder, VAE and LPIPS:\n")
+    print(f"\nOSEDiff on {RESTORER} with its recipe, GB, including text encoder, VAE and LPIPS:\n")
     print(head(["trained parameters", "weights", "gradients", "adamw", "in all", *cards[:2]]))
     parts = parts_of_osediff()
     rest = [left(card, sum(parts)) for card in CARDS[:2]]
