@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from pairgen.drawing.cells import PATH, Cell, picture_members
 from pairgen.drawing.value_text import shape_text, value_text
-from pairgen.execution.history.done import Receipts
+from pairgen.execution.history.done import Done, Receipts
 from pairgen.execution.history.rates import (
+    NUM_INTERVALS,
     begin_of,
     intervals,
     rate_at_work,
@@ -90,8 +91,7 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
     whole = charted_columns(drawn.layers)
     groups = chart_groups(whole, [layer.plan for layer in drawn.layers])
     charts = [chart for group in groups for chart in group.charts]
-    spans = [{"start": e.start, "stop": e.stop, "rate": e.rate} for e in intervals(done)]
-    rate = [rate_chart(spans)] if spans else []
+    rate = _rate_charts(done)
     names = [name for name in drawn.table.column_names if name not in ("shard_index", "offset")]
     columns = [column_data(name, drawn.table.column(name)) for name in names]
     sortable = [each for each in columns if each["type"] != "other"]
@@ -131,6 +131,13 @@ def set_page(store: Store, options: ReportConfig, say: Say) -> str:
         members=_members(plan),
         annotations=[_annotation(layer) for layer in drawn.layers[1:]],
     )
+
+
+def _rate_charts(done: Sequence[Done]) -> list[dict[str, Any]]:
+    """Return the chart of the rate over time; none of a single shard, whose rate is a number."""
+    spans = intervals(done, min(NUM_INTERVALS, len(done)))
+    data = [{"start": each.start, "stop": each.stop, "rate": each.rate} for each in spans]
+    return [rate_chart(data)] if len(data) > 1 else []
 
 
 def _about_command(plan: Plan, command: str) -> str:

@@ -42,6 +42,8 @@ def test_the_page_of_a_set_shows_its_samples_and_says_how_many(gaussian: Path) -
     assert len(columns["prompt"]["values"]) == 24
     titles = [chart["title"] for chart in data["charts"]]
     assert titles[-1] == "Samples per second" and "Prompt index" not in titles
+    rates = data["charts"][-1]["bins"]
+    assert 2 <= len(rates) <= 24 and sum(each["y"] > 0 for each in rates) >= 1
     (guidance,) = (each for each in data["charts"] if each.get("column") == "guidance_scale")
     assert guidance["title"] == "Guidance scale"
     assert guidance["bars"] == [{"name": "3", "count": 12}, {"name": "8", "count": 12}]
@@ -79,8 +81,12 @@ def test_an_unfinished_set_is_told(tmp_path: Path) -> None:
     options = {"model": "gaussian", "num_samples": 8, "samples_per_shard": 4, "steps": 2}
     out = tmp_path / "half"
     pairgen.ode(**options, out=str(out), executor="serial", shard_range="1/2")
-    text = pairgen.report(out).page.read_text(encoding="utf-8")
+    page = pairgen.report(out).page
+    text = page.read_text(encoding="utf-8")
     assert "Not finished: 1 of 2 shards are missing." in text and "All 4 samples." in text
+    # One shard has one rate, which is no chart.
+    assert "Samples per second" not in [chart["title"] for chart in held(page)["charts"]]
+    assert "samples/s while it was made" in text
 
 
 def test_photographs_stand_beside_their_levels(tmp_path: Path) -> None:
