@@ -40,7 +40,7 @@ import pairgen
 from pairgen.drawing.table import markdown
 from pairgen.errors import StoreError
 from pairgen.shards.format import layout
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.store import Store, open_store
 
 NUM_SHARDS = 100
 RESULTS = Path(__file__).with_suffix(".jsonl")

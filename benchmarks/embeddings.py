@@ -26,9 +26,8 @@ import pairgen
 from pairgen.kinds.overlay.distinct_texts import Seen, find_texts, write_texts
 from pairgen.kinds.overlay.plan import by_value
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.overlay import open_layer, overlay_plan
-from pairgen.shards.format.values import (
+from pairgen.shards.overlays.overlay import open_layer, overlay_plan
+from pairgen.shards.overlays.values import (
     HASH,
     VALUE_HASH,
     covered,
@@ -38,6 +37,7 @@ from pairgen.shards.format.values import (
     text_hashes,
     write_slots,
 )
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample
 
 MEMBER = "txt_emb.npy"

@@ -22,7 +22,7 @@ from chaos import set_of, shas
 
 import pairgen
 from pairgen.drawing.table import markdown
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 
 SHARES = (0.0, 0.05, 0.1, 0.2)
 HEADER = ["requests that fail", "requests", "failed", "exit code", "seconds", "other bytes", "left"]

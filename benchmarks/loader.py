@@ -25,11 +25,11 @@ import pairgen
 from pairgen.receipts import Receipt
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
 from pairgen.shards.format.index import encode_index, index_row
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.publish import publish
 from pairgen.shards.format.slots import slot_at, slot_facts
 from pairgen.shards.format.writer import ShardWriter
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample
 
 SHAPE = (4, 64, 64)

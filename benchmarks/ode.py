@@ -27,8 +27,8 @@ from pairgen.receipts import Receipt
 from pairgen.seeding import noise_for
 from pairgen.shards.format.manifest import fold, read_receipts, scan
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.writer import ShardWriter
+from pairgen.shards.storage.store import open_store
 from pairgen.types import Plan, Sample
 
 

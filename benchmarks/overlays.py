@@ -21,7 +21,7 @@ from loader import SHAPE, pair, pairs_plan, write_samples
 from ode import print_table
 
 import pairgen
-from pairgen.shards.format.overlay import overlay_plan
+from pairgen.shards.overlays.overlay import overlay_plan
 from pairgen.types import Plan, Sample
 
 ADDED = ("lr2_latent.npy", "src_latent.npy")

@@ -20,7 +20,7 @@ from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import encode_receipt, fold, write_manifest
 from pairgen.shards.format.plan_file import write_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.s3_server import ACCESS
 from tests.small_sets import make_plan, receipt_of
 

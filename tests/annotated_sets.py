@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample
 from tests.image_sets import image_plan, rgb, write_images
 from tests.runs import samples

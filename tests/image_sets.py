@@ -10,8 +10,8 @@ import numpy as np
 from pairgen.seeding import DRAW_GENERATOR
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.image_member import is_image
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample
 from tests.small_sets import make_plan, overlay_plan, write_shard
 

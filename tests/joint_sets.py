@@ -9,9 +9,9 @@ import pairgen
 from pairgen.jobs.repair.withdraw import withdraw
 from pairgen.receipts import FailedSlot
 from pairgen.shards.format.codec import decode_member
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_samples
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Sample
 from tests.small_sets import write_shard
 

@@ -8,7 +8,7 @@ import numpy as np
 from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout
 from pairgen.shards.format.reader import map_file, read_samples
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.types import Plan, Sample, ShardTask
 
 MEMBERS = {

@@ -12,14 +12,14 @@ from pairgen.receipts import FailedSlot, Receipt
 from pairgen.seeding import NOISE_GENERATOR, array_crc32, noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import encode_index, index_row
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.overlay import open_layer
-from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import write_plan
 from pairgen.shards.format.publish import publish
 from pairgen.shards.format.slots import Slot, slot_at, slot_facts
-from pairgen.shards.format.store import Store
 from pairgen.shards.format.writer import ShardWriter
+from pairgen.shards.overlays.overlay import open_layer
+from pairgen.shards.overlays.parent_shards import overlay_tasks
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store
 from pairgen.sources.prompts import collect_prompts
 from pairgen.types import Plan, Sample, ShardTask
 

@@ -11,7 +11,7 @@ from pairgen.config import read_yaml
 from pairgen.errors import ConfigError, NotAFileError
 from pairgen.regular_file import check_regular, open_regular, read_regular
 from pairgen.shards.format import layout
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 
 pytestmark = pytest.mark.timeout(60)
 

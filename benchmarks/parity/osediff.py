@@ -33,7 +33,7 @@ from pairgen.methods.base import STUDENT
 from pairgen.methods.osediff import REGULARIZER, OSEDiff, Restored
 from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.teachers.base import Denoiser
 from pairgen.training.config import make_train_config
 from pairgen.training.runs.start import find_start, make_setup

@@ -121,7 +121,7 @@ class Annotator:
         places: Options that only say where files lie; `identity` holds what is in them.
         distinct: A member of `reads`, if what is added depends on nothing else. Then each of its
             distinct values is annotated once per shard; if it is `txt` and no column is added, once
-            per set, and samples find it by their text (`pairgen.shards.format.values`).
+            per set, and samples find it by their text (`pairgen.shards.overlays.values`).
     """
 
     reads: Sequence[str]

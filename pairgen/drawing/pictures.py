@@ -12,7 +12,7 @@ from pairgen.kinds.ode.maker import build_teacher
 from pairgen.receipts import Manifest
 from pairgen.shards.format import layout
 from pairgen.shards.format.reader import map_file, read_samples
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 
 GRID_GAP = 4
 # Keyword of the PNG text chunk that records how an image was made.

@@ -20,7 +20,7 @@ from pairgen.drawing.pictures import FACTS_CHUNK, encode_png
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.kinds.ode.pictures import Pictures
 from pairgen.option_names import option_text
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import sample_key
 
 GRID_NAME = "grid.png"

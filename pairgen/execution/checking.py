@@ -11,7 +11,7 @@ from pairgen.shards.check.scope import Scope
 from pairgen.shards.check.shard_check import ShardFindings
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import ShardTask
 
 

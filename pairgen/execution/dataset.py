@@ -13,8 +13,6 @@ from pairgen.kinds.run_options import MakingOptions
 from pairgen.receipts import Manifest, Receipt
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
-from pairgen.shards.format.catching_up import lags
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
     is_untouched,
     may_replace,
@@ -22,7 +20,6 @@ from pairgen.shards.format.manifest import (
     scan,
     standing_receipts,
 )
-from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.parsing.plan import check_limits
 from pairgen.shards.format.plan_file import (
     check_not_lost,
@@ -31,8 +28,11 @@ from pairgen.shards.format.plan_file import (
     read_plan,
     write_plan,
 )
-from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import planned_tasks
+from pairgen.shards.overlays.catching_up import lags
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.overlays.values import planned_tasks
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 from pairgen.wording import counted, part_text, percent_text
 

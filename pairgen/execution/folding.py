@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
 from pairgen.errors import PairgenError
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan, write_manifest
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, ShardTask
 
 SECONDS_BETWEEN_FOLDS = 300.0

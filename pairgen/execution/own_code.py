@@ -24,7 +24,7 @@ from pairgen.own_code.record import (
 from pairgen.receipts import Receipt
 from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan, write_plan
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Plan
 

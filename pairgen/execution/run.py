@@ -23,7 +23,7 @@ from pairgen.own_code.modules import files_to_send
 from pairgen.process_state import own_environment
 from pairgen.receipts import Manifest
 from pairgen.shards.format.manifest import fold_into_manifest, write_manifest
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import Plan, ShardTask
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.receipts import Manifest
 from pairgen.shard_range import ShardRange
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pairgen.execution.worker import Job, Worker
 from pairgen.option_names import option_text
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import encode_field
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.writer import BLOCK, member_size
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.trust import current_trust
 from pairgen.types import Plan
 from pairgen.wording import counted

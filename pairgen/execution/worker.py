@@ -24,12 +24,12 @@ from pairgen.own_code.watch import CodeWatch
 from pairgen.process_state import cpu_threads
 from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.format.index import encode_index, index_row
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.publish import ShardContestedError
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.writer import ShardWriter
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.sources.urls.addresses import known_addresses, remember
 from pairgen.trust import NO_TRUST, Trust, trusting
 from pairgen.types import Plan, Sample, ShardTask

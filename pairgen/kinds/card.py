@@ -14,7 +14,7 @@ from pairgen.kinds.maker import maker_name
 from pairgen.kinds.plan_description import describe_plan
 from pairgen.receipts import Manifest, Receipt
 from pairgen.shards.check.receipt_check import find_mixes
-from pairgen.shards.format.overlay import added_by, is_by_value
+from pairgen.shards.overlays.overlay import added_by, is_by_value
 from pairgen.types import INPUT_NAMES, Plan, canonical_json
 from pairgen.visible import Markdown, code, literal
 

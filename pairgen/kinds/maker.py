@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pairgen.receipts import FailedSlot
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, Sample, ShardTask
 
 

@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping
 
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
-from pairgen.shards.format.annotations import find_parent
-from pairgen.shards.format.overlay import Layer, check_overlay
-from pairgen.shards.format.parent_shards import NO_TAR_SHA256
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_samples
-from pairgen.shards.format.store import Store
+from pairgen.shards.overlays.annotations import find_parent
+from pairgen.shards.overlays.overlay import Layer, check_overlay
+from pairgen.shards.overlays.parent_shards import NO_TAR_SHA256
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, ShardTask
 
 # Encoded members of a sample.

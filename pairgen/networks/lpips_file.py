@@ -16,7 +16,7 @@ from pairgen.errors import ConfigError
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_checkpoint import read_checkpoint
-from pairgen.shards.format.local_store import LocalStore, sync
+from pairgen.shards.storage.local_store import LocalStore, sync
 from pairgen.types import canonical_json
 
 # Header key that holds all facts, as JSON: safetensors writes several keys in any order, and equal

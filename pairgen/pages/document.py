@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 import pairgen
 from pairgen.errors import PairgenError
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.visible import visible
 
 ASSETS = Path(pairgen.__file__).parent / "assets/pages"

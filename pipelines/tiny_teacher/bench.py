@@ -18,7 +18,7 @@ from pairgen.drawing.pictures import decode_latents, first_latents
 from pairgen.evaluation.agreement import caption_ranks, top_k_agreement
 from pairgen.evaluation.judge import Judge, load_judge
 from pairgen.model_config import find_model
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.painted.compositions import Composition, all_compositions, draw_where
 from pairgen.teachers import latent_diffusion
 

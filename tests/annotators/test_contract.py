@@ -10,10 +10,10 @@ from pairgen.annotators.base import Annotator, Setup
 from pairgen.asked_model import Model
 from pairgen.jobs.replay.run import run_replays
 from pairgen.options import Options
-from pairgen.shards.format.adding import adding_command
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.overlay import added_by
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.overlays.adding import adding_command
+from pairgen.shards.overlays.overlay import added_by
+from pairgen.shards.storage.local_store import LocalStore
 from tests.annotated_sets import picture_plan, write_pictures
 from tests.runs import samples, shas
 from tests.vision_models import (

@@ -14,8 +14,8 @@ from transformers.models.segformer.image_processing_pil_segformer import Segform
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.replay.run import run_replay
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.annotated_sets import SIDE, write_pictures
 from tests.runs import samples
 from tests.vision_models import write_segformer, write_upernet

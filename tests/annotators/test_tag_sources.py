@@ -14,8 +14,8 @@ import pairgen
 from pairgen.annotators._tags.vocabulary import read_words
 from pairgen.errors import ConfigError
 from pairgen.jobs.replay.run import run_replay
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Sample
 from tests.annotated_sets import failed, picture_plan, write_pictures
 from tests.runs import samples, shas

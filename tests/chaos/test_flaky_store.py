@@ -8,7 +8,7 @@ import pytest
 import pairgen
 from pairgen import retry
 from pairgen.errors import PairgenError, PlanMismatchError, StoreError
-from pairgen.shards.format import read_ahead
+from pairgen.shards.storage import read_ahead
 from tests.flaky_store import FlakyFileSystem, contents, install
 
 ODE = {

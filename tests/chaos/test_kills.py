@@ -11,7 +11,7 @@ import pytest
 import pairgen
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.patient_teacher import MODEL, Patience
 from tests.runs import (
     kill_group,

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from pairgen.own_code.record import modules_in, others_in
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.runs import run_many
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 import pairgen
 from pairgen.execution import folding
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from tests.runs import QUICK_ODE
 from tests.s3_server import Faults, bucket, faults, quiet, server
 

@@ -15,11 +15,11 @@ from pairgen.kinds.maker import MAKERS
 from pairgen.kinds.run_options import MakingOptions
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt, scan, write_receipt
-from pairgen.shards.format.overlay import open_layer, overlay_plan
-from pairgen.shards.format.parent_shards import NO_TAR_SHA256, overlay_tasks
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.overlays.overlay import open_layer, overlay_plan
+from pairgen.shards.overlays.parent_shards import NO_TAR_SHA256, overlay_tasks
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample
 from tests.overlay_maker import MEMBERS
 from tests.small_sets import make_plan, make_sample, planned_noise, write_set, write_shard

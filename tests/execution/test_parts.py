@@ -14,11 +14,11 @@ from pairgen.errors import PlanMismatchError
 from pairgen.execution.dataset import begin, claim
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format import layout
-from pairgen.shards.format.annotations import overlay_address
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import fold_into_manifest, is_untouched
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.overlays.annotations import overlay_address
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import open_store
 from tests.runs import QUICK_ODE, kill_group, run, run_many, shas, start, wait_until
 
 PAINTED = {"images": "package:painted", "num_images": 6, "executor": "serial"}

@@ -12,7 +12,7 @@ from pairgen.execution.progress import Progress
 from pairgen.execution.ray.executor import RayOptions, run_ray
 from pairgen.execution.worker import Job
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.types import Plan
 from tests.runs import shas
 

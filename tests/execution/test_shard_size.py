@@ -11,7 +11,7 @@ from pairgen.errors import ConfigError
 from pairgen.execution.shard_size import known_bytes, samples_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.types import Plan
 from tests.runs import QUICK_ODE
 

@@ -9,8 +9,8 @@ import yaml
 from pairgen.kinds.card import render_card
 from pairgen.receipts import Manifest, Receipt
 from pairgen.shards.format.manifest import fold, scan
-from pairgen.shards.format.overlay import overlay_plan
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.overlays.overlay import overlay_plan
 from tests.small_sets import make_plan, write_set
 
 

@@ -12,7 +12,7 @@ from pairgen.jobs.ode.run import run_ode
 from pairgen.jobs.sample.run import run_sample
 from pairgen.kinds.usual_dtype import say_dtype, usual_dtype
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.listening import SETTINGS, listening
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

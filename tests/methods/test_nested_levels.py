@@ -17,7 +17,7 @@ from pairgen.kinds.degrade.plan import make_degrade_plan
 from pairgen.kinds.degrade.pyramid import preset_names
 from pairgen.methods._images.nested_levels import ANTIALIASED, why_not_nested
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.types import Plan
 from tests.degradations.pictures import make_picture
 from tests.joint_sets import add_images, make_pairs

@@ -21,7 +21,7 @@ from pairgen.methods import add, ladd
 from pairgen.methods._few_steps.game import DISCRIMINATOR
 from pairgen.methods.base import STUDENT
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.config import make_train_config
 from pairgen.training.runs.start import find_start, make_setup
 from tests.training.conftest import OPTIONS, make_degraded, make_pairs

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 import pairgen
 from pairgen.errors import TeacherLoadError
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.teachers import latent_diffusion
 from pairgen.teachers._pretrained.quiet import quiet
 from tests.teachers.test_latent_diffusion import (

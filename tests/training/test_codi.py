@@ -25,7 +25,7 @@ from pairgen.methods.codi import CoDi
 from pairgen.sampling.enlarge import enlarge
 from pairgen.sampling.parameterization import FlowSchedule, column
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.config import make_train_config
 from pairgen.training.data.offered import offer_members, open_offered
 from pairgen.training.loop.recomputation import enable_gradient_checkpointing

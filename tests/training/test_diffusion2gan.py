@@ -17,8 +17,8 @@ from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, load_lpips, save_lpips
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.loader import Loader
+from pairgen.shards.storage.store import open_store
 from pairgen.teachers.latent_diffusion import describe_decoder
 from pairgen.training.config import make_train_config
 from pairgen.training.runs.record import read_record

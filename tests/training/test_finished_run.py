@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from pairgen.errors import ConfigError
 from pairgen.model_files import FILES
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.loop.checkpoint import find_checkpoints
 from pairgen.training.runs.finished_run import load_run
 

@@ -30,7 +30,7 @@ from pairgen.model_files import FILES
 from pairgen.sampling.enlarge import enlarge
 from pairgen.seeding import noise_for
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.teachers.base import Teacher
 from pairgen.training.config import make_train_config
 from pairgen.training.runs.start import find_start, make_setup

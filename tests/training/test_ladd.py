@@ -17,7 +17,7 @@ from pairgen.methods.base import STUDENT
 from pairgen.methods.ladd import LADD
 from pairgen.sampling.parameterization import column
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.config import make_train_config
 from pairgen.training.runs.start import find_start, make_setup
 from tests.training.conftest import OPTIONS as TRAINING

@@ -18,7 +18,7 @@ from pairgen.methods.base import STUDENT
 from pairgen.methods.osediff import REGULARIZER, OSEDiff
 from pairgen.sampling.enlarge import MODES, enlarge
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.config import make_train_config
 from pairgen.training.runs.start import find_start, make_setup
 from tests.training.test_ranks import kills_that_change_no_bit, run

@@ -17,9 +17,9 @@ from pairgen.jobs.train.run import run_train
 from pairgen.receipts import FailedSlot
 from pairgen.sampling.conditioning import Conditioning
 from pairgen.shards.format.layout import receipt_path
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.loading.loader import Loader
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.teachers._pretrained.text_to_latent import LatentDiffusion
 from tests.training.conftest import OPTIONS, make_pairs
 from tests.training.test_train import assert_equal, tensors

@@ -26,7 +26,7 @@ def pictures_of(
 ) -> tuple["np.ndarray", list[str], list[float]]:
     """Return the images [N, H, W, 3] uint8, prompts and guidance scales of the first samples."""
     from pairgen.drawing.pictures import decode_latents, first_latents
-    from pairgen.shards.format.store import open_store
+    from pairgen.shards.storage.store import open_store
 
     prompts, scales, latents = first_latents(open_store(folder), manifest, num)
     return decode_latents(manifest, latents), prompts, scales

@@ -31,11 +31,11 @@ from pairgen.receipts import Manifest
 from pairgen.resolution import Resolved
 from pairgen.shard_range import ShardRange
 from pairgen.shards.check.planned import inputs_paths, open_inputs
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
-from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import planned_tasks
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.overlays.values import planned_tasks
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store
 from pairgen.trust import current_trust
 from pairgen.types import INPUT_NAMES, Plan, ShardTask
 

@@ -14,8 +14,8 @@ from pairgen.errors import PairgenError
 from pairgen.execution.forecast.trial import make_runs
 from pairgen.kinds.maker import open_maker
 from pairgen.own_process import run_script
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.trust import Trust, current_trust, trusting
 from pairgen.types import Plan, ShardTask
 

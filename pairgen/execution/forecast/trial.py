@@ -18,8 +18,8 @@ from pairgen.receipts import FailedSlot
 from pairgen.shards.check.planned import PlannedInputs
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import encode_facts, encode_field
-from pairgen.shards.format.store import Store
 from pairgen.shards.format.writer import member_size
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, Sample, ShardTask
 
 # Slots whose texts are measured, in runs: single ones could all hit the same position of a list

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pairgen.receipts import Receipt
 from pairgen.shards.format.manifest import find_receipts
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 
 # What differs between failures of one kind: names in quotes, and numbers.

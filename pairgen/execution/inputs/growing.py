@@ -19,7 +19,7 @@ from pairgen.shards.format.planned_images import (
     planned_sha256s,
     slots_of,
 )
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.image_list import ImageSummary, PlannedImages
 from pairgen.sources.known_images import KnownImages, find_known, write_rows

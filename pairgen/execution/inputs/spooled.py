@@ -8,7 +8,7 @@ from pairgen.regular_file import sha256_of
 from pairgen.shard_range import ALL_SHARDS, ShardRange
 from pairgen.shards.format.input_lists import with_list
 from pairgen.shards.format.plan_file import has_plan, write_plan
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 
 

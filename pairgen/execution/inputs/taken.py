@@ -14,11 +14,11 @@ from pairgen.kinds.images.options import ImageOptions
 from pairgen.regular_file import sha256_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import with_list
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.parsing.plan import check_limits
 from pairgen.shards.format.planned_images import image_lists
 from pairgen.shards.format.slots import CAPTION_CHOICE
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.prompts import encode_rejected
 from pairgen.sources.texts.caption_choice import ALL

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pairgen.receipts import Receipt
 from pairgen.shards.format.publish import publish
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import ShardTask
 
 

@@ -8,7 +8,7 @@ from threading import Thread
 from pairgen.execution.uploads.spooled_shard import SpooledShard
 from pairgen.receipts import Receipt
 from pairgen.shards.format.publish import ShardContestedError
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 
 
 class Uploader:

@@ -9,7 +9,7 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.jobs.annotate.inputs import Request, resolve_annotate
 from pairgen.kinds.overlay.distinct_texts import write_texts
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan
 
 

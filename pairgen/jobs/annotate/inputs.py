@@ -25,13 +25,13 @@ from pairgen.kinds.overlay.plan import (
 )
 from pairgen.option_names import option_text
 from pairgen.resolution import Resolved, Sources, sources_of
-from pairgen.shards.format.annotations import overlay_address
-from pairgen.shards.format.overlay import KIND, Layer, check_overlay, is_by_value, open_layer
-from pairgen.shards.format.parent_shards import check_finished
 from pairgen.shards.format.plan_file import remembered_options
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import set_addresses
-from pairgen.shards.format.values import covered
+from pairgen.shards.overlays.annotations import overlay_address
+from pairgen.shards.overlays.overlay import KIND, Layer, check_overlay, is_by_value, open_layer
+from pairgen.shards.overlays.parent_shards import check_finished
+from pairgen.shards.overlays.values import covered
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.types import Plan
 
 

@@ -24,7 +24,7 @@ from pairgen.kinds.ode.calibration import (
 from pairgen.kinds.ode.pairs import is_guided
 from pairgen.kinds.ode.settings import Measured, Setting, Spread
 from pairgen.shards.format.slots import slot_at
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 from pairgen.wording import counted
 

@@ -29,9 +29,9 @@ from pairgen.model_config import ModelConfig, find_model, packaged_prompts, with
 from pairgen.option_names import option_text
 from pairgen.redaction import listed_without_secrets
 from pairgen.resolution import sources_of
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.shown import Picture, Shown, ShownTable, picture_in
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.prompt_values import PromptReader, describe_values, find_prompts

@@ -36,7 +36,6 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import has_plan, read_plan, write_plan
 from pairgen.shards.format.planned_images import image_lists
-from pairgen.shards.format.store import Store
 from pairgen.shards.format.subsets import (
     Subsets,
     has_subsets,
@@ -44,6 +43,7 @@ from pairgen.shards.format.subsets import (
     read_subsets,
     write_subsets,
 )
+from pairgen.shards.storage.store import Store
 from pairgen.sources.image_groups import split_images
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.photographs import ImageSize

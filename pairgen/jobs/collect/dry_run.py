@@ -12,7 +12,7 @@ from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.collect.inputs import continued_plan, read_images, resolve_collect
 from pairgen.kinds.collect.buckets import bucket_counts, shape_in
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.sources.image_list import PlannedImages
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan

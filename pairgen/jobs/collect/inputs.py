@@ -28,12 +28,12 @@ from pairgen.kinds.images.source import image_source
 from pairgen.option_names import option_text
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import is_untouched
 from pairgen.shards.format.plan_file import has_plan, read_plan, remembered_options
 from pairgen.shards.format.planned_images import is_painted
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import BUCKETS, has_subsets, open_subset, read_subsets
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.types import Plan

@@ -4,9 +4,9 @@ import numpy as np
 
 from pairgen.execution.say import Say
 from pairgen.receipts import Manifest
-from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.store import Store
 from pairgen.shards.loading.good_shards import read_index
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.storage.store import Store
 
 # In LR pixels: less is what cameras and registration leave.
 MAX_SHIFT = 0.5

@@ -27,7 +27,7 @@ from pairgen.drawing.pictures import encode_png
 from pairgen.execution.say import Say
 from pairgen.jobs.compare.planned import Comparison, Found, Planned
 from pairgen.redaction import without_secrets_in
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import canonical_json
 
 ROWS = "rows"

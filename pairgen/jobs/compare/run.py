@@ -28,9 +28,9 @@ from pairgen.process_state import cpu_threads
 from pairgen.redaction import url_without_secrets, without_secrets_in
 from pairgen.resolution import sources_of
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import open_store
 from pairgen.shown import Shown, ShownTable
 from pairgen.types import canonical_json
 from pairgen.wording import counted

@@ -9,7 +9,7 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.degrade.inputs import continued_plan, read_images, resolve_degrade
 from pairgen.jobs.degrade.joint import is_joint, resolve_joint
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan
 
 # Maximum number of crops to try per image: more would leave too few images.

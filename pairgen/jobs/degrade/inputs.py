@@ -34,7 +34,7 @@ from pairgen.kinds.images.source import image_source
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format.plan_file import remembered_options
 from pairgen.shards.format.planned_images import is_painted
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.sources.image_list import ImageSummary
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.sources.photographs import ImageSize

@@ -16,12 +16,12 @@ from pairgen.kinds.degrade.pyramid import check_preset
 from pairgen.kinds.images.decoded_samples import check_ode, describe_decoded
 from pairgen.kinds.maker import maker_name
 from pairgen.resolution import Resolved, sources_of
-from pairgen.shards.format.annotations import overlay_address
-from pairgen.shards.format.catching_up import DEGRADED
-from pairgen.shards.format.overlay import KIND, Layer, check_overlay, open_layer
-from pairgen.shards.format.parent_shards import overlay_tasks
 from pairgen.shards.format.plan_file import remembered_options
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.overlays.annotations import overlay_address
+from pairgen.shards.overlays.catching_up import DEGRADED
+from pairgen.shards.overlays.overlay import KIND, Layer, check_overlay, open_layer
+from pairgen.shards.overlays.parent_shards import overlay_tasks
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.types import Plan
 
 

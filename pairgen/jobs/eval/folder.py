@@ -11,7 +11,7 @@ from pairgen.jobs.eval.evaluation import Evaluation
 from pairgen.jobs.eval.options import EvalConfig
 from pairgen.jobs.eval.page import eval_page, grid_image
 from pairgen.option_names import option_text
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 
 FIGURES_FILE, GRID_FILE, PAGE_FILE = "eval.json", "grid.png", "index.html"
 

@@ -17,7 +17,7 @@ from pairgen.judging.table import figure_lines
 from pairgen.redaction import without_secrets_in
 from pairgen.resolution import sources_of
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.shown import Picture, Shown, ShownTable, picture_in
 
 

@@ -19,7 +19,7 @@ from pairgen.jobs.export.options import ExportConfig
 from pairgen.model_config import find_model
 from pairgen.option_names import option_text
 from pairgen.resolution import sources_of
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.shown import Shown, ShownTable
 
 STUDENT_FILE, DECODER_FILE, ABOUT_FILE = "student.onnx", "decoder.onnx", "onnx.json"

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.catching_up import catch_up_command
-from pairgen.shards.format.overlay import (
+from pairgen.shards.overlays.annotations import find_annotations
+from pairgen.shards.overlays.catching_up import catch_up_command
+from pairgen.shards.overlays.overlay import (
     Layer,
     added_by,
     is_by_value,
     open_layer,
     open_overlay,
 )
-from pairgen.shards.format.overlay_state import OF_ANOTHER, UP_TO_DATE, overlay_state
-from pairgen.shards.format.store import Store
+from pairgen.shards.overlays.overlay_state import OF_ANOTHER, UP_TO_DATE, overlay_state
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 
 # States that no command changes.

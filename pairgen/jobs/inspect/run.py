@@ -32,11 +32,8 @@ from pairgen.kinds.decode import load_decoder
 from pairgen.model_config import RUN_FILE
 from pairgen.option_names import option_text
 from pairgen.resolution import sources_of
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.overlay import KIND
 from pairgen.shards.format.plan_file import has_plan, read_plan
 from pairgen.shards.format.slots import index_of_key
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import has_subsets, read_subsets, set_addresses
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.left_out import say_left_out
@@ -47,6 +44,9 @@ from pairgen.shards.loading.stored import (
     read_rows,
     spread_rows,
 )
+from pairgen.shards.overlays.overlay import KIND
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.shown import Picture, Shown, ShownTable, picture_in
 from pairgen.training.runs.record import read_record
 from pairgen.types import Plan

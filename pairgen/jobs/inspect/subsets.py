@@ -6,8 +6,8 @@ from typing import Any
 from pairgen.drawing.table import left_aligned
 from pairgen.errors import ConfigError
 from pairgen.jobs.inspect.options import InspectConfig
-from pairgen.shards.format.store import Store
 from pairgen.shards.format.subsets import Subsets
+from pairgen.shards.storage.store import Store
 from pairgen.wording import command_text
 
 COUNTS = ("num_samples", "num_planned", "num_shards", "num_shards_planned", "num_bytes")

@@ -9,7 +9,7 @@ import numpy as np
 from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.check.receipt_check import MADE
 from pairgen.shards.format.manifest import find_receipts
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, canonical_json
 
 # Maximum number of slots without a sample to list.

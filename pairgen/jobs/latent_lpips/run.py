@@ -30,7 +30,7 @@ from pairgen.networks.latent_vgg import LATENT_POOLS_REMOVED, LatentVgg
 from pairgen.networks.lpips import Lpips
 from pairgen.networks.lpips_file import LpipsOrigin, save_lpips
 from pairgen.process_state import cpu_threads, seeded
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.teachers.base import DecoderDescription, Teacher
 from pairgen.training.loop.accelerator import open_accelerator
 from pairgen.training.loop.launched import check_launched

@@ -13,7 +13,7 @@ from torch import Tensor
 from pairgen.errors import ConfigError
 from pairgen.networks.latent_vgg import LatentVgg
 from pairgen.networks.lpips import tap_differences
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 
 NAMES = ("first", "second", "judge", "held_out", "kinds", "unrelated")
 

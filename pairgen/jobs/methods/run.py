@@ -8,10 +8,10 @@ from pairgen import plugins
 from pairgen.execution.user_trust import trusted_by_user
 from pairgen.methods import LATENT_LPIPS, shown_name
 from pairgen.methods.base import Needs
-from pairgen.shards.format.adding import MODEL, encoder_of
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
+from pairgen.shards.overlays.adding import MODEL, encoder_of
+from pairgen.shards.storage.store import open_store
 from pairgen.training import perceptual_network
 from pairgen.training.data.needs import Met, compare, stated_needs
 from pairgen.training.data.offered import OfferedSet, open_offered

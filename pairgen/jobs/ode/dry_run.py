@@ -8,7 +8,7 @@ from pairgen.execution.say import Say, log
 from pairgen.execution.user_trust import trusts_user
 from pairgen.jobs.ode.inputs import continued_plan, open_prompts, read_plan_prompts, resolve_ode
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan
 
 

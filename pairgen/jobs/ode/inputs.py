@@ -37,7 +37,7 @@ from pairgen.redaction import listed_without_secrets
 from pairgen.resolution import Resolved, sources_of
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import remembered_options
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.sources.passed_over import PassedOver
 from pairgen.sources.prompt_values import (
     STANDARD_INPUT,

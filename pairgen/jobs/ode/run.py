@@ -25,7 +25,7 @@ from pairgen.jobs.ode.inputs import (
 )
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.shards.format import layout
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 
 

@@ -18,10 +18,10 @@ from pairgen.jobs.push.secrets import check_no_secrets
 from pairgen.jobs.push.set_content import set_content
 from pairgen.model_config import MODEL_FILE, RUN_FILE
 from pairgen.resolution import sources_of
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import has_subsets
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import open_store
 from pairgen.shown import Shown, ShownTable
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.untrusted.yaml_text import load_yaml

@@ -19,10 +19,10 @@ from pairgen.shards.check.planned import inputs_paths
 from pairgen.shards.check.report import Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.subsets import has_subsets, read_subsets
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import INPUT_NAMES, Plan
 from pairgen.visible import literal
 

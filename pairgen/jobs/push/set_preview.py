@@ -12,8 +12,8 @@ from pairgen.errors import PairgenError
 from pairgen.execution.say import Say
 from pairgen.kinds.decode import load_decoder
 from pairgen.receipts import Manifest
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.loading.stored import read_rows, spread_rows
+from pairgen.shards.storage.local_store import LocalStore
 
 NUM_SHOWN = 8
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pairgen.errors import PairgenError
 from pairgen.receipts import Receipt
 from pairgen.shards.format.planned_images import ImageList, is_painted, open_images
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.image_file import ImageFile
 from pairgen.types import Plan
 

@@ -33,12 +33,12 @@ from pairgen.shards.check.report import NOT_READ, Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipts
-from pairgen.shards.format.overlay import KIND as OVERLAY
-from pairgen.shards.format.overlay import Layer, open_layer
 from pairgen.shards.format.plan_file import read_plan, recover_plan, write_plan
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import set_addresses
-from pairgen.shards.format.values import planned_tasks
+from pairgen.shards.overlays.overlay import KIND as OVERLAY
+from pairgen.shards.overlays.overlay import Layer, open_layer
+from pairgen.shards.overlays.values import planned_tasks
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.types import INPUT_NAMES, Plan
 from pairgen.wording import counted, part_text
 

@@ -7,7 +7,7 @@ from pairgen.receipts import Receipt
 from pairgen.shards.check.report import Report
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 
 
 def shards_to_redo(report: Report, kind: str) -> list[int]:

@@ -25,7 +25,7 @@ from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.planned_images import planned_sha256s
 from pairgen.shards.format.reader import map_file, read_samples
 from pairgen.shards.format.slots import check_made, index_of_key
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.trust import current_trust
 from pairgen.types import Plan, Sample, ShardTask, canonical_json, sample_key
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from pairgen.drawing.cells import Cell, picture_members, stored_cells
-from pairgen.shards.format.overlay import Layer
 from pairgen.shards.loading.good_shards import read_index
 from pairgen.shards.loading.stored import read_rows
+from pairgen.shards.overlays.overlay import Layer
 
 
 def with_annotations(

@@ -20,15 +20,15 @@ from pairgen.drawing.cells import (
 from pairgen.errors import ConfigError
 from pairgen.kinds.decode import load_decoder
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.overlay import Layer, is_by_value, open_layer, open_overlay
-from pairgen.shards.format.overlay_state import UP_TO_DATE, overlay_state
-from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import parse_where
 from pairgen.shards.loading.layer_columns import column_owners, joined_table
 from pairgen.shards.loading.left_out import say_left_out
 from pairgen.shards.loading.matching import open_matching
 from pairgen.shards.loading.stored import Stored, read_rows
+from pairgen.shards.overlays.annotations import find_annotations
+from pairgen.shards.overlays.overlay import Layer, is_by_value, open_layer, open_overlay
+from pairgen.shards.overlays.overlay_state import UP_TO_DATE, overlay_state
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 
 # Rows of which the charts are made; reading the indices of a large set would take minutes.

@@ -15,10 +15,10 @@ from pairgen.option_names import option_text
 from pairgen.pages.document import write_page
 from pairgen.pages.run_page import PAGE_FILE, run_page
 from pairgen.resolution import sources_of
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import has_plan
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.subsets import has_subsets, read_subsets
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.shown import Shown, ShownTable
 from pairgen.wording import size_text
 

@@ -36,11 +36,11 @@ from pairgen.pages.charts import rate_chart
 from pairgen.pages.columns import column_data
 from pairgen.pages.command import set_command
 from pairgen.pages.document import render
-from pairgen.shards.format.catching_up import catch_up_command
-from pairgen.shards.format.overlay import Layer, added_by
-from pairgen.shards.format.overlay_state import OF_ANOTHER
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import Store
+from pairgen.shards.overlays.catching_up import catch_up_command
+from pairgen.shards.overlays.overlay import Layer, added_by
+from pairgen.shards.overlays.overlay_state import OF_ANOTHER
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 from pairgen.wording import command_text, counted, size_text
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.shards.format import layout
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import canonical_json
 
 RECORD = "__meta__/restore.json"

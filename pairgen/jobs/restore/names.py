@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from pairgen.errors import ConfigError
 from pairgen.option_names import option_text
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.image_suffixes import SUFFIXES
 

@@ -22,8 +22,8 @@ from pairgen.kinds.usual_dtype import say_dtype
 from pairgen.model_config import defaults_of
 from pairgen.resolution import sources_of
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.shown import Shown, ShownTable
 from pairgen.sources.prompts import encode_rejected
 from pairgen.trust import current_trust

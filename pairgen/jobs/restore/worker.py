@@ -15,7 +15,7 @@ from pairgen.jobs.restore.restorer import Restorer
 from pairgen.kinds.decode import NotFinitePictureError
 from pairgen.kinds.machine import device_name, versions
 from pairgen.process_state import cpu_threads
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.photographs import UnusableImageError
 from pairgen.sources.urls.addresses import known_addresses, remember

@@ -11,8 +11,8 @@ from pairgen.jobs.status.facts import status_data, status_rows
 from pairgen.jobs.status.options import StatusConfig
 from pairgen.resolution import sources_of
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import has_subsets, open_sets, read_subsets
+from pairgen.shards.storage.store import open_store
 from pairgen.shown import Shown, ShownTable
 
 

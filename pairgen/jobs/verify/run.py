@@ -9,11 +9,11 @@ from pairgen.execution.checking import check_set, find_readers
 from pairgen.jobs.verify.options import VerifyConfig
 from pairgen.resolution import sources_of
 from pairgen.shards.check.report import Report
-from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.overlay import KIND
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import open_sets
+from pairgen.shards.overlays.annotations import find_annotations
+from pairgen.shards.overlays.overlay import KIND
+from pairgen.shards.storage.store import open_store
 
 
 def verify_all(folder: str | Path, given: Mapping[str, Any]) -> Iterator[tuple[str, Report]]:

@@ -4,9 +4,9 @@ import numpy as np
 
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.shards.format.index import IMAGE_CHECKSUM, index_columns
-from pairgen.shards.format.overlay import Layer, open_layer
-from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.good_shards import read_index
+from pairgen.shards.overlays.overlay import Layer, open_layer
+from pairgen.shards.storage.store import open_store
 
 NUM_CHECKSUMS = 2**32
 # Standard deviations by which a number exceeds what chance gives.

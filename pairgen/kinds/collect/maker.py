@@ -26,7 +26,7 @@ from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.planned_images import open_images
 from pairgen.shards.format.slots import caption_of, source_facts
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.painted.images import PaintedFile
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from pairgen.types import Field, Plan, Sample, ShardTask

@@ -26,8 +26,8 @@ from pairgen.receipts import FailedSlot
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.draw_columns import draw_columns
 from pairgen.shards.format.image_encoding import encode_image
-from pairgen.shards.format.overlay import KIND as OVERLAY
-from pairgen.shards.format.store import Store
+from pairgen.shards.overlays.overlay import KIND as OVERLAY
+from pairgen.shards.storage.store import Store
 from pairgen.sources.photographs import decode_rgb
 from pairgen.types import Plan, Sample, ShardTask, canonical_json
 

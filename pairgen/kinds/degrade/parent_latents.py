@@ -11,7 +11,7 @@ from pairgen.kinds.images.crops import check_sharp
 from pairgen.kinds.images.decoded_samples import LATENT
 from pairgen.kinds.images.source_pixels import decode_planned
 from pairgen.kinds.parent_shard import NO_SAMPLE, planned_parent, read_parent
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.photographs import ImageSize, SkippedImageError, UnusableImageError
 from pairgen.types import Plan, ShardTask
 

@@ -11,7 +11,7 @@ from pairgen.kinds.images.decoded_samples import describe_decoded
 from pairgen.kinds.images.painted_plan import painted_recipe
 from pairgen.seeding import DRAW_GENERATOR
 from pairgen.shards.format.draw_columns import draw_columns
-from pairgen.shards.format.overlay import overlay_plan
+from pairgen.shards.overlays.overlay import overlay_plan
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan
 

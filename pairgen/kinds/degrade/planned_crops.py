@@ -14,7 +14,7 @@ from pairgen.kinds.images.source_pixels import decode_planned, read_planned
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.planned_images import open_images
 from pairgen.shards.format.slots import caption_of, crop_facts
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.image_list import PlannedImage
 from pairgen.sources.photographs import ImageSize
 from pairgen.types import Plan, ShardTask

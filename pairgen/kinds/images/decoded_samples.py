@@ -23,12 +23,12 @@ from pairgen.process_state import cpu_threads
 from pairgen.receipts import Manifest, Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_members
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.format.writer import BLOCK
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.sources.image_file import ImageFile
 from pairgen.sources.photographs import ImageSize, UnusableImageError
 from pairgen.teachers.base import DecoderDescription

@@ -8,7 +8,7 @@ from typing import Any
 import pairgen
 from pairgen.errors import ConfigError
 from pairgen.kinds.ode.settings import Measured, Setting, cheapest
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.shown import Shown, ShownTable
 
 CALIBRATION_FILE = "calibration.json"

@@ -18,7 +18,7 @@ from pairgen.sampling.parameterization import Schedule
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import planned_prompts, read_list
 from pairgen.shards.format.slots import slot_at
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.prompts import prompt_rows
 from pairgen.teachers.base import Teacher
 from pairgen.types import Plan, Sample, ShardTask

@@ -10,11 +10,11 @@ import pyarrow as pa
 from pairgen.errors import CorruptShardError, PairgenError
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import PROMPT
-from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.read_ahead import read_ahead
-from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import HASH, NO_TEXT, read_texts, text_hashes, write_slots
 from pairgen.shards.loading.good_shards import read_index
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.overlays.values import HASH, NO_TEXT, read_texts, text_hashes, write_slots
+from pairgen.shards.storage.read_ahead import read_ahead
+from pairgen.shards.storage.store import Store
 
 
 class Seen:

@@ -18,9 +18,9 @@ from pairgen.receipts import FailedSlot
 from pairgen.shards.check.sample_check import is_finite
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.image_member import is_image
-from pairgen.shards.format.overlay import SHARED_FACTS, Layer, is_by_value
-from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import TEXT, VALUE_HASH, text_hash
+from pairgen.shards.overlays.overlay import SHARED_FACTS, Layer, is_by_value
+from pairgen.shards.overlays.values import TEXT, VALUE_HASH, text_hash
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, Sample, ShardTask, sample_key
 from pairgen.wording import counted
 

@@ -11,8 +11,8 @@ from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_member
 from pairgen.shards.format.image_member import decode_image, is_image
-from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import TEXT, hash_of_texts, read_texts, rows_of_task
+from pairgen.shards.overlays.values import TEXT, hash_of_texts, read_texts, rows_of_task
+from pairgen.shards.storage.store import Store
 from pairgen.sources.photographs import UnusableImageError
 from pairgen.types import ShardTask
 

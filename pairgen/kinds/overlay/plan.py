@@ -10,8 +10,8 @@ from pairgen.annotators.base import Annotator, Setup
 from pairgen.asked_model import Model
 from pairgen.errors import ConfigError, TeacherLoadError
 from pairgen.kinds.overlay.options import AnnotateConfig
-from pairgen.shards.format.overlay import SHARED_FACTS, overlay_plan
-from pairgen.shards.format.values import TEXT, VALUE_HASH
+from pairgen.shards.overlays.overlay import SHARED_FACTS, overlay_plan
+from pairgen.shards.overlays.values import TEXT, VALUE_HASH
 from pairgen.types import Plan
 
 
@@ -98,7 +98,7 @@ def adds_to_texts(annotator: Annotator) -> bool:
 
 
 def by_value(plan: Plan, num_texts: int, covers: str) -> Plan:
-    """Return the plan of an overlay by value, see `pairgen.shards.format.values`.
+    """Return the plan of an overlay by value, see `pairgen.shards.overlays.values`.
 
     Args:
         plan: The plan of the overlay as it would be with a sample for each sample.

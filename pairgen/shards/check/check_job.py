@@ -9,8 +9,8 @@ from pairgen.shards.check.report import Problem
 from pairgen.shards.check.shard_check import ShardCheck, ShardFindings
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import readable_receipt
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.where import parse_where
+from pairgen.shards.storage.store import open_store
 from pairgen.types import Plan, ShardTask
 
 

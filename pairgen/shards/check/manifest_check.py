@@ -8,8 +8,8 @@ from pairgen.receipts import Listed, Receipt, listed_in
 from pairgen.shards.check.report import Problem
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import fold
-from pairgen.shards.format.overlay import KIND
-from pairgen.shards.format.store import Store
+from pairgen.shards.overlays.overlay import KIND
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, canonical_json
 from pairgen.untrusted.malformed import MalformedError
 from pairgen.wording import counted

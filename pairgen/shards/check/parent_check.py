@@ -10,10 +10,11 @@ from pairgen.receipts import Receipt
 from pairgen.shards.check.report import REDO_OVERLAY, Problem, counted_detail
 from pairgen.shards.check.text_check import check_texts
 from pairgen.shards.format import layout
-from pairgen.shards.format.annotations import find_parent
-from pairgen.shards.format.catching_up import lag_text
 from pairgen.shards.format.manifest import find_receipts
-from pairgen.shards.format.overlay import (
+from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.overlays.annotations import find_parent
+from pairgen.shards.overlays.catching_up import lag_text
+from pairgen.shards.overlays.overlay import (
     KIND,
     Layer,
     check_overlay,
@@ -21,9 +22,8 @@ from pairgen.shards.format.overlay import (
     open_layer,
     open_overlay,
 )
-from pairgen.shards.format.parent_shards import is_stale, slots_of
-from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import Store
+from pairgen.shards.overlays.parent_shards import is_stale, slots_of
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, sample_key
 
 

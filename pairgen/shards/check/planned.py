@@ -10,7 +10,6 @@ from pairgen.errors import CorruptShardError
 from pairgen.shards.check.report import Problem, not_read
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import planned_prompts
-from pairgen.shards.format.overlay import is_by_value
 from pairgen.shards.format.planned_images import (
     ImageList,
     image_lists,
@@ -20,8 +19,9 @@ from pairgen.shards.format.planned_images import (
     planned_sha256s,
 )
 from pairgen.shards.format.slots import caption_of, crop_facts, slot_at, slot_facts, source_facts
-from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import VALUE_HASH, text_hash
+from pairgen.shards.overlays.overlay import is_by_value
+from pairgen.shards.overlays.values import VALUE_HASH, text_hash
+from pairgen.shards.storage.store import Store
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.prompts import open_prompts, prompt_rows, prompts_sha256
 from pairgen.types import Plan

@@ -14,8 +14,8 @@ from pairgen.shards.format.manifest import (
     read_receipt,
     standing_receipts,
 )
-from pairgen.shards.format.read_ahead import read_ahead
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.read_ahead import read_ahead
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, ShardTask, canonical_json
 from pairgen.wording import counted
 

@@ -25,8 +25,8 @@ from pairgen.shards.format.reader import (
     read_samples,
 )
 from pairgen.shards.format.slots import slot_at
-from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import Where
+from pairgen.shards.storage.store import Store
 from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.types import Plan, sample_key
 from pairgen.wording import counted

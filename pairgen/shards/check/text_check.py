@@ -8,14 +8,14 @@ from pairgen.errors import CorruptShardError
 from pairgen.shards.check.report import REDO_OVERLAY, Problem
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import iterate_receipts
-from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import (
+from pairgen.shards.overlays.values import (
     hash_of_texts,
     read_slots,
     read_texts,
     rows_of_task,
     text_hashes,
 )
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 from pairgen.wording import counted
 

@@ -28,7 +28,7 @@ from pairgen.shards.check.shard_check import ShardFindings
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import index_columns
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, ShardTask
 
 

@@ -6,7 +6,7 @@ from pairgen.errors import PairgenError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import IMAGE_CHECKSUM, decode_table
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.types import sample_key
 

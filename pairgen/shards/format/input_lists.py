@@ -10,7 +10,7 @@ import pyarrow as pa
 from pairgen.additions import Addition
 from pairgen.errors import CorruptShardError, short
 from pairgen.regular_file import sha256_of
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.prompts import open_prompts
 from pairgen.types import Plan

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pairgen.errors import CorruptShardError
 from pairgen.receipts import Manifest, Receipt, listed_in
 from pairgen.shards.format import layout
-from pairgen.shards.format.read_ahead import read_ahead
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.read_ahead import read_ahead
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, ShardTask
 from pairgen.untrusted.malformed import MalformedError
 

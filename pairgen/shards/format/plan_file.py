@@ -12,10 +12,10 @@ import yaml
 from pairgen.errors import ConfigError
 from pairgen.model_config import MODEL_FILE
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import is_untouched, read_receipts, standing_receipts
 from pairgen.shards.format.parsing.plan import parse_plan
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store
 from pairgen.types import FORMAT_VERSION, INPUT_NAMES, Plan
 from pairgen.untrusted.json_text import load_json
 from pairgen.untrusted.malformed import MalformedError, shown

@@ -12,7 +12,7 @@ from pairgen.additions import Addition
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import check_list, read_list
 from pairgen.shards.format.parsing.plan import check_whole
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.sources.arrow_files import UNREADABLE, is_damage
 from pairgen.sources.image_list import PlannedImage, PlannedImages
 from pairgen.sources.painted.images import PaintedImages

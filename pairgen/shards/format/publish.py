@@ -8,7 +8,7 @@ from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.growing_shard import check_keeps
 from pairgen.shards.format.manifest import may_replace, read_receipt, write_receipt
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import ShardTask
 
 

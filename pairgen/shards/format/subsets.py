@@ -14,9 +14,9 @@ import yaml
 
 from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
-from pairgen.shards.format.annotations import split_address
 from pairgen.shards.format.parsing.plan import parse_plan
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.overlays.annotations import split_address
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.types import FORMAT_VERSION, Plan
 from pairgen.untrusted.malformed import MalformedError, shown
 from pairgen.untrusted.yaml_text import load_yaml

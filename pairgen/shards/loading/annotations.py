@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format.annotations import find_annotations
-from pairgen.shards.format.overlay import Layer, offered_by, open_overlay
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.overlays.annotations import find_annotations
+from pairgen.shards.overlays.overlay import Layer, offered_by, open_overlay
 
 
 def open_annotations(layers: Sequence[Layer], asked: Collection[str]) -> list[Layer]:

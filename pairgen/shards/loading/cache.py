@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format import spool
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.store import Store
 from pairgen.shards.loading.training_set import OpenSet
+from pairgen.shards.storage import spool
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store
 
 # Windows whose shards are open at the same time: the current one and the next.
 OPEN_WINDOWS = 2

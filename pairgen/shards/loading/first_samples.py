@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from pairgen.shards.format import layout
-from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.reader import StoredSample, map_file, read_samples
 from pairgen.shards.loading.good_shards import bad_shard
 from pairgen.shards.loading.training_set import OpenSet
+from pairgen.shards.overlays.overlay import Layer
 
 
 def first_samples(found: OpenSet, num: int, members: Sequence[str] = ()) -> Iterator[StoredSample]:

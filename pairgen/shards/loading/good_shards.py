@@ -11,8 +11,8 @@ from pairgen.errors import CorruptShardError, short
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import read_columns
-from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.parent_shards import is_stale, slots_of
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.overlays.parent_shards import is_stale, slots_of
 from pairgen.sources.arrow_files import UNREADABLE
 from pairgen.wording import counted
 

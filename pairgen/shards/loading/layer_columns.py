@@ -8,9 +8,9 @@ import pyarrow as pa
 from pairgen.errors import ConfigError
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import index_columns
-from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.parent_shards import slots_of
 from pairgen.shards.loading.good_shards import bad_shard, read_index
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.overlays.parent_shards import slots_of
 
 # Columns that say of a layer's sample where it lies, and two facts that all kinds of samples have,
 # equal in all layers. They are read from the dataset itself.

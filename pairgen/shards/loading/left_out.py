@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pairgen.receipts import Receipt
-from pairgen.shards.format.adding import continuing_command
-from pairgen.shards.format.overlay import Layer, added_by
-from pairgen.shards.format.parent_shards import is_behind, slots_of, usable_slots
 from pairgen.shards.loading.value_layer import Lack
+from pairgen.shards.overlays.adding import continuing_command
+from pairgen.shards.overlays.overlay import Layer, added_by
+from pairgen.shards.overlays.parent_shards import is_behind, slots_of, usable_slots
 
 log = logging.getLogger("pairgen")
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipt
-from pairgen.shards.format.overlay import Layer, check_overlay, open_layer
-from pairgen.shards.format.read_ahead import read_ahead
-from pairgen.shards.format.store import Store
 from pairgen.shards.format.where import Where
 from pairgen.shards.loading.annotations import open_annotations
 from pairgen.shards.loading.good_shards import bad_shard
 from pairgen.shards.loading.layer_columns import column_owners, joined_table
 from pairgen.shards.loading.left_out import LeftOut, common_rows
+from pairgen.shards.overlays.overlay import Layer, check_overlay, open_layer
+from pairgen.shards.storage.read_ahead import read_ahead
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 
 

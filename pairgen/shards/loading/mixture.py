@@ -7,7 +7,6 @@ from pathlib import Path
 from pairgen.config import did_you_mean, number
 from pairgen.errors import ConfigError
 from pairgen.shards.format.image_member import is_image, is_image_spec
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import has_subsets, set_addresses
 from pairgen.shards.loading.batch import GUIDANCE_SCALE, NOISE_COLUMNS
 from pairgen.shards.loading.framing import Framing, Images, check_framing
@@ -22,6 +21,7 @@ from pairgen.shards.loading.training_set import (
     noise_identity,
 )
 from pairgen.shards.loading.whole_image import check_caches
+from pairgen.shards.storage.store import open_store
 
 Datasets = str | Path | TrainingSet | Sequence[str | Path | TrainingSet]
 # Range of a weight: a higher one would repeat samples uselessly, a lower one takes less than one

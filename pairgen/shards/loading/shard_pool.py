@@ -15,14 +15,14 @@ import pyarrow as pa
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import PROMPT
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.members import Member, find_members, skip_npy_headers
-from pairgen.shards.format.overlay import Layer
 from pairgen.shards.loading.cache import ShardCache
 from pairgen.shards.loading.good_shards import bad_shard
 from pairgen.shards.loading.layer_columns import column_owners, read_layer, rows_of
 from pairgen.shards.loading.training_set import OpenSet
 from pairgen.shards.loading.value_shards import ScatteredMember, ValueShards
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.storage.local_store import LocalStore
 
 # One fetches or reads while the other hashes; more would take cores from the training.
 NUM_THREADS = 2

@@ -11,12 +11,12 @@ from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipt
-from pairgen.shards.format.overlay import Layer
 from pairgen.shards.format.reader import read_samples
 from pairgen.shards.format.slots import check_made
-from pairgen.shards.format.store import Store
 from pairgen.shards.format.writer import BLOCK
 from pairgen.shards.loading.good_shards import bad_shard, read_index
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan, sample_key
 
 

@@ -15,9 +15,15 @@ from pairgen.config import did_you_mean
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.redaction import url_without_secrets
 from pairgen.seeding import NOISE_GENERATOR
-from pairgen.shards.format.adding import adding_command, encoder_of, making_command
 from pairgen.shards.format.image_member import PICTURES
-from pairgen.shards.format.overlay import (
+from pairgen.shards.format.where import Where
+from pairgen.shards.loading.annotations import open_annotations
+from pairgen.shards.loading.good_shards import good_shards
+from pairgen.shards.loading.layer_columns import column_owners, joined_table
+from pairgen.shards.loading.left_out import LeftOut, common_rows
+from pairgen.shards.loading.value_layer import ValueLayer, lacking, open_values
+from pairgen.shards.overlays.adding import adding_command, encoder_of, making_command
+from pairgen.shards.overlays.overlay import (
     KIND,
     Layer,
     check_overlay,
@@ -25,13 +31,7 @@ from pairgen.shards.format.overlay import (
     open_layer,
     open_overlay,
 )
-from pairgen.shards.format.store import open_store
-from pairgen.shards.format.where import Where
-from pairgen.shards.loading.annotations import open_annotations
-from pairgen.shards.loading.good_shards import good_shards
-from pairgen.shards.loading.layer_columns import column_owners, joined_table
-from pairgen.shards.loading.left_out import LeftOut, common_rows
-from pairgen.shards.loading.value_layer import ValueLayer, lacking, open_values
+from pairgen.shards.storage.store import open_store
 from pairgen.shown import Shown, ShownTable
 from pairgen.types import canonical_json
 

@@ -9,11 +9,11 @@ import numpy as np
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import PROMPT
-from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.parent_shards import slots_of
-from pairgen.shards.format.read_ahead import read_ahead
-from pairgen.shards.format.values import ValueSlots, covered, read_slots, text_hashes
 from pairgen.shards.loading.good_shards import bad_shard, read_index, receipt_error
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.overlays.parent_shards import slots_of
+from pairgen.shards.overlays.values import ValueSlots, covered, read_slots, text_hashes
+from pairgen.shards.storage.read_ahead import read_ahead
 
 log = logging.getLogger("pairgen")
 

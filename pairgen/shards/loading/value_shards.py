@@ -10,10 +10,10 @@ import numpy as np
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
 from pairgen.shards.format.members import Member
-from pairgen.shards.format.overlay import Layer
-from pairgen.shards.format.values import HASH, VALUE_HASH
 from pairgen.shards.loading.layer_columns import read_layer
 from pairgen.shards.loading.value_layer import ValueLayer
+from pairgen.shards.overlays.overlay import Layer
+from pairgen.shards.overlays.values import HASH, VALUE_HASH
 
 # Maps a tar and finds members: layer, shard, offsets [N], slots [N], members.
 FindMembers = Callable[[Layer, int, np.ndarray, np.ndarray, Collection[str]], Mapping[str, Member]]

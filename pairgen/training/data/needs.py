@@ -7,8 +7,8 @@ from typing import Any
 from pairgen import plugins
 from pairgen.errors import ConfigError
 from pairgen.methods.base import Need, Needs
-from pairgen.shards.format.adding import DIR, MODEL, adding_command, encoder_of, making_command
-from pairgen.shards.format.overlay import offered_by
+from pairgen.shards.overlays.adding import DIR, MODEL, adding_command, encoder_of, making_command
+from pairgen.shards.overlays.overlay import offered_by
 from pairgen.training.data.offered import OfferedSet
 
 NOISE, TEXT = "noise.npy", "txt"

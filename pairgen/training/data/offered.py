@@ -8,11 +8,11 @@ from typing import Any
 from pairgen import plugins
 from pairgen.config import local_path
 from pairgen.errors import ConfigError, CorruptShardError, TeacherLoadError
-from pairgen.shards.format.annotations import find_annotations
 from pairgen.shards.format.image_member import is_image
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.training_set import TrainingSet, open_set
+from pairgen.shards.overlays.annotations import find_annotations
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.teachers.base import Description
 from pairgen.training.data.stored_latents import EMBEDDINGS, unusable_latents, usable_latents
 from pairgen.types import Plan

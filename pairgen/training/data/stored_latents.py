@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pairgen import plugins
 from pairgen.shards.format.image_member import PICTURES
-from pairgen.shards.format.overlay import KIND
 from pairgen.shards.loading.whole_image import depends_on_encoder, describes_whole_image
+from pairgen.shards.overlays.overlay import KIND
 from pairgen.types import Plan, canonical_json
 
 if TYPE_CHECKING:

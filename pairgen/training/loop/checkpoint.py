@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.regular_file import check_regular, read_regular, sha256_of
-from pairgen.shards.format.local_store import sync
+from pairgen.shards.storage.local_store import sync
 from pairgen.training.loop.checkpoint_version_1 import renamed
 from pairgen.training.loop.optimizer import check_state, place_state
 from pairgen.training.loop.player import Player

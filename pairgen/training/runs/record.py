@@ -14,7 +14,7 @@ from pairgen.redaction import url_without_secrets
 from pairgen.sampling.evaluations import num_evaluations
 from pairgen.shards.format.manifest import read_receipts
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.runs.json_file import read_json, write_json
 from pairgen.types import Plan
 from pairgen.untrusted.malformed import MalformedError

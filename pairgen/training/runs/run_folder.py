@@ -13,7 +13,7 @@ from pairgen.option_names import option_text
 from pairgen.options import declared
 from pairgen.redaction import without_secrets_in
 from pairgen.rules import Place
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.training.config import make_train_config
 from pairgen.training.loop.checkpoint import find_checkpoints, read_state
 from pairgen.training.options import TrainConfig

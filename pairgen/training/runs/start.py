@@ -21,8 +21,8 @@ from pairgen.option_names import option_text
 from pairgen.resolution import Sources, sources_of
 from pairgen.sampling.conditioning import SUM
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
+from pairgen.shards.storage.store import open_store
 from pairgen.teachers.base import Autoencoder, Denoiser
 from pairgen.training.config import check_method_options, with_recipe
 from pairgen.training.data.offered import OfferedSet, plans_with

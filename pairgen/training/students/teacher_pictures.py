@@ -16,7 +16,7 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import read_list
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.slots import slot_at
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.prompts import open_prompts
 from pairgen.teachers.base import Teacher
 from pairgen.training.students.shown_file import load_shown_file, save_shown_file

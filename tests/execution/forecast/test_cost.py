@@ -17,8 +17,8 @@ from pairgen.execution.ray import executor, options
 from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.receipts import FailedSlot
 from pairgen.shards.check.planned import NoInputs
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.writer import ShardWriter, end_size, member_size
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Sample, ShardTask
 from tests.degradations.pictures import make_picture
 from tests.kinds.degrade.test_degrade import encoded

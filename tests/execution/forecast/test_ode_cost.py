@@ -15,10 +15,10 @@ from pairgen.jobs.ode.dry_run import run_ode_dry
 from pairgen.jobs.ode.run import run_ode
 from pairgen.shards.format.input_lists import with_list
 from pairgen.shards.format.layout import PROMPTS
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.slots import num_prompts
 from pairgen.shards.format.writer import member_size
+from pairgen.shards.storage.local_store import LocalStore
 from tests.plans import small_plan
 from tests.runs import run, samples, shas
 

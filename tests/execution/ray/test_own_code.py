@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.execution.ray.test_cluster import free_port, node, wait_for_nodes
 
 ROOT = Path(__file__).parents[3]

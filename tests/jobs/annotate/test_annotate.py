@@ -20,8 +20,8 @@ from pairgen.jobs.inspect.set_facts import set_text
 from pairgen.jobs.replay.run import run_replay, run_replays
 from pairgen.jobs.verify.run import verify_all
 from pairgen.shards.format.layout import receipt_path
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.annotated_sets import failed, picture_plan, write_again, write_pictures
 from tests.runs import receipts, run, run_many, samples, shas
 from tests.small_sets import flip_byte

@@ -14,7 +14,7 @@ from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PairgenError
 from pairgen.kinds.ode.calibration import Calibration, encode_calibration, read_calibration
 from pairgen.sampling.grid import make_grid
 from pairgen.seeding import noise_for
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.teachers._mixture import Mixture, exact_solution, mode_means
 from pairgen.teachers.gaussian import describe
 from tests.execution.test_faults import write_model, write_prompts

@@ -16,7 +16,7 @@ from pairgen.jobs.collect.run import run_collect
 from pairgen.jobs.replay.run import run_replays
 from pairgen.jobs.verify.run import verify_all
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.runs import kill_group, receipts, run_many, samples, shas, start, wait_until
 from tests.small_sets import flip_byte
 

@@ -17,8 +17,8 @@ from pairgen.jobs.replay.run import run_replay, run_replays
 from pairgen.kinds.decode import decode_pictures
 from pairgen.kinds.ode.maker import build_teacher
 from pairgen.seeding import noise_for
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.sources.photographs import decode_rgb
 from tests.annotated_sets import failed
 from tests.joint_sets import DEGRADED, add_images, joint_of, make_pairs, remake

@@ -9,7 +9,7 @@ import pairgen
 from pairgen.errors import ConfigError
 from pairgen.jobs.inspect.run import run_inspect
 from pairgen.shards.format import layout
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 
 
 @pytest.fixture

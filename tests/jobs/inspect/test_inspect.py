@@ -24,11 +24,11 @@ from pairgen.kinds.decode import decode_picture, load_decoder
 from pairgen.seeding import noise_for
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.stored import find_sample, spread_rows
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.image_sets import image_plan, pixels, write_images
 from tests.small_sets import flip_byte, make_plan, make_sample, write_set

@@ -25,7 +25,7 @@ from pairgen.jobs.train.run import Trained
 from pairgen.networks.lpips_file import load_lpips, read_origin
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.loop.checkpoint import find_checkpoints
 from tests.training.conftest import make_pairs
 

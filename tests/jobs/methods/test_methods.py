@@ -14,10 +14,10 @@ from pairgen.jobs.methods.run import MethodNeeds, run_methods
 from pairgen.jobs.methods.text import methods_text
 from pairgen.jobs.train.run import run_train
 from pairgen.methods.base import Needs
-from pairgen.shards.format.adding import adding_command, making_command
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.format.subsets import set_addresses
+from pairgen.shards.overlays.adding import adding_command, making_command
+from pairgen.shards.storage.store import open_store
 from pairgen.training.data.needs import check_needs
 from pairgen.training.data.offered import open_offered
 from tests.annotated_sets import picture_plan, write_pictures

@@ -7,7 +7,7 @@ import pytest
 from pairgen.errors import ConfigError
 from pairgen.jobs.ode.run import run_ode
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 
 ODE = {"model": "tiny", "cfg": 4, "steps": 1, "num_samples": 1, "executor": "serial"}
 LONG = "blurry " * 200

@@ -12,7 +12,7 @@ import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.jobs.ode.run import run_ode
 from pairgen.shards.format import layout
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.prompts import open_prompts
 from tests import warm
 from tests.runs import samples, undo_shards, words

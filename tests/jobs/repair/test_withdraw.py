@@ -9,9 +9,9 @@ from pairgen.errors import ConfigError
 from pairgen.jobs.repair.withdraw import shards_to_redo, withdraw
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.small_sets import flip_byte, make_sample, write_set, write_shard
 
 

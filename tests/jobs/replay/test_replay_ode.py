@@ -18,8 +18,8 @@ from pairgen.jobs.replay.run import run_replay, run_replays
 from pairgen.shards.format import layout
 from pairgen.shards.format.codec import decode_array, encode_field
 from pairgen.shards.format.input_lists import LIST_SHA256
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.small_sets import flip_byte, write_set
 
 SLOTS_PER_SHARD = 18

@@ -12,8 +12,8 @@ from PIL import Image
 import pairgen
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.stored import find_sample
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.pages.offline import check_offline
 

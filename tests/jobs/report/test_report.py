@@ -16,7 +16,7 @@ from pairgen.jobs.report.drawn import even_places
 from pairgen.pages.charts import column_chart, line_chart
 from pairgen.pages.command import set_command, train_command
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.students.grid_file import write_grid
 from pairgen.training.students.shown_file import save_shown_file
 from tests.pages.offline import check_offline

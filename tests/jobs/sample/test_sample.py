@@ -12,7 +12,7 @@ from pairgen.drawing.pictures import decode_latents, first_latents
 from pairgen.errors import ConfigError, OutOfDeviceMemoryError, PairgenError
 from pairgen.kinds.ode.options import OdeConfig
 from pairgen.kinds.ode.sample_options import SAMPLER_OPTIONS, SampleConfig
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 
 PROMPTS = ["a red apple on a white background", "a 3d tiger", "a flat green house"]
 TINY = {"model": "tiny", "steps": 2, "batch_size": 4, "seed": 5}

@@ -25,7 +25,7 @@ from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.runs import QUICK_ODE, run_many
 
 

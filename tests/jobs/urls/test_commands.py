@@ -15,7 +15,7 @@ from pairgen.execution.ray.executor import RayOptions, run_ray
 from pairgen.execution.worker import Job
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.urls import addresses
 from tests.runs import run, shas
 from tests.s3_server import bucket, quiet, server

@@ -11,7 +11,7 @@ from pairgen.judging.from_text.seen import seen_notes
 from pairgen.judging.judged import Judged
 from pairgen.model_config import find_model
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.training.runs.record import (
     RECORD_FILE,
     TrainRecord,

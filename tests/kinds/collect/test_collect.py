@@ -25,7 +25,7 @@ from pairgen.jobs.replay.run import run_replay, run_replays
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.index import decode_index, index_columns
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.degradations.pictures import make_picture
 from tests.kinds.degrade.test_hostile_images import hostile_files

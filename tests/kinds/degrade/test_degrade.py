@@ -25,7 +25,7 @@ from pairgen.kinds.degrade.pyramid import find_preset, preset_names, render
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.index import decode_index, index_columns
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from tests.degradations.pictures import make_picture
 from tests.runs import kill_group, receipts, run, samples, shas, start, wait_until

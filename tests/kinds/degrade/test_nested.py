@@ -32,7 +32,7 @@ from pairgen.kinds.degrade.pyramid import (
 )
 from pairgen.shards.format.index import decode_index
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.photographs import decode_rgb
 from pairgen.types import canonical_json
 from tests.degradations.pictures import make_picture

@@ -12,8 +12,8 @@ from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.jobs.collect.run import run_collect
 from pairgen.jobs.degrade.run import run_degrade
 from pairgen.seeding import Stream, generator_for
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.hostile.tables.case import SIDE, lines, parquet, picture
 from tests.runs import run, samples, shas
 

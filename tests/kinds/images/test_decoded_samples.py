@@ -19,7 +19,7 @@ from pairgen.kinds.decode import decode_pictures
 from pairgen.kinds.images.decoded_samples import LatentPictures, open_decoded_samples
 from pairgen.kinds.ode.maker import build_teacher
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.photographs import UnusableImageError, decode_rgb
 from tests.runs import samples, shas
 from tests.small_sets import flip_byte

@@ -16,7 +16,7 @@ from pairgen.jobs.degrade.dry_run import run_degrade_dry
 from pairgen.jobs.replay.run import run_replays
 from pairgen.shards.format import layout
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.degradations.pictures import make_picture
 from tests.kinds.degrade.test_degrade import assert_clean, encoded
 from tests.runs import receipts, samples, shas

@@ -17,7 +17,7 @@ from pairgen.shards.format import layout
 from pairgen.shards.format.growing_shard import LostSampleError
 from pairgen.shards.format.parsing.plan import MAX_ADDITIONS, check_limits, parse_plan
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.degradations.pictures import make_picture
 from tests.kinds.degrade.test_degrade import assert_clean, encoded
 from tests.kinds.images.test_growth import (

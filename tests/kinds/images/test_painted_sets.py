@@ -20,7 +20,7 @@ from pairgen.jobs.collect.run import run_collect
 from pairgen.jobs.replay.run import run_replay
 from pairgen.kinds.images.painted_plan import check_painter
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from pairgen.sources.painted.images import PaintedImages
 from pairgen.sources.painted.painter import paint
 from pairgen.sources.photographs import decode_as_stored, decode_rgb

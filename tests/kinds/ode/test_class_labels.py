@@ -16,9 +16,9 @@ from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.jobs.sample.run import run_sample
 from pairgen.kinds.card import render_card
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
 from pairgen.shards.format.reader import map_file, read_samples
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Sample
 from tests.small_sets import write_shard
 from tests.true_classes import write_pixels

@@ -14,9 +14,9 @@ from pairgen.kinds.overlay.parent_samples import decode_sample
 from pairgen.kinds.overlay.plan import build_annotator, make_overlay_plan, planned_annotator
 from pairgen.kinds.parent_shard import NO_SAMPLE, read_parent
 from pairgen.options import declared
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.parent_shards import NO_TAR_SHA256
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.overlays.parent_shards import NO_TAR_SHA256
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan
 from tests.annotated_sets import picture_plan, write_pictures
 from tests.small_sets import flip_byte

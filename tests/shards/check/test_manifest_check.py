@@ -10,9 +10,9 @@ import pairgen
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import LIST_SHA256
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import fold_into_manifest, read_receipt, write_receipt
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.small_sets import write_set
 
 

@@ -10,10 +10,10 @@ from pairgen.shards.check.report import Report
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt, write_receipt
-from pairgen.shards.format.overlay import overlay_plan
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.overlays.overlay import overlay_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.small_sets import make_plan, write_overlay, write_set
 
 MEMBERS = {

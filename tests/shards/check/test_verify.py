@@ -17,10 +17,10 @@ from pairgen.shards.check.report import MAX_ROWS_PER_KIND, Report
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format import layout
 from pairgen.shards.format.index import decode_index, encode_index
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.format.plan_file import read_plan, write_plan
 from pairgen.shards.format.slots import Slot
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample
 from tests.small_sets import (
     LATENT_SHAPE,

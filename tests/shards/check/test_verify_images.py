@@ -9,8 +9,8 @@ import pytest
 from pairgen.shards.check.report import Report
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format.image_encoding import encode_image
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.image_sets import HEIGHT, WIDTH, image_overlay_plan, pixels, write_images
 from tests.small_sets import write_set
 

@@ -12,10 +12,10 @@ from pairgen.shards.check.noise_audit import NoiseAudit, ShardNoise
 from pairgen.shards.check.report import MAX_KEPT_PER_KIND, Problem, Problems, Report, Tally
 from pairgen.shards.check.scope import Scope
 from pairgen.shards.check.verify import verify
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.format.slots import Slot
 from pairgen.shards.format.where import parse_where
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample
 from tests.small_sets import LATENT_SHAPE, flip_byte, make_plan, write_set
 

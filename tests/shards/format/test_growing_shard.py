@@ -11,7 +11,7 @@ from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
 from pairgen.shards.format.growing_shard import LostSampleError, check_keeps
 from pairgen.shards.format.index import encode_index
-from pairgen.shards.format.store import LocalStore, open_store
+from pairgen.shards.storage.store import LocalStore, open_store
 from tests.untrusted.memory import most_bytes_of
 
 KEYS = ["000000000", "000000001"]

@@ -14,9 +14,9 @@ import webdataset as wds
 
 from pairgen.kinds.card import render_card
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import scan, write_manifest
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.storage.local_store import LocalStore
 from tests.small_sets import FACT_KEYS, PROMPTS, make_plan, make_sample, write_set
 
 SHARD_COUNTS = [1, 3]

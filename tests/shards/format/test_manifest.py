@@ -7,7 +7,6 @@ import pytest
 
 from pairgen.receipts import FailedSlot
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import (
     UnreadableReceiptError,
     fold,
@@ -18,6 +17,7 @@ from pairgen.shards.format.manifest import (
     write_receipt,
 )
 from pairgen.shards.format.plan_file import write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan
 from tests.small_sets import make_plan, receipt_of
 

@@ -13,7 +13,6 @@ import pytest
 import pairgen
 from pairgen.errors import ConfigError, PlanMismatchError
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import (
     UnusablePlanError,
     has_plan,
@@ -21,7 +20,8 @@ from pairgen.shards.format.plan_file import (
     recover_plan,
     write_plan,
 )
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import open_store
 from pairgen.types import Plan
 from tests.runs import run
 from tests.small_sets import make_plan

@@ -8,7 +8,7 @@ import pytest
 import webdataset as wds
 
 import pairgen
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 from tests import warm
 from tests.small_sets import make_plan, write_set
 

@@ -7,9 +7,9 @@ import pytest
 
 import pairgen
 from pairgen.errors import ConfigError
-from pairgen.shards.format.annotations import find_annotations, overlay_address
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan
+from pairgen.shards.overlays.annotations import find_annotations, overlay_address
+from pairgen.shards.storage.local_store import LocalStore
 from tests.small_sets import make_plan, overlay_plan, write_overlay, write_set
 
 

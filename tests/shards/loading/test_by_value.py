@@ -17,10 +17,9 @@ from pairgen.jobs.inspect.annotations import annotations_data
 from pairgen.jobs.replay.run import run_replay
 from pairgen.kinds.overlay.distinct_texts import Seen
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt
 from pairgen.shards.format.plan_file import read_plan, write_plan
-from pairgen.shards.format.values import (
+from pairgen.shards.overlays.values import (
     NO_TEXT,
     read_slots,
     read_texts,
@@ -28,6 +27,7 @@ from pairgen.shards.format.values import (
     text_hashes,
     write_slots,
 )
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample
 from tests.runs import samples, shas
 from tests.small_sets import flip_byte, make_plan, make_sample, write_set, write_shard

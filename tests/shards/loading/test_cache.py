@@ -11,10 +11,10 @@ import fsspec
 import pytest
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format import spool
-from pairgen.shards.format.remote_store import RemoteStore
-from pairgen.shards.format.store import Store, open_store
 from pairgen.shards.loading.cache import ShardCache
+from pairgen.shards.storage import spool
+from pairgen.shards.storage.remote_store import RemoteStore
+from pairgen.shards.storage.store import Store, open_store
 
 SIZE = 1000
 

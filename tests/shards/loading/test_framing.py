@@ -14,9 +14,9 @@ import pairgen
 from pairgen.errors import ConfigError
 from pairgen.seeding import Stream, generator_for
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
 from pairgen.shards.loading.batch import Batch
 from pairgen.shards.loading.framing import Framing, Images
+from pairgen.shards.storage.store import open_store
 from pairgen.types import Plan
 from tests.image_sets import HEIGHT, WIDTH, image_plan, one_channel, pixels, rgb, write_images
 

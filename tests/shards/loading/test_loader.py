@@ -23,9 +23,9 @@ from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.seeding import noise_for
 from pairgen.shards.check.verify import verify
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.plan_file import read_plan, write_plan
 from pairgen.shards.loading.batch import Batch
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan, Sample, sample_key
 from tests.small_sets import (
     LATENT_SHAPE,

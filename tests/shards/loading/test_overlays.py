@@ -14,9 +14,9 @@ import pytest
 import pairgen
 from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.shards.format import layout
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import read_receipt, write_receipt
 from pairgen.shards.format.plan_file import read_plan, write_plan
+from pairgen.shards.storage.local_store import LocalStore
 from pairgen.types import Plan
 from tests.small_sets import (
     flip_byte,

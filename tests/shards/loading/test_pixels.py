@@ -14,7 +14,7 @@ from pairgen.errors import ConfigError, CorruptShardError
 from pairgen.sampling.signed import to_signed
 from pairgen.shards.format.image_encoding import encode_image
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.image_sets import HEIGHT, WIDTH, image_plan, pixels, write_images
 
 FIELDS = ("png", "mask.png", "depth.png")

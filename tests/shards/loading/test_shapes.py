@@ -13,9 +13,9 @@ import pytest
 
 import pairgen
 from pairgen.errors import ConfigError
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.subsets import Subsets, write_subsets
 from pairgen.shards.loading.order import Order
+from pairgen.shards.storage.local_store import LocalStore
 from tests.image_sets import image_plan, rgb, write_images
 
 # Number of samples of each bucket; with batches of 4, the last one fills none.

@@ -13,7 +13,7 @@ from pairgen.jobs.train.run import run_train
 from pairgen.judging.from_images.seen import seen_notes
 from pairgen.judging.judged import find_judged
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.training.conftest import OPTIONS, make_degraded, make_pairs
 
 

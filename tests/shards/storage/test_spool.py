@@ -16,15 +16,16 @@ from pathlib import Path
 import pytest
 
 from pairgen.shards.check.verify import verify
-from pairgen.shards.format import layout, spool
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.remote_store import RemoteStore
+from pairgen.shards.format import layout
+from pairgen.shards.storage import spool
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.remote_store import RemoteStore
 from tests.small_sets import write_set
 
 SPOOL = """
 import sys, time
 from pathlib import Path
-from pairgen.shards.format.local_store import LocalStore
+from pairgen.shards.storage.local_store import LocalStore
 spooled = LocalStore(Path(sys.argv[1])).spool("00003.tar")
 spooled.write_bytes(b"half a shard")
 print(spooled.name, flush=True)
@@ -181,7 +182,7 @@ def test_whoever_makes_a_file_notices_that_it_was_taken_for_left(
 
 UPLOAD = """
 import sys, time
-from pairgen.shards.format.remote_store import RemoteStore
+from pairgen.shards.storage.remote_store import RemoteStore
 spooled = RemoteStore("memory://x").spool("00003.tar")
 spooled.write_bytes(b"half a shard")
 print(spooled.parent.name, flush=True)

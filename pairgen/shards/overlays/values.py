@@ -25,9 +25,9 @@ import pyarrow.compute as pc
 from pairgen.errors import CorruptShardError
 from pairgen.shards.format import layout
 from pairgen.shards.format.input_lists import read_list
-from pairgen.shards.format.overlay import Layer, is_by_value
-from pairgen.shards.format.parent_shards import overlay_tasks
-from pairgen.shards.format.store import Store
+from pairgen.shards.overlays.overlay import Layer, is_by_value
+from pairgen.shards.overlays.parent_shards import overlay_tasks
+from pairgen.shards.storage.store import Store
 from pairgen.sources.arrow_files import map_table
 from pairgen.sources.prompts import open_prompts
 from pairgen.types import Plan, ShardTask, canonical_json

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 from pairgen.errors import PairgenError
-from pairgen.shards.format.annotations import find_annotations, overlay_address
-from pairgen.shards.format.overlay import (
+from pairgen.shards.overlays.annotations import find_annotations, overlay_address
+from pairgen.shards.overlays.overlay import (
     Layer,
     check_overlay,
     is_by_value,
     open_layer,
     open_overlay,
 )
-from pairgen.shards.format.parent_shards import slots_of
-from pairgen.shards.format.store import Store
-from pairgen.shards.format.values import covered
+from pairgen.shards.overlays.parent_shards import slots_of
+from pairgen.shards.overlays.values import covered
+from pairgen.shards.storage.store import Store
 from pairgen.wording import command_text, counted
 
 # Name of the overlay that `pairgen degrade --overlay` makes beside its parent.

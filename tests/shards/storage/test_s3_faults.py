@@ -12,7 +12,7 @@ from pairgen import retry
 from pairgen.errors import StoreError
 from pairgen.shards.format import layout
 from pairgen.shards.format.manifest import standing_receipts
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.store import open_store
 from tests.runs import QUICK_ODE
 from tests.s3_server import Faults, bucket, faults, quiet, server
 

@@ -14,7 +14,7 @@ from pairgen.filesystems import open_filesystem
 from pairgen.redaction import url_without_secrets, without_secrets_of
 from pairgen.regular_file import sha256_of
 from pairgen.retry import ask, is_denied
-from pairgen.shards.format import spool
+from pairgen.shards.storage import spool
 
 # Name of the metadata that holds the hash of an object.
 SHA256 = "sha256"

@@ -21,8 +21,8 @@ from pairgen.shards.format.manifest import (
     write_manifest,
 )
 from pairgen.shards.format.plan_file import write_plan
-from pairgen.shards.format.remote_store import RemoteStore
-from pairgen.shards.format.store import open_store
+from pairgen.shards.storage.remote_store import RemoteStore
+from pairgen.shards.storage.store import open_store
 from tests.runs import QUICK_ODE, run, shas
 from tests.s3_server import bucket, quiet, server
 from tests.small_sets import make_plan, receipt_of

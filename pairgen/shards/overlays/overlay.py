@@ -13,7 +13,7 @@ among the receipt's `failed`, as `skipped` if the parent has no such sample eith
 threshold leaves it out.
 
 An overlay *by value* (`recipe.distinct` names a member of the parent) has a sample for each
-distinct value instead, see `pairgen.shards.format.values`.
+distinct value instead, see `pairgen.shards.overlays.values`.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from pairgen.redaction import url_without_secrets
 from pairgen.shards.format.index import index_columns
 from pairgen.shards.format.manifest import find_receipts, scan
 from pairgen.shards.format.plan_file import read_plan
-from pairgen.shards.format.store import Store
+from pairgen.shards.storage.store import Store
 from pairgen.types import Plan
 from pairgen.wording import counted
 

@@ -1,9 +1,9 @@
 """Whether an overlay has all that its parent has, in words."""
 
 from pairgen.errors import ConfigError
-from pairgen.shards.format.overlay import Layer, check_overlay, is_by_value
-from pairgen.shards.format.parent_shards import is_behind, is_stale
-from pairgen.shards.format.values import covered
+from pairgen.shards.overlays.overlay import Layer, check_overlay, is_by_value
+from pairgen.shards.overlays.parent_shards import is_behind, is_stale
+from pairgen.shards.overlays.values import covered
 from pairgen.wording import counted
 
 UP_TO_DATE, OF_ANOTHER = "up to date", "of another set"

@@ -7,8 +7,8 @@ import pytest
 from pairgen.errors import ConfigError
 from pairgen.receipts import FailedSlot, Receipt
 from pairgen.shards.format.manifest import may_replace
-from pairgen.shards.format.overlay import overlay_plan
-from pairgen.shards.format.parent_shards import (
+from pairgen.shards.overlays.overlay import overlay_plan
+from pairgen.shards.overlays.parent_shards import (
     is_behind,
     is_stale,
     parent_sha256,

@@ -16,7 +16,7 @@ import numpy as np
 from pairgen.errors import ConfigError
 from pairgen.receipts import Receipt
 from pairgen.shards.format import layout
-from pairgen.shards.format.overlay import Layer
+from pairgen.shards.overlays.overlay import Layer
 from pairgen.types import Plan, ShardTask
 
 # Recorded for a parent's shard without samples, which has no tar.

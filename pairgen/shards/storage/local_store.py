@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pairgen.errors import ConfigError
 from pairgen.regular_file import check_regular, open_regular
-from pairgen.shards.format import layout, spool
+from pairgen.shards.format import layout
+from pairgen.shards.storage import spool
 
 # The path is not a file, and never will be a readable one.
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pairgen.filesystems import check_uncut, without_file_scheme
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.remote_store import RemoteStore
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.remote_store import RemoteStore
 
 
 class Store(Protocol):

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from pairgen.shards.format.annotations import overlay_address
+from pairgen.shards.overlays.annotations import overlay_address
 from pairgen.types import Plan
 from pairgen.wording import command_text
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from pairgen.shards.format.local_store import LocalStore
-from pairgen.shards.format.remote_store import RemoteStore
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.remote_store import RemoteStore
+from pairgen.shards.storage.store import Store, open_store
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -203,7 +203,7 @@ def test_a_file_is_created_once_without_hard_links(number: int, tmp_path: Path, 
 @pytest.mark.slow
 def test_of_many_that_create_a_file_at_once_one_does(tmp_path: Path) -> None:
     code = (
-        "import sys; from pairgen.shards.format.store import open_store; "
+        "import sys; from pairgen.shards.storage.store import open_store; "
         "print(open_store(sys.argv[1]).create_bytes('plan.yaml', sys.argv[2].encode()))"
     )
     started = [

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pairgen.shards.format.local_store import LocalStore
 from pairgen.shards.format.manifest import standing_receipts
 from pairgen.shards.format.plan_file import has_plan
-from pairgen.shards.format.store import Store, open_store
+from pairgen.shards.storage.local_store import LocalStore
+from pairgen.shards.storage.store import Store, open_store
 from pairgen.types import Plan
 
 SUFFIX = ".annotations"

@@ -1,0 +1,1 @@
+"""Folders that add members and columns to the samples of another dataset."""

@@ -1,0 +1,1 @@
+"""Read and write the folder of a dataset, on a disk or behind a URL."""
