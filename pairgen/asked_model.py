@@ -1,10 +1,14 @@
 """A model that the user asked for by name, or that a plan names: found, but not loaded."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 from pairgen.model_config import find_model
+
+_STEPS = re.compile(r"\d+(?:,\d+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +47,14 @@ def asked_model(name: str) -> Model:
     return Model(
         name=found.name, module=found.teacher, location=found.location, options=found.options
     )
+
+
+def split_steps(model: str) -> tuple[str, tuple[str, ...]]:
+    """Return a model and the numbers of steps that follow it, as in `runs/student@1,2,4`.
+
+    A file or folder whose own name ends so is a model without them.
+    """
+    name, _, steps = model.rpartition("@")
+    if not name or not _STEPS.fullmatch(steps) or Path(model).expanduser().exists():
+        return model, ()
+    return name, tuple(steps.split(","))

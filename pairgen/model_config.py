@@ -1,6 +1,5 @@
 """Resolve `--model`: a name under `configs/models/`, a YAML file, a folder, or a hub id."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +32,6 @@ CHAIN_FILE = "chain.json"
 # Same format as `cfg` of `pairgen ode`.
 GUIDANCE_SCALES = (0.0, 100.0)
 # Numbers of steps behind a model.
-_STEPS = re.compile(r"\d+(?:,\d+)*")
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -158,17 +156,6 @@ def with_lora(model: ModelConfig, lora: str) -> ModelConfig:
     # Workers may run in another folder.
     here = str(Path(lora).expanduser().absolute()) if lora else ""
     return replace(model, options={**model.options, "lora": here}) if lora else model
-
-
-def split_steps(model: str) -> tuple[str, tuple[str, ...]]:
-    """Return a model and the numbers of steps that follow it, as in `runs/student@1,2,4`.
-
-    A file or folder whose own name ends so is a model without them.
-    """
-    name, _, steps = model.rpartition("@")
-    if not name or not _STEPS.fullmatch(steps) or Path(model).expanduser().exists():
-        return model, ()
-    return name, tuple(steps.split(","))
 
 
 def module_of_model(model: str) -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pairgen import plugins
+from pairgen.asked_model import split_steps
 from pairgen.config import Given, boolean, read_yaml, texts_in
 from pairgen.errors import ConfigError
-from pairgen.model_config import lies_in_data, module_of_model, split_steps
+from pairgen.model_config import lies_in_data, module_of_model
 from pairgen.module_files import file_named, find_source, is_file, name_of
 from pairgen.trust import Trust, named_by_user, trusting
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pairgen.asked_model import split_steps
 from pairgen.errors import ConfigError, PairgenError
 from pairgen.judging.judged import Judged, find_judged
 from pairgen.kinds.model_steps import with_steps
-from pairgen.model_config import split_steps
 from pairgen.option_names import option_text
 from pairgen.rules import Integer
 

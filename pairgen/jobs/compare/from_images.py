@@ -21,6 +21,7 @@ from pairgen.jobs.compare.facts import (
     machine_facts,
     model_facts,
 )
+from pairgen.jobs.compare.one_task import one_task
 from pairgen.jobs.compare.options import CompareConfig
 from pairgen.jobs.compare.planned import (
     GIVEN,
@@ -62,9 +63,6 @@ from pairgen.shards.loading.training_set import OpenSet
 from pairgen.teachers.base import Description, Teacher
 from pairgen.types import Plan
 
-# How an image is made of another: models may differ in these.
-HOW = ("start", "concat", "branch", "posterior", "prompts", "prompt")
-
 
 def compare_from_images(
     config: CompareConfig, given: Collection[str], asked: Sequence[Asked], plan: Plan
@@ -91,7 +89,7 @@ def compare_from_images(
                 )
             notes = seen_notes(judged, plan, url, config.allow_training_data)
             checked.append((each, notes, check_image_model(judged.model)))
-    task = _one_task(asked)
+    task = one_task(asked)
     if task["kind"] != RESTORATION and "protocol" in given:
         raise ConfigError(
             f"{option_text('protocol')} must be left out: the targets of a {task['kind']} model "
@@ -123,31 +121,6 @@ def compare_from_images(
         num_pairs=len(pairs),
         cpu_threads=table.cpu_threads,
     )
-
-
-def _one_task(asked: Sequence[Asked]) -> dict[str, Any]:
-    """Return what is made of what, which must be the same for all models.
-
-    Raises:
-        ConfigError: Two models make something else.
-    """
-    tasks = [_task_of(recipe_of(each.judged.model)) for each in asked]
-    for each, task in zip(asked, tasks, strict=True):
-        different = [
-            f"{name} is {task[name]!r}, not {value!r}"
-            for name, value in tasks[0].items()
-            if task[name] != value
-        ]
-        if different:
-            raise ConfigError(
-                f"{each.judged.path} does not do what {asked[0].judged.path} does, so their "
-                f"figures are not comparable: its {', its '.join(different)}."
-            )
-    return tasks[0]
-
-
-def _task_of(recipe: ImageRecipe) -> dict[str, Any]:
-    return {name: value for name, value in asdict(recipe).items() if name not in HOW}
 
 
 class _Table:

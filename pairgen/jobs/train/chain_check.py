@@ -17,11 +17,11 @@ from pairgen.training.data.image_sizes import check_encodable, check_image_sizes
 from pairgen.training.data.needs import check_needs, stated_needs
 from pairgen.training.data.offered import common_members, open_offered, plans_with
 from pairgen.training.runs.alike import check_models_alike, start_of
+from pairgen.training.runs.frozen import find_perceptual
 from pairgen.training.runs.record import read_record
 from pairgen.training.runs.run_folder import check_continues
 from pairgen.training.runs.start import (
     check_trainable,
-    find_perceptual,
     resolve_method_options,
     resolve_run,
 )

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pairgen.asked_model import split_steps
 from pairgen.jobs.compare.best import find_best
 from pairgen.jobs.compare.content import in_order, short_names
 from pairgen.jobs.compare.cost import cost_table
 from pairgen.jobs.compare.facts import training_facts
 from pairgen.jobs.compare.rows import Row
-from pairgen.model_config import split_steps
 from pairgen.training.runs.record import SetRecord, TrainRecord
 
 NUM = 100
