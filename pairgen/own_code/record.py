@@ -114,6 +114,5 @@ def refuse(what: str, different: list[str], where: str = "", remedy: str = ACCEP
         ChangedCodeError: There are some.
     """
     if different:
-        raise ChangedCodeError(
-            f"Your own code{where} is not that which made {what}: {', '.join(different)}. {remedy}"
-        )
+        told = f"Your own code{where} differs from the code that made {what}"
+        raise ChangedCodeError(f"{told}: {', '.join(different)}. {remedy}")

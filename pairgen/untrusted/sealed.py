@@ -21,7 +21,7 @@ def check_seal(text: bytes, own_sha256: object) -> None:
     seal = _seal(str(own_sha256))
     before = hashlib.sha256(text[: -len(seal)] + b"}").hexdigest()
     if not text.endswith(seal) or before != own_sha256:
-        raise MalformedError("its content is not that of its own SHA-256")
+        raise MalformedError("its content does not match its own SHA-256")
 
 
 def _seal(sha256: str) -> bytes:

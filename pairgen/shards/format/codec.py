@@ -88,7 +88,7 @@ def decode_array(data: bytes | memoryview) -> np.ndarray:
 def _parse_npy_header(header: bytes) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "F"]]:
     match = _NPY_HEADER.fullmatch(header)
     if match is None:
-        raise ValueError("its .npy header is not that of an array of numbers")
+        raise ValueError("its .npy header does not describe an array of numbers")
     descr, fortran_order, shape = (group.decode() for group in match.groups())
     try:
         dtype = np.dtype(descr)
