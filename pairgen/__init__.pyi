@@ -326,11 +326,11 @@ def compare(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
-        teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
-            images. [1,2,4,50]
+        teacher_steps: Step counts at which to evaluate the teacher too; not for image-to-image
+            students. [1,2,4,50]
         protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
-        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for students
-            from images.
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for
+            image-to-image students.
         real_statistics: Statistics of real images; adds the Frechet distance to them.
         out: Output folder. [comparisons/NAME_OF_DATA]
         batch_size: Samples per batch. [as the pairs were made; the model's for images]
@@ -479,11 +479,11 @@ def evaluate(
         num_samples: Number of pairs to use. [512, or all if there are fewer]
         where: Use only pairs that match, such as 'guidance_scale == 8'.
         allow_training_data: Allow evaluation on training data.
-        teacher_steps: Numbers of steps at which to evaluate the teacher too; not for students from
-            images. [1,2,4,50]
+        teacher_steps: Step counts at which to evaluate the teacher too; not for image-to-image
+            students. [1,2,4,50]
         protocol: How PSNR and SSIM of a restoration are computed. [real-isr]
-        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for students
-            from images.
+        iqa: Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for
+            image-to-image students.
         real_statistics: Statistics of real images; adds the Frechet distance to them.
         steps: Steps of the model; not for students that start from an image. [as many as it was
             trained for; those of the pairs for a teacher]

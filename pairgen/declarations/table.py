@@ -20,7 +20,7 @@ HEAD = """\
 
 Every command, as `--help` shows it, with every option. Set an option without a flag with `--set
 key=value`, in a [config file](configure.md) or from Python. `--trust-code` lets data name your own
-code ([why](guarantees.md#data-names-no-code)).
+code ([why](guarantees.md#no-code-without-your-consent)).
 
 The folder of a run keeps some options. An *identity* option defines the dataset or run: a folder
 that already holds one refuses a different value. A *remembered* option keeps its value unless you

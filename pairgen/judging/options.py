@@ -36,7 +36,7 @@ class JudgeOptions(Options):
         tuple[int, ...],
         Each(Integer(1), at_least_one=False),
         Option(
-            "Numbers of steps at which to evaluate the teacher too; not for students from images.",
+            "Step counts at which to evaluate the teacher too; not for image-to-image students.",
             "What is measured",
             metavar="N[,N...]",
         ),
@@ -50,8 +50,8 @@ class JudgeOptions(Options):
         tuple[str, ...],
         Each(Text(), at_least_one=False),
         Option(
-            "Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for students "
-            "from images.",
+            "Metrics of pyiqa to add, such as lpips,dists,musiq (extra pairgen[iqa]); for "
+            "image-to-image students.",
             "What is measured",
             metavar="METRIC[,...]",
         ),

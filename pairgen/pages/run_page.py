@@ -143,7 +143,7 @@ def _cells(folder: Path, grid: np.ndarray) -> list[list[np.ndarray]] | None:
     """Return the images of each validation sample in a grid; None if its shape is another.
 
     A grid of a student from text has a row of the teacher's images and one of the student's; that
-    of a student from images has a row for each sample: given, student, target.
+    of an image-to-image student has a row for each sample: given, student, target.
     """
     prompts, _, last = _labels(folder)
     num_rows, num_columns = (len(prompts), 3) if last else (2, len(prompts))

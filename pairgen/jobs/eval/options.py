@@ -7,7 +7,7 @@ from pairgen.list_rules import Named
 from pairgen.options import Option
 from pairgen.rules import Integer, Place
 
-# Options that only students from images have.
+# Options that only image-to-image students have.
 FOR_IMAGES = ("protocol", "beside", "subset", "iqa")
 
 

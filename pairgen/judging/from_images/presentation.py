@@ -1,4 +1,4 @@
-"""How the figures of a student from images are presented."""
+"""How the figures of an image-to-image student are presented."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +68,7 @@ OF_CONDITIONS = (
 
 
 def image_words(found: Mapping[str, Any]) -> Presentation:
-    """Return the words for the eval.json of a student from images."""
+    """Return the words for the eval.json of an image-to-image student."""
     protocol = found.get("protocol")
     iqa = found.get("iqa") or {"pyiqa": "", "better": {}}
     colour = protocol["colour"] if protocol else ""

@@ -13,8 +13,8 @@ def kind_of(student: Student | ImageStudent, run: StudentRun) -> StudentKind:
     """Return the kind of a student, for its run.
 
     Raises:
-        ConfigError: The method or the options say of a student from images what does not fit its
-            network: found here, before the training.
+        ConfigError: The method or the options say of an image-to-image student what does not fit
+            its network: found here, before the training.
     """
     told = run.config.guidance_embedding
     if isinstance(student, ImageStudent):

@@ -59,7 +59,7 @@ def evaluate_from_text(asked: Asked, plan: Plan, say: Say) -> Evaluation:
         if name in asked.given:
             raise ConfigError(
                 f"{option_text(name)} must be left out: {judged.model.name} makes images from "
-                "text, and only students from images are judged by it."
+                "text, and the option is only for image-to-image students."
             )
     if plan.kind != "ode":
         raise ConfigError(
