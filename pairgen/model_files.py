@@ -56,13 +56,13 @@ def check_hashes(folder: Path) -> None:
         except OSError as error:
             raise _refused(folder / name, f"cannot be read: {error.strerror or error}") from None
         if not is_same:
-            raise _refused(folder / name, f"is not the file of {FILES}: its SHA-256 is another")
+            raise _refused(folder / name, f"is not the file of {FILES}: its SHA-256 differs")
 
 
 def _refused(path: Path, reason: str) -> ConfigError:
     return ConfigError(
-        f"{path} {reason}. Put it back, or write the student anew with --resume; if you changed it "
-        f"on purpose, remove {FILES} beside it."
+        f"{path} {reason}. Put it back, or write the student again with --resume; if you changed "
+        f"it on purpose, remove {FILES} beside it."
     )
 
 

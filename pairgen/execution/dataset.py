@@ -223,7 +223,7 @@ def make_dataset(
         part = (
             f"{part_text(num_before, num_slots, 'sample')} ({percent_text(num_before / num_slots)})"
         )
-        log(f"{part} are there.")
+        log(f"{part} are done already.")
     progress = Progress(num_before + num_missing, num_before)
     try:
         manifest, stopped = run_missing(store, plan, before, options, progress, tasks, shards)

@@ -141,8 +141,8 @@ class Worker:
         if read_plan(self.store).fingerprint(self.plan.num_samples) != self.plan.fingerprint():
             self.store.drop(made.path)
             raise PlanMismatchError(
-                f"Another command has begun another dataset in {self.store.url}: give another "
-                "--out."
+                f"Another command has started a different dataset in {self.store.url}: give "
+                "another --out."
             )
         self._plan_stands = True
 

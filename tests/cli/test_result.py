@@ -53,4 +53,4 @@ def test_a_continued_set_tells_how_much_is_there(tmp_path: Path):
     out = tmp_path / "set"
     run("ode", **{**QUICK_ODE, "num_samples": 16}, shard_range="1/2", out=out)
     again = run("ode", executor="serial", out=out)
-    assert "8 of 16 samples (50 %) are there." in again.stderr
+    assert "8 of 16 samples (50 %) are done already." in again.stderr

@@ -14,4 +14,4 @@ def test_a_shard_that_is_made_again_is_told_and_so_is_nothing_to_remake(tmp_path
     assert codes == [0, 0, 0], said
     assert "Nothing to remake in 2 shards." in said
     assert "Shard 00001 is made again, longer: it had 2 samples before the set grew." in said
-    assert "4 of 8 samples (50 %) are there." in said
+    assert "4 of 8 samples (50 %) are done already." in said

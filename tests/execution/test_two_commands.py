@@ -9,7 +9,7 @@ from tests.patient_teacher import MODEL, Patience
 from tests.runs import leftovers, shas, start, wait_until
 
 SET = {"model": MODEL, "cfg": "8", "num-samples": 24, "samples-per-shard": 8, "steps": 1}
-ANOTHER = "Another command has begun another dataset"
+ANOTHER = "Another command has started a different dataset"
 
 
 @pytest.fixture

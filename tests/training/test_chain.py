@@ -186,7 +186,7 @@ def test_what_does_not_continue_is_refused(chain):
         ({}, "holds a chain: continue it with --resume"),
         ({"resume": True, "chain": "4,8"}, "holds the chain 2,4, got 4,8"),
         ({"resume": True, "omega": "constant"}, "holds another run; these differ: omega"),
-        ({"resume": True, "x2.steps": 5}, "x2 has steps to train, but .*x4 was begun with what"),
+        ({"resume": True, "x2.steps": 5}, "x2 has steps left to train, but .*x4 has started from"),
     ):
         with pytest.raises(ConfigError, match=message):
             chain(**changes)
@@ -223,7 +223,7 @@ def test_altered_weights_of_a_finished_stage_are_refused_by_name(chain):
     alter(chain.folder / "x2")
     before = sorted(chain.folder.rglob("*"))
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"chain/x2 is not what it was .* and .*x4 would"):
+        with pytest.raises(ConfigError, match=r"chain/x2 has changed since .* and .*x4 would"):
             chain(resume=True, **{"decoder.steps": 0})
     assert sorted(chain.folder.rglob("*")) == before
     # Trained on, it is a run of its own again.
@@ -234,7 +234,7 @@ def test_altered_weights_of_a_finished_stage_are_refused_by_name(chain):
     chain("second", **given)
     alter(whole / "x2")
     chain("second", resume=True, **given)
-    with pytest.raises(ConfigError, match=r"whole/x2 is not what it was .* and .*final-x4 would"):
+    with pytest.raises(ConfigError, match=r"whole/x2 has changed since .* and .*final-x4 would"):
         chain("second", resume=True, **given, **{"final.steps": 1})
 
 

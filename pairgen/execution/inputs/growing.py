@@ -47,7 +47,7 @@ def with_given_images(store: Store, plan: Plan, name: str, path_of: ListPaths, s
     """
     if is_painted(plan):
         raise PlanMismatchError(
-            f"{store.url} holds painted pictures, and other images cannot come behind them: give "
+            f"{store.url} holds painted pictures, to which you cannot add other images: give "
             "another --out."
         )
     given, planned = PlannedImages(path_of(1)), planned_sha256s(plan)

@@ -184,7 +184,7 @@ def _check_annotator(store: Store, old: Plan, name: str) -> None:
     """Refuse to continue the overlay of another annotator."""
     if (found := old.recipe.get("annotator", "another program")) != name:
         raise PlanMismatchError(
-            f"{store.url} holds the overlay that {found} has made, not {name}: give another --out."
+            f"{store.url} holds an overlay of {found}, not of {name}: give another --out."
         )
 
 

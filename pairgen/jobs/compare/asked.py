@@ -55,8 +55,8 @@ def find_asked(runs: Sequence[str]) -> tuple[list[Asked], bool]:
                 found.append(Asked(replace(judged, model=model), _place(path)))
     if not found:
         raise ConfigError(
-            f"{option_text('runs')} must hold a model beside {BICUBIC}: it says what is made of "
-            "which images."
+            f"{option_text('runs')} must name a model besides {BICUBIC}: the model determines "
+            "the task and the images."
         )
     return found, BICUBIC in runs
 

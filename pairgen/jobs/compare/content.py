@@ -27,7 +27,7 @@ def check_comparable(rows: Sequence[Row], bench: Mapping[str, Any], folder: str)
     for row in rows:
         if different := differences(row.facts["bench"], dict(bench)):
             raise ConfigError(
-                f"{folder} holds rows that cannot stand in one table with these, such as "
+                f"{folder} holds rows that do not belong in one table with these, such as "
                 f"{row.facts['name']}; these differ: {', '.join(different)}: give another --out."
             )
 

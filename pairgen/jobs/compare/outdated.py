@@ -49,9 +49,7 @@ def _weights_at(place: str, say: Say) -> str:
     try:
         return _weights(weights_of(find_judged(place))) if Path(place).exists() else ""
     except (PairgenError, OSError) as error:
-        say(
-            f"The row of {place} stands as it was measured, for its weights cannot be read: {error}"
-        )
+        say(f"The row of {place} is kept as measured, because its weights cannot be read: {error}")
         return ""
 
 

@@ -80,10 +80,10 @@ def run_compare(given: Mapping[str, Any], say: Say = log) -> Compared:
     for each in comparison.rows:
         row = standing[each.slot]
         if row is not None and row.facts["name"] != each.name:
-            say(f"{each.name} stands in the table as {row.facts['name']}, the same model.")
+            say(f"{each.name} appears in the table as {row.facts['name']}, the same model.")
     say(
         f"{comparison.num_pairs:,} of {comparison.shared['data']['num_available']:,} pairs; "
-        f"{len(comparison.rows) - len(missing):,} of {len(comparison.rows):,} rows stand in "
+        f"{len(comparison.rows) - len(missing):,} of {len(comparison.rows):,} rows are done in "
         f"{store.url}."
     )
     try:

@@ -149,8 +149,8 @@ class Repository:
             return ConfigError(f"The hub refuses what is pushed to {url}: {said}.")
         why = f"{f'status {status}' if status else type(error).__name__}: {said}"
         return UnaskedError(
-            f"{url} cannot be reached ({why}). Run the same command again: what is there is not "
-            "sent again.",
+            f"{url} cannot be reached ({why}). Run the same command again: files that have "
+            "arrived are not sent again.",
             why,
         )
 

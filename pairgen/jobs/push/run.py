@@ -191,8 +191,8 @@ def _check_same(content: Content, repository: Repository, standing: Mapping[str,
     num_samples = plan.get("num_samples")
     if isinstance(num_samples, int) and num_samples > content.plan.num_samples:
         raise ConfigError(
-            f"{url} holds {counted(num_samples, 'sample')} of this dataset, and here are "
-            f"{content.plan.num_samples:,}: push the larger one."
+            f"{url} holds {counted(num_samples, 'sample')} of this dataset, more than the "
+            f"{content.plan.num_samples:,} here: push the larger one."
         )
 
 

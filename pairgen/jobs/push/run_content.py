@@ -38,7 +38,7 @@ def run_content(folder: Path, options: PushConfig) -> Content:
     for text in texts_in(read_yaml(folder / MODEL_FILE)):
         if is_path(text):
             raise ConfigError(
-                f"{MODEL_FILE} of {folder} names {text}, which lies on this machine alone: a "
+                f"{MODEL_FILE} of {folder} names {text}, which only this machine has: a "
                 "student that needs it cannot be used elsewhere."
             )
     student = [*_files(folder, STUDENT_FOLDER), *_files(folder, LORA_FOLDER)]
@@ -89,5 +89,5 @@ def _card(folder: Path, options: PushConfig, preview: str) -> str:
     try:
         text = read_regular(folder / CARD).decode("utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
-        raise ConfigError(f"{folder} has lost its {CARD}: write it anew with --resume.") from None
+        raise ConfigError(f"{folder} lacks its {CARD}: write it again with --resume.") from None
     return pushed_card(text, options.license, preview, "", [*local, str(Path.home())])

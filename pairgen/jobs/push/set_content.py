@@ -78,8 +78,8 @@ def _check(store: LocalStore, options: PushConfig, say: Say) -> None:
     if UNFINISHED in kinds and not options.unfinished:
         raise ConfigError(
             f"{store.url} is not finished: {report.num_by_kind[UNFINISHED]:,} of "
-            f"{report.num_shards:,} shards are missing; finish it, or push what is there with "
-            "--unfinished."
+            f"{report.num_shards:,} shards are missing; finish it, or push the finished ones "
+            "with --unfinished."
         )
     if kinds - {UNFINISHED}:
         raise ConfigError(_not_clean(store, report))

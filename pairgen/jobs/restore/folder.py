@@ -68,7 +68,7 @@ def begin(store: Store, identity: Mapping[str, Any], names: Sequence[str]) -> No
         raise ConfigError(f"{RECORD} of {store.url} cannot be read: give another --out.") from None
     if differing:
         raise PlanMismatchError(
-            f"{store.url} holds pictures that were restored otherwise, asked for now: "
+            f"{store.url} holds pictures that were restored with other options; now you ask for: "
             f"{', '.join(differing)}. Give another --out."
         )
 

@@ -64,7 +64,7 @@ def check_apart(values: Iterable[str], out: Store) -> None:
         given = Path(value).expanduser().absolute()
         if given.is_dir() and folder.is_relative_to(given):
             raise ConfigError(
-                f"{option_text('out')} must lie outside the folder of pictures {value}, else its "
+                f"{option_text('out')} must be outside the folder of pictures {value}, else its "
                 f"results would be restored too, got {out.url}."
             )
 
@@ -78,7 +78,7 @@ def check_no_results(files: Iterable[ImageFile], out: Store) -> None:
     folder = Path(out.address)
     inside = (each for each in files if Path(each.container).is_relative_to(folder))
     if (found := next(inside, None)) is not None:
-        raise ConfigError(f"{found.container} lies in the output folder: give another --out.")
+        raise ConfigError(f"{found.container} is in the output folder: give another --out.")
 
 
 def _place(file: ImageFile) -> str:

@@ -231,7 +231,7 @@ def find_restorer(options: RestorerOptions, on_cluster: bool = False) -> FoundRe
         )
     if recipe.kind != RESTORATION:
         raise ConfigError(
-            f"{model.name} does not restore: what it makes of an image is another one ({recipe}): "
+            f"{model.name} does not restore: it makes another image of the given one ({recipe}): "
             "use pairgen sample --condition."
         )
     defaults = defaults_of(model)

@@ -54,8 +54,9 @@ def check_order(stages: Sequence[Stage], finished: Sequence[bool]) -> None:
     for (stage, after), is_finished in zip(pairwise(stages), finished, strict=False):
         if not is_finished and (after.folder / RUN_FILE).is_file():
             raise ConfigError(
-                f"{stage.folder} has steps to train, but {after.folder} was begun with what it is "
-                f"now: give it no more steps, remove {after.folder}, or give another --out."
+                f"{stage.folder} has steps left to train, but {after.folder} has started from its "
+                f"present weights: give it no more steps, remove {after.folder}, or give another "
+                "--out."
             )
 
 

@@ -40,7 +40,7 @@ def checked_weights(
             before = found.setdefault(name, now[name])
             if before != now[name]:
                 raise ConfigError(
-                    f"{run} is not what it was when its training ended, and {stage.folder} would "
+                    f"{run} has changed since its training ended, and {stage.folder} would "
                     f"learn from it: its SHA-256 was {before[:16]}..., now it is "
                     f"{now[name][:16]}.... Put its files back, or train the chain in another --out."
                 )

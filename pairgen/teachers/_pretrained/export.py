@@ -73,8 +73,8 @@ def _check_place(snapshot: Snapshot, name: str, file: Path) -> None:
     there = file.resolve()
     if not any(there.is_relative_to(place) for place in places):
         raise TeacherLoadError(
-            f"{snapshot.location}: {name} is a link out of the folder, to {there}: a student would "
-            "be exported with what lies there. If it is of the model, put a copy in its place."
+            f"{snapshot.location}: {name} is a link out of the folder, to {there}, which an "
+            "exported student would contain. If it belongs to the model, put a copy in its place."
         )
 
 

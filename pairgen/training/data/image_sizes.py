@@ -79,8 +79,8 @@ def check_encodable(
             if height % factor or width % factor:
                 raise ConfigError(
                     f"{name} of {images.url} must have sides that are multiples of {factor} px for "
-                    f"the VAE of {start['name']}, got {width} x {height} px: make the set anew, or "
-                    f"read parts of it by crop=N, a multiple of {factor}."
+                    f"the VAE of {start['name']}, got {width} x {height} px: make the set again, "
+                    f"or train on crops of it with crop=N, a multiple of {factor}."
                 )
 
 

@@ -68,8 +68,8 @@ class Tracking:
             raise
         except Exception as error:
             raise PairgenError(
-                f"tracker {self.name} does not start ({without_secrets(str(error))}): mend that, "
-                "or go on with --set tracker=none."
+                f"tracker {self.name} does not start ({without_secrets(str(error))}): fix that, "
+                "or continue with --set tracker=none."
             ) from error
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:

@@ -186,7 +186,7 @@ def records_before(folders: Sequence[str], say: Callable[[str], None]) -> tuple[
     for folder in dict.fromkeys(folders):
         record = read_record(Path(folder))
         if record is None:
-            say(f"{folder} has no {RECORD_FILE}: what it cost will not be counted.")
+            say(f"{folder} has no {RECORD_FILE}: its cost will not be counted.")
             continue
         name = record.name or Path(folder).absolute().name
         for each in (*record.before, replace(record, name=name, before=())):

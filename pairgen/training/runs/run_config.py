@@ -44,7 +44,7 @@ def read_run_config(folder: Path) -> dict[str, Any]:
     if seal and hashlib.sha256(text).hexdigest().encode() + b"\n" != sha256:
         raise ConfigError(
             f"{path} was altered: its content does not match its own SHA-256. Put the original "
-            "back, or remove the last line to go on with what it says now."
+            "back, or remove the last line to continue with what it says now."
         )
     return found
 

@@ -41,7 +41,7 @@ def test_a_restoration_has_the_figures_of_eval(images, call):
     assert second["num_trained"] > 0
     assert [each["kind"] for each in first["sets"]] == ["degrade"]
     code, _, err = call(images, *command)
-    assert code == 0 and "4 of 4 rows stand in" in err
+    assert code == 0 and "4 of 4 rows are done in" in err
     # Figures of another protocol do not join them.
     code, _, err = call(images, *command, "--protocol=rgb")
     assert code == 2 and err.count("\n") == 1

@@ -65,7 +65,7 @@ def test_table_json_and_page_tell_the_same(text, compared, call):
         text, "compare", *RUNS, "--data=held", "--teacher-steps=1", "--out=compared"
     )
     assert code == 0, err
-    assert "8 of 8 pairs; 5 of 5 rows stand in" in err and "evaluations (" not in err
+    assert "8 of 8 pairs; 5 of 5 rows are done in" in err and "evaluations (" not in err
     assert times_of(compared) == before
     found = json.loads((compared / "compare.json").read_text())
     assert best_table(found) in out and cost_table(found) in out
@@ -102,27 +102,27 @@ def test_only_what_is_missing_or_has_changed_is_computed(desk, call):
         return out, err, times_of(desk / "out")
 
     _, err, first = compare("one.yaml", "--teacher-steps=1")
-    assert "0 of 3 rows stand in" in err and len(first) == 3
+    assert "0 of 3 rows are done in" in err and len(first) == 3
     out, err, second = compare("one.yaml", "two.yaml@1,2", "--teacher-steps=1")
-    assert "3 of 5 rows stand in" in err and len(second) == 5
+    assert "3 of 5 rows are done in" in err and len(second) == 5
     assert {slot: second[slot] for slot in first} == first
     assert re.search(r"one.*3 steps .*two.*1 step .*two.*2 steps .*teacher, 1", out, re.DOTALL)
     # A model that has moved is the same; rows that were not asked for stay in the table.
     (desk / "one.yaml").rename(desk / "moved.yaml")
     out, err, third = compare("moved.yaml", "--teacher-steps=2")
-    assert "2 of 3 rows stand in" in err and len(third) == 6
-    assert "moved.yaml stands in the table as one.yaml, the same model." in err
+    assert "2 of 3 rows are done in" in err and len(third) == 6
+    assert "moved.yaml appears in the table as one.yaml, the same model." in err
     assert re.search(r"one.*3 steps .*two.*2 steps .*teacher, 1 step .*teacher, 2", out, re.DOTALL)
     # Another model in the same place takes its row's place.
     change(desk / "two.yaml")
     for standing in ("1 of 3", "3 of 3"):
         _, err, fourth = compare("two.yaml@1,2", "--teacher-steps=")
-        assert f"{standing} rows stand in" in err
+        assert f"{standing} rows are done in" in err
     changed = {slot for slot, time in fourth.items() if third[slot] != time}
     assert len(fourth) == 6 and len(changed) == 2 and all("two-" in slot for slot in changed)
     # Options that figures depend on are another row, too.
     _, err, _ = compare("two.yaml@1", "--teacher-steps=", "--batch-size=3")
-    assert "1 of 2 rows stand in" in err
+    assert "1 of 2 rows are done in" in err
     # A damaged row is told and made again.
     slot = changed.pop()
     (desk / f"out/rows/{slot}/scores.safetensors").write_bytes(b"no")
@@ -131,7 +131,7 @@ def test_only_what_is_missing_or_has_changed_is_computed(desk, call):
     # So is one that was removed.
     shutil.rmtree(desk / "out/rows/end-points")
     _, err, _ = compare("two.yaml@1,2", "--teacher-steps=")
-    assert "2 of 3 rows stand in" in err
+    assert "2 of 3 rows are done in" in err
 
 
 def test_a_moved_model_and_another_in_its_place_both_have_a_row(desk, call):
@@ -141,11 +141,11 @@ def test_a_moved_model_and_another_in_its_place_both_have_a_row(desk, call):
     shutil.copy(desk / "one.yaml", desk / "moved.yaml")
     change(desk / "one.yaml")
     code, _, err = call(desk, "compare", "one.yaml@1", "moved.yaml@1", *options)
-    assert code == 0 and "1 of 3 rows stand in" in err, err
+    assert code == 0 and "1 of 3 rows are done in" in err, err
     found = json.loads((desk / "out/compare.json").read_text())
     assert [row["name"] for row in found["rows"][1:]] == ["one.yaml, 1 step", "moved.yaml, 1 step"]
     _, _, err = call(desk, "compare", "one.yaml@1", "moved.yaml@1", *options)
-    assert "3 of 3 rows stand in" in err
+    assert "3 of 3 rows are done in" in err
     assert found["rows"][1]["latent_relative_rms"] != found["rows"][2]["latent_relative_rms"]
 
 
@@ -184,7 +184,7 @@ def test_a_row_that_was_altered_is_told_and_made_again(desk, call, file, change_
         (row / file).write_text(change_it((row / file).read_text()))
     code, _, err = call(desk, *command)
     assert code == 0 and f"{row.name} cannot be read and is left aside" in err, err
-    assert "1 of 2 rows stand in" in err
+    assert "1 of 2 rows are done in" in err
     after = json.loads((desk / "out/compare.json").read_text())["rows"]
     assert [without(each, "seconds_per_picture") for each in after] == [
         without(each, "seconds_per_picture") for each in before
@@ -241,7 +241,7 @@ def test_ctrl_c_keeps_finished_rows_and_the_same_command_goes_on(desk, call):
     assert len(found["rows"]) == len(kept) and (desk / "out/index.html").is_file()
     code, _, err = call(desk, *command)
     assert code == 0, err
-    assert f"{len(kept)} of 4 rows stand in" in err
+    assert f"{len(kept)} of 4 rows are done in" in err
     now = times_of(desk / "out")
     assert len(now) == 4 and {slot: now[slot] for slot in kept} == kept
 
@@ -260,7 +260,7 @@ def test_ctrl_c_keeps_finished_rows_and_the_same_command_goes_on(desk, call):
         (["other-vae", "--data=held"], "other-vae has another VAE than tiny"),
         (["runs/one", "--data=pairs"], "runs/one was trained on pairs"),
         (["runs/one", "bicubic", "--data=held"], "bicubic must be left out"),
-        (["bicubic", "--data=held"], "runs must hold a model beside bicubic"),
+        (["bicubic", "--data=held"], "runs must name a model besides bicubic"),
         (["runs/one", "--data=held", "--protocol=rgb"], "protocol must be left out"),
         (["runs/one", "--data=held", "--out=held"], "holds other files: give another --out"),
         (["runs/one", "--data=held", "--out=s3://a/b"], "must be a local folder"),

@@ -38,11 +38,11 @@ def test_a_row_is_left_out_until_its_model_is_measured_again(desk, compare):
     after = (desk / "two.yaml").read_text()
     (desk / "two.yaml").write_text(kept)
     _, err = compare("one.yaml@1")
-    assert "2 of 2 rows stand" in err and "other weights" not in err
+    assert "2 of 2 rows are done" in err and "other weights" not in err
     assert (desk / "out/compare.json").read_text() == before
     (desk / "two.yaml").write_text(after)
     names, err = compare("two.yaml@1")
-    assert "1 of 2 rows stand" in err and "other weights" not in err
+    assert "1 of 2 rows are done" in err and "other weights" not in err
     assert names == ["two.yaml, 1 step", "one.yaml, 1 step", "one.yaml, 2 steps"]
     names, err = compare("one.yaml@1")
     assert "two.yaml, 1 step" in names and "other weights" not in err
@@ -54,7 +54,7 @@ def test_other_steps_of_a_changed_model_are_left_out_too(desk, compare):
     names, err = compare("one.yaml@1")
     assert names == ["one.yaml, 1 step"] and err.count("has other weights now") == 1
     names, err = compare("one.yaml@1,2")
-    assert names == ["one.yaml, 1 step", "one.yaml, 2 steps"] and "2 of 3 rows stand" in err
+    assert names == ["one.yaml, 1 step", "one.yaml, 2 steps"] and "2 of 3 rows are done" in err
 
 
 def test_a_moved_model_is_not_shown_by_the_name_of_another(desk, compare):
@@ -70,7 +70,7 @@ def test_what_is_not_there_or_not_readable_keeps_its_row(desk, compare):
     (desk / "two.yaml").write_text("teacher: gaussian\n")
     names, err = compare("one.yaml@1")
     assert "two.yaml, 1 step" in names
-    assert "two.yaml stands as it was measured, for its weights cannot be read: The model" in err
+    assert "two.yaml is kept as measured, because its weights cannot be read: The model" in err
     Path(desk / "two.yaml").unlink()
     names, err = compare("one.yaml@1")
     assert "two.yaml, 1 step" in names and "two.yaml" not in err

@@ -99,4 +99,4 @@ def test_a_record_keeps_those_before_it_once(url, tmp_path):
         write_record(folder, replace(record, name=names[0], before=before))
     assert [each.name for each in read_record(tmp_path / "final").before] == ["x2", "x4"]
     assert not said and not records_before([str(tmp_path)], said.append)
-    assert said == [f"{tmp_path} has no record.json: what it cost will not be counted."]
+    assert said == [f"{tmp_path} has no record.json: its cost will not be counted."]

@@ -131,10 +131,10 @@ def test_what_would_be_overwritten_or_mixed_up_is_refused(call, tmp_path):
     for arguments, words in (
         (["--images=in", "--out=out"], "would both become "),
         (["--images=one", "--images=own", "--out=out"], "would both become a.png"),
-        (["--images=one", "--out=one/restored"], "out must lie outside the folder of pictures one"),
+        (["--images=one", "--out=one/restored"], "out must be outside the folder of pictures one"),
         (["--images=one", "--out=own"], "would overwrite (a.png)"),
         (["--images=one/a.png", "--out=own"], "would overwrite (a.png)"),
-        (["--images=ow*/a.png", "--out=own"], "own/a.png lies in the output folder"),
+        (["--images=ow*/a.png", "--out=own"], "own/a.png is in the output folder"),
         (["--images=none", "--out=out"], "There are no images at 'none'"),
         (["--images=one"], "out must be given"),
         (["--out=out"], "images must be given"),

@@ -74,9 +74,7 @@ def test_another_annotator_in_the_folder_is_refused(tmp_path: Path) -> None:
     parent = write_pictures(tmp_path / "set")
     out = tmp_path / "edges"
     pairgen.annotate(parent, add="canny", out=str(out), executor="serial")
-    with pytest.raises(
-        PlanMismatchError, match="the overlay that canny has made, not sketch: give"
-    ):
+    with pytest.raises(PlanMismatchError, match="an overlay of canny, not of sketch: give"):
         pairgen.annotate(parent, add="sketch", out=str(out), executor="serial")
 
 
